@@ -1,0 +1,152 @@
+"""`SkeletonSequence`: the one type in which motion travels through the library. NaN means missing.
+
+It does not know where the numbers came from (readers) nor what a model wants (the processor).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
+
+
+UNITS = ("pixel", "metre", "normalised")
+
+
+@dataclass(frozen=True, eq=False)
+class SkeletonSequence:
+    """Keypoints of some people over time.
+
+    Args:
+        keypoints: `(num_people, num_frames, num_joints, num_dims)` float, num_dims 2 or 3; NaN where a joint was not seen.
+            A single person may be given as `(num_frames, num_joints, num_dims)`.
+        layout: a `SkeletonLayout`, or the name of one. Never inferred from the joint count.
+        fps: frames per second.
+        unit: `"pixel"`, `"metre"` or `"normalised"`.
+        confidence: `(num_people, num_frames, num_joints)` in 0..1, or None.
+        image_size: `(width, height)` in pixels, or None.
+        track_ids: one integer per person, or None for 0, 1, 2, ...
+
+    Raises:
+        ValueError: a shape, the unit or the frame rate does not fit; the message says what was expected.
+    """
+
+    keypoints: np.ndarray
+    layout: SkeletonLayout
+    fps: float
+    unit: str
+    confidence: np.ndarray | None = None
+    image_size: tuple[int, int] | None = None
+    track_ids: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        layout = get_layout(self.layout) if isinstance(self.layout, str) else self.layout
+        keypoints = _as_float32(self.keypoints, "keypoints")
+        if keypoints.ndim == 3:
+            keypoints = keypoints[None]
+        _check_shape(keypoints, layout)
+        # An infinite coordinate is a failed detection, not a position; both kinds of "no number" become NaN.
+        keypoints = np.where(np.isfinite(keypoints), keypoints, np.float32(np.nan))
+        # A joint with one unknown coordinate cannot be placed: it is missing as a whole.
+        keypoints = np.where(np.isnan(keypoints).any(axis=-1, keepdims=True), np.float32(np.nan), keypoints)
+        object.__setattr__(self, "layout", layout)
+        object.__setattr__(self, "keypoints", keypoints)
+        object.__setattr__(self, "confidence", _checked_confidence(self.confidence, keypoints))
+        object.__setattr__(self, "fps", _checked_fps(self.fps))
+        if self.unit not in UNITS:
+            raise ValueError(f"unit must be one of {UNITS}, got {self.unit!r}.")
+        if self.image_size is not None:
+            object.__setattr__(self, "image_size", _checked_image_size(self.image_size))
+        track_ids = range(len(keypoints)) if self.track_ids is None else self.track_ids
+        object.__setattr__(self, "track_ids", tuple(int(track) for track in track_ids))
+        if len(set(self.track_ids or ())) != len(keypoints):
+            raise ValueError(f"track_ids must be {len(keypoints)} different integers, one per person, got {self.track_ids}.")
+
+    @property
+    def num_people(self) -> int:
+        return self.keypoints.shape[0]
+
+    @property
+    def num_frames(self) -> int:
+        return self.keypoints.shape[1]
+
+    @property
+    def num_joints(self) -> int:
+        return self.keypoints.shape[2]
+
+    @property
+    def num_dims(self) -> int:
+        return self.keypoints.shape[3]
+
+    @property
+    def joint_mask(self) -> np.ndarray:
+        """`(num_people, num_frames, num_joints)` bool: True where the joint was seen."""
+        return ~np.isnan(self.keypoints).any(axis=-1)
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.num_frames / self.fps
+
+    def replace(self, **changes: Any) -> "SkeletonSequence":
+        """A copy with some fields changed; the new values are checked again."""
+        return replace(self, **changes)
+
+    def person(self, index: int) -> "SkeletonSequence":
+        """The sequence of one person, by position (not by track id)."""
+        if not 0 <= index < self.num_people:
+            raise ValueError(f"person index must be in 0..{self.num_people - 1}, got {index}.")
+        confidence = None if self.confidence is None else self.confidence[index : index + 1]
+        assert self.track_ids is not None
+        return self.replace(
+            keypoints=self.keypoints[index : index + 1], confidence=confidence, track_ids=self.track_ids[index : index + 1]
+        )
+
+
+def _as_float32(values: Any, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be a rectangular array of numbers (num_people, num_frames, num_joints, num_dims); "
+            f"got something that is not: {error}. Ragged clips go in as a list of SkeletonSequence."
+        ) from None
+
+
+def _check_shape(keypoints: np.ndarray, layout: SkeletonLayout) -> None:
+    expected = f"(num_people, num_frames, {layout.num_joints}, 2 or 3)"
+    if keypoints.ndim != 4 or keypoints.shape[3] not in (2, 3):
+        raise ValueError(
+            f"keypoints of layout {layout.name!r} must have shape {expected}, got {keypoints.shape}. "
+            "If the last column is a score, pass it as confidence=array[..., 2]."
+        )
+    if keypoints.shape[2] != layout.num_joints:
+        raise ValueError(
+            f"Layout {layout.name!r} has {layout.num_joints} joints, but keypoints have {keypoints.shape[2]} (shape {keypoints.shape}). "
+            "Name the layout the array really has, then convert: motionhub.convert_layout(sequence, target)."
+        )
+
+
+def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | None:
+    if confidence is None:
+        return None
+    array = _as_float32(confidence, "confidence")
+    if array.ndim == 2:
+        array = array[None]
+    if array.shape != keypoints.shape[:3]:
+        raise ValueError(f"confidence must have shape {keypoints.shape[:3]} (people, frames, joints), got {array.shape}.")
+    return array
+
+
+def _checked_fps(fps: Any) -> float:
+    if fps is None or not np.isfinite(fps) or fps <= 0:
+        raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}.")
+    return float(fps)
+
+
+def _checked_image_size(image_size: Any) -> tuple[int, int]:
+    if len(image_size) != 2 or min(image_size) <= 0:
+        raise ValueError(f"image_size must be (width, height) in pixels, both positive, got {image_size!r}.")
+    return int(image_size[0]), int(image_size[1])

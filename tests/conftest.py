@@ -1,0 +1,43 @@
+"""Fixtures shared by all tests: the real data beside the project, when it is there."""
+
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """`shared("golden/unik.npz")` is that file beside the project (MOTIONHUB_SHARED), or the test is skipped."""
+    root = Path(os.environ.get("MOTIONHUB_SHARED", PROJECT_ROOT.parent / "shared"))
+
+    def find(relative: str) -> Path:
+        path = root / relative
+        if not path.exists():
+            pytest.skip(f"real data {relative} is not here (set MOTIONHUB_SHARED to the folder that holds it)")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def unzipped(
+    shared: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """`unzipped("data/nucla_views12.zip")` is a folder with its content, extracted once per test run."""
+    folders: dict[str, Path] = {}
+
+    def extract(relative: str) -> Path:
+        archive = shared(relative)
+        if relative not in folders:
+            folders[relative] = tmp_path_factory.mktemp(archive.stem)
+            with zipfile.ZipFile(archive) as content:
+                content.extractall(folders[relative])
+        return folders[relative]
+
+    return extract
