@@ -1,0 +1,55 @@
+# On a fresh machine with Python 3.11+ these two targets are all the set-up there is:
+#   make demo   creates .venv, installs the core with pictures, names an action and draws it (demo_output/)
+#   make test   creates .venv, installs the development tools, runs the whole test suite
+# PIP_FLAGS is handed to every pip install, for example to choose another PyTorch build:
+#   make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_FLAGS ?=
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
+# One thread: small models are faster so, and results do not depend on the number of cores.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo test test-core style quality types bench clean
+
+demo: $(VENV)/.demo
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
+
+test: $(VENV)/.dev
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+# The same tests with every optional package hidden: the core must not need them.
+test-core: $(VENV)/.dev
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 MOTIONHUB_WITHOUT_EXTRAS=1 $(BIN)/python -m pytest -m "not slow"
+
+style: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+quality: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(ONE_THREAD) $(BIN)/python benchmarks/unik_forward.py
+	$(ONE_THREAD) $(BIN)/python benchmarks/unik_train_step.py
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "motionhub needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; name another one: make demo PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: setup.cfg constraints.txt | $(BIN)/python
+	$(INSTALL) -e ".[viz]"
+	@touch $@
+
+$(VENV)/.dev: setup.cfg constraints.txt | $(BIN)/python
+	$(INSTALL) -e ".[dev]"
+	@touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) demo_output build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
