@@ -53,7 +53,9 @@ class SkeletonLayout:
     @cached_property
     def bone_indices(self) -> np.ndarray:
         """`(num_bones, 2)` int array of (child, parent) positions."""
-        return np.array([(self.index(child), self.index(parent)) for child, parent in self.bones], dtype=np.int64).reshape(-1, 2)
+        return np.array(
+            [(self.index(child), self.index(parent)) for child, parent in self.bones], dtype=np.int64
+        ).reshape(-1, 2)
 
     @cached_property
     def mirror(self) -> np.ndarray:

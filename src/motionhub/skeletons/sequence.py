@@ -62,7 +62,9 @@ class SkeletonSequence:
         track_ids = range(len(keypoints)) if self.track_ids is None else self.track_ids
         object.__setattr__(self, "track_ids", tuple(int(track) for track in track_ids))
         if len(set(self.track_ids or ())) != len(keypoints):
-            raise ValueError(f"track_ids must be {len(keypoints)} different integers, one per person, got {self.track_ids}.")
+            raise ValueError(
+                f"track_ids must be {len(keypoints)} different integers, one per person, got {self.track_ids}."
+            )
 
     @property
     def num_people(self) -> int:
@@ -101,7 +103,9 @@ class SkeletonSequence:
         confidence = None if self.confidence is None else self.confidence[index : index + 1]
         assert self.track_ids is not None
         return self.replace(
-            keypoints=self.keypoints[index : index + 1], confidence=confidence, track_ids=self.track_ids[index : index + 1]
+            keypoints=self.keypoints[index : index + 1],
+            confidence=confidence,
+            track_ids=self.track_ids[index : index + 1],
         )
 
 
@@ -136,7 +140,9 @@ def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | 
     if array.ndim == 2:
         array = array[None]
     if array.shape != keypoints.shape[:3]:
-        raise ValueError(f"confidence must have shape {keypoints.shape[:3]} (people, frames, joints), got {array.shape}.")
+        raise ValueError(
+            f"confidence must have shape {keypoints.shape[:3]} (people, frames, joints), got {array.shape}."
+        )
     return array
 
 
