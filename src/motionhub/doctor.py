@@ -1,4 +1,4 @@
-"""What `motionhub doctor` prints about this machine: versions, devices, cache, Hub, extras, each problem with its one-line fix.
+"""The report of `motionhub doctor`: versions, devices, cache, Hub and extras, each problem with its one-line fix.
 
 It looks at the installation only; it does not know models, data or skeleton files.
 """
@@ -29,7 +29,7 @@ CORE_PACKAGES = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: `status` is "ok", "note" (works without it) or "problem"; `fix` is a command or empty."""
+    """One line of the report; `status` is "ok", "note" (works without it) or "problem", `fix` a command or empty."""
 
     status: str
     subject: str
