@@ -1,0 +1,166 @@
+"""`TrainingRecipe`: every number that decides a training run, checked, readable from a command line or a JSON file.
+
+It does not know the model, the data nor the processor: those are arguments of `train`.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+
+# Changing one of these in the middle of a run would make the resumed run a different experiment.
+FIXED_ON_RESUME = (
+    "mode",
+    "label_fraction",
+    "optimizer",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "batch_size",
+    "drop_last",
+    "max_grad_norm",
+    "mixed_precision",
+    "label_smoothing",
+    "seed",
+)
+
+
+def _option(default: Any, text: str) -> Any:
+    """A dataclass field whose `help` becomes the command-line help."""
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata={"help": text})
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class TrainingRecipe:
+    """What `train` does, apart from model and data. `batch_size` is the number of clips of one parameter update.
+
+    The clips of an update are shared out over processes and accumulation steps, so neither changes the result
+    (up to rounding; batch norm sees the clips of one forward pass only). The defaults are UNIK's (SGD, Nesterov
+    momentum, learning rate times 0.1 at each milestone; official yaml files).
+    """
+
+    mode: Literal["finetune", "linear", "scratch"] = _option(
+        "finetune",
+        "finetune: all weights learn, from a checkpoint. linear: only the head learns, the backbone is frozen with its "
+        "batch-norm statistics. scratch: all weights learn, from random ones.",
+    )
+    label_fraction: float = _option(1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).")
+    optimizer: Literal["sgd", "adamw"] = _option("sgd", "sgd with Nesterov momentum, or adamw.")
+    learning_rate: float = _option(0.1, "Learning rate at the start (step) or after the warm-up (cosine).")
+    momentum: float = _option(0.9, "Momentum of sgd.")
+    weight_decay: float = _option(1e-4, "Weight decay. With adamw, biases and norm weights are left out.")
+    schedule: Literal["step", "cosine"] = _option("step", "step: times gamma at each milestone. cosine: down to 0.")
+    milestones: list[int] = _option([30, 40], "Epochs (0-based) at which the learning rate is multiplied by gamma.")
+    gamma: float = _option(0.1, "Factor of the step schedule.")
+    warmup_epochs: float = _option(0.0, "Linear warm-up of either schedule, in epochs.")
+    epochs: int = _option(50, "Passes over the training clips.")
+    batch_size: int = _option(32, "Clips of one parameter update, over all processes and accumulation steps.")
+    eval_batch_size: int = _option(64, "Clips of one evaluation batch, over all processes.")
+    gradient_accumulation_steps: int = _option(1, "Cut an update into this many forward passes, to save memory.")
+    drop_last: bool = _option(
+        True,
+        "Leave out the clips that do not fill the last update of an epoch (others each time). Otherwise the last update "
+        "is filled up with clips seen at the start of the epoch.",
+    )
+    max_grad_norm: float | None = _option(None, "Clip the norm of the gradient to this; none does not clip.")
+    mixed_precision: Literal["no", "bf16"] = _option("no", "bf16: autocast the forward pass to bfloat16.")
+    label_smoothing: float = _option(0.0, "Cross-entropy label smoothing, 0 to below 1.")
+    seed: int = _option(1, "Seed of order, augmentation, dropout and the few-label choice.")
+    num_workers: int = _option(0, "Processes that prepare batches, per training process. Does not change the result.")
+    output_dir: str = _option("runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.")
+    resume: str = _option(
+        "auto", "auto: continue from output_dir/last when it is there. none: start anew. Or a folder such as runs/x/last."
+    )
+    eval_epochs: int = _option(1, "Evaluate every this many epochs, and after the last one.")
+    checkpoint_epochs: int = _option(1, "Save last/ every this many epochs, and after the last one.")
+    checkpoint_updates: int | None = _option(None, "Also save last/ every this many updates, inside long epochs.")
+    log_updates: int = _option(10, "Write a line to log.jsonl every this many updates.")
+    cpu: bool = _option(False, "Stay on the CPU even when an accelerator is there.")
+    num_processes: int | None = _option(None, "How many processes must be running; anything else is an error. none: any.")
+    tensorboard: bool = _option(False, "Also write TensorBoard events to output_dir/tensorboard.")
+    progress_bar: bool = _option(True, "Show a progress bar, on terminals only.")
+    source: str = _option("", "Where these numbers come from; has no effect.")
+
+    def __post_init__(self) -> None:
+        self._check_choices()
+        self._check_numbers()
+        if self.schedule == "step" and sorted(set(self.milestones)) != list(self.milestones):
+            raise ValueError(f"milestones must be epochs in rising order, e.g. [30, 40], got {self.milestones}.")
+
+    def _check_choices(self) -> None:
+        choices = {
+            "mode": ("finetune", "linear", "scratch"),
+            "optimizer": ("sgd", "adamw"),
+            "schedule": ("step", "cosine"),
+            "mixed_precision": ("no", "bf16"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}.")
+
+    def _check_numbers(self) -> None:
+        counts = ["epochs", "batch_size", "eval_batch_size", "gradient_accumulation_steps"]
+        counts += ["eval_epochs", "checkpoint_epochs", "log_updates"]
+        counts += [name for name in ("checkpoint_updates", "num_processes") if getattr(self, name) is not None]
+        for name in counts:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+        ranges = {
+            "label_fraction": (0.0 < self.label_fraction <= 1.0, "in (0, 1]"),
+            "learning_rate": (self.learning_rate > 0, "above 0"),
+            "momentum": (0 <= self.momentum < 1, "in [0, 1)"),
+            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "gamma": (0 < self.gamma <= 1, "in (0, 1]"),
+            "warmup_epochs": (self.warmup_epochs >= 0, "at least 0"),
+            "max_grad_norm": (self.max_grad_norm is None or self.max_grad_norm > 0, "above 0, or none"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "in [0, 1)"),
+            "num_workers": (self.num_workers >= 0, "at least 0"),
+            "seed": (self.seed >= 0, "at least 0"),
+        }
+        for name, (fits, expected) in ranges.items():
+            if not fits:  # a NaN fits nowhere
+                raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}.")
+        if self.batch_size % self.gradient_accumulation_steps:
+            raise ValueError(
+                f"batch_size counts the clips of one update, so it must be a multiple of gradient_accumulation_steps "
+                f"({self.gradient_accumulation_steps}); got {self.batch_size}."
+            )
+
+    @classmethod
+    def from_file(cls, path: str | Path, **changes: Any) -> "TrainingRecipe":
+        """A recipe from a JSON file (such as `hub_configs/<checkpoint>/training.json`), with some fields changed.
+
+        Raises:
+            ValueError: no such file, not JSON, an unknown field, or a value out of range.
+        """
+        return cls(**{**read_recipe_file(path), **changes})
+
+    def to_file(self, path: str | Path) -> None:
+        """Write all fields as JSON; `from_file` reads them back."""
+        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    def replace(self, **changes: Any) -> "TrainingRecipe":
+        """A copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+
+def read_recipe_file(path: str | Path) -> dict[str, Any]:
+    """The fields written in a recipe file, e.g. as defaults of a command line (`parser.set_defaults(**fields)`)."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "training.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"No recipe at {path}. Write one with TrainingRecipe(...).to_file({str(path)!r}).") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}.") from None
+    known = [entry.name for entry in fields(TrainingRecipe)]
+    unknown = sorted(set(content) - set(known)) if isinstance(content, dict) else None
+    if unknown is None or unknown:
+        raise ValueError(f"{path} must be a JSON object with fields of TrainingRecipe ({', '.join(known)}), got {unknown}.")
+    return content
