@@ -1,0 +1,102 @@
+"""What a reader is: one published file format, recognised by content, turned into `SkeletonSequence`s and facts.
+
+It does not know any particular format (one file each beside it), nor splits, nor the dataset schema.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What is known about a clip besides its motion; None where the format does not say.
+
+    Args:
+        label: class index from 0, in the order of `Reader.class_names`.
+        subject: the performer's number as the data set counts it.
+        camera: the view's number; `Reader.column_notes` says what it means.
+        setup: a data set's own grouping; `Reader.column_notes` says what it means.
+        clip_id: unique within the data set.
+    """
+
+    label: int | None
+    subject: int | None
+    camera: int | None
+    setup: int | None
+    clip_id: str
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One file format and the data set published in it.
+
+    Args:
+        name: key in `READERS`.
+        title: the data set's full name.
+        matches: `(path, head)` -> whether the content looks like this format; `head` is the file's first bytes.
+        read: path -> the clips of the file. Raises a one-line ValueError that names file, place and reason.
+        annotate: path -> `ClipFacts`. Raises ValueError likewise.
+        pattern: file names to collect when walking a folder (`fnmatch`).
+        container: what the files are made of: `"json"`, `"mat"` or `"text"`.
+        signature: one phrase that describes the content, for error messages.
+        layout, fps, unit: of every sequence; `fps_source` says where the frame rate comes from.
+        class_names: in label order.
+        missing_joints: how the format marks a joint that was not seen, and what the reader does.
+        licence, homepage, citation: for the card.
+        column_notes: meaning of `subject`, `camera`, `setup` where it is not the obvious one.
+    """
+
+    name: str
+    title: str
+    matches: Callable[[Path, bytes], bool]
+    read: Callable[[Path], list[SkeletonSequence]]
+    annotate: Callable[[Path], ClipFacts]
+    pattern: str
+    container: str
+    signature: str
+    layout: str
+    fps: float
+    fps_source: str
+    unit: str
+    class_names: tuple[str, ...]
+    missing_joints: str
+    licence: str
+    homepage: str
+    citation: str
+    column_notes: dict[str, str]
+
+    def claims_name(self, path: Path) -> bool:
+        """Whether the file is called like this data set's files."""
+        return fnmatch(path.name, self.pattern)
+
+
+def bad_file(path: Path, place: str, reason: str) -> ValueError:
+    """The one-line error of every reader: which file, where in it, what is wrong."""
+    one_line = " ".join(str(reason).split())
+    return ValueError(f"{path}: {place}: {one_line}")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file. Raises ValueError when it is absent, a folder, unreadable or empty."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise bad_file(path, "file", f"cannot be read ({error.strerror}); give the path of a readable file.") from None
+    if not content:
+        raise bad_file(path, "file", "is empty; download or extract it again.")
+    return content
+
+
+def origin_is_missing(points: np.ndarray) -> np.ndarray:
+    """`(..., 3)` camera coordinates with every joint at exactly (0, 0, 0) set to NaN.
+
+    A depth camera cannot see a point at its own centre: the Kinect SDKs write zeros for a joint they lost.
+    """
+    lost = (points == 0).all(axis=-1, keepdims=True)
+    return np.where(lost, np.nan, points)

@@ -1,0 +1,170 @@
+"""Evaluation protocols: which clips train and which test, as pure functions of the rows' facts; few-label subsets.
+
+It does not read files and does not know keypoints. The NTU list of clips with missing skeletons is not applied yet:
+it is a file of the authors that a later version takes as an argument.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+
+Row = Mapping[str, Any]
+Split = str | None  # "train", "test", or None: not part of the protocol
+
+# Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code): the training performers of NTU RGB+D 60.
+NTU60_TRAIN_SUBJECTS = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38})
+NTU60_TRAIN_CAMERAS = frozenset({2, 3})
+_SEEDED = re.compile(r"(random-80-20)-seed-(\d{1,9})")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to divide a data set.
+
+    Args:
+        name: as in `load_dataset(path, name)`.
+        source: one sentence: what trains, what tests, and who defined it.
+        assign: rows -> one split per row. Looks only at `label`, `subject`, `camera`, `setup`, `clip_id`.
+        num_classes: how many of the first classes take part, or None for all.
+    """
+
+    name: str
+    source: str
+    assign: Callable[[Sequence[Row]], list[Split]]
+    num_classes: int | None = None
+
+
+def _by_value(
+    column: str, is_train: Callable[[int], bool], is_test: Callable[[int], bool], num_classes: int | None = None
+) -> Callable[[Sequence[Row]], list[Split]]:
+    """An `assign` that looks at one column of each row by itself; unknown (-1) belongs to no split."""
+
+    def split(row: Row) -> Split:
+        value = int(row[column])
+        if value < 0 or (num_classes is not None and not 0 <= int(row["label"]) < num_classes):
+            return None
+        return "train" if is_train(value) else "test" if is_test(value) else None
+
+    return lambda rows: [split(row) for row in rows]
+
+
+def random_80_20(seed: int) -> Protocol:
+    """A fifth of the clips, chosen by the seed alone, tests: clips in the order of SHA-256("seed:clip_id")."""
+
+    def assign(rows: Sequence[Row]) -> list[Split]:
+        order = [hashlib.sha256(f"{seed}:{row['clip_id']}".encode()).digest() for row in rows]
+        test = set(sorted(range(len(rows)), key=order.__getitem__)[: round(len(rows) / 5)])
+        return ["test" if index in test else "train" for index in range(len(rows))]
+
+    name = "random-80-20" if seed == 0 else f"random-80-20-seed-{seed}"
+    return Protocol(name, f"80 % of the clips train, 20 % test, drawn by clip with seed {seed} (motionhub).", assign)
+
+
+def _odd(number: int) -> bool:
+    return number % 2 == 1
+
+
+def _even(number: int) -> bool:
+    return number % 2 == 0
+
+
+def _protocols(*protocols: Protocol) -> dict[str, Protocol]:
+    return {protocol.name: protocol for protocol in protocols}
+
+
+# Reader name -> protocol name -> protocol. The first that the data at hand can fill is a saved dataset's default.
+PROTOCOLS: dict[str, dict[str, Protocol]] = {
+    "n-ucla": _protocols(
+        Protocol(
+            "cross-view",
+            "Train on views 1 and 2, test on view 3 (Wang et al., CVPR 2014).",
+            _by_value("camera", {1, 2}.__contains__, {3}.__contains__),
+        ),
+        Protocol(
+            "cross-view-1-to-2",
+            "Train on view 1, test on view 2 (motionhub, for data without view 3).",
+            _by_value("camera", {1}.__contains__, {2}.__contains__),
+        ),
+        Protocol(
+            "cross-view-2-to-1",
+            "Train on view 2, test on view 1 (motionhub, for data without view 3).",
+            _by_value("camera", {2}.__contains__, {1}.__contains__),
+        ),
+        Protocol(
+            "cross-subject",
+            "Train on the odd subjects, test on the even ones, all views (motionhub; the authors leave one out).",
+            _by_value("subject", _odd, _even),
+        ),
+    ),
+    "ntu-rgbd": _protocols(
+        Protocol(
+            "xsub",
+            "NTU-60: train on the 20 listed performers, test on the other 20 (Shahroudy et al., CVPR 2016).",
+            _by_value("subject", NTU60_TRAIN_SUBJECTS.__contains__, lambda subject: True, num_classes=60),
+            num_classes=60,
+        ),
+        Protocol(
+            "xview",
+            "NTU-60: train on cameras 2 and 3, test on camera 1 (Shahroudy et al., CVPR 2016).",
+            _by_value("camera", NTU60_TRAIN_CAMERAS.__contains__, {1}.__contains__, num_classes=60),
+            num_classes=60,
+        ),
+    ),
+    "penn-action": _protocols(
+        Protocol(
+            "official",
+            "The files' own train flag (Zhang et al., ICCV 2013): 1,258 clips train, 1,068 test.",
+            _by_value("setup", {1}.__contains__, {0}.__contains__),
+        ),
+        random_80_20(seed=0),
+    ),
+    "utd-mhad": _protocols(
+        Protocol(
+            "cross-subject",
+            "Train on subjects 1, 3, 5, 7, test on 2, 4, 6, 8 (Chen et al., ICIP 2015).",
+            _by_value("subject", _odd, _even),
+        ),
+    ),
+}
+
+
+def get_protocol(reader: str, name: str) -> Protocol:
+    """The protocol `name` of a reader's data set; `random-80-20-seed-7` is `random-80-20` with seed 7.
+
+    Raises:
+        ValueError: the data set has no such protocol; the message lists those it has.
+    """
+    protocols = PROTOCOLS.get(reader, {})
+    seeded = _SEEDED.fullmatch(name)
+    if seeded and seeded.group(1) in protocols:
+        return random_80_20(int(seeded.group(2)))
+    if name not in protocols:
+        raise ValueError(f"{reader!r} has no protocol {name!r}; it has {list(protocols)}.")
+    return protocols[name]
+
+
+def few_label_subset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
+    """A share of every class, drawn with `seed`: `round(fraction * clips)` of each class, at least one.
+
+    Rows without a label (-1) are left out. The rows keep their order.
+
+    Raises:
+        ValueError: fraction is not in (0, 1], or no row has a label.
+    """
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction must be in (0, 1], for example 0.05 for 5 %, got {fraction}.")
+    labels = np.asarray(dataset["label"])
+    if not (labels >= 0).any():
+        raise ValueError("few_label_subset needs rows with a label, but every label is -1.")
+    generator = np.random.default_rng(seed)
+    chosen: list[int] = []
+    for label in np.unique(labels[labels >= 0]):
+        rows = np.flatnonzero(labels == label)
+        chosen += generator.permutation(rows)[: max(1, round(fraction * len(rows)))].tolist()
+    return dataset.select(sorted(chosen))
