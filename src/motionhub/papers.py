@@ -1,0 +1,185 @@
+"""The papers the library implements or takes data from: title, authors, venue, address. Pure data.
+
+It does not know which model or card cites which paper; they look it up in `PAPERS` by key.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One publication.
+
+    Args:
+        key: BibTeX key, and the name in `PAPERS`.
+        title, year: as printed.
+        authors: full names where known, in printed order.
+        venue: conference, journal or school.
+        url: where it can be read, or the home page of the data set it introduces.
+        kind: BibTeX entry type: `"inproceedings"`, `"article"` or `"phdthesis"`.
+    """
+
+    key: str
+    title: str
+    authors: tuple[str, ...]
+    year: int
+    venue: str
+    url: str
+    kind: str = "inproceedings"
+
+    @property
+    def reference(self) -> str:
+        """One line for people, for example `A, B: Title. Venue, 2021.`"""
+        return f"{', '.join(self.authors)}: {self.title}. {self.venue}, {self.year}."
+
+    @property
+    def bibtex(self) -> str:
+        """The BibTeX entry; double braces keep the capitals of the title."""
+        venue_field = {"inproceedings": "booktitle", "article": "journal", "phdthesis": "school"}[self.kind]
+        fields = {
+            "title": f"{{{self.title}}}",
+            "author": " and ".join(self.authors),
+            venue_field: self.venue,
+            "year": str(self.year),
+            "url": self.url,
+        }
+        lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+        return f"@{self.kind}{{{self.key},\n{lines}\n}}"
+
+
+_YANG = ("Di Yang", "Yaohui Wang", "Antitza Dantcheva", "Lorenzo Garattoni", "Gianpiero Francesca", "François Brémond")
+
+PAPERS: dict[str, Paper] = {
+    paper.key: paper
+    for paper in (
+        # Methods
+        Paper(
+            "yang2021unik",
+            "UNIK: A Unified Framework for Real-world Skeleton-based Action Recognition",
+            _YANG,
+            2021,
+            "British Machine Vision Conference (BMVC)",
+            "https://arxiv.org/abs/2107.08580",
+        ),
+        Paper(
+            "yang2024via",
+            "View-invariant Skeleton Action Representation Learning via Motion Retargeting",
+            _YANG,
+            2024,
+            "International Journal of Computer Vision (IJCV)",
+            "https://doi.org/10.1007/s11263-023-01967-8",
+            kind="article",
+        ),
+        Paper(
+            "yang2021orvpe",
+            "Self-Supervised Video Pose Representation Learning for Occlusion-Robust Action Recognition",
+            _YANG,
+            2021,
+            "IEEE International Conference on Automatic Face and Gesture Recognition (FG)",
+            "https://hal.science/hal-03476564",
+        ),
+        Paper(
+            "zhao2021cvmim",
+            "Learning View-Disentangled Human Pose Representation by Contrastive Cross-View Mutual Information "
+            "Maximization",
+            (
+                "Long Zhao",
+                "Yuxiao Wang",
+                "Jiaping Zhao",
+                "Liangzhe Yuan",
+                "Jennifer J. Sun",
+                "Florian Schroff",
+                "Hartwig Adam",
+                "Xi Peng",
+                "Dimitris Metaxas",
+                "Ting Liu",
+            ),
+            2021,
+            "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)",
+            "https://arxiv.org/abs/2012.01405",
+        ),
+        Paper(
+            "sardari2021uvi",
+            "Unsupervised View-Invariant Human Posture Representation",
+            ("Faegheh Sardari", "Björn Ommer", "Majid Mirmehdi"),
+            2021,
+            "British Machine Vision Conference (BMVC)",
+            "https://arxiv.org/abs/2109.08730",
+        ),
+        Paper(
+            "yang2024thesis",
+            "Learning effective video representations for action recognition",
+            ("Di Yang",),
+            2024,
+            "Université Côte d'Azur",
+            "https://theses.hal.science/tel-04558781",
+            kind="phdthesis",
+        ),
+        # Data sets
+        Paper(
+            "wang2014nucla",
+            "Cross-view Action Modeling, Learning and Recognition",
+            ("Jiang Wang", "Xiaohan Nie", "Yin Xia", "Ying Wu", "Song-Chun Zhu"),
+            2014,
+            "IEEE Conference on Computer Vision and Pattern Recognition (CVPR)",
+            "https://wangjiangb.github.io/my_data.html",
+        ),
+        Paper(
+            "zhang2013penn",
+            "From Actemes to Action: A Strongly-supervised Representation for Detailed Action Understanding",
+            ("Weiyu Zhang", "Menglong Zhu", "Konstantinos G. Derpanis"),
+            2013,
+            "IEEE International Conference on Computer Vision (ICCV)",
+            "https://dreamdragon.github.io/PennAction/",
+        ),
+        Paper(
+            "chen2015utdmhad",
+            "UTD-MHAD: A Multimodal Dataset for Human Action Recognition Utilizing a Depth Camera and a Wearable "
+            "Inertial Sensor",
+            ("Chen Chen", "Roozbeh Jafari", "Nasser Kehtarnavaz"),
+            2015,
+            "IEEE International Conference on Image Processing (ICIP)",
+            "https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
+        ),
+        Paper(
+            "shahroudy2016ntu",
+            "NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis",
+            ("Amir Shahroudy", "Jun Liu", "Tian-Tsong Ng", "Gang Wang"),
+            2016,
+            "IEEE Conference on Computer Vision and Pattern Recognition (CVPR)",
+            "https://rose1.ntu.edu.sg/dataset/actionRecognition/",
+        ),
+        Paper(
+            "liu2020ntu120",
+            "NTU RGB+D 120: A Large-Scale Benchmark for 3D Human Activity Understanding",
+            ("Jun Liu", "Amir Shahroudy", "Mauricio Perez", "Gang Wang", "Ling-Yu Duan", "Alex C. Kot"),
+            2020,
+            "IEEE Transactions on Pattern Analysis and Machine Intelligence (TPAMI)",
+            "https://rose1.ntu.edu.sg/dataset/actionRecognition/",
+            kind="article",
+        ),
+        Paper(
+            "das2019smarthome",
+            "Toyota Smarthome: Real-World Activities of Daily Living",
+            (
+                "Srijan Das",
+                "Rui Dai",
+                "Michal Koperski",
+                "Luca Minciullo",
+                "Lorenzo Garattoni",
+                "François Brémond",
+                "Gianpiero Francesca",
+            ),
+            2019,
+            "IEEE/CVF International Conference on Computer Vision (ICCV)",
+            "https://project.inria.fr/toyotasmarthome/",
+        ),
+    )
+}
+
+
+def get_paper(key: str) -> Paper:
+    """The paper called `key`. Raises ValueError listing the keys there are."""
+    if key not in PAPERS:
+        raise ValueError(f"No paper is called {key!r}; expected one of {sorted(PAPERS)}.")
+    return PAPERS[key]
