@@ -1,0 +1,592 @@
+"""UNIK: an action encoder that learns which joints depend on which, for any skeleton layout.
+
+It does not know file formats, layouts' joint names or normalisation (the processor's), nor how it is trained.
+
+Paper: Yang et al., "UNIK: A Unified Framework for Real-world Skeleton-based Action Recognition", BMVC 2021,
+https://arxiv.org/abs/2107.08580. Official code: https://github.com/YangDi666/UNIK.
+
+Deliberate deviations from the official code, all without effect on its numbers:
+- heads are stored stacked and computed together; joints are mixed before the value projection;
+- the official `bias` of the spatial unit, registered but never used, is not kept;
+- `pooling="masked"` (default) leaves absent people and padded frames out exactly: only people present are computed,
+  padded frames are zero before every temporal convolution (what the border's zero padding would be) and do not enter
+  the attention (whose scale uses the clip's own length), the batch statistics of training, or the means. Missing
+  joints enter with the value the processor filled in. `pooling="official"` averages absent people and padded
+  frames as zeros that went through the whole network, like the official code.
+
+Where code and paper differ (SPECS: dependency bound, dilations, attention scaling), the code is the default and the paper an option.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from huggingface_hub.dataclasses import strict
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.utils import ModelOutput, can_return_tuple
+
+from motionhub.nn.graph_conv import DependencyAttention
+from motionhub.nn.masked_norm import PersonNorm
+from motionhub.nn.temporal import TemporalConv
+
+
+OFFICIAL_CHANNELS = [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
+OFFICIAL_STRIDES = [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
+
+
+@strict
+class UnikConfig(PreTrainedConfig):
+    """Sizes and options of UNIK; the defaults are the official Posetics encoder.
+
+    Args:
+        layout: name of the skeleton layout the weights expect (read by processors and pipelines).
+        num_joints, in_channels, num_people: shape of the input; `num_people` is the number of person slots.
+        channels, strides, dilations: output channels, temporal stride and dilation of each block (one length for all
+            three; `dilations=None` is 1 everywhere as in the official code, the thesis draws 1, 3, 3, 3, 3, 1, ...).
+        num_heads, first_block_heads: attention heads; the official first block has 3 whatever the others have.
+        key_ratio: query and key have `channels // key_ratio` channels per head.
+        tau: frames in a spatial window (odd); 1 is single frames.
+        temporal_kernel: frames a temporal convolution sees (odd).
+        attention_scaling: `"official"` divides the logits by key channels * frames, `"none"` is the paper's formula.
+        dependency_init: bound of the uniform initial dependency matrix, `"official"` 1/W or `"paper"` 1/sqrt(W).
+        spatial_norm_init: initial scale of the spatial batch norms (tiny: blocks begin as temporal convolutions).
+        pooling: `"masked"` ignores absent people and padded frames exactly, `"official"` averages them as zeros.
+        classifier_dropout: dropout before the classification or segmentation head.
+        upsampling: how segmentation scores return to the input frame rate, `"linear"` or `"repeat"`.
+    """
+
+    model_type = "motionhub_unik"
+
+    layout: str = "posetics-17"
+    num_joints: int = 17
+    in_channels: int = 2
+    num_people: int = 2
+    channels: list[int] | None = None
+    strides: list[int] | None = None
+    dilations: list[int] | None = None
+    num_heads: int = 3
+    first_block_heads: int = 3
+    key_ratio: int = 4
+    tau: int = 1
+    temporal_kernel: int = 9
+    attention_scaling: Literal["official", "none"] = "official"
+    dependency_init: Literal["official", "paper"] = "official"
+    spatial_norm_init: float | int = 1e-6
+    norm_eps: float | int = 1e-5
+    norm_momentum: float | int = 0.1
+    pooling: Literal["masked", "official"] = "masked"
+    classifier_dropout: float | int = 0.0
+    upsampling: Literal["linear", "repeat"] = "linear"
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if self.channels is None:
+            self.channels = list(OFFICIAL_CHANNELS)
+            if self.strides is None:
+                self.strides = list(OFFICIAL_STRIDES)
+        if self.strides is None:
+            self.strides = [1] * len(self.channels)
+        if self.dilations is None:
+            self.dilations = [1] * len(self.channels)
+        super().__post_init__(**kwargs)
+
+    def validate_blocks(self) -> None:
+        lengths = {name: len(getattr(self, name) or []) for name in ("channels", "strides", "dilations")}
+        if len(set(lengths.values())) != 1 or not lengths["channels"]:
+            raise ValueError(
+                f"UnikConfig expects channels, strides and dilations of one length (one entry per block), got "
+                f"{lengths}; pass all three, or channels alone for stride 1 everywhere."
+            )
+        if any(count % self.key_ratio for count in self.channels or []):
+            raise ValueError(
+                f"UnikConfig expects channels divisible by key_ratio={self.key_ratio}, got {self.channels}."
+            )
+
+    def validate_odd_sizes(self) -> None:
+        for name in ("tau", "temporal_kernel"):
+            if getattr(self, name) < 1 or getattr(self, name) % 2 == 0:
+                raise ValueError(
+                    f"UnikConfig expects an odd {name} (an even one would change the number of frames), "
+                    f"got {getattr(self, name)}; use {getattr(self, name) + 1}."
+                )
+
+    @property
+    def hidden_size(self) -> int:
+        """Channels of the features that leave the encoder."""
+        return (self.channels or OFFICIAL_CHANNELS)[-1]
+
+    @property
+    def frame_stride(self) -> int:
+        """Input frames per output frame."""
+        return math.prod(self.strides or OFFICIAL_STRIDES)
+
+
+@dataclass
+class UnikOutput(ModelOutput):
+    """What the encoder returns; absent people are zeros everywhere (`T'` is the frame count of that block).
+
+    Attributes:
+        last_hidden_state: `(B, M, T', V, C)` features per person, frame and joint.
+        pooler_output: `(B, C)` mean over frames and joints, then over people.
+        hidden_states: normalised input and every block's output, `(B, M, T', V, C)` each.
+        attentions: per block `(B, M, H, W, W)`, `W = tau * V`; entry `[v, w]` is what joint w takes from joint v,
+            columns (`dim=-2`) sum to 1.
+        dependencies: per block, learned dependency matrix plus attention, shaped alike.
+    """
+
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    dependencies: tuple[Tensor, ...] | None = None
+
+
+@dataclass
+class UnikHeadOutput(ModelOutput):
+    """What a head returns: `logits` `(B, num_labels)` per clip or `(B, T, num_labels)` per frame, `loss` with labels."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    dependencies: tuple[Tensor, ...] | None = None
+
+
+class UnikBlock(GradientCheckpointingLayer):
+    """`relu(temporal(spatial(x)) + residual(x))` over `(people, joints, frames, channels)`."""
+
+    def __init__(self, config: UnikConfig, index: int) -> None:
+        super().__init__()
+        assert config.channels and config.strides and config.dilations
+        out_channels, self.stride = config.channels[index], config.strides[index]
+        in_channels = config.channels[index - 1] if index else config.in_channels
+        norm = {"eps": float(config.norm_eps), "momentum": float(config.norm_momentum)}
+        self.spatial = DependencyAttention(
+            num_joints=config.num_joints,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_heads=config.num_heads if index else config.first_block_heads,
+            key_channels=out_channels // config.key_ratio,
+            tau=config.tau,
+            scaled=config.attention_scaling == "official",
+            **norm,
+        )
+        self.temporal = TemporalConv(
+            out_channels, out_channels, config.temporal_kernel, self.stride, config.dilations[index], **norm
+        )
+        self.residual: TemporalConv | None = None
+        if index and (in_channels != out_channels or self.stride != 1):
+            self.residual = TemporalConv(in_channels, out_channels, 1, self.stride, **norm)
+        self.has_residual = index > 0  # the official first block adds nothing
+
+    def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """`features` zero where `valid (people, frames)` is False; so are the returned ones. Also the two maps."""
+        valid_out = None if valid is None else valid[:, :: self.stride]
+        mixed, attention, dependencies = self.spatial(features, valid)
+        out = self.temporal(zero_padding(mixed, valid), valid_out)
+        if self.residual is not None:
+            out = out + self.residual(features, valid_out)
+        elif self.has_residual:
+            out = out + features
+        return zero_padding(F.relu(out), valid_out), attention, dependencies
+
+
+class UnikPreTrainedModel(PreTrainedModel):
+    """Loading, saving and the paper's initialisation."""
+
+    config: UnikConfig
+    base_model_prefix = "encoder"
+    main_input_name = "keypoints"
+    input_modalities = ("time",)
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["UnikBlock"]
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            super()._init_weights(module)
+        elif isinstance(module, DependencyAttention):
+            self._init_spatial(module)
+        elif isinstance(module, TemporalConv):
+            kaiming_fan_out(module.conv.weight, fan_out=module.conv.out_channels * module.conv.kernel_size[1])
+            init.zeros_(module.conv.bias)
+        elif isinstance(module, UnikForActionClassification | UnikForActionSegmentation):
+            classifier = module.classifier
+            init.normal_(classifier.weight, std=math.sqrt(2 / classifier.out_features))
+            init.uniform_(
+                classifier.bias, -1 / math.sqrt(classifier.in_features), 1 / math.sqrt(classifier.in_features)
+            )
+
+    def _init_spatial(self, unit: DependencyAttention) -> None:
+        """Every head is drawn as the official code draws its separate convolutions (fan_out of ONE head)."""
+        positions = unit.dependency.shape[-1]
+        bound = 1 / positions if self.config.dependency_init == "official" else 1 / math.sqrt(positions)
+        init.uniform_(unit.dependency, -bound, bound)
+        kaiming_fan_out(unit.query.weight, fan_out=unit.key_channels)
+        kaiming_fan_out(unit.key.weight, fan_out=unit.key_channels)
+        init.normal_(unit.value.weight, std=math.sqrt(2 / (unit.out_channels * unit.in_channels * unit.num_heads)))
+        for layer in (unit.query, unit.key, unit.value):
+            init.zeros_(layer.bias)
+        init.constant_(unit.norm.weight, float(self.config.spatial_norm_init))
+        if unit.shortcut is not None:
+            kaiming_fan_out(unit.shortcut.weight, fan_out=unit.out_channels)
+            init.zeros_(unit.shortcut.bias)
+        if unit.window_merge is not None:  # the official Conv3d keeps PyTorch's default
+            bound = 1 / math.sqrt(unit.window_merge.in_features)
+            init.uniform_(unit.window_merge.weight, -bound, bound)
+            init.uniform_(unit.window_merge.bias, -bound, bound)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
+        """Nothing: published repositories load this class from the installed library, never from copied code."""
+
+
+class UnikModel(UnikPreTrainedModel):
+    """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
+
+    def __init__(self, config: UnikConfig) -> None:
+        super().__init__(config)
+        self.input_norm = PersonNorm(
+            config.num_people,
+            config.num_joints,
+            config.in_channels,
+            eps=float(config.norm_eps),
+            momentum=float(config.norm_momentum),
+        )
+        self.blocks = nn.ModuleList(UnikBlock(config, index) for index in range(len(config.channels or [])))
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> UnikOutput:
+        """Encode a batch of clips.
+
+        Args:
+            keypoints: `(B, M, T, V, C)` finite numbers as the processor makes them; M may be below `num_people`.
+            joint_mask: `(B, M, T, V)`, accepted and not used: missing joints enter with their filled-in values.
+            attention_mask: `(B, M, T)` True where a person has a frame. Everything up to a person's last True frame
+                counts as the clip, what follows is padding; a person without any True frame is absent.
+            output_hidden_states, output_attentions: return them (see `UnikOutput`).
+
+        Raises:
+            ValueError: the shape does not fit the config.
+        """
+        keep_states = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        keep_maps = self.config.output_attentions if output_attentions is None else output_attentions
+        check_keypoints(keypoints, attention_mask, self.config)
+        clip_mask = frames_of_clip(attention_mask)
+        keypoints, clip_mask = fill_slots(keypoints.to(self.input_norm.weight.dtype), clip_mask, self.config)
+        people = Presence.of(keypoints, clip_mask)
+        normed = self.input_norm(keypoints, clip_mask if people.valid is not None else None)
+        valid = people.valid
+        features = zero_padding(people.gather(normed).transpose(1, 2).contiguous(), valid)
+
+        states, attentions, dependencies = [features] if keep_states else [], [], []
+        for block in self.blocks:
+            features, attention, dependency = block(features, valid)
+            valid = None if valid is None else valid[:, :: block.stride]
+            if keep_states:
+                states.append(features)
+            if keep_maps:
+                attentions.append(people.scatter(attention))
+                dependencies.append(people.scatter(dependency))
+        return UnikOutput(
+            last_hidden_state=people.scatter(features.transpose(1, 2)),
+            pooler_output=people.mean(mean_over_frames(features, valid)),
+            hidden_states=tuple(people.scatter(state.transpose(1, 2)) for state in states) if keep_states else None,
+            attentions=tuple(attentions) if keep_maps else None,
+            dependencies=tuple(dependencies) if keep_maps else None,
+        )
+
+
+class UnikForActionClassification(UnikPreTrainedModel):
+    """One label per clip: the encoder, dropout, one linear layer; logits without softmax."""
+
+    def __init__(self, config: UnikConfig) -> None:
+        super().__init__(config)
+        self.encoder = UnikModel(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> UnikHeadOutput:
+        """As `UnikModel`; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
+        outputs = self.encoder(
+            keypoints,
+            attention_mask=attention_mask,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+            return_dict=True,
+        )
+        logits = self.classifier(self.dropout(outputs.pooler_output))
+        return UnikHeadOutput(
+            loss=None if labels is None else clip_loss(logits, labels),
+            logits=logits,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+            dependencies=outputs.dependencies,
+        )
+
+
+class UnikForActionSegmentation(UnikPreTrainedModel):
+    """Scores per input frame, several actions may be on at once (sigmoid); the head of LAC's visual encoder.
+
+    The official head scores every `frame_stride`-th frame; here these scores return to the input rate, score k
+    standing at input frame `k * frame_stride`: in between `"linear"` interpolates, `"repeat"` holds.
+    """
+
+    def __init__(self, config: UnikConfig) -> None:
+        super().__init__(config)
+        self.encoder = UnikModel(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> UnikHeadOutput:
+        """As `UnikModel`; logits `(B, T, num_labels)`.
+
+        `labels (B, T, num_labels)` of 0 and 1 give the mean binary cross entropy over the frames of each clip;
+        negative entries (unknown) do not count.
+        """
+        outputs = self.encoder(
+            keypoints,
+            attention_mask=attention_mask,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+            return_dict=True,
+        )
+        clip_mask = frames_of_clip(attention_mask)
+        coarse = self.coarse_logits(outputs.last_hidden_state, clip_mask)
+        lengths = None if clip_mask is None else clip_mask.any(1).sum(1)
+        logits = to_frame_rate(coarse, keypoints.shape[2], self.config.frame_stride, self.config.upsampling, lengths)
+        return UnikHeadOutput(
+            loss=None if labels is None else frame_loss(logits, labels, lengths),
+            logits=logits,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+            dependencies=outputs.dependencies,
+        )
+
+    def coarse_logits(self, last_hidden_state: Tensor, clip_mask: Tensor | None = None) -> Tensor:
+        """Scores at the encoder's frame rate, `(B, T', num_labels)`; features are averaged over joints and people."""
+        features = last_hidden_state.mean(3)
+        if clip_mask is None or self.config.pooling == "official":
+            features = features.mean(1)
+        else:
+            people = clip_mask[:, :, :: self.config.frame_stride].unsqueeze(-1).to(features.dtype)
+            # absent slots are zeros, also those beyond the mask's people
+            features = features[:, : people.shape[1]].mul(people).sum(1) / people.sum(1).clamp(min=1)
+        return self.classifier(self.dropout(features))
+
+    @torch.no_grad()
+    def predict_windows(
+        self, keypoints: Tensor, attention_mask: Tensor | None = None, *, window: int, hop: int | None = None
+    ) -> Tensor:
+        """Logits `(B, T, num_labels)` of clips of any length, from windows of `window` frames every `hop` frames.
+
+        Windows see nothing outside themselves; where they overlap (`hop < window`, default no overlap) logits are
+        averaged. The last window ends with the clip. A clip no longer than the window is a plain forward call.
+        """
+        frames = keypoints.shape[2]
+        total = keypoints.new_zeros(keypoints.shape[0], frames, self.config.num_labels)
+        counts = keypoints.new_zeros(frames, 1)
+        for start in window_starts(frames, window, hop or window):
+            part = slice(start, start + window)
+            mask = None if attention_mask is None else attention_mask[:, :, part]
+            total[:, part] += self(keypoints[:, :, part], attention_mask=mask).logits
+            counts[part] += 1
+        return total / counts
+
+
+class Presence:
+    """Who is there: which person slots are computed, and where their results belong.
+
+    `valid (people, frames)` marks the frames of the clip, None when nothing is padded. Outside a compiled graph the
+    absent people are not computed at all; in one (shapes must not depend on data) they are computed as zeros.
+    """
+
+    def __init__(self, shape: tuple[int, int], valid: Tensor | None, present: Tensor | None, rows: Tensor | None):
+        self.shape, self.valid, self.present, self.rows = shape, valid, present, rows
+
+    @classmethod
+    def of(cls, keypoints: Tensor, clip_mask: Tensor | None) -> "Presence":
+        shape = (keypoints.shape[0], keypoints.shape[1])
+        if clip_mask is None:
+            return cls(shape, None, None, None)
+        present, valid = clip_mask.any(-1), clip_mask.flatten(0, 1)
+        if torch.compiler.is_compiling():
+            return cls(shape, valid, present, None)
+        if bool(clip_mask.all()):
+            return cls(shape, None, None, None)
+        if not bool(present.any()):
+            return cls(shape, valid, present, None)
+        rows = present.flatten().nonzero().squeeze(1)
+        valid = valid[rows]
+        return cls(shape, None if bool(valid.all()) else valid, present, rows)
+
+    def gather(self, slots: Tensor) -> Tensor:
+        """`(B, M, ...)` -> `(people, ...)`."""
+        flat = slots.flatten(0, 1)
+        return flat if self.rows is None else flat[self.rows]
+
+    def scatter(self, people: Tensor) -> Tensor:
+        """`(people, ...)` -> `(B, M, ...)`, zeros where nobody is."""
+        if self.rows is not None:
+            flat = people.new_zeros(self.shape[0] * self.shape[1], *people.shape[1:])
+            return flat.index_copy(0, self.rows, people).unflatten(0, self.shape)
+        slots = people.unflatten(0, self.shape)
+        if self.present is None:
+            return slots
+        return slots * self.present.view(*self.shape, *[1] * (slots.dim() - 2)).to(slots.dtype)
+
+    def mean(self, people: Tensor) -> Tensor:
+        """`(people, C)` -> `(B, C)`, the mean over the people present; zeros for a clip without anyone."""
+        slots = self.scatter(people)
+        if self.present is None:
+            return slots.mean(1)
+        return slots.sum(1) / self.present.sum(1, keepdim=True).clamp(min=1).to(slots.dtype)
+
+
+def zero_padding(features: Tensor, valid: Tensor | None) -> Tensor:
+    """`features (people, joints, frames, channels)` with zeros where `valid (people, frames)` is False."""
+    return features if valid is None else features * valid[:, None, :, None].to(features.dtype)
+
+
+def mean_over_frames(features: Tensor, valid: Tensor | None) -> Tensor:
+    """Mean over joints and the valid frames (the others are zeros): `(people, channels)`."""
+    if valid is None:
+        return features.mean((1, 2))
+    count = valid.sum(1, keepdim=True).clamp(min=1) * features.shape[1]
+    return features.sum((1, 2)) / count.to(features.dtype)
+
+
+def frames_of_clip(attention_mask: Tensor | None) -> Tensor | None:
+    """`(B, M, T)` bool: a person's frames up to its last True one; a hole inside a clip is a frame, not padding."""
+    return None if attention_mask is None else attention_mask.bool().flip(-1).cumsum(-1).flip(-1) > 0
+
+
+def fill_slots(keypoints: Tensor, clip_mask: Tensor | None, config: UnikConfig) -> tuple[Tensor, Tensor | None]:
+    """Zeros for padding and for the people missing to `num_people`, and the mask that says so.
+
+    The official average knows no mask, so with `pooling="official"` the mask ends here.
+    """
+    missing = config.num_people - keypoints.shape[1]
+    if missing and clip_mask is None and config.pooling == "masked":
+        clip_mask = keypoints.new_ones(keypoints.shape[:3], dtype=torch.bool)
+    if clip_mask is not None:
+        keypoints = keypoints.masked_fill(~clip_mask[..., None, None], 0)
+    if missing:
+        keypoints = F.pad(keypoints, (0, 0, 0, 0, 0, 0, 0, missing))
+        clip_mask = None if clip_mask is None else F.pad(clip_mask, (0, 0, 0, missing))
+    return keypoints, clip_mask if config.pooling == "masked" else None
+
+
+def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: UnikConfig) -> None:
+    """ValueError unless the shapes are those of the config."""
+    if keypoints.dim() != 5:
+        raise ValueError(
+            f"UNIK expects keypoints (batch, people, frames, joints, dims), got shape {tuple(keypoints.shape)}; "
+            f"a SkeletonProcessor makes it."
+        )
+    _, people, frames, joints, dims = keypoints.shape
+    if (joints, dims) != (config.num_joints, config.in_channels) or people > config.num_people or not frames:
+        raise ValueError(
+            f"This UNIK expects keypoints (batch, people <= {config.num_people}, frames >= 1, {config.num_joints} joints, "
+            f"{config.in_channels} dims) in layout {config.layout!r}, got {tuple(keypoints.shape)}; convert with "
+            f"motionhub.convert_layout(sequence, {config.layout!r}) or the checkpoint's own processor."
+        )
+    if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
+        raise ValueError(
+            f"UNIK expects attention_mask (batch, people, frames) = {tuple(keypoints.shape[:3])}, got "
+            f"{tuple(attention_mask.shape)}; collate_skeletons makes both."
+        )
+
+
+def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross entropy over the clips whose label is known; 0 when none is."""
+    if labels.is_floating_point() or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"UnikForActionClassification expects integer labels of shape ({logits.shape[0]},), got {labels.dtype} "
+            f"{tuple(labels.shape)}; drop clips without a label or give them -1."
+        )
+    known = labels >= 0
+    loss = F.cross_entropy(logits.float(), labels.long().where(known, -100), ignore_index=-100, reduction="sum")
+    return loss / known.sum().clamp(min=1)
+
+
+def frame_loss(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor:
+    """Mean binary cross entropy over known labels of the frames within each clip; 0 when there are none."""
+    if labels.shape != logits.shape:
+        raise ValueError(
+            f"UnikForActionSegmentation expects labels (batch, frames, num_labels) = {tuple(logits.shape)}, got "
+            f"{tuple(labels.shape)}; build them at the input frame rate."
+        )
+    labels = labels.to(torch.float32)
+    counted = (labels >= 0).to(torch.float32)
+    if lengths is not None:
+        frames = torch.arange(logits.shape[1], device=logits.device)
+        counted = counted * (frames < lengths[:, None]).unsqueeze(-1)
+    loss = F.binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0), weight=counted, reduction="sum")
+    return loss / counted.sum().clamp(min=1)
+
+
+def to_frame_rate(coarse: Tensor, frames: int, stride: int, mode: str, lengths: Tensor | None) -> Tensor:
+    """`(B, T', labels)` -> `(B, frames, labels)`; coarse score k stands at frame `k * stride`.
+
+    Positions stop at the last score of each clip (`lengths (B,)` frames), so padding has no influence.
+    """
+    batch, _, labels = coarse.shape
+    position = torch.arange(frames, device=coarse.device).expand(batch, frames)
+    length = torch.full((batch, 1), frames, device=coarse.device) if lengths is None else lengths.view(batch, 1)
+    last = (length - 1).clamp(min=0) // stride
+    left = torch.minimum(position // stride, last)
+    held = coarse.gather(1, left.unsqueeze(-1).expand(-1, -1, labels))
+    if mode == "repeat":
+        return held
+    right = torch.minimum(left + 1, last)
+    following = coarse.gather(1, right.unsqueeze(-1).expand(-1, -1, labels))
+    return torch.lerp(held, following, ((position % stride) / stride).unsqueeze(-1).to(coarse.dtype))
+
+
+def window_starts(frames: int, window: int, hop: int) -> list[int]:
+    """First frames of the windows that cover a clip; the last window ends with the clip."""
+    if window < 1 or not 1 <= hop <= window:
+        raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
+    last = max(frames - window, 0)
+    return sorted({*range(0, last, hop), last})
+
+
+def kaiming_fan_out(weight: Tensor, fan_out: int) -> None:
+    """Kaiming normal for ReLU by fan-out: N(0, sqrt(2 / fan_out))."""
+    init.normal_(weight, std=math.sqrt(2 / fan_out))

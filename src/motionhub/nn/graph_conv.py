@@ -1,0 +1,122 @@
+"""Spatial units: mix the joints of a frame with learned matrices, then their channels.
+
+They do not know any skeleton layout; which joints belong together is learned.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionhub.nn.masked_norm import ChannelNorm
+from motionhub.nn.temporal import PointwiseLinear, combine
+
+
+class DependencyAttention(nn.Module):
+    """UNIK's spatial unit (S-LSU): per head a free joint-to-joint matrix plus self-attention over the whole clip.
+
+    All heads are computed together. Joints are mixed before the value projection, so that the sum over heads is
+    part of one convolution. With `tau > 1` a frame sees the joints of `tau` consecutive frames: `W = tau * joints`
+    positions, window index slower than joint index.
+
+    Args:
+        num_joints, in_channels, out_channels, num_heads, tau: sizes; `tau` must be odd.
+        key_channels: channels of query and key per head.
+        scaled: divide the attention logits by `key_channels * frames` (official code) or not at all (paper).
+    """
+
+    def __init__(
+        self,
+        num_joints: int,
+        in_channels: int,
+        out_channels: int,
+        num_heads: int,
+        key_channels: int,
+        tau: int = 1,
+        scaled: bool = True,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.num_heads, self.key_channels, self.tau, self.scaled = num_heads, key_channels, tau, scaled
+        self.in_channels, self.out_channels = in_channels, out_channels
+        positions = num_joints * tau
+        self.dependency = nn.Parameter(torch.empty(num_heads, positions, positions))
+        self.query = PointwiseLinear(in_channels, num_heads * key_channels)
+        self.key = PointwiseLinear(in_channels, num_heads * key_channels)
+        self.value = PointwiseLinear(in_channels, num_heads * out_channels)
+        self.norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.shortcut: PointwiseLinear | None = None
+        self.shortcut_norm: ChannelNorm | None = None
+        if in_channels != out_channels:
+            self.shortcut = PointwiseLinear(in_channels, out_channels)
+            self.shortcut_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.window_merge: PointwiseLinear | None = None
+        self.window_norm: ChannelNorm | None = None
+        if tau > 1:
+            self.window_merge = PointwiseLinear(tau * out_channels, out_channels)
+            self.window_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+
+    def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """`features (people, joints, frames, in_channels)`, zero at padded frames; `valid (people, frames)`.
+
+        Returns the features `(people, joints, frames, out_channels)`, the attention and the sum of dependency matrix
+        and attention, both `(people, heads, W, W)`; entry `[v, w]` weighs what joint w takes from joint v, the
+        attention's columns sum to 1. Values at padded frames are meaningless.
+        """
+        windows = features if self.tau == 1 else slide_windows(features, self.tau)
+        attention = self.attend(windows, valid)
+        dependencies = self.dependency + attention
+        mixed = mix_joints(windows, dependencies)
+        weight = self.value.weight.view(self.num_heads, self.out_channels, self.in_channels)
+        bias = self.value.bias.view(self.num_heads, self.out_channels).sum(0)
+        out = combine(mixed, weight, bias).unflatten(1, windows.shape[1:3])
+        out = self.norm(out, valid)
+        shortcut = windows
+        if self.shortcut is not None and self.shortcut_norm is not None:
+            shortcut = self.shortcut_norm(self.shortcut(windows), valid)
+        out = F.relu(out + shortcut)
+        if self.window_merge is not None and self.window_norm is not None:
+            out = self.window_norm(self._merge_windows(out), valid)
+        return out, attention, dependencies
+
+    def attend(self, windows: Tensor, valid: Tensor | None) -> Tensor:
+        """Attention `(people, heads, W, W)`: one map for the clip, from products summed over its valid frames."""
+        query, key = self.query(windows), self.key(windows)
+        frames = windows.shape[2]
+        if valid is not None:
+            # the bias makes padded frames non-zero; zeroing one factor takes them out of the sum
+            query = query * valid[:, None, :, None].to(query.dtype)
+        # (people, W, frames, heads * key) -> (people, heads, W, frames * key)
+        query, key = (t.unflatten(3, (self.num_heads, -1)).permute(0, 3, 1, 2, 4).flatten(3) for t in (query, key))
+        logits = torch.matmul(query, key.transpose(2, 3))
+        if self.scaled:
+            if valid is None:
+                logits = logits / (self.key_channels * frames)
+            else:
+                lengths = valid.sum(1).clamp(min=1).to(logits.dtype)
+                logits = logits / (self.key_channels * lengths)[:, None, None, None]
+        return logits.softmax(dim=-2)
+
+    def _merge_windows(self, features: Tensor) -> Tensor:
+        assert self.window_merge is not None
+        people, positions, frames, channels = features.shape
+        joints = positions // self.tau
+        parts = features.view(people, self.tau, joints * frames, channels)
+        weight = self.window_merge.weight.view(channels, self.tau, channels).transpose(0, 1)
+        return combine(parts, weight, self.window_merge.bias).unflatten(1, (joints, frames))
+
+
+def mix_joints(windows: Tensor, dependencies: Tensor) -> Tensor:
+    """`(people, W, frames, channels)` and `(people, heads, W, W)` -> `(people, heads, W * frames, channels)`."""
+    people, positions, frames, channels = windows.shape
+    heads = dependencies.shape[1]
+    rows = dependencies.transpose(2, 3).reshape(people, heads * positions, positions).to(windows.dtype)
+    mixed = torch.matmul(rows, windows.reshape(people, positions, frames * channels))
+    return mixed.view(people, heads, positions * frames, channels)
+
+
+def slide_windows(features: Tensor, tau: int) -> Tensor:
+    """`(people, joints, frames, channels)` -> `(people, tau * joints, frames, channels)`, zeros beyond the clip."""
+    frames = features.shape[2]
+    padded = F.pad(features, (0, 0, tau // 2, tau // 2))
+    return torch.cat([padded[:, :, shift : shift + frames] for shift in range(tau)], dim=1)

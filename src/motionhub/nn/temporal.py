@@ -1,0 +1,74 @@
+"""Channel and temporal convolutions over `(people, joints, frames, channels)`, channels last.
+
+They do not know which joints are connected; every joint is treated alike.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionhub.nn.masked_norm import ChannelNorm
+
+
+class PointwiseLinear(nn.Linear):
+    """`nn.Linear` over the last axis of `(people, joints, frames, channels)`.
+
+    On a CPU it is computed as a 1x1 convolution: PyTorch sends a float32 linear layer to the BLAS library, which on
+    non-Intel CPUs reaches less than half the speed of the oneDNN convolution (and one thread with a batch below 16
+    would not reach oneDNN either, hence the joints fold into the batch axis).
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        return pointwise(features, self.weight, self.bias)
+
+
+def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`features (people, joints, frames, channels) @ weight.T + bias`."""
+    if features.device.type != "cpu":
+        return F.linear(features, weight, bias)
+    people, joints, frames, channels = features.shape
+    image = features.reshape(people * joints, 1, frames, channels).permute(0, 3, 1, 2)
+    out = F.conv2d(image, weight[:, :, None, None], bias)
+    return out.permute(0, 2, 3, 1).reshape(people, joints, frames, weight.shape[0])
+
+
+def combine(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Sum over `parts` of `features (people, parts, positions, channels) @ weight (parts, out, channels).T`.
+
+    One convolution whose kernel spans the parts: `(people, positions, out)`.
+    """
+    kernel = weight.permute(1, 2, 0).unsqueeze(-1)  # (out, channels, parts, 1)
+    return F.conv2d(features.permute(0, 3, 1, 2), kernel, bias).squeeze(2).transpose(1, 2)
+
+
+class TemporalConv(nn.Module):
+    """Convolution over the frames of every joint, then batch norm; no activation.
+
+    Zero padding keeps the frame rate: `ceil(frames / stride)` frames come out. Padded frames must come in as zeros,
+    so that a clip's end looks the same whether padding follows or not.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        dilation: int = 1,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels,
+            out_channels,
+            kernel_size=(1, kernel_size),
+            stride=(1, stride),
+            dilation=(1, dilation),
+            padding=(0, (kernel_size - 1) * dilation // 2),
+        )
+        self.norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+
+    def forward(self, features: Tensor, valid_out: Tensor | None = None) -> Tensor:
+        """`valid_out (people, frames_out)` marks the frames that count for the batch statistics."""
+        out = self.conv(features.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return self.norm(out, valid_out)
