@@ -14,7 +14,8 @@ Deliberate deviations from the official code, all without effect on its numbers:
   joints enter with the value the processor filled in. `pooling="official"` averages absent people and padded
   frames as zeros that went through the whole network, like the official code.
 
-Where code and paper differ (SPECS: dependency bound, dilations, attention scaling), the code is the default and the paper an option.
+Where code and paper differ (dependency bound, dilations, attention scaling), the code is the default and the paper an
+option.
 """
 
 import math
@@ -31,8 +32,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.nn.graph_conv import DependencyAttention
-from motionhub.nn.masked_norm import PersonNorm
-from motionhub.nn.temporal import TemporalConv
+from motionhub.nn.masked_norm import ChannelNorm, PersonNorm
+from motionhub.nn.temporal import FrameConv2d, PointwiseLinear, TemporalConv
 
 
 OFFICIAL_CHANNELS = [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
@@ -147,7 +148,7 @@ class UnikOutput(ModelOutput):
 
 @dataclass
 class UnikHeadOutput(ModelOutput):
-    """What a head returns: `logits` `(B, num_labels)` per clip or `(B, T, num_labels)` per frame, `loss` with labels."""
+    """What a head returns: `logits (B, num_labels)` per clip or `(B, T, num_labels)` per frame; `loss` with labels."""
 
     loss: Tensor | None = None
     logits: Tensor | None = None
@@ -164,7 +165,7 @@ class UnikBlock(GradientCheckpointingLayer):
         assert config.channels and config.strides and config.dilations
         out_channels, self.stride = config.channels[index], config.strides[index]
         in_channels = config.channels[index - 1] if index else config.in_channels
-        norm = {"eps": float(config.norm_eps), "momentum": float(config.norm_momentum)}
+        eps, momentum = float(config.norm_eps), float(config.norm_momentum)
         self.spatial = DependencyAttention(
             num_joints=config.num_joints,
             in_channels=in_channels,
@@ -173,14 +174,16 @@ class UnikBlock(GradientCheckpointingLayer):
             key_channels=out_channels // config.key_ratio,
             tau=config.tau,
             scaled=config.attention_scaling == "official",
-            **norm,
+            initial_scale=float(config.spatial_norm_init),
+            eps=eps,
+            momentum=momentum,
         )
         self.temporal = TemporalConv(
-            out_channels, out_channels, config.temporal_kernel, self.stride, config.dilations[index], **norm
+            out_channels, out_channels, config.temporal_kernel, self.stride, config.dilations[index], eps, momentum
         )
         self.residual: TemporalConv | None = None
         if index and (in_channels != out_channels or self.stride != 1):
-            self.residual = TemporalConv(in_channels, out_channels, 1, self.stride, **norm)
+            self.residual = TemporalConv(in_channels, out_channels, 1, self.stride, 1, eps, momentum)
         self.has_residual = index > 0  # the official first block adds nothing
 
     def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -207,38 +210,25 @@ class UnikPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        """SPECS 2.1. By leaf module, because containers without own parameters are not always visited."""
+        if isinstance(module, ChannelNorm | PersonNorm):
             super()._init_weights(module)
+            if isinstance(module, ChannelNorm):
+                init.constant_(module.weight, module.initial_scale)
         elif isinstance(module, DependencyAttention):
-            self._init_spatial(module)
-        elif isinstance(module, TemporalConv):
-            kaiming_fan_out(module.conv.weight, fan_out=module.conv.out_channels * module.conv.kernel_size[1])
-            init.zeros_(module.conv.bias)
-        elif isinstance(module, UnikForActionClassification | UnikForActionSegmentation):
-            classifier = module.classifier
-            init.normal_(classifier.weight, std=math.sqrt(2 / classifier.out_features))
-            init.uniform_(
-                classifier.bias, -1 / math.sqrt(classifier.in_features), 1 / math.sqrt(classifier.in_features)
-            )
-
-    def _init_spatial(self, unit: DependencyAttention) -> None:
-        """Every head is drawn as the official code draws its separate convolutions (fan_out of ONE head)."""
-        positions = unit.dependency.shape[-1]
-        bound = 1 / positions if self.config.dependency_init == "official" else 1 / math.sqrt(positions)
-        init.uniform_(unit.dependency, -bound, bound)
-        kaiming_fan_out(unit.query.weight, fan_out=unit.key_channels)
-        kaiming_fan_out(unit.key.weight, fan_out=unit.key_channels)
-        init.normal_(unit.value.weight, std=math.sqrt(2 / (unit.out_channels * unit.in_channels * unit.num_heads)))
-        for layer in (unit.query, unit.key, unit.value):
-            init.zeros_(layer.bias)
-        init.constant_(unit.norm.weight, float(self.config.spatial_norm_init))
-        if unit.shortcut is not None:
-            kaiming_fan_out(unit.shortcut.weight, fan_out=unit.out_channels)
-            init.zeros_(unit.shortcut.bias)
-        if unit.window_merge is not None:  # the official Conv3d keeps PyTorch's default
-            bound = 1 / math.sqrt(unit.window_merge.in_features)
-            init.uniform_(unit.window_merge.weight, -bound, bound)
-            init.uniform_(unit.window_merge.bias, -bound, bound)
+            positions = module.dependency.shape[-1]
+            bound = 1 / positions if self.config.dependency_init == "official" else 1 / math.sqrt(positions)
+            init.uniform_(module.dependency, -bound, bound)
+        elif isinstance(module, FrameConv2d | PointwiseLinear) and module.fan_out:
+            init.normal_(module.weight, std=math.sqrt(2 / module.fan_out))
+            init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):  # a classifier, or the official Conv3d with PyTorch's default
+            bound = 1 / math.sqrt(module.in_features)
+            init.uniform_(module.bias, -bound, bound)
+            if isinstance(module, PointwiseLinear):
+                init.uniform_(module.weight, -bound, bound)
+            else:
+                init.normal_(module.weight, std=math.sqrt(2 / module.out_features))
 
     @classmethod
     def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
@@ -522,9 +512,10 @@ def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: Un
     _, people, frames, joints, dims = keypoints.shape
     if (joints, dims) != (config.num_joints, config.in_channels) or people > config.num_people or not frames:
         raise ValueError(
-            f"This UNIK expects keypoints (batch, people <= {config.num_people}, frames >= 1, {config.num_joints} joints, "
-            f"{config.in_channels} dims) in layout {config.layout!r}, got {tuple(keypoints.shape)}; convert with "
-            f"motionhub.convert_layout(sequence, {config.layout!r}) or the checkpoint's own processor."
+            f"This UNIK expects keypoints (batch, people <= {config.num_people}, frames >= 1, "
+            f"{config.num_joints} joints, {config.in_channels} dims) in layout {config.layout!r}, got "
+            f"{tuple(keypoints.shape)}; convert with motionhub.convert_layout(sequence, {config.layout!r}) "
+            f"or the checkpoint's own processor."
         )
     if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
         raise ValueError(
@@ -585,8 +576,3 @@ def window_starts(frames: int, window: int, hop: int) -> list[int]:
         raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
     last = max(frames - window, 0)
     return sorted({*range(0, last, hop), last})
-
-
-def kaiming_fan_out(weight: Tensor, fan_out: int) -> None:
-    """Kaiming normal for ReLU by fan-out: N(0, sqrt(2 / fan_out))."""
-    init.normal_(weight, std=math.sqrt(2 / fan_out))

@@ -22,6 +22,7 @@ class DependencyAttention(nn.Module):
         num_joints, in_channels, out_channels, num_heads, tau: sizes; `tau` must be odd.
         key_channels: channels of query and key per head.
         scaled: divide the attention logits by `key_channels * frames` (official code) or not at all (paper).
+        initial_scale: initial weight of the batch norm.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class DependencyAttention(nn.Module):
         key_channels: int,
         tau: int = 1,
         scaled: bool = True,
+        initial_scale: float = 1.0,
         eps: float = 1e-5,
         momentum: float = 0.1,
     ) -> None:
@@ -41,19 +43,22 @@ class DependencyAttention(nn.Module):
         self.in_channels, self.out_channels = in_channels, out_channels
         positions = num_joints * tau
         self.dependency = nn.Parameter(torch.empty(num_heads, positions, positions))
-        self.query = PointwiseLinear(in_channels, num_heads * key_channels)
-        self.key = PointwiseLinear(in_channels, num_heads * key_channels)
-        self.value = PointwiseLinear(in_channels, num_heads * out_channels)
-        self.norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.query = PointwiseLinear(in_channels, num_heads * key_channels, fan_out=key_channels)
+        self.key = PointwiseLinear(in_channels, num_heads * key_channels, fan_out=key_channels)
+        # the official code draws the values by N(0, sqrt(2 / (out * in * heads)))
+        self.value = PointwiseLinear(
+            in_channels, num_heads * out_channels, fan_out=out_channels * in_channels * num_heads
+        )
+        self.norm = ChannelNorm(out_channels, eps=eps, momentum=momentum, initial_scale=initial_scale)
         self.shortcut: PointwiseLinear | None = None
         self.shortcut_norm: ChannelNorm | None = None
         if in_channels != out_channels:
-            self.shortcut = PointwiseLinear(in_channels, out_channels)
+            self.shortcut = PointwiseLinear(in_channels, out_channels, fan_out=out_channels)
             self.shortcut_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
         self.window_merge: PointwiseLinear | None = None
         self.window_norm: ChannelNorm | None = None
-        if tau > 1:
-            self.window_merge = PointwiseLinear(tau * out_channels, out_channels)
+        if tau > 1:  # the official Conv3d keeps PyTorch's default initialisation
+            self.window_merge = PointwiseLinear(tau * out_channels, out_channels, fan_out=None)
             self.window_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
 
     def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:

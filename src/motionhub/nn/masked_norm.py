@@ -12,7 +12,12 @@ class ChannelNorm(nn.BatchNorm2d):
 
     With `valid (people, frames)` the training statistics (and the running ones) are those of the valid frames alone,
     as if the padded frames had never been there. In evaluation, and without padding, this is plain `nn.BatchNorm2d`.
+    A model's initialisation sets the weight to `initial_scale`.
     """
+
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, initial_scale: float = 1.0) -> None:
+        super().__init__(channels, eps=eps, momentum=momentum)
+        self.initial_scale = initial_scale
 
     def forward(self, features: Tensor, valid: Tensor | None = None) -> Tensor:
         if not self.training or valid is None:
@@ -39,6 +44,7 @@ class PersonNorm(nn.BatchNorm1d):
     def forward(self, keypoints: Tensor, valid: Tensor | None = None) -> Tensor:
         """`(batch, people, frames, joints, channels)` in and out."""
         if not self.training:
+            assert self.running_mean is not None and self.running_var is not None
             scale = self.weight * torch.rsqrt(self.running_var + self.eps)
             return self._affine(keypoints, scale, self.bias - self.running_mean * scale)
         if valid is None:
@@ -74,8 +80,7 @@ def _update_running(norm: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, varianc
     """The running update of `nn.BatchNorm` (unbiased variance), skipped where nothing was counted."""
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
-    momentum = 0.1 if norm.momentum is None else norm.momentum
-    momentum = torch.where(count > 0, momentum, 0.0)
+    momentum = torch.where(count > 0, norm.momentum or 0.0, 0.0).to(norm.running_mean.dtype).expand_as(mean)
     unbiased = variance * count / (count - 1).clamp(min=1)
-    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), momentum.expand_as(mean).to(norm.running_mean.dtype))
-    norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), momentum.expand_as(mean).to(norm.running_var.dtype))
+    norm.running_mean.lerp_(mean.to(momentum.dtype), momentum)
+    norm.running_var.lerp_(unbiased.to(momentum.dtype), momentum)

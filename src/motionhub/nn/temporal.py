@@ -15,7 +15,14 @@ class PointwiseLinear(nn.Linear):
     On a CPU it is computed as a 1x1 convolution: PyTorch sends a float32 linear layer to the BLAS library, which on
     non-Intel CPUs reaches less than half the speed of the oneDNN convolution (and one thread with a batch below 16
     would not reach oneDNN either, hence the joints fold into the batch axis).
+
+    `fan_out` is what a model's initialisation divides by (weights drawn from N(0, sqrt(2 / fan_out)), bias 0): a
+    stack of heads is not one wide layer. None asks for PyTorch's default.
     """
+
+    def __init__(self, in_features: int, out_features: int, fan_out: int | None) -> None:
+        super().__init__(in_features, out_features)
+        self.fan_out = fan_out
 
     def forward(self, features: Tensor) -> Tensor:
         return pointwise(features, self.weight, self.bias)
@@ -40,6 +47,21 @@ def combine(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return F.conv2d(features.permute(0, 3, 1, 2), kernel, bias).squeeze(2).transpose(1, 2)
 
 
+class FrameConv2d(nn.Conv2d):
+    """A `nn.Conv2d` along the frames of `(people, channels, joints, frames)`; `fan_out` as in `PointwiseLinear`."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, dilation: int) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size=(1, kernel_size),
+            stride=(1, stride),
+            dilation=(1, dilation),
+            padding=(0, (kernel_size - 1) * dilation // 2),
+        )
+        self.fan_out = out_channels * kernel_size
+
+
 class TemporalConv(nn.Module):
     """Convolution over the frames of every joint, then batch norm; no activation.
 
@@ -58,14 +80,7 @@ class TemporalConv(nn.Module):
         momentum: float = 0.1,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels,
-            out_channels,
-            kernel_size=(1, kernel_size),
-            stride=(1, stride),
-            dilation=(1, dilation),
-            padding=(0, (kernel_size - 1) * dilation // 2),
-        )
+        self.conv = FrameConv2d(in_channels, out_channels, kernel_size, stride, dilation)
         self.norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
 
     def forward(self, features: Tensor, valid_out: Tensor | None = None) -> Tensor:
