@@ -24,7 +24,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
 from motionhub.data import schema
-from motionhub.data.dataset_card import render_dataset_card
+from motionhub.data.dataset_card import Cell, render_dataset_card
 from motionhub.data.readers import Reader, get_reader
 from motionhub.data.splits import PROTOCOLS, Protocol, Split, get_protocol
 
@@ -98,9 +98,11 @@ def save_dataset(
     for protocol, splits in filled.items():
         _warn_of_absent_classes(facts, protocol, splits, rows)
     with _folder_or_nothing(out_dir) as folder:
-        cells = _cells(filled, len(rows))
-        for name, indices in cells.items():
-            _write_parquet(rows_to_dataset([rows[index] for index in indices], facts.class_names), folder / name)
+        cells = []
+        for path, indices in _cell_paths(filled, len(rows)).items():
+            dataset = rows_to_dataset([rows[index] for index in indices], facts.class_names)
+            _write_parquet(dataset, folder / path)
+            cells.append(Cell(path, tuple(indices), dataset.data.nbytes))
         skipped = [protocol for protocol in assigned if protocol not in filled]
         card = render_dataset_card(facts, rows, cells, filled, skipped, broken)
         (folder / "README.md").write_text(card, encoding="utf-8")
@@ -213,7 +215,7 @@ def _warn_of_absent_classes(
             warnings.warn(f"{what}: {', '.join(absent[:_SHOWN])}{more}", stacklevel=3)
 
 
-def _cells(assigned: dict[Protocol, list[Split]], num_rows: int) -> dict[str, list[int]]:
+def _cell_paths(assigned: dict[Protocol, list[Split]], num_rows: int) -> dict[str, list[int]]:
     """Parquet path -> rows: one cell per distinct tuple of splits under the protocols."""
     cells: dict[str, list[int]] = {}
     for index in range(num_rows):

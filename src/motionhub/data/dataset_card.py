@@ -4,6 +4,7 @@ It does not write files and does not decide who trains (`splits.py`).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,21 @@ from motionhub.data.splits import Protocol, Split
 from motionhub.skeletons.layouts import get_layout
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One parquet file of a saved dataset: clips that every protocol treats alike.
+
+    Args:
+        path: below the dataset's folder.
+        indices: positions of its clips in the list of rows.
+        num_bytes: size in memory (Arrow).
+    """
+
+    path: str
+    indices: tuple[int, ...]
+    num_bytes: int
+
+
 Rows = Sequence[Mapping[str, Any]]
 Assigned = Mapping[Protocol, Sequence[Split]]
 
@@ -24,7 +40,7 @@ Assigned = Mapping[Protocol, Sequence[Split]]
 def render_dataset_card(
     reader: Reader,
     rows: Rows,
-    cells: Mapping[str, Sequence[int]],
+    cells: Sequence[Cell],
     assigned: Assigned,
     skipped: Sequence[Protocol],
     broken: Sequence[str],
@@ -34,7 +50,7 @@ def render_dataset_card(
     Args:
         reader: the data set.
         rows: of `schema.to_row`, in any order.
-        cells: parquet path -> indices of its rows.
+        cells: the files.
         assigned: protocol -> one split per row; the first protocol is the default config.
         skipped: protocols that these files cannot fill.
         broken: one line per file that was left out.
@@ -61,7 +77,7 @@ def render_dataset_card(
     return f"---\n{_metadata(reader, rows, cells, assigned)}\n---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def _metadata(reader: Reader, rows: Rows, cells: Mapping[str, Sequence[int]], assigned: Assigned) -> str:
+def _metadata(reader: Reader, rows: Rows, cells: Sequence[Cell], assigned: Assigned) -> str:
     data = DatasetCardData(
         pretty_name=reader.title,
         license="other",
@@ -70,38 +86,38 @@ def _metadata(reader: Reader, rows: Rows, cells: Mapping[str, Sequence[int]], as
         tags=["skeleton", "human-motion", "action-recognition", "motionhub"],
         configs=_configs(cells, assigned),
     )
-    infos = {
-        protocol.name: {split: list(splits).count(split) for split in ("train", "test")}
+    configs = _cells_of_configs(cells, assigned)
+    DatasetInfosDict(
+        {name: _dataset_info(name, reader, splits) for name, splits in configs.items()}
+    ).to_dataset_card_data(data)
+    return str(data.to_yaml())
+
+
+def _dataset_info(name: str, reader: Reader, splits: Mapping[str, Sequence[Cell]]) -> DatasetInfo:
+    sizes = {
+        split: SplitInfo(split, sum(cell.num_bytes for cell in cells), sum(len(cell.indices) for cell in cells))
+        for split, cells in splits.items()
+    }
+    return DatasetInfo(config_name=name, features=features(reader.class_names), splits=SplitDict(sizes))
+
+
+def _cells_of_configs(cells: Sequence[Cell], assigned: Assigned) -> dict[str, dict[str, list[Cell]]]:
+    """Config -> split -> files; all clips of a file are in the same split, so its first one tells."""
+    configs = {
+        protocol.name: {
+            split: [cell for cell in cells if splits[cell.indices[0]] == split] for split in ("train", "test")
+        }
         for protocol, splits in assigned.items()
     }
-    infos["full"] = {"full": len(rows)}
-    types = features(reader.class_names)
-    DatasetInfosDict(
-        {
-            name: DatasetInfo(
-                features=types,
-                config_name=name,
-                splits=SplitDict(
-                    {split: SplitInfo(name=split, num_examples=count) for split, count in counts.items()}
-                ),
-            )
-            for name, counts in infos.items()
-        }
-    ).to_dataset_card_data(data)
-    return data.to_yaml()
+    return {**configs, "full": {"full": list(cells)}}
 
 
-def _configs(cells: Mapping[str, Sequence[int]], assigned: Assigned) -> list[dict[str, Any]]:
-    """Which files make which split of which protocol; all rows of a file are in the same split."""
+def _configs(cells: Sequence[Cell], assigned: Assigned) -> list[dict[str, Any]]:
+    """The `configs:` of the card; the first is what `load_dataset` takes when no name is given."""
     configs: list[dict[str, Any]] = []
-    for protocol, splits in assigned.items():
-        files = {
-            split: [path for path, indices in cells.items() if splits[indices[0]] == split]
-            for split in ("train", "test")
-        }
-        data_files = [{"split": split, "path": paths} for split, paths in files.items()]
-        configs.append({"config_name": protocol.name, "data_files": data_files})
-    configs.append({"config_name": "full", "data_files": [{"split": "full", "path": list(cells)}]})
+    for name, splits in _cells_of_configs(cells, assigned).items():
+        files = [{"split": split, "path": [cell.path for cell in chosen]} for split, chosen in splits.items()]
+        configs.append({"config_name": name, "data_files": files})
     configs[0]["default"] = True
     return configs
 

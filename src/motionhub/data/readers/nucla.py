@@ -50,10 +50,14 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _frame(path: Path, index: int, frame: Any) -> np.ndarray:
     try:
-        points = np.asarray(frame, dtype=np.float64)
+        values = np.asarray(frame)
+        # Numbers, and null for a number that is missing; text that looks like a number is not one.
+        points = values.astype(np.float64) if values.dtype.kind in "iufO" else None
     except (TypeError, ValueError, OverflowError):
-        raise bad_file(path, f"skeletons[{index}]", "expected 20 triples of numbers (x, y, z).") from None
-    if points.shape != (20, 3) or isinstance(frame[0][0], str):
+        points = None
+    if points is None:
+        raise bad_file(path, f"skeletons[{index}]", "expected 20 triples of numbers (x, y, z).")
+    if points.shape != (20, 3):
         raise bad_file(path, f"skeletons[{index}]", f"expected 20 joints x 3 coordinates, got shape {points.shape}.")
     return points
 
@@ -61,7 +65,7 @@ def _frame(path: Path, index: int, frame: Any) -> np.ndarray:
 def read(path: Path) -> list[SkeletonSequence]:
     """One person, `(1, num_frames, 20, 3)` metres in the camera's frame, Kinect v1 SDK order.
 
-    Joints at exactly (0, 0, 0) are missing (NaN).
+    Joints at exactly (0, 0, 0) are missing (NaN), and so are joints with a null.
     """
     frames = _load(path)["skeletons"]
     if not isinstance(frames, list) or not frames:

@@ -9,7 +9,6 @@ Visible coordinates are kept as published, some a little outside the image.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     return [SkeletonSequence(keypoints, layout=get_layout("penn-13"), fps=FPS, unit="pixel", image_size=size)]
 
 
-def _image_size(path: Path, dimensions: Any) -> tuple[int, int]:
+def _image_size(path: Path, dimensions: np.ndarray | str) -> tuple[int, int]:
     numbers = as_numbers(path, "dimensions", dimensions).ravel()
     if numbers.size < 2 or not np.isfinite(numbers).all() or min(numbers[:2]) < 1:
         raise bad_file(path, "dimensions", f"expected (height, width, frames), got {numbers[:4].tolist()}.")
@@ -66,7 +65,7 @@ def _image_size(path: Path, dimensions: Any) -> tuple[int, int]:
 def annotate(path: Path) -> ClipFacts:
     """Action, camera side and official split from the content; the clip's number from the name."""
     content = load_variables(path, ("action", "pose", "train"))
-    action, side = _text(content["action"]), _text(content["pose"])
+    action, side = str(content["action"])[:60], str(content["pose"])[:60]
     if action not in CLASS_NAMES:
         raise bad_file(path, "action", f"expected one of {list(CLASS_NAMES)}, got {action!r}.")
     if side and side not in CAMERA_SIDES:
@@ -81,10 +80,6 @@ def annotate(path: Path) -> ClipFacts:
         setup=int(train[0] == 1),
         clip_id=path.stem,
     )
-
-
-def _text(values: Any) -> str:
-    return " ".join(str(value) for value in np.asarray(values).ravel())[:60]
 
 
 def matches(path: Path, head: bytes) -> bool:
