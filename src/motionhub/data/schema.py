@@ -98,7 +98,8 @@ def to_row(
 def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
     """The clip of a row, whatever format the dataset is set to (lists, NumPy or torch).
 
-    A confidence without a single number (no people, no frames) comes back as None.
+    A confidence without a single number (no people, no frames) comes back as None; and `datasets` itself rounds fps to
+    float32 when the row was read in its torch format.
 
     Raises:
         ValueError: a column is absent, the row comes from a newer schema, or the lengths and the shape disagree.

@@ -1,0 +1,279 @@
+"""Folders of raw files become splits by protocol, and saved datasets load with `datasets` alone."""
+
+import errno
+import os
+import re
+import subprocess
+import sys
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+import yaml
+from datasets import load_dataset
+
+from motionhub.data.build import build_dataset, collect_rows, save_dataset
+from motionhub.data.readers import READERS, read
+from motionhub.data.schema import from_row
+
+
+@pytest.fixture
+def nucla_folder(tmp_path, write_nucla):
+    """Every class once per view 1, 2 and subject 1, 2, in two sub-folders; the episode tells the class."""
+    folder = tmp_path / "nucla"
+    for subject in (1, 2):
+        (folder / f"s{subject}").mkdir(parents=True)
+        for view in (1, 2):
+            for label in range(1, 11):
+                name = f"a01_s{subject:02d}_e{label:02d}_v{view:02d}"
+                write_nucla(name, label=label, folder=folder / f"s{subject}")
+    (folder / "notes.json").write_text("{}")
+    return folder
+
+
+def ids(dataset):
+    return set(dataset["clip_id"])
+
+
+def test_a_protocol_divides_the_clips_and_loses_none(nucla_folder):
+    splits = build_dataset("n-ucla", nucla_folder, "cross-view-1-to-2")
+    assert set(splits) == {"train", "test"}
+    assert all(name.endswith("v01") for name in ids(splits["train"]))
+    assert all(name.endswith("v02") for name in ids(splits["test"]))
+    assert (len(splits["train"]), len(splits["test"])) == (20, 20)
+    assert sorted(splits["test"]["label"]) == sorted(2 * list(range(10)))
+    assert splits["train"].features["label"].names == list(READERS["n-ucla"].class_names)
+
+
+def test_without_a_protocol_everything_is_in_one_split(nucla_folder):
+    dataset = build_dataset("n-ucla", nucla_folder)
+    assert list(dataset) == ["full"]
+    assert len(ids(dataset["full"])) == 40
+
+
+def test_a_row_is_the_file(nucla_folder):
+    row = build_dataset("n-ucla", nucla_folder)["full"][0]
+    (expected,) = read(nucla_folder / "s1" / f"{row['clip_id']}.json")
+    np.testing.assert_array_equal(from_row(row).keypoints, expected.keypoints)
+    assert (row["source"], row["subject"], row["camera"], row["setup"]) == ("n-ucla", 1, 1, -1)
+    assert row["licence"] == READERS["n-ucla"].licence
+
+
+def test_several_processes_give_the_same_rows(nucla_folder):
+    alone, shared = (
+        build_dataset("n-ucla", nucla_folder)["full"],
+        build_dataset("n-ucla", nucla_folder, num_proc=2)["full"],
+    )
+    assert alone.data.table.equals(shared.data.table) or alone.to_list() == shared.to_list()
+
+
+def test_a_zip_is_as_good_as_its_folder(nucla_folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "nucla.zip", "w") as archive:
+        for path in sorted(nucla_folder.rglob("*.json")):
+            archive.write(path, path.relative_to(tmp_path))
+    from_zip = build_dataset("n-ucla", tmp_path / "nucla.zip", "cross-subject")
+    from_folder = build_dataset("n-ucla", nucla_folder, "cross-subject")
+    assert from_zip["test"].to_list() == from_folder["test"].to_list()
+
+
+@pytest.mark.parametrize(
+    "name", ["../a01_s01_e01_v01.json", "/tmp/a01_s01_e01_v01.json", "x/../../a01_s01_e01_v01.json"]
+)
+def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        archive.writestr(name, "{}")
+    with pytest.raises(ValueError, match="leads out of the folder"):
+        build_dataset("n-ucla", tmp_path / "evil.zip")
+
+
+def test_a_corrupt_zip_is_named(nucla_folder, tmp_path):
+    path = tmp_path / "clips.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(nucla_folder / "s1" / "a01_s01_e01_v01.json", "a01_s01_e01_v01.json")
+    content = bytearray(path.read_bytes())
+    content[80:120] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="clips.zip: cannot be extracted"):
+        build_dataset("n-ucla", path)
+
+
+def test_broken_files_are_left_out_and_listed_at_the_end(nucla_folder):
+    (nucla_folder / "s1" / "a01_s01_e01_v01.json").write_text('{"skeletons": [[1,')
+    (nucla_folder / "s2" / "a01_s02_e03_v02.json").write_bytes(b"")
+    with pytest.warns(UserWarning, match="2 of 40 files are broken(?s:.*)s1/a01_s01_e01_v01.json: line 1"):
+        rows, broken = collect_rows("n-ucla", nucla_folder)
+    assert (len(rows), len(broken)) == (38, 2)
+    assert broken[1].startswith("s2/a01_s02_e03_v02.json: file: is empty")
+    with pytest.raises(ValueError, match="s1/a01_s01_e01_v01.json: line 1"):
+        build_dataset("n-ucla", nucla_folder, strict=True)
+
+
+def test_nothing_but_broken_files_is_an_error(tmp_path):
+    (tmp_path / "a01_s01_e01_v01.json").write_text("[]")
+    with pytest.raises(ValueError, match="all 1 files of 'n-ucla' are broken"):
+        build_dataset("n-ucla", tmp_path)
+
+
+def test_nothing_found_says_what_was_expected_and_what_is_there(tmp_path):
+    (tmp_path / "clip.csv").write_text("1")
+    with pytest.raises(ValueError, match="expected files called 'a.*found none.*clip.csv"):
+        build_dataset("n-ucla", tmp_path)
+    with pytest.raises(ValueError, match="does not exist"):
+        build_dataset("n-ucla", tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="neither a folder nor a zip"):
+        build_dataset("n-ucla", tmp_path / "clip.csv")
+
+
+def test_an_empty_split_names_the_protocols_that_work(nucla_folder):
+    with pytest.raises(ValueError, match="'cross-view' of 'n-ucla' leaves 'test' without.*'cross-view-1-to-2'"):
+        build_dataset("n-ucla", nucla_folder, "cross-view")
+
+
+def test_unknown_names_are_found_before_any_file_is_read(tmp_path):
+    with pytest.raises(ValueError, match="No reader is called"):
+        build_dataset("ucla", tmp_path)
+    with pytest.raises(ValueError, match="has no protocol"):
+        build_dataset("n-ucla", tmp_path, "xsub")
+
+
+def test_a_class_absent_from_a_split_is_named(nucla_folder):
+    for path in nucla_folder.rglob("*e10_v02.json"):
+        path.unlink()
+    with pytest.warns(UserWarning, match="'test' has no clip of 1 of 10 classes: carry"):
+        build_dataset("n-ucla", nucla_folder, "cross-view-1-to-2")
+
+
+def test_a_complete_data_set_warns_of_nothing(nucla_folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build_dataset("n-ucla", nucla_folder, "cross-subject")
+
+
+# Saved datasets.
+
+
+@pytest.fixture
+def saved(nucla_folder, tmp_path):
+    return save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
+
+
+def card_data(folder):
+    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+
+
+def test_saved_protocols_load_as_configs_with_datasets_alone(saved, nucla_folder, tmp_path):
+    for protocol in ("cross-view-1-to-2", "cross-view-2-to-1", "cross-subject"):
+        loaded = load_dataset(str(saved), protocol, cache_dir=str(tmp_path / "cache"))
+        built = build_dataset("n-ucla", nucla_folder, protocol)
+        for split in ("train", "test"):
+            assert ids(loaded[split]) == ids(built[split])
+            assert loaded[split].features == built[split].features
+    full = load_dataset(str(saved), "full", split="full", cache_dir=str(tmp_path / "cache"))
+    by_id = {row["clip_id"]: row for row in build_dataset("n-ucla", nucla_folder)["full"]}
+    assert all(row == by_id.pop(row["clip_id"]) for row in full)
+    assert not by_id
+
+
+def test_saved_protocols_stream(saved):
+    stream = load_dataset(str(saved), "cross-view-1-to-2", split="test", streaming=True)
+    rows = list(stream)
+    assert len(rows) == 20
+    assert {row["camera"] for row in rows} == {2}
+    assert from_row(rows[0]).keypoints.shape == (1, 4, 20, 3)
+
+
+def test_loading_does_not_need_this_library(saved, tmp_path):
+    program = (
+        "import sys; from datasets import load_dataset; "
+        f"rows = load_dataset({str(saved)!r}, 'cross-subject', split='train', streaming=True); "
+        "print(sum(1 for _ in rows), 'motionhub' in sys.modules)"
+    )
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"}
+    output = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert output.stdout.split() == ["20", "False"]
+
+
+def test_no_clip_is_stored_twice(saved):
+    # Four cells: view 1 or 2, odd or even subject.
+    files = sorted(path.relative_to(saved).as_posix() for path in saved.rglob("*.parquet"))
+    assert len(files) == 4
+    data = card_data(saved)
+    full = next(config for config in data["configs"] if config["config_name"] == "full")
+    assert full["data_files"][0]["path"] == files
+    assert {info["splits"][0]["num_examples"] for info in data["dataset_info"] if info["config_name"] != "full"} == {
+        20
+    }
+
+
+def test_the_card_says_what_the_data_are(saved):
+    data, text = card_data(saved), (saved / "README.md").read_text()
+    assert data["license"] == "other"
+    assert [config["config_name"] for config in data["configs"] if config.get("default")] == ["cross-view-1-to-2"]
+    assert "`kinect-20`, 20 joints" in text and "Unit: metre" in text and "30 frames per second (assumed" in text
+    assert "Train on view 1, test on view 2" in text
+    assert "`cross-view` (not in these files): Train on views 1 and 2, test on view 3" in text
+    assert re.search(r"\| carry \| 4 \| 2 \| 2 \| 2 \| 2 \| 2 \| 2 \|", text)
+    assert "Missing joints: 0 of 3200" in text
+    assert "research use" in text.lower() and "CVPR 2014" in text
+
+
+def test_the_card_lists_the_files_left_out(nucla_folder, tmp_path):
+    (nucla_folder / "s1" / "a01_s01_e01_v01.json").write_text("{")
+    with pytest.warns(UserWarning, match="1 of 40"):
+        text = (save_dataset("n-ucla", nucla_folder, tmp_path / "saved") / "README.md").read_text()
+    assert "- s1/a01_s01_e01_v01.json: line 1" in text
+    assert str(tmp_path) not in text
+
+
+def test_data_that_fill_no_protocol_are_saved_in_full(tmp_path, write_penn):
+    write_penn("0001", folder=tmp_path)
+    folder = save_dataset("penn-action", tmp_path, tmp_path / "saved")
+    assert [config["config_name"] for config in card_data(folder)["configs"]] == ["full"]
+    row = load_dataset(str(folder), split="full", streaming=True)
+    assert [clip["clip_id"] for clip in row] == ["0001"]
+
+
+def test_a_folder_with_content_is_not_overwritten(saved, nucla_folder):
+    with pytest.raises(ValueError, match="exists and is not an empty folder"):
+        save_dataset("n-ucla", nucla_folder, saved)
+
+
+def test_a_full_disk_leaves_nothing_behind(nucla_folder, tmp_path, monkeypatch):
+    def full_disk(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("motionhub.data.build.pq.write_table", full_disk)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(OSError, match="the disk is full .* left.*saved"):
+        save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+# The real data sets.
+
+
+@pytest.mark.parametrize(
+    "archive, reader, protocol, train, test",
+    [
+        ("utd_mhad_s1-6", "utd-mhad", "cross-subject", 323, 323),
+        ("penn_action_train", "penn-action", "random-80-20", 1006, 252),
+    ],
+)
+def test_real_data_sets_have_the_counted_clips(shared, archive, reader, protocol, train, test):
+    dataset = build_dataset(reader, shared(f"data/{archive}.zip"), protocol)
+    assert (len(dataset["train"]), len(dataset["test"])) == (train, test)
+
+
+def test_real_nucla_has_the_counted_clips_and_classes(shared):
+    dataset = build_dataset("n-ucla", shared("data/nucla_views12.zip"), "cross-view-1-to-2")
+    assert (len(dataset["train"]), len(dataset["test"])) == (516, 504)
+    labels = np.bincount(dataset["train"]["label"]) + np.bincount(dataset["test"]["label"])
+    assert labels.tolist() == [102, 102, 96, 124, 101, 102, 99, 99, 98, 97]
+
+
+def test_real_penn_has_no_official_test_clips(shared):
+    with pytest.raises(ValueError, match="'official' of 'penn-action' leaves 'test' without"):
+        build_dataset("penn-action", shared("data/penn_action_train.zip"), "official")

@@ -1,0 +1,117 @@
+"""A row holds the whole sequence: what goes in comes out, through Arrow, parquet and every row format."""
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from motionhub.data.build import rows_to_dataset
+from motionhub.data.schema import COLUMNS, SCHEMA_VERSION, features, from_row, to_row
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+def sequence_of(people: int, frames: int, *, confidence: bool = False, seed: int = 0) -> SkeletonSequence:
+    generator = np.random.default_rng(seed)
+    keypoints = generator.normal(size=(people, frames, 20, 3)).astype(np.float32)
+    keypoints[generator.random((people, frames, 20)) < 0.2] = np.nan
+    return SkeletonSequence(
+        keypoints,
+        get_layout("kinect-20"),
+        fps=29.97,
+        unit="metre",
+        confidence=generator.random((people, frames, 20)).astype(np.float32) if confidence else None,
+        image_size=(1920, 1080) if confidence else None,
+        track_ids=tuple(72057594037944738 - 4 * person for person in range(people)),
+    )
+
+
+def assert_same(found: SkeletonSequence, expected: SkeletonSequence, dtype: type = np.float64) -> None:
+    assert found.keypoints.dtype == np.float32
+    np.testing.assert_array_equal(found.keypoints, expected.keypoints)
+    assert (found.layout, found.unit) == (expected.layout, expected.unit)
+    assert float(dtype(found.fps)) == float(dtype(expected.fps))
+    assert (found.image_size, found.track_ids) == (expected.image_size, expected.track_ids)
+    if expected.confidence is None:
+        assert found.confidence is None
+    else:
+        np.testing.assert_array_equal(found.confidence, expected.confidence)
+
+
+CASES = {
+    "one person": sequence_of(1, 7),
+    "two people with confidence": sequence_of(2, 5, confidence=True),
+    "nobody": sequence_of(0, 4),
+    "one frame": sequence_of(1, 1),
+    "all missing": sequence_of(1, 3).replace(keypoints=np.full((1, 3, 20, 3), np.nan)),
+    "pixels": SkeletonSequence(np.ones((3, 13, 2)), get_layout("penn-13"), 30, "pixel", image_size=(480, 270)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_to_row_then_from_row_is_identity(case):
+    assert_same(from_row(to_row(CASES[case])), CASES[case])
+
+
+@pytest.mark.parametrize("row_format", [None, "numpy", "torch"])
+@pytest.mark.parametrize("build", ["rows_to_dataset", "from_list"])
+def test_ragged_rows_survive_arrow_in_every_format(build, row_format):
+    rows = [to_row(sequence, label=0) for sequence in CASES.values()]
+    if build == "rows_to_dataset":
+        dataset = rows_to_dataset(rows, ["jump"])
+    else:
+        dataset = Dataset.from_list(rows, features=features(["jump"]))
+    for row, expected in zip(dataset.with_format(row_format), CASES.values(), strict=True):
+        # The torch format of datasets rounds every float column to float32.
+        assert_same(from_row(row), expected, dtype=np.float32 if row_format == "torch" else np.float64)
+
+
+def test_rows_survive_parquet(tmp_path):
+    rows_to_dataset([to_row(sequence) for sequence in CASES.values()], None).to_parquet(tmp_path / "rows.parquet")
+    dataset = Dataset.from_parquet(str(tmp_path / "rows.parquet"), cache_dir=str(tmp_path))
+    for row, expected in zip(dataset, CASES.values(), strict=True):
+        assert_same(from_row(row), expected)
+
+
+def test_columns_are_exactly_the_published_ones():
+    expected = (
+        "schema_version keypoints confidence num_people num_frames num_joints num_dims layout fps unit image_width "
+        "image_height track_ids label subject camera setup clip_id source licence"
+    ).split()
+    assert list(COLUMNS) == list(features(["a"])) == list(to_row(CASES["pixels"])) == expected
+
+
+def test_keypoints_are_flat_row_major_and_missing_stays_nan_not_null():
+    row = to_row(CASES["one person"])
+    assert row["keypoints"][(3 * 20 + 4) * 3 + 2] == CASES["one person"].keypoints[0, 3, 4, 2] or np.isnan(
+        CASES["one person"].keypoints[0, 3, 4, 2]
+    )
+    column = rows_to_dataset([row], None).data.table.column("keypoints").combine_chunks()
+    assert column.flatten().null_count == 0
+    assert np.isnan(column.flatten().to_numpy()).any()
+
+
+def test_unknown_facts_are_minus_one_and_known_ones_are_kept():
+    row = to_row(CASES["pixels"])
+    assert [row[name] for name in ("label", "subject", "camera", "setup")] == [-1] * 4
+    row = to_row(CASES["pixels"], label=0, subject=3, camera=0, setup=1, clip_id="c", source="s", licence="l")
+    assert [row[name] for name in ("label", "subject", "camera", "setup")] == [0, 3, 0, 1]
+    assert rows_to_dataset([row], ["jump"])[0]["label"] == 0
+    assert (row["image_width"], row["image_height"]) == (480, 270)
+
+
+def test_a_layout_that_a_name_cannot_bring_back_is_refused():
+    own = SkeletonLayout("kinect-20", tuple(f"joint_{index}" for index in range(20)), (), "joint_0")
+    sequence = SkeletonSequence(np.ones((2, 20, 3)), own, 30, "metre")
+    with pytest.raises(ValueError, match="convert_layout"):
+        to_row(sequence)
+
+
+def test_rows_that_do_not_fit_say_why():
+    row = to_row(CASES["one person"])
+    with pytest.raises(ValueError, match=r"'keypoints' must hold 1\*8\*20\*3 numbers, got 420"):
+        from_row({**row, "num_frames": 8})
+    with pytest.raises(ValueError, match="upgrade motionhub"):
+        from_row({**row, "schema_version": SCHEMA_VERSION + 1})
+    with pytest.raises(ValueError, match="needs the columns.*'fps'"):
+        from_row({name: value for name, value in row.items() if name != "fps"})

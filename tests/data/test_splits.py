@@ -1,0 +1,110 @@
+"""Every protocol puts the clips where its published sentence says."""
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from motionhub.data.readers import READERS
+from motionhub.data.splits import PROTOCOLS, few_label_subset, get_protocol
+
+
+def facts(**changes):
+    return {"label": 0, "subject": -1, "camera": -1, "setup": -1, "clip_id": "clip", **changes}
+
+
+def assigned(reader, protocol, rows):
+    return get_protocol(reader, protocol).assign(rows)
+
+
+def test_every_reader_has_protocols_with_a_source():
+    assert set(PROTOCOLS) == set(READERS)
+    for protocols in PROTOCOLS.values():
+        assert all(protocol.name == name and protocol.source.endswith(".") for name, protocol in protocols.items())
+
+
+@pytest.mark.parametrize(
+    "protocol, expected",
+    [
+        ("cross-view", ["train", "train", "test"]),
+        ("cross-view-1-to-2", ["train", "test", None]),
+        ("cross-view-2-to-1", ["test", "train", None]),
+    ],
+)
+def test_nucla_views(protocol, expected):
+    assert assigned("n-ucla", protocol, [facts(camera=view) for view in (1, 2, 3)]) == expected
+
+
+@pytest.mark.parametrize("reader", ["n-ucla", "utd-mhad"])
+def test_odd_subjects_train(reader):
+    rows = [facts(subject=subject) for subject in (1, 2, 3, 8, -1)]
+    assert assigned(reader, "cross-subject", rows) == ["train", "test", "train", "test", None]
+
+
+def test_penn_official_is_the_flag_of_the_files():
+    assert assigned("penn-action", "official", [facts(setup=flag) for flag in (1, 0, -1)]) == ["train", "test", None]
+
+
+def test_ntu_protocols():
+    rows = [facts(subject=subject, camera=1) for subject in range(1, 41)]
+    splits = assigned("ntu-rgbd", "xsub", rows)
+    assert splits.count("train") == splits.count("test") == 20
+    assert [splits[subject - 1] for subject in (1, 3, 4, 38, 40)] == ["train", "test", "train", "train", "test"]
+    rows = [facts(subject=1, camera=camera) for camera in (1, 2, 3)]
+    assert assigned("ntu-rgbd", "xview", rows) == ["test", "train", "train"]
+    only_in_120 = [facts(subject=1, camera=1, label=60), facts(subject=1, camera=1, label=59)]
+    assert assigned("ntu-rgbd", "xsub", only_in_120) == [None, "train"]
+
+
+def test_random_80_20_is_a_fifth_whatever_the_order_and_changes_with_the_seed():
+    rows = [facts(clip_id=f"{index:04d}") for index in range(1, 101)]
+    splits = assigned("penn-action", "random-80-20", rows)
+    assert (splits.count("train"), splits.count("test")) == (80, 20)
+    assert assigned("penn-action", "random-80-20", rows[::-1]) == splits[::-1]
+    assert assigned("penn-action", "random-80-20-seed-0", rows) == splits
+    other = assigned("penn-action", "random-80-20-seed-1", rows)
+    assert other != splits and other.count("test") == 20
+    # A golden, so that a published number keeps its meaning.
+    assert [row["clip_id"] for row, split in zip(rows, splits, strict=True) if split == "test"][:5] == [
+        "0002",
+        "0004",
+        "0019",
+        "0021",
+        "0023",
+    ]
+
+
+def test_unknown_protocols_are_listed():
+    with pytest.raises(ValueError, match="'cross-view', 'cross-view-1-to-2', 'cross-view-2-to-1', 'cross-subject'"):
+        get_protocol("n-ucla", "xsub")
+    with pytest.raises(ValueError, match="random-80-20-seed-1"):
+        get_protocol("n-ucla", "random-80-20-seed-1")
+
+
+def labelled(*counts):
+    labels = [label for label, count in enumerate(counts) for _ in range(count)]
+    shuffled = np.random.default_rng(3).permutation(labels + [-1, -1])
+    return Dataset.from_dict({"label": shuffled, "clip": np.arange(len(shuffled))})
+
+
+@pytest.mark.parametrize("fraction, expected", [(0.05, [5, 2, 1, 1]), (0.1, [10, 4, 1, 1]), (1.0, [100, 40, 10, 1])])
+def test_few_labels_are_a_share_of_every_class_and_at_least_one(fraction, expected):
+    subset = few_label_subset(labelled(100, 40, 10, 1), fraction, seed=0)
+    assert np.bincount(subset["label"]).tolist() == expected
+
+
+def test_few_labels_follow_the_seed_and_keep_the_order():
+    dataset = labelled(100, 40, 10, 1)
+    first = few_label_subset(dataset, 0.1, seed=0)["clip"][:]
+    assert first == few_label_subset(dataset, 0.1, seed=0)["clip"][:] == sorted(first)
+    assert first != few_label_subset(dataset, 0.1, seed=1)["clip"][:]
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.5, float("nan")])
+def test_few_labels_refuses_what_is_no_fraction(fraction):
+    with pytest.raises(ValueError, match="for example 0.05"):
+        few_label_subset(labelled(3), fraction, seed=0)
+
+
+def test_few_labels_needs_labels():
+    with pytest.raises(ValueError, match="every label is -1"):
+        few_label_subset(Dataset.from_dict({"label": [-1, -1]}), 0.5, seed=0)
