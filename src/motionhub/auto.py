@@ -1,0 +1,76 @@
+"""THE table: which config, models, processor, Auto classes and pipelines belong together. A new model adds one entry.
+
+Importing this module tells transformers about them, so that `AutoModel.from_pretrained` and `pipeline` find them.
+`import motionhub` imports it. It does not know how any model works. All private names of transformers that the library
+needs are imported here and nowhere else.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, Pipeline, PreTrainedConfig, PreTrainedModel
+from transformers.feature_extraction_utils import FeatureExtractionMixin
+from transformers.models.auto.auto_factory import _BaseAutoModelClass, _LazyAutoMapping
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.pipelines import PIPELINE_REGISTRY
+
+from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
+from motionhub.pipelines.action_classification import ActionClassificationPipeline
+from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
+from motionhub.processing.skeleton import SkeletonProcessor
+
+
+class AutoModelForActionClassification(_BaseAutoModelClass):
+    """`from_pretrained(folder_or_repo)` gives the model that names an action: one set of logits per clip."""
+
+    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+
+
+class AutoModelForActionSegmentation(_BaseAutoModelClass):
+    """`from_pretrained(folder_or_repo)` gives the model that labels every frame: logits `(batch, frames, labels)`."""
+
+    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+
+
+@dataclass(frozen=True)
+class Family:
+    """A config with its processor, and the class that each Auto class gives for it."""
+
+    config: type[PreTrainedConfig]
+    processor: type[FeatureExtractionMixin]
+    models: dict[type, type[PreTrainedModel]] = field(default_factory=dict)
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        UnikConfig,
+        SkeletonProcessor,
+        {
+            AutoModel: UnikModel,
+            AutoModelForActionClassification: UnikForActionClassification,
+            AutoModelForActionSegmentation: UnikForActionSegmentation,
+        },
+    ),
+)
+
+# Task -> (pipeline class, Auto class that loads its model).
+PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
+    "action-classification": (ActionClassificationPipeline, AutoModelForActionClassification),
+    "skeleton-feature-extraction": (SkeletonFeatureExtractionPipeline, AutoModel),
+}
+
+
+def _register() -> None:
+    for family in FAMILIES:
+        AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
+        # AutoProcessor finds a feature extractor by itself when a repository has no other processor.
+        AutoFeatureExtractor.register(family.config, family.processor, exist_ok=True)
+        for auto_class, model in family.models.items():
+            auto_class.register(family.config, model, exist_ok=True)  # type: ignore[attr-defined]
+    for task, (pipeline_class, auto_class) in PIPELINES.items():
+        PIPELINE_REGISTRY.register_pipeline(
+            task, pipeline_class=pipeline_class, pt_model=auto_class, type="multimodal"
+        )
+
+
+_register()

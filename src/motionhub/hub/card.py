@@ -1,0 +1,224 @@
+"""The README.md of a published model: what it is, how to use it, what it was trained on, how good it is, who to cite.
+
+It does not know models, processors or layouts: it gets plain dictionaries (as written in `config.json`,
+`preprocessor_config.json`, `training.json` and `card.yaml`) and the joint names. Same input, same text.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from motionhub.papers import get_paper
+
+
+REQUIRED = ("name", "title", "summary", "task", "papers", "licence", "weights", "training_data", "limits")
+OPTIONAL = ("repo", "paper_results", "notes")
+LICENCES = ("code", "weights", "data")
+# Config fields that say what goes in.
+INPUT_SIZES = {"num_joints": "joints", "in_channels": "coordinates", "num_people": "people at most"}
+
+Facts = Mapping[str, Any]
+
+
+def read_card_facts(path: str | Path) -> dict[str, Any]:
+    """The facts of a `card.yaml` (or of the folder that holds one), checked.
+
+    Raises:
+        ValueError: no such file, not YAML, or `check_facts` refuses them.
+    """
+    import yaml
+
+    path = Path(path)
+    path = path / "card.yaml" if path.is_dir() else path
+    try:
+        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: no card facts ({error.strerror}); copy those of another checkpoint.") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+    check_facts(facts)
+    return dict(facts)
+
+
+def check_facts(facts: Any) -> None:
+    """A card without licence or provenance misleads whoever finds it, so there is none.
+
+    Raises:
+        ValueError: a required fact is absent or empty, or one has an unknown name.
+    """
+    if not isinstance(facts, Mapping):
+        raise ValueError(f"Card facts must be a mapping with {list(REQUIRED)}, got {type(facts).__name__}.")
+    absent = [name for name in REQUIRED if not facts.get(name)]
+    licence, weights = facts.get("licence") or {}, facts.get("weights") or {}
+    absent += [f"licence.{name}" for name in LICENCES if not licence.get(name)]
+    absent += [f"weights.{name}" for name in ("status", "provenance") if not weights.get(name)]
+    absent += ["training_data.name" for entry in facts.get("training_data") or () if not entry.get("name")]
+    if absent:
+        raise ValueError(f"No card without {absent}: say the licence and where the weights and the data come from.")
+    unknown = sorted(set(facts) - set(REQUIRED) - set(OPTIONAL))
+    if unknown:
+        raise ValueError(f"Unknown card facts {unknown}; there are {[*REQUIRED, *OPTIONAL]}.")
+
+
+def render_model_card(
+    config: Facts,
+    processor: Facts,
+    recipe: Facts | None,
+    results: Sequence[Facts] | None,
+    facts: Facts,
+    *,
+    joints: Sequence[str],
+) -> str:
+    """The card's text.
+
+    Args:
+        config, processor: contents of `config.json` and `preprocessor_config.json`.
+        recipe: contents of `training.json`, or None when the weights were not trained by a recipe of this library.
+        results: what was measured, one mapping per number: `benchmark`, `metric`, `value` (per cent), and optionally
+            `spread`, `runs`, `command`, `time`. Compared with the entries of `facts["paper_results"]` (`benchmark`,
+            `metric`, `value`, `setting`) that have the same benchmark and metric.
+        facts: contents of `card.yaml`, see `REQUIRED` and `OPTIONAL`.
+        joints: names of the processor's layout in order.
+
+    Raises:
+        ValueError: `check_facts`.
+    """
+    check_facts(facts)
+    sections = {
+        "What it is": _introduction(config, facts),
+        "Use": _usage(facts),
+        "Input": _input(config, processor),
+        "Joints": _joint_table(joints),
+        "Training data": _training_data(facts),
+        "Licences": "\n".join(f"- {name}: {facts['licence'][name]}" for name in LICENCES),
+        "Training": _recipe(recipe),
+        "Results": _results(results or (), facts.get("paper_results") or ()),
+        "Limits": "\n".join(f"- {limit}" for limit in facts["limits"]),
+        "Citation": "\n\n".join(f"```bibtex\n{get_paper(key).bibtex}\n```" for key in facts["papers"]),
+    }
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+    return f"---\n{_metadata(config, results or (), facts)}\n---\n\n# {facts['title']}\n\n{body}\n"
+
+
+def write_model_card(folder: str | Path, *arguments: Any, joints: Sequence[str]) -> Path:
+    """`render_model_card(*arguments, joints=joints)` as `folder/README.md`, next to the weights."""
+    path = Path(folder) / "README.md"
+    path.write_text(render_model_card(*arguments, joints=joints), encoding="utf-8")
+    return path
+
+
+def _metadata(config: Facts, results: Sequence[Facts], facts: Facts) -> str:
+    """The YAML that the Hub reads. `library_name` is transformers, because its `pipeline` loads the model."""
+    measured = [
+        EvalResult(
+            task_type=facts["task"],
+            dataset_type=str(entry["benchmark"]).lower().replace(" ", "-"),
+            dataset_name=entry["benchmark"],
+            metric_type=entry["metric"],
+            metric_value=entry["value"],
+        )
+        for entry in results
+    ]
+    data = ModelCardData(
+        license=facts["licence"].get("hub", "other"),
+        library_name="transformers",
+        pipeline_tag=facts["task"],
+        tags=["motionhub", "skeleton", "human-motion", str(config.get("model_type", ""))],
+        model_name=facts["name"] if measured else None,
+        eval_results=measured or None,
+    )
+    return data.to_yaml().strip()
+
+
+def _introduction(config: Facts, facts: Facts) -> str:
+    papers = "\n".join(f"- {get_paper(key).reference} <{get_paper(key).url}>" for key in facts["papers"])
+    status = f"**Weights: {facts['weights']['status']}.** {facts['weights']['provenance']}"
+    notes = [str(note) for note in facts.get("notes") or ()]
+    labels = config.get("id2label") or {}
+    names = [str(labels[key]) for key in labels]
+    listed = f"Labels ({len(names)}): {', '.join(names[:60])}{', ...' if len(names) > 60 else ''}." if names else ""
+    return "\n\n".join(part for part in (facts["summary"], status, *notes, f"Papers:\n\n{papers}", listed) if part)
+
+
+def _usage(facts: Facts) -> str:
+    place = facts.get("repo") or facts["name"]
+    command = facts["weights"].get("command")
+    before = f"Make the weights first:\n\n```bash\n{command}\n```\n\n" if command else ""
+    place = facts["weights"].get("folder", place)
+    return before + (
+        "```python\nimport motionhub\nfrom transformers import pipeline\n\n"
+        f'pipe = pipeline("{facts["task"]}", model="{place}")\n'
+        'print(pipe("clip.json"))  # a skeleton file that motionhub reads, a SkeletonSequence, or an array\n'
+        "```"
+    )
+
+
+def _input(config: Facts, processor: Facts) -> str:
+    shown = {key: value for key, value in processor.items() if value is not None and not key.endswith("_type")}
+    lines = "\n".join(f"| {key} | {_cell(value)} |" for key, value in sorted(shown.items()) if key != "auto_map")
+    shape = [f"{config[key]} {what}" for key, what in INPUT_SIZES.items() if config.get(key) is not None]
+    return (
+        f"The model takes {', '.join(shape)}. The processor makes that from any layout that has the joints:\n\n"
+        f"| processor | value |\n|---|---|\n{lines}"
+    )
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _joint_table(joints: Sequence[str]) -> str:
+    rows = "\n".join(f"| {index} | {joint} |" for index, joint in enumerate(joints))
+    return f"| index | joint |\n|---|---|\n{rows}"
+
+
+def _training_data(facts: Facts) -> str:
+    lines = []
+    for entry in facts["training_data"]:
+        details = [str(entry[key]) for key in ("description", "licence", "homepage") if entry.get(key)]
+        paper = f" {get_paper(entry['paper']).reference}" if entry.get("paper") else ""
+        lines.append(f"- {entry['name']}{': ' if details else ''}{'; '.join(details)}.{paper}")
+    return "\n".join(lines)
+
+
+def _recipe(recipe: Facts | None) -> str:
+    if recipe is None:
+        return "Not trained with a recipe of this library."
+    rows = "\n".join(f"| {key} | {_cell(value)} |" for key, value in recipe.items() if key != "source")
+    source = f"\n\nSource: {recipe['source']}" if recipe.get("source") else ""
+    return f"The recipe, as in `training.json`:\n\n| field | value |\n|---|---|\n{rows}{source}"
+
+
+def _results(results: Sequence[Facts], paper: Sequence[Facts]) -> str:
+    """One row per benchmark and metric: what the paper says, what was measured here, the difference."""
+    if not results and not paper:
+        return "Nothing was measured."
+    measured = {(entry["benchmark"], entry["metric"]): entry for entry in results}
+    said = {(entry["benchmark"], entry["metric"]): entry for entry in paper}
+    lines = ["| benchmark | metric | paper says | we measured | gap |", "|---|---|---|---|---|"]
+    for key in [*said, *(key for key in measured if key not in said)]:
+        theirs, ours = said.get(key), measured.get(key)
+        gap = f"{float(ours['value']) - float(theirs['value']):+.1f}" if theirs and ours else "-"
+        lines.append(f"| {key[0]} | {key[1]} | {_said(theirs)} | {_measured(ours)} | {gap} |")
+    commands = [f"- {entry['benchmark']}: `{entry['command']}`" for entry in results if entry.get("command")]
+    how = "\n\nHow it was measured:\n\n" + "\n".join(dict.fromkeys(commands)) if commands else ""
+    return "\n".join(lines) + how
+
+
+def _said(entry: Facts | None) -> str:
+    if entry is None:
+        return "-"
+    return f"{float(entry['value']):.1f}" + (f" ({entry['setting']})" if entry.get("setting") else "")
+
+
+def _measured(entry: Facts | None) -> str:
+    if entry is None:
+        return "not measured here"
+    text = f"{float(entry['value']):.1f}"
+    if entry.get("spread") is not None:
+        text += f" ± {float(entry['spread']):.1f}"
+    details = [f"{entry['runs']} runs" if entry.get("runs") else "", str(entry.get("time") or "")]
+    details = [detail for detail in details if detail]
+    return text + (f" ({', '.join(details)})" if details else "")

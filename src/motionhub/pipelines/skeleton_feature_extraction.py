@@ -1,0 +1,75 @@
+"""`pipeline("skeleton-feature-extraction", model=...)`: motion as vectors, per sequence, frame or joint.
+
+It does not know which encoder answers, only the names and axes of its output and its `frame_stride`.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from motionhub.pipelines.action_classification import take_input_parameters
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline
+
+
+LEVELS = ("sequence", "frame", "joint")
+
+
+class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
+    """Embeds every person. Inputs and common arguments: see `SkeletonPipeline`.
+
+    Args of a call (or of `pipeline(...)`, as defaults):
+        level: `"sequence"` (default), `"frame"` or `"joint"`.
+        normalize: True (default) scales every vector to length 1; False leaves it as the encoder gives it.
+
+    Returns:
+        For each input a float32 array; `P` people in the order of the input, `C` channels, `V` joints of the model's
+        layout, `T'` = frames the model used / the encoder's `frame_stride`, rounded up:
+        sequence `(P, C)`, frame `(P, T', C)`, joint `(P, T', V, C)`. Rows of people who were never seen are NaN (with
+        a warning when nobody was). `per_person=False` pools the people and drops the first axis.
+    """
+
+    def _sanitize_parameters(
+        self, level: str | None = None, normalize: bool | None = None, **kwargs: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        if level is not None and level not in LEVELS:
+            raise ValueError(f"level must be one of {LEVELS}, got {level!r}.")
+        shared = {} if level is None else {"level": level}
+        preprocess = take_input_parameters(kwargs)
+        postprocess = dict(shared) if normalize is None else {**shared, "normalize": bool(normalize)}
+        if "per_person" in preprocess:
+            postprocess["per_person"] = preprocess["per_person"]
+        return preprocess, dict(shared), postprocess
+
+    def _forward(
+        self, batch: dict[str, Any], level: str = "sequence", **forward_params: Any
+    ) -> dict[str, torch.Tensor]:
+        outputs = self.model(**batch["model"])
+        if level == "sequence":
+            return {"features": outputs.pooler_output.float()}
+        present = batch["model"]["attention_mask"].any(dim=-1)[:, :, None, None, None]
+        states = outputs.last_hidden_state.float()  # (samples, people, frames, joints, channels)
+        features = (states * present).sum(dim=1) / present.sum(dim=1)
+        return {"features": features if level == "joint" else features.mean(dim=2)}
+
+    def postprocess(
+        self, model_outputs: Any, level: str = "sequence", normalize: bool = True, per_person: bool = True
+    ) -> np.ndarray:
+        clip, outputs = model_outputs
+        config = self.model.config
+        lengths = [-(-sample["keypoints"].shape[1] // config.frame_stride) for sample in clip.samples]
+        shape = {
+            "sequence": (config.hidden_size,),
+            "frame": (max(lengths, default=0), config.hidden_size),
+            "joint": (max(lengths, default=0), config.num_joints, config.hidden_size),
+        }[level]
+        features = np.full((clip.sequence.num_people if per_person else 1, *shape), np.nan, dtype=np.float32)
+        for index, row in enumerate(clip.rows):
+            values = outputs["features"][index].numpy()
+            values = values if level == "sequence" else values[: lengths[index]]  # the rest is the batch's padding
+            features[row or 0, : len(values)] = values
+        if normalize:
+            features = features / np.maximum(
+                np.linalg.norm(features, axis=-1, keepdims=True), np.finfo(np.float32).tiny
+            )
+        return features if per_person else features[0]

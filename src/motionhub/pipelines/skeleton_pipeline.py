@@ -1,0 +1,207 @@
+"""What every skeleton pipeline shares: any input becomes a `SkeletonSequence`, people become samples, samples batches.
+
+It does not know a task (subclasses say what to do with the model's output) nor how a model or processor works.
+"""
+
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Pipeline
+
+from motionhub.data.collate import collate_skeletons
+from motionhub.data.readers import read
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, np.ndarray, torch.Tensor, Mapping)
+INPUT_PARAMETERS = ("layout", "fps", "unit", "image_size", "per_person")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One input of a pipeline, ready for the model.
+
+    Args:
+        name: how warnings call it.
+        sequence: what was given.
+        rows: for each sample, the position of its person in `sequence`, or None when all people share one sample.
+        samples: what `processor.process` made of each person that was seen at all (or of all people together).
+    """
+
+    name: str
+    sequence: SkeletonSequence
+    rows: tuple[int | None, ...]
+    samples: tuple[dict[str, Any], ...]
+
+
+class SkeletonPipeline(Pipeline):
+    """Base of the skeleton pipelines.
+
+    An input is a path of any readable format, a `SkeletonSequence`, a row of a motionhub dataset, or an array
+    `(people, frames, joints, dims)` or `(frames, joints, dims)` together with `layout=`, `fps=` and `unit=` (and
+    `image_size=(width, height)` where the model wants pixels normalised by it). A list gives a list of results; any
+    other iterable (a generator, a `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
+
+    Args of every call:
+        per_person: True (default) gives each person to the model alone; False gives the clip with all its people.
+        batch_size: inputs per forward pass. Padding is masked, so the results do not depend on it.
+
+    Raises:
+        ValueError: the input is none of the above, or its file cannot be read.
+    """
+
+    _load_processor = False
+    _load_tokenizer = False
+    _load_image_processor = False
+    _load_video_processor = False
+    # Optional for transformers, because `processor=` may bring it; required by __init__ below.
+    _load_feature_extractor = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.feature_extractor is None:
+            self.feature_extractor = self.processor
+        if self.feature_extractor is None:
+            raise ValueError(
+                f"{type(self).__name__} needs a processor, but {self.model.name_or_path or 'the model'!r} has no "
+                "readable preprocessor_config.json; pass feature_extractor=SkeletonProcessor(layout=...), or see what "
+                "is wrong with transformers.AutoFeatureExtractor.from_pretrained."
+            )
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """One result for one input, a list for a list, an iterator for another iterable (see the class)."""
+        if isinstance(inputs, list | tuple):
+            return super().__call__(list(inputs), **kwargs) if len(inputs) else []
+        if isinstance(inputs, Iterable) and not isinstance(inputs, SINGLE_INPUTS):
+            return super().__call__((item for item in inputs), **kwargs)
+        return super().__call__(inputs, **kwargs)
+
+    def preprocess(
+        self,
+        item: Any,
+        layout: str | SkeletonLayout | None = None,
+        fps: float | None = None,
+        unit: str | None = None,
+        image_size: tuple[int, int] | None = None,
+        per_person: bool = True,
+    ) -> Clip:
+        sequence = as_sequence(item, layout=layout, fps=fps, unit=unit, image_size=image_size)
+        name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
+        people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
+        rows, samples = [], []
+        for row in people:
+            part = sequence if row is None else sequence.person(row)
+            if part.joint_mask.any():
+                sample = self.feature_extractor.process(part)
+                if np.asarray(sample["attention_mask"]).any():
+                    rows.append(row)
+                    samples.append(sample)
+        if not samples:
+            warnings.warn(f"{name}: no joint of any person was seen, so there is nothing to tell.", stacklevel=2)
+        return Clip(name, sequence, tuple(rows), tuple(samples))
+
+    def make_batch(self, clips: list[Clip]) -> dict[str, Any]:
+        """All samples of the clips, padded to one shape. Subclasses may add to it."""
+        return {"model": model_inputs([sample for clip in clips for sample in clip.samples])}
+
+    def run_single(self, inputs: Any, preprocess_params: Any, forward_params: Any, postprocess_params: Any) -> Any:
+        return next(self.get_iterator([inputs], 0, 1, preprocess_params, forward_params, postprocess_params))
+
+    def get_iterator(
+        self,
+        inputs: Iterable[Any],
+        num_workers: int,
+        batch_size: int,
+        preprocess_params: dict[str, Any],
+        forward_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+    ) -> Iterator[Any]:
+        """Replaces the data loader of transformers, which can pad one axis only and knows no people.
+
+        `num_workers` has no effect: clips are read in this process.
+        """
+        source = iter(inputs)
+        while items := list(islice(source, batch_size)):
+            clips = [self.preprocess(item, **preprocess_params) for item in items]
+            counts = [len(clip.samples) for clip in clips]
+            outputs = self.forward(self.make_batch(clips), **forward_params) if any(counts) else {}
+            for index, clip in enumerate(clips):
+                own = slice(sum(counts[:index]), sum(counts[: index + 1]))
+                yield self.postprocess(
+                    (clip, {key: value[own] for key, value in outputs.items()}), **postprocess_params
+                )
+
+    @abstractmethod
+    def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, torch.Tensor]:
+        """Tensors whose first axis is the sample."""
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Save model and processor. (transformers' own version marks the checkpoint as one that needs remote code.)"""
+        self.model.save_pretrained(save_directory, **kwargs)
+        self.feature_extractor.save_pretrained(save_directory)
+
+    def push_to_hub(self, repo_id: str, **kwargs: Any) -> None:
+        """Push model and processor to a Hub repository; `kwargs` as in `PreTrainedModel.push_to_hub`."""
+        self.model.push_to_hub(repo_id, **kwargs)
+        shared = {key: kwargs[key] for key in ("private", "token", "revision", "create_pr") if key in kwargs}
+        self.feature_extractor.push_to_hub(repo_id, **shared)
+
+
+def as_sequence(
+    item: Any,
+    *,
+    layout: str | SkeletonLayout | None = None,
+    fps: float | None = None,
+    unit: str | None = None,
+    image_size: tuple[int, int] | None = None,
+) -> SkeletonSequence:
+    """Any input of a pipeline as a `SkeletonSequence`. The keywords belong to arrays only.
+
+    Raises:
+        ValueError: an array without layout, fps or unit; a file with several clips; or a type that is none of these.
+    """
+    if isinstance(item, SkeletonSequence):
+        return item
+    if isinstance(item, str | os.PathLike):
+        sequences = read(os.fspath(item))
+        if len(sequences) != 1:
+            raise ValueError(
+                f"{item}: expected one clip, got {len(sequences)}; pass the list motionhub.read(path) instead."
+            )
+        return sequences[0]
+    if isinstance(item, Mapping):
+        from motionhub.data.schema import from_row  # imports datasets, which only rows need
+
+        return from_row(item)
+    if isinstance(item, np.ndarray | torch.Tensor):
+        given = {"layout": layout, "fps": fps, "unit": unit}
+        missing = [name for name, value in given.items() if value is None]
+        if missing:
+            raise ValueError(
+                f"An array needs layout, fps and unit, but got none for {missing}; call "
+                'pipe(array, layout="coco-17", fps=30, unit="pixel") with what the array really is.'
+            )
+        return SkeletonSequence(np.asarray(item), image_size=image_size, **given)  # type: ignore[arg-type]
+    raise ValueError(
+        "A pipeline takes a path, a SkeletonSequence, a dataset row, an array with layout=, fps= and unit=, or a list "
+        f"or iterator of these; got {type(item).__name__}."
+    )
+
+
+def describe(sequence: SkeletonSequence) -> str:
+    """A sequence in words, for warnings."""
+    return f"a {sequence.layout.name} sequence of {sequence.num_people} people and {sequence.num_frames} frames"
+
+
+def model_inputs(samples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """The model's arguments from processed samples, padded and stacked."""
+    batch = collate_skeletons(samples)
+    return {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}

@@ -1,0 +1,148 @@
+"""Who may import whom, read from the source: arrows only as listed, no two-way pair, no catch-all modules."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+SOURCE = Path(__file__).resolve().parent.parent / "src" / "motionhub"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+ALLOWED: dict[str, set[str]] = {
+    "geometry": set(),
+    "skeletons": set(),
+    "losses": set(),
+    "nn": set(),
+    "papers": set(),
+    "version": set(),
+    "doctor": set(),
+    "metrics": {"geometry"},
+    "hub": {"papers"},
+    "augment": {"geometry", "skeletons"},
+    "visualization": {"geometry", "skeletons"},
+    # The processor applies the augmentations its config names, and aligns bodies by rotations.
+    "processing": {"skeletons", "augment", "geometry"},
+    "data": {"skeletons", "geometry"},
+    "poses": {"skeletons", "geometry"},
+    "models": {"nn", "skeletons", "papers"},
+    "objectives": {"losses", "augment", "geometry", "papers"},
+    "training": {"data", "metrics"},
+    "pipelines": {"data", "skeletons", "poses"},
+    "auto": {"models", "processing", "pipelines"},
+}
+# The two places where everything meets: the public names, and the command line.
+EVERYTHING = {"__init__", "cli"}
+HEAVY_OPTIONAL = {"torchvision", "timm", "open_clip", "matplotlib", "imageio", "av", "PIL", "tensorboard"}
+CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
+
+
+def part_of(path: Path) -> str:
+    """`geometry` for `motionhub/geometry/rotations.py`, `auto` for `motionhub/auto.py`."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_modules(tree: ast.AST) -> Iterator[str]:
+    """Full names of all imported modules, also inside functions; `from motionhub import x` counts as `motionhub.x`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide who imports whom"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def top_level_modules(tree: ast.Module) -> Iterator[str]:
+    """Imports that run when the module is imported: everything outside functions and `if TYPE_CHECKING`."""
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from imported_modules(node)
+        pending.extend(ast.iter_child_nodes(node))
+
+
+def arrows() -> set[tuple[str, str]]:
+    found = set()
+    for path in FILES:
+        for module in imported_modules(ast.parse(path.read_text(encoding="utf-8"))):
+            package, _, rest = module.partition(".")
+            if package == "motionhub" and rest and rest.split(".")[0] != part_of(path):
+                found.add((part_of(path), rest.split(".")[0]))
+    return found
+
+
+def test_arrows_go_only_where_the_table_says():
+    wrong = {
+        (source, target)
+        for source, target in arrows()
+        if source not in EVERYTHING and target not in ALLOWED.get(source, set())
+    }
+    assert not wrong, f"imports that the table does not allow: {sorted(wrong)}"
+
+
+def test_the_table_has_no_two_way_pair_and_no_circle():
+    order: list[str] = []
+    while remaining := set(ALLOWED) - set(order):
+        free = {name for name in remaining if ALLOWED[name] <= set(order)}
+        assert free, f"a circle among {sorted(remaining)}"
+        order += sorted(free)
+
+
+def test_every_module_has_its_row_in_the_table():
+    assert {part_of(path) for path in FILES} <= set(ALLOWED) | EVERYTHING
+
+
+def test_nothing_but_the_command_line_imports_the_command_line():
+    assert not {source for source, target in arrows() if target == "cli"}
+
+
+def test_no_catch_all_module():
+    assert not [path for path in FILES if set(path.relative_to(SOURCE).with_suffix("").parts) & CATCH_ALL]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_optional_packages_are_imported_inside_the_function_that_needs_them(path):
+    heavy = {module.split(".")[0] for module in top_level_modules(ast.parse(path.read_text(encoding="utf-8")))}
+    assert not heavy & HEAVY_OPTIONAL
+
+
+def test_private_names_of_transformers_are_imported_in_one_file():
+    users = set()
+    for path in FILES:
+        for module in imported_modules(ast.parse(path.read_text(encoding="utf-8"))):
+            names = module.split(".")
+            if names[0] == "transformers" and any(name.startswith("_") for name in names):
+                users.add(path.relative_to(SOURCE).as_posix())
+    assert users == {"auto.py"}
+
+
+@pytest.mark.parametrize("family", ["models", "nn"])
+def test_postponed_annotations_would_switch_config_validation_off(family):
+    for path in (SOURCE / family).rglob("*.py"):
+        assert "from __future__ import annotations" not in path.read_text(encoding="utf-8"), path
+
+
+def run_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_command_line_starts_without_torch():
+    code = "import sys, motionhub_cli, motionhub, motionhub.cli; print({'torch', 'transformers'} & {*sys.modules})"
+    assert run_python(code) == "set()"
+
+
+def test_importing_the_library_registers_its_models():
+    code = (
+        "import motionhub; from transformers import AutoConfig, pipelines; "
+        "print(AutoConfig.for_model('motionhub_unik').__class__.__name__, "
+        "'action-classification' in pipelines.PIPELINE_REGISTRY.get_supported_tasks())"
+    )
+    assert run_python(code) == "UnikConfig True"
