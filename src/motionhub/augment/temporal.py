@@ -1,0 +1,96 @@
+"""Which frames a clip keeps: windows, segments, resizing. Every rule is a list of positions in time, then one look-up.
+
+It does not know joints or people: keypoints are `(people, frames, joints, dims)` and only the frame axis changes.
+A position is a float; between two frames the keypoints are interpolated linearly, and are missing (NaN) if either is.
+"""
+
+import torch
+from torch import Generator, Tensor
+
+
+def take_frames(keypoints: Tensor, positions: Tensor) -> Tensor:
+    """Keypoints `(people, frames, joints, dims)` at `positions` `(new_frames,)`, in frames, between 0 and frames - 1."""
+    if not positions.is_floating_point():
+        return keypoints.index_select(1, positions)
+    lower = positions.floor()
+    share = (positions - lower).to(keypoints.dtype)[:, None, None]
+    first = lower.long()
+    before = keypoints.index_select(1, first)
+    after = keypoints.index_select(1, (first + 1).clamp_(max=keypoints.shape[1] - 1))
+    # Where the position is a whole frame the next one must not count, not even as 0 times NaN.
+    return torch.where(share > 0, torch.lerp(before, after, share.expand_as(before)), before)
+
+
+def window_positions(num_frames: int, begin: int, size: int) -> Tensor:
+    """`size` frames from `begin` on, fewer when the clip ends before; int64."""
+    return torch.arange(begin, min(begin + size, num_frames))
+
+
+def random_window_positions(num_frames: int, size: int, generator: Generator | None = None) -> Tensor:
+    """A window of `size` frames, its begin uniform over 0..num_frames - size inclusive (UNIK's `random_choose`).
+
+    A shorter clip is taken whole. The official feeder then puts it at a random place among zeros; here padding is
+    always at the end, so that masks say what is real (`random_choose(..., official=True)` gives the official rule).
+    """
+    return window_positions(num_frames, _randint(max(num_frames - size, 0), generator), size)
+
+
+def centre_window_positions(num_frames: int, size: int) -> Tensor:
+    """The middle `size` frames, or all of a shorter clip."""
+    return window_positions(num_frames, max(num_frames - size, 0) // 2, size)
+
+
+def segment_positions(num_frames: int, size: int, generator: Generator | None = None, random: bool = True) -> Tensor:
+    """One frame out of each of `size` equal segments of the clip, int64 and never decreasing.
+
+    A random frame of the segment when `random`, its middle one otherwise. A clip shorter than `size` repeats frames.
+    """
+    offset = torch.rand(size, generator=generator) if random else torch.full((size,), 0.5)
+    return ((torch.arange(size) + offset) * (num_frames / size)).long().clamp_(max=max(num_frames - 1, 0))
+
+
+def resize_positions(num_frames: int, size: int) -> Tensor:
+    """`size` positions spread evenly from the first frame to the last, both included; float64. One frame: the middle."""
+    if size == 1:
+        return torch.tensor([(num_frames - 1) / 2], dtype=torch.float64)
+    # Multiplying before dividing keeps positions that are whole frames exactly whole.
+    return torch.arange(size, dtype=torch.float64) * (num_frames - 1) / (size - 1)
+
+
+def resample_positions(num_frames: int, fps: float, new_fps: float) -> Tensor:
+    """Positions of a clip of `fps` frames per second when played at `new_fps`; the first frame stays the first; float64."""
+    count = int((num_frames - 1) * new_fps / fps + 1e-9) + 1
+    return (torch.arange(count, dtype=torch.float64) * fps / new_fps).clamp_(max=num_frames - 1)
+
+
+def resize_frames(keypoints: Tensor, size: int) -> Tensor:
+    """The whole clip `(people, frames, joints, dims)` squeezed or stretched to `size` frames, linearly."""
+    return take_frames(keypoints, resize_positions(keypoints.shape[1], size))
+
+
+def random_choose(keypoints: Tensor, size: int, generator: Generator | None = None, official: bool = False) -> Tensor:
+    """Exactly `size` frames: a random window of a longer clip, a padded shorter one.
+
+    Args:
+        keypoints: `(people, frames, joints, dims)`.
+        official: False pads with missing frames (NaN) at the end; True pads with zeros around a random begin (SPECS 2.4).
+    """
+    num_frames = keypoints.shape[1]
+    begin = _randint(abs(num_frames - size), generator)
+    return place_window(keypoints, size, begin, official)
+
+
+def place_window(keypoints: Tensor, size: int, begin: int, official: bool = False) -> Tensor:
+    """`random_choose` without its draw: the window begins at `begin`, or (official, short clip) the clip is put there."""
+    num_frames = keypoints.shape[1]
+    if num_frames >= size:
+        return keypoints[:, begin : begin + size]
+    begin = begin if official else 0
+    shape = (keypoints.shape[0], size, *keypoints.shape[2:])
+    placed = keypoints.new_full(shape, 0.0 if official else float("nan"))
+    placed[:, begin : begin + num_frames] = keypoints
+    return placed
+
+
+def _randint(largest: int, generator: Generator | None) -> int:
+    return int(torch.randint(largest + 1, (), generator=generator))

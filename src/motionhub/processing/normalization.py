@@ -1,0 +1,222 @@
+"""Where the origin, the axes and the unit of a clip's coordinates are: `x' = R (x - centre) / scale`, and its inverse.
+
+It does not know files, batches or models. Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and
+every rule below reads only joints that were seen.
+
+Reference person: the first person of whom any joint was seen. Joint `j` as a centre: its position per frame, or in the
+first frame where it was seen ("first-frame"). In frames where it was not seen: its last position before (or the first
+one after). If it was never seen: the mean of the joints that were, in the same way. If nobody was seen: no change.
+Directions of bones: from the first frame in which both ends were seen; if there is none, that rotation is left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from motionhub.geometry.rotations import aligning_matrix
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+CENTRINGS = ("per-frame", "first-frame")
+SCALES = ("none", "bones", "extent")
+
+# Joints that play a part of the official rules, best first: the layout's first hit is used. NTU's official indices are
+# centre 1 (spine mid), vertical 0 -> 1 (spine base -> spine mid), lateral 8 - 4 (right shoulder - left shoulder).
+AGCN_CENTRES = ("spine_mid", "spine", "chest", "torso", "mid_hip", "hip_centre", "neck")
+LOWER_SPINES = ("spine_base", "hip_centre", "mid_hip", "hip", "waist", "torso")
+UPPER_SPINES = ("spine_mid", "spine", "chest", "thorax", "shoulder_centre", "neck")
+# UNIK's are those of Posetics-17: centre 3 (chest), vertical 2 -> 4 (neck -> mid hip), lateral 5 - 6 (left - right).
+UNIK_CENTRES = ("chest", "spine", "spine_mid", "torso", "mid_hip", "hip_centre", "neck")
+NECKS = ("neck", "shoulder_centre", "spine_shoulder", "thorax")
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """`normalised = R (keypoints - centre) / scale`.
+
+    Args:
+        centre: `(frames, 1, dims)`, or `(1, 1, dims)` for the whole clip.
+        scale: the length, in units of the keypoints, that becomes 1.
+        rotation: `(dims, dims)` acting on column vectors, or None for none.
+    """
+
+    centre: Tensor
+    scale: float = 1.0
+    rotation: Tensor | None = None
+
+    def apply(self, keypoints: Tensor) -> Tensor:
+        """Normalised keypoints, same shape `(people, frames, joints, dims)`."""
+        moved = keypoints - self.centre
+        if self.rotation is not None:
+            moved = moved @ self.rotation.T
+        return moved if self.scale == 1.0 else moved / self.scale
+
+    def inverse(self, normalised: Tensor) -> Tensor:
+        """The keypoints before `apply`.
+
+        Raises:
+            ValueError: the centre moves with the frames, and the number of frames is another one.
+        """
+        frames = self.centre.shape[0]
+        if frames not in (1, normalised.shape[1]):
+            raise ValueError(
+                f"Per-frame centring was measured on {frames} frames, but {normalised.shape[1]} are to be inverted; "
+                'process with all frames (num_frames=None, test_sampling="all", fps=None) or centring="first-frame".'
+            )
+        moved = normalised if self.scale == 1.0 else normalised * self.scale
+        if self.rotation is not None:
+            moved = moved @ self.rotation
+        return moved + self.centre
+
+
+def screen(image_size: Sequence[float], num_dims: int = 2) -> Normalization:
+    """`x' = 2x/w - 1`, `y' = 2y/w - h/w` (SPECS 2.3): x in -1..1, y in the same unit, still downward; for pixels.
+
+    Raises:
+        ValueError: the keypoints are not two-dimensional.
+    """
+    if num_dims != 2:
+        raise ValueError(
+            f'Screen normalisation is for 2-D keypoints in pixels, got {num_dims} dims; use normalization="centre", '
+            '"agcn-3d" or "unik-3d", or num_dims=2.'
+        )
+    width, height = image_size
+    return Normalization(torch.tensor([[[width / 2, height / 2]]]), scale=width / 2)
+
+
+def centre(
+    keypoints: Tensor,
+    layout: SkeletonLayout,
+    joint: str | None = None,
+    centring: str = "per-frame",
+    scale: str = "none",
+) -> Normalization:
+    """Move a joint of the reference person to the origin, and optionally make the body one unit long.
+
+    Args:
+        keypoints: `(people, frames, joints, dims)`.
+        joint: name of the joint, by default the layout's root.
+        centring: `"per-frame"` (the path of the person is lost) or `"first-frame"` (it is kept).
+        scale: `"none"`; `"bones"`: the reference person's mean bone length (median over frames, mean over bones) is 1;
+            `"extent"`: the root mean square distance of the person's joints from the centre is 1.
+    """
+    person = _reference_person(keypoints)
+    track = _centre_track(person, layout.index(joint or layout.root), centring)
+    return Normalization(track, _measured_scale(person - track, layout, scale))
+
+
+def align(
+    keypoints: Tensor,
+    layout: SkeletonLayout,
+    joint: str,
+    vertical: Sequence[str],
+    lateral: Sequence[str] | None,
+    centring: str = "per-frame",
+    scale: str = "none",
+) -> Normalization:
+    """Centre as above, then turn the bone `vertical` (from, to) onto +z and `lateral[0] - lateral[1]` onto +x.
+
+    Raises:
+        ValueError: the keypoints are not three-dimensional.
+    """
+    if keypoints.shape[-1] != 3:
+        raise ValueError(
+            f"Alignment needs 3-D keypoints, got {keypoints.shape[-1]} dims; "
+            'use normalization="screen" (pixels) or "centre", or give 3-D data.'
+        )
+    person = _reference_person(keypoints)
+    track = _centre_track(person, layout.index(joint), centring)
+    rotation = _aligning_rotation(
+        person, (layout.index(vertical[0]), layout.index(vertical[1])), lateral and tuple(map(layout.index, lateral))
+    )
+    return Normalization(track, _measured_scale(person - track, layout, scale), rotation)
+
+
+def agcn_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
+    """The joints of 2s-AGCN's rule in this layout: centre, vertical bone (from, to), lateral pair (right, left)."""
+    upper = first_joint(layout, UPPER_SPINES)
+    lower = first_joint(layout, tuple(name for name in LOWER_SPINES if name != upper))
+    return first_joint(layout, AGCN_CENTRES), (lower, upper), ("right_shoulder", "left_shoulder")
+
+
+def unik_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
+    """The joints of UNIK's rule in this layout: centre, vertical bone (neck to hip), lateral pair (left, right)."""
+    neck = first_joint(layout, NECKS)
+    hip = first_joint(layout, tuple(name for name in LOWER_SPINES if name != neck))
+    return first_joint(layout, UNIK_CENTRES), (neck, hip), ("left_shoulder", "right_shoulder")
+
+
+def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
+    """The first of `names` that the layout has.
+
+    Raises:
+        ValueError: it has none of them.
+    """
+    for name in names:
+        if name in layout.joints:
+            return name
+    raise ValueError(
+        f"Layout {layout.name!r} has none of the joints {list(names)}; name the joints to use: "
+        'SkeletonProcessor(centre_joint="...", vertical_bone=["from", "to"], lateral_bone=["right", "left"]).'
+    )
+
+
+def _reference_person(keypoints: Tensor) -> Tensor:
+    """`(frames, joints, dims)` of the first person of whom anything was seen."""
+    for person in keypoints:
+        if not bool(person[..., 0].isnan().all()):
+            return person
+    return keypoints[0] if len(keypoints) else keypoints.new_full(keypoints.shape[1:], float("nan"))
+
+
+def _centre_track(person: Tensor, joint: int, centring: str) -> Tensor:
+    path = person[:, joint]
+    seen = ~path[:, 0].isnan()
+    if not bool(seen.any()):
+        path = person.nanmean(dim=1)
+        seen = ~path[:, 0].isnan()
+        if not bool(seen.any()):
+            return person.new_zeros(1, 1, person.shape[-1])
+    if centring == "first-frame":
+        return path[int(seen.byte().argmax())][None, None]
+    return (path if bool(seen.all()) else path[_nearest_seen(seen)])[:, None]
+
+
+def _nearest_seen(seen: Tensor) -> Tensor:
+    """For each frame the last seen frame up to it; before the first seen frame, that one. `seen` has a True."""
+    frames = torch.arange(len(seen))
+    last = torch.where(seen, frames, frames.new_tensor(-1)).cummax(0).values
+    return torch.where(last < 0, seen.byte().argmax(), last)
+
+
+def _aligning_rotation(person: Tensor, vertical: Sequence[int], lateral: Sequence[int] | None) -> Tensor:
+    # float64, as the official code: an angle near 0 or pi loses half its digits in float32.
+    rotation = torch.eye(3, dtype=torch.float64)
+    spine = _bone_direction(person, vertical[0], vertical[1])
+    if spine is not None:
+        rotation = aligning_matrix(spine, spine.new_tensor([0.0, 0.0, 1.0]))
+    across = None if lateral is None else _bone_direction(person, lateral[1], lateral[0])
+    if across is not None:
+        rotation = aligning_matrix(rotation @ across, across.new_tensor([1.0, 0.0, 0.0])) @ rotation
+    return rotation.to(person.dtype)
+
+
+def _bone_direction(person: Tensor, start: int, end: int) -> Tensor | None:
+    difference = (person[:, end] - person[:, start]).double()
+    seen = ~difference[:, 0].isnan()
+    return difference[int(seen.byte().argmax())] if bool(seen.any()) else None
+
+
+def _measured_scale(centred: Tensor, layout: SkeletonLayout, scale: str) -> float:
+    """The length that becomes 1; 1 where there is nothing to measure. `centred` is `(frames, joints, dims)`."""
+    if scale == "none":
+        return 1.0
+    if scale == "extent":
+        length = centred.square().sum(-1).nanmean().sqrt()
+    else:
+        child, parent = torch.from_numpy(layout.bone_indices).unbind(1)
+        bones = (centred[:, child] - centred[:, parent]).norm(dim=-1)
+        length = bones.nanmedian(dim=0).values.nanmean() if len(bones) else bones.new_tensor(float("nan"))
+    return float(length) if bool(length > 0) else 1.0

@@ -1,0 +1,496 @@
+"""`SkeletonProcessor`: any `SkeletonSequence` in, the tensors of one checkpoint out; saved as `preprocessor_config.json`.
+
+It does not know file formats, datasets' splits or models. All facts about a checkpoint's input are its fields.
+"""
+
+import difflib
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+
+from motionhub.augment import flip, occlusion, temporal, views
+from motionhub.processing import normalization as norms
+from motionhub.processing.filling import FILLS, fill_missing
+from motionhub.processing.official import replay
+from motionhub.processing.rows import RowTransform, sequence_of_row
+from motionhub.skeletons.convert import conversion_weights
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.skeletons.streams import bone_stream, velocity_stream
+
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "num_dims": (2, 3),
+    "stream": ("joint", "bone", "velocity"),
+    "normalization": ("none", "screen", "centre", "agcn-3d", "unik-3d"),
+    "centring": (None, *norms.CENTRINGS),
+    "scale": norms.SCALES,
+    "people_selection": ("energy", "first"),
+    "train_sampling": ("random-window", "uniform-random", "resize", "all"),
+    "test_sampling": ("all", "centre-window", "uniform", "resize"),
+    "padding": ("mask", "replay"),
+    "fill": FILLS,
+}
+NEEDS_NUM_FRAMES = ("uniform-random", "uniform", "resize", "centre-window")
+# What transformers itself writes into or reads from preprocessor_config.json.
+FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
+
+
+class SkeletonProcessor(FeatureExtractionMixin):
+    """Makes model input of motion: keypoints without NaN, a joint mask and an attention mask.
+
+    The steps, always in this order: people selection, dims, layout conversion, frame rate, (replay of empty tails),
+    normalisation, temporal sampling, augmentation (training only), stream, masks and fill, padding.
+
+    Padding, and what the published encoders saw. With `padding="mask"` people and frames that are not there are zeros with
+    both masks False; padded frames are always at the end; a model with masked pooling ignores them. The official UNIK knows
+    no masks: its Posetics features were trained with zeros for absent people and frames, all of them averaged; its
+    Smarthome and Penn features with clips looped to 4000 and 700 frames (`padding="replay"`, where looped frames count as
+    frames: attention mask True). Either way the result of the official average depends on the padded length.
+
+    Args:
+        layout: name of the layout the model works in; other layouts are converted by joint names.
+        num_dims: 2 (first two coordinates of 3-D data, as they are: no camera is involved) or 3.
+        num_people: people of a sample; absent ones are padded, those of least energy left out. None keeps them all.
+        num_frames: frames of a training sample, and of a test sample where test sampling needs a number. None: all.
+        test_num_frames: frames of a test sample, where it differs; with `test_sampling="all"` the number to pad up to.
+        fps: frame rate to resample to (linear in time). None keeps the clip's own.
+        stream: `"joint"`, `"bone"` (child minus parent) or `"velocity"` (next frame minus this one, last frame 0).
+        normalization: `"none"`; `"screen"` (2-D pixels, see `normalization.screen`); `"centre"`; `"agcn-3d"`, `"unik-3d"`
+            (centre, then turn a vertical bone onto +z and a lateral one onto +x; SPECS 2.3).
+        centring: `"per-frame"` or `"first-frame"`; None: per frame, except first frame for `"unik-3d"`.
+        centre_joint: joint at the origin; None: the layout's root ("centre"), or the rule's own joint.
+        vertical_bone: (from, to) joints turned onto +z; None: the rule's own.
+        lateral_bone: (a, b): a minus b is turned onto +x; None: the rule's own.
+        scale: `"none"`, `"bones"` or `"extent"`: the length that becomes 1 (not for "screen").
+        default_image_size: (width, height) for pixel sequences that do not know theirs. The official files assume
+            640 x 480. None: such a sequence is an error.
+        people_selection: `"energy"`: most moving first, by the standard deviations of the coordinates over all seen joints
+            and frames, added up; of equals the later comes first (as the official sort). `"first"`: as they come.
+        train_sampling: `"random-window"`, `"uniform-random"` (one random frame of each of num_frames segments), `"resize"`
+            (linear in time), `"all"`.
+        test_sampling: `"all"`, `"centre-window"`, `"uniform"` (middle frame of each segment), `"resize"`.
+        train_crop_fraction: least share of the clip that training keeps before `"uniform-random"` and `"resize"`; a part
+            between it and 1, at a random place. 1: the whole clip.
+        padding: `"mask"` or `"replay"`, see above.
+        fill: `"zero"` (after normalisation, as official), `"interpolate"` or `"previous"`; the mask stays False.
+        random_move: UNIK's moving view in training (its shifts suit coordinates of about -1..1).
+        rotation_degrees: training rotation about x, y, z, each uniform in plus or minus this; 2-D data turn about z.
+        scale_jitter: training factor per axis, uniform in 1 plus or minus this.
+        shear: training shear, each factor uniform in plus or minus this.
+        joint_drop_probability: training: each joint of a clip is hidden with this probability.
+        mirror_probability: training: left and right change places, x changes sign.
+
+    Raises:
+        ValueError: a field has no such value, or no such name.
+    """
+
+    model_input_names = ["keypoints", "joint_mask", "attention_mask"]
+
+    def __init__(
+        self,
+        layout: str = "posetics-17",
+        num_dims: int = 2,
+        num_people: int | None = 2,
+        num_frames: int | None = None,
+        test_num_frames: int | None = None,
+        fps: float | None = None,
+        stream: str = "joint",
+        normalization: str = "screen",
+        centring: str | None = None,
+        centre_joint: str | None = None,
+        vertical_bone: Sequence[str] | None = None,
+        lateral_bone: Sequence[str] | None = None,
+        scale: str = "none",
+        default_image_size: Sequence[int] | None = None,
+        people_selection: str = "energy",
+        train_sampling: str = "random-window",
+        test_sampling: str = "all",
+        train_crop_fraction: float = 1.0,
+        padding: str = "mask",
+        fill: str = "zero",
+        random_move: bool = False,
+        rotation_degrees: Sequence[float] = (0.0, 0.0, 0.0),
+        scale_jitter: float = 0.0,
+        shear: float = 0.0,
+        joint_drop_probability: float = 0.0,
+        mirror_probability: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        _reject_unknown(kwargs)
+        super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
+        self.layout = layout
+        self.num_dims = num_dims
+        self.num_people = num_people
+        self.num_frames = num_frames
+        self.test_num_frames = test_num_frames
+        self.fps = fps
+        self.stream = stream
+        self.normalization = normalization
+        self.centring = centring
+        self.centre_joint = centre_joint
+        self.vertical_bone = _as_list(vertical_bone)
+        self.lateral_bone = _as_list(lateral_bone)
+        self.scale = scale
+        self.default_image_size = _as_list(default_image_size)
+        self.people_selection = people_selection
+        self.train_sampling = train_sampling
+        self.test_sampling = test_sampling
+        self.train_crop_fraction = train_crop_fraction
+        self.padding = padding
+        self.fill = fill
+        self.random_move = random_move
+        self.rotation_degrees = list(rotation_degrees)
+        self.scale_jitter = scale_jitter
+        self.shear = shear
+        self.joint_drop_probability = joint_drop_probability
+        self.mirror_probability = mirror_probability
+        _check_fields(self)
+
+    @classmethod
+    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """As in transformers, but a field may also be set that the file does not mention, and a misspelt one is an error."""
+        near = {name: value for name, value in kwargs.items() if name not in FIELDS and _near(name)}
+        _reject_unknown(near)
+        changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
+        return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
+        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
+
+    def __call__(
+        self,
+        sequences: SkeletonSequence | Mapping[str, Any] | Sequence[Any],
+        training: bool = False,
+        generator: Generator | None = None,
+        return_tensors: str = "pt",
+    ) -> BatchFeature:
+        """A batch of one or several clips.
+
+        Args:
+            sequences: a `SkeletonSequence`, a row of a motionhub dataset, or a list of them (of any lengths and people).
+            training: sample and augment as in training.
+            generator: of all random draws; None draws from torch's global one.
+            return_tensors: `"pt"` or `"np"`.
+
+        Returns:
+            keypoints `(batch, people, frames, joints, dims)` float32 without NaN, joint_mask `(batch, people, frames, joints)`
+            bool, attention_mask `(batch, people, frames)` bool: False for absent people and padded frames.
+        """
+        if return_tensors not in ("pt", "np"):
+            raise ValueError(f'return_tensors must be "pt" or "np", got {return_tensors!r}.')
+        items = list(sequences) if isinstance(sequences, list | tuple) else [sequences]
+        if not items:
+            raise ValueError("A batch needs at least one SkeletonSequence, got an empty list.")
+        samples = [self.process(item, training, generator) for item in items]
+        people, frames = (max(sample["attention_mask"].shape[axis] for sample in samples) for axis in (0, 1))
+        batch = {
+            name: torch.stack([_padded(sample[name], people, frames) for sample in samples])
+            for name in self.model_input_names
+        }
+        return BatchFeature(
+            {name: value.numpy() if return_tensors == "np" else value for name, value in batch.items()}
+        )
+
+    def process(
+        self,
+        sequence: SkeletonSequence | Mapping[str, Any],
+        training: bool = False,
+        generator: Generator | None = None,
+        frame_labels: Any = None,
+    ) -> dict[str, Tensor]:
+        """One clip: keypoints `(people, frames, joints, dims)`, joint_mask, attention_mask, without the batch axis.
+
+        A clip without frames, people or seen joints gives zeros and masks that are False everywhere (at least one frame).
+
+        Args:
+            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames and returned as `"labels"`, float32
+                `(frames, ...)`, padded with zeros. Not together with `fps`-resampling of events shorter than a frame.
+
+        Raises:
+            ValueError: layout, dims, unit or image size do not fit this processor.
+        """
+        keypoints, normalizer, source_frames = self._measured(sequence)
+        keypoints = normalizer.apply(keypoints)
+        wanted = self._wanted_frames(training)
+        if keypoints.shape[1]:
+            positions = self._positions(keypoints.shape[1], wanted, training, generator)
+            keypoints = temporal.take_frames(keypoints, positions)
+            source_frames = source_frames[positions.round().long() if positions.is_floating_point() else positions]
+        if training:
+            keypoints = self._augmented(keypoints, generator)
+        keypoints = self._streamed(keypoints)
+        sample = self._masked_and_filled(keypoints)
+        num_people = len(keypoints) if self.num_people is None else self.num_people
+        num_frames = max(keypoints.shape[1], wanted or 1)
+        sample = {name: _padded(value, max(num_people, 1), num_frames) for name, value in sample.items()}
+        if frame_labels is not None:
+            labels = torch.as_tensor(np.asarray(frame_labels), dtype=torch.float32)
+            sample["labels"] = _padded(labels[source_frames][None], 1, num_frames)[0]
+        return sample
+
+    def row_transform(self, training: bool = False, seed: int = 0) -> RowTransform:
+        """For `dataset.with_transform`: rows -> lists of tensors keypoints, joint_mask, attention_mask and labels."""
+        return RowTransform(self, training, seed)
+
+    def inverse(self, keypoints: Any, sequence: SkeletonSequence | Mapping[str, Any]) -> Tensor:
+        """Normalised keypoints `(people, frames, joints, dims)` back in the units and the place of `sequence`.
+
+        The sequence is the one that was processed: it is measured again (image size, centre, rotation, scale). The result
+        stays in this processor's layout, dims and order of people. Missing joints hold what the fill rule gave.
+
+        Raises:
+            ValueError: the stream is not `"joint"`, or a per-frame centre does not fit the number of frames.
+        """
+        if self.stream != "joint":
+            raise ValueError(f'Only the joint stream has an inverse, got stream={self.stream!r}; use stream="joint".')
+        _, normalizer, _ = self._measured(sequence)
+        return normalizer.inverse(torch.as_tensor(keypoints))
+
+    def _measured(self, sequence: SkeletonSequence | Mapping[str, Any]) -> tuple[Tensor, norms.Normalization, Tensor]:
+        """Selected, converted, resampled keypoints, their normalisation, and the source frame of each frame."""
+        if isinstance(sequence, Mapping):
+            sequence = sequence_of_row(sequence)
+        if not isinstance(sequence, SkeletonSequence):
+            raise ValueError(
+                f"Expected a SkeletonSequence (or a row of a motionhub dataset), got {type(sequence).__name__}; call "
+                'motionhub.SkeletonSequence(array, layout="coco-17", fps=30, unit="pixel"), or motionhub.read(path).'
+            )
+        if sequence.num_dims < self.num_dims:
+            raise ValueError(
+                f"This processor makes {self.num_dims}-D input, got a {sequence.num_dims}-D sequence; use a 2-D model, or "
+                f"SkeletonProcessor(num_dims=2, ...) with a model of in_channels=2."
+            )
+        # A copy: what torch does in place further down must not reach the caller's array.
+        keypoints = self._selected(torch.tensor(sequence.keypoints))[..., : self.num_dims]
+        layout = get_layout(self.layout)
+        keypoints = _converted(keypoints, sequence.layout, layout)
+        frames = torch.arange(keypoints.shape[1])
+        if self.fps is not None and self.fps != sequence.fps and len(frames):
+            positions = temporal.resample_positions(len(frames), sequence.fps, self.fps)
+            keypoints, frames = temporal.take_frames(keypoints, positions), positions.round().long()
+        if self.padding == "replay" and len(frames):
+            keypoints = replay(keypoints)
+        return keypoints, self._normalization(keypoints, layout, sequence), frames
+
+    def _selected(self, keypoints: Tensor) -> Tensor:
+        if len(keypoints) > 1 and self.people_selection == "energy":
+            energies = motion_energy(keypoints)
+            order = sorted(range(len(energies)), key=lambda person: (energies[person], person), reverse=True)
+            keypoints = keypoints[order]
+        return keypoints[: self.num_people]
+
+    def _normalization(
+        self, keypoints: Tensor, layout: SkeletonLayout, sequence: SkeletonSequence
+    ) -> norms.Normalization:
+        if self.normalization == "none":
+            return norms.Normalization(keypoints.new_zeros(1, 1, 1))
+        if self.normalization == "screen":
+            return norms.screen(self._image_size(sequence), self.num_dims)
+        centring = self.centring or ("first-frame" if self.normalization == "unik-3d" else "per-frame")
+        if self.normalization == "centre":
+            return norms.centre(keypoints, layout, self.centre_joint, centring, self.scale)
+        given = (self.centre_joint, self.vertical_bone, self.lateral_bone)
+        rule: tuple[Any, ...] = (None, None, None)
+        if None in given:
+            rule = (norms.agcn_joints if self.normalization == "agcn-3d" else norms.unik_joints)(layout)
+        joint, vertical, lateral = (own if own is not None else its for own, its in zip(given, rule, strict=True))
+        return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
+
+    def _image_size(self, sequence: SkeletonSequence) -> Sequence[float]:
+        if sequence.unit != "pixel":
+            raise ValueError(
+                f"Screen normalisation needs keypoints in pixels, got unit {sequence.unit!r}; use "
+                'SkeletonProcessor(normalization="centre") for metres, or give the sequence in pixels with its image_size.'
+            )
+        size = sequence.image_size or self.default_image_size
+        if size is None:
+            raise ValueError(
+                "Screen normalisation needs the image size, but the sequence has none; call "
+                "sequence.replace(image_size=(width, height)), or set default_image_size=[640, 480] (the official files')."
+            )
+        return size
+
+    def _wanted_frames(self, training: bool) -> int | None:
+        """The number of frames to come out with; None: as many as there are."""
+        if training:
+            return self.num_frames
+        if self.test_num_frames is not None or self.test_sampling == "all":
+            return self.test_num_frames
+        return self.num_frames
+
+    def _positions(self, num_frames: int, wanted: int | None, training: bool, generator: Generator | None) -> Tensor:
+        """Which frames, as positions in time, before padding."""
+        sampling = self.train_sampling if training else self.test_sampling
+        if wanted is None:
+            return torch.arange(num_frames)
+        if sampling in ("uniform-random", "uniform", "resize"):
+            begin, length = self._crop(num_frames, generator) if training else (0, num_frames)
+            if sampling == "resize":
+                return begin + temporal.resize_positions(length, wanted)
+            return begin + temporal.segment_positions(length, wanted, generator, random=sampling == "uniform-random")
+        if num_frames < wanted and self.padding == "replay":
+            return torch.arange(wanted) % num_frames
+        if sampling == "all":
+            return torch.arange(num_frames)
+        if sampling == "centre-window":
+            return temporal.centre_window_positions(num_frames, wanted)
+        return temporal.random_window_positions(num_frames, wanted, generator)
+
+    def _crop(self, num_frames: int, generator: Generator | None) -> tuple[int, int]:
+        """Begin and length of the part of the clip that this training sample is taken from."""
+        if self.train_crop_fraction >= 1:
+            return 0, num_frames
+        share, place = torch.rand(2, generator=generator).tolist()
+        kept = self.train_crop_fraction + (1 - self.train_crop_fraction) * share
+        length = min(max(round(kept * num_frames), 1), num_frames)
+        return int(place * (num_frames - length + 1)), length
+
+    def _augmented(self, keypoints: Tensor, generator: Generator | None) -> Tensor:
+        if self.mirror_probability > 0:
+            keypoints = flip.random_mirror(keypoints, get_layout(self.layout), self.mirror_probability, generator)
+        if any(self.rotation_degrees):
+            keypoints = views.random_rotation(keypoints, self.rotation_degrees, generator)
+        if self.scale_jitter > 0:
+            keypoints = views.random_scale(keypoints, self.scale_jitter, generator)
+        if self.shear > 0:
+            keypoints = views.random_shear(keypoints, self.shear, generator)
+        if self.random_move:
+            keypoints = views.random_move(keypoints, generator)
+        if self.joint_drop_probability > 0:
+            keypoints = occlusion.drop_joints(keypoints, self.joint_drop_probability, generator)
+        return keypoints
+
+    def _streamed(self, keypoints: Tensor) -> Tensor:
+        if self.stream == "joint" or not keypoints.numel():
+            return keypoints
+        if self.stream == "bone":
+            return torch.from_numpy(bone_stream(keypoints.numpy(), get_layout(self.layout)))
+        velocity = torch.from_numpy(velocity_stream(keypoints.numpy()))
+        # The last frame's velocity is 0 by definition, but only of joints that are there.
+        return velocity.masked_fill(keypoints.isnan(), float("nan"))
+
+    def _masked_and_filled(self, keypoints: Tensor) -> dict[str, Tensor]:
+        joint_mask = ~keypoints[..., 0].isnan()
+        present = joint_mask.flatten(1).any(1)
+        attention_mask = present[:, None].repeat(1, keypoints.shape[1])
+        filled = fill_missing(keypoints, self.fill)
+        return {"keypoints": filled, "joint_mask": joint_mask, "attention_mask": attention_mask}
+
+
+FIELDS = tuple(
+    name for name in inspect.signature(SkeletonProcessor.__init__).parameters if name not in ("self", "kwargs")
+)
+
+
+def motion_energy(keypoints: Tensor) -> list[float]:
+    """How much each person `(people, frames, joints, dims)` moves and extends, in units of the keypoints (SPECS 2.3).
+
+    The standard deviation of each coordinate over all seen joints and frames, added up; six significant digits, so that
+    rounding does not break ties. Someone never seen has -1.
+    """
+    flat = keypoints.double().flatten(1, 2)
+    spread = (flat - flat.nanmean(1, keepdim=True)).square().nanmean(1).sqrt().sum(1)
+    return [-1.0 if value != value else float(f"{value:.6g}") for value in spread.tolist()]
+
+
+def _converted(keypoints: Tensor, source: SkeletonLayout, target: SkeletonLayout) -> Tensor:
+    if source is target or source == target:
+        return keypoints
+    weights, copied_from, absent = _conversion(source, target)
+    if copied_from is not None:
+        result = keypoints.index_select(2, copied_from)
+    else:
+        # A target joint is missing if any of its sources is, and only then.
+        missing = keypoints[..., :1].isnan()
+        result = weights @ keypoints.nan_to_num(nan=0.0)
+        if bool(missing.any()):
+            uses_missing = (weights != 0).to(keypoints.dtype) @ missing.to(keypoints.dtype)
+            result = result.masked_fill(uses_missing > 0, float("nan"))
+    return result if absent is None else result.masked_fill(absent[:, None], float("nan"))
+
+
+@lru_cache(maxsize=64)
+def _conversion(source: SkeletonLayout, target: SkeletonLayout) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Weights `(target, source)`; the source of each joint if all are copies; which joints are absent, if any."""
+    matrix, _ = conversion_weights(source, target)
+    weights = torch.from_numpy(np.asarray(matrix, dtype=np.float32))
+    used = weights != 0
+    absent = ~used.any(dim=1)
+    if bool(absent.all()):
+        raise ValueError(
+            f"No joint of layout {source.name!r} ({list(source.joints)}) can become one of {target.name!r} "
+            f"({list(target.joints)}); use a model of layout {source.name!r}: SkeletonProcessor(layout={source.name!r}), "
+            "or name the layout the data really have: SkeletonSequence(array, layout=...)."
+        )
+    copies = bool(((weights == 1) | ~used).all()) and bool((used.sum(dim=1) <= 1).all())
+    return weights, weights.argmax(dim=1) if copies else None, absent if bool(absent.any()) else None
+
+
+def _padded(values: Tensor, people: int, frames: int) -> Tensor:
+    """Zeros (False) after the last person and the last frame, up to `people` and `frames`."""
+    if values.shape[:2] == (people, frames):
+        return values
+    padded = values.new_zeros(people, frames, *values.shape[2:])
+    padded[: values.shape[0], : values.shape[1]] = values
+    return padded
+
+
+def _as_list(values: Sequence[Any] | None) -> list[Any] | None:
+    """JSON has lists only: storing lists makes a loaded processor equal to the saved one."""
+    return list(values) if isinstance(values, tuple) else values  # type: ignore[return-value]
+
+
+def _near(name: str) -> list[str]:
+    return difflib.get_close_matches(name, FIELDS, n=3, cutoff=0.7)
+
+
+def _reject_unknown(kwargs: Mapping[str, Any]) -> None:
+    for name in kwargs:
+        if name not in FOREIGN_FIELDS:
+            near = _near(name)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {list(FIELDS)}."
+            raise ValueError(f"SkeletonProcessor has no field {name!r}; {hint}")
+
+
+def _check_fields(processor: SkeletonProcessor) -> None:
+    get_layout(processor.layout)
+    for name, choices in CHOICES.items():
+        if getattr(processor, name) not in choices:
+            raise ValueError(f"{name} must be one of {choices}, got {getattr(processor, name)!r}.")
+    for name in ("num_people", "num_frames", "test_num_frames"):
+        value = getattr(processor, name)
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be a positive integer or None, got {value!r}.")
+    if processor.fps is not None and not processor.fps > 0:
+        raise ValueError(f"fps must be positive or None, got {processor.fps!r}.")
+    for name in ("train_crop_fraction", "joint_drop_probability", "mirror_probability"):
+        if not 0 <= getattr(processor, name) <= 1:
+            raise ValueError(f"{name} must be between 0 and 1, got {getattr(processor, name)!r}.")
+    for name, length in (
+        ("rotation_degrees", 3),
+        ("vertical_bone", 2),
+        ("lateral_bone", 2),
+        ("default_image_size", 2),
+    ):
+        value = getattr(processor, name)
+        if value is not None and (isinstance(value, str) or len(value) != length):
+            raise ValueError(f"{name} must be a list of {length}, got {value!r}.")
+    _check_sampling(processor)
+
+
+def _check_sampling(processor: SkeletonProcessor) -> None:
+    test_frames = processor.test_num_frames or processor.num_frames
+    for name, frames in (("train_sampling", processor.num_frames), ("test_sampling", test_frames)):
+        if getattr(processor, name) in NEEDS_NUM_FRAMES and frames is None:
+            raise ValueError(
+                f"{name}={getattr(processor, name)!r} needs num_frames, got None; pass num_frames=100, say."
+            )
