@@ -16,7 +16,8 @@ class SkeletonLayout:
     Args:
         name: identifier written into datasets and `preprocessor_config.json`, for example `"ntu-25"`.
         joints: joint names in the order of the array axis; the two sides are called `left_*` and `right_*`.
-        bones: `(child, parent)` pairs of joint names. A joint that is no bone's child keeps its raw coordinates in the bone stream.
+        bones: `(child, parent)` pairs of joint names, each joint the child of at most one. In the bone stream a joint
+            that is no bone's child keeps its raw coordinates, and one paired with itself is zero.
         root: the joint that `centre` normalisation and drawing start from.
 
     Raises:

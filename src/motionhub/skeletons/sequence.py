@@ -20,8 +20,8 @@ class SkeletonSequence:
     """Keypoints of some people over time.
 
     Args:
-        keypoints: `(num_people, num_frames, num_joints, num_dims)` float, num_dims 2 or 3; NaN where a joint was not seen.
-            A single person may be given as `(num_frames, num_joints, num_dims)`.
+        keypoints: `(num_people, num_frames, num_joints, num_dims)` float, num_dims 2 or 3; NaN where a
+            joint was not seen. A single person may be given as `(num_frames, num_joints, num_dims)`.
         layout: a `SkeletonLayout`, or the name of one. Never inferred from the joint count.
         fps: frames per second.
         unit: `"pixel"`, `"metre"` or `"normalised"`.
@@ -128,7 +128,8 @@ def _check_shape(keypoints: np.ndarray, layout: SkeletonLayout) -> None:
         )
     if keypoints.shape[2] != layout.num_joints:
         raise ValueError(
-            f"Layout {layout.name!r} has {layout.num_joints} joints, but keypoints have {keypoints.shape[2]} (shape {keypoints.shape}). "
+            f"Layout {layout.name!r} has {layout.num_joints} joints, but keypoints have {keypoints.shape[2]} "
+            f"(shape {keypoints.shape}). "
             "Name the layout the array really has, then convert: motionhub.convert_layout(sequence, target)."
         )
 
