@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 
 def take_frames(keypoints: Tensor, positions: Tensor) -> Tensor:
-    """Keypoints `(people, frames, joints, dims)` at `positions` `(new_frames,)`, in frames, between 0 and frames - 1."""
+    """Keypoints `(people, frames, joints, dims)` at `positions` `(new_frames,)`, each between 0 and frames - 1."""
     if not positions.is_floating_point():
         return keypoints.index_select(1, positions)
     lower = positions.floor()
@@ -50,7 +50,7 @@ def segment_positions(num_frames: int, size: int, generator: Generator | None = 
 
 
 def resize_positions(num_frames: int, size: int) -> Tensor:
-    """`size` positions spread evenly from the first frame to the last, both included; float64. One frame: the middle."""
+    """`size` positions spread evenly from the first frame to the last, both included (size 1: the middle); float64."""
     if size == 1:
         return torch.tensor([(num_frames - 1) / 2], dtype=torch.float64)
     # Multiplying before dividing keeps positions that are whole frames exactly whole.
@@ -58,7 +58,7 @@ def resize_positions(num_frames: int, size: int) -> Tensor:
 
 
 def resample_positions(num_frames: int, fps: float, new_fps: float) -> Tensor:
-    """Positions of a clip of `fps` frames per second when played at `new_fps`; the first frame stays the first; float64."""
+    """Positions in a clip of `fps` frames per second that make it `new_fps`; the first stays the first; float64."""
     count = int((num_frames - 1) * new_fps / fps + 1e-9) + 1
     return (torch.arange(count, dtype=torch.float64) * fps / new_fps).clamp_(max=num_frames - 1)
 
@@ -73,7 +73,7 @@ def random_choose(keypoints: Tensor, size: int, generator: Generator | None = No
 
     Args:
         keypoints: `(people, frames, joints, dims)`.
-        official: False pads with missing frames (NaN) at the end; True pads with zeros around a random begin (SPECS 2.4).
+        official: False pads with missing frames (NaN) at the end; True pads with zeros on both sides (SPECS 2.4).
     """
     num_frames = keypoints.shape[1]
     begin = _randint(abs(num_frames - size), generator)
@@ -81,7 +81,7 @@ def random_choose(keypoints: Tensor, size: int, generator: Generator | None = No
 
 
 def place_window(keypoints: Tensor, size: int, begin: int, official: bool = False) -> Tensor:
-    """`random_choose` without its draw: the window begins at `begin`, or (official, short clip) the clip is put there."""
+    """`random_choose` without its draw: the window begins at `begin`; or (official, short clip) the clip does."""
     num_frames = keypoints.shape[1]
     if num_frames >= size:
         return keypoints[:, begin : begin + size]

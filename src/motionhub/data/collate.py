@@ -1,7 +1,7 @@
 """Samples of different lengths and numbers of people become one batch; masks say what is padding.
 
-It does not know processors, datasets or models. A ragged batch holds for each clip exactly what the clip alone would hold,
-followed by zeros with masks that are False.
+It does not know processors, datasets or models. A ragged batch holds for each clip exactly what the clip alone would
+hold, followed by zeros with masks that are False.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ def collate_skeletons(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]
 
     Args:
         samples: each with `keypoints` `(people, frames, joints, dims)`, `joint_mask` `(people, frames, joints)`,
-            `attention_mask` `(people, frames)`, tensors or arrays; and either all or none with `labels`: an integer, or
-            `(frames, num_labels)` numbers per frame, which are padded with zeros.
+            `attention_mask` `(people, frames)`, tensors or arrays; and either all or none with `labels`: an integer,
+            or `(frames, num_labels)` numbers per frame, which are padded with zeros.
 
     Returns:
         The same names with a batch axis in front; integer labels as `(batch,)` int64, per-frame ones as float32.
@@ -64,5 +64,6 @@ def _check(samples: Sequence[Mapping[str, Any]]) -> None:
     shapes = {tuple(sample["keypoints"].shape[2:]) for sample in samples}
     if len(shapes) > 1:
         raise ValueError(
-            f"Samples of a batch must have the same joints and dims, got {sorted(shapes)}; process them with one processor."
+            f"Samples of a batch must have the same joints and dims, got {sorted(shapes)}; "
+            "process them with one processor."
         )

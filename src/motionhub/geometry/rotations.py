@@ -39,8 +39,8 @@ def aligning_matrix(source: Tensor, target: Tensor) -> Tensor:
         source, target: `(..., 3)`, any length, same shape after broadcasting.
 
     Returns:
-        `(..., 3, 3)`; the identity when the two are parallel, **or exactly opposite** (their cross product names no axis;
-        the official pre-processing does the same), or when one of them is zero.
+        `(..., 3, 3)`; the identity when the two are parallel, **or exactly opposite** (their cross product names no
+        axis; the official pre-processing does the same), or when one of them is zero.
     """
     source, target = torch.broadcast_tensors(source, target)
     axis = torch.linalg.cross(source, target, dim=-1)

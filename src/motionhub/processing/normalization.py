@@ -22,14 +22,13 @@ from motionhub.skeletons.layout import SkeletonLayout
 CENTRINGS = ("per-frame", "first-frame")
 SCALES = ("none", "bones", "extent")
 
-# Joints that play a part of the official rules, best first: the layout's first hit is used. NTU's official indices are
-# centre 1 (spine mid), vertical 0 -> 1 (spine base -> spine mid), lateral 8 - 4 (right shoulder - left shoulder).
-AGCN_CENTRES = ("spine_mid", "spine", "chest", "torso", "mid_hip", "hip_centre", "neck")
-LOWER_SPINES = ("spine_base", "hip_centre", "mid_hip", "hip", "waist", "torso")
-UPPER_SPINES = ("spine_mid", "spine", "chest", "thorax", "shoulder_centre", "neck")
-# UNIK's are those of Posetics-17: centre 3 (chest), vertical 2 -> 4 (neck -> mid hip), lateral 5 - 6 (left - right).
-UNIK_CENTRES = ("chest", "spine", "spine_mid", "torso", "mid_hip", "hip_centre", "neck")
-NECKS = ("neck", "shoulder_centre", "spine_shoulder", "thorax")
+# Joints that play a part of the official rules, best first: a layout's first hit is used.
+# 2s-AGCN on NTU-25: centre 1 (chest), vertical 0 -> 1 (mid hip -> chest), lateral 8 - 4 (right - left shoulder).
+# UNIK on Posetics-17: centre 3 (chest), vertical 2 -> 4 (neck -> mid hip), lateral 5 - 6 (left - right shoulder).
+CENTRES = ("chest", "torso", "spine", "mid_hip", "shoulder_centre", "neck")
+LOWER_SPINES = ("mid_hip", "torso")
+UPPER_SPINES = ("chest", "torso", "spine", "shoulder_centre", "neck")
+NECKS = ("neck", "shoulder_centre", "neck_nose")
 
 
 @dataclass(frozen=True)
@@ -118,6 +117,8 @@ def align(
 ) -> Normalization:
     """Centre as above, then turn the bone `vertical` (from, to) onto +z and `lateral[0] - lateral[1]` onto +x.
 
+    Without a `lateral` pair only the first rotation is done.
+
     Raises:
         ValueError: the keypoints are not three-dimensional.
     """
@@ -128,24 +129,22 @@ def align(
         )
     person = _reference_person(keypoints)
     track = _centre_track(person, layout.index(joint), centring)
-    rotation = _aligning_rotation(
-        person, (layout.index(vertical[0]), layout.index(vertical[1])), lateral and tuple(map(layout.index, lateral))
-    )
+    across = [layout.index(name) for name in lateral] if lateral else None
+    rotation = _aligning_rotation(person, [layout.index(name) for name in vertical], across)
     return Normalization(track, _measured_scale(person - track, layout, scale), rotation)
 
 
 def agcn_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
     """The joints of 2s-AGCN's rule in this layout: centre, vertical bone (from, to), lateral pair (right, left)."""
-    upper = first_joint(layout, UPPER_SPINES)
-    lower = first_joint(layout, tuple(name for name in LOWER_SPINES if name != upper))
-    return first_joint(layout, AGCN_CENTRES), (lower, upper), ("right_shoulder", "left_shoulder")
+    lower = first_joint(layout, LOWER_SPINES)
+    upper = first_joint(layout, [name for name in UPPER_SPINES if name != lower])
+    return first_joint(layout, CENTRES), (lower, upper), ("right_shoulder", "left_shoulder")
 
 
 def unik_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
     """The joints of UNIK's rule in this layout: centre, vertical bone (neck to hip), lateral pair (left, right)."""
-    neck = first_joint(layout, NECKS)
-    hip = first_joint(layout, tuple(name for name in LOWER_SPINES if name != neck))
-    return first_joint(layout, UNIK_CENTRES), (neck, hip), ("left_shoulder", "right_shoulder")
+    vertical = (first_joint(layout, NECKS), first_joint(layout, LOWER_SPINES))
+    return first_joint(layout, CENTRES), vertical, ("left_shoulder", "right_shoulder")
 
 
 def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
@@ -216,7 +215,8 @@ def _measured_scale(centred: Tensor, layout: SkeletonLayout, scale: str) -> floa
     if scale == "extent":
         length = centred.square().sum(-1).nanmean().sqrt()
     else:
-        child, parent = torch.from_numpy(layout.bone_indices).unbind(1)
+        # Official lists hang one joint on itself; that is no bone to measure.
+        child, parent = torch.from_numpy(layout.bone_indices[layout.bone_indices[:, 0] != layout.bone_indices[:, 1]]).T
         bones = (centred[:, child] - centred[:, parent]).norm(dim=-1)
         length = bones.nanmedian(dim=0).values.nanmean() if len(bones) else bones.new_tensor(float("nan"))
     return float(length) if bool(length > 0) else 1.0

@@ -1,7 +1,7 @@
 """The official pre-processing of whole data sets, on the official arrays `(clips, dims, frames, joints, people)`.
 
-For parity with files made by UNIK's and 2s-AGCN's scripts; zero means missing in these arrays, as there. It does not know
-the library's sequences: it translates zeros to NaN, uses the same rules as the processor, and translates back.
+For parity with files made by UNIK's and 2s-AGCN's scripts; zero means missing in these arrays, as there. It does not
+know the library's sequences: it translates zeros to NaN, uses the same rules as the processor, and translates back.
 Official behaviour that is kept: indices instead of names, cyclic filling of the empty tail of a person.
 """
 
@@ -40,8 +40,8 @@ def pre_normalization_2d(data: Tensor) -> Tensor:
 def replay(keypoints: Tensor) -> Tensor:
     """Loop each person's frames over the empty frames at the end of the clip.
 
-    A person who is empty in the first frame is first moved to the front without any empty frames; otherwise empty frames
-    inside stay. Someone never seen stays missing.
+    A person who is empty in the first frame is first moved to the front without any empty frames; otherwise empty
+    frames inside stay. Someone never seen stays missing.
 
     Args:
         keypoints: `(people, frames, joints, dims)`, NaN = missing.

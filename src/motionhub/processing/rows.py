@@ -24,9 +24,10 @@ IGNORED_LABEL = -100  # what torch.nn.functional.cross_entropy leaves out
 class RowTransform:
     """Turns a batch of rows (a dict of columns) into lists of tensors, ready for `collate_skeletons`.
 
-    Randomness: after `set_epoch`, each clip's draws depend on `(seed, epoch, clip_id)` alone, so they are the same for any
-    number of processes and workers, in any order, and after a resume. Before `set_epoch` one stream of draws runs on from
-    clip to clip; in a worker process of a data loader it also depends on the worker's seed.
+    Randomness: after `set_epoch`, each clip's draws depend on `(seed, epoch, clip_id)` alone, so they are the same for
+        any
+    number of processes and workers, in any order, and after a resume. Before `set_epoch` one stream of draws runs on
+    from clip to clip; in a worker process of a data loader it also depends on the worker's seed.
 
     Args:
         processor: the `SkeletonProcessor`.
@@ -86,7 +87,8 @@ def sequence_of_row(row: Mapping[str, Any]) -> SkeletonSequence:
     absent = [name for name in ("keypoints", *shape_columns, "layout", "fps", "unit") if name not in row]
     if absent:
         raise ValueError(
-            f"A dataset row needs the columns {absent}, got {sorted(row)}; make rows with motionhub.data.schema.to_row."
+            f"A dataset row needs the columns {absent}, got {sorted(row)}; "
+            "make rows with motionhub.data.schema.to_row."
         )
     keypoints = np.asarray(row["keypoints"], dtype=np.float32)
     shape = tuple(int(row[name]) for name in shape_columns)

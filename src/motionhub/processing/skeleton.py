@@ -1,4 +1,4 @@
-"""`SkeletonProcessor`: any `SkeletonSequence` in, the tensors of one checkpoint out; saved as `preprocessor_config.json`.
+"""`SkeletonProcessor`: any `SkeletonSequence` in, one checkpoint's tensors out; saved as `preprocessor_config.json`.
 
 It does not know file formats, datasets' splits or models. All facts about a checkpoint's input are its fields.
 """
@@ -6,7 +6,6 @@ It does not know file formats, datasets' splits or models. All facts about a che
 import difflib
 import inspect
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,29 +15,18 @@ from transformers.feature_extraction_utils import BatchFeature, FeatureExtractio
 
 from motionhub.augment import flip, occlusion, temporal, views
 from motionhub.processing import normalization as norms
-from motionhub.processing.filling import FILLS, fill_missing
+from motionhub.processing.checks import check_fields
+from motionhub.processing.conversion import converted
+from motionhub.processing.filling import fill_missing
 from motionhub.processing.official import replay
+from motionhub.processing.people import by_energy
 from motionhub.processing.rows import RowTransform, sequence_of_row
-from motionhub.skeletons.convert import conversion_weights
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.streams import bone_stream, velocity_stream
 
 
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "num_dims": (2, 3),
-    "stream": ("joint", "bone", "velocity"),
-    "normalization": ("none", "screen", "centre", "agcn-3d", "unik-3d"),
-    "centring": (None, *norms.CENTRINGS),
-    "scale": norms.SCALES,
-    "people_selection": ("energy", "first"),
-    "train_sampling": ("random-window", "uniform-random", "resize", "all"),
-    "test_sampling": ("all", "centre-window", "uniform", "resize"),
-    "padding": ("mask", "replay"),
-    "fill": FILLS,
-}
-NEEDS_NUM_FRAMES = ("uniform-random", "uniform", "resize", "centre-window")
 # What transformers itself writes into or reads from preprocessor_config.json.
 FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
 
@@ -49,11 +37,12 @@ class SkeletonProcessor(FeatureExtractionMixin):
     The steps, always in this order: people selection, dims, layout conversion, frame rate, (replay of empty tails),
     normalisation, temporal sampling, augmentation (training only), stream, masks and fill, padding.
 
-    Padding, and what the published encoders saw. With `padding="mask"` people and frames that are not there are zeros with
-    both masks False; padded frames are always at the end; a model with masked pooling ignores them. The official UNIK knows
-    no masks: its Posetics features were trained with zeros for absent people and frames, all of them averaged; its
-    Smarthome and Penn features with clips looped to 4000 and 700 frames (`padding="replay"`, where looped frames count as
-    frames: attention mask True). Either way the result of the official average depends on the padded length.
+    Padding, and what the published encoders saw. With `padding="mask"` people and frames that are not there are zeros
+    with both masks False; padded frames are always at the end; a model with masked pooling ignores them. The official
+    UNIK knows no masks: its Posetics features were trained with zeros for absent people and frames, all of them
+    averaged; its Smarthome and Penn features with clips looped to 4000 and 700 frames (`padding="replay"`, where
+    looped frames count as frames: attention mask True). Either way the result of the official average depends on the
+    padded length.
 
     Args:
         layout: name of the layout the model works in; other layouts are converted by joint names.
@@ -63,22 +52,23 @@ class SkeletonProcessor(FeatureExtractionMixin):
         test_num_frames: frames of a test sample, where it differs; with `test_sampling="all"` the number to pad up to.
         fps: frame rate to resample to (linear in time). None keeps the clip's own.
         stream: `"joint"`, `"bone"` (child minus parent) or `"velocity"` (next frame minus this one, last frame 0).
-        normalization: `"none"`; `"screen"` (2-D pixels, see `normalization.screen`); `"centre"`; `"agcn-3d"`, `"unik-3d"`
-            (centre, then turn a vertical bone onto +z and a lateral one onto +x; SPECS 2.3).
+        normalization: `"none"`; `"screen"` (2-D pixels, see `normalization.screen`); `"centre"`; `"agcn-3d"`,
+            `"unik-3d"` (centre, then turn a vertical bone onto +z and a lateral one onto +x; SPECS 2.3).
         centring: `"per-frame"` or `"first-frame"`; None: per frame, except first frame for `"unik-3d"`.
         centre_joint: joint at the origin; None: the layout's root ("centre"), or the rule's own joint.
         vertical_bone: (from, to) joints turned onto +z; None: the rule's own.
-        lateral_bone: (a, b): a minus b is turned onto +x; None: the rule's own.
+        lateral_bone: (a, b): a minus b is turned onto +x; None: the rule's own; []: no such rotation.
         scale: `"none"`, `"bones"` or `"extent"`: the length that becomes 1 (not for "screen").
         default_image_size: (width, height) for pixel sequences that do not know theirs. The official files assume
             640 x 480. None: such a sequence is an error.
-        people_selection: `"energy"`: most moving first, by the standard deviations of the coordinates over all seen joints
-            and frames, added up; of equals the later comes first (as the official sort). `"first"`: as they come.
-        train_sampling: `"random-window"`, `"uniform-random"` (one random frame of each of num_frames segments), `"resize"`
-            (linear in time), `"all"`.
+        people_selection: `"energy"`: most moving first, by the standard deviations of the coordinates over all seen
+            joints and frames, added up; of equals the later comes first (as the official sort). `"first"`: as they
+            come.
+        train_sampling: `"random-window"`, `"uniform-random"` (one random frame of each of num_frames segments),
+            `"resize"` (linear in time), `"all"`.
         test_sampling: `"all"`, `"centre-window"`, `"uniform"` (middle frame of each segment), `"resize"`.
-        train_crop_fraction: least share of the clip that training keeps before `"uniform-random"` and `"resize"`; a part
-            between it and 1, at a random place. 1: the whole clip.
+        train_crop_fraction: least share of the clip that training keeps before `"uniform-random"` and `"resize"`; a
+            part between it and 1, at a random place. 1: the whole clip.
         padding: `"mask"` or `"replay"`, see above.
         fill: `"zero"` (after normalisation, as official), `"interpolate"` or `"previous"`; the mask stays False.
         random_move: UNIK's moving view in training (its shifts suit coordinates of about -1..1).
@@ -152,11 +142,11 @@ class SkeletonProcessor(FeatureExtractionMixin):
         self.shear = shear
         self.joint_drop_probability = joint_drop_probability
         self.mirror_probability = mirror_probability
-        _check_fields(self)
+        check_fields(self)
 
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers, but a field may also be set that the file does not mention, and a misspelt one is an error."""
+        """As in transformers; a field that the file does not mention can be set too, and a misspelt one is an error."""
         near = {name: value for name, value in kwargs.items() if name not in FIELDS and _near(name)}
         _reject_unknown(near)
         changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
@@ -176,18 +166,19 @@ class SkeletonProcessor(FeatureExtractionMixin):
         """A batch of one or several clips.
 
         Args:
-            sequences: a `SkeletonSequence`, a row of a motionhub dataset, or a list of them (of any lengths and people).
+            sequences: a `SkeletonSequence`, a row of a motionhub dataset, or a list of them (of any lengths and
+                people).
             training: sample and augment as in training.
             generator: of all random draws; None draws from torch's global one.
             return_tensors: `"pt"` or `"np"`.
 
         Returns:
-            keypoints `(batch, people, frames, joints, dims)` float32 without NaN, joint_mask `(batch, people, frames, joints)`
-            bool, attention_mask `(batch, people, frames)` bool: False for absent people and padded frames.
+            keypoints `(batch, people, frames, joints, dims)` float32 without NaN, joint_mask `(batch, people, frames,
+            joints)` bool, attention_mask `(batch, people, frames)` bool: False for absent people and padded frames.
         """
         if return_tensors not in ("pt", "np"):
             raise ValueError(f'return_tensors must be "pt" or "np", got {return_tensors!r}.')
-        items = list(sequences) if isinstance(sequences, list | tuple) else [sequences]
+        items: list[Any] = list(sequences) if isinstance(sequences, list | tuple) else [sequences]
         if not items:
             raise ValueError("A batch needs at least one SkeletonSequence, got an empty list.")
         samples = [self.process(item, training, generator) for item in items]
@@ -209,11 +200,13 @@ class SkeletonProcessor(FeatureExtractionMixin):
     ) -> dict[str, Tensor]:
         """One clip: keypoints `(people, frames, joints, dims)`, joint_mask, attention_mask, without the batch axis.
 
-        A clip without frames, people or seen joints gives zeros and masks that are False everywhere (at least one frame).
+        A clip without frames, people or seen joints gives zeros and masks that are False everywhere (at least one
+        frame).
 
         Args:
-            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames and returned as `"labels"`, float32
-                `(frames, ...)`, padded with zeros. Not together with `fps`-resampling of events shorter than a frame.
+            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames and returned as `"labels"`,
+                float32 `(frames, ...)`, padded with zeros. Not together with `fps`-resampling of events shorter than a
+                frame.
 
         Raises:
             ValueError: layout, dims, unit or image size do not fit this processor.
@@ -244,8 +237,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
     def inverse(self, keypoints: Any, sequence: SkeletonSequence | Mapping[str, Any]) -> Tensor:
         """Normalised keypoints `(people, frames, joints, dims)` back in the units and the place of `sequence`.
 
-        The sequence is the one that was processed: it is measured again (image size, centre, rotation, scale). The result
-        stays in this processor's layout, dims and order of people. Missing joints hold what the fill rule gave.
+        The sequence is the one that was processed: it is measured again (image size, centre, rotation, scale). The
+        result stays in this processor's layout, dims and order of people. Missing joints hold what the fill rule gave.
 
         Raises:
             ValueError: the stream is not `"joint"`, or a per-frame centre does not fit the number of frames.
@@ -266,13 +259,13 @@ class SkeletonProcessor(FeatureExtractionMixin):
             )
         if sequence.num_dims < self.num_dims:
             raise ValueError(
-                f"This processor makes {self.num_dims}-D input, got a {sequence.num_dims}-D sequence; use a 2-D model, or "
-                f"SkeletonProcessor(num_dims=2, ...) with a model of in_channels=2."
+                f"This processor makes {self.num_dims}-D input, got a {sequence.num_dims}-D sequence; "
+                "use 3-D data, or SkeletonProcessor(num_dims=2, ...) with a model of in_channels=2."
             )
         # A copy: what torch does in place further down must not reach the caller's array.
         keypoints = self._selected(torch.tensor(sequence.keypoints))[..., : self.num_dims]
         layout = get_layout(self.layout)
-        keypoints = _converted(keypoints, sequence.layout, layout)
+        keypoints = converted(keypoints, sequence.layout, layout)
         frames = torch.arange(keypoints.shape[1])
         if self.fps is not None and self.fps != sequence.fps and len(frames):
             positions = temporal.resample_positions(len(frames), sequence.fps, self.fps)
@@ -283,9 +276,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
 
     def _selected(self, keypoints: Tensor) -> Tensor:
         if len(keypoints) > 1 and self.people_selection == "energy":
-            energies = motion_energy(keypoints)
-            order = sorted(range(len(energies)), key=lambda person: (energies[person], person), reverse=True)
-            keypoints = keypoints[order]
+            keypoints = keypoints[by_energy(keypoints)]
         return keypoints[: self.num_people]
 
     def _normalization(
@@ -302,20 +293,21 @@ class SkeletonProcessor(FeatureExtractionMixin):
         rule: tuple[Any, ...] = (None, None, None)
         if None in given:
             rule = (norms.agcn_joints if self.normalization == "agcn-3d" else norms.unik_joints)(layout)
-        joint, vertical, lateral = (own if own is not None else its for own, its in zip(given, rule, strict=True))
+        chosen: list[Any] = [own if own is not None else its for own, its in zip(given, rule, strict=True)]
+        joint, vertical, lateral = chosen
         return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
 
     def _image_size(self, sequence: SkeletonSequence) -> Sequence[float]:
         if sequence.unit != "pixel":
             raise ValueError(
                 f"Screen normalisation needs keypoints in pixels, got unit {sequence.unit!r}; use "
-                'SkeletonProcessor(normalization="centre") for metres, or give the sequence in pixels with its image_size.'
+                'SkeletonProcessor(normalization="centre") for metres, or give pixels together with image_size.'
             )
         size = sequence.image_size or self.default_image_size
         if size is None:
             raise ValueError(
                 "Screen normalisation needs the image size, but the sequence has none; call "
-                "sequence.replace(image_size=(width, height)), or set default_image_size=[640, 480] (the official files')."
+                "sequence.replace(image_size=(width, height)), or set default_image_size=[640, 480] (official files)."
             )
         return size
 
@@ -391,50 +383,6 @@ FIELDS = tuple(
 )
 
 
-def motion_energy(keypoints: Tensor) -> list[float]:
-    """How much each person `(people, frames, joints, dims)` moves and extends, in units of the keypoints (SPECS 2.3).
-
-    The standard deviation of each coordinate over all seen joints and frames, added up; six significant digits, so that
-    rounding does not break ties. Someone never seen has -1.
-    """
-    flat = keypoints.double().flatten(1, 2)
-    spread = (flat - flat.nanmean(1, keepdim=True)).square().nanmean(1).sqrt().sum(1)
-    return [-1.0 if value != value else float(f"{value:.6g}") for value in spread.tolist()]
-
-
-def _converted(keypoints: Tensor, source: SkeletonLayout, target: SkeletonLayout) -> Tensor:
-    if source is target or source == target:
-        return keypoints
-    weights, copied_from, absent = _conversion(source, target)
-    if copied_from is not None:
-        result = keypoints.index_select(2, copied_from)
-    else:
-        # A target joint is missing if any of its sources is, and only then.
-        missing = keypoints[..., :1].isnan()
-        result = weights @ keypoints.nan_to_num(nan=0.0)
-        if bool(missing.any()):
-            uses_missing = (weights != 0).to(keypoints.dtype) @ missing.to(keypoints.dtype)
-            result = result.masked_fill(uses_missing > 0, float("nan"))
-    return result if absent is None else result.masked_fill(absent[:, None], float("nan"))
-
-
-@lru_cache(maxsize=64)
-def _conversion(source: SkeletonLayout, target: SkeletonLayout) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Weights `(target, source)`; the source of each joint if all are copies; which joints are absent, if any."""
-    matrix, _ = conversion_weights(source, target)
-    weights = torch.from_numpy(np.asarray(matrix, dtype=np.float32))
-    used = weights != 0
-    absent = ~used.any(dim=1)
-    if bool(absent.all()):
-        raise ValueError(
-            f"No joint of layout {source.name!r} ({list(source.joints)}) can become one of {target.name!r} "
-            f"({list(target.joints)}); use a model of layout {source.name!r}: SkeletonProcessor(layout={source.name!r}), "
-            "or name the layout the data really have: SkeletonSequence(array, layout=...)."
-        )
-    copies = bool(((weights == 1) | ~used).all()) and bool((used.sum(dim=1) <= 1).all())
-    return weights, weights.argmax(dim=1) if copies else None, absent if bool(absent.any()) else None
-
-
 def _padded(values: Tensor, people: int, frames: int) -> Tensor:
     """Zeros (False) after the last person and the last frame, up to `people` and `frames`."""
     if values.shape[:2] == (people, frames):
@@ -459,38 +407,3 @@ def _reject_unknown(kwargs: Mapping[str, Any]) -> None:
             near = _near(name)
             hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {list(FIELDS)}."
             raise ValueError(f"SkeletonProcessor has no field {name!r}; {hint}")
-
-
-def _check_fields(processor: SkeletonProcessor) -> None:
-    get_layout(processor.layout)
-    for name, choices in CHOICES.items():
-        if getattr(processor, name) not in choices:
-            raise ValueError(f"{name} must be one of {choices}, got {getattr(processor, name)!r}.")
-    for name in ("num_people", "num_frames", "test_num_frames"):
-        value = getattr(processor, name)
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{name} must be a positive integer or None, got {value!r}.")
-    if processor.fps is not None and not processor.fps > 0:
-        raise ValueError(f"fps must be positive or None, got {processor.fps!r}.")
-    for name in ("train_crop_fraction", "joint_drop_probability", "mirror_probability"):
-        if not 0 <= getattr(processor, name) <= 1:
-            raise ValueError(f"{name} must be between 0 and 1, got {getattr(processor, name)!r}.")
-    for name, length in (
-        ("rotation_degrees", 3),
-        ("vertical_bone", 2),
-        ("lateral_bone", 2),
-        ("default_image_size", 2),
-    ):
-        value = getattr(processor, name)
-        if value is not None and (isinstance(value, str) or len(value) != length):
-            raise ValueError(f"{name} must be a list of {length}, got {value!r}.")
-    _check_sampling(processor)
-
-
-def _check_sampling(processor: SkeletonProcessor) -> None:
-    test_frames = processor.test_num_frames or processor.num_frames
-    for name, frames in (("train_sampling", processor.num_frames), ("test_sampling", test_frames)):
-        if getattr(processor, name) in NEEDS_NUM_FRAMES and frames is None:
-            raise ValueError(
-                f"{name}={getattr(processor, name)!r} needs num_frames, got None; pass num_frames=100, say."
-            )
