@@ -21,8 +21,8 @@ def classification_report(logits: Any, labels: Any, class_names: Sequence[str] |
 
     Returns:
         `top1`, `top5` (top-K when there are fewer than five classes) and `mean_class_accuracy` in 0..1, `num_clips`,
-        `absent_classes` (names without a clip: left out of the mean, which the official Smarthome script turns into NaN),
-        `confusion_matrix` (nested list, row true, column predicted, counts) and `per_class`
+        `absent_classes` (names without a clip: left out of the mean, which the official Smarthome script turns into
+        NaN), `confusion_matrix` (nested list, row true, column predicted, counts) and `per_class`
         (name, num_clips, accuracy, precision, f1; accuracy None for an absent class).
 
     Raises:
@@ -30,7 +30,7 @@ def classification_report(logits: Any, labels: Any, class_names: Sequence[str] |
     """
     logits, labels = _checked(logits, labels)
     num_classes = logits.shape[1]
-    names = [str(index) for index in range(num_classes)] if class_names is None else [str(name) for name in class_names]
+    names = [str(name) for name in (range(num_classes) if class_names is None else class_names)]
     if len(names) != num_classes:
         raise ValueError(f"class_names must name the {num_classes} columns of logits, got {len(names)} names.")
     # Ties go to the lower class index, as in numpy.argmax.

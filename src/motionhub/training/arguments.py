@@ -44,8 +44,8 @@ class TrainingRecipe:
 
     mode: Literal["finetune", "linear", "scratch"] = _option(
         "finetune",
-        "finetune: all weights learn, from a checkpoint. linear: only the head learns, the backbone is frozen with its "
-        "batch-norm statistics. scratch: all weights learn, from random ones.",
+        "finetune: all weights learn, from a checkpoint. linear: only the head learns, the backbone is frozen with "
+        "its batch-norm statistics. scratch: all weights learn, from random ones.",
     )
     label_fraction: float = _option(1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).")
     optimizer: Literal["sgd", "adamw"] = _option("sgd", "sgd with Nesterov momentum, or adamw.")
@@ -62,8 +62,8 @@ class TrainingRecipe:
     gradient_accumulation_steps: int = _option(1, "Cut an update into this many forward passes, to save memory.")
     drop_last: bool = _option(
         True,
-        "Leave out the clips that do not fill the last update of an epoch (others each time). Otherwise the last update "
-        "is filled up with clips seen at the start of the epoch.",
+        "Leave out the clips that do not fill the last update of an epoch (others each time). Otherwise the last "
+        "update is filled up with clips seen at the start of the epoch.",
     )
     max_grad_norm: float | None = _option(None, "Clip the norm of the gradient to this; none does not clip.")
     mixed_precision: Literal["no", "bf16"] = _option("no", "bf16: autocast the forward pass to bfloat16.")
@@ -72,14 +72,17 @@ class TrainingRecipe:
     num_workers: int = _option(0, "Processes that prepare batches, per training process. Does not change the result.")
     output_dir: str = _option("runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.")
     resume: str = _option(
-        "auto", "auto: continue from output_dir/last when it is there. none: start anew. Or a folder such as runs/x/last."
+        "auto",
+        "auto: continue from output_dir/last when it is there. none: start anew. Or a folder such as runs/x/last.",
     )
     eval_epochs: int = _option(1, "Evaluate every this many epochs, and after the last one.")
     checkpoint_epochs: int = _option(1, "Save last/ every this many epochs, and after the last one.")
     checkpoint_updates: int | None = _option(None, "Also save last/ every this many updates, inside long epochs.")
     log_updates: int = _option(10, "Write a line to log.jsonl every this many updates.")
     cpu: bool = _option(False, "Stay on the CPU even when an accelerator is there.")
-    num_processes: int | None = _option(None, "How many processes must be running; anything else is an error. none: any.")
+    num_processes: int | None = _option(
+        None, "How many processes must be running; anything else is an error. none: any number."
+    )
     tensorboard: bool = _option(False, "Also write TensorBoard events to output_dir/tensorboard.")
     progress_bar: bool = _option(True, "Show a progress bar, on terminals only.")
     source: str = _option("", "Where these numbers come from; has no effect.")
@@ -162,5 +165,7 @@ def read_recipe_file(path: str | Path) -> dict[str, Any]:
     known = [entry.name for entry in fields(TrainingRecipe)]
     unknown = sorted(set(content) - set(known)) if isinstance(content, dict) else None
     if unknown is None or unknown:
-        raise ValueError(f"{path} must be a JSON object with fields of TrainingRecipe ({', '.join(known)}), got {unknown}.")
+        raise ValueError(
+            f"{path} must be a JSON object with fields of TrainingRecipe ({', '.join(known)}), got {unknown}."
+        )
     return content

@@ -1,0 +1,145 @@
+"""Clips for training: dataset rows through the processor, in an order and with an augmentation that a seed decides.
+
+It does not know models nor devices. Every random number of clip `i` in epoch `e` comes from (seed, e, i), so the
+result does not depend on how many processes or workers share the clips, nor on where an interrupted epoch is resumed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import Sampler
+
+from motionhub.data.schema import from_row
+
+
+# Sets up to this size are decoded once and kept (the N-UCLA clips take 30 MB, NTU-60 20 GB).
+CACHE_BYTES = 2**30
+INPUTS = ("keypoints", "joint_mask", "attention_mask")
+
+
+class ClipDataset(TorchDataset):
+    """Rows of `data.schema` as model inputs.
+
+    An item is a dictionary: `keypoints` (people, frames, joints, dims), `joint_mask` (people, frames, joints),
+    `attention_mask` (people, frames), `labels` (scalar int64) and `index` (scalar int64, the row).
+
+    Args:
+        dataset: rows with the columns of `motionhub.data.schema`.
+        processor: has `process(sequence, training=, generator=)`, e.g. a SkeletonProcessor.
+        training: True samples and augments at random; False is deterministic.
+        seed: of the augmentation.
+        cache: keep decoded clips (and, when not training, processed ones) in memory; by default when the set is small.
+    """
+
+    def __init__(
+        self, dataset: Dataset, processor: Any, *, training: bool, seed: int = 0, cache: bool | None = None
+    ) -> None:
+        self.rows = dataset.with_format("numpy")
+        self.processor = processor
+        self.training = training
+        self.seed = seed
+        self.epoch = 0
+        self.cache = (dataset.data.nbytes <= CACHE_BYTES) if cache is None else cache
+        # Decoded at once, before worker processes are forked, so that they share it.
+        self._sequences = [from_row(row) for row in self.rows] if self.cache else []
+        self._processed: dict[int, dict[str, torch.Tensor]] = {}
+        self.labels = np.asarray(dataset["label"])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers of epoch `epoch` (0-based)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        index = int(index)
+        if index in self._processed:
+            return self._processed[index]
+        sequence = self._sequences[index] if self.cache else from_row(self.rows[index])
+        generator = torch.Generator().manual_seed(item_seed(self.seed, self.epoch, index)) if self.training else None
+        arrays = self.processor.process(sequence, training=self.training, generator=generator)
+        item = {name: torch.as_tensor(arrays[name]) for name in INPUTS}
+        item["labels"] = torch.tensor(int(self.labels[index]))
+        item["index"] = torch.tensor(index)
+        if self.cache and not self.training:
+            self._processed[index] = item
+        return item
+
+
+def item_seed(seed: int, epoch: int, index: int) -> int:
+    """A 63-bit seed for one clip in one epoch; different for every (seed, epoch, index)."""
+    return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class EpochOrder(Sampler[int]):
+    """The order of the clips in one epoch, always a whole number of updates, the same in every process.
+
+    Args:
+        num_clips: size of the training set.
+        batch_size: clips per update.
+        seed: of the shuffling.
+        drop_last: leave out the clips that do not fill the last update; otherwise fill it from the start of the order.
+    """
+
+    def __init__(self, num_clips: int, batch_size: int, seed: int, drop_last: bool = True) -> None:
+        self.num_clips, self.batch_size, self.seed = num_clips, batch_size, seed
+        whole, rest = divmod(num_clips, batch_size)
+        self.updates = whole if drop_last or not rest else whole + 1
+        if not self.updates:
+            raise ValueError(f"batch_size is {batch_size}, but there are only {num_clips} clips to train on.")
+        self.epoch, self.first_update = 0, 0
+
+    def begin(self, epoch: int, first_update: int = 0) -> None:
+        """Choose the epoch (0-based) and how many of its updates were already done."""
+        self.epoch, self.first_update = epoch, first_update
+
+    def __len__(self) -> int:
+        return (self.updates - self.first_update) * self.batch_size
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_clips)
+        order = np.resize(order, self.updates * self.batch_size)  # cuts it, or repeats it from its start
+        return iter(order[self.first_update * self.batch_size :].tolist())
+
+
+def with_index(collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """A collate function that carries `labels` and `index` along and hands the rest to `collate`."""
+    return _WithIndex(collate)
+
+
+class _WithIndex:
+    # A class, not a closure, so that worker processes started by spawn can unpickle it.
+    def __init__(self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]]) -> None:
+        self.collate = collate
+
+    def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        names = [name for name in ("labels", "index") if name in items[0]]
+        batch = dict(self.collate([{k: v for k, v in item.items() if k not in names} for item in items]))
+        batch.update({name: torch.stack([torch.as_tensor(item[name]) for item in items]) for name in names})
+        return batch
+
+
+def check_labels(dataset: Dataset, num_labels: int, name: str = "dataset") -> None:
+    """Raise a ValueError that names the clips whose label is missing, -1, NaN or not in 0..num_labels-1."""
+    if "label" not in dataset.column_names:
+        raise ValueError(f"{name} needs a column 'label', got {dataset.column_names}.")
+    if len(dataset) == 0:
+        raise ValueError(f"{name} holds no clips.")
+    values = dataset["label"]
+    labels = np.array([np.nan if value is None else float(value) for value in values])
+    wrong = np.flatnonzero(~np.isin(labels, np.arange(num_labels)))
+    if not len(wrong):
+        return
+    ids = dataset["clip_id"] if "clip_id" in dataset.column_names else [f"row {i}" for i in range(len(dataset))]
+    shown = ", ".join(f"{ids[int(i)]}: {values[int(i)]}" for i in wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+    raise ValueError(
+        f"{name}: labels must be 0..{num_labels - 1} (the model has {num_labels} classes), but {len(wrong)} of "
+        f"{len(labels)} clips have another ({shown}). Leave out clips without a label with "
+        "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0), and give the model the classes "
+        "of this data with motionhub.training.heads.prepare_model."
+    )

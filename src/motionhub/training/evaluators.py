@@ -1,0 +1,170 @@
+"""Evaluation of classifiers: scores of every clip once, the report of `metrics`, and the files they are saved in.
+
+It does not know how the model was trained nor draw pictures (`motionhub.visualization` does, from the saved report).
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from torch.utils.data import DataLoader
+
+from motionhub.data.collate import collate_skeletons
+from motionhub.metrics.classification import classification_report, fuse_streams
+from motionhub.training.dataset import ClipDataset, check_labels, with_index
+
+
+def evaluate(
+    model: torch.nn.Module,
+    processor: Any,
+    dataset: Dataset,
+    *,
+    batch_size: int = 64,
+    mixed_precision: str = "no",
+    device: str | torch.device | None = None,
+    num_workers: int = 0,
+    output_dir: str | Path | None = None,
+) -> dict[str, Any]:
+    """Score every clip of `dataset` and report (see `metrics.classification_report`), with `clips_per_second`.
+
+    Args:
+        model: gives `.logits` `(batch, num_labels)`; its `config.id2label` names the classes.
+        processor: turns rows into its inputs, see `ClipDataset`.
+        dataset: rows with labels in 0..num_labels-1.
+        mixed_precision: `"no"` or `"bf16"` (autocast).
+        device: where to compute; the model's own device by default.
+        output_dir: when given, `metrics.json` and `scores.npz` are written there.
+
+    Raises:
+        ValueError: no clips, a label that is no class, NaN scores.
+    """
+    if mixed_precision not in ("no", "bf16"):
+        raise ValueError(f"mixed_precision must be 'no' or 'bf16', got {mixed_precision!r}.")
+    num_labels = model.config.num_labels
+    check_labels(dataset, num_labels)
+    place = next(model.parameters()).device if device is None else torch.device(device)
+    clips = ClipDataset(dataset, processor, training=False)
+    loader = DataLoader(clips, batch_size, num_workers=num_workers, collate_fn=with_index(collate_skeletons))
+    was_training = model.training
+    model.to(place).eval()
+    started = time.perf_counter()
+    with torch.autocast(place.type, torch.bfloat16) if mixed_precision == "bf16" else contextlib.nullcontext():
+        logits = collect_logits(model, loader, len(clips), device=place)
+    seconds = time.perf_counter() - started
+    model.train(was_training)
+    report = classification_report(logits, clips.labels, class_names_of(model.config))
+    report["clips_per_second"] = len(clips) / seconds
+    if output_dir is not None:
+        save_report(output_dir, report)
+        save_scores(Path(output_dir) / "scores.npz", dataset["clip_id"], logits, clips.labels)
+    return report
+
+
+@torch.inference_mode()
+def collect_logits(
+    model: torch.nn.Module,
+    loader: Any,
+    num_clips: int,
+    *,
+    device: torch.device | None = None,
+    accelerator: Accelerator | None = None,
+) -> np.ndarray:
+    """The logits of all clips, `(num_clips, num_labels)` float32 in the order of the dataset.
+
+    Several processes (with `accelerator` and a prepared loader) each compute a share and all get the whole; the clips
+    that accelerate repeats to fill the last batch are told by their `index` and counted once.
+    """
+    scores: np.ndarray | None = None
+    for batch in loader:
+        if device is not None:
+            batch = {name: value.to(device) for name, value in batch.items()}
+        index = batch.pop("index")
+        batch.pop("labels", None)
+        logits = model(**batch).logits.float()
+        if accelerator is not None:
+            index, logits = accelerator.gather_for_metrics((index, logits))
+        if scores is None:
+            scores = np.full((num_clips, logits.shape[1]), np.nan, dtype=np.float32)
+        scores[index.cpu().numpy()] = logits.cpu().numpy()
+    if scores is None:
+        raise ValueError("There are no clips to evaluate.")
+    return scores
+
+
+class ClassificationEvaluation:
+    """What the training loop runs after an epoch: all logits, then the report.
+
+    Args:
+        labels: `(num_clips,)` class of each clip of the evaluation set.
+        class_names: one per class.
+    """
+
+    def __init__(self, labels: np.ndarray, class_names: Sequence[str]) -> None:
+        self.labels, self.class_names = labels, list(class_names)
+
+    def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
+        logits = collect_logits(model, loader, len(self.labels), accelerator=accelerator)
+        return classification_report(logits, self.labels, self.class_names)
+
+
+def class_names_of(config: Any) -> list[str]:
+    """The names of a model's classes in order."""
+    return [str(config.id2label[index]) for index in range(config.num_labels)]
+
+
+def save_report(folder: str | Path, report: dict[str, Any]) -> Path:
+    """Write a report as `metrics.json` and return its path."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "metrics.json"
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def save_scores(path: str | Path, clip_ids: Sequence[str], logits: np.ndarray, labels: np.ndarray) -> None:
+    """Write the logits of every clip, with its name and label, as one `.npz`.
+
+    Raises:
+        ValueError: two clips have the same name.
+    """
+    names = np.asarray(list(clip_ids), dtype=np.str_)
+    if len(np.unique(names)) != len(names):
+        raise ValueError("Scores are saved by clip_id, but some clips share one; give every clip its own clip_id.")
+    np.savez(path, clip_ids=names, logits=np.asarray(logits, np.float32), labels=np.asarray(labels, np.int64))
+
+
+def load_scores(path: str | Path) -> dict[str, np.ndarray]:
+    """`{clip_id: logits (num_labels,)}` from a file of `save_scores`."""
+    with np.load(path, allow_pickle=False) as content:
+        return dict(zip(content["clip_ids"].tolist(), content["logits"], strict=True))
+
+
+def fuse_score_files(
+    first: str | Path, second: str | Path, *, weight: float = 1.0, mode: str = "logits", class_names: Any = None
+) -> dict[str, Any]:
+    """The report of two streams (joint and bone) added up from their score files: first + weight * second.
+
+    Args:
+        mode: `"logits"` (official code) or `"softmax"` (UNIK paper), see `metrics.fuse_streams`.
+
+    Raises:
+        ValueError: the files do not score the same clips.
+    """
+    streams = [load_scores(first), load_scores(second)]
+    names = list(streams[0])
+    if set(names) != set(streams[1]):
+        odd = sorted(set(names) ^ set(streams[1]))
+        raise ValueError(
+            f"{first} and {second} must score the same clips; {len(odd)} are in one only, e.g. {odd[:3]}."
+        )
+    with np.load(first, allow_pickle=False) as content:
+        labels = content["labels"]
+    logits = [np.stack([stream[name] for name in names]) for stream in streams]
+    return classification_report(fuse_streams(*logits, weights=[1.0, weight], mode=mode), labels, class_names)

@@ -1,0 +1,90 @@
+"""What a training run minimises, as the loop sees it: (model, batch) -> numbers, and the state that goes with it.
+
+It does not know any particular method; self-supervised ones live in `motionhub.objectives` and only have this shape.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A loss with a memory (a queue of keys, a momentum encoder). A plain function without memory does as well.
+
+    Weights that learn belong to the model: an objective's own tensors are saved and restored, never optimised.
+    """
+
+    def __call__(self, model: nn.Module, batch: dict[str, Any]) -> Mapping[str, Tensor] | Tensor:
+        """`{"loss": scalar, ...parts to log}` or the loss alone. Calls `model(...)` exactly once (DDP needs that)."""
+
+    def after_update(self, model: nn.Module) -> None:
+        """Runs after every parameter update with the bare model: momentum averages, queues."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Saved with every checkpoint."""
+
+    def load_state_dict(self, state_dict: Any) -> Any:
+        """Restored on resume."""
+
+
+class Supervised:
+    """Cross entropy of `model(**batch)`: the model's own loss, or with label smoothing computed here from `logits`."""
+
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = label_smoothing
+
+    def __call__(self, model: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
+        output = model(**batch)
+        if not self.label_smoothing:
+            return {"loss": output.loss}
+        logits = output.logits.float()
+        return {"loss": functional.cross_entropy(logits, batch["labels"], label_smoothing=self.label_smoothing)}
+
+    def after_update(self, model: nn.Module) -> None:
+        """Nothing to keep."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        """Nothing was kept."""
+
+
+class _WithoutMemory(Supervised):
+    def __init__(self, function: Callable[[nn.Module, dict[str, Any]], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def __call__(self, model: nn.Module, batch: dict[str, Any]) -> Any:
+        return self.function(model, batch)
+
+
+def as_objective(objective: Any, label_smoothing: float) -> Objective:
+    """None -> `Supervised`; a function -> an objective without memory; an objective -> itself."""
+    if objective is None:
+        return Supervised(label_smoothing)
+    if label_smoothing:
+        raise ValueError(
+            f"label_smoothing={label_smoothing} belongs to the default objective; set it to 0 with your own."
+        )
+    if isinstance(objective, Objective):
+        return objective
+    if not callable(objective):
+        raise ValueError(f"objective must be callable as objective(model, batch), got {type(objective).__name__}.")
+    return _WithoutMemory(objective)
+
+
+def losses_of(result: Any) -> dict[str, Tensor]:
+    """The result of an objective as a dictionary with a scalar `loss`."""
+    losses = dict(result) if isinstance(result, Mapping) else {"loss": result}
+    loss = losses.get("loss")
+    if not isinstance(loss, torch.Tensor) or loss.ndim != 0:
+        raise ValueError(
+            "An objective must return a scalar tensor, or a dictionary with one under 'loss'; got "
+            f"{ {name: getattr(value, 'shape', value) for name, value in losses.items()} }."
+        )
+    return losses

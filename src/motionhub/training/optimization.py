@@ -1,0 +1,70 @@
+"""Optimizer, learning-rate schedule, frozen backbones, from a `TrainingRecipe`. It does not know data nor the loop."""
+
+import math
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+from transformers import PreTrainedModel
+
+from motionhub.training.arguments import TrainingRecipe
+
+
+def build_optimizer(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum (decay on everything, as official UNIK) or AdamW (no decay on biases and norms)."""
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
+    if not trainable:
+        raise ValueError("The model has no weight that learns (requires_grad is False for all of them).")
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            trainable,
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.momentum > 0,
+        )
+    groups = [
+        {"params": [weight for weight in trainable if weight.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [weight for weight in trainable if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.learning_rate)
+
+
+def learning_rate_factor(recipe: TrainingRecipe, update: int, updates_per_epoch: int) -> float:
+    """What the learning rate is multiplied by in update `update` (0-based)."""
+    warmup, total = recipe.warmup_epochs * updates_per_epoch, recipe.epochs * updates_per_epoch
+    rise = min(1.0, (update + 1) / warmup) if warmup > 0 else 1.0
+    if recipe.schedule == "step":
+        # SPECS 2.5: times gamma for every milestone that the 0-based epoch has reached.
+        return rise * recipe.gamma ** sum(update // updates_per_epoch >= milestone for milestone in recipe.milestones)
+    if update < warmup:
+        return rise
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (update - warmup) / max(1.0, total - warmup))))
+
+
+def build_schedule(optimizer: torch.optim.Optimizer, recipe: TrainingRecipe, updates_per_epoch: int) -> LambdaLR:
+    """The schedule of the recipe; `step()` it once per update."""
+    return LambdaLR(optimizer, lambda update: learning_rate_factor(recipe, update, updates_per_epoch))
+
+
+def freeze_backbone(model: PreTrainedModel) -> None:
+    """Only the head learns: no gradients below it (`set_mode` keeps the batch-norm statistics still).
+
+    Raises:
+        ValueError: the model has no backbone apart from its head.
+    """
+    backbone = model.base_model
+    head = set(model.parameters()) - set(backbone.parameters())
+    if backbone is model or not head:
+        raise ValueError(
+            f"mode='linear' needs a model with a backbone and a head, but {type(model).__name__} has "
+            f"base_model_prefix {model.base_model_prefix!r} and {len(head)} head weights; use mode='finetune'."
+        )
+    backbone.requires_grad_(False)
+
+
+def set_mode(model: PreTrainedModel, mode: str) -> None:
+    """Training mode; with `"linear"` the backbone stays in evaluation mode: no dropout, frozen batch-norm statistics."""
+    model.train()
+    if mode == "linear":
+        model.base_model.eval()

@@ -1,0 +1,418 @@
+"""The one training loop, on Accelerate: supervised fine-tuning, linear evaluation, and any other objective.
+
+It does not know datasets' formats, models' insides or methods: rows become inputs in `ClipDataset`, the loss comes from
+an `objective`, and files are written by `checkpoints`. On CPU, an interrupted and resumed run equals an uninterrupted one
+bit for bit; several processes give the result of one with the same `batch_size` (batch norm apart: its statistics
+are those of one process's share).
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, is_initialized
+from accelerate.utils import set_seed
+from datasets import Dataset
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel
+
+from motionhub.data.collate import collate_skeletons
+from motionhub.data.splits import few_label_subset
+from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.checkpoints import (
+    Progress,
+    facts_of_run,
+    find_state,
+    read_progress,
+    save_model_folder,
+    save_state,
+    write_folder,
+)
+from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, with_index
+from motionhub.training.evaluators import ClassificationEvaluation, class_names_of
+from motionhub.training.interruption import StopRequest
+from motionhub.training.journal import Journal
+from motionhub.training.objective import Objective, as_objective, losses_of
+from motionhub.training.optimization import build_optimizer, build_schedule, freeze_backbone, set_mode
+
+
+Evaluation = Callable[[torch.nn.Module, Any, Accelerator], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run ended with.
+
+    Args:
+        last_metrics: report of the last evaluation (empty without an evaluation set).
+        best_metric, best_epoch: highest primary metric and its 0-based epoch, or None. Choosing the best epoch by the
+            test set flatters it: for an honest number give a validation set, or report `last_metrics`.
+        history: scalars of every evaluation.
+        last_dir, best_dir: `from_pretrained` folders (best_dir None without an evaluation set).
+        steps: parameter updates.
+        seconds: training and evaluation time, over all interruptions.
+    """
+
+    last_metrics: dict[str, Any]
+    best_metric: float | None
+    best_epoch: int | None
+    history: list[dict[str, Any]]
+    last_dir: Path
+    best_dir: Path | None
+    steps: int
+    seconds: float
+
+
+def train(
+    model: PreTrainedModel,
+    processor: Any,
+    train_dataset: Any,
+    eval_dataset: Any,
+    recipe: TrainingRecipe,
+    *,
+    objective: Objective | Callable[..., Any] | None = None,
+    collate: Callable[..., dict[str, Any]] = collate_skeletons,
+    evaluation: Evaluation | None = None,
+    primary_metric: str = "top1",
+) -> TrainingResult:
+    """Train `model` in place and leave `best/`, `last/`, `log.jsonl` in `recipe.output_dir`.
+
+    Args:
+        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`.
+        processor: turns rows into inputs (`process`), saved with the model. May be None with torch datasets.
+        train_dataset: a `datasets.Dataset` of `motionhub.data.schema` rows, or any torch dataset whose items `collate`
+            takes (its `set_epoch(epoch)` is called when it has one; random items must depend on epoch and index only).
+        eval_dataset: likewise, or None for no evaluation.
+        objective: `objective(model, batch)` -> loss or {"loss": loss, ...}; see `training.objective`. Default: the
+            model's classification loss.
+        collate: list of items (without labels and index) -> batch.
+        evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`.
+        primary_metric: entry of the report that chooses `best/`; higher is better.
+
+    Raises:
+        ValueError: labels, recipe, number of processes or an earlier run in output_dir do not fit; the loss is NaN.
+        CheckpointError: a checkpoint could not be written (disk full); the earlier one is intact.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved and the way to resume is printed.
+    """
+    accelerator = build_accelerator(recipe)
+    set_seed(recipe.seed, device_specific=True)  # dropout: different in each process, the same in each run
+    if recipe.mode == "linear":
+        freeze_backbone(model)
+    train_clips = _as_clips(train_dataset, processor, recipe, model, training=True)
+    eval_clips = None if eval_dataset is None else _as_clips(eval_dataset, processor, recipe, model, training=False)
+    if eval_clips is not None and evaluation is None:
+        if not isinstance(eval_clips, ClipDataset):
+            raise ValueError("An eval_dataset that is not a datasets.Dataset needs its own evaluation=...")
+        evaluation = ClassificationEvaluation(eval_clips.labels, class_names_of(model.config))
+    objective = as_objective(objective, recipe.label_smoothing)
+    loop = _Loop(accelerator, model, processor, recipe, objective, primary_metric)
+    loop.prepare(train_clips, eval_clips, evaluation, collate)
+    return loop.run()
+
+
+def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
+    """The Accelerator of a run; a box without accelerator trains on its CPU, one or several processes (gloo).
+
+    Raises:
+        ValueError: fewer or more processes are running than asked for.
+    """
+    on_cpu = recipe.cpu or not torch.accelerator.is_available()
+    if is_initialized() and not torch.distributed.is_initialized():
+        # An earlier run of this interpreter fixed the precision and the device for good; this run has its own.
+        AcceleratorState._reset_state(reset_partial_state=True)
+    accelerator = Accelerator(
+        cpu=on_cpu,
+        mixed_precision=recipe.mixed_precision,
+        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
+        step_scheduler_with_optimizer=False,
+    )
+    expected = recipe.num_processes or int(os.environ.get("WORLD_SIZE", accelerator.num_processes))
+    if accelerator.num_processes != expected:
+        raise ValueError(
+            f"{expected} processes were asked for, but {accelerator.num_processes} is running. `accelerate launch "
+            "--cpu --num_processes N` starts a single one: on CPU start with `torchrun --nproc-per-node "
+            f"{expected} your_script.py ...`, on GPUs with `accelerate launch --num_processes {expected} ...`."
+        )
+    return accelerator
+
+
+def clips_per_update(num_clips: int, recipe: TrainingRecipe, num_processes: int) -> int:
+    """The batch size of an update: the recipe's, or less when the training set is smaller than that.
+
+    Raises:
+        ValueError: it cannot be shared out evenly over processes and accumulation steps.
+    """
+    share = num_processes * recipe.gradient_accumulation_steps
+    if recipe.batch_size % share:
+        raise ValueError(
+            f"batch_size counts the clips of one update over everything, so it must be a multiple of {num_processes} "
+            f"processes x {recipe.gradient_accumulation_steps} accumulation steps; got {recipe.batch_size}."
+        )
+    fitting = min(recipe.batch_size, num_clips // share * share)
+    if not fitting:
+        raise ValueError(f"{num_clips} training clips are too few for {share} forward passes per update.")
+    return fitting
+
+
+def _as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, model: PreTrainedModel, *, training: bool) -> Any:
+    if not isinstance(dataset, Dataset):
+        if training and recipe.label_fraction < 1:
+            raise ValueError("label_fraction needs a datasets.Dataset with labels; choose the subset yourself.")
+        return dataset
+    check_labels(dataset, model.config.num_labels, "train_dataset" if training else "eval_dataset")
+    if training and recipe.label_fraction < 1:
+        dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
+    return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
+
+
+class _Loop:
+    """The state of one run. `prepare` once, then `run` once."""
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: PreTrainedModel,
+        processor: Any,
+        recipe: TrainingRecipe,
+        objective: Objective,
+        primary_metric: str,
+    ) -> None:
+        self.accelerator, self.bare_model, self.processor = accelerator, model, processor
+        self.recipe, self.objective, self.primary_metric = recipe, objective, primary_metric
+        self.folder = Path(recipe.output_dir)
+        self.metrics: dict[str, Any] = {}
+
+    def prepare(self, train_clips: Any, eval_clips: Any, evaluation: Evaluation | None, collate: Any) -> None:
+        """Loaders, optimizer and schedule; then the state of an earlier run, when there is one."""
+        recipe, accelerator = self.recipe, self.accelerator
+        batch_size = clips_per_update(len(train_clips), recipe, accelerator.num_processes)
+        self.order = EpochOrder(len(train_clips), batch_size, recipe.seed, recipe.drop_last)
+        self.batch_size, self.updates_per_epoch = batch_size, self.order.updates
+        self.evaluation, self.eval_loader = evaluation, None
+        share = batch_size // (accelerator.num_processes * recipe.gradient_accumulation_steps)
+        loader = _loader(train_clips, share, recipe, collate, sampler=self.order)
+        optimizer = build_optimizer(self.bare_model, recipe)
+        schedule = build_schedule(optimizer, recipe, self.updates_per_epoch)
+        self.model, self.optimizer, self.loader, self.schedule = accelerator.prepare(
+            self.bare_model, optimizer, loader, schedule
+        )
+        if eval_clips is not None:
+            share = max(1, recipe.eval_batch_size // accelerator.num_processes)
+            self.eval_loader = accelerator.prepare(_loader(eval_clips, share, recipe, collate))
+        if isinstance(self.objective, torch.nn.Module):
+            self.objective.to(accelerator.device)
+        accelerator.register_for_checkpointing(self.objective)
+        self.facts = facts_of_run(recipe, len(train_clips), accelerator.num_processes)
+        self.progress = self._resume()
+
+    def _resume(self) -> Progress:
+        state = find_state(self.recipe)
+        if state is None:
+            return Progress()
+        progress = read_progress(state, self.recipe, self.facts)
+        self.accelerator.load_state(str(state))
+        metrics = state.parent / "metrics.json"
+        if metrics.is_file():
+            self.metrics = _read_json(metrics)
+        return progress
+
+    def run(self) -> TrainingResult:
+        progress, recipe = self.progress, self.recipe
+        total = recipe.epochs * self.updates_per_epoch
+        self.journal = Journal(
+            self.folder,
+            total,
+            progress.step,
+            active=self.accelerator.is_main_process,
+            progress_bar=recipe.progress_bar,
+            tensorboard=recipe.tensorboard,
+        )
+        if progress.step:
+            self.journal.say(f"Resuming {self.folder} after update {progress.step} of {total}.")
+        if self.batch_size != recipe.batch_size:
+            self.journal.say(f"Only {self.batch_size} clips an update: the set is smaller than {recipe.batch_size}.")
+        self.clock = time.perf_counter() - progress.seconds
+        try:
+            with StopRequest() as self.stop:
+                while progress.epoch < recipe.epochs:
+                    self._epoch()
+        finally:
+            self.journal.close()
+            self._give_back()
+        return self._result()
+
+    def _epoch(self) -> None:
+        progress = self.progress
+        self.order.begin(progress.epoch, progress.epoch_updates)
+        self.loader.set_epoch(progress.epoch)
+        set_mode(self.bare_model, self.recipe.mode)
+        meter = _Meter()
+        for batch in self.loader:
+            batch.pop("index", None)
+            with self.accelerator.accumulate(self.model):
+                losses = losses_of(self.objective(self.model, batch))
+                self.accelerator.backward(losses["loss"])
+                if self.accelerator.sync_gradients and self.recipe.max_grad_norm is not None:
+                    self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
+                self.optimizer.step()
+                self.learning_rate = self.schedule.get_last_lr()[0]
+                if self.accelerator.sync_gradients:
+                    self.schedule.step()
+                self.optimizer.zero_grad()
+            meter.add(losses)
+            if self.accelerator.sync_gradients:
+                self._after_update(meter)
+        self._log(meter)
+        self._end_of_epoch()
+
+    def _after_update(self, meter: "_Meter") -> None:
+        progress, recipe = self.progress, self.recipe
+        self.objective.after_update(self.bare_model)
+        progress.step += 1
+        progress.epoch_updates += 1
+        meter.updates += 1
+        self.journal.advance()
+        if progress.step % recipe.log_updates == 0:
+            self._log(meter)
+        inside = progress.epoch_updates < self.updates_per_epoch
+        if inside and recipe.checkpoint_updates and progress.step % recipe.checkpoint_updates == 0:
+            self._save_last()
+        if self.stop.agreed(self.accelerator, progress.step):
+            self._save_last()
+            where = self.folder / "last"
+            message = (
+                f"Stopped after update {progress.step} (epoch {progress.epoch}); the state is in {where}. The same "
+                f"command with resume='auto' (the default) or resume={str(where)!r} continues from there."
+            )
+            self.journal.say(message)
+            raise KeyboardInterrupt(message)
+
+    def _log(self, meter: "_Meter") -> None:
+        """Mean losses since the last line, over all processes."""
+        if not meter.updates:
+            return
+        means = {
+            name: float(self.accelerator.reduce(value.to(self.accelerator.device), reduction="mean"))
+            for name, value in meter.means().items()
+        }
+        if not np.isfinite(means["loss"]):
+            raise ValueError(
+                f"The loss is {means['loss']} at update {self.progress.step}: lower learning_rate "
+                f"({self.recipe.learning_rate}), set max_grad_norm, or look for NaN in the data."
+            )
+        speed = meter.updates * self.batch_size / meter.elapsed()
+        numbers = {**means, "learning_rate": self.learning_rate, "clips_per_second": speed}
+        numbers["seconds"] = time.perf_counter() - self.clock
+        self.journal.write("train", self.progress.step, self.progress.epoch, numbers)
+        meter.reset()
+
+    def _end_of_epoch(self) -> None:
+        progress, recipe = self.progress, self.recipe
+        done = progress.epoch + 1
+        last = done >= recipe.epochs
+        improved = False
+        if self.eval_loader is not None and (last or done % recipe.eval_epochs == 0):
+            improved = self._evaluate()
+        progress.epoch, progress.epoch_updates = done, 0
+        if improved:
+            self._write("best", with_state=False)
+        if last or done % recipe.checkpoint_epochs == 0:
+            self._save_last()
+
+    def _evaluate(self) -> bool:
+        """Run the evaluation; True when the primary metric is the best so far."""
+        progress = self.progress
+        assert self.evaluation is not None
+        self.model.eval()
+        report = self.evaluation(self.model, self.eval_loader, self.accelerator)
+        if self.primary_metric not in report:
+            raise ValueError(f"The evaluation has no {self.primary_metric!r}, it gives {list(report)}.")
+        scalars = {name: value for name, value in report.items() if isinstance(value, int | float)}
+        when = {"epoch": progress.epoch, "step": progress.step}
+        self.metrics = {**when, "primary_metric": self.primary_metric, **report}
+        progress.history.append({**when, **scalars})
+        self.journal.write("eval", progress.step, progress.epoch, scalars)
+        value = float(report[self.primary_metric])
+        if progress.best_metric is not None and value <= progress.best_metric:
+            return False
+        progress.best_metric, progress.best_epoch = value, progress.epoch
+        return True
+
+    def _save_last(self) -> None:
+        self.progress.seconds = time.perf_counter() - self.clock
+        self._write("last", with_state=True)
+
+    def _write(self, name: str, *, with_state: bool) -> None:
+        def write(folder: Path) -> None:
+            if self.accelerator.is_main_process:
+                save_model_folder(folder, self.bare_model, self.processor, self.recipe, self.metrics)
+            if with_state:
+                save_state(folder / "state", self.accelerator, self.progress, self.facts)
+
+        write_folder(self.folder / name, self.accelerator, write, self.progress.step)
+
+    def _give_back(self) -> None:
+        """The model as it came: without autocast around its forward, in evaluation mode."""
+        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+        self.bare_model.eval()
+        self.accelerator.free_memory()
+
+    def _result(self) -> TrainingResult:
+        progress = self.progress
+        return TrainingResult(
+            last_metrics=self.metrics,
+            best_metric=progress.best_metric,
+            best_epoch=progress.best_epoch,
+            history=progress.history,
+            last_dir=self.folder / "last",
+            best_dir=self.folder / "best" if progress.best_metric is not None else None,
+            steps=progress.step,
+            seconds=progress.seconds,
+        )
+
+
+class _Meter:
+    """Running sums on the device, read only when a line is written, so that a GPU is not kept waiting."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.sums: dict[str, torch.Tensor] = {}
+        self.passes, self.updates, self.started = 0, 0, time.perf_counter()
+
+    def add(self, losses: dict[str, torch.Tensor]) -> None:
+        self.passes += 1
+        for name, value in losses.items():
+            value = value.detach().float()
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def means(self) -> dict[str, torch.Tensor]:
+        return {name: total / self.passes for name, total in self.sums.items()}
+
+    def elapsed(self) -> float:
+        return max(time.perf_counter() - self.started, 1e-9)
+
+
+def _loader(clips: Any, batch_size: int, recipe: TrainingRecipe, collate: Any, sampler: Any = None) -> DataLoader:
+    # Its own generator: otherwise every pass draws from the global one and shifts dropout after a resume.
+    return DataLoader(
+        clips,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=recipe.num_workers,
+        collate_fn=with_index(collate),
+        generator=torch.Generator().manual_seed(recipe.seed),
+        pin_memory=torch.accelerator.is_available() and not recipe.cpu,
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
