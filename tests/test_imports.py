@@ -137,12 +137,3 @@ def run_python(code: str) -> str:
 def test_the_command_line_starts_without_torch():
     code = "import sys, motionhub_cli, motionhub, motionhub.cli; print({'torch', 'transformers'} & {*sys.modules})"
     assert run_python(code) == "set()"
-
-
-def test_importing_the_library_registers_its_models():
-    code = (
-        "import motionhub; from transformers import AutoConfig, pipelines; "
-        "print(AutoConfig.for_model('motionhub_unik').__class__.__name__, "
-        "'action-classification' in pipelines.PIPELINE_REGISTRY.get_supported_tasks())"
-    )
-    assert run_python(code) == "UnikConfig True"

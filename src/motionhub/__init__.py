@@ -1,6 +1,76 @@
-"""motionhub: encoders of human motion. Importing it makes its models known to the Auto classes of transformers."""
+"""motionhub: encoders of human motion. Importing it makes its models known to the Auto classes of transformers.
+
+Public names are loaded when first used, so only what a program needs costs time. Registration with transformers cannot
+wait, because `AutoModel.from_pretrained` does not ask us: it happens here, on import. The one exception is the command
+line, whose entry point `motionhub_cli` is imported before this package: it must answer `--help` without torch, and
+imports `motionhub.auto` in the commands that load a model.
+"""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
 
 from motionhub.version import __version__
 
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from motionhub.auto import AutoModelForActionClassification as AutoModelForActionClassification
+    from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
+    from motionhub.data.build import build_dataset as build_dataset
+    from motionhub.data.build import save_dataset as save_dataset
+    from motionhub.data.readers import READERS as READERS
+    from motionhub.data.readers import read as read
+    from motionhub.models.unik import UnikConfig as UnikConfig
+    from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
+    from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
+    from motionhub.models.unik import UnikModel as UnikModel
+    from motionhub.papers import PAPERS as PAPERS
+    from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
+    from motionhub.skeletons.convert import convert_layout as convert_layout
+    from motionhub.skeletons.convert import resample as resample
+    from motionhub.skeletons.layout import SkeletonLayout as SkeletonLayout
+    from motionhub.skeletons.layouts import LAYOUTS as LAYOUTS
+    from motionhub.skeletons.layouts import get_layout as get_layout
+    from motionhub.skeletons.sequence import SkeletonSequence as SkeletonSequence
+    from motionhub.training.arguments import TrainingRecipe as TrainingRecipe
+
+# Public name -> the module that defines it (the same list as above; a test compares them).
+_HOMES = {
+    "AutoModelForActionClassification": "motionhub.auto",
+    "AutoModelForActionSegmentation": "motionhub.auto",
+    "build_dataset": "motionhub.data.build",
+    "save_dataset": "motionhub.data.build",
+    "READERS": "motionhub.data.readers",
+    "read": "motionhub.data.readers",
+    "UnikConfig": "motionhub.models.unik",
+    "UnikForActionClassification": "motionhub.models.unik",
+    "UnikForActionSegmentation": "motionhub.models.unik",
+    "UnikModel": "motionhub.models.unik",
+    "PAPERS": "motionhub.papers",
+    "SkeletonProcessor": "motionhub.processing.skeleton",
+    "convert_layout": "motionhub.skeletons.convert",
+    "resample": "motionhub.skeletons.convert",
+    "SkeletonLayout": "motionhub.skeletons.layout",
+    "LAYOUTS": "motionhub.skeletons.layouts",
+    "get_layout": "motionhub.skeletons.layouts",
+    "SkeletonSequence": "motionhub.skeletons.sequence",
+    "TrainingRecipe": "motionhub.training.arguments",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'motionhub' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+if "motionhub_cli" not in sys.modules:
+    importlib.import_module("motionhub.auto")

@@ -24,7 +24,7 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
 
     Returns:
         For each input a float32 array; `P` people in the order of the input, `C` channels, `V` joints of the model's
-        layout, `T'` = frames the model used / the encoder's `frame_stride`, rounded up:
+        layout, `T'` = frames the processor took / the encoder's `frame_stride`, rounded up:
         sequence `(P, C)`, frame `(P, T', C)`, joint `(P, T', V, C)`. Rows of people who were never seen are NaN (with
         a warning when nobody was). `per_person=False` pools the people and drops the first axis.
     """
@@ -57,7 +57,7 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
     ) -> np.ndarray:
         clip, outputs = model_outputs
         config = self.model.config
-        lengths = [-(-sample["keypoints"].shape[1] // config.frame_stride) for sample in clip.samples]
+        lengths = [-(-used_frames(sample) // config.frame_stride) for sample in clip.samples]
         shape = {
             "sequence": (config.hidden_size,),
             "frame": (max(lengths, default=0), config.hidden_size),
@@ -73,3 +73,8 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
                 np.linalg.norm(features, axis=-1, keepdims=True), np.finfo(np.float32).tiny
             )
         return features if per_person else features[0]
+
+
+def used_frames(sample: dict[str, Any]) -> int:
+    """Frames up to the last one that anybody has; the rest is padding."""
+    return int(np.flatnonzero(np.asarray(sample["attention_mask"]).any(axis=0))[-1]) + 1

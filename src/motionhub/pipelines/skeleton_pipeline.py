@@ -52,7 +52,8 @@ class SkeletonPipeline(Pipeline):
 
     Args of every call:
         per_person: True (default) gives each person to the model alone; False gives the clip with all its people.
-        batch_size: inputs per forward pass. Padding is masked, so the results do not depend on it.
+        batch_size: inputs per forward pass. The results do not depend on it: padding is masked, and a model whose
+            `pooling="official"` averages padding gets its inputs one by one.
 
     Raises:
         ValueError: the input is none of the above, or its file cannot be read.
@@ -128,6 +129,8 @@ class SkeletonPipeline(Pipeline):
 
         `num_workers` has no effect: clips are read in this process.
         """
+        if self.model.config.to_dict().get("pooling") == "official":
+            batch_size = 1
         source = iter(inputs)
         while items := list(islice(source, batch_size)):
             clips = [self.preprocess(item, **preprocess_params) for item in items]

@@ -1,0 +1,203 @@
+"""`pipeline("action-classification")`: every kind of input, the answer per person, batches, bad input."""
+
+import numpy as np
+import pytest
+import torch
+from small_checkpoints import LABELS, PROBABILITIES, motion, save, save_constant, small_config, small_processor
+from transformers import AutoConfig, pipeline
+
+import motionhub
+
+
+@pytest.fixture(scope="module")
+def pipe(checkpoint):
+    return pipeline("action-classification", model=checkpoint, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def constant(constant_checkpoint):
+    return pipeline("action-classification", model=constant_checkpoint, device="cpu")
+
+
+def flat(results) -> np.ndarray:
+    """All scores of all people of all clips, in label order."""
+    people = [person for clip in results for person in clip]
+    return np.array(
+        [[{s["label"]: s["score"] for s in person["scores"]}[name] for name in LABELS] for person in people]
+    )
+
+
+def test_scores_are_the_model_s_probabilities_best_first(constant):
+    (person,) = constant(motion(9))
+    assert person["track_id"] == 0
+    assert [score["label"] for score in person["scores"]] == LABELS
+    np.testing.assert_allclose([score["score"] for score in person["scores"]], PROBABILITIES, atol=1e-6)
+
+
+def test_scores_are_those_of_model_and_processor_called_by_hand(pipe, checkpoint):
+    clip = motion(9)
+    model = motionhub.AutoModelForActionClassification.from_pretrained(checkpoint)
+    with torch.no_grad():
+        expected = model(**small_processor()(clip)).logits.softmax(-1).numpy()
+    np.testing.assert_allclose(flat([pipe(clip, top_k=None)]), expected, atol=1e-6)
+
+
+def test_path_sequence_array_tensor_and_row_of_one_clip_give_one_answer(pipe, nucla_file):
+    from motionhub.data.schema import to_row
+
+    (clip,) = motionhub.read(nucla_file)
+    facts = {"layout": "kinect-20", "fps": clip.fps, "unit": "metre"}
+    expected = pipe(clip)
+    assert pipe(str(nucla_file)) == pipe(nucla_file) == expected
+    assert pipe(clip.keypoints, **facts) == pipe(clip.keypoints[0], **facts) == expected
+    assert pipe(torch.from_numpy(clip.keypoints), **facts) == expected
+    assert pipe(to_row(clip)) == expected
+
+
+def test_list_generator_and_dataset_give_one_result_each_in_order(pipe):
+    from datasets import Dataset
+
+    from motionhub.data.schema import features, to_row
+
+    clips = [motion(frames, seed=frames) for frames in (5, 9, 7)]
+    expected = [pipe(clip) for clip in clips]
+    assert pipe(clips) == pipe(tuple(clips)) == expected
+    assert list(pipe(clip for clip in clips)) == expected
+    rows = Dataset.from_list([to_row(clip) for clip in clips], features=features(None))
+    assert list(pipe(rows)) == expected
+    assert pipe([]) == []
+
+
+def test_generator_is_read_only_as_far_as_asked(pipe):
+    def clips():
+        yield motion(5)
+        raise RuntimeError("the second clip was read")
+
+    assert len(next(iter(pipe(clips())))) == 1
+
+
+def test_ragged_batch_equals_one_by_one(pipe):
+    clips = [motion(1), motion(40, people=2, seed=1), motion(13, people=3, seed=2)]
+    together, alone = pipe(clips, batch_size=3, top_k=None), [pipe(clip, top_k=None) for clip in clips]
+    assert [len(clip) for clip in together] == [1, 2, 3]
+    np.testing.assert_allclose(flat(together), flat(alone), atol=1e-6)
+
+
+def test_official_pooling_does_not_see_the_batch_either(tmp_path):
+    pipe = pipeline("action-classification", model=save(tmp_path, small_config(pooling="official")), device="cpu")
+    clips = [motion(8), motion(40, seed=1)]
+    np.testing.assert_allclose(flat(pipe(clips, batch_size=2)), flat([pipe(clip) for clip in clips]), atol=1e-7)
+
+
+def test_each_person_is_judged_alone_and_keeps_its_track(pipe):
+    clip = motion(11, people=2, track_ids=(7, 3))
+    first, second = pipe(clip)
+    assert (first["track_id"], second["track_id"]) == (7, 3)
+    np.testing.assert_allclose(flat([pipe(clip.person(0))]), flat([[first]]), atol=1e-6)
+    np.testing.assert_allclose(flat([pipe(clip.person(1))]), flat([[second]]), atol=1e-6)
+    assert abs(flat([[first]]) - flat([[second]])).max() > 1e-4
+
+
+def test_whole_clip_gives_one_answer_of_all_people(pipe, checkpoint):
+    clip = motion(11, people=2)
+    (answer,) = pipe(clip, per_person=False, top_k=None)
+    assert answer["track_id"] is None
+    model = motionhub.AutoModelForActionClassification.from_pretrained(checkpoint)
+    with torch.no_grad():
+        expected = model(**small_processor()(clip)).logits.softmax(-1).numpy()
+    np.testing.assert_allclose(flat([[answer]]), expected, atol=1e-6)
+
+
+def test_coverage_is_the_share_of_joints_seen(constant):
+    clip = motion(10)
+    keypoints = clip.keypoints.copy()
+    keypoints[:, :, 15:] = np.nan  # 5 of 20 joints
+    (person,) = constant(clip.replace(keypoints=keypoints))
+    assert person["coverage"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        np.zeros((0, 5, 20, 3), dtype=np.float32),
+        np.full((2, 5, 20, 3), np.nan, dtype=np.float32),
+        np.zeros((1, 0, 20, 3), dtype=np.float32),
+    ],
+    ids=["nobody", "all missing", "no frames"],
+)
+def test_nothing_seen_gives_an_empty_result_and_a_warning_that_names_it(pipe, empty):
+    with pytest.warns(UserWarning, match=f"kinect-20 sequence of {empty.shape[0]} people"):
+        assert pipe(empty, layout="kinect-20", fps=30, unit="metre") == []
+    with pytest.warns(UserWarning):
+        results = pipe([motion(5), motion(5).replace(keypoints=np.full((1, 5, 20, 3), np.nan))], batch_size=2)
+    assert [len(clip) for clip in results] == [1, 0]
+
+
+def test_a_person_never_seen_is_left_out_and_the_others_stay(pipe):
+    clip = motion(6, people=2, track_ids=(4, 9))
+    keypoints = clip.keypoints.copy()
+    keypoints[0] = np.nan
+    (person,) = pipe(clip.replace(keypoints=keypoints))
+    assert person["track_id"] == 9
+
+
+def test_top_k_cuts_the_list(constant):
+    assert [score["label"] for score in constant(motion(5), top_k=2)[0]["scores"]] == LABELS[:2]
+    for wrong in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="top_k"):
+            constant(motion(5), top_k=wrong)
+
+
+def test_streams_fuse_by_logits_or_by_probabilities(constant, tmp_path):
+    other = pipeline(
+        "action-classification", model=save_constant(tmp_path, [0.1, 0.2, 0.7], stream="bone"), device="cpu"
+    )
+    clips = [motion(5), motion(8, people=2, seed=1)]
+    by_logits = flat(constant(clips, second=other, batch_size=2))
+    product = np.array([0.07, 0.04, 0.07]) / 0.18
+    np.testing.assert_allclose(by_logits, np.tile(product, (3, 1)), atol=1e-6)
+    by_probability = flat(constant(clips, second=other, fusion="softmax"))
+    np.testing.assert_allclose(by_probability, np.tile([0.4, 0.2, 0.4], (3, 1)), atol=1e-6)
+    with pytest.raises(ValueError, match="fusion"):
+        constant(clips, second=other, fusion="max")
+
+
+def test_streams_with_other_labels_are_refused(constant, tmp_path):
+    config = small_config(id2label=dict(enumerate(reversed(LABELS))))
+    other = pipeline("action-classification", model=save(tmp_path, config), device="cpu")
+    with pytest.raises(ValueError, match="same order"):
+        constant(motion(5), second=other)
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (np.zeros((5, 20, 3)), "layout"),
+        ("absent.json", "absent.json"),
+        (3.5, "float"),
+    ],
+)
+def test_bad_input_says_what_to_pass(pipe, item, message):
+    with pytest.raises(ValueError, match=message):
+        pipe(item)
+
+
+def test_a_misspelt_argument_is_an_error(pipe):
+    with pytest.raises(ValueError, match="topk"):
+        pipe(motion(5), topk=2)
+
+
+def test_saved_pipeline_loads_again_without_remote_code(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path)
+    assert not hasattr(AutoConfig.from_pretrained(tmp_path), "custom_pipelines")
+    assert not list(tmp_path.glob("*.py"))
+    again = pipeline("action-classification", model=str(tmp_path), device="cpu")
+    assert again(motion(5)) == pipe(motion(5))
+
+
+def test_model_and_processor_may_be_given_as_objects(pipe, checkpoint):
+    model = motionhub.AutoModelForActionClassification.from_pretrained(checkpoint)
+    made = pipeline("action-classification", model=model, processor=small_processor(), device="cpu")
+    assert made(motion(5)) == pipe(motion(5))
+    with pytest.raises(ValueError, match="needs a processor"):
+        pipeline("action-classification", model=model, device="cpu")

@@ -1,0 +1,91 @@
+"""After `import motionhub`, transformers' own classes find every family; a folder is all they need."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor
+from transformers.pipelines import PIPELINE_REGISTRY
+
+import motionhub
+from motionhub.auto import FAMILIES, PIPELINES
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("unik")
+    torch.manual_seed(0)
+    config = motionhub.UnikConfig(channels=[8], strides=[1], num_heads=1, first_block_heads=1, num_labels=5)
+    motionhub.UnikForActionClassification(config).save_pretrained(path)
+    motionhub.SkeletonProcessor(num_frames=7, default_image_size=(640, 480)).save_pretrained(path)
+    return path
+
+
+def test_each_auto_class_gives_its_class(folder):
+    assert type(AutoConfig.from_pretrained(folder)) is motionhub.UnikConfig
+    assert type(AutoModel.from_pretrained(folder)) is motionhub.UnikModel
+    heads = {
+        motionhub.AutoModelForActionClassification: motionhub.UnikForActionClassification,
+        motionhub.AutoModelForActionSegmentation: motionhub.UnikForActionSegmentation,
+    }
+    for auto, head in heads.items():
+        assert type(auto.from_pretrained(folder)) is head
+        assert type(auto.from_config(AutoConfig.from_pretrained(folder))) is head
+
+
+def test_auto_processor_finds_the_skeleton_processor_with_its_fields(folder):
+    for auto in (AutoProcessor, AutoFeatureExtractor):
+        processor = auto.from_pretrained(folder)
+        assert type(processor) is motionhub.SkeletonProcessor
+        assert processor.num_frames == 7
+
+
+def test_classifier_and_bare_encoder_hold_the_same_weights_and_buffers(folder):
+    encoder = AutoModel.from_pretrained(folder)
+    whole = motionhub.AutoModelForActionClassification.from_pretrained(folder)
+    saved = {key: value for key, value in whole.state_dict().items() if key.startswith("encoder.")}
+    for key, value in encoder.state_dict().items():
+        torch.testing.assert_close(value, saved[f"encoder.{key}"], rtol=0, atol=0)
+
+
+def test_every_family_and_pipeline_of_the_table_is_registered():
+    for family in FAMILIES:
+        assert type(AutoConfig.for_model(family.config.model_type)) is family.config
+    assert set(PIPELINES) <= set(PIPELINE_REGISTRY.get_supported_tasks())
+
+
+def test_wrong_model_type_names_the_config(folder):
+    from transformers import BertConfig
+
+    with pytest.raises(ValueError, match="BertConfig"):
+        motionhub.AutoModelForActionClassification.from_config(BertConfig())
+
+
+def test_public_names_are_listed_for_checkers_as_for_python():
+    source = ast.parse((Path(motionhub.__file__)).read_text(encoding="utf-8"))
+    (block,) = [node for node in source.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    for_checkers = {alias.asname: line.module for line in block.body for alias in line.names}
+    assert for_checkers == motionhub._HOMES
+
+
+@pytest.mark.parametrize("name", motionhub.__all__)
+def test_every_public_name_exists(name):
+    assert getattr(motionhub, name) is not None
+    assert name in dir(motionhub)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Unikk'"):
+        motionhub.Unikk  # noqa: B018
+
+
+def test_plain_transformers_finds_the_model_in_a_fresh_process(folder):
+    code = (
+        f"import motionhub; from transformers import AutoModel, pipeline; AutoModel.from_pretrained({str(folder)!r}); "
+        f"print(type(pipeline('action-classification', model={str(folder)!r})).__name__)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "ActionClassificationPipeline"
