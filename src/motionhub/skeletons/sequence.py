@@ -4,6 +4,7 @@ It does not know where the numbers came from (readers) nor what a model wants (t
 """
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,7 @@ def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | 
 
 
 def _checked_fps(fps: Any) -> float:
-    if fps is None or not np.isfinite(fps) or fps <= 0:
+    if isinstance(fps, bool) or not isinstance(fps, Real) or not np.isfinite(fps) or fps <= 0:
         raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}.")
     return float(fps)
 

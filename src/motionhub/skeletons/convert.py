@@ -1,0 +1,211 @@
+"""Converts sequences between layouts, by joint name and stated recipes, and between frame rates.
+
+It does not know any layout's indices (`layouts.py`), nor models. What cannot be told from the source is NaN and named
+in the report, never zero. The recipes are those by which the authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM
+made their skeletons from others; those that are our own choice say so.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, overload
+
+import numpy as np
+
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# Joint -> ways to make it, best first: the mean of the named joints, each of which may itself be made. A way with one
+# joint is a substitution: another place of the body plays this joint.
+RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "head": (("nose",),),  # LAC, UNIK: the nose plays the head, and the other way round (LCR-Net -> COCO)
+    "nose": (("head",),),
+    "left_eye": (("head",),),  # LCR-Net -> COCO: the head plays nose, both eyes and both ears
+    "right_eye": (("head",),),
+    "left_ear": (("head",),),
+    "right_ear": (("head",),),
+    "mouth": (("head", "neck"),),
+    "neck_nose": (("mouth",),),  # our choice
+    # Kinect v1 and H36M have no neck of their own; our choice, as the official neck is the middle of the shoulders.
+    "neck": (("shoulder_centre",), ("left_shoulder", "right_shoulder")),
+    "shoulder_centre": (("left_shoulder", "right_shoulder"),),
+    "mid_hip": (("left_hip", "right_hip"),),
+    "chest": (("torso",), ("neck", "mid_hip")),  # the torso for the chest and back: our choice
+    "torso": (("chest",),),
+    "spine": (("mid_hip", "chest"),),  # our choice: a quarter of the way up; Kinect v1's own is a sixth of the way up
+    "left_wrist": (("left_hand",),),  # our choice: OpenNI has no wrists and no ankles
+    "right_wrist": (("right_hand",),),
+    "left_ankle": (("left_foot",),),
+    "right_ankle": (("right_foot",),),
+}
+
+# (source, target) -> joints that are made although the source has them.
+EXCEPTIONS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
+    # LAC's official inverse recomputes the mid-points and ignores those its network put out.
+    ("lac-17", "posetics-17"): {"mouth": ("nose", "neck"), "chest": ("neck", "mid_hip")},
+}
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """How each joint of the target was made.
+
+    Args:
+        source, target: names of the layouts.
+        copied: joints both layouts have.
+        interpolated: joint -> the source joints it is the (weighted) mean of; a single one means that this joint plays
+            the other (`substituted`).
+        missing: joints that cannot be told from the source: NaN in every frame.
+    """
+
+    source: str
+    target: str
+    copied: tuple[str, ...] = ()
+    interpolated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    @property
+    def substituted(self) -> dict[str, str]:
+        """Joint -> the one source joint that plays it."""
+        return {joint: sources[0] for joint, sources in self.interpolated.items() if len(sources) == 1}
+
+    def __str__(self) -> str:
+        rows = [(joint, "copied", "") for joint in self.copied]
+        for joint, sources in self.interpolated.items():
+            rows.append((joint, "played by" if len(sources) == 1 else "mean of", ", ".join(sources)))
+        rows += [(joint, "missing", "NaN: no recipe makes it") for joint in self.missing]
+        width = max((len(joint) for joint, _, _ in rows), default=0)
+        lines = [f"{joint:<{width}}  {how:<9}  {sources}".rstrip() for joint, how, sources in rows]
+        return "\n".join([f"{self.source} -> {self.target}", *lines])
+
+
+def conversion_weights(
+    source_layout: str | SkeletonLayout, target_layout: str | SkeletonLayout
+) -> tuple[np.ndarray, ConversionReport]:
+    """The conversion as a matrix: target joints are `weights @ source joints`.
+
+    A target joint is missing where any source joint of weight > 0 is; mind that `0 * NaN` is NaN when multiplying.
+
+    Returns:
+        `weights` `(target joints, source joints)` float32, whose rows sum to 1, or are all 0 for a joint that cannot
+        be made; and the report.
+
+    Raises:
+        ValueError: no layout has that name.
+    """
+    source, target = get_layout(source_layout), get_layout(target_layout)
+    exceptions = EXCEPTIONS.get((source.name, target.name), {})
+    weights = np.zeros((target.num_joints, source.num_joints), dtype=np.float32)
+    copied, interpolated, missing = [], {}, []
+    for row, joint in enumerate(target.joints):
+        parts = _mean(exceptions[joint], source, ()) if joint in exceptions else _parts(joint, source, ())
+        if parts is None:
+            missing.append(joint)
+        elif list(parts) == [joint]:
+            copied.append(joint)
+        else:
+            interpolated[joint] = tuple(parts)
+        for part, weight in (parts or {}).items():
+            weights[row, source.index(part)] = weight
+    return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing))
+
+
+def _parts(joint: str, source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+    """Source joint -> weight for one joint, or None. `asked`: the joints this one is wanted for, lest recipes circle."""
+    if joint in source.joints:
+        return {joint: 1.0}
+    if joint in asked:
+        return None
+    ways = (_mean(way, source, (*asked, joint)) for way in RECIPES.get(joint, ()))
+    return next((parts for parts in ways if parts is not None), None)
+
+
+def _mean(joints: tuple[str, ...], source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+    weights: dict[str, float] = {}
+    for joint in joints:
+        parts = _parts(joint, source, asked)
+        if parts is None:
+            return None
+        for part, weight in parts.items():
+            weights[part] = weights.get(part, 0.0) + weight / len(joints)
+    return weights
+
+
+@overload
+def convert_layout(
+    sequence: SkeletonSequence, target: str | SkeletonLayout, *, return_report: Literal[False] = False
+) -> SkeletonSequence: ...
+
+
+@overload
+def convert_layout(
+    sequence: SkeletonSequence, target: str | SkeletonLayout, *, return_report: Literal[True]
+) -> tuple[SkeletonSequence, ConversionReport]: ...
+
+
+def convert_layout(
+    sequence: SkeletonSequence, target: str | SkeletonLayout, *, return_report: bool = False
+) -> SkeletonSequence | tuple[SkeletonSequence, ConversionReport]:
+    """The sequence in another layout: joints of the same name are copied, others made by recipe, the rest is NaN.
+
+    A confidence converts too: the smallest of the sources', and 0 for a joint that cannot be made.
+
+    Args:
+        sequence: any sequence; its unit, frame rate and people stay.
+        target: the layout wanted, or its name.
+        return_report: also return how each joint was made.
+
+    Raises:
+        ValueError: no layout has that name.
+    """
+    layout = get_layout(target)
+    weights, report = conversion_weights(sequence.layout, layout)
+    used = weights > 0
+    keypoints = weights @ np.nan_to_num(sequence.keypoints)
+    # `~mask @ used` counts the missing sources of each target joint.
+    lacking = (~sequence.joint_mask).astype(np.float32) @ used.T.astype(np.float32) > 0
+    keypoints[lacking | ~used.any(axis=1)] = np.nan
+    confidence = None if sequence.confidence is None else _weakest(sequence.confidence, used)
+    converted = sequence.replace(keypoints=keypoints, layout=layout, confidence=confidence)
+    return (converted, report) if return_report else converted
+
+
+def _weakest(confidence: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """`(people, frames, target joints)`: the smallest confidence of the used sources, 0 where there are none."""
+    columns = [
+        confidence[..., sources].min(axis=-1) if sources.any() else np.zeros(confidence.shape[:2], np.float32)
+        for sources in used
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
+    """The same motion at another frame rate, linear in time. The first frame stays at time 0; nothing is extrapolated.
+
+    A joint is missing at a new time if it is missing in a frame that the interpolation needs: a gap is never filled.
+
+    Args:
+        fps: the new frames per second.
+
+    Raises:
+        ValueError: fps is not a positive number.
+    """
+    if not np.isfinite(fps) or fps <= 0:
+        raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}: resample(sequence, 30).")
+    if sequence.num_frames == 0 or fps == sequence.fps:
+        return sequence.replace(fps=fps)
+    ratio = sequence.fps / fps
+    # Rounded so that a new time which is an old frame but for the last bit is taken as that frame.
+    positions = np.round(np.arange(int((sequence.num_frames - 1) / ratio + 1e-6) + 1) * ratio, 6)
+    positions = positions.clip(max=sequence.num_frames - 1)
+    before = np.floor(positions).astype(np.int64)
+    share = (positions - before).astype(np.float32)
+    confidence = None if sequence.confidence is None else _between(sequence.confidence, before, share)
+    return sequence.replace(keypoints=_between(sequence.keypoints, before, share), fps=fps, confidence=confidence)
+
+
+def _between(values: np.ndarray, before: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """`values` `(people, frames, ...)` at frame `before + share`; where share is 0 the next frame is not looked at."""
+    after = np.where(share > 0, before + 1, before)
+    shares = share.reshape(-1, *[1] * (values.ndim - 2))
+    return values[:, before] * (1 - shares) + values[:, after] * shares
