@@ -111,7 +111,7 @@ def conversion_weights(
 
 
 def _parts(joint: str, source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
-    """Source joint -> weight for one joint, or None. `asked`: the joints this one is wanted for, lest recipes circle."""
+    """Source joint -> weight for one joint, or None; `asked` are those it is wanted for, as recipes circle."""
     if joint in source.joints:
         return {joint: 1.0}
     if joint in asked:

@@ -149,7 +149,7 @@ def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | 
 
 
 def _checked_fps(fps: Any) -> float:
-    if isinstance(fps, bool) or not isinstance(fps, Real) or not np.isfinite(fps) or fps <= 0:
+    if isinstance(fps, bool) or not isinstance(fps, Real) or not 0 < float(fps) < np.inf:
         raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}.")
     return float(fps)
 
