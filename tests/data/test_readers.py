@@ -202,7 +202,7 @@ def test_real_ntu_files(unzipped):
         ("nucla_views12", "nucla/a04_s01_e00_v01.json", 1),
         ("utd_mhad_s1-6", "utd_mhad/Skeleton/a23_s1_t1_skeleton.mat", 1),
         ("ntu_and_kinetics_samples", "samples/S001C001P001R001A006.skeleton", 1),
-        ("penn_action_train", "penn_action/labels/0890.mat", -1),
+        ("penn_action_train", "penn_action/labels/1041.mat", -1),
     ],
 )
 def test_real_people_stand_with_the_head_above_the_knees(unzipped, archive, file, up):
@@ -211,3 +211,13 @@ def test_real_people_stand_with_the_head_above_the_knees(unzipped, archive, file
     knees = [sequence.layout.index(f"{side}_knee") for side in ("left", "right")]
     height = up * sequence.keypoints[0, :, :, 1]
     assert np.nanmedian(height[:, sequence.layout.index("head")]) > np.nanmedian(height[:, knees]) + 0.4
+
+
+def test_real_penn_left_is_the_persons_right(unzipped):
+    """What the remark on the card says: a person who faces the camera has the anatomical left at the larger x."""
+    folder = unzipped("data/penn_action_train.zip") / "penn_action" / "labels"
+    for number in ("1037", "1038", "1040", "1041", "1047"):  # jumping jacks, seen from the front
+        assert READERS["penn-action"].annotate(folder / f"{number}.mat").camera == 1
+        x = scipy.io.loadmat(folder / f"{number}.mat")["x"].astype(float)
+        left_shoulder, right_shoulder = x[:, 1], x[:, 2]
+        assert np.median(left_shoulder - right_shoulder) < 0

@@ -135,7 +135,7 @@ def _introduction(reader: Reader, rows: Rows) -> str:
         f"- Frames per clip: {frames.min()} to {frames.max()}, median {np.median(frames):g}\n"
         f"- Missing joints: {missing} of {joints} ({missing / max(joints, 1):.2%}); {reader.missing_joints}. "
         "They are NaN, never zero.\n"
-        f"- Schema version: {SCHEMA_VERSION}"
+        f"- Schema version: {SCHEMA_VERSION}" + (f"\n- Note: {reader.remarks}." if reader.remarks else "")
     )
 
 

@@ -108,8 +108,9 @@ READER = Reader(
     unit="metre",
     class_names=CLASS_NAMES,
     missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="research use; the authors publish no licence text, ask them before redistributing",
+    licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://wangjiangb.github.io/my_data.html",
     citation="Wang, Nie, Xia, Wu, Zhu: Cross-view Action Modeling, Learning and Recognition. CVPR 2014.",
+    remarks="",
     column_notes={"camera": "view 1, 2 or 3 of the data set"},
 )

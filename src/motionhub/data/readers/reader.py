@@ -49,6 +49,7 @@ class Reader:
         class_names: in label order.
         missing_joints: how the format marks a joint that was not seen, and what the reader does.
         licence, homepage, citation: for the card.
+        remarks: what a user of the data must know besides; may be empty.
         column_notes: meaning of `subject`, `camera`, `setup` where it is not the obvious one.
     """
 
@@ -69,6 +70,7 @@ class Reader:
     licence: str
     homepage: str
     citation: str
+    remarks: str
     column_notes: dict[str, str]
 
     def claims_name(self, path: Path) -> bool:

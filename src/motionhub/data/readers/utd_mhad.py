@@ -86,13 +86,14 @@ READER = Reader(
     signature="MATLAB file with d_skel (20 x 3 x frames)",
     layout="utd-mhad-20",
     fps=FPS,
-    fps_source="the data set's paper: one Kinect v1 at about 30 frames per second; the files carry no time stamps",
+    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
     missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="research use; the authors publish no licence text, ask them before redistributing",
+    licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
     citation="Chen, Jafari, Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action Recognition Utilizing a "
     "Depth Camera and a Wearable Inertial Sensor. ICIP 2015.",
+    remarks="",
     column_notes={"camera": "a single camera (-1)"},
 )
