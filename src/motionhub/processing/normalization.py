@@ -117,7 +117,8 @@ def align(
 ) -> Normalization:
     """Centre as above, then turn the bone `vertical` (from, to) onto +z and `lateral[0] - lateral[1]` onto +x.
 
-    Without a `lateral` pair only the first rotation is done.
+    Each is the smallest rotation that does it, as in the official code: the second turns the first bone away from +z
+    again unless the two bones are at a right angle. Without a `lateral` pair only the first rotation is done.
 
     Raises:
         ValueError: the keypoints are not three-dimensional.

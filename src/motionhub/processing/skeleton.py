@@ -146,7 +146,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
 
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers; a field that the file does not mention can be set too, and a misspelt one is an error."""
+        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
         near = {name: value for name, value in kwargs.items() if name not in FIELDS and _near(name)}
         _reject_unknown(near)
         changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}

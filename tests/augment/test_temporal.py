@@ -1,0 +1,86 @@
+"""Which frames are taken: clips whose every number is its own frame index tell directly."""
+
+import random
+
+import torch
+
+from motionhub.augment import temporal
+
+
+def clock(frames: int) -> torch.Tensor:
+    """Two people, three joints, two dims; every value is the frame it belongs to."""
+    return torch.arange(frames, dtype=torch.float32)[None, :, None, None].expand(2, frames, 3, 2).clone()
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def frames_of(keypoints: torch.Tensor) -> list[float]:
+    assert bool((keypoints == keypoints[:1, :, :1, :1]).all())
+    return keypoints[0, :, 0, 0].tolist()
+
+
+def test_official_draws_of_random_choose():
+    random.seed(0)
+    begin = random.randint(0, 20 - 8)
+    assert frames_of(temporal.place_window(clock(20), 8, begin)) == list(range(6, 14))
+    random.seed(0)
+    begin = random.randint(0, 8 - 5)
+    placed = temporal.place_window(clock(5) + 1, 8, begin, official=True)
+    assert frames_of(placed) == [0, 0, 0, 1, 2, 3, 4, 5]
+
+
+def test_short_clip_is_padded_at_the_end_with_missing_frames():
+    for seed in range(5):
+        chosen = temporal.random_choose(clock(3), 5, seeded(seed))
+        assert frames_of(chosen[:, :3]) == [0, 1, 2]
+        assert bool(chosen[:, 3:].isnan().all())
+
+
+def test_every_window_begin_is_drawn_and_windows_are_consecutive():
+    begins = set()
+    for seed in range(200):
+        positions = temporal.random_window_positions(6, 4, seeded(seed)).tolist()
+        assert positions == list(range(positions[0], positions[0] + 4))
+        begins.add(positions[0])
+    assert begins == {0, 1, 2}
+
+
+def test_centre_window_leaves_as_much_before_as_after():
+    assert temporal.centre_window_positions(9, 5).tolist() == [2, 3, 4, 5, 6]
+    assert temporal.centre_window_positions(3, 5).tolist() == [0, 1, 2]
+
+
+def test_one_random_frame_of_every_segment():
+    seen: list[set[int]] = [set(), set(), set()]
+    for seed in range(100):
+        for segment, frame in enumerate(temporal.segment_positions(12, 3, seeded(seed)).tolist()):
+            seen[segment].add(frame)
+    assert seen == [{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}]
+
+
+def test_middle_frame_of_every_segment_without_randomness():
+    assert temporal.segment_positions(10, 5, random=False).tolist() == [1, 3, 5, 7, 9]
+    assert temporal.segment_positions(2, 4, random=False).tolist() == [0, 0, 1, 1]
+
+
+def test_resizing_a_straight_motion_keeps_it_straight():
+    assert frames_of(temporal.resize_frames(clock(5), 9)) == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]
+    assert frames_of(temporal.resize_frames(clock(5), 5)) == [0, 1, 2, 3, 4]
+    assert frames_of(temporal.resize_frames(clock(1), 3)) == [0, 0, 0]
+    assert frames_of(temporal.resize_frames(clock(5), 1)) == [2]
+
+
+def test_interpolated_frame_is_missing_only_if_a_frame_that_counts_is():
+    keypoints = clock(3)
+    keypoints[:, 1, 0] = float("nan")
+    resized = temporal.resize_frames(keypoints, 5)  # positions 0, .5, 1, 1.5, 2
+    assert resized[0, :, 0, 0].isnan().tolist() == [False, True, True, True, False]
+    assert not bool(resized[:, :, 1:].isnan().any())
+
+
+def test_resampling_to_half_and_double_rate():
+    assert temporal.resample_positions(5, 30, 15).tolist() == [0, 2, 4]
+    assert temporal.resample_positions(3, 15, 30).tolist() == [0, 0.5, 1, 1.5, 2]
+    assert temporal.resample_positions(1, 15, 30).tolist() == [0]
