@@ -1,12 +1,28 @@
-"""From official UNIK weights to motionhub's: the key map.
+"""python conversion/unik.py SOURCE OUTPUT_DIR: official UNIK weights become a folder that `from_pretrained` loads.
 
-It knows the official names (https://github.com/YangDi666/UNIK) and ours, and nothing of training.
+It knows the official names and formulas (https://github.com/YangDi666/UNIK, SPECS: one convolution per head) and ours,
+and nothing of training. Sizes are read from the tensors' shapes; what shapes do not tell (layout, class names, stream)
+comes from flags. The result is loaded again and compared with the official formulas on a fixed input.
 """
 
+import argparse
+import pickle
 import re
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from transformers import AutoConfig, AutoModel
+
+import motionhub
+from motionhub.data.readers import READERS
+from motionhub.hub.card import read_card_facts, write_model_card
+from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel
+from motionhub.processing.skeleton import SkeletonProcessor
 
 
 # official module path -> ours, {} is the block's index from 0; official blocks are l1, l2, ...
@@ -86,3 +102,342 @@ def reshape_weight(target: str, tensor: Tensor) -> Tensor:
 
 def as_float(tensor: Tensor) -> Tensor:
     return tensor.detach().clone().float() if tensor.is_floating_point() else tensor.detach().clone()
+
+
+# Layouts that the official code itself makes; another one with the same number of joints must be told by --layout.
+OFFICIAL_LAYOUTS = {17: "posetics-17", 18: "openpose-18", 25: "ntu-25"}
+OFFICIAL_STRIDES = {5: 2, 8: 2}  # block number -> temporal stride; shapes do not tell it
+TOLERANCE = 1e-4
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The tensors of an official `.pt`, without the prefixes `module.` and `model_action.`.
+
+    Raises:
+        ValueError: no such file, not a checkpoint, one that holds code or other objects, or not a dict of tensors.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than tensors ({first_line(error)}) and is refused, because unpickling could run code. "
+            "Where you trust it, save its tensors alone: torch.save(model.state_dict(), path)."
+        ) from None
+    except (RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is not a PyTorch checkpoint ({first_line(error)}); download it again.") from None
+    if (
+        not isinstance(content, dict)
+        or not content
+        or not all(isinstance(value, Tensor) for value in content.values())
+    ):
+        held = list(content)[:8] if isinstance(content, dict) else type(content).__name__
+        raise ValueError(f"{path}: expected a dict of tensors as UNIK saves it, got {held}.")
+    stripped = {strip_prefix(key): tensor for key, tensor in content.items()}
+    if len(stripped) != len(content):
+        raise ValueError(
+            f"{path}: several entries have one name once the prefixes are gone; convert one model at a time."
+        )
+    return stripped
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def strip_prefix(key: str) -> str:
+    """DataParallel adds `module.`, the official transfer wrapper `model_action.`."""
+    return key.rsplit("module.", 1)[-1].removeprefix("model_action.")
+
+
+def read_sizes(official: dict[str, Tensor]) -> dict[str, Any]:
+    """The sizes of `UnikConfig` that the shapes tell (`num_labels` None without a classifier).
+
+    Raises:
+        ValueError: the entries that are needed for it are not there; it lists what was found.
+    """
+    needed = ["data_bn.weight", "l1.s_unit.DepM", "l1.s_unit.conv_a.0.weight", "l1.t_unit.conv.weight"]
+    absent = [name for name in needed if name not in official]
+    if absent:
+        found = ", ".join(sorted(official)[:12])
+        raise ValueError(
+            f"This is not a UNIK checkpoint: {absent} are not in it; it has {len(official)} entries: {found}..."
+        )
+    blocks = range(1, 1 + max(split_block(key)[0] + 1 for key in official))
+    depth = {number: f"l{number}.s_unit" for number in blocks}
+    tau = official["l1.s_unit.out_conv.weight"].shape[3] if "l1.s_unit.out_conv.weight" in official else 1
+    num_joints = official["l1.s_unit.DepM"].shape[-1] // tau
+    in_channels = official["l1.s_unit.conv_a.0.weight"].shape[1]
+    channels = [official[f"{depth[number]}.bn.weight"].shape[0] for number in blocks]
+    return {
+        "num_joints": num_joints,
+        "in_channels": in_channels,
+        "num_people": official["data_bn.weight"].shape[0] // (num_joints * in_channels),
+        "channels": channels,
+        "strides": [OFFICIAL_STRIDES.get(number, 1) for number in blocks],
+        "first_block_heads": official["l1.s_unit.DepM"].shape[0],
+        "num_heads": official[f"{depth[blocks[-1]]}.DepM"].shape[0],
+        "key_ratio": channels[0] // official["l1.s_unit.conv_a.0.weight"].shape[0],
+        "tau": tau,
+        "temporal_kernel": official["l1.t_unit.conv.weight"].shape[2],
+        "num_labels": official["fc.weight"].shape[0] if "fc.weight" in official else None,
+    }
+
+
+def build_config(
+    official: dict[str, Tensor],
+    *,
+    layout: str | None = None,
+    class_names: list[str] | None = None,
+    pooling: str = "official",
+    **told: int | None,
+) -> UnikConfig:
+    """The config of the weights. `told` sizes (`num_heads`, `num_people`, `tau`) must agree with the shapes.
+
+    Raises:
+        ValueError: a told size, the layout or the number of class names contradicts the weights.
+    """
+    sizes = read_sizes(official)
+    wrong = {name: value for name, value in told.items() if value is not None and sizes[name] != value}
+    if wrong:
+        shapes = {name: sizes[name] for name in wrong}
+        raise ValueError(f"The weights say {shapes}, but {wrong} was asked for; leave the flag out.")
+    joints, num_labels = sizes["num_joints"], sizes.pop("num_labels")
+    layout = layout or OFFICIAL_LAYOUTS.get(joints)
+    if layout is None:
+        raise ValueError(f"The weights have {joints} joints, which no official layout has; name theirs with --layout.")
+    if motionhub.get_layout(layout).num_joints != joints:
+        raise ValueError(
+            f"Layout {layout!r} has {motionhub.get_layout(layout).num_joints} joints, the weights have {joints}."
+        )
+    if class_names is not None and num_labels is not None and len(class_names) != num_labels:
+        raise ValueError(f"The weights have {num_labels} classes, but {len(class_names)} class names were given.")
+    names = class_names or [f"class {index}" for index in range(num_labels or 2)]
+    labels = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
+    return UnikConfig(layout=layout, pooling=pooling, **sizes, **labels)
+
+
+def build_model(official: dict[str, Tensor], config: UnikConfig) -> UnikForActionClassification | UnikModel:
+    """The model with the official weights in it: with a head, or the bare encoder when there is no `fc`.
+
+    Raises:
+        ValueError: an official entry has no place, or a weight of ours stays empty; it lists them.
+    """
+    converted = convert_state_dict(official)
+    if "classifier.weight" in converted:
+        model: UnikForActionClassification | UnikModel = UnikForActionClassification(config)
+    else:
+        model, converted = UnikModel(config), {key.removeprefix("encoder."): value for key, value in converted.items()}
+    own = model.state_dict()
+    report = {
+        "entries without a place": sorted(set(converted) - set(own)),
+        "weights not in the file": sorted(set(own) - set(converted)),
+        "other shapes": [
+            f"{key} {tuple(converted[key].shape)} instead of {tuple(own[key].shape)}"
+            for key in sorted(set(own) & set(converted))
+            if converted[key].shape != own[key].shape
+        ],
+    }
+    problems = [f"{len(keys)} {what}: {', '.join(keys[:10])}" for what, keys in report.items() if keys]
+    if problems:
+        raise ValueError("The file does not fit UNIK. " + "; ".join(problems) + ".")
+    model.load_state_dict(converted)
+    return model.eval()
+
+
+def reference_features(official: dict[str, Tensor], keypoints: Tensor, config: UnikConfig) -> Tensor:
+    """The official formulas, head by head, straight from the official entries: `(B, channels)` pooled features.
+
+    `keypoints (B, M, T, V, C)`. Shares no code with the model.
+    """
+    weights = {key: tensor.double() if tensor.is_floating_point() else tensor for key, tensor in official.items()}
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        leaves = [weights[f"{name}.{leaf}"] for leaf in ("running_mean", "running_var", "weight", "bias")]
+        return F.batch_norm(x, *leaves, eps=1e-5)
+
+    def conv(x: Tensor, name: str, **options: Any) -> Tensor:
+        return F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], **options)
+
+    def spatial(x: Tensor, name: str) -> Tensor:  # x (people, channels, frames, joints)
+        batch, channels, frames, joints = x.shape
+        if config.tau > 1:
+            x = F.unfold(x, (config.tau, 1), padding=(config.tau // 2, 0))
+            x = (
+                x.view(batch, channels, config.tau, frames, joints)
+                .transpose(2, 3)
+                .reshape(batch, channels, frames, -1)
+            )
+        window, total = x.shape[-1], torch.zeros(())
+        for head in range(weights[f"{name}.DepM"].shape[0]):
+            query = conv(x, f"{name}.conv_a.{head}").permute(0, 3, 1, 2).reshape(batch, window, -1)
+            key = conv(x, f"{name}.conv_b.{head}").reshape(batch, -1, window)
+            attention = (query @ key / query.shape[-1]).softmax(dim=-2)
+            mixed = x.reshape(batch, -1, window) @ (weights[f"{name}.DepM"][head] + attention)
+            total = total + conv(mixed.view(batch, channels, frames, window), f"{name}.conv_d.{head}")
+        down = norm(conv(x, f"{name}.down.0"), f"{name}.down.1") if f"{name}.down.0.weight" in weights else x
+        y = (norm(total, f"{name}.bn") + down).relu()
+        if config.tau == 1:
+            return y
+        y = y.view(batch, -1, frames, config.tau, joints)
+        y = F.conv3d(y, weights[f"{name}.out_conv.weight"], weights[f"{name}.out_conv.bias"]).squeeze(3)
+        return norm(y, f"{name}.out_bn")
+
+    batch, people, frames, joints, dims = keypoints.shape
+    x = norm(keypoints.double().permute(0, 1, 3, 4, 2).reshape(batch, -1, frames), "data_bn")
+    x = x.view(batch * people, joints, dims, frames).permute(0, 2, 3, 1)
+    assert config.strides is not None
+    for index, stride in enumerate(config.strides):
+        block, padding = f"l{index + 1}", config.temporal_kernel // 2
+        y = conv(spatial(x, f"{block}.s_unit"), f"{block}.t_unit.conv", stride=(stride, 1), padding=(padding, 0))
+        y = norm(y, f"{block}.t_unit.bn")
+        if f"{block}.residual.conv.weight" in weights:
+            y = y + norm(conv(x, f"{block}.residual.conv", stride=(stride, 1)), f"{block}.residual.bn")
+        elif index:
+            y = y + x
+        x = y.relu()
+    return x.mean(dim=(2, 3)).view(batch, people, -1).mean(dim=1)
+
+
+def probe_keypoints(config: UnikConfig, frames: int = 16) -> Tensor:
+    """The fixed input of SPECS section 0, in our axis order `(1, people, frames, joints, dims)`."""
+    shape = (1, config.in_channels, frames, config.num_joints, config.num_people)
+    position = torch.arange(torch.Size(shape).numel(), dtype=torch.float64)
+    values = torch.cos(0.13 * position) + 0.3 * torch.sin(0.017 * position)
+    return values.float().reshape(shape).permute(0, 4, 2, 3, 1).contiguous()
+
+
+@torch.no_grad()
+def verify(official: dict[str, Tensor], folder: Path) -> float:
+    """Load the folder again and compare it with the official formulas; the largest difference, relative to the result.
+
+    Raises:
+        ValueError: it is above 1e-4.
+    """
+    # What a user calls, so that it is known to find the folder; parity needs the official average.
+    auto = motionhub.AutoModelForActionClassification if "fc.weight" in official else AutoModel
+    config = AutoConfig.from_pretrained(folder)
+    model = auto.from_pretrained(folder, pooling="official").eval()
+    keypoints = probe_keypoints(config)
+    expected = reference_features(official, keypoints, config)
+    if "fc.weight" in official:
+        expected = F.linear(expected, official["fc.weight"].double(), official["fc.bias"].double())
+        got = model(keypoints).logits
+    else:
+        got = model(keypoints).pooler_output
+    difference = float((got.double() - expected).abs().max() / expected.abs().max().clamp(min=1e-12))
+    if not difference <= TOLERANCE:
+        raise ValueError(
+            f"The converted model differs from the official formulas by {difference:.1e} (relative); not usable."
+        )
+    return difference
+
+
+def build_processor(config: UnikConfig, stream: str) -> SkeletonProcessor:
+    """What the official code does to clips: screen coordinates of a 640 x 480 image in 2-D, alignment in 3-D."""
+    fields: dict[str, Any] = {"normalization": "agcn-3d"}
+    if config.in_channels == 2:
+        fields = {"normalization": "screen", "default_image_size": [640, 480]}
+    return SkeletonProcessor(
+        layout=config.layout, num_dims=config.in_channels, num_people=config.num_people, stream=stream, **fields
+    )
+
+
+def card_facts(source: Path, config: UnikConfig, difference: float, options: argparse.Namespace) -> dict[str, Any]:
+    """What the card says about converted weights; with `--like`, what that checkpoint's card says about the rest."""
+    weights = {
+        "status": "converted",
+        "provenance": f"Converted from {source.name} (official code: https://github.com/YangDi666/UNIK) by "
+        f"conversion/unik.py; relative difference from the official formulas on a fixed input {difference:.0e}.",
+    }
+    licence = options.licence or "the official authors publish none; ask them before redistributing"
+    if options.like:
+        facts = read_card_facts(options.like)
+        return {**facts, "weights": weights, "licence": {**facts["licence"], "weights": licence}}
+    data = options.data or "the data of the official checkpoint (the file does not say which)"
+    code = "Apache-2.0 (this library); the official repository publishes no licence text"
+    return {
+        "name": f"unik-{config.layout}",
+        "title": f"UNIK, converted from {source.name}",
+        "summary": f"{config.num_labels} classes, {config.layout}, {config.in_channels}-D, {config.num_heads} heads.",
+        "task": "action-classification",
+        "papers": ["yang2021unik"],
+        "licence": {"hub": "other", "code": code, "weights": licence, "data": f"terms of {data}"},
+        "weights": weights,
+        "training_data": [{"name": data}],
+        "limits": ["Clips must be normalised and padded as in training; the processor follows the official code."],
+    }
+
+
+def read_class_names(source: str | None) -> list[str] | None:
+    """Names from a text file (one per line), or of a data set that the library reads, for example `penn-action`."""
+    if source is None:
+        return None
+    if source in READERS:
+        return list(READERS[source].class_names)
+    try:
+        lines = Path(source).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(
+            f"--class-names {source}: {error.strerror}; give a text file or one of {sorted(READERS)}."
+        ) from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Convert official UNIK weights.")
+    parser.add_argument("source", type=Path, help="official .pt file (plain, module. or model_action. names)")
+    parser.add_argument("output_dir", type=Path, help="folder for model, processor and card")
+    parser.add_argument(
+        "--like", type=Path, help="folder of hub_configs: layout, class names, processor and card facts"
+    )
+    parser.add_argument("--layout", help=f"joint layout; default by the number of joints: {OFFICIAL_LAYOUTS}")
+    parser.add_argument("--heads", type=int, help="checked against the weights")
+    parser.add_argument("--num-people", type=int, help="checked against the weights")
+    parser.add_argument("--tau", type=int, help="checked against the weights")
+    parser.add_argument("--class-names", help="text file with one name per line, or a data set the library reads")
+    parser.add_argument(
+        "--stream", default="joint", choices=("joint", "bone"), help="what the weights were trained on"
+    )
+    parser.add_argument(
+        "--pooling", default="official", choices=("official", "masked"), help="written into the config"
+    )
+    parser.add_argument("--data", help="training data named on the card, for example Posetics")
+    parser.add_argument("--licence", help="licence of the weights named on the card")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse_arguments(arguments)
+    try:
+        official = read_checkpoint(options.source)
+        layout, names = options.layout, read_class_names(options.class_names)
+        if options.like:
+            read_card_facts(options.like)  # an absent folder would be looked for on the Hub
+            like = UnikConfig.from_pretrained(options.like)
+            layout, names = layout or like.layout, names or list(like.id2label.values())
+        told = {"num_heads": options.heads, "num_people": options.num_people, "tau": options.tau}
+        config = build_config(official, layout=layout, class_names=names, pooling=options.pooling, **told)
+        model, processor = build_model(official, config), build_processor(config, options.stream)
+        if options.like:
+            processor = SkeletonProcessor.from_pretrained(options.like, stream=options.stream)
+        model.save_pretrained(options.output_dir)
+        processor.save_pretrained(options.output_dir)
+        difference = verify(official, options.output_dir)
+        facts = card_facts(options.source, config, difference, options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    joints = motionhub.get_layout(config.layout).joints
+    write_model_card(options.output_dir, config.to_dict(), processor.to_dict(), None, None, facts, joints=joints)
+    unused = sum(split_block(key)[1] in UNUSED for key in official)
+    print(f"{len(official)} entries: {len(official) - unused} converted, {unused} dropped (registered but never used)")
+    print(f"layout {config.layout}, {config.num_labels} classes, {config.num_heads} heads, tau {config.tau}")
+    print(f"verified against the official formulas: relative difference {difference:.1e}")
+    print(f"saved to {options.output_dir}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
