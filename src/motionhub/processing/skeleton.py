@@ -204,9 +204,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
         frame).
 
         Args:
-            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames and returned as `"labels"`,
-                float32 `(frames, ...)`, padded with zeros. Not together with `fps`-resampling of events shorter than a
-                frame.
+            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames (the nearest frame's label where
+                frames are interpolated) and returned as `"labels"`, float32 `(frames, ...)`, padded with zeros.
 
         Raises:
             ValueError: layout, dims, unit or image size do not fit this processor.
