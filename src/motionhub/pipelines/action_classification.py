@@ -55,7 +55,7 @@ class ActionClassificationPipeline(SkeletonPipeline):
             forward["fusion"] = fusion
         return preprocess, forward, postprocess
 
-    def preprocess(self, item: Any, second: Any = None, **kwargs: Any) -> Clip:
+    def preprocess(self, item: Any, *, second: Any = None, **kwargs: Any) -> Clip:
         clip = super().preprocess(item, **kwargs)
         if second is None:
             return clip

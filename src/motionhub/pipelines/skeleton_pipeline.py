@@ -65,6 +65,7 @@ class SkeletonPipeline(Pipeline):
     _load_video_processor = False
     # Optional for transformers, because `processor=` may bring it; required by __init__ below.
     _load_feature_extractor = None
+    feature_extractor: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,16 +86,8 @@ class SkeletonPipeline(Pipeline):
             return super().__call__((item for item in inputs), **kwargs)
         return super().__call__(inputs, **kwargs)
 
-    def preprocess(
-        self,
-        item: Any,
-        layout: str | SkeletonLayout | None = None,
-        fps: float | None = None,
-        unit: str | None = None,
-        image_size: tuple[int, int] | None = None,
-        per_person: bool = True,
-    ) -> Clip:
-        sequence = as_sequence(item, layout=layout, fps=fps, unit=unit, image_size=image_size)
+    def preprocess(self, item: Any, *, per_person: bool = True, **facts: Any) -> Clip:
+        sequence = as_sequence(item, **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         rows, samples = [], []
