@@ -204,8 +204,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
         frame).
 
         Args:
-            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames (where frames are interpolated,
-                the nearest one's) and returned as `"labels"`, float32 `(frames, ...)`, padded with zeros.
+            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames (the nearest one where they
+                are interpolated) and returned as `"labels"`, float32 `(frames, ...)`, padded with zeros.
 
         Raises:
             ValueError: layout, dims, unit or image size do not fit this processor.
