@@ -190,11 +190,10 @@ def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
     Raises:
         ValueError: fps is not a positive number.
     """
-    if not np.isfinite(fps) or fps <= 0:
-        raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}: resample(sequence, 30).")
-    if sequence.num_frames == 0 or fps == sequence.fps:
-        return sequence.replace(fps=fps)
-    ratio = sequence.fps / fps
+    relabelled = sequence.replace(fps=fps)  # checks fps
+    if sequence.num_frames == 0 or relabelled.fps == sequence.fps:
+        return relabelled
+    ratio = sequence.fps / relabelled.fps
     # Rounded so that a new time which is an old frame but for the last bit is taken as that frame.
     positions = np.round(np.arange(int((sequence.num_frames - 1) / ratio + 1e-6) + 1) * ratio, 6)
     positions = positions.clip(max=sequence.num_frames - 1)

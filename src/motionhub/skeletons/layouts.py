@@ -1,16 +1,16 @@
-"""The skeleton layouts the library knows, by name, in one vocabulary of joint names. Sources: SPECS of each data set.
+"""The skeleton layouts the library knows, by name, in one vocabulary of joint names.
 
 It does not know how to convert one into another (`convert.py`); it only names the same place of the body the same way.
 
 The vocabulary. A name means a place of the body, not what a data set happens to call it; `left_*` and `right_*` are
 the sides of the person.
 
-head             middle of the head (Kinect, LCR-Net, BVH head joints). LCR-Net's and Posetics' "head" plays the nose.
+head             the head: its middle in Kinect, its base in BVH and UI-PRMD, the face in LCR-Net and Posetics.
 head_top         top of the head.                       nose, *_eye, *_ear   as in COCO and OpenPose.
 mouth            half way between head and neck: Posetics joint 1 (which its authors call "nose"), LAC's "Mout".
 neck             the neck; where it is computed, the middle of the two shoulders.
 shoulder_centre  on the spine between the shoulders: NTU "spine shoulder", Kinect v1 "shoulder centre", H36M "thorax",
-                 UI-PRMD "chest" (measured: at the height of the collars). Not `neck`: NTU-25 has both.
+                 UI-PRMD "chest" (it is at the height of the collars). Not `neck`: NTU-25 has both.
 neck_nose        H36M "neck/nose": near the chin, neither neck nor nose.
 chest            middle of the trunk, half way between neck and mid_hip: Posetics "chest", NTU "spine mid", H36M
                  "spine", UI-PRMD "spine", BVH "Chest".          torso    OpenNI's centre of the trunk (15 joints).

@@ -43,7 +43,7 @@ class SkeletonSequence:
     track_ids: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        layout = get_layout(self.layout) if isinstance(self.layout, str) else self.layout
+        layout = get_layout(self.layout)
         keypoints = _as_float32(self.keypoints, "keypoints")
         if keypoints.ndim == 3:
             keypoints = keypoints[None]
@@ -60,12 +60,7 @@ class SkeletonSequence:
             raise ValueError(f"unit must be one of {UNITS}, got {self.unit!r}.")
         if self.image_size is not None:
             object.__setattr__(self, "image_size", _checked_image_size(self.image_size))
-        track_ids = range(len(keypoints)) if self.track_ids is None else self.track_ids
-        object.__setattr__(self, "track_ids", tuple(int(track) for track in track_ids))
-        if len(set(self.track_ids or ())) != len(keypoints):
-            raise ValueError(
-                f"track_ids must be {len(keypoints)} different integers, one per person, got {self.track_ids}."
-            )
+        object.__setattr__(self, "track_ids", _checked_track_ids(self.track_ids, len(keypoints)))
 
     @property
     def num_people(self) -> int:
@@ -155,6 +150,14 @@ def _checked_fps(fps: Any) -> float:
 
 
 def _checked_image_size(image_size: Any) -> tuple[int, int]:
-    if len(image_size) != 2 or min(image_size) <= 0:
+    if np.shape(image_size) != (2,) or not all(np.isfinite(image_size)) or min(image_size) <= 0:
         raise ValueError(f"image_size must be (width, height) in pixels, both positive, got {image_size!r}.")
     return int(image_size[0]), int(image_size[1])
+
+
+def _checked_track_ids(track_ids: Any, num_people: int) -> tuple[int, ...]:
+    if track_ids is None:
+        return tuple(range(num_people))
+    if len(track_ids) != num_people or len(set(track_ids)) != num_people:
+        raise ValueError(f"track_ids must be {num_people} different integers, one per person, got {track_ids!r}.")
+    return tuple(int(track) for track in track_ids)
