@@ -18,9 +18,10 @@ Where code and paper differ (dependency bound, dilations, attention scaling), th
 option.
 """
 
+import copy
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.nn.graph_conv import DependencyAttention
+from motionhub.nn.heads import clip_loss, frame_loss, to_frame_rate, window_starts
 from motionhub.nn.masked_norm import ChannelNorm, PersonNorm
+from motionhub.nn.people import Presence, frames_of_clip, mean_over_frames, zero_padding
 from motionhub.nn.temporal import FrameConv2d, PointwiseLinear, TemporalConv
 
 
@@ -130,6 +133,8 @@ class UnikConfig(PreTrainedConfig):
 class UnikOutput(ModelOutput):
     """What the encoder returns; absent people are zeros everywhere (`T'` is the frame count of that block).
 
+    `M` is that of the input; with `pooling="official"` it is `num_people`, whose missing ones were added as zeros.
+
     Attributes:
         last_hidden_state: `(B, M, T', V, C)` features per person, frame and joint.
         pooler_output: `(B, C)` mean over frames and joints, then over people.
@@ -192,10 +197,10 @@ class UnikBlock(GradientCheckpointingLayer):
         mixed, attention, dependencies = self.spatial(features, valid)
         out = self.temporal(zero_padding(mixed, valid), valid_out)
         if self.residual is not None:
-            out = out + self.residual(features, valid_out)
+            out = out.add_(self.residual(features, valid_out))
         elif self.has_residual:
-            out = out + features
-        return zero_padding(F.relu(out), valid_out), attention, dependencies
+            out = out.add_(features)
+        return zero_padding(out.relu_(), valid_out), attention, dependencies
 
 
 class UnikPreTrainedModel(PreTrainedModel):
@@ -207,6 +212,7 @@ class UnikPreTrainedModel(PreTrainedModel):
     input_modalities = ("time",)
     supports_gradient_checkpointing = True
     _no_split_modules = ["UnikBlock"]
+    is_fused = False
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -229,6 +235,31 @@ class UnikPreTrainedModel(PreTrainedModel):
                 init.uniform_(module.weight, -bound, bound)
             else:
                 init.normal_(module.weight, std=math.sqrt(2 / module.out_features))
+
+    def fuse(self) -> Self:
+        """A copy for inference with every batch norm folded into the convolution before it: same outputs, less time.
+
+        The copy can neither be trained nor saved (save the model it came from), which it says when asked to.
+        """
+        fused = copy.deepcopy(self).eval()
+        for module in fused.modules():
+            if isinstance(module, DependencyAttention | TemporalConv):
+                module.fold_norms()
+        fused.requires_grad_(False)
+        fused.is_fused = True
+        return fused
+
+    def train(self, mode: bool = True) -> Self:
+        if mode and self.is_fused:
+            raise ValueError(
+                "A fused UNIK is for inference only; call train() on the model that fuse() was called on."
+            )
+        return super().train(mode)
+
+    def save_pretrained(self, *args: Any, **kwargs: Any) -> None:
+        if self.is_fused:
+            raise ValueError("A fused UNIK has no batch norms to save; save the model that fuse() was called on.")
+        super().save_pretrained(*args, **kwargs)
 
     @classmethod
     def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
@@ -276,9 +307,10 @@ class UnikModel(UnikPreTrainedModel):
         keep_maps = self.config.output_attentions if output_attentions is None else output_attentions
         check_keypoints(keypoints, attention_mask, self.config)
         clip_mask = frames_of_clip(attention_mask)
+        slots = keypoints.shape[1] if self.config.pooling == "masked" else self.config.num_people
         keypoints, clip_mask = fill_slots(keypoints.to(self.input_norm.weight.dtype), clip_mask, self.config)
-        people = Presence.of(keypoints, clip_mask)
-        normed = self.input_norm(keypoints, clip_mask if people.valid is not None else None)
+        people = Presence.of((keypoints.shape[0], keypoints.shape[1]), clip_mask)
+        normed = self.input_norm(keypoints, None if people.present is None else clip_mask)
         valid = people.valid
         features = zero_padding(people.gather(normed).transpose(1, 2).contiguous(), valid)
 
@@ -289,12 +321,14 @@ class UnikModel(UnikPreTrainedModel):
             if keep_states:
                 states.append(features)
             if keep_maps:
-                attentions.append(people.scatter(attention))
-                dependencies.append(people.scatter(dependency))
+                attentions.append(people.scatter(attention)[:, :slots])
+                dependencies.append(people.scatter(dependency)[:, :slots])
+        if keep_states:
+            states = [people.scatter(state.transpose(1, 2))[:, :slots] for state in states]
         return UnikOutput(
-            last_hidden_state=people.scatter(features.transpose(1, 2)),
+            last_hidden_state=people.scatter(features.transpose(1, 2))[:, :slots],
             pooler_output=people.mean(mean_over_frames(features, valid)),
-            hidden_states=tuple(people.scatter(state.transpose(1, 2)) for state in states) if keep_states else None,
+            hidden_states=tuple(states) if keep_states else None,
             attentions=tuple(attentions) if keep_maps else None,
             dependencies=tuple(dependencies) if keep_maps else None,
         )
@@ -395,111 +429,41 @@ class UnikForActionSegmentation(UnikPreTrainedModel):
             features = features.mean(1)
         else:
             people = clip_mask[:, :, :: self.config.frame_stride].unsqueeze(-1).to(features.dtype)
-            # absent slots are zeros, also those beyond the mask's people
-            features = features[:, : people.shape[1]].mul(people).sum(1) / people.sum(1).clamp(min=1)
+            features = features.mul(people).sum(1) / people.sum(1).clamp(min=1)
         return self.classifier(self.dropout(features))
 
     @torch.no_grad()
     def predict_windows(
-        self, keypoints: Tensor, attention_mask: Tensor | None = None, *, window: int, hop: int | None = None
+        self,
+        keypoints: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        window: int,
+        hop: int | None = None,
+        batch_size: int = 16,
     ) -> Tensor:
         """Logits `(B, T, num_labels)` of clips of any length, from windows of `window` frames every `hop` frames.
 
         Windows see nothing outside themselves; where they overlap (`hop < window`, default no overlap) logits are
-        averaged. The last window ends with the clip. A clip no longer than the window is a plain forward call.
+        averaged. Each clip's last window ends with the clip; padded frames get zeros. A clip no longer than the
+        window gives what one forward call gives.
         """
-        frames = keypoints.shape[2]
-        total = keypoints.new_zeros(keypoints.shape[0], frames, self.config.num_labels)
-        counts = keypoints.new_zeros(frames, 1)
-        for start in window_starts(frames, window, hop or window):
-            part = slice(start, start + window)
-            mask = None if attention_mask is None else attention_mask[:, :, part]
-            total[:, part] += self(keypoints[:, :, part], attention_mask=mask).logits
-            counts[part] += 1
-        return total / counts
-
-
-class Presence:
-    """Who is there: which person slots are computed, and where their results belong.
-
-    `valid (people, frames)` marks the frames of the clip, None when nothing is padded. Outside a compiled graph the
-    absent people are not computed at all; in one (shapes must not depend on data) they are computed as zeros.
-    """
-
-    def __init__(self, shape: tuple[int, int], valid: Tensor | None, present: Tensor | None, rows: Tensor | None):
-        self.shape, self.valid, self.present, self.rows = shape, valid, present, rows
-
-    @classmethod
-    def of(cls, keypoints: Tensor, clip_mask: Tensor | None) -> "Presence":
-        shape = (keypoints.shape[0], keypoints.shape[1])
-        if clip_mask is None:
-            return cls(shape, None, None, None)
-        present, valid = clip_mask.any(-1), clip_mask.flatten(0, 1)
-        if torch.compiler.is_compiling():
-            return cls(shape, valid, present, None)
-        if bool(clip_mask.all()):
-            return cls(shape, None, None, None)
-        if not bool(present.any()):
-            return cls(shape, valid, present, None)
-        rows = present.flatten().nonzero().squeeze(1)
-        valid = valid[rows]
-        return cls(shape, None if bool(valid.all()) else valid, present, rows)
-
-    def gather(self, slots: Tensor) -> Tensor:
-        """`(B, M, ...)` -> `(people, ...)`."""
-        flat = slots.flatten(0, 1)
-        return flat if self.rows is None else flat[self.rows]
-
-    def scatter(self, people: Tensor) -> Tensor:
-        """`(people, ...)` -> `(B, M, ...)`, zeros where nobody is."""
-        if self.rows is not None:
-            flat = people.new_zeros(self.shape[0] * self.shape[1], *people.shape[1:])
-            return flat.index_copy(0, self.rows, people).unflatten(0, self.shape)
-        slots = people.unflatten(0, self.shape)
-        if self.present is None:
-            return slots
-        return slots * self.present.view(*self.shape, *[1] * (slots.dim() - 2)).to(slots.dtype)
-
-    def mean(self, people: Tensor) -> Tensor:
-        """`(people, C)` -> `(B, C)`, the mean over the people present; zeros for a clip without anyone."""
-        slots = self.scatter(people)
-        if self.present is None:
-            return slots.mean(1)
-        return slots.sum(1) / self.present.sum(1, keepdim=True).clamp(min=1).to(slots.dtype)
-
-
-def zero_padding(features: Tensor, valid: Tensor | None) -> Tensor:
-    """`features (people, joints, frames, channels)` with zeros where `valid (people, frames)` is False."""
-    return features if valid is None else features * valid[:, None, :, None].to(features.dtype)
-
-
-def mean_over_frames(features: Tensor, valid: Tensor | None) -> Tensor:
-    """Mean over joints and the valid frames (the others are zeros): `(people, channels)`."""
-    if valid is None:
-        return features.mean((1, 2))
-    count = valid.sum(1, keepdim=True).clamp(min=1) * features.shape[1]
-    return features.sum((1, 2)) / count.to(features.dtype)
-
-
-def frames_of_clip(attention_mask: Tensor | None) -> Tensor | None:
-    """`(B, M, T)` bool: a person's frames up to its last True one; a hole inside a clip is a frame, not padding."""
-    return None if attention_mask is None else attention_mask.bool().flip(-1).cumsum(-1).flip(-1) > 0
-
-
-def fill_slots(keypoints: Tensor, clip_mask: Tensor | None, config: UnikConfig) -> tuple[Tensor, Tensor | None]:
-    """Zeros for padding and for the people missing to `num_people`, and the mask that says so.
-
-    The official average knows no mask, so with `pooling="official"` the mask ends here.
-    """
-    missing = config.num_people - keypoints.shape[1]
-    if missing and clip_mask is None and config.pooling == "masked":
-        clip_mask = keypoints.new_ones(keypoints.shape[:3], dtype=torch.bool)
-    if clip_mask is not None:
-        keypoints = keypoints.masked_fill(~clip_mask[..., None, None], 0)
-    if missing:
-        keypoints = F.pad(keypoints, (0, 0, 0, 0, 0, 0, 0, missing))
-        clip_mask = None if clip_mask is None else F.pad(clip_mask, (0, 0, 0, missing))
-    return keypoints, clip_mask if config.pooling == "masked" else None
+        clip_mask = frames_of_clip(attention_mask)
+        logits = keypoints.new_zeros(keypoints.shape[0], keypoints.shape[2], self.config.num_labels)
+        for index, clip in enumerate(keypoints):
+            mask = None if clip_mask is None else clip_mask[index]
+            frames = keypoints.shape[2] if mask is None else int(mask.any(0).sum())
+            starts = window_starts(frames, window, hop or window)
+            counts = logits.new_zeros(frames, 1)
+            for group in (starts[first : first + batch_size] for first in range(0, len(starts), batch_size)):
+                parts = [slice(start, min(start + window, frames)) for start in group]
+                masks = None if mask is None else torch.stack([mask[:, part] for part in parts])
+                scores = self(torch.stack([clip[:, part] for part in parts]), attention_mask=masks).logits
+                for part, score in zip(parts, scores, strict=True):
+                    logits[index, part] += score
+                    counts[part] += 1
+            logits[index, :frames] /= counts
+        return logits
 
 
 def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: UnikConfig) -> None:
@@ -524,55 +488,17 @@ def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: Un
         )
 
 
-def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross entropy over the clips whose label is known; 0 when none is."""
-    if labels.is_floating_point() or labels.shape != logits.shape[:1]:
-        raise ValueError(
-            f"UnikForActionClassification expects integer labels of shape ({logits.shape[0]},), got {labels.dtype} "
-            f"{tuple(labels.shape)}; drop clips without a label or give them -1."
-        )
-    known = labels >= 0
-    loss = F.cross_entropy(logits.float(), labels.long().where(known, -100), ignore_index=-100, reduction="sum")
-    return loss / known.sum().clamp(min=1)
+def fill_slots(keypoints: Tensor, clip_mask: Tensor | None, config: UnikConfig) -> tuple[Tensor, Tensor | None]:
+    """Zeros for padding and for the people missing to `num_people`, and the mask that says so.
 
-
-def frame_loss(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor:
-    """Mean binary cross entropy over known labels of the frames within each clip; 0 when there are none."""
-    if labels.shape != logits.shape:
-        raise ValueError(
-            f"UnikForActionSegmentation expects labels (batch, frames, num_labels) = {tuple(logits.shape)}, got "
-            f"{tuple(labels.shape)}; build them at the input frame rate."
-        )
-    labels = labels.to(torch.float32)
-    counted = (labels >= 0).to(torch.float32)
-    if lengths is not None:
-        frames = torch.arange(logits.shape[1], device=logits.device)
-        counted = counted * (frames < lengths[:, None]).unsqueeze(-1)
-    loss = F.binary_cross_entropy_with_logits(logits.float(), labels.clamp(min=0), weight=counted, reduction="sum")
-    return loss / counted.sum().clamp(min=1)
-
-
-def to_frame_rate(coarse: Tensor, frames: int, stride: int, mode: str, lengths: Tensor | None) -> Tensor:
-    """`(B, T', labels)` -> `(B, frames, labels)`; coarse score k stands at frame `k * stride`.
-
-    Positions stop at the last score of each clip (`lengths (B,)` frames), so padding has no influence.
+    The official average knows no mask, so with `pooling="official"` the mask ends here.
     """
-    batch, _, labels = coarse.shape
-    position = torch.arange(frames, device=coarse.device).expand(batch, frames)
-    length = torch.full((batch, 1), frames, device=coarse.device) if lengths is None else lengths.view(batch, 1)
-    last = (length - 1).clamp(min=0) // stride
-    left = torch.minimum(position // stride, last)
-    held = coarse.gather(1, left.unsqueeze(-1).expand(-1, -1, labels))
-    if mode == "repeat":
-        return held
-    right = torch.minimum(left + 1, last)
-    following = coarse.gather(1, right.unsqueeze(-1).expand(-1, -1, labels))
-    return torch.lerp(held, following, ((position % stride) / stride).unsqueeze(-1).to(coarse.dtype))
-
-
-def window_starts(frames: int, window: int, hop: int) -> list[int]:
-    """First frames of the windows that cover a clip; the last window ends with the clip."""
-    if window < 1 or not 1 <= hop <= window:
-        raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
-    last = max(frames - window, 0)
-    return sorted({*range(0, last, hop), last})
+    missing = config.num_people - keypoints.shape[1]
+    if missing and clip_mask is None and config.pooling == "masked":
+        clip_mask = keypoints.new_ones(keypoints.shape[:3], dtype=torch.bool)
+    if clip_mask is not None:
+        keypoints = keypoints.masked_fill(~clip_mask[..., None, None], 0)
+    if missing:
+        keypoints = F.pad(keypoints, (0, 0, 0, 0, 0, 0, 0, missing))
+        clip_mask = None if clip_mask is None else F.pad(clip_mask, (0, 0, 0, missing))
+    return keypoints, clip_mask if config.pooling == "masked" else None

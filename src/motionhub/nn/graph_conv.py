@@ -49,7 +49,9 @@ class DependencyAttention(nn.Module):
         self.value = PointwiseLinear(
             in_channels, num_heads * out_channels, fan_out=out_channels * in_channels * num_heads
         )
-        self.norm = ChannelNorm(out_channels, eps=eps, momentum=momentum, initial_scale=initial_scale)
+        self.norm: ChannelNorm | None = ChannelNorm(
+            out_channels, eps=eps, momentum=momentum, initial_scale=initial_scale
+        )
         self.shortcut: PointwiseLinear | None = None
         self.shortcut_norm: ChannelNorm | None = None
         if in_channels != out_channels:
@@ -71,18 +73,24 @@ class DependencyAttention(nn.Module):
         windows = features if self.tau == 1 else slide_windows(features, self.tau)
         attention = self.attend(windows, valid)
         dependencies = self.dependency + attention
-        mixed = mix_joints(windows, dependencies)
+        out = self.project(mix_joints(windows, dependencies), windows.shape[2])
+        if self.norm is not None:
+            out = self.norm(out, valid)
+        shortcut = windows if self.shortcut is None else self.shortcut(windows)
+        if self.shortcut_norm is not None:
+            shortcut = self.shortcut_norm(shortcut, valid)
+        out = out.add_(shortcut).relu_()
+        if self.window_merge is not None:
+            out = self.merge_windows(out)
+        if self.window_norm is not None:
+            out = self.window_norm(out, valid)
+        return out, attention, dependencies
+
+    def project(self, mixed: Tensor, frames: int) -> Tensor:
+        """Value projection of every head and their sum: `(people, W, frames, out_channels)`."""
         weight = self.value.weight.view(self.num_heads, self.out_channels, self.in_channels)
         bias = self.value.bias.view(self.num_heads, self.out_channels).sum(0)
-        out = combine(mixed, weight, bias).unflatten(1, windows.shape[1:3])
-        out = self.norm(out, valid)
-        shortcut = windows
-        if self.shortcut is not None and self.shortcut_norm is not None:
-            shortcut = self.shortcut_norm(self.shortcut(windows), valid)
-        out = F.relu(out + shortcut)
-        if self.window_merge is not None and self.window_norm is not None:
-            out = self.window_norm(self._merge_windows(out), valid)
-        return out, attention, dependencies
+        return combine(mixed, weight, bias).unflatten(1, (-1, frames))
 
     def attend(self, windows: Tensor, valid: Tensor | None) -> Tensor:
         """Attention `(people, heads, W, W)`: one map for the clip, from products summed over its valid frames."""
@@ -102,13 +110,29 @@ class DependencyAttention(nn.Module):
                 logits = logits / (self.key_channels * lengths)[:, None, None, None]
         return logits.softmax(dim=-2)
 
-    def _merge_windows(self, features: Tensor) -> Tensor:
+    def merge_windows(self, features: Tensor) -> Tensor:
         assert self.window_merge is not None
         people, positions, frames, channels = features.shape
         joints = positions // self.tau
         parts = features.view(people, self.tau, joints * frames, channels)
         weight = self.window_merge.weight.view(channels, self.tau, channels).transpose(0, 1)
         return combine(parts, weight, self.window_merge.bias).unflatten(1, (joints, frames))
+
+    @torch.no_grad()
+    def fold_norms(self) -> None:
+        """Inference only: every batch norm becomes part of the layer before it."""
+        if self.norm is not None:
+            scale, shift = self.norm.scale_and_shift()
+            self.value.weight.mul_(scale.repeat(self.num_heads).unsqueeze(1))
+            self.value.bias.mul_(scale.repeat(self.num_heads))
+            self.value.bias[: self.out_channels] += shift  # once, in the first head
+            self.norm = None
+        for layer, norm in ((self.shortcut, self.shortcut_norm), (self.window_merge, self.window_norm)):
+            if layer is not None and norm is not None:
+                scale, shift = norm.scale_and_shift()
+                layer.weight.mul_(scale.unsqueeze(1))
+                layer.bias.mul_(scale).add_(shift)
+        self.shortcut_norm = self.window_norm = None
 
 
 def mix_joints(windows: Tensor, dependencies: Tensor) -> Tensor:

@@ -29,6 +29,12 @@ class ChannelNorm(nn.BatchNorm2d):
         scale = self.weight * torch.rsqrt(variance + self.eps)
         return torch.addcmul(self.bias - mean * scale, features, scale).to(features.dtype)
 
+    def scale_and_shift(self) -> tuple[Tensor, Tensor]:
+        """Per channel, what evaluation multiplies by and adds."""
+        assert self.running_mean is not None and self.running_var is not None
+        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
+        return scale, self.bias - self.running_mean * scale
+
 
 class PersonNorm(nn.BatchNorm1d):
     """Batch norm of the raw keypoints: one feature per person slot, joint and channel (in this order).

@@ -3,6 +3,7 @@
 They do not know which joints are connected; every joint is treated alike.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -81,9 +82,20 @@ class TemporalConv(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = FrameConv2d(in_channels, out_channels, kernel_size, stride, dilation)
-        self.norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, eps=eps, momentum=momentum)
 
     def forward(self, features: Tensor, valid_out: Tensor | None = None) -> Tensor:
         """`valid_out (people, frames_out)` marks the frames that count for the batch statistics."""
         out = self.conv(features.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return self.norm(out, valid_out)
+        return out if self.norm is None else self.norm(out, valid_out)
+
+    @torch.no_grad()
+    def fold_norms(self) -> None:
+        """Inference only: the batch norm becomes part of the convolution."""
+        if self.norm is None:
+            return
+        scale, shift = self.norm.scale_and_shift()
+        assert self.conv.bias is not None
+        self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
+        self.conv.bias.mul_(scale).add_(shift)
+        self.norm = None

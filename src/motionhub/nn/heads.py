@@ -1,0 +1,63 @@
+"""What heads do with scores: losses that skip unknown labels and padding, and the way back to the input frame rate.
+
+It does not know the encoder the scores come from.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross entropy over the clips whose label is known; 0 when none is."""
+    if labels.is_floating_point() or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"A classification loss expects integer labels of shape ({logits.shape[0]},), got {labels.dtype} "
+            f"{tuple(labels.shape)}; drop clips without a label or give them -1."
+        )
+    known = labels >= 0
+    loss = F.cross_entropy(logits.float(), labels.long().where(known, -100), ignore_index=-100, reduction="sum")
+    return loss / known.sum().clamp(min=1)
+
+
+def frame_loss(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor:
+    """Mean binary cross entropy over known labels (not negative, not NaN) of the frames within each clip, else 0."""
+    if labels.shape != logits.shape:
+        raise ValueError(
+            f"A segmentation loss expects labels (batch, frames, num_labels) = {tuple(logits.shape)}, got "
+            f"{tuple(labels.shape)}; build them at the input frame rate."
+        )
+    known = labels >= 0
+    counted = known.to(torch.float32)
+    targets = labels.to(torch.float32).where(known, 0.0)
+    if lengths is not None:
+        frames = torch.arange(logits.shape[1], device=logits.device)
+        counted = counted * (frames < lengths[:, None]).unsqueeze(-1)
+    loss = F.binary_cross_entropy_with_logits(logits.float(), targets, weight=counted, reduction="sum")
+    return loss / counted.sum().clamp(min=1)
+
+
+def to_frame_rate(coarse: Tensor, frames: int, stride: int, mode: str, lengths: Tensor | None) -> Tensor:
+    """`(B, T', labels)` -> `(B, frames, labels)`; coarse score k stands at frame `k * stride`.
+
+    Positions stop at the last score of each clip (`lengths (B,)` frames), so padding has no influence.
+    """
+    batch, _, labels = coarse.shape
+    position = torch.arange(frames, device=coarse.device).expand(batch, frames)
+    length = torch.full((batch, 1), frames, device=coarse.device) if lengths is None else lengths.view(batch, 1)
+    last = (length - 1).clamp(min=0) // stride
+    left = torch.minimum(position // stride, last)
+    held = coarse.gather(1, left.unsqueeze(-1).expand(-1, -1, labels))
+    if mode == "repeat":
+        return held
+    right = torch.minimum(left + 1, last)
+    following = coarse.gather(1, right.unsqueeze(-1).expand(-1, -1, labels))
+    return torch.lerp(held, following, ((position % stride) / stride).unsqueeze(-1).to(coarse.dtype))
+
+
+def window_starts(frames: int, window: int, hop: int) -> list[int]:
+    """First frames of the windows that cover a clip; the last window ends with the clip."""
+    if window < 1 or not 1 <= hop <= window:
+        raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
+    last = max(frames - window, 0)
+    return sorted({*range(0, last, hop), last})
