@@ -1,5 +1,8 @@
 """`pipeline("action-classification")`: every kind of input, the answer per person, batches, bad input."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -167,6 +170,41 @@ def test_streams_with_other_labels_are_refused(constant, tmp_path):
     other = pipeline("action-classification", model=save(tmp_path, config), device="cpu")
     with pytest.raises(ValueError, match="same order"):
         constant(motion(5), second=other)
+
+
+def test_one_frame_and_ten_thousand_frames(pipe):
+    assert [len(clip) for clip in pipe([motion(1), motion(10_000)], batch_size=2)] == [1, 1]
+
+
+ROD = motionhub.SkeletonLayout("rod", ("tip", "end"), (), "end")
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "told"), [((5, 20, 2), "kinect-20", "3-D"), ((5, 2, 3), ROD, "rod")], ids=["dims", "layout"]
+)
+def test_a_clip_the_model_cannot_take_is_refused_with_what_it_is(pipe, shape, layout, told):
+    with pytest.raises(ValueError, match=told):
+        pipe(np.ones(shape), layout=layout, fps=30, unit="metre")
+
+
+def test_half_precision_gives_nearly_the_same_scores(pipe, checkpoint):
+    half = pipeline("action-classification", model=checkpoint, device="cpu", dtype=torch.bfloat16)
+    np.testing.assert_allclose(flat([half(motion(9))]), flat([pipe(motion(9))]), atol=0.02)
+
+
+def test_pushing_is_one_commit_of_model_and_processor(pipe, monkeypatch):
+    from huggingface_hub import HfApi
+
+    commits = []
+
+    def upload(self, *, repo_id, folder_path, **kwargs):
+        commits.append((repo_id, sorted(path.name for path in Path(folder_path).iterdir()), kwargs["create_pr"]))
+        return SimpleNamespace(commit_url="https://hub/commit/1")
+
+    monkeypatch.setattr(HfApi, "create_repo", lambda self, repo_id, **kwargs: SimpleNamespace(repo_id=f"me/{repo_id}"))
+    monkeypatch.setattr(HfApi, "upload_folder", upload)
+    assert pipe.push_to_hub("unik", create_pr=True) == "https://hub/commit/1"
+    assert commits == [("me/unik", ["config.json", "model.safetensors", "preprocessor_config.json"], True)]
 
 
 @pytest.mark.parametrize(

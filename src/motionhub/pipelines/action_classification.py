@@ -3,13 +3,20 @@
 It does not know which model answers, only that it gives one row of logits per sample.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from motionhub.pipelines.skeleton_pipeline import INPUT_PARAMETERS, Clip, SkeletonPipeline, model_inputs
+from motionhub.pipelines.skeleton_pipeline import (
+    INPUT_PARAMETERS,
+    Clip,
+    SkeletonPipeline,
+    averages_padding,
+    model_inputs,
+)
 
 
 FUSIONS = ("logits", "softmax")
@@ -62,6 +69,12 @@ class ActionClassificationPipeline(SkeletonPipeline):
         parts = [clip.sequence if row is None else clip.sequence.person(row) for row in clip.rows]
         samples = tuple(second.feature_extractor.process(part) for part in parts)
         return TwoStreamClip(clip.name, clip.sequence, clip.rows, clip.samples, samples)
+
+    def get_iterator(self, inputs: Any, num_workers: int, batch_size: int, *params: dict[str, Any]) -> Iterator[Any]:
+        second = params[1].get("second")
+        if second is not None and averages_padding(second.model.config):
+            batch_size = 1
+        return super().get_iterator(inputs, num_workers, batch_size, *params)
 
     def make_batch(self, clips: list[Clip]) -> dict[str, Any]:
         batch = super().make_batch(clips)

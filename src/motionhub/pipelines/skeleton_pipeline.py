@@ -9,10 +9,12 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import HfApi
 from transformers import Pipeline
 
 from motionhub.data.collate import collate_skeletons
@@ -122,7 +124,7 @@ class SkeletonPipeline(Pipeline):
 
         `num_workers` has no effect: clips are read in this process.
         """
-        if self.model.config.to_dict().get("pooling") == "official":
+        if averages_padding(self.model.config):
             batch_size = 1
         source = iter(inputs)
         while items := list(islice(source, batch_size)):
@@ -144,11 +146,29 @@ class SkeletonPipeline(Pipeline):
         self.model.save_pretrained(save_directory, **kwargs)
         self.feature_extractor.save_pretrained(save_directory)
 
-    def push_to_hub(self, repo_id: str, **kwargs: Any) -> None:
-        """Push model and processor to a Hub repository; `kwargs` as in `PreTrainedModel.push_to_hub`."""
-        self.model.push_to_hub(repo_id, **kwargs)
-        shared = {key: kwargs[key] for key in ("private", "token", "revision", "create_pr") if key in kwargs}
-        self.feature_extractor.push_to_hub(repo_id, **shared)
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        commit_message: str = "Add model and processor",
+    ) -> str:
+        """Model and processor as one commit to a Hub repository, made if needed. Returns the commit's address."""
+        api = HfApi(token=token)
+        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            commit = api.upload_folder(
+                repo_id=repo_id,
+                folder_path=folder,
+                revision=revision,
+                create_pr=create_pr,
+                commit_message=commit_message,
+            )
+        return str(commit.commit_url)
 
 
 def as_sequence(
@@ -185,11 +205,17 @@ def as_sequence(
                 f"An array needs layout, fps and unit, but got none for {missing}; call "
                 'pipe(array, layout="coco-17", fps=30, unit="pixel") with what the array really is.'
             )
-        return SkeletonSequence(np.asarray(item), image_size=image_size, **given)  # type: ignore[arg-type]
+        array = item.detach().cpu().numpy() if isinstance(item, torch.Tensor) else item
+        return SkeletonSequence(array, image_size=image_size, **given)  # type: ignore[arg-type]
     raise ValueError(
         "A pipeline takes a path, a SkeletonSequence, a dataset row, an array with layout=, fps= and unit=, or a list "
         f"or iterator of these; got {type(item).__name__}."
     )
+
+
+def averages_padding(config: Any) -> bool:
+    """Whether padded frames change the model's result, as they do in the official UNIK."""
+    return bool(config.to_dict().get("pooling") == "official")
 
 
 def describe(sequence: SkeletonSequence) -> str:
