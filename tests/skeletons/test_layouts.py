@@ -26,8 +26,8 @@ ORDERS = {
     "openpose-18": "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip "
     "right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear",
     "body-25": "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist mid_hip "
-    "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_big_toe "
-    "left_small_toe left_heel right_big_toe right_small_toe right_heel",
+    "right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear "
+    "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel",
     "lcrnet-13": "right_ankle left_ankle right_knee left_knee right_hip left_hip right_wrist left_wrist right_elbow "
     "left_elbow right_shoulder left_shoulder head",
     "posetics-17": "head mouth neck chest mid_hip left_shoulder right_shoulder left_elbow right_elbow left_wrist "
@@ -38,6 +38,12 @@ ORDERS = {
     "right_wrist chest left_hip right_hip left_knee right_knee left_ankle right_ankle",
     "penn-13": "head left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist left_hip right_hip "
     "left_knee right_knee left_ankle right_ankle",
+    "ui-prmd-22": "mid_hip chest shoulder_centre neck_base neck head left_collar left_shoulder left_elbow left_wrist "
+    "right_collar right_shoulder right_elbow right_wrist left_hip left_knee left_ankle left_foot right_hip right_knee "
+    "right_ankle right_foot",
+    "bandai-22": "origin mid_hip spine chest neck head left_collar left_shoulder left_elbow left_wrist right_collar "
+    "right_shoulder right_elbow right_wrist left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle "
+    "right_foot",
     "kinect-15": "head neck torso left_shoulder left_elbow left_hand right_shoulder right_elbow right_hand left_hip "
     "left_knee left_foot right_hip right_knee right_foot",
 }

@@ -29,6 +29,7 @@ RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
     # Kinect v1 and H36M have no neck of their own; our choice, as the official neck is the middle of the shoulders.
     "neck": (("shoulder_centre",), ("left_shoulder", "right_shoulder")),
     "shoulder_centre": (("left_shoulder", "right_shoulder"),),
+    "neck_base": (("shoulder_centre",),),
     "mid_hip": (("left_hip", "right_hip"),),
     "chest": (("torso",), ("neck", "mid_hip")),  # the torso for the chest and back: our choice
     "torso": (("chest",),),

@@ -5,12 +5,14 @@ It does not know how to convert one into another (`convert.py`); it only names t
 The vocabulary. A name means a place of the body, not what a data set happens to call it; `left_*` and `right_*` are
 the sides of the person.
 
-head             the head: its middle in Kinect, its base in BVH and UI-PRMD, the face in LCR-Net and Posetics.
-head_top         top of the head.                       nose, *_eye, *_ear   as in COCO and OpenPose.
+head             the head: its middle in Kinect (UI-PRMD "head tip"), its base in BVH, the face in LCR-Net, Posetics.
+nose, *_eye, *_ear   as in COCO and OpenPose.
 mouth            half way between head and neck: Posetics joint 1 (which its authors call "nose"), LAC's "Mout".
-neck             the neck; where it is computed, the middle of the two shoulders.
+neck             the neck; where it is computed, the middle of the two shoulders. UI-PRMD "head": a joint there is the
+                 start of the part it is called after, and is as high as NTU's neck (1.14 trunks above the hips).
+neck_base        UI-PRMD "neck", which lies on its shoulder centre.
 shoulder_centre  on the spine between the shoulders: NTU "spine shoulder", Kinect v1 "shoulder centre", H36M "thorax",
-                 UI-PRMD "chest" (it is at the height of the collars). Not `neck`: NTU-25 has both.
+                 UI-PRMD "chest" (as high as its collars). Not `neck`: NTU-25 has both.
 neck_nose        H36M "neck/nose": near the chin, neither neck nor nose.
 chest            middle of the trunk, half way between neck and mid_hip: Posetics "chest", NTU "spine mid", H36M
                  "spine", UI-PRMD "spine", BVH "Chest".          torso    OpenNI's centre of the trunk (15 joints).
@@ -97,7 +99,7 @@ _LCRNET_13 = (
 _POSETICS_17 = ("head", "mouth", "neck", "chest", "mid_hip", *_in_pairs(*_ARM, *_LEG))
 _SMARTHOME_15 = (*reversed(_LCRNET_13), "neck", "mid_hip")
 _UI_PRMD_22 = (
-    "mid_hip", "chest", "shoulder_centre", "neck", "head", "head_top",
+    "mid_hip", "chest", "shoulder_centre", "neck_base", "neck", "head",
     *_one_by_one("collar", *_ARM), *_one_by_one(*_LEG, "foot"),
 )
 _BANDAI_22 = (
@@ -160,7 +162,7 @@ _H36M_17_BONES = (
     *_limbs("shoulder_centre", *_ARM), *_limbs("mid_hip", *_LEG),
 )
 _UI_PRMD_22_BONES = (
-    *_chain("mid_hip", "chest", "shoulder_centre", "neck", "head", "head_top"),
+    *_chain("mid_hip", "chest", "shoulder_centre", "neck_base", "neck", "head"),
     *_limbs("shoulder_centre", "collar", *_ARM), *_limbs("mid_hip", *_LEG, "foot"),
 )
 _BANDAI_22_BONES = (
