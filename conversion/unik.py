@@ -8,9 +8,11 @@ comes from flags. The result is loaded again and compared with the official form
 import argparse
 import pickle
 import re
+import shutil
 import sys
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -393,9 +395,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--like", type=Path, help="folder of hub_configs: layout, class names, processor and card facts"
     )
     parser.add_argument("--layout", help=f"joint layout; default by the number of joints: {OFFICIAL_LAYOUTS}")
-    parser.add_argument("--heads", type=int, help="checked against the weights")
-    parser.add_argument("--num-people", type=int, help="checked against the weights")
-    parser.add_argument("--tau", type=int, help="checked against the weights")
+    for size in ("--heads", "--num-people", "--tau"):
+        parser.add_argument(size, type=int, help="checked against the weights")
     parser.add_argument("--class-names", help="text file with one name per line, or a data set the library reads")
     parser.add_argument(
         "--stream", default="joint", choices=("joint", "bone"), help="what the weights were trained on"
@@ -408,34 +409,42 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = parse_arguments(arguments)
-    try:
-        official = read_checkpoint(options.source)
-        layout, names = options.layout, read_class_names(options.class_names)
-        if options.like:
-            read_card_facts(options.like)  # an absent folder would be looked for on the Hub
-            like = UnikConfig.from_pretrained(options.like)
-            layout, names = layout or like.layout, names or list(like.id2label.values())
-        told = {"num_heads": options.heads, "num_people": options.num_people, "tau": options.tau}
-        config = build_config(official, layout=layout, class_names=names, pooling=options.pooling, **told)
-        model, processor = build_model(official, config), build_processor(config, options.stream)
-        if options.like:
-            processor = SkeletonProcessor.from_pretrained(options.like, stream=options.stream)
-        model.save_pretrained(options.output_dir)
-        processor.save_pretrained(options.output_dir)
-        difference = verify(official, options.output_dir)
+def convert(options: argparse.Namespace) -> list[str]:
+    """Writes the folder only when it has been verified; returns what to print. Raises ValueError, or OSError (disk)."""
+    official = read_checkpoint(options.source)
+    layout, names = options.layout, read_class_names(options.class_names)
+    if options.like:
+        read_card_facts(options.like)  # an absent folder would be looked for on the Hub
+        like = UnikConfig.from_pretrained(options.like)
+        layout, names = layout or like.layout, names or list(like.id2label.values())
+    told = {"num_heads": options.heads, "num_people": options.num_people, "tau": options.tau}
+    config = build_config(official, layout=layout, class_names=names, pooling=options.pooling, **told)
+    model, processor = build_model(official, config), build_processor(config, options.stream)
+    if options.like:
+        processor = SkeletonProcessor.from_pretrained(options.like, stream=options.stream, layout=config.layout)
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+        difference = verify(official, Path(folder))
         facts = card_facts(options.source, config, difference, options)
-    except ValueError as error:
+        joints = motionhub.get_layout(config.layout).joints
+        write_model_card(folder, config.to_dict(), processor.to_dict(), None, None, facts, joints=joints)
+        shutil.copytree(folder, options.output_dir, dirs_exist_ok=True)
+    unused = sum(split_block(key)[1] in UNUSED for key in official)
+    return [
+        f"{len(official)} entries: {len(official) - unused} converted, {unused} dropped (registered but never used)",
+        f"layout {config.layout}, {config.num_labels} classes, {config.num_heads} heads, tau {config.tau}",
+        f"verified against the official formulas: relative difference {difference:.1e}",
+        f"saved to {options.output_dir}",
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    try:
+        print("\n".join(convert(parse_arguments(arguments))))
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    joints = motionhub.get_layout(config.layout).joints
-    write_model_card(options.output_dir, config.to_dict(), processor.to_dict(), None, None, facts, joints=joints)
-    unused = sum(split_block(key)[1] in UNUSED for key in official)
-    print(f"{len(official)} entries: {len(official) - unused} converted, {unused} dropped (registered but never used)")
-    print(f"layout {config.layout}, {config.num_labels} classes, {config.num_heads} heads, tau {config.tau}")
-    print(f"verified against the official formulas: relative difference {difference:.1e}")
-    print(f"saved to {options.output_dir}")
     return 0
 
 

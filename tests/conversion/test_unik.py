@@ -170,6 +170,22 @@ def test_truncated_and_absent_files(script, tmp_path, capsys):
     assert "absent.pt cannot be read" in capsys.readouterr().err
 
 
+def test_an_output_that_cannot_be_written_is_told_and_leaves_nothing(script, tmp_path, capsys, monkeypatch):
+    (tmp_path / "out").write_text("a file")
+    assert convert(script, tmp_path, official()) == 1
+    assert "error:" in capsys.readouterr().err
+    assert (tmp_path / "out").read_text() == "a file"
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(script.UnikForActionClassification, "save_pretrained", full)
+    (tmp_path / "out").unlink()
+    assert convert(script, tmp_path, official()) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def changed(**entries):
     """Official weights with entries replaced (None: taken out)."""
     weights = {**official(), **{key.replace("__", "."): value for key, value in entries.items()}}
