@@ -10,7 +10,6 @@ import pickle
 import re
 import shutil
 import sys
-import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -127,7 +126,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             f"{path} holds more than tensors ({first_line(error)}) and is refused, because unpickling could run code. "
             "Where you trust it, save its tensors alone: torch.save(model.state_dict(), path)."
         ) from None
-    except (RuntimeError, EOFError, zipfile.BadZipFile, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"{path} is not a PyTorch checkpoint ({first_line(error)}); download it again.") from None
     if (
         not isinstance(content, dict)
@@ -306,8 +305,7 @@ def probe_keypoints(config: UnikConfig, frames: int = 16) -> Tensor:
     """The fixed input of SPECS section 0, in our axis order `(1, people, frames, joints, dims)`."""
     shape = (1, config.in_channels, frames, config.num_joints, config.num_people)
     position = torch.arange(torch.Size(shape).numel(), dtype=torch.float64)
-    values = torch.cos(0.13 * position) + 0.3 * torch.sin(0.017 * position)
-    return values.float().reshape(shape).permute(0, 4, 2, 3, 1).contiguous()
+    return (position.mul(0.13).cos() + 0.3 * position.mul(0.017).sin()).float().reshape(shape).permute(0, 4, 2, 3, 1)
 
 
 @torch.no_grad()
@@ -410,7 +408,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def convert(options: argparse.Namespace) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError, or OSError (disk)."""
+    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
     official = read_checkpoint(options.source)
     layout, names = options.layout, read_class_names(options.class_names)
     if options.like:

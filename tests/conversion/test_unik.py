@@ -146,7 +146,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(script, tmp_path, capsys):
     assert convert(script, tmp_path, {"fc.weight": Payload(trace)}) == 1
     assert "could run code" in capsys.readouterr().err
     assert not trace.exists()
-    (tmp_path / "plain.pt").write_bytes(pickle.dumps(Payload(trace)))
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps(Payload(trace), protocol=2))
     assert script.main([str(tmp_path / "plain.pt"), str(tmp_path / "out")]) == 1
     assert not trace.exists()
 
