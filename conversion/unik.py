@@ -121,18 +121,15 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path} holds more than tensors ({first_line(error)}) and is refused, because unpickling could run code. "
-            "Where you trust it, save its tensors alone: torch.save(model.state_dict(), path)."
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError(f"{path} is not a PyTorch checkpoint ({first_line(error)}); download it again.") from None
-    if (
-        not isinstance(content, dict)
-        or not content
-        or not all(isinstance(value, Tensor) for value in content.values())
-    ):
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError) as error:
+        if code := re.search(r"GLOBAL (\S+)", str(error)):
+            raise ValueError(
+                f"{path} holds more than tensors ({code[1]}) and is refused, because unpickling it could run code. Where "
+                "you trust it, save its tensors alone: torch.save(model.state_dict(), path)."
+            ) from None
+        raise ValueError(f"{path} is not a PyTorch checkpoint, or is damaged; download it again.") from None
+    tensors = isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())
+    if not tensors or not content:
         held = list(content)[:8] if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"{path}: expected a dict of tensors as UNIK saves it, got {held}.")
     stripped = {strip_prefix(key): tensor for key, tensor in content.items()}
@@ -141,10 +138,6 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             f"{path}: several entries have one name once the prefixes are gone; convert one model at a time."
         )
     return stripped
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def strip_prefix(key: str) -> str:
