@@ -73,6 +73,21 @@ def fuse_streams(*streams: Any, weights: Sequence[float] | None = None, mode: st
     return np.sum([factor * array for factor, array in zip(factors, arrays, strict=True)], axis=0)
 
 
+def format_report(report: dict[str, Any]) -> str:
+    """The report as lines of text: one per class, then the totals, all in percent."""
+    width = max([len("mean class accuracy"), *(len(row["name"]) for row in report["per_class"])])
+    lines = [f"{'class':<{width}}  clips  accuracy  precision     f1"]
+    for row in report["per_class"]:
+        if row["accuracy"] is None:
+            lines.append(f"{row['name']:<{width}}      0    absent")
+            continue
+        numbers = f"{row['num_clips']:5d}  {row['accuracy']:8.1%}  {row['precision']:9.1%}  {row['f1']:5.1%}"
+        lines.append(f"{row['name']:<{width}}  {numbers}")
+    totals = {"top-1": "top1", "top-5": "top5", "mean class accuracy": "mean_class_accuracy"}
+    lines += [f"{title:<{width}}  {report['num_clips']:5d}  {report[name]:8.1%}" for title, name in totals.items()]
+    return "\n".join(lines)
+
+
 def _checked(logits: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     logits = np.asarray(logits, dtype=np.float64)
     labels = np.asarray(labels)

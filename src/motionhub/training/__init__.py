@@ -1,1 +1,1 @@
-"""The training loop, its recipe, its data and its evaluation. Import from the modules; importing this loads nothing."""
+"""The training loop, its recipe, its data and its evaluation. Import from the modules: this one loads nothing."""

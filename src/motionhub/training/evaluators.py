@@ -15,6 +15,7 @@ import torch
 from accelerate import Accelerator
 from datasets import Dataset
 from torch.utils.data import DataLoader
+from transformers import PreTrainedModel
 
 from motionhub.data.collate import collate_skeletons
 from motionhub.metrics.classification import classification_report, fuse_streams
@@ -22,7 +23,7 @@ from motionhub.training.dataset import ClipDataset, check_labels, with_index
 
 
 def evaluate(
-    model: torch.nn.Module,
+    model: PreTrainedModel,
     processor: Any,
     dataset: Dataset,
     *,

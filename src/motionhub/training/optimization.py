@@ -64,7 +64,7 @@ def freeze_backbone(model: PreTrainedModel) -> None:
 
 
 def set_mode(model: PreTrainedModel, mode: str) -> None:
-    """Training mode; with `"linear"` the backbone stays in evaluation mode: no dropout, frozen batch-norm statistics."""
+    """Training mode; with `"linear"` the backbone stays in evaluation mode (batch-norm statistics frozen)."""
     model.train()
     if mode == "linear":
         model.base_model.eval()

@@ -1,9 +1,9 @@
 """The one training loop, on Accelerate: supervised fine-tuning, linear evaluation, and any other objective.
 
-It does not know datasets' formats, models' insides or methods: rows become inputs in `ClipDataset`, the loss comes from
-an `objective`, and files are written by `checkpoints`. On CPU, an interrupted and resumed run equals an uninterrupted one
-bit for bit; several processes give the result of one with the same `batch_size` (batch norm apart: its statistics
-are those of one process's share).
+It does not know datasets' formats, models' insides or methods: rows become inputs in `ClipDataset`, the loss comes
+from an `objective`, files are written by `checkpoints`. On CPU, an interrupted and resumed run equals an uninterrupted
+one bit for bit; several processes give the result of one with the same `batch_size` (batch norm apart: its statistics
+are those of one process's share of an update).
 """
 
 import json

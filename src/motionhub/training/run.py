@@ -1,0 +1,46 @@
+"""What `motionhub train`, `motionhub evaluate` and the example share: which data, which checkpoint, read from a command line.
+
+It does not know model families nor how to train (`trainer.py`); it turns words into arguments, splits and a recipe.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from datasets import DatasetDict, load_dataset
+from transformers import HfArgumentParser
+
+from motionhub.data.build import build_dataset
+from motionhub.training.arguments import TrainingRecipe, read_recipe_file
+
+
+@dataclass
+class RunArguments:
+    """The data and the model; how to train is a TrainingRecipe."""
+
+    dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
+    model: str = field(
+        metadata={"help": "Folder or Hub id of a checkpoint; with --mode scratch its configs are enough."}
+    )
+    data_root: str | None = field(default=None, metadata={"help": "Folder or zip file with the raw files."})
+    protocol: str | None = field(default=None, metadata={"help": "Split, e.g. cross-subject; the first by default."})
+    eval_split: str = field(default="test", metadata={"help": "Split to evaluate on."})
+    layout: str = field(default="checkpoint", metadata={"help": "'dataset' (with scratch) keeps the data's joints."})
+
+
+def parse_training(words: Sequence[str], description: str) -> tuple[RunArguments, TrainingRecipe]:
+    """`--dataset ... --model ...` and any recipe field; the training.json in the model's folder gives the defaults."""
+    parser = HfArgumentParser([RunArguments, TrainingRecipe], description=description)
+    model = words[list(words).index("--model") + 1] if "--model" in words[:-1] else ""
+    recipe_file = Path(model) / "training.json"
+    if recipe_file.is_file():
+        parser.set_defaults(**read_recipe_file(recipe_file))
+    arguments, recipe = parser.parse_args_into_dataclasses(list(words))
+    return arguments, recipe
+
+
+def load_splits(arguments: RunArguments) -> DatasetDict:
+    """Raw files through their reader when `data_root` is given, else a saved dataset or one of the Hub."""
+    if arguments.data_root is None:
+        return load_dataset(arguments.dataset, arguments.protocol)
+    return build_dataset(arguments.dataset, arguments.data_root, arguments.protocol)
