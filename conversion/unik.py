@@ -124,8 +124,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError, AttributeError) as error:
         if code := re.search(r"GLOBAL (\S+)", str(error)):
             raise ValueError(
-                f"{path} holds more than tensors ({code[1]}) and is refused, because unpickling it could run code. Where "
-                "you trust it, save its tensors alone: torch.save(model.state_dict(), path)."
+                f"{path} holds more than tensors ({code[1]}) and is refused, because unpickling it could run code. "
+                "Where you trust it, save its tensors alone: torch.save(model.state_dict(), path)."
             ) from None
         raise ValueError(f"{path} is not a PyTorch checkpoint, or is damaged; download it again.") from None
     tensors = isinstance(content, dict) and all(isinstance(value, Tensor) for value in content.values())
