@@ -1,0 +1,286 @@
+"""The loop: equal results however it is interrupted or shared out, and clear outcomes when something goes wrong."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from toy_training import (
+    SignalAt,
+    ToyForClassification,
+    toy_dataset,
+    toy_model,
+    toy_processor,
+    toy_recipe,
+    toy_run,
+    weights,
+)
+
+from motionhub.models.unik import UnikConfig, UnikForActionClassification
+from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.training import checkpoints
+from motionhub.training.trainer import clips_per_update, train
+
+
+SCRIPT = Path(__file__).with_name("toy_training.py")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def assert_same_weights(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolerance: float = 0.0) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=0, atol=tolerance, err_msg=name)
+
+
+def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [record for record in records if record["kind"] == kind]
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
+    """An uninterrupted run with dropout, augmentation and a checkpoint every second update."""
+    folder = tmp_path_factory.mktemp("whole")
+    model, _ = toy_run(toy_recipe(folder, checkpoint_updates=2), dropout=0.3)
+    return folder, weights(model)
+
+
+def test_separable_classes_are_learned_and_the_folders_load(tmp_path: Path) -> None:
+    model, result = toy_run(toy_recipe(tmp_path, epochs=6, milestones=[5]))
+    assert result.last_metrics["top1"] == 1.0
+    assert result.last_metrics["num_clips"] == 13
+    assert result.steps == 6 * 5
+    loaded = ToyForClassification.from_pretrained(tmp_path / "last")
+    assert_same_weights(weights(loaded), weights(model))
+    assert SkeletonProcessor.from_pretrained(tmp_path / "best").to_dict() == toy_processor().to_dict()
+    best = json.loads((tmp_path / "best" / "metrics.json").read_text())
+    assert best["top1"] == result.best_metric == max(entry["top1"] for entry in result.history)
+    assert best["epoch"] == result.best_epoch
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_log_has_the_loss_and_the_stepped_learning_rate(whole_run: tuple[Path, Any]) -> None:
+    folder, _ = whole_run
+    train_lines, eval_lines = lines(folder, "train"), lines(folder, "eval")
+    assert [line["step"] for line in train_lines] == [2, 4, 5, 6, 8, 10, 12, 14, 15]
+    expected = [0.1 if line["epoch"] < 2 else 0.01 for line in train_lines]
+    np.testing.assert_allclose([line["learning_rate"] for line in train_lines], expected)
+    assert all(line["clips_per_second"] > 0 and line["loss"] > 0 for line in train_lines)
+    assert [line["step"] for line in eval_lines] == [5, 10, 15]
+
+
+def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, whole_run: tuple[Path, Any]) -> None:
+    recipe = toy_recipe(tmp_path, checkpoint_updates=2)
+    order = {"recipe": asdict(recipe), "kill_at": 9, "dropout": 0.3, "report": str(tmp_path)}
+    killed = subprocess.run([sys.executable, SCRIPT, json.dumps(order)], env=ENVIRONMENT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    progress = json.loads((tmp_path / "last" / "state" / "progress.json").read_text())["progress"]
+    assert (progress["epoch"], progress["epoch_updates"], progress["step"]) == (1, 3, 8)  # in the middle of an epoch
+    model, result = toy_run(recipe, dropout=0.3)
+    assert_same_weights(weights(model), whole_run[1])
+    assert [entry["epoch"] for entry in result.history] == [0, 1, 2]
+    assert [line["step"] for line in lines(tmp_path, "eval")] == [5, 10, 15]
+
+
+def test_interrupt_saves_says_how_to_resume_and_resumes_exactly(
+    tmp_path: Path, whole_run: tuple[Path, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = toy_recipe(tmp_path)
+    handler = signal.getsignal(signal.SIGINT)
+    for update in (7, 3):  # in the middle of an epoch, then (the 10th altogether) in the last update of one
+        with pytest.raises(KeyboardInterrupt, match="resume="):
+            toy_run(recipe, dropout=0.3, objective=SignalAt(update, signal.SIGINT))
+        assert "continues from there" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is handler
+    model, result = toy_run(recipe, dropout=0.3)
+    assert_same_weights(weights(model), whole_run[1])
+    assert result.steps == 15
+
+
+def test_finished_run_is_not_repeated(tmp_path: Path) -> None:
+    recipe = toy_recipe(tmp_path, epochs=1)
+    first, before = toy_run(recipe)
+    again, after = toy_run(recipe)
+    assert_same_weights(weights(again), weights(first))
+    assert after == before
+
+
+def test_accumulation_does_not_change_the_result(tmp_path: Path) -> None:
+    one, _ = toy_run(toy_recipe(tmp_path / "one"))
+    four, _ = toy_run(toy_recipe(tmp_path / "four", gradient_accumulation_steps=4))
+    assert_same_weights(weights(one), weights(four), tolerance=1e-6)
+
+
+def test_workers_do_not_change_the_result(tmp_path: Path) -> None:
+    none, _ = toy_run(toy_recipe(tmp_path / "none", epochs=2))
+    two, _ = toy_run(toy_recipe(tmp_path / "two", epochs=2, num_workers=2))
+    assert_same_weights(weights(none), weights(two))
+
+
+def test_two_processes_equal_one_and_count_every_clip_once(tmp_path: Path) -> None:
+    recipe = toy_recipe(tmp_path / "two", epochs=2, num_processes=2)
+    order = {"recipe": asdict(recipe), "report": str(tmp_path)}
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launch, str(SCRIPT), json.dumps(order)], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    model, result = toy_run(toy_recipe(tmp_path / "one", epochs=2))
+    for rank in (0, 1):
+        report = json.loads((tmp_path / f"rank{rank}.json").read_text())
+        assert report["num_processes"] == 2
+        assert report["num_clips"] == [13, 13]
+        assert report["top1"] == [entry["top1"] for entry in result.history]
+        with np.load(tmp_path / f"rank{rank}.npz") as found:
+            assert_same_weights(weights(model), dict(found), tolerance=1e-6)
+
+
+def test_asking_for_two_processes_and_getting_one_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="torchrun --nproc-per-node 2"):
+        toy_run(toy_recipe(tmp_path, num_processes=2))
+
+
+def test_full_disk_leaves_the_checkpoint_before_intact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = toy_recipe(tmp_path, epochs=1)
+    toy_run(recipe)
+    before = {path: path.read_bytes() for path in sorted(tmp_path.glob("last/**/*")) if path.is_file()}
+
+    def no_space(folder: Path, *rest: Any) -> None:
+        (folder / "model.safetensors").write_bytes(b"half a file")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("motionhub.training.trainer.save_model_folder", no_space)
+    with pytest.raises(
+        checkpoints.CheckpointError, match=r"No space left.*is intact.*continues from the last"
+    ) as caught:
+        toy_run(recipe.replace(epochs=2))
+    assert caught.value.errno == errno.ENOSPC
+    after = {path: path.read_bytes() for path in sorted(tmp_path.glob("last/**/*")) if path.is_file()}
+    assert after == before
+    assert not list(tmp_path.glob(".*"))
+    monkeypatch.undo()
+    _, result = toy_run(recipe.replace(epochs=2))
+    assert result.steps == 10
+
+
+def test_kill_between_the_two_renames_is_recovered(tmp_path: Path) -> None:
+    recipe = toy_recipe(tmp_path, epochs=1)
+    toy_run(recipe)
+    (tmp_path / "last").rename(tmp_path / ".last.old")
+    assert checkpoints.find_state(recipe) == tmp_path / ".last.old" / "state"
+
+
+def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    toy_run(toy_recipe(tmp_path, epochs=1))
+    with pytest.raises(ValueError, match=r"learning_rate was 0.1, is now 0.5.*resume='none'"):
+        toy_run(toy_recipe(tmp_path, learning_rate=0.5))
+    with pytest.raises(ValueError, match="holds no training state"):
+        toy_run(toy_recipe(tmp_path, resume=str(tmp_path / "nothing")))
+
+
+def test_linear_mode_leaves_the_backbone_untouched_with_its_batch_norm(tmp_path: Path) -> None:
+    config = UnikConfig(
+        layout="penn-13", num_joints=13, num_people=1, channels=[8, 8], strides=[1, 1], num_heads=1, num_labels=3
+    )
+    torch.manual_seed(0)
+    model = UnikForActionClassification(config)
+    before = weights(model)
+    recipe = toy_recipe(tmp_path, mode="linear", epochs=1)
+    train(model, toy_processor(), toy_dataset(16), toy_dataset(5), recipe)
+    changed = {name for name, value in weights(model).items() if not np.array_equal(value, before[name])}
+    assert changed == {"classifier.weight", "classifier.bias"}
+    assert any("running_mean" in name for name in before)
+    model = UnikForActionClassification(config)
+    train(model, toy_processor(), toy_dataset(16), None, toy_recipe(tmp_path / "all", epochs=1))
+    assert any(not np.array_equal(value, before[name]) for name, value in weights(model).items() if "running" in name)
+
+
+def test_linear_mode_needs_a_backbone(tmp_path: Path) -> None:
+    model = toy_model().encoder
+    with pytest.raises(ValueError, match="backbone and a head"):
+        train(model, toy_processor(), toy_dataset(8), None, toy_recipe(tmp_path, mode="linear"))
+
+
+def test_few_labels_shorten_the_epoch(tmp_path: Path) -> None:
+    # 10 % of 14, 13 and 13 clips is one clip a class: 3 clips, fewer than batch_size, make one update of 3.
+    _, result = toy_run(toy_recipe(tmp_path, label_fraction=0.1))
+    assert result.steps == 3
+
+
+def test_clips_per_update_is_shared_evenly(tmp_path: Path) -> None:
+    recipe = toy_recipe(tmp_path, gradient_accumulation_steps=2)
+    assert clips_per_update(40, recipe, 2) == 8
+    assert clips_per_update(7, recipe, 2) == 4
+    with pytest.raises(ValueError, match="multiple of 3 processes x 2"):
+        clips_per_update(40, recipe, 3)
+    with pytest.raises(ValueError, match="too few"):
+        clips_per_update(3, recipe, 2)
+
+
+def test_diverged_loss_is_an_error(tmp_path: Path) -> None:
+    def broken(model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
+        return model(**batch).loss * float("nan")
+
+    with pytest.raises(ValueError, match=r"loss is nan at update 2.*learning_rate"):
+        toy_run(toy_recipe(tmp_path), objective=broken)
+
+
+class Counting:
+    """An objective with memory, that also returns a part."""
+
+    def __init__(self) -> None:
+        self.updates = torch.zeros((), dtype=torch.long)
+
+    def __call__(self, model: torch.nn.Module, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        loss = model(**batch).loss
+        return {"loss": loss, "double": 2 * loss.detach()}
+
+    def after_update(self, model: torch.nn.Module) -> None:
+        self.updates += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self.updates}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.updates = state_dict["updates"]
+
+
+def test_memory_of_an_objective_is_resumed_and_its_parts_logged(tmp_path: Path) -> None:
+    first, second = Counting(), Counting()
+    toy_run(toy_recipe(tmp_path, epochs=1), objective=first)
+    toy_run(toy_recipe(tmp_path, epochs=3), objective=second)
+    assert (int(first.updates), int(second.updates)) == (5, 15)
+    assert all(abs(line["double"] - 2 * line["loss"]) < 1e-5 for line in lines(tmp_path, "train"))
+
+
+def test_bf16_trains_and_gives_the_model_back_without_autocast(tmp_path: Path) -> None:
+    model, result = toy_run(toy_recipe(tmp_path, mixed_precision="bf16", epochs=6, milestones=[5]))
+    assert result.last_metrics["top1"] == 1.0
+    assert model(torch.zeros(1, 1, 4, 13, 2)).logits.dtype == torch.float32
+    assert not model.training
+    full, _ = toy_run(toy_recipe(tmp_path / "full", epochs=6, milestones=[5]))
+    difference = max(np.abs(weights(full)[name] - value).max() for name, value in weights(model).items())
+    assert 0 < difference < 0.1  # it really computed in another precision
+
+
+def test_clipping_bounds_the_step(tmp_path: Path) -> None:
+    # One update of plain SGD moves the weights by learning_rate * min(norm, max_grad_norm).
+    changes = {"epochs": 1, "batch_size": 40, "momentum": 0.0, "weight_decay": 0.0, "max_grad_norm": 1e-3}
+    model, _ = toy_run(toy_recipe(tmp_path, **changes))
+    before = weights(toy_model())
+    moved = np.sqrt(sum(((value - before[name]) ** 2).sum() for name, value in weights(model).items()))
+    np.testing.assert_allclose(moved, 0.1 * 1e-3, rtol=1e-2)
+
+
+def test_tensorboard_writes_events(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    toy_run(toy_recipe(tmp_path, epochs=1, tensorboard=True))
+    assert list((tmp_path / "tensorboard").glob("events*"))
