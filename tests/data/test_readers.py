@@ -213,8 +213,8 @@ def test_real_people_stand_with_the_head_above_the_knees(unzipped, archive, file
     assert np.nanmedian(height[:, sequence.layout.index("head")]) > np.nanmedian(height[:, knees]) + 0.4
 
 
-def test_real_penn_left_is_the_persons_right(unzipped):
-    """What the remark on the card says: a person who faces the camera has the anatomical left at the larger x."""
+def test_what_penn_calls_left_is_the_persons_right(unzipped):
+    """Why penn-13 names the right side first: whoever faces the camera has the anatomical left at the larger x."""
     folder = unzipped("data/penn_action_train.zip") / "penn_action" / "labels"
     for number in ("1037", "1038", "1040", "1041", "1047"):  # jumping jacks, seen from the front
         assert READERS["penn-action"].annotate(folder / f"{number}.mat").camera == 1

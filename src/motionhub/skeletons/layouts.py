@@ -91,7 +91,10 @@ _OPENPOSE_18 = (
 _H36M_17 = (
     "mid_hip", "head", "neck_nose", "shoulder_centre", *_in_pairs(*_ARM), "chest", *_in_pairs(*_LEG),
 )
-_HEAD_AND_PAIRS = ("head", *_in_pairs(*_ARM, *_LEG))  # Penn Action, CV-MIM
+_CV_MIM_13 = ("head", *_in_pairs(*_ARM, *_LEG))
+# Penn Action's files call the first of each pair left, but it is the person's right: in front views (jumping jacks,
+# pull-ups, squats, guitar) it lies left in the image in every clip, in back views (pull-ups, bowling) always right.
+_PENN_13 = ("head", *(f"{side}_{part}" for part in (*_ARM, *_LEG) for side in ("right", "left")))
 _LCRNET_13 = (
     "right_ankle", "left_ankle", "right_knee", "left_knee", "right_hip", "left_hip",
     "right_wrist", "left_wrist", "right_elbow", "left_elbow", "right_shoulder", "left_shoulder", "head",
@@ -187,8 +190,8 @@ LAYOUTS: dict[str, SkeletonLayout] = {
         SkeletonLayout("smarthome-15", _SMARTHOME_15, _SMARTHOME_15_BONES, root="mid_hip"),
         SkeletonLayout("lac-15", _LAC_15, _LAC_15_BONES, root="mid_hip"),
         SkeletonLayout("lac-17", (*_LAC_15, "mouth", "chest"), _LAC_17_BONES, root="mid_hip"),
-        SkeletonLayout("cv-mim-13", _HEAD_AND_PAIRS, _HEAD_AND_PAIRS_BONES, root="head"),
-        SkeletonLayout("penn-13", _HEAD_AND_PAIRS, _HEAD_AND_PAIRS_BONES, root="head"),
+        SkeletonLayout("cv-mim-13", _CV_MIM_13, _HEAD_AND_PAIRS_BONES, root="head"),
+        SkeletonLayout("penn-13", _PENN_13, _HEAD_AND_PAIRS_BONES, root="head"),
         SkeletonLayout("ui-prmd-22", _UI_PRMD_22, _UI_PRMD_22_BONES, root="mid_hip"),
         SkeletonLayout("bandai-22", _BANDAI_22, _BANDAI_22_BONES, root="mid_hip"),
     )

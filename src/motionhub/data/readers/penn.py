@@ -7,8 +7,8 @@ carry a placeholder (MATLAB's pixel (1, 1) times the video's scale, so x = y < 2
 guess inside the image. Both are missing (NaN) here: the data set itself says that nobody saw them.
 Visible coordinates are kept as published, some a little outside the image.
 
-Left and right. The joints keep the published order (head, left shoulder, right shoulder, ...), but the published
-"left" is the person's right: in front views of jumping jacks 0 of 50 clips have the left shoulder at the larger x, in
+Left and right. The joints keep the published order, whose documentation reads head, left shoulder, right shoulder, ...
+But the published "left" is the person's right, so the layout names it right (`left_*` is the person's left everywhere): in front views of jumping jacks 0 of 50 clips have the left shoulder at the larger x, in
 back views of bowling 127 of 127 do; and the wrist called left is the faster one in 81 % of the tennis serves.
 """
 
@@ -109,8 +109,8 @@ READER = Reader(
     homepage="https://dreamdragon.github.io/PennAction/",
     citation="Zhang, Zhu, Derpanis: From Actemes to Action: A Strongly-supervised Representation for Detailed "
     "Action Understanding. ICCV 2013.",
-    remarks="The published left and right are those of a viewer who faces the person: the wrist called left mostly "
-    "throws, serves and strums, and in views from the front the joints called left lie left in the image",
+    remarks="What the files call left is the person's right (in views from the front it lies left in the image), so "
+    "the layout penn-13 names the joints right first; order and numbers are as published",
     column_notes={
         "camera": "the side the camera looks from: 0 back, 1 front, 2 left, 3 right",
         "setup": "1 official training clip, 0 official test clip",
