@@ -1,4 +1,4 @@
-"""What `motionhub train`, `motionhub evaluate` and the example share: which data, which checkpoint, read from a command line.
+"""What `motionhub train`, `motionhub evaluate` and the example share: data and checkpoint named on a command line.
 
 It does not know model families nor how to train (`trainer.py`); it turns words into arguments, splits and a recipe.
 """

@@ -1,0 +1,211 @@
+"""`motionhub COMMAND ...`: parses words, calls the library, prints for people (or JSON for programs).
+
+It computes nothing itself. Every import that costs time is inside the command that needs it, so that `--help` is quick.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from motionhub.version import __version__
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit status. Bad input is one line on stderr and status 2, not a traceback."""
+    words = list(sys.argv[1:] if words is None else words)
+    if words[:1] == ["train"] and "--help" not in words and "-h" not in words:
+        return _reported(lambda: _train(words[1:]))
+    arguments = build_parser().parse_args(words)
+    return _reported(lambda: arguments.run(arguments))
+
+
+def _reported(run: Callable[[], int]) -> int:
+    try:
+        return run()
+    except (ValueError, OSError, ImportError) as error:
+        print(f"motionhub: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        print(f"motionhub: stopped. {error}", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line. `train` is listed here and parsed by its own recipe."""
+    parser = argparse.ArgumentParser(prog="motionhub", description="Encoders of human motion, from the command line.")
+    parser.add_argument("--version", action="version", version=f"motionhub {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    doctor = commands.add_parser("doctor", help="versions, devices, cache, Hub and extras, each problem with its fix")
+    doctor.set_defaults(run=_doctor)
+
+    info = commands.add_parser("info", help="what is in a skeleton file: people, frames, layout, missing joints")
+    info.add_argument("files", nargs="+", metavar="FILE")
+    info.set_defaults(run=_info)
+
+    predict = commands.add_parser("predict", help="name the action of every person in skeleton files")
+    predict.add_argument("files", nargs="+", metavar="FILE")
+    predict.add_argument("--model", required=True, help="folder or Hub id of an action classifier")
+    predict.add_argument("--top_k", type=int, default=5, help="labels per person (default 5)")
+    predict.add_argument("--clip", action="store_true", help="one answer for all people of a clip together")
+    predict.add_argument("--json", metavar="OUT", help="also write the results as JSON")
+    predict.add_argument("--gif", metavar="OUT", help="also draw the (single) file with its labels")
+    predict.set_defaults(run=_predict)
+
+    dataset = commands.add_parser("dataset", help="make a Hugging Face dataset of raw files")
+    dataset.add_argument("reader", help="name of the format, such as n-ucla or penn-action")
+    dataset.add_argument("--raw", required=True, help="folder or zip file with the raw files")
+    dataset.add_argument("--out", required=True, help="new folder for the parquet files and the card")
+    dataset.add_argument("--num_proc", type=int, default=None, help="processes that read files")
+    dataset.set_defaults(run=_dataset)
+
+    train = commands.add_parser(
+        "train", help="fine-tune, linear evaluation, few labels or from scratch", add_help=False
+    )
+    train.add_argument("-h", "--help", action="store_true")
+    train.set_defaults(run=lambda arguments: _train(["--help"]))
+
+    evaluate = commands.add_parser("evaluate", help="score a classifier on a split, with tables and pictures")
+    evaluate.add_argument("--model", required=True, help="folder or Hub id of an action classifier")
+    evaluate.add_argument("--dataset", required=True, help="a reader with --data_root, else a saved dataset or Hub id")
+    evaluate.add_argument("--data_root", default=None, help="folder or zip file with the raw files")
+    evaluate.add_argument("--protocol", default=None, help="such as cross-subject")
+    evaluate.add_argument("--split", default="test")
+    evaluate.add_argument("--batch_size", type=int, default=64)
+    evaluate.add_argument("--mixed_precision", choices=("no", "bf16"), default="no")
+    evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from motionhub.doctor import examine, print_report
+
+    return print_report(examine())
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from motionhub.data.readers import find_reader
+
+    for file in arguments.files:
+        reader = find_reader(file)
+        facts = reader.annotate(Path(file))
+        for sequence in reader.read(Path(file)):
+            print(f"{file}: {reader.title}")
+            print(f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s", end="")
+            print(
+                f" at {sequence.fps:g} fps, {sequence.num_dims}-D in {sequence.unit}s, layout {sequence.layout.name}"
+            )
+            if facts.label is not None:
+                print(f"  label {reader.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
+            seen = sequence.joint_mask
+            if seen.size:
+                print(f"  seen {seen.mean():.1%} of the joints{_least_seen(sequence)}")
+    return 0
+
+
+def _least_seen(sequence: Any) -> str:
+    share = sequence.joint_mask.mean(axis=(0, 1))
+    worst = int(share.argmin())
+    return "" if share[worst] == 1 else f"; least: {sequence.layout.joints[worst]} {share[worst]:.0%}"
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    if arguments.gif and len(arguments.files) != 1:
+        raise ValueError(f"--gif draws one file, got {len(arguments.files)}; call motionhub predict once per file.")
+    from transformers import pipeline
+
+    import motionhub.auto  # noqa: F401  registers the pipelines
+
+    classify = pipeline("action-classification", model=arguments.model)
+    results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip)
+    for file, people in zip(arguments.files, results, strict=True):
+        print(file)
+        if not people:
+            print("  nobody was seen")
+        for person in people:
+            who = "all people" if person["track_id"] is None else f"person {person['track_id']}"
+            print(f"  {who}, {person['coverage']:.0%} of the joints seen")
+            for entry in person["scores"]:
+                print(f"    {entry['score']:6.1%}  {entry['label']}")
+    if arguments.json:
+        named = dict(zip(map(str, arguments.files), results, strict=True))
+        Path(arguments.json).write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
+    if arguments.gif:
+        _draw_prediction(arguments.files[0], results[0], arguments.gif)
+    return 0
+
+
+def _draw_prediction(file: str, people: list[dict[str, Any]], path: str) -> None:
+    from motionhub.data.readers import read
+    from motionhub.visualization.animate import animate
+
+    scores = [(entry["label"], entry["score"]) for entry in people[0]["scores"]] if people else None
+    animate(read(file)[0], path, scores=scores)
+    print(f"drawn: {path}")
+
+
+def _dataset(arguments: argparse.Namespace) -> int:
+    from motionhub.data.build import save_dataset
+
+    folder = save_dataset(arguments.reader, arguments.raw, arguments.out, num_proc=arguments.num_proc)
+    print(f"{folder}: datasets.load_dataset({str(folder)!r}, PROTOCOL); its README.md lists the protocols")
+    return 0
+
+
+def _train(words: Sequence[str]) -> int:
+    from motionhub.auto import AutoModelForActionClassification
+    from motionhub.metrics.classification import format_report
+    from motionhub.training.heads import prepare_model
+    from motionhub.training.run import load_splits, parse_training
+    from motionhub.training.trainer import train
+
+    arguments, recipe = parse_training(words, "motionhub train: fine-tune, linear, few labels or from scratch")
+    splits = load_splits(arguments)
+    model, processor = prepare_model(
+        arguments.model,
+        splits["train"],
+        AutoModelForActionClassification,
+        mode=recipe.mode,
+        layout=arguments.layout,
+        seed=recipe.seed,
+    )
+    result = train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
+    print(format_report(result.last_metrics))
+    print(f"{result.steps} updates in {result.seconds:.0f} s; last epoch: {result.last_dir}, best: {result.best_dir}")
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from transformers import AutoFeatureExtractor
+
+    from motionhub.auto import AutoModelForActionClassification
+    from motionhub.metrics.classification import format_report
+    from motionhub.training.evaluators import evaluate
+    from motionhub.training.run import RunArguments, load_splits
+
+    data = RunArguments(arguments.dataset, arguments.model, arguments.data_root, arguments.protocol)
+    report = evaluate(
+        AutoModelForActionClassification.from_pretrained(arguments.model),
+        AutoFeatureExtractor.from_pretrained(arguments.model),
+        load_splits(data)[arguments.split],
+        batch_size=arguments.batch_size,
+        mixed_precision=arguments.mixed_precision,
+        output_dir=arguments.output_dir,
+    )
+    print(format_report(report))
+    if arguments.output_dir:
+        _draw_report(report, Path(arguments.output_dir))
+    return 0
+
+
+def _draw_report(report: dict[str, Any], folder: Path) -> None:
+    from motionhub.visualization.plots import plot_confusion_matrix, plot_per_class
+
+    names = [row["name"] for row in report["per_class"]]
+    plot_confusion_matrix(report["confusion_matrix"], names, folder / "confusion_matrix.png")
+    plot_per_class(names, [row["accuracy"] for row in report["per_class"]], folder / "per_class.png")
+    print(f"saved: {folder}/metrics.json, scores.npz, confusion_matrix.png, per_class.png")
