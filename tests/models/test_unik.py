@@ -146,6 +146,15 @@ def test_a_slot_without_anyone_keeps_its_statistics():
     assert not norm.running_mean[15:].any() and (norm.running_var[15:] == 1).all()
 
 
+def test_training_on_single_person_clips_leaves_the_other_slot_alone():
+    model, mask = lively().train(), torch.ones(3, 2, 21, dtype=torch.bool)
+    mask[:, 1] = False
+    norm = model.encoder.input_norm
+    before = norm.running_mean.clone()
+    model(clips(), attention_mask=mask)
+    assert torch.equal(norm.running_mean[15:], before[15:]) and (norm.running_mean[:15] != before[:15]).all()
+
+
 def test_training_with_full_mask_is_training_without_mask():
     plain, masked = lively().train(), lively().train()
     labels, mask = torch.tensor([0, 1, 3]), torch.ones(3, 2, 21, dtype=torch.bool)
