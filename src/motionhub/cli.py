@@ -1,6 +1,6 @@
 """`motionhub COMMAND ...`: parses words, calls the library, prints for people (or JSON for programs).
 
-It computes nothing itself. Every import that costs time is inside the command that needs it, so that `--help` is quick.
+It computes nothing itself. Every import that costs time is inside the command that needs it: `--help` is quick.
 """
 
 import argparse

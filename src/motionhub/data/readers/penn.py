@@ -7,9 +7,10 @@ carry a placeholder (MATLAB's pixel (1, 1) times the video's scale, so x = y < 2
 guess inside the image. Both are missing (NaN) here: the data set itself says that nobody saw them.
 Visible coordinates are kept as published, some a little outside the image.
 
-Left and right. The joints keep the published order, whose documentation reads head, left shoulder, right shoulder, ...
-But the published "left" is the person's right, so the layout names it right (`left_*` is the person's left everywhere): in front views of jumping jacks 0 of 50 clips have the left shoulder at the larger x, in
-back views of bowling 127 of 127 do; and the wrist called left is the faster one in 81 % of the tennis serves.
+Left and right. The joints keep the published order, documented as head, left shoulder, right shoulder, ... But the
+published "left" is the person's right, so the layout penn-13 names it right (`left_*` is always the person's left):
+in front views of jumping jacks 0 of 50 clips have the "left" shoulder at the larger x, in back views of bowling 127 of
+127 do; and the wrist called left is the faster one in 81 % of the tennis serves.
 """
 
 from pathlib import Path
