@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import ClassLabel, Dataset
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
+from transformers import PreTrainedConfig
 
 from motionhub.data.schema import from_row
 
@@ -124,13 +125,31 @@ class _WithIndex:
         return batch
 
 
-def check_labels(dataset: Dataset, num_labels: int, name: str = "dataset") -> None:
-    """Raise a ValueError that names the clips whose label is missing, -1, NaN or not in 0..num_labels-1."""
+def class_names_of(config: PreTrainedConfig) -> list[str]:
+    """The names of a model's classes in order."""
+    return [str(config.id2label[index]) for index in range(config.num_labels)]
+
+
+def check_labels(dataset: Dataset, config: PreTrainedConfig, name: str = "dataset") -> None:
+    """Raise a ValueError when the labels are not the model's classes.
+
+    That is: labels that are missing, -1, NaN or not in 0..num_labels-1 (the clips are named), or class names of the
+    dataset that are not the model's in the same order (unless the model has no names but LABEL_0, LABEL_1, ...).
+    """
+    num_labels, own_names = config.num_labels, class_names_of(config)
     if "label" not in dataset.column_names:
         raise ValueError(f"{name} needs a column 'label', got {dataset.column_names}.")
     if len(dataset) == 0:
         raise ValueError(f"{name} holds no clips.")
-    values = dataset["label"]
+    feature = dataset.features["label"]
+    unnamed = own_names == [f"LABEL_{index}" for index in range(num_labels)]
+    if isinstance(feature, ClassLabel) and not unnamed and list(feature.names) != own_names:
+        raise ValueError(
+            f"{name} has the classes {_shown(feature.names)}, but the model {_shown(own_names)}. Give the model the "
+            "classes of this data with motionhub.training.heads.prepare_model and train it, or bring the dataset to "
+            "the model's with dataset.align_labels_with_mapping(model.config.label2id, 'label')."
+        )
+    values = list(dataset["label"])
     labels = np.array([np.nan if value is None else float(value) for value in values])
     wrong = np.flatnonzero(~np.isin(labels, np.arange(num_labels)))
     if not len(wrong):
@@ -143,3 +162,7 @@ def check_labels(dataset: Dataset, num_labels: int, name: str = "dataset") -> No
         "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0), and give the model the classes "
         "of this data with motionhub.training.heads.prepare_model."
     )
+
+
+def _shown(names: Sequence[str]) -> str:
+    return f"{list(names[:4])}{' ...' if len(names) > 4 else ''} ({len(names)})"

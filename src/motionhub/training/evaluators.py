@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from motionhub.data.collate import collate_skeletons
 from motionhub.metrics.classification import classification_report, fuse_streams
-from motionhub.training.dataset import ClipDataset, check_labels, with_index
+from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
 
 
 def evaluate(
@@ -48,8 +48,7 @@ def evaluate(
     """
     if mixed_precision not in ("no", "bf16"):
         raise ValueError(f"mixed_precision must be 'no' or 'bf16', got {mixed_precision!r}.")
-    num_labels = model.config.num_labels
-    check_labels(dataset, num_labels)
+    check_labels(dataset, model.config)
     place = next(model.parameters()).device if device is None else torch.device(device)
     clips = ClipDataset(dataset, processor, training=False)
     loader = DataLoader(clips, batch_size, num_workers=num_workers, collate_fn=with_index(collate_skeletons))
@@ -113,11 +112,6 @@ class ClassificationEvaluation:
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
         logits = collect_logits(model, loader, len(self.labels), accelerator=accelerator)
         return classification_report(logits, self.labels, self.class_names)
-
-
-def class_names_of(config: Any) -> list[str]:
-    """The names of a model's classes in order."""
-    return [str(config.id2label[index]) for index in range(config.num_labels)]
 
 
 def save_report(folder: str | Path, report: dict[str, Any]) -> Path:

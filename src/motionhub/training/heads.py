@@ -11,6 +11,7 @@ from datasets import ClassLabel, Dataset
 from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedConfig, PreTrainedModel
 
 from motionhub.data.schema import from_row
+from motionhub.training.dataset import class_names_of
 
 
 def prepare_model(
@@ -43,7 +44,7 @@ def prepare_model(
     class_names = class_names_of_dataset(dataset)
     config = AutoConfig.from_pretrained(source)
     processor = AutoFeatureExtractor.from_pretrained(source)
-    known_names = [str(config.id2label[index]) for index in range(config.num_labels)]
+    known_names = class_names_of(config)
     set_labels(config, class_names)
     if layout == "dataset":
         processor = _take_layout(config, processor, dataset, mode)

@@ -3,6 +3,7 @@
 It does not know model families nor how to train (`trainer.py`); it turns words into arguments, splits and a recipe.
 """
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,9 +32,11 @@ class RunArguments:
 def parse_training(words: Sequence[str], description: str) -> tuple[RunArguments, TrainingRecipe]:
     """`--dataset ... --model ...` and any recipe field; the training.json in the model's folder gives the defaults."""
     parser = HfArgumentParser([RunArguments, TrainingRecipe], description=description)
-    model = words[list(words).index("--model") + 1] if "--model" in words[:-1] else ""
-    recipe_file = Path(model) / "training.json"
-    if recipe_file.is_file():
+    first_look = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first_look.add_argument("--model")
+    model = first_look.parse_known_args(list(words))[0].model
+    recipe_file = Path(model or "") / "training.json"
+    if model and recipe_file.is_file():
         parser.set_defaults(**read_recipe_file(recipe_file))
     arguments, recipe = parser.parse_args_into_dataclasses(list(words))
     return arguments, recipe

@@ -35,8 +35,8 @@ from motionhub.training.checkpoints import (
     save_state,
     write_folder,
 )
-from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, with_index
-from motionhub.training.evaluators import ClassificationEvaluation, class_names_of
+from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, class_names_of, with_index
+from motionhub.training.evaluators import ClassificationEvaluation
 from motionhub.training.interruption import StopRequest
 from motionhub.training.journal import Journal
 from motionhub.training.objective import Objective, as_objective, losses_of
@@ -58,6 +58,7 @@ class TrainingResult:
         last_dir, best_dir: `from_pretrained` folders (best_dir None without an evaluation set).
         steps: parameter updates.
         seconds: training and evaluation time, over all interruptions.
+        is_main_process: True in the one process that should print and go on.
     """
 
     last_metrics: dict[str, Any]
@@ -68,6 +69,7 @@ class TrainingResult:
     best_dir: Path | None
     steps: int
     seconds: float
+    is_main_process: bool = True
 
 
 def train(
@@ -166,7 +168,7 @@ def _as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, model: PreTr
         if training and recipe.label_fraction < 1:
             raise ValueError("label_fraction needs a datasets.Dataset with labels; choose the subset yourself.")
         return dataset
-    check_labels(dataset, model.config.num_labels, "train_dataset" if training else "eval_dataset")
+    check_labels(dataset, model.config, "train_dataset" if training else "eval_dataset")
     if training and recipe.label_fraction < 1:
         dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
     return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
@@ -185,6 +187,7 @@ class _Loop:
         primary_metric: str,
     ) -> None:
         self.accelerator, self.bare_model, self.processor = accelerator, model, processor
+        self.is_main_process = accelerator.is_main_process
         self.recipe, self.objective, self.primary_metric = recipe, objective, primary_metric
         self.folder = Path(recipe.output_dir)
         self.metrics: dict[str, Any] = {}
@@ -375,6 +378,7 @@ class _Loop:
             best_dir=self.folder / "best" if progress.best_metric is not None else None,
             steps=progress.step,
             seconds=progress.seconds,
+            is_main_process=self.is_main_process,
         )
 
 
