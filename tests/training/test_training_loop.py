@@ -125,6 +125,7 @@ def test_workers_do_not_change_the_result(tmp_path: Path) -> None:
     assert_same_weights(weights(none), weights(two))
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one_and_count_every_clip_once(tmp_path: Path) -> None:
     recipe = toy_recipe(tmp_path / "two", epochs=2, num_processes=2)
     order = {"recipe": asdict(recipe), "report": str(tmp_path)}

@@ -82,8 +82,8 @@ def check_inputs(config: PreTrainedConfig, processor: Any, dataset: Dataset) -> 
         keypoints = processor.process(from_row(row))["keypoints"]
     except ValueError as error:
         raise ValueError(
-            f"The processor of the checkpoint cannot read this dataset (layout {row['layout']!r}, "
-            f"{int(row['num_dims'])}-D, unit {row['unit']!r}): {error} Either convert the data first "
+            f"The processor of the checkpoint cannot read this dataset (layout {str(row['layout'])!r}, "
+            f"{int(row['num_dims'])}-D, unit {str(row['unit'])!r}): {error} Either convert the data first "
             "(motionhub.convert_layout), or train a model of its own layout: mode='scratch' with layout='dataset'."
         ) from None
     expected = {name: config.to_dict().get(name) for name in ("num_joints", "in_channels")}
@@ -91,7 +91,7 @@ def check_inputs(config: PreTrainedConfig, processor: Any, dataset: Dataset) -> 
         if wanted is not None and wanted != got:
             raise ValueError(
                 f"The model takes {name}={wanted}, but its processor gives {got} for this dataset (layout "
-                f"{row['layout']!r}); make config.json and preprocessor_config.json agree."
+                f"{str(row['layout'])!r}); make config.json and preprocessor_config.json agree."
             )
 
 

@@ -1,0 +1,81 @@
+"""The example scripts, executed on tiny data."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from motionhub.models.unik import UnikConfig
+from motionhub.processing.skeleton import SkeletonProcessor
+
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def load_example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def nucla_like(tmp_path: Path) -> Path:
+    """24 N-UCLA files: four actions, six subjects; the action is how high the person stands over the floor."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number, action in enumerate((1, 2, 3, 4)):
+        for subject in range(1, 7):
+            name = f"a{action:02d}_s{subject:02d}_e00_v01"
+            frames = random.normal(scale=0.05, size=(10, 20, 3)) + [0.0, number, 3.0]
+            clip = {"file_name": name, "skeletons": frames.tolist(), "label": action}
+            (folder / f"{name}.json").write_text(json.dumps(clip))
+    return folder
+
+
+@pytest.fixture
+def tiny_checkpoint(tmp_path: Path) -> Path:
+    """The configs of a small UNIK, without weights, with a recipe."""
+    folder = tmp_path / "unik-tiny"
+    config = UnikConfig(
+        layout="kinect-20", num_joints=20, in_channels=3, num_people=1, channels=[8, 8], strides=[2, 2], num_heads=1
+    )
+    config.save_pretrained(folder)
+    SkeletonProcessor(
+        layout="kinect-20", num_dims=3, num_people=1, num_frames=8, normalization="none"
+    ).save_pretrained(folder)
+    (folder / "training.json").write_text(
+        json.dumps({"mode": "scratch", "epochs": 1, "batch_size": 4, "milestones": [1]})
+    )
+    return folder
+
+
+def test_examples_stay_short() -> None:
+    for path in EXAMPLES.glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 80, path.name
+
+
+def test_finetune_classification_trains_and_prints_the_table(
+    nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = load_example("finetune_classification").main
+    data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject"]
+    first = [*data, "--model", str(tiny_checkpoint), "--output_dir", str(tmp_path / "first"), "--cpu"]
+    with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
+        main(first)
+    output = capsys.readouterr().out
+    assert "top-1" in output and "3 updates" in output
+    report = json.loads((tmp_path / "first" / "last" / "metrics.json").read_text())
+    assert report["num_clips"] == 12
+    assert len(report["absent_classes"]) == 6
+    again = [*data, "--model", str(tmp_path / "first" / "last"), "--mode", "linear", "--epochs", "2", "--cpu"]
+    with pytest.warns(UserWarning):
+        main([*again, "--output_dir", str(tmp_path / "second")])
+    recipe = json.loads((tmp_path / "second" / "last" / "training.json").read_text())
+    assert (recipe["mode"], recipe["epochs"], recipe["batch_size"]) == ("linear", 2, 4)
+    assert "6 updates" in capsys.readouterr().out

@@ -1,0 +1,114 @@
+"""A checkpoint meets a dataset: head, classes and joints fit, or the error says what to call."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy_training import CLASS_NAMES, toy_dataset, weights
+
+from motionhub.auto import AutoModelForActionClassification
+from motionhub.models.unik import UnikConfig, UnikForActionClassification
+from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.training.heads import prepare_model
+
+
+def checkpoint(folder: Path, class_names: list[str], layout: str = "penn-13", joints: int = 13) -> Path:
+    config = UnikConfig(
+        layout=layout,
+        num_joints=joints,
+        num_people=1,
+        channels=[8, 8],
+        strides=[1, 1],
+        num_heads=1,
+        id2label=dict(enumerate(class_names)),
+    )
+    torch.manual_seed(1)
+    UnikForActionClassification(config).save_pretrained(folder)
+    SkeletonProcessor(layout=layout, num_people=1, normalization="none").save_pretrained(folder)
+    return folder
+
+
+def test_new_classes_get_a_new_head_on_the_same_backbone(tmp_path: Path) -> None:
+    old = checkpoint(tmp_path, ["a", "b", "c", "d", "e"])
+    before = weights(UnikForActionClassification.from_pretrained(old))
+    model, processor = prepare_model(old, toy_dataset(4), AutoModelForActionClassification)
+    assert model.config.num_labels == 3
+    assert model.config.id2label == dict(enumerate(CLASS_NAMES))
+    assert model.config.label2id == {name: index for index, name in enumerate(CLASS_NAMES)}
+    assert model.classifier.weight.shape[0] == 3
+    for name, value in weights(model).items():
+        assert name.startswith("classifier") or np.array_equal(value, before[name])
+    assert processor.layout == "penn-13"
+
+
+def test_same_classes_keep_the_head_and_as_many_others_do_not(tmp_path: Path) -> None:
+    same, others = checkpoint(tmp_path / "same", CLASS_NAMES), checkpoint(tmp_path / "others", ["x", "y", "z"])
+    kept, _ = prepare_model(same, toy_dataset(4), AutoModelForActionClassification)
+    assert np.array_equal(
+        weights(kept)["classifier.weight"],
+        weights(UnikForActionClassification.from_pretrained(same))["classifier.weight"],
+    )
+    renewed, _ = prepare_model(others, toy_dataset(4), AutoModelForActionClassification)
+    old = weights(UnikForActionClassification.from_pretrained(others))
+    assert not np.array_equal(weights(renewed)["classifier.weight"], old["classifier.weight"])
+    assert np.isfinite(weights(renewed)["classifier.weight"]).all()
+    assert all(
+        np.array_equal(old[name], value) for name, value in weights(renewed).items() if "classifier" not in name
+    )
+
+
+def test_other_layout_is_converted_to_the_checkpoints(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, CLASS_NAMES, layout="coco-17", joints=17)
+    model, processor = prepare_model(folder, toy_dataset(4), AutoModelForActionClassification)
+    assert (model.config.num_joints, processor.layout) == (17, "coco-17")
+
+
+def test_layout_of_the_dataset_needs_random_weights(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, CLASS_NAMES, layout="coco-17", joints=17)
+    with pytest.raises(ValueError, match="mode='scratch'"):
+        prepare_model(folder, toy_dataset(4), AutoModelForActionClassification, layout="dataset")
+    model, processor = prepare_model(
+        folder, toy_dataset(4), AutoModelForActionClassification, mode="scratch", layout="dataset"
+    )
+    assert (model.config.num_joints, model.config.layout, processor.layout) == (13, "penn-13", "penn-13")
+
+
+def test_scratch_is_seeded_and_needs_no_weights(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, CLASS_NAMES)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ValueError, match="holds no weights"):
+        prepare_model(folder, toy_dataset(4), AutoModelForActionClassification)
+    models = [
+        weights(prepare_model(folder, toy_dataset(4), AutoModelForActionClassification, mode="scratch", seed=seed)[0])
+        for seed in (5, 5, 6)
+    ]
+    assert all(np.array_equal(value, models[1][name]) for name, value in models[0].items())
+    assert not np.array_equal(models[0]["classifier.weight"], models[2]["classifier.weight"])
+
+
+def test_weights_that_do_not_fit_below_the_head_are_an_error(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, CLASS_NAMES)
+    config = UnikConfig.from_pretrained(folder)
+    config.channels = [16, 16]
+    config.save_pretrained(folder)
+    with pytest.raises(ValueError, match="tensors below the head"):
+        prepare_model(folder, toy_dataset(4), AutoModelForActionClassification)
+
+
+def test_processor_that_cannot_read_the_data_says_what_to_do(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, CLASS_NAMES)
+    SkeletonProcessor(layout="penn-13", num_people=1, normalization="screen").save_pretrained(folder)
+    with pytest.raises(ValueError, match=r"cannot read this dataset \(layout 'penn-13'.*normalised.*layout='dataset'"):
+        prepare_model(folder, toy_dataset(4), AutoModelForActionClassification)
+    SkeletonProcessor(layout="coco-17", num_people=1, normalization="none").save_pretrained(folder)
+    with pytest.raises(ValueError, match="num_joints=13, but its processor gives 17"):
+        prepare_model(folder, toy_dataset(4), AutoModelForActionClassification)
+
+
+def test_dataset_without_class_names_is_an_error(tmp_path: Path) -> None:
+    from datasets import Value
+
+    dataset = toy_dataset(4).cast_column("label", Value("int64"))
+    with pytest.raises(ValueError, match="cast_column"):
+        prepare_model(checkpoint(tmp_path, CLASS_NAMES), dataset, AutoModelForActionClassification)

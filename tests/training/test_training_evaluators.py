@@ -1,0 +1,65 @@
+"""Evaluation: every clip once, files that load again, streams that add up."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy_training import CLASS_NAMES, toy_dataset, toy_model, toy_processor
+
+from motionhub.training.evaluators import evaluate, fuse_score_files, load_scores, save_scores
+
+
+def test_report_and_scores_do_not_depend_on_the_batch_size(tmp_path: Path) -> None:
+    model, dataset = toy_model(), toy_dataset(13)
+    one = evaluate(model, toy_processor(), dataset, batch_size=1, output_dir=tmp_path / "one")
+    all_at_once = evaluate(model, toy_processor(), dataset, batch_size=5, output_dir=tmp_path / "five")
+    assert one["num_clips"] == 13
+    assert one["confusion_matrix"] == all_at_once["confusion_matrix"]
+    assert json.loads((tmp_path / "one" / "metrics.json").read_text()) == one
+    scores, others = load_scores(tmp_path / "one" / "scores.npz"), load_scores(tmp_path / "five" / "scores.npz")
+    assert list(scores) == [f"clip{index:03d}" for index in range(13)]
+    for name, row in scores.items():
+        np.testing.assert_allclose(row, others[name], atol=1e-5)
+    expected = np.mean([row.argmax() == index % 3 for index, row in enumerate(scores.values())])
+    assert one["top1"] == pytest.approx(expected)
+
+
+def test_evaluation_leaves_the_model_in_its_mode_and_runs_in_bf16() -> None:
+    model, dataset = toy_model(dropout=0.5), toy_dataset(13)
+    model.train()
+    full = evaluate(model, toy_processor(), dataset)
+    assert model.training
+    half = evaluate(model, toy_processor(), dataset, mixed_precision="bf16")
+    assert abs(half["top1"] - full["top1"]) <= 1 / 13
+
+
+def test_diverged_model_is_an_error() -> None:
+    model = toy_model()
+    torch.nn.init.constant_(model.classifier.bias, float("nan"))
+    with pytest.raises(ValueError, match="NaN or infinite values for 13 clips"):
+        evaluate(model, toy_processor(), toy_dataset(13))
+
+
+def test_class_absent_from_a_split_is_listed() -> None:
+    dataset = toy_dataset(12).filter(lambda row: row["label"] != 1)
+    report = evaluate(toy_model(), toy_processor(), dataset)
+    assert report["absent_classes"] == ["middle"]
+    assert np.isfinite(report["mean_class_accuracy"])
+
+
+def test_streams_are_matched_by_name_and_added(tmp_path: Path) -> None:
+    names, labels = np.array(["a", "b", "c"]), np.array([0, 1, 2])
+    joint, bone = 2 * np.eye(3), np.array([[0.0, 3, 0], [0, 3, 0], [0, 0, 0]])
+    save_scores(tmp_path / "joint.npz", names, joint, labels)
+    save_scores(tmp_path / "bone.npz", names[::-1], bone[::-1], labels[::-1])
+    report = fuse_score_files(tmp_path / "joint.npz", tmp_path / "bone.npz", class_names=CLASS_NAMES)
+    assert report["top1"] == pytest.approx(2 / 3)  # clip a: 2 against 3
+    lighter = fuse_score_files(tmp_path / "joint.npz", tmp_path / "bone.npz", weight=0.5)
+    assert lighter["top1"] == 1.0
+    save_scores(tmp_path / "other.npz", ["a", "b", "d"], bone, labels)
+    with pytest.raises(ValueError, match=r"2 are in one only, e.g. \['c', 'd'\]"):
+        fuse_score_files(tmp_path / "joint.npz", tmp_path / "other.npz")
+    with pytest.raises(ValueError, match="share one"):
+        save_scores(tmp_path / "twice.npz", ["a", "a", "b"], bone, labels)
