@@ -1,0 +1,66 @@
+"""Write a checkpoint's card from the runs that measured it: results.json (mean, spread, command, time) and README.md.
+
+    python examples/write_card.py hub_configs/unik-nucla --benchmark "N-UCLA cross-subject" --runs runs/subject-0 runs/subject-1 \
+        --command "python examples/finetune_classification.py ... --seed 0"
+
+Repeat for each benchmark: the others in results.json stay. Numbers are those of the last epoch of each run.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from motionhub import get_layout
+from motionhub.hub.card import read_card_facts, write_model_card
+
+
+METRICS = {"top-1": "top1", "mean per-class accuracy": "mean_class_accuracy"}
+
+
+def summarise(runs: list[Path], benchmark: str, command: str) -> list[dict[str, object]]:
+    """One entry per metric: per cent, sample standard deviation over the runs, wall time of one run."""
+    reports = [json.loads((run / "last" / "metrics.json").read_text()) for run in runs]
+    minutes = [_seconds(run) / 60 for run in runs]
+    entries = []
+    for metric, key in METRICS.items():
+        values = 100 * np.array([report[key] for report in reports])
+        entry = {"benchmark": benchmark, "metric": metric, "value": round(float(values.mean()), 1), "command": command}
+        entry |= {"runs": len(runs), "time": f"{np.mean(minutes):.1f} min a run", "each": values.round(1).tolist()}
+        if len(runs) > 1:
+            entry["spread"] = round(float(values.std(ddof=1)), 1)
+        entries.append(entry)
+    return entries
+
+
+def _seconds(run: Path) -> float:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return max(line["seconds"] for line in lines if "seconds" in line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path, help="checkpoint folder with config.json, training.json and card.yaml")
+    parser.add_argument("--benchmark", default=None)
+    parser.add_argument("--runs", type=Path, nargs="+", default=[])
+    parser.add_argument("--command", default="")
+    arguments = parser.parse_args()
+
+    results_file = arguments.folder / "results.json"
+    results = json.loads(results_file.read_text()) if results_file.is_file() else []
+    if arguments.runs:
+        results = [entry for entry in results if entry["benchmark"] != arguments.benchmark]
+        results += summarise(arguments.runs, arguments.benchmark, arguments.command)
+        results_file.write_text(json.dumps(results, indent=2) + "\n")
+    config, processor, recipe = (
+        json.loads((arguments.folder / name).read_text())
+        for name in ("config.json", "preprocessor_config.json", "training.json")
+    )
+    joints = get_layout(processor["layout"]).joints
+    facts = read_card_facts(arguments.folder)
+    print(write_model_card(arguments.folder, config, processor, recipe, results, facts, joints=joints))
+
+
+if __name__ == "__main__":
+    main()
