@@ -1,0 +1,307 @@
+"""Moving pictures of skeletons: a GIF with labels, scores beside the bodies and a timeline below.
+
+It does not know models; labels and scores come as plain text and numbers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.visualization.canvas import (
+    FAINT,
+    FLOOR,
+    INK,
+    LEFT,
+    MIDDLE,
+    PAPER,
+    RIGHT,
+    Box,
+    Canvas,
+    Colour,
+    View,
+    body_size,
+    draw_body,
+    fit,
+    mixed,
+    need,
+    side_colour,
+    view_angles,
+    viewed,
+)
+
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# The score panel's accent and the timeline's colours, from Okabe and Ito's set, away from left and right.
+ACCENT: Colour = (0, 158, 115)
+SEGMENTS: tuple[Colour, ...] = (
+    (0, 158, 115),
+    (230, 159, 0),
+    (86, 180, 233),
+    (204, 121, 167),
+    (120, 94, 240),
+    (190, 180, 40),
+    (140, 86, 75),
+)
+_PANEL = 270
+_ROW = 42
+_TIMELINE = 46
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Everything that stays the same from frame to frame."""
+
+    background: Canvas
+    stage: Box
+    pixels: np.ndarray  # (people, frames, joints, 2)
+    depth: np.ndarray
+    body: float
+    names: tuple[str, ...]
+    scores: np.ndarray | None  # (frames, names)
+
+
+def animate(
+    sequence: SkeletonSequence,
+    path: str | Path,
+    *,
+    labels: Sequence[str] | None = None,
+    frame_labels: Sequence[str | None] | None = None,
+    scores: Sequence[Mapping[str, Any]] | Sequence[tuple[str, float]] | np.ndarray | None = None,
+    score_names: Sequence[str] | None = None,
+    title: str | None = None,
+    top_k: int = 5,
+    fps: float | None = None,
+    view: View = "front",
+    size: int = 400,
+) -> Path:
+    """Writes the clip as a GIF that repeats for ever.
+
+    Args:
+        sequence: 2-D pixels (y down) or 3-D (y up), all people in one picture.
+        path: the GIF to write.
+        labels: one text per person, above the head.
+        frame_labels: one text (or None) per frame: coloured segments on the timeline, the present one in words.
+        scores: what a pipeline returns (`[{"label": ..., "score": ...}, ...]`), or `(label, score)` pairs, for the
+            whole clip; or an array `(num_frames, num_labels)` with `score_names`, for bars that move.
+        score_names: the labels of an array of scores.
+        title: a line at the top.
+        top_k: how many bars.
+        fps: of the playing; the clip's when None. GIF counts time in hundredths of a second.
+        view: for 3-D, as in `draw_frame`.
+        size: width and height of the part with the skeletons, in pixels.
+
+    Returns:
+        the path written.
+
+    Raises:
+        ValueError: no frame to draw, or labels or scores that do not fit the clip.
+        ImportError: the extra `viz` is not installed.
+    """
+    if sequence.num_frames == 0:
+        raise ValueError("Expected a clip with at least one frame to animate, got 0 frames.")
+    if labels is not None and len(labels) != sequence.num_people:
+        raise ValueError(f"labels must be {sequence.num_people} texts, one per person, got {len(labels)}.")
+    if frame_labels is not None and len(frame_labels) != sequence.num_frames:
+        raise ValueError(f"frame_labels must be {sequence.num_frames} texts, one per frame, got {len(frame_labels)}.")
+    names, values = _score_table(scores, score_names, sequence.num_frames)
+    page = _page(sequence, names, values, title, frame_labels, top_k, view, size)
+    images = []
+    for frame in range(sequence.num_frames):
+        images.append(_frame(page, sequence, frame, labels, frame_labels, top_k))
+    return _write(images, Path(path), fps or sequence.fps)
+
+
+def _score_table(
+    scores: Any, names: Sequence[str] | None, num_frames: int
+) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """Names and `(num_frames, num_names)` scores; the same in every frame when they are of the whole clip."""
+    if scores is None:
+        return (), None
+    if isinstance(scores, np.ndarray):
+        if names is None or scores.shape != (num_frames, len(names)):
+            raise ValueError(
+                f"An array of scores must have shape (num_frames, num_labels) = ({num_frames}, {len(names or ())}) "
+                f"with score_names naming its columns, got {scores.shape}."
+            )
+        return tuple(names), np.nan_to_num(scores.astype(np.float64))
+    pairs = [(item["label"], item["score"]) if isinstance(item, Mapping) else tuple(item) for item in scores]
+    values = np.array([float(score) for _, score in pairs])
+    return tuple(str(label) for label, _ in pairs), np.repeat(values[None], num_frames, axis=0)
+
+
+def _page(
+    sequence: SkeletonSequence,
+    names: tuple[str, ...],
+    scores: np.ndarray | None,
+    title: str | None,
+    frame_labels: Sequence[str | None] | None,
+    top_k: int,
+    view: View,
+    size: int,
+) -> _Page:
+    top = 40 if title else 8
+    width = size + (_PANEL if scores is not None else 0)
+    height = top + max(size, 70 + _ROW * min(top_k, len(names))) + _TIMELINE
+    stage: Box = (0, top, size, height - _TIMELINE)
+    background = Canvas(width, height)
+    if title:
+        background.text(16, 23, background.shortened(title, 17, width - 32), 17, INK)
+    points, depth = viewed(sequence, view)
+    # Room above the heads for the labels.
+    place = fit(points, (stage[0], stage[1] + 22, stage[2], stage[3] - 14), margin=0.05)
+    pixels = place(points)
+    _draw_floor(background, sequence, pixels, view, stage)
+    _draw_legend(background, stage)
+    if scores is not None:
+        box: Box = (size, top, width - 12, height - _TIMELINE)
+        background.bar(box, (247, 248, 250), radius=10)
+    _draw_timeline(background, sequence, frame_labels)
+    return _Page(background, stage, pixels, depth, body_size(points) * place.scale, names, scores)
+
+
+def _draw_floor(canvas: Canvas, sequence: SkeletonSequence, pixels: np.ndarray, view: View, stage: Box) -> None:
+    if sequence.num_dims == 3 and abs(view_angles(view)[1]) <= 1 and np.isfinite(pixels).any():
+        y = float(np.nanmax(pixels[..., 1])) + 5
+        canvas.line(np.array([[stage[0] + 16, y], [stage[2] - 16, y]]), FLOOR, 2)
+
+
+def _draw_legend(canvas: Canvas, stage: Box) -> None:
+    x, y = stage[0] + 20, stage[3] - 4
+    for name, colour in (("left", LEFT), ("right", RIGHT)):
+        canvas.dot(np.array([x, y]), colour, 4)
+        canvas.text(x + 8, y, name, 11, mixed(colour, MIDDLE, 0.3))
+        x += 46
+
+
+def _segments(frame_labels: Sequence[str | None]) -> list[tuple[int, int, str | None]]:
+    """(first frame, one past the last, label) of each run of equal labels."""
+    edges = [0, *(i for i in range(1, len(frame_labels)) if frame_labels[i] != frame_labels[i - 1]), len(frame_labels)]
+    return [(start, end, frame_labels[start]) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _segment_colour(label: str, frame_labels: Sequence[str | None]) -> Colour:
+    seen = list(dict.fromkeys(text for text in frame_labels if text is not None))
+    return SEGMENTS[seen.index(label) % len(SEGMENTS)]
+
+
+def _timeline_x(canvas: Canvas, share: float) -> float:
+    return 16 + share * (canvas.width - 32)
+
+
+def _draw_timeline(canvas: Canvas, sequence: SkeletonSequence, frame_labels: Sequence[str | None] | None) -> None:
+    y = canvas.height - 16
+    canvas.bar((16, y - 3, canvas.width - 16, y + 3), FLOOR, radius=3)
+    for start, end, label in _segments(frame_labels) if frame_labels else []:
+        if label is not None:
+            left, right = (_timeline_x(canvas, edge / sequence.num_frames) for edge in (start, end))
+            canvas.bar((left, y - 6, right, y + 6), _segment_colour(label, frame_labels or []), radius=3)
+            room = right - left - 4
+            if room > 26:
+                canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
+
+
+def _frame(
+    page: _Page,
+    sequence: SkeletonSequence,
+    frame: int,
+    labels: Sequence[str] | None,
+    frame_labels: Sequence[str | None] | None,
+    top_k: int,
+) -> "Image":
+    canvas = page.background.copy()
+    points = page.pixels[:, frame]
+    for person in reversed(range(sequence.num_people)):
+        draw_body(canvas, points[person], page.depth[person, frame], sequence.layout, page.body, person)
+    for person in range(sequence.num_people if labels else 0):
+        _draw_label(canvas, points[person], (labels or [])[person], page, person)
+    if not np.isfinite(points).any():
+        middle = (page.stage[1] + page.stage[3]) / 2
+        text = "no joint seen" if sequence.num_people else "no people"
+        canvas.text(page.stage[2] / 2, middle, text, 15, FAINT, "mm")
+    if page.scores is not None:
+        _draw_scores(canvas, page, frame, top_k)
+    _draw_moment(canvas, sequence, frame, frame_labels, page.stage)
+    return canvas.finished()
+
+
+def _draw_label(canvas: Canvas, points: np.ndarray, text: str, page: _Page, person: int) -> None:
+    seen = points[np.isfinite(points).all(axis=-1)]
+    if not len(seen):
+        return
+    half = canvas.text_width(text, 13) / 2 + 8
+    x = float(np.clip((seen[:, 0].min() + seen[:, 0].max()) / 2, half + 4, max(page.stage[2] - half - 4, half + 4)))
+    y = max(float(seen[:, 1].min()) - page.body * 0.055 - 16, page.stage[1] + 8)
+    canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
+    canvas.text(x, y, text, 13, PAPER, "mm")
+
+
+def _draw_scores(canvas: Canvas, page: _Page, frame: int, top_k: int) -> None:
+    """Bars of the `top_k` labels, the greatest first."""
+    assert page.scores is not None
+    left, right = page.stage[2] + 18, canvas.width - 30
+    top = page.stage[1] + 24
+    canvas.text(left, top, "scores", 12, FAINT)
+    values = page.scores[frame]
+    for rank, label in enumerate(np.argsort(-values, kind="stable")[:top_k]):
+        y = top + 30 + rank * _ROW
+        value = float(np.clip(values[label], 0, 1))
+        colour = ACCENT if rank == 0 else mixed(ACCENT, (170, 174, 180), 0.75)
+        ink = INK if rank == 0 else MIDDLE
+        canvas.text(left, y, canvas.shortened(page.names[label], 14, right - left - 50), 14, ink)
+        canvas.text(right, y, f"{values[label]:.2f}", 13, ink, "rm")
+        canvas.bar((left, y + 12, right, y + 18), (228, 231, 235), radius=3)
+        canvas.bar((left, y + 12, left + value * (right - left), y + 18), colour, radius=3)
+
+
+def _draw_moment(
+    canvas: Canvas, sequence: SkeletonSequence, frame: int, frame_labels: Sequence[str | None] | None, stage: Box
+) -> None:
+    """The play head, the time, and the label of this frame."""
+    y, x = canvas.height - 16, _timeline_x(canvas, (frame + 0.5) / sequence.num_frames)
+    if frame_labels is None:
+        canvas.bar((16, y - 3, x, y + 3), mixed(ACCENT, PAPER, 0.35), radius=3)
+    canvas.dot(np.array([x, y]), INK, 7)
+    canvas.dot(np.array([x, y]), PAPER, 3)
+    canvas.text(stage[2] - 16, stage[3] - 4, f"{frame / sequence.fps:.2f} s", 11, FAINT, "rm")
+    label = frame_labels[frame] if frame_labels else None
+    if label is not None:
+        canvas.text(
+            stage[2] / 2, stage[1] + 8, label, 15, mixed(_segment_colour(label, frame_labels or []), INK, 0.35), "mm"
+        )
+
+
+def _write(images: "list[Image]", path: Path, fps: float) -> Path:
+    """One palette for all frames: quick, and colours do not flicker."""
+    image_module: Any = need("PIL.Image")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chosen = [images[index] for index in sorted({0, len(images) // 3, 2 * len(images) // 3, len(images) - 1})]
+    sheet = image_module.new("RGB", (images[0].width, images[0].height * len(chosen)))
+    for row, image in enumerate(chosen):
+        sheet.paste(image, (0, row * images[0].height))
+    palette = _exact(sheet.quantize(colors=128, method=image_module.Quantize.MEDIANCUT))
+    frames = [image.quantize(palette=palette, dither=image_module.Dither.NONE) for image in images]
+    frames[0].save(
+        path, format="GIF", save_all=True, append_images=frames[1:], duration=_durations(len(frames), fps), loop=0
+    )
+    return path
+
+
+def _exact(palette: "Image") -> "Image":
+    """The palette with our own colours instead of the averages nearest to them: paper is white, left is left."""
+    entries = np.array(palette.getpalette(), dtype=np.int64).reshape(-1, 3)
+    for colour in (PAPER, LEFT, RIGHT, MIDDLE, INK, FLOOR, ACCENT, *SEGMENTS):
+        entries[np.abs(entries - colour).sum(axis=1).argmin()] = colour
+    palette.putpalette(entries.ravel().tolist())
+    return palette
+
+
+def _durations(count: int, fps: float) -> list[int]:
+    """Milliseconds per frame in hundredths of a second; their sum keeps the pace. Players refuse less than two."""
+    edges = np.round(np.arange(count + 1) * 100 / fps).astype(int)
+    return [10 * max(2, int(step)) for step in np.diff(edges)]

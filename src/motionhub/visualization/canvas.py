@@ -1,0 +1,224 @@
+"""Skeletons on a Pillow raster: viewing, scaling, colours, and one body drawn with limbs and head.
+
+It does not know files or animation (`draw.py`, `animate.py`); needs the extra `viz` only when something is drawn.
+
+Colours mean the person's sides: left blue, right orange-red (Okabe and Ito's colour-blind safe set), the middle grey.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Colour = tuple[int, int, int]
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+View = str | tuple[float, float]
+
+LEFT: Colour = (0, 114, 178)
+RIGHT: Colour = (213, 94, 0)
+MIDDLE: Colour = (75, 78, 84)
+INK: Colour = (38, 40, 44)
+FAINT: Colour = (150, 153, 158)
+PAPER: Colour = (255, 255, 255)
+FLOOR: Colour = (226, 228, 232)
+VIEWS: dict[str, tuple[float, float]] = {"front": (0.0, 0.0), "side": (90.0, 0.0), "top": (0.0, 90.0)}
+# Drawn larger by this factor and averaged down: smooth edges without an extra library.
+SUPERSAMPLING = 2
+
+
+def need(module: str) -> Any:
+    """The optional module; ImportError with the line that installs it when it is not there."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f'Drawing needs {module.split(".")[0]}: pip install "motionhub[viz]"') from error
+
+
+def view_angles(view: View) -> tuple[float, float]:
+    """(azimuth, elevation) in degrees from a name or a pair.
+
+    Raises:
+        ValueError: neither a known name nor two numbers.
+    """
+    if isinstance(view, str) and view in VIEWS:
+        return VIEWS[view]
+    if not isinstance(view, str) and len(view) == 2:
+        return float(view[0]), float(view[1])
+    raise ValueError(f"view must be one of {list(VIEWS)} or (azimuth, elevation) in degrees, got {view!r}.")
+
+
+def viewed(sequence: SkeletonSequence, view: View = "front") -> tuple[np.ndarray, np.ndarray]:
+    """`(people, frames, joints, 2)` x right and y down, and depth `(people, frames, joints)`, larger is farther.
+
+    2-D keypoints are taken as they are (pixels, y down). 3-D ones are y up with z away from the viewer, seen without
+    perspective: azimuth turns the scene about its vertical axis, elevation looks at it from above.
+    """
+    azimuth, elevation = np.radians(view_angles(view))
+    keypoints = sequence.keypoints.astype(np.float64)
+    if sequence.num_dims == 2:
+        return keypoints, np.zeros(keypoints.shape[:-1])
+    x, y, z = np.moveaxis(keypoints, -1, 0)
+    across, away = x * np.cos(azimuth) + z * np.sin(azimuth), z * np.cos(azimuth) - x * np.sin(azimuth)
+    up = y * np.cos(elevation) + away * np.sin(elevation)
+    return np.stack([across, -up], axis=-1), away * np.cos(elevation) - y * np.sin(elevation)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The scale and shift that put points into a box, the same for both axes."""
+
+    scale: float
+    shift: tuple[float, float]
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        return points * self.scale + self.shift
+
+
+def fit(points: np.ndarray, box: Box, margin: float = 0.08) -> Fit:
+    """Centres all finite points `(..., 2)` in `box`; the identity scale when there is none."""
+    seen = points.reshape(-1, 2)
+    seen = seen[np.isfinite(seen).all(axis=-1)]
+    middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+    if not len(seen):
+        return Fit(1.0, (float(middle[0]), float(middle[1])))
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    room = np.array([box[2] - box[0], box[3] - box[1]]) * (1 - 2 * margin)
+    scale = float((room / np.maximum(high - low, 1e-6)).min()) if (high > low).any() else 1.0
+    shift = middle - scale * (low + high) / 2
+    return Fit(scale, (float(shift[0]), float(shift[1])))
+
+
+def body_size(points: np.ndarray) -> float:
+    """Typical height of a body in `(people, frames, joints, 2)`, for line widths; 0 when nothing is seen."""
+    seen = np.isfinite(points).all(axis=-1)
+    enough = seen.sum(axis=-1) >= 3
+    if not enough.any():
+        return 0.0
+    bodies = np.where(seen[..., None], points, np.nan)[enough]
+    return float(np.median(np.linalg.norm(np.nanmax(bodies, axis=1) - np.nanmin(bodies, axis=1), axis=-1)))
+
+
+def side_colour(joint: str, person: int = 0) -> Colour:
+    """Left, right or middle; people after the first in lighter shades."""
+    colour = LEFT if joint.startswith("left_") else RIGHT if joint.startswith("right_") else MIDDLE
+    return mixed(colour, PAPER, (0.0, 0.45, 0.25, 0.6)[person % 4])
+
+
+def mixed(colour: Colour, other: Colour, share: float) -> Colour:
+    """`share` of `other` in `colour`."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    return red, green, blue
+
+
+class Canvas:
+    """A raster in whose pixels everything is given; drawn larger by `SUPERSAMPLING`, read by `finished`."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._pillow = need("PIL.Image")
+        self._fonts = need("PIL.ImageFont")
+        self._draws = need("PIL.ImageDraw")
+        self.width, self.height = int(width), int(height)
+        self._image = self._pillow.new("RGB", (self.width * SUPERSAMPLING, self.height * SUPERSAMPLING), PAPER)
+        self._draw = self._draws.Draw(self._image)
+
+    def copy(self) -> Canvas:
+        """The same picture, to draw on without changing this one."""
+        twin = object.__new__(Canvas)
+        twin.__dict__.update(self.__dict__)
+        twin._image = self._image.copy()
+        twin._draw = self._draws.Draw(twin._image)
+        return twin
+
+    def finished(self) -> Image:
+        """The picture in its own size."""
+        return self._image.reduce(SUPERSAMPLING)
+
+    def array(self) -> np.ndarray:
+        """`(height, width, 3)` uint8."""
+        return np.asarray(self.finished())
+
+    def line(self, points: np.ndarray, colour: Colour, width: float) -> None:
+        self._draw.line(
+            [tuple(point) for point in np.asarray(points, dtype=np.float64) * SUPERSAMPLING],
+            fill=colour,
+            width=max(1, round(width * SUPERSAMPLING)),
+        )
+
+    def limb(self, start: np.ndarray, end: np.ndarray, colour: Colour, width: float) -> None:
+        """A line with round ends."""
+        self.line(np.stack([start, end]), colour, width)
+        self.dot(start, colour, width / 2)
+        self.dot(end, colour, width / 2)
+
+    def dot(self, centre: np.ndarray, colour: Colour, radius: float) -> None:
+        x, y = np.asarray(centre) * SUPERSAMPLING
+        r = radius * SUPERSAMPLING
+        self._draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
+
+    def ellipse(self, box: Box, colour: Colour) -> None:
+        self._draw.ellipse([value * SUPERSAMPLING for value in box], fill=colour)
+
+    def bar(self, box: Box, colour: Colour, radius: float = 0.0) -> None:
+        """A filled rectangle; nothing when it is empty."""
+        if box[2] > box[0] and box[3] > box[1]:
+            scaled = [value * SUPERSAMPLING for value in box]
+            self._draw.rounded_rectangle(scaled, radius=radius * SUPERSAMPLING, fill=colour)
+
+    def text(self, x: float, y: float, text: str, size: float, colour: Colour = INK, anchor: str = "lm") -> None:
+        """Text; `anchor` as in Pillow (first letter l, m, r; second t, m, b)."""
+        position = (x * SUPERSAMPLING, y * SUPERSAMPLING)
+        self._draw.text(position, text, font=self._font(size), fill=colour, anchor=anchor.replace("t", "a", 1))
+
+    def text_width(self, text: str, size: float) -> float:
+        return float(self._draw.textlength(text, font=self._font(size)) / SUPERSAMPLING)
+
+    def shortened(self, text: str, size: float, width: float) -> str:
+        """The text, cut with an ellipsis where it is wider than `width`."""
+        if self.text_width(text, size) <= width:
+            return text
+        while text and self.text_width(text + "…", size) > width:
+            text = text[:-1]
+        return text.rstrip() + "…"
+
+    def _font(self, size: float) -> Any:
+        return self._fonts.load_default(round(size * SUPERSAMPLING))
+
+
+def draw_body(
+    canvas: Canvas, points: np.ndarray, depth: np.ndarray, layout: SkeletonLayout, size: float, person: int = 0
+) -> None:
+    """One person in one frame: `points (joints, 2)` in canvas pixels, NaN where missing; the nearest limbs last.
+
+    `size` is the body's height in pixels (`body_size`); it sets widths.
+    """
+    width = float(np.clip(size * 0.03, 1.6, 14.0))
+    seen = np.isfinite(points).all(axis=-1)
+    bones = [(child, parent) for child, parent in layout.bone_indices if child != parent]
+    drawn = [(child, parent) for child, parent in bones if seen[child] and seen[parent]]
+    # Where depth says nothing (2-D), the trunk goes below the limbs.
+    for child, parent in sorted(
+        drawn, key=lambda bone: (-(depth[bone[0]] + depth[bone[1]]), layout.joints[bone[0]] > "m")
+    ):
+        canvas.limb(points[parent], points[child], side_colour(layout.joints[child], person), width)
+    head = _head(layout)
+    for joint in np.flatnonzero(seen):
+        colour = side_colour(layout.joints[joint], person)
+        if joint == head:
+            canvas.dot(points[joint], colour, size * 0.055)
+        else:
+            canvas.dot(points[joint], colour, width * 0.72)
+            canvas.dot(points[joint], mixed(colour, PAPER, 0.75), width * 0.3)
+
+
+def _head(layout: SkeletonLayout) -> int:
+    return next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), -1)
