@@ -1,6 +1,6 @@
 """Write a checkpoint's card from the runs that measured it: results.json (mean, spread, command, time) and README.md.
 
-    python examples/write_card.py hub_configs/unik-nucla --benchmark "N-UCLA cross-subject" --runs runs/subject-0 runs/subject-1 \
+    python examples/write_card.py hub_configs/unik-nucla --benchmark "N-UCLA cross-subject" --runs runs/s-0 runs/s-1 \
         --command "python examples/finetune_classification.py ... --seed 0"
 
 Repeat for each benchmark: the others in results.json stay. Numbers are those of the last epoch of each run.
