@@ -6,6 +6,7 @@ They do not know any skeleton layout; which joints belong together is learned.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from motionhub.nn.masked_norm import ChannelNorm
 from motionhub.nn.temporal import PointwiseLinear, combine
@@ -73,7 +74,13 @@ class DependencyAttention(nn.Module):
         windows = features if self.tau == 1 else slide_windows(features, self.tau)
         attention = self.attend(windows, valid)
         dependencies = self.dependency + attention
-        out = self.project(mix_joints(windows, dependencies), windows.shape[2])
+        if torch.is_grad_enabled():
+            # mixing is cheap and its result is the largest of the block: computed again in the backward pass
+            out = checkpoint(
+                self.mix_and_project, windows, dependencies, use_reentrant=False, preserve_rng_state=False
+            )
+        else:
+            out = self.mix_and_project(windows, dependencies)
         if self.norm is not None:
             out = self.norm(out, valid)
         shortcut = windows if self.shortcut is None else self.shortcut(windows)
@@ -86,11 +93,12 @@ class DependencyAttention(nn.Module):
             out = self.window_norm(out, valid)
         return out, attention, dependencies
 
-    def project(self, mixed: Tensor, frames: int) -> Tensor:
-        """Value projection of every head and their sum: `(people, W, frames, out_channels)`."""
+    def mix_and_project(self, windows: Tensor, dependencies: Tensor) -> Tensor:
+        """Joints mixed by every head, then the value projection of every head and their sum, in one convolution."""
+        mixed = mix_joints(windows, dependencies)
         weight = self.value.weight.view(self.num_heads, self.out_channels, self.in_channels)
         bias = self.value.bias.view(self.num_heads, self.out_channels).sum(0)
-        return combine(mixed, weight, bias).unflatten(1, (-1, frames))
+        return combine(mixed, weight, bias).unflatten(1, (-1, windows.shape[2]))
 
     def attend(self, windows: Tensor, valid: Tensor | None) -> Tensor:
         """Attention `(people, heads, W, W)`: one map for the clip, from products summed over its valid frames."""
