@@ -57,6 +57,10 @@ class ClipDataset(TorchDataset):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def by_length(self) -> list[int]:
+        """The rows from the longest clip to the shortest: batches in this order hold little padding."""
+        return np.argsort(-np.asarray(self.rows["num_frames"]), kind="stable").tolist()
+
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         index = int(index)
         if index in self._processed:

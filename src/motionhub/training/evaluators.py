@@ -51,7 +51,13 @@ def evaluate(
     check_labels(dataset, model.config)
     place = next(model.parameters()).device if device is None else torch.device(device)
     clips = ClipDataset(dataset, processor, training=False)
-    loader = DataLoader(clips, batch_size, num_workers=num_workers, collate_fn=with_index(collate_skeletons))
+    loader = DataLoader(
+        clips,
+        batch_size,
+        sampler=clips.by_length(),
+        num_workers=num_workers,
+        collate_fn=with_index(collate_skeletons),
+    )
     was_training = model.training
     model.to(place).eval()
     started = time.perf_counter()

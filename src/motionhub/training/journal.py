@@ -48,8 +48,11 @@ class Journal:
         if not self.active:
             return
         record = {"kind": kind, "step": step, "epoch": epoch, **numbers}
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:  # a full disk costs this line; whether to stop is for the next checkpoint to say
+            self.say(f"{self.path} could not be written: {error}")
         self.bar.set_postfix({name: f"{value:.4g}" for name, value in numbers.items() if isinstance(value, float)})
         if self.board is not None:
             for name, value in numbers.items():

@@ -73,6 +73,11 @@ def as_objective(objective: Any, label_smoothing: float) -> Objective:
         )
     if isinstance(objective, Objective):
         return objective
+    if hasattr(objective, "state_dict"):
+        raise ValueError(
+            f"{type(objective).__name__} has a state_dict, so it must have all methods of an Objective "
+            "(after_update, state_dict, load_state_dict); otherwise its memory would be lost on resume."
+        )
     if not callable(objective):
         raise ValueError(f"objective must be callable as objective(model, batch), got {type(objective).__name__}.")
     return _WithoutMemory(objective)

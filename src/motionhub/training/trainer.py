@@ -168,6 +168,8 @@ def _as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, model: PreTr
         if training and recipe.label_fraction < 1:
             raise ValueError("label_fraction needs a datasets.Dataset with labels; choose the subset yourself.")
         return dataset
+    if processor is None:
+        raise ValueError("A datasets.Dataset needs a processor, got None; give a SkeletonProcessor.")
     check_labels(dataset, model.config, "train_dataset" if training else "eval_dataset")
     if training and recipe.label_fraction < 1:
         dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
@@ -208,7 +210,8 @@ class _Loop:
         )
         if eval_clips is not None:
             share = max(1, recipe.eval_batch_size // accelerator.num_processes)
-            self.eval_loader = accelerator.prepare(_loader(eval_clips, share, recipe, collate))
+            order = eval_clips.by_length() if isinstance(eval_clips, ClipDataset) else None
+            self.eval_loader = accelerator.prepare(_loader(eval_clips, share, recipe, collate, sampler=order))
         if isinstance(self.objective, torch.nn.Module):
             self.objective.to(accelerator.device)
         accelerator.register_for_checkpointing(self.objective)
@@ -368,14 +371,14 @@ class _Loop:
         self.accelerator.free_memory()
 
     def _result(self) -> TrainingResult:
-        progress = self.progress
+        progress, best = self.progress, self.folder / "best"
         return TrainingResult(
             last_metrics=self.metrics,
             best_metric=progress.best_metric,
             best_epoch=progress.best_epoch,
             history=progress.history,
             last_dir=self.folder / "last",
-            best_dir=self.folder / "best" if progress.best_metric is not None else None,
+            best_dir=best if best.is_dir() else None,
             steps=progress.step,
             seconds=progress.seconds,
             is_main_process=self.is_main_process,
@@ -414,7 +417,7 @@ def _loader(clips: Any, batch_size: int, recipe: TrainingRecipe, collate: Any, s
         num_workers=recipe.num_workers,
         collate_fn=with_index(collate),
         generator=torch.Generator().manual_seed(recipe.seed),
-        pin_memory=torch.accelerator.is_available() and not recipe.cpu,
+        pin_memory=torch.cuda.is_available() and not recipe.cpu,
     )
 
 
