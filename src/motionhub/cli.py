@@ -6,6 +6,7 @@ It computes nothing itself. Every import that costs time is inside the command t
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _reported(run: Callable[[], int]) -> int:
+    warnings.showwarning = _show_warning
     try:
         return run()
     except (ValueError, OSError, ImportError) as error:
@@ -31,6 +33,15 @@ def _reported(run: Callable[[], int]) -> int:
     except KeyboardInterrupt as error:
         print(f"motionhub: stopped. {error}", file=sys.stderr)
         return 130
+
+
+def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    """Our own warnings are for the person who typed the command: no source line."""
+    own = "motionhub" in Path(filename).parts
+    text = (
+        f"motionhub: note: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno, line)
+    )
+    (file or sys.stderr).write(text)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -117,9 +128,11 @@ def _predict(arguments: argparse.Namespace) -> int:
     if arguments.gif and len(arguments.files) != 1:
         raise ValueError(f"--gif draws one file, got {len(arguments.files)}; call motionhub predict once per file.")
     from transformers import pipeline
+    from transformers.utils.logging import disable_progress_bar
 
     import motionhub.auto  # noqa: F401  registers the pipelines
 
+    disable_progress_bar()
     classify = pipeline("action-classification", model=arguments.model)
     results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip)
     for file, people in zip(arguments.files, results, strict=True):
@@ -143,8 +156,14 @@ def _draw_prediction(file: str, people: list[dict[str, Any]], path: str) -> None
     from motionhub.data.readers import read
     from motionhub.visualization.animate import animate
 
-    scores = [(entry["label"], entry["score"]) for entry in people[0]["scores"]] if people else None
-    animate(read(file)[0], path, scores=scores)
+    clip = read(file)[0]
+    tracks, labels = list(clip.track_ids or ()), ["not seen"] * clip.num_people
+    for person in people:
+        if person["track_id"] is not None:
+            best = person["scores"][0]
+            labels[tracks.index(person["track_id"])] = f"{best['label']} {best['score']:.0%}"
+    scores = people[0]["scores"] if len(people) == 1 else None
+    animate(clip, path, labels=None if people and people[0]["track_id"] is None else labels, scores=scores)
     print(f"drawn: {path}")
 
 
@@ -174,6 +193,8 @@ def _train(words: Sequence[str]) -> int:
         seed=recipe.seed,
     )
     result = train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
+    if not result.is_main_process:
+        return 0
     print(format_report(result.last_metrics))
     print(f"{result.steps} updates in {result.seconds:.0f} s; last epoch: {result.last_dir}, best: {result.best_dir}")
     return 0
@@ -181,17 +202,20 @@ def _train(words: Sequence[str]) -> int:
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from transformers import AutoFeatureExtractor
+    from transformers.utils.logging import disable_progress_bar
 
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
     from motionhub.training.evaluators import evaluate
     from motionhub.training.run import RunArguments, load_splits
 
+    disable_progress_bar()
     data = RunArguments(arguments.dataset, arguments.model, arguments.data_root, arguments.protocol)
+    clips = load_splits(data)[arguments.split]
     report = evaluate(
         AutoModelForActionClassification.from_pretrained(arguments.model),
         AutoFeatureExtractor.from_pretrained(arguments.model),
-        load_splits(data)[arguments.split],
+        clips,
         batch_size=arguments.batch_size,
         mixed_precision=arguments.mixed_precision,
         output_dir=arguments.output_dir,

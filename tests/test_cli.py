@@ -1,0 +1,106 @@
+"""The command line: quick help, answers a person can read, one line for bad input."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motionhub.cli import main
+
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = str(ROOT / "hub_configs" / "unik-nucla-small")
+
+
+@pytest.fixture
+def clip_file(tmp_path: Path) -> Path:
+    """An N-UCLA file of our own making: somebody sits down."""
+    from motionhub.data.synthetic import generate
+
+    frames = generate("sit down", seed=3).keypoints[0]
+    path = tmp_path / "a08_s01_e00_v01.json"
+    path.write_text(json.dumps({"file_name": path.stem, "skeletons": frames.tolist(), "label": 5}))
+    return path
+
+
+def test_help_answers_within_a_second() -> None:
+    command = [sys.executable, "-c", "import sys; sys.argv[1:] = ['--help']; from motionhub_cli import main; main()"]
+    times = []
+    for _ in range(3):  # the fastest of three: another process may hold the core
+        started = time.perf_counter()
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        times.append(time.perf_counter() - started)
+    assert "predict" in shown and "train" in shown
+    assert min(times) < 1.0
+
+
+def test_info_tells_people_frames_layout_and_label(clip_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(clip_file)]) == 0
+    shown = capsys.readouterr().out
+    frames = len(json.loads(clip_file.read_text())["skeletons"])
+    assert f"people 1, frames {frames}" in shown
+    assert "kinect-20" in shown and "'sit down'" in shown and "seen 100.0%" in shown
+
+
+def test_predict_prints_and_saves_the_same_scores(
+    clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scores.json"
+    assert main(["predict", str(clip_file), "--model", SMALL, "--top_k", "2", "--json", str(out)]) == 0
+    (person,) = json.loads(out.read_text())[str(clip_file)]
+    best = person["scores"][0]
+    assert best["label"] == "sit down" and len(person["scores"]) == 2
+    assert f"{best['score']:6.1%}  sit down" in capsys.readouterr().out
+
+
+def test_predict_draws_the_clip(clip_file: Path, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    assert main(["predict", str(clip_file), "--model", SMALL, "--gif", str(tmp_path / "out.gif")]) == 0
+    with image.open(tmp_path / "out.gif") as gif:
+        assert gif.n_frames > 10
+
+
+def test_dataset_then_evaluate_on_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    frames = np.random.default_rng(0).normal(size=(12, 20, 3)).tolist()
+    for subject in (1, 2):
+        for view in (1, 2):
+            for action, label in ((1, 1), (8, 5)):
+                name = f"a{action:02d}_s{subject:02d}_e00_v{view:02d}"
+                (raw / f"{name}.json").write_text(json.dumps({"file_name": name, "skeletons": frames, "label": label}))
+    assert main(["dataset", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "built")]) == 0
+    words = ["evaluate", "--model", SMALL, "--dataset", str(tmp_path / "built"), "--protocol", "cross-subject"]
+    assert main([*words, "--output_dir", str(tmp_path / "report")]) == 0
+    report = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert report["num_clips"] == 4  # both views of subject 2, two classes
+    assert (tmp_path / "report" / "confusion_matrix.png").stat().st_size > 1000
+    assert "top-1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["info", "no/such/file.json"], "no/such/file.json"),
+        (["predict", "x.json", "y.json", "--model", SMALL, "--gif", "out.gif"], "one file"),
+        (["dataset", "no-such-format", "--raw", ".", "--out", "x"], "no-such-format"),
+        (["evaluate", "--model", SMALL, "--dataset", "n-ucla", "--data_root", "no/such/folder"], "no/such/folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_two(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("motionhub: ") and said in error
+    assert "Traceback" not in error
+
+
+def test_train_help_lists_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "--help"])
+    assert stopped.value.code == 0
+    assert "--label_fraction" in capsys.readouterr().out
