@@ -39,17 +39,21 @@ class Scene:
 
     Args:
         heading: degrees to the person's left at the start; 0 faces the camera.
-        camera_yaw: degrees by which the whole scene is turned before the camera, to the left like headings.
-        distance: metres from the camera to the middle of the motion.
-        camera_height: metres above the floor; the floor is at y = -camera_height.
+        place: metres to the right (x) and away (z) of the middle of the scene, which the camera looks at.
+        camera_yaw: degrees by which the scene is turned about its middle before the camera, to the left like headings.
+        camera_pitch: degrees by which the camera looks down; at 0 the floor is at y = -camera_height.
+        camera_height: metres above the floor.
+        distance: metres from the camera to the middle of the scene.
         noise: standard deviation in metres of independent Gaussian noise on every coordinate.
         dropout: probability that a joint is missing (NaN) in a frame, independent.
     """
 
     heading: float = 0.0
+    place: tuple[float, float] = (0.0, 0.0)
     camera_yaw: float = 0.0
-    distance: float = 3.0
+    camera_pitch: float = 0.0
     camera_height: float = 0.9
+    distance: float = 3.0
     noise: float = 0.0
     dropout: float = 0.0
 
@@ -82,7 +86,7 @@ def generate(
         body: proportions; drawn by the seed when None.
         scene: place, camera, noise and missing joints; `Scene()` when None.
         speed: tempo, 2 is twice as fast.
-        style: amplitude of the movements, 1 as in the tables, 0 stands still.
+        style: amplitude of the movements, 1 as in the tables; 0 leaves the path over the floor only.
         left_handed: mirrors the motion; drawn by the seed (one in eight) when None.
         num_frames: length of the clip, from the start of the action: cut when shorter than the action, holding the
             last pose (or walking on) when longer. None is the natural length, `duration * fps / speed`.
@@ -101,8 +105,7 @@ def generate(
     generator = np.random.default_rng(seed)
     if num_frames is None:
         num_frames = max(1, round(motion.duration * fps / speed))
-    if num_frames < 1:
-        raise ValueError(f"num_frames must be at least 1, got {num_frames}.")
+    _check_length(num_frames)
     people = [_person(motion, body, num_frames, fps, speed, style, left_handed, generator)]
     if second_person is not None:
         other = _person(_motion(second_person), None, num_frames, fps, speed, style, None, generator)
@@ -166,7 +169,8 @@ def straight_walk(
 
     `seed` is for the noise and the missing joints of `scene` only.
     """
-    _check(fps=fps)
+    _check(fps=fps, speed=speed)
+    _check_length(num_frames)
     body, scene = body or Body(), scene or Scene()
     channels = sample(Motion(1.0, {"speed": [(0.0, float(speed))]}), np.zeros(num_frames))
     track = body_track(body, channels, fps)
@@ -193,6 +197,7 @@ def pendulum_arm(
     plane of the heading; the wrist stays on the circle of radius `body.arm`. `seed` is for noise and missing joints.
     """
     _check(fps=fps)
+    _check_length(num_frames)
     body, scene = body or Body(), scene or Scene()
     times = np.arange(num_frames) / fps
     channels = sample(Motion(1.0, {}), times)
@@ -220,6 +225,11 @@ def _check(**positive: float) -> None:
     for name, value in positive.items():
         if not value > 0:
             raise ValueError(f"{name} must be a positive number, got {value!r}.")
+
+
+def _check_length(num_frames: int) -> None:
+    if num_frames < 1:
+        raise ValueError(f"num_frames must be at least 1, got {num_frames}.")
 
 
 def _person(
@@ -282,8 +292,10 @@ def _turn(keypoints: np.ndarray, degrees: float) -> np.ndarray:
 def _seen(people: np.ndarray, scene: Scene, fps: float, generator: np.random.Generator) -> SkeletonSequence:
     """From the ground frame `(people, frames, 20, 3)` into the camera's, with noise and missing joints."""
     # 180: who walks forward from heading 0 comes towards the camera, against its z.
-    keypoints = _turn(people, 180.0 + scene.heading + scene.camera_yaw)
-    keypoints = keypoints + [0.0, -scene.camera_height, scene.distance]
+    keypoints = _turn(people, 180.0 + scene.heading) + [scene.place[0], 0.0, scene.place[1]]
+    keypoints = _turn(keypoints, scene.camera_yaw) + [0.0, -scene.camera_height, scene.distance]
+    sine, cosine = np.sin(np.radians(scene.camera_pitch)), np.cos(np.radians(scene.camera_pitch))
+    keypoints = keypoints @ np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
     if scene.noise:
         keypoints = keypoints + scene.noise * generator.standard_normal(keypoints.shape)
     if scene.dropout:

@@ -34,6 +34,7 @@ def body_track(body: Body, channels: Channels, fps: float, start_phase: float = 
     forward = np.stack([np.sin(yaw), np.cos(yaw)], axis=-1)
     steps = {side: _steps(body, times, path, yaw, cycle, start_phase + _PHASE[side], side) for side in SIDES}
     toes, foot_pitch = {}, {}
+    lying = body.hip_drop + 0.04  # hips are joints inside a body, which has some thickness on the floor
     for side in SIDES:
         offset = channels[f"{side}_foot"] * body.leg
         toes[side] = steps[side][0] + _turned(offset * [1.0 if side == "left" else -1.0, 1, 1], yaw)
@@ -41,7 +42,7 @@ def body_track(body: Body, channels: Channels, fps: float, start_phase: float = 
         foot_pitch[side] = steps[side][2] + np.radians(channels[f"{side}_heel"])
     return BodyTrack(
         position=path + forward * (channels["shift_forward"] * body.leg)[:, None],
-        height=body.standing_height - channels["drop"] * body.leg + channels["lift"],
+        height=np.maximum(body.standing_height - channels["drop"] * body.leg, lying) + channels["lift"],
         yaw=yaw,
         **{name: np.radians(channels[name]) for name in ("pitch", "roll", "twist", "nod", "look")},
         hands={side: _swung(channels, side, times / cycle + start_phase + _PHASE[side]) for side in SIDES},

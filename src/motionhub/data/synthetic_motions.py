@@ -1,6 +1,6 @@
 """What each synthetic action does: a table of key poses per channel, in seconds of natural tempo.
 
-It does not know how keys are sampled (`synthetic_channels.py`, which explains the channels) nor bodies; every number is
+It does not know how keys are sampled (`synthetic_channels.py`, which explains the channels) nor bodies; numbers are
 relative to a body's own lengths. All tables show a right-handed person.
 """
 

@@ -48,6 +48,7 @@ SEGMENTS: tuple[Colour, ...] = (
     (190, 180, 40),
     (140, 86, 75),
 )
+_PALETTE = 128
 _PANEL = 270
 _ROW = 42
 _TIMELINE = 46
@@ -284,7 +285,7 @@ def _write(images: "list[Image]", path: Path, fps: float) -> Path:
     sheet = image_module.new("RGB", (images[0].width, images[0].height * len(chosen)))
     for row, image in enumerate(chosen):
         sheet.paste(image, (0, row * images[0].height))
-    palette = _exact(sheet.quantize(colors=128, method=image_module.Quantize.MEDIANCUT))
+    palette = _with_exact(sheet.quantize(colors=_PALETTE, method=image_module.Quantize.MEDIANCUT))
     frames = [image.quantize(palette=palette, dither=image_module.Dither.NONE) for image in images]
     frames[0].save(
         path, format="GIF", save_all=True, append_images=frames[1:], duration=_durations(len(frames), fps), loop=0
@@ -292,12 +293,13 @@ def _write(images: "list[Image]", path: Path, fps: float) -> Path:
     return path
 
 
-def _exact(palette: "Image") -> "Image":
-    """The palette with our own colours instead of the averages nearest to them: paper is white, left is left."""
-    entries = np.array(palette.getpalette(), dtype=np.int64).reshape(-1, 3)
-    for colour in (PAPER, LEFT, RIGHT, MIDDLE, INK, FLOOR, ACCENT, *SEGMENTS):
-        entries[np.abs(entries - colour).sum(axis=1).argmin()] = colour
-    palette.putpalette(entries.ravel().tolist())
+def _with_exact(palette: "Image") -> "Image":
+    """The palette with our own colours for the averages close to them, or added: paper is white, left is left."""
+    entries = np.array(palette.getpalette(), dtype=np.int64).reshape(-1, 3)[:_PALETTE]
+    own = np.array([PAPER, LEFT, RIGHT, MIDDLE, INK, FLOOR, ACCENT, *SEGMENTS])
+    # Pillow finds the nearest entry roughly: a neighbour left beside an exact colour would sometimes win.
+    far = (np.abs(entries[:, None] - own).sum(axis=-1) > 30).all(axis=1)
+    palette.putpalette(np.concatenate([own, entries[far]]).ravel().tolist())
     return palette
 
 

@@ -56,7 +56,8 @@ def draw_frame(
         ImportError: the extra `viz` is not installed.
     """
     if not -sequence.num_frames <= frame < sequence.num_frames:
-        raise ValueError(f"frame must be in 0..{sequence.num_frames - 1}, got {frame}.")
+        total = sequence.num_frames
+        raise ValueError(f"frame must be in 0..{total - 1} for a clip of {total} frames, got {frame}.")
     points, depth = viewed(sequence, view)
     points, depth = points[:, frame], depth[:, frame]
     canvas = Canvas(round(size * (1.5 if show_joint_names else 0.8)), size)
