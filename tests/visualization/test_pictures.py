@@ -190,6 +190,18 @@ def test_gif_has_every_frame_the_size_and_the_pace(tmp_path):
     assert total == pytest.approx(50 / 30 * 1000, abs=10)
 
 
+def test_a_long_clip_is_thinned_and_plays_as_long(tmp_path):
+    sequence = generate("walk around", num_frames=10_000)
+    path = animate(sequence, tmp_path / "long.gif", size=120, max_frames=40)
+    with Image.open(path) as picture:
+        total = 0
+        for frame in range(picture.n_frames):
+            picture.seek(frame)
+            total += picture.info["duration"]
+        assert picture.n_frames == 40
+    assert total == pytest.approx(10_000 / 30 * 1000, rel=0.001)
+
+
 def test_gif_keeps_the_colours_of_the_sides(tmp_path):
     path = animate(standing_2d(), tmp_path / "still.gif", scores=[{"label": "standing", "score": 0.9}])
     image = np.asarray(Image.open(path).convert("RGB"))

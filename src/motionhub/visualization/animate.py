@@ -48,7 +48,7 @@ SEGMENTS: tuple[Colour, ...] = (
     (190, 180, 40),
     (140, 86, 75),
 )
-_PALETTE = 128
+_COLOURS = 128
 _PANEL = 270
 _ROW = 42
 _TIMELINE = 46
@@ -80,6 +80,7 @@ def animate(
     fps: float | None = None,
     view: View = "front",
     size: int = 400,
+    max_frames: int = 600,
 ) -> Path:
     """Writes the clip as a GIF that repeats for ever.
 
@@ -96,6 +97,7 @@ def animate(
         fps: of the playing; the clip's when None. GIF counts time in hundredths of a second.
         view: for 3-D, as in `draw_frame`.
         size: width and height of the part with the skeletons, in pixels.
+        max_frames: a longer clip is thinned evenly to so many frames; it plays as long as before.
 
     Returns:
         the path written.
@@ -112,10 +114,19 @@ def animate(
         raise ValueError(f"frame_labels must be {sequence.num_frames} texts, one per frame, got {len(frame_labels)}.")
     names, values = _score_table(scores, score_names, sequence.num_frames)
     page = _page(sequence, names, values, title, frame_labels, top_k, view, size)
-    images = []
-    for frame in range(sequence.num_frames):
-        images.append(_frame(page, sequence, frame, labels, frame_labels, top_k))
-    return _write(images, Path(path), fps or sequence.fps)
+    drawn = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
+    images = [_frame(page, sequence, frame, labels, frame_labels, top_k) for frame in drawn[:: -(-len(drawn) // 4)]]
+    palette, undithered = _palette(images), need("PIL.Image").Dither.NONE
+    # One picture at a time in full colour: a long clip stays small in memory.
+    frames = [
+        _frame(page, sequence, frame, labels, frame_labels, top_k).quantize(palette=palette, dither=undithered)
+        for frame in drawn
+    ]
+    durations = _durations(len(drawn), (fps or sequence.fps) * len(drawn) / sequence.num_frames)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    return path
 
 
 def _score_table(
@@ -277,27 +288,18 @@ def _draw_moment(
         )
 
 
-def _write(images: "list[Image]", path: Path, fps: float) -> Path:
-    """One palette for all frames: quick, and colours do not flicker."""
-    image_module: Any = need("PIL.Image")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    chosen = [images[index] for index in sorted({0, len(images) // 3, 2 * len(images) // 3, len(images) - 1})]
-    sheet = image_module.new("RGB", (images[0].width, images[0].height * len(chosen)))
-    for row, image in enumerate(chosen):
+def _palette(images: "list[Image]") -> "Image":
+    """One palette for all frames, so that colours do not flicker, from some of them; our own colours are exact.
+
+    Entries close to our own are left out: Pillow finds the nearest entry roughly, and a neighbour would sometimes win.
+    """
+    pillow: Any = need("PIL.Image")
+    sheet = pillow.new("RGB", (images[0].width, images[0].height * len(images)))
+    for row, image in enumerate(images):
         sheet.paste(image, (0, row * images[0].height))
-    palette = _with_exact(sheet.quantize(colors=_PALETTE, method=image_module.Quantize.MEDIANCUT))
-    frames = [image.quantize(palette=palette, dither=image_module.Dither.NONE) for image in images]
-    frames[0].save(
-        path, format="GIF", save_all=True, append_images=frames[1:], duration=_durations(len(frames), fps), loop=0
-    )
-    return path
-
-
-def _with_exact(palette: "Image") -> "Image":
-    """The palette with our own colours for the averages close to them, or added: paper is white, left is left."""
-    entries = np.array(palette.getpalette(), dtype=np.int64).reshape(-1, 3)[:_PALETTE]
+    palette: Image = sheet.quantize(colors=_COLOURS, method=pillow.Quantize.MEDIANCUT)
+    entries = np.array(palette.getpalette(), dtype=np.int64).reshape(-1, 3)[:_COLOURS]
     own = np.array([PAPER, LEFT, RIGHT, MIDDLE, INK, FLOOR, ACCENT, *SEGMENTS])
-    # Pillow finds the nearest entry roughly: a neighbour left beside an exact colour would sometimes win.
     far = (np.abs(entries[:, None] - own).sum(axis=-1) > 30).all(axis=1)
     palette.putpalette(np.concatenate([own, entries[far]]).ravel().tolist())
     return palette

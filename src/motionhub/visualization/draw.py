@@ -114,6 +114,8 @@ def skeleton_strip(
     height = body_size(points) * place.scale
     _floor(canvas, sequence, points, place, view)
     for column, frame in enumerate(chosen):
+        if column and sequence.num_people > 1:  # or people of two frames look like a pair
+            canvas.line(np.array([[column * width, top], [column * width, size - 18]]), FLOOR, 1.5)
         shifted = place(points[:, column]) + [column * width, 0.0]
         for person in reversed(range(sequence.num_people)):
             draw_body(canvas, shifted[person], depth[person, column], sequence.layout, height, person)
