@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "poses": {"skeletons", "geometry"},
     "models": {"nn", "skeletons", "papers"},
     "objectives": {"losses", "augment", "geometry", "papers"},
-    "training": {"data", "metrics"},
+    "training": {"data", "metrics", "skeletons"},
     "pipelines": {"data", "skeletons", "poses"},
     "auto": {"models", "processing", "pipelines"},
 }

@@ -84,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--dataset", required=True, help="a reader with --data_root, else a saved dataset or Hub id")
     evaluate.add_argument("--data_root", default=None, help="folder or zip file with the raw files")
     evaluate.add_argument("--protocol", default=None, help="such as cross-subject")
-    evaluate.add_argument("--split", default="test")
+    evaluate.add_argument("--eval_split", default="test", help="split to evaluate on (default test)")
     evaluate.add_argument("--batch_size", type=int, default=64)
     evaluate.add_argument("--mixed_precision", choices=("no", "bf16"), default="no")
     evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
@@ -210,8 +210,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from motionhub.training.run import RunArguments, load_splits
 
     disable_progress_bar()
-    data = RunArguments(arguments.dataset, arguments.model, arguments.data_root, arguments.protocol)
-    clips = load_splits(data)[arguments.split]
+    data = RunArguments(
+        arguments.dataset, arguments.model, arguments.data_root, arguments.protocol, arguments.eval_split
+    )
+    clips = load_splits(data)[arguments.eval_split]
     report = evaluate(
         AutoModelForActionClassification.from_pretrained(arguments.model),
         AutoFeatureExtractor.from_pretrained(arguments.model),

@@ -15,7 +15,7 @@ from datasets import load_dataset
 
 from motionhub.data.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.readers import READERS, read
-from motionhub.data.schema import from_row
+from motionhub.skeletons.rows import from_row
 
 
 @pytest.fixture

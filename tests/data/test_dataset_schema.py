@@ -5,9 +5,10 @@ import pytest
 from datasets import Dataset
 
 from motionhub.data.build import rows_to_dataset
-from motionhub.data.schema import COLUMNS, SCHEMA_VERSION, features, from_row, to_row
+from motionhub.data.schema import features
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION, from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

@@ -46,7 +46,7 @@ def test_scores_are_those_of_model_and_processor_called_by_hand(pipe, checkpoint
 
 
 def test_path_sequence_array_tensor_and_row_of_one_clip_give_one_answer(pipe, nucla_file):
-    from motionhub.data.schema import to_row
+    from motionhub.skeletons.rows import to_row
 
     (clip,) = motionhub.read(nucla_file)
     facts = {"layout": "kinect-20", "fps": clip.fps, "unit": "metre"}
@@ -60,7 +60,8 @@ def test_path_sequence_array_tensor_and_row_of_one_clip_give_one_answer(pipe, nu
 def test_list_generator_and_dataset_give_one_result_each_in_order(pipe):
     from datasets import Dataset
 
-    from motionhub.data.schema import features, to_row
+    from motionhub.data.schema import features
+    from motionhub.skeletons.rows import to_row
 
     clips = [motion(frames, seed=frames) for frames in (5, 9, 7)]
     expected = [pipe(clip) for clip in clips]

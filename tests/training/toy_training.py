@@ -18,8 +18,9 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from motionhub.data import schema
+from motionhub.data.schema import features
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.objective import Supervised
@@ -97,8 +98,8 @@ def toy_dataset(num_clips: int, seed: int = 0, noise: float = 0.1) -> Dataset:
         keypoints = random.normal(scale=noise, size=(1, 6, 13, 2)).astype(np.float32)
         keypoints[..., 1] += index % 3 - 1
         sequence = SkeletonSequence(keypoints=keypoints, layout="penn-13", fps=30.0, unit="normalised")
-        rows.append(schema.to_row(sequence, label=index % 3, clip_id=f"clip{index:03d}", source="toy", licence="none"))
-    return Dataset.from_list(rows, features=schema.features(CLASS_NAMES))
+        rows.append(to_row(sequence, label=index % 3, clip_id=f"clip{index:03d}", source="toy", licence="none"))
+    return Dataset.from_list(rows, features=features(CLASS_NAMES))
 
 
 def toy_recipe(output_dir: Path, **changes: Any) -> TrainingRecipe:

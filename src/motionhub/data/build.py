@@ -23,10 +23,11 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
-from motionhub.data import schema
 from motionhub.data.dataset_card import Cell, render_dataset_card
 from motionhub.data.readers import Reader, get_reader
+from motionhub.data.schema import features
 from motionhub.data.splits import PROTOCOLS, Protocol, Split, get_protocol
+from motionhub.skeletons.rows import to_row
 
 
 SPLITS = ("train", "test")
@@ -44,7 +45,7 @@ def build_dataset(
     strict: bool = False,
     num_proc: int | None = None,
 ) -> DatasetDict:
-    """All clips of a data set below `root`, in memory, with the columns of `schema.COLUMNS`.
+    """All clips of a data set below `root`, in memory, with the columns of `skeletons.rows.COLUMNS`.
 
     Args:
         reader: a name in `READERS`.
@@ -151,7 +152,7 @@ def _read_file(reader: str, folder: str, strict: bool, path: Path) -> list[dict[
     known = {"label": clip.label, "subject": clip.subject, "camera": clip.camera, "setup": clip.setup}
     names = [clip.clip_id] if len(sequences) == 1 else [f"{clip.clip_id}_{index}" for index in range(len(sequences))]
     return [
-        schema.to_row(sequence, **known, clip_id=name, source=facts.name, licence=facts.licence)
+        to_row(sequence, **known, clip_id=name, source=facts.name, licence=facts.licence)
         for sequence, name in zip(sequences, names, strict=True)
     ]
 
@@ -170,8 +171,8 @@ def _nothing_found(facts: Reader, root: Path, folder: Path) -> str:
 
 
 def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] | None) -> Dataset:
-    """Rows of `schema.to_row` as a `Dataset` in memory; NaN stays NaN (a missing number is not a null)."""
-    types = schema.features(class_names)
+    """Rows of `skeletons.rows.to_row` as a `Dataset` in memory; NaN stays NaN (a missing number is not a null)."""
+    types = features(class_names)
     arrow_schema = types.arrow_schema
     chunks = [rows[start : start + ROWS_PER_CHUNK] for start in range(0, len(rows), ROWS_PER_CHUNK)]
     batches = [

@@ -13,9 +13,10 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from motionhub.data.readers import Reader
-from motionhub.data.schema import COLUMNS, SCHEMA_VERSION, features
+from motionhub.data.schema import features
 from motionhub.data.splits import Protocol, Split
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def render_dataset_card(
 
     Args:
         reader: the data set.
-        rows: of `schema.to_row`, in any order.
+        rows: of `skeletons.rows.to_row`, in any order.
         cells: the files.
         assigned: protocol -> one split per row; the first protocol is the default config.
         skipped: protocols that these files cannot fill.
@@ -151,7 +152,7 @@ def _usage(assigned: Assigned) -> str:
         'shape = [row[name] for name in ("num_people", "num_frames", "num_joints", "num_dims")]\n'
         'keypoints = row["keypoints"].reshape(shape)  # NaN = not seen\n'
         "```\n\n"
-        "With motionhub, `motionhub.data.schema.from_row(row)` gives a `SkeletonSequence`."
+        "With motionhub, `motionhub.skeletons.rows.from_row(row)` gives a `SkeletonSequence`."
     )
 
 

@@ -20,6 +20,7 @@ from transformers import Pipeline
 from motionhub.data.collate import collate_skeletons
 from motionhub.data.readers import read
 from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -70,6 +71,7 @@ class SkeletonPipeline(Pipeline):
     feature_extractor: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.pop("local_files_only", None)  # transformers passes it on after loading with it
         super().__init__(*args, **kwargs)
         if self.feature_extractor is None:
             self.feature_extractor = self.processor
@@ -156,9 +158,14 @@ class SkeletonPipeline(Pipeline):
         create_pr: bool = False,
         commit_message: str = "Add model and processor",
     ) -> str:
-        """Model and processor as one commit to a Hub repository, made if needed. Returns the commit's address."""
+        """Model and processor as one commit to a Hub repository, made if needed. Returns the commit's address.
+
+        `revision` is a branch, made if needed as transformers' models do, or a pull request ("refs/pr/1").
+        """
         api = HfApi(token=token)
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        if revision is not None and not revision.startswith("refs/pr"):
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             commit = api.upload_folder(
@@ -194,8 +201,6 @@ def as_sequence(
             )
         return sequences[0]
     if isinstance(item, Mapping):
-        from motionhub.data.schema import from_row  # imports datasets, which only rows need
-
         return from_row(item)
     if isinstance(item, np.ndarray | torch.Tensor):
         given = {"layout": layout, "fps": fps, "unit": unit}

@@ -1,6 +1,6 @@
 """Rows of a motionhub dataset on their way into a processor: `dataset.with_transform(processor.row_transform(...))`.
 
-It does not know how datasets are built (`motionhub.data.schema` writes the rows), nor what a processor does to a clip.
+It does not know how rows are written (`motionhub.skeletons.rows`), nor what a processor does to a clip.
 """
 
 import zlib
@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-
-from motionhub.skeletons.layouts import get_layout
-from motionhub.skeletons.sequence import SkeletonSequence
 
 
 if TYPE_CHECKING:
@@ -25,9 +22,8 @@ class RowTransform:
     """Turns a batch of rows (a dict of columns) into lists of tensors, ready for `collate_skeletons`.
 
     Randomness: after `set_epoch`, each clip's draws depend on `(seed, epoch, clip_id)` alone, so they are the same for
-        any
-    number of processes and workers, in any order, and after a resume. Before `set_epoch` one stream of draws runs on
-    from clip to clip; in a worker process of a data loader it also depends on the worker's seed.
+    any number of processes and workers, in any order, and after a resume. Before `set_epoch` one stream of draws runs
+    on from clip to clip; in a worker process of a data loader it also depends on the worker's seed.
 
     Args:
         processor: the `SkeletonProcessor`.
@@ -75,36 +71,6 @@ class RowTransform:
             worker = torch.utils.data.get_worker_info()
             self._stream = torch.Generator().manual_seed(_mixed(self.seed, worker.seed if worker else 0, 0))
         return self._stream
-
-
-def sequence_of_row(row: Mapping[str, Any]) -> SkeletonSequence:
-    """The clip of one row, without the columns that no processor reads (confidence, track ids).
-
-    Raises:
-        ValueError: a column is absent, or the number of keypoints does not fit the shape columns.
-    """
-    shape_columns = ("num_people", "num_frames", "num_joints", "num_dims")
-    absent = [name for name in ("keypoints", *shape_columns, "layout", "fps", "unit") if name not in row]
-    if absent:
-        raise ValueError(
-            f"A dataset row needs the columns {absent}, got {sorted(row)}; "
-            "make rows with motionhub.data.schema.to_row."
-        )
-    keypoints = np.asarray(row["keypoints"], dtype=np.float32)
-    shape = tuple(int(row[name]) for name in shape_columns)
-    if keypoints.size != np.prod(shape):
-        raise ValueError(
-            f"A row of shape (people, frames, joints, dims) = {shape} needs {np.prod(shape)} keypoints, "
-            f"got {keypoints.size}; make rows with motionhub.data.schema.to_row."
-        )
-    width, height = int(row.get("image_width", 0)), int(row.get("image_height", 0))
-    return SkeletonSequence(
-        keypoints.reshape(shape),
-        layout=get_layout(row["layout"]),
-        fps=float(row["fps"]),
-        unit=row["unit"],
-        image_size=(width, height) if min(width, height) > 0 else None,
-    )
 
 
 def _label(label: Any) -> int:

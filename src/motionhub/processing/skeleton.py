@@ -20,9 +20,10 @@ from motionhub.processing.conversion import converted
 from motionhub.processing.filling import fill_missing
 from motionhub.processing.official import replay
 from motionhub.processing.people import by_energy
-from motionhub.processing.rows import RowTransform, sequence_of_row
+from motionhub.processing.rows import RowTransform
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.streams import bone_stream, velocity_stream
 
@@ -250,7 +251,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
     def _measured(self, sequence: SkeletonSequence | Mapping[str, Any]) -> tuple[Tensor, norms.Normalization, Tensor]:
         """Selected, converted, resampled keypoints, their normalisation, and the source frame of each frame."""
         if isinstance(sequence, Mapping):
-            sequence = sequence_of_row(sequence)
+            sequence = from_row(sequence)
         if not isinstance(sequence, SkeletonSequence):
             raise ValueError(
                 f"Expected a SkeletonSequence (or a row of a motionhub dataset), got {type(sequence).__name__}; call "

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedConfig
 
-from motionhub.data.schema import from_row
+from motionhub.skeletons.rows import from_row
 
 
 # Sets up to this size are decoded once and kept (the N-UCLA clips take 30 MB, NTU-60 20 GB).
@@ -23,13 +23,13 @@ INPUTS = ("keypoints", "joint_mask", "attention_mask")
 
 
 class ClipDataset(TorchDataset):
-    """Rows of `data.schema` as model inputs.
+    """Rows of `skeletons.rows` as model inputs.
 
     An item is a dictionary: `keypoints` (people, frames, joints, dims), `joint_mask` (people, frames, joints),
     `attention_mask` (people, frames), `labels` (scalar int64) and `index` (scalar int64, the row).
 
     Args:
-        dataset: rows with the columns of `motionhub.data.schema`.
+        dataset: rows with the columns of `motionhub.skeletons.rows`.
         processor: has `process(sequence, training=, generator=)`, e.g. a SkeletonProcessor.
         training: True samples and augments at random; False is deterministic.
         seed: of the augmentation.

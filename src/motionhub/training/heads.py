@@ -10,7 +10,7 @@ import torch
 from datasets import ClassLabel, Dataset
 from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedConfig, PreTrainedModel
 
-from motionhub.data.schema import from_row
+from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import class_names_of
 
 
@@ -30,7 +30,7 @@ def prepare_model(
 
     Args:
         source: folder or Hub id with config.json, preprocessor_config.json and, unless `mode="scratch"`, weights.
-        dataset: rows of `motionhub.data.schema` whose `label` is a ClassLabel.
+        dataset: rows of `motionhub.skeletons.rows` whose `label` is a ClassLabel.
         model_class: `motionhub.AutoModelForActionClassification` or a model class.
         mode: `"scratch"` makes random weights from the config; `"finetune"` and `"linear"` load them.
         layout: `"checkpoint"` keeps the layout of the checkpoint; `"dataset"` takes the dataset's, which changes the

@@ -12,6 +12,7 @@ from datasets import DatasetDict, load_dataset
 from transformers import HfArgumentParser
 
 from motionhub.data.build import build_dataset
+from motionhub.data.splits import PROTOCOLS
 from motionhub.training.arguments import TrainingRecipe, read_recipe_file
 
 
@@ -45,5 +46,12 @@ def parse_training(words: Sequence[str], description: str) -> tuple[RunArguments
 def load_splits(arguments: RunArguments) -> DatasetDict:
     """Raw files through their reader when `data_root` is given, else a saved dataset or one of the Hub."""
     if arguments.data_root is None:
-        return load_dataset(arguments.dataset, arguments.protocol)
-    return build_dataset(arguments.dataset, arguments.data_root, arguments.protocol)
+        splits = load_dataset(arguments.dataset, arguments.protocol)
+    else:
+        protocol = arguments.protocol or next(iter(PROTOCOLS.get(arguments.dataset, ())), None)
+        splits = build_dataset(arguments.dataset, arguments.data_root, protocol)
+    if arguments.eval_split not in splits:
+        raise ValueError(
+            f"{arguments.dataset} has the splits {list(splits)}, not --eval_split {arguments.eval_split}."
+        )
+    return splits

@@ -89,7 +89,7 @@ def train(
     Args:
         model: a PreTrainedModel; with the default objective its output has `loss` and `logits`.
         processor: turns rows into inputs (`process`), saved with the model. May be None with torch datasets.
-        train_dataset: a `datasets.Dataset` of `motionhub.data.schema` rows, or any torch dataset whose items `collate`
+        train_dataset: a `datasets.Dataset` of `motionhub.skeletons.rows`, or any torch dataset whose items `collate`
             takes (its `set_epoch(epoch)` is called when it has one; random items must depend on epoch and index only).
         eval_dataset: likewise, or None for no evaluation.
         objective: `objective(model, batch)` -> loss or {"loss": loss, ...}; see `training.objective`. Default: the
