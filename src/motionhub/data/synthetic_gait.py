@@ -18,7 +18,7 @@ _LONG_STEP = 0.9  # metres between two prints of one foot at which heel and foot
 
 def step_cycle(speed: float) -> float:
     """Seconds per cycle (two steps): people walk faster by longer and by quicker steps."""
-    return float(1.08 / np.sqrt(np.clip(speed, 0.35, 3.0)))
+    return float(1.0 / np.sqrt(np.clip(speed, 0.35, 3.0)))
 
 
 def body_track(body: Body, channels: Channels, fps: float, start_phase: float = 0.0) -> BodyTrack:
@@ -133,4 +133,4 @@ def _swung(channels: Channels, side: str, phase: np.ndarray) -> np.ndarray:
     beat = -np.cos(2 * np.pi * phase)
     hand[:, 2] += size * (0.3 * beat + 0.06)
     # The elbow bends more when the arm comes forward.
-    return within_reach(hand) * (1 - 0.06 * np.minimum(size, 1) * (1 + beat) / 2)[:, None]
+    return within_reach(hand) * (1 - 0.03 * np.minimum(size, 1) * (1 + beat) / 2)[:, None]
