@@ -125,8 +125,9 @@ def dependency_picture(
     """What each joint takes from each other joint: a heat map per head with the joints by name (thesis figure 3.9).
 
     Args:
-        matrix: `(joints, joints)` or `(heads, joints, joints)`, row takes from column; learned dependencies, attention
-            maps or their sum. With a temporal window of tau frames the axes are tau * joints, frame by frame.
+        matrix: `(joints, joints)` or `(heads, joints, joints)`: the column's joint takes from the row's joint, as in
+            `UnikOutput.dependencies`; learned dependencies, attention maps or their sum. With a temporal window of tau
+            frames the axes are tau * joints, frame by frame.
         layout: the layout of the joints.
         path: the PNG to write.
 
