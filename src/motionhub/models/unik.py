@@ -269,6 +269,9 @@ class UnikPreTrainedModel(PreTrainedModel):
 class UnikModel(UnikPreTrainedModel):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
 
+    # Loading the encoder of a classifier or segmenter leaves its head behind, on purpose.
+    _keys_to_ignore_on_load_unexpected = [r"^classifier\."]
+
     def __init__(self, config: UnikConfig) -> None:
         super().__init__(config)
         self.input_norm = PersonNorm(
