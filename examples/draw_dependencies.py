@@ -8,6 +8,7 @@ strongest dependencies of the last block in words.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -19,12 +20,12 @@ from motionhub.data.synthetic import generate
 from motionhub.visualization.plots import attention_picture, dependency_picture
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", required=True, help="folder or Hub id of a UNIK checkpoint")
     parser.add_argument("--input", default=None, help="a skeleton file; a synthetic throw when left out")
     parser.add_argument("--output_dir", type=Path, default=Path("pictures"))
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     disable_progress_bar()
 
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

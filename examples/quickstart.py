@@ -8,6 +8,7 @@ It runs without a network: the checkpoint lies in this repository. It was traine
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from transformers import pipeline
@@ -22,12 +23,12 @@ from motionhub.visualization.draw import skeleton_strip
 CHECKPOINT = Path(__file__).resolve().parent.parent / "hub_configs" / "unik-nucla-small"
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--input", default=None, help="a skeleton file; two synthetic people when left out")
     parser.add_argument("--model", default=str(CHECKPOINT), help="folder or Hub id of an action classifier")
     parser.add_argument("--output_dir", type=Path, default=Path("demo_output"))
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     disable_progress_bar()
 
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -8,6 +8,7 @@ Repeat for each benchmark: the others in results.json stay. Numbers are those of
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +40,13 @@ def _seconds(run: Path) -> float:
     return max(line["seconds"] for line in lines if "seconds" in line)
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="checkpoint folder with config.json, training.json and card.yaml")
     parser.add_argument("--benchmark", default=None)
     parser.add_argument("--runs", type=Path, nargs="+", default=[])
     parser.add_argument("--command", default="")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
 
     results_file = arguments.folder / "results.json"
     results = json.loads(results_file.read_text()) if results_file.is_file() else []
@@ -63,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -79,3 +79,38 @@ def test_finetune_classification_trains_and_prints_the_table(
     recipe = json.loads((tmp_path / "second" / "last" / "training.json").read_text())
     assert (recipe["mode"], recipe["epochs"], recipe["batch_size"]) == ("linear", 2, 4)
     assert "6 updates" in capsys.readouterr().out
+
+
+def test_quickstart_names_both_people_and_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("matplotlib")
+    load_example("quickstart").main(["--output_dir", str(tmp_path)])
+    first, second = capsys.readouterr().out.split("person 0 (")[1].split("person 1 (")
+    assert first.splitlines()[1].endswith("sit down")
+    assert second.splitlines()[1].endswith("throw")
+    with image.open(tmp_path / "demo.gif") as gif:
+        assert gif.n_frames > 20
+    assert (tmp_path / "demo.png").stat().st_size > 1000
+
+
+def test_draw_dependencies_draws_every_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    model = EXAMPLES.parent / "hub_configs" / "unik-nucla-small"
+    load_example("draw_dependencies").main(["--model", str(model), "--output_dir", str(tmp_path)])
+    assert len(list(tmp_path.glob("dependencies_block_*.png"))) == 6
+    assert capsys.readouterr().out.count(" takes from ") == 5
+
+
+def test_write_card_states_mean_and_sample_deviation_of_the_runs(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    for run, top1 in (("a", 0.5), ("b", 0.7)):
+        (tmp_path / run / "last").mkdir(parents=True)
+        report = {"top1": top1, "mean_class_accuracy": top1 / 2}
+        (tmp_path / run / "last" / "metrics.json").write_text(json.dumps(report))
+        (tmp_path / run / "log.jsonl").write_text('{"seconds": 60}\n{"seconds": 120}\n')
+    source = EXAMPLES.parent / "hub_configs" / "unik-nucla" / "card.yaml"
+    (tiny_checkpoint / "card.yaml").write_text(source.read_text())
+    runs = ["--runs", str(tmp_path / "a"), str(tmp_path / "b")]
+    load_example("write_card").main([str(tiny_checkpoint), "--benchmark", "toy", *runs, "--command", "train it"])
+    card = (tiny_checkpoint / "README.md").read_text()
+    assert "| toy | top-1 | - | 60.0 ± 14.1 (2 runs, 2.0 min a run) | - |" in card
+    assert "`train it`" in card
