@@ -114,3 +114,14 @@ def test_write_card_states_mean_and_sample_deviation_of_the_runs(tiny_checkpoint
     card = (tiny_checkpoint / "README.md").read_text()
     assert "| toy | top-1 | - | 60.0 ± 14.1 (2 runs, 2.0 min a run) | - |" in card
     assert "`train it`" in card
+
+
+def test_linear_baseline_separates_what_a_line_separates(
+    nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    words = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject"]
+    with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
+        load_example("linear_baseline").main([*words, "--model", str(tiny_checkpoint), "--output_dir", str(tmp_path)])
+    report = json.loads((tmp_path / "last" / "metrics.json").read_text())
+    assert report["top1"] == 1.0  # the actions are metres apart in height
+    assert report["num_clips"] == 12
