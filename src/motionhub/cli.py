@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="what is in a skeleton file: people, frames, layout, missing joints")
     info.add_argument("files", nargs="+", metavar="FILE")
+    _add_read_options(info)
     info.set_defaults(run=_info)
 
     predict = commands.add_parser("predict", help="name the action of every person in skeleton files")
@@ -64,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--clip", action="store_true", help="one answer for all people of a clip together")
     predict.add_argument("--json", metavar="OUT", help="also write the results as JSON")
     predict.add_argument("--gif", metavar="OUT", help="also draw the (single) file with its labels")
+    _add_read_options(predict)
     predict.set_defaults(run=_predict)
 
     dataset = commands.add_parser("dataset", help="make a Hugging Face dataset of raw files")
@@ -92,6 +94,21 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_read_options(command: argparse.ArgumentParser) -> None:
+    """For files that do not say it themselves; see `motionhub.read`."""
+    command.add_argument("--layout", default=None, help="joint layout, such as coco-17, if the file does not say it")
+    command.add_argument("--fps", type=float, default=None, help="frames per second, if the file does not say it")
+    command.add_argument("--unit", default=None, help="pixel, normalised, metre, centimetre or millimetre, likewise")
+    command.add_argument(
+        "--image_size", type=int, nargs=2, default=None, metavar=("WIDTH", "HEIGHT"), help="in pixels, likewise"
+    )
+
+
+def _read_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    size = None if arguments.image_size is None else tuple(arguments.image_size)
+    return {"layout": arguments.layout, "fps": arguments.fps, "unit": arguments.unit, "image_size": size}
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from motionhub.doctor import examine, print_report
 
@@ -99,18 +116,19 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from motionhub.data.readers import find_reader
+    from motionhub.data.readers import Reader, ReadOptions, find_reader, read_with
 
+    options = ReadOptions(**_read_options(arguments))
     for file in arguments.files:
         reader = find_reader(file)
-        facts = reader.annotate(Path(file))
-        for sequence in reader.read(Path(file)):
+        facts = reader.annotate(Path(file)) if isinstance(reader, Reader) else None
+        for sequence in read_with(reader, file, options):
             print(f"{file}: {reader.title}")
             print(f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s", end="")
             print(
                 f" at {sequence.fps:g} fps, {sequence.num_dims}-D in {sequence.unit}s, layout {sequence.layout.name}"
             )
-            if facts.label is not None:
+            if isinstance(reader, Reader) and facts is not None and facts.label is not None:
                 print(f"  label {reader.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
             seen = sequence.joint_mask
             if seen.size:
@@ -134,7 +152,8 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     disable_progress_bar()
     classify = pipeline("action-classification", model=arguments.model)
-    results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip)
+    options = _read_options(arguments)
+    results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip, **options)
     for file, people in zip(arguments.files, results, strict=True):
         print(file)
         if not people:
@@ -148,15 +167,15 @@ def _predict(arguments: argparse.Namespace) -> int:
         named = dict(zip(map(str, arguments.files), results, strict=True))
         Path(arguments.json).write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
     if arguments.gif:
-        _draw_prediction(arguments.files[0], results[0], arguments.gif)
+        _draw_prediction(arguments.files[0], results[0], arguments.gif, options)
     return 0
 
 
-def _draw_prediction(file: str, people: list[dict[str, Any]], path: str) -> None:
+def _draw_prediction(file: str, people: list[dict[str, Any]], path: str, options: dict[str, Any]) -> None:
     from motionhub.data.readers import read
     from motionhub.visualization.animate import animate
 
-    clip = read(file)[0]
+    clip = read(file, **options)[0]
     tracks, labels = list(clip.track_ids or ()), ["not seen"] * clip.num_people
     for person in people:
         if person["track_id"] is not None:

@@ -48,10 +48,11 @@ class Clip:
 class SkeletonPipeline(Pipeline):
     """Base of the skeleton pipelines.
 
-    An input is a path of any readable format, a `SkeletonSequence`, a row of a motionhub dataset, or an array
-    `(people, frames, joints, dims)` or `(frames, joints, dims)` together with `layout=`, `fps=` and `unit=` (and
-    `image_size=(width, height)` where the model wants pixels normalised by it). A list gives a list of results; any
-    other iterable (a generator, a `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
+    An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file does not say them), a
+    `SkeletonSequence`, a row of a motionhub dataset, or an array `(people, frames, joints, dims)` or
+    `(frames, joints, dims)` together with `layout=`, `fps=` and `unit=` (and `image_size=(width, height)` where the
+    model wants pixels normalised by it). A list gives a list of results; any other iterable (a generator, a
+    `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
     Args of every call:
         per_person: True (default) gives each person to the model alone; False gives the clip with all its people.
@@ -186,7 +187,7 @@ def as_sequence(
     unit: str | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> SkeletonSequence:
-    """Any input of a pipeline as a `SkeletonSequence`. The keywords belong to arrays only.
+    """Any input of a pipeline as a `SkeletonSequence`. The keywords belong to arrays, and to files that lack them.
 
     Raises:
         ValueError: an array without layout, fps or unit; a file with several clips; or a type that is none of these.
@@ -194,7 +195,7 @@ def as_sequence(
     if isinstance(item, SkeletonSequence):
         return item
     if isinstance(item, str | os.PathLike):
-        sequences = read(os.fspath(item))
+        sequences = read(os.fspath(item), layout=layout, fps=fps, unit=unit, image_size=image_size)
         if len(sequences) != 1:
             raise ValueError(
                 f"{item}: expected one clip, got {len(sequences)}; pass the list motionhub.read(path) instead."

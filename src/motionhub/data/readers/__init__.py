@@ -7,17 +7,30 @@ import json
 from pathlib import Path
 
 from motionhub.data.readers import ntu, nucla, penn, utd_mhad
+from motionhub.data.readers.formats import FORMATS
 from motionhub.data.readers.matlab import MAGIC, load_variables, variable_names
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, read_bytes
+from motionhub.data.readers.options import PoseFormat, ReadOptions
+from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, read_bytes, read_head
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 READERS: dict[str, Reader] = {
     reader.name: reader for reader in (nucla.READER, ntu.READER, penn.READER, utd_mhad.READER)
 }
-HEAD_BYTES = 4096
 
-__all__ = ["READERS", "ClipFacts", "Reader", "find_reader", "get_reader", "read"]
+__all__ = [
+    "FORMATS",
+    "READERS",
+    "ClipFacts",
+    "PoseFormat",
+    "ReadOptions",
+    "Reader",
+    "find_reader",
+    "get_reader",
+    "read",
+    "read_with",
+]
 
 
 def get_reader(name: str) -> Reader:
@@ -27,36 +40,72 @@ def get_reader(name: str) -> Reader:
     return READERS[name]
 
 
-def find_reader(path: str | Path) -> Reader:
-    """The reader whose format the file's content shows.
+def find_reader(path: str | Path) -> Reader | PoseFormat:
+    """The data set's reader, or the program's format, that the content of the file or folder shows.
 
     Raises:
         ValueError: no format fits; the message shows what the file holds and the formats with the same container.
     """
     path = Path(path)
-    head = read_bytes(path)[:HEAD_BYTES]
-    fitting = [reader for reader in READERS.values() if reader.matches(path, head)]
-    if not fitting:
+    known: list[Reader | PoseFormat] = [*READERS.values(), *FORMATS.values()]
+    folder = path.is_dir()
+    head = b"" if folder else read_head(path)
+    fitting = [form for form in known if (not folder or isinstance(form, PoseFormat)) and form.matches(path, head)]
+    if not fitting and not folder:
         # Content too damaged to recognise: the name still tells whose error message is the helpful one.
-        fitting = [reader for reader in READERS.values() if reader.claims_name(path)]
+        fitting = [form for form in known if form.claims_name(path)]
     if not fitting:
-        raise _unknown_format(path, head)
+        raise _unknown_folder(path) if folder else _unknown_format(path, head)
     return fitting[0]
 
 
-def read(path: str | Path) -> list[SkeletonSequence]:
-    """The clips in a skeleton file of any known format.
+def read(
+    path: str | Path,
+    *,
+    layout: str | SkeletonLayout | None = None,
+    fps: float | None = None,
+    unit: str | None = None,
+    image_size: tuple[int, int] | None = None,
+) -> list[SkeletonSequence]:
+    """The clips in a skeleton file, or folder, of any known format.
+
+    The keywords are for what a file does not say itself: most pose estimators write no frame rate, a table of numbers
+    has neither a layout nor a unit. Nothing is guessed.
+
+    Args:
+        path: a file, or a folder where that is the format (OpenPose writes one file a frame).
+        layout: a layout, or the name of one.
+        fps: frames per second.
+        unit: what the file's numbers are measured in: "pixel", "normalised", "metre", "centimetre" or "millimetre"
+            (the last two become metres).
+        image_size: (width, height) in pixels.
 
     Raises:
-        ValueError: the file is absent, empty, broken or of no known format; one line with file, place and reason.
+        ValueError: the file is absent, empty, broken, of no known format, lacks what no keyword gives, or says
+            otherwise than a keyword does; one line with file, place and reason.
     """
-    return find_reader(path).read(Path(path))
+    return read_with(find_reader(path), path, ReadOptions(layout, fps, unit, image_size))
+
+
+def read_with(form: Reader | PoseFormat, path: str | Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """The clips of a file whose format is known already. Raises ValueError as `read` does."""
+    path = Path(path)
+    if isinstance(form, PoseFormat):
+        return form.read(path, options)
+    return [options.agree(path, sequence) for sequence in form.read(path)]
+
+
+def _unknown_folder(path: Path) -> ValueError:
+    names = sorted(entry.name for entry in path.iterdir())[:5]
+    reason = f"is a directory of no known format (it has {names}); give a file, or a folder of OpenPose JSON files."
+    return bad_file(path, "folder", reason)
 
 
 def _unknown_format(path: Path, head: bytes) -> ValueError:
     container, shown = _describe(path, head)
-    near = [reader for reader in READERS.values() if reader.container == container] or list(READERS.values())
-    formats = "; ".join(f"{reader.name}: {reader.signature}" for reader in near)
+    known: list[Reader | PoseFormat] = [*READERS.values(), *FORMATS.values()]
+    near = [form for form in known if form.container == container] or known
+    formats = "; ".join(f"{form.name}: {form.signature}" for form in near)
     return bad_file(path, "content", f"no known skeleton format ({shown}). Nearest formats: {formats}.")
 
 

@@ -95,6 +95,18 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
+def read_head(path: Path, size: int = 4096) -> bytes:
+    """The first bytes of the file. Raises ValueError as `read_bytes` does."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(size)
+    except OSError as error:
+        raise bad_file(path, "file", f"cannot be read ({error.strerror}); give the path of a readable file.") from None
+    if not content:
+        raise bad_file(path, "file", "is empty; download or extract it again.")
+    return content
+
+
 def origin_is_missing(points: np.ndarray) -> np.ndarray:
     """`(..., 3)` camera coordinates with every joint at exactly (0, 0, 0) set to NaN.
 

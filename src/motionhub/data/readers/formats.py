@@ -1,0 +1,10 @@
+"""The formats of programs (pose estimators, motion capture, tables) by name; data sets are in `READERS`.
+
+It does not know how a format is told from its content: each says so itself.
+"""
+
+from motionhub.data.readers import openpose
+from motionhub.data.readers.options import PoseFormat
+
+
+FORMATS: dict[str, PoseFormat] = {form.name: form for form in (openpose.FORMAT,)}

@@ -1,0 +1,202 @@
+"""OpenPose folders: frames in the order of their numbers, zeros missing, people followed, real examples."""
+
+import json
+
+import numpy as np
+import pytest
+
+from motionhub.cli import main
+from motionhub.data.readers import READERS, find_reader, read
+from motionhub.pipelines.skeleton_pipeline import as_sequence
+
+
+def person(values, **extra):
+    return {"pose_keypoints_2d": values, **extra}
+
+
+def values_of(offset: float, joints: int = 25) -> list[float]:
+    """x = offset + 10 joint, y = offset + 20 joint, score = joint / 100."""
+    index = np.arange(joints)
+    return np.stack([offset + 10 * index, offset + 20 * index, index / 100], axis=-1).ravel().tolist()
+
+
+@pytest.fixture
+def write_frame(tmp_path):
+    def write(number: int, people: list, recording: str = "clip", digits: int = 12):
+        path = tmp_path / f"{recording}_{number:0{digits}d}_keypoints.json"
+        path.write_text(json.dumps({"version": 1.3, "people": people}))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("joints, layout", [(25, "body-25"), (18, "openpose-18")])
+def test_both_models_keep_joints_axes_and_scores_in_place(write_frame, tmp_path, joints, layout):
+    for number in range(3):
+        write_frame(number, [person(values_of(5 + number, joints))])
+    (clip,) = read(tmp_path, fps=25, image_size=(640, 480))
+    assert (clip.layout.name, clip.fps, clip.unit, clip.image_size) == (layout, 25.0, "pixel", (640, 480))
+    index = np.arange(joints)
+    for number in range(3):
+        np.testing.assert_array_equal(clip.keypoints[0, number, :, 0], 5 + number + 10 * index)
+        np.testing.assert_array_equal(clip.keypoints[0, number, :, 1], 5 + number + 20 * index)
+    np.testing.assert_allclose(clip.confidence[0, 0], index / 100, rtol=1e-6)
+
+
+def test_zeros_are_missing_and_a_joint_on_the_border_is_not(write_frame, tmp_path):
+    values = values_of(5)
+    values[3:6] = [0, 0, 0]
+    values[6:9] = [0, 0, 0.4]
+    values[9:12] = [0, 7, 0.4]
+    write_frame(0, [person(values)])
+    (clip,) = read(tmp_path, fps=30)
+    assert np.argwhere(~clip.joint_mask).tolist() == [[0, 0, 1]]
+
+
+def test_frames_are_ordered_by_number_and_absent_ones_are_empty(write_frame, tmp_path):
+    for number in (10, 9, 2):  # as text, 10 comes before 2
+        write_frame(number, [person(values_of(number))], digits=1)
+    (clip,) = read(tmp_path, fps=30)
+    assert clip.num_frames == 9
+    np.testing.assert_array_equal(clip.keypoints[0, [0, 7, 8], 0, 0], [2, 9, 10])
+    assert not clip.joint_mask[0, 1:7].any()
+
+
+def test_every_fifth_frame_written_is_a_clip_without_holes(write_frame, tmp_path):
+    for number in (0, 5, 15):
+        write_frame(number, [person(values_of(1 + number))])
+    (clip,) = read(tmp_path, fps=6)
+    assert clip.joint_mask[0].all(axis=-1).tolist() == [True, True, False, True]
+
+
+def test_two_people_listed_in_turns_are_followed(write_frame, tmp_path):
+    for number in range(8):
+        people = [person(values_of(10 + number)), person(values_of(900 - number))]
+        write_frame(number, people[:: 1 - 2 * (number % 2)])
+    (clip,) = read(tmp_path, fps=30)
+    assert clip.num_people == 2
+    np.testing.assert_array_equal(clip.keypoints[0, :, 0, 0], 10 + np.arange(8))
+    np.testing.assert_array_equal(clip.keypoints[1, :, 0, 0], 900 - np.arange(8))
+
+
+def test_two_recordings_in_a_folder_are_two_clips(write_frame, tmp_path):
+    write_frame(0, [person(values_of(1))], "a")
+    write_frame(0, [person(values_of(2))], "b")
+    (tmp_path / "notes.txt").write_text("not a frame")
+    assert [clip.keypoints[0, 0, 0, 0] for clip in read(tmp_path, fps=30)] == [1, 2]
+
+
+def test_nobody_and_only_a_hand_are_frames_without_people(write_frame, tmp_path):
+    write_frame(0, [])
+    write_frame(1, [person([])])
+    (clip,) = read(tmp_path, fps=30)
+    assert (clip.num_people, clip.num_frames) == (0, 2)
+
+
+def test_a_single_file_is_a_clip_of_one_frame(write_frame):
+    (clip,) = read(write_frame(7, [person(values_of(3))]), fps=30)
+    assert clip.keypoints.shape == (1, 1, 25, 2)
+
+
+def test_the_call_that_helps_is_in_the_error(write_frame, tmp_path):
+    write_frame(0, [person(values_of(3))])
+    with pytest.raises(ValueError, match=r"fps: the file does not say it; call motionhub.read\(.*fps=30\)"):
+        read(tmp_path)
+
+
+def test_pipelines_and_the_command_line_pass_the_options_on(write_frame, tmp_path, capsys):
+    write_frame(0, [person(values_of(3))])
+    clip = as_sequence(tmp_path, fps=24, image_size=(64, 48))
+    assert (clip.fps, clip.image_size, clip.layout.name) == (24.0, (64, 48), "body-25")
+    assert main(["info", str(tmp_path), "--fps", "24", "--layout", "body-25", "--unit", "pixel"]) == 0
+    assert "at 24 fps, 2-D in pixels, layout body-25" in capsys.readouterr().out
+    assert main(["info", str(tmp_path)]) == 2
+    assert "fps=30) with what is true (--fps in a shell)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        ({"layout": "coco-17"}, "layout: the file is of layout body-25, but layout coco-17 was given"),
+        ({"layout": "body25"}, "Did you mean 'body-25'"),
+        ({"fps": 0}, "positive"),
+        ({"unit": "inch"}, "unit must be one of"),
+    ],
+)
+def test_options_that_contradict_or_make_no_sense_are_refused(write_frame, tmp_path, options, reason):
+    write_frame(0, [person(values_of(3))])
+    with pytest.raises(ValueError, match=reason):
+        read(tmp_path, **{"fps": 30, **options})
+
+
+def test_options_that_agree_with_a_data_sets_file_change_nothing_and_others_are_refused(write_nucla):
+    path = write_nucla()
+    (clip,) = read(path, fps=30, layout="kinect-20", unit="metre", image_size=(640, 480))
+    np.testing.assert_array_equal(clip.keypoints, read(path)[0].keypoints)
+    assert clip.image_size == (640, 480)
+    for wrong in ({"fps": 25}, {"layout": "utd-mhad-20"}, {"unit": "millimetre"}):
+        with pytest.raises(ValueError, match=f"{path.name}: {next(iter(wrong))}: the file is of"):
+            read(path, **wrong)
+
+
+@pytest.mark.parametrize(
+    "people, reason",
+    [
+        ([person([1.0] * 74)], "expected 75 numbers"),
+        ([person([[1.0] * 75])], "expected 75 numbers"),
+        ([person(["a"] * 75)], "expected a regular list of numbers"),
+        ([person([1.0] * 74 + [{}])], "expected a regular list of numbers"),
+        ([7], r"people\[0\]: expected an object"),
+        ("crowd", "people: expected a list"),
+        ([person(values_of(1)), person(values_of(1, 18))], "frames differ"),
+    ],
+)
+def test_bad_people_are_named(write_frame, tmp_path, people, reason):
+    write_frame(0, people)
+    with pytest.raises(ValueError, match=reason) as caught:
+        read(tmp_path, fps=30)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_folders_are_refused_in_one_line(write_frame, tmp_path):
+    with pytest.raises(ValueError, match="is a directory of no known format"):
+        read(tmp_path)
+    first = write_frame(0, [person(values_of(1))])
+    (tmp_path / "clip_0_keypoints.json").write_text(first.read_text())
+    with pytest.raises(ValueError, match="same frame number"):
+        read(tmp_path, fps=30)
+    (tmp_path / "clip_0_keypoints.json").unlink()
+    write_frame(10**11, [person(values_of(1))])
+    write_frame(10**11 + 7, [])
+    with pytest.raises(ValueError, match="not the frames of one recording"):
+        read(tmp_path, fps=30)
+
+
+def test_truncated_frames_are_named(write_frame, tmp_path):
+    write_frame(0, [person(values_of(1))])
+    path = write_frame(1, [person(values_of(1))])
+    content = path.read_text()
+    for length in range(1, len(content), 97):
+        path.write_text(content[:length])
+        with pytest.raises(ValueError, match=path.name) as caught:
+            read(tmp_path, fps=30)
+        assert "\n" not in str(caught.value)
+
+
+REAL = {"model": (121, 1), "small_man": (121, 1), "tall_man": (135, 1), "workout_march": (120, 1)}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_recordings_have_the_numbers_of_their_files(unzipped, name):
+    folder = next(unzipped("data/openpose_body25_examples.zip").glob(f"**/{name}"))
+    assert find_reader(folder).name == "openpose" and "openpose" not in READERS
+    (clip,) = read(folder, fps=30)
+    files = sorted(folder.glob("*.json"))
+    assert (clip.num_frames, clip.num_people) == REAL[name] == (len(files), 1)
+    for time in (0, 60, -1):
+        values = json.loads(files[time].read_text())["people"][0]["pose_keypoints_2d"]
+        expected = np.array(values, np.float32).reshape(25, 3)
+        seen = expected[:, 2] > 0
+        np.testing.assert_array_equal(clip.keypoints[0, time, seen], expected[seen, :2])
+        np.testing.assert_array_equal(clip.joint_mask[0, time], seen)
+        np.testing.assert_array_equal(clip.confidence[0, time], expected[:, 2])
