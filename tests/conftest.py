@@ -10,7 +10,7 @@ import pytest
 
 
 # `make test-core`: the modules of every extra are hidden, so that whatever needs one without saying so fails.
-EXTRA_MODULES = ("av", "imageio", "matplotlib", "open_clip", "PIL", "tensorboard", "timm", "torchvision")
+EXTRA_MODULES = ("av", "matplotlib", "open_clip", "PIL", "tensorboard", "timm", "torchvision")
 if os.environ.get("MOTIONHUB_WITHOUT_EXTRAS") == "1":
     sys.modules.update(dict.fromkeys(EXTRA_MODULES))  # None makes `import` raise ModuleNotFoundError
 
