@@ -3,8 +3,8 @@
 It does not know how a format is told from its content: each says so itself.
 """
 
-from motionhub.data.readers import openpose
+from motionhub.data.readers import arrays, openpose
 from motionhub.data.readers.options import PoseFormat
 
 
-FORMATS: dict[str, PoseFormat] = {form.name: form for form in (openpose.FORMAT,)}
+FORMATS: dict[str, PoseFormat] = {form.name: form for form in (openpose.FORMAT, arrays.FORMAT)}

@@ -181,3 +181,10 @@ def checked_size(path: Path, *lengths: int) -> None:
 def is_number(value: Any) -> bool:
     """Whether a JSON value is a number (true and false are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def rate_of(seconds: float) -> float:
+    """Frames per second of a frame time as files print it, with few digits: 0.0333333 is 30, not 30.00003."""
+    rate = 1 / seconds
+    whole = float(round(rate))
+    return whole if whole and abs(rate - whole) < 2e-4 * whole else rate
