@@ -72,6 +72,9 @@ def build_parser() -> argparse.ArgumentParser:
     dataset.add_argument("reader", help="name of the format, such as n-ucla or penn-action")
     dataset.add_argument("--raw", required=True, help="folder or zip file with the raw files")
     dataset.add_argument("--out", required=True, help="new folder for the parquet files and the card")
+    dataset.add_argument(
+        "--exclude", help="text file with names of clips to leave out, such as NTU's missing skeletons"
+    )
     dataset.add_argument("--num_proc", type=int, default=None, help="processes that read files")
     dataset.set_defaults(run=_dataset)
 
@@ -189,7 +192,9 @@ def _draw_prediction(file: str, people: list[dict[str, Any]], path: str, options
 def _dataset(arguments: argparse.Namespace) -> int:
     from motionhub.data.build import save_dataset
 
-    folder = save_dataset(arguments.reader, arguments.raw, arguments.out, num_proc=arguments.num_proc)
+    folder = save_dataset(
+        arguments.reader, arguments.raw, arguments.out, num_proc=arguments.num_proc, exclude=arguments.exclude
+    )
     print(f"{folder}: datasets.load_dataset({str(folder)!r}, PROTOCOL); its README.md lists the protocols")
     return 0
 

@@ -8,7 +8,7 @@ from motionhub.data.build import rows_to_dataset
 from motionhub.data.schema import features
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
-from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION, from_row, to_row
+from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION, frame_labels_of, from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -77,7 +77,7 @@ def test_rows_survive_parquet(tmp_path):
 def test_columns_are_exactly_the_published_ones():
     expected = (
         "schema_version keypoints confidence num_people num_frames num_joints num_dims layout fps unit image_width "
-        "image_height track_ids label subject camera setup clip_id source licence"
+        "image_height track_ids label frame_labels subject camera setup clip_id source licence"
     ).split()
     assert list(COLUMNS) == list(features(["a"])) == list(to_row(CASES["pixels"])) == expected
 
@@ -116,3 +116,35 @@ def test_rows_that_do_not_fit_say_why():
         from_row({**row, "schema_version": SCHEMA_VERSION + 1})
     with pytest.raises(ValueError, match="needs the columns.*'fps'"):
         from_row({name: value for name, value in row.items() if name != "fps"})
+
+
+def test_a_row_of_version_1_without_frame_labels_still_reads():
+    row = {name: value for name, value in to_row(CASES["one person"]).items() if name != "frame_labels"}
+    old = {**row, "schema_version": 1}
+    assert_same(from_row(old), CASES["one person"])
+    assert frame_labels_of(old) is None
+
+
+@pytest.mark.parametrize("row_format", [None, "numpy", "torch"])
+def test_frame_labels_survive_arrow_beside_rows_without_any(row_format):
+    rows = [
+        to_row(CASES["one person"], frame_labels=[0, 0, 1, -1, 2, 2, 0]),
+        to_row(CASES["two people with confidence"]),
+    ]
+    labelled, plain = rows_to_dataset(rows, ["rest", "a", "b"]).with_format(row_format)
+    assert frame_labels_of(labelled).tolist() == [0, 0, 1, -1, 2, 2, 0]
+    assert frame_labels_of(plain) is None
+
+
+def test_frame_labels_become_one_column_per_class_and_none_where_unknown():
+    row = to_row(CASES["one frame"].replace(keypoints=np.ones((1, 3, 20, 3))), frame_labels=[1, -1, 0])
+    assert frame_labels_of(row, num_classes=2).tolist() == [[0, 1], [0, 0], [1, 0]]
+    with pytest.raises(ValueError, match="below num_classes=1, got 1"):
+        frame_labels_of(row, num_classes=1)
+
+
+def test_frame_labels_are_one_per_frame():
+    with pytest.raises(ValueError, match="frame_labels must be 7 classes, one per frame, got 6"):
+        to_row(CASES["one person"], frame_labels=[0] * 6)
+    with pytest.raises(ValueError, match="must hold 7 classes, got 6"):
+        frame_labels_of({**to_row(CASES["one person"]), "frame_labels": [0] * 6})

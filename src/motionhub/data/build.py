@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
+from motionhub.data.clip_list import read_clip_list
 from motionhub.data.dataset_card import Cell, render_dataset_card
 from motionhub.data.readers import Reader, get_reader
 from motionhub.data.schema import features
@@ -44,6 +46,7 @@ def build_dataset(
     *,
     strict: bool = False,
     num_proc: int | None = None,
+    exclude: str | Path | None = None,
 ) -> DatasetDict:
     """All clips of a data set below `root`, in memory, with the columns of `skeletons.rows.COLUMNS`.
 
@@ -53,12 +56,14 @@ def build_dataset(
         protocol: a name in `PROTOCOLS[reader]` -> splits "train" and "test"; None -> everything in split "full".
         strict: a broken file is an error; otherwise it is left out and listed in one warning at the end.
         num_proc: processes that read files, None for this one alone.
+        exclude: a text file with the names of clips to leave out, such as the NTU authors' list of clips with missing
+            skeletons (`data/clip_list.py`).
 
     Raises:
         ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.
     """
     facts, chosen = get_reader(reader), None if protocol is None else get_protocol(reader, protocol)
-    rows, _ = collect_rows(reader, root, strict=strict, num_proc=num_proc)
+    rows, _ = collect_rows(reader, root, strict=strict, num_proc=num_proc, exclude=exclude)
     if chosen is None:
         return DatasetDict({FULL: rows_to_dataset(rows, facts.class_names)})
     splits = chosen.assign(rows)
@@ -75,6 +80,7 @@ def save_dataset(
     *,
     strict: bool = False,
     num_proc: int | None = None,
+    exclude: str | Path | None = None,
 ) -> Path:
     """Writes parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
 
@@ -93,7 +99,7 @@ def save_dataset(
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     facts = get_reader(reader)
-    rows, broken = collect_rows(reader, root, strict=strict, num_proc=num_proc)
+    rows, broken = collect_rows(reader, root, strict=strict, num_proc=num_proc, exclude=exclude)
     assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS[reader].values()}
     filled = {protocol: splits for protocol, splits in assigned.items() if set(SPLITS) <= set(splits)}
     for protocol, splits in filled.items():
@@ -105,24 +111,33 @@ def save_dataset(
             _write_parquet(dataset, folder / path)
             cells.append(Cell(path, tuple(indices), dataset.data.nbytes))
         skipped = [protocol for protocol in assigned if protocol not in filled]
-        card = render_dataset_card(facts, rows, cells, filled, skipped, broken)
+        card = render_dataset_card(facts, rows, cells, filled, skipped, broken, exclude and Path(exclude).name)
         (folder / "README.md").write_text(card, encoding="utf-8")
     return out_dir
 
 
 def collect_rows(
-    reader: str, root: str | Path, *, strict: bool = False, num_proc: int | None = None
+    reader: str,
+    root: str | Path,
+    *,
+    strict: bool = False,
+    num_proc: int | None = None,
+    exclude: str | Path | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """The rows of all readable files below `root` in the order of their paths, and one line for every broken file.
 
     Raises:
-        ValueError: no file matches the reader's pattern, all are broken, or (strict) one is.
+        ValueError: no file matches the reader's pattern, all are broken or left out, or (strict) one is broken.
     """
     facts = get_reader(reader)
-    with _opened(Path(root), facts.pattern) as folder:
-        paths = sorted(path for path in folder.rglob(facts.pattern) if path.is_file())
+    left_out = frozenset() if exclude is None else read_clip_list(exclude)
+    with _opened(Path(root), facts.pattern, facts.sidecars) as (folder, found):
+        paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
         if not paths:
             raise ValueError(_nothing_found(facts, Path(root), folder))
+        paths = [path for path in paths if path.stem not in left_out]
+        if not paths:
+            raise ValueError(f"{root}: {exclude} leaves out every file; give the list of another data set, or none.")
         read = partial(_read_file, reader, str(folder), strict)
         if num_proc is not None and num_proc > 1:
             with ProcessPoolExecutor(num_proc) as pool:
@@ -142,18 +157,22 @@ def _read_file(reader: str, folder: str, strict: bool, path: Path) -> list[dict[
     """The rows of one file, or the line that says why there are none, with the path as seen from the root."""
     facts = get_reader(reader)
     try:
-        clip = facts.annotate(path)
-        sequences = facts.read(path)
+        return _rows_of(facts, path)
     except ValueError as error:
         message = str(error).replace(folder + os.sep, "")
         if strict:
             raise ValueError(message) from None
         return message
-    known = {"label": clip.label, "subject": clip.subject, "camera": clip.camera, "setup": clip.setup}
-    names = [clip.clip_id] if len(sequences) == 1 else [f"{clip.clip_id}_{index}" for index in range(len(sequences))]
+
+
+def _rows_of(facts: Reader, path: Path) -> list[dict[str, Any]]:
+    clips, sequences = facts.facts_of(path), facts.read(path)
+    if len(clips) == 1 and len(sequences) != 1:
+        names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
+        clips = [replace(clips[0], clip_id=name) for name in names]
     return [
-        to_row(sequence, **known, clip_id=name, source=facts.name, licence=facts.licence)
-        for sequence, name in zip(sequences, names, strict=True)
+        to_row(sequence, **asdict(clip), source=facts.name, licence=facts.licence)
+        for sequence, clip in zip(sequences, clips, strict=True)
     ]
 
 
@@ -208,7 +227,8 @@ def _warn_of_absent_classes(
 ) -> None:
     expected = facts.class_names[: protocol.num_classes]
     for name in SPLITS:
-        present = {row["label"] for row, split in zip(rows, splits, strict=True) if split == name}
+        chosen = [row for row, split in zip(rows, splits, strict=True) if split == name]
+        present = {row["label"] for row in chosen}.union(*(row["frame_labels"].tolist() for row in chosen))
         absent = [title for label, title in enumerate(expected) if label not in present]
         if absent:
             more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
@@ -252,26 +272,32 @@ def _folder_or_nothing(out_dir: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _opened(root: Path, pattern: str) -> Iterator[Path]:
-    """The folder itself, or a temporary one with the matching files of a zip file."""
+def _opened(root: Path, pattern: str, sidecars: tuple[str, ...] = ()) -> Iterator[tuple[Path, list[Path]]]:
+    """The folder (a temporary one for a zip file) and the files called `pattern` in it, or the one file `root` is."""
     if root.is_dir():
-        yield root
+        yield root, _files_called(pattern, root)
+    elif root.is_file() and fnmatch(root.name, pattern):
+        yield root.parent, [root]
     elif zipfile.is_zipfile(root):
-        with tempfile.TemporaryDirectory(prefix="motionhub-") as folder:
-            _extract(root, pattern, Path(folder))
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix="motionhub-") as name:
+            folder = Path(name)
+            _extract(root, (pattern, *sidecars), folder)
+            yield folder, _files_called(pattern, folder)
     else:
         kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
         raise ValueError(f"{root}: {kind}; give the folder (or the zip) that holds the data set's files.")
 
 
-def _extract(archive: Path, pattern: str, folder: Path) -> None:
-    """The files called `pattern`, refusing paths that leave the folder and contents that do not fit on the disk."""
+def _files_called(pattern: str, folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob(pattern) if path.is_file())
+
+
+def _extract(archive: Path, patterns: Sequence[str], folder: Path) -> None:
+    """The files called like a pattern; refuses paths that leave the folder and contents larger than the disk."""
     try:
         with zipfile.ZipFile(archive) as content:
-            members = [
-                member for member in content.infolist() if fnmatch(PurePosixPath(member.filename).name, pattern)
-            ]
+            names = {member: PurePosixPath(member.filename).name for member in content.infolist()}
+            members = [member for member, name in names.items() if any(fnmatch(name, each) for each in patterns)]
             for member in members:
                 inside = PurePosixPath(member.filename.replace("\\", "/"))
                 if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:

@@ -45,6 +45,7 @@ def render_dataset_card(
     assigned: Assigned,
     skipped: Sequence[Protocol],
     broken: Sequence[str],
+    exclude: str | None = None,
 ) -> str:
     """The card's text.
 
@@ -55,6 +56,7 @@ def render_dataset_card(
         assigned: protocol -> one split per row; the first protocol is the default config.
         skipped: protocols that these files cannot fill.
         broken: one line per file that was left out.
+        exclude: name of the list of clips that were left out on purpose.
     """
     sections = [
         f"# {reader.title}",
@@ -63,7 +65,7 @@ def render_dataset_card(
         _usage(assigned),
         "## Protocols",
         _protocols(assigned, skipped),
-        "## Clips per class and split",
+        f"## {'Frames' if _frame_labelled(rows) else 'Clips'} per class and split",
         _class_table(reader, rows, assigned),
         "## Columns",
         "\n".join(f"- `{name}`: {reader.column_notes.get(name, text)}" for name, text in COLUMNS.items()),
@@ -72,6 +74,8 @@ def render_dataset_card(
         "## Licence and citation",
         f"{reader.licence[0].upper()}{reader.licence[1:]}. Home page: {reader.homepage}\n\n{reader.citation}",
     ]
+    if exclude:
+        sections += ["## Clips left out", f"The clips named in the list `{exclude}`."]
     if broken:
         listed = "\n".join(f"- {line}" for line in broken)
         sections += ["## Files left out", f"{len(broken)} files could not be read:\n\n{listed}"]
@@ -168,11 +172,23 @@ def _protocols(assigned: Assigned, skipped: Sequence[Protocol]) -> str:
 def _class_table(reader: Reader, rows: Rows, assigned: Assigned) -> str:
     titles = ["class", "all", *(f"{protocol.name} {split}" for protocol in assigned for split in ("train", "test"))]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    labels = np.array([row["label"] for row in rows])
-    masks = [np.ones(len(rows), bool)]
-    masks += [np.array(splits) == split for splits in assigned.values() for split in ("train", "test")]
+    labels, owners = _labels_and_rows(rows)
+    masks = [np.ones(len(labels), bool)]
+    masks += [np.array(splits)[owners] == split for splits in assigned.values() for split in ("train", "test")]
     for label, name in enumerate(reader.class_names):
         counts = [int((labels[mask] == label).sum()) for mask in masks]
         lines.append(f"| {name} | {' | '.join(map(str, counts))} |")
     lines.append(f"| total | {' | '.join(str(int(mask.sum())) for mask in masks)} |")
     return "\n".join(lines)
+
+
+def _frame_labelled(rows: Rows) -> bool:
+    return any(len(row["frame_labels"]) for row in rows)
+
+
+def _labels_and_rows(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """One label per clip (per frame, where frames have labels), and the position of the row it belongs to."""
+    if not _frame_labelled(rows):
+        return np.array([row["label"] for row in rows]), np.arange(len(rows))
+    owners = np.repeat(np.arange(len(rows)), [len(row["frame_labels"]) for row in rows])
+    return np.concatenate([row["frame_labels"] for row in rows]), owners

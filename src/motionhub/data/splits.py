@@ -1,7 +1,7 @@
 """Evaluation protocols: which clips train and which test, as pure functions of the rows' facts; few-label subsets.
 
-It does not read files and does not know keypoints. The NTU list of clips with missing skeletons is not applied yet:
-it is a file of the authors that a later version takes as an argument.
+It does not read files and does not know keypoints. Clips that the authors list as unusable, such as NTU's with missing
+skeletons, are left out before: `build_dataset(..., exclude=LIST)`.
 """
 
 import hashlib

@@ -3,7 +3,7 @@
 It does not know `datasets` (the columns' types are in `data/schema.py`) nor who wrote the row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from motionhub.skeletons.layouts import LAYOUTS, get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-SCHEMA_VERSION = 1
+# 1: without frame_labels.
+SCHEMA_VERSION = 2
 COLUMNS: dict[str, str] = {
     "schema_version": f"version of these columns, {SCHEMA_VERSION}",
     "keypoints": "flat float32 of shape (num_people, num_frames, num_joints, num_dims), row-major; NaN = not seen",
@@ -28,6 +29,7 @@ COLUMNS: dict[str, str] = {
     "image_height": "pixels, 0 = unknown",
     "track_ids": "one identity per person",
     "label": "action class, -1 = unknown",
+    "frame_labels": "the action class of every frame, -1 = unknown; empty when the clip has one label or none",
     "subject": "performer, -1 = unknown",
     "camera": "view, -1 = unknown",
     "setup": "recording set-up, -1 = unknown",
@@ -41,6 +43,7 @@ def to_row(
     sequence: SkeletonSequence,
     *,
     label: int | None = None,
+    frame_labels: Sequence[int] | None = None,
     subject: int | None = None,
     camera: int | None = None,
     setup: int | None = None,
@@ -51,8 +54,12 @@ def to_row(
     """One clip as a row of `COLUMNS`; `from_row` gives the same sequence back. None means unknown.
 
     Raises:
-        ValueError: the sequence has a layout that cannot be found again by its name.
+        ValueError: the sequence has a layout that cannot be found again by its name, or there is not one frame label
+            per frame.
     """
+    labels = () if frame_labels is None else frame_labels
+    if len(labels) not in (0, sequence.num_frames):
+        raise ValueError(f"frame_labels must be {sequence.num_frames} classes, one per frame, got {len(labels)}.")
     layout, size, confidence = sequence.layout, sequence.image_size or (0, 0), sequence.confidence
     if LAYOUTS.get(layout.name) != layout:
         raise ValueError(
@@ -73,6 +80,7 @@ def to_row(
         "image_width": size[0],
         "image_height": size[1],
         "track_ids": list(sequence.track_ids or ()),
+        "frame_labels": np.asarray(labels, dtype=np.int32).reshape(-1),
         "clip_id": clip_id,
         "source": source,
         "licence": licence,
@@ -92,7 +100,8 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
         ValueError: a column is absent, the row comes from a newer schema, or the lengths and the shape disagree.
     """
     absent = [name for name in COLUMNS if name not in row and name not in ("label", "subject", "camera", "setup")]
-    absent = [name for name in absent if name not in ("clip_id", "source", "licence", "confidence", "track_ids")]
+    optional = ("clip_id", "source", "licence", "confidence", "track_ids", "frame_labels")
+    absent = [name for name in absent if name not in optional]
     if absent:
         raise ValueError(
             f"A row needs the columns {absent}; got {list(row)}. Make rows with motionhub.skeletons.rows.to_row."
@@ -117,6 +126,29 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
         image_size=size if min(size) > 0 else None,
         track_ids=None if track_ids is None else tuple(int(track) for track in track_ids),
     )
+
+
+def frame_labels_of(row: Mapping[str, Any], num_classes: int | None = None) -> np.ndarray | None:
+    """The class of every frame of a row, or None when it has none (as in rows of schema version 1).
+
+    Args:
+        row: in whatever format the dataset is set to.
+        num_classes: None for `(frames,)` int64 as stored, -1 = unknown; a number for `(frames, num_classes)` float32,
+            1 at the class and 0 elsewhere, which is what `SkeletonProcessor.process(frame_labels=...)` takes.
+
+    Raises:
+        ValueError: the labels are not one per frame, or one is not below `num_classes`.
+    """
+    labels = np.asarray(row.get("frame_labels", ()), dtype=np.int64).reshape(-1)
+    if not labels.size:
+        return None
+    if labels.size != int(row["num_frames"]):
+        raise ValueError(f"Column 'frame_labels' must hold {int(row['num_frames'])} classes, got {labels.size}.")
+    if num_classes is None:
+        return labels
+    if labels.max() >= num_classes:
+        raise ValueError(f"frame_labels must be below num_classes={num_classes}, got {labels.max()}.")
+    return (labels[:, None] == np.arange(num_classes)).astype(np.float32)
 
 
 def _shaped(values: Any, shape: tuple[int, ...], name: str) -> np.ndarray:

@@ -23,6 +23,7 @@ class ClipFacts:
         camera: the view's number; `Reader.column_notes` says what it means.
         setup: a data set's own grouping; `Reader.column_notes` says what it means.
         clip_id: unique within the data set.
+        frame_labels: the class of every frame, for clips in which the action changes.
     """
 
     label: int | None
@@ -30,6 +31,7 @@ class ClipFacts:
     camera: int | None
     setup: int | None
     clip_id: str
+    frame_labels: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Reader:
         licence, homepage, citation: for the card.
         remarks: what a user of the data must know besides; may be empty.
         column_notes: meaning of `subject`, `camera`, `setup` where it is not the obvious one.
+        annotate_all: path -> one `ClipFacts` per clip, for files that hold many; None where a file is a clip.
+        is_clip: tells the clips among the files called `pattern` from label files called alike; None where all are.
+        sidecars: patterns of files that `annotate` looks into, beside the clips or above them.
+        generic_names: `pattern` fits other formats' files too, so that a name alone tells nothing.
     """
 
     name: str
@@ -72,10 +78,18 @@ class Reader:
     citation: str
     remarks: str
     column_notes: dict[str, str]
+    annotate_all: Callable[[Path], list[ClipFacts]] | None = None
+    is_clip: Callable[[Path], bool] | None = None
+    sidecars: tuple[str, ...] = ()
+    generic_names: bool = False
 
     def claims_name(self, path: Path) -> bool:
         """Whether the file is called like this data set's files."""
-        return fnmatch(path.name, self.pattern)
+        return fnmatch(path.name, self.pattern) and not self.generic_names
+
+    def facts_of(self, path: Path) -> list[ClipFacts]:
+        """The facts of the file's clips, in the order of `read`. Raises ValueError as `annotate` does."""
+        return [self.annotate(path)] if self.annotate_all is None else self.annotate_all(path)
 
 
 def bad_file(path: Path, place: str, reason: str) -> ValueError:
