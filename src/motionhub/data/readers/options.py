@@ -117,8 +117,10 @@ class ReadOptions:
         kept, factor = FILE_UNITS[unit]
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                scaled = (np.asarray(keypoints, np.float64) * factor).astype(np.float32)
-                return SkeletonSequence(scaled, layout, fps, kept, confidence, image_size, track_ids)
+                scaled = keypoints if factor == 1 else np.asarray(keypoints, np.float64) * factor
+                return SkeletonSequence(
+                    np.asarray(scaled, np.float32), layout, fps, kept, confidence, image_size, track_ids
+                )
         except (ValueError, OverflowError) as error:
             raise bad_file(path, "content", str(error)) from None
 
