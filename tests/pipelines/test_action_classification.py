@@ -1,5 +1,6 @@
 """`pipeline("action-classification")`: every kind of input, the answer per person, batches, bad input."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -240,3 +241,30 @@ def test_model_and_processor_may_be_given_as_objects(pipe, checkpoint):
     assert made(motion(5)) == pipe(motion(5))
     with pytest.raises(ValueError, match="needs a processor"):
         pipeline("action-classification", model=model, device="cpu")
+
+
+def test_of_many_inputs_the_error_names_the_one_that_does_not_fit(pipe) -> None:
+    planar = motion(5).replace(keypoints=motion(5).keypoints[..., :2])
+    with pytest.raises(ValueError, match=r"a kinect-20 sequence of 1 people and 5 frames: .*3-D"):
+        pipe([motion(7), planar])
+
+
+def test_coordinates_beyond_all_measure_are_an_error_not_a_nan_score(pipe) -> None:
+    clip = motion(6)
+    with pytest.warns(UserWarning, match="bodies measure"), pytest.raises(ValueError, match="not finite.*metres"):
+        pipe(clip.replace(keypoints=clip.keypoints * 1e37))
+
+
+def test_zeros_of_a_pose_estimator_are_told(pipe) -> None:
+    keypoints = motion(8).keypoints.copy()
+    keypoints[:, :, 4] = 0
+    with pytest.warns(UserWarning, match="5.0% of the joints lie at exactly zero"):
+        pipe(keypoints, layout="kinect-20", fps=30, unit="metre")
+
+
+def test_a_broken_processor_file_is_quoted(checkpoint, tmp_path) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "broken")
+    path = folder / "preprocessor_config.json"
+    path.write_text(path.read_text().replace('"kinect-20"', '"kinnect-20"'))
+    with pytest.raises(ValueError, match="needs a processor.*Did you mean 'kinect-20'"):
+        pipeline("action-classification", model=str(folder))

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub import HfApi
-from transformers import Pipeline
+from transformers import AutoFeatureExtractor, Pipeline
 
 from motionhub.data.collate import collate_skeletons
 from motionhub.data.readers import read
+from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -77,10 +78,11 @@ class SkeletonPipeline(Pipeline):
         if self.feature_extractor is None:
             self.feature_extractor = self.processor
         if self.feature_extractor is None:
+            source = self.model.name_or_path
             raise ValueError(
-                f"{type(self).__name__} needs a processor, but {self.model.name_or_path or 'the model'!r} has no "
-                "readable preprocessor_config.json; pass feature_extractor=SkeletonProcessor(layout=...), or see what "
-                "is wrong with transformers.AutoFeatureExtractor.from_pretrained."
+                f"{type(self).__name__} needs a processor, but {source or 'the model'!r} has no readable "
+                f"preprocessor_config.json{_why_unreadable(source)}; put the checkpoint's own file there, or pass "
+                "feature_extractor=SkeletonProcessor(layout=...)."
             )
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
@@ -94,18 +96,27 @@ class SkeletonPipeline(Pipeline):
     def preprocess(self, item: Any, *, per_person: bool = True, **facts: Any) -> Clip:
         sequence = as_sequence(item, **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
+        for doubt in doubts(sequence):
+            warnings.warn(f"{name}: {doubt}.", stacklevel=2)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         rows, samples = [], []
         for row in people:
             part = sequence if row is None else sequence.person(row)
             if part.joint_mask.any():
-                sample = self.feature_extractor.process(part)
+                sample = self._processed(part, name)
                 if np.asarray(sample["attention_mask"]).any():
                     rows.append(row)
                     samples.append(sample)
         if not samples:
             warnings.warn(f"{name}: no joint of any person was seen, so there is nothing to tell.", stacklevel=2)
         return Clip(name, sequence, tuple(rows), tuple(samples))
+
+    def _processed(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
+        try:
+            sample: dict[str, Any] = self.feature_extractor.process(part)
+        except ValueError as error:  # of many inputs, which one
+            raise ValueError(f"{name}: {error}") from None
+        return sample
 
     def make_batch(self, clips: list[Clip]) -> dict[str, Any]:
         """All samples of the clips, padded to one shape. Subclasses may add to it."""
@@ -136,9 +147,9 @@ class SkeletonPipeline(Pipeline):
             outputs = self.forward(self.make_batch(clips), **forward_params) if any(counts) else {}
             for index, clip in enumerate(clips):
                 own = slice(sum(counts[:index]), sum(counts[: index + 1]))
-                yield self.postprocess(
-                    (clip, {key: value[own] for key, value in outputs.items()}), **postprocess_params
-                )
+                results = {key: value[own] for key, value in outputs.items()}
+                _check_finite(clip, results)
+                yield self.postprocess((clip, results), **postprocess_params)
 
     @abstractmethod
     def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, torch.Tensor]:
@@ -217,6 +228,27 @@ def as_sequence(
         "A pipeline takes a path, a SkeletonSequence, a dataset row, an array with layout=, fps= and unit=, or a list "
         f"or iterator of these; got {type(item).__name__}."
     )
+
+
+def _check_finite(clip: Clip, results: dict[str, torch.Tensor]) -> None:
+    if all(bool(value.isfinite().all()) for value in results.values()):
+        return
+    largest = float(np.nanmax(np.abs(clip.sequence.keypoints)))
+    raise ValueError(
+        f"{clip.name}: the model gives numbers that are not finite; its coordinates reach {largest:.3g} "
+        f"{clip.sequence.unit}s. Check the unit and the numbers, and the weights of the model."
+    )
+
+
+def _why_unreadable(source: str) -> str:
+    """What transformers found wrong with the processor of a checkpoint; it says so only when asked for it alone."""
+    if not source:
+        return ""
+    try:
+        AutoFeatureExtractor.from_pretrained(source)
+    except (OSError, ValueError, TypeError) as error:
+        return f" ({' '.join(str(error).split())})"
+    return ""
 
 
 def averages_padding(config: Any) -> bool:
