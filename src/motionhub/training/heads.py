@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from datasets import ClassLabel, Dataset
-from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import class_names_of
+from motionhub.training.sources import check_source, load_processor
 
 
 def prepare_model(
@@ -42,8 +43,9 @@ def prepare_model(
     """
     source = str(source)
     class_names = class_names_of_dataset(dataset)
+    check_source(source, weights=mode != "scratch")
     config = AutoConfig.from_pretrained(source)
-    processor = AutoFeatureExtractor.from_pretrained(source)
+    processor = load_processor(source)
     known_names = class_names_of(config)
     set_labels(config, class_names)
     if layout == "dataset":

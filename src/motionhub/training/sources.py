@@ -1,0 +1,128 @@
+"""Loads a checkpoint to use it as it is, and says in one line what a folder lacks where transformers takes fifty.
+
+It does not know model families (the class that makes the model is an argument) nor datasets; to train a checkpoint on
+other classes see `heads.py`.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers import AutoFeatureExtractor, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+
+# What `from_pretrained` looks for: one file, or the list of the files that hold a share each.
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def check_source(source: str | Path, *, weights: bool = True) -> None:
+    """Raises a one-line ValueError when `source` is no folder that `from_pretrained` can load; Hub ids pass.
+
+    Args:
+        source: folder or Hub id of a checkpoint.
+        weights: whether weights are needed; without, `config.json` and `preprocessor_config.json` are enough.
+    """
+    folder = Path(source)
+    if not folder.exists() and _HUB_ID.fullmatch(str(source)):
+        return
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        raise ValueError(f"{source}: {what}; expected the folder of a checkpoint (config.json, ...) or a Hub id.")
+    config = _read_object(folder / "config.json")
+    if "model_type" not in config:
+        raise ValueError(f"{folder / 'config.json'}: has no 'model_type'; restore the checkpoint's own config.json.")
+    _read_object(folder / "preprocessor_config.json")
+    present = [folder / name for name in WEIGHTS if (folder / name).is_file()]
+    if weights and not present:
+        raise ValueError(
+            f"{source} holds no weights (model.safetensors), only {sorted(path.name for path in folder.iterdir())}; "
+            "convert the authors' file (python conversion/unik.py SOURCE OUTPUT_DIR --like FOLDER), or train some "
+            "(motionhub train --mode scratch), then name the folder made so."
+        )
+    if weights and present[0].suffix == ".safetensors":
+        _check_readable(present[0])
+
+
+def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedModel, Any]:
+    """The model, in evaluation mode, and the processor of a complete checkpoint.
+
+    Args:
+        source: folder or Hub id.
+        model_class: has `from_pretrained`, e.g. `motionhub.AutoModelForActionClassification`.
+
+    Raises:
+        ValueError: a part is absent or broken, or the weights do not fill the model exactly: nothing is filled with
+            random numbers, as `from_pretrained` itself does for a head that the checkpoint lacks.
+    """
+    check_source(source)
+    processor = load_processor(source)
+    try:
+        with _quiet():
+            model, info = model_class.from_pretrained(
+                str(source), dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{source} cannot be loaded: {one_line(error)}") from None
+    mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
+    unfit = sorted({*mismatched, *info["missing_keys"]})
+    if unfit:
+        raise ValueError(
+            f"The weights of {source} do not fill a {type(model).__name__} of its config.json: {len(unfit)} tensors "
+            f"are absent or have another shape ({', '.join(unfit[:3])}{', ...' if len(unfit) > 3 else ''}). Restore "
+            "the checkpoint's own config.json; an encoder without a head is trained first (motionhub train)."
+        )
+    return model.eval(), processor
+
+
+def load_processor(source: str | Path) -> Any:
+    """The processor of a checkpoint. Raises ValueError saying which field of its file is wrong."""
+    try:
+        return AutoFeatureExtractor.from_pretrained(str(source))
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{source}: preprocessor_config.json cannot be used: {one_line(error)}") from None
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error without its line breaks; of a quoted traceback only the end."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if any(line.startswith("Traceback") for line in lines):
+        lines = lines[-1:]
+    return " ".join(lines)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); a checkpoint needs this file.") from None
+    except ValueError as error:  # not JSON, or not even text
+        raise ValueError(f"{path}: not valid JSON ({error}); restore the checkpoint's own file.") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
+    return content
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with safe_open(path, framework="pt") as content:
+            content.keys()
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: is corrupt or cut off ({one_line(error)}); download or convert it again.") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the table of missing and misfit tensors that transformers logs: they become one error here."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)
