@@ -23,12 +23,13 @@ METRICS = {"top-1": "top1", "mean per-class accuracy": "mean_class_accuracy"}
 def summarise(runs: list[Path], benchmark: str, command: str) -> list[dict[str, object]]:
     """One entry per metric: per cent, sample standard deviation over the runs, wall time of one run."""
     reports = [json.loads((run / "last" / "metrics.json").read_text()) for run in runs]
-    minutes = [_seconds(run) / 60 for run in runs]
+    seconds = float(np.mean([_seconds(run) for run in runs]))
+    duration = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
     entries = []
     for metric, key in METRICS.items():
         values = 100 * np.array([report[key] for report in reports])
         entry = {"benchmark": benchmark, "metric": metric, "value": round(float(values.mean()), 1), "command": command}
-        entry |= {"runs": len(runs), "time": f"{np.mean(minutes):.1f} min a run", "each": values.round(1).tolist()}
+        entry |= {"runs": len(runs), "time": f"{duration} a run", "each": values.round(1).tolist()}
         if len(runs) > 1:
             entry["spread"] = round(float(values.std(ddof=1)), 1)
         entries.append(entry)

@@ -219,6 +219,7 @@ def _measured(entry: Facts | None) -> str:
     text = f"{float(entry['value']):.1f}"
     if entry.get("spread") is not None:
         text += f" ± {float(entry['spread']):.1f}"
-    details = [f"{entry['runs']} runs" if entry.get("runs") else "", str(entry.get("time") or "")]
+    runs = int(entry.get("runs") or 0)
+    details = [f"{runs} run{'s' if runs > 1 else ''}" if runs else "", str(entry.get("time") or "")]
     details = [detail for detail in details if detail]
     return text + (f" ({', '.join(details)})" if details else "")
