@@ -111,7 +111,7 @@ def save_dataset(
             _write_parquet(dataset, folder / path)
             cells.append(Cell(path, tuple(indices), dataset.data.nbytes))
         skipped = [protocol for protocol in assigned if protocol not in filled]
-        card = render_dataset_card(facts, rows, cells, filled, skipped, broken, exclude and Path(exclude).name)
+        card = render_dataset_card(facts, rows, cells, filled, skipped, broken, _name_of(exclude))
         (folder / "README.md").write_text(card, encoding="utf-8")
     return out_dir
 
@@ -151,6 +151,10 @@ def collect_rows(
     if broken:
         warnings.warn(_broken_message(broken, len(paths)), stacklevel=3)
     return rows, broken
+
+
+def _name_of(path: str | Path | None) -> str | None:
+    return None if path is None else Path(path).name
 
 
 def _read_file(reader: str, folder: str, strict: bool, path: Path) -> list[dict[str, Any]] | str:

@@ -20,6 +20,14 @@ Split = str | None  # "train", "test", or None: not part of the protocol
 # Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code): the training performers of NTU RGB+D 60.
 NTU60_TRAIN_SUBJECTS = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38})
 NTU60_TRAIN_CAMERAS = frozenset({2, 3})
+# The five folds of the SBU authors' cross-validation, by the folders of performer pairs (first, second).
+SBU_FOLDS = (
+    frozenset({(1, 2), (3, 4), (5, 2), (6, 4)}),
+    frozenset({(2, 3), (2, 7), (3, 5), (5, 3)}),
+    frozenset({(1, 3), (1, 7), (7, 1), (7, 3)}),
+    frozenset({(2, 1), (2, 6), (3, 2), (3, 6)}),
+    frozenset({(4, 2), (4, 3), (4, 6), (6, 2), (6, 3)}),
+)
 _SEEDED = re.compile(r"(random-80-20)-seed-(\d{1,9})")
 
 
@@ -74,6 +82,29 @@ def _even(number: int) -> bool:
     return number % 2 == 0
 
 
+def _leave_out(subject: int) -> Protocol:
+    """Tests one subject, trains on all others."""
+    source = f"Test on subject {subject}, train on all others (motionhub; the authors define no split)."
+    name = f"leave-out-subject-{subject}"
+    return Protocol(name, source, _by_value("subject", lambda number: number != subject, {subject}.__contains__))
+
+
+def _sbu_fold(number: int) -> Protocol:
+    """Tests fold `number`, trains on the other folds that are there; other pairs of performers take no part."""
+
+    def split(row: Row) -> Split:
+        pair = (int(row["subject"]), int(row["setup"]))
+        if pair in SBU_FOLDS[number - 1]:
+            return "test"
+        return "train" if any(pair in fold for fold in SBU_FOLDS) else None
+
+    source = (
+        f"Test on fold {number} of the authors' 5-fold cross-validation, train on the other folds that are there; "
+        "folds by performer pair, as listed in public code for this data set (Yun et al., CVPR Workshops 2012)."
+    )
+    return Protocol(f"folds-test-{number}", source, lambda rows: [split(row) for row in rows])
+
+
 def _protocols(*protocols: Protocol) -> dict[str, Protocol]:
     return {protocol.name: protocol for protocol in protocols}
 
@@ -123,6 +154,15 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
             _by_value("setup", {1}.__contains__, {0}.__contains__),
         ),
         random_80_20(seed=0),
+    ),
+    "sbu": _protocols(*(_sbu_fold(number) for number in range(1, len(SBU_FOLDS) + 1))),
+    "ui-prmd": _protocols(
+        Protocol(
+            "cross-subject",
+            "Train on the odd subjects, test on the even ones (motionhub; the authors define no split).",
+            _by_value("subject", _odd, _even),
+        ),
+        *(_leave_out(subject) for subject in range(1, 11)),
     ),
     "utd-mhad": _protocols(
         Protocol(

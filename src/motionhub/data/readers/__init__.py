@@ -6,7 +6,7 @@ It does not know labels beyond what a reader annotates, nor folders (`data/build
 import json
 from pathlib import Path
 
-from motionhub.data.readers import ntu, nucla, penn, utd_mhad
+from motionhub.data.readers import ntu, nucla, penn, sbu, ui_prmd, utd_mhad
 from motionhub.data.readers.formats import FORMATS
 from motionhub.data.readers.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.readers.options import PoseFormat, ReadOptions
@@ -15,9 +15,16 @@ from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-READERS: dict[str, Reader] = {
-    reader.name: reader for reader in (nucla.READER, ntu.READER, penn.READER, utd_mhad.READER)
-}
+# Where contents look alike, the first that fits is taken.
+_DATA_SETS = (
+    nucla.READER,
+    ntu.READER,
+    penn.READER,
+    utd_mhad.READER,
+    sbu.READER,
+    ui_prmd.READER,
+)
+READERS: dict[str, Reader] = {reader.name: reader for reader in _DATA_SETS}
 
 __all__ = [
     "FORMATS",
