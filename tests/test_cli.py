@@ -90,13 +90,29 @@ def test_dataset_then_evaluate_on_it(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["predict", "x.json", "y.json", "--model", SMALL, "--gif", "out.gif"], "one file"),
         (["dataset", "no-such-format", "--raw", ".", "--out", "x"], "no-such-format"),
         (["evaluate", "--model", SMALL, "--dataset", "n-ucla", "--data_root", "no/such/folder"], "no/such/folder"),
+        (["evaluate", "--model", SMALL, "--dataset", "n-ucla"], "--data_root"),
+        (["evaluate", "--model", SMALL, "--dataset", __file__], "is a file"),
+        (["predict", __file__, "--model", "./no/such/model"], "no/such/model: does not exist"),
+        (["predict", __file__, "--model", str(ROOT / "hub_configs" / "unik-posetics")], "holds no weights"),
     ],
 )
 def test_bad_input_is_one_line_and_status_two(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     error = capsys.readouterr().err
     assert error.startswith("motionhub: ") and said in error
-    assert "Traceback" not in error
+    assert "Traceback" not in error and error.count("\n") == 1
+
+
+def test_a_renamed_recording_is_told_about_without_its_label(
+    clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(clip_file.read_text())
+    renamed = tmp_path / "living room é.json"
+    renamed.write_text(json.dumps({**content, "file_name": "camera 1"}))
+    assert main(["info", str(renamed)]) == 0
+    shown = capsys.readouterr()
+    assert "people 1" in shown.out and "label" not in shown.out
+    assert "label unknown" in shown.err and "living room é.json" in shown.err
 
 
 def test_train_help_lists_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:

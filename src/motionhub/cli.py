@@ -28,10 +28,10 @@ def _reported(run: Callable[[], int]) -> int:
     try:
         return run()
     except (ValueError, OSError, ImportError) as error:
-        print(f"motionhub: {error}", file=sys.stderr)
+        print(f"motionhub: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt as error:
-        print(f"motionhub: stopped. {error}", file=sys.stderr)
+    except KeyboardInterrupt:  # training has said by then how to go on
+        print("motionhub: stopped.", file=sys.stderr)
         return 130
 
 
@@ -124,8 +124,13 @@ def _info(arguments: argparse.Namespace) -> int:
     options = ReadOptions(**_read_options(arguments))
     for file in arguments.files:
         reader = find_reader(file)
-        facts = reader.annotate(Path(file)) if isinstance(reader, Reader) else None
-        for sequence in read_with(reader, file, options):
+        sequences = read_with(reader, file, options)
+        try:
+            facts = reader.annotate(Path(file)) if isinstance(reader, Reader) else None
+        except ValueError as error:  # a renamed recording: its motion is whole, only its label is not known
+            facts = None
+            print(f"motionhub: note: label unknown: {error}", file=sys.stderr)
+        for sequence in sequences:
             print(f"{file}: {reader.title}")
             print(f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s", end="")
             print(
@@ -151,10 +156,12 @@ def _predict(arguments: argparse.Namespace) -> int:
     from transformers import pipeline
     from transformers.utils.logging import disable_progress_bar
 
-    import motionhub.auto  # noqa: F401  registers the pipelines
+    from motionhub.auto import AutoModelForActionClassification
+    from motionhub.training.sources import load_checkpoint
 
     disable_progress_bar()
-    classify = pipeline("action-classification", model=arguments.model)
+    model, processor = load_checkpoint(arguments.model, AutoModelForActionClassification)
+    classify = pipeline("action-classification", model=model, feature_extractor=processor)
     options = _read_options(arguments)
     results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip, **options)
     for file, people in zip(arguments.files, results, strict=True):
@@ -168,6 +175,7 @@ def _predict(arguments: argparse.Namespace) -> int:
                 print(f"    {entry['score']:6.1%}  {entry['label']}")
     if arguments.json:
         named = dict(zip(map(str, arguments.files), results, strict=True))
+        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
         Path(arguments.json).write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
     if arguments.gif:
         _draw_prediction(arguments.files[0], results[0], arguments.gif, options)
@@ -225,22 +233,23 @@ def _train(words: Sequence[str]) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from transformers import AutoFeatureExtractor
     from transformers.utils.logging import disable_progress_bar
 
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
     from motionhub.training.evaluators import evaluate
     from motionhub.training.run import RunArguments, load_splits
+    from motionhub.training.sources import load_checkpoint
 
     disable_progress_bar()
     data = RunArguments(
         arguments.dataset, arguments.model, arguments.data_root, arguments.protocol, arguments.eval_split
     )
+    model, processor = load_checkpoint(arguments.model, AutoModelForActionClassification)
     clips = load_splits(data)[arguments.eval_split]
     report = evaluate(
-        AutoModelForActionClassification.from_pretrained(arguments.model),
-        AutoFeatureExtractor.from_pretrained(arguments.model),
+        model,
+        processor,
         clips,
         batch_size=arguments.batch_size,
         mixed_precision=arguments.mixed_precision,

@@ -106,6 +106,13 @@ def test_interrupt_saves_says_how_to_resume_and_resumes_exactly(
     assert result.steps == 15
 
 
+def test_output_folder_that_cannot_be_is_said_before_the_first_update(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="output_dir .*file.* cannot be written .*another folder"):
+        toy_run(toy_recipe(tmp_path / "file", epochs=1))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_finished_run_is_not_repeated(tmp_path: Path) -> None:
     recipe = toy_recipe(tmp_path, epochs=1)
     first, before = toy_run(recipe)

@@ -32,11 +32,12 @@ class Journal:
         tensorboard: bool,
     ) -> None:
         self.path, self.active = folder / "log.jsonl", active
+        if active:
+            _make(folder)
         self.board = _summary_writer(folder / "tensorboard", first_update) if active and tensorboard else None
         hidden = not (active and progress_bar and sys.stderr.isatty())
         self.bar = tqdm(total=total_updates, initial=first_update, disable=hidden, unit="update", dynamic_ncols=True)
         if active:
-            folder.mkdir(parents=True, exist_ok=True)
             self._keep_until(first_update)
 
     def advance(self) -> None:
@@ -90,3 +91,12 @@ def _summary_writer(folder: Path, first_update: int) -> Any:
             "tensorboard=True needs TensorBoard: pip install 'motionhub[tensorboard]', or set tensorboard=False."
         ) from None
     return SummaryWriter(folder, purge_step=first_update + 1)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log.jsonl").open("a", encoding="utf-8").close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ValueError(f"output_dir {str(folder)!r} cannot be written ({reason}); give another folder.") from None

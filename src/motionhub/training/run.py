@@ -46,7 +46,7 @@ def parse_training(words: Sequence[str], description: str) -> tuple[RunArguments
 def load_splits(arguments: RunArguments) -> DatasetDict:
     """Raw files through their reader when `data_root` is given, else a saved dataset or one of the Hub."""
     if arguments.data_root is None:
-        splits = load_dataset(arguments.dataset, arguments.protocol)
+        splits = _load_saved(arguments)
     else:
         protocol = arguments.protocol or next(iter(PROTOCOLS.get(arguments.dataset, ())), None)
         splits = build_dataset(arguments.dataset, arguments.data_root, protocol)
@@ -55,3 +55,14 @@ def load_splits(arguments: RunArguments) -> DatasetDict:
             f"{arguments.dataset} has the splits {list(splits)}, not --eval_split {arguments.eval_split}."
         )
     return splits
+
+
+def _load_saved(arguments: RunArguments) -> DatasetDict:
+    name = arguments.dataset
+    if name in PROTOCOLS and not Path(name).exists():
+        raise ValueError(f"{name!r} is a reader of raw files: say where they are with --data_root FOLDER_OR_ZIP.")
+    if Path(name).is_file():
+        raise ValueError(
+            f"{name}: is a file; give the folder of a saved dataset, or --dataset READER --data_root FILE."
+        )
+    return load_dataset(name, arguments.protocol)
