@@ -100,13 +100,13 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
 def frame_positions(path: Path, numbers: list[int]) -> dict[int, int]:
     """Frame number -> position in the clip, where absent numbers leave room for frames without anybody.
 
-    Counting starts at the smallest number. Numbers that all lie a multiple of a step apart were written at every
-    so many frames; the frame rate of the clip is that of its positions.
+    Counting starts at the smallest number. Three or more numbers that all lie a multiple of a step apart were written
+    at every so many frames; the frame rate of the clip is that of its positions.
     """
     ordered = sorted(set(numbers))
     if not ordered:
         return {}
-    step = math.gcd(*(number - ordered[0] for number in ordered)) or 1
+    step = math.gcd(*(number - ordered[0] for number in ordered)) if len(ordered) > 2 else 1
     length = (ordered[-1] - ordered[0]) // step + 1
     if length > 100 * len(ordered) + 10_000:
         reason = f"{len(ordered)} frames carry numbers from {ordered[0]} to {ordered[-1]}"

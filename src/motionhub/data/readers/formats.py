@@ -3,10 +3,11 @@
 It does not know how a format is told from its content: each says so itself.
 """
 
-from motionhub.data.readers import arrays, bvh, openpose, table, trc
+from motionhub.data.readers import alphapose, arrays, bvh, coco, openpose, table, trc
 from motionhub.data.readers.options import PoseFormat
 
 
 FORMATS: dict[str, PoseFormat] = {
-    form.name: form for form in (openpose.FORMAT, arrays.FORMAT, trc.FORMAT, bvh.FORMAT, table.FORMAT)
+    form.name: form
+    for form in (openpose.FORMAT, alphapose.FORMAT, coco.FORMAT, arrays.FORMAT, trc.FORMAT, bvh.FORMAT, table.FORMAT)
 }

@@ -1,0 +1,153 @@
+"""COCO results and annotations, AlphaPose: frames by number, people by id or by tracking, zeros missing."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+
+from motionhub.data.readers import find_reader, read
+from motionhub.skeletons.layouts import get_layout
+
+
+def triples(offset: float, joints: int = 17, score: float = 0.5) -> list[float]:
+    """x = offset + 10 joint, y = offset + 20 joint."""
+    index = np.arange(joints)
+    return np.stack([offset + 10 * index, offset + 20 * index, np.full(joints, score)], axis=-1).ravel().tolist()
+
+
+def result(frame, offset: float, **extra):
+    return {"image_id": frame, "category_id": 1, "keypoints": triples(offset), "score": 0.9, **extra}
+
+
+def name_of(frame: int) -> str:
+    return f"cam2_{frame:06d}.jpg"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_json(content, name: str = "poses.json"):
+        path = tmp_path / name
+        path.write_text(json.dumps(content))
+        return path
+
+    return write_json
+
+
+def error_of(path, **options) -> str:
+    with pytest.raises(ValueError) as caught:
+        read(path, **options)
+    assert "\n" not in str(caught.value) and path.name in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("form, image", [("coco", int), ("alphapose", name_of)])
+def test_results_find_their_frames_and_people_are_followed(write, form, image):
+    frames = [0, 1, 2, 4]
+    entries = [result(image(frame), offset) for frame in frames for offset in (10 + frame, 900 - frame)]
+    random.Random(1).shuffle(entries)
+    path = write(entries)
+    assert find_reader(path).name == form
+    (clip,) = read(path, fps=25, image_size=(1280, 720))
+    assert (clip.layout.name, clip.unit, clip.fps, clip.image_size) == ("coco-17", "pixel", 25.0, (1280, 720))
+    assert clip.keypoints.shape == (2, 5, 17, 2) and not clip.joint_mask[:, 3].any()
+    starts = {clip.keypoints[row, 0, 0, 0]: row for row in range(2)}
+    np.testing.assert_array_equal(clip.keypoints[starts[10], frames, 0, 0], [10, 11, 12, 14])
+    np.testing.assert_array_equal(clip.keypoints[starts[900], frames, 3, 1], [960, 959, 958, 956])
+    assert clip.confidence[0, 0, 0] == 0.5 and clip.confidence[0, 3, 0] == 0
+
+
+@pytest.mark.parametrize("image, key, ids", [(int, "track_id", (7, 3)), (name_of, "idx", (7, [3.0]))])
+def test_the_files_own_identities_are_kept(write, image, key, ids):
+    # Far apart: only the ids say that they are the same people.
+    entries = [result(image(frame), 10 + 500 * frame, **{key: ids[frame % 2]}) for frame in range(4)]
+    (clip,) = read(write(entries), fps=30)
+    assert clip.track_ids == (7, 3)
+    np.testing.assert_array_equal(clip.joint_mask[:, :, 0], [[True, False] * 2, [False, True] * 2])
+
+
+def test_zero_scores_at_the_origin_are_missing(write):
+    entry = result(0, 5)
+    entry["keypoints"][6:9] = [0, 0, 0]
+    entry["keypoints"][9:12] = [0, 0, 0.1]
+    (clip,) = read(write([entry]), fps=30)
+    assert np.argwhere(~clip.joint_mask).tolist() == [[0, 0, 2]]
+
+
+def test_other_numbers_of_joints_need_a_layout(write):
+    path = write([{"image_id": name_of(0), "keypoints": triples(5, 25), "score": 1}])
+    assert "layout: the file does not say it" in error_of(path, fps=30)
+    assert read(path, fps=30, layout="body-25")[0].layout.name == "body-25"
+    assert "expected 17 joints x 2" in error_of(path, fps=30, layout="coco-17")
+
+
+def annotations(names=get_layout("coco-17").joints, **changes):
+    content = {
+        "info": {},
+        "images": [
+            {"id": 100 - frame, "file_name": name_of(frame), "width": 640, "height": 480} for frame in range(3)
+        ],
+        "annotations": [
+            {"id": 9 + frame, "image_id": 100 - frame, "keypoints": triples(5 + frame, len(names), 2)}
+            for frame in (0, 2)
+        ],
+        "categories": [{"id": 1, "name": "person", "keypoints": list(names)}],
+    }
+    return content | changes
+
+
+def test_annotations_name_frames_joints_and_the_image_size(write):
+    content = annotations()
+    content["annotations"][0]["keypoints"][0:6] = [0, 0, 0, 8, 9, 1]
+    path = write(content)
+    assert find_reader(path).name == "coco"
+    (clip,) = read(path, fps=30)
+    assert (clip.layout, clip.image_size) == (get_layout("coco-17"), (640, 480))
+    assert clip.keypoints.shape == (1, 3, 17, 2)
+    np.testing.assert_array_equal(clip.keypoints[0, [0, 2], 5, 0], [55, 57])
+    assert np.isnan(clip.keypoints[0, 0, 0]).all() and not clip.joint_mask[0, 1].any()
+    np.testing.assert_array_equal(clip.confidence[0, 0, :3], [0, 0.5, 1])
+
+
+def test_annotations_of_other_joints_keep_their_names(write):
+    path = write(annotations(["L_Knee", "R_Knee", "Nose"]))
+    assert read(path, fps=30)[0].layout.joints == ("left_knee", "right_knee", "nose")
+    assert "lacks its" in error_of(path, fps=30, layout="coco-17")
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ([result(0, 1) | {"keypoints": [1.0] * 50}], "results[0].keypoints: expected x, y and a score"),
+        ([result(0, 1) | {"keypoints": "many"}], "results[0].keypoints: expected a regular list"),
+        ([result(-1, 1)], "results[0].image_id: expected a whole number"),
+        ([result("cat.jpg", 1)], "expected a name with a number"),
+        ([result(0, 1), 7], "results[1]: expected an object"),
+        ([result(0, 1), result(10**9, 1)], "not the frames of one recording"),
+        ([result(0, 1, track_id=1), result(0, 2, track_id=1)], "the same person number occurs twice"),
+        (annotations(images=[]), "expected images and keypoints"),
+        (annotations(categories=[]), "expected one with the names"),
+        (annotations(annotations=[{"image_id": 5, "keypoints": triples(1)}]), "there is no image with the id 5"),
+    ],
+)
+def test_what_does_not_fit_is_named(write, content, reason):
+    assert reason in error_of(write(content), fps=30)
+
+
+@pytest.mark.parametrize("content", [[result(0, 1), result(1, 1)], [result("a1.jpg", 1)], annotations()])
+def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, content):
+    path = write(content)
+    text, generator, refused = path.read_bytes(), random.Random(0), 0
+    for length in range(1, len(text), 41):
+        path.write_bytes(text[:length])
+        error_of(path, fps=30)
+    for _ in range(150):
+        flipped = bytearray(text)
+        flipped[generator.randrange(len(text))] ^= 1 << generator.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            read(path, fps=30)
+        except ValueError as error:
+            refused += 1
+            assert "\n" not in str(error) and path.name in str(error)
+    assert refused > 20
