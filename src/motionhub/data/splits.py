@@ -155,6 +155,14 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
         ),
         random_80_20(seed=0),
     ),
+    "precog": _protocols(
+        Protocol(
+            "cross-subject",
+            "Train on the odd subjects, test on the even ones (motionhub; the authors define no split).",
+            _by_value("subject", _odd, _even),
+        ),
+        *(_leave_out(subject) for subject in range(1, 13)),
+    ),
     "sbu": _protocols(*(_sbu_fold(number) for number in range(1, len(SBU_FOLDS) + 1))),
     "ui-prmd": _protocols(
         Protocol(
