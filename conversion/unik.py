@@ -328,7 +328,11 @@ def verify(official: dict[str, Tensor], folder: Path) -> float:
 
 
 def build_processor(config: UnikConfig, stream: str) -> SkeletonProcessor:
-    """What the official code does to clips: screen coordinates of a 640 x 480 image in 2-D, alignment in 3-D."""
+    """2-D: the official screen coordinates of a 640 x 480 image. 3-D: the alignment of 2s-AGCN, usual for NTU.
+
+    UNIK's own NTU script turns other joints (`normalization="unik-3d"`) and pads to 300 frames; a checkpoint that was
+    trained with those needs `--like` a folder whose preprocessor_config.json says so.
+    """
     fields: dict[str, Any] = {"normalization": "agcn-3d"}
     if config.in_channels == 2:
         fields = {"normalization": "screen", "default_image_size": [640, 480]}

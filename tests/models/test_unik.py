@@ -265,15 +265,16 @@ def test_compiled_training_on_ragged_clips_gives_the_same_gradients():
 
 
 @torch.no_grad()
-def test_bfloat16_logits_stay_within_two_percent():
-    model = lively(channels=[32, 32, 64])
+def test_bfloat16_logits_stay_within_one_percent():
+    """Of the whole UNIK under autocast, ragged; with bfloat16 weights as well, these random norms allow a little more."""
+    model = lively(channels=None, strides=None)
     expected = model(clips()).logits
     with torch.autocast("cpu", torch.bfloat16):
         mixed = model(clips(), attention_mask=ragged_mask()).logits
-    half = lively(channels=[32, 32, 64]).bfloat16()(clips().bfloat16()).logits
-    assert (half - expected).abs().max() < 0.02 * expected.abs().max()
+    half = lively(channels=None, strides=None).bfloat16()(clips().bfloat16()).logits
+    assert (half - expected).abs().max() < 0.015 * expected.abs().max()
     exact = model(clips(), attention_mask=ragged_mask()).logits
-    assert (mixed - exact).abs().max() < 0.02 * exact.abs().max()
+    assert (mixed - exact).abs().max() < 0.01 * exact.abs().max()
 
 
 def test_checkpointed_activations_give_the_same_gradients():
@@ -458,3 +459,22 @@ def test_labels_and_masks_of_the_wrong_kind_are_explained():
         lively(UnikForActionSegmentation)(clips(), labels=torch.zeros(3, 11, 4))
     with pytest.raises(ValueError, match="people <= 2"):
         model(clips(people=3))
+
+
+@torch.no_grad()
+def test_windows_over_a_clip_without_anybody_are_zeros_and_leave_the_others_alone():
+    model = lively(UnikForActionSegmentation)
+    mask = torch.ones(3, 2, 21, dtype=torch.bool)
+    mask[1] = False
+    scores = model.predict_windows(clips(), mask, window=8)
+    assert not scores[1].any()
+    torch.testing.assert_close(scores[2], model.predict_windows(clips()[2:], window=8)[0])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"num_people": 0}, {"num_heads": 0}, {"strides": [0, 1, 1]}, {"channels": [0, 4, 8]}, {"norm_momentum": 2}],
+)
+def test_sizes_that_make_no_model_are_refused(wrong):
+    with pytest.raises(Exception, match=f"expects.*{next(iter(wrong))}"):
+        UnikConfig(**{**SMALL, **wrong})

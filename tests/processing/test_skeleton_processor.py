@@ -413,3 +413,11 @@ def test_something_else_than_a_sequence_is_refused_with_the_call_that_makes_one(
 def test_an_empty_batch_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         processor()([])
+
+
+def test_a_processor_of_metres_refuses_other_units():
+    processor = SkeletonProcessor("kinect-20", num_dims=3, normalization="centre", unit="metre")
+    clip = SkeletonSequence(np.ones((1, 4, 20, 3)), "kinect-20", fps=30, unit="metre")
+    assert processor(clip).keypoints.shape[-1] == 3
+    with pytest.raises(ValueError, match="takes coordinates in metres, got unit 'normalised'.*unit=\"metre\""):
+        processor(clip.replace(unit="normalised"))

@@ -98,6 +98,19 @@ class UnikConfig(PreTrainedConfig):
             self.dilations = [1] * len(self.channels)
         super().__post_init__(**kwargs)
 
+    def validate_sizes(self) -> None:
+        single = ("num_joints", "in_channels", "num_people", "num_heads", "first_block_heads", "key_ratio")
+        sizes = {name: [getattr(self, name)] for name in single}
+        sizes |= {name: getattr(self, name) or [] for name in ("channels", "strides", "dilations")}
+        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
+        if wrong:
+            raise ValueError(f"UnikConfig expects sizes of at least 1, got {wrong}.")
+        if not 0 <= self.norm_momentum <= 1 or not self.norm_eps > 0:
+            raise ValueError(
+                f"UnikConfig expects norm_momentum in 0..1 and norm_eps above 0, got {self.norm_momentum} and "
+                f"{self.norm_eps}."
+            )
+
     def validate_blocks(self) -> None:
         lengths = {name: len(getattr(self, name) or []) for name in ("channels", "strides", "dilations")}
         if len(set(lengths.values())) != 1 or not lengths["channels"]:
@@ -448,14 +461,16 @@ class UnikForActionSegmentation(UnikPreTrainedModel):
         """Logits `(B, T, num_labels)` of clips of any length, from windows of `window` frames every `hop` frames.
 
         Windows see nothing outside themselves; where they overlap (`hop < window`, default no overlap) logits are
-        averaged. Each clip's last window ends with the clip; padded frames get zeros. A clip no longer than the
-        window gives what one forward call gives.
+        averaged. Each clip's last window ends with the clip; padded frames and clips
+        without anybody get zeros. A clip no longer than the window gives what one forward call gives.
         """
         clip_mask = frames_of_clip(attention_mask)
         logits = keypoints.new_zeros(keypoints.shape[0], keypoints.shape[2], self.config.num_labels)
         for index, clip in enumerate(keypoints):
             mask = None if clip_mask is None else clip_mask[index]
             frames = keypoints.shape[2] if mask is None else int(mask.any(0).sum())
+            if not frames:  # nobody is there: zeros
+                continue
             starts = window_starts(frames, window, hop or window)
             counts = logits.new_zeros(frames, 1)
             for group in (starts[first : first + batch_size] for first in range(0, len(starts), batch_size)):

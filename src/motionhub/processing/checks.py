@@ -8,10 +8,12 @@ from typing import Any
 from motionhub.processing.filling import FILLS
 from motionhub.processing.normalization import CENTRINGS, SCALES
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import UNITS
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "num_dims": (2, 3),
+    "unit": (None, *UNITS),
     "stream": ("joint", "bone", "velocity"),
     "normalization": ("none", "screen", "centre", "agcn-3d", "unik-3d"),
     "centring": (None, *CENTRINGS),

@@ -52,6 +52,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
         num_frames: frames of a training sample, and of a test sample where test sampling needs a number. None: all.
         test_num_frames: frames of a test sample, where it differs; with `test_sampling="all"` the number to pad up to.
         fps: frame rate to resample to (linear in time). None keeps the clip's own.
+        unit: the unit the coordinates must come in, where the scale is a fact of the weights; None takes any.
         stream: `"joint"`, `"bone"` (child minus parent) or `"velocity"` (next frame minus this one, last frame 0).
         normalization: `"none"`; `"screen"` (2-D pixels, see `normalization.screen`); `"centre"`; `"agcn-3d"`,
             `"unik-3d"` (centre, then turn a vertical bone onto +z and a lateral one onto +x; SPECS 2.3).
@@ -93,6 +94,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
         num_frames: int | None = None,
         test_num_frames: int | None = None,
         fps: float | None = None,
+        unit: str | None = None,
         stream: str = "joint",
         normalization: str = "screen",
         centring: str | None = None,
@@ -123,6 +125,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
         self.num_frames = num_frames
         self.test_num_frames = test_num_frames
         self.fps = fps
+        self.unit = unit
         self.stream = stream
         self.normalization = normalization
         self.centring = centring
@@ -261,6 +264,11 @@ class SkeletonProcessor(FeatureExtractionMixin):
             raise ValueError(
                 f"This processor makes {self.num_dims}-D input, got a {sequence.num_dims}-D sequence; "
                 "use 3-D data, or SkeletonProcessor(num_dims=2, ...) with a model of in_channels=2."
+            )
+        if self.unit not in (None, sequence.unit):
+            raise ValueError(
+                f"This processor takes coordinates in {self.unit}s, got unit {sequence.unit!r}; convert them, then "
+                f'sequence.replace(keypoints=..., unit="{self.unit}").'
             )
         # A copy: what torch does in place further down must not reach the caller's array.
         keypoints = self._selected(torch.tensor(sequence.keypoints))[..., : self.num_dims]
