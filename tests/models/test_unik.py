@@ -266,7 +266,7 @@ def test_compiled_training_on_ragged_clips_gives_the_same_gradients():
 
 @torch.no_grad()
 def test_bfloat16_logits_stay_within_one_percent():
-    """Of the whole UNIK under autocast, ragged; with bfloat16 weights as well, these random norms allow a little more."""
+    """Of the whole UNIK under autocast, ragged. With weights in bfloat16 too, random norms need a little more."""
     model = lively(channels=None, strides=None)
     expected = model(clips()).logits
     with torch.autocast("cpu", torch.bfloat16):
