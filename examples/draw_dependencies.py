@@ -16,6 +16,7 @@ from transformers import AutoFeatureExtractor, AutoModel
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
+from motionhub.cli import reported
 from motionhub.data.synthetic import generate
 from motionhub.visualization.plots import attention_picture, dependency_picture
 
@@ -54,4 +55,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(reported(lambda: main(sys.argv[1:])))

@@ -10,6 +10,7 @@ Every field of `motionhub.TrainingRecipe` is an option; the training.json of the
 import sys
 
 import motionhub
+from motionhub.cli import reported
 from motionhub.metrics.classification import format_report
 from motionhub.training.heads import prepare_model
 from motionhub.training.run import load_splits, parse_training
@@ -36,4 +37,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(reported(lambda: main(sys.argv[1:])))

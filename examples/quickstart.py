@@ -15,6 +15,7 @@ from transformers import pipeline
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
+from motionhub.cli import reported
 from motionhub.data.synthetic import generate
 from motionhub.visualization.animate import animate
 from motionhub.visualization.draw import skeleton_strip
@@ -54,4 +55,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(reported(lambda: main(sys.argv[1:])))

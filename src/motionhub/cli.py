@@ -18,15 +18,16 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; its exit status. Bad input is one line on stderr and status 2, not a traceback."""
     words = list(sys.argv[1:] if words is None else words)
     if words[:1] == ["train"] and "--help" not in words and "-h" not in words:
-        return _reported(lambda: _train(words[1:]))
+        return reported(lambda: _train(words[1:]))
     arguments = build_parser().parse_args(words)
-    return _reported(lambda: arguments.run(arguments))
+    return reported(lambda: arguments.run(arguments))
 
 
-def _reported(run: Callable[[], int]) -> int:
+def reported(run: Callable[[], int | None]) -> int:
+    """Runs what a command does; its exit status. The scripts in `examples/` use it too, to fail as quietly."""
     warnings.showwarning = _show_warning
     try:
-        return run()
+        return run() or 0
     except (ValueError, OSError, ImportError) as error:
         print(f"motionhub: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -112,3 +112,9 @@ def test_dataset_without_class_names_is_an_error(tmp_path: Path) -> None:
     dataset = toy_dataset(4).cast_column("label", Value("int64"))
     with pytest.raises(ValueError, match="cast_column"):
         prepare_model(checkpoint(tmp_path, CLASS_NAMES), dataset, AutoModelForActionClassification)
+
+
+def test_scratch_beside_weights_says_that_they_are_not_used(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, CLASS_NAMES)
+    with pytest.warns(UserWarning, match="are not used; mode 'finetune' starts from them"):
+        prepare_model(folder, toy_dataset(4), AutoModelForActionClassification, mode="scratch")

@@ -3,6 +3,7 @@
 It does not know model families: the class that makes the model (`AutoModelForActionClassification`) is an argument.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import class_names_of
-from motionhub.training.sources import check_source, load_processor
+from motionhub.training.sources import check_source, has_weights, load_processor
 
 
 def prepare_model(
@@ -55,6 +56,10 @@ def prepare_model(
     check_inputs(config, processor, dataset)
     torch.manual_seed(seed)
     if mode == "scratch":
+        if has_weights(source):
+            warnings.warn(
+                f"mode 'scratch': the weights in {source} are not used; mode 'finetune' starts from them", stacklevel=2
+            )
         make = model_class.from_config if hasattr(model_class, "from_config") else model_class
         return make(config), processor
     return _load(source, config, model_class, keep_head=known_names == class_names), processor

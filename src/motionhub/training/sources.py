@@ -50,6 +50,11 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
         _check_readable(present[0])
 
 
+def has_weights(source: str | Path) -> bool:
+    """Whether a folder holds weights; False for a Hub id."""
+    return any((Path(source) / name).is_file() for name in WEIGHTS)
+
+
 def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedModel, Any]:
     """The model, in evaluation mode, and the processor of a complete checkpoint.
 

@@ -7,7 +7,6 @@ are those of one process's share of an update).
 """
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +38,7 @@ from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, cl
 from motionhub.training.evaluators import ClassificationEvaluation
 from motionhub.training.interruption import StopRequest
 from motionhub.training.journal import Journal
+from motionhub.training.launching import processes_asked_for
 from motionhub.training.objective import Objective, as_objective, losses_of
 from motionhub.training.optimization import build_optimizer, build_schedule, freeze_backbone, set_mode
 
@@ -135,7 +135,7 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         step_scheduler_with_optimizer=False,
     )
-    expected = recipe.num_processes or int(os.environ.get("WORLD_SIZE", accelerator.num_processes))
+    expected = recipe.num_processes or processes_asked_for() or accelerator.num_processes
     if accelerator.num_processes != expected:
         raise ValueError(
             f"{expected} processes were asked for, but {accelerator.num_processes} is running. `accelerate launch "
