@@ -111,6 +111,13 @@ def _protocols(*protocols: Protocol) -> dict[str, Protocol]:
 
 # Reader name -> protocol name -> protocol. The first that the data at hand can fill is a saved dataset's default.
 PROTOCOLS: dict[str, dict[str, Protocol]] = {
+    "kinetics-skeleton": _protocols(
+        Protocol(
+            "official",
+            "Train on the training clips, test on the validation clips, by folder (Yan et al., AAAI 2018).",
+            _by_value("setup", {1}.__contains__, {0}.__contains__),
+        ),
+    ),
     "n-ucla": _protocols(
         Protocol(
             "cross-view",

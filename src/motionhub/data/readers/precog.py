@@ -101,8 +101,8 @@ READER = Reader(
     homepage="https://github.com/DavidJardim/precog_dataset_16",
     citation="David Jardim: PRECOG Dataset 2016. Eight aggressive actions such as punching and kicking, six sequences "
     "of five actions each by twelve people.",
-    remarks="The files number the actions 1..8 and do not name them; 0 is background. The second number of a file's name "
-    "is the person: twelve people did six sequences, and the bone lengths in the files vary with it alone",
+    remarks="The files number the actions 1..8 and do not name them; 0 is background. The second number of a file's "
+    "name is the person: twelve people did six sequences, and the bone lengths in the files vary with it alone",
     column_notes={
         "label": "-1: the action changes within a clip, see frame_labels",
         "subject": "the second number of the file's name",
