@@ -3,11 +3,19 @@
 It does not know how a format is told from its content: each says so itself.
 """
 
-from motionhub.data.readers import alphapose, arrays, bvh, coco, openpose, table, trc
+from motionhub.data.readers import alphapose, arrays, bvh, coco, openpose, pyskl, table, trc
 from motionhub.data.readers.options import PoseFormat
 
 
-FORMATS: dict[str, PoseFormat] = {
-    form.name: form
-    for form in (openpose.FORMAT, alphapose.FORMAT, coco.FORMAT, arrays.FORMAT, trc.FORMAT, bvh.FORMAT, table.FORMAT)
-}
+# Where contents look alike, the first that fits is taken.
+_FORMATS = (
+    openpose.FORMAT,
+    alphapose.FORMAT,
+    coco.FORMAT,
+    arrays.FORMAT,
+    pyskl.FORMAT,
+    trc.FORMAT,
+    bvh.FORMAT,
+    table.FORMAT,
+)
+FORMATS: dict[str, PoseFormat] = {form.name: form for form in _FORMATS}
