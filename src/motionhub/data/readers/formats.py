@@ -3,7 +3,7 @@
 It does not know how a format is told from its content: each says so itself.
 """
 
-from motionhub.data.readers import alphapose, arrays, bvh, coco, openpose, pyskl, table, trc
+from motionhub.data.readers import alphapose, arrays, bvh, coco, lcrnet, openpose, pyskl, table, trc
 from motionhub.data.readers.options import PoseFormat
 
 
@@ -12,6 +12,7 @@ _FORMATS = (
     openpose.FORMAT,
     alphapose.FORMAT,
     coco.FORMAT,
+    lcrnet.FORMAT,
     arrays.FORMAT,
     pyskl.FORMAT,
     trc.FORMAT,
