@@ -228,3 +228,10 @@ def test_bit_flips_of_an_uncompressed_mat_file(tmp_path, points):
             assert sequence.keypoints.shape[2:] == (20, 3)
         except ValueError as error:
             assert "\n" not in str(error) and path.name in str(error)
+
+
+def test_noise_without_a_zero_byte_is_not_printed_as_text(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(1, 256, size=500).astype(np.uint8).tobytes()
+    (tmp_path / "noise.dat").write_bytes(noise)
+    message = error_of(tmp_path / "noise.dat")
+    assert "a binary file that starts with b'" in message and message.isprintable()

@@ -127,7 +127,8 @@ def _describe(path: Path, head: bytes) -> tuple[str, str]:
         return "mat", f"a MATLAB file with the variables {names[:10]}"
     if head.lstrip()[:1] in (b"{", b"["):
         return "json", _describe_json(path)
-    if b"\0" in head:
+    unprintable = sum(not (char.isprintable() or char.isspace()) for char in head.decode("utf-8", errors="ignore"))
+    if b"\0" in head or unprintable > len(head) // 50:
         return "binary", f"a binary file that starts with {head[:12]!r}"
     lines = [line[:40] for line in head.decode("utf-8", errors="replace").splitlines()[:3]]
     return "text", f"a text file that starts with the lines {lines}"
