@@ -55,6 +55,20 @@ def test_ntu_protocols():
     assert assigned("ntu-rgbd", "xsub", only_in_120) == [None, "train"]
 
 
+def test_ntu_120_protocols_divide_half_and_half_and_need_its_classes():
+    rows = [facts(subject=subject, setup=subject % 32 + 1, label=119) for subject in range(1, 107)]
+    splits = assigned("ntu-rgbd", "xsub-120", rows)
+    assert splits.count("train") == splits.count("test") == 53
+    assert [splits[subject - 1] for subject in (1, 3, 52, 59, 60, 103, 106)] == [
+        *("train", "test", "train", "train", "test", "train", "test")
+    ]
+    rows = [facts(setup=setup, label=setup) for setup in (1, 2, 31, 32, 60)]
+    assert assigned("ntu-rgbd", "xset-120", rows) == ["test", "train", "test", "train", "train"]
+    only_60 = [facts(subject=1, setup=2, label=59)]
+    assert assigned("ntu-rgbd", "xsub-120", only_60) == assigned("ntu-rgbd", "xset-120", only_60) == [None]
+    assert all("verify" in PROTOCOLS["ntu-rgbd"][name].source for name in ("xsub-120", "xset-120"))
+
+
 def test_random_80_20_is_a_fifth_whatever_the_order_and_changes_with_the_seed():
     rows = [facts(clip_id=f"{index:04d}") for index in range(1, 101)]
     splits = assigned("penn-action", "random-80-20", rows)

@@ -20,6 +20,25 @@ Split = str | None  # "train", "test", or None: not part of the protocol
 # Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code): the training performers of NTU RGB+D 60.
 NTU60_TRAIN_SUBJECTS = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38})
 NTU60_TRAIN_CAMERAS = frozenset({2, 3})
+# From general knowledge of Liu et al. 2019, not read from the paper: verify before publishing numbers.
+NTU120_TRAIN_SUBJECTS = NTU60_TRAIN_SUBJECTS | frozenset(
+    {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
+)
+# Li et al. 2021: the training performers of UAV-Human's two cross-subject protocols, of 119 (0 to 118).
+# fmt: off
+UAV_TRAIN_SUBJECTS = (
+    frozenset({
+        0, 2, 5, 6, 7, 8, *range(10, 22), *range(25, 31), *range(32, 41), *range(42, 54), 55, 56, 57, 59,
+        *range(61, 66), *range(67, 72), 73, *range(76, 91), 98, 100, 102, 103, 105, 106, 110, 111, 112,
+        *range(114, 119),
+    }),
+    frozenset({
+        0, 3, 4, 5, 6, 8, 10, 11, 12, 14, 16, *range(18, 23), 24, 26, *range(29, 33), *range(35, 41),
+        *range(43, 48), 49, 52, 54, 56, 57, *range(59, 65), 66, 67, *range(69, 76), *range(77, 82), 83, 84,
+        *range(86, 90), *range(91, 98), *range(99, 105), *range(106, 116), 117, 118,
+    }),
+)
+# fmt: on
 # The five folds of the SBU authors' cross-validation, by the folders of performer pairs (first, second).
 SBU_FOLDS = (
     frozenset({(1, 2), (3, 4), (5, 2), (6, 4)}),
@@ -80,6 +99,16 @@ def _odd(number: int) -> bool:
 
 def _even(number: int) -> bool:
     return number % 2 == 0
+
+
+def _ntu120(name: str, rule: str, assign: Callable[[Sequence[Row]], list[Split]]) -> Protocol:
+    """A protocol of all 120 classes; clips of the first 60 alone are NTU-60 and take no part."""
+    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; verify: the list was not read from the paper)."
+
+    def of_all_classes(rows: Sequence[Row]) -> list[Split]:
+        return assign(rows) if any(int(row["label"]) >= 60 for row in rows) else [None] * len(rows)
+
+    return Protocol(name, source, of_all_classes)
 
 
 def _leave_out(subject: int) -> Protocol:
@@ -153,6 +182,12 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
             _by_value("camera", NTU60_TRAIN_CAMERAS.__contains__, {1}.__contains__, num_classes=60),
             num_classes=60,
         ),
+        _ntu120(
+            "xsub-120",
+            "train on the 53 listed performers, test on the other 53",
+            _by_value("subject", NTU120_TRAIN_SUBJECTS.__contains__, lambda subject: True),
+        ),
+        _ntu120("xset-120", "train on the even setups, test on the odd ones", _by_value("setup", _even, _odd)),
     ),
     "penn-action": _protocols(
         Protocol(
@@ -171,6 +206,17 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
         *(_leave_out(subject) for subject in range(1, 13)),
     ),
     "sbu": _protocols(*(_sbu_fold(number) for number in range(1, len(SBU_FOLDS) + 1))),
+    "uav-human": _protocols(
+        *(
+            Protocol(
+                f"csv{number}",
+                f"Cross-subject version {number}: train on the {len(subjects)} listed performers, test on the other "
+                f"{119 - len(subjects)} (Li et al., CVPR 2021).",
+                _by_value("subject", subjects.__contains__, range(119).__contains__),
+            )
+            for number, subjects in enumerate(UAV_TRAIN_SUBJECTS, start=1)
+        )
+    ),
     "ui-prmd": _protocols(
         Protocol(
             "cross-subject",

@@ -6,7 +6,7 @@ It does not know labels beyond what a reader annotates, nor folders (`data/build
 import json
 from pathlib import Path
 
-from motionhub.data.readers import kinetics, ntu, nucla, penn, precog, sbu, ui_prmd, utd_mhad
+from motionhub.data.readers import kinetics, ntu, nucla, penn, precog, sbu, uav_human, ui_prmd, utd_mhad
 from motionhub.data.readers.formats import FORMATS
 from motionhub.data.readers.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.readers.options import PoseFormat, ReadOptions
@@ -25,6 +25,7 @@ _DATA_SETS = (
     ui_prmd.READER,
     precog.READER,
     kinetics.READER,
+    uav_human.READER,
 )
 READERS: dict[str, Reader] = {reader.name: reader for reader in _DATA_SETS}
 

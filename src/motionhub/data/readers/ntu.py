@@ -144,7 +144,7 @@ MAX_VALUES = 2**26
 TRACKING_CONFIDENCE = {"0": 0.0, "1": 0.5, "2": 1.0}
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
-# body id -> (25, 4) x, y, z, confidence. The ids exceed 2**53, so they stay integers: as floats two bodies become one.
+# body id -> (joints, 4) x, y, z, confidence. The ids exceed 2**53, so they stay integers: as floats two become one.
 Bodies = dict[int, np.ndarray]
 
 
@@ -183,15 +183,15 @@ class _Lines:
         return int(word)
 
 
-def _body(lines: _Lines) -> tuple[int, np.ndarray]:
-    """One body of one frame: its header of 10 numbers, the joint count, 25 lines of 12 numbers."""
+def _body(lines: _Lines, num_joints: int) -> tuple[int, np.ndarray]:
+    """One body of one frame: its header of 10 numbers, the joint count, a line of 12 numbers each."""
     body_id = lines.take("a body's header", 10)[0]
     if not body_id.isascii() or not body_id.isdigit() or int(body_id) >= 2**63:
         raise lines.error(f"expected a body id (a whole number), got {body_id[:40]!r}.")
     joints = lines.take_count("the number of joints", 1)
-    if joints != NUM_JOINTS:
-        raise lines.error(f"expected {NUM_JOINTS} joints, got {joints}.")
-    return int(body_id), np.array([_joint(lines) for _ in range(NUM_JOINTS)])
+    if joints != num_joints:
+        raise lines.error(f"expected {num_joints} joints, got {joints}.")
+    return int(body_id), np.array([_joint(lines) for _ in range(num_joints)])
 
 
 def _joint(lines: _Lines) -> list[float]:
@@ -204,14 +204,41 @@ def _joint(lines: _Lines) -> list[float]:
         raise lines.error(f"expected the numbers x, y, z of a joint, got {' '.join(words[:3])[:60]!r}.") from None
 
 
-def _frame(lines: _Lines) -> Bodies:
+def _frame(lines: _Lines, num_joints: int) -> Bodies:
     bodies: Bodies = {}
-    for _ in range(lines.take_count("the number of bodies", NUM_JOINTS + 2)):
-        body_id, joints = _body(lines)
+    for _ in range(lines.take_count("the number of bodies", num_joints + 2)):
+        body_id, joints = _body(lines, num_joints)
         if body_id in bodies:
             raise lines.error(f"body {body_id} occurs twice in one frame.")
         bodies[body_id] = joints
     return bodies
+
+
+def read_bodies(path: Path, num_joints: int) -> tuple[np.ndarray, tuple[int, ...]]:
+    """A file in NTU's text format with bodies of `num_joints` joints.
+
+    Returns:
+        `(num_bodies, num_frames, num_joints, 4)` float64 x, y, z (NaN where a frame does not show the body) and
+        confidence (0 there), and the body ids in the order in which the file first shows them.
+
+    Raises:
+        ValueError: the file is broken; names the line.
+    """
+    lines = _Lines(path)
+    num_frames = lines.take_count("the number of frames", 1)
+    if num_frames == 0:
+        raise lines.error("the clip has no frames.")
+    frames = [_frame(lines, num_joints) for _ in range(num_frames)]
+    if lines.left:
+        raise lines.error(f"{lines.left} lines follow the last of {num_frames} frames; the counts are corrupt.")
+    track_ids = tuple(dict.fromkeys(body_id for frame in frames for body_id in frame))
+    if len(track_ids) * num_frames * num_joints * 4 > MAX_VALUES:
+        raise lines.error(f"{len(track_ids)} bodies in {num_frames} frames are more than a clip can hold.")
+    values = np.full((len(track_ids), num_frames, num_joints, 4), (np.nan, np.nan, np.nan, 0.0))
+    for time, frame in enumerate(frames):
+        for body_id, joints in frame.items():
+            values[track_ids.index(body_id), time] = joints
+    return values, track_ids
 
 
 def read(path: Path) -> list[SkeletonSequence]:
@@ -220,20 +247,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     A body that a frame does not show is NaN there, and so is a joint at exactly (0, 0, 0). `confidence` is the
     Kinect's tracking state: 1 tracked, 0.5 inferred, 0 not tracked or absent. A clip without any body has zero people.
     """
-    lines = _Lines(path)
-    num_frames = lines.take_count("the number of frames", 1)
-    if num_frames == 0:
-        raise lines.error("the clip has no frames.")
-    frames = [_frame(lines) for _ in range(num_frames)]
-    if lines.left:
-        raise lines.error(f"{lines.left} lines follow the last of {num_frames} frames; the counts are corrupt.")
-    track_ids = tuple(dict.fromkeys(body_id for frame in frames for body_id in frame))
-    if len(track_ids) * num_frames * NUM_JOINTS * 4 > MAX_VALUES:
-        raise lines.error(f"{len(track_ids)} bodies in {num_frames} frames are more than a clip can hold.")
-    values = np.full((len(track_ids), num_frames, NUM_JOINTS, 4), (np.nan, np.nan, np.nan, 0.0))
-    for time, frame in enumerate(frames):
-        for body_id, joints in frame.items():
-            values[track_ids.index(body_id), time] = joints
+    values, track_ids = read_bodies(path, NUM_JOINTS)
     with np.errstate(over="ignore"):
         keypoints = origin_is_missing(values[..., :3]).astype(np.float32)
     confidence = values[..., 3].astype(np.float32)
@@ -254,6 +268,11 @@ def annotate(path: Path) -> ClipFacts:
 
 def matches(path: Path, head: bytes) -> bool:
     """A frame count, then frames: empty ones are a line "0", the first other one has a body header and 25 joints."""
+    return has_bodies(head, NUM_JOINTS)
+
+
+def has_bodies(head: bytes, num_joints: int) -> bool:
+    """Whether the first bytes are of NTU's text format with that many joints."""
     lines = head.decode("ascii", errors="replace").splitlines()
     if not lines or not lines[0].strip().isdigit():
         return False
@@ -262,7 +281,7 @@ def matches(path: Path, head: bytes) -> bool:
         rest = rest[1:]
     if len(rest) < 3:  # nothing but empty frames, for as far as the head reaches
         return len(lines) > 1 and not rest
-    return rest[0].strip().isdigit() and len(rest[1].split()) == 10 and rest[2].strip() == str(NUM_JOINTS)
+    return rest[0].strip().isdigit() and len(rest[1].split()) == 10 and rest[2].strip() == str(num_joints)
 
 
 READER = Reader(
