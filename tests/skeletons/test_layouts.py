@@ -11,6 +11,7 @@ SIZES = {
     **{"ntu-25": 25, "kinect-20": 20, "utd-mhad-20": 20, "kinect-15": 15, "coco-17": 17, "openpose-18": 18},
     **{"body-25": 25, "h36m-17": 17, "lcrnet-13": 13, "posetics-17": 17, "smarthome-15": 15, "lac-15": 15},
     **{"lac-17": 17, "cv-mim-13": 13, "penn-13": 13, "ui-prmd-22": 22, "bandai-22": 22},
+    **{"mediapipe-33": 33},
 }
 
 # The joint orders as their authors print them, spelled out once more, with the first index they use.
@@ -45,6 +46,11 @@ ORDERS = {
     "bandai-22": "origin mid_hip spine chest neck head left_collar left_shoulder left_elbow left_wrist right_collar "
     "right_shoulder right_elbow right_wrist left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle "
     "right_foot",
+    # Google prints "foot index" and, for the corners of the mouth, "mouth (left)"
+    "mediapipe-33": "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear "
+    "right_ear left_mouth right_mouth left_shoulder right_shoulder left_elbow right_elbow left_wrist right_wrist "
+    "left_pinky right_pinky left_index right_index left_thumb right_thumb left_hip right_hip left_knee right_knee "
+    "left_ankle right_ankle left_heel right_heel left_foot right_foot",
     "kinect-15": "head neck torso left_shoulder left_elbow left_hand right_shoulder right_elbow right_hand left_hip "
     "left_knee left_foot right_hip right_knee right_foot",
 }

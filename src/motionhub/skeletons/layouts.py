@@ -21,6 +21,7 @@ mid_hip          middle of the hips: NTU "spine base", Kinect v1 "hip centre", H
 *_collar         inner end of the collar bone.          *_shoulder *_elbow *_wrist *_hip *_knee *_ankle   the limbs; in
                  H36M, BVH and UI-PRMD "hand" is the wrist and "foot" the ankle, because the rotation is there.
 *_hand *_hand_tip *_thumb, *_foot (front of the foot, BVH "Toes"), *_heel *_big_toe *_small_toe   extremities.
+*_eye_inner *_eye_outer *_mouth (its corners) *_pinky *_index (knuckles)   MediaPipe; its "foot index" is *_foot.
 origin           the root node of Bandai-Namco files, which does not move with the person.
 
 Bones. A joint that is no bone's child keeps its raw coordinates in the bone stream; a joint listed with itself gives
@@ -105,6 +106,10 @@ _UI_PRMD_22 = (
     "mid_hip", "chest", "shoulder_centre", "neck_base", "neck", "head",
     *_one_by_one("collar", *_ARM), *_one_by_one(*_LEG, "foot"),
 )
+_MEDIAPIPE_33 = (
+    "nose", *(f"{side}_{part}" for side in _SIDES for part in ("eye_inner", "eye", "eye_outer")),
+    *_in_pairs("ear", "mouth", *_ARM, "pinky", "index", "thumb", *_LEG, "heel", "foot"),
+)
 _BANDAI_22 = (
     "origin", "mid_hip", "spine", "chest", "neck", "head", *_one_by_one("collar", *_ARM), *_one_by_one(*_LEG, "foot"),
 )
@@ -155,6 +160,15 @@ _NO_TRUNK_LEGS = (
 )
 _HEAD_AND_PAIRS_BONES = (*_limbs("head", *_ARM), *_NO_TRUNK_LEGS)
 _COCO_17_BONES = (*_FACE, *_limbs("nose", *_ARM), *_NO_TRUNK_LEGS)
+_MEDIAPIPE_33_BONES = (
+    *_COCO_17_BONES, *_limbs("nose", "mouth"),
+    *((f"{side}_{part}", f"{side}_{end}")
+      for side in _SIDES
+      for part, end in (
+          ("eye_inner", "eye"), ("eye_outer", "eye"), ("pinky", "wrist"), ("index", "wrist"), ("thumb", "wrist"),
+          ("heel", "ankle"), ("foot", "ankle"),
+      )),
+)
 _LAC_15_BONES = (*_chain("mid_hip", "neck", "nose"), *_limbs("neck", *_ARM), *_limbs("mid_hip", *_LEG))
 _LAC_17_BONES = (
     *_chain("mid_hip", "chest", "neck", "mouth", "nose"), *_limbs("neck", *_ARM), *_limbs("mid_hip", *_LEG),
@@ -193,6 +207,7 @@ LAYOUTS: dict[str, SkeletonLayout] = {
         SkeletonLayout("cv-mim-13", _CV_MIM_13, _HEAD_AND_PAIRS_BONES, root="head"),
         SkeletonLayout("penn-13", _PENN_13, _HEAD_AND_PAIRS_BONES, root="head"),
         SkeletonLayout("ui-prmd-22", _UI_PRMD_22, _UI_PRMD_22_BONES, root="mid_hip"),
+        SkeletonLayout("mediapipe-33", _MEDIAPIPE_33, _MEDIAPIPE_33_BONES, root="nose"),
         SkeletonLayout("bandai-22", _BANDAI_22, _BANDAI_22_BONES, root="mid_hip"),
     )
 }

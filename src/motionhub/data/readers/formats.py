@@ -3,7 +3,7 @@
 It does not know how a format is told from its content: each says so itself.
 """
 
-from motionhub.data.readers import alphapose, arrays, bvh, coco, lcrnet, openpose, pyskl, table, trc
+from motionhub.data.readers import alphapose, arrays, bvh, coco, lcrnet, mediapipe, openpose, pyskl, table, trc
 from motionhub.data.readers.options import PoseFormat
 
 
@@ -13,6 +13,7 @@ _FORMATS = (
     alphapose.FORMAT,
     coco.FORMAT,
     lcrnet.FORMAT,
+    mediapipe.FORMAT,
     arrays.FORMAT,
     pyskl.FORMAT,
     trc.FORMAT,
