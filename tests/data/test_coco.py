@@ -134,6 +134,11 @@ def test_what_does_not_fit_is_named(write, content, reason):
     assert reason in error_of(write(content), fps=30)
 
 
+def test_a_small_file_of_strangers_cannot_ask_for_gigabytes(write):
+    path = write([result(frame, 1, track_id=frame) for frame in range(1500)])
+    assert "split the recording" in error_of(path, fps=30)
+
+
 @pytest.mark.parametrize("content", [[result(0, 1), result(1, 1)], [result("a1.jpg", 1)], annotations()])
 def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, content):
     path = write(content)

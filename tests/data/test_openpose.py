@@ -148,6 +148,7 @@ def test_options_that_agree_with_a_data_sets_file_change_nothing_and_others_are_
         ([person([1.0] * 74 + [{}])], "expected a regular list of numbers"),
         ([7], r"people\[0\]: expected an object"),
         ("crowd", "people: expected a list"),
+        ([person(values_of(1))] * 257, "257 people are more than the 256"),
         ([person(values_of(1)), person(values_of(1, 18))], "frames differ"),
     ],
 )

@@ -102,13 +102,14 @@ def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -
 
 def _likeness(people: list[_Person], detections: np.ndarray, frame: int) -> np.ndarray:
     """`(people, detections)` in 0..1: the mean over the common joints of a Gaussian of their distance."""
-    predicted = np.stack([person.predicted(frame) for person in people])
-    unseen = np.array([frame - person.frame - 1 for person in people])
-    size = np.array([person.size for person in people]) * TOLERANCE * (1 + TOLERANCE_GROWTH * unseen)
-    squared = ((predicted[:, None] - detections[None]) ** 2).sum(axis=-1)  # (people, detections, joints)
-    common = ~np.isnan(squared)
-    gauss = np.exp(-np.where(common, squared, 0) / (2 * np.maximum(size, 1e-9)[:, None, None] ** 2))
-    return np.where(common, gauss, 0).sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)
+    likeness = np.zeros((len(people), len(detections)))
+    for row, person in enumerate(people):  # one by one: all together would be large in a crowd
+        size = person.size * TOLERANCE * (1 + TOLERANCE_GROWTH * (frame - person.frame - 1))
+        squared = ((person.predicted(frame) - detections) ** 2).sum(axis=-1)  # (detections, joints)
+        common = ~np.isnan(squared)
+        gauss = np.where(common, np.exp(-np.where(common, squared, 0) / (2 * max(size, 1e-9) ** 2)), 0)
+        likeness[row] = gauss.sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)
+    return likeness
 
 
 def _diagonal(points: np.ndarray) -> float:

@@ -19,6 +19,8 @@ from motionhub.skeletons.tracking import stack_people, track_people
 
 # A person out of sight for longer than this is somebody new.
 MAX_GAP_SECONDS = 1.0
+# Comparing everybody with everybody grows with the square: a hostile file must not keep the tracker busy for ever.
+MAX_PEOPLE = 256
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def clip_of(
     """`(people, frames, joints, dims)`; a frame that does not show a person is NaN there, with confidence 0."""
     joints = layout.num_joints
     for time, people in enumerate(frames):
+        if len(people) > MAX_PEOPLE:
+            raise bad_file(path, f"frame {time}", f"{len(people)} people are more than the {MAX_PEOPLE} it may show.")
         for person in people:
             if person.points.shape != (joints, dims):
                 expected = f"{joints} joints x {dims} of layout {layout.name!r}"
