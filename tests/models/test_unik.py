@@ -478,3 +478,9 @@ def test_windows_over_a_clip_without_anybody_are_zeros_and_leave_the_others_alon
 def test_sizes_that_make_no_model_are_refused(wrong):
     with pytest.raises(Exception, match=f"expects.*{next(iter(wrong))}"):
         UnikConfig(**{**SMALL, **wrong})
+
+
+def test_a_misspelt_field_is_refused_and_a_foreign_one_kept():
+    with pytest.raises(ValueError, match="did you mean 'num_heads'"):
+        UnikConfig(num_hedas=4)
+    assert UnikConfig(num_labels=7, somebody_elses="note").num_labels == 7

@@ -21,6 +21,7 @@ option.
 import copy
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, Self
 
 import torch
@@ -88,6 +89,10 @@ class UnikConfig(PreTrainedConfig):
     upsampling: Literal["linear", "repeat"] = "linear"
 
     def __post_init__(self, **kwargs: Any) -> None:
+        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
+            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
+            if near and name not in self.__dataclass_fields__:
+                raise ValueError(f"UnikConfig has no field {name!r}; did you mean {near[0]!r}?")
         if self.channels is None:
             self.channels = list(OFFICIAL_CHANNELS)
             if self.strides is None:
