@@ -210,6 +210,29 @@ def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         toy_run(toy_recipe(tmp_path, resume=str(tmp_path / "nothing")))
 
 
+def test_other_data_or_another_start_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    recipe, clips, others = toy_recipe(tmp_path, epochs=1), toy_dataset(16), toy_dataset(5, seed=9)
+    train(toy_model(), toy_processor(), clips, others, recipe)
+    renamed = clips.map(lambda row: {"clip_id": "x" + row["clip_id"]})
+    relabelled = clips.map(lambda row: {"label": 0})
+    wider = toy_processor()
+    wider.num_frames = 5
+    renumbered = toy_model()
+    renumbered.config.dropout = 0.7
+    for model, processor, data, held_out, what in (
+        (toy_model(), toy_processor(), renamed, others, "training clips and labels differ"),
+        (toy_model(), toy_processor(), relabelled, others, "training clips and labels differ"),
+        (toy_model(), toy_processor(), clips, toy_dataset(4), "evaluation clips and labels differ"),
+        (toy_model(seed=5), toy_processor(), clips, others, "run: the starting weights differ. Set"),
+        (renumbered, toy_processor(), clips, others, r"run: config.dropout was 0.0, is now 0.7. Set"),
+        (toy_model(), wider, clips, others, "run: processor.num_frames was 4, is now 5. Set"),
+    ):
+        with pytest.raises(ValueError, match=what + r".*--resume none.*--output_dir"):
+            train(model, processor, data, held_out, recipe.replace(epochs=2))
+    result = train(toy_model(), toy_processor(), clips, others, recipe)
+    assert result.steps == 2  # the run itself is still recognised
+
+
 def test_linear_mode_leaves_the_backbone_untouched_with_its_batch_norm(tmp_path: Path) -> None:
     config = UnikConfig(
         layout="penn-13", num_joints=13, num_people=1, channels=[8, 8], strides=[1, 1], num_heads=1, num_labels=3

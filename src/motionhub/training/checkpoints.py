@@ -5,6 +5,7 @@ holds what a resume needs. It does not know when to save nor how to train.
 """
 
 import errno
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from motionhub.training.arguments import FIXED_ON_RESUME, TrainingRecipe
@@ -22,6 +24,8 @@ from motionhub.training.arguments import FIXED_ON_RESUME, TrainingRecipe
 
 # safetensors and torch report a full disk as errors of their own.
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
+# Entries of a config that say how a model came about, not what it computes.
+VOLATILE = ("_name_or_path", "architectures", "dtype", "transformers_version")
 
 
 @dataclass
@@ -149,21 +153,68 @@ def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]
     """The progress saved in a state folder, after checking that this run continues the same experiment.
 
     Raises:
-        ValueError: the recipe, the number of processes or the data differ from the run that saved it.
+        ValueError: a fact of the run (see `facts_of_run`) is not that of the run that saved it.
     """
     content = json.loads((state / "progress.json").read_text(encoding="utf-8"))
-    before = {name: content.get(name) for name in run_facts}
-    changed = {name: (before[name], run_facts[name]) for name in run_facts if before[name] != run_facts[name]}
+    changed = _differences(content, run_facts)
     if changed:
-        listed = ", ".join(f"{name} was {old}, is now {new}" for name, (old, new) in changed.items())
         raise ValueError(
-            f"{state} belongs to another run: {listed}. Set it back to continue that run, or start anew with "
-            f"resume='none' or another output_dir (now {recipe.output_dir!r})."
+            f"{state} belongs to another run: {', '.join(changed)}. Set it back to continue that run, or start anew "
+            f"with resume='none' (--resume none) or another output_dir (--output_dir, now {recipe.output_dir!r})."
         )
     return Progress(**content["progress"])
 
 
-def facts_of_run(recipe: TrainingRecipe, num_clips: int, num_processes: int) -> dict[str, Any]:
-    """What must be the same for a resumed run to be the run it continues."""
+def facts_of_run(
+    recipe: TrainingRecipe, model: PreTrainedModel, processor: Any, train_clips: Any, eval_clips: Any, processes: int
+) -> dict[str, Any]:
+    """What must be the same for a resumed run to be the run it continues, as JSON values.
+
+    Args:
+        model: with the weights the run starts from.
+        train_clips, eval_clips: their `fingerprint()` is taken, where they have one, besides their number.
+    """
     facts: dict[str, Any] = {name: getattr(recipe, name) for name in FIXED_ON_RESUME}
-    return {**facts, "num_clips": num_clips, "num_processes": num_processes}
+    facts.update(num_clips=len(train_clips), num_processes=processes)
+    facts["training clips and labels"] = _fingerprint(train_clips)
+    facts["evaluation clips and labels"] = _fingerprint(eval_clips)
+    facts["config"] = {name: value for name, value in model.config.to_dict().items() if name not in VOLATILE}
+    facts["processor"] = processor.to_dict() if hasattr(processor, "to_dict") else None
+    facts["starting weights"] = weights_hash(model)
+    # through JSON, as the other side of the comparison: integer keys become strings
+    return dict(json.loads(json.dumps(facts, default=str)))
+
+
+def weights_hash(model: torch.nn.Module) -> str:
+    """SHA-256 over names and bytes of all weights and buffers; equal for equal weights only."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _fingerprint(clips: Any) -> str | None:
+    return str(clips.fingerprint()) if hasattr(clips, "fingerprint") else None
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In words; of dictionaries the entries, of hashes only that they differ."""
+    found = []
+    for name, value in now.items():
+        old = before.get(name)
+        if old == value:
+            continue
+        if isinstance(old, dict) and isinstance(value, dict):
+            keys = [key for key in {**old, **value} if old.get(key) != value.get(key)]
+            found += [f"{name}.{key} was {_shortly(old.get(key))}, is now {_shortly(value.get(key))}" for key in keys]
+        elif " " in name:  # a hash
+            found.append(f"the {name} differ")
+        else:
+            found.append(f"{name} was {_shortly(old)}, is now {_shortly(value)}")
+    return found
+
+
+def _shortly(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

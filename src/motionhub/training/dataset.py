@@ -4,6 +4,7 @@ It does not know models nor devices. Every random number of clip `i` in epoch `e
 result does not depend on how many processes or workers share the clips, nor on where an interrupted epoch is resumed.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -56,6 +57,12 @@ class ClipDataset(TorchDataset):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the clips' names, in order, and labels: equal for the same split of the same data."""
+        names = self.rows["clip_id"] if "clip_id" in self.rows.column_names else [""] * len(self)
+        lines = [f"{name}\t{label}" for name, label in zip(names, self.labels, strict=True)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def by_length(self) -> list[int]:
         """The rows from the longest clip to the shortest: batches in this order hold little padding."""

@@ -197,6 +197,8 @@ class _Loop:
     def prepare(self, train_clips: Any, eval_clips: Any, evaluation: Evaluation | None, collate: Any) -> None:
         """Loaders, optimizer and schedule; then the state of an earlier run, when there is one."""
         recipe, accelerator = self.recipe, self.accelerator
+        processes = accelerator.num_processes
+        self.facts = facts_of_run(recipe, self.bare_model, self.processor, train_clips, eval_clips, processes)
         batch_size = clips_per_update(len(train_clips), recipe, accelerator.num_processes)
         self.order = EpochOrder(len(train_clips), batch_size, recipe.seed, recipe.drop_last)
         self.batch_size, self.updates_per_epoch = batch_size, self.order.updates
@@ -215,7 +217,6 @@ class _Loop:
         if isinstance(self.objective, torch.nn.Module):
             self.objective.to(accelerator.device)
         accelerator.register_for_checkpointing(self.objective)
-        self.facts = facts_of_run(recipe, len(train_clips), accelerator.num_processes)
         self.progress = self._resume()
 
     def _resume(self) -> Progress:
