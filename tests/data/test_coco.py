@@ -81,7 +81,10 @@ def test_other_numbers_of_joints_need_a_layout(write):
     assert "expected 17 joints x 2" in error_of(path, fps=30, layout="coco-17")
 
 
-def annotations(names=get_layout("coco-17").joints, **changes):
+COCO = get_layout("coco-17").joints
+
+
+def annotations(names=COCO, **changes):
     content = {
         "info": {},
         "images": [
