@@ -229,11 +229,11 @@ def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], ro
 def _warn_of_absent_classes(
     facts: Reader, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]
 ) -> None:
-    expected = facts.class_names[: protocol.num_classes]
+    expected = protocol.class_names or facts.class_names[: protocol.num_classes]
     for name in SPLITS:
         chosen = [row for row, split in zip(rows, splits, strict=True) if split == name]
         present = {row["label"] for row in chosen}.union(*(row["frame_labels"].tolist() for row in chosen))
-        absent = [title for label, title in enumerate(expected) if label not in present]
+        absent = [title for title in expected if facts.class_names.index(title) not in present]
         if absent:
             more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
             what = f"{facts.name} {protocol.name}: {name!r} has no clip of {len(absent)} of {len(expected)} classes"

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from datasets import Dataset
+from datasets import ClassLabel, Dataset
+
+from motionhub.data.readers.smarthome import CLASS_NAMES as SMARTHOME_CLASSES
 
 
 Row = Mapping[str, Any]
@@ -39,6 +41,13 @@ UAV_TRAIN_SUBJECTS = (
     }),
 )
 # fmt: on
+SMARTHOME_TRAIN_SUBJECTS = frozenset({3, 4, 6, 7, 9, 12, 13, 15, 17, 19, 25})
+# The cross-view protocols' 19 classes in their own order: the tablet and the telephone change places.
+SMARTHOME_CV_CLASSES = (
+    *("Cutbread", "Drink.Frombottle", "Drink.Fromcan", "Drink.Fromcup", "Drink.Fromglass", "Eat.Attable", "Eat.Snack"),
+    *("Enter", "Getup", "Leave", "Pour.Frombottle", "Pour.Fromcan", "Readbook", "Sitdown", "Takepills", "Uselaptop"),
+    *("Usetablet", "Usetelephone", "Walk"),
+)
 # The five folds of the SBU authors' cross-validation, by the folders of performer pairs (first, second).
 SBU_FOLDS = (
     frozenset({(1, 2), (3, 4), (5, 2), (6, 4)}),
@@ -59,12 +68,14 @@ class Protocol:
         source: one sentence: what trains, what tests, and who defined it.
         assign: rows -> one split per row. Looks only at `label`, `subject`, `camera`, `setup`, `clip_id`.
         num_classes: how many of the first classes take part, or None for all.
+        class_names: which classes take part, in the protocol's own numbering (`relabel`), or None for the data set's.
     """
 
     name: str
     source: str
     assign: Callable[[Sequence[Row]], list[Split]]
     num_classes: int | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 def _by_value(
@@ -116,6 +127,36 @@ def _leave_out(subject: int) -> Protocol:
     source = f"Test on subject {subject}, train on all others (motionhub; the authors define no split)."
     name = f"leave-out-subject-{subject}"
     return Protocol(name, source, _by_value("subject", lambda number: number != subject, {subject}.__contains__))
+
+
+def _smarthome_view(name: str, cameras: frozenset[int]) -> Protocol:
+    """Tests camera 2 on 19 classes."""
+    train = f"camera{'s' if len(cameras) > 1 else ''} {', '.join(map(str, sorted(cameras)))}"
+    source = f"Cross-view: train on {train}, test on camera 2, 19 classes (Das et al., ICCV 2019)."
+    labels = frozenset(SMARTHOME_CLASSES.index(title) for title in SMARTHOME_CV_CLASSES)
+    by_camera = _by_value("camera", cameras.__contains__, {2}.__contains__)
+
+    def assign(rows: Sequence[Row]) -> list[Split]:
+        return [
+            split if int(row["label"]) in labels else None for row, split in zip(rows, by_camera(rows), strict=True)
+        ]
+
+    return Protocol(name, source, assign, class_names=SMARTHOME_CV_CLASSES)
+
+
+def _smarthome() -> dict[str, Protocol]:
+    cross_subject = Protocol(
+        "cs",
+        "Cross-subject: train on the 11 listed performers, test on the others, 31 classes (Das et al., ICCV 2019).",
+        _by_value("subject", SMARTHOME_TRAIN_SUBJECTS.__contains__, lambda subject: True),
+    )
+    one, five = _smarthome_view("cv1", frozenset({1})), _smarthome_view("cv2", frozenset({1, 3, 4, 6, 7}))
+    return _protocols(cross_subject, one, five)
+
+
+def _posetics() -> dict[str, Protocol]:
+    source = "Train on the authors' training list, test on their validation list (Yang et al., BMVC 2021)."
+    return _protocols(Protocol("official", source, _by_value("setup", {1}.__contains__, {0}.__contains__)))
 
 
 def _sbu_fold(number: int) -> Protocol:
@@ -197,6 +238,8 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
         ),
         random_80_20(seed=0),
     ),
+    "posetics": _posetics(),
+    "posetics-3d": _posetics(),
     "precog": _protocols(
         Protocol(
             "cross-subject",
@@ -206,6 +249,8 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
         *(_leave_out(subject) for subject in range(1, 13)),
     ),
     "sbu": _protocols(*(_sbu_fold(number) for number in range(1, len(SBU_FOLDS) + 1))),
+    "smarthome": _smarthome(),
+    "smarthome-3d": _smarthome(),
     "uav-human": _protocols(
         *(
             Protocol(
@@ -233,6 +278,24 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
         ),
     ),
 }
+
+
+def relabel(dataset: Dataset, protocol: Protocol) -> Dataset:
+    """The rows with labels numbered as the protocol does; a saved dataset keeps the data set's own numbers.
+
+    Raises:
+        ValueError: a row has a label that takes no part in the protocol.
+    """
+    if protocol.class_names is None:
+        return dataset
+    names, columns = dataset.features["label"].names, dataset.column_names
+    number_of = {names.index(name): number for number, name in enumerate(protocol.class_names)}
+    strangers = {label for label in dataset["label"] if label not in number_of}
+    if strangers:
+        raise ValueError(f"Labels {sorted(strangers)} take no part in protocol {protocol.name!r}; load its splits.")
+    labels = [number_of[label] for label in dataset["label"]]
+    feature = ClassLabel(names=list(protocol.class_names))
+    return dataset.remove_columns("label").add_column("label", labels, feature=feature).select_columns(columns)
 
 
 def get_protocol(reader: str, name: str) -> Protocol:

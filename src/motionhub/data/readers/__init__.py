@@ -6,7 +6,19 @@ It does not know labels beyond what a reader annotates, nor folders (`data/build
 import json
 from pathlib import Path
 
-from motionhub.data.readers import kinetics, ntu, nucla, penn, precog, sbu, uav_human, ui_prmd, utd_mhad
+from motionhub.data.readers import (
+    kinetics,
+    ntu,
+    nucla,
+    penn,
+    posetics,
+    precog,
+    sbu,
+    smarthome,
+    uav_human,
+    ui_prmd,
+    utd_mhad,
+)
 from motionhub.data.readers.formats import FORMATS
 from motionhub.data.readers.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.readers.options import PoseFormat, ReadOptions
@@ -26,6 +38,10 @@ _DATA_SETS = (
     precog.READER,
     kinetics.READER,
     uav_human.READER,
+    smarthome.READER,
+    smarthome.READER_3D,
+    posetics.READER,
+    posetics.READER_3D,
 )
 READERS: dict[str, Reader] = {reader.name: reader for reader in _DATA_SETS}
 
