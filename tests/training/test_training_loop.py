@@ -27,6 +27,7 @@ from toy_training import (
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.training import checkpoints
+from motionhub.training.arguments import MACHINE_FIELDS
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.trainer import clips_per_update, train
 
@@ -208,6 +209,21 @@ def test_another_recipe_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         toy_run(toy_recipe(tmp_path, learning_rate=0.5))
     with pytest.raises(ValueError, match="holds no training state"):
         toy_run(toy_recipe(tmp_path, resume=str(tmp_path / "nothing")))
+
+
+def test_epochs_are_fixed_on_resume_with_cosine_and_free_with_step(tmp_path: Path) -> None:
+    toy_run(toy_recipe(tmp_path, epochs=1, schedule="cosine"))
+    with pytest.raises(ValueError, match="epochs was 1, is now 2"):
+        toy_run(toy_recipe(tmp_path, epochs=2, schedule="cosine"))
+    toy_run(toy_recipe(tmp_path / "step", epochs=1))
+    assert toy_run(toy_recipe(tmp_path / "step", epochs=2))[1].steps == 10
+
+
+def test_a_checkpoint_does_not_hand_on_where_its_run_was_done(tmp_path: Path) -> None:
+    toy_run(toy_recipe(tmp_path, epochs=1, checkpoint_updates=2))
+    written = json.loads((tmp_path / "last" / "training.json").read_text())
+    assert (written["epochs"], written["batch_size"], written["learning_rate"]) == (1, 8, 0.1)
+    assert not written.keys() & set(MACHINE_FIELDS)
 
 
 def test_other_data_or_another_start_in_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 
-# Changing one of these in the middle of a run would make the resumed run a different experiment.
+# Changing one of these in the middle of a run would make the resumed run a different experiment. So would `epochs`
+# with the cosine schedule, whose every learning rate depends on it (see `fixed_on_resume`).
 FIXED_ON_RESUME = (
     "mode",
     "label_fraction",
@@ -26,6 +27,20 @@ FIXED_ON_RESUME = (
     "mixed_precision",
     "label_smoothing",
     "seed",
+)
+
+# Where and how a run was done, not what: nothing a later run should take over from a checkpoint's training.json.
+MACHINE_FIELDS = (
+    "num_workers",
+    "output_dir",
+    "resume",
+    "checkpoint_epochs",
+    "checkpoint_updates",
+    "log_updates",
+    "cpu",
+    "num_processes",
+    "tensorboard",
+    "progress_bar",
 )
 
 
@@ -59,7 +74,9 @@ class TrainingRecipe:
     milestones: list[int] = _option([30, 40], "Epochs (0-based) at which the learning rate is multiplied by gamma.")
     gamma: float = _option(0.1, "Factor of the step schedule.")
     warmup_epochs: float = _option(0.0, "Linear warm-up of either schedule, in epochs.")
-    epochs: int = _option(50, "Passes over the training clips.")
+    epochs: int = _option(
+        50, "Passes over the training clips. A resumed run may have more, except with cosine, which ends at the last."
+    )
     batch_size: int = _option(32, "Clips of one parameter update, over all processes and accumulation steps.")
     eval_batch_size: int = _option(64, "Clips of one evaluation batch, over all processes.")
     gradient_accumulation_steps: int = _option(1, "Cut an update into this many forward passes, to save memory.")
@@ -145,9 +162,15 @@ class TrainingRecipe:
         """
         return cls(**{**read_recipe_file(path), **changes})
 
-    def to_file(self, path: str | Path) -> None:
-        """Write all fields as JSON; `from_file` reads them back."""
-        Path(path).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+    def to_file(self, path: str | Path, *, machine: bool = True) -> None:
+        """Write all fields as JSON, or those but MACHINE_FIELDS; `from_file` reads them back."""
+        content = {name: value for name, value in asdict(self).items() if machine or name not in MACHINE_FIELDS}
+        Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+    def fixed_on_resume(self) -> dict[str, Any]:
+        """The fields that a resumed run must have as they were."""
+        names = (*FIXED_ON_RESUME, "epochs") if self.schedule == "cosine" else FIXED_ON_RESUME
+        return {name: getattr(self, name) for name in names}
 
     def replace(self, **changes: Any) -> "TrainingRecipe":
         """A copy with some fields changed, checked again."""

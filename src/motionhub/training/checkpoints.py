@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from motionhub.training.arguments import FIXED_ON_RESUME, TrainingRecipe
+from motionhub.training.arguments import TrainingRecipe
 
 
 # safetensors and torch report a full disk as errors of their own.
@@ -68,7 +68,7 @@ def save_model_folder(
     if processor is not None:
         processor.save_pretrained(folder)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    recipe.to_file(folder / "training.json")
+    recipe.to_file(folder / "training.json", machine=False)
 
 
 def save_state(folder: Path, accelerator: Accelerator, progress: Progress, run_facts: dict[str, Any]) -> None:
@@ -174,7 +174,7 @@ def facts_of_run(
         model: with the weights the run starts from.
         train_clips, eval_clips: their `fingerprint()` is taken, where they have one, besides their number.
     """
-    facts: dict[str, Any] = {name: getattr(recipe, name) for name in FIXED_ON_RESUME}
+    facts = recipe.fixed_on_resume()
     facts.update(num_clips=len(train_clips), num_processes=processes)
     facts["training clips and labels"] = _fingerprint(train_clips)
     facts["evaluation clips and labels"] = _fingerprint(eval_clips)
