@@ -4,7 +4,8 @@ r"""Train an action classifier: fine-tune, linear evaluation, few labels or from
         --protocol cross-subject --model hub_configs/unik-nucla --mode scratch --output_dir runs/nucla
     torchrun --nproc-per-node 2 examples/finetune_classification.py ... --cpu --num_processes 2
 
-Every field of `motionhub.TrainingRecipe` is an option; the training.json of the model's folder gives their defaults.
+Every field of `motionhub.TrainingRecipe` is an option; training.json in the model's folder, or of `--recipe FOLDER`,
+gives their defaults. Weights in the model's folder are used (`--mode finetune`) unless another mode is given.
 """
 
 import sys
@@ -12,23 +13,15 @@ import sys
 import motionhub
 from motionhub.cli import reported
 from motionhub.metrics.classification import format_report
-from motionhub.training.heads import prepare_model
-from motionhub.training.run import load_splits, parse_training
+from motionhub.training.run import load_splits, parse_training, prepare_start
 from motionhub.training.trainer import train
 
 
 def main(words: list[str]) -> None:
     arguments, recipe = parse_training(words, __doc__.split("\n")[0])
     splits = load_splits(arguments)
-    model, processor = prepare_model(
-        arguments.model,
-        splits["train"],
-        motionhub.AutoModelForActionClassification,
-        mode=recipe.mode,
-        layout=arguments.layout,
-        seed=recipe.seed,
-    )
-    result = train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
+    start = prepare_start(arguments, recipe, splits["train"], motionhub.AutoModelForActionClassification)
+    result = train(*start, splits["train"], splits[arguments.eval_split], recipe)
     if not result.is_main_process:
         return
     print(format_report(result.last_metrics))

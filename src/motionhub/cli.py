@@ -211,20 +211,12 @@ def _dataset(arguments: argparse.Namespace) -> int:
 def _train(words: Sequence[str]) -> int:
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
-    from motionhub.training.heads import prepare_model
-    from motionhub.training.run import load_splits, parse_training
+    from motionhub.training.run import load_splits, parse_training, prepare_start
     from motionhub.training.trainer import train
 
     arguments, recipe = parse_training(words, "motionhub train: fine-tune, linear, few labels or from scratch")
     splits = load_splits(arguments)
-    model, processor = prepare_model(
-        arguments.model,
-        splits["train"],
-        AutoModelForActionClassification,
-        mode=recipe.mode,
-        layout=arguments.layout,
-        seed=recipe.seed,
-    )
+    model, processor = prepare_start(arguments, recipe, splits["train"], AutoModelForActionClassification)
     result = train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
     if not result.is_main_process:
         return 0

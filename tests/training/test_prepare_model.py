@@ -10,7 +10,9 @@ from toy_training import CLASS_NAMES, toy_dataset, weights
 from motionhub.auto import AutoModelForActionClassification
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.heads import prepare_model
+from motionhub.training.run import RunArguments, prepare_start
 
 
 def checkpoint(folder: Path, class_names: list[str], layout: str = "penn-13", joints: int = 13) -> Path:
@@ -118,3 +120,22 @@ def test_scratch_beside_weights_says_that_they_are_not_used(tmp_path: Path) -> N
     folder = checkpoint(tmp_path, CLASS_NAMES)
     with pytest.warns(UserWarning, match="are not used; mode 'finetune' starts from them"):
         prepare_model(folder, toy_dataset(4), AutoModelForActionClassification, mode="scratch")
+
+
+def test_recipe_of_another_layout_prepares_the_clips_in_the_models(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model_folder = checkpoint(tmp_path / "model", ["a", "b"], layout="coco-17", joints=17)
+    recipe_folder = tmp_path / "recipe"
+    SkeletonProcessor(layout="penn-13", num_people=2, num_frames=5, normalization="none").save_pretrained(
+        recipe_folder
+    )
+    arguments = RunArguments("data", str(model_folder), recipe=str(recipe_folder))
+    recipe = TrainingRecipe(epochs=1)
+    model, processor = prepare_start(arguments, recipe, toy_dataset(4), AutoModelForActionClassification)
+    assert (processor.layout, processor.num_people, processor.num_frames) == ("coco-17", 1, 5)
+    assert model.config.num_labels == 3
+    before = weights(UnikForActionClassification.from_pretrained(model_folder))
+    assert all(np.array_equal(before[name], value) for name, value in weights(model).items() if "encoder" in name)
+    line = f"motionhub: mode finetune, from the weights of {model_folder}, recipe of {recipe_folder}.\n"
+    assert line in capsys.readouterr().err

@@ -73,11 +73,49 @@ def test_every_field_is_a_documented_option(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_recipe_of_the_model_folder_gives_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "training.json").write_text(json.dumps({"epochs": 7, "milestones": [3], "learning_rate": 0.5}))
+    (tmp_path / "training.json").write_text(json.dumps({"mode": "scratch", "epochs": 7, "milestones": [3]}))
     words = ["--dataset", "n-ucla", f"--model={tmp_path}", "--learning_rate", "0.2"]
     arguments, recipe = parse_training(words, "test")
     assert (recipe.epochs, recipe.milestones, recipe.learning_rate) == (7, [3], 0.2)
     assert arguments.model == str(tmp_path)
+
+
+def test_where_a_run_was_done_is_no_default_of_the_next(tmp_path: Path) -> None:
+    """Else `--model runs/x/last` alone would resume runs/x and report its numbers."""
+    TrainingRecipe(mode="scratch", epochs=7, output_dir="runs/x", resume="runs/y", cpu=True, num_processes=2).to_file(
+        tmp_path / "training.json"
+    )
+    _, recipe = parse_training(["--dataset", "n-ucla", "--model", str(tmp_path)], "test")
+    assert recipe == TrainingRecipe(mode="scratch", epochs=7)
+
+
+@pytest.mark.parametrize("written", ["scratch", "linear", "finetune"])
+def test_weights_that_are_there_are_used_and_missing_ones_leave_the_recipes_mode(tmp_path: Path, written: str) -> None:
+    (tmp_path / "training.json").write_text(json.dumps({"mode": written}))
+    words = ["--dataset", "n-ucla", "--model", str(tmp_path)]
+    if written == "scratch":
+        assert parse_training(words, "test")[1].mode == "scratch"
+    else:
+        with pytest.raises(ValueError, match=f"mode '{written}' starts from weights.*has none.*--mode scratch"):
+            parse_training(words, "test")
+    assert parse_training([*words, "--mode", "scratch"], "test")[1].mode == "scratch"
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert parse_training(words, "test")[1].mode == "finetune"
+    assert parse_training([*words, "--mode=scratch"], "test")[1].mode == "scratch"
+    assert parse_training([*words[:2], "--model", "someone/of-the-hub"], "test")[1].mode == "finetune"
+
+
+def test_a_recipe_of_another_checkpoint_can_be_followed(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"")
+    (tmp_path / "model" / "training.json").write_text(json.dumps({"epochs": 99, "momentum": 0.5}))
+    words = ["--dataset", "penn-action", "--model", str(tmp_path / "model"), "--recipe"]
+    for source in (HUB_CONFIGS / "unik-penn", HUB_CONFIGS / "unik-penn" / "training.json"):
+        _, recipe = parse_training([*words, str(source), "--seed", "4"], "test")
+        assert (recipe.epochs, recipe.batch_size, recipe.learning_rate, recipe.momentum) == (30, 8, 0.05, 0.9)
+        assert (recipe.mode, recipe.seed) == ("finetune", 4)
+    with pytest.raises(ValueError, match="No recipe at"):
+        parse_training([*words, str(tmp_path / "nowhere.json")], "test")
 
 
 def test_step_schedule_divides_at_the_milestone_epochs() -> None:

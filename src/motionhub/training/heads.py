@@ -24,6 +24,7 @@ def prepare_model(
     mode: str = "finetune",
     layout: str = "checkpoint",
     seed: int = 0,
+    processor: Any = None,
 ) -> tuple[PreTrainedModel, Any]:
     """A model and a processor that are ready to train on `dataset`.
 
@@ -38,6 +39,7 @@ def prepare_model(
         layout: `"checkpoint"` keeps the layout of the checkpoint; `"dataset"` takes the dataset's, which changes the
             shape of the model and therefore needs `mode="scratch"`.
         seed: of the random weights.
+        processor: instead of the checkpoint's own; must give what the model takes.
 
     Raises:
         ValueError: no ClassLabel, no weights to load, weights that do not fit, or joints that cannot be converted.
@@ -46,7 +48,7 @@ def prepare_model(
     class_names = class_names_of_dataset(dataset)
     check_source(source, weights=mode != "scratch")
     config = AutoConfig.from_pretrained(source)
-    processor = load_processor(source)
+    processor = load_processor(source) if processor is None else processor
     known_names = class_names_of(config)
     set_labels(config, class_names)
     if layout == "dataset":

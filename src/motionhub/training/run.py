@@ -4,16 +4,21 @@ It does not know model families nor how to train (`trainer.py`); it turns words 
 """
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from datasets import DatasetDict, load_dataset
-from transformers import HfArgumentParser
+from datasets import Dataset, DatasetDict, load_dataset
+from transformers import HfArgumentParser, PreTrainedModel
 
 from motionhub.data.build import build_dataset
 from motionhub.data.splits import PROTOCOLS
-from motionhub.training.arguments import TrainingRecipe, read_recipe_file
+from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
+from motionhub.training.heads import prepare_model
+from motionhub.training.sources import check_source, has_weights, load_processor
 
 
 @dataclass
@@ -28,19 +33,86 @@ class RunArguments:
     protocol: str | None = field(default=None, metadata={"help": "Split, e.g. cross-subject; the first by default."})
     eval_split: str = field(default="test", metadata={"help": "Split to evaluate on."})
     layout: str = field(default="checkpoint", metadata={"help": "'dataset' (with scratch) keeps the data's joints."})
+    recipe: str | None = field(
+        default=None,
+        metadata={
+            "help": "training.json, or a folder with one, to follow instead of the model's own; the folder's "
+            "preprocessor_config.json prepares the clips, in the model's layout."
+        },
+    )
 
 
 def parse_training(words: Sequence[str], description: str) -> tuple[RunArguments, TrainingRecipe]:
-    """`--dataset ... --model ...` and any recipe field; the training.json in the model's folder gives the defaults."""
+    """`--dataset ... --model ...` and any recipe field; a training.json gives the defaults of the rest.
+
+    That is the one of `--recipe`, else the one in the model's folder; where and how a run is done (MACHINE_FIELDS) is
+    never taken from it. Without `--mode`, weights that are there are used: see `_default_mode`.
+
+    Raises:
+        ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
+    """
     parser = HfArgumentParser([RunArguments, TrainingRecipe], description=description)
     first_look = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first_look.add_argument("--model")
-    model = first_look.parse_known_args(list(words))[0].model
-    recipe_file = Path(model or "") / "training.json"
-    if model and recipe_file.is_file():
-        parser.set_defaults(**read_recipe_file(recipe_file))
+    first_look.add_argument("--recipe")
+    chosen = first_look.parse_known_args(list(words))[0]
+    defaults: dict[str, Any] = {}
+    if chosen.recipe or (Path(chosen.model or "") / "training.json").is_file() and chosen.model:
+        content = read_recipe_file(chosen.recipe or chosen.model)
+        defaults = {name: value for name, value in content.items() if name not in MACHINE_FIELDS}
+    if chosen.model:
+        defaults["mode"] = _default_mode(chosen.model, defaults.get("mode", "finetune"), bool(chosen.recipe))
+    parser.set_defaults(**defaults)
     arguments, recipe = parser.parse_args_into_dataclasses(list(words))
+    if recipe.mode != "scratch" and Path(arguments.model).is_dir() and not has_weights(arguments.model):
+        raise ValueError(
+            f"mode {recipe.mode!r} starts from weights, but {arguments.model} has none (model.safetensors): give "
+            "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py makes one "
+            "of the authors' file)."
+        )
     return arguments, recipe
+
+
+def _default_mode(model: str, written: str, named: bool) -> str:
+    """The mode when none is given: weights are used when there are some, whatever the recipe that made them did.
+
+    Args:
+        model: a folder, or the id of a checkpoint on the Hub (which has weights).
+        written: the mode in the recipe.
+        named: whether the recipe was named by itself (`--recipe`): then its `"linear"` holds.
+    """
+    if Path(model).is_dir() and not has_weights(model):
+        return written
+    return "linear" if named and written == "linear" else "finetune"
+
+
+def prepare_start(
+    arguments: RunArguments, recipe: TrainingRecipe, dataset: Dataset, model_class: Any
+) -> tuple[PreTrainedModel, Any]:
+    """The model and the processor that training starts from (see `prepare_model`), after one line that names them."""
+    if os.environ.get("RANK", "0") == "0":
+        weights = "random weights" if recipe.mode == "scratch" else f"the weights of {arguments.model}"
+        source = f", recipe of {arguments.recipe}" if arguments.recipe else ""
+        print(f"motionhub: mode {recipe.mode}, from {weights}{source}.", file=sys.stderr)
+    return prepare_model(
+        arguments.model,
+        dataset,
+        model_class,
+        mode=recipe.mode,
+        layout=arguments.layout,
+        seed=recipe.seed,
+        processor=None if arguments.recipe is None else _recipe_processor(arguments.recipe, arguments.model),
+    )
+
+
+def _recipe_processor(recipe: str, model: str) -> Any:
+    """The processor beside a recipe, with the model's own layout: skeletons are converted to what its weights know."""
+    if not (Path(recipe) / "preprocessor_config.json").is_file():
+        return None
+    check_source(model, weights=False)
+    processor, own = load_processor(recipe), load_processor(model)
+    people = min(processor.num_people, own.num_people)
+    return type(processor).from_dict({**processor.to_dict(), "layout": own.layout, "num_people": people})
 
 
 def load_splits(arguments: RunArguments) -> DatasetDict:
