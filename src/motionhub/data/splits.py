@@ -238,6 +238,20 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
         ),
         random_80_20(seed=0),
     ),
+    "pku-mmd": _protocols(
+        Protocol(
+            "xview",
+            "Cross-view: train on the middle and right cameras, test on the left one (Liu et al., 2017; verify: not "
+            "read from the paper).",
+            _by_value("camera", {1, 2}.__contains__, {0}.__contains__),
+        ),
+        Protocol(
+            "xsub",
+            "Cross-subject: as the authors' cross-subject.txt says, which has to lie with the recordings "
+            "(Liu et al., 2017).",
+            _by_value("setup", {1}.__contains__, {0}.__contains__),
+        ),
+    ),
     "posetics": _posetics(),
     "posetics-3d": _posetics(),
     "precog": _protocols(

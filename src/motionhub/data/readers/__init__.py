@@ -11,6 +11,7 @@ from motionhub.data.readers import (
     ntu,
     nucla,
     penn,
+    pku_mmd,
     posetics,
     precog,
     sbu,
@@ -42,6 +43,7 @@ _DATA_SETS = (
     smarthome.READER_3D,
     posetics.READER,
     posetics.READER_3D,
+    pku_mmd.READER,
 )
 READERS: dict[str, Reader] = {reader.name: reader for reader in _DATA_SETS}
 
