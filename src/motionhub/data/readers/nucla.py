@@ -3,14 +3,14 @@
 It does not know the evaluation protocols (`data/splits.py`).
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_bytes
+from motionhub.data.readers.json_content import load_json
+from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -32,16 +32,7 @@ _NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)_v(\d+)")
 
 
 def _load(path: Path) -> dict[str, Any]:
-    content = read_bytes(path)
-    try:
-        clip = json.loads(content)
-    except UnicodeDecodeError as error:
-        raise bad_file(path, f"byte {error.start}", "not valid text; the JSON file is corrupt.") from None
-    except json.JSONDecodeError as error:
-        reason = f"not valid JSON ({error.msg}); the file is corrupt or cut off."
-        raise bad_file(path, f"line {error.lineno}, column {error.colno}", reason) from None
-    except (RecursionError, ValueError) as error:  # nested or with numbers beyond what Python parses
-        raise bad_file(path, "JSON", f"cannot be parsed ({error}).") from None
+    clip = load_json(path)
     if not isinstance(clip, dict) or "skeletons" not in clip:
         got = f"keys {list(clip)[:8]}" if isinstance(clip, dict) else f"a {type(clip).__name__}"
         raise bad_file(path, "JSON", f"expected an object with 'file_name', 'skeletons' and 'label', got {got}.")
