@@ -24,7 +24,8 @@ from toy_training import (
     weights,
 )
 
-from motionhub.models.unik import UnikConfig, UnikForActionClassification
+from motionhub.metrics.segmentation import frame_average_precision
+from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.training import checkpoints
 from motionhub.training.arguments import MACHINE_FIELDS
@@ -270,6 +271,47 @@ def test_linear_mode_needs_a_backbone(tmp_path: Path) -> None:
     model = toy_model().encoder
     with pytest.raises(ValueError, match="backbone and a head"):
         train(model, toy_processor(), toy_dataset(8), None, toy_recipe(tmp_path, mode="linear"))
+
+
+class RaggedFrames(torch.utils.data.Dataset):
+    """Clips of 8 to 13 frames, labels per frame: class 0 while the person is low, 1 while high, both in between."""
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        frames = 8 + index
+        height = torch.linspace(-1, 1, frames)
+        keypoints = height[None, :, None, None].expand(1, frames, 13, 2)
+        mask = torch.ones(1, frames, dtype=torch.bool)
+        labels = torch.stack([height < 0.3, height > -0.3], dim=1)
+        joints = mask[..., None].expand(1, frames, 13)
+        item = {"keypoints": keypoints, "joint_mask": joints, "attention_mask": mask, "labels": labels}
+        return {**item, "index": torch.tensor(index)}
+
+
+def test_labels_per_frame_of_clips_of_different_length_are_learned(tmp_path: Path) -> None:
+    sizes = {"num_joints": 13, "num_people": 1, "channels": [8, 8], "strides": [1, 1], "num_heads": 1}
+    torch.manual_seed(0)
+    model = UnikForActionSegmentation(UnikConfig(layout="penn-13", num_labels=2, **sizes))
+
+    @torch.no_grad()
+    def frame_map(network: torch.nn.Module, loader: Any, accelerator: Any) -> dict[str, Any]:
+        scores, labels, masks = [], [], []
+        for batch in loader:
+            batch.pop("index")
+            labels.append(batch.pop("labels").flatten(0, 1))
+            scores.append(network(**batch).logits.flatten(0, 1))
+            masks.append(batch["attention_mask"].any(1).flatten())
+        return frame_average_precision(torch.cat(scores), torch.cat(labels), mask=torch.cat(masks))
+
+    recipe = toy_recipe(tmp_path, epochs=1, batch_size=3, log_updates=1)
+    clips = RaggedFrames()
+    result = train(model, None, clips, clips, recipe, evaluation=frame_map, primary_metric="frame_map")
+    assert result.steps == 2
+    assert result.last_metrics["num_frames"] == sum(range(8, 14))  # padding is not counted
+    assert 0 < result.best_metric <= 1
+    assert all(np.isfinite(line["loss"]) for line in lines(tmp_path, "train"))
 
 
 def test_few_labels_shorten_the_epoch(tmp_path: Path) -> None:

@@ -119,20 +119,28 @@ class EpochOrder(Sampler[int]):
         return iter(order[self.first_update * self.batch_size :].tolist())
 
 
-def with_index(collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-    """A collate function that carries `labels` and `index` along and hands the rest to `collate`."""
-    return _WithIndex(collate)
+def with_index(
+    collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]], *, lengths: bool = False
+) -> Callable[[Any], dict[str, Any]]:
+    """A collate function that carries `index` along and hands the rest, labels too, to `collate`.
+
+    Args:
+        lengths: also tell how many frames each clip has before padding, as `num_frames` (batch,).
+    """
+    return _WithIndex(collate, lengths)
 
 
 class _WithIndex:
     # A class, not a closure, so that worker processes started by spawn can unpickle it.
-    def __init__(self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]]) -> None:
-        self.collate = collate
+    def __init__(self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]], lengths: bool) -> None:
+        self.collate, self.lengths = collate, lengths
 
     def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        names = [name for name in ("labels", "index") if name in items[0]]
-        batch = dict(self.collate([{k: v for k, v in item.items() if k not in names} for item in items]))
-        batch.update({name: torch.stack([torch.as_tensor(item[name]) for item in items]) for name in names})
+        batch = dict(self.collate([{name: item[name] for name in item if name != "index"} for item in items]))
+        if "index" in items[0]:
+            batch["index"] = torch.stack([torch.as_tensor(item["index"]) for item in items])
+        if self.lengths:
+            batch["num_frames"] = torch.tensor([item["keypoints"].shape[1] for item in items])
         return batch
 
 

@@ -94,7 +94,7 @@ def train(
         eval_dataset: likewise, or None for no evaluation.
         objective: `objective(model, batch)` -> loss or {"loss": loss, ...}; see `training.objective`. Default: the
             model's classification loss.
-        collate: list of items (without labels and index) -> batch.
+        collate: list of items (without their index) -> batch; `labels` in it go to the loss, whatever their shape.
         evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`.
         primary_metric: entry of the report that chooses `best/`; higher is better.
 
