@@ -6,9 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_training import CLASS_NAMES, toy_dataset, toy_model, toy_processor
+from datasets import Dataset
+from toy_training import CLASS_NAMES, toy_dataset, toy_model, toy_processor, toy_recipe
 
+from motionhub.data.schema import features
+from motionhub.models.unik import UnikConfig, UnikForActionClassification
+from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.skeletons.rows import to_row
+from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.evaluators import evaluate, fuse_score_files, load_scores, save_scores
+from motionhub.training.trainer import train
 
 
 def test_report_and_scores_do_not_depend_on_the_batch_size(tmp_path: Path) -> None:
@@ -24,6 +31,35 @@ def test_report_and_scores_do_not_depend_on_the_batch_size(tmp_path: Path) -> No
         np.testing.assert_allclose(row, others[name], atol=1e-5)
     expected = np.mean([row.argmax() == index % 3 for index, row in enumerate(scores.values())])
     assert one["top1"] == pytest.approx(expected)
+
+
+def ragged_dataset(num_clips: int) -> Dataset:
+    """Clip i has class i % 3 and 4 + i % 5 frames."""
+    random = np.random.default_rng(0)
+    rows = []
+    for index in range(num_clips):
+        keypoints = random.normal(size=(1, 4 + index % 5, 13, 2)).astype(np.float32)
+        sequence = SkeletonSequence(keypoints=keypoints, layout="penn-13", fps=30.0, unit="normalised")
+        rows.append(to_row(sequence, label=index % 3, clip_id=f"clip{index:03d}", source="toy", licence="none"))
+    return Dataset.from_list(rows, features=features(CLASS_NAMES))
+
+
+def test_official_pooling_of_ragged_clips_does_not_depend_on_the_batch_size(tmp_path: Path) -> None:
+    sizes = {"num_joints": 13, "num_people": 1, "channels": [8, 8], "strides": [1, 1], "num_heads": 1}
+    torch.manual_seed(0)
+    config = UnikConfig(layout="penn-13", pooling="official", id2label=dict(enumerate(CLASS_NAMES)), **sizes)
+    model, dataset = UnikForActionClassification(config).eval(), ragged_dataset(17)
+    torch.nn.init.normal_(model.classifier.weight)
+    processor = SkeletonProcessor(layout="penn-13", num_people=1, num_frames=None, normalization="none")
+    for size in (1, 6):
+        evaluate(model, processor, dataset, batch_size=size, output_dir=tmp_path / str(size))
+    alone, together = (load_scores(tmp_path / size / "scores.npz") for size in ("1", "6"))
+    for name, row in alone.items():
+        np.testing.assert_allclose(together[name], row, atol=1e-5)
+    recipe = toy_recipe(tmp_path / "run", epochs=1, learning_rate=1e-30, weight_decay=0.0, eval_batch_size=6)
+    train(model, processor, dataset, dataset, recipe)  # the evaluation inside the loop, after a batch-norm update
+    inside = json.loads((tmp_path / "run" / "last" / "metrics.json").read_text())["confusion_matrix"]
+    assert inside == evaluate(model, processor, dataset, batch_size=1)["confusion_matrix"]
 
 
 def test_evaluation_leaves_the_model_in_its_mode_and_runs_in_bf16() -> None:

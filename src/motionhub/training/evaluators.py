@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
@@ -56,7 +57,7 @@ def evaluate(
         batch_size,
         sampler=clips.by_length(),
         num_workers=num_workers,
-        collate_fn=with_index(collate_skeletons),
+        collate_fn=with_index(collate_skeletons, lengths=averages_padding(model.config)),
     )
     was_training = model.training
     model.to(place).eval()
@@ -85,7 +86,8 @@ def collect_logits(
     """The logits of all clips, `(num_clips, num_labels)` float32 in the order of the dataset.
 
     Several processes (with `accelerator` and a prepared loader) each compute a share and all get the whole; the clips
-    that accelerate repeats to fill the last batch are told by their `index` and counted once.
+    that accelerate repeats to fill the last batch are told by their `index` and counted once. Batches that tell the
+    length of their clips (`num_frames`) go through the model by length, without padding.
     """
     scores: np.ndarray | None = None
     for batch in loader:
@@ -93,7 +95,8 @@ def collect_logits(
             batch = {name: value.to(device) for name, value in batch.items()}
         index = batch.pop("index")
         batch.pop("labels", None)
-        logits = model(**batch).logits.float()
+        lengths = batch.pop("num_frames", None)
+        logits = model(**batch).logits.float() if lengths is None else _by_length(model, batch, lengths)
         if accelerator is not None:
             index, logits = accelerator.gather_for_metrics((index, logits))
         if scores is None:
@@ -102,6 +105,23 @@ def collect_logits(
     if scores is None:
         raise ValueError("There are no clips to evaluate.")
     return scores
+
+
+def averages_padding(config: Any) -> bool:
+    """Whether padded frames change the model's result, as they do in the official UNIK."""
+    return bool(getattr(config, "pooling", None) == "official")
+
+
+def _by_length(model: torch.nn.Module, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
+    """The logits of a padded batch, as if every clip had been alone in one."""
+    logits = None
+    for length in lengths.unique().tolist():
+        chosen = lengths == length
+        part = model(**{name: value[chosen][:, :, :length] for name, value in batch.items()}).logits.float()
+        logits = part.new_zeros(len(lengths), part.shape[1]) if logits is None else logits
+        logits[chosen] = part
+    assert logits is not None
+    return logits
 
 
 class ClassificationEvaluation:
@@ -116,8 +136,21 @@ class ClassificationEvaluation:
         self.labels, self.class_names = labels, list(class_names)
 
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
-        logits = collect_logits(model, loader, len(self.labels), accelerator=accelerator)
+        bare = _alone(model, accelerator)
+        logits = collect_logits(bare, loader, len(self.labels), accelerator=accelerator)
         return classification_report(logits, self.labels, self.class_names)
+
+
+def _alone(model: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
+    """Without DDP, whose every call waits for all processes: they may hold clips of differently many lengths.
+
+    DDP also hands out the batch-norm statistics of process 0 before each call; that is done here, once.
+    """
+    bare = accelerator.unwrap_model(model)
+    if accelerator.num_processes > 1:
+        for buffer in bare.buffers():
+            broadcast(buffer)
+    return bare
 
 
 def save_report(folder: str | Path, report: dict[str, Any]) -> Path:

@@ -35,7 +35,7 @@ from motionhub.training.checkpoints import (
     write_folder,
 )
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, class_names_of, with_index
-from motionhub.training.evaluators import ClassificationEvaluation
+from motionhub.training.evaluators import ClassificationEvaluation, averages_padding
 from motionhub.training.interruption import StopRequest
 from motionhub.training.journal import Journal
 from motionhub.training.launching import processes_asked_for
@@ -213,7 +213,9 @@ class _Loop:
         if eval_clips is not None:
             share = max(1, recipe.eval_batch_size // accelerator.num_processes)
             order = eval_clips.by_length() if isinstance(eval_clips, ClipDataset) else None
-            self.eval_loader = accelerator.prepare(_loader(eval_clips, share, recipe, collate, sampler=order))
+            lengths = isinstance(evaluation, ClassificationEvaluation) and averages_padding(self.bare_model.config)
+            loader = _loader(eval_clips, share, recipe, collate, sampler=order, lengths=lengths)
+            self.eval_loader = accelerator.prepare(loader)
         if isinstance(self.objective, torch.nn.Module):
             self.objective.to(accelerator.device)
         accelerator.register_for_checkpointing(self.objective)
@@ -409,14 +411,16 @@ class _Meter:
         return max(time.perf_counter() - self.started, 1e-9)
 
 
-def _loader(clips: Any, batch_size: int, recipe: TrainingRecipe, collate: Any, sampler: Any = None) -> DataLoader:
+def _loader(
+    clips: Any, batch_size: int, recipe: TrainingRecipe, collate: Any, sampler: Any = None, lengths: bool = False
+) -> DataLoader:
     # Its own generator: otherwise every pass draws from the global one and shifts dropout after a resume.
     return DataLoader(
         clips,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=recipe.num_workers,
-        collate_fn=with_index(collate),
+        collate_fn=with_index(collate, lengths=lengths),
         generator=torch.Generator().manual_seed(recipe.seed),
         pin_memory=torch.cuda.is_available() and not recipe.cpu,
     )
