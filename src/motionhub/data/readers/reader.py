@@ -45,7 +45,7 @@ class Reader:
         read: path -> the clips of the file. Raises a one-line ValueError that names file, place and reason.
         annotate: path -> `ClipFacts`. Raises ValueError likewise.
         pattern: file names to collect when walking a folder (`fnmatch`).
-        container: what the files are made of: `"json"`, `"mat"` or `"text"`.
+        container: what the files are made of: `"json"`, `"mat"`, `"text"` or `"binary"`.
         signature: one phrase that describes the content, for error messages.
         layout, fps, unit: of every sequence; `fps_source` says where the frame rate comes from.
         class_names: in label order.
