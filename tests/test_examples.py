@@ -2,6 +2,10 @@
 
 import importlib.util
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -79,6 +83,27 @@ def test_finetune_classification_trains_and_prints_the_table(
     recipe = json.loads((tmp_path / "second" / "last" / "training.json").read_text())
     assert (recipe["mode"], recipe["epochs"], recipe["batch_size"]) == ("linear", 2, 4)
     assert "6 updates" in capsys.readouterr().out
+
+
+CLI = "import sys; from motionhub.cli import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("start", [["-c", CLI, "train"], [str(EXAMPLES / "finetune_classification.py")]])
+def test_ctrl_c_ends_with_130_and_says_once_how_to_go_on(
+    start: list[str], nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject"]
+    how = ["--model", str(tiny_checkpoint), "--cpu", "--epochs", "100000", "--output_dir", str(tmp_path / "run")]
+    run = subprocess.Popen([sys.executable, *start, *data, *how], stderr=subprocess.PIPE, text=True)
+    log, deadline = tmp_path / "run" / "log.jsonl", time.monotonic() + 60
+    while not (log.exists() and log.stat().st_size) and run.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 130, said
+    assert said.count("continues from there") == 1
+    assert "Traceback" not in said
+    assert (tmp_path / "run" / "last" / "state" / "progress.json").exists()
 
 
 def test_quickstart_names_both_people_and_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
