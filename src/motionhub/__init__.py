@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from motionhub.data.build import save_dataset as save_dataset
     from motionhub.data.readers import READERS as READERS
     from motionhub.data.readers import read as read
+    from motionhub.data.writers import write as write
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
@@ -42,6 +43,7 @@ _HOMES = {
     "save_dataset": "motionhub.data.build",
     "READERS": "motionhub.data.readers",
     "read": "motionhub.data.readers",
+    "write": "motionhub.data.writers",
     "UnikConfig": "motionhub.models.unik",
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",

@@ -15,6 +15,7 @@ import numpy as np
 
 from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size
 from motionhub.data.readers.reader import bad_file, read_bytes
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -22,14 +23,15 @@ NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
 KEYPOINT_KEYS = ("keypoints", "kpts")
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
-FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids")
+FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip of `(people, frames, joints, dims)` or `(frames, joints, dims)`; NaN is missing.
 
-    A `.npz` may say `layout`, `fps`, `unit`, `image_size` and `track_ids` itself. One with `kpts` is a file of the
+    A `.npz` may say `layout`, `fps`, `unit`, `image_size` and `track_ids` itself, a layout of its own by `joints`,
+    `bones` and `root`, and by `num_dims` that all columns are coordinates. One with `kpts` is a file of the
     SSTA-PRS tools: `(frames, 17, 2)` pixels in COCO order where (0, 0) is missing, unless an option says otherwise.
     """
     content = read_bytes(path)
@@ -43,7 +45,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     points = _keypoints(path, key, arrays[key])
     ssta = key == "kpts"
     unit = options.unit_of(path, _text(path, arrays, "unit"), assumed="pixel" if ssta else None)
-    if points.shape[-1] == 3 and unit == "pixel":
+    if points.shape[-1] == 3 and unit == "pixel" and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
         raise bad_file(path, key, f"three columns in pixels: what is the third? {fix}.")
     if ssta:
@@ -52,7 +54,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     clip = options.sequence(
         path,
         points,
-        options.layout_of(path, _text(path, arrays, "layout"), assumed="coco-17" if ssta else None),
+        options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None),
         fps=options.fps_of(path, _number(path, arrays, "fps")),
         unit=unit,
         image_size=options.image_size_of(path, _image_size(path, arrays)),
@@ -130,6 +132,22 @@ def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise bad_file(path, key, f"expected numbers, got {array.dtype}.")
     return array.astype(np.float64)
+
+
+def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> str | SkeletonLayout | None:
+    """A layout by name, or one whose joints, bones and root the file holds."""
+    if "joints" not in arrays or "layout" not in arrays:
+        return _text(path, arrays, "layout")
+    parts = [arrays.get(key, np.zeros(0)) for key in ("layout", "joints", "bones", "root")]
+    shaped = [part.dtype.kind == "U" for part in parts] + [parts[1].ndim == 1, parts[2].ndim == 2]
+    if not all(shaped) or parts[2].shape[1] != 2 or parts[0].size != 1 or parts[3].size != 1:
+        reason = "expected the texts layout, joints (joints), bones (bones, 2) of child and parent, and root"
+        raise bad_file(path, "joints", f"{reason}, got shapes {[part.shape for part in parts]}.")
+    bones = tuple((str(child), str(parent)) for child, parent in parts[2])
+    try:
+        return SkeletonLayout(str(parts[0].item()), tuple(map(str, parts[1])), bones, str(parts[3].item()))
+    except ValueError as error:
+        raise bad_file(path, "joints", str(error)) from None
 
 
 def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> Any:

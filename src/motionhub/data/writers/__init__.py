@@ -1,0 +1,89 @@
+"""The writers by name, and `write`, which chooses one by the file's suffix.
+
+It does not know how to make a sequence fit a format: layouts and frame rates are converted before
+(`skeletons/convert.py`), and what a format cannot hold is refused.
+"""
+
+import shutil
+from pathlib import Path
+
+from motionhub.data.writers import coco, npz, openpose, table
+from motionhub.data.writers.writer import Writer
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# Of formats with the same suffix the first is meant.
+WRITERS: dict[str, Writer] = {
+    "npz": npz.WRITER,
+    "csv": table.WRITER,
+    "coco": coco.WRITER,
+    "openpose": openpose.WRITER,
+}
+
+__all__ = ["WRITERS", "Writer", "find_writer", "write"]
+
+
+def find_writer(path: str | Path, format: str | None = None) -> Writer:
+    """The writer of that name, or the one whose files end as `path` does; a path without a suffix is a folder.
+
+    Raises:
+        ValueError: there is none; the message lists the formats.
+    """
+    suffix = Path(path).suffix.lower()
+    if format is not None and format in WRITERS:
+        return WRITERS[format]
+    if format is None:
+        for writer in WRITERS.values():
+            if writer.suffix == suffix:
+                return writer
+    known = ", ".join(f"{writer.name} ({writer.suffix or 'a folder'})" for writer in WRITERS.values())
+    what = f"format {format!r}" if format is not None else f"suffix {suffix!r} of {Path(path).name!r}"
+    raise ValueError(f"no writer for {what}; the formats are {known}: format= chooses one (--to in a shell).")
+
+
+def write(sequence: SkeletonSequence, path: str | Path, format: str | None = None) -> Path:
+    """Writes one clip to a new file (or folder), whose parent folders are made. Nothing is ever overwritten.
+
+    Args:
+        sequence: one clip; `motionhub.read` gives a list of them.
+        path: a file that ends in .npz (without any loss), .csv, or .json (COCO results), or a folder without suffix
+            (OpenPose).
+        format: key of `WRITERS`; None tells it by the suffix.
+
+    Returns:
+        the path.
+
+    Raises:
+        ValueError: no such format, the path exists, or the format cannot hold the sequence; one line with the fix.
+    """
+    path = Path(path)
+    writer = find_writer(path, format)
+    if not isinstance(sequence, SkeletonSequence):
+        got = type(sequence).__name__
+        raise ValueError(f"write expects one SkeletonSequence, got {got}; motionhub.read gives a list: write each.")
+    if path.exists():
+        raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.")
+    try:
+        content = writer.encode(sequence)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _store(path, content)
+    return path
+
+
+def _store(path: Path, content: bytes | dict[str, bytes]) -> None:
+    """All of it or nothing: what a full disk leaves is removed again."""
+    try:
+        if isinstance(content, bytes):
+            with path.open("xb") as file:
+                file.write(content)
+        else:
+            path.mkdir()
+            for name, part in content.items():
+                (path / name).write_bytes(part)
+    except FileExistsError:  # made by somebody else meanwhile
+        raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.") from None
+    except BaseException:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        raise
