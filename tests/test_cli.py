@@ -46,6 +46,53 @@ def test_info_tells_people_frames_layout_and_label(clip_file: Path, capsys: pyte
     assert "kinect-20" in shown and "'sit down'" in shown and "seen 100.0%" in shown
 
 
+def test_convert_writes_the_layout_and_frame_rate_asked_for_and_says_how(
+    clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import motionhub
+
+    out = tmp_path / "out.npz"
+    assert main(["convert", str(clip_file), str(out), "--layout", "ntu-25", "--fps", "15"]) == 0
+    shown = capsys.readouterr().out
+    source, (clip,) = motionhub.read(clip_file)[0], motionhub.read(out)
+    assert (clip.layout.name, clip.fps, clip.num_frames) == ("ntu-25", 15, (source.num_frames + 1) // 2)
+    knee = clip.keypoints[:, :, clip.layout.index("left_knee")]
+    np.testing.assert_array_equal(knee, source.keypoints[:, ::2, source.layout.index("left_knee")])
+    assert "left_knee" in shown and "copied" in shown and "mean of" in shown and "left_thumb" in shown
+    assert f"frames {clip.num_frames} at 15 fps, 3-D in metres, layout ntu-25" in shown
+
+
+@pytest.mark.parametrize(
+    ("out", "options", "reason"),
+    [
+        ("out.xyz", [], "the formats are npz"),
+        ("out.npz", ["--layout", "coco17"], "Did you mean 'coco-17'"),
+        ("out.npz", ["--to", "x3d"], "no writer for format 'x3d'"),
+        ("out.json", ["--layout", "coco-17"], "holds 2-D keypoints, got 3-D"),
+        ("a08_s01_e00_v01.json", ["--to", "npz"], "exists and is not overwritten"),
+    ],
+)
+def test_convert_refuses_in_one_line_and_writes_nothing(
+    clip_file: Path, capsys: pytest.CaptureFixture[str], out: str, options: list[str], reason: str
+) -> None:
+    before = clip_file.read_bytes()
+    assert main(["convert", str(clip_file), str(clip_file.parent / out), *options]) == 2
+    error = capsys.readouterr().err
+    assert reason in error and error.count("\n") == 1
+    assert [*clip_file.parent.iterdir()] == [clip_file] and clip_file.read_bytes() == before
+
+
+def test_convert_names_its_own_option_for_what_the_input_does_not_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "one.csv"
+    source.write_text("nose_x,nose_y\n1,2\n3,4\n")
+    words = ["convert", str(source), str(tmp_path / "one.npz"), "--unit", "pixel"]
+    assert main([*words, "--fps", "30"]) == 2
+    assert "(--in_fps in a shell)" in capsys.readouterr().err
+    assert main([*words, "--in_fps", "30"]) == 0
+
+
 def test_predict_prints_and_saves_the_same_scores(
     clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

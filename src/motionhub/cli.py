@@ -59,6 +59,17 @@ def build_parser() -> argparse.ArgumentParser:
     _add_read_options(info)
     info.set_defaults(run=_info)
 
+    convert = commands.add_parser("convert", help="write a skeleton file in another format, layout or frame rate")
+    convert.add_argument("file", metavar="IN", help="any readable file, or folder of OpenPose files")
+    convert.add_argument("out", metavar="OUT", help="new file; its suffix tells the format (none: an OpenPose folder)")
+    convert.add_argument("--to", default=None, metavar="FORMAT", help="the format, where the suffix does not tell it")
+    convert.add_argument("--layout", default=None, help="joint layout to convert to")
+    convert.add_argument("--fps", type=float, default=None, help="frames per second to resample to")
+    convert.add_argument("--in_layout", default=None, help="joint layout of IN, if it does not say it")
+    convert.add_argument("--in_fps", type=float, default=None, help="frames per second of IN, if it does not say it")
+    _add_unit_options(convert)
+    convert.set_defaults(run=_convert)
+
     predict = commands.add_parser("predict", help="name the action of every person in skeleton files")
     predict.add_argument("files", nargs="+", metavar="FILE")
     predict.add_argument("--model", required=True, help="folder or Hub id of an action classifier")
@@ -102,10 +113,14 @@ def _add_read_options(command: argparse.ArgumentParser) -> None:
     """For files that do not say it themselves; see `motionhub.read`."""
     command.add_argument("--layout", default=None, help="joint layout, such as coco-17, if the file does not say it")
     command.add_argument("--fps", type=float, default=None, help="frames per second, if the file does not say it")
-    command.add_argument("--unit", default=None, help="pixel, normalised, metre, centimetre or millimetre, likewise")
-    command.add_argument(
-        "--image_size", type=int, nargs=2, default=None, metavar=("WIDTH", "HEIGHT"), help="in pixels, likewise"
-    )
+    _add_unit_options(command)
+
+
+def _add_unit_options(command: argparse.ArgumentParser) -> None:
+    units = "pixel, normalised, metre, centimetre or millimetre"
+    command.add_argument("--unit", default=None, help=f"{units}, if the file does not say it")
+    size = ("WIDTH", "HEIGHT")
+    command.add_argument("--image_size", type=int, nargs=2, default=None, metavar=size, help="in pixels, likewise")
 
 
 def _read_options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -149,6 +164,36 @@ def _least_seen(sequence: Any) -> str:
     share = sequence.joint_mask.mean(axis=(0, 1))
     worst = int(share.argmin())
     return "" if share[worst] == 1 else f"; least: {sequence.layout.joints[worst]} {share[worst]:.0%}"
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from motionhub.data.readers import read
+    from motionhub.data.writers import find_writer, write
+    from motionhub.skeletons.convert import convert_layout, resample
+    from motionhub.skeletons.layouts import get_layout
+
+    out = Path(arguments.out)
+    find_writer(out, arguments.to)
+    layout = None if arguments.layout is None else get_layout(arguments.layout)
+    size = None if arguments.image_size is None else tuple(arguments.image_size)
+    try:
+        clips = read(
+            arguments.file, layout=arguments.in_layout, fps=arguments.in_fps, unit=arguments.unit, image_size=size
+        )
+    except ValueError as error:  # here --layout and --fps are what comes out, and those of IN have other names
+        words = str(error).replace("(--layout in", "(--in_layout in").replace("(--fps in", "(--in_fps in")
+        raise ValueError(words) from None
+    paths = [out] if len(clips) == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(len(clips))]
+    for path, clip in zip(paths, clips, strict=True):
+        if layout is not None:
+            clip, report = convert_layout(clip, layout, return_report=True)
+            print(report)
+        if arguments.fps is not None:
+            clip = resample(clip, arguments.fps)
+        write(clip, path, arguments.to)
+        facts = f"people {clip.num_people}, frames {clip.num_frames} at {clip.fps:g} fps"
+        print(f"{path}: {facts}, {clip.num_dims}-D in {clip.unit}s, layout {clip.layout.name}")
+    return 0
 
 
 def _predict(arguments: argparse.Namespace) -> int:
