@@ -75,7 +75,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
     The layout is bandai-22 for that data set's names. Other files get a layout made of their own hierarchy, in which
     Mixamo's names (also LAFAN1's, CMU's) are turned into the library's; a layout given as an option must have the
-    same number of joints, in the file's order.
+    same joints by name, in any order, or the same number of joints in the file's order.
     """
     motion = load(path)
     names = tuple(joint.name for joint in motion.joints)
@@ -86,10 +86,11 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
             f"layout {layout.name!r} has {layout.num_joints} joints, but the file {len(names)}: {list(names)[:40]}."
         )
         raise bad_file(path, "layout", reason)
+    order = [names.index(joint) for joint in layout.joints] if {*names} == {*layout.joints} else slice(None)
     return [
         options.sequence(
             path,
-            positions(motion),
+            positions(motion)[:, order],
             layout,
             fps=options.fps_of(path, rate_of(motion.frame_time)),
             unit=options.unit_of(path, assumed="centimetre"),

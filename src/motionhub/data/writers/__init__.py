@@ -7,7 +7,7 @@ It does not know how to make a sequence fit a format: layouts and frame rates ar
 import shutil
 from pathlib import Path
 
-from motionhub.data.writers import coco, npz, openpose, table
+from motionhub.data.writers import bvh, coco, npz, openpose, table
 from motionhub.data.writers.writer import Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -17,6 +17,7 @@ WRITERS: dict[str, Writer] = {
     "npz": npz.WRITER,
     "csv": table.WRITER,
     "coco": coco.WRITER,
+    "bvh": bvh.WRITER,
     "openpose": openpose.WRITER,
 }
 
@@ -46,8 +47,8 @@ def write(sequence: SkeletonSequence, path: str | Path, format: str | None = Non
 
     Args:
         sequence: one clip; `motionhub.read` gives a list of them.
-        path: a file that ends in .npz (without any loss), .csv, or .json (COCO results), or a folder without suffix
-            (OpenPose).
+        path: a file that ends in .npz (without any loss), .csv, .json (COCO results) or .bvh, or a folder without
+            suffix (OpenPose).
         format: key of `WRITERS`; None tells it by the suffix.
 
     Returns:
