@@ -50,6 +50,13 @@ def _padded(values: Tensor, sizes: tuple[int, ...]) -> Tensor:
     return padded
 
 
+def averages_padding(config: Any) -> bool:
+    """Whether a model of this config lets padded frames change its result, as the official UNIK does: then only clips
+    of one length may share a batch.
+    """
+    return bool(config.to_dict().get("pooling") == "official")
+
+
 def _check(samples: Sequence[Mapping[str, Any]]) -> None:
     if not samples:
         raise ValueError("A batch needs at least one sample, got none.")

@@ -17,7 +17,7 @@ import torch
 from huggingface_hub import HfApi
 from transformers import AutoFeatureExtractor, Pipeline
 
-from motionhub.data.collate import collate_skeletons
+from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.data.readers import read
 from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.layout import SkeletonLayout
@@ -249,11 +249,6 @@ def _why_unreadable(source: str) -> str:
     except (OSError, ValueError, TypeError) as error:
         return f" ({' '.join(str(error).split())})"
     return ""
-
-
-def averages_padding(config: Any) -> bool:
-    """Whether padded frames change the model's result, as they do in the official UNIK."""
-    return bool(config.to_dict().get("pooling") == "official")
 
 
 def describe(sequence: SkeletonSequence) -> str:

@@ -18,7 +18,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
-from motionhub.data.collate import collate_skeletons
+from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.metrics.classification import classification_report, fuse_streams
 from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
 
@@ -105,11 +105,6 @@ def collect_logits(
     if scores is None:
         raise ValueError("There are no clips to evaluate.")
     return scores
-
-
-def averages_padding(config: Any) -> bool:
-    """Whether padded frames change the model's result, as they do in the official UNIK."""
-    return bool(getattr(config, "pooling", None) == "official")
 
 
 def _by_length(model: torch.nn.Module, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
-from motionhub.data.collate import collate_skeletons
+from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.data.splits import few_label_subset
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.checkpoints import (
@@ -35,7 +35,7 @@ from motionhub.training.checkpoints import (
     write_folder,
 )
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, class_names_of, with_index
-from motionhub.training.evaluators import ClassificationEvaluation, averages_padding
+from motionhub.training.evaluators import ClassificationEvaluation
 from motionhub.training.interruption import StopRequest
 from motionhub.training.journal import Journal
 from motionhub.training.launching import processes_asked_for
