@@ -13,7 +13,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import class_names_of
-from motionhub.training.sources import check_source, has_weights, load_processor
+from motionhub.training.sources import check_source, has_weights, load_processor, load_weights
 
 
 def prepare_model(
@@ -119,15 +119,9 @@ def _take_layout(config: PreTrainedConfig, processor: Any, dataset: Dataset, mod
 
 
 def _load(source: str, config: PreTrainedConfig, model_class: Any, *, keep_head: bool) -> PreTrainedModel:
-    try:
-        model, info = model_class.from_pretrained(
-            source, config=config, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
-        )
-    except OSError as error:
-        raise ValueError(f"{source} holds no weights to start from ({error}); use mode='scratch'.") from None
+    model, unfit = load_weights(source, model_class, config=config)
     below_head = model.base_model_prefix + "."
-    mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
-    unfit = sorted(key for key in {*mismatched, *info["missing_keys"]} if key.startswith(below_head))
+    unfit = [name for name in unfit if name.startswith(below_head)]
     if unfit:
         raise ValueError(
             f"The weights of {source} do not fit its config: {len(unfit)} tensors below the head are missing or have "

@@ -68,15 +68,7 @@ def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedMod
     """
     check_source(source)
     processor = load_processor(source)
-    try:
-        with _quiet():
-            model, info = model_class.from_pretrained(
-                str(source), dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True
-            )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise ValueError(f"{source} cannot be loaded: {one_line(error)}") from None
-    mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
-    unfit = sorted({*mismatched, *info["missing_keys"]})
+    model, unfit = load_weights(source, model_class)
     if unfit:
         raise ValueError(
             f"The weights of {source} do not fill a {type(model).__name__} of its config.json: {len(unfit)} tensors "
@@ -84,6 +76,26 @@ def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedMod
             "the checkpoint's own config.json; an encoder without a head is trained first (motionhub train)."
         )
     return model.eval(), processor
+
+
+def load_weights(source: str | Path, model_class: Any, **options: Any) -> tuple[PreTrainedModel, list[str]]:
+    """The model in float32, and the names of its tensors that the weights do not fill (absent, or another shape).
+
+    Args:
+        options: more of `from_pretrained`, e.g. `config`.
+
+    Raises:
+        ValueError: nothing can be loaded.
+    """
+    try:
+        with _quiet():
+            model, info = model_class.from_pretrained(
+                str(source), dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **options
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{source} cannot be loaded: {one_line(error)}") from None
+    mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
+    return model, sorted({*mismatched, *info["missing_keys"]})
 
 
 def load_processor(source: str | Path) -> Any:
