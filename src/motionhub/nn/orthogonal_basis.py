@@ -1,0 +1,81 @@
+"""A learned orthonormal basis: K directions in a feature space, orthonormalised by QR each time they are used.
+
+ViA's motion dictionary, LAC's linear action decomposition and LTN's time directions are this. It does not know what
+the directions mean, nor which axis of a feature map holds the channels: they come last here.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+EPSILON = 1e-8  # the official codes add it to every entry before the QR
+
+
+class OrthogonalBasis(nn.Module):
+    """`directions (num_channels, num_directions)`, of which `forward()` gives the orthonormal columns Q.
+
+    Projections `Q Q^T x` do not depend on the signs of Q's columns, coordinates `Q^T x` and everything built from
+    predicted coordinates do. Householder QR leaves these signs to the numbers: a small step of training may flip one.
+
+    Args:
+        num_channels: size of the feature space.
+        num_directions: columns of the basis, at most `num_channels`.
+        signs: "positive" makes the diagonal of R positive, so that Q depends on the directions smoothly and column k
+            points along direction k (what coordinates that are shown, compared or predicted need). "householder"
+            takes `torch.linalg.qr`'s, as the official codes do: only for parity with their coordinates.
+    """
+
+    def __init__(self, num_channels: int, num_directions: int, *, signs: str = "positive") -> None:
+        super().__init__()
+        if not 1 <= num_directions <= num_channels:
+            raise ValueError(
+                f"A basis of a space of {num_channels} channels has 1 to {num_channels} directions, got "
+                f"{num_directions}; lower num_directions."
+            )
+        if signs not in ("positive", "householder"):
+            raise ValueError(f"signs must be 'positive' or 'householder', got {signs!r}.")
+        self.signs = signs
+        self.directions = nn.Parameter(torch.empty(num_channels, num_directions))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Orthogonal, as ViA and LAC. A model's `_init_weights` calls this: transformers does not know the module."""
+        nn.init.orthogonal_(self.directions)
+
+    def forward(self) -> Tensor:
+        """Q `(num_channels, num_directions)`, orthonormal columns, in the type of the directions."""
+        return orthonormal_columns(self.directions, positive_diagonal=self.signs == "positive")
+
+    def extra_repr(self) -> str:
+        return f"{self.directions.shape[0]}, {self.directions.shape[1]}, signs={self.signs!r}"
+
+
+def orthonormal_columns(directions: Tensor, *, positive_diagonal: bool = True) -> Tensor:
+    """Q of the QR decomposition of `directions + 1e-8` `(C, K)`, K <= C, at least in float32.
+
+    With `positive_diagonal` this is Gram-Schmidt: the sign of column k follows direction k.
+    """
+    exact = directions if directions.dtype == torch.float64 else directions.float()
+    basis, triangle = torch.linalg.qr(exact + EPSILON)
+    if positive_diagonal:
+        diagonal = triangle.detach().diagonal()
+        basis = basis * torch.where(diagonal < 0, -1.0, 1.0).to(basis.dtype)
+    return basis.to(directions.dtype)
+
+
+def coordinates(features: Tensor, basis: Tensor) -> Tensor:
+    """How far `features (..., C)` reach along each column of an orthonormal `basis (C, K)`: `(..., K)`.
+
+    The official codes also divide by the squared length of each column, which is 1.
+    """
+    return features @ basis
+
+
+def combination(magnitudes: Tensor, basis: Tensor) -> Tensor:
+    """The sum of the columns of `basis (C, K)` times `magnitudes (..., K)`: `(..., C)`."""
+    return magnitudes @ basis.mT
+
+
+def projection(features: Tensor, basis: Tensor) -> Tensor:
+    """The part of `features (..., C)` that lies in the span of an orthonormal `basis (C, K)`: `(..., C)`."""
+    return combination(coordinates(features, basis), basis)
