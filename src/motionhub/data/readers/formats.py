@@ -3,7 +3,19 @@
 It does not know how a format is told from its content: each says so itself.
 """
 
-from motionhub.data.readers import alphapose, arrays, bvh, coco, lcrnet, mediapipe, openpose, pyskl, table, trc
+from motionhub.data.readers import (
+    alphapose,
+    arrays,
+    bvh,
+    coco,
+    lcrnet,
+    mediapipe,
+    openpose,
+    parquet,
+    pyskl,
+    table,
+    trc,
+)
 from motionhub.data.readers.options import PoseFormat
 
 
@@ -16,6 +28,7 @@ _FORMATS = (
     mediapipe.FORMAT,
     arrays.FORMAT,
     pyskl.FORMAT,
+    parquet.FORMAT,
     trc.FORMAT,
     bvh.FORMAT,
     table.FORMAT,

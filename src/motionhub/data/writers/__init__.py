@@ -5,9 +5,10 @@ It does not know how to make a sequence fit a format: layouts and frame rates ar
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from motionhub.data.writers import bvh, coco, npz, openpose, table
+from motionhub.data.writers import bvh, coco, npz, openpose, parquet, table, trc
 from motionhub.data.writers.writer import Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -18,6 +19,8 @@ WRITERS: dict[str, Writer] = {
     "csv": table.WRITER,
     "coco": coco.WRITER,
     "bvh": bvh.WRITER,
+    "trc": trc.WRITER,
+    "parquet": parquet.WRITER,
     "openpose": openpose.WRITER,
 }
 
@@ -42,13 +45,15 @@ def find_writer(path: str | Path, format: str | None = None) -> Writer:
     raise ValueError(f"no writer for {what}; the formats are {known}: format= chooses one (--to in a shell).")
 
 
-def write(sequence: SkeletonSequence, path: str | Path, format: str | None = None) -> Path:
+def write(
+    sequence: SkeletonSequence | Sequence[SkeletonSequence], path: str | Path, format: str | None = None
+) -> Path:
     """Writes one clip to a new file (or folder), whose parent folders are made. Nothing is ever overwritten.
 
     Args:
-        sequence: one clip; `motionhub.read` gives a list of them.
-        path: a file that ends in .npz (without any loss), .csv, .json (COCO results) or .bvh, or a folder without
-            suffix (OpenPose).
+        sequence: one clip; `motionhub.read` gives a list of them, which only parquet takes, a row a clip.
+        path: a file that ends in .npz (without any loss), .csv, .json (COCO results), .bvh, .trc or .parquet, or a
+            folder without suffix (OpenPose).
         format: key of `WRITERS`; None tells it by the suffix.
 
     Returns:
@@ -59,18 +64,26 @@ def write(sequence: SkeletonSequence, path: str | Path, format: str | None = Non
     """
     path = Path(path)
     writer = find_writer(path, format)
-    if not isinstance(sequence, SkeletonSequence):
-        got = type(sequence).__name__
-        raise ValueError(f"write expects one SkeletonSequence, got {got}; motionhub.read gives a list: write each.")
     if path.exists():
         raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.")
     try:
-        content = writer.encode(sequence)
+        content = _encoded(sequence, writer)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     path.parent.mkdir(parents=True, exist_ok=True)
     _store(path, content)
     return path
+
+
+def _encoded(sequence: SkeletonSequence | Sequence[SkeletonSequence], writer: Writer) -> bytes | dict[str, bytes]:
+    if isinstance(sequence, SkeletonSequence):
+        return writer.encode(sequence)
+    several = isinstance(sequence, list | tuple) and all(isinstance(clip, SkeletonSequence) for clip in sequence)
+    if several and writer.encode_all is not None:
+        return writer.encode_all(sequence)
+    got = type(sequence).__name__
+    fix = "motionhub.read gives a list: write each, or all to one .parquet file"
+    raise ValueError(f"{writer.name} expects one SkeletonSequence, got {got}; {fix}.")
 
 
 def _store(path: Path, content: bytes | dict[str, bytes]) -> None:

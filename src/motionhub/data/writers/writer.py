@@ -3,7 +3,7 @@
 It does not know any format (each is a file of its own) nor the file system (`write` in `__init__.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,18 +21,22 @@ class Writer:
         suffix: what such files end in; "" for a folder.
         encode: sequence -> the bytes of the file; for a folder, the bytes of each file by name. Raises a one-line
             ValueError, that says what to do, for a sequence the format cannot hold.
+        encode_all: the same for several sequences in one file; None where a file is one clip.
     """
 
     name: str
     title: str
     suffix: str
     encode: Callable[[SkeletonSequence], bytes | dict[str, bytes]]
+    encode_all: Callable[[Sequence[SkeletonSequence]], bytes] | None = None
 
 
 def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> None:
     """Refuses what a file of pixels in a fixed joint order cannot hold."""
     if sequence.num_dims != 2:
-        raise ValueError(f"{format_name} holds 2-D keypoints, got 3-D; project it first, or write .npz, .csv or .bvh.")
+        raise ValueError(
+            f"{format_name} holds 2-D keypoints, got 3-D; project it first, or write .npz, .csv, .trc or .bvh."
+        )
     if sequence.unit != "pixel":
         fix = 'sequence.replace(keypoints=..., unit="pixel") with pixels, or write .npz'
         raise ValueError(f"{format_name} holds pixels, got {sequence.unit!r}; call {fix}.")
