@@ -8,7 +8,15 @@ from motionhub.data.build import rows_to_dataset
 from motionhub.data.schema import features
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
-from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION, frame_labels_of, from_row, to_row
+from motionhub.skeletons.rows import (
+    COLUMNS,
+    SCHEMA_VERSION,
+    classes_of,
+    frame_labels_of,
+    from_row,
+    segments_of,
+    to_row,
+)
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -77,7 +85,8 @@ def test_rows_survive_parquet(tmp_path):
 def test_columns_are_exactly_the_published_ones():
     expected = (
         "schema_version keypoints confidence num_people num_frames num_joints num_dims layout fps unit image_width "
-        "image_height track_ids label frame_labels subject camera setup clip_id source licence"
+        "image_height track_ids label frame_labels segment_labels segment_starts segment_ends subject camera setup "
+        "clip_id caption source licence"
     ).split()
     assert list(COLUMNS) == list(features(["a"])) == list(to_row(CASES["pixels"])) == expected
 
@@ -148,3 +157,48 @@ def test_frame_labels_are_one_per_frame():
         to_row(CASES["one person"], frame_labels=[0] * 6)
     with pytest.raises(ValueError, match="must hold 7 classes, got 6"):
         frame_labels_of({**to_row(CASES["one person"]), "frame_labels": [0] * 6})
+
+
+OLDER = {1: ("frame_labels", "segment_labels", "segment_starts", "segment_ends", "caption")}
+OLDER[2] = OLDER[1][1:]
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_rows_of_older_versions_read_without_the_columns_they_lack(version):
+    row = {name: value for name, value in to_row(CASES["one person"]).items() if name not in OLDER[version]}
+    old = {**row, "schema_version": version}
+    assert_same(from_row(old), CASES["one person"])
+    assert frame_labels_of(old) is None and segments_of(old) == []
+
+
+@pytest.mark.parametrize("row_format", [None, "numpy", "torch"])
+def test_overlapping_segments_and_captions_survive_arrow(row_format):
+    segments = [(2, 0, 3), (0, 2, 7), (2, 6, 7)]
+    rows = [
+        to_row(CASES["one person"], segments=segments, caption="stands up\nwalks"),
+        to_row(CASES["two people with confidence"], segments=[]),
+        to_row(CASES["one frame"], label=1),
+    ]
+    labelled, nothing, plain = rows_to_dataset(rows, ["a", "b", "c"]).with_format(row_format)
+    assert segments_of(labelled) == segments and labelled["caption"] == "stands up\nwalks"
+    expected = [[0, 0, 1], [0, 0, 1], [1, 0, 1], [1, 0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 1]]
+    assert frame_labels_of(labelled, num_classes=3).tolist() == expected
+    assert frame_labels_of(nothing, num_classes=3).tolist() == [[0] * 3] * 5
+    assert frame_labels_of(plain) is None
+    assert [classes_of(row) for row in (labelled, nothing, plain)] == [{0, 2}, set(), {1}]
+
+
+@pytest.mark.parametrize("segment", [(0, 3, 3), (0, 4, 2), (0, 0, 8), (0, -1, 2), (-1, 0, 2)])
+def test_segments_lie_in_the_clip(segment):
+    with pytest.raises(ValueError, match="0 <= start < end <= 7, got"):
+        to_row(CASES["one person"], segments=[segment])
+
+
+def test_overlapping_segments_have_no_single_class_per_frame():
+    row = to_row(CASES["one person"], segments=[(1, 0, 2)])
+    with pytest.raises(ValueError, match="num_classes"):
+        frame_labels_of(row)
+    with pytest.raises(ValueError, match="below num_classes=1, got 1"):
+        frame_labels_of(row, num_classes=1)
+    with pytest.raises(ValueError, match="equally long"):
+        segments_of({**row, "segment_ends": []})

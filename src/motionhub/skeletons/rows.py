@@ -12,8 +12,8 @@ from motionhub.skeletons.layouts import LAYOUTS, get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# 1: without frame_labels.
-SCHEMA_VERSION = 2
+# 1: without frame_labels. 2: without segments and caption.
+SCHEMA_VERSION = 3
 COLUMNS: dict[str, str] = {
     "schema_version": f"version of these columns, {SCHEMA_VERSION}",
     "keypoints": "flat float32 of shape (num_people, num_frames, num_joints, num_dims), row-major; NaN = not seen",
@@ -30,13 +30,25 @@ COLUMNS: dict[str, str] = {
     "track_ids": "one identity per person",
     "label": "action class, -1 = unknown",
     "frame_labels": "the action class of every frame, -1 = unknown; empty when the clip has one label or none",
+    "segment_labels": "the class of every annotated action, where several may happen at once; empty otherwise",
+    "segment_starts": "the first frame of each of these actions",
+    "segment_ends": "the frame after the last one of each of these actions",
     "subject": "performer, -1 = unknown",
     "camera": "view, -1 = unknown",
     "setup": "recording set-up, -1 = unknown",
     "clip_id": "name of the clip in its data set",
+    "caption": "the clip in words, one caption a line; empty when there is none",
     "source": "the data set",
     "licence": "terms of the data set's authors",
 }
+
+# Without these a row still has its motion: facts about it, and columns that older versions lack.
+# fmt: off
+_OPTIONAL = frozenset({
+    "label", "subject", "camera", "setup", "clip_id", "caption", "source", "licence", "confidence", "track_ids",
+    "frame_labels", "segment_labels", "segment_starts", "segment_ends",
+})
+# fmt: on
 
 
 def to_row(
@@ -44,22 +56,32 @@ def to_row(
     *,
     label: int | None = None,
     frame_labels: Sequence[int] | None = None,
+    segments: Sequence[tuple[int, int, int]] | None = None,
     subject: int | None = None,
     camera: int | None = None,
     setup: int | None = None,
     clip_id: str = "",
+    caption: str = "",
     source: str = "",
     licence: str = "",
 ) -> dict[str, Any]:
     """One clip as a row of `COLUMNS`; `from_row` gives the same sequence back. None means unknown.
 
+    Args:
+        frame_labels: the one class of every frame.
+        segments: `(class, first frame, frame after the last)` of every action, where several may happen at once. A
+            clip that was annotated so, but shows no action, has frame labels of -1.
+
     Raises:
-        ValueError: the sequence has a layout that cannot be found again by its name, or there is not one frame label
-            per frame.
+        ValueError: the sequence has a layout that cannot be found again by its name, there is not one frame label
+            per frame, or a segment is empty or leaves the clip.
     """
     labels = () if frame_labels is None else frame_labels
+    if segments is not None and not len(segments) and not len(labels):
+        labels = [-1] * sequence.num_frames
     if len(labels) not in (0, sequence.num_frames):
         raise ValueError(f"frame_labels must be {sequence.num_frames} classes, one per frame, got {len(labels)}.")
+    actions = _segment_array(() if segments is None else segments, sequence.num_frames)
     layout, size, confidence = sequence.layout, sequence.image_size or (0, 0), sequence.confidence
     if LAYOUTS.get(layout.name) != layout:
         raise ValueError(
@@ -81,7 +103,11 @@ def to_row(
         "image_height": size[1],
         "track_ids": list(sequence.track_ids or ()),
         "frame_labels": np.asarray(labels, dtype=np.int32).reshape(-1),
+        "segment_labels": actions[:, 0],
+        "segment_starts": actions[:, 1],
+        "segment_ends": actions[:, 2],
         "clip_id": clip_id,
+        "caption": caption,
         "source": source,
         "licence": licence,
     }
@@ -99,9 +125,7 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
     Raises:
         ValueError: a column is absent, the row comes from a newer schema, or the lengths and the shape disagree.
     """
-    absent = [name for name in COLUMNS if name not in row and name not in ("label", "subject", "camera", "setup")]
-    optional = ("clip_id", "source", "licence", "confidence", "track_ids", "frame_labels")
-    absent = [name for name in absent if name not in optional]
+    absent = [name for name in COLUMNS if name not in row and name not in _OPTIONAL]
     if absent:
         raise ValueError(
             f"A row needs the columns {absent}; got {list(row)}. Make rows with motionhub.skeletons.rows.to_row."
@@ -129,26 +153,67 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
 
 
 def frame_labels_of(row: Mapping[str, Any], num_classes: int | None = None) -> np.ndarray | None:
-    """The class of every frame of a row, or None when it has none (as in rows of schema version 1).
+    """The classes of every frame of a row, or None when it has none (as in rows of schema version 1).
 
     Args:
         row: in whatever format the dataset is set to.
         num_classes: None for `(frames,)` int64 as stored, -1 = unknown; a number for `(frames, num_classes)` float32,
-            1 at the class and 0 elsewhere, which is what `SkeletonProcessor.process(frame_labels=...)` takes.
+            1 at the classes of the frame and 0 elsewhere, which is what `SkeletonProcessor.process(frame_labels=...)`
+            takes.
 
     Raises:
-        ValueError: the labels are not one per frame, or one is not below `num_classes`.
+        ValueError: the labels are not one per frame, one is not below `num_classes`, or the row has segments, whose
+            frames may have several classes, and `num_classes` is None.
     """
+    num_frames, segments = int(row["num_frames"]), segments_of(row)
     labels = np.asarray(row.get("frame_labels", ()), dtype=np.int64).reshape(-1)
-    if not labels.size:
+    if segments and num_classes is None:
+        raise ValueError("This row has segments, which may overlap: call frame_labels_of(row, num_classes=...).")
+    if not labels.size and not segments:
         return None
-    if labels.size != int(row["num_frames"]):
-        raise ValueError(f"Column 'frame_labels' must hold {int(row['num_frames'])} classes, got {labels.size}.")
+    if labels.size not in ((0, num_frames) if segments else (num_frames,)):
+        raise ValueError(f"Column 'frame_labels' must hold {num_frames} classes, got {labels.size}.")
     if num_classes is None:
         return labels
-    if labels.max() >= num_classes:
-        raise ValueError(f"frame_labels must be below num_classes={num_classes}, got {labels.max()}.")
-    return (labels[:, None] == np.arange(num_classes)).astype(np.float32)
+    highest = max([*labels.tolist(), *(label for label, _, _ in segments)], default=-1)
+    if highest >= num_classes:
+        raise ValueError(f"frame_labels must be below num_classes={num_classes}, got {highest}.")
+    classes = np.zeros((num_frames, num_classes), np.float32)
+    if labels.size:
+        classes[:] = labels[:, None] == np.arange(num_classes)
+    for label, start, end in segments:
+        classes[start:end, label] = 1
+    return classes
+
+
+def segments_of(row: Mapping[str, Any]) -> list[tuple[int, int, int]]:
+    """`(class, first frame, frame after the last)` of every action of a row; none in rows of schema version 1 or 2.
+
+    Raises:
+        ValueError: the three columns differ in length, or a segment is empty or leaves the clip.
+    """
+    names = ("segment_labels", "segment_starts", "segment_ends")
+    columns = [np.asarray(row.get(name, ()), dtype=np.int64).reshape(-1) for name in names]
+    if len({column.size for column in columns}) > 1:
+        raise ValueError(f"Columns {names} must be equally long, got {[column.size for column in columns]}.")
+    segments = _segment_array(np.stack(columns, axis=-1), int(row["num_frames"]))
+    return [(int(label), int(start), int(end)) for label, start, end in segments]
+
+
+def classes_of(row: Mapping[str, Any]) -> set[int]:
+    """Every class that the row's label, frame labels and segments name; unknown (-1) is none."""
+    named = [np.asarray(row.get(name, ()), dtype=np.int64).ravel() for name in ("frame_labels", "segment_labels")]
+    return {int(label) for label in np.unique(np.concatenate([[int(row.get("label", -1))], *named])) if label >= 0}
+
+
+def _segment_array(segments: Any, num_frames: int) -> np.ndarray:
+    """`(segments, 3)` int32"""
+    array = np.asarray(segments, dtype=np.int32).reshape(-1, 3)
+    broken = (array[:, 0] < 0) | (array[:, 1] < 0) | (array[:, 1] >= array[:, 2]) | (array[:, 2] > num_frames)
+    if broken.any():
+        got = tuple(array[broken][0].tolist())
+        raise ValueError(f"segments must be (class, start, end) with 0 <= start < end <= {num_frames}, got {got}.")
+    return array
 
 
 def _shaped(values: Any, shape: tuple[int, ...], name: str) -> np.ndarray:

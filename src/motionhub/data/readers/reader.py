@@ -4,7 +4,7 @@ It does not know any particular format (one file each beside it), nor splits, no
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -24,6 +24,8 @@ class ClipFacts:
         setup: a data set's own grouping; `Reader.column_notes` says what it means.
         clip_id: unique within the data set.
         frame_labels: the class of every frame, for clips in which the action changes.
+        segments: `(class, first frame, frame after the last)`, for clips in which several actions may overlap.
+        caption: the clip in words, one caption a line.
     """
 
     label: int | None
@@ -32,6 +34,18 @@ class ClipFacts:
     setup: int | None
     clip_id: str
     frame_labels: tuple[int, ...] | None = None
+    segments: tuple[tuple[int, int, int], ...] | None = None
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class FolderFacts:
+    """What a reader of no particular data set learns from the folder; the fields are those of `Reader`."""
+
+    class_names: tuple[str, ...]
+    layout: str
+    fps: float
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,7 @@ class Reader:
         is_clip: tells the clips among the files called `pattern` from label files called alike; None where all are.
         sidecars: patterns of files that `annotate` looks into, beside the clips or above them.
         generic_names: `pattern` fits other formats' files too, so that a name alone tells nothing.
+        look_into: root of the data -> what only the folder tells (`FolderFacts`); None where nothing does.
     """
 
     name: str
@@ -82,6 +97,17 @@ class Reader:
     is_clip: Callable[[Path], bool] | None = None
     sidecars: tuple[str, ...] = ()
     generic_names: bool = False
+    look_into: Callable[[Path], "FolderFacts"] | None = None
+
+    def at(self, root: Path) -> "Reader":
+        """The reader with the classes, layout, frame rate and unit of the data in the folder `root`.
+
+        A data set of the user's own has them in its folder; every other reader is returned as it is.
+
+        Raises:
+            ValueError: the folder is not arranged as the reader expects.
+        """
+        return self if self.look_into is None else replace(self, **asdict(self.look_into(root)))
 
     def claims_name(self, path: Path) -> bool:
         """Whether the file is called like this data set's files."""
