@@ -1,0 +1,212 @@
+"""InfoNCE in every form the papers use, and the two numbers that say what a contrastive space looks like.
+
+It does not know where negatives come from (the batch, a queue, a memory bank) nor which process holds them: tensors
+in, a scalar out, computed at least in float32.
+
+With cosine similarities s / temperature, positives p and negatives n of a query:
+
+    standard   -log( e^p / (e^p + sum_n e^n) )     N equal similarities give log N
+    printed    -log( e^p / sum_n e^n )             as OR-VPE eq. 3, LAC and LTN print it: unbounded below
+
+Several positives: "each" averages the loss over them, each against the negatives only (MoCo of several clips);
+"sum" puts their sum in place of e^p (LAC's formula).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+DENOMINATORS = ("standard", "printed")
+SEVERAL_POSITIVES = ("each", "sum")
+
+
+def info_nce(
+    queries: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    *,
+    temperature: float,
+    negative_mask: Tensor | None = None,
+    denominator: str = "standard",
+    several: str = "each",
+) -> Tensor:
+    """Mean loss of queries against their own positives and given negatives (a queue, a bank).
+
+    Args:
+        queries: `(batch, channels)`; lengths do not matter, similarities are cosines.
+        positives: `(batch, channels)` or `(batch, num_positives, channels)`.
+        negatives: `(num_negatives, channels)`, the same for all, or `(batch, num_negatives, channels)`.
+        temperature: above 0.
+        negative_mask: `(batch, num_negatives)` bool, False leaves that negative out (e.g. the clip's own old key).
+        denominator, several: see the module.
+
+    Raises:
+        ValueError: shapes or options do not fit; with "printed", a query without a negative.
+    """
+    positives = positives.unsqueeze(1) if positives.ndim == 2 else positives
+    _check_shapes(queries, positives, negatives)
+    queries, positives, negatives = _units(queries), _units(positives), _units(negatives)
+    attraction = torch.einsum("bc,bpc->bp", queries, positives)
+    formula = "bc,nc->bn" if negatives.ndim == 2 else "bc,bnc->bn"
+    repulsion = torch.einsum(formula, queries, negatives)
+    return info_nce_of_similarities(
+        attraction,
+        repulsion,
+        temperature=temperature,
+        negative_mask=negative_mask,
+        denominator=denominator,
+        several=several,
+    )
+
+
+def in_batch_info_nce(
+    queries: Tensor,
+    keys: Tensor,
+    positive_mask: Tensor,
+    *,
+    temperature: float,
+    ignored: Tensor | None = None,
+    denominator: str = "standard",
+    several: str = "each",
+) -> Tensor:
+    """Mean loss of queries against keys of the same batch: some of the keys are positives, all others negatives.
+
+    With several processes `keys` are those of all of them, in one order (`objectives.momentum.gathered`).
+
+    Args:
+        queries: `(batch, channels)`.
+        keys: `(num_keys, channels)`.
+        positive_mask: `(batch, num_keys)` bool, True where the key shows the query's clip; at least one a query.
+        ignored: `(batch, num_keys)` bool, True where a key is neither (the query itself among the keys).
+        temperature, denominator, several: as in `info_nce`.
+
+    Raises:
+        ValueError: a query has no positive, or differently many than the others.
+    """
+    if positive_mask.shape != (len(queries), len(keys)):
+        raise ValueError(f"positive_mask must be {(len(queries), len(keys))}, got {tuple(positive_mask.shape)}.")
+    count = positive_mask.sum(1)
+    if not len(count) or int(count.min()) < 1 or int(count.min()) != int(count.max()):
+        raise ValueError(f"Every query needs the same number of positives, at least one; got {count.tolist()}.")
+    queries, keys = _units(queries), _units(keys)
+    similarity = queries @ keys.mT
+    negative = ~positive_mask if ignored is None else ~positive_mask & ~ignored
+    return info_nce_of_similarities(
+        similarity[positive_mask].view(len(queries), -1),
+        similarity,
+        temperature=temperature,
+        negative_mask=negative,
+        denominator=denominator,
+        several=several,
+    )
+
+
+def frame_info_nce(
+    queries: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    *,
+    temperature: float,
+    over_frames: str = "sum",
+    negative_mask: Tensor | None = None,
+    denominator: str = "standard",
+    several: str = "each",
+) -> Tensor:
+    """InfoNCE whose similarity of two clips adds up the cosines of their frames, first with first and so on.
+
+    Args:
+        queries: `(batch, frames, channels)`.
+        positives: `(batch, frames, channels)` or `(batch, num_positives, frames, channels)`.
+        negatives: `(num_negatives, frames, channels)`.
+        over_frames: "sum" (LAC; with 30 frames and temperature 0.07 the logits span +-428) or "mean".
+        temperature, negative_mask, denominator, several: as in `info_nce`.
+    """
+    if over_frames not in ("sum", "mean"):
+        raise ValueError(f"over_frames must be 'sum' or 'mean', got {over_frames!r}.")
+    positives = positives.unsqueeze(1) if positives.ndim == 3 else positives
+    frames = {part.shape[-2] for part in (queries, positives, negatives)}
+    if len(frames) != 1 or queries.ndim != 3 or positives.ndim != 4 or negatives.ndim != 3:
+        raise ValueError(
+            "Frame-level InfoNCE expects (batch, frames, channels) with one number of frames, got "
+            f"{tuple(queries.shape)}, {tuple(positives.shape)}, {tuple(negatives.shape)}; resample or cut the clips."
+        )
+    queries, positives, negatives = _units(queries), _units(positives), _units(negatives)
+    scale = 1.0 if over_frames == "sum" else 1.0 / queries.shape[1]
+    return info_nce_of_similarities(
+        scale * torch.einsum("btc,bptc->bp", queries, positives),
+        scale * torch.einsum("btc,ntc->bn", queries, negatives),
+        temperature=temperature,
+        negative_mask=negative_mask,
+        denominator=denominator,
+        several=several,
+    )
+
+
+def info_nce_of_similarities(
+    positives: Tensor,
+    negatives: Tensor,
+    *,
+    temperature: float,
+    negative_mask: Tensor | None = None,
+    denominator: str = "standard",
+    several: str = "each",
+) -> Tensor:
+    """The loss from similarities: `positives (batch, num_positives)`, `negatives (batch, num_negatives)`."""
+    if denominator not in DENOMINATORS or several not in SEVERAL_POSITIVES:
+        raise ValueError(
+            f"denominator must be one of {DENOMINATORS} and several of {SEVERAL_POSITIVES}, got {denominator!r} and "
+            f"{several!r}."
+        )
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, got {temperature!r}.")
+    positives, negatives = positives / temperature, negatives / temperature
+    if negative_mask is not None:
+        negatives = negatives.masked_fill(~negative_mask, float("-inf"))
+    if several == "sum":
+        positives = positives.logsumexp(1, keepdim=True)
+    if denominator == "standard":
+        positive_only = positives.unsqueeze(-1)
+        joined = torch.cat([positive_only, negatives.unsqueeze(1).expand(-1, positives.shape[1], -1)], dim=-1)
+        return (joined.logsumexp(-1) - positives).mean()
+    no_negative = negatives.shape[1] == 0 or (negative_mask is not None and not bool(negative_mask.any(1).all()))
+    if no_negative:
+        raise ValueError("The printed denominator needs a negative for every query, got none; use 'standard'.")
+    return (negatives.logsumexp(1, keepdim=True) - positives).mean()
+
+
+def alignment(first: Tensor, second: Tensor) -> Tensor:
+    """Mean squared distance of the unit vectors of two views `(batch, channels)`: 0 (same) to 4 (opposite)."""
+    return (_units(first) - _units(second)).square().sum(-1).mean()
+
+
+def uniformity(embeddings: Tensor) -> Tensor:
+    """log of the mean over pairs of exp(-2 squared distance) of unit vectors `(batch, channels)`.
+
+    0 when all are the same (collapsed), about -4 when spread evenly over a sphere of many dimensions (Wang and Isola
+    2020). A single vector gives 0.
+    """
+    units = _units(embeddings)
+    if len(units) < 2:
+        return units.new_zeros(())
+    first, second = torch.triu_indices(len(units), len(units), offset=1, device=units.device)
+    distances = 2 - 2 * (units @ units.mT)[first, second]
+    return (-2 * distances).exp().mean().log()
+
+
+def _units(vectors: Tensor) -> Tensor:
+    exact = vectors if vectors.dtype == torch.float64 else vectors.float()
+    return functional.normalize(exact, dim=-1)
+
+
+def _check_shapes(queries: Tensor, positives: Tensor, negatives: Tensor) -> None:
+    batch, channels = queries.shape if queries.ndim == 2 else (None, None)
+    fits = positives.ndim == 3 and (positives.shape[0], positives.shape[-1]) == (batch, channels)
+    fits = fits and positives.shape[1] > 0 and negatives.shape[-1] == channels
+    fits = fits and (negatives.ndim == 2 or (negatives.ndim == 3 and negatives.shape[0] == batch))
+    if not fits or not batch:
+        raise ValueError(
+            "InfoNCE expects queries (batch, channels), positives (batch, channels) or (batch, num_positives, "
+            f"channels) and negatives (num_negatives, channels); got {tuple(queries.shape)}, {tuple(positives.shape)} "
+            f"and {tuple(negatives.shape)}."
+        )
