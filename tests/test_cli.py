@@ -89,7 +89,7 @@ def test_convert_names_its_own_option_for_what_the_input_does_not_say(
     source.write_text("nose_x,nose_y\n1,2\n3,4\n")
     words = ["convert", str(source), str(tmp_path / "one.npz"), "--unit", "pixel"]
     assert main([*words, "--fps", "30"]) == 2
-    assert "(--in_fps in a shell)" in capsys.readouterr().err
+    assert "In a shell: --in_fps." in capsys.readouterr().err
     assert main([*words, "--in_fps", "30"]) == 0
     assert main(["convert", str(tmp_path / "one.npz"), str(tmp_path / "one.bvh")]) == 2
     assert "2-D keypoints do not tell" in capsys.readouterr().err

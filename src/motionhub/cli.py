@@ -7,8 +7,9 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from motionhub.version import __version__
@@ -20,20 +21,33 @@ def main(words: Sequence[str] | None = None) -> int:
     if words[:1] == ["train"] and "--help" not in words and "-h" not in words:
         return reported(lambda: _train(words[1:]))
     arguments = build_parser().parse_args(words)
-    return reported(lambda: arguments.run(arguments))
+    return reported(lambda: arguments.run(arguments), arguments.input_flags)
 
 
-def reported(run: Callable[[], int | None]) -> int:
-    """Runs what a command does; its exit status. The scripts in `examples/` use it too, to fail as quietly."""
+def reported(run: Callable[[], int | None], input_flags: Mapping[str, str] = MappingProxyType({})) -> int:
+    """Runs what a command does; its exit status. The scripts in `examples/` use it too, to fail as quietly.
+
+    Args:
+        input_flags: what the command calls the keywords of `motionhub.read`, where it is not `--keyword`.
+    """
     warnings.showwarning = _show_warning
     try:
         return run() or 0
     except (ValueError, OSError, ImportError) as error:
-        print(f"motionhub: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"motionhub: {' '.join(str(error).split())}{_flag_hint(error, input_flags)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # training has said by then how to go on
         print("motionhub: stopped.", file=sys.stderr)
         return 130
+
+
+def _flag_hint(error: Exception, input_flags: Mapping[str, str]) -> str:
+    """Readers speak of Python keywords; here the same is a flag."""
+    from motionhub.data.readers.options import UnstatedFact
+
+    if not isinstance(error, UnstatedFact):
+        return ""
+    return f" In a shell: {input_flags.get(error.option, f'--{error.option}')}."
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
@@ -49,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line. `train` is listed here and parsed by its own recipe."""
     parser = argparse.ArgumentParser(prog="motionhub", description="Encoders of human motion, from the command line.")
     parser.add_argument("--version", action="version", version=f"motionhub {__version__}")
+    parser.set_defaults(input_flags={})
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     doctor = commands.add_parser("doctor", help="versions, devices, cache, Hub and extras, each problem with its fix")
@@ -68,7 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     convert.add_argument("--in_layout", default=None, help="joint layout of IN, if it does not say it")
     convert.add_argument("--in_fps", type=float, default=None, help="frames per second of IN, if it does not say it")
     _add_unit_options(convert)
-    convert.set_defaults(run=_convert)
+    # --layout and --fps are what comes out.
+    convert.set_defaults(run=_convert, input_flags={"layout": "--in_layout", "fps": "--in_fps"})
 
     predict = commands.add_parser("predict", help="name the action of every person in skeleton files")
     predict.add_argument("files", nargs="+", metavar="FILE")
@@ -173,24 +189,29 @@ def _convert(arguments: argparse.Namespace) -> int:
     from motionhub.skeletons.layouts import get_layout
 
     out = Path(arguments.out)
-    find_writer(out, arguments.to)
+    writer = find_writer(out, arguments.to)
     layout = None if arguments.layout is None else get_layout(arguments.layout)
     size = None if arguments.image_size is None else tuple(arguments.image_size)
-    try:
-        clips = read(
-            arguments.file, layout=arguments.in_layout, fps=arguments.in_fps, unit=arguments.unit, image_size=size
-        )
-    except ValueError as error:  # here --layout and --fps are what comes out, and those of IN have other names
-        words = str(error).replace("(--layout in", "(--in_layout in").replace("(--fps in", "(--in_fps in")
-        raise ValueError(words) from None
-    paths = [out] if len(clips) == 1 else [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(len(clips))]
+    clips = read(
+        arguments.file, layout=arguments.in_layout, fps=arguments.in_fps, unit=arguments.unit, image_size=size
+    )
+    if not clips:
+        raise ValueError(f"{arguments.file}: it holds no clip; there is nothing to write.")
+    if layout is not None:
+        converted = [convert_layout(clip, layout, return_report=True) for clip in clips]
+        print(converted[0][1])  # the clips of a file have one layout
+        clips = [clip for clip, _ in converted]
+    if arguments.fps is not None:
+        clips = [resample(clip, arguments.fps) for clip in clips]
+    if writer.encode_all is not None:
+        write(clips, out, arguments.to)
+        paths = [out] * len(clips)
+    else:
+        numbered = [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(len(clips))]
+        paths = [out] if len(clips) == 1 else numbered
+        for path, clip in zip(paths, clips, strict=True):
+            write(clip, path, arguments.to)
     for path, clip in zip(paths, clips, strict=True):
-        if layout is not None:
-            clip, report = convert_layout(clip, layout, return_report=True)
-            print(report)
-        if arguments.fps is not None:
-            clip = resample(clip, arguments.fps)
-        write(clip, path, arguments.to)
         facts = f"people {clip.num_people}, frames {clip.num_frames} at {clip.fps:g} fps"
         print(f"{path}: {facts}, {clip.num_dims}-D in {clip.unit}s, layout {clip.layout.name}")
     return 0

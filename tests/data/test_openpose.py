@@ -111,7 +111,7 @@ def test_pipelines_and_the_command_line_pass_the_options_on(write_frame, tmp_pat
     assert main(["info", str(tmp_path), "--fps", "24", "--layout", "body-25", "--unit", "pixel"]) == 0
     assert "at 24 fps, 2-D in pixels, layout body-25" in capsys.readouterr().out
     assert main(["info", str(tmp_path)]) == 2
-    assert "fps=30) with what is true (--fps in a shell)" in capsys.readouterr().err
+    assert "fps=30) with what is true. In a shell: --fps." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

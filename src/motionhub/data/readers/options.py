@@ -32,6 +32,19 @@ MAX_VALUES = 2**26
 _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 
 
+class UnstatedFact(ValueError):
+    """A file does not say what its reader must know.
+
+    Args:
+        message: one line with file and fix.
+        option: the keyword of `read` by which the caller says it.
+    """
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """The caller's word about a file; None means "as the file says".
@@ -140,7 +153,9 @@ class ReadOptions:
     @staticmethod
     def _lacking(path: Path, name: str) -> ValueError:
         call = f'motionhub.read("{path}", {name}={_EXAMPLES[name]})'
-        return bad_file(path, name, f"the file does not say it; call {call} with what is true (--{name} in a shell).")
+        return UnstatedFact(
+            str(bad_file(path, name, f"the file does not say it; call {call} with what is true.")), name
+        )
 
 
 @dataclass(frozen=True)
