@@ -1,0 +1,390 @@
+"""RetargetNet: the motion of one person on the body, or in the view, of another, in 2-D and without pairs.
+
+It does not know joints' names, pixels or normalisation (`RetargetProcessor`), nor how it is trained.
+
+Paper: Aberman et al., "Learning Character-Agnostic Motion for Motion Retargeting in 2D", SIGGRAPH 2019,
+https://arxiv.org/abs/1905.01680. Official code: https://github.com/ChrisWu1997/2D-Motion-Retargeting (MIT).
+
+One network encodes what moves (`motion`, a code per eight frames), another what does not (one code per clip); the
+decoder puts motion and static codes of different clips together. The three official variants:
+- `view`: the static code holds body and viewing direction together;
+- `skeleton`: the static code holds the body only, and the view stays in the motion;
+- `full`: a code for the body and one for the view, so each can come from a clip of its own.
+
+Deliberate deviations from the official code, without effect on its numbers where both are defined:
+- a clip of any length: its last frame is repeated up to a multiple of eight frames (and to 32 or 16 at least, which
+  the reflected borders of the convolutions need), and the result is cut again; the official code drops frames;
+- clips of one batch that differ in length go through the network apart, so that none sees another's padding.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from huggingface_hub.dataclasses import strict
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import can_return_tuple
+
+from motionhub.nn.motion_autoencoder import (
+    MotionDecoder,
+    MotionEncoder,
+    MotionRetargetingOutput,
+    StaticEncoder,
+    fewest_frames,
+    init_convolution,
+)
+
+
+# Channels after each layer of the static encoders.
+STATIC_CHANNELS = {"view": [64, 96, 128, 32], "skeleton": [32, 48, 64], "full": [32, 48, 64]}
+VELOCITY_ROWS = 1  # the last row is the velocity of the root: static encoders do not see it
+
+
+@strict
+class RetargetNetConfig(PreTrainedConfig):
+    """Sizes of RetargetNet; the defaults are the official ones of each variant.
+
+    Args:
+        variant: `"view"`, `"skeleton"` or `"full"`, see the module.
+        layout: name of the skeleton layout the weights expect (read by processors and pipelines).
+        num_joints: rows of the input: the layout's joints but the root, and the root's velocity.
+        in_channels: coordinates of a row.
+        motion_channels: output channels of each layer of the motion encoder, which halves the frames.
+        static_channels: output channels of each layer of the static encoders; None: the variant's official ones.
+        decoder_channels: output channels of the decoder's layers but the last.
+        body_code_size, view_code_size: sizes of the two static codes of `"full"`.
+        dropout: in the decoder, after every layer but the last.
+    """
+
+    model_type = "motionhub_retarget_net"
+
+    variant: Literal["view", "skeleton", "full"] = "view"
+    layout: str = "lac-15"
+    num_joints: int = 15
+    in_channels: int = 2
+    motion_channels: list[int] | None = None
+    static_channels: list[int] | None = None
+    decoder_channels: list[int] | None = None
+    body_code_size: int = 16
+    view_code_size: int = 8
+    dropout: float | int = 0.2
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
+            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
+            if near and name not in self.__dataclass_fields__:
+                raise ValueError(f"RetargetNetConfig has no field {name!r}; did you mean {near[0]!r}?")
+        self.motion_channels = self.motion_channels or [64, 96, 128]
+        self.static_channels = self.static_channels or list(STATIC_CHANNELS.get(self.variant, [64]))
+        self.decoder_channels = self.decoder_channels or [128, 64]
+        super().__post_init__(**kwargs)
+
+    def validate_sizes(self) -> None:
+        sizes = [self.num_joints - VELOCITY_ROWS, self.in_channels, self.body_code_size, self.view_code_size]
+        sizes += [*(self.motion_channels or []), *(self.static_channels or []), *(self.decoder_channels or [])]
+        if any(size < 1 for size in sizes):
+            raise ValueError(
+                f"RetargetNetConfig expects sizes of at least 1 (num_joints of at least 2), got {self.to_diff_dict()}."
+            )
+        layers, halvings = len(self.decoder_channels or []) + 1, len(self.motion_channels or [])
+        if layers != halvings:
+            raise ValueError(
+                f"RetargetNetConfig expects one decoder layer per motion layer (decoder_channels one shorter than "
+                f"motion_channels), got {self.decoder_channels} and {self.motion_channels}."
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"RetargetNetConfig expects dropout in 0..1, below 1, got {self.dropout}.")
+
+    @property
+    def static_size(self) -> int:
+        """Channels of all static codes together."""
+        if self.variant == "full":
+            return self.body_code_size + self.view_code_size
+        return (self.static_channels or STATIC_CHANNELS[self.variant])[-1]
+
+    @property
+    def hidden_size(self) -> int:
+        """Channels of motion and static codes together."""
+        return (self.motion_channels or [128])[-1] + self.static_size
+
+    @property
+    def frame_stride(self) -> int:
+        """Input frames per frame of the motion code; a network tensor has a multiple of it."""
+        return int(2 ** len(self.motion_channels or []))
+
+    @property
+    def min_frames(self) -> int:
+        """Frames that a network tensor has at least."""
+        return max(fewest_frames(len(self.motion_channels or [])), fewest_frames(len(self.static_channels or [])))
+
+
+class RetargetNet(PreTrainedModel):
+    """Encoders and decoder. `transfer` works on network tensors, `retarget` and `forward` on the processor's output.
+
+    A network tensor is `(batch, rows * coordinates, frames)`, row-major, normalised: 30 channels, x and y of the 14
+    joints relative to the root and of the root's velocity. Its frames are a multiple of `config.frame_stride` (8) and
+    at least `config.min_frames` (view 32, others 16).
+    """
+
+    config: RetargetNetConfig
+    config_class = RetargetNetConfig
+    base_model_prefix = "retarget_net"
+    main_input_name = "keypoints"
+    input_modalities = ("time",)
+
+    def __init__(self, config: RetargetNetConfig) -> None:
+        super().__init__(config)
+        assert config.motion_channels and config.static_channels and config.decoder_channels
+        channels = config.num_joints * config.in_channels
+        still = (config.num_joints - VELOCITY_ROWS) * config.in_channels
+        self.motion_encoder = MotionEncoder(channels, config.motion_channels)
+        if config.variant == "full":
+            self.body_encoder = StaticEncoder(still, config.static_channels, "max", config.body_code_size)
+            self.view_encoder = StaticEncoder(still, config.static_channels, "mean", config.view_code_size)
+        else:
+            self.static_encoder = StaticEncoder(still, config.static_channels, "max")
+        self.decoder = MotionDecoder(config.hidden_size, [*config.decoder_channels, channels], float(config.dropout))
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv1d):
+            init_convolution(module)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
+        """Nothing: published repositories load this class from the installed library, never from copied code."""
+
+    # On network tensors
+
+    def encode_motion(self, motion: Tensor) -> Tensor:
+        """`(batch, 30, frames)` -> `(batch, 128, frames / 8)`."""
+        self._check_network_tensor(motion)
+        return self.motion_encoder(motion)
+
+    def encode_static(self, motion: Tensor, view: Tensor | None = None) -> Tensor:
+        """Body and view as one code `(batch, static_size, 1)`.
+
+        Args:
+            motion: `(batch, 30, frames)`, whose body (and, where `view` is None, whose view) it is.
+            view: for `"full"`, another motion whose view it is.
+        """
+        self._check_network_tensor(motion)
+        still = motion[:, : -VELOCITY_ROWS * self.config.in_channels]
+        if self.config.variant != "full":
+            if view is not None:
+                raise ValueError(_no_view_code(self.config.variant))
+            return self.static_encoder(still)
+        if view is None:
+            return torch.cat([self.body_encoder(still), self.view_encoder(still)], dim=1)
+        self._check_network_tensor(view)
+        seen = view[:, : -VELOCITY_ROWS * self.config.in_channels]
+        return torch.cat([self.body_encoder(still), self.view_encoder(seen)], dim=1)
+
+    def decode(self, motion_code: Tensor, static_code: Tensor) -> Tensor:
+        """`(batch, 128, frames / 8)` and `(batch, static_size, 1)` -> `(batch, 30, frames)`."""
+        return self.decoder(_side_by_side(motion_code, static_code))
+
+    def transfer(self, source: Tensor, target: Tensor, view: Tensor | None = None) -> Tensor:
+        """The motion of `source` with the static code of `target`, `(batch, 30, frames of source)`.
+
+        Args:
+            source, target: network tensors; they may differ in frames.
+            view: `"full"` only: the view's network tensor (official `transfer_three`); None keeps that of the source.
+        """
+        if view is None and self.config.variant == "full":
+            view = source
+        return self.decode(self.encode_motion(source), self.encode_static(target, view))
+
+    # On the processor's output
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> MotionRetargetingOutput:
+        """Encode a batch of clips and decode each person's own codes again.
+
+        Args:
+            keypoints: `(B, M, T, 15, 2)` as `RetargetProcessor` makes them.
+            joint_mask: accepted and not used: missing joints enter with their filled-in values.
+            attention_mask: `(B, M, T)`; frames after a person's last True one are padding.
+
+        Raises:
+            ValueError: the shape does not fit the config.
+        """
+        source = {"keypoints": keypoints, "attention_mask": attention_mask}
+        return self.retarget(source, source)
+
+    def retarget(
+        self,
+        source: Mapping[str, Tensor | None],
+        target: Mapping[str, Tensor | None],
+        view: Mapping[str, Tensor | None] | None = None,
+    ) -> MotionRetargetingOutput:
+        """The motion of `source` on the body of `target` (for `"view"`: and seen as `target` is).
+
+        Args:
+            source, target, view: `keypoints (B, M, T, 15, 2)` and `attention_mask (B, M, T)` (or None) as the
+                processor makes them; lengths are free. `target` and `view` have one person for all of the source's,
+                or as many.
+            view: `"full"` only: whose view it is seen from; None keeps the source's.
+
+        Raises:
+            ValueError: a shape does not fit the config, `target` has nobody, or `view` is given to another variant.
+        """
+        moving = _People.of(source, self.config)
+        bodies = _People.of(target, self.config).matching(moving, "target")
+        if view is not None and self.config.variant != "full":
+            raise ValueError(_no_view_code(self.config.variant))
+        views = None
+        if self.config.variant == "full":
+            views = moving if view is None else _People.of(view, self.config).matching(moving, "view")
+        motion_codes = _by_length(self.encode_motion, self._padded(moving))
+        if views is None:
+            static_codes = _by_length(self.encode_static, self._padded(bodies))
+        else:
+            body, seen = (_by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
+            size = self.config.body_code_size
+            static_codes = [torch.cat([own[:size], other[size:]]) for own, other in zip(body, seen, strict=True)]
+        codes = [
+            _side_by_side(motion[None], static[None])[0]
+            for motion, static in zip(motion_codes, static_codes, strict=True)
+        ]
+        made = _by_length(self.decoder, codes)
+        return self._output(moving, codes, made)
+
+    def _output(self, people: "_People", codes: list[Tensor], made: list[Tensor]) -> MotionRetargetingOutput:
+        stride = self.config.frame_stride
+        hidden = people.new_zeros(-(-people.num_frames // stride), self.config.hidden_size)
+        keypoints = people.new_zeros(people.num_frames, self.config.num_joints * self.config.in_channels)
+        pooled = people.new_zeros(self.config.hidden_size)
+        for (clip, person), motion, code, result in zip(people.places, people.motions, codes, made, strict=True):
+            frames = motion.shape[1]
+            kept = -(-frames // stride)
+            hidden[clip, person, :kept] = code[:, :kept].T
+            keypoints[clip, person, :frames] = result[:, :frames].T
+            pooled[clip, person] = code[:, :kept].mean(dim=1)
+        present = people.present.sum(dim=1, keepdim=True).clamp(min=1)
+        return MotionRetargetingOutput(
+            keypoints=keypoints.unflatten(-1, (self.config.num_joints, self.config.in_channels)),
+            last_hidden_state=hidden.unsqueeze(3),
+            pooler_output=pooled.sum(dim=1) / present,
+        )
+
+    def _padded(self, people: "_People") -> list[Tensor]:
+        """Network tensors without the batch axis, each long enough for the network."""
+        stride = self.config.frame_stride
+        padded = []
+        for motion in people.motions:
+            wanted = max(-(-motion.shape[1] // stride) * stride, self.config.min_frames)
+            padded.append(F.pad(motion, (0, wanted - motion.shape[1]), mode="replicate"))
+        return padded
+
+    def _check_network_tensor(self, motion: Tensor) -> None:
+        channels, stride = self.config.num_joints * self.config.in_channels, self.config.frame_stride
+        fits = motion.dim() == 3 and motion.shape[1] == channels
+        if not fits or motion.shape[2] % stride or motion.shape[2] < self.config.min_frames:
+            raise ValueError(
+                f"RetargetNet expects network tensors (batch, {channels}, frames), frames a multiple of {stride} and "
+                f"at least {self.config.min_frames}, got {tuple(motion.shape)}; retarget(source, target) takes clips "
+                "of any length as the processor makes them."
+            )
+
+
+@dataclass
+class _People:
+    """The people of a batch one by one, without padding.
+
+    Args:
+        motions: `(rows * coordinates, frames)` of each person that is present.
+        places: (clip, person) of each.
+        present: `(B, M)` bool.
+        num_frames: of the batch, padding included.
+    """
+
+    motions: list[Tensor]
+    places: list[tuple[int, int]]
+    present: Tensor
+    num_frames: int
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Tensor | None], config: RetargetNetConfig) -> "_People":
+        keypoints, attention_mask = inputs["keypoints"], inputs.get("attention_mask")
+        assert keypoints is not None
+        _check_keypoints(keypoints, attention_mask, config)
+        shape = keypoints.shape[:3]
+        mask = keypoints.new_ones(shape, dtype=torch.bool) if attention_mask is None else attention_mask.bool()
+        # Frames up to the last one that somebody has are the clip; the rest is padding.
+        last = torch.arange(1, shape[2] + 1, device=mask.device) * mask
+        lengths = last.amax(dim=-1)
+        places = [(int(clip), int(person)) for clip, person in (lengths > 0).nonzero().tolist()]
+        motions = [keypoints[place][: int(lengths[place])].flatten(1).T for place in places]
+        return cls(motions, places, lengths > 0, shape[2])
+
+    def matching(self, source: "_People", name: str) -> "_People":
+        """For each person of the source, the one of the same clip that it is paired with."""
+        clips, people = self.present.shape
+        if clips != source.present.shape[0]:
+            raise ValueError(
+                f"{name} must have as many clips as the source, got {clips} and {source.present.shape[0]}."
+            )
+        chosen = []
+        for clip, person in source.places:
+            place = (clip, person if people > 1 else 0)
+            if place not in self.places:
+                raise ValueError(
+                    f"{name} has nobody for person {person} of clip {clip}: its keypoints have {people} people, of "
+                    f"whom {int(self.present[clip].sum())} are present; give one person, or as many as the source."
+                )
+            chosen.append(self.motions[self.places.index(place)])
+        return _People(chosen, source.places, source.present, source.num_frames)
+
+    def new_zeros(self, *sizes: int) -> Tensor:
+        """`(B, M, *sizes)` in the type of the motions."""
+        kind = self.motions[0] if self.motions else torch.zeros(0, device=self.present.device)
+        return kind.new_zeros(*self.present.shape, *sizes)
+
+
+def _by_length(function: Callable[[Tensor], Tensor], items: list[Tensor]) -> list[Tensor]:
+    """`function` of each item `(channels, frames)`; items of one length go together."""
+    results: dict[int, Tensor] = {}
+    for length in sorted({item.shape[-1] for item in items}):
+        rows = [row for row, item in enumerate(items) if item.shape[-1] == length]
+        together = function(torch.stack([items[row] for row in rows]))
+        results.update(zip(rows, together, strict=True))
+    return [results[row] for row in range(len(items))]
+
+
+def _side_by_side(motion_code: Tensor, static_code: Tensor) -> Tensor:
+    """Motion first, then the static codes in every frame: the order of the official decoder."""
+    return torch.cat([motion_code, static_code.expand(-1, -1, motion_code.shape[-1])], dim=1)
+
+
+def _no_view_code(variant: str) -> str:
+    return (
+        f"variant {variant!r} has no view code of its own, so it takes no view; use a checkpoint of variant 'full', "
+        "or call it with source and target only."
+    )
+
+
+def _check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: RetargetNetConfig) -> None:
+    rows, dims = config.num_joints, config.in_channels
+    if keypoints.dim() != 5 or keypoints.shape[3:] != (rows, dims) or not keypoints.shape[2]:
+        raise ValueError(
+            f"RetargetNet expects keypoints (batch, people, frames >= 1, {rows} rows, {dims} dims) as its "
+            f"RetargetProcessor makes them from any layout, got {tuple(keypoints.shape)}; process the sequence, or "
+            f"convert it first: motionhub.convert_layout(sequence, {config.layout!r})."
+        )
+    if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
+        raise ValueError(
+            f"RetargetNet expects attention_mask (batch, people, frames) = {tuple(keypoints.shape[:3])}, got "
+            f"{tuple(attention_mask.shape)}."
+        )
