@@ -21,7 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "version": set(),
     "doctor": set(),
     "metrics": {"geometry"},
-    "hub": {"papers"},
+    # A card shows the joints of a layout on a made-up pose.
+    "hub": {"papers", "skeletons", "visualization", "data"},
     "augment": {"geometry", "skeletons"},
     "visualization": {"geometry", "skeletons"},
     # The processor applies the augmentations its config names, and aligns bodies by rotations.
@@ -32,7 +33,8 @@ ALLOWED: dict[str, set[str]] = {
     "objectives": {"losses", "augment", "geometry", "papers"},
     "training": {"data", "metrics", "skeletons"},
     "pipelines": {"data", "skeletons", "poses"},
-    "auto": {"models", "processing", "pipelines"},
+    # Saved checkpoints name their classes (auto_map), which only the table knows.
+    "auto": {"models", "processing", "pipelines", "hub"},
 }
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}

@@ -14,6 +14,7 @@ from transformers.models.auto.auto_factory import _BaseAutoModelClass, _LazyAuto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
@@ -67,6 +68,10 @@ def _register() -> None:
         AutoFeatureExtractor.register(family.config, family.processor, exist_ok=True)
         for auto_class, model in family.models.items():
             auto_class.register(family.config, model, exist_ok=True)  # type: ignore[attr-defined]
+        named = {auto_class.__name__: model for auto_class, model in family.models.items()}
+        carry_remote_code(family.config, {"AutoConfig": family.config, **named}, tuple(family.models.values()))
+        kind = "AutoFeatureExtractor" if issubclass(family.processor, FeatureExtractionMixin) else "AutoProcessor"
+        carry_remote_code(family.processor, {kind: family.processor})
     for task, (pipeline_class, auto_class) in PIPELINES.items():
         PIPELINE_REGISTRY.register_pipeline(
             task, pipeline_class=pipeline_class, pt_model=auto_class, type="multimodal"
