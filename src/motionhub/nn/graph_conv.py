@@ -1,8 +1,9 @@
-"""Spatial units: mix the joints of a frame with learned matrices, then their channels.
+"""Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels.
 
-They do not know any skeleton layout; which joints belong together is learned.
+They do not know any skeleton layout; a graph comes as matrices.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,8 +13,27 @@ from motionhub.nn.masked_norm import ChannelNorm
 from motionhub.nn.temporal import PointwiseLinear, combine
 
 
+class JointGraph(nn.Module):
+    """The matrices of a skeleton graph, kept with the weights: entry `[s, v, w]` is what joint w takes from joint v.
+
+    A checkpoint that has none (official files do not) gets them back from `initial`, which a model's initialisation
+    copies.
+
+    Args:
+        initial: `(subsets, joints, joints)`.
+    """
+
+    def __init__(self, initial: np.ndarray) -> None:
+        super().__init__()
+        self.initial = initial
+        self.register_buffer("subsets", torch.tensor(initial, dtype=torch.float32))
+        self.subsets: Tensor
+
+
 class DependencyAttention(nn.Module):
     """UNIK's spatial unit (S-LSU): per head a free joint-to-joint matrix plus self-attention over the whole clip.
+
+    2s-AGCN's unit is the same with a graph of one matrix per head added to the free ones.
 
     All heads are computed together. Joints are mixed before the value projection, so that the sum over heads is
     part of one convolution. With `tau > 1` a frame sees the joints of `tau` consecutive frames: `W = tau * joints`
@@ -23,6 +43,7 @@ class DependencyAttention(nn.Module):
         num_joints, in_channels, out_channels, num_heads, tau: sizes; `tau` must be odd.
         key_channels: channels of query and key per head.
         scaled: divide the attention logits by `key_channels * frames` (official code) or not at all (paper).
+        initial_range: bounds of the uniform initial joint-to-joint matrices.
         initial_scale: initial weight of the batch norm.
     """
 
@@ -35,6 +56,7 @@ class DependencyAttention(nn.Module):
         key_channels: int,
         tau: int = 1,
         scaled: bool = True,
+        initial_range: tuple[float, float] = (0.0, 0.0),
         initial_scale: float = 1.0,
         eps: float = 1e-5,
         momentum: float = 0.1,
@@ -42,6 +64,7 @@ class DependencyAttention(nn.Module):
         super().__init__()
         self.num_heads, self.key_channels, self.tau, self.scaled = num_heads, key_channels, tau, scaled
         self.in_channels, self.out_channels = in_channels, out_channels
+        self.initial_range = initial_range
         positions = num_joints * tau
         self.dependency = nn.Parameter(torch.empty(num_heads, positions, positions))
         self.query = PointwiseLinear(in_channels, num_heads * key_channels, fan_out=key_channels)
@@ -64,16 +87,18 @@ class DependencyAttention(nn.Module):
             self.window_merge = PointwiseLinear(tau * out_channels, out_channels, fan_out=None)
             self.window_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
 
-    def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, features: Tensor, valid: Tensor | None = None, graph: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """`features (people, joints, frames, in_channels)`, zero at padded frames; `valid (people, frames)`.
 
-        Returns the features `(people, joints, frames, out_channels)`, the attention and the sum of dependency matrix
-        and attention, both `(people, heads, W, W)`; entry `[v, w]` weighs what joint w takes from joint v, the
-        attention's columns sum to 1. Values at padded frames are meaningless.
+        Returns the features `(people, joints, frames, out_channels)`, the attention and the sum of dependency matrix,
+        `graph (heads, W, W)` and attention, both `(people, heads, W, W)`; entry `[v, w]` weighs what joint w takes
+        from joint v, the attention's columns sum to 1. Values at padded frames are meaningless.
         """
         windows = features if self.tau == 1 else slide_windows(features, self.tau)
         attention = self.attend(windows, valid)
-        dependencies = self.dependency + attention
+        dependencies = (self.dependency if graph is None else self.dependency + graph) + attention
         if torch.is_grad_enabled():
             # mixing is cheap and its result is the largest of the block: computed again in the backward pass
             out = checkpoint(
@@ -141,6 +166,75 @@ class DependencyAttention(nn.Module):
                 layer.weight.mul_(scale.unsqueeze(1))
                 layer.bias.mul_(scale).add_(shift)
         self.shortcut_norm = self.window_norm = None
+
+
+class GraphConv(nn.Module):
+    """ST-GCN's spatial unit: each subset of a graph mixes the joints and has its own projection; their sum is normed.
+
+    Joints are mixed first, the published order's result: its bias, which is mixed too, becomes one per joint.
+
+    Args:
+        num_joints, in_channels, out_channels, num_subsets: sizes.
+        learn_importance: every edge has a learned factor, 1 at first.
+    """
+
+    def __init__(
+        self,
+        num_joints: int,
+        in_channels: int,
+        out_channels: int,
+        num_subsets: int,
+        learn_importance: bool = True,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.num_subsets, self.in_channels, self.out_channels = num_subsets, in_channels, out_channels
+        self.importance: nn.Parameter | None = None
+        if learn_importance:
+            self.importance = nn.Parameter(torch.empty(num_subsets, num_joints, num_joints))
+        self.value = PointwiseLinear(in_channels, num_subsets * out_channels, fan_out=out_channels)
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.shift: Tensor | None = None
+
+    def forward(
+        self, features: Tensor, valid: Tensor | None = None, graph: Tensor | None = None
+    ) -> tuple[Tensor, None, Tensor]:
+        """As `DependencyAttention.forward`, without attention; `graph (subsets, joints, joints)` is needed."""
+        assert graph is not None
+        matrices = graph if self.importance is None else graph * self.importance
+        weights = matrices.to(features.dtype).expand(features.shape[0], -1, -1, -1)
+        if torch.is_grad_enabled():  # as in DependencyAttention
+            out = checkpoint(self.mix_and_project, features, weights, use_reentrant=False, preserve_rng_state=False)
+        else:
+            out = self.mix_and_project(features, weights)
+        out = out + self.joint_bias(matrices).unsqueeze(1).to(out.dtype)
+        if self.norm is not None:
+            out = self.norm(out, valid)
+        return out.relu_(), None, weights
+
+    def mix_and_project(self, features: Tensor, weights: Tensor) -> Tensor:
+        weight = self.value.weight.view(self.num_subsets, self.out_channels, self.in_channels)
+        return combine(mix_joints(features, weights), weight, None).unflatten(1, (-1, features.shape[2]))
+
+    def joint_bias(self, matrices: Tensor) -> Tensor:
+        """`(joints, out_channels)`: the projections' biases as the graph mixes them."""
+        bias = self.value.bias.view(self.num_subsets, self.out_channels)
+        # s: subset, v: joint given, w: joint taking, o: channel
+        mixed = torch.einsum("svw,so->wo", matrices.to(bias.dtype), bias)
+        return mixed if self.shift is None else mixed + self.shift
+
+    @torch.no_grad()
+    def fold_norms(self) -> None:
+        """Inference only: the batch norm becomes part of the projections and of the bias."""
+        if self.norm is None:
+            return
+        scale, shift = self.norm.scale_and_shift()
+        self.value.weight.mul_(scale.repeat(self.num_subsets).unsqueeze(1))
+        self.value.bias.mul_(scale.repeat(self.num_subsets))
+        del self.shift
+        self.register_buffer("shift", shift, persistent=False)
+        self.norm = None
 
 
 def mix_joints(windows: Tensor, dependencies: Tensor) -> Tensor:
