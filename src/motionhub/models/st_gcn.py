@@ -1,0 +1,115 @@
+"""ST-GCN: an action encoder on the skeleton's graph, whose edges are given and weighed by learned factors.
+
+It does not know file formats or normalisation (the processor's), nor how it is trained.
+
+Paper: Yan et al., "Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition", AAAI 2018,
+https://arxiv.org/abs/1801.07455. Official code: https://github.com/yysijie/st-gcn. CrosSCLR's smaller encoder
+(https://github.com/LinguoLi/CrosSCLR, hidden 16) is `channels=[16, 16, 16, 16, 32, 32, 32, 64, 64, 256]`.
+
+Each block mixes the joints by the spatial-configuration partition (three subsets: the joint itself, edges towards the
+centre of the body, edges away from it), every edge times a learned importance, then convolves over the frames.
+
+Deliberate deviations from the official code, all without effect on its numbers:
+- joints are mixed before the projection; the projections' bias is mixed apart;
+- the classifier is a linear layer instead of a 1x1 convolution;
+- `pooling="masked"` (default) leaves absent people and padded frames out, as in UNIK; `"official"` averages them.
+
+Published centres of the body are those of NTU-25 (between the shoulders) and OpenPose-18 (neck); other layouts take
+their root.
+"""
+
+from typing import ClassVar
+
+from huggingface_hub.dataclasses import strict
+from torch import nn
+
+from motionhub.nn.graph_conv import GraphConv, JointGraph
+from motionhub.nn.joint_encoder import JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.nn.joint_heads import JointClassifier, JointFrameLabeller
+from motionhub.skeletons.graph import spatial_configuration
+from motionhub.skeletons.layouts import get_layout
+
+
+@strict
+class StGcnConfig(JointEncoderConfig):
+    """Sizes and options of ST-GCN; the defaults are the official NTU RGB+D encoder.
+
+    Args:
+        layout: name of the skeleton layout; its bones are the graph, so `num_joints` must be its number of joints.
+        num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
+            classifier_dropout, upsampling: see `JointEncoderConfig`.
+        centre_joint: name of the joint that "towards the centre" refers to; None is the published one, or the root.
+        edge_importance: every edge has a learned factor in every block.
+        dropout: after every temporal convolution but the first (the official Kinetics and NTU recipes: 0.5).
+    """
+
+    model_type = "motionhub_st_gcn"
+    initial_std: ClassVar[float | None] = 0.02  # of every convolution; norms are drawn around 1 by as much
+
+    layout: str = "ntu-25"
+    num_joints: int = 25
+    in_channels: int = 3
+    centre_joint: str | None = None
+    edge_importance: bool = True
+    dropout: float | int = 0.0
+
+    def validate_layout(self) -> None:
+        layout = get_layout(self.layout)
+        if layout.num_joints != self.num_joints:
+            raise ValueError(
+                f"StGcnConfig builds its graph from layout {self.layout!r}, which has {layout.num_joints} joints, but "
+                f"num_joints is {self.num_joints}; set both."
+            )
+        if self.centre_joint is not None:
+            layout.index(self.centre_joint)
+
+    def validate_dropout(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"StGcnConfig expects dropout in 0..1 (below 1), got {self.dropout}.")
+
+
+def st_gcn_block(config: StGcnConfig, index: int, num_subsets: int) -> JointBlock:
+    """Graph convolution, then the temporal convolution; the official first block has no dropout."""
+    in_channels, out_channels = config.block_channels(index)
+    spatial = GraphConv(
+        num_joints=config.num_joints,
+        in_channels=in_channels,
+        out_channels=out_channels,
+        num_subsets=num_subsets,
+        learn_importance=config.edge_importance,
+        eps=float(config.norm_eps),
+        momentum=float(config.norm_momentum),
+    )
+    return JointBlock(config, index, spatial, dropout=float(config.dropout) if index else 0.0)
+
+
+class StGcnModel(JointEncoder):
+    """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out.
+
+    All person slots share the statistics of the raw keypoints, as in the official code. `attentions` are empty,
+    `dependencies` the graph times its importance.
+    """
+
+    config: StGcnConfig
+
+    def __init__(self, config: StGcnConfig) -> None:
+        config.validate_layout()
+        subsets = spatial_configuration(get_layout(config.layout), config.centre_joint)
+        super().__init__(config, JointGraph(subsets), slot_norm=False)
+        blocks = range(len(config.channels or []))
+        self.blocks = nn.ModuleList(st_gcn_block(config, index, len(subsets)) for index in blocks)
+        self.post_init()
+
+
+class StGcnForActionClassification(JointClassifier):
+    """One label per clip; logits without softmax."""
+
+    config: StGcnConfig
+    encoder_class = StGcnModel
+
+
+class StGcnForActionSegmentation(JointFrameLabeller):
+    """Scores per input frame, several actions may be on at once."""
+
+    config: StGcnConfig
+    encoder_class = StGcnModel
