@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from motionhub.data.readers import READERS as READERS
     from motionhub.data.readers import read as read
     from motionhub.data.writers import write as write
+    from motionhub.models.agcn import AgcnConfig as AgcnConfig
+    from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
+    from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
+    from motionhub.models.agcn import AgcnModel as AgcnModel
+    from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
+    from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
+    from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
+    from motionhub.models.st_gcn import StGcnModel as StGcnModel
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
@@ -44,6 +52,14 @@ _HOMES = {
     "READERS": "motionhub.data.readers",
     "read": "motionhub.data.readers",
     "write": "motionhub.data.writers",
+    "AgcnConfig": "motionhub.models.agcn",
+    "AgcnForActionClassification": "motionhub.models.agcn",
+    "AgcnForActionSegmentation": "motionhub.models.agcn",
+    "AgcnModel": "motionhub.models.agcn",
+    "StGcnConfig": "motionhub.models.st_gcn",
+    "StGcnForActionClassification": "motionhub.models.st_gcn",
+    "StGcnForActionSegmentation": "motionhub.models.st_gcn",
+    "StGcnModel": "motionhub.models.st_gcn",
     "UnikConfig": "motionhub.models.unik",
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",

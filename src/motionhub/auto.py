@@ -15,6 +15,13 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from motionhub.hub.remote_code import carry_remote_code
+from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.st_gcn import (
+    StGcnConfig,
+    StGcnForActionClassification,
+    StGcnForActionSegmentation,
+    StGcnModel,
+)
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
@@ -50,6 +57,24 @@ FAMILIES: tuple[Family, ...] = (
             AutoModel: UnikModel,
             AutoModelForActionClassification: UnikForActionClassification,
             AutoModelForActionSegmentation: UnikForActionSegmentation,
+        },
+    ),
+    Family(
+        AgcnConfig,
+        SkeletonProcessor,
+        {
+            AutoModel: AgcnModel,
+            AutoModelForActionClassification: AgcnForActionClassification,
+            AutoModelForActionSegmentation: AgcnForActionSegmentation,
+        },
+    ),
+    Family(
+        StGcnConfig,
+        SkeletonProcessor,
+        {
+            AutoModel: StGcnModel,
+            AutoModelForActionClassification: StGcnForActionClassification,
+            AutoModelForActionSegmentation: StGcnForActionSegmentation,
         },
     ),
 )

@@ -11,6 +11,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.st_gcn import (
+    StGcnConfig,
+    StGcnForActionClassification,
+    StGcnForActionSegmentation,
+    StGcnModel,
+)
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 
 
@@ -38,6 +45,30 @@ FAMILIES = [
         labels={
             "UnikForActionClassification": torch.tensor([0, 2]),
             "UnikForActionSegmentation": torch.ones(2, 12, 3),
+        },
+    ),
+    Family(
+        name="agcn",
+        config_class=AgcnConfig,
+        config={"num_joints": 15, "channels": [8, 16], "strides": [1, 2], "layout": "lac-15"},
+        base=AgcnModel,
+        heads=[AgcnForActionClassification, AgcnForActionSegmentation],
+        clip=(2, 12, 15, 3),
+        labels={
+            "AgcnForActionClassification": torch.tensor([0, 2]),
+            "AgcnForActionSegmentation": torch.ones(2, 12, 3),
+        },
+    ),
+    Family(
+        name="st_gcn",
+        config_class=StGcnConfig,
+        config={"num_joints": 15, "channels": [8, 16], "strides": [1, 2], "layout": "lac-15", "dropout": 0.5},
+        base=StGcnModel,
+        heads=[StGcnForActionClassification, StGcnForActionSegmentation],
+        clip=(2, 12, 15, 3),
+        labels={
+            "StGcnForActionClassification": torch.tensor([0, 2]),
+            "StGcnForActionSegmentation": torch.ones(2, 12, 3),
         },
     ),
 ]
