@@ -3,27 +3,31 @@
 It does not know labels beyond what a reader annotates, nor folders (`data/build.py`).
 """
 
-import json
 from pathlib import Path
 
 from motionhub.data.readers import (
+    bandai_namco,
+    charades,
+    folder,
     kinetics,
     ntu,
     nucla,
     penn,
     pku_mmd,
+    posecap,
     posetics,
     precog,
     sbu,
     smarthome,
+    tsu,
     uav_human,
     ui_prmd,
     utd_mhad,
 )
 from motionhub.data.readers.formats import FORMATS
-from motionhub.data.readers.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.readers.options import PoseFormat, ReadOptions
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, read_bytes, read_head
+from motionhub.data.readers.reader import ClipFacts, Reader, read_head
+from motionhub.data.readers.unknown import unknown_folder, unknown_format
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -44,6 +48,13 @@ _DATA_SETS = (
     posetics.READER,
     posetics.READER_3D,
     pku_mmd.READER,
+    tsu.READER,
+    tsu.READER_3D,
+    bandai_namco.READER,
+    charades.READER,
+    posecap.READER,
+    posecap.READER_3D,
+    folder.READER,
 )
 READERS: dict[str, Reader] = {reader.name: reader for reader in _DATA_SETS}
 
@@ -83,7 +94,7 @@ def find_reader(path: str | Path) -> Reader | PoseFormat:
         # Content too damaged to recognise: the name still tells whose error message is the helpful one.
         fitting = [form for form in known if form.claims_name(path)]
     if not fitting:
-        raise _unknown_folder(path) if folder else _unknown_format(path, head)
+        raise unknown_folder(path) if folder else unknown_format(path, head, known)
     return fitting[0]
 
 
@@ -121,43 +132,3 @@ def read_with(form: Reader | PoseFormat, path: str | Path, options: ReadOptions)
     if isinstance(form, PoseFormat):
         return form.read(path, options)
     return [options.agree(path, sequence) for sequence in form.read(path)]
-
-
-def _unknown_folder(path: Path) -> ValueError:
-    names = sorted(entry.name for entry in path.iterdir())[:5]
-    reason = f"is a directory of no known format (it has {names}); give a file, or a folder of OpenPose JSON files."
-    return bad_file(path, "folder", reason)
-
-
-def _unknown_format(path: Path, head: bytes) -> ValueError:
-    container, shown = _describe(path, head)
-    known: list[Reader | PoseFormat] = [*READERS.values(), *FORMATS.values()]
-    near = [form for form in known if form.container == container] or known
-    formats = "; ".join(f"{form.name}: {form.signature}" for form in near)
-    return bad_file(path, "content", f"no known skeleton format ({shown}). Nearest formats: {formats}.")
-
-
-def _describe(path: Path, head: bytes) -> tuple[str, str]:
-    """The kind of container and what is in it, in words."""
-    if head.startswith(MAGIC):
-        names = variable_names(path)
-        if not names:
-            load_variables(path, ())  # raises, saying how the file is broken
-        return "mat", f"a MATLAB file with the variables {names[:10]}"
-    if head.lstrip()[:1] in (b"{", b"["):
-        return "json", _describe_json(path)
-    unprintable = sum(not (char.isprintable() or char.isspace()) for char in head.decode("utf-8", errors="ignore"))
-    if b"\0" in head or unprintable > len(head) // 50:
-        return "binary", f"a binary file that starts with {head[:12]!r}"
-    lines = [line[:40] for line in head.decode("utf-8", errors="replace").splitlines()[:3]]
-    return "text", f"a text file that starts with the lines {lines}"
-
-
-def _describe_json(path: Path) -> str:
-    try:
-        content = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        return f"JSON that cannot be parsed: {error}"
-    if isinstance(content, dict):
-        return f"a JSON object with the keys {list(content)[:10]}"
-    return f"a JSON list of {len(content)} elements"

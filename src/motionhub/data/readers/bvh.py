@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from motionhub.data.readers.names import joint_name
 from motionhub.data.readers.options import PoseFormat, ReadOptions, checked_size, rate_of
-from motionhub.data.readers.reader import bad_file, read_bytes
+from motionhub.data.readers.reader import bad_file, read_text
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -169,7 +169,7 @@ class _Words:
 
 def load(path: Path) -> Motion:
     """The hierarchy and the motion in a BVH file. Raises a one-line ValueError that names file and line."""
-    lines = read_bytes(path).decode("utf-8", errors="replace").splitlines()
+    lines = read_text(path).splitlines()
     start = next((row for row, line in enumerate(lines) if line.strip() == "MOTION"), None)
     if start is None:
         raise bad_file(path, f"line {len(lines)}", "the file ends without MOTION; it is cut off, or is no BVH.")

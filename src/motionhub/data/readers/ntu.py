@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_bytes
+from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -153,7 +153,7 @@ class _Lines:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = read_bytes(path).decode("utf-8", errors="replace").rstrip().splitlines()
+        self.lines = read_text(path).rstrip().splitlines()
         self.position = 0
 
     @property

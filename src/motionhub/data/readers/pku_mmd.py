@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_bytes, read_head
+from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_head, read_text
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -97,7 +97,7 @@ def _frames(path: Path) -> np.ndarray:
     """`(frames, 150)`"""
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no recording of this data set.")
-    lines = read_bytes(path).decode("utf-8", errors="replace").splitlines()
+    lines = read_text(path).splitlines()
     rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
         raise bad_file(path, "content", "the recording has no frames.")
@@ -121,7 +121,7 @@ def read_segments(path: Path) -> list[tuple[int, int, int, int]]:
         ValueError: a line is not four whole numbers, with commas or spaces, or its action or frames make no sense.
     """
     segments = []
-    lines = read_bytes(path).decode("utf-8", errors="replace").splitlines()
+    lines = read_text(path).splitlines()
     for number, line in enumerate(lines, start=1):
         words = line.replace(",", " ").split()
         if not words:
@@ -156,7 +156,7 @@ def annotate(path: Path) -> ClipFacts:
     labels = _label_file(path)
     if labels is None:
         raise bad_file(path, "labels", f"expected {path.stem}.label or .txt beside it or in a folder beside its own.")
-    lines = read_bytes(path).splitlines()
+    lines = read_text(path).splitlines()
     actions = frame_labels(labels, sum(bool(line.strip()) for line in lines))
     camera, trains = CAMERAS[named.group(2)], _trains(path)
     return ClipFacts(None, None, camera, trains, clip_id=path.stem, frame_labels=actions)
@@ -196,7 +196,7 @@ def _trains(path: Path) -> int | None:
 def _subject_list(path: Path, changed: int) -> dict[str, int]:
     """Names below a heading with "train" are 1, below another heading 0."""
     trains, listed = None, {}
-    for line in read_bytes(path).decode("utf-8", errors="replace").splitlines():
+    for line in read_text(path).splitlines():
         names = re.findall(r"\d{4}-[LMR]", line)
         if not names and re.search("[A-Za-z]", line):
             trains = int("train" in line.lower())

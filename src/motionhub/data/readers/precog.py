@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_bytes
+from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -28,7 +28,7 @@ def _load(path: Path) -> tuple[np.ndarray, tuple[int, ...]]:
     """`(frames, 20, 3)` coordinates and one action per frame."""
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no sequence of this data set.")
-    header, *lines = read_bytes(path).decode("utf-8-sig", errors="replace").splitlines() or [""]
+    header, *lines = read_text(path).splitlines() or [""]
     names = tuple(name.strip() for name in header.split(";"))
     if names[: len(COLUMNS)] != COLUMNS or len(names) > len(COLUMNS) + 1:
         expected = f"expected the joints {'; '.join(COLUMNS[:3])}; ... {COLUMNS[-1]}"
@@ -79,7 +79,7 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    return head.removeprefix(b"\xef\xbb\xbf").replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode())
+    return head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode())
 
 
 READER = Reader(

@@ -29,6 +29,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "pickle", "expected annotations with 'keypoint', or a list of frames of people.")
     if all(isinstance(entry, dict) and "keypoint" in entry for entry in content):
         return [_annotated(path, f"annotations[{index}]", entry, options) for index, entry in enumerate(content)]
+    if any(isinstance(entry, dict) for entry in content):
+        keys = next(list(entry)[:10] for entry in content if isinstance(entry, dict))
+        raise bad_file(path, "pickle", f"expected annotations with 'keypoint', got one with the keys {keys}.")
     return [_frames(path, content, options)]
 
 

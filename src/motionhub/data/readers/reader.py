@@ -3,6 +3,8 @@
 It does not know any particular format (one file each beside it), nor splits, nor the dataset schema.
 """
 
+import codecs
+import stat
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
@@ -11,6 +13,19 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# No clip comes near it; a wrong path must not fill the memory.
+MAX_FILE_BYTES = 2**30
+# The longer mark of two that begin alike comes first.
+_CODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_MARKS = tuple(_CODINGS)
 
 
 @dataclass(frozen=True)
@@ -125,21 +140,38 @@ def bad_file(path: Path, place: str, reason: str) -> ValueError:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole file. Raises ValueError when it is absent, a folder, unreadable or empty."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise bad_file(path, "file", f"cannot be read ({error.strerror}); give the path of a readable file.") from None
-    if not content:
-        raise bad_file(path, "file", "is empty; download or extract it again.")
-    return content
+    """The whole file. Raises ValueError when it is absent, no file, unreadable, empty or beyond `MAX_FILE_BYTES`."""
+    return _read(path, None)
 
 
 def read_head(path: Path, size: int = 4096) -> bytes:
-    """The first bytes of the file. Raises ValueError as `read_bytes` does."""
+    """The first bytes of the file, a text in UTF-8 whatever its own coding. Raises ValueError as `read_bytes` does."""
+    head = _read(path, size)
+    return text_of(head).encode() if head.startswith(_MARKS) else head
+
+
+def read_text(path: Path) -> str:
+    """The whole file as text. Raises ValueError as `read_bytes` does."""
+    return text_of(read_bytes(path))
+
+
+def text_of(content: bytes) -> str:
+    """UTF-8, or UTF-16 or UTF-32 by the mark that tables saved as "Unicode text" begin with; the mark is dropped."""
+    coding = next((coding for mark, coding in _CODINGS.items() if content.startswith(mark)), "utf-8")
+    return content.decode(coding, errors="replace")
+
+
+def _read(path: Path, size: int | None) -> bytes:
     try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):  # reading a pipe waits for ever, a device does not end
+            what = "directory" if stat.S_ISDIR(facts.st_mode) else "pipe or device"
+            raise bad_file(path, "file", f"is a {what}, not a file; give the path of a readable file.")
+        if size is None and facts.st_size > MAX_FILE_BYTES:
+            reason = f"has {facts.st_size} bytes, more than {MAX_FILE_BYTES}; split the recording."
+            raise bad_file(path, "file", reason)
         with path.open("rb") as file:
-            content = file.read(size)
+            content = file.read() if size is None else file.read(size)
     except OSError as error:
         raise bad_file(path, "file", f"cannot be read ({error.strerror}); give the path of a readable file.") from None
     if not content:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_bytes
+from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -38,7 +38,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     """
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no clip of this data set.")
-    lines = read_bytes(path).decode("utf-8", errors="replace").splitlines()
+    lines = read_text(path).splitlines()
     rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
         raise bad_file(path, "content", "the clip has no frames.")

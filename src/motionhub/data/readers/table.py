@@ -15,7 +15,7 @@ import numpy as np
 from motionhub.data.readers.detections import frame_positions
 from motionhub.data.readers.names import layout_of_names
 from motionhub.data.readers.options import PoseFormat, ReadOptions, checked_size, rate_of
-from motionhub.data.readers.reader import bad_file, read_bytes
+from motionhub.data.readers.reader import bad_file, read_text
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -96,7 +96,7 @@ class _Row:
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
-    text = read_bytes(path).decode("utf-8-sig", errors="replace").splitlines()
+    text = read_text(path).splitlines()
     separator = _separator(text[0])
     rows = csv.reader((line.replace("\0", "") for line in text), delimiter=separator)
     while True:
@@ -249,7 +249,7 @@ def _track_ids(people: list[str]) -> tuple[int, ...] | None:
 def matches(path: Path, head: bytes) -> bool:
     if b"\0" in head or head[:1] in (b"{", b"["):
         return False
-    first = head.decode("utf-8-sig", errors="replace").splitlines()[:1]
+    first = head.decode(errors="replace").splitlines()[:1]
     names = [name.strip().strip('"') for name in first[0].split(_separator(first[0]))] if first else []
     return len(names) > 2 and _header(names) is not None
 

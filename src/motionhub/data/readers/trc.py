@@ -9,7 +9,7 @@ import numpy as np
 
 from motionhub.data.readers.names import layout_of_names
 from motionhub.data.readers.options import PoseFormat, ReadOptions, checked_size
-from motionhub.data.readers.reader import bad_file, read_bytes
+from motionhub.data.readers.reader import bad_file, read_text
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -19,7 +19,7 @@ _HEADER_LINES = 5
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One person, `(1, frames, markers, 3)` metres. An empty or nan cell is a marker that was not seen."""
-    lines = [line.rstrip("\r").split("\t") for line in read_bytes(path).decode("utf-8", errors="replace").split("\n")]
+    lines = [line.rstrip("\r").split("\t") for line in read_text(path).split("\n")]
     if len(lines) < _HEADER_LINES + 1:
         raise bad_file(path, f"line {len(lines)}", "the file ends inside its header; it is cut off.")
     facts = {key.strip(): value.strip() for key, value in zip(lines[1], lines[2], strict=False)}
