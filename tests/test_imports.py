@@ -32,7 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"nn", "skeletons", "papers"},
     "objectives": {"losses", "augment", "geometry", "papers"},
     "training": {"data", "metrics", "skeletons"},
-    "pipelines": {"data", "skeletons", "poses"},
+    # Retargeting reports the errors of what it made.
+    "pipelines": {"data", "skeletons", "poses", "metrics"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }

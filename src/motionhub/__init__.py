@@ -16,6 +16,7 @@ from motionhub.version import __version__
 if TYPE_CHECKING:
     from motionhub.auto import AutoModelForActionClassification as AutoModelForActionClassification
     from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
+    from motionhub.auto import AutoModelForMotionRetargeting as AutoModelForMotionRetargeting
     from motionhub.data.build import build_dataset as build_dataset
     from motionhub.data.build import save_dataset as save_dataset
     from motionhub.data.readers import READERS as READERS
@@ -29,17 +30,21 @@ if TYPE_CHECKING:
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
+    from motionhub.models.retarget_net import RetargetNet as RetargetNet
+    from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
     from motionhub.models.unik import UnikModel as UnikModel
     from motionhub.papers import PAPERS as PAPERS
+    from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import resample as resample
     from motionhub.skeletons.layout import SkeletonLayout as SkeletonLayout
     from motionhub.skeletons.layouts import LAYOUTS as LAYOUTS
     from motionhub.skeletons.layouts import get_layout as get_layout
+    from motionhub.skeletons.layouts import load_layout as load_layout
     from motionhub.skeletons.sequence import SkeletonSequence as SkeletonSequence
     from motionhub.training.arguments import TrainingRecipe as TrainingRecipe
 
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AutoModelForActionClassification": "motionhub.auto",
     "AutoModelForActionSegmentation": "motionhub.auto",
+    "AutoModelForMotionRetargeting": "motionhub.auto",
     "build_dataset": "motionhub.data.build",
     "save_dataset": "motionhub.data.build",
     "READERS": "motionhub.data.readers",
@@ -60,17 +66,21 @@ _HOMES = {
     "StGcnForActionClassification": "motionhub.models.st_gcn",
     "StGcnForActionSegmentation": "motionhub.models.st_gcn",
     "StGcnModel": "motionhub.models.st_gcn",
+    "RetargetNet": "motionhub.models.retarget_net",
+    "RetargetNetConfig": "motionhub.models.retarget_net",
     "UnikConfig": "motionhub.models.unik",
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",
     "UnikModel": "motionhub.models.unik",
     "PAPERS": "motionhub.papers",
+    "RetargetProcessor": "motionhub.processing.retargeting",
     "SkeletonProcessor": "motionhub.processing.skeleton",
     "convert_layout": "motionhub.skeletons.convert",
     "resample": "motionhub.skeletons.convert",
     "SkeletonLayout": "motionhub.skeletons.layout",
     "LAYOUTS": "motionhub.skeletons.layouts",
     "get_layout": "motionhub.skeletons.layouts",
+    "load_layout": "motionhub.skeletons.layouts",
     "SkeletonSequence": "motionhub.skeletons.sequence",
     "TrainingRecipe": "motionhub.training.arguments",
 }

@@ -16,6 +16,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
     StGcnConfig,
     StGcnForActionClassification,
@@ -24,7 +25,9 @@ from motionhub.models.st_gcn import (
 )
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
+from motionhub.pipelines.motion_retargeting import MotionRetargetingPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
+from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
@@ -36,6 +39,12 @@ class AutoModelForActionClassification(_BaseAutoModelClass):
 
 class AutoModelForActionSegmentation(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives the model that labels every frame: logits `(batch, frames, labels)`."""
+
+    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+
+
+class AutoModelForMotionRetargeting(_BaseAutoModelClass):
+    """`from_pretrained(folder_or_repo)` gives the model that puts one motion on another body: `retarget(a, b)`."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
@@ -77,11 +86,17 @@ FAMILIES: tuple[Family, ...] = (
             AutoModelForActionSegmentation: StGcnForActionSegmentation,
         },
     ),
+    Family(
+        RetargetNetConfig,
+        RetargetProcessor,
+        {AutoModel: RetargetNet, AutoModelForMotionRetargeting: RetargetNet},
+    ),
 )
 
 # Task -> (pipeline class, Auto class that loads its model).
 PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
     "action-classification": (ActionClassificationPipeline, AutoModelForActionClassification),
+    "motion-retargeting": (MotionRetargetingPipeline, AutoModelForMotionRetargeting),
     "skeleton-feature-extraction": (SkeletonFeatureExtractionPipeline, AutoModel),
 }
 

@@ -207,8 +207,8 @@ class RetargetProcessor(FeatureExtractionMixin):
     def _measured(self, sequence: SkeletonSequence) -> _Measured:
         layout = get_layout(self.layout)
         points = converted(torch.tensor(sequence.keypoints), sequence.layout, layout).double()
-        seen = ~points[..., 0].isnan().numpy()
-        never = ~seen.any(axis=1, keepdims=True)
+        seen: np.ndarray = np.logical_not(points[..., 0].isnan().numpy())
+        never: np.ndarray = np.logical_not(np.any(seen, axis=1, keepdims=True))
         self._check_seen(sequence, seen, never)
         filled = fill_missing(points, self.fill).numpy()
         filled = _smoothed(filled, self.smoothing)

@@ -1,0 +1,239 @@
+"""`pipeline("motion-retargeting", model=...)`: one person's motion on the body, or in the view, of another.
+
+It does not know which network answers. The interface a model keeps, so that this pipeline serves it:
+
+    outputs = model.retarget(source, target)              # or, with a code for the view alone,
+    outputs = model.retarget(source, target, view)        # config.variant == "full"
+
+`source`, `target` and `view` are dicts of `keypoints (B, M, T, V, C)`, `joint_mask` and `attention_mask (B, M, T)`, as
+the checkpoint's processor makes them (here M is 1; lengths differ). `outputs.keypoints (B, M, T, V, C)`, T that of the
+source, are in the same normalised form, and `processor.inverse(keypoints of one clip, its source sequence)` gives
+coordinates in the processor's layout. `motionhub.nn.motion_autoencoder.MotionRetargetingOutput` is such an output.
+"""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, describe, model_inputs
+from motionhub.skeletons.attach import attach
+from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.doubts import doubts
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+FACTS = ("layout", "fps", "unit", "image_size")
+FEET = ("left_ankle", "right_ankle")
+# In an image a bone looks shorter the more it points at the camera; its longest appearance is nearest to the length.
+QUANTILE_2D, QUANTILE_3D = 0.95, 0.5
+
+
+class MotionRetargetingPipeline(SkeletonPipeline):
+    """Gives the motion of a source another body, another view, or both; what a checkpoint can do is its `variant`.
+
+    - `"view"`: body and view of the target, together. - `"skeleton"`: the body of the target, the view of the source.
+    - `"full"`: the body of `target` and the view of `view`, each the source's own when left out.
+
+    Args of every call:
+        source: a path, `SkeletonSequence`, dataset row or array (see `SkeletonPipeline`), of one or more people; or a
+            list of them, for a list of results.
+        target: the same, for the body; a list has one for each source.
+        view: the same, for the view (`"full"` only).
+        target_person, view_person: whose body or view, by position, where the clip shows several people.
+        layout, fps, unit, image_size: of files and arrays that do not say so themselves.
+        return_report: also return how good it is (a dict per person, see below).
+
+    Returns:
+        a `SkeletonSequence` with the layout, frame rate, frames, people and unit of the source, or, with
+        `return_report`, `(sequence, report)`. It starts where the source does. A joint that the source never shows is
+        missing, as is everybody in frames in which the source does not show them at all; a joint missing now and then
+        is there. Joints that the network does not know (hands, eyes, toes) are carried along:
+        `motionhub.skeletons.attach`.
+
+        The report, for each person of the source who is seen: `track_id`; `bone_length_error` to the target's body in
+        proportions, its `bone_length_error_of_source` before (what copying the source would have), `per_bone`;
+        `foot_sliding`, the mean speed of the ankles in body sizes per second where those of the source stand still,
+        `foot_sliding_of_source`, and `contact_share` of the frames (None without any). In 2-D all of these depend on
+        the view: bones are compared by their longest appearances.
+
+    Raises:
+        ValueError: an input that is none of these (a video among them), without the person needed, or a target or view
+            that the checkpoint's variant cannot use.
+
+    Example:
+        >>> pipe = pipeline("motion-retargeting", model="retarget-view-aberman")
+        >>> sequence = pipe("walk.npz", "tall_person.npz")
+        >>> motionhub.write(sequence, "walk_of_a_tall_person.csv")
+    """
+
+    def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        unknown = sorted(set(kwargs) - {*FACTS, "target_person", "view_person", "return_report"})
+        if unknown:
+            raise ValueError(
+                f"Unknown pipeline arguments {unknown}; there are target, view, target_person, view_person, "
+                f"return_report, and for inputs {list(FACTS)}."
+            )
+        return dict(kwargs), {}, {}
+
+    def __call__(  # type: ignore[override]  # a motion is made of two clips, which are named as what they are
+        self, source: Any, target: Any = None, *, view: Any = None, **kwargs: Any
+    ) -> Any:
+        """One result for one source, a list for a list (see the class)."""
+        options = {**self._preprocess_params, **self._sanitize_parameters(**kwargs)[0]}
+        if not isinstance(source, list | tuple):
+            return self._retarget(source, target, view, **options)
+        targets, views = (_one_each(given, len(source), name) for given, name in ((target, "target"), (view, "view")))
+        return [self._retarget(*items, **options) for items in zip(source, targets, views, strict=True)]
+
+    def _retarget(
+        self,
+        source: Any,
+        target: Any,
+        view: Any,
+        *,
+        target_person: int | None = None,
+        view_person: int | None = None,
+        return_report: bool = False,
+        **facts: Any,
+    ) -> Any:
+        self._check_roles(target, view)
+        motion = as_motion(source, **facts)
+        body = None if target is None else chosen_person(as_motion(target, **facts), "target", target_person)
+        seen_as = None if view is None else chosen_person(as_motion(view, **facts), "view", view_person)
+        rows = [row for row in range(motion.num_people) if motion.person(row).joint_mask.any()]
+        if not rows:
+            warnings.warn(f"{describe(motion)}: no joint of anybody was seen, so there is no motion.", stacklevel=3)
+            empty = motion.replace(confidence=None)
+            return (empty, []) if return_report else empty
+        parts = [motion.person(row) for row in rows]
+        samples = [self.feature_extractor.process(part) for part in parts]
+        bodies = samples if body is None else [self.feature_extractor.process(body)] * len(rows)
+        batch = {"source": model_inputs(samples), "target": model_inputs(bodies)}
+        if seen_as is not None:
+            batch["view"] = model_inputs([self.feature_extractor.process(seen_as)] * len(rows))
+        made = self.forward(batch)["keypoints"]
+        moved = [self.postprocess((part, made[index, :1])) for index, part in enumerate(parts)]
+        keypoints = np.full(motion.keypoints.shape, np.nan, dtype=np.float32)
+        for row, part, person in zip(rows, parts, moved, strict=True):
+            keypoints[row] = attach(person, part).keypoints[0]
+        result = motion.replace(keypoints=keypoints, confidence=None)
+        if not return_report:
+            return result
+        pairs = zip(parts, moved, strict=True)
+        return result, [motion_report(part, person, part if body is None else body) for part, person in pairs]
+
+    def _check_roles(self, target: Any, view: Any) -> None:
+        variant = getattr(self.model.config, "variant", None)
+        if view is not None and variant != "full":
+            raise ValueError(
+                f"This checkpoint (variant {variant!r}) has no code for the view alone, so view= cannot be used; load "
+                'one of variant "full", or give the clip as target.'
+            )
+        if target is None and view is None:
+            raise ValueError("Nothing to change: give a target, whose body (or view) the motion gets: pipe(a, b).")
+
+    def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, torch.Tensor]:
+        views = [batch["view"]] if "view" in batch else []
+        keypoints = self.model.retarget(batch["source"], batch["target"], *views).keypoints.float()
+        if not bool(keypoints.isfinite().all()):
+            raise ValueError(
+                "The model gives numbers that are not finite; check the unit and the size of the coordinates, and "
+                "the weights of the model."
+            )
+        return {"keypoints": keypoints}
+
+    def postprocess(self, model_outputs: Any, **postprocess_params: Any) -> SkeletonSequence:
+        """The person's new motion in the processor's layout, missing where the source does not show it."""
+        part, keypoints = model_outputs
+        values = self.feature_extractor.inverse(keypoints[:, : part.num_frames], part).numpy()
+        layout = get_layout(self.feature_extractor.layout)
+        shown = convert_layout(part, layout).joint_mask
+        values[:, ~part.joint_mask.any(axis=(0, 2))] = np.nan
+        values[:, :, ~shown.any(axis=(0, 1))] = np.nan
+        return part.replace(keypoints=values, layout=layout, confidence=None)
+
+
+def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
+    """An input as a sequence, with a warning for what is hardly meant.
+
+    Raises:
+        ValueError: a video, or anything else that is no motion.
+    """
+    if isinstance(item, str | os.PathLike) and Path(item).suffix.lower() in VIDEO_SUFFIXES:
+        raise ValueError(
+            f"{item} is a video, and retargeting starts from keypoints; run a pose estimator on it first (OpenPose, "
+            "RTMPose, MediaPipe, ...) and give its file, which motionhub.read knows."
+        )
+    sequence = as_sequence(item, **facts)
+    if not sequence.num_frames:
+        raise ValueError(f"Expected a motion with at least one frame, got {describe(sequence)}.")
+    for doubt in doubts(sequence):
+        warnings.warn(f"{describe(sequence)}: {doubt}.", stacklevel=2)
+    return sequence
+
+
+def chosen_person(sequence: SkeletonSequence, role: str, person: int | None) -> SkeletonSequence:
+    """The one person whose body or view is meant.
+
+    Raises:
+        ValueError: nobody is seen, or several are and `person` does not choose one.
+    """
+    if person is not None:
+        sequence = sequence.person(person)
+    seen = [row for row in range(sequence.num_people) if sequence.person(row).joint_mask.any()]
+    if not seen:
+        raise ValueError(f"{role}: no joint of anybody is seen in {describe(sequence)}; choose another clip.")
+    if len(seen) > 1:
+        raise ValueError(
+            f"{role} shows {len(seen)} people, at positions {seen}; say whose is meant: {role}_person={seen[0]}."
+        )
+    return sequence.person(seen[0])
+
+
+def motion_report(source: SkeletonSequence, made: SkeletonSequence, target: SkeletonSequence) -> dict[str, Any]:
+    """The error report of one person; `made` in the processor's layout, the others in any."""
+    layout, tracks = made.layout, source.track_ids
+    assert tracks is not None
+    before, body = convert_layout(source, layout), convert_layout(target, layout)
+    options: dict[str, Any] = {
+        "bones": layout.bone_indices,
+        "quantile": QUANTILE_2D if made.num_dims == 2 else QUANTILE_3D,
+        "ignore_size": True,
+        "bone_names": [f"{parent} - {child}" for child, parent in layout.bones],
+    }
+    try:
+        error = bone_length_error(made.keypoints, body.keypoints, **options)
+        copied = bone_length_error(before.keypoints, body.keypoints, **options)["bone_length_error"]
+    except ValueError:  # no bone that both show
+        error, copied = {"bone_length_error": None, "per_bone": []}, None
+    feet = [layout.index(joint) for joint in FEET if joint in layout.joints]
+    sizes = [body_size(sequence.keypoints) for sequence in (before, made)]
+    contacts = foot_contacts(before.keypoints[:, :, feet], source.fps, sizes[0])
+    slides = [
+        foot_sliding(sequence.keypoints[:, :, feet], contacts, source.fps, size)
+        for sequence, size in zip((before, made), sizes, strict=True)
+    ]
+    return {
+        "track_id": tracks[0],
+        "bone_length_error": error["bone_length_error"],
+        "bone_length_error_of_source": copied,
+        "foot_sliding": slides[1],
+        "foot_sliding_of_source": slides[0],
+        "contact_share": float(contacts.mean()) if contacts.size else None,
+        "per_bone": error["per_bone"],
+    }
+
+
+def _one_each(given: Any, count: int, name: str) -> list[Any]:
+    if not isinstance(given, list | tuple):
+        return [given] * count
+    if len(given) != count:
+        raise ValueError(f"{name} must be one clip, or one for each of the {count} sources, got {len(given)}.")
+    return list(given)
