@@ -114,9 +114,12 @@ def test_a_long_run_of_one_number_is_refused_before_it_fills_the_memory(tmp_path
     assert "streaming=True" in error_of(path)
 
 
-def test_a_layout_of_the_callers_own_cannot_be_named_in_a_row(tmp_path):
+def test_a_layout_of_the_callers_own_comes_back_out_of_the_row(tmp_path):
     layout = SkeletonLayout("own-2", ("base", "tip"), (("tip", "base"),), "base")
-    with pytest.raises(ValueError, match="stores the layout by name"):
-        motionhub.write(SkeletonSequence(np.zeros((3, 2, 3)), layout, 50, "metre"), tmp_path / "clip.parquet")
+    motionhub.write(SkeletonSequence(np.zeros((3, 2, 3)), layout, 50, "metre"), tmp_path / "clip.parquet")
+    assert motionhub.read(tmp_path / "clip.parquet")[0].layout == layout
+
+
+def test_writing_no_clip_is_refused(tmp_path):
     with pytest.raises(ValueError, match="got none"):
         motionhub.write([], tmp_path / "clip.parquet")

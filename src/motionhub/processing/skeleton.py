@@ -22,7 +22,7 @@ from motionhub.processing.official import replay
 from motionhub.processing.people import by_energy
 from motionhub.processing.rows import RowTransform
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.streams import bone_stream, velocity_stream
@@ -46,7 +46,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
     padded length.
 
     Args:
-        layout: name of the layout the model works in; other layouts are converted by joint names.
+        layout: the layout the model works in, or its name; other layouts are converted by joint names. One that is
+            not the library's (see `motionhub.load_layout`) is kept, and saved, as the dictionary that declares it.
         num_dims: 2 (first two coordinates of 3-D data, as they are: no camera is involved) or 3.
         num_people: people of a sample; absent ones are padded, those of least energy left out. None keeps them all.
         num_frames: frames of a training sample, and of a test sample where test sampling needs a number. None: all.
@@ -88,7 +89,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
 
     def __init__(
         self,
-        layout: str = "posetics-17",
+        layout: str | SkeletonLayout | Mapping[str, Any] = "posetics-17",
         num_dims: int = 2,
         num_people: int | None = 2,
         num_frames: int | None = None,
@@ -119,7 +120,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
     ) -> None:
         _reject_unknown(kwargs)
         super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
-        self.layout = layout
+        self.layout = layout_reference(get_layout(layout))
         self.num_dims = num_dims
         self.num_people = num_people
         self.num_frames = num_frames

@@ -3,7 +3,7 @@
 from motionhub.skeletons.convert import ConversionReport, conversion_weights, convert_layout, resample
 from motionhub.skeletons.graph import adjacency_subsets
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import LAYOUTS, get_layout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout, load_layout
 from motionhub.skeletons.sequence import UNITS, SkeletonSequence
 from motionhub.skeletons.streams import bone_stream, velocity_stream
 
@@ -19,6 +19,7 @@ __all__ = [
     "conversion_weights",
     "convert_layout",
     "get_layout",
+    "load_layout",
     "resample",
     "velocity_stream",
 ]

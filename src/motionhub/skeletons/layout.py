@@ -3,8 +3,10 @@
 It does not know any particular layout (those are in `layouts.py`) nor any coordinates.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +21,20 @@ class SkeletonLayout:
         bones: `(child, parent)` pairs of joint names, each joint the child of at most one. In the bone stream a joint
             that is no bone's child keeps its raw coordinates, and one paired with itself is zero.
         root: the joint that `centre` normalisation and drawing start from.
+        dims: 2 or 3 when every sequence of this layout has that many coordinates a joint; None when both occur.
+        description: for people; two layouts that differ in it alone are equal.
 
     Raises:
-        ValueError: a name occurs twice, or a bone or the root names a joint that is not in `joints`.
+        ValueError: a name occurs twice, a bone or the root names a joint that is not in `joints`, or dims is neither
+            2, 3 nor None.
     """
 
     name: str
     joints: tuple[str, ...]
     bones: tuple[tuple[str, str], ...]
     root: str
+    dims: int | None = None
+    description: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         repeated = sorted({joint for joint in self.joints if self.joints.count(joint) > 1})
@@ -40,6 +47,8 @@ class SkeletonLayout:
                 f"Layout {self.name!r}: bones and root must use names from joints, but got {unknown}; "
                 f"the joints are {list(self.joints)}."
             )
+        if self.dims not in (None, 2, 3):
+            raise ValueError(f"Layout {self.name!r}: dims must be 2 or 3 (or be left out), got {self.dims!r}.")
 
     @property
     def num_joints(self) -> int:
@@ -51,6 +60,46 @@ class SkeletonLayout:
             raise ValueError(f"Layout {self.name!r} has no joint {joint!r}; it has {list(self.joints)}.")
         return self.joints.index(joint)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and texts, as in a layout file; `from_dict` gives the same layout back."""
+        plain: dict[str, Any] = {
+            "name": self.name,
+            "joints": list(self.joints),
+            "bones": [list(bone) for bone in self.bones],
+            "root": self.root,
+        }
+        if self.dims is not None:
+            plain["dims"] = self.dims
+        if self.description:
+            plain["description"] = self.description
+        return plain
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "SkeletonLayout":
+        """The layout of plain lists and texts, as in a layout file.
+
+        Raises:
+            ValueError: a key is unknown or absent, a value is no text (list of texts, list of pairs of texts), or what
+                they say is no layout; one sentence.
+        """
+        keys = {"name", "joints", "root", "bones", "dims", "description"}
+        unknown = [key for key in content if key not in keys]
+        if unknown:
+            raise ValueError(f"unknown keys {unknown}; a layout has name, joints, root, bones, dims, description.")
+        absent = [key for key in ("name", "joints", "root") if content.get(key) in (None, "", [])]
+        if absent:
+            raise ValueError(f"a layout needs {', '.join(absent)}; give for example root: mid_hip (a joint's name).")
+        for key in ("name", "root", "description"):
+            _text(content.get(key, ""), key)
+        joints = tuple(_text(joint, "joints") for joint in _list(content["joints"], "joints"))
+        bones = []
+        for bone in _list(content.get("bones") or [], "bones"):
+            if not isinstance(bone, list | tuple) or len(bone) != 2:
+                raise ValueError(f"bones must be pairs [child, parent] of joint names, got {bone!r}.")
+            bones.append((_text(bone[0], "bones"), _text(bone[1], "bones")))
+        description = content.get("description", "")
+        return cls(content["name"], joints, tuple(bones), content["root"], content.get("dims"), description)
+
     @cached_property
     def bone_indices(self) -> np.ndarray:
         """`(num_bones, 2)` int array of (child, parent) positions."""
@@ -61,10 +110,23 @@ class SkeletonLayout:
     @cached_property
     def mirror(self) -> np.ndarray:
         """`(num_joints,)` permutation that exchanges `left_*` and `right_*`; joints without a partner stay."""
-        return np.array([self.joints.index(_mirror_name(joint, self.joints)) for joint in self.joints], dtype=np.int64)
+        return np.array([self.joints.index(mirror_name(joint, self.joints)) for joint in self.joints], dtype=np.int64)
 
 
-def _mirror_name(joint: str, joints: tuple[str, ...]) -> str:
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f'{key} must be text, got {value!r}; put it in quotes: "{value}".')
+    return value
+
+
+def _list(value: Any, key: str) -> Any:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{key} must be a list, got {value!r}.")
+    return value
+
+
+def mirror_name(joint: str, joints: tuple[str, ...]) -> str:
+    """The joint's partner on the other side, or itself when it has none among `joints`."""
     swapped = {"left_": "right_", "right_": "left_"}
     for side, other in swapped.items():
         if joint.startswith(side) and other + joint.removeprefix(side) in joints:

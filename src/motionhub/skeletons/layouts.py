@@ -29,9 +29,15 @@ zero. NTU-25, OpenPose-18, Posetics-17 and Smarthome-15 are the official lists i
 quirks; the others are the natural tree, whose root keeps raw coordinates as in Posetics-17.
 """
 
+import json
+from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layout_files import SUFFIXES, read_layout
 
 
 Bones = tuple[tuple[str, str], ...]
@@ -213,19 +219,63 @@ LAYOUTS: dict[str, SkeletonLayout] = {
 }
 
 
-def get_layout(name: str | SkeletonLayout) -> SkeletonLayout:
-    """The layout of that name; a `SkeletonLayout` is returned as it is.
+def get_layout(name: str | Path | SkeletonLayout | Mapping[str, Any]) -> SkeletonLayout:
+    """The layout of that name, of that file, or of that description; a `SkeletonLayout` is returned as it is.
+
+    Args:
+        name: a key of `LAYOUTS`; the path of a YAML file, see `load_layout`; or what `SkeletonLayout.to_dict` gives,
+            also as JSON text: so configs and rows of a dataset carry layouts that are not the library's.
 
     Raises:
-        ValueError: no layout has that name; the message gives the nearest names and the list.
+        ValueError: no layout has that name (the message gives the nearest names and the list), or the file or the
+            description declares none.
     """
     if isinstance(name, SkeletonLayout):
         return name
+    if isinstance(name, Mapping):
+        return SkeletonLayout.from_dict(name)
+    if isinstance(name, Path) or (isinstance(name, str) and name.lower().endswith(SUFFIXES)):
+        return load_layout(name)
     if isinstance(name, str) and name in LAYOUTS:
         return LAYOUTS[name]
+    if isinstance(name, str) and name.startswith("{"):
+        return _from_json(name)
     near = get_close_matches(str(name).lower().replace("_", "-"), LAYOUTS, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise ValueError(
         f"Unknown layout {name!r}.{hint} The layouts are {list(LAYOUTS)}; "
-        "for another one, make a motionhub.SkeletonLayout(name, joints, bones, root)."
+        "for another one, make a motionhub.SkeletonLayout(name, joints, bones, root), or declare it in a YAML file "
+        'and give its path, such as "my_layout.yaml".'
     )
+
+
+def load_layout(path: str | Path) -> SkeletonLayout:
+    """The layout declared in a YAML file: `name`, `joints`, `root` and, if wanted, `bones`, `dims`, `description`.
+
+    Nothing is registered: pass the layout (or the path) wherever a layout is asked for. Processors, datasets and npz
+    files carry it along, so that whoever loads them does not need the file.
+
+    Raises:
+        ValueError: the file declares no layout, or one whose name the library uses for another; one sentence.
+    """
+    layout = read_layout(path)
+    if LAYOUTS.get(layout.name, layout) != layout:
+        raise ValueError(
+            f"{path}: name {layout.name!r} belongs to another layout of the library; choose another name."
+        )
+    return layout
+
+
+def layout_reference(layout: SkeletonLayout) -> str | dict[str, Any]:
+    """What a config or a row writes down so that `get_layout` finds the layout again: its name, else all of it."""
+    return layout.name if LAYOUTS.get(layout.name) == layout else layout.to_dict()
+
+
+@lru_cache(maxsize=64)
+def _from_json(text: str) -> SkeletonLayout:
+    """Cached: a dataset has the same text in every row."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"Layout {text[:40]!r}... is not JSON: {error}.") from None
+    return SkeletonLayout.from_dict(content)

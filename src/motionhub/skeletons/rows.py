@@ -3,12 +3,13 @@
 It does not know `datasets` (the columns' types are in `data/schema.py`) nor who wrote the row.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from motionhub.skeletons.layouts import LAYOUTS, get_layout
+from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -22,7 +23,7 @@ COLUMNS: dict[str, str] = {
     "num_frames": "frames",
     "num_joints": "joints of the layout",
     "num_dims": "2 (x, y) or 3 (x, y, z)",
-    "layout": "name of the joint layout",
+    "layout": "name of the joint layout; where the library has none of that name, the layout itself as JSON",
     "fps": "frames per second",
     "unit": "pixel, metre or normalised",
     "image_width": "pixels, 0 = unknown",
@@ -83,11 +84,7 @@ def to_row(
         raise ValueError(f"frame_labels must be {sequence.num_frames} classes, one per frame, got {len(labels)}.")
     actions = _segment_array(() if segments is None else segments, sequence.num_frames)
     layout, size, confidence = sequence.layout, sequence.image_size or (0, 0), sequence.confidence
-    if LAYOUTS.get(layout.name) != layout:
-        raise ValueError(
-            f"A row stores the layout by name, but {layout.name!r} is not (or differs from) a layout of LAYOUTS; "
-            "convert first: motionhub.convert_layout(sequence, target)."
-        )
+    reference = layout_reference(layout)
     row = {
         "schema_version": SCHEMA_VERSION,
         "keypoints": np.ascontiguousarray(sequence.keypoints).reshape(-1),
@@ -96,7 +93,7 @@ def to_row(
         "num_frames": sequence.num_frames,
         "num_joints": sequence.num_joints,
         "num_dims": sequence.num_dims,
-        "layout": layout.name,
+        "layout": reference if isinstance(reference, str) else json.dumps(reference),
         "fps": float(sequence.fps),
         "unit": sequence.unit,
         "image_width": size[0],

@@ -122,6 +122,11 @@ def _check_shape(keypoints: np.ndarray, layout: SkeletonLayout) -> None:
             f"keypoints of layout {layout.name!r} must have shape {expected}, got {keypoints.shape}. "
             "If the last column is a score, pass it as confidence=array[..., 2]."
         )
+    if layout.dims not in (None, keypoints.shape[3]):
+        raise ValueError(
+            f"Layout {layout.name!r} is declared with dims: {layout.dims}, but keypoints have {keypoints.shape[3]} "
+            f"coordinates a joint (shape {keypoints.shape}); cut them (array[..., :2]), or leave dims out."
+        )
     if keypoints.shape[2] != layout.num_joints:
         raise ValueError(
             f"Layout {layout.name!r} has {layout.num_joints} joints, but keypoints have {keypoints.shape[2]} "
