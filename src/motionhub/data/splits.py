@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from datasets import ClassLabel, Dataset
 
+from motionhub.data.readers.bandai_namco import STYLES
 from motionhub.data.readers.smarthome import CLASS_NAMES as SMARTHOME_CLASSES
+from motionhub.data.readers.tsu import TESTS, TRAINS
 
 
 Row = Mapping[str, Any]
@@ -56,6 +58,8 @@ SBU_FOLDS = (
     frozenset({(2, 1), (2, 6), (3, 2), (3, 6)}),
     frozenset({(4, 2), (4, 3), (4, 6), (6, 2), (6, 3)}),
 )
+# By style: clips of one style are near copies of each other, so a random choice of clips leaks.
+BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
 _SEEDED = re.compile(r"(random-80-20)-seed-(\d{1,9})")
 
 
@@ -159,6 +163,60 @@ def _posetics() -> dict[str, Protocol]:
     return _protocols(Protocol("official", source, _by_value("setup", {1}.__contains__, {0}.__contains__)))
 
 
+def _tsu_list(name: str, title: str, digit: int) -> Protocol:
+    """`digit` of `setup` (0 the last) is the clip's part in the list (`readers/tsu.py`)."""
+    source = f"{title}: as the authors' smarthome_{name.upper()}_51.json says, 51 classes (Dai et al., TPAMI 2022)."
+    part = 10**digit
+    assign = _by_value("setup", lambda code: code // part % 10 == TRAINS, lambda code: code // part % 10 == TESTS)
+    return Protocol(name, source, assign)
+
+
+def _tsu() -> dict[str, Protocol]:
+    return _protocols(_tsu_list("cs", "Cross-subject", 1), _tsu_list("cv", "Cross-view", 0))
+
+
+def _charades() -> dict[str, Protocol]:
+    lists = "Train on the authors' training videos, test on their testing ones"
+    return _protocols(
+        Protocol(
+            "official",
+            f"{lists}, without those that show no action, as published code does (Sigurdsson et al., ECCV 2016).",
+            _by_value("setup", {1}.__contains__, {0}.__contains__),
+        ),
+        Protocol(
+            "all-videos",
+            f"{lists}, 7,985 and 1,863, with those that show no action (Sigurdsson et al., ECCV 2016).",
+            _by_value("setup", {1, 3}.__contains__, {0, 2}.__contains__),
+        ),
+    )
+
+
+def _bandai() -> dict[str, Protocol]:
+    test = {STYLES.index(style) for style in BANDAI_TEST_STYLES}
+    train = [style for style in STYLES if style not in BANDAI_TEST_STYLES]
+    return _protocols(
+        Protocol(
+            "cross-style",
+            f"Train on the styles {', '.join(train)}, test on {', '.join(sorted(BANDAI_TEST_STYLES))} (motionhub; the "
+            "authors define no split).",
+            _by_value("setup", lambda style: style not in test, test.__contains__),
+        ),
+        *(_leave_out_style(style) for style in STYLES),
+    )
+
+
+def _leave_out_style(style: str) -> Protocol:
+    number = STYLES.index(style)
+    source = f"Test on the style {style}, train on all others (motionhub; the authors define no split)."
+    assign = _by_value("setup", lambda setup: setup != number, {number}.__contains__)
+    return Protocol(f"leave-out-style-{style}", source, assign)
+
+
+def _of_table(table: str) -> Protocol:
+    source = f"As the column split of {table} says (the owner of the data)."
+    return Protocol("split", source, _by_value("setup", {1}.__contains__, {0}.__contains__))
+
+
 def _sbu_fold(number: int) -> Protocol:
     """Tests fold `number`, trains on the other folds that are there; other pairs of performers take no part."""
 
@@ -181,6 +239,17 @@ def _protocols(*protocols: Protocol) -> dict[str, Protocol]:
 
 # Reader name -> protocol name -> protocol. The first that the data at hand can fill is a saved dataset's default.
 PROTOCOLS: dict[str, dict[str, Protocol]] = {
+    "bandai-namco": _bandai(),
+    "charades": _charades(),
+    "folder": _protocols(
+        _of_table("labels.csv"),
+        random_80_20(seed=0),
+        Protocol(
+            "cross-subject",
+            "Train on the odd subjects, test on the even ones, by the column subject of labels.csv (motionhub).",
+            _by_value("subject", _odd, _even),
+        ),
+    ),
     "kinetics-skeleton": _protocols(
         Protocol(
             "official",
@@ -252,6 +321,8 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
             _by_value("setup", {1}.__contains__, {0}.__contains__),
         ),
     ),
+    "posecap": _protocols(_of_table("posecap.csv")),
+    "posecap-3d": _protocols(_of_table("posecap.csv")),
     "posetics": _posetics(),
     "posetics-3d": _posetics(),
     "precog": _protocols(
@@ -265,6 +336,8 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
     "sbu": _protocols(*(_sbu_fold(number) for number in range(1, len(SBU_FOLDS) + 1))),
     "smarthome": _smarthome(),
     "smarthome-3d": _smarthome(),
+    "tsu": _tsu(),
+    "tsu-3d": _tsu(),
     "uav-human": _protocols(
         *(
             Protocol(
