@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
     from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
     from motionhub.models.agcn import AgcnModel as AgcnModel
+    from motionhub.models.retarget_net import RetargetNet as RetargetNet
+    from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
     from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
-    from motionhub.models.retarget_net import RetargetNet as RetargetNet
-    from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
