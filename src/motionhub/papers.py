@@ -115,6 +115,15 @@ PAPERS: dict[str, Paper] = {
             "https://theses.hal.science/tel-04558781",
             kind="phdthesis",
         ),
+        Paper(
+            "aberman2019retargeting",
+            "Learning Character-Agnostic Motion for Motion Retargeting in 2D",
+            ("Kfir Aberman", "Rundi Wu", "Dani Lischinski", "Baoquan Chen", "Daniel Cohen-Or"),
+            2019,
+            "ACM Transactions on Graphics (SIGGRAPH)",
+            "https://arxiv.org/abs/1905.01680",
+            kind="article",
+        ),
         # Data sets
         Paper(
             "wang2014nucla",
