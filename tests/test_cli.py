@@ -131,7 +131,7 @@ def test_dataset_then_evaluate_on_it(
             for action, label in ((1, 1), (8, 5)):
                 name = f"a{action:02d}_s{subject:02d}_e00_v{view:02d}"
                 (raw / f"{name}.json").write_text(json.dumps({"file_name": name, "skeletons": frames, "label": label}))
-    assert main(["dataset", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "built")]) == 0
+    assert main(["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "built")]) == 0
     words = ["evaluate", "--model", SMALL, "--dataset", str(tmp_path / "built"), "--protocol", "cross-subject"]
     assert main([*words, "--output_dir", str(tmp_path / "report")]) == 0
     report = json.loads((tmp_path / "report" / "metrics.json").read_text())
@@ -149,7 +149,7 @@ def test_dataset_then_evaluate_on_it(
     [
         (["info", "no/such/file.json"], "no/such/file.json"),
         (["predict", "x.json", "y.json", "--model", SMALL, "--gif", "out.gif"], "one file"),
-        (["dataset", "no-such-format", "--raw", ".", "--out", "x"], "no-such-format"),
+        (["dataset", "build", "no-such-format", "--raw", ".", "--out", "x"], "no-such-format"),
         (["evaluate", "--model", SMALL, "--dataset", "n-ucla", "--data_root", "no/such/folder"], "no/such/folder"),
         (["evaluate", "--model", SMALL, "--dataset", "n-ucla"], "--data_root"),
         (["evaluate", "--model", SMALL, "--dataset", __file__], "is a file"),

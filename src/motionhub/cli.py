@@ -97,14 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
 
     dataset = commands.add_parser("dataset", help="make a Hugging Face dataset of raw files")
-    dataset.add_argument("reader", help="name of the format, such as n-ucla or penn-action")
-    dataset.add_argument("--raw", required=True, help="folder or zip file with the raw files")
-    dataset.add_argument("--out", required=True, help="new folder for the parquet files and the card")
-    dataset.add_argument(
-        "--exclude", help="text file with names of clips to leave out, such as NTU's missing skeletons"
-    )
-    dataset.add_argument("--num_proc", type=int, default=None, help="processes that read files")
-    dataset.set_defaults(run=_dataset)
+    _add_build(dataset.add_subparsers(dest="action", required=True, metavar="ACTION"))
 
     train = commands.add_parser(
         "train", help="fine-tune, linear evaluation, few labels or from scratch", add_help=False
@@ -123,6 +116,24 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
     evaluate.set_defaults(run=_evaluate)
     return parser
+
+
+def _add_build(actions: Any) -> None:
+    build = actions.add_parser(
+        "build",
+        help="parquet shards and a card of the raw files of a data set",
+        description="Parquet shards and a card of the raw files of a data set. Run again after a kill, it continues. "
+        "Exit status: 0 all files read, 1 made without the broken files listed at the end, 2 nothing made.",
+    )
+    build.add_argument("name", help="name of the data set, such as n-ucla or penn-action")
+    build.add_argument("--raw", required=True, help="folder or zip file with the raw files")
+    build.add_argument("--out", required=True, help="new folder for the parquet files and the card")
+    build.add_argument("--exclude", help="text file with names of clips to leave out, such as NTU's missing skeletons")
+    build.add_argument("--num_proc", type=int, default=None, help="processes that read files")
+    build.add_argument("--strict", action="store_true", help="stop at the first broken file")
+    build.add_argument("--engine", choices=("datasets", "ray"), default="datasets", help="ray: on many machines")
+    build.add_argument("--progress", action=argparse.BooleanOptionalAction, default=None, help="default: on terminals")
+    build.set_defaults(run=_dataset_build)
 
 
 def _add_read_options(command: argparse.ArgumentParser) -> None:
@@ -151,11 +162,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    from motionhub.data.raw_files import about_zip, starts_like_zip
     from motionhub.data.readers import Reader, ReadOptions, find_reader, read_with
 
     options = ReadOptions(**_read_options(arguments))
     for file in arguments.files:
-        reader = find_reader(file)
+        try:
+            reader = find_reader(file)
+        except ValueError:
+            if starts_like_zip(Path(file)):
+                raise ValueError(about_zip(Path(file))) from None
+            raise
         sequences = read_with(reader, file, options)
         try:
             facts = reader.annotate(Path(file)) if isinstance(reader, Reader) else None
@@ -264,14 +281,34 @@ def _draw_prediction(file: str, people: list[dict[str, Any]], path: str, options
     print(f"drawn: {path}")
 
 
-def _dataset(arguments: argparse.Namespace) -> int:
-    from motionhub.data.build import save_dataset
+def _dataset_build(arguments: argparse.Namespace) -> int:
+    from motionhub.data.build import save_dataset_report
 
-    folder = save_dataset(
-        arguments.reader, arguments.raw, arguments.out, num_proc=arguments.num_proc, exclude=arguments.exclude
+    made = save_dataset_report(
+        arguments.name,
+        arguments.raw,
+        arguments.out,
+        strict=arguments.strict,
+        num_proc=arguments.num_proc,
+        exclude=arguments.exclude,
+        engine=arguments.engine,
+        progress=arguments.progress,
+        draw_layout=_draw_layout,
     )
-    print(f"{folder}: datasets.load_dataset({str(folder)!r}, PROTOCOL); its README.md lists the protocols")
-    return 0
+    print(f"{made.folder}: {made.num_clips} clips of {made.num_files - len(made.broken)} files")
+    print(f"datasets.load_dataset({str(made.folder)!r}, PROTOCOL); its README.md lists the protocols")
+    return 1 if made.broken else 0
+
+
+def _draw_layout(name: str, path: Path) -> None:
+    """The joints of a layout on a person of the synthetic generator; none without the extra `viz`."""
+    from motionhub.data.synthetic import generate
+    from motionhub.visualization.draw import draw_frame
+
+    try:
+        draw_frame(generate("wave", num_frames=2, layout=name), 0, path)
+    except (ImportError, ValueError) as error:
+        print(f"motionhub: note: no picture of the layout on the card: {error}", file=sys.stderr)
 
 
 def _train(words: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -202,7 +203,8 @@ def test_no_clip_is_stored_twice(saved):
     assert len(files) == 4
     data = card_data(saved)
     full = next(config for config in data["configs"] if config["config_name"] == "full")
-    assert full["data_files"][0]["path"] == files
+    assert [path.name for path in saved.rglob("*.parquet")] == 4 * ["clips-00000-of-00001.parquet"]
+    assert full["data_files"][0]["path"] == [str(PurePosixPath(name).parent / "*.parquet") for name in files]
     assert {info["splits"][0]["num_examples"] for info in data["dataset_info"] if info["config_name"] != "full"} == {
         20
     }
@@ -241,15 +243,25 @@ def test_a_folder_with_content_is_not_overwritten(saved, nucla_folder):
         save_dataset("n-ucla", nucla_folder, saved)
 
 
-def test_a_full_disk_leaves_nothing_behind(nucla_folder, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, tmp_path, monkeypatch):
     def full_disk(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("motionhub.data.build.pq.write_table", full_disk)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(OSError, match="the disk is full .* left.*saved"):
-        save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
+    with monkeypatch.context() as patched:
+        patched.setattr("motionhub.data.shards.rows_to_table", full_disk)
+        with pytest.raises(OSError, match="the disk is full .* left.*Nothing was left behind.*saved"):
+            save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
     assert sorted(tmp_path.iterdir()) == before
+    with monkeypatch.context() as patched:
+        patched.setattr("motionhub.data.build.merge", full_disk)
+        with pytest.raises(OSError, match=r"the disk is full .* left.*continues from .*\.saved.building"):
+            save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+    monkeypatch.setattr("motionhub.data.build.read_file", full_disk)  # all files were read before
+    save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
+    assert len(load_dataset(str(tmp_path / "saved"), "full", split="full", streaming=True).take(99).to_list()) == 40
+    assert not list(tmp_path.glob(".saved*"))
 
 
 # The real data sets.

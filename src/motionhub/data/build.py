@@ -1,42 +1,68 @@
-"""Raw files -> `DatasetDict` by protocol, and a saved dataset whose card lets `datasets` load it without this library.
+"""Raw files -> `DatasetDict` by protocol in memory, or a saved dataset of any size that `datasets` loads by itself.
 
-It does not know formats (`readers/`), which clips train (`splits.py`), nor what the card says (`dataset_card.py`).
+It does not know formats (`readers/`), which clips train (`splits.py`), how shards are written (`shards.py`), nor what
+the card says (`dataset_card.py`).
 """
 
 import errno
 import os
 import shutil
-import tempfile
 import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from fnmatch import fnmatch
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
 from motionhub.data.clip_list import read_clip_list
-from motionhub.data.dataset_card import Cell, render_dataset_card
+from motionhub.data.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card
+from motionhub.data.raw_files import mark_of, nothing_found, opened, other_data_set, sidecar_marks
 from motionhub.data.readers import Reader, get_reader
 from motionhub.data.schema import features
+from motionhub.data.shards import (
+    ROWS_PER_GROUP,
+    SHARD_BYTES,
+    Facts,
+    Staged,
+    finished_parts,
+    merge,
+    read_facts,
+    rows_to_table,
+    shortened,
+    stage,
+)
 from motionhub.data.splits import PROTOCOLS, Protocol, Split, get_protocol
-from motionhub.skeletons.rows import to_row
+from motionhub.skeletons.rows import SCHEMA_VERSION, to_row
 
 
 SPLITS = ("train", "test")
 # Not "all": `datasets.load_dataset` reserves that name for the union of splits and refuses it.
 FULL = "full"
-ROWS_PER_CHUNK = 1000
+PICTURE = "layout.png"
 _SHOWN = 10
+
+
+@dataclass(frozen=True)
+class SavedDataset:
+    """What `save_dataset_report` left.
+
+    Args:
+        folder: the dataset.
+        num_clips: clips in it.
+        num_files: raw files found.
+        broken: one line per file that was left out because it could not be read.
+    """
+
+    folder: Path
+    num_clips: int
+    num_files: int
+    broken: tuple[str, ...]
 
 
 def build_dataset(
@@ -68,12 +94,18 @@ def build_dataset(
         return DatasetDict({FULL: rows_to_dataset(rows, facts.class_names)})
     splits = chosen.assign(rows)
     _check_filled(facts, chosen, splits, rows)
-    _warn_of_absent_classes(facts, chosen, splits, rows)
     parts = {name: [row for row, split in zip(rows, splits, strict=True) if split == name] for name in SPLITS}
+    for name, part in parts.items():
+        _warn_of_absent_classes(facts, chosen, name, _classes_in(part))
     return DatasetDict({name: rows_to_dataset(part, facts.class_names) for name, part in parts.items()})
 
 
-def save_dataset(
+def save_dataset(reader: str, root: str | Path, out_dir: str | Path, **options: Any) -> Path:
+    """`save_dataset_report`, of which it gives the folder: parquet files and a card in `out_dir`."""
+    return save_dataset_report(reader, root, out_dir, **options).folder
+
+
+def save_dataset_report(
     reader: str,
     root: str | Path,
     out_dir: str | Path,
@@ -81,39 +113,106 @@ def save_dataset(
     strict: bool = False,
     num_proc: int | None = None,
     exclude: str | Path | None = None,
-) -> Path:
+    engine: str = "datasets",
+    progress: bool | None = False,
+    draw_layout: Callable[[str, Path], None] | None = None,
+    shard_bytes: int = SHARD_BYTES,
+) -> SavedDataset:
     """Writes parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
 
-    Every clip is stored once: clips that all protocols treat alike share a file, and each protocol is a config that
-    selects files. The config "full" has every clip. Protocols that the data cannot fill are left out and named on the
-    card. The folder appears complete or not at all.
+    Every clip is stored once: clips that all protocols treat alike share a folder of shards, and each protocol is a
+    config that selects folders. The config "full" has every clip. Protocols that the data cannot fill are left out and
+    named on the card. The folder appears complete or not at all. Memory does not grow with the clips, only with their
+    names (`shards.py`); the disk holds them twice for a while.
 
-    Returns:
-        `out_dir`.
+    What was read is kept in `.NAME.building` beside `out_dir` until the end. After a kill the same call continues from
+    there, reading anew only files that have changed since, which one warning names.
+
+    Args:
+        reader, root, strict, num_proc, exclude: as `build_dataset`.
+        out_dir: new or empty folder.
+        engine: `"datasets"` (`num_proc` processes of this machine) or `"ray"`, see `engines.run_parts`.
+        progress: a progress bar on stderr; None: on terminals only.
+        draw_layout: `draw_layout(name of a layout, path)` saves a picture of it, for the card.
+        shard_bytes: size of a shard in memory (Arrow).
 
     Raises:
         ValueError: as `build_dataset`; or `out_dir` exists and is not empty.
-        OSError: the disk is full or not writable; what was written is removed again.
+        OSError: the disk is full or not writable; what was read so far is kept.
     """
-    out_dir = Path(out_dir)
+    out_dir, root, facts = Path(out_dir), Path(root), get_reader(reader)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
-    facts = get_reader(reader)
-    rows, broken = collect_rows(reader, root, strict=strict, num_proc=num_proc, exclude=exclude)
-    assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS[reader].values()}
+    with _state_folder(out_dir) as state:
+        with opened(root, facts, into=state) as (folder, found):
+            paths = _clips_among(facts, root, folder, found, exclude)
+            staged = stage(
+                [path.relative_to(folder).as_posix() for path in paths],
+                [mark_of(path) for path in paths],
+                partial(read_file, reader, str(folder), strict),
+                facts.class_names,
+                state / "parts",
+                options=_options(facts, folder, strict),
+                num_proc=num_proc,
+                engine=engine,
+                progress=progress,
+            )
+            if staged.changed:
+                message = f"changed since the build was interrupted, and read again: {shortened(staged.changed)}"
+                warnings.warn(message, stacklevel=2)
+            rows = read_facts(staged)
+            if not len(rows):
+                raise _all_broken(facts, root, staged.broken, paths)
+        complete = state / "complete"
+        shutil.rmtree(complete, ignore_errors=True)
+        _write_complete(facts, rows, staged, complete, exclude, draw_layout, shard_bytes)
+        out_dir.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(complete, out_dir)
+    if staged.broken:
+        warnings.warn(_broken_message(staged.broken, staged.num_sources), stacklevel=2)
+    return SavedDataset(out_dir, len(rows), staged.num_sources, staged.broken)
+
+
+def _write_complete(
+    facts: Reader,
+    rows: Facts,
+    staged: Staged,
+    folder: Path,
+    exclude: str | Path | None,
+    draw_layout: Callable[[str, Path], None] | None,
+    shard_bytes: int,
+) -> None:
+    """Shards, card and picture."""
+    assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS.get(facts.name, {}).values()}
     filled = {protocol: splits for protocol, splits in assigned.items() if set(SPLITS) <= set(splits)}
-    for protocol, splits in filled.items():
-        _warn_of_absent_classes(facts, protocol, splits, rows)
-    with _folder_or_nothing(out_dir) as folder:
-        cells = []
-        for path, indices in _cell_paths(filled, len(rows)).items():
-            dataset = rows_to_dataset([rows[index] for index in indices], facts.class_names)
-            _write_parquet(dataset, folder / path)
-            cells.append(Cell(path, tuple(indices), dataset.data.nbytes))
-        skipped = [protocol for protocol in assigned if protocol not in filled]
-        card = render_dataset_card(facts, rows, cells, filled, skipped, broken, _name_of(exclude))
-        (folder / "README.md").write_text(card, encoding="utf-8")
-    return out_dir
+    names, index = _cells(filled, len(rows))
+    cells = merge(staged, index, names, folder, facts.class_names, shard_bytes=shard_bytes)
+    split_of = {protocol: [splits[cell.first_row] for cell in cells] for protocol, splits in filled.items()}
+    for protocol, splits in split_of.items():
+        for name in SPLITS:
+            inside = [cell for cell, split in zip(cells, splits, strict=True) if split == name]
+            counts = sum(cell.clips_of_class + cell.frames_of_class for cell in inside)
+            _warn_of_absent_classes(facts, protocol, name, set(np.flatnonzero(counts).tolist()))
+    if draw_layout is not None:
+        draw_layout(facts.layout, folder / PICTURE)
+    card = CardFacts(
+        reader=facts,
+        cells=cells,
+        splits=split_of,
+        skipped=[protocol for protocol in assigned if protocol not in filled],
+        frames=rows.column("num_frames"),
+        joints=staged.joints,
+        missing=staged.missing,
+        broken=staged.broken,
+        exclude=None if exclude is None else Path(exclude).name,
+        picture=PICTURE if (folder / PICTURE).is_file() else None,
+    )
+    (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
+    if not is_open(facts):
+        (folder / "recipe").mkdir()
+        (folder / "recipe" / "README.md").write_text(render_recipe_card(card), encoding="utf-8")
+        if card.picture:
+            shutil.copyfile(folder / PICTURE, folder / "recipe" / PICTURE)
 
 
 def collect_rows(
@@ -129,39 +228,37 @@ def collect_rows(
     Raises:
         ValueError: no file matches the reader's pattern, all are broken or left out, or (strict) one is broken.
     """
-    facts = get_reader(reader)
-    left_out = frozenset() if exclude is None else read_clip_list(exclude)
-    with _opened(Path(root), facts.pattern, facts.sidecars) as (folder, found):
-        paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
-        if not paths:
-            raise ValueError(_nothing_found(facts, Path(root), folder))
-        paths = [path for path in paths if path.stem not in left_out]
-        if not paths:
-            raise ValueError(f"{root}: {exclude} leaves out every file; give the list of another data set, or none.")
-        read = partial(_read_file, reader, str(folder), strict)
+    facts, root = get_reader(reader), Path(root)
+    with opened(root, facts) as (folder, found):
+        paths = _clips_among(facts, root, folder, found, exclude)
+        sources = [path.relative_to(folder).as_posix() for path in paths]
+        read = partial(read_file, reader, str(folder), strict)
         if num_proc is not None and num_proc > 1:
             with ProcessPoolExecutor(num_proc) as pool:
-                results = list(pool.map(read, paths, chunksize=64))
+                results = list(pool.map(read, sources, chunksize=64))
         else:
-            results = [read(path) for path in paths]
-    rows = [row for result in results if not isinstance(result, str) for row in result]
-    broken = [result for result in results if isinstance(result, str)]
-    if broken and not rows:
-        raise ValueError(f"{root}: all {len(broken)} files of {reader!r} are broken, the first: {broken[0]}")
+            results = [read(source) for source in sources]
+        rows = [row for result in results if not isinstance(result, str) for row in result]
+        broken = [result for result in results if isinstance(result, str)]
+        if broken and not rows:
+            raise _all_broken(facts, root, broken, paths)
     if broken:
         warnings.warn(_broken_message(broken, len(paths)), stacklevel=3)
     return rows, broken
 
 
-def _name_of(path: str | Path | None) -> str | None:
-    return None if path is None else Path(path).name
+def read_file(reader: str, folder: str, strict: bool, source: str) -> list[dict[str, Any]] | str:
+    """The rows of one file, or the line that says why there are none, with the path as seen from the root.
 
+    Args:
+        source: the file's path below `folder`, with `/`.
 
-def _read_file(reader: str, folder: str, strict: bool, path: Path) -> list[dict[str, Any]] | str:
-    """The rows of one file, or the line that says why there are none, with the path as seen from the root."""
+    Raises:
+        ValueError: the file is broken, and `strict`.
+    """
     facts = get_reader(reader)
     try:
-        return _rows_of(facts, path)
+        return _rows_of(facts, Path(folder) / source)
     except ValueError as error:
         message = str(error).replace(folder + os.sep, "")
         if strict:
@@ -180,38 +277,47 @@ def _rows_of(facts: Reader, path: Path) -> list[dict[str, Any]]:
     ]
 
 
+def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] | None) -> Dataset:
+    """Rows of `skeletons.rows.to_row` as a `Dataset` in memory; NaN stays NaN (a missing number is not a null)."""
+    schema = features(class_names).arrow_schema
+    chunks = [rows[start : start + ROWS_PER_GROUP] for start in range(0, len(rows), ROWS_PER_GROUP)]
+    return Dataset(pa.concat_tables([schema.empty_table(), *(rows_to_table(chunk, schema) for chunk in chunks)]))
+
+
+def _clips_among(
+    facts: Reader, root: Path, folder: Path, found: Sequence[Path], exclude: str | Path | None
+) -> list[Path]:
+    """The files that are clips and are not left out on purpose."""
+    left_out = frozenset() if exclude is None else read_clip_list(exclude)
+    paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
+    if not paths:
+        raise ValueError(nothing_found(facts, root, folder))
+    paths = [path for path in paths if path.stem not in left_out]
+    if not paths:
+        raise ValueError(f"{root}: {exclude} leaves out every file; give the list of another data set, or none.")
+    return paths
+
+
+def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:
+    """What decides the rows besides the files; `strict` does not, but what it refused must be looked at again."""
+    labels = sidecar_marks(folder, facts)
+    return {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
+
+
+class _NothingReadable(ValueError):
+    """Not one clip came out: nothing to go on with."""
+
+
+def _all_broken(facts: Reader, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
+    what = f"all {len(broken)} files of {facts.name!r} are broken, the first: {broken[0]}" if broken else "no clips"
+    return _NothingReadable(f"{root}: {what}{other_data_set(facts, paths)}")
+
+
 def _broken_message(broken: Sequence[str], num_files: int) -> str:
     more = f"\n  ... and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
     listed = "\n  ".join(broken[:_SHOWN])
     summary = f"{len(broken)} of {num_files} files are broken and were left out (strict=True stops at the first)"
     return f"{summary}:\n  {listed}{more}"
-
-
-def _nothing_found(facts: Reader, root: Path, folder: Path) -> str:
-    names = sorted(path.name for path in folder.rglob("*") if path.is_file())[:5]
-    expected = f"expected files called {facts.pattern!r} ({facts.title}), found none"
-    return f"{root}: {expected}; the folder holds {names or 'no files'}."
-
-
-def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] | None) -> Dataset:
-    """Rows of `skeletons.rows.to_row` as a `Dataset` in memory; NaN stays NaN (a missing number is not a null)."""
-    types = features(class_names)
-    arrow_schema = types.arrow_schema
-    chunks = [rows[start : start + ROWS_PER_CHUNK] for start in range(0, len(rows), ROWS_PER_CHUNK)]
-    batches = [
-        pa.record_batch([_column(chunk, field) for field in arrow_schema], schema=arrow_schema) for chunk in chunks
-    ]
-    return Dataset(pa.Table.from_batches(batches, schema=arrow_schema))
-
-
-def _column(rows: Sequence[dict[str, Any]], field: pa.Field) -> pa.Array:
-    values = [row[field.name] for row in rows]
-    if not pa.types.is_list(field.type):
-        return pa.array(values, type=field.type)
-    lengths = [len(value) for value in values]
-    flat = np.concatenate([np.asarray(value, dtype=field.type.value_type.to_pandas_dtype()) for value in values])
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, from_pandas=False), type=field.type)
 
 
 def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]) -> None:
@@ -226,91 +332,83 @@ def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], ro
     )
 
 
-def _warn_of_absent_classes(
-    facts: Reader, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]
-) -> None:
+def _classes_in(rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    return {row["label"] for row in rows}.union(*(row["frame_labels"].tolist() for row in rows))
+
+
+def _warn_of_absent_classes(facts: Reader, protocol: Protocol, split: str, present: set[int]) -> None:
     expected = protocol.class_names or facts.class_names[: protocol.num_classes]
-    for name in SPLITS:
-        chosen = [row for row, split in zip(rows, splits, strict=True) if split == name]
-        present = {row["label"] for row in chosen}.union(*(row["frame_labels"].tolist() for row in chosen))
-        absent = [title for title in expected if facts.class_names.index(title) not in present]
-        if absent:
-            more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
-            what = f"{facts.name} {protocol.name}: {name!r} has no clip of {len(absent)} of {len(expected)} classes"
-            warnings.warn(f"{what}: {', '.join(absent[:_SHOWN])}{more}", stacklevel=3)
+    absent = [title for title in expected if facts.class_names.index(title) not in present]
+    if absent:
+        what = f"{facts.name} {protocol.name}: {split!r} has no clip of {len(absent)} of {len(expected)} classes"
+        warnings.warn(f"{what}: {shortened(absent, _SHOWN)}", stacklevel=4)
 
 
-def _cell_paths(assigned: dict[Protocol, list[Split]], num_rows: int) -> dict[str, list[int]]:
-    """Parquet path -> rows: one cell per distinct tuple of splits under the protocols."""
-    cells: dict[str, list[int]] = {}
-    for index in range(num_rows):
-        split_of = [splits[index] or "none" for splits in assigned.values()]
-        cells.setdefault(f"data/{'-'.join(split_of) or 'all'}/clips.parquet", []).append(index)
-    return dict(sorted(cells.items()))
-
-
-def _write_parquet(dataset: Dataset, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(dataset.data.table, path, compression="zstd", row_group_size=ROWS_PER_CHUNK)
-
-
-@contextmanager
-def _folder_or_nothing(out_dir: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes `out_dir` when the block succeeds and vanishes when it does not."""
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    partial_dir = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}-", dir=out_dir.parent))
-    try:
-        yield partial_dir
-        partial_dir.chmod(0o755)  # mkdtemp makes it private
-        os.replace(partial_dir, out_dir)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        free = shutil.disk_usage(out_dir.parent).free
-        message = (
-            f"the disk is full ({free / 2**20:.0f} MiB left); make room or save elsewhere. Nothing was left behind"
-        )
-        raise OSError(errno.ENOSPC, message, str(out_dir)) from error
-    finally:
-        shutil.rmtree(partial_dir, ignore_errors=True)
+def _cells(assigned: Mapping[Protocol, Sequence[Split]], num_rows: int) -> tuple[list[str], np.ndarray]:
+    """Names of the cells, sorted, and each row's cell: one per distinct tuple of splits under the protocols."""
+    code = np.zeros(num_rows, np.int64)
+    numbers: dict[tuple[str, ...], int] = {(): 0}
+    for splits in assigned.values():
+        # Protocol after protocol, numbering only the combinations that occur.
+        kinds = list(numbers)
+        choice = np.array([("train", "test", None).index(split) for split in splits])
+        values, code = np.unique(3 * code + choice, return_inverse=True)
+        numbers = {
+            (*kinds[value // 3], ("train", "test", "none")[value % 3]): number
+            for number, value in enumerate(values.tolist())
+        }
+    names = ["-".join(kind) or "all" for kind in numbers]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return [names[position] for position in order], rank[code]
 
 
 @contextmanager
-def _opened(root: Path, pattern: str, sidecars: tuple[str, ...] = ()) -> Iterator[tuple[Path, list[Path]]]:
-    """The folder (a temporary one for a zip file) and the files called `pattern` in it, or the one file `root` is."""
-    if root.is_dir():
-        yield root, _files_called(pattern, root)
-    elif root.is_file() and fnmatch(root.name, pattern):
-        yield root.parent, [root]
-    elif zipfile.is_zipfile(root):
-        with tempfile.TemporaryDirectory(prefix="motionhub-") as name:
-            folder = Path(name)
-            _extract(root, (pattern, *sidecars), folder)
-            yield folder, _files_called(pattern, folder)
-    else:
-        kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
-        raise ValueError(f"{root}: {kind}; give the folder (or the zip) that holds the data set's files.")
-
-
-def _files_called(pattern: str, folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob(pattern) if path.is_file())
-
-
-def _extract(archive: Path, patterns: Sequence[str], folder: Path) -> None:
-    """The files called like a pattern; refuses paths that leave the folder and contents larger than the disk."""
+def _state_folder(out_dir: Path) -> Iterator[Path]:
+    """`.NAME.building` beside `out_dir`; it stays when the block fails after a part was finished, and goes else."""
+    state = out_dir.parent / f".{out_dir.name}.building"
+    state.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(archive) as content:
-            names = {member: PurePosixPath(member.filename).name for member in content.infolist()}
-            members = [member for member, name in names.items() if any(fnmatch(name, each) for each in patterns)]
-            for member in members:
-                inside = PurePosixPath(member.filename.replace("\\", "/"))
-                if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
-                    raise ValueError(f"{archive}: the entry {member.filename!r} leads out of the folder; refused.")
-            size, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
-            if size > free:
-                raise ValueError(
-                    f"{archive}: extracts to {size} bytes, but {folder} has {free} free; extract it elsewhere."
-                )
-            content.extractall(folder, members)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"{archive}: cannot be extracted, the zip file is corrupt or encrypted ({error}).") from None
+        with _locked(state / "lock", out_dir):
+            yield state
+    except BaseException as error:
+        kept = finished_parts(state / "parts")
+        if isinstance(error, BlockingIOError):
+            raise ValueError(
+                f"{out_dir}: another process is building it; wait for it, or give another folder."
+            ) from None
+        if not kept or isinstance(error, _NothingReadable):
+            shutil.rmtree(state, ignore_errors=True)
+            kept = 0
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise _disk_full(out_dir, state, kept) from error
+        if kept:
+            what = f"what was read so far ({kept} parts) is in {state}; the same call continues from there"
+            warnings.warn(what, stacklevel=4)
+        raise
+    shutil.rmtree(state, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path, out_dir: Path) -> Iterator[None]:
+    """One build at a time; the lock goes with the process, also when it is killed.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _disk_full(out_dir: Path, state: Path, kept: int) -> OSError:
+    free = shutil.disk_usage(out_dir.parent).free
+    left = f"the same call then continues from {state} ({kept} parts)" if kept else "Nothing was left behind"
+    message = f"the disk is full ({free / 2**20:.0f} MiB left); make room or save elsewhere. {left}"
+    return OSError(errno.ENOSPC, message, str(out_dir))

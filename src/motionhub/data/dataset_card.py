@@ -1,6 +1,9 @@
 """The README.md of a saved dataset: YAML that tells `datasets` which files make which protocol, and prose for people.
 
 It does not write files and does not decide who trains (`splits.py`).
+
+Data that may not be passed on get two cards: that of the clips, which stay where they are, and the recipe card, which
+can be published: how to make the same dataset out of the authors' files, and what must come out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,139 +17,197 @@ from huggingface_hub import DatasetCardData
 
 from motionhub.data.readers import Reader
 from motionhub.data.schema import features
+from motionhub.data.shards import Cell
 from motionhub.data.splits import Protocol, Split
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION
 
 
+# Licences that allow passing the clips on. Everything else, "no licence text" too, stays with who has it.
+OPEN_LICENCES = ("MIT", "Apache", "BSD", "CC0", "CC BY", "CC-BY", "ODC", "PDDL", "public domain")
+
+
 @dataclass(frozen=True)
-class Cell:
-    """One parquet file of a saved dataset: clips that every protocol treats alike.
-
-    Args:
-        path: below the dataset's folder.
-        indices: positions of its clips in the list of rows.
-        num_bytes: size in memory (Arrow).
-    """
-
-    path: str
-    indices: tuple[int, ...]
-    num_bytes: int
-
-
-Rows = Sequence[Mapping[str, Any]]
-Assigned = Mapping[Protocol, Sequence[Split]]
-
-
-def render_dataset_card(
-    reader: Reader,
-    rows: Rows,
-    cells: Sequence[Cell],
-    assigned: Assigned,
-    skipped: Sequence[Protocol],
-    broken: Sequence[str],
-    exclude: str | None = None,
-) -> str:
-    """The card's text.
+class CardFacts:
+    """What a card tells.
 
     Args:
         reader: the data set.
-        rows: of `skeletons.rows.to_row`, in any order.
-        cells: the files.
-        assigned: protocol -> one split per row; the first protocol is the default config.
+        cells: its clips, by what the protocols do with them.
+        splits: protocol -> the split of each cell; the first protocol is the default config.
         skipped: protocols that these files cannot fill.
+        frames: `(clips,)` frames of every clip.
+        joints, missing: joints of all clips, and those that were not seen.
         broken: one line per file that was left out.
         exclude: name of the list of clips that were left out on purpose.
+        picture: file name of a picture of the layout, or None.
     """
+
+    reader: Reader
+    cells: Sequence[Cell]
+    splits: Mapping[Protocol, Sequence[Split]]
+    skipped: Sequence[Protocol]
+    frames: np.ndarray
+    joints: int
+    missing: int
+    broken: Sequence[str] = ()
+    exclude: str | None = None
+    picture: str | None = None
+
+    def inside(self, protocol: Protocol, split: Split) -> list[Cell]:
+        """The cells of one split."""
+        return [cell for cell, own in zip(self.cells, self.splits[protocol], strict=True) if own == split]
+
+    @property
+    def frame_labelled(self) -> bool:
+        return any(cell.num_frame_labels for cell in self.cells)
+
+
+def is_open(reader: Reader) -> bool:
+    """Whether the data set's licence lets others pass its clips on (see `OPEN_LICENCES`)."""
+    return reader.licence.startswith(OPEN_LICENCES)
+
+
+def render_dataset_card(card: CardFacts) -> str:
+    """The card that lies with the clips."""
+    reader = card.reader
     sections = [
         f"# {reader.title}",
-        _introduction(reader, rows),
+        *([] if is_open(reader) else [_warning(reader)]),
+        _introduction(card),
         "## Use",
-        _usage(assigned),
-        "## Protocols",
-        _protocols(assigned, skipped),
-        f"## {'Frames' if _frame_labelled(rows) else 'Clips'} per class and split",
-        _class_table(reader, rows, assigned),
+        _usage(card.splits),
+        *_facts(card),
         "## Columns",
         "\n".join(f"- `{name}`: {reader.column_notes.get(name, text)}" for name, text in COLUMNS.items()),
-        "## Joints",
-        ", ".join(f"{index} {joint}" for index, joint in enumerate(get_layout(reader.layout).joints)),
+        *_joints(card),
+        *_provenance(card),
+    ]
+    return f"---\n{_metadata(card)}\n---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def render_recipe_card(card: CardFacts) -> str:
+    """The card that may be published where the clips may not: how to make them, and what must come out."""
+    reader = card.reader
+    data = DatasetCardData(pretty_name=f"{reader.title} (recipe)", **_terms(reader))
+    exclude = f" --exclude {card.exclude}" if card.exclude else ""
+    sections = [
+        f"# {reader.title}: the recipe",
+        f"This repository holds no clips. Their terms ({reader.licence}) leave it to their authors to hand them out: "
+        f"get the files from {reader.homepage}, then make the dataset:",
+        f"```bash\npip install motionhub\nmotionhub dataset build {reader.name} --raw FOLDER_OR_ZIP --out "
+        f"data/{reader.name}{exclude}\n```",
+        "What follows is what came out of the files at hand; yours should give the same numbers.",
+        _introduction(card),
+        *_facts(card),
+        *_joints(card),
+        *_provenance(card),
+    ]
+    return f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _warning(reader: Reader) -> str:
+    return (
+        f"> **Not to be published.** The terms of these clips: {reader.licence}. What may be published is the folder "
+        "`recipe`, a card without clips that says how to make this dataset."
+    )
+
+
+def _facts(card: CardFacts) -> list[str]:
+    return [
+        "## Protocols",
+        _protocols(card),
+        f"## {'Frames' if card.frame_labelled else 'Clips'} per class and split",
+        _class_table(card),
+    ]
+
+
+def _joints(card: CardFacts) -> list[str]:
+    layout = get_layout(card.reader.layout)
+    picture = [f"![The joints of {layout.name}]({card.picture})"] if card.picture else []
+    return ["## Joints", *picture, ", ".join(f"{index} {joint}" for index, joint in enumerate(layout.joints))]
+
+
+def _provenance(card: CardFacts) -> list[str]:
+    reader = card.reader
+    sections = [
         "## Licence and citation",
         f"{reader.licence[0].upper()}{reader.licence[1:]}. Home page: {reader.homepage}\n\n{reader.citation}",
+        "## How it was made",
+        f"Read from the authors' files by motionhub's reader `{reader.name}`; coordinates, frame rate and joints are "
+        "theirs, nothing was resampled, filtered or normalised.",
     ]
-    if exclude:
-        sections += ["## Clips left out", f"The clips named in the list `{exclude}`."]
-    if broken:
-        listed = "\n".join(f"- {line}" for line in broken)
-        sections += ["## Files left out", f"{len(broken)} files could not be read:\n\n{listed}"]
-    return f"---\n{_metadata(reader, rows, cells, assigned)}\n---\n\n" + "\n\n".join(sections) + "\n"
+    if card.exclude:
+        sections += ["## Clips left out", f"The clips named in the list `{card.exclude}`."]
+    if card.broken:
+        listed = "\n".join(f"- {line}" for line in card.broken)
+        sections += ["## Files left out", f"{len(card.broken)} files could not be read:\n\n{listed}"]
+    return sections
 
 
-def _metadata(reader: Reader, rows: Rows, cells: Sequence[Cell], assigned: Assigned) -> str:
-    data = DatasetCardData(
-        pretty_name=reader.title,
-        license="other",
-        license_name=f"{reader.name}-terms",
-        license_link=reader.homepage,
-        tags=["skeleton", "human-motion", "action-recognition", "motionhub"],
-        configs=_configs(cells, assigned),
-    )
-    configs = _cells_of_configs(cells, assigned)
-    DatasetInfosDict(
-        {name: _dataset_info(name, reader, splits) for name, splits in configs.items()}
-    ).to_dataset_card_data(data)
+def _terms(reader: Reader) -> dict[str, Any]:
+    return {
+        "license": "other",
+        "license_name": f"{reader.name}-terms",
+        "license_link": reader.homepage,
+        "tags": ["skeleton", "human-motion", "action-recognition", "motionhub"],
+    }
+
+
+def _metadata(card: CardFacts) -> str:
+    reader = card.reader
+    data = DatasetCardData(pretty_name=reader.title, configs=_configs(card), **_terms(reader))
+    infos = {name: _dataset_info(name, reader, splits) for name, splits in _cells_of_configs(card).items()}
+    DatasetInfosDict(infos).to_dataset_card_data(data)
     return str(data.to_yaml())
 
 
 def _dataset_info(name: str, reader: Reader, splits: Mapping[str, Sequence[Cell]]) -> DatasetInfo:
     sizes = {
-        split: SplitInfo(split, sum(cell.num_bytes for cell in cells), sum(len(cell.indices) for cell in cells))
+        split: SplitInfo(split, sum(cell.num_bytes for cell in cells), sum(cell.num_clips for cell in cells))
         for split, cells in splits.items()
     }
     return DatasetInfo(config_name=name, features=features(reader.class_names), splits=SplitDict(sizes))
 
 
-def _cells_of_configs(cells: Sequence[Cell], assigned: Assigned) -> dict[str, dict[str, list[Cell]]]:
-    """Config -> split -> files; all clips of a file are in the same split, so its first one tells."""
+def _cells_of_configs(card: CardFacts) -> dict[str, dict[str, list[Cell]]]:
+    """Config -> split -> cells."""
     configs = {
-        protocol.name: {
-            split: [cell for cell in cells if splits[cell.indices[0]] == split] for split in ("train", "test")
-        }
-        for protocol, splits in assigned.items()
+        protocol.name: {split: card.inside(protocol, split) for split in ("train", "test")} for protocol in card.splits
     }
-    return {**configs, "full": {"full": list(cells)}}
+    return {**configs, "full": {"full": list(card.cells)}}
 
 
-def _configs(cells: Sequence[Cell], assigned: Assigned) -> list[dict[str, Any]]:
+def _configs(card: CardFacts) -> list[dict[str, Any]]:
     """The `configs:` of the card; the first is what `load_dataset` takes when no name is given."""
     configs: list[dict[str, Any]] = []
-    for name, splits in _cells_of_configs(cells, assigned).items():
-        files = [{"split": split, "path": [cell.path for cell in chosen]} for split, chosen in splits.items()]
+    for name, splits in _cells_of_configs(card).items():
+        files = [
+            {"split": split, "path": [f"{cell.folder}/*.parquet" for cell in chosen]}
+            for split, chosen in splits.items()
+        ]
         configs.append({"config_name": name, "data_files": files})
     configs[0]["default"] = True
     return configs
 
 
-def _introduction(reader: Reader, rows: Rows) -> str:
-    frames = np.array([row["num_frames"] for row in rows])
-    joints = sum(len(row["keypoints"]) // row["num_dims"] for row in rows)
-    missing = sum(int(np.isnan(row["keypoints"]).sum()) // row["num_dims"] for row in rows)
-    layout = get_layout(reader.layout)
+def _introduction(card: CardFacts) -> str:
+    reader, frames, layout = card.reader, card.frames, get_layout(card.reader.layout)
     return (
-        f"{len(rows)} clips of human motion as joint coordinates, {len(reader.class_names)} action classes.\n\n"
+        f"{len(frames)} clips of human motion as joint coordinates, {len(reader.class_names)} action classes.\n\n"
         f"- Layout: `{layout.name}`, {layout.num_joints} joints\n"
         f"- Unit: {reader.unit}\n"
         f"- Frame rate: {reader.fps:g} frames per second ({reader.fps_source})\n"
         f"- Frames per clip: {frames.min()} to {frames.max()}, median {np.median(frames):g}\n"
-        f"- Missing joints: {missing} of {joints} ({missing / max(joints, 1):.2%}); {reader.missing_joints}. "
-        "They are NaN, never zero.\n"
+        f"- Missing joints: {card.missing} of {card.joints} ({card.missing / max(card.joints, 1):.2%}); "
+        f"{reader.missing_joints}. They are NaN, never zero.\n"
         f"- Schema version: {SCHEMA_VERSION}" + (f"\n- Note: {reader.remarks}." if reader.remarks else "")
     )
 
 
-def _usage(assigned: Assigned) -> str:
-    config = next((protocol.name for protocol in assigned), "full")
-    split = "train" if assigned else "full"
+def _usage(splits: Mapping[Protocol, Sequence[Split]]) -> str:
+    config = next((protocol.name for protocol in splits), "full")
+    split = "train" if splits else "full"
     return (
         "```python\n"
         "import numpy as np\n"
@@ -160,35 +221,30 @@ def _usage(assigned: Assigned) -> str:
     )
 
 
-def _protocols(assigned: Assigned, skipped: Sequence[Protocol]) -> str:
+def _protocols(card: CardFacts) -> str:
     lines = []
-    for protocol, splits in assigned.items():
-        counts = f"Here: {list(splits).count('train')} train, {list(splits).count('test')} test."
-        lines.append(f"- `{protocol.name}`: {protocol.source} {counts}")
-    lines += [f"- `{protocol.name}` (not in these files): {protocol.source}" for protocol in skipped]
+    for protocol in card.splits:
+        train, test = (sum(cell.num_clips for cell in card.inside(protocol, split)) for split in ("train", "test"))
+        lines.append(f"- `{protocol.name}`: {protocol.source} Here: {train} train, {test} test.")
+    lines += [f"- `{protocol.name}` (not in these files): {protocol.source}" for protocol in card.skipped]
     return "\n".join([*lines, "- `full`: every clip, in one split called `full`."])
 
 
-def _class_table(reader: Reader, rows: Rows, assigned: Assigned) -> str:
-    titles = ["class", "all", *(f"{protocol.name} {split}" for protocol in assigned for split in ("train", "test"))]
-    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    labels, owners = _labels_and_rows(rows)
-    masks = [np.ones(len(labels), bool)]
-    masks += [np.array(splits)[owners] == split for splits in assigned.values() for split in ("train", "test")]
-    for label, name in enumerate(reader.class_names):
-        counts = [int((labels[mask] == label).sum()) for mask in masks]
-        lines.append(f"| {name} | {' | '.join(map(str, counts))} |")
-    lines.append(f"| total | {' | '.join(str(int(mask.sum())) for mask in masks)} |")
-    return "\n".join(lines)
-
-
-def _frame_labelled(rows: Rows) -> bool:
-    return any(len(row["frame_labels"]) for row in rows)
-
-
-def _labels_and_rows(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """One label per clip (per frame, where frames have labels), and the position of the row it belongs to."""
-    if not _frame_labelled(rows):
-        return np.array([row["label"] for row in rows]), np.arange(len(rows))
-    owners = np.repeat(np.arange(len(rows)), [len(row["frame_labels"]) for row in rows])
-    return np.concatenate([row["frame_labels"] for row in rows]), owners
+def _class_table(card: CardFacts) -> str:
+    """Clips per class, or frames where frames have labels; the total counts those without a label too."""
+    columns = {"all": list(card.cells)}
+    columns |= {
+        f"{protocol.name} {split}": card.inside(protocol, split)
+        for protocol in card.splits
+        for split in ("train", "test")
+    }
+    framed = card.frame_labelled
+    none = np.zeros(len(card.reader.class_names), np.int64)
+    counts = [
+        sum((c.frames_of_class if framed else c.clips_of_class for c in cells), none) for cells in columns.values()
+    ]
+    totals = [sum(c.num_frame_labels if framed else c.num_clips for c in cells) for cells in columns.values()]
+    lines = [f"| {' | '.join(['class', *columns])} |", "|" + "---|" * (len(columns) + 1)]
+    for label, name in enumerate(card.reader.class_names):
+        lines.append(f"| {name} | {' | '.join(str(count[label]) for count in counts)} |")
+    return "\n".join([*lines, f"| total | {' | '.join(map(str, totals))} |"])
