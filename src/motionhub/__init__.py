@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
+    from motionhub.hub.push import push as push
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
@@ -68,6 +69,7 @@ _HOMES = {
     "StGcnModel": "motionhub.models.st_gcn",
     "RetargetNet": "motionhub.models.retarget_net",
     "RetargetNetConfig": "motionhub.models.retarget_net",
+    "push": "motionhub.hub.push",
     "UnikConfig": "motionhub.models.unik",
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",

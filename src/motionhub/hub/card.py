@@ -4,17 +4,18 @@ It does not know models, processors or layouts: it gets plain dictionaries (as w
 `preprocessor_config.json`, `training.json` and `card.yaml`) and the joint names. Same input, same text.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
 from motionhub.papers import get_paper
 
 
 REQUIRED = ("name", "title", "summary", "task", "papers", "licence", "weights", "training_data", "limits")
-OPTIONAL = ("repo", "paper_results", "notes")
+OPTIONAL = ("repo", "paper_results", "notes", "benchmarks")
 LICENCES = ("code", "weights", "data")
 # Config fields that say what goes in.
 INPUT_SIZES = {"num_joints": "joints", "in_channels": "coordinates", "num_people": "people at most"}
@@ -70,6 +71,8 @@ def render_model_card(
     facts: Facts,
     *,
     joints: Sequence[str],
+    repo: str | None = None,
+    picture: str | None = None,
 ) -> str:
     """The card's text.
 
@@ -78,9 +81,13 @@ def render_model_card(
         recipe: contents of `training.json`, or None when the weights were not trained by a recipe of this library.
         results: what was measured, one mapping per number: `benchmark`, `metric`, `value` (per cent), and optionally
             `spread`, `runs`, `command`, `time`. Compared with the entries of `facts["paper_results"]` (`benchmark`,
-            `metric`, `value`, `setting`) that have the same benchmark and metric.
-        facts: contents of `card.yaml`, see `REQUIRED` and `OPTIONAL`.
-        joints: names of the processor's layout in order.
+            `metric`, `value`, `setting`) that have the same benchmark and metric. Numbers of another method on the
+            same data are marked `control` and are in the table, but not among the model's scores in the metadata.
+        facts: contents of `card.yaml`, see `REQUIRED` and `OPTIONAL`. `benchmarks` says which Hub dataset a benchmark
+            is: benchmark -> `dataset` (Hub id), `config`, `split`.
+        joints: names of the processor's layout in order; none, no table.
+        repo: the Hub id the weights are published under; None where the card lies in a local folder.
+        picture: file beside the card that shows the joints, or None.
 
     Raises:
         ValueError: `check_facts`.
@@ -88,9 +95,9 @@ def render_model_card(
     check_facts(facts)
     sections = {
         "What it is": _introduction(config, facts),
-        "Use": _usage(facts),
+        "Use": _usage(facts, repo),
         "Input": _input(config, processor),
-        "Joints": _joint_table(joints),
+        "Joints": _joint_table(joints, picture),
         "Training data": _training_data(facts),
         "Licences": "\n".join(f"- {name}: {facts['licence'][name]}" for name in LICENCES),
         "Training": _recipe(recipe),
@@ -98,34 +105,78 @@ def render_model_card(
         "Limits": "\n".join(f"- {limit}" for limit in facts["limits"]),
         "Citation": "\n\n".join(f"```bibtex\n{get_paper(key).bibtex}\n```" for key in facts["papers"]),
     }
-    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items())
+    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items() if text)
     return f"---\n{_metadata(config, results or (), facts)}\n---\n\n# {facts['title']}\n\n{body}\n"
 
 
-def write_model_card(folder: str | Path, *arguments: Any, joints: Sequence[str]) -> Path:
-    """`render_model_card(*arguments, joints=joints)` as `folder/README.md`, next to the weights."""
+def write_model_card(folder: str | Path, *arguments: Any, **options: Any) -> Path:
+    """`render_model_card(*arguments, **options)` as `folder/README.md`, next to the weights."""
     path = Path(folder) / "README.md"
-    path.write_text(render_model_card(*arguments, joints=joints), encoding="utf-8")
+    path.write_text(render_model_card(*arguments, **options), encoding="utf-8")
     return path
+
+
+def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Facts) -> list[Path]:
+    """`.eval_results/*.yaml`, from which the Hub fills the leaderboard of a benchmark's dataset: a file per dataset.
+
+    Only benchmarks that `facts["benchmarks"]` ties to a Hub dataset have an entry (an invented id would fill somebody
+    else's leaderboard), and of each only the first metric, because the format has one value per task.
+    """
+    entries: dict[str, dict[str, EvalResultEntry]] = {}
+    for result in _scores(results):
+        place = (facts.get("benchmarks") or {}).get(result["benchmark"])
+        if place is None:
+            continue
+        task = str(place.get("config", "default"))
+        notes = f"{result['metric']}, per cent: {_measured(result)}. {result.get('command') or ''}".strip()
+        entry = EvalResultEntry(dataset_id=place["dataset"], task_id=task, value=result["value"], notes=notes)
+        entries.setdefault(place["dataset"], {}).setdefault(task, entry)
+    return [_write_entries(Path(folder), dataset, [*tasks.values()]) for dataset, tasks in entries.items()]
+
+
+def _write_entries(folder: Path, dataset: str, entries: list[EvalResultEntry]) -> Path:
+    import yaml
+
+    path = folder / ".eval_results" / f"{_slug(dataset)}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    content = yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True)
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def _scores(results: Sequence[Facts]) -> list[Facts]:
+    """What this model reached, without the numbers of other methods."""
+    return [entry for entry in results if not entry.get("control")]
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _metadata(config: Facts, results: Sequence[Facts], facts: Facts) -> str:
     """The YAML that the Hub reads. `library_name` is transformers, because its `pipeline` loads the model."""
+    places = facts.get("benchmarks") or {}
     measured = [
         EvalResult(
             task_type=facts["task"],
-            dataset_type=str(entry["benchmark"]).lower().replace(" ", "-"),
+            dataset_type=places.get(entry["benchmark"], {}).get("dataset", _slug(str(entry["benchmark"]))),
             dataset_name=entry["benchmark"],
-            metric_type=entry["metric"],
+            dataset_config=places.get(entry["benchmark"], {}).get("config"),
+            dataset_split=places.get(entry["benchmark"], {}).get("split"),
+            metric_type=_slug(entry["metric"]),
+            metric_name=f"{entry['metric']} (per cent)",
             metric_value=entry["value"],
         )
-        for entry in results
+        for entry in _scores(results)
     ]
     data = ModelCardData(
         license=facts["licence"].get("hub", "other"),
+        license_name=facts["licence"].get("hub_name"),
+        license_link=facts["licence"].get("hub_link"),
         library_name="transformers",
         pipeline_tag=facts["task"],
         tags=["motionhub", "skeleton", "human-motion", str(config.get("model_type", ""))],
+        datasets=sorted({place["dataset"] for place in places.values()}) or None,
         model_name=facts["name"] if measured else None,
         eval_results=measured or None,
     )
@@ -142,13 +193,12 @@ def _introduction(config: Facts, facts: Facts) -> str:
     return "\n\n".join(part for part in (facts["summary"], status, *notes, f"Papers:\n\n{papers}", listed) if part)
 
 
-def _usage(facts: Facts) -> str:
-    place = facts.get("repo") or facts["name"]
-    command = facts["weights"].get("command")
+def _usage(facts: Facts, repo: str | None) -> str:
+    command = None if repo else facts["weights"].get("command")
     before = f"Make the weights first:\n\n```bash\n{command}\n```\n\n" if command else ""
-    place = facts["weights"].get("folder", place)
+    place = repo or facts["weights"].get("folder", facts.get("repo") or facts["name"])
     return before + (
-        "```python\nimport motionhub\nfrom transformers import pipeline\n\n"
+        "```python\nimport motionhub  # pip install motionhub\nfrom transformers import pipeline\n\n"
         f'pipe = pipeline("{facts["task"]}", model="{place}")\n'
         'print(pipe("clip.json"))  # a skeleton file that motionhub reads, a SkeletonSequence, or an array\n'
         "```"
@@ -169,9 +219,12 @@ def _cell(value: Any) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
-def _joint_table(joints: Sequence[str]) -> str:
+def _joint_table(joints: Sequence[str], picture: str | None) -> str:
+    if not joints:
+        return ""
+    shown = f"![The joints on a made-up pose]({picture})\n\n" if picture else ""
     rows = "\n".join(f"| {index} | {joint} |" for index, joint in enumerate(joints))
-    return f"| index | joint |\n|---|---|\n{rows}"
+    return f"{shown}| index | joint |\n|---|---|\n{rows}"
 
 
 def _training_data(facts: Facts) -> str:

@@ -27,7 +27,7 @@ def __getattr__(name):
 '''
 
 
-def carry_remote_code(written: type, classes: Mapping[str, type], others: tuple[type, ...] = ()) -> None:
+def carry_remote_code(written: Any, classes: Mapping[str, type], others: tuple[type, ...] = ()) -> None:
     """From now on `save_pretrained` and `push_to_hub` of a class also write the shim and this `auto_map`.
 
     `to_dict` leaves the `auto_map` out: it says where the code is, not what the config is.
@@ -43,12 +43,12 @@ def carry_remote_code(written: type, classes: Mapping[str, type], others: tuple[
         others: classes that are saved beside it (models), whose mark must do nothing either.
     """
     if "to_json_file" not in vars(written) or not hasattr(written.to_json_file, "auto_map"):
-        written.to_json_file = _writer(written.to_json_file)  # type: ignore[attr-defined]
-        written.to_dict = _cleaned(written.to_dict)  # type: ignore[attr-defined]
-    known = written.to_json_file.auto_map  # type: ignore[attr-defined]
+        written.to_json_file = _writer(written.to_json_file)
+        written.to_dict = _cleaned(written.to_dict)
+    known = written.to_json_file.auto_map
     known.update({name: f"{MODULE}.{each.__name__}" for name, each in classes.items()})
     for each in (written, *others):
-        each.register_for_auto_class = classmethod(_not_marked)  # type: ignore[attr-defined]
+        each.register_for_auto_class = classmethod(_not_marked)
 
 
 def write_shim(folder: str | Path) -> Path:

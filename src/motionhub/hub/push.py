@@ -1,0 +1,269 @@
+"""Publishes a checkpoint or a saved dataset on the Hub: one commit with all parts and the card, or a refusal.
+
+It does not know model families or processors (transformers' Auto classes read and write them) nor the card's words.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from huggingface_hub import DatasetCard, HfApi, ModelCard
+
+from motionhub.hub.card import read_card_facts, write_eval_results, write_model_card
+
+
+# What belongs to a published checkpoint besides its config and its processor, which are written anew.
+PARTS = (
+    *("*.safetensors", "*.safetensors.index.json", "training.json", "metrics.json", "results.json", "card.yaml"),
+    *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "chat_template*", "LICENSE*"),
+)
+# Removed from the repository unless this push brings them again.
+STALE_MODEL = ["*.py", "*.safetensors", "*.safetensors.index.json", ".eval_results/*", "layout.png"]
+STALE_DATASET = ["*.parquet"]
+PICTURE = "layout.png"
+
+
+def push(
+    source: Any,
+    repo_id: str,
+    *,
+    processor: Any = None,
+    card: str | Path | Mapping[str, Any] | None = None,
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    results: Sequence[Mapping[str, Any]] | None = None,
+    dataset: bool = False,
+    private: bool | None = None,
+    token: str | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    commit_message: str | None = None,
+) -> str:
+    """Makes the repository if needed and puts everything there as one commit; the commit's address.
+
+    A model repository gets config, weights, processor, recipe (`training.json`), the card with the picture of the
+    joints (with the extra `viz`), `.eval_results`, and what `AutoModel.from_pretrained(..., trust_remote_code=True)`
+    needs. Files of an earlier push that are no longer part of it are removed.
+
+    Args:
+        source: folder of a checkpoint, such as `runs/x/best`; or a model, with `processor`; or, with `dataset=True`,
+            folder of a dataset, as `motionhub dataset` writes it.
+        repo_id: `owner/name`.
+        processor: of a model that is given as an object.
+        card: the card's facts (a `card.yaml`, a folder that holds one, or a mapping), if `source` holds none.
+        recipe, results: contents of `training.json` (or that file) and `results.json`, likewise.
+        private: of a new repository; None is the owner's default.
+        token: if it is not the one of `hf auth login`.
+        revision: branch, made if needed.
+        create_pr: as a pull request.
+        commit_message: None says what was pushed.
+
+    Raises:
+        ValueError: a part, the licence or the provenance is missing (all of them are listed); nothing was uploaded.
+    """
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo_id):
+        raise ValueError(f"Expected a repository 'owner/name', got {repo_id!r}.")
+    upload = _Upload(repo_id, "dataset" if dataset else "model", private, token, revision, create_pr, commit_message)
+    if dataset:
+        folder = Path(source)
+        check_dataset_card(folder).validate()
+        return upload.run(folder, STALE_DATASET)
+    with TemporaryDirectory(prefix="motionhub-push-") as name:
+        staged = Path(name)
+        facts = _stage(source, staged, processor, card, recipe, results)
+        _write_cards(staged, facts, repo_id)
+        ModelCard.load(staged / "README.md").validate()
+        return upload.run(staged, STALE_MODEL)
+
+
+class _Upload:
+    """The arguments of `push` that say where and how."""
+
+    def __init__(
+        self,
+        repo_id: str,
+        kind: str,
+        private: bool | None,
+        token: str | None,
+        revision: str | None,
+        create_pr: bool,
+        commit_message: str | None,
+    ) -> None:
+        self.repo_id, self.kind, self.private, self.token = repo_id, kind, private, token
+        self.revision, self.create_pr = revision, create_pr
+        self.message = commit_message or f"Add {'the dataset' if kind == 'dataset' else 'model, processor and card'}"
+
+    def run(self, folder: Path, stale: list[str]) -> str:
+        api = HfApi(token=self.token)
+        repo_id = api.create_repo(self.repo_id, repo_type=self.kind, private=self.private, exist_ok=True).repo_id
+        if self.revision is not None and not self.revision.startswith("refs/pr"):
+            api.create_branch(repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repo_id,
+            repo_type=self.kind,
+            folder_path=folder,
+            revision=self.revision,
+            create_pr=self.create_pr,
+            commit_message=self.message,
+            delete_patterns=stale,
+            ignore_patterns=[".cache/*", "*.lock", "**/.ipynb_checkpoints/*"],
+        )
+        return str(commit.commit_url)
+
+
+def check_dataset_card(folder: str | Path) -> DatasetCard:
+    """The card of a saved dataset. Raises ValueError listing what is missing: licence, provenance, files."""
+    path = Path(folder) / "README.md"
+    if not path.is_file():
+        raise ValueError(
+            f"{folder} has no card (README.md); make the dataset with `motionhub dataset`, which writes it."
+        )
+    card = DatasetCard.load(path)
+    data = card.data.to_dict()
+    absent = [name for name in ("license", "configs") if not data.get(name)]
+    if data.get("license") == "other":
+        absent += [name for name in ("license_name", "license_link") if not data.get(name)]
+    headings = " ".join(re.findall(r"^#+ (.*)$", card.text, flags=re.MULTILINE)).lower()
+    wanted = {
+        "a section on the licence": "licen[cs]e",
+        "a section that cites the source": "citation|provenance|source",
+    }
+    absent += [what for what, pattern in wanted.items() if not re.search(pattern, headings)]
+    absent += [] if any(Path(folder).rglob("*.parquet")) else ["parquet files"]
+    if absent:
+        raise ValueError(
+            f"{path}: not pushed without {', '.join(absent)}: say what the clips are and who may use them."
+        )
+    return card
+
+
+def _stage(
+    source: Any,
+    staged: Path,
+    processor: Any,
+    card: str | Path | Mapping[str, Any] | None,
+    recipe: str | Path | Mapping[str, Any] | None,
+    results: Sequence[Mapping[str, Any]] | None,
+) -> dict[str, Any]:
+    """All files but the card, in a folder of our own; the card's facts."""
+    if isinstance(source, str | Path):
+        _stage_folder(Path(source), staged)
+    elif processor is None:
+        raise ValueError("A model is pushed with its processor: push(model, repo_id, processor=processor, card=...).")
+    else:
+        source.save_pretrained(staged)
+        processor.save_pretrained(staged)
+    if isinstance(card, Mapping):
+        _write(staged / "card.yaml", card)
+    elif card is not None:
+        _copy(Path(card), staged / "card.yaml")
+    if isinstance(recipe, str | Path):
+        _copy(Path(recipe), staged / "training.json")
+    elif recipe is not None:
+        _write(staged / "training.json", recipe)
+    if results is not None:
+        _write(staged / "results.json", results)
+    if not (staged / "card.yaml").is_file():
+        raise ValueError(
+            "Not pushed without card facts (card.yaml): licence of code, weights and data, provenance of the weights, "
+            "training data, limits. Copy hub_configs/unik-nucla/card.yaml into the folder, or give card=FILE (--card)."
+        )
+    facts = read_card_facts(staged)
+    if str(facts["weights"]["status"]).lower().startswith("not included"):
+        raise ValueError(
+            f"card.yaml says weights.status: {facts['weights']['status']!r}, but this push publishes weights: say "
+            "'included', and in weights.provenance where these come from."
+        )
+    return facts
+
+
+def _stage_folder(folder: Path, staged: Path) -> None:
+    from transformers import AutoConfig, AutoProcessor
+
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    absent = [name for name in ("config.json",) if name not in names]
+    absent += [] if {"preprocessor_config.json", "processor_config.json"} & {*names} else ["preprocessor_config.json"]
+    absent += [] if any(name.endswith(".safetensors") for name in names) else ["model.safetensors"]
+    if absent:
+        raise ValueError(
+            f"{folder} is not a complete checkpoint: no {', '.join(absent)}. A folder such as runs/x/best is."
+        )
+    # Written anew: they are checked by it, and get the auto_map of this version whoever saved them.
+    AutoConfig.from_pretrained(folder, trust_remote_code=False).save_pretrained(staged)
+    AutoProcessor.from_pretrained(folder, trust_remote_code=False).save_pretrained(staged)
+    for name in names:
+        if any(fnmatch(name, part) for part in PARTS):
+            (staged / name).unlink(missing_ok=True)
+            (staged / name).symlink_to((folder / name).resolve())
+    _check_shards(staged)
+
+
+def _check_shards(staged: Path) -> None:
+    index = staged / "model.safetensors.index.json"
+    if index.is_file():
+        wanted = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        absent = sorted(name for name in wanted if not (staged / name).exists())
+        if absent:
+            raise ValueError(f"{index.name} names {absent}, which are not in the folder; save the checkpoint again.")
+
+
+def _write_cards(staged: Path, facts: Mapping[str, Any], repo_id: str) -> None:
+    from motionhub.skeletons.layouts import get_layout
+
+    config = _read(staged / "config.json")
+    processor = _read(staged / "preprocessor_config.json") or _read(staged / "processor_config.json")
+    recipe, results = _read(staged / "training.json") or None, _read(staged / "results.json") or []
+    name = processor.get("layout") or config.get("layout")
+    write_model_card(
+        staged,
+        config,
+        processor,
+        recipe,
+        results,
+        facts,
+        joints=get_layout(name).joints if name else (),
+        repo=repo_id,
+        picture=draw_layout(name, staged / PICTURE).name if name and _can_draw() else None,
+    )
+    write_eval_results(staged, results, facts)
+
+
+def draw_layout(name: str, path: Path) -> Path:
+    """A PNG of a layout's joints, numbered and named, on a made-up pose. ImportError without the extra `viz`."""
+    from motionhub.data.synthetic import generate
+    from motionhub.visualization.draw import draw_frame
+
+    clip = generate("wave", seed=1, layout=name)
+    draw_frame(clip, clip.num_frames // 2, path)
+    return path
+
+
+def _can_draw() -> bool:
+    """Whether the extra `viz` is there; a card without a picture is still a card."""
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _copy(given: Path, path: Path) -> None:
+    """A file, or the one called alike in a folder. The old one is removed first: it may be a link to the source's."""
+    path.unlink(missing_ok=True)
+    try:
+        shutil.copyfile(given / path.name if given.is_dir() else given, path)
+    except OSError as error:
+        raise ValueError(f"{given}: cannot be read ({error.strerror}); give {path.name} or its folder.") from None
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _write(path: Path, content: Any) -> None:
+    path.unlink(missing_ok=True)  # it may be a link to the source's own file
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")  # JSON is YAML too
