@@ -131,12 +131,12 @@ class ClassificationEvaluation:
         self.labels, self.class_names = labels, list(class_names)
 
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
-        bare = _alone(model, accelerator)
+        bare = without_wrapper(model, accelerator)
         logits = collect_logits(bare, loader, len(self.labels), accelerator=accelerator)
         return classification_report(logits, self.labels, self.class_names)
 
 
-def _alone(model: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
+def without_wrapper(model: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
     """Without DDP, whose every call waits for all processes: they may hold clips of differently many lengths.
 
     DDP also hands out the batch-norm statistics of process 0 before each call; that is done here, once.

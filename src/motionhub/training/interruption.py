@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM during training become a question the loop can ask between two updates. It knows nothing else."""
+"""Ctrl-C and SIGTERM during training become a question the loop can ask between two updates; and which errors mean
+that another process is gone. It knows nothing else.
+"""
 
 import signal
 import threading
@@ -42,3 +44,10 @@ class StopRequest:
         if step % AGREE_EVERY:
             return False
         return bool(accelerator.gather(torch.tensor([int(self.asked)], device=accelerator.device)).any())
+
+
+def connection_lost(error: RuntimeError) -> bool:
+    """Whether an error says that another process of the run is gone, and not that this one went wrong."""
+    # Gloo reports a closed connection as a plain RuntimeError that names its own source file.
+    words = ("gloo", "nccl", "connection closed by peer", "connection reset by peer")
+    return isinstance(error, torch.distributed.DistError) or any(word in str(error).lower() for word in words)

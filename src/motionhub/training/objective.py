@@ -4,6 +4,7 @@ It does not know any particular method; self-supervised ones live in `motionhub.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -29,6 +30,50 @@ class Objective(Protocol):
 
     def load_state_dict(self, state_dict: Any) -> Any:
         """Restored on resume."""
+
+
+@runtime_checkable
+class Pretext(Objective, Protocol):
+    """An objective that needs no labels: it may add modules that learn, and it knows clips by their row.
+
+    Its batches hold, besides the model's inputs, `index` (rows of the dataset) and `seeds` (one per entry: where the
+    random numbers of this clip, epoch and view come from), both int64 `(batch,)`. With `num_views` above 1 every clip
+    is in the batch that many times, differently augmented, all first views before all second ones.
+
+    Only the model that `train` was given is exported; what `prepare` adds is saved with the state, for a resume.
+    """
+
+    num_views: int
+
+    def prepare(self, model: Any, run: "RunShape") -> nn.Module:
+        """Called once before the first update: the network whose parameters are optimised and that `__call__` gets.
+
+        It holds `model`, and in its `forward` uses every parameter it has (DDP needs that).
+        """
+
+    def ready(self) -> bool:
+        """False while the optimizer is held (a queue fills): the update is counted but no weight moves."""
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when the run is resumed, as JSON values."""
+
+
+@dataclass(frozen=True)
+class RunShape:
+    """What a pretext may need to know of the run.
+
+    Args:
+        num_clips: rows of the training set.
+        fingerprint: names the training set; equal for the same clips in the same order only.
+        updates_per_epoch, epochs: how long it is.
+        seed: of the run.
+    """
+
+    num_clips: int
+    fingerprint: str
+    updates_per_epoch: int
+    epochs: int
+    seed: int
 
 
 class Supervised:

@@ -2,8 +2,8 @@
 
 It does not know datasets' formats, models' insides or methods: rows become inputs in `ClipDataset`, the loss comes
 from an `objective`, files are written by `checkpoints`. On CPU, an interrupted and resumed run equals an uninterrupted
-one bit for bit; several processes give the result of one with the same `batch_size` (batch norm apart: its statistics
-are those of one process's share of an update).
+one bit for bit; several processes give the result of one with the same `batch_size`. Batch norm apart: it normalises
+by one process's share of an update, and the main process's running statistics are the ones used and saved.
 """
 
 import json
@@ -17,13 +17,10 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, is_initialized
-from accelerate.utils import set_seed
-from datasets import Dataset
-from torch.utils.data import DataLoader
+from accelerate.utils import broadcast, set_seed
 from transformers import PreTrainedModel
 
 from motionhub.data.collate import averages_padding, collate_skeletons
-from motionhub.data.splits import few_label_subset
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.checkpoints import (
     Progress,
@@ -34,13 +31,16 @@ from motionhub.training.checkpoints import (
     save_state,
     write_folder,
 )
-from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, class_names_of, with_index
+from motionhub.training.dataset import ClipDataset, class_names_of
 from motionhub.training.evaluators import ClassificationEvaluation
-from motionhub.training.interruption import StopRequest
+from motionhub.training.interruption import StopRequest, connection_lost
 from motionhub.training.journal import Journal
 from motionhub.training.launching import processes_asked_for
-from motionhub.training.objective import Objective, as_objective, losses_of
+from motionhub.training.loading import Views, as_clips, build_loader, epoch_order, seeds_of_entries
+from motionhub.training.meter import Meter
+from motionhub.training.objective import Objective, Pretext, RunShape, as_objective, losses_of
 from motionhub.training.optimization import build_optimizer, build_schedule, freeze_backbone, set_mode
+from motionhub.training.probe import EmbeddingProbe
 
 
 Evaluation = Callable[[torch.nn.Module, Any, Accelerator], dict[str, Any]]
@@ -87,7 +87,8 @@ def train(
     """Train `model` in place and leave `best/`, `last/`, `log.jsonl` in `recipe.output_dir`.
 
     Args:
-        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`.
+        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`. With a `Pretext` it is
+            the encoder, and alone is exported; the training rows then need no labels.
         processor: turns rows into inputs (`process`), saved with the model. May be None with torch datasets.
         train_dataset: a `datasets.Dataset` of `motionhub.skeletons.rows`, or any torch dataset whose items `collate`
             takes (its `set_epoch(epoch)` is called when it has one; random items must depend on epoch and index only).
@@ -95,25 +96,30 @@ def train(
         objective: `objective(model, batch)` -> loss or {"loss": loss, ...}; see `training.objective`. Default: the
             model's classification loss.
         collate: list of items (without their index) -> batch; `labels` in it go to the loss, whatever their shape.
-        evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`.
+        evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`. A
+            Pretext needs one, such as `probe.EmbeddingProbe`; a `"warning"` in the report is shown.
         primary_metric: entry of the report that chooses `best/`; higher is better.
 
     Raises:
         ValueError: labels, recipe, number of processes or an earlier run in output_dir do not fit; the loss is NaN.
         CheckpointError: a checkpoint could not be written (disk full); the earlier one is intact.
+        ConnectionError: another process of the run ended (killed, out of memory); says how to go on.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved and the way to resume is printed.
     """
     accelerator = build_accelerator(recipe)
-    set_seed(recipe.seed, device_specific=True)  # dropout: different in each process, the same in each run
+    objective = as_objective(objective, recipe.label_smoothing)
     if recipe.mode == "linear":
         freeze_backbone(model)
-    train_clips = _as_clips(train_dataset, processor, recipe, model, training=True)
-    eval_clips = None if eval_dataset is None else _as_clips(eval_dataset, processor, recipe, model, training=False)
+    config = None if isinstance(objective, Pretext) else model.config
+    train_clips = as_clips(train_dataset, processor, recipe, config, training=True)
+    eval_clips = None if eval_dataset is None else as_clips(eval_dataset, processor, recipe, config, training=False)
     if eval_clips is not None and evaluation is None:
-        if not isinstance(eval_clips, ClipDataset):
-            raise ValueError("An eval_dataset that is not a datasets.Dataset needs its own evaluation=...")
-        evaluation = ClassificationEvaluation(eval_clips.labels, class_names_of(model.config))
-    objective = as_objective(objective, recipe.label_smoothing)
+        if not isinstance(eval_clips, ClipDataset) or config is None:
+            raise ValueError(
+                "An eval_dataset that is not a datasets.Dataset, and any with a pretext objective, needs its own "
+                "evaluation=..., e.g. motionhub.training.probe.EmbeddingProbe."
+            )
+        evaluation = ClassificationEvaluation(eval_clips.labels, class_names_of(config))
     loop = _Loop(accelerator, model, processor, recipe, objective, primary_metric)
     loop.prepare(train_clips, eval_clips, evaluation, collate)
     return loop.run()
@@ -163,19 +169,6 @@ def clips_per_update(num_clips: int, recipe: TrainingRecipe, num_processes: int)
     return fitting
 
 
-def _as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, model: PreTrainedModel, *, training: bool) -> Any:
-    if not isinstance(dataset, Dataset):
-        if training and recipe.label_fraction < 1:
-            raise ValueError("label_fraction needs a datasets.Dataset with labels; choose the subset yourself.")
-        return dataset
-    if processor is None:
-        raise ValueError("A datasets.Dataset needs a processor, got None; give a SkeletonProcessor.")
-    check_labels(dataset, model.config, "train_dataset" if training else "eval_dataset")
-    if training and recipe.label_fraction < 1:
-        dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
-    return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
-
-
 class _Loop:
     """The state of one run. `prepare` once, then `run` once."""
 
@@ -191,6 +184,7 @@ class _Loop:
         self.accelerator, self.bare_model, self.processor = accelerator, model, processor
         self.is_main_process = accelerator.is_main_process
         self.recipe, self.objective, self.primary_metric = recipe, objective, primary_metric
+        self.pretext = objective if isinstance(objective, Pretext) else None
         self.folder = Path(recipe.output_dir)
         self.metrics: dict[str, Any] = {}
 
@@ -200,26 +194,51 @@ class _Loop:
         processes = accelerator.num_processes
         self.facts = facts_of_run(recipe, self.bare_model, self.processor, train_clips, eval_clips, processes)
         batch_size = clips_per_update(len(train_clips), recipe, accelerator.num_processes)
-        self.order = EpochOrder(len(train_clips), batch_size, recipe.seed, recipe.drop_last)
+        self.order = epoch_order(train_clips, batch_size, recipe)
         self.batch_size, self.updates_per_epoch = batch_size, self.order.updates
         self.evaluation, self.eval_loader = evaluation, None
+        self.network = self._network(train_clips)
+        set_seed(recipe.seed, device_specific=True)  # dropout: different in each process, the same in each run
         share = batch_size // (accelerator.num_processes * recipe.gradient_accumulation_steps)
-        loader = _loader(train_clips, share, recipe, collate, sampler=self.order)
-        optimizer = build_optimizer(self.bare_model, recipe)
+        if self.pretext is not None and self.pretext.num_views > 1:
+            train_clips = Views(train_clips, self.pretext.num_views)
+        loader = build_loader(train_clips, share, recipe, collate, sampler=self.order)
+        optimizer = build_optimizer(self.network, recipe)
         schedule = build_schedule(optimizer, recipe, self.updates_per_epoch)
         self.model, self.optimizer, self.loader, self.schedule = accelerator.prepare(
-            self.bare_model, optimizer, loader, schedule
+            self.network, optimizer, loader, schedule
         )
         if eval_clips is not None:
             share = max(1, recipe.eval_batch_size // accelerator.num_processes)
             order = eval_clips.by_length() if isinstance(eval_clips, ClipDataset) else None
-            lengths = isinstance(evaluation, ClassificationEvaluation) and averages_padding(self.bare_model.config)
-            loader = _loader(eval_clips, share, recipe, collate, sampler=order, lengths=lengths)
+            by_length = isinstance(evaluation, ClassificationEvaluation | EmbeddingProbe)
+            lengths = by_length and averages_padding(self.bare_model.config)
+            loader = build_loader(eval_clips, share, recipe, collate, sampler=order, lengths=lengths)
             self.eval_loader = accelerator.prepare(loader)
         if isinstance(self.objective, torch.nn.Module):
             self.objective.to(accelerator.device)
         accelerator.register_for_checkpointing(self.objective)
         self.progress = self._resume()
+
+    def _network(self, train_clips: Any) -> torch.nn.Module:
+        """What is optimised: the model, or what a pretext builds around it, equal in all processes."""
+        if self.pretext is None:
+            return self.bare_model
+        recipe = self.recipe
+        if recipe.mode == "linear":
+            raise ValueError(
+                "mode='linear' trains a head only; a pretext trains the encoder: 'scratch' or 'finetune'."
+            )
+        if self.pretext.num_views > 1 and not isinstance(train_clips, ClipDataset):
+            raise ValueError(f"num_views={self.pretext.num_views} needs a datasets.Dataset; give one, or num_views=1.")
+        fingerprint = str(train_clips.fingerprint()) if hasattr(train_clips, "fingerprint") else ""
+        self.facts["objective"] = {"name": type(self.pretext).__name__, **self.pretext.settings()}
+        set_seed(recipe.seed)
+        if self.accelerator.num_processes > 1:
+            for value in self.bare_model.to(self.accelerator.device).state_dict().values():
+                broadcast(value)
+        shape = RunShape(len(train_clips), fingerprint, self.updates_per_epoch, recipe.epochs, recipe.seed)
+        return self.pretext.prepare(self.bare_model, shape)
 
     def _resume(self) -> Progress:
         state = find_state(self.recipe)
@@ -252,6 +271,10 @@ class _Loop:
             with StopRequest() as self.stop:
                 while progress.epoch < recipe.epochs:
                     self._epoch()
+        except RuntimeError as error:
+            if self.accelerator.num_processes > 1 and connection_lost(error):
+                raise ConnectionError(self._lost()) from error
+            raise
         finally:
             self.journal.close()
             self._give_back()
@@ -261,16 +284,19 @@ class _Loop:
         progress = self.progress
         self.order.begin(progress.epoch, progress.epoch_updates)
         self.loader.set_epoch(progress.epoch)
-        set_mode(self.bare_model, self.recipe.mode)
-        meter = _Meter()
+        set_mode(self.network, self.recipe.mode)
+        meter = Meter()
         for batch in self.loader:
-            batch.pop("index", None)
+            index = batch.pop("index", None)
+            if self.pretext is not None:
+                batch |= self._entries(index, progress.epoch)
             with self.accelerator.accumulate(self.model):
                 losses = losses_of(self.objective(self.model, batch))
                 self.accelerator.backward(losses["loss"])
                 if self.accelerator.sync_gradients and self.recipe.max_grad_norm is not None:
                     self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
-                self.optimizer.step()
+                if self.pretext is None or self.pretext.ready():
+                    self.optimizer.step()
                 self.learning_rate = self.schedule.get_last_lr()[0]
                 if self.accelerator.sync_gradients:
                     self.schedule.step()
@@ -281,9 +307,26 @@ class _Loop:
         self._log(meter)
         self._end_of_epoch()
 
-    def _after_update(self, meter: "_Meter") -> None:
+    def _entries(self, index: torch.Tensor | None, epoch: int) -> dict[str, torch.Tensor]:
+        """Which row each entry of a pretext's batch is, and the seed of its random numbers."""
+        assert self.pretext is not None
+        if index is None:
+            raise ValueError("A pretext knows clips by their row: items of train_dataset need an 'index'.")
+        seeds = seeds_of_entries(self.recipe.seed, epoch, index, self.pretext.num_views)
+        return {"index": index, "seeds": seeds}
+
+    def _lost(self) -> str:
+        last = self.folder / "last"
+        kept = f"The state of the last checkpoint is in {last}" if last.is_dir() else "There is no checkpoint yet"
+        return (
+            f"After update {self.progress.step} process {self.accelerator.process_index} could not reach another "
+            f"process of this run: it ended (killed, out of memory, an error that it reports itself). {kept}; the "
+            "same command continues from there."
+        )
+
+    def _after_update(self, meter: Meter) -> None:
         progress, recipe = self.progress, self.recipe
-        self.objective.after_update(self.bare_model)
+        self.objective.after_update(self.network)
         progress.step += 1
         progress.epoch_updates += 1
         meter.updates += 1
@@ -303,7 +346,7 @@ class _Loop:
             self.journal.say(message)
             raise KeyboardInterrupt(message)
 
-    def _log(self, meter: "_Meter") -> None:
+    def _log(self, meter: Meter) -> None:
         """Mean losses since the last line, over all processes."""
         if not meter.updates:
             return
@@ -340,7 +383,8 @@ class _Loop:
         progress = self.progress
         assert self.evaluation is not None
         self.model.eval()
-        report = self.evaluation(self.model, self.eval_loader, self.accelerator)
+        evaluated = self.model if self.pretext is None else self.bare_model
+        report = self.evaluation(evaluated, self.eval_loader, self.accelerator)
         if self.primary_metric not in report:
             raise ValueError(f"The evaluation has no {self.primary_metric!r}, it gives {list(report)}.")
         scalars = {name: value for name, value in report.items() if isinstance(value, int | float)}
@@ -348,6 +392,8 @@ class _Loop:
         self.metrics = {**when, "primary_metric": self.primary_metric, **report}
         progress.history.append({**when, **scalars})
         self.journal.write("eval", progress.step, progress.epoch, scalars)
+        if "warning" in report:
+            self.journal.say(f"After epoch {progress.epoch}: {report['warning']}")
         value = float(report[self.primary_metric])
         if progress.best_metric is not None and value <= progress.best_metric:
             return False
@@ -370,7 +416,7 @@ class _Loop:
     def _give_back(self) -> None:
         """The model as it came: without autocast around its forward, in evaluation mode."""
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
-        self.bare_model.eval()
+        self.network.eval()
         self.accelerator.free_memory()
 
     def _result(self) -> TrainingResult:
@@ -386,44 +432,6 @@ class _Loop:
             seconds=progress.seconds,
             is_main_process=self.is_main_process,
         )
-
-
-class _Meter:
-    """Running sums on the device, read only when a line is written, so that a GPU is not kept waiting."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self.sums: dict[str, torch.Tensor] = {}
-        self.passes, self.updates, self.started = 0, 0, time.perf_counter()
-
-    def add(self, losses: dict[str, torch.Tensor]) -> None:
-        self.passes += 1
-        for name, value in losses.items():
-            value = value.detach().float()
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-
-    def means(self) -> dict[str, torch.Tensor]:
-        return {name: total / self.passes for name, total in self.sums.items()}
-
-    def elapsed(self) -> float:
-        return max(time.perf_counter() - self.started, 1e-9)
-
-
-def _loader(
-    clips: Any, batch_size: int, recipe: TrainingRecipe, collate: Any, sampler: Any = None, lengths: bool = False
-) -> DataLoader:
-    # Its own generator: otherwise every pass draws from the global one and shifts dropout after a resume.
-    return DataLoader(
-        clips,
-        batch_size=batch_size,
-        sampler=sampler,
-        num_workers=recipe.num_workers,
-        collate_fn=with_index(collate, lengths=lengths),
-        generator=torch.Generator().manual_seed(recipe.seed),
-        pin_memory=torch.cuda.is_available() and not recipe.cpu,
-    )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""How good an embedding is without training a network on it: arrays in, numbers out.
+
+It does not know models nor datasets.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def linear_accuracy(train: Any, train_labels: Any, test: Any, test_labels: Any) -> float:
+    """Share of test clips that a logistic regression on standardised embeddings names right.
+
+    Args:
+        train, test: `(num_clips, channels)`.
+        train_labels, test_labels: `(num_clips,)` integers of at least two classes; test clips of a class that has no
+            training clip count as wrong.
+
+    Raises:
+        ValueError: no clips, a single training class, or embeddings that are not finite.
+    """
+    train, test = np.asarray(train, np.float64), np.asarray(test, np.float64)
+    if not len(train) or not len(test) or not (np.isfinite(train).all() and np.isfinite(test).all()):
+        raise ValueError(
+            f"A linear probe needs finite embeddings, got {train.shape} to train on, {test.shape} to test."
+        )
+    if len(np.unique(train_labels)) < 2:
+        raise ValueError("A linear probe needs training clips of two classes or more, got one class.")
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    classifier.fit(train, np.asarray(train_labels))
+    return float(np.mean(classifier.predict(test) == np.asarray(test_labels)))
+
+
+def effective_rank(embeddings: Any) -> float:
+    """Over how many directions embeddings `(num_clips, channels)` are spread: 1 (a line) to `channels`.
+
+    The exponential of the entropy of the shares of variance of the principal directions; 0 when all embeddings are
+    the same up to rounding, which is what a collapsed encoder gives.
+    """
+    values = np.asarray(embeddings, np.float64)
+    centred = values - values.mean(axis=0)
+    variance = np.linalg.svd(centred, compute_uv=False) ** 2
+    # float32 features that are the same differ by about 1e-7 of their size.
+    if variance.sum() <= 1e-10 * np.square(values).sum() or not variance.sum():
+        return 0.0
+    share = variance / variance.sum()
+    share = share[share > 0]
+    return float(np.exp(-(share * np.log(share)).sum()))

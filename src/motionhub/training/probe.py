@@ -1,0 +1,120 @@
+"""What a pre-training run tells of itself between epochs: a linear classifier on frozen features, and their rank.
+
+It does not know how the encoder is trained. Choosing an epoch by the probe uses its labels: report the last epoch, or
+probe on clips that no result is reported on.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from torch.utils.data import DataLoader
+
+from motionhub.data.collate import averages_padding, collate_skeletons
+from motionhub.metrics.embeddings import effective_rank, linear_accuracy
+from motionhub.training.dataset import ClipDataset, with_index
+from motionhub.training.evaluators import without_wrapper
+
+
+# Fewer directions than this and clips of different motions cannot be told apart.
+COLLAPSED_RANK = 2.0
+
+
+class EmbeddingProbe:
+    """An `evaluation` for `train`: give it labelled rows to fit on, and `train` the rows to test on.
+
+    The report has `probe_top1` (0..1), `effective_rank` of the test features, `num_clips`, and a `warning` when the
+    features have collapsed.
+
+    Args:
+        train_dataset: labelled rows, a small share of the classes' clips is enough.
+        processor: the encoder's; the clips are taken as at test time.
+        batch_size: clips of one forward pass.
+
+    Raises:
+        ValueError: a row without a label.
+    """
+
+    def __init__(self, train_dataset: Dataset, processor: Any, *, batch_size: int = 64) -> None:
+        self.clips = ClipDataset(train_dataset, processor, training=False)
+        self.batch_size = batch_size
+        _check_labels(self.clips.labels)
+
+    def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
+        encoder = without_wrapper(model, accelerator)
+        own_loader = DataLoader(
+            self.clips,
+            self.batch_size,
+            sampler=self.clips.by_length(),
+            collate_fn=with_index(collate_skeletons, lengths=averages_padding(encoder.config)),
+        )
+        # Every process embeds all the training clips: they are few.
+        train, labels = embeddings_of(encoder, own_loader, device=accelerator.device)
+        test, test_labels = embeddings_of(encoder, loader, accelerator=accelerator)
+        _check_labels(test_labels)
+        rank = effective_rank(test)
+        report: dict[str, Any] = {
+            "probe_top1": linear_accuracy(train, labels, test, test_labels),
+            "effective_rank": rank,
+        }
+        report["num_clips"] = len(test)
+        if rank < COLLAPSED_RANK:
+            report["warning"] = (
+                f"the features of {len(test)} clips spread over {rank:.1f} directions only: the encoder is collapsing "
+                "(lower the learning rate, raise the temperature or the number of negatives)."
+            )
+        return report
+
+
+@torch.inference_mode()
+def embeddings_of(
+    encoder: torch.nn.Module,
+    loader: Any,
+    *,
+    device: torch.device | None = None,
+    accelerator: Accelerator | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`pooler_output` and labels of all clips in row order, `(num_clips, channels)` and `(num_clips,)`.
+
+    With `accelerator` and a prepared loader every process computes a share and all get the whole, each clip once.
+    Batches that tell the length of their clips (`num_frames`) go through the encoder by length, without padding.
+    """
+    found: dict[int, tuple[np.ndarray, int]] = {}
+    for batch in loader:
+        if device is not None:
+            batch = {name: value.to(device) for name, value in batch.items()}
+        index, labels, lengths = batch.pop("index"), batch.pop("labels"), batch.pop("num_frames", None)
+        features = _pooled(encoder, batch) if lengths is None else _by_length(encoder, batch, lengths)
+        if accelerator is not None:
+            index, labels, features = accelerator.gather_for_metrics((index, labels, features))
+        rows = zip(index.tolist(), features.cpu().numpy(), labels.tolist(), strict=True)
+        found.update({row: (feature, label) for row, feature, label in rows})
+    if not found:
+        raise ValueError("There are no clips to embed.")
+    rows_in_order = sorted(found)
+    return np.stack([found[row][0] for row in rows_in_order]), np.array([found[row][1] for row in rows_in_order])
+
+
+def _pooled(encoder: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    features: torch.Tensor = encoder(**batch).pooler_output
+    return features.float()
+
+
+def _by_length(encoder: torch.nn.Module, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
+    parts, places = [], []
+    for length in lengths.unique().tolist():
+        chosen = lengths == length
+        parts.append(_pooled(encoder, {name: value[chosen][:, :, :length] for name, value in batch.items()}))
+        places.append(chosen.nonzero().squeeze(1))
+    return torch.cat(parts)[torch.cat(places).argsort()]
+
+
+def _check_labels(labels: np.ndarray) -> None:
+    known = np.array([label is not None and label >= 0 for label in labels.tolist()], dtype=bool)
+    if not len(known) or not known.all():
+        raise ValueError(
+            f"A probe needs labelled clips, but {int((~known).sum())} of {len(known)} have none; leave them out with "
+            "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0)."
+        )
