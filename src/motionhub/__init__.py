@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from motionhub.data.readers import READERS as READERS
     from motionhub.data.readers import read as read
     from motionhub.data.writers import write as write
+    from motionhub.hub.push import push as push
     from motionhub.models.agcn import AgcnConfig as AgcnConfig
     from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
     from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
-    from motionhub.hub.push import push as push
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
