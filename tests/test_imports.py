@@ -30,7 +30,8 @@ ALLOWED: dict[str, set[str]] = {
     "data": {"skeletons", "geometry"},
     "poses": {"skeletons", "geometry"},
     "models": {"nn", "skeletons", "papers"},
-    "objectives": {"losses", "augment", "geometry", "papers"},
+    # An objective that hides parts of the body is told the layout they are found in.
+    "objectives": {"losses", "augment", "geometry", "skeletons", "papers"},
     "training": {"data", "metrics", "skeletons"},
     # Retargeting reports the errors of what it made.
     "pipelines": {"data", "skeletons", "poses", "metrics"},

@@ -1,10 +1,20 @@
-"""Hiding joints at random, as occlusion does.
+"""Hiding joints, as occlusion does: at random, or whole parts of the body (the six sub-graphs of OR-VPE).
 
-It does not know which joints matter: every joint is hidden with the same probability. NaN means missing.
+Parts are found by joint names, in any layout. NaN means missing in keypoints that a processor has not seen yet; in a
+model's input, whose missing joints are zeros with a mask, `hide` does the same.
 """
 
 import torch
 from torch import Generator, Tensor
+
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+# OR-VPE's patterns: what is hidden (SPECS 3.2). "all visible" hides nothing.
+PATTERNS = ("upper", "lower", "left", "right", "centre", "none")
+# The root node of Bandai-Namco files lies on the floor, under the hips.
+_LOWER = ("mid_hip", "origin")
+_LEG = ("hip", "knee", "ankle", "foot", "heel", "big_toe", "small_toe")
 
 
 def drop_joints(
@@ -17,3 +27,55 @@ def drop_joints(
     people, frames, joints, _ = keypoints.shape
     drawn = torch.rand((people, frames if per_frame else 1, joints, 1), generator=generator)
     return keypoints.masked_fill(drawn < probability, float("nan"))
+
+
+def joints_of_part(layout: SkeletonLayout, part: str) -> tuple[int, ...]:
+    """Indices of the joints that a pattern hides.
+
+    "left" and "right" are the joints named so, "centre" all others. "lower" is the legs from the middle of the hips
+    down, "upper" all others; every joint is in exactly one of the two.
+
+    Raises:
+        ValueError: no such part.
+    """
+    if part not in PATTERNS:
+        raise ValueError(f"A part of the body is one of {PATTERNS}, got {part!r}.")
+    belongs = {
+        "upper": lambda joint: not _is_lower(joint),
+        "lower": _is_lower,
+        "left": lambda joint: joint.startswith("left_"),
+        "right": lambda joint: joint.startswith("right_"),
+        "centre": lambda joint: not joint.startswith(("left_", "right_")),
+        "none": lambda joint: False,
+    }[part]
+    return tuple(index for index, joint in enumerate(layout.joints) if belongs(joint))
+
+
+def visibility(layout: SkeletonLayout) -> Tensor:
+    """`(6, joints)` bool: which joints each of PATTERNS leaves visible."""
+    visible = torch.ones(len(PATTERNS), layout.num_joints, dtype=torch.bool)
+    for number, part in enumerate(PATTERNS):
+        visible[number, list(joints_of_part(layout, part))] = False
+    return visible
+
+
+def draw_patterns(seeds: Tensor) -> Tensor:
+    """Numbers of PATTERNS `(batch,)`, each uniform over the six and decided by its own seed `(batch,)` alone."""
+    drawn = [torch.randint(len(PATTERNS), (), generator=Generator().manual_seed(seed)) for seed in seeds.tolist()]
+    return torch.stack(drawn) if drawn else torch.empty(0, dtype=torch.long)
+
+
+def hide(keypoints: Tensor, joint_mask: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+    """Model input without the hidden joints: their coordinates 0 (the official rule: after normalisation), mask False.
+
+    Args:
+        keypoints: `(batch, people, frames, joints, dims)`.
+        joint_mask: `(batch, people, frames, joints)` bool.
+        visible: `(batch, joints)` bool, for all people and frames of a clip.
+    """
+    seen = visible[:, None, None, :]
+    return keypoints * seen.unsqueeze(-1).to(keypoints.dtype), joint_mask & seen
+
+
+def _is_lower(joint: str) -> bool:
+    return joint in _LOWER or joint.removeprefix("left_").removeprefix("right_") in _LEG

@@ -1,0 +1,183 @@
+"""OR-VPE: an encoder learns that a motion with hidden joints is the same motion, and other clips are others.
+
+Paper: "Self-supervised video pose representation learning for occlusion-robust action recognition" (Yang et al., FG
+2021); no official code. Each epoch every clip is seen as one random segment (the processor's "random-window") with one
+of six parts of the body hidden (SubG-DA). Its embedding is compared with what a memory bank holds of the same clip
+from the epoch before, against K other clips of the bank.
+
+It does not know which encoder it trains: one with `config.hidden_size` whose output has `pooler_output`.
+
+Where the paper is silent or printed differently:
+- The denominator holds the positive too (`denominator="printed"`: as eq. 3, without).
+- phi, "a learnable mapping", is Linear-ReLU-Linear of the embedding's size (`mapping="none"`: the identity).
+- The bank's vectors come back to length 1 after eq. 5; the K clips are drawn anew for each update, and a clip's own
+  vector is never its negative.
+- With `num_views=2` a clip is seen twice in an update and each view is a further positive of the other. The paper's
+  positive is the bank alone; a data set of few clips learns faster with both.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motionhub.augment.occlusion import draw_patterns, hide, visibility
+from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, uniformity
+from motionhub.objectives.momentum import Gathered, MemoryBank
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+class EmbeddingNetwork(nn.Module):
+    """Encoder, Linear to the embedding, unit length; and phi, of the embeddings and of vectors from the bank."""
+
+    def __init__(self, encoder: Any, embedding_size: int, mapping: str) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.embed = nn.Linear(encoder.config.hidden_size, embedding_size)
+        layers = [nn.Linear(embedding_size, embedding_size), nn.ReLU(), nn.Linear(embedding_size, embedding_size)]
+        self.mapping = nn.Sequential(*layers) if mapping == "mlp" else nn.Identity()
+
+    def forward(self, inputs: dict[str, Tensor], remembered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`(batch, embedding_size)` unit embeddings, the same mapped by phi, and `remembered (n, size)` mapped."""
+        embeddings = nn.functional.normalize(self.embed(self.encoder(**inputs).pooler_output).float(), dim=1)
+        return embeddings, self.mapping(embeddings), self.mapping(remembered)
+
+
+class OrVpe(nn.Module):
+    """The objective of OR-VPE, for `motionhub.training.trainer.train`; the defaults are the paper's.
+
+    Args:
+        layout: of the encoder's joints.
+        embedding_size: of the embedding, and of the vectors in the bank.
+        num_negatives: K; of a smaller data set all other clips.
+        temperature: of the similarities.
+        bank_momentum: share of the old vector that stays in the bank.
+        mapping: phi, `"mlp"` or `"none"`.
+        denominator: `"standard"` or `"printed"`.
+        spatial_masks: False leaves all joints visible (the ablation without spatial SubG-DA).
+        num_views: times a clip is seen in an update.
+
+    Raises:
+        ValueError: an option has no such value.
+    """
+
+    updates: Tensor
+    visible: Tensor
+    bank: MemoryBank
+    seed: int
+
+    def __init__(
+        self,
+        layout: SkeletonLayout,
+        *,
+        embedding_size: int = 128,
+        num_negatives: int = 4096,
+        temperature: float = 0.07,
+        bank_momentum: float = 0.5,
+        mapping: str = "mlp",
+        denominator: str = "standard",
+        spatial_masks: bool = True,
+        num_views: int = 1,
+    ) -> None:
+        super().__init__()
+        if mapping not in ("mlp", "none") or denominator not in DENOMINATORS:
+            raise ValueError(
+                f"mapping must be 'mlp' or 'none' and denominator one of {DENOMINATORS}, got {mapping!r} and "
+                f"{denominator!r}."
+            )
+        if min(embedding_size, num_negatives, num_views) < 1:
+            raise ValueError("embedding_size, num_negatives and num_views must be at least 1.")
+        self.layout, self.embedding_size, self.num_negatives = layout, embedding_size, num_negatives
+        self.temperature, self.bank_momentum = temperature, bank_momentum
+        self.mapping, self.denominator = mapping, denominator
+        self.spatial_masks, self.num_views = spatial_masks, num_views
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        self.register_buffer("visible", visibility(layout), persistent=False)
+        self._new = Gathered()
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        names = [
+            "embedding_size",
+            "num_negatives",
+            "temperature",
+            "bank_momentum",
+            "mapping",
+            "denominator",
+            "spatial_masks",
+            "num_views",
+        ]
+        return {"layout": self.layout.name, **{name: getattr(self, name) for name in names}}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """The embedding network around `model`, and a bank with a vector for each of `run.num_clips` rows.
+
+        Raises:
+            ValueError: the encoder has other joints, or no `hidden_size`.
+        """
+        config = model.config.to_dict()
+        if config.get("num_joints") != self.layout.num_joints:
+            raise ValueError(
+                f"The encoder takes num_joints={config.get('num_joints')}, but layout {self.layout.name!r} has "
+                f"{self.layout.num_joints}; give OrVpe the encoder's layout."
+            )
+        if run.num_clips < 2:
+            raise ValueError(f"Telling clips apart needs two or more, got {run.num_clips}.")
+        self.seed = run.seed
+        self.updates.zero_()
+        self.bank = MemoryBank(
+            run.num_clips, self.embedding_size, fingerprint=run.fingerprint, momentum=self.bank_momentum
+        )
+        return EmbeddingNetwork(model, self.embedding_size, self.mapping)
+
+    def ready(self) -> bool:
+        """Always: a bank has no time of filling."""
+        return True
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of a batch (see `training.objective.Pretext`), alignment with the bank and uniformity."""
+        index = batch["index"]
+        inputs = self._seen(batch)
+        others = self._drawn_rows().to(index.device)
+        remembered = torch.cat([self.bank(index), self.bank(others)])
+        embeddings, queries, mapped = model(inputs, remembered)
+        positives, negatives = mapped[: len(index)], mapped[len(index) :]
+        loss = info_nce(
+            queries,
+            self._positives(queries, positives),
+            negatives,
+            temperature=self.temperature,
+            negative_mask=others != index[:, None],
+            denominator=self.denominator,
+        )
+        self._new.add(index, embeddings)
+        spread = uniformity(embeddings.detach())
+        return {"loss": loss, "alignment": alignment(queries, positives).detach(), "uniformity": spread}
+
+    @torch.no_grad()
+    def after_update(self, model: nn.Module) -> None:
+        """The embeddings of the update, of all processes, enter the bank."""
+        self.bank.update(*self._new.take())
+        self.updates += 1
+
+    def _seen(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The encoder's inputs, each clip with one part of the body hidden."""
+        inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
+        if self.spatial_masks:
+            visible = self.visible[draw_patterns(batch["seeds"]).to(self.visible.device)]
+            inputs["keypoints"], inputs["joint_mask"] = hide(inputs["keypoints"], inputs["joint_mask"], visible)
+        return inputs
+
+    def _drawn_rows(self) -> Tensor:
+        """Rows of the bank that serve as negatives, the same in every process and pass of an update."""
+        rows = len(self.bank.vectors)
+        if self.num_negatives >= rows:
+            return torch.arange(rows)
+        seed = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.updates))
+        return torch.randperm(rows, generator=seed)[: self.num_negatives]
+
+    def _positives(self, queries: Tensor, remembered: Tensor) -> Tensor:
+        """`(batch, num_positives, size)`: the clip's vector in the bank, then its other views of this batch."""
+        views = queries.unflatten(0, (self.num_views, -1))
+        turned = [views.roll(-turn, 0).flatten(0, 1) for turn in range(1, self.num_views)]
+        return torch.stack([remembered, *turned], dim=1)
