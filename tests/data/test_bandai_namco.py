@@ -1,0 +1,61 @@
+"""Bandai-Namco data set 2: contents are classes, styles divide."""
+
+import pytest
+
+from motionhub.data.build import build_dataset
+from motionhub.data.readers import READERS, find_reader, read
+from motionhub.data.readers.bandai_namco import STYLES
+from motionhub.data.splits import BANDAI_TEST_STYLES, PROTOCOLS, get_protocol
+
+
+READER = READERS["bandai-namco"]
+NAME = "dataset-2_walk-turn-left_exhausted_007"
+
+
+def test_content_is_the_label_and_style_the_setup(tmp_path):
+    facts = READER.annotate(tmp_path / f"{NAME}.bvh")
+    assert READER.class_names[facts.label] == "walk-turn-left" and STYLES[facts.setup] == "exhausted"
+    assert (facts.subject, facts.camera, facts.clip_id) == (None, None, NAME)
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("dataset-2_walk_007", "expected dataset-2_CONTENT_STYLE_NNN"),
+        ("dataset-2_swim_normal_007", "expected one of the contents"),
+        ("dataset-2_walk_angry_007", "expected one of the styles"),
+    ],
+)
+def test_names_that_tell_nothing_are_one_line(tmp_path, name, reason):
+    with pytest.raises(ValueError, match=f"name: {reason}") as caught:
+        READER.annotate(tmp_path / f"{name}.bvh")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_style_is_on_one_side_and_left_out_once():
+    rows = [{"label": 0, "setup": number} for number in (*range(7), -1)]
+    splits = get_protocol("bandai-namco", "cross-style").assign(rows)
+    assert {STYLES[number] for number in range(7) if splits[number] == "test"} == BANDAI_TEST_STYLES
+    assert splits.count("train") == 4 and splits[-1] is None
+    for number, style in enumerate(STYLES):
+        splits = get_protocol("bandai-namco", f"leave-out-style-{style}").assign(rows)
+        assert splits[number] == "test" and splits.count("train") == 6
+    assert not any("random" in name for name in PROTOCOLS["bandai-namco"])  # it would leak
+
+
+def test_real_clips_are_metres_of_22_joints_and_divide_by_style(unzipped, tmp_path):
+    folder = unzipped("data/bandai_namco_2_subset.zip") / "bandai_namco_2"
+    files = sorted(folder.glob("*.bvh"))
+    assert len(files) == 560
+    facts = [READER.annotate(path) for path in files]
+    assert {fact.label for fact in facts} == set(range(10)) and {fact.setup for fact in facts} == set(range(7))
+    (clip,) = READER.read(files[0])
+    assert (clip.layout.name, clip.unit, clip.fps) == ("bandai-22", "metre", 30.0)
+    assert 1.1 < clip.keypoints[0, 0, :, 1].max() < 1.5  # y up; the head turns below its top, on a small body
+    assert find_reader(files[0]).name == "bvh" and (read(files[0])[0].keypoints == clip.keypoints).all()
+    for path in files:
+        if path.stem.endswith("_001") and "_run_" in path.name:
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.warns(UserWarning, match="no clip of 9 of 10 classes"):
+        splits = build_dataset("bandai-namco", tmp_path, "cross-style")
+    assert (len(splits["train"]), len(splits["test"])) == (4, 3)
