@@ -62,6 +62,22 @@ PAPERS: dict[str, Paper] = {
             "https://arxiv.org/abs/2107.08580",
         ),
         Paper(
+            "yan2018stgcn",
+            "Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition",
+            ("Sijie Yan", "Yuanjun Xiong", "Dahua Lin"),
+            2018,
+            "AAAI Conference on Artificial Intelligence",
+            "https://arxiv.org/abs/1801.07455",
+        ),
+        Paper(
+            "shi2019agcn",
+            "Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action Recognition",
+            ("Lei Shi", "Yifan Zhang", "Jian Cheng", "Hanqing Lu"),
+            2019,
+            "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)",
+            "https://arxiv.org/abs/1805.07694",
+        ),
+        Paper(
             "yang2024via",
             "View-invariant Skeleton Action Representation Learning via Motion Retargeting",
             _YANG,
