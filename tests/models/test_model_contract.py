@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
     StGcnConfig,
     StGcnForActionClassification,
@@ -70,6 +71,19 @@ FAMILIES = [
             "StGcnForActionClassification": torch.tensor([0, 2]),
             "StGcnForActionSegmentation": torch.ones(2, 12, 3),
         },
+    ),
+    Family(
+        name="retarget_net",
+        config_class=RetargetNetConfig,
+        config={
+            "variant": "full",
+            "motion_channels": [8, 8, 8],
+            "static_channels": [8, 8],
+            "decoder_channels": [8, 8],
+        },
+        base=RetargetNet,
+        heads=[],
+        clip=(2, 40, 15, 2),
     ),
 ]
 MODELS = [(family, model) for family in FAMILIES for model in [family.base, *family.heads]]

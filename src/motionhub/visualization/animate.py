@@ -116,13 +116,13 @@ def animate(
     page = _page(sequence, names, values, title, frame_labels, top_k, view, size)
     drawn = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
     images = [_frame(page, sequence, frame, labels, frame_labels, top_k) for frame in drawn[:: -(-len(drawn) // 4)]]
-    palette, undithered = _palette(images), need("PIL.Image").Dither.NONE
+    palette, undithered = shared_palette(images), need("PIL.Image").Dither.NONE
     # One picture at a time in full colour: a long clip stays small in memory.
     frames = [
         _frame(page, sequence, frame, labels, frame_labels, top_k).quantize(palette=palette, dither=undithered)
         for frame in drawn
     ]
-    durations = _durations(len(drawn), (fps or sequence.fps) * len(drawn) / sequence.num_frames)
+    durations = frame_durations(len(drawn), (fps or sequence.fps) * len(drawn) / sequence.num_frames)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
@@ -288,7 +288,7 @@ def _draw_moment(
         )
 
 
-def _palette(images: "list[Image]") -> "Image":
+def shared_palette(images: "list[Image]") -> "Image":
     """One palette for all frames, so that colours do not flicker, from some of them; our own colours are exact.
 
     Entries close to our own are left out: Pillow finds the nearest entry roughly, and a neighbour would sometimes win.
@@ -305,7 +305,7 @@ def _palette(images: "list[Image]") -> "Image":
     return palette
 
 
-def _durations(count: int, fps: float) -> list[int]:
+def frame_durations(count: int, fps: float) -> list[int]:
     """Milliseconds per frame in hundredths of a second; their sum keeps the pace. Players refuse less than two."""
     edges = np.round(np.arange(count + 1) * 100 / fps).astype(int)
     return [10 * max(2, int(step)) for step in np.diff(edges)]
