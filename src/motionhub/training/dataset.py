@@ -16,6 +16,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedConfig
 
 from motionhub.skeletons.rows import from_row
+from motionhub.training.streaming import ShardedRows, ShardOrder
 
 
 # Sets up to this size are decoded once and kept (the N-UCLA clips take 30 MB, NTU-60 20 GB).
@@ -30,7 +31,8 @@ class ClipDataset(TorchDataset):
     `attention_mask` (people, frames), `labels` (scalar int64) and `index` (scalar int64, the row).
 
     Args:
-        dataset: rows with the columns of `motionhub.skeletons.rows`.
+        dataset: rows with the columns of `motionhub.skeletons.rows`; `ShardedRows` where they fit neither in memory
+            nor in the cache of `datasets`.
         processor: has `process(sequence, training=, generator=)`, e.g. a SkeletonProcessor.
         training: True samples and augments at random; False is deterministic.
         seed: of the augmentation.
@@ -38,18 +40,25 @@ class ClipDataset(TorchDataset):
     """
 
     def __init__(
-        self, dataset: Dataset, processor: Any, *, training: bool, seed: int = 0, cache: bool | None = None
+        self,
+        dataset: Dataset | ShardedRows,
+        processor: Any,
+        *,
+        training: bool,
+        seed: int = 0,
+        cache: bool | None = None,
     ) -> None:
         self.rows = dataset.with_format("numpy")
         self.processor = processor
         self.training = training
         self.seed = seed
         self.epoch = 0
-        self.cache = (dataset.data.nbytes <= CACHE_BYTES) if cache is None else cache
+        small = isinstance(dataset, Dataset) and dataset.data.nbytes <= CACHE_BYTES
+        self.cache = small if cache is None else cache
         # Decoded at once, before worker processes are forked, so that they share it.
         self._sequences = [from_row(row) for row in self.rows] if self.cache else []
         self._processed: dict[int, dict[str, torch.Tensor]] = {}
-        self.labels = np.asarray(dataset["label"])
+        self.labels = labels_of(dataset)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random numbers of epoch `epoch` (0-based)."""
@@ -64,8 +73,19 @@ class ClipDataset(TorchDataset):
         lines = [f"{name}\t{label}" for name, label in zip(names, self.labels, strict=True)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
+    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> "EpochOrder | ShardOrder":
+        """The order of training: any clip after any other, or one that reads every row group of `ShardedRows` once."""
+        if isinstance(self.rows, ShardedRows):
+            return ShardOrder(self.rows.group_sizes, batch_size, seed, drop_last)
+        return EpochOrder(len(self), batch_size, seed, drop_last)
+
     def by_length(self) -> list[int]:
-        """The rows from the longest clip to the shortest: batches in this order hold little padding."""
+        """The rows from the longest clip to the shortest: batches in this order hold little padding.
+
+        Rows of shards stay in their order, in which every row group is read once.
+        """
+        if isinstance(self.rows, ShardedRows):
+            return list(range(len(self)))
         return np.argsort(-np.asarray(self.rows["num_frames"]), kind="stable").tolist()
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
@@ -81,6 +101,13 @@ class ClipDataset(TorchDataset):
         if self.cache and not self.training:
             self._processed[index] = item
         return item
+
+
+def labels_of(dataset: Dataset) -> np.ndarray:
+    """The labels `(num_clips,)`; -1 where a row, or the whole data set, has none (pre-training needs none)."""
+    if "label" not in dataset.column_names:
+        return np.full(len(dataset), -1)
+    return np.asarray([-1 if label is None else label for label in dataset["label"]])
 
 
 def item_seed(seed: int, epoch: int, index: int) -> int:
@@ -149,7 +176,7 @@ def class_names_of(config: PreTrainedConfig) -> list[str]:
     return [str(config.id2label[index]) for index in range(config.num_labels)]
 
 
-def check_labels(dataset: Dataset, config: PreTrainedConfig, name: str = "dataset") -> None:
+def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name: str = "dataset") -> None:
     """Raise a ValueError when the labels are not the model's classes.
 
     That is: labels that are missing, -1, NaN or not in 0..num_labels-1 (the clips are named), or class names of the

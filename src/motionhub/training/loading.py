@@ -33,7 +33,7 @@ def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, 
         raise ValueError(f"{'train_dataset' if training else 'eval_dataset'} holds no clips.")
     if training and recipe.label_fraction < 1:
         if not isinstance(dataset, Dataset):
-            raise ValueError("label_fraction needs a datasets.Dataset, got ShardedRows; load the set without streaming.")
+            raise ValueError("label_fraction needs a datasets.Dataset, got ShardedRows; load it without streaming.")
         dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
     return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
 

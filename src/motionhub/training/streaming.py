@@ -1,0 +1,218 @@
+"""Training sets larger than memory and cache: rows straight from parquet shards, in an order that reads each once.
+
+It does not know processors nor models: `ClipDataset` takes `ShardedRows` as it takes a `datasets.Dataset`.
+
+Row groups are read whole and forgotten again. An epoch shuffles the row groups, then the rows of every few of them
+together, and deals the result out to lanes, each of which goes through its own part of the files. An update takes an
+equal share of every lane, so the processes of a run, which share out updates, also share out the files. The order is
+a function of (seed, epoch) and the sizes of the row groups alone: it depends neither on the number of processes nor on
+that of workers, and can be continued at any update.
+"""
+
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from datasets import Features, load_dataset_builder
+from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+from torch.utils.data import Sampler
+
+
+LANES = 8
+# Row groups whose rows are shuffled together, per lane.
+WINDOW = 3
+# Kept decoded per process: the window of every lane, and one more at the change to the next.
+CACHED_GROUPS = LANES * (WINDOW + 1)
+
+
+class ShardedRows:
+    """The rows of parquet files with the columns of `motionhub.skeletons.rows`, of which few are in memory at a time.
+
+    `rows[3]` is a dictionary of numbers and NumPy arrays, `rows["label"]` a column.
+
+    Args:
+        files: paths or fsspec URLs (`hf://...`), in the order of the rows.
+        features: types of the columns; by default those that the first file tells.
+
+    Raises:
+        ValueError: no files, or one that is no parquet file.
+    """
+
+    def __init__(self, files: Sequence[str | Path], features: Features | None = None) -> None:
+        if not files:
+            raise ValueError("ShardedRows needs at least one parquet file, got none.")
+        self.files = [str(file) for file in files]
+        sizes = [self._group_sizes(file) for file in self.files]
+        self.groups = [(file, number) for file, size in enumerate(sizes) for number in range(len(size))]
+        self.group_sizes = np.concatenate([np.asarray(size, np.int64) for size in sizes])
+        self.ends = np.cumsum(self.group_sizes)
+        self.features = features or Features.from_arrow_schema(self._read_schema())
+        self._forget()
+
+    @classmethod
+    def from_saved(cls, source: str, config: str | None = None, split: str = "train") -> "ShardedRows":
+        """One split of a saved dataset (`motionhub dataset build`) or of one on the Hub.
+
+        Raises:
+            ValueError: there is no such dataset, config or split.
+        """
+        try:
+            builder = load_dataset_builder(source, config)
+        except FileNotFoundError as error:
+            raise ValueError(f"{source}: no dataset there; give the folder of a saved one, or a Hub id.") from error
+        files = builder.config.data_files or {}
+        if split not in files:
+            raise ValueError(f"{source} has the splits {list(files)}, not {split!r}; config {builder.config.name!r}.")
+        return cls([str(file) for file in files[split]], builder.info.features)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    @property
+    def column_names(self) -> list[str]:
+        return list(self.features)
+
+    def with_format(self, name: str) -> "ShardedRows":
+        """Itself: rows always come as NumPy. There so that it can stand where a `datasets.Dataset` does."""
+        if name != "numpy":
+            raise ValueError(f"ShardedRows gives rows as 'numpy' only, got {name!r}.")
+        return self
+
+    def unique(self, name: str) -> list[Any]:
+        """The different values of a column, in the order of their first row."""
+        return list(dict.fromkeys(self[name].tolist()))
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, str):
+            return self._column(index)
+        index = range(len(self))[int(index)]
+        group = int(np.searchsorted(self.ends, index, side="right"))
+        return self._group(group)[index - int(self.ends[group] - self.group_sizes[group])]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self[index] for index in range(len(self)))
+
+    def _column(self, name: str) -> np.ndarray:
+        columns = [self._open(file, lambda opened: opened.read(columns=[name])) for file in self.files]
+        return np.asarray(pa.concat_tables(columns).column(name).to_numpy())
+
+    def _group(self, number: int) -> "_RowGroup":
+        if self._process != os.getpid():
+            self._forget()  # a forked worker starts its own
+        if number in self._cached:
+            self._cached.move_to_end(number)
+            return self._cached[number]
+        file, position = self.groups[number]
+        group = _RowGroup(self._open(self.files[file], lambda opened: opened.read_row_group(position)))
+        self._cached[number] = group
+        if len(self._cached) > CACHED_GROUPS:
+            self._cached.popitem(last=False)
+        return group
+
+    def _forget(self) -> None:
+        self._cached: OrderedDict[int, _RowGroup] = OrderedDict()
+        self._process = os.getpid()
+
+    def _group_sizes(self, file: str) -> list[int]:
+        metadata = self._open(file, lambda opened: opened.metadata)
+        return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+
+    def _read_schema(self) -> pa.Schema:
+        return self._open(self.files[0], lambda opened: opened.schema_arrow)
+
+    @staticmethod
+    def _open(file: str, use: Any) -> Any:
+        """`use(ParquetFile)`; opened anew each time, so that nothing is shared between forked processes."""
+        system, path = url_to_fs(file)
+        try:
+            if "://" not in file:
+                with pq.ParquetFile(path, memory_map=True) as opened:
+                    return use(opened)
+            with system.open(path, "rb") as content, pq.ParquetFile(content) as opened:
+                return use(opened)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ValueError(f"{file}: cannot be read as parquet ({' '.join(str(error).split())}).") from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cached": OrderedDict()}
+
+
+class _RowGroup:
+    """A row group, from which one row is taken without touching the others."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.names = table.column_names
+        self.columns: list[Any] = []
+        self.offsets: list[np.ndarray | None] = []
+        for column in table.combine_chunks().columns:
+            array = column.chunk(0) if column.num_chunks else column.combine_chunks()
+            if pa.types.is_list(array.type):
+                self.offsets.append(array.offsets.to_numpy())
+                self.columns.append(array.values.to_numpy(zero_copy_only=False))
+            else:
+                self.offsets.append(None)
+                self.columns.append(array.to_pylist())
+
+    @cached_property
+    def _fields(self) -> list[tuple[str, Any, np.ndarray | None]]:
+        return list(zip(self.names, self.columns, self.offsets, strict=True))
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {
+            name: values[row] if offsets is None else values[offsets[row] : offsets[row + 1]]
+            for name, values, offsets in self._fields
+        }
+
+
+class ShardOrder(Sampler[int]):
+    """The order of the clips of `ShardedRows` in one epoch, as `EpochOrder` is for those in memory.
+
+    Args:
+        group_sizes: rows of each row group, in the order of the rows.
+        batch_size: clips per update.
+        seed: of the shuffling.
+        drop_last: leave out the clips that do not fill the last update; otherwise fill it from the start of the order.
+    """
+
+    def __init__(self, group_sizes: Sequence[int] | np.ndarray, batch_size: int, seed: int, drop_last: bool) -> None:
+        self.group_sizes = np.asarray(group_sizes, np.int64)
+        self.batch_size, self.seed = batch_size, seed
+        num_clips = int(self.group_sizes.sum())
+        whole, rest = divmod(num_clips, batch_size)
+        self.updates = whole if drop_last or not rest else whole + 1
+        if not self.updates:
+            raise ValueError(f"batch_size is {batch_size}, but there are only {num_clips} clips to train on.")
+        self.epoch, self.first_update = 0, 0
+
+    def begin(self, epoch: int, first_update: int = 0) -> None:
+        """Choose the epoch (0-based) and how many of its updates were already done."""
+        self.epoch, self.first_update = epoch, first_update
+
+    def __len__(self) -> int:
+        return (self.updates - self.first_update) * self.batch_size
+
+    def __iter__(self) -> Iterator[int]:
+        lanes = math.gcd(self.batch_size, LANES)
+        # Cuts the order to whole updates, or repeats it from its start.
+        order = np.resize(self._shuffled(), (lanes, self.updates, self.batch_size // lanes))
+        updates = order.transpose(1, 0, 2)[self.first_update :]
+        return (int(index) for update in updates for index in update.reshape(-1))
+
+    def _shuffled(self) -> np.ndarray:
+        """Every row once: row groups in random order, rows at random among those of `WINDOW` groups."""
+        random = np.random.default_rng([self.seed, self.epoch])
+        begins = np.cumsum(self.group_sizes) - self.group_sizes
+        groups = random.permutation(len(self.group_sizes))
+        windows = [groups[start : start + WINDOW] for start in range(0, len(groups), WINDOW)]
+        parts = []
+        for window in windows:
+            rows = np.concatenate([begins[group] + np.arange(self.group_sizes[group]) for group in window])
+            parts.append(random.permutation(rows))
+        return np.concatenate(parts)
