@@ -199,8 +199,12 @@ def segments_of(row: Mapping[str, Any]) -> list[tuple[int, int, int]]:
 
 def classes_of(row: Mapping[str, Any]) -> set[int]:
     """Every class that the row's label, frame labels and segments name; unknown (-1) is none."""
-    named = [np.asarray(row.get(name, ()), dtype=np.int64).ravel() for name in ("frame_labels", "segment_labels")]
-    return {int(label) for label in np.unique(np.concatenate([[int(row.get("label", -1))], *named])) if label >= 0}
+    found = {int(row.get("label", -1))}
+    for name in ("frame_labels", "segment_labels"):
+        labels = row.get(name, ())
+        if len(labels):
+            found.update(np.unique(np.asarray(labels, dtype=np.int64)).tolist())
+    return {label for label in found if label >= 0}
 
 
 def _segment_array(segments: Any, num_frames: int) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""A data set of one's own: class folders or a labels.csv, any readable format, and clear words for what is amiss."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from motionhub.data.build import build_dataset, collect_rows
+from motionhub.data.readers import READERS
+from motionhub.data.splits import get_protocol
+
+
+READER = READERS["folder"]
+OPTIONS = {"layout": "coco-17", "fps": 10, "unit": "pixel"}
+
+
+def save(path, frames=20):
+    """Frame t at (1 + t, 1 + t)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, keypoints=np.ones((1, frames, 17, 2)) + np.arange(frames)[None, :, None, None])
+    return path
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two classes of two clips."""
+    root = tmp_path / "mine"
+    for name in ("wave/1", "wave/2", "fall/1", "fall/2"):
+        save(root / f"{name}.npz")
+    (root / "pose_options.json").write_text(json.dumps(OPTIONS))
+    return root
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Clips in a nested folder, and a function that writes labels.csv."""
+    root = tmp_path / "listed"
+    for name in ("a/1", "a/2", "b/c/3"):
+        save(root / f"{name}.npz")
+    (root / "pose_options.json").write_text(json.dumps(OPTIONS))
+
+    def write(text: str):
+        (root / "labels.csv").write_text(text)
+        return root
+
+    return write
+
+
+def test_folders_are_classes_in_alphabetical_order(folders):
+    assert READER.at(folders).class_names == ("fall", "wave")
+    rows, broken = collect_rows("folder", folders)
+    found = [(row["clip_id"], row["label"], row["layout"], row["fps"]) for row in rows]
+    assert found == [
+        ("fall/1.npz", 0, "coco-17", 10),
+        ("fall/2.npz", 0, "coco-17", 10),
+        ("wave/1.npz", 1, "coco-17", 10),
+        ("wave/2.npz", 1, "coco-17", 10),
+    ]
+    assert not broken
+
+
+def test_a_zip_of_the_folder_gives_the_same(folders, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "mine"), "zip", folders)
+    rows, _ = collect_rows("folder", archive)
+    assert [(row["clip_id"], row["label"]) for row in rows] == [
+        *(("fall/1.npz", 0), ("fall/2.npz", 0), ("wave/1.npz", 1), ("wave/2.npz", 1))
+    ]
+
+
+def test_any_readable_format_goes_in(shared, tmp_path, write_nucla, points):
+    for name in ("kinect", "lcrnet"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    write_nucla(folder=tmp_path / "data" / "kinect")
+    shutil.copy(shared("data/WatchTV_p02_r03_v05_c05_OP2d.npz"), tmp_path / "data" / "lcrnet" / "clip.npz")
+    (tmp_path / "data" / "lcrnet" / "pose_options.json").write_text('{"fps": 20}')
+    rows, _ = collect_rows("folder", tmp_path / "data")
+    assert [(row["layout"], row["label"], row["num_frames"]) for row in rows] == [
+        ("kinect-20", 0, 4),
+        ("coco-17", 1, 1380),
+    ]
+
+
+def test_a_table_names_labels_splits_and_performers_and_leaves_the_rest_out(table):
+    root = table("file,label,split,subject,camera\na/1.npz,walk,train,3,1\nb/c/3.npz,fall,test,4,\n")
+    splits = build_dataset("folder", root, "split")
+    facts = [
+        (row["clip_id"], row["label"], row["subject"], row["camera"]) for row in (*splits["train"], *splits["test"])
+    ]
+    assert facts == [("a/1.npz", 1, 3, 1), ("b/c/3.npz", 0, 4, -1)]
+    rows = [{"label": 0, "subject": subject} for subject in (3, 4, -1)]
+    assert get_protocol("folder", "cross-subject").assign(rows) == ["train", "test", None]
+    assert READER.at(root).class_names == ("fall", "walk")
+
+
+def test_labels_that_are_numbers_are_ordered_as_numbers(table):
+    assert READER.at(table("file,label\na/1.npz,10\na/2.npz,9\nb/c/3.npz,1\n")).class_names == ("1", "9", "10")
+
+
+def test_times_cut_a_file_into_clips(table):
+    root = table(
+        "file,label,start_s,end_s,caption\na/1.npz,sit,0,0.5,sits down\na/1.npz,rise,0.55,2.0,\na/2.npz,rise,,,\n"
+    )
+    rows, broken = collect_rows("folder", root)
+    assert not broken
+    assert [(row["clip_id"], row["num_frames"], row["caption"]) for row in rows] == [
+        ("a/1.npz_0", 5, "sits down"),
+        ("a/1.npz_1", 14, ""),
+        ("a/2.npz", 20, ""),
+    ]
+    # 0.55 s at 10 frames a second: frame 6 is the first at or behind it.
+    assert [row["keypoints"][0] for row in rows] == [1, 7, 1]
+    with pytest.raises(ValueError, match="holds 2 clips"):
+        READER.annotate(root / "a" / "1.npz")
+
+
+@pytest.mark.parametrize(
+    "times, reason", [("1.5,2.5", "is no part of 20 frames at 10"), ("0.51,0.55", "is no part of")]
+)
+def test_times_outside_the_clip_or_between_frames_are_named(table, times, reason):
+    root = table(f"file,label,start_s,end_s\na/1.npz,sit,{times}\n")
+    with pytest.raises(ValueError, match=f"labels.csv: .*{reason}"):
+        READER.read(root / "a" / "1.npz")
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("", "is empty"),
+        ("file,label\n", "names no clip"),
+        ("name,label\na/1.npz,x\n", "line 1: expected file,label"),
+        ("file,label,lable\na/1.npz,x,y\n", "line 1: expected file,label"),
+        ("file,label,start_s\na/1.npz,x,0\n", "line 1: start_s and end_s belong together"),
+        ("file,label\na/1.npz\n", "line 2: expected 2 fields, got 1"),
+        ("file,label\na/1.npz,\n", "line 2: a/1.npz has no label"),
+        ("file,label\n../1.npz,x\n", "line 2: expected a file below"),
+        ("file,label\n/etc/passwd,x\n", "line 2: expected a file below"),
+        ("file,label,split\na/1.npz,x,dev\n", "line 2: expected the split train, test or none, got 'dev'"),
+        ("file,label,subject\na/1.npz,x,two\n", "line 2: expected a whole number for subject"),
+        ("file,label,start_s,end_s\na/1.npz,x,2,1\n", "line 2: expected seconds with 0 <= start_s < end_s"),
+        ("file,label,start_s,end_s\na/1.npz,x,1,\n", "line 2: expected seconds"),
+        ("file,label\na/1.npz,x\na/1.npz,y\n", "stand there more than once"),
+        ("file,label\na/1.npz,x\na/9.npz,y\n", r"1 of 2 files are not there, the first \['a/9.npz'\]"),
+        ("file,label\na,x\n", r"\['a'\] are folders; make files of them"),
+        ('file,label\n"a/1.npz,x\n', "not valid CSV"),
+    ],
+)
+def test_a_broken_table_is_one_line(table, text, reason):
+    root = table(text)
+    for call in (lambda: READER.at(root), lambda: collect_rows("folder", root)):
+        with pytest.raises(ValueError, match=f"labels.csv: .*{reason}|labels.csv: {reason}") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_mixed_empty_and_nested_folders_are_named(folders, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(ValueError, match="got an empty folder"):
+        READER.at(tmp_path / "nothing")
+    save(folders / "loose.npz")
+    with pytest.raises(ValueError, match=r"files \['loose.npz'\] beside class folders \['fall', 'wave'\]"):
+        READER.at(folders)
+    (folders / "loose.npz").unlink()
+    (folders / "sit").mkdir()
+    with pytest.raises(ValueError, match=r"the class folders \['sit'\] are empty"):
+        READER.at(folders)
+    save(folders / "sit" / "clip" / "0001.npz")
+    with pytest.raises(ValueError, match=r"folders in class folders: \['sit/clip'\].*motionhub convert sit/clip"):
+        READER.at(folders)
+
+
+def test_a_table_above_the_folder_is_not_taken_unnoticed(folders):
+    (folders.parent / "labels.csv").write_text("file,label\nmine/wave/1.npz,x\n")
+    with pytest.raises(ValueError, match="lies above .* and would be taken for its table"):
+        READER.at(folders)
+
+
+def test_files_in_the_root_and_files_the_table_lacks_are_named(folders, table):
+    root = table("file,label\na/1.npz,x\n")
+    assert [READER.is_clip(root / name) for name in ("a/1.npz", "a/2.npz", "labels.csv", "pose_options.json")] == [
+        *(True, False, False, False)
+    ]
+    with pytest.raises(ValueError, match="labels.csv does not name it"):
+        READER.annotate(root / "a" / "2.npz")
+
+
+def test_other_readers_know_their_classes_without_a_folder(tmp_path):
+    for name in ("n-ucla", "tsu", "bandai-namco"):
+        assert READERS[name].at(tmp_path) is READERS[name]

@@ -1,0 +1,45 @@
+"""Rare classes of Smarthome's cross-view training: round(1000 / clips) times, by name, and only on demand."""
+
+import numpy as np
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+
+from motionhub.data.readers import READERS
+from motionhub.data.repetition import REPETITIONS, SMARTHOME_CLIPS, repeat_classes, repeated_rows
+
+
+NAME = "smarthome-cross-view"
+
+
+def test_the_table_has_every_class_and_every_clip_of_the_data_set():
+    assert list(SMARTHOME_CLIPS) == list(READERS["smarthome"].class_names)
+    assert sum(SMARTHOME_CLIPS.values()) == 16_115
+
+
+def test_rare_classes_are_seen_a_thousand_over_their_clips_times():
+    expected = {"Cutbread": 22, "Usetablet": 20, "Cook.Cut": 6, "Usetelephone": 2, "Eat.Attable": 2, "Readbook": 1}
+    assert {name: REPETITIONS[NAME][name] for name in expected} == expected
+    assert {REPETITIONS[NAME][name] for name in ("Walk", "Drink.Fromcup", "Sitdown")} == {1}
+
+
+def test_rows_repeat_side_by_side_by_name_whatever_the_numbering():
+    times = {"a": 3, "b": 1}
+    assert repeated_rows([0, 1, 0], ["a", "b"], times).tolist() == [0, 0, 0, 1, 2, 2, 2]
+    assert repeated_rows([0, 1, 0], ["b", "a"], times).tolist() == [0, 1, 1, 1, 2]
+    assert repeated_rows([], ["a"], times).tolist() == []
+    for labels, stranger in (([0, 2], "c"), ([-1], "no label")):
+        with pytest.raises(ValueError, match=f"rows of \\['{stranger}'\\]"):
+            repeated_rows(labels, ["a", "b", "c"], times)
+
+
+def test_a_dataset_keeps_its_clips_and_repeats_them():
+    names = list(READERS["smarthome"].class_names)
+    labels = [names.index("Walk"), names.index("Usetablet"), names.index("Usetelephone")]
+    features = Features({"label": ClassLabel(names=names), "clip_id": Value("string")})
+    dataset = Dataset.from_dict({"label": labels, "clip_id": ["w", "t", "p"]}, features=features)
+    found, times = np.unique(repeat_classes(dataset, NAME)["clip_id"][:], return_counts=True)
+    assert dict(zip(found.tolist(), times.tolist(), strict=True)) == {"p": 2, "t": 20, "w": 1}
+    with pytest.raises(ValueError, match="No repetition is called 'cv1'"):
+        repeat_classes(dataset, "cv1")
+    with pytest.raises(ValueError, match="labels with names"):
+        repeat_classes(Dataset.from_dict({"label": [0]}), NAME)
