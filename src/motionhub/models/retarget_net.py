@@ -84,12 +84,12 @@ class RetargetNetConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_sizes(self) -> None:
-        sizes = [self.num_joints - VELOCITY_ROWS, self.in_channels, self.body_code_size, self.view_code_size]
-        sizes += [*(self.motion_channels or []), *(self.static_channels or []), *(self.decoder_channels or [])]
-        if any(size < 1 for size in sizes):
-            raise ValueError(
-                f"RetargetNetConfig expects sizes of at least 1 (num_joints of at least 2), got {self.to_diff_dict()}."
-            )
+        single = ("in_channels", "body_code_size", "view_code_size")
+        sizes = {name: [getattr(self, name)] for name in single} | {"num_joints - 1": [self.num_joints - 1]}
+        sizes |= {name: getattr(self, name) for name in ("motion_channels", "static_channels", "decoder_channels")}
+        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
+        if wrong:
+            raise ValueError(f"RetargetNetConfig expects sizes of at least 1, got {wrong}.")
         layers, halvings = len(self.decoder_channels or []) + 1, len(self.motion_channels or [])
         if layers != halvings:
             raise ValueError(
