@@ -56,7 +56,7 @@ def _content(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
         raise ValueError(f"not YAML{place}: {getattr(error, 'problem', None) or error}.") from None
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
         raise ValueError(
             f"expected keys and values (name: ..., joints: [...], root: ...), got {type(content).__name__}."
         )

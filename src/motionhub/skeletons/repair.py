@@ -1,0 +1,200 @@
+"""Undoes what the input doctor finds: sides and people exchanged, joints to hide, gaps to bridge, repeated frames.
+
+It does not look for defects (`inspection.py`) nor decide anything: each function does what it is told, on a copy.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+Spans = Sequence[tuple[int, int]]
+
+
+def swap_sides(sequence: SkeletonSequence, person: int, frames: Spans) -> SkeletonSequence:
+    """`left_*` and `right_*` of one person exchanged in some frames.
+
+    Args:
+        frames: spans (first, end) of frames; the end is not included.
+    """
+    mirror = sequence.layout.mirror
+    keypoints = sequence.keypoints.copy()
+    confidence = None if sequence.confidence is None else sequence.confidence.copy()
+    for first, end in _checked(sequence, frames):
+        keypoints[person, first:end] = keypoints[person, first:end][:, mirror]
+        if confidence is not None:
+            confidence[person, first:end] = confidence[person, first:end][:, mirror]
+    return sequence.replace(keypoints=keypoints, confidence=confidence)
+
+
+def swap_people(sequence: SkeletonSequence, first_person: int, second_person: int, frames: Spans) -> SkeletonSequence:
+    """Two people, by position, exchanged in some frames: spans (first, end), the end not included."""
+    pair, turned = [first_person, second_person], [second_person, first_person]
+    keypoints = sequence.keypoints.copy()
+    confidence = None if sequence.confidence is None else sequence.confidence.copy()
+    for first, end in _checked(sequence, frames):
+        keypoints[pair, first:end] = keypoints[turned, first:end]
+        if confidence is not None:
+            confidence[pair, first:end] = confidence[turned, first:end]
+    return sequence.replace(keypoints=keypoints, confidence=confidence)
+
+
+def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequence:
+    """Coordinates "x", "y" or "z" with the opposite sign; in pixels, counted from the other edge of the image.
+
+    Without an image size the edge is the far end of what was seen.
+    """
+    keypoints = sequence.keypoints.copy()
+    for axis in ("xyz".index(name) for name in axes):
+        edge = 0.0
+        if sequence.unit == "pixel" and axis < 2:
+            seen = keypoints[sequence.joint_mask][:, axis]
+            edge = float(seen.min() + seen.max()) if sequence.image_size is None else sequence.image_size[axis] - 1.0
+        keypoints[..., axis] = edge - keypoints[..., axis]
+    return sequence.replace(keypoints=keypoints)
+
+
+def turn_z_up(sequence: SkeletonSequence, downwards: bool = False) -> SkeletonSequence:
+    """3-D with z up (or down) turned about the x axis so that y is up, as everywhere here; left stays left."""
+    x, y, z = np.moveaxis(sequence.keypoints, -1, 0)
+    return sequence.replace(keypoints=np.stack([x, -z, y] if downwards else [x, z, -y], axis=-1))
+
+
+def declare(sequence: SkeletonSequence, layout: str) -> SkeletonSequence:
+    """The same numbers under another layout with as many joints: for data that came with the wrong one."""
+    return sequence.replace(layout=get_layout(layout))
+
+
+def scale(sequence: SkeletonSequence, factor: float) -> SkeletonSequence:
+    """Every coordinate times a factor: 0.001 makes metres of millimetres."""
+    return sequence.replace(keypoints=sequence.keypoints.astype(np.float64) * factor)
+
+
+def restate_unit(sequence: SkeletonSequence, unit: str) -> SkeletonSequence:
+    """The same numbers in another unit: for data that came with the wrong one."""
+    return sequence.replace(unit=unit)
+
+
+def restate_image_size(sequence: SkeletonSequence, image_size: tuple[int, int]) -> SkeletonSequence:
+    """The same numbers in an image of another (width, height)."""
+    return sequence.replace(image_size=image_size)
+
+
+def depth_to_confidence(sequence: SkeletonSequence) -> SkeletonSequence:
+    """The third coordinate, which was a score, as confidence of a 2-D sequence; 0 where it was missing."""
+    score = np.nan_to_num(sequence.keypoints[..., 2])
+    return sequence.replace(keypoints=sequence.keypoints[..., :2], confidence=score)
+
+
+def without_joints(sequence: SkeletonSequence, joints: Sequence[str]) -> SkeletonSequence:
+    """A sequence of a layout of its own that lacks some joints and the bones that touch them."""
+    layout = sequence.layout
+    kept = [index for index, joint in enumerate(layout.joints) if joint not in joints]
+    names = tuple(layout.joints[index] for index in kept)
+    bones = tuple((child, parent) for child, parent in layout.bones if {child, parent} <= set(names))
+    root = layout.root if layout.root in names else names[0]
+    smaller = SkeletonLayout(f"{layout.name}-only-{len(names)}", names, bones, root)
+    confidence = None if sequence.confidence is None else sequence.confidence[:, :, kept]
+    return sequence.replace(keypoints=sequence.keypoints[:, :, kept], layout=smaller, confidence=confidence)
+
+
+def part(sequence: SkeletonSequence, first: int, end: int) -> SkeletonSequence:
+    """The frames from `first` up to, not including, `end`."""
+    _checked(sequence, [(first, end)])
+    confidence = None if sequence.confidence is None else sequence.confidence[:, first:end]
+    return sequence.replace(keypoints=sequence.keypoints[:, first:end], confidence=confidence)
+
+
+def hide(sequence: SkeletonSequence, mask: np.ndarray) -> SkeletonSequence:
+    """Missing where `mask`, which must broadcast to `(people, frames, joints)`, is True."""
+    hidden = np.broadcast_to(mask, sequence.joint_mask.shape)[..., None]
+    return sequence.replace(keypoints=np.where(hidden, np.float32(np.nan), sequence.keypoints))
+
+
+def hide_joints(sequence: SkeletonSequence, joints: Sequence[str]) -> SkeletonSequence:
+    """Joints that are missing in every frame, for everybody."""
+    mask = np.zeros(sequence.num_joints, bool)
+    mask[[sequence.layout.index(joint) for joint in joints]] = True
+    return hide(sequence, mask)
+
+
+def hide_frames(sequence: SkeletonSequence, person: int, frames: Spans) -> SkeletonSequence:
+    """One person missing in some frames: spans (first, end), the end not included."""
+    mask = np.zeros(sequence.joint_mask.shape, bool)
+    for first, end in _checked(sequence, frames):
+        mask[person, first:end] = True
+    return hide(sequence, mask)
+
+
+def hide_zeros(sequence: SkeletonSequence) -> SkeletonSequence:
+    """Joints at exactly the origin, as many pose estimators write what they did not find, become missing."""
+    return hide(sequence, (sequence.keypoints == 0).all(axis=-1))
+
+
+def spike_mask(sequence: SkeletonSequence, distance: float, speed: float) -> np.ndarray:
+    """`(people, frames, joints)`: who is off the middle of the frames before and after by more than `distance`, at a
+    `speed` (units a second) to and fro, while those two frames agree.
+    """
+    mask = np.zeros(sequence.joint_mask.shape, bool)
+    if sequence.num_frames < 3:
+        return mask
+    points = sequence.keypoints.astype(np.float64)
+    before, now, after = points[:, :-2], points[:, 1:-1], points[:, 2:]
+    off = np.linalg.norm(now - (before + after) / 2, axis=-1)
+    agree = np.linalg.norm(after - before, axis=-1) < 0.5 * off
+    fast = (
+        np.minimum(np.linalg.norm(now - before, axis=-1), np.linalg.norm(now - after, axis=-1)) * sequence.fps > speed
+    )
+    mask[:, 1:-1] = (off > distance) & agree & fast
+    return mask
+
+
+def hide_spikes(sequence: SkeletonSequence, distance: float, speed: float) -> SkeletonSequence:
+    """Joints that leave for a single frame become missing there, see `spike_mask`."""
+    return hide(sequence, spike_mask(sequence, distance, speed))
+
+
+def bridge_gaps(sequence: SkeletonSequence, max_frames: int) -> SkeletonSequence:
+    """Joints missing for at most `max_frames` frames, between two frames in which they were seen: linear in time."""
+    keypoints = sequence.keypoints.copy()
+    times = np.arange(sequence.num_frames)
+    for person, joint in np.ndindex(sequence.num_people, sequence.num_joints):
+        track = keypoints[person, :, joint]
+        seen = np.flatnonzero(~np.isnan(track[:, 0]))
+        for before, after in zip(seen[:-1], seen[1:], strict=True):
+            if 1 < after - before <= max_frames + 1:
+                share = ((times[before:after] - before) / (after - before))[:, None]
+                track[before:after] = track[before] * (1 - share) + track[after] * share
+    return sequence.replace(keypoints=keypoints)
+
+
+def smooth(sequence: SkeletonSequence, sigma: float) -> SkeletonSequence:
+    """A Gaussian of `sigma` frames over time; missing joints stay missing and do not count for their neighbours."""
+    from scipy.ndimage import gaussian_filter1d
+
+    seen = sequence.joint_mask[..., None].astype(np.float64)
+    total = gaussian_filter1d(np.nan_to_num(sequence.keypoints).astype(np.float64), sigma, axis=1, mode="nearest")
+    weight = gaussian_filter1d(seen, sigma, axis=1, mode="nearest")
+    smoothed = np.where(seen > 0, total / np.maximum(weight, 1e-12), np.nan)
+    return sequence.replace(keypoints=smoothed)
+
+
+def drop_frames(sequence: SkeletonSequence, frames: Sequence[int]) -> SkeletonSequence:
+    """Without some frames, at the frame rate that keeps the duration: for frames that were written twice."""
+    kept = np.setdiff1d(np.arange(sequence.num_frames), frames)
+    if not len(kept):
+        raise ValueError(f"drop_frames must leave a frame, but was given all {sequence.num_frames}.")
+    confidence = None if sequence.confidence is None else sequence.confidence[:, kept]
+    fps = sequence.fps * len(kept) / sequence.num_frames
+    return sequence.replace(keypoints=sequence.keypoints[:, kept], confidence=confidence, fps=fps)
+
+
+def _checked(sequence: SkeletonSequence, frames: Spans) -> Spans:
+    for first, end in frames:
+        if not 0 <= first < end <= sequence.num_frames:
+            raise ValueError(f"frames must be spans (first, end) in 0..{sequence.num_frames}, got {(first, end)}.")
+    return frames
