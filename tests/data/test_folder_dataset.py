@@ -9,6 +9,8 @@ import pytest
 from motionhub.data.build import build_dataset, collect_rows
 from motionhub.data.readers import READERS
 from motionhub.data.splits import get_protocol
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import from_row
 
 
 READER = READERS["folder"]
@@ -187,3 +189,31 @@ def test_files_in_the_root_and_files_the_table_lacks_are_named(folders, table):
 def test_other_readers_know_their_classes_without_a_folder(tmp_path):
     for name in ("n-ucla", "tsu", "bandai-namco"):
         assert READERS[name].at(tmp_path) is READERS[name]
+
+
+BVH = """HIERARCHY
+ROOT body
+{
+OFFSET 0 0 0
+CHANNELS 3 Xposition Yposition Zposition
+JOINT arm
+{
+OFFSET 0 10 0
+CHANNELS 3 Zrotation Xrotation Yrotation
+}
+}
+MOTION
+Frames: 2
+Frame Time: 0.05
+0 100 0 0 0 0
+0 110 0 0 0 0
+"""
+
+
+def test_a_layout_of_the_files_own_is_the_folders(tmp_path):
+    (tmp_path / "jump").mkdir()
+    (tmp_path / "jump" / "1.bvh").write_text(BVH)
+    found = READER.at(tmp_path)
+    assert get_layout(found.layout).joints == ("body", "arm") and (found.fps, found.unit) == (20, "metre")
+    (row,), _ = collect_rows("folder", tmp_path)
+    np.testing.assert_allclose(from_row(row).keypoints[0, :, 1, 1], [1.1, 1.2])

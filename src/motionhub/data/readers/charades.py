@@ -6,7 +6,7 @@ It does not know the pose files' format (`pose_files.py` finds it out): the auth
 from functools import lru_cache
 from pathlib import Path
 
-from motionhub.data.readers.pose_files import OPTIONS_FILE, read_one_clip
+from motionhub.data.readers.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.readers.reader import ClipFacts, FolderFacts, Reader, bad_file, read_bytes
 from motionhub.data.readers.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -53,7 +53,7 @@ def look_into(root: Path) -> FolderFacts:
         raise bad_file(root, "folder", "holds no pose file named by a video, such as 001YG.json.")
     found, clip = find_list(first, CLASS_LIST), read_one_clip(first)
     titles = CLASS_NAMES if found is None else _titles(found, found.stat().st_mtime_ns)
-    return FolderFacts(titles, clip.layout.name, clip.fps, clip.unit)
+    return folder_facts(titles, clip)
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from motionhub.data.readers.clip_table import TableRow, find_table, load_table, rows_of
-from motionhub.data.readers.pose_files import OPTIONS_FILE, is_pose_file, read_one_clip, read_poses
+from motionhub.data.readers.pose_files import OPTIONS_FILE, folder_facts, is_pose_file, read_one_clip, read_poses
 from motionhub.data.readers.reader import ClipFacts, FolderFacts, Reader, bad_file
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -124,7 +124,7 @@ def look_into(root: Path) -> FolderFacts:
     clips = read(first)
     if not clips:
         raise bad_file(first, "content", "holds no clip.")
-    return FolderFacts(classes, clips[0].layout.name, clips[0].fps, clips[0].unit)
+    return folder_facts(classes, clips[0])
 
 
 def _first_of_classes(root: Path) -> Path:

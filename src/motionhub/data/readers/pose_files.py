@@ -3,12 +3,14 @@
 It does not know labels, nor which files belong to a data set.
 """
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
 from motionhub.data.readers.json_content import load_json
 from motionhub.data.readers.options import ReadOptions
-from motionhub.data.readers.reader import bad_file
+from motionhub.data.readers.reader import FolderFacts, bad_file
+from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -48,6 +50,13 @@ def read_one_clip(path: Path, lcrnet_unit: str | None = None) -> SkeletonSequenc
     if len(clips) != 1:
         raise bad_file(path, "content", f"expected one clip, got {len(clips)}; save each as a file of its own.")
     return clips[0]
+
+
+def folder_facts(class_names: tuple[str, ...], clip: SkeletonSequence) -> FolderFacts:
+    """The classes of a folder, with layout (by name, else all of it as JSON), frame rate and unit of a clip in it."""
+    reference = layout_reference(clip.layout)
+    layout = reference if isinstance(reference, str) else json.dumps(reference)
+    return FolderFacts(class_names, layout, clip.fps, clip.unit)
 
 
 def options_of(path: Path) -> ReadOptions:

@@ -13,7 +13,7 @@ import numpy as np
 
 from motionhub.data.label_merging import LabelMerging, read_label_merging
 from motionhub.data.readers.clip_table import find_table, load_table, rows_of
-from motionhub.data.readers.pose_files import OPTIONS_FILE, read_one_clip
+from motionhub.data.readers.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.readers.reader import ClipFacts, FolderFacts, Reader, bad_file
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -99,7 +99,7 @@ def look_into(root: Path, dims: int) -> FolderFacts:
         raise bad_file(root, "folder", f"expected {TABLE} (file,label,source,caption) in it, found none.")
     first = root / next(iter(load_table(found)))
     clip = read_one_clip(first, LCRNET_UNITS[dims])
-    return FolderFacts(class_names(found), clip.layout.name, clip.fps, clip.unit)
+    return folder_facts(class_names(found), clip)
 
 
 def matches(path: Path, head: bytes) -> bool:
