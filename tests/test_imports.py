@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "training": {"data", "metrics", "skeletons"},
     # Retargeting reports the errors of what it made.
     "pipelines": {"data", "skeletons", "poses", "metrics"},
+    "hub_cli": {"hub", "auto"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from motionhub.hub_cli import add_commands as add_hub_commands
 from motionhub.version import __version__
 
 
@@ -115,6 +116,8 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--mixed_precision", choices=("no", "bf16"), default="no")
     evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
     evaluate.set_defaults(run=_evaluate)
+
+    add_hub_commands(commands)
     return parser
 
 

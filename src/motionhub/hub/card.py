@@ -15,7 +15,7 @@ from motionhub.papers import get_paper
 
 
 REQUIRED = ("name", "title", "summary", "task", "papers", "licence", "weights", "training_data", "limits")
-OPTIONAL = ("repo", "paper_results", "notes", "benchmarks")
+OPTIONAL = ("repo", "paper_results", "notes", "benchmarks", "call")
 LICENCES = ("code", "weights", "data")
 # Config fields that say what goes in.
 INPUT_SIZES = {"num_joints": "joints", "in_channels": "coordinates", "num_people": "people at most"}
@@ -197,10 +197,12 @@ def _usage(facts: Facts, repo: str | None) -> str:
     command = None if repo else facts["weights"].get("command")
     before = f"Make the weights first:\n\n```bash\n{command}\n```\n\n" if command else ""
     place = repo or facts["weights"].get("folder", facts.get("repo") or facts["name"])
+    # Of most tasks one clip is the input; `call` is the line of those that take more.
+    one_clip = 'print(pipe("clip.json"))  # a skeleton file that motionhub reads, a SkeletonSequence, or an array'
     return before + (
         "```python\nimport motionhub  # pip install motionhub\nfrom transformers import pipeline\n\n"
         f'pipe = pipeline("{facts["task"]}", model="{place}")\n'
-        'print(pipe("clip.json"))  # a skeleton file that motionhub reads, a SkeletonSequence, or an array\n'
+        f"{facts.get('call', one_clip)}\n"
         "```"
     )
 

@@ -115,6 +115,12 @@ class _Upload:
         return str(commit.commit_url)
 
 
+def stage_checkpoint(folder: str | Path, staged: Path, repo_id: str) -> None:
+    """Everything that `push(folder, repo_id)` would publish, in the folder `staged`. Raises ValueError likewise."""
+    facts = _stage(folder, staged, None, None, None, None)
+    _write_cards(staged, facts, repo_id)
+
+
 def check_dataset_card(folder: str | Path) -> DatasetCard:
     """The card of a saved dataset. Raises ValueError listing what is missing: licence, provenance, files."""
     path = Path(folder) / "README.md"
