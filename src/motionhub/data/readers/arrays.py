@@ -6,8 +6,11 @@ Arrays are read here from their bytes and not by `numpy.load`, which allocates w
 
 import io
 import math
+import tokenize
+import warnings
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,16 @@ KEYPOINT_KEYS = ("keypoints", "kpts")
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
 FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
+# Keypoints pack to a tenth, even with most of them missing; a thousandth is a bomb, unless it is small.
+_MOST_PACKED, _SMALL_BYTES = 100, 2**24
+_HEADER_ERRORS = (
+    *(ValueError, KeyError, SyntaxError, TypeError, EOFError, MemoryError, RecursionError, OverflowError),
+    tokenize.TokenError,
+)
+_ARCHIVE_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
+    *(ValueError, KeyError, IndexError, OverflowError),
+)
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -38,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if content.startswith(NPY_MAGIC):
         arrays: dict[str, np.ndarray] = {"keypoints": array_of(path, "array", content)}
     else:
-        arrays = _archive(path, content)
+        arrays = archive_of(path, content, {*KEYPOINT_KEYS, *CONFIDENCE_KEYS, *FACT_KEYS})
     key = next((key for key in KEYPOINT_KEYS if key in arrays), None)
     if key is None:
         raise bad_file(path, "arrays", f"expected one called {' or '.join(KEYPOINT_KEYS)}, got {sorted(arrays)[:10]}.")
@@ -73,17 +86,10 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
-        shape, fortran, dtype = read_header(stream)
-    except (
-        ValueError,
-        KeyError,
-        SyntaxError,
-        TypeError,
-        EOFError,
-        MemoryError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about headers of Python 2, and about a broken one's spelling
+            shape, fortran, dtype = read_header(stream)
+    except _HEADER_ERRORS as error:
         raise bad_file(path, place, f"not a valid .npy header ({error}).") from None
     if dtype.kind not in "biufU" or dtype.itemsize == 0:
         reason = f"expected numbers, got {dtype}"
@@ -96,27 +102,36 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _archive(path: Path, content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of a `.npz` that are asked for; the others are named, but not unpacked."""
-    wanted = {*KEYPOINT_KEYS, *CONFIDENCE_KEYS, *FACT_KEYS}
+def archive_of(path: Path, content: bytes, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    """The arrays of a `.npz` that are asked for; the others are named, but not unpacked.
+
+    Raises:
+        ValueError: the archive or an array is broken, is no array of numbers or texts, or unpacks to far more than
+            keypoints would.
+    """
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 name = entry.filename.removesuffix(".npy")
-                if name not in wanted:
-                    arrays[name] = np.zeros(0)
-                    continue
-                with archive.open(entry) as stream:
-                    unpacked = stream.read(_MAX_BYTES + 1)  # the announced size may lie
-                if len(unpacked) > _MAX_BYTES:
-                    raise bad_file(path, name, f"unpacks to more than {_MAX_BYTES} bytes; split the recording.")
-                arrays[name] = array_of(path, name, unpacked)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+                arrays[name] = array_of(path, name, _unpacked(path, archive, entry)) if name in wanted else np.zeros(0)
+    except _ARCHIVE_ERRORS as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise bad_file(path, "archive", f"not a readable .npz file ({error}).") from None
-    except (KeyError, IndexError, UnicodeDecodeError, OverflowError) as error:
-        raise bad_file(path, "archive", f"not a valid .npz file ({error}).") from None
     return arrays
+
+
+def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise bad_file(path, entry.filename[:40], "is packed in a way that NumPy does not write; refused.")
+    limit = min(_MAX_BYTES, max(_SMALL_BYTES, _MOST_PACKED * min(entry.compress_size, path.stat().st_size)))
+    with archive.open(entry) as stream:
+        unpacked = stream.read(limit + 1)  # the announced size may lie
+    if len(unpacked) > limit:
+        name = entry.filename[:40]
+        raise bad_file(path, name, f"unpacks from {entry.compress_size} to more than {limit} bytes; refused.")
+    return unpacked
 
 
 def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:

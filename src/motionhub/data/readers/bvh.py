@@ -43,6 +43,9 @@ _BANDAI = (
 # fmt: on
 _CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
 
+# Beyond it a number is no angle and no place, and sines lose their meaning.
+_LARGEST = 1e12
+
 
 @dataclass
 class Joint:
@@ -115,8 +118,9 @@ def _mixamo(name: str) -> str:
 
 
 def positions(motion: Motion) -> np.ndarray:
-    """`(frames, joints, 3)` by forward kinematics, in the file's unit of length."""
-    frames = len(motion.values)
+    """`(frames, joints, 3)` by forward kinematics, in the file's unit of length; NaN where a number is broken."""
+    frames, broken = len(motion.values), ~(np.abs(motion.values) < _LARGEST).all(axis=1)
+    values = np.where(broken[:, None], 0.0, motion.values)
     places = np.empty((frames, len(motion.joints), 3))
     turns: list[Rotation] = []
     with np.errstate(invalid="ignore", over="ignore"):
@@ -125,15 +129,16 @@ def positions(motion: Motion) -> np.ndarray:
             for column, channel in enumerate(joint.channels, joint.first):
                 axis = channel[0]
                 if channel.endswith("position"):
-                    local[:, "XYZ".index(axis)] = motion.values[:, column]
+                    local[:, "XYZ".index(axis)] = values[:, column]
                 else:
-                    turn = turn * Rotation.from_euler(axis, motion.values[:, column : column + 1], degrees=True)
+                    turn = turn * Rotation.from_euler(axis, values[:, column : column + 1], degrees=True)
             if joint.parent < 0:
                 places[:, row] = local
                 turns.append(turn)
             else:
                 places[:, row] = places[:, joint.parent] + turns[joint.parent].apply(local)
                 turns.append(turns[joint.parent] * turn)
+    places[broken] = np.nan
     return places
 
 

@@ -109,11 +109,17 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> S
     if any(len(person.points) != len(names) for person in people):
         raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
     chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
-    sizes = {(image.get("width"), image.get("height")) for image in images.values()}
-    size = next(iter(sizes)) if len(sizes) == 1 else (None, None)
-    known = all(type(length) is int and 0 < length < 1e9 for length in size)
-    stated = (int(size[0]), int(size[1])) if known else None  # type: ignore[arg-type]
-    return _clip(path, list(frames.values()), numbers, chosen, options, layout, options.image_size_of(path, stated))
+    size = options.image_size_of(path, _one_size([*images.values()]))
+    return _clip(path, list(frames.values()), numbers, chosen, options, layout, size)
+
+
+def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
+    """The images' size, if all state the same."""
+    sides = [side for image in images for side in (image.get("width"), image.get("height"))]
+    if not all(type(side) is int and 0 < side < 1e9 for side in sides):
+        return None
+    sizes = {(int(width), int(height)) for width, height in zip(sides[::2], sides[1::2], strict=True)}  # type: ignore[arg-type]
+    return next(iter(sizes)) if len(sizes) == 1 else None
 
 
 def _names(path: Path, content: dict[str, Any]) -> list[str]:

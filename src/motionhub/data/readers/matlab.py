@@ -25,8 +25,8 @@ _NUMBER_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 
 _TEXT_CODECS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 _CHARACTERS, _NUMERIC_CLASSES = 4, range(6, 16)
 _COMPLEX_FLAG = 0x0800
-# No clip comes near it: what a compressed element may grow to before it is refused.
-_MAX_INFLATED = 2**28
+# No clip comes near it: what a compressed element may grow to before it is refused, and how many times its size.
+_MAX_INFLATED, _SMALL_INFLATED, _MOST_PACKED = 2**28, 2**24, 100
 
 Element = tuple[int, bytes]  # type number, content
 
@@ -113,15 +113,15 @@ def _elements(data: bytes, order: str) -> Iterator[Element]:
 
 
 def _inflated(data: bytes) -> bytes:
-    stream = zlib.decompressobj()
+    stream, limit = zlib.decompressobj(), min(_MAX_INFLATED, max(_SMALL_INFLATED, _MOST_PACKED * len(data)))
     try:
-        content = stream.decompress(data, _MAX_INFLATED)
+        content = stream.decompress(data, limit)
     except zlib.error as error:
         raise ValueError(f"its compressed data are corrupt ({error})") from None
     # No demand that the stream ends: MATLAB leaves out the end of one whose content is exactly 16,384 bytes (Penn
     # Action 1605.mat). A stream that is really cut off does not hold the element that its first bytes announce.
     if stream.unconsumed_tail:
-        raise ValueError(f"its compressed data grow beyond {_MAX_INFLATED} bytes")
+        raise ValueError(f"its compressed data ({len(data)} bytes) grow beyond {limit} bytes")
     return content
 
 

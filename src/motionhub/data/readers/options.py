@@ -29,6 +29,9 @@ FILE_UNITS: dict[str, tuple[str, float]] = {
 }
 # A clip of these many numbers still fits any memory; a corrupt or hostile file must not fill it.
 MAX_VALUES = 2**26
+# So many are little, whatever the file; and no format writes a number in less than a fraction of a byte: a table may
+# name a thousand people and show each for a moment, but a few kilobytes must not grow to gigabytes.
+_FEW_VALUES, _VALUES_PER_BYTE = 2**23, 64
 _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 
 
@@ -189,10 +192,13 @@ class PoseFormat:
 
 
 def checked_size(path: Path, *lengths: int) -> None:
-    """Refuses a clip of more than `MAX_VALUES` numbers before anything is allocated for it."""
-    if math.prod(lengths) > MAX_VALUES:
+    """Refuses a clip of more numbers than `MAX_VALUES`, or than its file can tell, before anything is allocated."""
+    most = MAX_VALUES
+    if path.is_file():  # a folder's recording has many
+        most = min(MAX_VALUES, max(_FEW_VALUES, _VALUES_PER_BYTE * path.stat().st_size))
+    if math.prod(lengths) > most:
         shape = " x ".join(map(str, lengths))
-        raise bad_file(path, "content", f"a clip of {shape} numbers is more than {MAX_VALUES}; split the recording.")
+        raise bad_file(path, "content", f"a clip of {shape} numbers is more than {most}; split the recording.")
 
 
 def is_number(value: Any) -> bool:

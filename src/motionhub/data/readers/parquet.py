@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions
+from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size
 from motionhub.data.readers.reader import bad_file, read_bytes
 from motionhub.skeletons.rows import COLUMNS, from_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -93,6 +93,7 @@ def _check_size(path: Path, metadata: Any) -> None:
         told = f"{metadata.num_rows} rows of {sum(sizes)} numbers are more than {_MAX_ROWS} or {2 * MAX_VALUES}"
         call = f'datasets.load_dataset("parquet", data_files="{path}", streaming=True)'
         raise bad_file(path, "footer", f"{told}; read such a data set by {call}.")
+    checked_size(path, sum(sizes))
 
 
 def _values(path: Path, name: str, column: Any) -> list[Any]:

@@ -17,6 +17,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # No clip comes near it; a wrong path must not fill the memory.
 MAX_FILE_BYTES = 2**30
+_LONGEST_ERROR = 2000
 # The longer mark of two that begin alike comes first.
 _CODINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -135,8 +136,10 @@ class Reader:
 
 def bad_file(path: Path, place: str, reason: str) -> ValueError:
     """The one-line error of every reader: which file, where in it, what is wrong."""
-    one_line = " ".join(str(reason).split())
-    return ValueError(f"{path}: {place}: {one_line}")
+    words = " ".join(f"{place}: {reason}".split())
+    # What a broken file holds where a number or name should be may be long, and no text.
+    shown = "".join(char if char.isprintable() else "?" for char in words[:_LONGEST_ERROR])
+    return ValueError(f"{path}: {shown}{'...' if len(words) > _LONGEST_ERROR else ''}")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -4,13 +4,12 @@ It does not know the Vicon recordings of the same performances, nor the protocol
 """
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.readers.arrays import array_of
-from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, read_head
+from motionhub.data.readers.arrays import archive_of
+from motionhub.data.readers.reader import ClipFacts, Reader, bad_file, read_bytes
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -30,35 +29,18 @@ CLASS_NAMES = (
 FPS = 30.0
 NUM_JOINTS = 22
 ARRAYS = ("frames", "scale_cm", "offsets", "movement", "subject", "episode", "correct")
-# Of one array; the frames of seven subjects take 15 MB.
-MAX_BYTES = 2**29
 
 
 def _load(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Some of the arrays. Nothing in the file is run, and no size that it announces is believed."""
-    read_head(path)  # absent, a folder or empty
-    try:
-        with zipfile.ZipFile(path) as archive:
-            absent = [name for name in names if f"{name}.npy" not in archive.namelist()]
-            if absent:
-                raise bad_file(path, "arrays", f"expected {list(ARRAYS)}, {absent} are absent.")
-            arrays = {name: _array(path, archive, name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise bad_file(path, "archive", f"not a readable .npz file ({error}).") from None
-    except (KeyError, IndexError, UnicodeDecodeError, OverflowError) as error:
-        raise bad_file(path, "archive", f"not a valid .npz file ({error}).") from None
+    arrays = archive_of(path, read_bytes(path), names)
+    absent = [name for name in names if name not in arrays]
+    if absent:
+        raise bad_file(path, "arrays", f"expected {list(ARRAYS)}, {absent} are absent.")
+    for name in names:
+        if arrays[name].dtype.kind not in "iufb":
+            raise bad_file(path, name, f"expected numbers, got {arrays[name].dtype}.")
     return arrays
-
-
-def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(f"{name}.npy") as stream:
-        content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise bad_file(path, name, f"unpacks to more than {MAX_BYTES} bytes; split it.")
-    array = array_of(path, name, content)
-    if array.dtype.kind not in "iufb":
-        raise bad_file(path, name, f"expected numbers, got {array.dtype}.")
-    return array
 
 
 def _offsets(path: Path, offsets: np.ndarray, num_frames: int) -> list[int]:

@@ -1,0 +1,325 @@
+"""A tiny valid file of every format and data set, for the tests that walk over all of them.
+
+Whoever adds a reader adds a sample here: `SAMPLES[name]`, a list where a format has several shapes.
+"""
+
+import io
+import json
+import pickle
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import scipy.io
+
+from motionhub.data.readers.precog import COLUMNS as PRECOG_COLUMNS
+from motionhub.data.synthetic import Scene, generate
+from motionhub.data.writers import WRITERS
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Files by their place below a folder; `target` is what is read (a file or a folder of them).
+
+    Args:
+        options: what `motionhub.read` must be told.
+        facts: whether labels can be had from these files too.
+    """
+
+    target: str
+    files: dict[str, bytes]
+    options: dict[str, Any] = field(default_factory=dict)
+    facts: bool = True
+
+
+FRAMES = 6
+PIXELS = {"layout": "coco-17", "fps": 30, "unit": "pixel"}
+
+
+def points(joints: int, dims: int, frames: int = FRAMES, seed: int = 0) -> np.ndarray:
+    """`(frames, joints, dims)` nowhere zero, three decimals."""
+    return np.random.default_rng(seed).uniform(1, 9, (frames, joints, dims)).round(3)
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content).encode()
+
+
+def _mat(**variables: Any) -> bytes:
+    stream = io.BytesIO()
+    scipy.io.savemat(stream, variables, do_compression=True)
+    return stream.getvalue()
+
+
+def _npz(**arrays: Any) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def _ntu(joints: int) -> bytes:
+    lines = [str(FRAMES)]
+    for frame in points(joints, 3):
+        lines += ["1", "72057594037931101 0 1 1 1 1 0 0.1 -0.2 2", str(joints)]
+        lines += [f"{x} {y} {z} 1 2 3 4 0 0 0 0 2" for x, y, z in frame]
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def _rows(values: np.ndarray, separator: str, first: int | None = None) -> bytes:
+    lines = [([] if first is None else [str(first + n)]) + [str(x) for x in row] for n, row in enumerate(values)]
+    return ("\n".join(separator.join(line) for line in lines) + "\n").encode()
+
+
+def _lcrnet() -> bytes:
+    frames = [
+        [{"pose2d": points(13, 2, 1, n).ravel().tolist(), "pose3d": points(13, 3, 1, n).ravel().tolist()}]
+        for n in range(FRAMES)
+    ]
+    return _json({"njts": 13, "frames": [*frames, []]})
+
+
+def _scored(frame: int, joints: int) -> list[float]:
+    places = np.concatenate([100 * points(joints, 2)[frame % FRAMES], np.full((joints, 1), 0.5)], axis=1)
+    return places.ravel().tolist()
+
+
+def _openpose(frame: int, joints: int = 25) -> bytes:
+    return _json({"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": _scored(frame, joints)}]})
+
+
+def _precog() -> bytes:
+    lines = [";".join(" ".join(map(str, joint)) for joint in frame) + ";3" for frame in points(20, 3).tolist()]
+    return ("\n".join(["; ".join(PRECOG_COLUMNS), *lines]) + "\n").encode()
+
+
+def _table(long: bool) -> bytes:
+    if long:
+        lines = ["frame,person,joint,x,y,score"]
+        for n, frame in enumerate(points(3, 2)):
+            lines += [f"{n},4,{name},{x},{y},0.5" for name, (x, y) in zip("abc", frame, strict=True)]
+    else:
+        lines = ["frame;time;left_knee_x;left_knee_y;nose_x;nose_y"]
+        lines += [f"{n};{n / 25};" + ";".join(map(str, row.ravel())) for n, row in enumerate(points(2, 2))]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def clip(**changes: Any) -> SkeletonSequence:
+    """Somebody who waves, with joints missing."""
+    made = generate("wave", scene=Scene(noise=0.01, dropout=0.1), num_frames=FRAMES)
+    return made.replace(**changes)
+
+
+def _whole() -> SkeletonSequence:
+    return generate("wave", num_frames=FRAMES)
+
+
+def _written(name: str, sequence: SkeletonSequence) -> bytes:
+    content = WRITERS[name].encode(sequence)
+    assert isinstance(content, bytes)
+    return content
+
+
+def _pyskl() -> bytes:
+    annotation = {
+        "frame_dir": "clip",
+        "label": 3,
+        "img_shape": (480, 640),
+        "total_frames": FRAMES,
+        "keypoint": points(17, 2)[None].astype(np.float32),
+        "keypoint_score": np.full((1, FRAMES, 17), 0.5, np.float16),
+    }
+    return pickle.dumps({"split": {"train": ["clip"]}, "annotations": [annotation]}, protocol=4)
+
+
+def _mmpose() -> bytes:
+    people = [[{"keypoints": np.array(_scored(n, 17)).reshape(17, 3), "track_id": 1}] for n in range(FRAMES)]
+    return pickle.dumps(people, protocol=2)
+
+
+def _timed(video: str, **extra: Any) -> bytes:
+    return _json({video: {"subset": "training", "duration": 6.0, "actions": [[3, 1.0, 4.0], [7, 0.0, 2.0]], **extra}})
+
+
+_LANDMARKS = [{"x": j / 100, "y": j / 50, "z": -j / 10, "visibility": j / 33} for j in range(33)]
+_RESULT = {"category_id": 1, "score": 0.9}
+_SMARTHOME = "Cook.Cut_p03_r01_v07_c02.json"
+_POSETICS = "clips/some class_-0BveUV52cM_000012_000022.json"
+_POSETICS_LIST = _json({"-0BveUV52cM": {"label_index": 319, "has_skeleton": True}})
+_UAV = "P042S01G10B10H10UC022000LC021000A154R0_08241716.txt"
+_KINETICS = {
+    "data": [
+        {
+            "frame_index": n + 1,
+            "skeleton": [{"pose": points(18, 2)[n].ravel().tolist(), "score": [0.5] * 18}],
+        }
+        for n in range(FRAMES)
+    ],
+    "label": "cutting watermelon",
+    "label_index": 83,
+}
+_UI_PRMD = {
+    "frames": np.arange(5 * 22 * 3).reshape(5, 22, 3).astype(np.int16),
+    "scale_cm": np.float64(0.05),
+    "offsets": np.array([0, 2, 5]),
+    "movement": np.array([1, 10]),
+    "subject": np.array([3, 4]),
+    "episode": np.array([7, 8]),
+    "correct": np.array([True, False]),
+}
+_BODY = {
+    "x": 100 * points(13, 1)[..., 0],
+    "y": 50 * points(13, 1)[..., 0],
+    "visibility": np.ones((FRAMES, 13), np.uint8),
+    "action": "squat",
+    "pose": "left",
+    "train": 1,
+    "dimensions": np.array([[270, 480, FRAMES]], np.uint16),
+}
+_LABELS = b"51,4,5,2\n3,1,2,1\n"
+
+
+def _one(target: str, content: bytes, **options: Any) -> Sample:
+    return Sample(target, {target: content}, options)
+
+
+def samples() -> dict[str, list[Sample]]:
+    """Name of the reader or format -> its samples; made anew, as they are cheap."""
+    csv = {"fps": 30, "unit": "pixel"}
+    bandai = SkeletonSequence(points(22, 3), "bandai-22", 30, "metre")
+    lists = {"posetics_train_label.json": _POSETICS_LIST, _POSETICS: _lcrnet()}
+    npz = clip(confidence=np.full((1, FRAMES, 20), 0.5))
+    return {
+        "n-ucla": [
+            _one(
+                "a02_s03_e01_v02.json",
+                _json({"file_name": "a02_s03_e01_v02", "skeletons": points(20, 3).tolist(), "label": 2}),
+            )
+        ],
+        "ntu-rgbd": [_one("S001C002P003R001A004.skeleton", _ntu(25))],
+        "penn-action": [_one("0007.mat", _mat(**_BODY))],
+        "utd-mhad": [_one("a5_s2_t1_skeleton.mat", _mat(d_skel=points(20, 3).transpose(1, 2, 0)))],
+        "sbu": [_one("s03s04/06/002/skeleton_pos.txt", _rows(points(30, 3).reshape(FRAMES, -1), ",", 55))],
+        "ui-prmd": [_one("uiprmd_kinect_s1.npz", _npz(**_UI_PRMD))],
+        "precog": [_one("Seq5_2.csv", _precog())],
+        "kinetics-skeleton": [_one("kinetics_train/abcdefghijk.json", _json(_KINETICS))],
+        "uav-human": [_one(_UAV, _ntu(17))],
+        "smarthome": [_one(_SMARTHOME, _lcrnet())],
+        "smarthome-3d": [_one(_SMARTHOME, _lcrnet())],
+        "posetics": [Sample(_POSETICS, lists)],
+        "posetics-3d": [Sample(_POSETICS, lists)],
+        "pku-mmd": [
+            Sample(
+                "skeleton/0002-L.skeleton",
+                {
+                    "skeleton/0002-L.skeleton": _rows(points(50, 3).reshape(FRAMES, -1), " "),
+                    "Label_PKUMMD/0002-L.txt": _LABELS,
+                },
+            )
+        ],
+        "tsu": [
+            Sample("clips/P02T03C05.json", {"clips/P02T03C05.json": _lcrnet(), f"smarthome_{cut}_51.json": listed})
+            for cut, listed in (("CS", _timed("P02T03C05")), ("CV", _timed("P02T03C05", subset="testing")))
+        ],
+        "tsu-3d": [
+            Sample("P02T03C05.json", {"P02T03C05.json": _lcrnet(), "smarthome_CS_51.json": _timed("P02T03C05")})
+        ],
+        "charades": [
+            Sample(
+                "poses/001YG.npz",
+                {"poses/001YG.npz": _written("npz", npz), "charades.json": _timed("001YG")},
+            )
+        ],
+        "posecap": [
+            Sample(
+                "clips/a.json",
+                {
+                    "clips/a.json": _lcrnet(),
+                    "posecap.csv": b"file,label,source,caption\nclips/a.json,walk,kinetics,Somebody walks\n",
+                    "pose_options.json": b'{"fps": 25}',
+                },
+                {"fps": 25},
+            )
+        ],
+        "posecap-3d": [
+            Sample(
+                "clips/a.json",
+                {
+                    "clips/a.json": _lcrnet(),
+                    "posecap.csv": b"file,label\nclips/a.json,walk\n",
+                    "pose_options.json": b'{"fps": 25}',
+                },
+                {"fps": 25},
+            )
+        ],
+        "bandai-namco": [_one("dataset-2_walk_normal_001.bvh", _written("bvh", bandai))],
+        "folder": [
+            Sample(
+                "data/a.csv",
+                {
+                    "data/a.csv": _table(long=False),
+                    "labels.csv": b"file,label,start_s,end_s\ndata/a.csv,sit,0,0.1\ndata/a.csv,go,0.1,0.2\n",
+                    "pose_options.json": b'{"unit": "pixel", "image_size": [640, 480]}',
+                },
+                {"unit": "pixel"},
+            ),
+            Sample("wave/a.parquet", {"wave/a.parquet": _written("parquet", clip()), "sit/b.npy": b"\0"}),
+        ],
+        "openpose": [
+            Sample("clip", {f"clip/a_{n:012d}_keypoints.json": _openpose(n) for n in range(3)}, {"fps": 30}),
+            _one("a_000_keypoints.json", _openpose(0, 18), fps=30),
+        ],
+        "alphapose": [
+            _one(
+                "alphapose-results.json",
+                _json([{"image_id": f"{n}.jpg", "keypoints": _scored(n, 17), **_RESULT} for n in range(FRAMES)]),
+                fps=30,
+            )
+        ],
+        "coco": [
+            _one(
+                "results.json",
+                _json([{"image_id": n, "keypoints": _scored(n, 17), **_RESULT} for n in range(FRAMES)]),
+                fps=30,
+            ),
+            _one(
+                "annotations.json",
+                _json(
+                    {
+                        "images": [{"id": n, "file_name": f"{n}.jpg", "width": 9, "height": 9} for n in range(FRAMES)],
+                        "categories": [{"id": 1, "name": "person", "keypoints": list(get_layout("coco-17").joints)}],
+                        "annotations": [
+                            {"image_id": n, "category_id": 1, "id": n, "keypoints": _scored(n, 17)}
+                            for n in range(FRAMES)
+                        ],
+                    }
+                ),
+                fps=30,
+            ),
+        ],
+        "lcrnet": [_one("poses.json", _lcrnet(), fps=20)],
+        "mediapipe": [
+            _one("landmarks.json", _json([_LANDMARKS, None, _LANDMARKS]), fps=30),
+            _one("objects.json", _json({"frames": [{"poseLandmarks": _LANDMARKS}, {"poseLandmarks": None}]}), fps=30),
+        ],
+        "numpy": [
+            _one("clip.npz", _written("npz", npz)),
+            _one("clip.npy", _npy(points(17, 2)), **PIXELS),
+            _one("video2d.npz", _npz(kpts=points(17, 2).astype(np.float32)), fps=20),
+        ],
+        "pyskl": [_one("clips.pkl", _pyskl(), layout="coco-17", fps=30), _one("mmpose.pkl", _mmpose(), **PIXELS)],
+        "parquet": [_one("clip.parquet", _written("parquet", clip()))],
+        "trc": [_one("clip.trc", _written("trc", clip()))],
+        "bvh": [_one("clip.bvh", _written("bvh", _whole()))],
+        "csv": [_one("wide.csv", _table(long=False), unit="pixel"), _one("long.csv", _table(long=True), **csv)],
+    }
+
+
+SAMPLES = samples()
