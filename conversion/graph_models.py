@@ -154,6 +154,11 @@ def build_config(
         raise ValueError(
             f"The weights have {sizes['num_joints']} joints, which no official layout has; name theirs with --layout."
         )
+    if motionhub.get_layout(layout).num_joints != sizes["num_joints"]:
+        raise ValueError(
+            f"Layout {layout!r} has {motionhub.get_layout(layout).num_joints} joints, the weights have "
+            f"{sizes['num_joints']}."
+        )
     num_labels = len(model.head(official)[1]) if model.has_head(official) else None
     if class_names is not None and num_labels is not None and len(class_names) != num_labels:
         raise ValueError(f"The weights have {num_labels} classes, but {len(class_names)} class names were given.")
