@@ -16,7 +16,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedConfig
 
 from motionhub.skeletons.rows import from_row
-from motionhub.training.streaming import ShardedRows, ShardOrder
+from motionhub.training.streaming import RowGroup, ShardedRows, ShardOrder
 
 
 # Sets up to this size are decoded once and kept (the N-UCLA clips take 30 MB, NTU-60 20 GB).
@@ -49,6 +49,8 @@ class ClipDataset(TorchDataset):
         cache: bool | None = None,
     ) -> None:
         self.rows = dataset.with_format("numpy")
+        # The NumPy format of `datasets` takes several times as long for a single row.
+        self._arrow = None if isinstance(dataset, ShardedRows) else dataset.with_format("arrow")
         self.processor = processor
         self.training = training
         self.seed = seed
@@ -66,6 +68,11 @@ class ClipDataset(TorchDataset):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _row(self, index: int) -> Any:
+        if self._arrow is None:
+            return self.rows[index]
+        return RowGroup(self._arrow[index])[0]
 
     def fingerprint(self) -> str:
         """SHA-256 of the clips' names, in order, and labels: equal for the same split of the same data."""
@@ -92,7 +99,7 @@ class ClipDataset(TorchDataset):
         index = int(index)
         if index in self._processed:
             return self._processed[index]
-        sequence = self._sequences[index] if self.cache else from_row(self.rows[index])
+        sequence = self._sequences[index] if self.cache else from_row(self._row(index))
         generator = torch.Generator().manual_seed(item_seed(self.seed, self.epoch, index)) if self.training else None
         arrays = self.processor.process(sequence, training=self.training, generator=generator)
         item = {name: torch.as_tensor(arrays[name]) for name in INPUTS}

@@ -103,21 +103,21 @@ class ShardedRows:
         columns = [self._open(file, lambda opened: opened.read(columns=[name])) for file in self.files]
         return np.asarray(pa.concat_tables(columns).column(name).to_numpy())
 
-    def _group(self, number: int) -> "_RowGroup":
+    def _group(self, number: int) -> "RowGroup":
         if self._process != os.getpid():
             self._forget()  # a forked worker starts its own
         if number in self._cached:
             self._cached.move_to_end(number)
             return self._cached[number]
         file, position = self.groups[number]
-        group = _RowGroup(self._open(self.files[file], lambda opened: opened.read_row_group(position)))
+        group = RowGroup(self._open(self.files[file], lambda opened: opened.read_row_group(position)))
         self._cached[number] = group
         if len(self._cached) > CACHED_GROUPS:
             self._cached.popitem(last=False)
         return group
 
     def _forget(self) -> None:
-        self._cached: OrderedDict[int, _RowGroup] = OrderedDict()
+        self._cached: OrderedDict[int, RowGroup] = OrderedDict()
         self._process = os.getpid()
 
     def _group_sizes(self, file: str) -> list[int]:
@@ -144,7 +144,7 @@ class ShardedRows:
         return {**self.__dict__, "_cached": OrderedDict()}
 
 
-class _RowGroup:
+class RowGroup:
     """A row group, from which one row is taken without touching the others."""
 
     def __init__(self, table: pa.Table) -> None:
