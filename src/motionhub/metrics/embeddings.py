@@ -44,8 +44,18 @@ def effective_rank(embeddings: Any) -> float:
     centred = values - values.mean(axis=0)
     variance = np.linalg.svd(centred, compute_uv=False) ** 2
     # float32 features that are the same differ by about 1e-7 of their size.
-    if variance.sum() <= 1e-10 * np.square(values).sum() or not variance.sum():
+    if spread(values) <= 1e-12:
         return 0.0
     share = variance / variance.sum()
     share = share[share > 0]
     return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def spread(embeddings: Any) -> float:
+    """The share of the mean squared length of embeddings `(num_clips, channels)` that is variance between them.
+
+    0 when all are the same vector, 1 when they are centred on the origin; it does not depend on their scale.
+    """
+    values = np.asarray(embeddings, np.float64)
+    length = np.square(values).sum()
+    return float(np.square(values - values.mean(axis=0)).sum() / length) if length else 0.0
