@@ -19,7 +19,8 @@ ALLOWED: dict[str, set[str]] = {
     "nn": set(),
     "papers": set(),
     "version": set(),
-    "doctor": set(),
+    # It looks at skeleton files too, and draws them.
+    "doctor": {"skeletons", "data", "visualization"},
     "metrics": {"geometry"},
     # A card shows the joints of a layout on a made-up pose.
     "hub": {"papers", "skeletons", "visualization", "data"},

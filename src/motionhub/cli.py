@@ -67,7 +67,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(input_flags={})
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    doctor = commands.add_parser("doctor", help="versions, devices, cache, Hub and extras, each problem with its fix")
+    about = (
+        "Without FILE: this machine. With FILE: what the motion is and what is probably wrong with it, each finding "
+        "with its fix. Exit status: 0 nothing or notes only, 1 at least one problem, 2 a file that cannot be read."
+    )
+    summary = "this machine, or a skeleton file: each problem with its fix"
+    doctor = commands.add_parser("doctor", help=summary, description=about)
+    doctor.add_argument("file", nargs="?", metavar="FILE", help="any readable file, or folder of OpenPose files")
+    doctor.add_argument("--output", metavar="DIR", help="also draw the first good frame with joint names, as PNG")
+    doctor.add_argument("--json", action="store_true", help="the findings as JSON, for programs")
+    _add_read_options(doctor)
     doctor.set_defaults(run=_doctor)
 
     info = commands.add_parser("info", help="what is in a skeleton file: people, frames, layout, missing joints")
@@ -92,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", required=True, help="folder or Hub id of an action classifier")
     predict.add_argument("--top_k", type=int, default=5, help="labels per person (default 5)")
     predict.add_argument("--clip", action="store_true", help="one answer for all people of a clip together")
+    _add_second_stream(predict)
     predict.add_argument("--json", metavar="OUT", help="also write the results as JSON")
     predict.add_argument("--gif", metavar="OUT", help="also draw the (single) file with its labels")
     _add_read_options(predict)
@@ -115,6 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--batch_size", type=int, default=64)
     evaluate.add_argument("--mixed_precision", choices=("no", "bf16"), default="no")
     evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
+    _add_second_stream(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     add_hub_commands(commands)
@@ -139,6 +150,12 @@ def _add_build(actions: Any) -> None:
     build.set_defaults(run=_dataset_build)
 
 
+def _add_second_stream(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--second", default=None, help="folder or Hub id of a second stream (bones) to fuse with")
+    command.add_argument("--second_weight", type=float, default=1.0, help="what it counts, the first counting 1")
+    command.add_argument("--fusion", choices=("logits", "softmax"), default="logits", help="what is added up")
+
+
 def _add_read_options(command: argparse.ArgumentParser) -> None:
     """For files that do not say it themselves; see `motionhub.read`."""
     command.add_argument("--layout", default=None, help="joint layout, such as coco-17, if the file does not say it")
@@ -159,9 +176,11 @@ def _read_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from motionhub.doctor import examine, print_report
+    from motionhub.doctor import examine, examine_file, print_report
 
-    return print_report(examine())
+    if arguments.file is None:
+        return print_report(examine())
+    return examine_file(arguments.file, _read_options(arguments), output=arguments.output, as_json=arguments.json)
 
 
 def _info(arguments: argparse.Namespace) -> int:
@@ -249,8 +268,13 @@ def _predict(arguments: argparse.Namespace) -> int:
     disable_progress_bar()
     model, processor = load_checkpoint(arguments.model, AutoModelForActionClassification)
     classify = pipeline("action-classification", model=model, feature_extractor=processor)
+    fusion: dict[str, Any] = {}
+    if arguments.second is not None:
+        other, other_processor = load_checkpoint(arguments.second, AutoModelForActionClassification)
+        second = pipeline("action-classification", model=other, feature_extractor=other_processor)
+        fusion = {"second": second, "second_weight": arguments.second_weight, "fusion": arguments.fusion}
     options = _read_options(arguments)
-    results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip, **options)
+    results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip, **fusion, **options)
     for file, people in zip(arguments.files, results, strict=True):
         print(file)
         if not people:
@@ -336,7 +360,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
-    from motionhub.training.evaluators import evaluate
+    from motionhub.training.evaluators import evaluate_streams
     from motionhub.training.run import RunArguments, load_splits
     from motionhub.training.sources import load_checkpoint
 
@@ -344,17 +368,22 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     data = RunArguments(
         arguments.dataset, arguments.model, arguments.data_root, arguments.protocol, arguments.eval_split
     )
-    model, processor = load_checkpoint(arguments.model, AutoModelForActionClassification)
+    names = [name for name in (arguments.model, arguments.second) if name is not None]
+    streams = [load_checkpoint(name, AutoModelForActionClassification) for name in names]
     clips = load_splits(data)[arguments.eval_split]
-    report = evaluate(
-        model,
-        processor,
+    report = evaluate_streams(
+        streams,
         clips,
+        weights=[1.0, arguments.second_weight][: len(streams)],
+        fusion=arguments.fusion,
         batch_size=arguments.batch_size,
         mixed_precision=arguments.mixed_precision,
         output_dir=arguments.output_dir,
     )
     print(format_report(report))
+    if arguments.second is not None:
+        alone = ", ".join(f"{name} {top1:.1%}" for name, top1 in zip(names, report["streams"], strict=True))
+        print(f"top-1 of each stream alone: {alone}; fused by {arguments.fusion}")
     if arguments.output_dir:
         print(f"saved: {arguments.output_dir}/metrics.json, scores.npz")
         try:

@@ -1,9 +1,10 @@
-"""The report of `motionhub doctor`: versions, devices, cache, Hub and extras, each problem with its one-line fix.
+"""The reports of `motionhub doctor`: this machine, or a skeleton file; each problem with its one-line fix.
 
-It looks at the installation only; it does not know models, data or skeleton files.
+It does not know models, nor what may be wrong with a motion (`skeletons/inspection.py`).
 """
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -11,8 +12,13 @@ import socket
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+
+if TYPE_CHECKING:
+    from motionhub.skeletons.sequence import SkeletonSequence
 
 CORE_PACKAGES = (
     "torch",
@@ -157,3 +163,90 @@ def print_report(findings: list[Finding]) -> int:
     problems = sum(finding.status == "problem" for finding in findings)
     print(f"\n{problems} problem{'s' if problems != 1 else ''}." if problems else "\nReady.", file=sys.stdout)
     return min(problems, 1)
+
+
+def examine_file(
+    path: str | Path, options: dict[str, Any], *, output: str | Path | None = None, as_json: bool = False
+) -> int:
+    """Prints what a skeleton file holds and what is probably wrong with it; the status of `motionhub doctor FILE`.
+
+    Args:
+        path: any readable file or folder.
+        options: layout, fps, unit and image_size, as for `motionhub.read`.
+        output: folder for a picture of each clip's first good frame with joint names (the first `MAX_PICTURES`).
+        as_json: one JSON list instead of text.
+
+    Returns:
+        0: nothing found, or notes only; 1: at least one problem. (A file that cannot be read is status 2.)
+    """
+    from motionhub.data.readers import read
+    from motionhub.skeletons.inspection import describe, inspect
+
+    clips = read(path, **options)
+    reports = []
+    for number, clip in enumerate(clips):
+        findings = [
+            {"kind": found.kind, "severity": found.severity, "seen": found.seen, "fix": found.fix}
+            for found in inspect(clip)
+        ]
+        reports.append({"file": str(path), "clip": number, **describe(clip), "findings": findings})
+    pictures = _draw_clips(clips, Path(path), Path(output)) if output is not None else []
+    if as_json:
+        print(json.dumps(reports, indent=2))
+    else:
+        words = ", ".join([repr(str(path)), *(f"{name}={value!r}" for name, value in options.items() if value)])
+        for report in reports:
+            print("\n".join(_file_lines(report, f"motionhub.read({words})[{report['clip']}]")))
+        print("\n".join(f"drawn: {picture}" for picture in pictures), end="\n" if pictures else "")
+    return int(any(found["severity"] == "problem" for report in reports for found in report["findings"]))
+
+
+# A file of a thousand clips needs no thousand pictures.
+MAX_PICTURES = 20
+
+
+def _draw_clips(clips: "list[SkeletonSequence]", path: Path, folder: Path) -> list[Path]:
+    from motionhub.skeletons.inspection import first_good_frame
+    from motionhub.visualization.draw import draw_frame
+
+    pictures = []
+    for number, clip in enumerate(clips[:MAX_PICTURES]):
+        if clip.num_frames:
+            pictures.append(folder / (f"{path.stem}.png" if len(clips) == 1 else f"{path.stem}-{number}.png"))
+            try:
+                draw_frame(clip, first_good_frame(clip), pictures[-1])
+            except ImportError as error:  # the report is there; pictures are an extra
+                print(f"motionhub: note: no picture: {error}", file=sys.stderr)
+                return []
+    return pictures
+
+
+def _file_lines(report: dict[str, Any], call: str) -> list[str]:
+    size = f", image {report['image_size'][0]}x{report['image_size'][1]}" if report["image_size"] else ""
+    lines = [
+        f"{report['file']}, clip {report['clip']}: people {report['people']}, frames {report['frames']} at "
+        f"{report['fps']:g} fps ({report['seconds']:.2f} s), {report['dims']}-D in {report['unit']}s{size}",
+        f"  a body measures {report['body_size']:.3g}; layout {report['layout']}, misfit of bone lengths by layout: "
+        + (", ".join(f"{name} {misfit:.2f}" for name, misfit in report["layout_misfit"].items()) or "not known"),
+        f"  joints seen: {_coverage_text(report['coverage'])}",
+    ]
+    for found in report["findings"]:
+        mark = {"note": "note   ", "problem": "PROBLEM"}[found["severity"]]
+        lines += [f"{mark} {found['kind']:<15} {found['seen']}", f"        fix: {found['fix']}"]
+    if any(found["fix"].startswith("sequence") for found in report["findings"]):
+        lines.append(
+            f"  before the fixes: import motionhub; from motionhub.skeletons import repair; sequence = {call}"
+        )
+        lines.append(
+            '  after them: motionhub.write(sequence, "mended.npz"), and look again: motionhub doctor mended.npz'
+        )
+    return lines if report["findings"] else [*lines, "ok      nothing found"]
+
+
+def _coverage_text(coverage: dict[str, float]) -> str:
+    lacking = {joint: share for joint, share in coverage.items() if share < 1}
+    if not lacking:
+        return "all, in every frame"
+    worst = sorted(lacking, key=lambda joint: lacking[joint])[:6]
+    mean = sum(coverage.values()) / len(coverage)
+    return f"{mean:.1%}; least " + ", ".join(f"{joint} {lacking[joint]:.0%}" for joint in worst)

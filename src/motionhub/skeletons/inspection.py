@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.skeletons import motion_symptoms as motion
-from motionhub.skeletons import symptoms
+from motionhub.skeletons import repair, symptoms
 from motionhub.skeletons.findings import Finding, body_size
 from motionhub.skeletons.proportions import rank_layouts
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -24,13 +24,15 @@ _STILL: tuple[Check, ...] = (symptoms.dead_joints, motion.frozen)
 _NAMES: tuple[Check, ...] = (symptoms.orientation, motion.identity_swaps, motion.swapped_sides)
 _MOTION: tuple[Check, ...] = (motion.jumps, motion.spikes, motion.jitter)
 
+_RESHAPING = (repair.without_joints, repair.part, repair.drop_frames)
+
 
 def inspect(sequence: SkeletonSequence) -> list[Finding]:
     """What is probably wrong, in the order in which it should be mended; an empty list for most sequences.
 
     `finding.fix` is a line of Python (`from motionhub.skeletons import repair`), `finding.apply(sequence)` runs it.
-    Frame numbers and people are those of the sequence with the fixes before it applied; only the notes about repeated
-    frames and joints that are never seen are for the reader alone and change nothing for the checks after them.
+    The lines can be run one after the other. Those that change the number of frames or joints come last: after such a
+    line, inspect again.
     """
     if not sequence.joint_mask.any():
         what = f"{sequence.num_people} people, {sequence.num_frames} frames and not one joint seen"
@@ -38,14 +40,15 @@ def inspect(sequence: SkeletonSequence) -> list[Finding]:
         return [Finding("empty", "problem", what, advice=advice)]
     found: list[Finding] = []
     sequence = _asked(_NUMBERS, sequence, found)
-    found += [*symptoms.image_size(sequence), *symptoms.frame_rate(sequence), *motion.gaps(sequence)]
+    found += [*symptoms.image_size(sequence), *symptoms.frame_rate(sequence)]
+    gaps = list(motion.gaps(sequence))  # before the other checks hide anything
     sequence = _asked(_STILL, sequence, found)
     wrong_layout = list(symptoms.layout(sequence))
     found += wrong_layout
     if not wrong_layout:  # else every name is wrong, and what follows from names with it
         sequence = _asked(_NAMES, sequence, found)
     _asked(_MOTION, sequence, found)
-    return found
+    return sorted([*found, *gaps], key=lambda finding: finding.function in _RESHAPING)
 
 
 def _asked(checks: tuple[Check, ...], sequence: SkeletonSequence, found: list[Finding]) -> SkeletonSequence:

@@ -134,7 +134,8 @@ def jumps(sequence: SkeletonSequence) -> Iterator[Finding]:
     for person in range(sequence.num_people):
         step = np.linalg.norm(np.diff(sequence.keypoints[person], axis=0), axis=-1)
         with np.errstate(invalid="ignore"):
-            far = (step > JUMP * size).sum(axis=1) > 0.8 * np.maximum((~np.isnan(step)).sum(axis=1), 1)
+            seen = (~np.isnan(step)).sum(axis=1)
+            far = ((step > JUMP * size).sum(axis=1) > 0.8 * seen) & (seen >= min(4, sequence.num_joints))
         events = (np.flatnonzero(far) + 1).tolist()
         if events and size:
             edges = [0, *events, sequence.num_frames]
