@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
 }
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
-HEAVY_OPTIONAL = {"torchvision", "timm", "open_clip", "matplotlib", "imageio", "av", "PIL", "tensorboard"}
+HEAVY_OPTIONAL = {"torchvision", "timm", "open_clip", "matplotlib", "imageio", "av", "PIL", "tensorboard", "ray"}
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
 
 

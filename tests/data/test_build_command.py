@@ -1,0 +1,163 @@
+"""`motionhub dataset build`: exit status, going on, pictures, terms of the data, and zips that do not fit."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from datasets import load_dataset
+
+from motionhub.cli import main
+from motionhub.data.build import save_dataset, save_dataset_report
+from motionhub.data.dataset_card import is_open
+from motionhub.data.readers import READERS
+
+
+@pytest.fixture
+def raw(tmp_path, write_nucla):
+    """Ten classes, two subjects, one view."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for subject in (1, 2):
+        for label in range(1, 11):
+            write_nucla(f"a01_s{subject:02d}_e{label:02d}_v01", label=label, folder=folder)
+    return folder
+
+
+def zipped(folder, path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    return path
+
+
+def build(*words):
+    return main(["dataset", "build", *map(str, words)])
+
+
+def test_all_read_is_0_some_broken_is_1_nothing_is_2(raw, tmp_path, capsys):
+    assert build("n-ucla", "--raw", raw, "--out", tmp_path / "whole", "--num_proc", 2) == 0
+    assert "20 clips of 20 files" in capsys.readouterr().out
+    (raw / "a01_s01_e03_v01.json").write_text("{")
+    assert build("n-ucla", "--raw", raw, "--out", tmp_path / "most") == 1
+    shown = capsys.readouterr()
+    assert "19 clips of 19 files" in shown.out
+    assert "1 of 20 files are broken" in shown.err and "a01_s01_e03_v01.json" in shown.err
+    assert "| total | 19 |" in (tmp_path / "most" / "README.md").read_text()
+    assert build("n-ucla", "--raw", raw, "--out", tmp_path / "none", "--strict") == 2
+    assert "a01_s01_e03_v01.json: line 1" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+    assert build("n-ucla", "--raw", raw, "--out", tmp_path / "most") == 2
+
+
+def test_a_changed_file_is_named_when_a_build_goes_on(raw, tmp_path, monkeypatch):
+    def killed(*arguments, **options):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr("motionhub.data.build.merge", killed)
+        with pytest.warns(UserWarning, match="the same call continues"), pytest.raises(KeyboardInterrupt):
+            save_dataset("n-ucla", raw, out)
+    assert not out.exists()
+    path = raw / "a01_s02_e10_v01.json"
+    content = json.loads(path.read_text())
+    content["skeletons"] = content["skeletons"][:2]
+    path.write_text(json.dumps(content))
+    with pytest.warns(UserWarning, match=r"read again: a01_s02_e10_v01.json \(changed\)$"):
+        save_dataset("n-ucla", raw, out)
+    frames = {row["clip_id"]: row["num_frames"] for row in load_dataset(str(out), "full", split="full")}
+    assert frames.pop(path.stem) == 2 and set(frames.values()) == {4}
+
+
+def test_a_zip_goes_on_too(raw, tmp_path, monkeypatch):
+    archive, out = zipped(raw, tmp_path / "raw.zip"), tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr("motionhub.data.build.merge", None)
+        with pytest.warns(UserWarning, match="continues"), pytest.raises(TypeError):
+            save_dataset("n-ucla", archive, out)
+    monkeypatch.setattr("motionhub.data.build.read_file", lambda *words: pytest.fail("read again"))
+    assert save_dataset_report("n-ucla", archive, out).num_clips == 20
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "raw", "raw.zip"]
+
+
+def test_two_builds_of_one_folder_do_not_meet(raw, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    state = tmp_path / ".out.building"
+    state.mkdir()
+    with (state / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match="another process is building it"):
+            save_dataset("n-ucla", raw, tmp_path / "out")
+    save_dataset("n-ucla", raw, tmp_path / "out")
+
+
+def test_the_card_shows_the_layout(raw, tmp_path):
+    pytest.importorskip("matplotlib")
+    assert build("n-ucla", "--raw", raw, "--out", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "layout.png").read_bytes().startswith(b"\x89PNG")
+    assert "![The joints of kinect-20](layout.png)" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_only_open_licences_let_clips_be_published():
+    # PRECOG's files say MIT; the others name research, an agreement, or no terms at all.
+    assert is_open(READERS["precog"])
+    closed = ("ntu-rgbd", "n-ucla", "pku-mmd", "smarthome", "uav-human", "penn-action", "utd-mhad", "posetics", "sbu")
+    assert not [name for name in closed if is_open(READERS[name])]
+
+
+def test_the_card_of_closed_data_holds_the_recipe_and_no_clips(raw, tmp_path):
+    out = save_dataset("n-ucla", raw, tmp_path / "out")
+    assert "**Not to be published.**" in (out / "README.md").read_text()
+    text = (out / "recipe" / "README.md").read_text()
+    assert "motionhub dataset build n-ucla --raw" in text and READERS["n-ucla"].homepage in text
+    assert "| total | 20 |" in text
+    data = yaml.safe_load(text.split("---\n")[1])
+    assert "configs" not in data and "dataset_info" not in data and data["license"] == "other"
+    assert [path.name for path in (out / "recipe").iterdir()] == ["README.md"]
+
+
+def test_a_zip_of_another_data_set_is_named(raw, tmp_path, write_utd):
+    archive = zipped(raw, tmp_path / "raw.zip")
+    with pytest.raises(ValueError, match=r"raw.zip: expected files called .*a01_s01.*build n-ucla --raw"):
+        save_dataset("ntu-rgbd", archive, tmp_path / "out")
+    folder = tmp_path / "utd"
+    folder.mkdir()
+    write_utd(folder=folder)
+    with pytest.raises(ValueError, match=r"found none.*build utd-mhad --raw"):
+        save_dataset("n-ucla", zipped(folder, tmp_path / "utd.zip"), tmp_path / "out")
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".out*"))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 0.999])
+def test_a_zip_cut_off_in_the_middle_is_said_to_be(raw, tmp_path, share, capsys):
+    archive = zipped(raw, tmp_path / "raw.zip")
+    content = archive.read_bytes()
+    archive.write_bytes(content[: int(share * len(content))])
+    assert build("n-ucla", "--raw", archive, "--out", tmp_path / "out") == 2
+    assert "raw.zip: the zip file is cut off" in capsys.readouterr().err
+    assert main(["info", str(archive)]) == 2
+    assert "raw.zip: the zip file is cut off" in capsys.readouterr().err
+
+
+def test_info_of_a_zip_points_to_the_build(raw, tmp_path, capsys):
+    assert main(["info", str(zipped(raw, tmp_path / "raw.zip"))]) == 2
+    error = capsys.readouterr().err
+    assert "is a zip file of 20 files" in error and "motionhub dataset build n-ucla --raw" in error
+
+
+def test_info_still_reads_the_zip_that_is_an_npz(tmp_path, capsys):
+    np.savez(tmp_path / "clip.npz", keypoints=np.zeros((4, 13, 2), np.float32))
+    words = ["info", str(tmp_path / "clip.npz"), "--layout", "penn-13", "--fps", "30", "--unit", "pixel"]
+    assert main(words) == 0, capsys.readouterr().err
+    assert "people 1, frames 4" in capsys.readouterr().out
+
+
+def test_a_clip_is_in_the_cell_of_its_splits(raw, tmp_path):
+    out = save_dataset("n-ucla", raw, tmp_path / "out", shard_bytes=1)
+    cells = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.parquet"))
+    # Only cross-subject can be filled by one view: odd subjects train, even ones test.
+    assert cells == [f"data/{split}/clips-00000-of-00001.parquet" for split in ("test", "train")]
+    assert Path(out / "README.md").read_text().count("data/train/*.parquet") == 2
