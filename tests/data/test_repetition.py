@@ -1,11 +1,20 @@
 """Rare classes of Smarthome's cross-view training: round(1000 / clips) times, by name, and only on demand."""
 
+import typing
+
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
+from motionhub.data.build import rows_to_dataset
 from motionhub.data.readers import READERS
 from motionhub.data.repetition import REPETITIONS, SMARTHOME_CLIPS, repeat_classes, repeated_rows
+from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import to_row
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.loading import as_clips
 
 
 NAME = "smarthome-cross-view"
@@ -43,3 +52,21 @@ def test_a_dataset_keeps_its_clips_and_repeats_them():
         repeat_classes(dataset, "cv1")
     with pytest.raises(ValueError, match="labels with names"):
         repeat_classes(Dataset.from_dict({"label": [0]}), NAME)
+
+
+def test_the_recipe_repeats_only_when_asked():
+    names = list(READERS["smarthome"].class_names)
+    clip = SkeletonSequence(np.ones((1, 4, 13, 2)), get_layout("lcrnet-13"), 20, "pixel", image_size=(640, 480))
+    dataset = rows_to_dataset([to_row(clip, label=names.index("Usetablet"), clip_id=name) for name in "ab"], names)
+    processor = SkeletonProcessor(layout="lcrnet-13")
+    repeated = TrainingRecipe(repeat_classes=NAME)
+    for recipe, training, expected in ((TrainingRecipe(), True, 2), (repeated, True, 40), (repeated, False, 2)):
+        assert len(as_clips(dataset, processor, recipe, None, training=training)) == expected
+    # Half of the clips first, then their repetition.
+    assert len(as_clips(dataset, processor, repeated.replace(label_fraction=0.5), None, training=True)) == 20
+    with pytest.raises(ValueError, match="repeat_classes must be one of"):
+        TrainingRecipe(repeat_classes="often")
+    with pytest.raises(ValueError, match="repeat the clips yourself"):
+        as_clips([], processor, repeated, None, training=True)
+    choices = typing.get_args(typing.get_type_hints(TrainingRecipe)["repeat_classes"])
+    assert set(choices) == {"none", *REPETITIONS}

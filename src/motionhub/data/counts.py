@@ -194,9 +194,9 @@ def check_counts(
     ]
     refused = lines if expect == "paper" else more
     if refused:
-        fix = "check for clips that are there twice"
+        fix = "Check for clips that are there twice"
         if not more:
-            fix = 'complete the data, or accept a part of it: expect="subset" (--expect subset in a shell)'
+            fix = 'Complete the data, or accept a part of it: expect="subset" (--expect subset in a shell)'
         raise ValueError(
             f"{reader}: the counts are not those of {edition.edition} ({edition.source}): {'; '.join(refused)}. {fix}."
         )

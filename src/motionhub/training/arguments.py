@@ -66,6 +66,11 @@ class TrainingRecipe:
         "its batch-norm statistics. scratch: all weights learn, from random ones.",
     )
     label_fraction: float = _option(1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).")
+    repeat_classes: Literal["none", "smarthome-cross-view"] = _option(
+        "none",
+        "smarthome-cross-view: training clips of rare classes are seen several times an epoch, as in UNIK's code for "
+        "Smarthome's cv1 and cv2. none: every clip once.",
+    )
     optimizer: Literal["sgd", "adamw"] = _option("sgd", "sgd with Nesterov momentum, or adamw.")
     learning_rate: float = _option(0.1, "Learning rate at the start (step) or after the warm-up (cosine).")
     momentum: float = _option(0.9, "Momentum of sgd.")
@@ -116,6 +121,7 @@ class TrainingRecipe:
     def _check_choices(self) -> None:
         choices = {
             "mode": ("finetune", "linear", "scratch"),
+            "repeat_classes": ("none", "smarthome-cross-view"),
             "optimizer": ("sgd", "adamw"),
             "schedule": ("step", "cosine"),
             "mixed_precision": ("no", "bf16"),

@@ -13,6 +13,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from motionhub.data.repetition import repeat_classes
 from motionhub.data.splits import few_label_subset
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, item_seed, with_index
@@ -24,6 +25,8 @@ def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, 
     if not isinstance(dataset, Dataset | ShardedRows):
         if training and recipe.label_fraction < 1:
             raise ValueError("label_fraction needs a datasets.Dataset with labels; choose the subset yourself.")
+        if training and recipe.repeat_classes != "none":
+            raise ValueError("repeat_classes needs a datasets.Dataset with labels; repeat the clips yourself.")
         return dataset
     if processor is None:
         raise ValueError("A datasets.Dataset needs a processor, got None; give a SkeletonProcessor.")
@@ -35,6 +38,10 @@ def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, 
         if not isinstance(dataset, Dataset):
             raise ValueError("label_fraction needs a datasets.Dataset, got ShardedRows; load it without streaming.")
         dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
+    if training and recipe.repeat_classes != "none":
+        if not isinstance(dataset, Dataset):
+            raise ValueError("repeat_classes needs a datasets.Dataset, got ShardedRows; load it without streaming.")
+        dataset = repeat_classes(dataset, recipe.repeat_classes)
     return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
 
 
