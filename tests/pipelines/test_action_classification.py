@@ -165,6 +165,15 @@ def test_streams_fuse_by_logits_or_by_probabilities(constant, tmp_path):
     np.testing.assert_allclose(by_probability, np.tile([0.4, 0.2, 0.4], (3, 1)), atol=1e-6)
     with pytest.raises(ValueError, match="fusion"):
         constant(clips, second=other, fusion="max")
+    weighed = flat(constant(clips, second=other, second_weight=3))
+    cubed = np.array([0.7, 0.2, 0.1]) * np.array([0.1, 0.2, 0.7]) ** 3
+    np.testing.assert_allclose(weighed, np.tile(cubed / cubed.sum(), (3, 1)), atol=1e-6)
+    weighed = flat(constant(clips, second=other, fusion="softmax", second_weight=3))
+    np.testing.assert_allclose(weighed, np.tile([0.25, 0.2, 0.55], (3, 1)), atol=1e-6)
+    np.testing.assert_allclose(flat(constant(clips, second=other, second_weight=0)), flat(constant(clips)), atol=1e-6)
+    for wrong in (-1, float("nan"), "1", True):
+        with pytest.raises(ValueError, match="second_weight"):
+            constant(clips, second=other, second_weight=wrong)
 
 
 def test_streams_with_other_labels_are_refused(constant, tmp_path):

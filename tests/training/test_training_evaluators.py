@@ -14,7 +14,7 @@ from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.evaluators import evaluate, fuse_score_files, load_scores, save_scores
+from motionhub.training.evaluators import evaluate, evaluate_streams, fuse_score_files, load_scores, save_scores
 from motionhub.training.trainer import train
 
 
@@ -99,3 +99,37 @@ def test_streams_are_matched_by_name_and_added(tmp_path: Path) -> None:
         fuse_score_files(tmp_path / "joint.npz", tmp_path / "other.npz")
     with pytest.raises(ValueError, match="share one"):
         save_scores(tmp_path / "twice.npz", ["a", "a", "b"], bone, labels)
+
+
+@pytest.mark.parametrize("fusion", ["logits", "softmax"])
+def test_two_checkpoints_give_the_weighted_sum_of_their_scores(fusion: str, tmp_path: Path) -> None:
+    dataset, processor, streams = toy_dataset(13), toy_processor(), []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = toy_model()
+        torch.nn.init.normal_(model.classifier.weight)
+        streams.append((model, processor))
+        evaluate(model, processor, dataset, output_dir=tmp_path / str(seed))
+    report = evaluate_streams(streams, dataset, weights=[1.0, 0.5], fusion=fusion, output_dir=tmp_path / "both")
+    first, second, both = (load_scores(tmp_path / name / "scores.npz") for name in ("0", "1", "both"))
+
+    def scores(row: np.ndarray) -> np.ndarray:
+        return row if fusion == "logits" else np.exp(row) / np.exp(row).sum()
+
+    for name, fused in both.items():
+        np.testing.assert_allclose(fused, scores(first[name]) + 0.5 * scores(second[name]), atol=1e-5)
+    expected = np.mean([row.argmax() == index % 3 for index, row in enumerate(both.values())])
+    assert report["top1"] == pytest.approx(expected)
+    assert report["streams"] == [evaluate(model, processor, dataset)["top1"] for model, _ in streams]
+
+
+def test_streams_with_other_labels_or_weights_are_refused() -> None:
+    model, other, dataset = toy_model(), toy_model(), toy_dataset(5)
+    other.config.id2label = dict(enumerate(reversed(CLASS_NAMES)))
+    with pytest.raises(ValueError, match="same labels in the same order"):
+        evaluate_streams([(model, toy_processor()), (other, toy_processor())], dataset)
+    pair = [(model, toy_processor())] * 2
+    with pytest.raises(ValueError, match="finite"):
+        evaluate_streams(pair, dataset, weights=[1.0, float("nan")])
+    with pytest.raises(ValueError, match="one number per stream"):
+        evaluate_streams(pair, dataset, weights=[1.0])

@@ -66,6 +66,8 @@ def fuse_streams(*streams: Any, weights: Sequence[float] | None = None, mode: st
     factors = [1.0] * len(arrays) if weights is None else list(weights)
     if len(factors) != len(arrays):
         raise ValueError(f"weights must hold one number per stream ({len(arrays)}), got {len(factors)}.")
+    if not np.isfinite(factors).all():
+        raise ValueError(f"weights must be finite numbers, got {factors}.")
     if mode not in ("logits", "softmax"):
         raise ValueError(f"mode must be 'logits' (official code) or 'softmax' (paper), got {mode!r}.")
     if mode == "softmax":

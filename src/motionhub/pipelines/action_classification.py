@@ -31,6 +31,7 @@ class ActionClassificationPipeline(SkeletonPipeline):
         top_k: how many labels, best first; None for all. Default 5.
         second: another `ActionClassificationPipeline` with the same labels, usually of the bone stream, to fuse with.
         fusion: `"logits"` adds the logits (official UNIK code), `"softmax"` averages the probabilities (its paper).
+        second_weight: what the second stream counts, the first counting 1. Default 1.
 
     Returns:
         For each input a list with one dict per person who was seen:
@@ -47,10 +48,13 @@ class ActionClassificationPipeline(SkeletonPipeline):
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         postprocess = {"top_k": checked_top_k(kwargs.pop("top_k"))} if "top_k" in kwargs else {}
         second, fusion = kwargs.pop("second", None), kwargs.pop("fusion", None)
+        weight = {name: kwargs.pop(name) for name in ("second_weight",) if name in kwargs}
         preprocess, forward = take_input_parameters(kwargs), {}
         if second is not None:
             check_same_labels(self.model.config, second)
             preprocess["second"] = forward["second"] = second
+        if "second_weight" in weight:
+            forward["second_weight"] = checked_weight(weight["second_weight"])
         if fusion is not None:
             if fusion not in FUSIONS:
                 raise ValueError(f"fusion must be one of {FUSIONS}, got {fusion!r}.")
@@ -77,14 +81,19 @@ class ActionClassificationPipeline(SkeletonPipeline):
         return {**batch, "second": model_inputs(second)} if second else batch
 
     def _forward(
-        self, batch: dict[str, Any], second: Any = None, fusion: str = "logits", **forward_params: Any
+        self,
+        batch: dict[str, Any],
+        second: Any = None,
+        fusion: str = "logits",
+        second_weight: float = 1.0,
+        **forward_params: Any,
     ) -> dict[str, torch.Tensor]:
         logits = self.model(**batch["model"]).logits.float().cpu()
         probabilities = logits.softmax(dim=-1)
         if second is not None:
             other = second.forward({"model": batch["second"]})
-            logits = logits + other["logits"]
-            averaged = (probabilities + other["probabilities"]) / 2
+            logits = logits + second_weight * other["logits"]
+            averaged = (probabilities + second_weight * other["probabilities"]) / (1 + second_weight)
             probabilities = averaged if fusion == "softmax" else logits.softmax(dim=-1)
         return {"logits": logits, "probabilities": probabilities}
 
@@ -123,6 +132,12 @@ def checked_top_k(top_k: Any) -> int | None:
     if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
         raise ValueError(f"top_k must be a whole number of at least 1, or None for all labels; got {top_k!r}.")
     return top_k
+
+
+def checked_weight(weight: Any) -> float:
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+        raise ValueError(f"second_weight must be a finite number of at least 0, got {weight!r}.")
+    return float(weight)
 
 
 def check_same_labels(config: Any, second: Any) -> None:

@@ -47,6 +47,70 @@ def evaluate(
     Raises:
         ValueError: no clips, a label that is no class, NaN scores.
     """
+    options = {"batch_size": batch_size, "mixed_precision": mixed_precision, "device": device}
+    logits, labels, seconds = score_clips(model, processor, dataset, num_workers=num_workers, **options)
+    report = classification_report(logits, labels, class_names_of(model.config))
+    report["clips_per_second"] = len(labels) / seconds
+    if output_dir is not None:
+        save_report(output_dir, report)
+        save_scores(Path(output_dir) / "scores.npz", dataset["clip_id"], logits, labels)
+    return report
+
+
+def evaluate_streams(
+    streams: Sequence[tuple[PreTrainedModel, Any]],
+    dataset: Dataset,
+    *,
+    weights: Sequence[float] | None = None,
+    fusion: str = "logits",
+    output_dir: str | Path | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Score every clip by several checkpoints (joints and bones) and report on their fused scores.
+
+    Args:
+        streams: `(model, processor)` of each; all tell the same labels in the same order.
+        weights: one factor per stream, 1 by default.
+        fusion: `"logits"` (official code) or `"softmax"` (UNIK paper), see `metrics.fuse_streams`.
+        output_dir: when given, `metrics.json` and `scores.npz` (the fused scores) are written there.
+        options: of `score_clips`.
+
+    Returns:
+        The report, as of `evaluate`; of several streams, `streams` in it is the top-1 accuracy of each alone.
+
+    Raises:
+        ValueError: labels that differ, wrong weights or fusion, and what `evaluate` raises.
+    """
+    names = [class_names_of(model.config) for model, _ in streams]
+    if any(other != names[0] for other in names[1:]):
+        raise ValueError(
+            "Streams can be fused only when they tell the same labels in the same order, but they differ: "
+            f"{[each[:5] for each in names]}..."
+        )
+    scored = [score_clips(model, processor, dataset, **options) for model, processor in streams]
+    labels, logits = scored[0][1], [each[0] for each in scored]
+    fused = fuse_streams(*logits, weights=weights, mode=fusion)
+    report = classification_report(fused, labels, names[0])
+    report["clips_per_second"] = len(labels) / sum(seconds for _, _, seconds in scored)
+    if len(scored) > 1:
+        report["streams"] = [classification_report(each, labels, names[0])["top1"] for each in logits]
+    if output_dir is not None:
+        save_report(output_dir, report)
+        save_scores(Path(output_dir) / "scores.npz", dataset["clip_id"], fused, labels)
+    return report
+
+
+def score_clips(
+    model: PreTrainedModel,
+    processor: Any,
+    dataset: Dataset,
+    *,
+    batch_size: int = 64,
+    mixed_precision: str = "no",
+    device: str | torch.device | None = None,
+    num_workers: int = 0,
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds."""
     if mixed_precision not in ("no", "bf16"):
         raise ValueError(f"mixed_precision must be 'no' or 'bf16', got {mixed_precision!r}.")
     check_labels(dataset, model.config)
@@ -66,12 +130,7 @@ def evaluate(
         logits = collect_logits(model, loader, len(clips), device=place)
     seconds = time.perf_counter() - started
     model.train(was_training)
-    report = classification_report(logits, clips.labels, class_names_of(model.config))
-    report["clips_per_second"] = len(clips) / seconds
-    if output_dir is not None:
-        save_report(output_dir, report)
-        save_scores(Path(output_dir) / "scores.npz", dataset["clip_id"], logits, clips.labels)
-    return report
+    return logits, clips.labels, seconds
 
 
 @torch.inference_mode()
