@@ -1,4 +1,4 @@
-"""`python conversion/agcn.py` and `st_gcn.py`: official files become folders with the official logits, others do not."""
+"""`python conversion/agcn.py` and `st_gcn.py`: official files become folders with their logits, others are refused."""
 
 import importlib.util
 import subprocess
