@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from motionhub.hub.archive import SUFFIXES, read_archive, read_manifest, write_archive
 from motionhub.hub.cache import (
@@ -29,6 +29,7 @@ from motionhub.hub.cache import (
     place_rows,
     prepare_rows,
     stage_repository,
+    take_back,
 )
 from motionhub.hub.manifest import BundledRepository, Manifest, is_inside, read_manifest_bytes
 from motionhub.hub.push import check_dataset_card, stage_checkpoint
@@ -162,12 +163,10 @@ def _place(manifest: Manifest, cache: CacheFolders, staged: Path, rows_staged: P
     added: list[Path] = []
     try:
         for repository, folder, rows in ready:
-            added += place_rows(rows, cache.datasets)
-            if place_repository(folder, cache.hub, repository):
-                added.append(cache.hub / folder.name)
-    except BaseException:
-        for each in added:
-            shutil.rmtree(each, ignore_errors=True)
+            place_rows(rows, cache.datasets, added)
+            place_repository(folder, cache.hub, repository, added)
+    except BaseException:  # Ctrl-C too
+        take_back(added, cache)
         raise
 
 

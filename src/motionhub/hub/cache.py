@@ -91,16 +91,17 @@ def stage_repository(staged: Path, contents: Path, repository: BundledRepository
     return folder
 
 
-def place_repository(staged: Path, hub: Path, repository: BundledRepository) -> bool:
-    """Moves a staged repository into the cache; whether it was absent before.
+def place_repository(staged: Path, hub: Path, repository: BundledRepository, added: list[Path]) -> None:
+    """Moves a staged repository into the cache; a folder that was absent before is appended to `added` first.
 
     A new repository appears by one rename. In one that is there, blobs come first, then the snapshot, and last the
     ref: wherever that is interrupted, what the ref names is whole.
     """
     final = hub / staged.name
     if not final.exists():
+        added.append(final)
         os.replace(staged, final)
-        return True
+        return
     for name in ("blobs", "snapshots", "refs"):
         (final / name).mkdir(exist_ok=True)
     for blob in (staged / "blobs").iterdir():
@@ -111,7 +112,6 @@ def place_repository(staged: Path, hub: Path, repository: BundledRepository) -> 
     if not snapshot.exists():
         os.replace(staged / "snapshots" / repository.revision, snapshot)
     os.replace(staged / "refs" / repository.ref, final / "refs" / repository.ref)
-    return False
 
 
 def _holds(snapshot: Path, repository: BundledRepository) -> bool:
@@ -156,16 +156,24 @@ def _forget_places(path: Path) -> None:
     path.write_text(json.dumps(facts), encoding="utf-8")
 
 
-def place_rows(rows: Mapping[str, Path], datasets: Path) -> list[Path]:
-    """Moves staged Arrow folders into the cache; those that were not there before."""
-    added = []
+def place_rows(rows: Mapping[str, Path], datasets: Path, added: list[Path]) -> None:
+    """Moves staged Arrow folders into the cache; each that was absent before is appended to `added` first."""
     for place, staged in rows.items():
         final = datasets / place
         if not final.exists():
+            added.append(final)
             final.parent.mkdir(parents=True, exist_ok=True)
             os.replace(staged, final)
-            added.append(final)
-    return added
+
+
+def take_back(added: list[Path], cache: CacheFolders) -> None:
+    """Removes folders that were just placed, and the empty ones above them."""
+    for each in added:
+        shutil.rmtree(each, ignore_errors=True)
+        for parent in each.parents:
+            if parent in (cache.hub, cache.datasets) or not parent.is_dir() or any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
