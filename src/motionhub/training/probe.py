@@ -13,20 +13,20 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 
 from motionhub.data.collate import averages_padding, collate_skeletons
-from motionhub.metrics.embeddings import effective_rank, linear_accuracy
+from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
 from motionhub.training.dataset import ClipDataset, with_index
 from motionhub.training.evaluators import without_wrapper
 
 
-# Fewer directions than this and clips of different motions cannot be told apart.
-COLLAPSED_RANK = 2.0
+# Below either, the features are a point or a line whatever the clips show.
+COLLAPSED_SPREAD, COLLAPSED_RANK = 1e-3, 1.1
 
 
 class EmbeddingProbe:
     """An `evaluation` for `train`: give it labelled rows to fit on, and `train` the rows to test on.
 
-    The report has `probe_top1` (0..1), `effective_rank` of the test features, `num_clips`, and a `warning` when the
-    features have collapsed.
+    The report has `probe_top1` (0..1), `effective_rank` and `spread` of the test features (`metrics.embeddings`),
+    `num_clips`, and a `warning` when the features have collapsed.
 
     Args:
         train_dataset: labelled rows, a small share of the classes' clips is enough.
@@ -54,16 +54,17 @@ class EmbeddingProbe:
         train, labels = embeddings_of(encoder, own_loader, device=accelerator.device)
         test, test_labels = embeddings_of(encoder, loader, accelerator=accelerator)
         _check_labels(test_labels)
-        rank = effective_rank(test)
         report: dict[str, Any] = {
             "probe_top1": linear_accuracy(train, labels, test, test_labels),
-            "effective_rank": rank,
+            "effective_rank": effective_rank(test),
+            "spread": spread(test),
+            "num_clips": len(test),
         }
-        report["num_clips"] = len(test)
-        if rank < COLLAPSED_RANK:
+        if report["spread"] < COLLAPSED_SPREAD or report["effective_rank"] < COLLAPSED_RANK:
             report["warning"] = (
-                f"the features of {len(test)} clips spread over {rank:.1f} directions only: the encoder is collapsing "
-                "(lower the learning rate, raise the temperature or the number of negatives)."
+                f"the encoder is collapsing: of the features of {len(test)} clips only {report['spread']:.1e} is "
+                f"difference between clips, over {report['effective_rank']:.1f} directions (lower the learning rate, "
+                "raise the temperature or the number of negatives)."
             )
         return report
 

@@ -7,6 +7,7 @@ by one process's share of an update, and the main process's running statistics a
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -269,16 +270,22 @@ class _Loop:
         self.clock = time.perf_counter() - progress.seconds
         try:
             with StopRequest() as self.stop:
-                while progress.epoch < recipe.epochs:
-                    self._epoch()
-        except RuntimeError as error:
-            if self.accelerator.num_processes > 1 and connection_lost(error):
-                raise ConnectionError(self._lost()) from error
-            raise
+                self._epochs()
         finally:
             self.journal.close()
             self._give_back()
         return self._result()
+
+    def _epochs(self) -> None:
+        try:
+            while self.progress.epoch < self.recipe.epochs:
+                self._epoch()
+        except RuntimeError as error:
+            if self.accelerator.num_processes == 1 or not connection_lost(error):
+                raise
+            # At once, by whichever process is left: the launcher ends it in a moment.
+            print(self._lost(), file=sys.stderr, flush=True)
+            raise ConnectionError(self._lost()) from error
 
     def _epoch(self) -> None:
         progress = self.progress
