@@ -115,6 +115,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         parts = [motion.person(row) for row in rows]
         samples = [self.feature_extractor.process(part) for part in parts]
         bodies = samples if body is None else [self.feature_extractor.process(body)] * len(rows)
+        self._warn_of_unseen(body, "target")
+        self._warn_of_unseen(seen_as, "view")
         batch = {"source": model_inputs(samples), "target": model_inputs(bodies)}
         if seen_as is not None:
             batch["view"] = model_inputs([self.feature_extractor.process(seen_as)] * len(rows))
@@ -138,6 +140,19 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             )
         if target is None and view is None:
             raise ValueError("Nothing to change: give a target, whose body (or view) the motion gets: pipe(a, b).")
+
+    def _warn_of_unseen(self, sequence: SkeletonSequence | None, role: str) -> None:
+        if sequence is None:
+            return
+        layout = get_layout(self.feature_extractor.layout)
+        shown = convert_layout(sequence, layout).joint_mask.any(axis=(0, 1))
+        unseen = [joint for joint, there in zip(layout.joints, shown, strict=True) if not there]
+        if unseen:
+            warnings.warn(
+                f"{role}: {describe(sequence)} never shows {unseen}; the processor's stand-in (the mean pose) takes "
+                "their place.",
+                stacklevel=4,
+            )
 
     def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, torch.Tensor]:
         views = [batch["view"]] if "view" in batch else []

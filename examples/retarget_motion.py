@@ -1,0 +1,65 @@
+"""One person's motion on the body (or in the view) of another: coordinates, a table of errors, and a GIF.
+
+    python conversion/aberman2019.py pretrained_view.pth retarget-view-aberman
+    python examples/retarget_motion.py openpose/workout_march openpose/small_man --model retarget-view-aberman \
+        --fps 30 --image_size 720 720
+
+The source and the target are anything that `motionhub.read` reads; --fps, --unit, --layout and --image_size are for
+files that do not say so themselves. A checkpoint of variant "full" takes the view from a third motion: --view.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from transformers import pipeline
+
+import motionhub
+from motionhub.cli import reported
+from motionhub.pipelines.skeleton_pipeline import as_sequence
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("source", help="whose motion")
+    parser.add_argument("target", help="whose body")
+    parser.add_argument("--view", help='whose view (variant "full")')
+    parser.add_argument("--model", required=True, help="a folder that conversion/aberman2019.py made")
+    parser.add_argument("--output", default="retargeted.npz", help="the new motion: .npz, .csv, or an OpenPose folder")
+    parser.add_argument("--gif", default="retargeted.gif", help='"" for none')
+    parser.add_argument("--fps", type=float)
+    parser.add_argument("--unit")
+    parser.add_argument("--layout")
+    parser.add_argument("--image_size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"))
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> None:
+    options = parse(words)
+    size = tuple(options.image_size) if options.image_size else None
+    facts = {"fps": options.fps, "unit": options.unit, "layout": options.layout, "image_size": size}
+    paths = {"motion": options.source, "body": options.target} | ({"view": options.view} if options.view else {})
+    clips = {role: as_sequence(path, **facts) for role, path in paths.items()}
+
+    pipe = pipeline("motion-retargeting", model=options.model)
+    result, report = pipe(clips["motion"], clips["body"], view=clips.get("view"), return_report=True)
+    print(motionhub.write(result, options.output))
+
+    print(f"{'':24}{'source':>10}{'result':>10}")
+    for person in report:
+        print(f"person {person['track_id']}")
+        for name, what in (("bone_length_error", "bone length error"), ("foot_sliding", "foot sliding")):
+            before, after = person[f"{name}_of_source"], person[name]
+            shown = "".join(f"{'-' if value is None else format(value, '.3f'):>10}" for value in (before, after))
+            print(f"  {what:22}{shown}")
+    print("bones: mean relative difference from the target's proportions; feet: body sizes a second while standing")
+
+    if options.gif:
+        from motionhub.visualization.side_by_side import animate_side_by_side
+
+        titles = [f"{role}: {Path(path).stem}" for role, path in paths.items()]
+        print(animate_side_by_side([*clips.values(), result], options.gif, titles=[*titles, "result"]))
+
+
+if __name__ == "__main__":
+    sys.exit(reported(lambda: main(sys.argv[1:])))
