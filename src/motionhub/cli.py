@@ -122,6 +122,8 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--data_root", default=None, help="folder or zip file with the raw files")
     evaluate.add_argument("--protocol", default=None, help="such as cross-subject")
     evaluate.add_argument("--eval_split", default="test", help="split to evaluate on (default test)")
+    order = ("dataset", "protocol")
+    evaluate.add_argument("--class_order", choices=order, default=order[0], help="whose numbers the classes have")
     evaluate.add_argument("--batch_size", type=int, default=64)
     evaluate.add_argument("--mixed_precision", choices=("no", "bf16"), default="no")
     evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
@@ -366,7 +368,12 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     disable_progress_bar()
     data = RunArguments(
-        arguments.dataset, arguments.model, arguments.data_root, arguments.protocol, arguments.eval_split
+        arguments.dataset,
+        arguments.model,
+        arguments.data_root,
+        arguments.protocol,
+        arguments.eval_split,
+        class_order=arguments.class_order,
     )
     names = [name for name in (arguments.model, arguments.second) if name is not None]
     streams = [load_checkpoint(name, AutoModelForActionClassification) for name in names]

@@ -1,20 +1,24 @@
 """Rare classes of Smarthome's cross-view training: round(1000 / clips) times, by name, and only on demand."""
 
+import json
 import typing
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from motionhub.data.build import rows_to_dataset
+from motionhub.data.build import rows_to_dataset, save_dataset
 from motionhub.data.readers import READERS
 from motionhub.data.repetition import REPETITIONS, SMARTHOME_CLIPS, repeat_classes, repeated_rows
+from motionhub.data.splits import SMARTHOME_CV_CLASSES
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.loading import as_clips
+from motionhub.training.run import RunArguments, load_splits
 
 
 NAME = "smarthome-cross-view"
@@ -70,3 +74,25 @@ def test_the_recipe_repeats_only_when_asked():
         as_clips([], processor, repeated, None, training=True)
     choices = typing.get_args(typing.get_type_hints(TrainingRecipe)["repeat_classes"])
     assert set(choices) == {"none", *REPETITIONS}
+
+
+@pytest.mark.filterwarnings("ignore:smarthome")
+def test_the_order_of_a_protocols_classes_is_an_option_of_a_run(tmp_path):
+    clip = {"frames": [[{"pose2d": list(range(1, 27)), "pose3d": list(range(1, 40))}]]}
+    for name in ("Usetelephone", "Usetablet", "Cook.Cut"):
+        for camera in (1, 2):
+            (tmp_path / f"{name}_p03_r00_v01_c0{camera}.json").write_text(json.dumps(clip))
+    own = RunArguments("smarthome", "model", str(tmp_path), "cv1")
+    official = replace(own, class_order="protocol")
+    for arguments, names, numbers in (
+        (own, READERS["smarthome"].class_names, [27, 28]),
+        (official, SMARTHOME_CV_CLASSES, [16, 17]),
+    ):
+        for split in load_splits(arguments).values():
+            assert tuple(split.features["label"].names) == names and sorted(split["label"]) == numbers
+    save_dataset("smarthome", tmp_path, tmp_path / "saved")
+    saved = replace(official, dataset=str(tmp_path / "saved"), data_root=None)
+    for arguments in (saved, replace(saved, protocol=None)):
+        assert tuple(load_splits(arguments)["test"].features["label"].names) == SMARTHOME_CV_CLASSES
+    with pytest.raises(ValueError, match="has no protocol 'full'"):
+        load_splits(replace(saved, protocol="full", eval_split="full"))

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from datasets import Dataset, DatasetDict, load_dataset
 from transformers import HfArgumentParser, PreTrainedModel
 
 from motionhub.data.build import build_dataset
-from motionhub.data.splits import PROTOCOLS
+from motionhub.data.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
 from motionhub.training.sources import check_source, has_weights, load_processor
@@ -38,6 +38,13 @@ class RunArguments:
         metadata={
             "help": "training.json, or a folder with one, to follow instead of the model's own; the folder's "
             "preprocessor_config.json prepares the clips, in the model's layout."
+        },
+    )
+    class_order: Literal["dataset", "protocol"] = field(
+        default="dataset",
+        metadata={
+            "help": "'protocol' numbers the classes as the protocol does (Smarthome's cv1 and cv2: 19 classes in an "
+            "order of their own), 'dataset' as the data set does."
         },
     )
 
@@ -126,7 +133,18 @@ def load_splits(arguments: RunArguments) -> DatasetDict:
         raise ValueError(
             f"{arguments.dataset} has the splits {list(splits)}, not --eval_split {arguments.eval_split}."
         )
-    return splits
+    return _in_protocol_order(arguments, splits) if arguments.class_order == "protocol" else splits
+
+
+def _in_protocol_order(arguments: RunArguments, splits: DatasetDict) -> DatasetDict:
+    """The labels as the protocol numbers its classes. Raises ValueError when the data set has no such protocol."""
+    some = splits[arguments.eval_split]
+    if arguments.data_root is not None:
+        reader, default = arguments.dataset, next(iter(PROTOCOLS[arguments.dataset]))
+    else:
+        reader, default = str(some[0]["source"]), str(some.info.config_name)
+    protocol = get_protocol(reader, arguments.protocol or default)
+    return DatasetDict({name: relabel(split, protocol) for name, split in splits.items()})
 
 
 def _load_saved(arguments: RunArguments) -> DatasetDict:
