@@ -15,7 +15,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # A swap must explain the motion this much better than no swap, and what it explains must be a real jump.
 SWAP_GAIN, SWAP_JUMP = 0.4, 0.5
-# Of the body's size per frame: a person who moves so far at once is another person, or another shot.
+# Of the body's size per frame, and five times the usual: a person who moves so far at once is another person, or another shot.
 JUMP = 0.5
 # Of the body's size: a joint that far off the line between its neighbours in time, and back at once, was misplaced.
 SPIKE = 0.2
@@ -23,6 +23,9 @@ SPIKE = 0.2
 SPIKE_SPEED = 10.0
 # Of the body's size: about 15 mm of an adult.
 JITTER = 0.008
+# Share of missing joints, and of frames that repeat the one before, from which on it is worth a note: occlusion leaves
+# a few per cent in most 2-D clips, and annotators a few frames as they were.
+GAPS, REPEATED = 0.1, 0.1
 # The fourth difference of white noise of standard deviation 1 has the standard deviation sqrt(70).
 FOURTH_DIFFERENCE = 70**0.5
 
@@ -121,7 +124,7 @@ def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
     single = [
         frame + 1 for first, end in runs(repeats_of_all & seen) for frame in range(first, end) if end - first < longest
     ]
-    if len(single) >= 3 and len(single) >= 0.05 * sequence.num_frames:
+    if len(single) >= 3 and len(single) >= REPEATED * sequence.num_frames:
         real = sequence.fps * (1 - len(single) / sequence.num_frames)
         text = f"{len(single)} of {sequence.num_frames} frames repeat the one before; the motion was taken at about "
         text += f"{real:.3g} frames per second, not {sequence.fps:g}"
@@ -135,7 +138,10 @@ def jumps(sequence: SkeletonSequence) -> Iterator[Finding]:
         step = np.linalg.norm(np.diff(sequence.keypoints[person], axis=0), axis=-1)
         with np.errstate(invalid="ignore"):
             seen = (~np.isnan(step)).sum(axis=1)
-            far = ((step > JUMP * size).sum(axis=1) > 0.8 * seen) & (seen >= min(4, sequence.num_joints))
+            usual = np.nanmedian(step) if seen.any() else 0.0
+            far = ((step > max(JUMP * size, 5 * usual)).sum(axis=1) > 0.8 * seen) & (
+                seen >= min(4, sequence.num_joints)
+            )
         events = (np.flatnonzero(far) + 1).tolist()
         if events and size:
             edges = [0, *events, sequence.num_frames]
@@ -207,8 +213,8 @@ def gaps(sequence: SkeletonSequence) -> Iterator[Finding]:
             longest = max(longest, int(steps.max()) - 1)
             missing += int((steps - 1).sum())
             inside += int(seen[-1] - seen[0] + 1)
-    if missing and missing > 0.02 * inside:
-        bridged = max(1, min(longest, round(0.3 * sequence.fps)))
+    if missing > GAPS * inside:
+        bridged = max(1, min(longest, round(0.5 * sequence.fps)))
         text = (
             f"{missing / inside:.0%} of the joints are missing between frames in which they are seen; the longest gap "
         )

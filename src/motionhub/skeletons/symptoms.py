@@ -20,6 +20,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 MIRRORED = -0.6
 # Of the body's size: a sensor's noise is a hundred times more.
 DEAD = 1e-4
+# Of the body's size: annotators leave a resting hip at one pixel while the arms beside it move.
+DETACHED = 0.15
 
 
 def zeros(sequence: SkeletonSequence) -> Iterator[Finding]:
@@ -114,7 +116,7 @@ def _is_dead(sequence: SkeletonSequence, person: int, joint: int, moved: np.ndar
         return False
     track = sequence.keypoints[person]
     distances = np.linalg.norm(track[:, alive] - track[:, joint, None], axis=-1)[..., None]
-    return bool(np.nanmin(_extent_over_time(distances)) > 0.05 * size)
+    return bool(np.nanmin(_extent_over_time(distances)) > DETACHED * size)
 
 
 def _extent_over_time(track: np.ndarray) -> np.ndarray:
@@ -153,7 +155,7 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
         return
     up = upright[:, 1] if sequence.num_dims == 3 else -upright[:, 1]
     handed = handedness(sequence)
-    if (up < -0.5).mean() > 0.9:
+    if (up < -0.5).mean() > 0.9 and _feet_above_hips(sequence):
         text = f"the shoulders are below the hips in {(up < 0).mean():.0%} of the frames"
         # Half a turn keeps left and right, a flip exchanges them; in 2-D y up is the likelier story.
         axes = ["x", "y"] if handed is not None and handed > 0 else ["y"]
@@ -173,6 +175,19 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
         yield Finding("mirrored", severity, text, repair.flip_axes, {"axes": ["x"]})
 
 
+def _feet_above_hips(sequence: SkeletonSequence) -> bool:
+    """Or knees, whichever are seen: who lies head down on a slanted bench has them below; True when none is seen."""
+    joints = sequence.layout.joints
+    hips = sequence.keypoints[:, :, [joints.index("left_hip"), joints.index("right_hip")], 1]
+    for part in ("ankle", "foot", "knee"):
+        if {f"left_{part}", f"right_{part}"} <= set(joints):
+            ends = sequence.keypoints[:, :, [joints.index(f"left_{part}"), joints.index(f"right_{part}")], 1]
+            above = (ends - hips)[~np.isnan(ends - hips)]
+            if len(above):
+                return bool(np.median(above if sequence.num_dims == 3 else -above) > 0)
+    return True
+
+
 def _trunk(sequence: SkeletonSequence) -> np.ndarray | None:
     """`(poses, dims)` from the middle of the hips to that of the shoulders, of poses with all four."""
     joints = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
@@ -190,7 +205,8 @@ def handedness(sequence: SkeletonSequence) -> float | None:
     Up times left is forward in right-handed coordinates. Knees bend forwards and toes lie before ankles whatever
     the body does; each says so with its length, so straight legs say little.
     """
-    joints = {joint: sequence.keypoints[:, :, index] for index, joint in enumerate(sequence.layout.joints)}
+    points = sequence.keypoints.astype(np.float64)
+    joints = {joint: points[:, :, index] for index, joint in enumerate(sequence.layout.joints)}
     limbs = [f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle")]
     if sequence.num_dims != 3 or not {*limbs, "left_shoulder", "right_shoulder"} <= set(joints):
         return None
