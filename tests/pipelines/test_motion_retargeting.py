@@ -70,6 +70,20 @@ def test_a_network_that_changes_nothing_gives_the_source_back(echo, layout, fram
     np.testing.assert_allclose(result.keypoints, source.keypoints, atol=2e-2)
 
 
+def test_another_model_and_the_general_processor_keep_to_the_same_interface(echo, monkeypatch):
+    """As ViA in 3-D would: keypoints of a SkeletonProcessor, which adds empty places for people."""
+    processor = motionhub.SkeletonProcessor(layout="lac-15", num_dims=3, num_people=2, normalization="centre")
+    monkeypatch.setattr(echo, "feature_extractor", processor)
+    random = np.random.default_rng(0)
+    clips = [
+        motionhub.SkeletonSequence(random.normal(size=(2, frames, 25, 3)), layout="ntu-25", fps=30, unit="metre")
+        for frames in (11, 7)
+    ]
+    result, report = echo(clips[0], clips[1], target_person=1, return_report=True)
+    np.testing.assert_allclose(result.keypoints, clips[0].keypoints, atol=1e-4)
+    assert [person["track_id"] for person in report] == [0, 1]
+
+
 @pytest.mark.parametrize("variant", ["view", "skeleton", "full"])
 @pytest.mark.parametrize("frames", [1, 31, 100])
 def test_the_result_has_the_form_of_the_source_and_starts_where_it_does(pipes, variant, frames):
@@ -152,6 +166,15 @@ def test_lists_give_lists(pipes):
     with pytest.raises(ValueError, match="one for each of the 2 sources"):
         pipes["view"](sources, targets[:1])
     assert pipes["view"]([], targets[0]) == []
+
+
+def test_the_codes_are_features_too(pipes, tmp_path):
+    pipes["view"].save_pretrained(tmp_path)
+    features = pipeline("skeleton-feature-extraction", model=str(tmp_path), device="cpu", normalize=False)
+    clip = motion(17, people=2)
+    frames = features(clip, level="frame")
+    assert frames.shape == (2, 3, 160)
+    np.testing.assert_allclose(frames.mean(axis=1), features(clip), atol=1e-4)
 
 
 def test_files_go_in_and_out(pipes, tmp_path):

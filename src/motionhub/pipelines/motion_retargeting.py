@@ -113,13 +113,13 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             empty = motion.replace(confidence=None)
             return (empty, []) if return_report else empty
         parts = [motion.person(row) for row in rows]
-        samples = [self.feature_extractor.process(part) for part in parts]
-        bodies = samples if body is None else [self.feature_extractor.process(body)] * len(rows)
+        samples = [self._sample(part) for part in parts]
+        bodies = samples if body is None else [self._sample(body)] * len(rows)
         self._warn_of_unseen(body, "target")
         self._warn_of_unseen(seen_as, "view")
         batch = {"source": model_inputs(samples), "target": model_inputs(bodies)}
         if seen_as is not None:
-            batch["view"] = model_inputs([self.feature_extractor.process(seen_as)] * len(rows))
+            batch["view"] = model_inputs([self._sample(seen_as)] * len(rows))
         made = self.forward(batch)["keypoints"]
         moved = [self.postprocess((part, made[index, :1])) for index, part in enumerate(parts)]
         keypoints = np.full(motion.keypoints.shape, np.nan, dtype=np.float32)
@@ -130,6 +130,10 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             return result
         pairs = zip(parts, moved, strict=True)
         return result, [motion_report(part, person, part if body is None else body) for part, person in pairs]
+
+    def _sample(self, person: SkeletonSequence) -> dict[str, Any]:
+        """What the processor makes of one person, without the empty places for others that it may add."""
+        return {name: value[:1] for name, value in self.feature_extractor.process(person).items()}
 
     def _check_roles(self, target: Any, view: Any) -> None:
         variant = getattr(self.model.config, "variant", None)
@@ -145,8 +149,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if sequence is None:
             return
         layout = get_layout(self.feature_extractor.layout)
-        shown = convert_layout(sequence, layout).joint_mask.any(axis=(0, 1))
-        unseen = [joint for joint, there in zip(layout.joints, shown, strict=True) if not there]
+        shown = np.any(convert_layout(sequence, layout).joint_mask, axis=(0, 1)).tolist()
+        unseen = [joint for row, joint in enumerate(layout.joints) if not shown[row]]
         if unseen:
             warnings.warn(
                 f"{role}: {describe(sequence)} never shows {unseen}; the processor's stand-in (the mean pose) takes "
