@@ -34,6 +34,8 @@ _MIN_PARTS = 16
 _FACTS = ("label", "subject", "camera", "setup", "clip_id", "num_frames")
 # Texts that repeat; a dictionary of coordinates would only cost time.
 _DICTIONARY = ["layout", "unit", "source", "licence"]
+# First bytes, second bytes, ...: floats become a seventh smaller, and no slower to write or read.
+_SPLIT = ["keypoints.list.element", "confidence.list.element"]
 _SHOWN = 5
 _INPUTS = "inputs.parquet"
 
@@ -273,7 +275,8 @@ class _CellWriter:
     def _write(self) -> None:
         if self.writer is None:
             self.paths.append(self.root / self.folder / f"clips-{len(self.paths):05d}.parquet")
-            self.writer = pq.ParquetWriter(self.paths[-1], self.schema, compression="zstd", use_dictionary=_DICTIONARY)
+            encoding = {"use_dictionary": _DICTIONARY, "use_byte_stream_split": _SPLIT}
+            self.writer = pq.ParquetWriter(self.paths[-1], self.schema, compression="zstd", **encoding)
             self.in_shard = 0
         group = pa.concat_tables(self.pending).combine_chunks()
         self.pending = []
