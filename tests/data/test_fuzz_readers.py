@@ -25,6 +25,7 @@ from motionhub.data.readers import FORMATS, READERS, Reader, find_reader, read
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+pytestmark = pytest.mark.filterwarnings("error")  # a reader says in its error what it has to say
 TRIALS = int(os.environ.get("MOTIONHUB_FUZZ", "24"))
 SEED = int(os.environ.get("MOTIONHUB_FUZZ_SEED", "0"))
 # Of files of some kilobytes.

@@ -3,6 +3,7 @@
 It does not know labels beyond what a reader annotates, nor folders (`data/build.py`).
 """
 
+import os
 from pathlib import Path
 
 from motionhub.data.readers import (
@@ -87,7 +88,7 @@ def find_reader(path: str | Path) -> Reader | PoseFormat:
     """
     path = Path(path)
     known: list[Reader | PoseFormat] = [*READERS.values(), *FORMATS.values()]
-    folder = path.is_dir()
+    folder = os.path.isdir(path)  # and not path.is_dir(), which raises for names that are too long
     head = b"" if folder else read_head(path)
     fitting = [form for form in known if (not folder or isinstance(form, PoseFormat)) and form.matches(path, head)]
     if not fitting and not folder:

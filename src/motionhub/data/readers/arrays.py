@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size
+from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size, layout_in_file
 from motionhub.data.readers.reader import bad_file, read_bytes
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -175,6 +175,8 @@ def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> Any:
 
 def _checked(path: Path, key: str, text: str) -> str:
     """A layout or unit that exists: what the options say about a caller's word holds for the file's."""
+    if key == "layout":
+        layout_in_file(path, key, text)
     try:
         ReadOptions(**{key: text})  # type: ignore[arg-type]
     except ValueError as error:

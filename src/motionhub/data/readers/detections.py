@@ -69,11 +69,12 @@ def clip_of(
             numbers = track_people(points, max_gap=math.ceil(MAX_GAP_SECONDS * min(fps, 1000)))
     num_people = len({int(number) for row in numbers for number in row if number >= 0})
     checked_size(path, num_people, len(frames), joints, dims + 1)
-    keypoints, track_ids = stack_people(points, numbers)
     confidence = None
-    if any(person.confidence is not None for row in frames for person in row):
-        scores = [np.array([_scores(person, joints) for person in row]).reshape(-1, joints) for row in frames]
-        confidence = stack_people(scores, numbers, fill=0.0)[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # float32 of what is too large for it is infinite, so missing
+        keypoints, track_ids = stack_people(points, numbers)
+        if any(person.confidence is not None for row in frames for person in row):
+            scores = [np.array([_scores(person, joints) for person in row]).reshape(-1, joints) for row in frames]
+            confidence = stack_people(scores, numbers, fill=0.0)[0]
     return options.sequence(
         path,
         keypoints,

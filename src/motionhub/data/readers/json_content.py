@@ -14,14 +14,20 @@ from motionhub.data.readers.reader import bad_file, read_bytes
 
 
 # Python keeps about ten bytes for each one of JSON: a larger file is no clip that could be used afterwards.
-MAX_JSON_BYTES = 2**29
+MAX_JSON_BYTES = 2**28
+
+
+def read_json(path: Path) -> bytes:
+    """The whole file. Raises ValueError when it is larger than a clip, and as `read_bytes` does."""
+    if path.is_file() and path.stat().st_size > MAX_JSON_BYTES:
+        size = path.stat().st_size
+        raise bad_file(path, "file", f"has {size} bytes, more than {MAX_JSON_BYTES} of JSON; split the recording.")
+    return read_bytes(path)
 
 
 def load_json(path: Path) -> Any:
     """What the file holds. Raises ValueError with the line and column where it is broken."""
-    if path.is_file() and path.stat().st_size > MAX_JSON_BYTES:
-        raise bad_file(path, "file", f"is larger than {MAX_JSON_BYTES} bytes; split the recording.")
-    content = read_bytes(path)
+    content = read_json(path)
     try:
         return json.loads(content)
     except UnicodeDecodeError as error:

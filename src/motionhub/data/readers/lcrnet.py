@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.readers.detections import Detection, clip_of
-from motionhub.data.readers.json_content import list_of, load_json, number_array
+from motionhub.data.readers.json_content import list_of, load_json, number_array, read_json
 from motionhub.data.readers.options import FILE_UNITS, PoseFormat, ReadOptions
-from motionhub.data.readers.reader import bad_file, read_bytes
+from motionhub.data.readers.reader import bad_file
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -56,7 +56,11 @@ def matches(path: Path, head: bytes) -> bool:
     """An object of frames; the first person may come long after the head."""
     if not head.lstrip().startswith(b"{") or b'"frames"' not in head:
         return False
-    return any(f'"{key}"'.encode() in part for key in DIMS for part in (head, read_bytes(path)))
+    keys = [f'"{key}"'.encode() for key in DIMS]
+    if any(key in head for key in keys):
+        return True
+    content = read_json(path)
+    return any(key in content for key in keys)
 
 
 FORMAT = PoseFormat(

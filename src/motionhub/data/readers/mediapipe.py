@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.readers.detections import Detection, clip_of
-from motionhub.data.readers.json_content import load_json, number_array
+from motionhub.data.readers.json_content import load_json, number_array, read_json
 from motionhub.data.readers.options import FILE_UNITS, PoseFormat, ReadOptions
-from motionhub.data.readers.reader import bad_file, read_bytes
+from motionhub.data.readers.reader import bad_file
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -92,7 +92,7 @@ def matches(path: Path, head: bytes) -> bool:
         sign in head for sign in (*_SIGNS, b"[null", b"[[]", b'"frames"')
     ):
         return False
-    content = head if b'"x"' in head else read_bytes(path)
+    content = head if b'"x"' in head else read_json(path)
     return b'"x"' in content and b'"y"' in content and any(sign in content for sign in _SIGNS)
 
 

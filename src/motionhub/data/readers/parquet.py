@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size
+from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size, layout_in_file
 from motionhub.data.readers.reader import bad_file, read_bytes
 from motionhub.skeletons.rows import COLUMNS, from_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -35,6 +35,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "file", f"a parquet file begins and ends with {MAGIC!r}; this one is cut off or corrupt.")
     clips = []
     for number, row in enumerate(_rows(path, content)):
+        layout_in_file(path, f"row {number}", row["layout"])
         try:
             clip = from_row(row)
         except (ValueError, TypeError, OverflowError) as error:

@@ -155,7 +155,10 @@ def read_head(path: Path, size: int = 4096) -> bytes:
 
 def read_text(path: Path) -> str:
     """The whole file as text. Raises ValueError as `read_bytes` does."""
-    return text_of(read_bytes(path))
+    text = text_of(read_bytes(path))
+    if not text:  # nothing but the mark of its coding
+        raise bad_file(path, "file", "is empty; download or extract it again.")
+    return text
 
 
 def text_of(content: bytes) -> str:

@@ -1,7 +1,6 @@
 """Writes parquet in the published columns of `skeletons/rows.py`: one row a sequence, for `datasets` and every tool.
 
-It does not know labels nor splits (`data/build.py` writes data sets), nor layouts of the caller's own: a row names its
-layout.
+It does not know labels nor splits: `data/build.py` writes data sets.
 """
 
 import io
