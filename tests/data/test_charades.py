@@ -96,6 +96,7 @@ def test_what_a_pose_file_does_not_say_belongs_in_the_options(write, tmp_path):
         ('{"layout": "coco"}', "options"),
         ('{"image_size": [640]}', r"expected \[width, height\]"),
         ('{"fps": 0}', "fps must be a positive number"),
+        (f'{{"fps": 1{"0" * 400}}}', "too large"),
     ):
         (tmp_path / "pose_options.json").write_text(content)
         with pytest.raises(ValueError, match=f"pose_options.json: .*{reason}"):

@@ -129,6 +129,8 @@ def test_an_archive_of_another_estimator_is_refused(shared, tmp_path):
         ({"entry": {**ENTRY, "actions": [[1, 2, 3], [5, 4, 3]]}}, "action 1: expected start <= end"),
         ({"entry": {**ENTRY, "actions": [[1, 2]]}}, r"expected \[class, start, end\]"),
         ({"entry": {**ENTRY, "actions": [[1, 2, float("nan")]]}}, r"expected \[class, start, end\]"),
+        ({"entry": {**ENTRY, "actions": [[1, 2, 10**400]]}}, r"expected \[class, start, end\]"),
+        ({"entry": {**ENTRY, "duration": 10**400}}, "expected a duration above 0"),
         ({"entry": {**ENTRY, "actions": None}}, "expected a list of actions"),
         ({"entry": []}, "expected an object"),
         ({"cs": []}, "expected an object of videos"),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from motionhub.data.readers.json_content import load_json
-from motionhub.data.readers.options import ReadOptions
+from motionhub.data.readers.options import ReadOptions, is_number
 from motionhub.data.readers.reader import FolderFacts, bad_file
 from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -74,13 +74,16 @@ def _load(found: Path, changed: int) -> ReadOptions:
         raise bad_file(found, "JSON", f"expected an object with some of the keys {_KEYS}, got {got}.")
     size = content.get("image_size")
     if size is not None:
-        whole = isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)
+        whole = (
+            isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 2**31 for side in size)
+        )
         if not whole:
             raise bad_file(found, "image_size", f"expected [width, height] in pixels, got {str(size)[:40]}.")
         size = (size[0], size[1])
     try:
-        return ReadOptions(content.get("layout"), content.get("fps"), content.get("unit"), size)
-    except (ValueError, TypeError) as error:
+        fps = content.get("fps")
+        return ReadOptions(content.get("layout"), float(fps) if is_number(fps) else fps, content.get("unit"), size)
+    except (ValueError, TypeError, OverflowError) as error:
         raise bad_file(found, "options", str(error)) from None
 
 

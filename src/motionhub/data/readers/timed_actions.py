@@ -3,7 +3,6 @@
 It does not know what time is counted in (frames or seconds: a list says only "duration"), nor where poses come from.
 """
 
-import math
 import reprlib
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,8 @@ from motionhub.data.readers.reader import bad_file
 SUBSETS = ("training", "testing")
 # The lists lie in the folder of the clips or up to this many folders above.
 LEVELS = 3
+# Beyond any video, in seconds or frames: JSON has whole numbers that no float can hold.
+_MAX_TIME = 1e12
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def entry_of(found: Path, video: str, num_classes: int) -> TimedActions | None:
     if entry.get("subset") not in SUBSETS:
         raise bad_file(found, video, f"expected a subset of {SUBSETS}, got {reprlib.repr(entry.get('subset'))}.")
     duration: Any = entry.get("duration")
-    if not is_number(duration) or not 0 < duration < math.inf:
+    if not is_number(duration) or not 0 < duration < _MAX_TIME:
         raise bad_file(found, video, f"expected a duration above 0, got {reprlib.repr(duration)}.")
     listed = entry.get("actions")
     if not isinstance(listed, list):
@@ -69,7 +70,7 @@ def entry_of(found: Path, video: str, num_classes: int) -> TimedActions | None:
 
 def _action(found: Path, place: str, action: Any, num_classes: int) -> tuple[int, float, float]:
     whole = isinstance(action, list) and len(action) == 3 and all(map(is_number, action))
-    if not whole or not all(map(math.isfinite, action)) or int(action[0]) != action[0]:
+    if not whole or not all(abs(number) < _MAX_TIME for number in action) or int(action[0]) != action[0]:
         raise bad_file(found, place, f"expected [class, start, end], got {reprlib.repr(action)}.")
     if not 0 <= action[0] < num_classes:
         raise bad_file(found, place, f"expected a class in 0..{num_classes - 1}, got {action[0]}.")
