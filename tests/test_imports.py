@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "version": set(),
     # It looks at skeleton files too, and draws them.
     "doctor": {"skeletons", "data", "visualization"},
+    "intervals": set(),
     "metrics": {"geometry"},
     # A card shows the joints of a layout on a made-up pose.
     "hub": {"papers", "skeletons", "visualization", "data"},
@@ -34,8 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     # An objective that hides parts of the body is told the layout they are found in.
     "objectives": {"losses", "augment", "geometry", "skeletons", "papers"},
     "training": {"data", "metrics", "skeletons"},
-    # Retargeting reports the errors of what it made.
-    "pipelines": {"data", "skeletons", "poses", "metrics"},
+    # Retargeting reports the errors of what it made; segmentation makes intervals of scores.
+    "pipelines": {"data", "skeletons", "poses", "metrics", "intervals"},
     "hub_cli": {"hub", "auto"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},

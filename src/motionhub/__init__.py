@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from motionhub.data.readers import read as read
     from motionhub.data.writers import write as write
     from motionhub.hub.push import push as push
+    from motionhub.intervals.table import summarise_intervals as summarise_intervals
+    from motionhub.intervals.table import write_intervals as write_intervals
     from motionhub.models.agcn import AgcnConfig as AgcnConfig
     from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
     from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
@@ -60,6 +62,8 @@ _HOMES = {
     "READERS": "motionhub.data.readers",
     "read": "motionhub.data.readers",
     "write": "motionhub.data.writers",
+    "summarise_intervals": "motionhub.intervals.table",
+    "write_intervals": "motionhub.intervals.table",
     "AgcnConfig": "motionhub.models.agcn",
     "AgcnForActionClassification": "motionhub.models.agcn",
     "AgcnForActionSegmentation": "motionhub.models.agcn",

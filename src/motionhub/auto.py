@@ -25,6 +25,7 @@ from motionhub.models.st_gcn import (
 )
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
+from motionhub.pipelines.action_segmentation import ActionSegmentationPipeline
 from motionhub.pipelines.motion_retargeting import MotionRetargetingPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
 from motionhub.processing.retargeting import RetargetProcessor
@@ -96,6 +97,7 @@ FAMILIES: tuple[Family, ...] = (
 # Task -> (pipeline class, Auto class that loads its model).
 PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
     "action-classification": (ActionClassificationPipeline, AutoModelForActionClassification),
+    "action-segmentation": (ActionSegmentationPipeline, AutoModelForActionSegmentation),
     "motion-retargeting": (MotionRetargetingPipeline, AutoModelForMotionRetargeting),
     "skeleton-feature-extraction": (SkeletonFeatureExtractionPipeline, AutoModel),
 }

@@ -71,16 +71,19 @@ def event_average_precision(
     if not actions:
         raise ValueError("truth has no interval, so there is no average precision.")
     average = _activitynet if protocol == "activitynet" else _pku_mmd
-    per_class = []
-    for label in sorted(actions, key=str):
-        values = [average(proposals.get(label, []), actions[label], threshold) for threshold in thresholds]
-        per_class.append({"name": str(label), "positives": len(actions[label]), "average_precision": values})
-    means = np.mean([entry["average_precision"] for entry in per_class], axis=0)
+    labels = sorted(actions, key=str)
+    precisions = [
+        [average(proposals.get(label, []), actions[label], threshold) for threshold in thresholds] for label in labels
+    ]
+    means = np.mean(precisions, axis=0)
     report: dict[str, Any] = {
         f"event_map@{threshold:g}": float(value) for threshold, value in zip(thresholds, means, strict=True)
     }
     report["event_map"] = float(means.mean())
-    report["per_class"] = per_class
+    report["per_class"] = [
+        {"name": str(label), "positives": len(actions[label]), "average_precision": values}
+        for label, values in zip(labels, precisions, strict=True)
+    ]
     report["unknown_labels"] = sorted(str(label) for label in set(proposals) - set(actions))
     return report
 

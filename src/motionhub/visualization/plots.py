@@ -42,7 +42,7 @@ def plot_confusion_matrix(
     totals = counts.sum(axis=1, keepdims=True)
     shown = np.divide(100 * counts, totals, out=np.zeros_like(counts), where=totals > 0) if normalise else counts
     side = float(np.clip(0.45 * size + 2.5, 4.0, 24.0))
-    figure, panels = _figure(side, side)
+    figure, panels = new_figure(side, side)
     axes = panels[0, 0]
     axes.imshow(shown, cmap="Blues", vmin=0, vmax=100 if normalise else None)
     _name_axes(axes, class_names, class_names)
@@ -51,7 +51,7 @@ def plot_confusion_matrix(
     if size <= 40:
         _write_numbers(axes, shown, 8 if size <= 20 else 5)
     axes.set_title(title or ("percent of each true class" if normalise else "clips"), fontsize=10)
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_per_class(
@@ -71,7 +71,7 @@ def plot_per_class(
         raise ValueError(f"values must be one number per class ({len(class_names)}), got {len(values)}.")
     numbers = np.array([np.nan if value is None else float(value) for value in values])
     order = np.argsort(np.where(np.isnan(numbers), -np.inf, numbers), kind="stable")
-    figure, panels = _figure(6.4, float(np.clip(0.28 * len(values) + 1.2, 2.2, 40.0)))
+    figure, panels = new_figure(6.4, float(np.clip(0.28 * len(values) + 1.2, 2.2, 40.0)))
     axes = panels[0, 0]
     axes.barh(np.arange(len(order)), np.nan_to_num(numbers[order]), color=_SERIES[0], height=0.7)
     for row, index in enumerate(order):
@@ -86,7 +86,7 @@ def plot_per_class(
         axes.axvline(mean, color=_SERIES[1], linewidth=1.2, label=f"mean {mean:.3f}")
         axes.legend(loc="lower right", fontsize=8, frameon=False)
     axes.set_title(title or "", fontsize=10)
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_training(log: str | Path | Sequence[Mapping[str, Any]], path: str | Path) -> Path:
@@ -105,7 +105,7 @@ def plot_training(log: str | Path | Sequence[Mapping[str, Any]], path: str | Pat
     names = sorted({name for _, name in series}, key=lambda name: ("loss" not in name, name))
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure, panels = _figure(4.2 * columns, 2.8 * rows, rows, columns)
+    figure, panels = new_figure(4.2 * columns, 2.8 * rows, rows, columns)
     for axes, name in zip(panels.flat, names, strict=False):
         for kind, colour in zip(sorted({kind for kind, other in series if other == name}), _SERIES, strict=False):
             steps, values = zip(*series[kind, name], strict=True)
@@ -116,7 +116,7 @@ def plot_training(log: str | Path | Sequence[Mapping[str, Any]], path: str | Pat
         axes.grid(color="#E2E4E8", linewidth=0.6)
     for axes in panels.flat[len(names) :]:
         axes.set_visible(False)
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
 def dependency_picture(
@@ -126,8 +126,8 @@ def dependency_picture(
 
     Args:
         matrix: `(joints, joints)` or `(heads, joints, joints)`: the column's joint takes from the row's joint, as in
-            `JointEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a temporal window of tau
-            frames the axes are tau * joints, frame by frame.
+            `JointEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a
+            temporal window of tau frames the axes are tau * joints, frame by frame.
         layout: the layout of the joints.
         path: the PNG to write.
 
@@ -191,7 +191,7 @@ def _heat_maps(
     negative = bool((heads < 0).any())
     width = float(np.clip(0.2 * len(columns), 2.6, 9.0))
     height = float(np.clip(0.2 * len(rows), 2.6, 9.0))
-    figure, panels = _figure(width * len(heads) + 2.2, height + 1.8, 1, len(heads))
+    figure, panels = new_figure(width * len(heads) + 2.2, height + 1.8, 1, len(heads))
     picture = None
     for index, (axes, values) in enumerate(zip(panels.flat, heads, strict=True)):
         picture = axes.imshow(
@@ -203,10 +203,10 @@ def _heat_maps(
     figure.colorbar(picture, ax=list(panels.flat), shrink=0.85, pad=0.02)
     if title:
         figure.suptitle(title, fontsize=11)
-    return _saved(figure, path)
+    return save_figure(figure, path)
 
 
-def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
+def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
     """A figure of its own with the raster back end, and its axes `(rows, columns)`."""
     figure = need("matplotlib.figure").Figure(figsize=(width, height), dpi=120, layout="constrained")
     need("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
@@ -257,7 +257,7 @@ def _series(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[
     return series
 
 
-def _saved(figure: Any, path: str | Path) -> Path:
+def save_figure(figure: Any, path: str | Path) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png")

@@ -1,0 +1,113 @@
+"""Scores per frame -> intervals: where an action begins, where it ends, how sure; with hysteresis and least duration.
+
+It does not know models, files nor people; probabilities are `(frames, classes)` of one person.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import label as connected
+
+
+class FrameInterval(NamedTuple):
+    """Class `label` from frame `start` up to, not including, frame `end`; `score` is its mean probability there."""
+
+    label: int
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True)
+class DecodingRule:
+    """How probabilities become intervals.
+
+    Args:
+        threshold: an interval needs a frame of at least this probability.
+        low_threshold: around such a frame it reaches as far as the probability is at least this (hysteresis); None:
+            `threshold` itself.
+        min_duration: seconds; shorter intervals are dropped (after gaps are closed).
+        max_gap: seconds; two intervals of one class that are at most this far apart become one.
+        exclusive: one action at a time: each frame goes to its most probable class. Otherwise every class is decided
+            alone and actions may overlap.
+        background: a class that stands for no action; it never becomes an interval, and with `exclusive` it takes the
+            frames where it is most probable.
+
+    Raises:
+        ValueError: thresholds outside 0..1 or in the wrong order, negative seconds.
+    """
+
+    threshold: float = 0.5
+    low_threshold: float | None = None
+    min_duration: float = 0.0
+    max_gap: float = 0.0
+    exclusive: bool = False
+    background: int | None = None
+
+    def __post_init__(self) -> None:
+        low = self.threshold if self.low_threshold is None else self.low_threshold
+        if not 0 <= low <= self.threshold <= 1:
+            raise ValueError(
+                "Expected 0 <= low_threshold <= threshold <= 1, got threshold="
+                f"{self.threshold} and low_threshold={self.low_threshold}."
+            )
+        for name in ("min_duration", "max_gap"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"{name} must be seconds, 0 or more, got {getattr(self, name)!r}.")
+
+    def __call__(self, probabilities: Any, times: Any) -> list[FrameInterval]:
+        """The intervals of `probabilities (frames, classes)`, by start, then by class.
+
+        Args:
+            times: `(frames + 1,)` seconds, never falling: when each frame begins, and when the last one ends.
+
+        Raises:
+            ValueError: shapes do not fit, or probabilities that are no numbers in 0..1.
+        """
+        probabilities, times = _checked(probabilities, times)
+        low = self.threshold if self.low_threshold is None else self.low_threshold
+        allowed = np.ones(probabilities.shape, dtype=bool)
+        if self.exclusive:
+            allowed = probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1])
+        found = []
+        for index in range(probabilities.shape[1]):
+            if index == self.background:
+                continue
+            scores = np.where(allowed[:, index], probabilities[:, index], -1.0)
+            pieces = _reaching(scores, self.threshold, low)
+            for start, end in _joined(pieces, times, self.max_gap):
+                if times[end] > times[start] and times[end] - times[start] >= self.min_duration - 1e-9:
+                    found.append(FrameInterval(index, start, end, float(probabilities[start:end, index].mean())))
+        return sorted(found, key=lambda interval: (interval.start, interval.label))
+
+
+def _checked(probabilities: Any, times: Any) -> tuple[np.ndarray, np.ndarray]:
+    probabilities, times = np.asarray(probabilities, np.float64), np.asarray(times, np.float64)
+    if probabilities.ndim != 2 or times.shape != (len(probabilities) + 1,):
+        raise ValueError(
+            "Expected probabilities (frames, classes) and times (frames + 1,), got "
+            f"{probabilities.shape} and {times.shape}."
+        )
+    if not ((probabilities >= 0) & (probabilities <= 1)).all():
+        raise ValueError("Expected probabilities in 0..1 without NaN; apply a sigmoid or softmax to logits.")
+    if (np.diff(times) < 0).any():
+        raise ValueError("times must never fall.")
+    return probabilities, times
+
+
+def _reaching(scores: np.ndarray, high: float, low: float) -> list[tuple[int, int]]:
+    """Runs of frames with at least `low` that reach `high` somewhere."""
+    numbered, count = connected(scores >= low)
+    borders = [np.flatnonzero(numbered == index) for index in range(1, count + 1)]
+    return [(int(run[0]), int(run[-1]) + 1) for run in borders if scores[run].max() >= high]
+
+
+def _joined(pieces: list[tuple[int, int]], times: np.ndarray, max_gap: float) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in pieces:
+        if joined and times[start] - times[joined[-1][1]] <= max_gap + 1e-9:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined

@@ -1,0 +1,185 @@
+"""Rows of actions in time, `{"track_id", "start_s", "end_s", "label", "score"}`: written to files, and summed up.
+
+It does not know where the rows come from. `track_id` is None where a whole clip was labelled, not a person.
+"""
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as xml
+
+import numpy as np
+
+
+COLUMNS = ("track_id", "start_s", "end_s", "label", "score")
+
+
+def write_intervals(rows: Iterable[Mapping[str, Any]], path: str | Path, *, media: str | Path | None = None) -> Path:
+    """Write rows as a table or for a video player or annotation tool; the ending of `path` says which.
+
+    `.csv`: the columns `track_id,start_s,end_s,label,score`. `.json`: a list of objects. `.srt`: subtitles of a
+    video. `.eaf`: ELAN, a tier per person; where actions of a person overlap, further tiers, since ELAN allows no
+    overlap within one.
+
+    Args:
+        media: for `.eaf`, the video the annotations belong to.
+
+    Returns:
+        the path.
+
+    Raises:
+        ValueError: another ending, a row without one of the columns or whose times are no interval.
+    """
+    path, rows = Path(path), [_checked(row) for row in rows]
+    renderers = {".csv": as_csv, ".json": as_json, ".srt": as_srt, ".eaf": lambda rows: as_eaf(rows, media)}
+    if path.suffix.lower() not in renderers:
+        raise ValueError(f"{path}: intervals are written as {sorted(renderers)}, got {path.suffix!r}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # newline="" keeps what each format asks for: CSV has its own line ends.
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(renderers[path.suffix.lower()](rows))
+    return path
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A comma-separated table with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        times = {name: f"{float(row[name]):.3f}" for name in ("start_s", "end_s")}
+        writer.writerow({**row, **times, "score": f"{float(row['score']):.4f}"})
+    return text.getvalue()
+
+
+def as_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A JSON list, a row per line."""
+    lines = ",\n".join(json.dumps({name: row[name] for name in COLUMNS}, ensure_ascii=False) for row in rows)
+    return f"[\n{lines}\n]\n" if rows else "[]\n"
+
+
+def as_srt(rows: Sequence[Mapping[str, Any]]) -> str:
+    """SubRip subtitles in order of time, one per row."""
+    blocks = []
+    for number, row in enumerate(sorted(rows, key=lambda row: (row["start_s"], row["end_s"])), start=1):
+        person = "" if row["track_id"] is None else f"person {row['track_id']}: "
+        times = f"{_clock(row['start_s'])} --> {_clock(row['end_s'])}"
+        label = " ".join(str(row["label"]).split())  # an empty line would end the subtitle
+        blocks.append(f"{number}\n{times}\n{person}{label} ({float(row['score']):.2f})\n")
+    return "\n".join(blocks)
+
+
+def as_eaf(rows: Sequence[Mapping[str, Any]], media: str | Path | None = None) -> str:
+    """An ELAN document (annotation format 3.0)."""
+    # ELAN wants a date; a fixed one keeps the file the same for the same rows.
+    document = xml.Element(
+        "ANNOTATION_DOCUMENT", AUTHOR="motionhub", DATE="1970-01-01T00:00:00+00:00", FORMAT="3.0", VERSION="3.0"
+    )
+    header = xml.SubElement(document, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    if media is not None:
+        path = Path(media)
+        kind = "audio/x-wav" if path.suffix.lower() == ".wav" else "video/mp4"
+        xml.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=path.absolute().as_uri(), MIME_TYPE=kind)
+    order = xml.SubElement(document, "TIME_ORDER")
+    slots = 0
+    for name, tier_rows in _tiers(rows).items():
+        tier = xml.SubElement(document, "TIER", TIER_ID=name, LINGUISTIC_TYPE_REF="action")
+        for row in tier_rows:
+            names = []
+            for seconds in (row["start_s"], row["end_s"]):
+                slots += 1
+                names.append(f"ts{slots}")
+                value = str(round(1000 * float(seconds)))
+                xml.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=names[-1], TIME_VALUE=value)
+            holder = xml.SubElement(tier, "ANNOTATION")
+            annotation = xml.SubElement(holder, "ALIGNABLE_ANNOTATION", ANNOTATION_ID=f"a{slots // 2}")
+            annotation.set("TIME_SLOT_REF1", names[0])
+            annotation.set("TIME_SLOT_REF2", names[1])
+            xml.SubElement(annotation, "ANNOTATION_VALUE").text = str(row["label"])
+    xml.SubElement(document, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID="action", TIME_ALIGNABLE="true")
+    xml.indent(document)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(document, encoding="unicode") + "\n"
+
+
+def summarise_intervals(rows: Iterable[Mapping[str, Any]], duration: float | None = None) -> list[dict[str, Any]]:
+    """What each person did, per action: how often, how long in all, on average and at most, and since when.
+
+    Args:
+        duration: seconds of the recording; with it each entry has the `share` of it. Time where intervals of one
+            action overlap counts once.
+
+    Returns:
+        `{"track_id", "label", "count", "total_s", "mean_s", "longest_s", "first_start_s"(, "share")}`, the longest
+        action of each person first.
+    """
+    groups: dict[tuple[Any, str], list[tuple[float, float]]] = defaultdict(list)
+    for row in rows:
+        checked = _checked(row)
+        groups[checked["track_id"], checked["label"]].append((float(checked["start_s"]), float(checked["end_s"])))
+    if duration is not None and not duration > 0:
+        raise ValueError(f"duration must be seconds above 0, got {duration!r}.")
+    entries = []
+    for (person, label), intervals in groups.items():
+        lengths = [end - start for start, end in intervals]
+        total = _covered(intervals)
+        entry = {
+            "track_id": person,
+            "label": label,
+            "count": len(intervals),
+            "total_s": total,
+            "mean_s": float(np.mean(lengths)),
+            "longest_s": max(lengths),
+            "first_start_s": min(start for start, _ in intervals),
+        }
+        entries.append(entry if duration is None else {**entry, "share": total / duration})
+    return sorted(entries, key=lambda entry: (_person_order(entry["track_id"]), -entry["total_s"], entry["label"]))
+
+
+def _covered(intervals: Sequence[tuple[float, float]]) -> float:
+    """Length of the union."""
+    total, reached = 0.0, -np.inf
+    for start, end in sorted(intervals):
+        total += max(end - max(start, reached), 0.0)
+        reached = max(reached, end)
+    return float(total)
+
+
+def _tiers(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Rows by person, in as many lists as are needed for none to overlap."""
+    tiers: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: (_person_order(row["track_id"]), row["start_s"], row["end_s"])):
+        person = "clip" if row["track_id"] is None else f"person {row['track_id']}"
+        number = 1
+        while True:
+            name = person if number == 1 else f"{person} ({number})"
+            # ELAN's times are whole milliseconds.
+            if name not in tiers or round(1000 * tiers[name][-1]["end_s"]) <= round(1000 * row["start_s"]):
+                tiers.setdefault(name, []).append(row)
+                break
+            number += 1
+    return tiers
+
+
+def _person_order(track_id: Any) -> tuple[bool, Any]:
+    return (track_id is not None, track_id or 0)
+
+
+def _checked(row: Mapping[str, Any]) -> dict[str, Any]:
+    absent = [name for name in COLUMNS if name not in row]
+    if absent:
+        raise ValueError(f"A row of actions needs {list(COLUMNS)}, got {list(row)}.")
+    start, end = row["start_s"], row["end_s"]
+    if not (np.isfinite([start, end]).all() and 0 <= start < end):
+        raise ValueError(f"A row of actions needs 0 <= start_s < end_s, got {dict(row)}.")
+    return dict(row)
+
+
+def _clock(seconds: float) -> str:
+    milliseconds = round(1000 * float(seconds))
+    hours, rest = divmod(milliseconds, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d},{rest % 1000:03d}"

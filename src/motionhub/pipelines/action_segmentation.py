@@ -1,0 +1,134 @@
+"""`pipeline("action-segmentation", model=...)`: which actions, from when to when, per person.
+
+It does not know which model answers, only that it gives logits per frame; nor files (`motionhub.write_intervals`).
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+
+from motionhub.intervals.decode import DecodingRule
+from motionhub.pipelines.action_classification import take_input_parameters
+from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+RULES = tuple(field.name for field in dataclasses.fields(DecodingRule))
+
+
+class ActionSegmentationPipeline(SkeletonPipeline):
+    """Says when each person does what. Inputs and common arguments: see `SkeletonPipeline`.
+
+    Args of a call (or of `pipeline(...)`, as defaults):
+        threshold: an action needs a frame of at least this probability. Default 0.5.
+        low_threshold: from such a frame it reaches as far as the probability is at least this (hysteresis).
+        min_duration: seconds; shorter actions are dropped.
+        max_gap: seconds; an action that pauses for no longer goes on.
+        exclusive: True: one action at a time, the most probable one. False: actions may overlap. None (default): as
+            the model was trained, which its `config.problem_type` says (overlapping where it says nothing).
+        background: name of the label that stands for no action, such as "background".
+        window: frames of the model's rate that it sees at once; a longer clip is cut into windows, so the memory
+            needed for activations does not grow with the clip. Default: the frames of its training samples; None
+            there: the whole clip.
+        hop: frames from window to window; where windows overlap logits are averaged. Default: half a window.
+        return_scores: True: each input gives `{"intervals": rows, "scores": ...}`, see below.
+
+    Returns:
+        For each input a list of rows `{"track_id", "start_s", "end_s", "label", "score"}`, by person, then by time.
+        `score` is the mean probability over the interval; `track_id` is None with `per_person=False`. With
+        `return_scores`, `"scores"` is a list with one dict per person who was seen: `track_id`, `times`
+        `(frames + 1,)` seconds and `probabilities` `(frames, labels)`.
+
+    Example:
+        >>> pipe = pipeline("action-segmentation", model="folder", min_duration=0.3)
+        >>> rows = pipe("recording.json")
+        [{'track_id': 0, 'start_s': 2.1, 'end_s': 4.7, 'label': 'sit down', 'score': 0.88}, ...]
+        >>> motionhub.write_intervals(rows, "recording.srt")
+    """
+
+    def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        forward: dict[str, Any] = {
+            name: _checked_frames(name, kwargs.pop(name)) for name in ("window", "hop") if name in kwargs
+        }
+        postprocess = {name: kwargs.pop(name) for name in (*RULES, "return_scores") if name in kwargs}
+        if postprocess:
+            self._rule(**{name: value for name, value in postprocess.items() if name in RULES})  # refuse at once
+        return take_input_parameters(kwargs), forward, postprocess
+
+    def _processed(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
+        """With `"frames"`, the source frame of each frame of the sample."""
+        try:
+            sample = self.feature_extractor.process(part, frame_labels=np.arange(part.num_frames))
+        except ValueError as error:  # of many inputs, which one
+            raise ValueError(f"{name}: {error}") from None
+        sample["frames"] = sample.pop("labels")
+        return dict(sample)
+
+    def _forward(  # type: ignore[override]
+        self, batch: dict[str, Any], window: Any = ..., hop: Any = None
+    ) -> dict[str, torch.Tensor]:
+        inputs = batch["model"]
+        size = self.feature_extractor.num_frames if window is ... else window
+        if size is None:
+            if hop is not None:
+                raise ValueError("hop needs a window; give window= in frames too.")
+            logits = self.model(**inputs).logits
+        else:
+            logits = self.model.predict_windows(
+                inputs["keypoints"], inputs["attention_mask"], window=size, hop=hop or max(size // 2, 1)
+            )
+        return {"logits": logits.float().cpu()}
+
+    def postprocess(self, model_outputs: Any, return_scores: bool = False, **rule: Any) -> Any:
+        clip, outputs = model_outputs
+        decode = self._rule(**rule)
+        rows, scores = [], []
+        for index, person in enumerate(clip.rows):
+            times = _times(clip, index)
+            own = outputs["logits"][index][: len(times) - 1]
+            probabilities = (own.softmax(dim=-1) if decode.exclusive else own.sigmoid()).numpy()
+            track = None if person is None else clip.sequence.track_ids[person]
+            scores.append({"track_id": track, "times": times, "probabilities": probabilities})
+            for label, start, end, score in decode(probabilities, times):
+                rows.append(
+                    {
+                        "track_id": track,
+                        "start_s": float(times[start]),
+                        "end_s": float(times[end]),
+                        "label": self.model.config.id2label[label],
+                        "score": score,
+                    }
+                )
+        return {"intervals": rows, "scores": scores} if return_scores else rows
+
+    def _rule(self, background: str | None = None, exclusive: bool | None = None, **rule: Any) -> DecodingRule:
+        if exclusive is None:
+            exclusive = self.model.config.problem_type == "single_label_classification"
+        index = None
+        if background is not None:
+            names = {str(name): int(label) for label, name in self.model.config.id2label.items()}
+            if background not in names:
+                raise ValueError(f"background must be a label of the model, {list(names)[:10]}, got {background!r}.")
+            index = names[background]
+        return DecodingRule(background=index, exclusive=exclusive, **rule)
+
+
+def _times(clip: Clip, index: int) -> np.ndarray:
+    """Seconds at which each frame of a sample begins, and at which the last one ends: `(frames + 1,)`.
+
+    Frames that a processor repeats after the clip's end do not count.
+    """
+    sample = clip.samples[index]
+    real = np.atleast_1d(np.asarray(sample["attention_mask"]).any(axis=0))
+    frames = np.asarray(sample["frames"], dtype=np.float64).reshape(len(real), -1)[:, 0][real]
+    falls = np.flatnonzero(np.diff(frames) < 0)
+    frames = frames[: falls[0] + 1] if len(falls) else frames
+    return np.append(frames, clip.sequence.num_frames) / clip.sequence.fps
+
+
+def _checked_frames(name: str, value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError(f"{name} must be a whole number of frames, at least 1, or None; got {value!r}.")
+    return value

@@ -1,0 +1,33 @@
+"""The ribbon shows bars where the actions are: pixels are read back from the picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+image = pytest.importorskip("PIL.Image")
+pytest.importorskip("matplotlib")
+
+from motionhub.visualization.ribbon import plot_ribbon  # noqa: E402
+
+
+def coloured_columns(path: Path) -> np.ndarray:
+    """Columns of the picture with the first label's blue."""
+    pixels = np.asarray(image.open(path).convert("RGB")).astype(int)
+    blue = np.abs(pixels - [0, 0x72, 0xB2]).sum(axis=2) < 30
+    return np.flatnonzero(blue.sum(axis=0) > 5)
+
+
+def test_bars_are_as_wide_as_the_actions_last(tmp_path: Path) -> None:
+    row = {"track_id": 0, "label": "walk", "score": 1.0, "start_s": 0.0, "end_s": 4.0}
+    short = coloured_columns(plot_ribbon([row], tmp_path / "short.png", duration=8))
+    long = coloured_columns(plot_ribbon([{**row, "end_s": 8.0}], tmp_path / "long.png", duration=8))
+    assert len(short) / len(long) == pytest.approx(0.5, abs=0.02)
+    assert short[0] == long[0]
+
+
+def test_empty_ribbon_and_truth_are_drawn(tmp_path: Path) -> None:
+    assert plot_ribbon([], tmp_path / "empty.png").stat().st_size > 1000
+    row = {"track_id": None, "label": "walk", "start_s": 1.0, "end_s": 4.0}
+    assert plot_ribbon([], tmp_path / "truth.png", truth=[row]).stat().st_size > 1000
