@@ -3,7 +3,8 @@
     python examples/write_card.py hub_configs/unik-nucla --benchmark "N-UCLA cross-subject" --runs runs/s-0 runs/s-1 \
         --command "python examples/finetune_classification.py ... --seed 0"
 
-Repeat for each benchmark: the others in results.json stay. Numbers are those of the last epoch of each run.
+Repeat for each benchmark: the others in results.json stay. Numbers are those of the last epoch of each run; --control
+marks those of another method on the same data, which the table shows and the metadata leaves out.
 """
 
 import argparse
@@ -15,12 +16,13 @@ import numpy as np
 
 from motionhub import get_layout
 from motionhub.hub.card import read_card_facts, write_model_card
+from motionhub.hub.push import draw_layout
 
 
 METRICS = {"top-1": "top1", "mean per-class accuracy": "mean_class_accuracy"}
 
 
-def summarise(runs: list[Path], benchmark: str, command: str) -> list[dict[str, object]]:
+def summarise(runs: list[Path], benchmark: str, command: str, control: bool) -> list[dict[str, object]]:
     """One entry per metric: per cent, sample standard deviation over the runs, wall time of one run."""
     reports = [json.loads((run / "last" / "metrics.json").read_text()) for run in runs]
     seconds = float(np.mean([_seconds(run) for run in runs]))
@@ -32,6 +34,8 @@ def summarise(runs: list[Path], benchmark: str, command: str) -> list[dict[str, 
         entry |= {"runs": len(runs), "time": f"{duration} a run", "each": values.round(1).tolist()}
         if len(runs) > 1:
             entry["spread"] = round(float(values.std(ddof=1)), 1)
+        if control:
+            entry["control"] = True
         entries.append(entry)
     return entries
 
@@ -47,21 +51,23 @@ def main(words: list[str]) -> None:
     parser.add_argument("--benchmark", default=None)
     parser.add_argument("--runs", type=Path, nargs="+", default=[])
     parser.add_argument("--command", default="")
+    parser.add_argument("--control", action="store_true", help="the runs are of another method")
     arguments = parser.parse_args(words)
 
     results_file = arguments.folder / "results.json"
     results = json.loads(results_file.read_text()) if results_file.is_file() else []
     if arguments.runs:
         results = [entry for entry in results if entry["benchmark"] != arguments.benchmark]
-        results += summarise(arguments.runs, arguments.benchmark, arguments.command)
+        results += summarise(arguments.runs, arguments.benchmark, arguments.command, arguments.control)
         results_file.write_text(json.dumps(results, indent=2) + "\n")
     config, processor, recipe = (
         json.loads((arguments.folder / name).read_text())
         for name in ("config.json", "preprocessor_config.json", "training.json")
     )
-    joints = get_layout(processor["layout"]).joints
+    layout = processor["layout"]
+    about = {"joints": get_layout(layout).joints, "picture": draw_layout(layout, arguments.folder)}
     facts = read_card_facts(arguments.folder)
-    print(write_model_card(arguments.folder, config, processor, recipe, results, facts, joints=joints))
+    print(write_model_card(arguments.folder, config, processor, recipe, results, facts, **about))
 
 
 if __name__ == "__main__":

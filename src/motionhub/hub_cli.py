@@ -27,7 +27,7 @@ def add_commands(commands: Any) -> None:
 
 def _add_push(commands: Any) -> None:
     push = commands.add_parser("push", help="publish a checkpoint or a dataset on the Hub, with its card")
-    push.add_argument("folder", metavar="FOLDER", help="such as runs/x/best, or the OUT of `motionhub dataset`")
+    push.add_argument("folder", metavar="FOLDER", help="such as runs/x/best, or what `motionhub dataset build` wrote")
     push.add_argument("repo_id", metavar="REPO_ID", help="owner/name")
     push.add_argument("--dataset", action="store_true", help="FOLDER is a dataset")
     push.add_argument("--private", action="store_true", help="of a new repository")

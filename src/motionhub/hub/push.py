@@ -51,7 +51,7 @@ def push(
 
     Args:
         source: folder of a checkpoint, such as `runs/x/best`; or a model, with `processor`; or, with `dataset=True`,
-            folder of a dataset, as `motionhub dataset` writes it.
+            folder of a dataset, as `motionhub dataset build` writes it.
         repo_id: `owner/name`.
         processor: of a model that is given as an object.
         card: the card's facts (a `card.yaml`, a folder that holds one, or a mapping), if `source` holds none.
@@ -125,9 +125,7 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
     """The card of a saved dataset. Raises ValueError listing what is missing: licence, provenance, files."""
     path = Path(folder) / "README.md"
     if not path.is_file():
-        raise ValueError(
-            f"{folder} has no card (README.md); make the dataset with `motionhub dataset`, which writes it."
-        )
+        raise ValueError(f"{folder} has no card (README.md); make the dataset with `motionhub dataset build`.")
     card = DatasetCard.load(path)
     data = card.data.to_dict()
     absent = [name for name in ("license", "configs") if not data.get(name)]
@@ -233,28 +231,26 @@ def _write_cards(staged: Path, facts: Mapping[str, Any], repo_id: str) -> None:
         facts,
         joints=get_layout(name).joints if name else (),
         repo=repo_id,
-        picture=draw_layout(name, staged / PICTURE).name if name and _can_draw() else None,
+        picture=draw_layout(name, staged) if name else None,
     )
     write_eval_results(staged, results, facts)
 
 
-def draw_layout(name: str, path: Path) -> Path:
-    """A PNG of a layout's joints, numbered and named, on a made-up pose. ImportError without the extra `viz`."""
+def draw_layout(name: str, folder: str | Path) -> str | None:
+    """Draws the joints of a layout, numbered and named, on a made-up pose: the file's name in `folder`.
+
+    None without the extra `viz`: a card without a picture is still a card.
+    """
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError:
+        return None
     from motionhub.data.synthetic import generate
     from motionhub.visualization.draw import draw_frame
 
     clip = generate("wave", seed=1, layout=name)
-    draw_frame(clip, clip.num_frames // 2, path)
-    return path
-
-
-def _can_draw() -> bool:
-    """Whether the extra `viz` is there; a card without a picture is still a card."""
-    try:
-        import PIL.Image  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    draw_frame(clip, clip.num_frames // 2, Path(folder) / PICTURE)
+    return PICTURE
 
 
 def _copy(given: Path, path: Path) -> None:
