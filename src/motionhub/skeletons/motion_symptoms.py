@@ -15,7 +15,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # A swap must explain the motion this much better than no swap, and what it explains must be a real jump.
 SWAP_GAIN, SWAP_JUMP = 0.4, 0.5
-# Of the body's size per frame, and five times the usual: a person who moves so far at once is another person, or another shot.
+# Of the body's size per frame, and five times the usual: another person, or another shot.
 JUMP = 0.5
 # Of the body's size: a joint that far off the line between its neighbours in time, and back at once, was misplaced.
 SPIKE = 0.2
@@ -107,8 +107,7 @@ def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
     for person in range(sequence.num_people):
         track, mask = sequence.keypoints[person], sequence.joint_mask[person]
         step = np.abs(np.diff(track, axis=0))
-        with np.errstate(invalid="ignore"):
-            same = np.where(np.isnan(step), 0, step).max(axis=(1, 2), initial=0) <= 1e-7 * size
+        same: np.ndarray = np.where(np.isnan(step), 0, step).max(axis=(1, 2), initial=0) <= 1e-7 * size
         same &= (mask[1:] == mask[:-1]).all(axis=1)
         repeats_of_all &= same | ~mask[1:].any(axis=1)
         same &= mask[1:].any(axis=1)
@@ -120,7 +119,7 @@ def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
             )
             text += f"frames: {spans_text(still)}"
             yield Finding("frozen", "problem", text, repair.hide_frames, {"person": person, "frames": still})
-    seen = sequence.joint_mask.any(axis=(0, 2))[1:]
+    seen = np.asarray(sequence.joint_mask.any(axis=(0, 2)))[1:]
     single = [
         frame + 1 for first, end in runs(repeats_of_all & seen) for frame in range(first, end) if end - first < longest
     ]
