@@ -1,7 +1,10 @@
 """`motionhub.push`: everything in one commit, nothing without licence and provenance, nothing stale after the next."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ import torch
 import yaml
 from datasets import load_dataset
 from huggingface_hub import DatasetCard, HfApi, ModelCard, hf_hub_download, parse_eval_result_entries
+from loopback_hub import TOKEN
 from transformers import AutoModel, pipeline
 
 import motionhub
@@ -125,7 +129,7 @@ def test_the_card_shows_the_joints(hub, folder):
 
 
 def test_without_the_picture_extra_the_card_has_no_picture(hub, folder, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "PIL.Image", None)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
     push(folder, MODEL)
     assert "layout.png" not in content("README.md")
     assert "layout.png" not in HfApi().list_repo_files(MODEL)
@@ -264,3 +268,31 @@ def test_a_dataset_card_without_licence_or_source_refuses(hub, rows, tmp_path, o
 def test_a_folder_without_card_or_clips_is_no_dataset(hub, tmp_path):
     with pytest.raises(ValueError, match="no card"):
         push(tmp_path, ROWS, dataset=True)
+
+
+# Where motionhub was never imported.
+
+FRESH = """
+import sys
+from transformers import AutoFeatureExtractor, AutoModel
+
+encoder = AutoModel.from_pretrained("tester/unik-small", trust_remote_code=True)
+processor = AutoFeatureExtractor.from_pretrained("tester/unik-small", trust_remote_code=True)
+print(type(encoder).__name__, type(processor).__name__)
+encoder.push_to_hub("tester/encoder")
+processor.push_to_hub("tester/encoder")
+"""
+
+
+def test_by_repo_id_in_a_new_process_and_pushed_again_from_there(hub, folder, tmp_path):
+    push(folder, MODEL)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    variables |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
+    variables |= {"HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}
+    run = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, env=variables, timeout=180)
+    assert run.stdout.split() == ["UnikModel", "SkeletonProcessor"], run.stderr[-3000:]
+    references = json.loads(content("config.json", "tester/encoder"))["auto_map"]
+    assert references == json.loads(content("config.json"))["auto_map"]
+    assert not [reference for reference in references.values() if "--" in reference]
+    code = [name for name in HfApi().list_repo_files("tester/encoder") if name.endswith(".py")]
+    assert code == ["motionhub_remote.py"]
