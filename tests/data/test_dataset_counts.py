@@ -118,3 +118,25 @@ def test_data_sets_without_stated_counts_are_never_different():
     assert check_counts("folder", rows_of(3), {}) == check_counts("precog", rows_of(3), {}) == []
     with pytest.raises(ValueError, match="expect must be one of"):
         check_counts("folder", [], {}, expect="whatever")
+
+
+# Data set -> the protocols that papers report on it.
+REPORTED = {
+    "n-ucla": {"cross-view", "cross-subject"},
+    "ntu-rgbd": {"xsub", "xview", "xsub-120", "xset-120"},
+    "pku-mmd": {"xsub", "xview"},
+    "smarthome": {"cs", "cv1", "cv2"},
+    "tsu": {"cs", "cv"},
+    "penn-action": {"official"},
+    "uav-human": {"csv1", "csv2"},
+    "charades": {"official"},
+    "posetics": {"official"},
+    "bandai-namco": {"cross-style"},
+}
+
+
+def test_reported_protocols_are_there_and_say_who_defined_them():
+    for reader, names in REPORTED.items():
+        assert names <= set(PROTOCOLS[reader]), reader
+        assert all("(" in PROTOCOLS[reader][name].source for name in names)
+    assert {"posecap", "kinetics-skeleton", "utd-mhad", "precog", "sbu", "ui-prmd", "folder"} <= set(PROTOCOLS)
