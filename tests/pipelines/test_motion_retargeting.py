@@ -140,6 +140,21 @@ def test_missing_joints(echo):
     assert (result == rest).all()
 
 
+def test_long_gaps_stay_gaps_and_short_ones_are_bridged(echo):
+    source = motion(30)
+    points, wrist = source.keypoints.copy(), source.layout.index("left_wrist")
+    points[0, 2:10, wrist] = NAN  # eight frames
+    points[0, 15:24, wrist] = NAN  # nine
+    source, target = source.replace(keypoints=points), motion(seed=1)
+    shown = echo(source, target).joint_mask[0, :, wrist]
+    assert np.flatnonzero(~shown).tolist() == list(range(15, 24))
+    shown = echo(source, target, max_gap=0).joint_mask[0, :, wrist]
+    assert (shown == source.joint_mask[0, :, wrist]).all()
+    assert echo(source, target, max_gap=None).joint_mask[0, :, wrist].all()
+    with pytest.raises(ValueError, match="max_gap"):
+        echo(source, target, max_gap=-1)
+
+
 def test_a_target_without_a_joint_is_told(pipes):
     points = motion(seed=1).keypoints.copy()
     points[:, :, get_layout("body-25").index("left_ankle")] = NAN

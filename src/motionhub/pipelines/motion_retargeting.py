@@ -33,6 +33,7 @@ FACTS = ("layout", "fps", "unit", "image_size")
 FEET = ("left_ankle", "right_ankle")
 # In an image a bone looks shorter the more it points at the camera; its longest appearance is nearest to the length.
 QUANTILE_2D, QUANTILE_3D = 0.95, 0.5
+MAX_GAP = 8  # frames of one motion code of RetargetNet: what lasts longer is not between two things it has seen
 
 
 class MotionRetargetingPipeline(SkeletonPipeline):
@@ -47,14 +48,17 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         target: the same, for the body; a list has one for each source.
         view: the same, for the view (`"full"` only).
         target_person, view_person: whose body or view, by position, where the clip shows several people.
+        max_gap: frames; a joint of the source that is missing for longer at a stretch is missing in the result, a
+            shorter gap is bridged. None bridges every gap. Default 8.
         layout, fps, unit, image_size: of files and arrays that do not say so themselves.
         return_report: also return how good it is (a dict per person, see below).
 
     Returns:
         a `SkeletonSequence` with the layout, frame rate, frames, people and unit of the source, or, with
-        `return_report`, `(sequence, report)`. It starts where the source does. A joint that the source never shows is
-        missing, as is everybody in frames in which the source does not show them at all; a joint missing now and then
-        is there. Joints that the network does not know (hands, eyes, toes) are carried along:
+        `return_report`, `(sequence, report)`. It starts where the source does. A joint that the source never shows, or
+        not for longer than `max_gap`, is missing there, as is everybody in frames in which the source does not show
+        them at all. (The root, of which all others are told, is bridged however long; its own place is not shown.)
+        Joints that the network does not know (hands, eyes, toes) are carried along:
         `motionhub.skeletons.attach`.
 
         The report, for each person of the source who is seen: `track_id`; `bone_length_error` to the target's body in
@@ -74,12 +78,15 @@ class MotionRetargetingPipeline(SkeletonPipeline):
     """
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        unknown = sorted(set(kwargs) - {*FACTS, "target_person", "view_person", "return_report"})
+        unknown = sorted(set(kwargs) - {*FACTS, "target_person", "view_person", "max_gap", "return_report"})
         if unknown:
             raise ValueError(
-                f"Unknown pipeline arguments {unknown}; there are target, view, target_person, view_person, "
+                f"Unknown pipeline arguments {unknown}; there are target, view, target_person, view_person, max_gap, "
                 f"return_report, and for inputs {list(FACTS)}."
             )
+        gap = kwargs.get("max_gap")
+        if gap is not None and (isinstance(gap, bool) or not isinstance(gap, int) or gap < 0):
+            raise ValueError(f"max_gap must be a number of frames, 0 or more, or None for no limit; got {gap!r}.")
         return dict(kwargs), {}, {}
 
     def __call__(  # type: ignore[override]  # a motion is made of two clips, which are named as what they are
@@ -100,6 +107,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         *,
         target_person: int | None = None,
         view_person: int | None = None,
+        max_gap: int | None = MAX_GAP,
         return_report: bool = False,
         **facts: Any,
     ) -> Any:
@@ -121,7 +129,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if seen_as is not None:
             batch["view"] = model_inputs([self._sample(seen_as)] * len(rows))
         made = self.forward(batch)["keypoints"]
-        moved = [self.postprocess((part, made[index, :1])) for index, part in enumerate(parts)]
+        moved = [self.postprocess((part, made[index, :1]), max_gap=max_gap) for index, part in enumerate(parts)]
         keypoints = np.full(motion.keypoints.shape, np.nan, dtype=np.float32)
         for row, part, person in zip(rows, parts, moved, strict=True):
             keypoints[row] = attach(person, part).keypoints[0]
@@ -168,15 +176,25 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             )
         return {"keypoints": keypoints}
 
-    def postprocess(self, model_outputs: Any, **postprocess_params: Any) -> SkeletonSequence:
+    def postprocess(self, model_outputs: Any, max_gap: int | None = MAX_GAP) -> SkeletonSequence:
         """The person's new motion in the processor's layout, missing where the source does not show it."""
         part, keypoints = model_outputs
         values = self.feature_extractor.inverse(keypoints[:, : part.num_frames], part).numpy()
         layout = get_layout(self.feature_extractor.layout)
-        shown = convert_layout(part, layout).joint_mask
+        shown = convert_layout(part, layout).joint_mask[0]
         values[:, ~part.joint_mask.any(axis=(0, 2))] = np.nan
-        values[:, :, ~shown.any(axis=(0, 1))] = np.nan
+        values[0, long_gaps(shown, part.num_frames - 1 if max_gap is None else max_gap)] = np.nan
         return part.replace(keypoints=values, layout=layout, confidence=None)
+
+
+def long_gaps(shown: np.ndarray, max_gap: int) -> np.ndarray:
+    """`(frames, joints)` True where a joint is missing for more than `max_gap` frames at a stretch, or always."""
+    missing = np.zeros_like(shown)
+    for joint, column in enumerate(shown.T):
+        edges = np.flatnonzero(np.diff(np.concatenate([[True], column, [True]])))
+        for start, end in edges.reshape(-1, 2):
+            missing[start:end, joint] = end - start > max_gap or end - start == len(column)
+    return missing
 
 
 def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
