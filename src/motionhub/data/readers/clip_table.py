@@ -6,12 +6,14 @@ It does not read the poses, and does not know which classes a data set has.
 import csv
 import io
 import math
+import os
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from motionhub.data.readers.reader import bad_file, read_bytes
+from motionhub.data.readers.reader import bad_file, read_text
 
 
 COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption")
@@ -22,7 +24,7 @@ LEVELS = 4
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableRow:
     """One line: a clip, or with times a part of one.
 
@@ -67,7 +69,7 @@ def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
 def _load(found: Path, changed: int) -> dict[str, tuple[TableRow, ...]]:
     if found.stat().st_size > MAX_BYTES:
         raise bad_file(found, "file", f"is larger than {MAX_BYTES} bytes: that is no table of clips.")
-    reader = csv.reader(io.StringIO(read_bytes(found).decode("utf-8-sig", errors="replace")), strict=True)
+    reader = csv.reader(io.StringIO(read_text(found), newline=""), strict=True)
     rows: dict[str, list[TableRow]] = {}
     try:
         header = [name.strip() for name in next(reader, [])]
@@ -108,12 +110,12 @@ def _row(found: Path, number: int, header: list[str], words: list[str]) -> Table
         raise bad_file(found, place, f"expected the split train, test or none, got {fields['split'][:40]!r}.")
     return TableRow(
         file=file.as_posix(),
-        label=fields["label"],
+        label=sys.intern(fields["label"]),
         trains=SPLITS[fields.get("split", "")],
         subject=_whole_number(found, place, "subject", fields),
         camera=_whole_number(found, place, "camera", fields),
         times=_times(found, place, fields),
-        source=fields.get("source", ""),
+        source=sys.intern(fields.get("source", "")),
         caption=fields.get("caption", ""),
     )
 
@@ -144,11 +146,12 @@ def _check_files(found: Path, rows: dict[str, list[TableRow]]) -> None:
     twice = [file for file, lines in rows.items() if len(lines) > 1 and any(row.times is None for row in lines)]
     if twice:
         raise bad_file(found, "file", f"{twice[:_SHOWN]} stand there more than once, and not with times each time.")
-    absent = [file for file in rows if not (found.parent / file).exists()]
+    no_files = [file for file in rows if not os.path.isfile(f"{found.parent}/{file}")]
+    folders = [file for file in no_files if (found.parent / file).is_dir()]
+    absent = [file for file in no_files if file not in folders]
     if absent:
         reason = f"{len(absent)} of {len(rows)} files are not there, the first {absent[:_SHOWN]}; correct the table."
         raise bad_file(found, "file", reason)
-    folders = [file for file in rows if (found.parent / file).is_dir()]
     if folders:
         reason = f"{folders[:_SHOWN]} are folders; make files of them: motionhub convert {folders[0]} CLIP.npz"
         raise bad_file(found, "file", reason)
