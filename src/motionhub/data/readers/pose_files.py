@@ -6,6 +6,7 @@ It does not know labels, nor which files belong to a data set.
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from motionhub.data.readers.json_content import load_json
 from motionhub.data.readers.options import ReadOptions, is_number
@@ -81,7 +82,7 @@ def _load(found: Path, changed: int) -> ReadOptions:
             raise bad_file(found, "image_size", f"expected [width, height] in pixels, got {str(size)[:40]}.")
         size = (size[0], size[1])
     try:
-        fps = content.get("fps")
+        fps: Any = content.get("fps")
         return ReadOptions(content.get("layout"), float(fps) if is_number(fps) else fps, content.get("unit"), size)
     except (ValueError, TypeError, OverflowError) as error:
         raise bad_file(found, "options", str(error)) from None
