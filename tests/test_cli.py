@@ -131,7 +131,10 @@ def test_dataset_then_evaluate_on_it(
             for action, label in ((1, 1), (8, 5)):
                 name = f"a{action:02d}_s{subject:02d}_e00_v{view:02d}"
                 (raw / f"{name}.json").write_text(json.dumps({"file_name": name, "skeletons": frames, "label": label}))
-    assert main(["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "built")]) == 0
+    assert (
+        main(["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "built"), "--expect", "subset"])
+        == 0
+    )
     words = ["evaluate", "--model", SMALL, "--dataset", str(tmp_path / "built"), "--protocol", "cross-subject"]
     assert main([*words, "--output_dir", str(tmp_path / "report")]) == 0
     report = json.loads((tmp_path / "report" / "metrics.json").read_text())

@@ -147,6 +147,13 @@ def _add_build(actions: Any) -> None:
     build.add_argument("--exclude", help="text file with names of clips to leave out, such as NTU's missing skeletons")
     build.add_argument("--num_proc", type=int, default=None, help="processes that read files")
     build.add_argument("--strict", action="store_true", help="stop at the first broken file")
+    build.add_argument(
+        "--expect",
+        choices=("paper", "subset"),
+        default="paper",
+        help="paper (default): other counts of clips, classes or performers than the papers state are an error. "
+        "subset: fewer are accepted",
+    )
     build.add_argument("--engine", choices=("datasets", "ray"), default="datasets", help="ray: on many machines")
     build.add_argument("--progress", action=argparse.BooleanOptionalAction, default=None, help="default: on terminals")
     build.set_defaults(run=_dataset_build)
@@ -323,6 +330,7 @@ def _dataset_build(arguments: argparse.Namespace) -> int:
         engine=arguments.engine,
         progress=arguments.progress,
         draw_layout=_draw_layout,
+        expect=arguments.expect,
     )
     print(f"{made.folder}: {made.num_clips} clips of {made.num_files - len(made.broken)} files")
     print(f"datasets.load_dataset({str(made.folder)!r}, PROTOCOL); its README.md lists the protocols")

@@ -34,7 +34,7 @@ def zipped(folder, path):
 
 
 def build(*words):
-    return main(["dataset", "build", *map(str, words)])
+    return main(["dataset", "build", *map(str, words), "--expect", "subset"])
 
 
 def test_all_read_is_0_some_broken_is_1_nothing_is_2(raw, tmp_path, capsys):
@@ -161,3 +161,13 @@ def test_a_clip_is_in_the_cell_of_its_splits(raw, tmp_path):
     # Only cross-subject can be filled by one view: odd subjects train, even ones test.
     assert cells == [f"data/{split}/clips-00000-of-00001.parquet" for split in ("test", "train")]
     assert Path(out / "README.md").read_text().count("data/train/*.parquet") == 2
+
+
+def test_counts_that_are_not_the_papers_are_an_error_that_names_them(raw, tmp_path, capsys):
+    words = ["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert "clips: 20 here" in error and "stated" in error and "--expect subset" in error
+    assert not (tmp_path / "out").exists()
+    assert main([*words, "--expect", "subset"]) == 0
+    assert "- subjects: 2 here, 10 stated" in (tmp_path / "out" / "README.md").read_text()

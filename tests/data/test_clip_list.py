@@ -44,7 +44,22 @@ def test_listed_clips_are_left_out_before_they_are_read(clips, names):
 def test_the_card_names_the_list(clips, names, tmp_path):
     assert "Clips left out" not in (save_dataset("ntu-rgbd", clips, tmp_path / "a") / "README.md").read_text()
     assert (
-        main(["dataset", "build", "ntu-rgbd", "--raw", str(clips), "--out", str(tmp_path / "b"), "--exclude", str(names)]) == 0
+        main(
+            [
+                "dataset",
+                "build",
+                "ntu-rgbd",
+                "--raw",
+                str(clips),
+                "--out",
+                str(tmp_path / "b"),
+                "--exclude",
+                str(names),
+                "--expect",
+                "subset",
+            ]
+        )
+        == 0
     )
     card = (tmp_path / "b" / "README.md").read_text()
     assert "The clips named in the list `samples_with_missing_skeletons.txt`." in card

@@ -197,7 +197,7 @@ def test_two_workers_of_ray_make_the_same_parts(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "here").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "RAY_USAGE_STATS_ENABLED": "0"}
     ran = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     here = staged(tmp_path / "here")

@@ -21,6 +21,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
 from motionhub.data.clip_list import read_clip_list
+from motionhub.data.counts import PAPER_COUNTS, Expect, check_counts
 from motionhub.data.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card
 from motionhub.data.raw_files import mark_of, nothing_found, opened, other_data_set, sidecar_marks
 from motionhub.data.readers import Reader, get_reader
@@ -38,7 +39,7 @@ from motionhub.data.shards import (
     stage,
 )
 from motionhub.data.splits import PROTOCOLS, Protocol, Split, get_protocol
-from motionhub.skeletons.rows import SCHEMA_VERSION, to_row
+from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
 
 
 SPLITS = ("train", "test")
@@ -117,6 +118,7 @@ def save_dataset_report(
     progress: bool | None = False,
     draw_layout: Callable[[str, Path], None] | None = None,
     shard_bytes: int = SHARD_BYTES,
+    expect: Expect = "subset",
 ) -> SavedDataset:
     """Writes parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
 
@@ -135,9 +137,11 @@ def save_dataset_report(
         progress: a progress bar on stderr; None: on terminals only.
         draw_layout: `draw_layout(name of a layout, path)` saves a picture of it, for the card.
         shard_bytes: size of a shard in memory (Arrow).
+        expect: "paper": counts that are not those of the papers are an error; "subset": only higher ones are, others
+            go on the card (`data/counts.py`).
 
     Raises:
-        ValueError: as `build_dataset`; or `out_dir` exists and is not empty.
+        ValueError: as `build_dataset`; `out_dir` exists and is not empty; or the counts are not as expected.
         OSError: the disk is full or not writable; what was read so far is kept.
     """
     out_dir, root, facts = Path(out_dir), Path(root), get_reader(reader)
@@ -165,7 +169,7 @@ def save_dataset_report(
                 raise _all_broken(facts, root, staged.broken, paths)
         complete = state / "complete"
         shutil.rmtree(complete, ignore_errors=True)
-        _write_complete(facts, rows, staged, complete, exclude, draw_layout, shard_bytes)
+        _write_complete(facts, rows, staged, complete, exclude, draw_layout, shard_bytes, expect)
         out_dir.parent.mkdir(parents=True, exist_ok=True)
         os.replace(complete, out_dir)
     if staged.broken:
@@ -181,9 +185,12 @@ def _write_complete(
     exclude: str | Path | None,
     draw_layout: Callable[[str, Path], None] | None,
     shard_bytes: int,
+    expect: Expect,
 ) -> None:
     """Shards, card and picture."""
     assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS.get(facts.name, {}).values()}
+    by_name = {protocol.name: splits for protocol, splits in assigned.items()}
+    differences = check_counts(facts.name, rows, by_name, expect=expect, classes=staged.classes)
     filled = {protocol: splits for protocol, splits in assigned.items() if set(SPLITS) <= set(splits)}
     names, index = _cells(filled, len(rows))
     cells = merge(staged, index, names, folder, facts.class_names, shard_bytes=shard_bytes)
@@ -191,7 +198,7 @@ def _write_complete(
     for protocol, splits in split_of.items():
         for name in SPLITS:
             inside = [cell for cell, split in zip(cells, splits, strict=True) if split == name]
-            counts = sum(cell.clips_of_class + cell.frames_of_class for cell in inside)
+            counts = sum(cell.clips_of_class + cell.frames_of_class + cell.segments_of_class for cell in inside)
             _warn_of_absent_classes(facts, protocol, name, set(np.flatnonzero(counts).tolist()))
     if draw_layout is not None:
         draw_layout(facts.layout, folder / PICTURE)
@@ -206,6 +213,7 @@ def _write_complete(
         broken=staged.broken,
         exclude=None if exclude is None else Path(exclude).name,
         picture=PICTURE if (folder / PICTURE).is_file() else None,
+        differences=differences if facts.name in PAPER_COUNTS else None,
     )
     (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
     if not is_open(facts):
@@ -333,7 +341,7 @@ def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], ro
 
 
 def _classes_in(rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    return {row["label"] for row in rows}.union(*(row["frame_labels"].tolist() for row in rows))
+    return set().union(*(classes_of(row) for row in rows))
 
 
 def _warn_of_absent_classes(facts: Reader, protocol: Protocol, split: str, present: set[int]) -> None:

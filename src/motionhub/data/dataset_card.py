@@ -41,6 +41,7 @@ class CardFacts:
         broken: one line per file that was left out.
         exclude: name of the list of clips that were left out on purpose.
         picture: file name of a picture of the layout, or None.
+        differences: what is not as the papers count it; None: nobody counted.
     """
 
     reader: Reader
@@ -53,14 +54,18 @@ class CardFacts:
     broken: Sequence[str] = ()
     exclude: str | None = None
     picture: str | None = None
+    differences: Sequence[str] | None = None
 
     def inside(self, protocol: Protocol, split: Split) -> list[Cell]:
         """The cells of one split."""
         return [cell for cell, own in zip(self.cells, self.splits[protocol], strict=True) if own == split]
 
     @property
-    def frame_labelled(self) -> bool:
-        return any(cell.num_frame_labels for cell in self.cells)
+    def counted(self) -> str:
+        """What has the labels: clips, frames, or actions that may overlap."""
+        if any(cell.num_segments for cell in self.cells):
+            return "Actions"
+        return "Frames" if any(cell.num_frame_labels for cell in self.cells) else "Clips"
 
 
 def is_open(reader: Reader) -> bool:
@@ -117,9 +122,20 @@ def _facts(card: CardFacts) -> list[str]:
     return [
         "## Protocols",
         _protocols(card),
-        f"## {'Frames' if card.frame_labelled else 'Clips'} per class and split",
+        f"## {card.counted} per class and split",
         _class_table(card),
+        *_counts(card),
     ]
+
+
+def _counts(card: CardFacts) -> list[str]:
+    if card.differences is None:
+        return []
+    listed = "\n".join(f"- {line}" for line in card.differences)
+    text = (
+        f"Not as the papers count:\n\n{listed}" if listed else "Clips, classes and performers are as many as stated."
+    )
+    return ["## Beside the papers' counts", text]
 
 
 def _joints(card: CardFacts) -> list[str]:
@@ -231,19 +247,21 @@ def _protocols(card: CardFacts) -> str:
 
 
 def _class_table(card: CardFacts) -> str:
-    """Clips per class, or frames where frames have labels; the total counts those without a label too."""
+    """Clips per class, or frames or actions where those have labels; the total counts those without one too."""
     columns = {"all": list(card.cells)}
     columns |= {
         f"{protocol.name} {split}": card.inside(protocol, split)
         for protocol in card.splits
         for split in ("train", "test")
     }
-    framed = card.frame_labelled
     none = np.zeros(len(card.reader.class_names), np.int64)
-    counts = [
-        sum((c.frames_of_class if framed else c.clips_of_class for c in cells), none) for cells in columns.values()
-    ]
-    totals = [sum(c.num_frame_labels if framed else c.num_clips for c in cells) for cells in columns.values()]
+    counted = {
+        "Clips": lambda cell: (cell.clips_of_class, cell.num_clips),
+        "Frames": lambda cell: (cell.frames_of_class, cell.num_frame_labels),
+        "Actions": lambda cell: (cell.segments_of_class, cell.num_segments),
+    }[card.counted]
+    counts = [sum((counted(cell)[0] for cell in cells), none) for cells in columns.values()]
+    totals = [sum(counted(cell)[1] for cell in cells) for cells in columns.values()]
     lines = [f"| {' | '.join(['class', *columns])} |", "|" + "---|" * (len(columns) + 1)]
     for label, name in enumerate(card.reader.class_names):
         lines.append(f"| {name} | {' | '.join(str(count[label]) for count in counts)} |")

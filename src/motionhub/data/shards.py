@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from motionhub.data.engines import run_parts
 from motionhub.data.schema import features
+from motionhub.skeletons.rows import classes_of
 
 
 # A row group is what a reader of parquet holds in memory at once.
@@ -51,6 +52,7 @@ class Staged:
         broken: one line per source without rows.
         num_sources: how many there were.
         joints, missing: joints of all clips, and those that are NaN.
+        classes: that occur, as labels of clips, frames or segments.
         changed: sources whose parts of an earlier call could not be used, each with the reason.
     """
 
@@ -59,6 +61,7 @@ class Staged:
     num_sources: int
     joints: int
     missing: int
+    classes: tuple[int, ...]
     changed: tuple[str, ...]
 
 
@@ -71,8 +74,8 @@ class Cell:
         files: its shards, below the dataset's folder.
         first_row: position of its first clip in the data set: what holds for it holds for all.
         num_clips, num_bytes: how many, and their size in memory (Arrow).
-        clips_of_class, frames_of_class: clips and labelled frames of each class.
-        num_frame_labels: frames that have a label of their own, unknown ones (-1) included.
+        clips_of_class, frames_of_class, segments_of_class: clips, labelled frames and annotated actions of each class.
+        num_frame_labels, num_segments: frames that have a label of their own, and actions, unknown ones (-1) included.
     """
 
     folder: str
@@ -82,7 +85,9 @@ class Cell:
     num_bytes: int
     clips_of_class: np.ndarray
     frames_of_class: np.ndarray
+    segments_of_class: np.ndarray
     num_frame_labels: int
+    num_segments: int
 
 
 class Facts(Sequence[Mapping[str, Any]]):
@@ -132,7 +137,7 @@ class WritePart:
         """Write `name.parquet`, then `name.json`: a part is finished when that is there."""
         schema = features(self.class_names).arrow_schema
         final, writing = Path(self.folder) / f"{name}.parquet", Path(self.folder) / f"{name}.writing-{os.getpid()}"
-        summary: dict[str, Any] = {"sources": len(sources), "broken": [], "joints": 0, "missing": 0}
+        summary: dict[str, Any] = {"sources": len(sources), "broken": [], "joints": 0, "missing": 0, "classes": []}
         try:
             with pq.ParquetWriter(writing, schema, compression="lz4", use_dictionary=_DICTIONARY) as writer:
                 for rows in _groups(self._rows(sources, summary)):
@@ -143,6 +148,7 @@ class WritePart:
         write_whole(final.with_suffix(".json"), json.dumps(summary))
 
     def _rows(self, sources: Sequence[str], summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        classes: set[int] = set()
         for source in sources:
             rows = self.read(source)
             if isinstance(rows, str):
@@ -151,7 +157,9 @@ class WritePart:
             for row in rows:
                 summary["joints"] += len(row["keypoints"]) // row["num_dims"]
                 summary["missing"] += int(np.isnan(row["keypoints"]).sum()) // row["num_dims"]
+                classes |= classes_of(row)
                 yield row
+        summary["classes"] = sorted(classes)
 
 
 def stage(
@@ -192,6 +200,7 @@ def stage(
         num_sources=len(sources),
         joints=sum(summary["joints"] for summary in summaries),
         missing=sum(summary["missing"] for summary in summaries),
+        classes=tuple(sorted({label for summary in summaries for label in summary["classes"]})),
         changed=tuple(changed),
     )
 
@@ -255,22 +264,27 @@ class _CellWriter:
         self.pending: list[pa.Table] = []
         self.paths: list[Path] = []
         self.writer: pq.ParquetWriter | None = None
-        self.num_clips = self.num_bytes = self.in_shard = self.num_frame_labels = 0
+        self.num_clips = self.num_bytes = self.in_shard = self.num_frame_labels = self.num_segments = 0
         self.clips_of_class = np.zeros(num_classes, np.int64)
         self.frames_of_class = np.zeros(num_classes, np.int64)
+        self.segments_of_class = np.zeros(num_classes, np.int64)
         (root / folder).mkdir(parents=True, exist_ok=True)
 
     def add(self, table: pa.Table) -> None:
-        labels = table.column("label").to_numpy()
-        frames = np.concatenate([np.zeros(0, np.int32), *map(_flat, table.column("frame_labels").chunks)])
-        self.clips_of_class += np.bincount(labels[labels >= 0], minlength=self.num_classes)[: self.num_classes]
-        self.frames_of_class += np.bincount(frames[frames >= 0], minlength=self.num_classes)[: self.num_classes]
+        frames, segments = (_flat(table.column(name)) for name in ("frame_labels", "segment_labels"))
+        self.clips_of_class += self._per_class(table.column("label").to_numpy())
+        self.frames_of_class += self._per_class(frames)
+        self.segments_of_class += self._per_class(segments)
         self.num_frame_labels += len(frames)
+        self.num_segments += len(segments)
         self.num_clips += len(table)
         self.num_bytes += table.nbytes
         self.pending.append(table)
         if sum(map(len, self.pending)) >= ROWS_PER_GROUP or sum(t.nbytes for t in self.pending) >= GROUP_BYTES:
             self._write()
+
+    def _per_class(self, labels: np.ndarray) -> np.ndarray:
+        return np.bincount(labels[labels >= 0], minlength=self.num_classes)[: self.num_classes]
 
     def _write(self) -> None:
         if self.writer is None:
@@ -300,9 +314,17 @@ class _CellWriter:
             path.rename(path.with_name(f"clips-{number:05d}-of-{len(self.paths):05d}.parquet"))
             files.append(f"{self.folder}/clips-{number:05d}-of-{len(self.paths):05d}.parquet")
         return Cell(
-            self.folder, tuple(files), self.first_row, self.num_clips, self.num_bytes,
-            self.clips_of_class, self.frames_of_class, self.num_frame_labels,
-        )  # fmt: skip
+            folder=self.folder,
+            files=tuple(files),
+            first_row=self.first_row,
+            num_clips=self.num_clips,
+            num_bytes=self.num_bytes,
+            clips_of_class=self.clips_of_class,
+            frames_of_class=self.frames_of_class,
+            segments_of_class=self.segments_of_class,
+            num_frame_labels=self.num_frame_labels,
+            num_segments=self.num_segments,
+        )
 
 
 def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -348,8 +370,10 @@ def _groups_of(paths: Sequence[Path]) -> Iterator[pa.Table]:
                 yield file.read_row_group(group)
 
 
-def _flat(lists: pa.ListArray) -> np.ndarray:
-    return np.asarray(lists.flatten().to_numpy(zero_copy_only=False))
+def _flat(column: pa.ChunkedArray) -> np.ndarray:
+    """The numbers of a column of lists, one after the other."""
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
 def _parts(sources: Sequence[str], marks: Sequence[str], options: Mapping[str, Any]) -> dict[str, Sequence[str]]:
