@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from motionhub.data.build import save_dataset as save_dataset
     from motionhub.data.readers import READERS as READERS
     from motionhub.data.readers import read as read
+    from motionhub.data.synthetic_dataset import generate_dataset as generate_dataset
     from motionhub.data.writers import write as write
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
@@ -61,6 +62,7 @@ _HOMES = {
     "save_dataset": "motionhub.data.build",
     "READERS": "motionhub.data.readers",
     "read": "motionhub.data.readers",
+    "generate_dataset": "motionhub.data.synthetic_dataset",
     "write": "motionhub.data.writers",
     "summarise_intervals": "motionhub.intervals.table",
     "write_intervals": "motionhub.intervals.table",

@@ -108,7 +108,9 @@ def build_parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
 
     dataset = commands.add_parser("dataset", help="make a Hugging Face dataset of raw files")
-    _add_build(dataset.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    actions = dataset.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_build(actions)
+    _add_generate(actions)
 
     train = commands.add_parser(
         "train", help="fine-tune, linear evaluation, few labels or from scratch", add_help=False
@@ -157,6 +159,16 @@ def _add_build(actions: Any) -> None:
     build.add_argument("--engine", choices=("datasets", "ray"), default="datasets", help="ray: on many machines")
     build.add_argument("--progress", action=argparse.BooleanOptionalAction, default=None, help="default: on terminals")
     build.set_defaults(run=_dataset_build)
+
+
+def _add_generate(actions: Any) -> None:
+    generate = actions.add_parser("generate", help="a labelled dataset of synthetic motion, free to share")
+    generate.add_argument("--out", required=True, help="new folder for the parquet file and the card")
+    generate.add_argument("--num_clips", type=int, default=1000, help="default 1000")
+    generate.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips (default 0)")
+    generate.add_argument("--layout", default="kinect-20", help="joint layout (default kinect-20)")
+    generate.add_argument("--fps", type=float, default=30.0, help="frames per second (default 30)")
+    generate.set_defaults(run=_dataset_generate)
 
 
 def _add_second_stream(command: argparse.ArgumentParser) -> None:
@@ -315,6 +327,16 @@ def _draw_prediction(file: str, people: list[dict[str, Any]], path: str, options
     scores = people[0]["scores"] if len(people) == 1 else None
     animate(clip, path, labels=None if people and people[0]["track_id"] is None else labels, scores=scores)
     print(f"drawn: {path}")
+
+
+def _dataset_generate(arguments: argparse.Namespace) -> int:
+    from motionhub.data.synthetic_dataset import save_generated
+
+    folder = save_generated(
+        arguments.out, arguments.num_clips, seed=arguments.seed, layout=arguments.layout, fps=arguments.fps
+    )
+    print(f"{folder}: {arguments.num_clips} clips; datasets.load_dataset({str(folder)!r})")
+    return 0
 
 
 def _dataset_build(arguments: argparse.Namespace) -> int:

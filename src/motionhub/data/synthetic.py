@@ -1,4 +1,4 @@
-"""Motion of our own making: seeded actions, untrimmed compositions and analytic motions as `SkeletonSequence`s.
+"""Motion of our own making: seeded actions, compositions, crossing people and analytic motions as `SkeletonSequence`s.
 
 It does not know key poses of actions (`synthetic_motions.py`) nor how limbs are solved (`synthetic_body.py`).
 
@@ -154,6 +154,38 @@ def compose(
     frame_labels = np.concatenate([labels[0], *(part for label in labels[1:] for part in (between, label))])
     sequence = _seen(_centred(keypoints)[None], scene or Scene(), fps, generator)
     return _converted(sequence, layout), frame_labels.astype(np.int64)
+
+
+def crossing_people(
+    num_people: int = 3,
+    *,
+    seed: int | np.random.Generator = 0,
+    scene: Scene | None = None,
+    speed: float = 1.2,
+    num_frames: int = 90,
+    fps: float = 30.0,
+    layout: str | SkeletonLayout = "kinect-20",
+) -> SkeletonSequence:
+    """People who walk straight through the middle of the scene, each another way, one behind the other's back.
+
+    Headings are spread evenly and then turned a little; each passes the middle at its own side, about half a metre
+    from the next, and a moment later. From every camera somebody hides somebody else.
+
+    Raises:
+        ValueError: a number out of its range.
+    """
+    _check(speed=speed, fps=fps, num_people=num_people)
+    _check_length(num_frames)
+    generator, people = np.random.default_rng(seed), []
+    turned = generator.uniform(0, 360)
+    for index in range(num_people):
+        body, phase, own = Body.random(generator), generator.random(), speed * generator.uniform(0.85, 1.15)
+        channels = sample(Motion(1.0, {"speed": [(0.0, own)]}), np.zeros(num_frames))
+        channels = swaying(channels, np.arange(num_frames) / fps, generator)
+        late = own * (index - (num_people - 1) / 2) * 0.4
+        path = _centred(_posed(body, channels, fps, phase)) + [0.3, 0.0, -late]
+        people.append(_turn(path, turned + 360 * index / num_people + generator.uniform(-15, 15)))
+    return _converted(_seen(np.stack(people), scene or Scene(), fps, generator), layout)
 
 
 def straight_walk(

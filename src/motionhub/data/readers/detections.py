@@ -21,6 +21,8 @@ from motionhub.skeletons.tracking import stack_people, track_people
 MAX_GAP_SECONDS = 1.0
 # Comparing everybody with everybody grows with the square: a hostile file must not keep the tracker busy for ever.
 MAX_PEOPLE = 256
+# What is infinite as float32 is missing; the tracker's squares of it would be no numbers.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def clip_of(
                 raise bad_file(path, f"frame {time}", f"expected {expected}, got shape {person.points.shape}.")
     with np.errstate(over="ignore", invalid="ignore"):
         points = [np.array([person.points for person in people]).reshape(-1, joints, dims) for people in frames]
-        points = [np.where(np.isfinite(values), values, np.nan) for values in points]
+        points = [np.where(np.abs(values) <= _LARGEST, values, np.nan) for values in points]
         numbers = _own_tracks(path, frames)
         if numbers is None:
             numbers = track_people(points, max_gap=math.ceil(MAX_GAP_SECONDS * min(fps, 1000)))
