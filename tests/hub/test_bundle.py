@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub import scan_cache_dir, snapshot_download
+from huggingface_hub import HfApi, scan_cache_dir, snapshot_download
 from transformers import AutoModel
 
 import motionhub
@@ -111,7 +111,8 @@ def test_the_installed_cache_is_one_to_huggingface_hub(archive, tmp_path):
 
 def test_what_was_downloaded_from_a_hub_is_packed_with_its_commit_and_blobs(hub, rows, tmp_path):
     push(SMALL, MODEL)
-    push(rows, ROWS, dataset=True)
+    HfApi().create_repo(ROWS, repo_type="dataset")
+    HfApi().upload_folder(repo_id=ROWS, repo_type="dataset", folder_path=rows)
     AutoModel.from_pretrained(MODEL)
     place = Path(snapshot_download(MODEL))
     snapshot_download(ROWS, repo_type="dataset")

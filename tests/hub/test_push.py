@@ -224,8 +224,26 @@ def test_the_checkpoint_of_this_repository_can_be_pushed_as_it_is(hub):
 
 
 @pytest.fixture(scope="module")
-def rows(nucla_folder, tmp_path_factory):
+def gated(nucla_folder, tmp_path_factory):
     return save_dataset("n-ucla", nucla_folder, tmp_path_factory.mktemp("rows") / "nucla")
+
+
+@pytest.fixture(scope="module")
+def rows(gated, tmp_path_factory):
+    """As if N-UCLA were free to be passed on."""
+    folder = shutil.copytree(gated, tmp_path_factory.mktemp("open") / "nucla")
+    shutil.rmtree(folder / "recipe")
+    return folder
+
+
+def test_clips_that_may_not_be_passed_on_stay_and_their_recipe_is_pushed(hub, gated):
+    with pytest.raises(ValueError, match="Push .*recipe"):
+        push(gated, ROWS, dataset=True)
+    assert not hub.repositories
+    push(gated / "recipe", ROWS, dataset=True)
+    names = HfApi().list_repo_files(ROWS, repo_type="dataset")
+    assert "README.md" in names and not [name for name in names if name.endswith(".parquet")]
+    assert DatasetCard.load(ROWS).data.license == "other"
 
 
 def test_a_dataset_loads_by_protocol_and_streams(hub, rows):

@@ -51,7 +51,8 @@ def push(
 
     Args:
         source: folder of a checkpoint, such as `runs/x/best`; or a model, with `processor`; or, with `dataset=True`,
-            folder of a dataset, as `motionhub dataset build` writes it.
+            folder of a dataset, as `motionhub dataset build` writes it (of clips that may not be passed on: its
+            folder `recipe`).
         repo_id: `owner/name`.
         processor: of a model that is given as an object.
         card: the card's facts (a `card.yaml`, a folder that holds one, or a mapping), if `source` holds none.
@@ -70,6 +71,7 @@ def push(
     upload = _Upload(repo_id, "dataset" if dataset else "model", private, token, revision, create_pr, commit_message)
     if dataset:
         folder = Path(source)
+        _check_open(folder)
         check_dataset_card(folder).validate()
         return upload.run(folder, STALE_DATASET)
     with TemporaryDirectory(prefix="motionhub-push-") as name:
@@ -121,6 +123,15 @@ def stage_checkpoint(folder: str | Path, staged: Path, repo_id: str) -> None:
     _write_cards(staged, facts, repo_id)
 
 
+def _check_open(folder: Path) -> None:
+    """Clips whose terms keep them with their authors lie beside the card that may be published instead."""
+    if (folder / "recipe" / "README.md").is_file():
+        raise ValueError(
+            f"{folder}: not pushed, the terms of these clips leave handing them out to their authors (see its card)."
+            f" Push {folder / 'recipe'}, the card without clips that says how to make this dataset."
+        )
+
+
 def check_dataset_card(folder: str | Path) -> DatasetCard:
     """The card of a saved dataset. Raises ValueError listing what is missing: licence, provenance, files."""
     path = Path(folder) / "README.md"
@@ -128,7 +139,9 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
         raise ValueError(f"{folder} has no card (README.md); make the dataset with `motionhub dataset build`.")
     card = DatasetCard.load(path)
     data = card.data.to_dict()
-    absent = [name for name in ("license", "configs") if not data.get(name)]
+    clips = any(Path(folder).rglob("*.parquet"))
+    recipe = not clips and not data.get("configs")  # a card without clips, which says how to make the dataset
+    absent = [name for name in ("license", "configs") if not data.get(name) and not (recipe and name == "configs")]
     if data.get("license") == "other":
         absent += [name for name in ("license_name", "license_link") if not data.get(name)]
     headings = " ".join(re.findall(r"^#+ (.*)$", card.text, flags=re.MULTILINE)).lower()
@@ -137,7 +150,7 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
         "a section that cites the source": "citation|provenance|source",
     }
     absent += [what for what, pattern in wanted.items() if not re.search(pattern, headings)]
-    absent += [] if any(Path(folder).rglob("*.parquet")) else ["parquet files"]
+    absent += [] if clips or recipe else ["parquet files"]
     if absent:
         raise ValueError(
             f"{path}: not pushed without {', '.join(absent)}: say what the clips are and who may use them."
