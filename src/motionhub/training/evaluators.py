@@ -47,8 +47,15 @@ def evaluate(
     Raises:
         ValueError: no clips, a label that is no class, NaN scores.
     """
-    options = {"batch_size": batch_size, "mixed_precision": mixed_precision, "device": device}
-    logits, labels, seconds = score_clips(model, processor, dataset, num_workers=num_workers, **options)
+    logits, labels, seconds = score_clips(
+        model,
+        processor,
+        dataset,
+        batch_size=batch_size,
+        mixed_precision=mixed_precision,
+        device=device,
+        num_workers=num_workers,
+    )
     report = classification_report(logits, labels, class_names_of(model.config))
     report["clips_per_second"] = len(labels) / seconds
     if output_dir is not None:
