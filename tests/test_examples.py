@@ -85,6 +85,22 @@ def test_finetune_classification_trains_and_prints_the_table(
     assert "6 updates" in capsys.readouterr().out
 
 
+def test_pretrain_or_vpe_leaves_an_encoder_that_a_linear_head_is_fitted_on(
+    nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
+    pretext = ["--probe_fraction", "1", "--num_views", "2", "--num_negatives", "5", "--embedding_size", "8"]
+    start = ["--model", str(tiny_checkpoint), "--output_dir", str(tmp_path / "pretext")]
+    load_example("pretrain_or_vpe").main([*data, *pretext, *start])
+    assert "3 updates" in capsys.readouterr().out
+    encoder = json.loads((tmp_path / "pretext" / "last" / "config.json").read_text())
+    assert encoder["architectures"] == ["UnikModel"]
+    head = ["--model", str(tmp_path / "pretext" / "last"), "--mode", "linear", "--output_dir", str(tmp_path / "head")]
+    with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
+        load_example("finetune_classification").main([*data, *head])
+    assert "top-1" in capsys.readouterr().out
+
+
 CLI = "import sys; from motionhub.cli import main; sys.exit(main())"
 
 

@@ -17,6 +17,7 @@ from toy_pretraining import EveryMemory, memory, pose_encoder, pretrain, unlabel
 from toy_training import toy_dataset, toy_processor, toy_recipe
 
 import motionhub
+from motionhub.models.agcn import AgcnConfig, AgcnModel
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.skeletons.layouts import get_layout
@@ -154,15 +155,14 @@ def test_seeds_belong_to_seed_epoch_row_and_view() -> None:
     assert item_seed(1, 2, 4) not in seeds.tolist()
 
 
-def small_unik() -> UnikModel:
+SIZES = {"layout": "penn-13", "num_joints": 13, "in_channels": 2, "num_people": 1}
+BLOCKS = {"channels": [8, 256], "strides": [1, 2], "dilations": [1, 1]}
+
+
+@pytest.mark.parametrize("family", [(UnikConfig, UnikModel), (AgcnConfig, AgcnModel)], ids=["unik", "agcn"])
+def test_only_the_encoder_is_exported_and_a_linear_head_has_257_weights_a_class(family: Any, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    return UnikModel(
-        UnikConfig(layout="penn-13", num_joints=13, num_people=1, channels=[8, 256], strides=[1, 2], num_heads=1)
-    )
-
-
-def test_only_the_encoder_is_exported_and_a_linear_head_has_257_weights_a_class(tmp_path: Path) -> None:
-    model, held_out = small_unik(), toy_dataset(12, seed=9)
+    model, held_out = family[1](family[0](**SIZES, **BLOCKS)), toy_dataset(12, seed=9)
     objective = OrVpe(get_layout("penn-13"), num_negatives=16)
     probe = EmbeddingProbe(toy_dataset(9, seed=5), toy_processor())
     recipe = toy_recipe(tmp_path / "pretext", epochs=2)
@@ -181,7 +181,7 @@ def test_only_the_encoder_is_exported_and_a_linear_head_has_257_weights_a_class(
     logged = [json.loads(line) for line in (tmp_path / "pretext" / "log.jsonl").read_text().splitlines()]
     assert all(-8 <= line["uniformity"] <= 0 <= line["alignment"] <= 4 for line in logged if line["kind"] == "train")
     loaded = transformers.AutoModel.from_pretrained(result.last_dir)
-    assert type(loaded) is UnikModel
+    assert type(loaded) is family[1]
     assert_same({name: value.numpy() for name, value in model.state_dict().items()}, loaded.state_dict())
 
     classifier, processor = prepare_model(
