@@ -141,6 +141,8 @@ def test_dataset_then_evaluate_on_it(
     assert report["num_clips"] == 4  # both views of subject 2, two classes
     shown = capsys.readouterr()
     assert "top-1" in shown.out
+    assert main([*words, "--second", SMALL, "--second_weight", "2", "--fusion", "softmax"]) == 0
+    assert "of each stream alone" in capsys.readouterr().out
     if pictures:
         assert (tmp_path / "report" / "confusion_matrix.png").stat().st_size > 1000
     else:
