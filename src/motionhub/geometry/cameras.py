@@ -1,0 +1,59 @@
+"""Cameras that look at points from any side: rotation from angles, weak and full perspective; batched, differentiable.
+
+It does not know skeletons. World and camera frames are right-handed: the world's y is up; the camera's x points to the
+right of the picture, y up, z from the scene to the camera. Pictures have y downward, as pixels do.
+"""
+
+import torch
+from torch import Tensor
+
+
+def camera_rotation(azimuth: Tensor, elevation: Tensor, roll: Tensor | None = None) -> Tensor:
+    """World directions -> camera directions, of a camera that looks at the origin.
+
+    Args:
+        azimuth: `(...)` radians about the vertical: 0 looks from +z, pi/2 from +x.
+        elevation: `(...)` radians above the horizon.
+        roll: `(...)` radians by which the picture turns counter-clockwise; none by default.
+
+    Returns:
+        `(..., 3, 3)`; `camera = points @ matrix.mT`.
+    """
+    azimuth, elevation = torch.broadcast_tensors(azimuth, elevation)
+    sine, cosine, up, level = azimuth.sin(), azimuth.cos(), elevation.sin(), elevation.cos()
+    zero = torch.zeros_like(azimuth)
+    right = torch.stack([cosine, zero, -sine], dim=-1)
+    towards = torch.stack([sine * level, up, cosine * level], dim=-1)
+    above = torch.stack([-sine * up, level, -cosine * up], dim=-1)
+    rotation = torch.stack([right, above, towards], dim=-2)
+    if roll is None:
+        return rotation
+    one, none = torch.ones_like(roll), torch.zeros_like(roll)
+    rows = [roll.cos(), -roll.sin(), none, roll.sin(), roll.cos(), none, none, none, one]
+    return torch.stack(rows, dim=-1).unflatten(-1, (3, 3)) @ rotation
+
+
+def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = None) -> Tensor:
+    """Points about the origin as a camera sees them: `(..., n, 3)` and `(..., 3, 3)` -> `(..., n, 2)`, y downward.
+
+    Args:
+        points: relative to what the camera looks at, any unit; missing ones (NaN) stay missing.
+        distance: `(...)` of the camera from the origin, same unit: perspective, in which what is at the origin keeps
+            its size. None: weak perspective, every point does.
+
+    Raises:
+        ValueError: a point lies at or behind the camera.
+    """
+    camera = points @ rotation.mT
+    picture = camera[..., :2] * camera.new_tensor([1.0, -1.0])
+    if distance is None:
+        return picture
+    far = torch.as_tensor(distance, dtype=points.dtype, device=points.device)
+    depth = far[..., None] - camera[..., 2]
+    if bool((depth <= 0).any()):
+        raise ValueError(
+            f"The camera stands {float(far.min()):.3g} from the centre and points reach {float(depth.min()):.3g} "
+            "before it: it is inside or behind the body; use a larger distance (or none: weak perspective), and "
+            "centre the points first."
+        )
+    return picture * (far[..., None] / depth)[..., None]
