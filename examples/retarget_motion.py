@@ -16,7 +16,7 @@ from transformers import pipeline
 
 import motionhub
 from motionhub.cli import reported
-from motionhub.pipelines.skeleton_pipeline import as_sequence
+from motionhub.pipelines.motion_retargeting import as_motion
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -39,7 +39,7 @@ def main(words: list[str]) -> None:
     size = tuple(options.image_size) if options.image_size else None
     facts = {"fps": options.fps, "unit": options.unit, "layout": options.layout, "image_size": size}
     paths = {"motion": options.source, "body": options.target} | ({"view": options.view} if options.view else {})
-    clips = {role: as_sequence(path, **facts) for role, path in paths.items()}
+    clips = {role: as_motion(path, **facts) for role, path in paths.items()}
 
     pipe = pipeline("motion-retargeting", model=options.model)
     result, report = pipe(clips["motion"], clips["body"], view=clips.get("view"), return_report=True)
