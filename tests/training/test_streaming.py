@@ -16,6 +16,7 @@ import torch
 from toy_training import CLASS_NAMES, ToyConfig, toy_dataset, toy_model, toy_processor, toy_recipe, weights
 
 from motionhub.training.dataset import ClipDataset, check_labels
+from motionhub.training.run import RunArguments, load_splits
 from motionhub.training.streaming import ShardedRows, ShardOrder
 from motionhub.training.trainer import train
 
@@ -165,6 +166,19 @@ def test_a_saved_dataset_is_streamed_by_protocol(tmp_path: Path) -> None:
         ShardedRows.from_saved(str(tmp_path), split="validation")
     with pytest.raises(ValueError, match="no dataset there"):
         ShardedRows.from_saved(str(tmp_path / "nowhere"))
+
+
+def test_stream_on_the_command_line_gives_shards_and_refuses_raw_files(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for split in ("train", "test"):
+        pq.write_table(toy_dataset(6).data.table, tmp_path / "data" / f"{split}-00000-of-00001.parquet")
+    splits = load_splits(RunArguments(str(tmp_path), "model", stream=True))
+    assert {name: (type(rows), len(rows)) for name, rows in splits.items()} == {
+        "train": (ShardedRows, 6),
+        "test": (ShardedRows, 6),
+    }
+    with pytest.raises(ValueError, match="motionhub dataset build"):
+        load_splits(RunArguments("n-ucla", "model", data_root=str(tmp_path), stream=True))
 
 
 def main(order: dict[str, Any]) -> None:

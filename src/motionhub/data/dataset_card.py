@@ -95,13 +95,14 @@ def render_recipe_card(card: CardFacts) -> str:
     """The card that may be published where the clips may not: how to make them, and what must come out."""
     reader = card.reader
     data = DatasetCardData(pretty_name=f"{reader.title} (recipe)", **_terms(reader))
-    exclude = f" --exclude {card.exclude}" if card.exclude else ""
+    options = f" --exclude {card.exclude}" if card.exclude else ""
+    options += " --expect subset" if card.differences else ""
     sections = [
         f"# {reader.title}: the recipe",
         f"This repository holds no clips. Their terms ({reader.licence}) leave it to their authors to hand them out: "
         f"get the files from {reader.homepage}, then make the dataset:",
         f"```bash\npip install motionhub\nmotionhub dataset build {reader.name} --raw FOLDER_OR_ZIP --out "
-        f"data/{reader.name}{exclude}\n```",
+        f"data/{reader.name}{options}\n```",
         "What follows is what came out of the files at hand; yours should give the same numbers.",
         _introduction(card),
         *_facts(card),

@@ -28,7 +28,7 @@ from motionhub.skeletons.rows import classes_of
 
 # A row group is what a reader of parquet holds in memory at once.
 ROWS_PER_GROUP = 1000
-GROUP_BYTES = 2**23
+GROUP_BYTES = 2**22
 SHARD_BYTES = 2**28
 _MAX_FILES_PER_PART = 512
 _MIN_PARTS = 16

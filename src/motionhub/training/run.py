@@ -6,7 +6,7 @@ It does not know model families nor how to train (`trainer.py`); it turns words 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from motionhub.data.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
 from motionhub.training.sources import check_source, has_weights, load_processor
+from motionhub.training.streaming import ShardedRows
 
 
 @dataclass
@@ -46,6 +47,10 @@ class RunArguments:
             "help": "'protocol' numbers the classes as the protocol does (Smarthome's cv1 and cv2: 19 classes in an "
             "order of their own), 'dataset' as the data set does."
         },
+    )
+    stream: bool = field(
+        default=False,
+        metadata={"help": "Read a saved dataset from its shards, a few at a time: for sets larger than memory."},
     )
 
 
@@ -122,8 +127,13 @@ def _recipe_processor(recipe: str, model: str) -> Any:
     return type(processor).from_dict({**processor.to_dict(), "layout": own.layout, "num_people": people})
 
 
-def load_splits(arguments: RunArguments) -> DatasetDict:
-    """Raw files through their reader when `data_root` is given, else a saved dataset or one of the Hub."""
+def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
+    """Raw files through their reader when `data_root` is given, else a saved dataset or one of the Hub.
+
+    With `stream`, the two splits that training needs as `ShardedRows`, else a `DatasetDict`.
+    """
+    if arguments.stream:
+        return _open_shards(arguments)
     if arguments.data_root is None:
         splits = _load_saved(arguments)
     else:
@@ -145,6 +155,16 @@ def _in_protocol_order(arguments: RunArguments, splits: DatasetDict) -> DatasetD
         reader, default = str(some[0]["source"]), str(some.info.config_name)
     protocol = get_protocol(reader, arguments.protocol or default)
     return DatasetDict({name: relabel(split, protocol) for name, split in splits.items()})
+
+
+def _open_shards(arguments: RunArguments) -> dict[str, ShardedRows]:
+    if arguments.data_root is not None or arguments.class_order != "dataset":
+        raise ValueError(
+            "--stream reads the shards of a saved dataset as they are: make one with motionhub dataset build, then "
+            "give its folder as --dataset, without --data_root and --class_order."
+        )
+    names = dict.fromkeys(("train", arguments.eval_split))
+    return {name: ShardedRows.from_saved(arguments.dataset, arguments.protocol, name) for name in names}
 
 
 def _load_saved(arguments: RunArguments) -> DatasetDict:

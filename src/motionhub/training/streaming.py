@@ -28,7 +28,7 @@ from torch.utils.data import Sampler
 LANES = 8
 # Row groups whose rows are shuffled together, per lane.
 WINDOW = 3
-# Kept decoded per process: the window of every lane, and one more at the change to the next.
+# Kept decoded per process, 4 to 8 MB each: the window of every lane, and one more at the change to the next.
 CACHED_GROUPS = LANES * (WINDOW + 1)
 
 
