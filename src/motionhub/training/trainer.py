@@ -302,8 +302,9 @@ class _Loop:
                 self.accelerator.backward(losses["loss"])
                 if self.accelerator.sync_gradients and self.recipe.max_grad_norm is not None:
                     self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
-                if self.pretext is None or self.pretext.ready():
-                    self.optimizer.step()
+                if self.pretext is not None and not self.pretext.ready():
+                    self.optimizer.zero_grad()  # without gradients the step moves nothing
+                self.optimizer.step()
                 self.learning_rate = self.schedule.get_last_lr()[0]
                 if self.accelerator.sync_gradients:
                     self.schedule.step()
