@@ -4,6 +4,7 @@ It does not know labels, splits nor data sets too large for memory: `datasets.lo
 """
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,18 @@ def _rows(path: Path, content: bytes) -> list[dict[str, Any]]:
     try:
         with pq.ParquetFile(io.BytesIO(content), **limits) as file:
             _check_columns(path, file.schema_arrow)
-            _check_size(path, file.metadata)
             names = [name for name in _WANTED if name in file.schema_arrow.names]
-            # One thread: for a clip more of them are slower, and a corrupt file must not start any.
-            table = file.read(names, use_threads=False)
-            columns = {name: _values(path, name, table.column(name)) for name in names}
+            # What the rows say of their own size comes first, and then a row at a time: a run of one number takes no
+            # space in a parquet file. The footer's counts are of no use, pyarrow 22 ends the process on broken ones.
+            _check_size(path, file.metadata.num_rows, file.read(list(_SHAPE), use_threads=False))
+            rows = []
+            for batch in file.iter_batches(1, columns=names, use_threads=False):
+                columns = {name: _values(path, name, batch.column(name)) for name in names}
+                rows += [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+                _check_lengths(path, rows)
     except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
         raise bad_file(path, "parquet", f"cannot be read ({error}).") from None
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return rows
 
 
 def _check_columns(path: Path, schema: Any) -> None:
@@ -83,18 +88,23 @@ def _check_columns(path: Path, schema: Any) -> None:
             raise bad_file(path, f"column {name!r}", f"expected {words} ({COLUMNS[name]}), got {kind}.")
 
 
-def _check_size(path: Path, metadata: Any) -> None:
-    """Refuses, by the footer, what would fill the memory: a run of one number takes no space in a parquet file."""
-    sizes = [
-        metadata.row_group(group).column(column).num_values
-        for group in range(metadata.num_row_groups)
-        for column in range(metadata.num_columns)
-    ]
-    if metadata.num_rows > _MAX_ROWS or sum(sizes) > 2 * MAX_VALUES or min(sizes, default=0) < 0:
-        told = f"{metadata.num_rows} rows of {sum(sizes)} numbers are more than {_MAX_ROWS} or {2 * MAX_VALUES}"
+def _check_size(path: Path, num_rows: int, shapes: Any) -> None:
+    columns = [shapes.column(name).to_pylist() for name in _SHAPE]
+    sizes = [math.prod(abs(size or 0) for size in shape) for shape in zip(*columns, strict=True)]
+    if num_rows > _MAX_ROWS or sum(sizes) > MAX_VALUES:
+        told = f"{num_rows} rows of {sum(sizes):g} numbers are more than {_MAX_ROWS} or {MAX_VALUES}"
         call = f'datasets.load_dataset("parquet", data_files="{path}", streaming=True)'
-        raise bad_file(path, "footer", f"{told}; read such a data set by {call}.")
-    checked_size(path, sum(sizes))
+        raise bad_file(path, "content", f"{told}; read such a data set by {call}.")
+    checked_size(path, *(int(size) for size in [sum(sizes)]))
+
+
+def _check_lengths(path: Path, rows: list[dict[str, Any]]) -> None:
+    shape = [abs(int(rows[-1][name])) for name in _SHAPE]
+    if len(rows[-1]["keypoints"]) != math.prod(shape):
+        reason = (
+            f"Column 'keypoints' must hold {' x '.join(map(str, shape))} numbers, got {len(rows[-1]['keypoints'])}."
+        )
+        raise bad_file(path, f"row {len(rows) - 1}", reason)
 
 
 def _values(path: Path, name: str, column: Any) -> list[Any]:
@@ -103,11 +113,8 @@ def _values(path: Path, name: str, column: Any) -> list[Any]:
         raise bad_file(path, f"column {name!r}", f"expected a value in every row, {column.null_count} are null.")
     if name not in _LISTS:
         return column.to_pylist()
-    arrays = []
-    for chunk in column.chunks:
-        numbers, ends = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
-        arrays += [np.asarray(numbers[start:end]) for start, end in zip(ends[:-1], ends[1:], strict=True)]
-    return arrays
+    numbers, ends = column.values.to_numpy(zero_copy_only=False), column.offsets.to_numpy()
+    return [np.asarray(numbers[start:end]) for start, end in zip(ends[:-1], ends[1:], strict=True)]
 
 
 def matches(path: Path, head: bytes) -> bool:

@@ -10,6 +10,7 @@ import io
 import math
 import pickle
 import pickletools
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,10 @@ def load_pickle(path: Path) -> Any:
     """
     content = read_bytes(path)
     try:
-        _check_memo(content)
-        return _Unpickler(io.BytesIO(content)).load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about escapes in texts that are broken
+            _check_memo(content)
+            return _Unpickler(io.BytesIO(content)).load()
     except (
         *(pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError),
         *(OverflowError, MemoryError, RecursionError, ImportError, NotImplementedError),

@@ -69,7 +69,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     length = max(positions.values()) + 1
     checked_size(path, len(people), length, len(joints), header.dims + 1)
     values = np.full((len(people), length, len(joints), header.dims + header.scored), np.nan, np.float32)
-    _fill(path, header, rows, [positions[frame] for frame in frames], people, joints, values)
+    with np.errstate(over="ignore"):  # what is infinite as float32 is missing
+        _fill(path, header, rows, [positions[frame] for frame in frames], people, joints, values)
     layout, order = layout_of_names(path, joints, options)
     confidence = np.nan_to_num(values[..., order, header.dims]) if header.scored else None
     clip = options.sequence(
