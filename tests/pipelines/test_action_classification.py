@@ -215,7 +215,8 @@ def test_pushing_is_one_commit_of_model_and_processor(pipe, monkeypatch):
     monkeypatch.setattr(HfApi, "create_repo", lambda self, repo_id, **kwargs: SimpleNamespace(repo_id=f"me/{repo_id}"))
     monkeypatch.setattr(HfApi, "upload_folder", upload)
     assert pipe.push_to_hub("unik", create_pr=True) == "https://hub/commit/1"
-    assert commits == [("me/unik", ["config.json", "model.safetensors", "preprocessor_config.json"], True)]
+    files = ["config.json", "model.safetensors", "motionhub_remote.py", "preprocessor_config.json"]
+    assert commits == [("me/unik", files, True)]
 
 
 @pytest.mark.parametrize(
@@ -236,10 +237,10 @@ def test_a_misspelt_argument_is_an_error(pipe):
         pipe(motion(5), topk=2)
 
 
-def test_saved_pipeline_loads_again_without_remote_code(pipe, tmp_path):
+def test_saved_pipeline_loads_again_and_holds_no_code_but_the_shim(pipe, tmp_path):
     pipe.save_pretrained(tmp_path)
     assert not hasattr(AutoConfig.from_pretrained(tmp_path), "custom_pipelines")
-    assert not list(tmp_path.glob("*.py"))
+    assert [path.name for path in tmp_path.glob("*.py")] == ["motionhub_remote.py"]
     again = pipeline("action-classification", model=str(tmp_path), device="cpu")
     assert again(motion(5)) == pipe(motion(5))
 
