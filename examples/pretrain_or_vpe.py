@@ -51,7 +51,7 @@ def main(words: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for name, kind in (("embedding_size", int), ("num_negatives", int), ("num_views", int), ("temperature", float)):
         options.add_argument(f"--{name}", type=kind)
-    for name in ("mapping", "denominator"):
+    for name in ("mapping", "denominator", "bank_start"):
         options.add_argument(f"--{name}")
     options.add_argument("--spatial_masks", action=argparse.BooleanOptionalAction)
     options.add_argument("--probe_fraction", type=float, default=0.0)

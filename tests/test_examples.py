@@ -90,6 +90,7 @@ def test_pretrain_or_vpe_leaves_an_encoder_that_a_linear_head_is_fitted_on(
 ) -> None:
     data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
     pretext = ["--probe_fraction", "1", "--num_views", "2", "--num_negatives", "5", "--embedding_size", "8"]
+    pretext += ["--bank_start", "random"]
     start = ["--model", str(tiny_checkpoint), "--output_dir", str(tmp_path / "pretext")]
     load_example("pretrain_or_vpe").main([*data, *pretext, *start])
     assert "3 updates" in capsys.readouterr().out

@@ -142,6 +142,14 @@ def test_the_bank_moves_half_way_and_back_to_the_sphere():
     assert torch.allclose(bank.vectors.norm(dim=1), torch.ones(4))
 
 
+def test_the_first_embedding_of_a_row_may_take_its_place_whole():
+    bank = MemoryBank(2, 2, fingerprint="a", momentum=0.5, replace_first=True)
+    bank.update(torch.tensor([1]), torch.tensor([[5.0, 0.0]]))
+    assert bank.vectors[1].tolist() == [1.0, 0.0]
+    bank.update(torch.tensor([1]), torch.tensor([[0.0, 5.0]]))
+    assert torch.allclose(bank.vectors[1], torch.full((2,), math.sqrt(0.5)))
+
+
 def test_views_of_one_row_count_as_their_mean_in_any_order():
     one, other = (MemoryBank(3, 2, fingerprint="a", momentum=0.0) for _ in range(2))
     one.update(torch.tensor([2, 0, 2]), torch.tensor([[1.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))

@@ -71,7 +71,7 @@ def test_first_loss_by_hand():
 
 
 def test_the_bank_moves_half_way_after_the_update():
-    objective, network = made(mapping="none")
+    objective, network = made(mapping="none", bank_start="random")
     before = objective.bank.vectors.clone()
     batch = batch_of([0, 3])
     objective(network, batch)
@@ -110,6 +110,17 @@ def test_fewer_negatives_than_rows_are_drawn_anew_each_update_the_same_in_every_
             each(network, batch_of([0, 1]))
             each.after_update(network)
     assert len(set(drawn)) > 5
+
+
+def test_the_optimizer_is_held_for_the_epoch_in_which_the_bank_fills():
+    objective, network = made()
+    ready = []
+    for _ in range(3):  # epochs of two updates
+        ready.append(objective.ready())
+        objective(network, batch_of([0, 1]))
+        objective.after_update(network)
+    assert ready == [False, False, True]
+    assert made(bank_start="random")[0].ready()
 
 
 def test_two_views_are_positives_of_each_other():
@@ -153,6 +164,8 @@ def test_clips_of_one_frame_and_without_anyone_stay_finite():
 def test_bad_options_and_encoders_are_errors():
     with pytest.raises(ValueError, match="mapping must be"):
         OrVpe(LAYOUT, mapping="linear")
+    with pytest.raises(ValueError, match="bank_start must be"):
+        OrVpe(LAYOUT, bank_start="empty")
     with pytest.raises(ValueError, match="at least 1"):
         OrVpe(LAYOUT, num_negatives=0)
     with pytest.raises(ValueError, match="'ntu-25' has 25"):

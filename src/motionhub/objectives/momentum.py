@@ -143,23 +143,27 @@ class FeatureQueue(nn.Module):
 class MemoryBank(nn.Module):
     """One unit vector per row of a data set, following the clip's embedding: `bank <- m bank + (1 - m) embedding`.
 
-    The result is brought back to length 1 (OR-VPE eq. 5 does not say). A bank starts with random unit vectors.
+    The result is brought back to length 1 (OR-VPE eq. 5 does not say). A bank starts with random unit vectors, which a
+    row's first embedding mixes with like any other, or with `replace_first` takes the place of.
 
     Args:
         num_rows, channels: its size.
         fingerprint: names the data set; a state with another one is refused, as its rows are other clips.
         momentum: m.
+        replace_first: see above.
     """
 
     vectors: Tensor
     seen: Tensor
 
-    def __init__(self, num_rows: int, channels: int, *, fingerprint: str, momentum: float = 0.5) -> None:
+    def __init__(
+        self, num_rows: int, channels: int, *, fingerprint: str, momentum: float = 0.5, replace_first: bool = False
+    ) -> None:
         super().__init__()
         if not 0 <= momentum < 1:
             raise ValueError(f"The momentum of a memory bank must be in [0, 1), got {momentum!r}.")
         random = torch.randn(num_rows, channels, generator=torch.Generator().manual_seed(0))
-        self.momentum, self.fingerprint = momentum, fingerprint
+        self.momentum, self.fingerprint, self.replace_first = momentum, fingerprint, replace_first
         self.register_buffer("vectors", nn.functional.normalize(random, dim=1))
         self.register_buffer("seen", torch.zeros(num_rows, dtype=torch.bool))
 
@@ -177,7 +181,10 @@ class MemoryBank(nn.Module):
         held, place = rows.unique(return_inverse=True)
         count = place.bincount(minlength=len(held)).to(units.dtype)
         mean = units.new_zeros(len(held), units.shape[1]).index_add_(0, place, units) / count[:, None]
-        moved = self.momentum * self.vectors[held] + (1 - self.momentum) * mean
+        old = self.momentum * self.vectors[held]
+        if self.replace_first:
+            old = old * self.seen[held, None].to(old.dtype)
+        moved = old + (1 - self.momentum) * mean
         self.vectors[held] = nn.functional.normalize(moved, dim=1)
         self.seen[held] = True
 

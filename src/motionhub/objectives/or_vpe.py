@@ -12,6 +12,9 @@ Where the paper is silent or printed differently:
 - phi, "a learnable mapping", is Linear-ReLU-Linear of the embedding's size (`mapping="none"`: the identity).
 - The bank's vectors come back to length 1 after eq. 5; the K clips are drawn anew for each update, and a clip's own
   vector is never its negative.
+- The bank's start is not stated. Here the first epoch only fills it, with the embeddings of the untrained network: on
+  a small data set, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
+  usual start of instance discrimination.
 - With `num_views=2` a clip is seen twice in an update and each view is a further positive of the other. The paper's
   positive is the bank alone; a data set of few clips learns faster with both.
 """
@@ -54,6 +57,8 @@ class OrVpe(nn.Module):
         bank_momentum: share of the old vector that stays in the bank.
         mapping: phi, `"mlp"` or `"none"`.
         denominator: `"standard"` or `"printed"`.
+        bank_start: `"filled"`: the optimizer is held for the first epoch, in which the bank takes the embeddings of
+            the untrained network. `"random"`: the first epoch learns from random vectors.
         spatial_masks: False leaves all joints visible (the ablation without spatial SubG-DA).
         num_views: times a clip is seen in an update.
 
@@ -65,6 +70,7 @@ class OrVpe(nn.Module):
     visible: Tensor
     bank: MemoryBank
     seed: int
+    held_updates: int
 
     def __init__(
         self,
@@ -76,6 +82,7 @@ class OrVpe(nn.Module):
         bank_momentum: float = 0.5,
         mapping: str = "mlp",
         denominator: str = "standard",
+        bank_start: str = "filled",
         spatial_masks: bool = True,
         num_views: int = 1,
     ) -> None:
@@ -85,11 +92,13 @@ class OrVpe(nn.Module):
                 f"mapping must be 'mlp' or 'none' and denominator one of {DENOMINATORS}, got {mapping!r} and "
                 f"{denominator!r}."
             )
+        if bank_start not in ("filled", "random"):
+            raise ValueError(f"bank_start must be 'filled' or 'random', got {bank_start!r}.")
         if min(embedding_size, num_negatives, num_views) < 1:
             raise ValueError("embedding_size, num_negatives and num_views must be at least 1.")
         self.layout, self.embedding_size, self.num_negatives = layout, embedding_size, num_negatives
         self.temperature, self.bank_momentum = temperature, bank_momentum
-        self.mapping, self.denominator = mapping, denominator
+        self.mapping, self.denominator, self.bank_start = mapping, denominator, bank_start
         self.spatial_masks, self.num_views = spatial_masks, num_views
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
         self.register_buffer("visible", visibility(layout), persistent=False)
@@ -104,6 +113,7 @@ class OrVpe(nn.Module):
             "bank_momentum",
             "mapping",
             "denominator",
+            "bank_start",
             "spatial_masks",
             "num_views",
         ]
@@ -124,15 +134,20 @@ class OrVpe(nn.Module):
         if run.num_clips < 2:
             raise ValueError(f"Telling clips apart needs two or more, got {run.num_clips}.")
         self.seed = run.seed
+        self.held_updates = run.updates_per_epoch if self.bank_start == "filled" else 0
         self.updates.zero_()
         self.bank = MemoryBank(
-            run.num_clips, self.embedding_size, fingerprint=run.fingerprint, momentum=self.bank_momentum
+            run.num_clips,
+            self.embedding_size,
+            fingerprint=run.fingerprint,
+            momentum=self.bank_momentum,
+            replace_first=self.bank_start == "filled",
         )
         return EmbeddingNetwork(model, self.embedding_size, self.mapping)
 
     def ready(self) -> bool:
-        """Always: a bank has no time of filling."""
-        return True
+        """False in the first epoch, while the bank fills (`bank_start="filled"`)."""
+        return int(self.updates) >= self.held_updates
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of a batch (see `training.objective.Pretext`), alignment with the bank and uniformity."""
