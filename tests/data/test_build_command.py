@@ -1,6 +1,8 @@
 """`motionhub dataset build`: exit status, going on, pictures, terms of the data, and zips that do not fit."""
 
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -84,13 +86,20 @@ def test_a_zip_goes_on_too(raw, tmp_path, monkeypatch):
 
 
 def test_two_builds_of_one_folder_do_not_meet(raw, tmp_path):
-    fcntl = pytest.importorskip("fcntl")
+    pytest.importorskip("fcntl")
     state = tmp_path / ".out.building"
     state.mkdir()
-    with (state / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    code = (
+        f"import fcntl; file = open({str(state / 'lock')!r}, 'w'); fcntl.lockf(file, fcntl.LOCK_EX); "
+        "print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
         with pytest.raises(ValueError, match="another process is building it"):
             save_dataset("n-ucla", raw, tmp_path / "out")
+        other.kill()
     save_dataset("n-ucla", raw, tmp_path / "out")
 
 

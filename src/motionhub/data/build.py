@@ -411,7 +411,11 @@ def _locked(path: Path, out_dir: Path) -> Iterator[None]:
         yield
         return
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            # Not flock: that lock would live on in the processes a killed build had started.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except PermissionError as error:  # what some systems say instead
+            raise BlockingIOError(*error.args) from None
         yield
 
 

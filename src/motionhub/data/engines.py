@@ -3,9 +3,13 @@
 It does not know what a part does: every engine calls the same `work(name, sources)` once for each.
 """
 
+import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from datasets import Dataset, are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
@@ -45,9 +49,10 @@ class _Call:
     """`work` as the function of a row; a class, so that it can be pickled."""
 
     def __init__(self, work: Work) -> None:
-        self.work = work
+        self.work, self.parent = work, os.getpid()
 
     def __call__(self, row: dict[str, Any]) -> None:
+        _end_with(self.parent)
         self.work(row["name"], row["sources"])
 
 
@@ -57,11 +62,30 @@ class _RayCall(_Call):
         return {"name": row["name"]}
 
 
+@lru_cache(maxsize=1)
+def _end_with(parent: int) -> None:
+    """Ends this process, a worker, soon after its parent: a killed build leaves nobody behind who writes parts."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if os.getpid() != parent:
+        threading.Thread(target=watch, daemon=True).start()
+
+
 def _run_with_datasets(parts: Mapping[str, Sequence[str]], work: Work, num_proc: int) -> None:
     rows = Dataset.from_dict({"name": list(parts), "sources": list(parts.values())})
     with _quiet_datasets():
         # A fingerprint of our own: nothing is cached, so the function need not be hashed.
-        rows.map(_Call(work), num_proc=min(num_proc, len(parts)), keep_in_memory=True, new_fingerprint="parts")
+        try:
+            rows.map(_Call(work), num_proc=min(num_proc, len(parts)), keep_in_memory=True, new_fingerprint="parts")
+        except BaseException as error:
+            # On Ctrl-C `datasets` waits for its workers in vain, and that error hides the reason (datasets 5.2).
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
 
 
 def _run_with_ray(parts: Mapping[str, Sequence[str]], work: Work, workers: int | None) -> None:
