@@ -22,19 +22,41 @@ def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 def frame_loss(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor:
     """Mean binary cross entropy over known labels (not negative, not NaN) of the frames within each clip, else 0."""
+    _check_frame_labels(logits, labels)
+    known = labels >= 0
+    counted = known.to(torch.float32)
+    targets = labels.to(torch.float32).where(known, 0.0)
+    if lengths is not None:
+        counted = counted * _within(logits, lengths)
+    loss = F.binary_cross_entropy_with_logits(logits.float(), targets, weight=counted, reduction="sum")
+    return loss / counted.sum().clamp(min=1)
+
+
+def frame_cross_entropy(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor:
+    """Mean cross entropy over the frames within each clip that have a class, else 0: one action at a time.
+
+    `labels (batch, frames, num_labels)` are 1 at the frame's class, 0 elsewhere (as for `frame_loss`); frames that are
+    0 everywhere, or negative or NaN somewhere, are unknown. A frame with several classes counts once for each.
+    """
+    _check_frame_labels(logits, labels)
+    known = (labels >= 0).all(-1, keepdim=True)
+    targets = labels.to(torch.float32).where(known, 0.0)
+    if lengths is not None:
+        targets = targets * _within(logits, lengths)
+    return -(targets * F.log_softmax(logits.float(), dim=-1)).sum() / targets.sum().clamp(min=1)
+
+
+def _check_frame_labels(logits: Tensor, labels: Tensor) -> None:
     if labels.shape != logits.shape:
         raise ValueError(
             f"A segmentation loss expects labels (batch, frames, num_labels) = {tuple(logits.shape)}, got "
             f"{tuple(labels.shape)}; build them at the input frame rate."
         )
-    known = labels >= 0
-    counted = known.to(torch.float32)
-    targets = labels.to(torch.float32).where(known, 0.0)
-    if lengths is not None:
-        frames = torch.arange(logits.shape[1], device=logits.device)
-        counted = counted * (frames < lengths[:, None]).unsqueeze(-1)
-    loss = F.binary_cross_entropy_with_logits(logits.float(), targets, weight=counted, reduction="sum")
-    return loss / counted.sum().clamp(min=1)
+
+
+def _within(logits: Tensor, lengths: Tensor) -> Tensor:
+    """`(batch, frames, 1)` bool: the frame is within its clip of `lengths (batch,)` frames."""
+    return (torch.arange(logits.shape[1], device=logits.device) < lengths[:, None]).unsqueeze(-1)
 
 
 def to_frame_rate(coarse: Tensor, frames: int, stride: int, mode: str, lengths: Tensor | None) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.nn.heads import clip_loss, frame_loss, to_frame_rate, window_starts
+from motionhub.nn.heads import clip_loss, frame_cross_entropy, frame_loss, to_frame_rate, window_starts
 from motionhub.nn.joint_encoder import JointEncoder, JointEncoderConfig, JointPreTrainedModel
 from motionhub.nn.people import frames_of_clip
 
@@ -67,7 +67,8 @@ class JointClassifier(JointPreTrainedModel):
 
 
 class JointFrameLabeller(JointPreTrainedModel):
-    """Scores per input frame, several actions may be on at once (sigmoid).
+    """Scores per input frame: several actions may be on at once (sigmoid), or with
+    `config.problem_type="single_label_classification"` one at a time (softmax).
 
     The encoder scores every `frame_stride`-th frame; here these scores return to the input rate, score k
     standing at input frame `k * frame_stride`: in between `"linear"` interpolates, `"repeat"` holds.
@@ -96,7 +97,8 @@ class JointFrameLabeller(JointPreTrainedModel):
         """As the encoder; logits `(B, T, num_labels)`.
 
         `labels (B, T, num_labels)` of 0 and 1 give the mean binary cross entropy over the frames of each clip;
-        negative entries (unknown) do not count.
+        negative entries (unknown) do not count. Of one action at a time: the mean cross entropy over the frames that
+        have one.
         """
         outputs = self.encoder(
             keypoints,
@@ -109,13 +111,19 @@ class JointFrameLabeller(JointPreTrainedModel):
         coarse = self.coarse_logits(outputs.last_hidden_state, clip_mask)
         lengths = None if clip_mask is None else clip_mask.any(1).sum(1)
         logits = to_frame_rate(coarse, keypoints.shape[2], self.config.frame_stride, self.config.upsampling, lengths)
+        loss_function = frame_cross_entropy if self.exclusive else frame_loss
         return JointHeadOutput(
-            loss=None if labels is None else frame_loss(logits, labels, lengths),
+            loss=None if labels is None else loss_function(logits, labels, lengths),
             logits=logits,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             dependencies=outputs.dependencies,
         )
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a frame has one action at most; otherwise each has a probability of its own."""
+        return bool(self.config.problem_type == "single_label_classification")
 
     def coarse_logits(self, last_hidden_state: Tensor, clip_mask: Tensor | None = None) -> Tensor:
         """Scores at the encoder's frame rate, `(B, T', num_labels)`; features are averaged over joints and people."""
