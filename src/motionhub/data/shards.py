@@ -10,7 +10,6 @@ What grows with the data set are the names of the sources and the `Facts` of the
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from tqdm.auto import tqdm
 
 from motionhub.data.engines import run_parts
+from motionhub.data.progress import FolderProgress
 from motionhub.data.schema import features
 from motionhub.skeletons.rows import classes_of
 
@@ -191,7 +190,7 @@ def stage(
     _remove_strangers(folder, set(parts))
     pending = {name: part for name, part in parts.items() if not (folder / f"{name}.json").is_file()}
     work = WritePart(read, None if class_names is None else tuple(class_names), str(folder))
-    with _Bar(folder, parts, progress):
+    with FolderProgress(folder, parts, progress):
         run_parts(pending, work, num_proc=num_proc, engine=engine)
     summaries = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in parts]
     return Staged(
@@ -422,41 +421,6 @@ def _remove_strangers(folder: Path, names: set[str]) -> None:
             path.unlink()
         elif ".writing-" in path.name:
             path.unlink()
-
-
-class _Bar:
-    """A bar that counts the sources of finished parts by looking at the folder, so that it serves every engine."""
-
-    def __init__(self, folder: Path, parts: Mapping[str, Sequence[str]], progress: bool | None) -> None:
-        self.folder, self.pending = folder, {name: len(part) for name, part in parts.items()}
-        total = sum(self.pending.values())
-        # tqdm: disable=None is "off where stderr is no terminal"
-        disable = None if progress is None else not progress
-        self.bar = tqdm(total=total, desc="reading", unit=" files", disable=disable)
-        self.stopped = threading.Event()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "_Bar":
-        if not self.bar.disable:
-            self._look()
-            self.bar.initial = self.bar.n  # what was there before does not count as speed
-            self.thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stopped.set()
-        if not self.bar.disable:
-            self.thread.join()
-            self._look()
-        self.bar.close()
-
-    def _watch(self) -> None:
-        while not self.stopped.wait(0.5):
-            self._look()
-
-    def _look(self) -> None:
-        done = [name for name in self.pending if (self.folder / f"{name}.json").is_file()]
-        self.bar.update(sum(self.pending.pop(name) for name in done))
 
 
 def shortened(lines: Sequence[str], shown: int = _SHOWN) -> str:
