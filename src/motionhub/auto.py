@@ -24,6 +24,7 @@ from motionhub.models.st_gcn import (
     StGcnModel,
 )
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
+from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.action_segmentation import ActionSegmentationPipeline
 from motionhub.pipelines.motion_retargeting import MotionRetargetingPipeline
@@ -91,6 +92,15 @@ FAMILIES: tuple[Family, ...] = (
         RetargetNetConfig,
         RetargetProcessor,
         {AutoModel: RetargetNet, AutoModelForMotionRetargeting: RetargetNet},
+    ),
+    Family(
+        ViaConfig,
+        SkeletonProcessor,
+        {
+            AutoModel: ViaModel,
+            AutoModelForActionClassification: ViaForActionClassification,
+            AutoModelForMotionRetargeting: ViaForMotionRetargeting,
+        },
     ),
 )
 

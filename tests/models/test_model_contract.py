@@ -20,6 +20,7 @@ from motionhub.models.st_gcn import (
     StGcnModel,
 )
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
+from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
 
 
 @dataclass
@@ -35,6 +36,11 @@ class Family:
     labels: dict[str, Any] = field(default_factory=dict)  # head name -> labels of a batch of two clips
 
 
+SMALL_VIA = {
+    "encoder_config": UnikConfig(num_joints=5, in_channels=3, channels=[8, 16], strides=[2, 2], layout="lac-15"),
+    "num_directions": 3,
+    "decoder_channels": [8, 8],
+}
 FAMILIES = [
     Family(
         name="unik",
@@ -84,6 +90,24 @@ FAMILIES = [
         base=RetargetNet,
         heads=[],
         clip=(2, 40, 15, 2),
+    ),
+    Family(
+        name="via",
+        config_class=ViaConfig,
+        config=SMALL_VIA,
+        base=ViaModel,
+        heads=[ViaForActionClassification],
+        clip=(2, 40, 5, 3),
+        labels={"ViaForActionClassification": torch.tensor([0, 2])},
+    ),
+    # Its head gives keypoints, not logits.
+    Family(
+        name="via_retargeting",
+        config_class=ViaConfig,
+        config=SMALL_VIA,
+        base=ViaForMotionRetargeting,
+        heads=[],
+        clip=(2, 40, 5, 3),
     ),
 ]
 MODELS = [(family, model) for family in FAMILIES for model in [family.base, *family.heads]]
