@@ -17,13 +17,11 @@ Deliberate deviations from the official code, without effect on its numbers wher
 - clips of one batch that differ in length go through the network apart, so that none sees another's padding.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -37,6 +35,7 @@ from motionhub.nn.motion_autoencoder import (
     fewest_frames,
     init_convolution,
 )
+from motionhub.nn.people_apart import PeopleApart, by_length
 
 
 # Channels after each layer of the static encoders.
@@ -240,28 +239,28 @@ class RetargetNet(PreTrainedModel):
         Raises:
             ValueError: a shape does not fit the config, `target` has nobody, or `view` is given to another variant.
         """
-        moving = _People.of(source, self.config)
-        bodies = _People.of(target, self.config).matching(moving, "target")
+        moving = PeopleApart.of(source, self.config)
+        bodies = PeopleApart.of(target, self.config).matching(moving, "target")
         if view is not None and self.config.variant != "full":
             raise ValueError(_no_view_code(self.config.variant))
         views = None
         if self.config.variant == "full":
-            views = moving if view is None else _People.of(view, self.config).matching(moving, "view")
-        motion_codes = _by_length(self.encode_motion, self._padded(moving))
+            views = moving if view is None else PeopleApart.of(view, self.config).matching(moving, "view")
+        motion_codes = by_length(self.encode_motion, self._padded(moving))
         if views is None:
-            static_codes = _by_length(self.encode_static, self._padded(bodies))
+            static_codes = by_length(self.encode_static, self._padded(bodies))
         else:
-            body, seen = (_by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
+            body, seen = (by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
             size = self.config.body_code_size
             static_codes = [torch.cat([own[:size], other[size:]]) for own, other in zip(body, seen, strict=True)]
         codes = [
             _side_by_side(motion[None], static[None])[0]
             for motion, static in zip(motion_codes, static_codes, strict=True)
         ]
-        made = _by_length(self.decoder, codes)
+        made = by_length(self.decoder, codes)
         return self._output(moving, codes, made)
 
-    def _output(self, people: "_People", codes: list[Tensor], made: list[Tensor]) -> MotionRetargetingOutput:
+    def _output(self, people: PeopleApart, codes: list[Tensor], made: list[Tensor]) -> MotionRetargetingOutput:
         stride = self.config.frame_stride
         hidden = people.new_zeros(-(-people.num_frames // stride), self.config.hidden_size)
         keypoints = people.new_zeros(people.num_frames, self.config.num_joints * self.config.in_channels)
@@ -279,14 +278,9 @@ class RetargetNet(PreTrainedModel):
             pooler_output=pooled.sum(dim=1) / present,
         )
 
-    def _padded(self, people: "_People") -> list[Tensor]:
+    def _padded(self, people: PeopleApart) -> list[Tensor]:
         """Network tensors without the batch axis, each long enough for the network."""
-        stride = self.config.frame_stride
-        padded = []
-        for motion in people.motions:
-            wanted = max(-(-motion.shape[1] // stride) * stride, self.config.min_frames)
-            padded.append(F.pad(motion, (0, wanted - motion.shape[1]), mode="replicate"))
-        return padded
+        return people.padded(self.config.frame_stride, self.config.min_frames)
 
     def _check_network_tensor(self, motion: Tensor) -> None:
         channels, stride = self.config.num_joints * self.config.in_channels, self.config.frame_stride
@@ -299,70 +293,6 @@ class RetargetNet(PreTrainedModel):
             )
 
 
-@dataclass
-class _People:
-    """The people of a batch one by one, without padding.
-
-    Args:
-        motions: `(rows * coordinates, frames)` of each person that is present.
-        places: (clip, person) of each.
-        present: `(B, M)` bool.
-        num_frames: of the batch, padding included.
-    """
-
-    motions: list[Tensor]
-    places: list[tuple[int, int]]
-    present: Tensor
-    num_frames: int
-
-    @classmethod
-    def of(cls, inputs: Mapping[str, Tensor | None], config: RetargetNetConfig) -> "_People":
-        keypoints, attention_mask = inputs["keypoints"], inputs.get("attention_mask")
-        assert keypoints is not None
-        _check_keypoints(keypoints, attention_mask, config)
-        shape = keypoints.shape[:3]
-        mask = keypoints.new_ones(shape, dtype=torch.bool) if attention_mask is None else attention_mask.bool()
-        # Frames up to the last one that somebody has are the clip; the rest is padding.
-        last = torch.arange(1, shape[2] + 1, device=mask.device) * mask
-        lengths = last.amax(dim=-1)
-        places = [(int(clip), int(person)) for clip, person in (lengths > 0).nonzero().tolist()]
-        motions = [keypoints[place][: int(lengths[place])].flatten(1).T for place in places]
-        return cls(motions, places, lengths > 0, shape[2])
-
-    def matching(self, source: "_People", name: str) -> "_People":
-        """For each person of the source, the one of the same clip that it is paired with."""
-        clips, people = self.present.shape
-        if clips != source.present.shape[0]:
-            raise ValueError(
-                f"{name} must have as many clips as the source, got {clips} and {source.present.shape[0]}."
-            )
-        chosen = []
-        for clip, person in source.places:
-            place = (clip, person if people > 1 else 0)
-            if place not in self.places:
-                raise ValueError(
-                    f"{name} has nobody for person {person} of clip {clip}: its keypoints have {people} people, of "
-                    f"whom {int(self.present[clip].sum())} are present; give one person, or as many as the source."
-                )
-            chosen.append(self.motions[self.places.index(place)])
-        return _People(chosen, source.places, source.present, source.num_frames)
-
-    def new_zeros(self, *sizes: int) -> Tensor:
-        """`(B, M, *sizes)` in the type of the motions."""
-        kind = self.motions[0] if self.motions else torch.zeros(0, device=self.present.device)
-        return kind.new_zeros(*self.present.shape, *sizes)
-
-
-def _by_length(function: Callable[[Tensor], Tensor], items: list[Tensor]) -> list[Tensor]:
-    """`function` of each item `(channels, frames)`; items of one length go together."""
-    results: dict[int, Tensor] = {}
-    for length in sorted({item.shape[-1] for item in items}):
-        rows = [row for row, item in enumerate(items) if item.shape[-1] == length]
-        together = function(torch.stack([items[row] for row in rows]))
-        results.update(zip(rows, together, strict=True))
-    return [results[row] for row in range(len(items))]
-
-
 def _side_by_side(motion_code: Tensor, static_code: Tensor) -> Tensor:
     """Motion first, then the static codes in every frame: the order of the official decoder."""
     return torch.cat([motion_code, static_code.expand(-1, -1, motion_code.shape[-1])], dim=1)
@@ -373,18 +303,3 @@ def _no_view_code(variant: str) -> str:
         f"variant {variant!r} has no view code of its own, so it takes no view; use a checkpoint of variant 'full', "
         "or call it with source and target only."
     )
-
-
-def _check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: RetargetNetConfig) -> None:
-    rows, dims = config.num_joints, config.in_channels
-    if keypoints.dim() != 5 or keypoints.shape[3:] != (rows, dims) or not keypoints.shape[2]:
-        raise ValueError(
-            f"RetargetNet expects keypoints (batch, people, frames >= 1, {rows} rows, {dims} dims) as its "
-            f"RetargetProcessor makes them from any layout, got {tuple(keypoints.shape)}; process the sequence, or "
-            f"convert it first: motionhub.convert_layout(sequence, {config.layout!r})."
-        )
-    if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
-        raise ValueError(
-            f"RetargetNet expects attention_mask (batch, people, frames) = {tuple(keypoints.shape[:3])}, got "
-            f"{tuple(attention_mask.shape)}."
-        )

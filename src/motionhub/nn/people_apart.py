@@ -1,0 +1,103 @@
+"""The people of a batch one by one, without padding: what networks over time alone take, each of its own length.
+
+It does not know what the rows of a person are, nor what the networks make of them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass
+class PeopleApart:
+    """The people of a batch one by one, without padding.
+
+    Args:
+        motions: `(rows * coordinates, frames)` of each person that is present.
+        places: (clip, person) of each.
+        present: `(B, M)` bool.
+        num_frames: of the batch, padding included.
+    """
+
+    motions: list[Tensor]
+    places: list[tuple[int, int]]
+    present: Tensor
+    num_frames: int
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Tensor | None], config: Any) -> "PeopleApart":
+        """From `keypoints (B, M, T, rows, dims)` and `attention_mask (B, M, T)` or None.
+
+        Raises:
+            ValueError: the shapes do not fit the config's `num_joints` (rows) and `in_channels` (dims).
+        """
+        keypoints, attention_mask = inputs["keypoints"], inputs.get("attention_mask")
+        assert keypoints is not None
+        check_rows(keypoints, attention_mask, config)
+        shape = keypoints.shape[:3]
+        mask = keypoints.new_ones(shape, dtype=torch.bool) if attention_mask is None else attention_mask.bool()
+        # Frames up to the last one that somebody has are the clip; the rest is padding.
+        last = torch.arange(1, shape[2] + 1, device=mask.device) * mask
+        lengths = last.amax(dim=-1)
+        places = [(int(clip), int(person)) for clip, person in (lengths > 0).nonzero().tolist()]
+        motions = [keypoints[place][: int(lengths[place])].flatten(1).T for place in places]
+        return cls(motions, places, lengths > 0, shape[2])
+
+    def matching(self, source: "PeopleApart", name: str) -> "PeopleApart":
+        """For each person of the source, the one of the same clip that it is paired with."""
+        clips, people = self.present.shape
+        if clips != source.present.shape[0]:
+            raise ValueError(
+                f"{name} must have as many clips as the source, got {clips} and {source.present.shape[0]}."
+            )
+        chosen = []
+        for clip, person in source.places:
+            place = (clip, person if people > 1 else 0)
+            if place not in self.places:
+                raise ValueError(
+                    f"{name} has nobody for person {person} of clip {clip}: its keypoints have {people} people, of "
+                    f"whom {int(self.present[clip].sum())} are present; give one person, or as many as the source."
+                )
+            chosen.append(self.motions[self.places.index(place)])
+        return PeopleApart(chosen, source.places, source.present, source.num_frames)
+
+    def padded(self, multiple: int, least: int) -> list[Tensor]:
+        """The motions with their last frame repeated up to a multiple of so many frames, and at least `least`."""
+        wanted = [max(-(-motion.shape[1] // multiple) * multiple, least) for motion in self.motions]
+        pairs = zip(self.motions, wanted, strict=True)
+        return [F.pad(motion, (0, frames - motion.shape[1]), mode="replicate") for motion, frames in pairs]
+
+    def new_zeros(self, *sizes: int) -> Tensor:
+        """`(B, M, *sizes)` in the type of the motions."""
+        kind = self.motions[0] if self.motions else torch.zeros(0, device=self.present.device)
+        return kind.new_zeros(*self.present.shape, *sizes)
+
+
+def by_length(function: Callable[[Tensor], Tensor], items: list[Tensor]) -> list[Tensor]:
+    """`function` of each item `(channels, frames)`; items of one length go together."""
+    results: dict[int, Tensor] = {}
+    for length in sorted({item.shape[-1] for item in items}):
+        rows = [row for row, item in enumerate(items) if item.shape[-1] == length]
+        together = function(torch.stack([items[row] for row in rows]))
+        results.update(zip(rows, together, strict=True))
+    return [results[row] for row in range(len(items))]
+
+
+def check_rows(keypoints: Tensor, attention_mask: Tensor | None, config: Any) -> None:
+    """ValueError unless the shapes are those of the config."""
+    rows, dims = config.num_joints, config.in_channels
+    if keypoints.dim() != 5 or keypoints.shape[3:] != (rows, dims) or not keypoints.shape[2]:
+        raise ValueError(
+            f"The model expects keypoints (batch, people, frames >= 1, {rows} rows, {dims} dims) as its processor "
+            f"makes them from any layout, got {tuple(keypoints.shape)}; process the sequence, or convert it first: "
+            f"motionhub.convert_layout(sequence, {config.layout!r})."
+        )
+    if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
+        raise ValueError(
+            f"The model expects attention_mask (batch, people, frames) = {tuple(keypoints.shape[:3])}, got "
+            f"{tuple(attention_mask.shape)}."
+        )
