@@ -2,9 +2,10 @@ r"""Pre-train an encoder without labels by OR-VPE: a motion with other joints hi
 
     accelerate launch examples/pretrain_or_vpe.py --dataset n-ucla --data_root nucla_views12.zip \
         --protocol cross-view-1-to-2 --model hub_configs/unik-nucla-small --mode scratch --probe_fraction 1 \
-        --schedule cosine --epochs 60 --output_dir runs/or-vpe
+        --recipe hub_configs/or-vpe-ntu120-3d --optimizer adamw --learning_rate 0.001 --schedule cosine --epochs 40 \
+        --batch_size 16 --mapping none --temperature 0.1 --output_dir runs/or-vpe
 
-Every field of `motionhub.TrainingRecipe` is an option, and so are those of `OrVpe`. With `--probe_fraction 0.1` the
+The processor is the model's own; `--recipe` gives the numbers of training. Every field of it is an option, and so are those of `OrVpe`. With `--probe_fraction 0.1` the
 labels of a tenth of the training clips fit a linear classifier between epochs, whose accuracy on the evaluation split
 is logged; nothing else looks at a label. What is left in OUTPUT_DIR/last is the encoder alone, for
 `examples/finetune_classification.py --model OUTPUT_DIR/last --mode linear` (a new Linear on it frozen) or `finetune`.
