@@ -5,10 +5,11 @@ r"""Pre-train an encoder without labels by OR-VPE: a motion with other joints hi
         --recipe hub_configs/or-vpe-ntu120-3d --optimizer adamw --learning_rate 0.001 --schedule cosine --epochs 40 \
         --batch_size 16 --mapping none --temperature 0.1 --output_dir runs/or-vpe
 
-The processor is the model's own; `--recipe` gives the numbers of training. Every field of it is an option, and so are those of `OrVpe`. With `--probe_fraction 0.1` the
-labels of a tenth of the training clips fit a linear classifier between epochs, whose accuracy on the evaluation split
-is logged; nothing else looks at a label. What is left in OUTPUT_DIR/last is the encoder alone, for
-`examples/finetune_classification.py --model OUTPUT_DIR/last --mode linear` (a new Linear on it frozen) or `finetune`.
+The processor is the model's own; `--recipe` gives the numbers of training. Every field of it is an option, and so are
+those of `OrVpe`. With `--probe_fraction 0.1` the labels of a tenth of the training clips fit a linear classifier
+between epochs, whose accuracy on the evaluation split is logged; nothing else looks at a label. What is left in
+OUTPUT_DIR/last is the encoder alone, for `examples/finetune_classification.py --model OUTPUT_DIR/last` with
+`--mode linear` (a new Linear on the frozen encoder) or `--mode finetune`.
 """
 
 import argparse
