@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
     from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
     from motionhub.models.agcn import AgcnModel as AgcnModel
+    from motionhub.models.lac import LacConfig as LacConfig
+    from motionhub.models.lac import LacModel as LacModel
     from motionhub.models.retarget_net import RetargetNet as RetargetNet
     from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
     from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
@@ -74,6 +76,8 @@ _HOMES = {
     "StGcnForActionClassification": "motionhub.models.st_gcn",
     "StGcnForActionSegmentation": "motionhub.models.st_gcn",
     "StGcnModel": "motionhub.models.st_gcn",
+    "LacConfig": "motionhub.models.lac",
+    "LacModel": "motionhub.models.lac",
     "RetargetNet": "motionhub.models.retarget_net",
     "RetargetNetConfig": "motionhub.models.retarget_net",
     "push": "motionhub.hub.push",

@@ -16,6 +16,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
     StGcnConfig,
@@ -92,6 +93,11 @@ FAMILIES: tuple[Family, ...] = (
         RetargetNetConfig,
         RetargetProcessor,
         {AutoModel: RetargetNet, AutoModelForMotionRetargeting: RetargetNet},
+    ),
+    Family(
+        LacConfig,
+        RetargetProcessor,
+        {AutoModel: LacModel, AutoModelForMotionRetargeting: LacModel},
     ),
     Family(
         ViaConfig,

@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
     StGcnConfig,
@@ -88,6 +89,19 @@ FAMILIES = [
             "decoder_channels": [8, 8],
         },
         base=RetargetNet,
+        heads=[],
+        clip=(2, 40, 15, 2),
+    ),
+    Family(
+        name="lac",
+        config_class=LacConfig,
+        config={
+            "encoder_channels": [8, 8, 12],
+            "decoder_channels": [8, 8],
+            "num_motion_directions": 7,
+            "num_static_directions": 5,
+        },
+        base=LacModel,
         heads=[],
         clip=(2, 40, 15, 2),
     ),

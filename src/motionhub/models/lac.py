@@ -1,0 +1,362 @@
+"""LAC's generator: a motion as magnitudes along learned directions, so that motions can be added and bodies exchanged.
+
+It does not know joints' names, pixels or normalisation (the processor's), nor how it is trained (`objectives.lac`).
+
+Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Segmentation", ICCV 2023,
+https://arxiv.org/abs/2308.14500. Official code: https://github.com/walker1126/Latent_Action_Composition. No weights
+of it exist: what the authors published as the generator is the `view` network of Aberman et al. (RetargetNet).
+
+An encoder gives a feature per eight frames. An orthonormal basis splits the feature space into
+`num_motion_directions`, along which magnitudes change over time, and `num_static_directions`, along which they are
+the mean over the clip (body and view). The decoder makes a motion of the sum of both parts. Composing motions is the
+mean of their motion magnitudes.
+
+Signs of the magnitudes: with `basis_signs="positive"` (default) direction k points along the k-th learned vector
+(Gram-Schmidt, the diagonal of R positive), so magnitudes of one checkpoint are comparable everywhere and change
+smoothly while it trains. `"householder"` is the sign that QR happens to give, as in the official code: motions are the
+same, magnitudes differ by signs.
+
+Deliberate deviations from the official code, without effect on its numbers where both are defined:
+- the decoder's activation, which is missing in the published code, is LeakyReLU(0.2) after all but the last layer;
+- clips of any length and several people, each as if alone (the published composition mixes people up);
+- more than two motions can be composed, and the mean is over all of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import torch
+from huggingface_hub.dataclasses import strict
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
+from transformers.utils import can_return_tuple
+
+from motionhub.nn.motion_autoencoder import (
+    MotionDecoder,
+    MotionEncoder,
+    MotionRetargetingOutput,
+    fewest_frames,
+    init_convolution,
+)
+from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates
+from motionhub.nn.people_apart import PeopleApart, by_length
+
+
+Inputs = Mapping[str, Tensor | None]
+
+
+@strict
+class LacConfig(PreTrainedConfig):
+    """Sizes of the generator; the defaults are the official ones.
+
+    Args:
+        layout: name of the skeleton layout the weights expect (read by processors and pipelines).
+        num_joints: rows of the input: what the processor gives for a frame of a person. 15 are the joints of `lac-15`
+            without the root, and the root's velocity (RetargetProcessor).
+        in_channels: coordinates of a row.
+        encoder_channels: output channels of each layer of the encoder, which halves the frames.
+        decoder_channels: output channels of the decoder's layers but the last.
+        num_motion_directions, num_static_directions: of the basis; together at most the last encoder channels.
+        basis_signs: `"positive"` or `"householder"`, see the module.
+        dropout: in the decoder, after every layer but the last.
+    """
+
+    model_type = "motionhub_lac"
+
+    layout: str = "lac-15"
+    num_joints: int = 15
+    in_channels: int = 2
+    encoder_channels: list[int] | None = None
+    decoder_channels: list[int] | None = None
+    num_motion_directions: int = 128
+    num_static_directions: int = 32
+    basis_signs: Literal["positive", "householder"] = "positive"
+    dropout: float | int = 0.2
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
+            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
+            if near and name not in self.__dataclass_fields__:
+                raise ValueError(f"LacConfig has no field {name!r}; did you mean {near[0]!r}?")
+        self.encoder_channels = self.encoder_channels or [64, 96, 160]
+        self.decoder_channels = self.decoder_channels or [128, 64]
+        super().__post_init__(**kwargs)
+
+    def validate_sizes(self) -> None:
+        single = ("num_joints", "in_channels", "num_motion_directions", "num_static_directions")
+        sizes = {name: [getattr(self, name)] for name in single}
+        sizes |= {name: getattr(self, name) or [] for name in ("encoder_channels", "decoder_channels")}
+        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
+        if wrong:
+            raise ValueError(f"LacConfig expects sizes of at least 1, got {wrong}.")
+        if len(self.decoder_channels or []) + 1 != len(self.encoder_channels or []):
+            raise ValueError(
+                f"LacConfig expects one decoder layer per encoder layer (decoder_channels one shorter than "
+                f"encoder_channels), got {self.encoder_channels} and {self.decoder_channels}."
+            )
+        channels = (self.encoder_channels or [0])[-1]
+        if self.num_motion_directions + self.num_static_directions > channels:
+            raise ValueError(
+                f"LacConfig expects at most {channels} directions (the last of encoder_channels) together, got "
+                f"{self.num_motion_directions} and {self.num_static_directions}."
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"LacConfig expects dropout in 0..1, below 1, got {self.dropout}.")
+
+    @property
+    def hidden_size(self) -> int:
+        """Directions of motion and static magnitudes together."""
+        return self.num_motion_directions + self.num_static_directions
+
+    @property
+    def frame_stride(self) -> int:
+        """Input frames per frame of the magnitudes; a network tensor has a multiple of it."""
+        return int(2 ** len(self.encoder_channels or []))
+
+    @property
+    def min_frames(self) -> int:
+        """Frames that a network tensor has at least."""
+        return fewest_frames(len(self.encoder_channels or []))
+
+
+@dataclass
+class LacCodes:
+    """What the encoder tells apart; `T'` is frames / 8.
+
+    Attributes:
+        motion_magnitudes: `(batch, T', num_motion_directions)`.
+        static_magnitudes: `(batch, num_static_directions)`.
+        motion: `(batch, channels, T')` the motion's part of the feature space.
+        static: `(batch, channels, 1)` the part of body and view.
+    """
+
+    motion_magnitudes: Tensor
+    static_magnitudes: Tensor
+    motion: Tensor
+    static: Tensor
+
+
+class LacModel(PreTrainedModel):
+    """The generator. `encode`, `decode`, `transfer` and `mix` work on network tensors, the rest on processor output.
+
+    A network tensor is `(batch, rows * coordinates, frames)`, row-major, as the processor normalises. Its frames are a
+    multiple of `config.frame_stride` (8) and at least `config.min_frames` (16).
+    """
+
+    config: LacConfig
+    config_class = LacConfig
+    base_model_prefix = "lac"
+    main_input_name = "keypoints"
+    input_modalities = ("time",)
+
+    def __init__(self, config: LacConfig) -> None:
+        super().__init__(config)
+        assert config.encoder_channels and config.decoder_channels
+        channels = config.num_joints * config.in_channels
+        self.encoder = MotionEncoder(channels, config.encoder_channels)
+        self.basis = OrthogonalBasis(config.encoder_channels[-1], config.hidden_size, signs=config.basis_signs)
+        self.decoder = MotionDecoder(
+            config.encoder_channels[-1], [*config.decoder_channels, channels], float(config.dropout)
+        )
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv1d):
+            init_convolution(module)
+        elif isinstance(module, OrthogonalBasis):
+            init.orthogonal_(module.directions)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
+        """Nothing: published repositories load this class from the installed library, never from copied code."""
+
+    # On network tensors
+
+    def encode(self, motion: Tensor) -> LacCodes:
+        """`(batch, rows * coordinates, frames)` -> magnitudes and features.
+
+        What is static and changes over time anyway is dropped: motion + static is not the encoder's feature.
+        """
+        self._check_network_tensor(motion)
+        features = self.encoder(motion).mT
+        basis = self.basis()
+        moving, still = basis.split([self.config.num_motion_directions, self.config.num_static_directions], dim=1)
+        motion_magnitudes = coordinates(features, moving)
+        static_magnitudes = coordinates(features.mean(dim=1), still)
+        return LacCodes(
+            motion_magnitudes,
+            static_magnitudes,
+            combination(motion_magnitudes, moving).mT,
+            combination(static_magnitudes, still).unsqueeze(-1),
+        )
+
+    def decode(self, motion: Tensor, static: Tensor) -> Tensor:
+        """Features `(batch, channels, T')` and `(batch, channels, 1)` -> `(batch, rows * coordinates, 8 T')`."""
+        return self.decoder(motion + static)
+
+    def transfer(self, source: Tensor, target: Tensor) -> Tensor:
+        """The motion of `source` with the body and view of `target`; they may differ in frames."""
+        return self.decode(self.encode(source).motion, self.encode(target).static)
+
+    def mix(self, motions: Sequence[Tensor], static: Tensor) -> Tensor:
+        """All `motions`, of as many frames, at once (the mean of their magnitudes), with the static of `static`."""
+        mixed = torch.stack([self.encode(motion).motion for motion in motions]).mean(0)
+        return self.decode(mixed, self.encode(static).static)
+
+    # On the processor's output
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> MotionRetargetingOutput:
+        """Encode a batch of clips and decode each person's own codes again.
+
+        `last_hidden_state` of the output holds the motion magnitudes, then the static ones.
+
+        Args:
+            keypoints: `(B, M, T, rows, dims)` as the processor makes them.
+            joint_mask: accepted and not used: missing joints enter with their filled-in values.
+            attention_mask: `(B, M, T)`; frames after a person's last True one are padding.
+
+        Raises:
+            ValueError: the shape does not fit the config.
+        """
+        own = {"keypoints": keypoints, "attention_mask": attention_mask}
+        return self.compose([own])
+
+    def retarget(self, source: Inputs, target: Inputs) -> MotionRetargetingOutput:
+        """The motion of `source` on the body, and in the view, of `target`; lengths are free.
+
+        Args:
+            source, target: `keypoints` and `attention_mask` as in `forward`. `target` has one person for all of the
+                source's, or as many.
+
+        Raises:
+            ValueError: a shape does not fit the config, or `target` has nobody.
+        """
+        return self.compose([source], static_of=target)
+
+    def compose(self, motions: Sequence[Inputs], static_of: int | Inputs = 0) -> MotionRetargetingOutput:
+        """Several motions at once, by one person: the mean of their motion magnitudes, person by person.
+
+        The composition has the people of the first motion and lasts as long as the shortest of them all.
+
+        Args:
+            motions: one or more, `keypoints` and `attention_mask` as in `forward`. Each has one person for all of the
+                first motion's, or as many.
+            static_of: whose body and view it gets: a number of one of the motions, or another clip.
+
+        Raises:
+            ValueError: a shape does not fit the config, or a clip has nobody where the first motion has somebody.
+        """
+        people = self._matching(motions)
+        codes = [self._codes(each) for each in people]
+        if isinstance(static_of, int):
+            if not 0 <= static_of < len(people):
+                raise ValueError(f"static_of must be 0..{len(people) - 1}, one of the motions, got {static_of}.")
+            statics = codes[static_of]
+        else:
+            statics = self._codes(PeopleApart.of(static_of, self.config).matching(people[0], "static_of"))
+        frames = [
+            min(motion.shape[1] for motion in each) for each in zip(*(one.motions for one in people), strict=True)
+        ]
+        mixed = []
+        for person, length in enumerate(frames):
+            coarse = max(-(-length // self.config.frame_stride), self.config.min_frames // self.config.frame_stride)
+            parts = torch.stack([code[person].motion_magnitudes[0, :coarse] for code in codes])
+            mixed.append(_side_by_side(parts.mean(0), statics[person].static_magnitudes[0]))
+        shortest = min(one.num_frames for one in people)
+        return self._output(people[0], mixed, frames, shortest)
+
+    def walk(self, motion: Inputs, direction: int, amounts: Sequence[float]) -> Tensor:
+        """What one direction of the basis does: its magnitude raised by each of `amounts` in all frames.
+
+        Args:
+            motion: `keypoints` and `attention_mask` as in `forward`.
+            direction: 0 to `num_motion_directions - 1` are the motion's, those after them the static ones.
+            amounts: 0 is the reconstruction; see `last_hidden_state` of `forward` for usual magnitudes.
+
+        Returns:
+            `(amounts, B, M, T, rows, dims)`.
+        """
+        if not 0 <= direction < self.config.hidden_size:
+            raise ValueError(f"direction must be 0..{self.config.hidden_size - 1}, got {direction}.")
+        people = PeopleApart.of(motion, self.config)
+        frames = [own.shape[1] for own in people.motions]
+        codes = [_side_by_side(code.motion_magnitudes[0], code.static_magnitudes[0]) for code in self._codes(people)]
+        steps = []
+        for amount in amounts:
+            moved = [code.clone() for code in codes]
+            for code in moved:
+                code[:, direction] += amount
+            made = self._output(people, moved, frames, people.num_frames).keypoints
+            assert made is not None
+            steps.append(made)
+        return torch.stack(steps)
+
+    def _matching(self, motions: Sequence[Inputs]) -> list[PeopleApart]:
+        if not motions:
+            raise ValueError("A composition needs one or more motions, got none.")
+        first = PeopleApart.of(motions[0], self.config)
+        others = []
+        for number, motion in enumerate(motions[1:], start=1):
+            people = PeopleApart.of(motion, self.config)
+            chosen = people.matching(first, f"motion {number}")
+            others.append(PeopleApart(chosen.motions, chosen.places, chosen.present, people.num_frames))
+        return [first, *others]
+
+    def _codes(self, people: PeopleApart) -> list[LacCodes]:
+        """The codes of each person, with a batch axis of 1."""
+        motions = people.padded(self.config.frame_stride, self.config.min_frames)
+        codes: list[LacCodes | None] = [None] * len(motions)
+        for length in sorted({motion.shape[1] for motion in motions}):
+            rows = [row for row, motion in enumerate(motions) if motion.shape[1] == length]
+            together = self.encode(torch.stack([motions[row] for row in rows]))
+            parts = zip(*(values.split(1) for values in vars(together).values()), strict=True)
+            for row, part in zip(rows, parts, strict=True):
+                codes[row] = LacCodes(*part)
+        return [code for code in codes if code is not None]
+
+    def _output(
+        self, people: PeopleApart, magnitudes: list[Tensor], frames: list[int], num_frames: int
+    ) -> MotionRetargetingOutput:
+        """Decode magnitudes `(T', hidden_size)` of each person, `frames` of the result."""
+        basis, config = self.basis(), self.config
+        made = by_length(self.decoder, [combination(code, basis).T for code in magnitudes])
+        hidden = people.new_zeros(-(-num_frames // config.frame_stride), config.hidden_size)
+        keypoints = people.new_zeros(num_frames, config.num_joints * config.in_channels)
+        pooled = people.new_zeros(config.hidden_size)
+        for (clip, person), code, result, length in zip(people.places, magnitudes, made, frames, strict=True):
+            kept = code[: -(-length // config.frame_stride)]
+            hidden[clip, person, : len(kept)] = kept
+            keypoints[clip, person, :length] = result[:, :length].T
+            pooled[clip, person] = kept.mean(dim=0)
+        present = people.present.sum(dim=1, keepdim=True).clamp(min=1)
+        return MotionRetargetingOutput(
+            keypoints=keypoints.unflatten(-1, (config.num_joints, config.in_channels)),
+            last_hidden_state=hidden.unsqueeze(3),
+            pooler_output=pooled.sum(dim=1) / present,
+        )
+
+    def _check_network_tensor(self, motion: Tensor) -> None:
+        channels, stride = self.config.num_joints * self.config.in_channels, self.config.frame_stride
+        fits = motion.dim() == 3 and motion.shape[1] == channels
+        if not fits or motion.shape[2] % stride or motion.shape[2] < self.config.min_frames:
+            raise ValueError(
+                f"LacModel expects network tensors (batch, {channels}, frames), frames a multiple of {stride} and at "
+                f"least {self.config.min_frames}, got {tuple(motion.shape)}; retarget(source, target) and "
+                "compose(motions) take clips of any length as the processor makes them."
+            )
+
+
+def _side_by_side(motion: Tensor, static: Tensor) -> Tensor:
+    """`(T', hidden_size)`: motion magnitudes, then the static ones in every frame."""
+    return torch.cat([motion, static.expand(len(motion), -1)], dim=1)
