@@ -198,11 +198,16 @@ def layout_in_file(path: Path, place: str, text: str) -> str:
     return text
 
 
+def most_values(path: Path) -> int:
+    """The numbers that a clip in this file, or folder, may have: `MAX_VALUES`, fewer in a small file."""
+    if not path.is_file():  # a folder's recording has many
+        return MAX_VALUES
+    return min(MAX_VALUES, max(_FEW_VALUES, _VALUES_PER_BYTE * path.stat().st_size))
+
+
 def checked_size(path: Path, *lengths: int) -> None:
-    """Refuses a clip of more numbers than `MAX_VALUES`, or than its file can tell, before anything is allocated."""
-    most = MAX_VALUES
-    if path.is_file():  # a folder's recording has many
-        most = min(MAX_VALUES, max(_FEW_VALUES, _VALUES_PER_BYTE * path.stat().st_size))
+    """Refuses a clip of more numbers than `most_values`, before anything is allocated."""
+    most = most_values(path)
     if math.prod(lengths) > most:
         shape = " x ".join(map(str, lengths))
         raise bad_file(path, "content", f"a clip of {shape} numbers is more than {most}; split the recording.")

@@ -1,17 +1,22 @@
 """Reads parquet files of the published columns (`skeletons/rows.py`): a clip a row, of every schema version so far.
 
-It does not know labels, splits nor data sets too large for memory: `datasets.load_dataset` reads those.
-Known limit: pyarrow ends the process on a few files with flipped bits (found by long fuzzing).
+It does not know labels, nor data sets too large for memory: `datasets.load_dataset` reads those. A file is decoded in
+a process of its own (`parquet_process.py`, a tenth of a second), as pyarrow ends its process on some damaged files.
 """
 
-import io
-import math
+import json
+import os
+import signal
+import subprocess
+import sys
+from multiprocessing.spawn import get_executable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motionhub.data.readers.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size, layout_in_file
+from motionhub.data.readers import parquet_process
+from motionhub.data.readers.options import PoseFormat, ReadOptions, layout_in_file, most_values
 from motionhub.data.readers.reader import bad_file, read_bytes
 from motionhub.skeletons.rows import COLUMNS, from_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -27,7 +32,13 @@ _LISTS = ("keypoints", "confidence", "track_ids")
 # Rows beside their numbers cost memory too: many empty ones must not fill it.
 _MAX_ROWS = 2**18
 # A footer that names more or longer things than a row of ours could.
-_MAX_TEXT_BYTES, _MAX_FOOTER_ITEMS = 2**24, 2**20
+_LIMITS = {"thrift_string_size_limit": 2**24, "thrift_container_size_limit": 2**20}
+# Of the process: what Python and pyarrow take, and what so many bytes of a file or numbers of a clip may add. The
+# seconds are of computing; waiting for a slow disk or a busy machine has more.
+_BASE_MEMORY, _MEMORY_PER_BYTE, _MEMORY_PER_VALUE = 2**30, 2, 24
+_BASE_SECONDS, _BYTES_PER_SECOND, _WAITING = 15, 2**21, 10
+# Threads of the process would reserve memory, and have nothing to do.
+_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -35,8 +46,10 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     content = read_bytes(path)
     if not content.startswith(MAGIC) or not content.endswith(MAGIC) or len(content) < 12:
         raise bad_file(path, "file", f"a parquet file begins and ends with {MAGIC!r}; this one is cut off or corrupt.")
+    size = len(content)
+    del content
     clips = []
-    for number, row in enumerate(_rows(path, content)):
+    for number, row in enumerate(_rows(path, size)):
         layout_in_file(path, f"row {number}", row["layout"])
         try:
             clip = from_row(row)
@@ -46,76 +59,62 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     return clips
 
 
-def _rows(path: Path, content: bytes) -> list[dict[str, Any]]:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+def _rows(path: Path, size: int) -> list[dict[str, Any]]:
+    answer = _decoded(path, size)
+    end = answer.find(b"\n") + 1
+    told = json.loads(answer[:end])
+    if "refused" in told:
+        raise bad_file(path, *told["refused"])
+    columns, start = told["columns"], end
+    for name in (name for name in _LISTS if name in columns):
+        dtype, ends = np.dtype(columns[name]["dtype"]), np.cumsum(columns[name]["lengths"], dtype=np.int64)
+        values = np.frombuffer(answer, dtype, int(ends[-1]) if len(ends) else 0, start).copy()  # aligned, writeable
+        start += values.nbytes
+        columns[name] = np.split(values, ends[:-1]) if len(ends) else []
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
-    limits = {"thrift_string_size_limit": _MAX_TEXT_BYTES, "thrift_container_size_limit": _MAX_FOOTER_ITEMS}
+
+def _decoded(path: Path, size: int) -> bytes:
+    """What the process says. Raises ValueError when it cannot be started, or dies of the file."""
+    seconds, values = _BASE_SECONDS + size // _BYTES_PER_SECOND, most_values(path)
+    request = {
+        "import_path": [folder for folder in sys.path if os.path.isabs(folder)],
+        "memory": _BASE_MEMORY + _MEMORY_PER_BYTE * size + _MEMORY_PER_VALUE * values,
+        "seconds": seconds,
+        "limits": _LIMITS,
+        "wanted": {name: COLUMNS[name] for name in _WANTED},
+        **{"needed": _NEEDED, "texts": _TEXTS, "lists": _LISTS, "shape": _SHAPE},
+        **{"most_rows": _MAX_ROWS, "most_values": values},
+    }
+    # Isolated: the process runs nothing that lies in the working folder or that environment variables name.
+    command = [os.fsdecode(get_executable() or "python"), "-I", "-S", parquet_process.__file__, json.dumps(request)]
     try:
-        with pq.ParquetFile(io.BytesIO(content), **limits) as file:
-            _check_columns(path, file.schema_arrow)
-            names = [name for name in _WANTED if name in file.schema_arrow.names]
-            # What the rows say of their own size comes first, and then a row at a time: a run of one number takes no
-            # space in a parquet file. The footer's counts are of no use, pyarrow 22 ends the process on broken ones.
-            _check_size(path, file.metadata.num_rows, file.read(list(_SHAPE), use_threads=False))
-            rows = []
-            for batch in file.iter_batches(1, columns=names, use_threads=False):
-                columns = {name: _values(path, name, batch.column(name)) for name in names}
-                rows += [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-                _check_lengths(path, rows)
-    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
-        raise bad_file(path, "parquet", f"cannot be read ({error}).") from None
-    return rows
+        with path.open("rb") as file:
+            done = subprocess.run(
+                command,
+                stdin=file,
+                capture_output=True,
+                timeout=_WAITING * seconds,
+                env={**os.environ, **_ENVIRONMENT},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows, no flashing console
+                check=False,
+            )
+    except subprocess.TimeoutExpired:
+        raise bad_file(path, "parquet", f"not decoded in {_WAITING * seconds} s; the file is damaged.") from None
+    except OSError as error:
+        reason = f"is decoded in a process of its own, which cannot be started ({error})."
+        raise bad_file(path, "parquet", reason) from None
+    if done.returncode:
+        raise bad_file(path, "parquet", f"{_death(done)}; the file is damaged, write or download it again.")
+    return done.stdout
 
 
-def _check_columns(path: Path, schema: Any) -> None:
-    import pyarrow.types as kinds  # type: ignore[import-untyped]
-
-    absent = [name for name in _NEEDED if name not in schema.names]
-    if absent:
-        fix = "motionhub.write or motionhub.save_dataset make such files"
-        raise bad_file(path, "columns", f"expected {absent}, but it has only {schema.names[:20]}; {fix}.")
-    for name in (name for name in _WANTED if name in schema.names):
-        if schema.names.count(name) > 1:
-            raise bad_file(path, "columns", f"{name!r} occurs twice.")
-        kind = schema.field(name).type
-        if name in _LISTS:
-            fits, words = kinds.is_list(kind) or kinds.is_large_list(kind), "a list of numbers"
-            kind = kind.value_type if fits else kind
-        else:
-            fits, words = True, "a text" if name in _TEXTS else "a number"
-        plain = kinds.is_string(kind) if name in _TEXTS else kinds.is_integer(kind) or kinds.is_floating(kind)
-        if not fits or not plain:
-            raise bad_file(path, f"column {name!r}", f"expected {words} ({COLUMNS[name]}), got {kind}.")
-
-
-def _check_size(path: Path, num_rows: int, shapes: Any) -> None:
-    columns = [shapes.column(name).to_pylist() for name in _SHAPE]
-    sizes = [math.prod(abs(size or 0) for size in shape) for shape in zip(*columns, strict=True)]
-    if num_rows > _MAX_ROWS or sum(sizes) > MAX_VALUES:
-        told = f"{num_rows} rows of {sum(sizes):g} numbers are more than {_MAX_ROWS} or {MAX_VALUES}"
-        call = f'datasets.load_dataset("parquet", data_files="{path}", streaming=True)'
-        raise bad_file(path, "content", f"{told}; read such a data set by {call}.")
-    checked_size(path, *(int(size) for size in [sum(sizes)]))
-
-
-def _check_lengths(path: Path, rows: list[dict[str, Any]]) -> None:
-    shape = [abs(int(rows[-1][name])) for name in _SHAPE]
-    if len(rows[-1]["keypoints"]) != math.prod(shape):
-        reason = (
-            f"Column 'keypoints' must hold {' x '.join(map(str, shape))} numbers, got {len(rows[-1]['keypoints'])}."
-        )
-        raise bad_file(path, f"row {len(rows) - 1}", reason)
-
-
-def _values(path: Path, name: str, column: Any) -> list[Any]:
-    """A value a row: arrays for lists. A null is no number, and no clip has one where a number is needed."""
-    if column.null_count:
-        raise bad_file(path, f"column {name!r}", f"expected a value in every row, {column.null_count} are null.")
-    if name not in _LISTS:
-        return column.to_pylist()
-    numbers, ends = column.values.to_numpy(zero_copy_only=False), column.offsets.to_numpy()
-    return [np.asarray(numbers[start:end]) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+def _death(done: subprocess.CompletedProcess[bytes]) -> str:
+    if done.returncode < 0:
+        known = {int(each): each.name for each in signal.Signals}
+        return f"pyarrow died decoding it ({known.get(-done.returncode, -done.returncode)})"
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    return f"pyarrow failed decoding it (exit status {done.returncode}: {''.join(last)[:200]})"
 
 
 def matches(path: Path, head: bytes) -> bool:
