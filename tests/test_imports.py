@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "models": {"nn", "skeletons", "papers"},
     # An objective that hides parts of the body is told the layout they are found in.
     "objectives": {"losses", "augment", "geometry", "skeletons", "papers"},
-    "training": {"data", "metrics", "skeletons"},
+    # An evaluation of labels per frame makes intervals of scores.
+    "training": {"data", "metrics", "skeletons", "intervals"},
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores.
     "pipelines": {"data", "skeletons", "poses", "metrics", "intervals"},
     "hub_cli": {"hub", "auto"},

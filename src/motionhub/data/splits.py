@@ -331,6 +331,12 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
             "Train on the odd subjects, test on the even ones (motionhub; the authors define no split).",
             _by_value("subject", _odd, _even),
         ),
+        Protocol(
+            "subjects-1-6",
+            "Train on subjects 1 to 6, test on 7 and 8, leave out the others (motionhub; the authors define no "
+            "split).",
+            _by_value("subject", {1, 2, 3, 4, 5, 6}.__contains__, {7, 8}.__contains__),
+        ),
         *(_leave_out(subject) for subject in range(1, 13)),
     ),
     "sbu": _protocols(*(_sbu_fold(number) for number in range(1, len(SBU_FOLDS) + 1))),

@@ -54,16 +54,22 @@ class RunArguments:
     )
 
 
-def parse_training(words: Sequence[str], description: str) -> tuple[RunArguments, TrainingRecipe]:
+def parse_training(words: Sequence[str], description: str, *further: type) -> tuple[Any, ...]:
     """`--dataset ... --model ...` and any recipe field; a training.json gives the defaults of the rest.
 
     That is the one of `--recipe`, else the one in the model's folder; where and how a run is done (MACHINE_FIELDS) is
     never taken from it. Without `--mode`, weights that are there are used: see `_default_mode`.
 
+    Args:
+        further: dataclasses whose fields are options too.
+
+    Returns:
+        A `RunArguments`, a `TrainingRecipe`, and one object of each class of `further`.
+
     Raises:
         ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
     """
-    parser = HfArgumentParser([RunArguments, TrainingRecipe], description=description)
+    parser = HfArgumentParser([RunArguments, TrainingRecipe, *further], description=description)  # type: ignore[arg-type]
     first_look = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first_look.add_argument("--model")
     first_look.add_argument("--recipe")
@@ -75,14 +81,14 @@ def parse_training(words: Sequence[str], description: str) -> tuple[RunArguments
     if chosen.model:
         defaults["mode"] = _default_mode(chosen.model, defaults.get("mode", "finetune"), bool(chosen.recipe))
     parser.set_defaults(**defaults)
-    arguments, recipe = parser.parse_args_into_dataclasses(list(words))
+    arguments, recipe, *others = parser.parse_args_into_dataclasses(list(words))
     if recipe.mode != "scratch" and Path(arguments.model).is_dir() and not has_weights(arguments.model):
         raise ValueError(
             f"mode {recipe.mode!r} starts from weights, but {arguments.model} has none (model.safetensors): give "
             "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py makes one "
             "of the authors' file)."
         )
-    return arguments, recipe
+    return arguments, recipe, *others
 
 
 def _default_mode(model: str, written: str, named: bool) -> str:
