@@ -291,7 +291,7 @@ class ViaModel(ViaPreTrainedModel):
 
 
 class ViaForMotionRetargeting(ViaPreTrainedModel):
-    """Encoder, decomposition and decoder: `retarget` puts the motion of a clip on the body, in the view, of another."""
+    """Encoder, decomposition and decoder: `retarget` puts a motion on the body, and in the view, of another."""
 
     def __init__(self, config: ViaConfig) -> None:
         super().__init__(config)

@@ -1,0 +1,332 @@
+"""ViA's two stages: retargeting learned from made pairs, then, without pairs, from its own retargeted motions.
+
+Paper: Yang et al., "View-invariant Skeleton Action Representation Learning via Motion Retargeting", IJCV 2024; no
+official training code. The paper starts from a model trained on paired synthetic motions (`ViaPairs`, its ablation's
+baseline) and goes on with real videos (`ViaCycle`). It does not know the model's insides: one with `via` (codes of a
+batch), `decode` and `config`, `motionhub.models.via.ViaForMotionRetargeting`.
+
+Where the paper is silent, or this differs:
+- Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and
+  each also appears with the look of the next one. The paper renders Mixamo characters.
+- The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
+  K-Means is that of scikit-learn on the unit vectors of the pooled codes, every `cluster_epochs` epochs; before the
+  first time any other clip will do. The paper names neither features, number of clusters nor schedule.
+- Weights of all terms but the velocity's lambda are 1 in the paper; lambda is not given, here 0.1. A triplet weight of
+  1 can wreck the codes of a model that starts from random weights: `motion_norm` and `character_norm` are logged.
+- The thesis (section 4.4) trains the encoder otherwise, by contrast of views that LAC generates.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
+from motionhub.losses.motion import velocity_loss
+from motionhub.losses.reconstruction import reconstruction_loss
+from motionhub.losses.triplet import triplet_loss
+from motionhub.objectives.momentum import Gathered, MemoryBank
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+class PairNetwork(nn.Module):
+    """What is optimised with pairs: every clip decoded with its own character and with that of its partner."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, keypoints: Tensor, attention_mask: Tensor, partners: Tensor) -> tuple[Tensor, Tensor]:
+        """`keypoints (B, M, T, V, C)` again, and with the characters of `partners (B,)`."""
+        codes = self.model.via(keypoints, attention_mask=attention_mask)
+        frames = keypoints.shape[2]
+        own = self.model.decode(codes.motion, codes.character, codes.num_frames)
+        crossed = self.model.decode(codes.motion, codes.character[partners], codes.num_frames)
+        return own[:, :, :frames], crossed[:, :, :frames]
+
+
+class ViaPairs(nn.Module):
+    """The supervised stage, for `motionhub.training.trainer.train`: the loss is L_self + L_cross.
+
+    Its batches hold 3-D clips of one person (a `ClipDataset` with a 3-D `SkeletonProcessor(num_people=1)`); the model
+    sees them as `SkeletonProcessor(normalization="centre", scale="extent")` would make them of 2-D (or, by the model's
+    `in_channels`, 3-D) sequences, and is to be saved with that processor.
+
+    Args:
+        layout: of the joints.
+        ranges: of bodies and cameras.
+        up: the axis of the clips that points up, `"x"`, `"y"` or `"z"`.
+        self_weight: of L_self.
+    """
+
+    num_views = 1
+    responses: Tensor
+    num_dims: int
+
+    def __init__(
+        self,
+        layout: SkeletonLayout,
+        *,
+        ranges: LookRanges | None = None,
+        up: str = "y",
+        self_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.layout, self.ranges, self.up, self.self_weight = layout, ranges or LookRanges(), up, self_weight
+        self.register_buffer("responses", limb_responses(layout), persistent=False)
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        ranges = {**vars(self.ranges), "bone_factor": list(self.ranges.bone_factor)}
+        return {"layout": self.layout.name, "ranges": ranges, "up": self.up, "self_weight": self.self_weight}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """The network around `model`. Raises ValueError when the model does not fit."""
+        check_retargeting_model(model, self.layout.num_joints)
+        self.num_dims = model.config.in_channels
+        return PairNetwork(model)
+
+    def ready(self) -> bool:
+        """Always: nothing has to be collected first."""
+        return True
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of a batch (see `training.objective.Pretext`) and its parts."""
+        clips, people = batch["keypoints"].shape[:2]
+        if clips < 2 or people != 1:
+            raise ValueError(
+                f"Pairs need two or more clips of one person in every forward pass, got {clips} clips of {people}; "
+                "raise batch_size, and use SkeletonProcessor(num_people=1)."
+            )
+        looks = draw_looks(batch["seeds"], self.ranges)
+        partners = torch.arange(clips, device=batch["seeds"].device).roll(-1)
+        keypoints, seen = self._seen(batch, looks)
+        target, target_seen = self._seen(batch, looks.of(partners))
+        own, crossed = model(keypoints, batch["attention_mask"], partners)
+        losses = {
+            "self": reconstruction_loss(own, keypoints, seen),
+            "cross": reconstruction_loss(crossed, target, target_seen),
+        }
+        parts = {name: value.detach() for name, value in losses.items()}
+        return {"loss": self.self_weight * losses["self"] + losses["cross"], **parts}
+
+    def after_update(self, model: nn.Module) -> None:
+        """Nothing to keep."""
+
+    def _seen(self, batch: dict[str, Tensor], looks: Any) -> tuple[Tensor, Tensor]:
+        mask = batch["joint_mask"] & batch["attention_mask"].unsqueeze(-1)
+        root = self.layout.index(self.layout.root)
+        return with_looks(
+            batch["keypoints"], mask, looks, self.responses, root=root, num_dims=self.num_dims, up=self.up
+        )
+
+
+class CycleNetwork(nn.Module):
+    """What is optimised without pairs: codes and motions of every person `(B, M)`, and of what was made of them.
+
+    `_other` is of the partner's motion (m', c'), `_again` of the motions made, encoded anew.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, keypoints: Tensor, attention_mask: Tensor, partners: Tensor, slots: Tensor) -> dict[str, Tensor]:
+        """`partners (B,)` are clips, `slots (B, M)` which of their people each person is paired with."""
+        model, frames = self.model, keypoints.shape[2]
+        codes = model.via(keypoints, attention_mask=attention_mask)
+        chosen = (partners[:, None], slots)
+        motion, character, num_frames = codes.motion, codes.character, codes.num_frames
+        other_motion, other_character, other_frames = motion[chosen], character[chosen], num_frames[chosen]
+        other_frames = torch.where(num_frames > 0, other_frames, 0)
+        changed = model.decode(motion, other_character, num_frames)[:, :, :frames]  # p of m, c'
+        received = model.decode(other_motion, character, other_frames)[:, :, :frames]  # p of m', c
+        lengths = torch.cat([num_frames, other_frames])
+        mask = torch.arange(frames, device=lengths.device) < lengths[..., None]
+        again = model.via(torch.cat([changed, received]), attention_mask=mask)
+        motion_again, character_again = again.motion[: len(keypoints)], again.character[len(keypoints) :]
+        return {
+            "own": model.decode(motion, character, num_frames)[:, :, :frames],
+            "cycle": model.decode(motion_again, character_again, num_frames)[:, :, :frames],
+            "motion": motion,
+            "motion_again": motion_again,
+            "motion_other": other_motion,
+            "character": character,
+            "character_again": character_again,
+            "character_other": other_character,
+            "pooled": codes.pooler_output,
+        }
+
+
+class ViaCycle(nn.Module):
+    """The self-supervised stage: L_self + L_cycle + L_tripM + L_tripC + L_vel (eq. 3 to 7); the defaults the paper's.
+
+    Its batches hold clips as the model's processor makes them, 2-D or 3-D, of any lengths and people.
+
+    Args:
+        num_clusters: K-Means clusters; the partner of a clip comes from another one. 1: from anywhere.
+        cluster_epochs: epochs between two clusterings.
+        self_weight, cycle_weight, triplet_weight, velocity_weight: of the terms (velocity: lambda).
+        margin: of both triplets.
+
+    Raises:
+        ValueError: an option has no such value.
+    """
+
+    num_views = 1
+    updates: Tensor
+    clusters: Tensor
+    bank: MemoryBank
+    updates_per_clustering: int
+    seed: int
+
+    def __init__(
+        self,
+        *,
+        num_clusters: int = 20,
+        cluster_epochs: int = 5,
+        self_weight: float = 1.0,
+        cycle_weight: float = 1.0,
+        triplet_weight: float = 1.0,
+        velocity_weight: float = 0.1,
+        margin: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weights = {
+            "self": self_weight,
+            "cycle": cycle_weight,
+            "triplet_motion": triplet_weight,
+            "triplet_character": triplet_weight,
+            "velocity": velocity_weight,
+        }
+        if num_clusters < 1 or cluster_epochs < 1 or min(self.weights.values()) < 0:
+            raise ValueError(
+                "num_clusters and cluster_epochs must be at least 1 and weights 0 or more, got "
+                f"{num_clusters}, {cluster_epochs} and {self.weights}."
+            )
+        self.num_clusters, self.cluster_epochs, self.margin = num_clusters, cluster_epochs, margin
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        self._new = Gathered()
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        numbers = {"num_clusters": self.num_clusters, "cluster_epochs": self.cluster_epochs, "margin": self.margin}
+        return {**numbers, "weights": self.weights}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """The network around `model`, and a place for a cluster and a feature of each of `run.num_clips` rows.
+
+        Raises:
+            ValueError: the model does not fit, or there is a single clip.
+        """
+        check_retargeting_model(model, None)
+        if run.num_clips < 2:
+            raise ValueError(f"A contrastive sample needs two or more clips, got {run.num_clips}.")
+        self.updates.zero_()
+        self.seed, self.updates_per_clustering = run.seed, self.cluster_epochs * run.updates_per_epoch
+        self.register_buffer("clusters", torch.full((run.num_clips,), -1))
+        self.bank = MemoryBank(run.num_clips, model.config.hidden_size, fingerprint=run.fingerprint, momentum=0.0)
+        return CycleNetwork(model)
+
+    def ready(self) -> bool:
+        """Always: before the first clustering any other clip is a partner."""
+        return True
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of a batch (see `training.objective.Pretext`), its parts, and the mean lengths of the codes."""
+        keypoints, attention_mask = batch["keypoints"], batch["attention_mask"].bool()
+        present = attention_mask.any(-1)
+        partners = contrastive_partners(self.clusters[batch["index"]], batch["index"], present.any(1), batch["seeds"])
+        made = model(keypoints, attention_mask, partners, paired_people(present, partners))
+        losses = self._losses(made, keypoints, batch["joint_mask"] & attention_mask.unsqueeze(-1), present.flatten())
+        self._new.add(batch["index"], made["pooled"])
+        total = torch.stack([self.weights[name] * value for name, value in losses.items()]).sum()
+        norms = {f"{name}_norm": made[name].detach().norm(dim=-1).mean() for name in ("motion", "character")}
+        return {"loss": total, **{name: value.detach() for name, value in losses.items()}, **norms}
+
+    @torch.no_grad()
+    def after_update(self, model: nn.Module) -> None:
+        """The features of the update are kept; every `cluster_epochs` epochs those of all clips are clustered."""
+        self.bank.update(*self._new.take())
+        self.updates += 1
+        if self.num_clusters > 1 and int(self.updates) % self.updates_per_clustering == 0:
+            rows = self.bank.seen.nonzero().squeeze(1)
+            found = k_means(self.bank.vectors[rows], self.num_clusters, self.seed)
+            self.clusters[rows] = found.to(self.clusters.device)
+
+    def _losses(self, made: dict[str, Tensor], keypoints: Tensor, seen: Tensor, present: Tensor) -> dict[str, Tensor]:
+        triplets = {
+            f"triplet_{code}": triplet_loss(
+                *(made[f"{code}{which}"].flatten(0, 1) for which in ("_again", "", "_other")),
+                margin=self.margin,
+                mask=present,
+            )
+            for code in ("motion", "character")
+        }
+        return {
+            "self": reconstruction_loss(made["own"], keypoints, seen),
+            "cycle": reconstruction_loss(made["cycle"], keypoints, seen),
+            **triplets,
+            "velocity": velocity_loss(made["cycle"], keypoints, seen),
+        }
+
+
+def contrastive_partners(clusters: Tensor, rows: Tensor, present: Tensor, seeds: Tensor) -> Tensor:
+    """For each clip of a batch another one `(batch,)`, drawn by its seed alone from those that are best.
+
+    Best: somebody is there, and it lies in another cluster (-1: not known yet). Failing that another clip with
+    somebody, or any other one.
+
+    Args:
+        clusters, rows, seeds: `(batch,)` int64.
+        present: `(batch,)` bool.
+
+    Raises:
+        ValueError: there is no other clip in the batch.
+    """
+    others = rows[:, None] != rows
+    if not bool(others.any(1).all()):
+        raise ValueError(
+            f"A contrastive sample needs two or more clips in every forward pass, got rows {rows.tolist()}."
+        )
+    known = (clusters >= 0)[:, None] & (clusters >= 0)
+    elsewhere = ~known | (clusters[:, None] != clusters)
+    wishes = [others & present & elsewhere, others & present, others]
+    chosen = []
+    for place, seed in enumerate(seeds.tolist()):
+        candidates = next(wish[place] for wish in wishes if bool(wish[place].any())).nonzero().squeeze(1)
+        drawn = torch.randint(len(candidates), (), generator=Generator().manual_seed(seed))
+        chosen.append(candidates[int(drawn)])
+    return torch.stack(chosen)
+
+
+def paired_people(present: Tensor, partners: Tensor) -> Tensor:
+    """`(B, M)`: which person of the partner's clip each is paired with: the same slot, or the first who is there."""
+    theirs = present[partners]
+    first = theirs.to(torch.int8).argmax(1, keepdim=True)
+    same = torch.arange(present.shape[1], device=present.device).expand_as(theirs)
+    return torch.where(theirs, same, first)
+
+
+def k_means(features: Tensor, num_clusters: int, seed: int) -> Tensor:
+    """The cluster of each row of `features (rows, channels)`: at most `num_clusters`, the same in every process."""
+    from sklearn.cluster import KMeans
+
+    values = features.detach().cpu().numpy().astype(np.float64)
+    count = min(num_clusters, len(np.unique(values, axis=0)))
+    return torch.from_numpy(KMeans(count, n_init=1, random_state=seed).fit_predict(values).astype(np.int64))
+
+
+def check_retargeting_model(model: Any, num_joints: int | None) -> None:
+    """ValueError unless the model retargets motions, with so many joints."""
+    if not hasattr(model, "decode"):
+        raise ValueError(
+            f"ViA is trained by retargeting, which {type(model).__name__} cannot; give a ViaForMotionRetargeting "
+            "(ViaForActionClassification loads what it leaves)."
+        )
+    if num_joints not in (None, model.config.num_joints):
+        raise ValueError(
+            f"The model takes {model.config.num_joints} joints, but the layout has {num_joints}; give the layout of "
+            "the model."
+        )
