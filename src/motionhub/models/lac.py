@@ -65,6 +65,7 @@ class LacConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_lac"
+    variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
 
     layout: str = "lac-15"
     num_joints: int = 15

@@ -57,7 +57,7 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
     root = layout.index(layout.root)
     moved = before[:, :, root] * np.float32(factors.get("leg", 1.0)) - before[:, :, root]
     after = before + moved[:, :, None]
-    for child, parent in outwards(layout):
+    for child, parent in _outwards(layout):
         joint = layout.joints[child]
         factor = np.float32(factors.get(joint, factors.get(limb_group(joint), 1.0)))
         after[:, :, child] = after[:, :, parent] + factor * (before[:, :, child] - before[:, :, parent])
@@ -67,7 +67,7 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
     return sequence.replace(keypoints=after, confidence=confidence)
 
 
-def outwards(layout: SkeletonLayout) -> list[tuple[int, int]]:
+def _outwards(layout: SkeletonLayout) -> list[tuple[int, int]]:
     """`(joint, the one before it)` for every joint that bones connect to the root, from the root outwards."""
     neighbours: dict[int, list[int]] = {index: [] for index in range(layout.num_joints)}
     for child, parent in layout.bone_indices.tolist():
