@@ -94,6 +94,7 @@ def with_looks(
     root: int,
     num_dims: int = 2,
     up: str = "y",
+    centred: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """3-D clips with their looks, as `SkeletonProcessor(normalization="centre", scale="extent")` makes model input.
 
@@ -105,6 +106,7 @@ def with_looks(
         root: joint that goes to the origin in every frame.
         num_dims: 2: pictures, y downward. 3: the clip turned by the camera's azimuth only.
         up: the axis that points up, `"x"`, `"y"` or `"z"`.
+        centred: False leaves the clips where the root went, in their own scale.
 
     Returns:
         keypoints `(batch, people, frames, joints, num_dims)` and joint_mask, as they are then.
@@ -130,7 +132,7 @@ def with_looks(
     else:
         flat = project(flat, camera_rotation(azimuth, elevation, roll))
     turned = flat.unflatten(1, points.shape[1:4])
-    return _centred(turned, seen, root), seen
+    return _centred(turned, seen, root) if centred else turned * seen.unsqueeze(-1).to(turned.dtype), seen
 
 
 def _centred(points: Tensor, seen: Tensor, root: int) -> Tensor:

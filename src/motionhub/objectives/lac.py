@@ -1,0 +1,226 @@
+"""LAC's first stage: the generator learns to exchange bodies and views on exact pairs.
+
+Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Segmentation", ICCV 2023. Each motion is
+decoded with its own static part and with that of another clip; both are compared with what they shall be (the paper's
+loss, L_self + L_target). The official code adds triplets on the codes (`triplet_weight=1`; its weight, margin 1).
+
+It does not know the generator's insides: one with `encode`, `decode` and `config`, `motionhub.models.lac.LacModel`.
+
+Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and each
+also appears with the look of the next one (the paper renders Mixamo characters). So every clip of an update is a
+source once and a target once: over a batch this is the sum of the code's four errors, halved. Which clips meet depends
+on the clips of a forward pass, as batch norm does.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
+from motionhub.losses.reconstruction import reconstruction_loss
+from motionhub.losses.triplet import triplet_loss
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+class GeneratorNetwork(nn.Module):
+    """What is optimised: every clip decoded with its own static and with that of its partner; codes of more clips."""
+
+    def __init__(self, generator: Any) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, motions: Tensor, partners: Tensor, others: Tensor | None) -> dict[str, Tensor]:
+        """Network tensors `motions (B, channels, frames)` and `others`, which are encoded only."""
+        codes = self.generator.encode(motions)
+        made = {
+            "own": self.generator.decode(codes.motion, codes.static),
+            "crossed": self.generator.decode(codes.motion, codes.static[partners]),
+            "motion": codes.motion,
+            "static": codes.static,
+        }
+        if others is not None:
+            again = self.generator.encode(others)
+            made |= {"other_motion": again.motion, "other_static": again.static}
+        return made
+
+
+class JointRows:
+    """Rows as `SkeletonProcessor(normalization="centre", scale="extent")` gives them: the layout's joints."""
+
+    name = "joints"
+    centred = True
+
+    def __init__(self, layout: SkeletonLayout) -> None:
+        self.num_rows = layout.num_joints
+
+    def __call__(self, keypoints: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        return keypoints, seen
+
+
+class VelocityRows:
+    """Rows as `RetargetProcessor(scale="body", smoothing=0)` gives them: joints, then the root's velocity.
+
+    Where a joint is missing stands the mean pose, as there when it was never seen.
+
+    Args:
+        layout: of the keypoints; it has a joint "neck".
+        mean, std: `(joints, 2)` statistics of the rows.
+    """
+
+    name = "velocity"
+    centred = False
+
+    def __init__(self, layout: SkeletonLayout, mean: Any, std: Any) -> None:
+        self.mean, self.std = torch.as_tensor(mean), torch.as_tensor(std)
+        self.num_rows = layout.num_joints
+        if self.mean.shape != (self.num_rows, 2) or self.std.shape != (self.num_rows, 2):
+            raise ValueError(
+                f"mean and std must be {(self.num_rows, 2)}, the joints of {layout.name!r} without its root and the "
+                f"velocity, got {tuple(self.mean.shape)} and {tuple(self.std.shape)}."
+            )
+        self.root, self.neck = layout.index(layout.root), layout.index("neck")
+        self.others = [joint for joint in range(layout.num_joints) if joint != self.root]
+
+    def __call__(self, keypoints: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """`(B, M, T, joints, 2)` pictures -> rows of as many, and which of them are known."""
+        centre = keypoints[..., self.root : self.root + 1, :]
+        trunk = (keypoints[..., self.neck, :] - centre[..., 0, :]).norm(dim=-1)
+        trunk = trunk.masked_fill(~(seen[..., self.neck] & seen[..., self.root]), float("nan"))
+        length = trunk.nanquantile(0.5, dim=-1).nan_to_num(0.0)
+        wanted = self.mean[self.others.index(self.neck)].norm().to(length)
+        scale = torch.where(length > 0, wanted / length.clamp(min=1e-12), 1.0)[..., None, None, None]
+        steps = torch.cat([torch.zeros_like(centre[:, :, :1]), centre.diff(dim=2)], dim=2)
+        rows = torch.cat([keypoints[..., self.others, :] - centre, steps], dim=-2) * scale
+        rows = (rows - self.mean.to(rows)) / self.std.to(rows)
+        here = seen[..., self.root]
+        moved = here & torch.cat([here[:, :, :1], here[:, :, :-1]], dim=2)
+        known = torch.cat([seen[..., self.others] & here.unsqueeze(-1), moved.unsqueeze(-1)], dim=-1)
+        return rows.masked_fill(~known.unsqueeze(-1), 0), known
+
+
+class LacPairs(nn.Module):
+    """The objective, for `motionhub.training.trainer.train` with a LacModel; the defaults are the paper's.
+
+    Its batches hold 3-D clips of one person: a `SkeletonProcessor(num_dims=3, num_people=1, normalization="centre",
+    centring="first-frame")`. The generator is to be saved with the processor that its rows are named after.
+
+    Args:
+        layout: of the joints.
+        rows: what the generator takes; None: `JointRows(layout)`.
+        ranges: of bodies and cameras.
+        up: the axis of the clips that points up, `"x"`, `"y"` or `"z"`.
+        triplet_weight: of both triplets: the motion of a clip with another look is nearer to its own than to the
+            partner's, and its static to the partner's. 0: none, as in the paper; 1: the code.
+        margin: of the triplets.
+
+    Raises:
+        ValueError: a weight below 0.
+    """
+
+    num_views = 1
+    responses: Tensor
+    num_dims: int
+    multiple: int
+    least: int
+
+    def __init__(
+        self,
+        layout: SkeletonLayout,
+        *,
+        rows: JointRows | VelocityRows | None = None,
+        ranges: LookRanges | None = None,
+        up: str = "y",
+        triplet_weight: float = 0.0,
+        margin: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if triplet_weight < 0 or margin < 0:
+            raise ValueError(f"triplet_weight and margin must be 0 or more, got {triplet_weight} and {margin}.")
+        self.layout, self.rows, self.ranges, self.up = layout, rows or JointRows(layout), ranges or LookRanges(), up
+        self.triplet_weight, self.margin = triplet_weight, margin
+        self.register_buffer("responses", limb_responses(layout), persistent=False)
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        ranges = {**vars(self.ranges), "bone_factor": list(self.ranges.bone_factor)}
+        numbers = {"triplet_weight": self.triplet_weight, "margin": self.margin}
+        return {"layout": self.layout.name, "rows": self.rows.name, "ranges": ranges, "up": self.up, **numbers}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """The network around `model`.
+
+        Raises:
+            ValueError: the model takes other rows.
+        """
+        config = model.config
+        self.num_dims, self.multiple, self.least = config.in_channels, config.frame_stride, config.min_frames
+        if config.num_joints != self.rows.num_rows or (self.num_dims == 3 and not self.rows.centred):
+            raise ValueError(
+                f"The generator takes {config.num_joints} rows of {self.num_dims} coordinates, but {self.rows.name} "
+                f"of layout {self.layout.name!r} are {self.rows.num_rows} (velocity rows: of 2 coordinates); give the "
+                "layout of its joints."
+            )
+        return GeneratorNetwork(model)
+
+    def ready(self) -> bool:
+        """Always: nothing has to be collected first."""
+        return True
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of a batch (see `training.objective.Pretext`) and its parts."""
+        clips, people = batch["keypoints"].shape[:2]
+        if clips < 2 or people != 1:
+            raise ValueError(
+                f"Pairs need two or more clips of one person in every forward pass, got {clips} clips of {people}; "
+                "raise batch_size, and use SkeletonProcessor(num_people=1)."
+            )
+        looks = draw_looks(batch["seeds"], self.ranges)
+        partners = torch.arange(clips, device=batch["seeds"].device).roll(-1)
+        true, known = self._seen(batch, looks)
+        target, target_known = self._seen(batch, looks.of(partners))
+        made = model(self._tensors(true), partners, self._tensors(target) if self.triplet_weight else None)
+        losses = {
+            "self": reconstruction_loss(self._motions(made["own"], true), true, known),
+            "target": reconstruction_loss(self._motions(made["crossed"], true), target, target_known),
+        }
+        total = losses["self"] + losses["target"]
+        if self.triplet_weight:
+            losses |= self._triplets(made, partners)
+            total = total + self.triplet_weight * (losses["triplet_motion"] + losses["triplet_static"])
+        return {"loss": total, **{name: value.detach() for name, value in losses.items()}}
+
+    def after_update(self, model: nn.Module) -> None:
+        """Nothing to keep."""
+
+    def _triplets(self, made: dict[str, Tensor], partners: Tensor) -> dict[str, Tensor]:
+        """Distances are of whole codes, the static one once per coarse frame, as in the code."""
+        motion, static = made["motion"], made["static"].expand_as(made["motion"])
+        other = made["other_static"].expand_as(motion)
+        return {
+            "triplet_motion": triplet_loss(made["other_motion"], motion, motion[partners], margin=self.margin),
+            "triplet_static": triplet_loss(other, static[partners], static, margin=self.margin),
+        }
+
+    def _seen(self, batch: dict[str, Tensor], looks: Any) -> tuple[Tensor, Tensor]:
+        """Rows `(B, 1, T, rows, dims)` of the clips with these looks, frames after the end as the last one."""
+        mask = batch["joint_mask"] & batch["attention_mask"].unsqueeze(-1)
+        root = self.layout.index(self.layout.root)
+        picture, seen = with_looks(
+            batch["keypoints"], mask, looks, self.responses,
+            root=root, num_dims=self.num_dims, up=self.up, centred=self.rows.centred,
+        )  # fmt: skip
+        rows, known = self.rows(picture, seen)
+        frames = torch.arange(rows.shape[2], device=rows.device)
+        last = (batch["attention_mask"].bool() * (frames + 1)).amax(-1).clamp(min=1) - 1
+        place = torch.minimum(frames, last[..., None])[..., None, None].expand_as(rows)
+        return rows.gather(2, place), known
+
+    def _tensors(self, rows: Tensor) -> Tensor:
+        """Network tensors `(B, rows * dims, frames)`, the last frame repeated as far as the network needs."""
+        frames = rows.shape[2]
+        wanted = max(-(-frames // self.multiple) * self.multiple, self.least)
+        return nn.functional.pad(rows.squeeze(1).flatten(2).mT, (0, wanted - frames), mode="replicate")
+
+    def _motions(self, made: Tensor, like: Tensor) -> Tensor:
+        return made[..., : like.shape[2]].mT.reshape(like.shape)
