@@ -39,6 +39,9 @@ ALLOWED: dict[str, set[str]] = {
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores.
     "pipelines": {"data", "skeletons", "poses", "metrics", "intervals"},
     "hub_cli": {"hub", "auto"},
+    "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
+    # It reads and writes files, and draws what changed.
+    "refine_cli": {"data", "pipelines", "poses", "visualization"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }

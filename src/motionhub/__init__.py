@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
     from motionhub.models.unik import UnikModel as UnikModel
     from motionhub.papers import PAPERS as PAPERS
+    from motionhub.pipelines.pose_refinement import refine as refine
+    from motionhub.poses.refine import aggregate_experts as aggregate_experts
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.skeletons.convert import convert_layout as convert_layout
@@ -86,6 +88,8 @@ _HOMES = {
     "UnikForActionSegmentation": "motionhub.models.unik",
     "UnikModel": "motionhub.models.unik",
     "PAPERS": "motionhub.papers",
+    "refine": "motionhub.pipelines.pose_refinement",
+    "aggregate_experts": "motionhub.poses.refine",
     "RetargetProcessor": "motionhub.processing.retargeting",
     "SkeletonProcessor": "motionhub.processing.skeleton",
     "convert_layout": "motionhub.skeletons.convert",

@@ -39,15 +39,16 @@ def reject_outliers(
 
 def _running_median(values: np.ndarray, half: int) -> np.ndarray:
     """Along axis 1 over `2 half + 1` frames (fewer at both ends), NaN ignored; `(people, frames, joints, numbers)`."""
+    medians = np.empty_like(values)
     padded = np.pad(values, [(0, 0), (half, half), (0, 0), (0, 0)], constant_values=np.nan)
-    if not values.size:
-        return values
-    # NaN sorts to the end.
-    windows = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=1), axis=-1)
-    seen = (~np.isnan(windows)).sum(axis=-1, keepdims=True)
-    lower = np.take_along_axis(windows, np.maximum(seen - 1, 0) // 2, axis=-1)
-    upper = np.take_along_axis(windows, np.maximum(seen // 2, 0), axis=-1)
-    return np.asarray(((lower + np.where(seen > 0, upper, np.nan)) / 2)[..., 0])
+    for joint in range(values.shape[2] if values.size else 0):  # all at once would need many times the memory
+        windows = np.lib.stride_tricks.sliding_window_view(padded[:, :, joint], 2 * half + 1, axis=1)
+        windows = np.sort(windows, axis=-1)  # NaN goes to the end
+        seen = (~np.isnan(windows)).sum(axis=-1, keepdims=True)
+        lower = np.take_along_axis(windows, np.maximum(seen - 1, 0) // 2, axis=-1)
+        upper = np.take_along_axis(windows, np.minimum(seen // 2, 2 * half), axis=-1)
+        medians[:, :, joint] = ((lower + upper) / 2)[..., 0]
+    return medians
 
 
 def repair_swaps(sequence: SkeletonSequence) -> SkeletonSequence:
@@ -113,11 +114,11 @@ def _polynomials(tracks: np.ndarray, window: int, order: int) -> np.ndarray:
 def smooth_one_euro(
     sequence: SkeletonSequence, min_cutoff: float = 1.0, speed_cutoff: float = 10.0, derivative_cutoff: float = 1.0
 ) -> SkeletonSequence:
-    """The One-Euro filter (Casiez et al., CHI 2012): strong on what stands, weak on what moves; looks at the past only.
+    """The One-Euro filter (Casiez et al., CHI 2012): strong on what stands, weak on what moves; only looks back.
 
-    The paper filters single numbers. Here the speed is that of the joint and not of each coordinate, so that the result
-    does not depend on how the axes lie, and it is measured in body sizes. Missing joints stay missing; the time since a
-    joint was seen last counts as the step.
+    The paper filters single numbers. Here the speed is that of the joint and not of each coordinate, so that the
+    result does not depend on how the axes lie, and it is measured in body sizes. Missing joints stay missing; the
+    time since a joint was seen last counts as the step.
 
     Args:
         min_cutoff: hertz, of a joint that stands.
@@ -141,7 +142,7 @@ def smooth_one_euro(
 def one_euro(
     points: np.ndarray, fps: float, min_cutoff: float = 1.0, beta: float = 0.0, derivative_cutoff: float = 1.0
 ) -> np.ndarray:
-    """The recursion itself, on `(frames, ..., dims)` in any unit; NaN is missing. `beta` is hertz per unit a second."""
+    """The recursion itself, on `(frames, ..., dims)` in any unit; NaN is missing. `beta`: hertz per unit a second."""
     filtered = np.full(points.shape, np.nan)
     last = np.full(points.shape[1:], np.nan)  # as measured
     smooth, velocity = last.copy(), np.zeros(points.shape[1:])

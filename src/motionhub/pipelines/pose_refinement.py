@@ -1,0 +1,179 @@
+"""Pose refinement: the motion of one file mended, or several estimators' of one video made into one, with a report.
+
+It does not know estimators or pictures. It is a function and not a transformers pipeline: those are built around a
+model (`transformers.pipeline` loads one, or fails, before it looks at the task's class), and here there is none.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from motionhub.pipelines.skeleton_pipeline import as_sequence, describe
+from motionhub.poses import filters
+from motionhub.poses.experts import reconcile
+from motionhub.poses.refine import OFFICIAL_LAYOUT, aggregate
+from motionhub.poses.refine import as_sequence as aggregate_as_sequence
+from motionhub.skeletons.findings import body_size
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.motion_symptoms import noise_level
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+STEPS: dict[str, Callable[[SkeletonSequence], SkeletonSequence]] = {
+    "swaps": filters.repair_swaps,
+    "outliers": filters.reject_outliers,
+    "gaps": filters.fill_gaps,
+    "savitzky-golay": filters.smooth_savitzky_golay,
+    "one-euro": filters.smooth_one_euro,
+}
+# Sides first, or an exchanged wrist is an outlier; gaps after the outliers that leave some; smoothing last.
+DEFAULT_STEPS = ("swaps", "outliers", "gaps", "savitzky-golay")
+# Of the body's size: what moved less has not changed, it was rounded.
+UNCHANGED = 1e-6
+
+
+def refine(
+    inputs: Any,
+    *,
+    steps: Sequence[str] = DEFAULT_STEPS,
+    official: bool = False,
+    paper: bool = False,
+    layout: str | SkeletonLayout | None = None,
+    fps: float | None = None,
+    unit: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    return_report: bool = False,
+) -> Any:
+    """The refined motion, as a `SkeletonSequence`. What goes in is never changed.
+
+    Args:
+        inputs: a path, `SkeletonSequence`, dataset row or array as for every pipeline; or a list of them, which are
+            the same video by several pose estimators and are aggregated first (SST-A). Put the one you trust first:
+            it decides layout, frame rate and image size, and wins ties.
+        steps: names of `STEPS`, done in this order; () for none.
+        official, paper: rule of the aggregation, see `motionhub.poses.refine`; the official order of three experts is
+            AlphaPose, LCR-Net, OpenPose.
+        layout, fps, unit, image_size: of arrays, and of files that do not say it.
+        return_report: also return a dictionary: `joints_changed` (share of joints, over people and frames, that moved,
+            were filled or hidden; counts in `moved`, `filled`, `hidden`), `mean_change` (over those seen before and
+            after), `coverage_before`, `coverage_after` (shares of joints seen), `jitter_before`, `jitter_after`
+            (standard deviation per coordinate of what changes independently from frame to frame; the median joint's),
+            `worst_joint` and `worst_person` (most changed), `per_joint`; lengths are in the unit of the motion. Of
+            several experts "before" is the first, `experts` tells coverage, jitter and share picked of each, and
+            `confidence` that of each person's frames.
+
+    Raises:
+        ValueError: no input, one that cannot be read or has no frame, an unknown step, or experts that do not fit.
+    """
+    unknown = [step for step in steps if step not in STEPS]
+    if unknown or isinstance(steps, str):
+        raise ValueError(f"steps must be a list of names among {list(STEPS)}, got {steps!r}.")
+    items = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    if not items:
+        raise ValueError("Nothing to refine: pass a file or sequence, or a list with one per pose estimator.")
+    facts = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
+    clips = [as_sequence(item, **facts) for item in items]  # type: ignore[arg-type]
+    for clip in clips:
+        if not clip.num_frames or not clip.num_people:
+            raise ValueError(f"Expected a motion with at least one person and frame, got {describe(clip)}.")
+    before, motion, about = _aggregated(
+        clips, [_name(item, index) for index, item in enumerate(items)], official, paper
+    )
+    if not motion.joint_mask.any():
+        warnings.warn(f"{describe(motion)}: no joint was seen, so there is nothing to refine.", stacklevel=2)
+    for step in steps:
+        motion = STEPS[step](motion)
+    return (motion, {**report(before, motion), **about}) if return_report else motion
+
+
+def _name(item: Any, index: int) -> str:
+    return os.fspath(item) if isinstance(item, str | os.PathLike) else f"input {index}"
+
+
+def _aggregated(
+    clips: list[SkeletonSequence], names: list[str], official: bool, paper: bool
+) -> tuple[SkeletonSequence, SkeletonSequence, dict[str, Any]]:
+    """The first expert, the aggregate, and what the report says of the experts; one clip stays as it is."""
+    if len(clips) == 1:
+        if official or paper:
+            raise ValueError(
+                "official=True and paper=True choose a rule of aggregation, but only one input was given."
+            )
+        return clips[0], clips[0], {}
+    if official and paper:
+        raise ValueError("The official code and the paper are two rules; choose official=True or paper=True.")
+    experts = reconcile(clips, OFFICIAL_LAYOUT if official else None)
+    result = aggregate(np.stack([expert.keypoints for expert in experts]), experts[0].layout, official, paper)
+    rows = [
+        {
+            "name": name,
+            "coverage": _coverage(expert),
+            "jitter": _jitter(noise_level(expert)),
+            "picked": float((result.choice == index).mean()),
+        }
+        for index, (name, expert) in enumerate(zip(names, experts, strict=True))
+    ]
+    confidence = [[round(float(value), 4) for value in person] for person in result.confidence]
+    return experts[0], aggregate_as_sequence(result, experts), {"experts": rows, "confidence": confidence}
+
+
+def report(before: SkeletonSequence, after: SkeletonSequence) -> dict[str, Any]:
+    """What refinement did to a motion (see `refine`); both of the same shape."""
+    had, has = before.joint_mask, after.joint_mask
+    change = np.linalg.norm(after.keypoints.astype(np.float64) - before.keypoints, axis=-1)
+    moved = had & has & (np.nan_to_num(change) > UNCHANGED * body_size(before))
+    filled, hidden = ~had & has, had & ~has
+    changed = moved | filled | hidden
+    noise = noise_level(before), noise_level(after)
+    # What was filled or hidden has no distance; it counts where nothing moved.
+    total = np.where(had & has, change, 0).sum(axis=1) + 1e-9 * changed.sum(axis=1)  # (people, joints)
+    person, worst = np.unravel_index(int(total.argmax()), total.shape)
+    rows = [
+        {
+            "name": joint,
+            "changed": float(changed[..., index].mean()),
+            "mean_change": _mean(change[..., index][(had & has)[..., index]]),
+            "coverage_before": float(had[..., index].mean()),
+            "coverage_after": float(has[..., index].mean()),
+            "jitter_before": _number(noise[0][index]),
+            "jitter_after": _number(noise[1][index]),
+        }
+        for index, joint in enumerate(before.layout.joints)
+    ]
+    return {
+        "people": after.num_people,
+        "frames": after.num_frames,
+        "unit": after.unit,
+        "joints_changed": float(changed.mean()),
+        "moved": int(moved.sum()),
+        "filled": int(filled.sum()),
+        "hidden": int(hidden.sum()),
+        "mean_change": _mean(change[had & has]),
+        "coverage_before": _coverage(before),
+        "coverage_after": _coverage(after),
+        "jitter_before": _jitter(noise[0]),
+        "jitter_after": _jitter(noise[1]),
+        "worst_joint": before.layout.joints[worst],
+        "worst_person": int(person),
+        "per_joint": rows,
+    }
+
+
+def _coverage(sequence: SkeletonSequence) -> float:
+    return float(sequence.joint_mask.mean())
+
+
+def _jitter(noise: np.ndarray) -> float | None:
+    known = noise[~np.isnan(noise)]
+    return float(np.median(known)) if len(known) else None
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
