@@ -210,7 +210,8 @@ def _usage(facts: Facts, repo: str | None) -> str:
 def _input(config: Facts, processor: Facts) -> str:
     shown = {key: value for key, value in processor.items() if value is not None and not key.endswith("_type")}
     lines = "\n".join(f"| {key} | {_cell(value)} |" for key, value in sorted(shown.items()) if key != "auto_map")
-    shape = [f"{config[key]} {what}" for key, what in INPUT_SIZES.items() if config.get(key) is not None]
+    sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model takes what its encoder takes
+    shape = [f"{sizes[key]} {what}" for key, what in INPUT_SIZES.items() if sizes.get(key) is not None]
     return (
         f"The model takes {', '.join(shape)}. The processor makes that from any layout that has the joints:\n\n"
         f"| processor | value |\n|---|---|\n{lines}"

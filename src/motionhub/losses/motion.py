@@ -27,11 +27,11 @@ def velocity_loss(made: Tensor, true: Tensor, mask: Tensor | None = None, *, vel
     if true.shape[-3] < 2:
         return (made * 0).sum()
     steps, wanted = (motion[..., 1:, :, :] - motion[..., :-1, :, :] for motion in (made, true))
+    both = None if mask is None else mask[..., 1:, :] & mask[..., :-1, :]
+    if both is not None:
+        steps, wanted = (motion.masked_fill(~both.unsqueeze(-1), 0) for motion in (steps, wanted))
     if velocity == "distance":
         errors = (steps.norm(dim=-1) - wanted.norm(dim=-1)).square()
     else:
         errors = (steps - wanted).square().sum(-1)
-    if mask is None:
-        return errors.sum(-1).mean()
-    both = mask[..., 1:, :] & mask[..., :-1, :]
-    return errors.masked_fill(~both, 0).sum() / both.any(-1).sum().clamp(min=1)
+    return errors.sum(-1).mean() if both is None else errors.sum() / both.any(-1).sum().clamp(min=1)

@@ -19,8 +19,9 @@ def reconstruction_loss(made: Tensor, true: Tensor, mask: Tensor | None = None) 
             f"{tuple(made.shape)}, {tuple(true.shape)} and {None if mask is None else tuple(mask.shape)}; cut both to "
             "the same frames."
         )
-    squares = (made - true).square()
+    errors = made - true
     if mask is None:
-        return squares.mean()
-    # masked_fill, not a product: what stands in the place of a missing joint may be no number.
-    return squares.masked_fill(~mask.unsqueeze(-1), 0).sum() / (mask.sum() * true.shape[-1]).clamp(min=1)
+        return errors.square().mean()
+    # Before the square, and no product: what stands in the place of a missing joint may be no number.
+    errors = errors.masked_fill(~mask.unsqueeze(-1), 0)
+    return errors.square().sum() / (mask.sum() * true.shape[-1]).clamp(min=1)
