@@ -5,9 +5,9 @@
 One motion on two bodies before two cameras (2-D, root in the middle, extent 1): a small ViA learns from clips of four
 styles, and is asked for the motion of one clip with the look of another on clips of three other styles. The number is
 the mean squared error to the exact answer. Arms: no decomposition (K = 0), K = 2, 32 and 64 directions (64 is all of
-this model's channels), LAC's generator (of the published size) with J of its 160 directions for the motion, and copying
-the source. Minutes an arm and seed on one CPU thread; every arm has the same recipe, clips and seeds, and none was
-chosen by the test styles.
+this model's channels), LAC's generator (of the published size) with J of its 160 directions for the motion, and
+copying the source. Minutes an arm and seed on one CPU thread; every arm has the same recipe, clips and seeds, and none
+was chosen by the test styles.
 """
 
 import argparse
@@ -129,7 +129,7 @@ def cross_error(model: Any, pairs: Pairs) -> float:
 
 
 def table(errors: dict[str, list[float]]) -> list[str]:
-    """One line an arm: mean over the seeds, sample deviation, and how many times the error of K = 32 (or the first arm)."""
+    """One line an arm: mean over the seeds, sample deviation, and times the error of K = 32 (or of the first arm)."""
     reference = "ViA K=32" if "ViA K=32" in errors else next(iter(errors))
     best = np.mean(errors[reference])
     lines = [f"| arm | cross MSE | deviation over seeds | times {reference} |", "|---|---|---|---|"]
