@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from motionhub.hub_cli import add_commands as add_hub_commands
-from motionhub.segmentation_cli import add_commands as add_segmentation_commands
 from motionhub.refine_cli import add_command as add_refine
+from motionhub.segmentation_cli import add_segment, evaluate_frames, labels_frames, train_frames
 from motionhub.version import __version__
 
 
@@ -135,7 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.set_defaults(run=_evaluate)
 
     add_refine(commands, _add_read_options)
-    add_segmentation_commands(commands, _add_read_options, _read_options)
+    add_segment(commands, _add_read_options, _read_options)
     add_hub_commands(commands)
     return parser
 
@@ -288,10 +288,9 @@ def _predict(arguments: argparse.Namespace) -> int:
     from transformers.utils.logging import disable_progress_bar
 
     from motionhub.auto import AutoModelForActionClassification
-    from motionhub.training.segmentation import is_segmentation_model
     from motionhub.training.sources import load_checkpoint
 
-    if is_segmentation_model(arguments.model):
+    if labels_frames(arguments.model):
         raise ValueError(f"{arguments.model} labels every frame: motionhub segment FILE --model {arguments.model}")
     disable_progress_bar()
     model, processor = load_checkpoint(arguments.model, AutoModelForActionClassification)
@@ -380,12 +379,10 @@ def _draw_layout(name: str, path: Path) -> None:
 def _train(words: Sequence[str]) -> int:
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
-    from motionhub.segmentation_cli import train_frames
-    from motionhub.training.run import load_splits, model_named_in, parse_training, prepare_start
-    from motionhub.training.segmentation import is_segmentation_model
+    from motionhub.training.run import load_splits, parse_training, prepare_start
     from motionhub.training.trainer import train
 
-    if is_segmentation_model(model_named_in(words)):
+    if labels_frames(words):
         return train_frames(words)
     arguments, recipe = parse_training(words, "motionhub train: fine-tune, linear, few labels or from scratch")
     splits = load_splits(arguments)
@@ -403,13 +400,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
-    from motionhub.segmentation_cli import evaluate_frames
     from motionhub.training.evaluators import evaluate_streams
     from motionhub.training.run import RunArguments, load_splits
-    from motionhub.training.segmentation import is_segmentation_model
     from motionhub.training.sources import load_checkpoint
 
-    if is_segmentation_model(arguments.model):
+    if labels_frames(arguments.model):
         return evaluate_frames(arguments)
     disable_progress_bar()
     data = RunArguments(

@@ -137,7 +137,7 @@ def true_intervals(labels: np.ndarray, background: int | None = None) -> list[tu
 
 def _known(labels: np.ndarray, exclusive: bool) -> np.ndarray:
     known = (labels >= 0).all(axis=1)
-    return known & labels.any(axis=1) if exclusive else known
+    return np.logical_and(known, labels.any(axis=1)) if exclusive else np.asarray(known)
 
 
 def _single(scores: np.ndarray, least: float, nothing: int) -> np.ndarray:

@@ -69,11 +69,8 @@ def parse_training(words: Sequence[str], description: str, *further: type) -> tu
     Raises:
         ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
     """
-    parser = HfArgumentParser([RunArguments, TrainingRecipe, *further], description=description)  # type: ignore[arg-type]
-    first_look = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first_look.add_argument("--model")
-    first_look.add_argument("--recipe")
-    chosen = first_look.parse_known_args(list(words))[0]
+    parser = HfArgumentParser([RunArguments, TrainingRecipe, *further], description=description)
+    chosen = _first_look(words)
     defaults: dict[str, Any] = {}
     if chosen.recipe or (Path(chosen.model or "") / "training.json").is_file() and chosen.model:
         content = read_recipe_file(chosen.recipe or chosen.model)
@@ -89,6 +86,19 @@ def parse_training(words: Sequence[str], description: str, *further: type) -> tu
             "of the authors' file)."
         )
     return arguments, recipe, *others
+
+
+def model_named_in(words: Sequence[str]) -> str:
+    """The `--model` of a command line that `parse_training` will read; "" when there is none."""
+    return _first_look(words).model or ""
+
+
+def _first_look(words: Sequence[str]) -> argparse.Namespace:
+    """The model and the recipe, which decide what the other options are."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--model")
+    parser.add_argument("--recipe")
+    return parser.parse_known_args(list(words))[0]
 
 
 def _default_mode(model: str, written: str, named: bool) -> str:
