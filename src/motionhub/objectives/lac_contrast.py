@@ -1,0 +1,326 @@
+"""LAC's second stage: an encoder learns from motions that a frozen generator composed, without labels or with them.
+
+Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Segmentation", ICCV 2023 (thesis 4.3.2).
+Two motions of a batch are composed. The query has the static part (body, view) of the one clip, its P positive keys
+have those of other clips; a slow encoder makes the keys, a queue holds keys of other compositions. The loss compares
+whole sequences and, frame by frame, their features: L = L_seq + L_frame (eq. 4.6, 4.7).
+
+It does not know generator nor encoder: one with `encode`, `decode` and `config`, and one whose config has
+`hidden_size` and `frame_stride` and whose output has `last_hidden_state` and `pooler_output`. Both take the same input
+(the same processor).
+
+The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`. The code has
+one positive, no sequence term and adds up 30 cosines before it divides by 0.07: logits of +-428. Where both are silent:
+- One projection (two layers) serves sequences and frames.
+- The composition's partner and the statics are of other clips of the same forward pass, so results depend on how an
+  update is shared out, as batch norm does. A person is composed with the same slot of the other clip, or with the
+  first who is there.
+- The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
+- The denominator holds the positive too (`denominator="printed"`: without, as printed).
+- "Every 4 frames" is the rate of UNIK's features, so with `frame_sampling=4` all of them are compared.
+- The paper says N = 65,536 with the loss and 8192 with the training; 8192 here.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from motionhub.losses.contrastive import (
+    DENOMINATORS,
+    SEVERAL_POSITIVES,
+    alignment,
+    frame_info_nce,
+    info_nce,
+    uniformity,
+)
+from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
+
+
+CODE: dict[str, Any] = {
+    "queue_size": 65_536,
+    "momentum": 0.999,
+    "anneal": False,
+    "temperature": 0.07,
+    "num_positives": 1,
+    "sequence_weight": 0.0,
+    "batch_norm": "own",
+}
+
+
+class ProjectedEncoder(nn.Module):
+    """Encoder and two-layer projection: a vector per clip and one per (sampled) frame, of which lengths are free."""
+
+    def __init__(self, encoder: Any, projection_size: int, step: int) -> None:
+        super().__init__()
+        self.encoder, self.step = encoder, step
+        size = encoder.config.hidden_size
+        self.projection = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, projection_size))
+
+    def forward(self, keypoints: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """`(B, size)` and `(B, T'', size)`; frames are averaged over joints and the people who are there."""
+        output = self.encoder(keypoints=keypoints, attention_mask=attention_mask)
+        frames = output.last_hidden_state[:, :, :: self.step].mean(3)
+        people = attention_mask.any(-1)[..., None, None].to(frames.dtype)
+        frames = (frames * people).sum(1) / people.sum(1).clamp(min=1)
+        return self.projection(output.pooler_output), self.projection(frames)
+
+
+class LacContrast(nn.Module):
+    """The objective, for `motionhub.training.trainer.train` with an encoder; the defaults are the paper's.
+
+    Its batches hold clips of one number of frames (a processor's `num_frames`; the last frame of a shorter clip is
+    repeated), as the generator takes them.
+
+    Args:
+        generator: a trained LacModel. It stays as it is, and is not saved.
+        num_frames: of the clips.
+        projection_size: of the vectors that are compared.
+        queue_size: keys held.
+        momentum, anneal, batch_norm: of the slow encoder, see `MomentumEncoder`.
+        temperature: of the similarities.
+        num_positives: P, keys of a query; the batch has at least P + 1 clips.
+        sequence_weight, frame_weight: of the two terms; 0 leaves one out.
+        frame_sampling: input frames from one compared frame to the next.
+        over_frames: `"sum"` or `"mean"` of the frames' similarities.
+        denominator, several: of the losses, see `losses.contrastive`.
+        compose: False leaves motions as they are (the ablation without composition); statics still change.
+        hold: True keeps the weights still until the queue is full.
+
+    Raises:
+        ValueError: an option has no such value.
+    """
+
+    num_views = 1
+    updates: Tensor
+    total_updates: int
+    queue: FeatureQueue
+    frame_queue: FeatureQueue
+    slow: MomentumEncoder
+
+    def __init__(
+        self,
+        generator: Any,
+        num_frames: int,
+        *,
+        projection_size: int = 128,
+        queue_size: int = 8192,
+        momentum: float = 0.994,
+        anneal: bool = True,
+        batch_norm: str = "copy",
+        temperature: float = 0.1,
+        num_positives: int = 4,
+        sequence_weight: float = 1.0,
+        frame_weight: float = 1.0,
+        frame_sampling: int = 4,
+        over_frames: str = "sum",
+        denominator: str = "standard",
+        several: str = "sum",
+        compose: bool = True,
+        hold: bool = False,
+    ) -> None:
+        super().__init__()
+        if min(num_frames, projection_size, queue_size, num_positives, frame_sampling) < 1:
+            raise ValueError("num_frames, projection_size, queue_size, num_positives, frame_sampling: at least 1.")
+        if min(sequence_weight, frame_weight) < 0 or not sequence_weight + frame_weight > 0:
+            raise ValueError(
+                f"sequence_weight and frame_weight must be 0 or more, one of them above, got {sequence_weight} and "
+                f"{frame_weight}."
+            )
+        if denominator not in DENOMINATORS or several not in SEVERAL_POSITIVES or over_frames not in ("sum", "mean"):
+            raise ValueError(
+                f"denominator must be one of {DENOMINATORS}, several of {SEVERAL_POSITIVES}, over_frames 'sum' or "
+                f"'mean'; got {denominator!r}, {several!r} and {over_frames!r}."
+            )
+        self._generator = [generator.eval().requires_grad_(False)]  # in a list: no part of the state
+        self._loss = {"temperature": temperature, "denominator": denominator, "several": several}
+        self._slow = {"momentum": momentum, "anneal": anneal, "batch_norm": batch_norm}
+        self._sizes = {"num_frames": num_frames, "projection_size": projection_size, "queue_size": queue_size}
+        self._weights = {"sequence": sequence_weight, "frame": frame_weight}
+        self.num_positives, self.frame_sampling, self.over_frames = num_positives, frame_sampling, over_frames
+        self.compose, self.hold = compose, hold
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        self._new = Gathered()
+
+    @property
+    def generator(self) -> Any:
+        """The frozen generator."""
+        return self._generator[0]
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        names = ("num_positives", "frame_sampling", "over_frames", "compose", "hold")
+        weights = {f"{name}_weight": value for name, value in self._weights.items()}
+        return {**self._loss, **self._slow, **self._sizes, **weights, **{name: getattr(self, name) for name in names}}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """Encoder with projection, its slow copy, and queues.
+
+        Raises:
+            ValueError: encoder and generator do not take the same input.
+        """
+        wanted, own = ((config.num_joints, config.in_channels) for config in (self.generator.config, model.config))
+        if wanted != own:
+            raise ValueError(
+                f"The encoder takes (joints, dims) {own}, but the generator makes {wanted}; train a generator on what "
+                "the encoder's processor gives (LacPairs, layout of the encoder)."
+            )
+        stride, size = model.config.frame_stride, self._sizes["projection_size"]
+        step = max(1, self.frame_sampling // stride)
+        coarse = -(-self._sizes["num_frames"] // stride)
+        network = ProjectedEncoder(model, size, step)
+        self.slow = MomentumEncoder(network, **self._slow)
+        self.queue = FeatureQueue(self._sizes["queue_size"], size)
+        frames = -(-coarse // step) if self._weights["frame"] else 1
+        self.frame_queue = FeatureQueue(self._sizes["queue_size"] if self._weights["frame"] else 1, (frames, size))
+        self.total_updates = run.epochs * run.updates_per_epoch
+        self.updates.zero_()
+        return network
+
+    def ready(self) -> bool:
+        """False while the queue fills, with `hold`."""
+        return not self.hold or self.queue.is_full
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of a batch (see `training.objective.Pretext`), its parts, alignment and uniformity."""
+        clips = len(batch["keypoints"])
+        if clips < self.num_positives + 1 or clips < 2:
+            raise ValueError(
+                f"{self.num_positives} positives need statics of as many other clips in every forward pass, got "
+                f"{clips} clips; raise batch_size, or lower num_positives."
+            )
+        inputs = whole_clips(batch["keypoints"], batch["attention_mask"], self._sizes["num_frames"])
+        made = self._composed(*inputs)
+        queries = model(*made[0])
+        keys = [self.slow(*key) for key in made[1:]]
+        sequence_keys, frame_keys = (torch.stack(parts, dim=1) for parts in zip(*keys, strict=True))
+        losses = self._losses(queries, sequence_keys, frame_keys, batch["index"])
+        self._new.add(batch["index"], torch.cat([sequence_keys[:, :1], frame_keys[:, 0]], dim=1))
+        total = torch.stack([self._weights[name] * value for name, value in losses.items()]).sum()
+        parts = {name: value.detach() for name, value in losses.items()}
+        vectors = queries[0].detach()
+        space = {"alignment": alignment(vectors, sequence_keys[:, 0]), "uniformity": uniformity(vectors)}
+        return {"loss": total, **parts, **space}
+
+    @torch.no_grad()
+    def after_update(self, model: nn.Module) -> None:
+        """Keys of the update, of all processes, enter the queues; the slow encoder follows."""
+        rows, vectors = self._new.take()
+        units = functional.normalize(vectors, dim=-1)
+        self.queue.enqueue(units[:, 0], rows)
+        if self._weights["frame"]:
+            self.frame_queue.enqueue(units[:, 1:], rows)
+        self.updates += 1
+        self.slow.update(model, int(self.updates) / self.total_updates)
+
+    def _losses(
+        self, queries: tuple[Tensor, Tensor], keys: Tensor, frame_keys: Tensor, rows: Tensor
+    ) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        if self._weights["sequence"]:
+            others = self.queue.others(rows)
+            losses["sequence"] = info_nce(queries[0], keys, self.queue.negatives(), negative_mask=others, **self._loss)
+        if self._weights["frame"]:
+            others = self.frame_queue.others(rows)
+            negatives = self.frame_queue.negatives()
+            losses["frame"] = frame_info_nce(
+                queries[1], frame_keys, negatives, over_frames=self.over_frames, negative_mask=others, **self._loss
+            )
+        return losses
+
+    def _composed(self, keypoints: Tensor, attention_mask: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The query, then the keys: as encoder inputs."""
+        partner = 1 if self.compose else 0
+        statics = [0, *range(1, self.num_positives + 1)]
+        return compositions(self.generator, keypoints, attention_mask, partner, statics)
+
+
+class ComposedLabels:
+    """The supervised second stage: compositions carry the labels of both motions.
+
+    For `train(model, ..., objective=ComposedLabels(generator))` with a classifier or a segmentation model, whose every
+    label is then yes or no (mean binary cross entropy). Motions are composed with the next clip of the forward pass,
+    and seen as the one after that.
+
+    Args:
+        generator: a trained LacModel, which stays as it is.
+        num_frames: of the clips, as in `LacContrast`.
+    """
+
+    def __init__(self, generator: Any, num_frames: int) -> None:
+        self.generator, self.num_frames = generator.eval().requires_grad_(False), num_frames
+
+    def __call__(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """The loss; `labels` are classes `(B,)`, or 0 and 1 `(B, T, num_labels)`; negative ones do not count."""
+        inputs = whole_clips(batch["keypoints"], batch["attention_mask"], self.num_frames)
+        ((keypoints, mask),) = compositions(self.generator, *inputs, partner=1, statics=[2])
+        logits = model(keypoints=keypoints, attention_mask=mask).logits
+        labels = batch["labels"]
+        if labels.ndim == 1:
+            known = (labels >= 0)[:, None].expand_as(logits)
+            targets = functional.one_hot(labels.clamp(min=0), logits.shape[1]).to(logits.dtype)
+        else:
+            known, targets = labels >= 0, labels.clamp(min=0).to(logits.dtype)
+        known, both = known & known.roll(-1, 0), torch.maximum(targets, targets.roll(-1, 0))
+        losses = functional.binary_cross_entropy_with_logits(logits.float(), both.float(), reduction="none")
+        return (losses * known).sum() / known.sum().clamp(min=1)
+
+
+def whole_clips(keypoints: Tensor, attention_mask: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
+    """`(B, M, num_frames, V, C)`, people staying as they last were after a shorter clip, and `(B, M)` who is there.
+
+    Raises:
+        ValueError: clips of more frames.
+    """
+    frames = keypoints.shape[2]
+    if frames > num_frames:
+        raise ValueError(f"Clips of {num_frames} frames were announced, got {frames}; set the processor's num_frames.")
+    positions = torch.arange(num_frames, device=keypoints.device)
+    last = (attention_mask.bool() * torch.arange(1, frames + 1, device=keypoints.device)).amax(-1)
+    place = torch.minimum(positions, (last - 1).clamp(min=0)[..., None])
+    filled = keypoints.gather(2, place[..., None, None].expand(*place.shape, *keypoints.shape[3:]))
+    return filled, last > 0
+
+
+@torch.no_grad()
+def compositions(
+    generator: Any, keypoints: Tensor, present: Tensor, partner: int, statics: list[int]
+) -> list[tuple[Tensor, Tensor]]:
+    """Every clip composed with the one `partner` places on (0: alone), once with the static of each of `statics` on.
+
+    Args:
+        keypoints: `(B, M, T, V, C)`, every frame of those who are there.
+        present: `(B, M)` bool.
+
+    Returns:
+        For each of `statics`: keypoints `(B, M, T, V, C)` and attention_mask `(B, M, T)`.
+    """
+    config, frames = generator.config, keypoints.shape[2]
+    mask = present[..., None].expand(*present.shape, frames)
+    if not bool(present.any()):
+        return [(torch.zeros_like(keypoints), mask) for _ in statics]
+    wanted = max(-(-frames // config.frame_stride) * config.frame_stride, config.min_frames)
+    rows = functional.pad(keypoints[present].flatten(2).mT, (0, wanted - frames), mode="replicate")
+    codes = generator.to(keypoints.device).encode(rows)
+    motion = (codes.motion + codes.motion[_people_on(present, partner)]) / 2
+    made = []
+    for places in statics:
+        result = generator.decode(motion, codes.static[_people_on(present, places)])[..., :frames]
+        clips = torch.zeros_like(keypoints)
+        clips[present] = result.mT.unflatten(-1, keypoints.shape[3:]).to(keypoints.dtype)
+        made.append((clips, mask))
+    return made
+
+
+def _people_on(present: Tensor, places: int) -> Tensor:
+    """For each person who is there `(people,)`, the number of one of the clip so many places on.
+
+    The same slot, or the first who is there; themself where nobody is.
+    """
+    numbers = present.flatten().cumsum(0).sub(1).view_as(present)
+    theirs, there = numbers.roll(-places, 0), present.roll(-places, 0)
+    first = theirs.gather(1, there.to(torch.int8).argmax(1, keepdim=True)).expand_as(theirs)
+    chosen = torch.where(there, theirs, first)
+    return torch.where(there.any(1, keepdim=True), chosen, numbers)[present]
