@@ -51,7 +51,7 @@ def refine(
 
     Args:
         inputs: a path, `SkeletonSequence`, dataset row or array as for every pipeline; or a list of them, which are
-            the same video by several pose estimators and are aggregated first (SST-A). Put the one you trust first:
+            the same video by several pose estimators and are aggregated first (SST-A). The most trusted first:
             it decides layout, frame rate and image size, and wins ties.
         steps: names of `STEPS`, done in this order; () for none.
         official, paper: rule of the aggregation, see `motionhub.poses.refine`; the official order of three experts is

@@ -1,0 +1,401 @@
+"""Does refinement make poses better? Classical filters and SST-A against truth, and three real estimators together.
+
+    python benchmarks/claims/refinement.py [--data DIR] [--output DIR] [--only simulated sbit uiprmd experts]
+
+Prints a table per data set, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
+MOTIONHUB_SHARED/data (../shared/data). Nothing is fitted to it: all filters run with their defaults.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from motionhub import SkeletonLayout, SkeletonSequence, aggregate_experts, convert_layout, read, refine
+from motionhub.metrics.pose_error import mpjpe, pck
+from motionhub.poses import filters
+from motionhub.skeletons import repair
+from motionhub.skeletons.motion_symptoms import noise_level
+
+
+BODY = [0, *range(5, 17)]  # of COCO's 17: the nose as head, and the limbs
+Filter = Callable[[SkeletonSequence], SkeletonSequence]
+FILTERS: dict[str, Filter] = {
+    "swaps": filters.repair_swaps,
+    "outliers + gaps": lambda motion: filters.fill_gaps(filters.reject_outliers(motion)),
+    "Savitzky-Golay": filters.smooth_savitzky_golay,
+    "One-Euro": filters.smooth_one_euro,
+    "Gaussian 1.5": lambda motion: repair.smooth(motion, 1.5),
+    "refine (all steps)": refine,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shared = os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared")
+    parser.add_argument("--data", type=Path, default=Path(shared) / "data")
+    parser.add_argument("--output", type=Path, default=None, help="folder for the picture of the three experts")
+    parser.add_argument("--only", nargs="+", default=["simulated", "sbit", "uiprmd", "experts"])
+    parser.add_argument("--clips", type=int, default=200, help="simulated clips")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    gates: dict[str, bool] = {}
+    if "simulated" in arguments.only:
+        gates |= simulated_experts(arguments.data, arguments.clips, arguments.seed)
+    if "sbit" in arguments.only:
+        gates |= sbit(arguments.data)
+    if "uiprmd" in arguments.only:
+        ui_prmd(arguments.data)
+    if "experts" in arguments.only:
+        gates |= real_experts(arguments.data, arguments.output)
+    print()
+    for gate, holds in gates.items():
+        print(f"{'holds' if holds else 'FAILS'}  {gate}")
+    return 0 if all(gates.values()) else 1
+
+
+# -- three simulated experts on projected motion capture
+
+
+def simulated_experts(data: Path, count: int, seed: int) -> dict[str, bool]:
+    truths = projected(data / "bandai_namco_2_subset.zip", count, np.random.default_rng(seed))
+    gates = {}
+    for control in (False, True):
+        title = "negative control: expert B dominates" if control else "three simulated experts"
+        chance = np.random.default_rng(seed + 1)
+        rows, correlations, beaten = scores_of_experts(truths, chance, control)
+        print(f"\n{title}, {len(truths)} clips of Bandai-Namco, seed {seed}; lengths in heads")
+        print(f"{'':<22}{'PCKh@.5':>8}{'MPJPE':>8}{'seen':>7}{'MPJPE, missing at (0, 0)':>26}")
+        for name, (share, error, seen, error_with_zeros) in rows.items():
+            print(f"{name:<22}{share:>8.1%}{error:>8.3f}{seen:>7.1%}{error_with_zeros:>26.3f}")
+        print(
+            f"rank correlation of confidence and error: {correlations}; "
+            f"SST-A beats its clip's best expert: {beaten:.1%}"
+        )
+        best = max(rows[name][0] for name in "ABC")
+        least = min(rows[name][3] for name in "ABC")
+        ours = rows["SST-A"]
+        if control:
+            gates["control: ours is as good as the best expert (MPJPE <= 1.05 x)"] = ours[3] <= 1.05 * least
+        else:
+            gates["simulated: PCKh of SST-A >= best expert + 5"] = ours[0] >= best + 0.05
+            gates["simulated: MPJPE of SST-A <= 0.7 x best expert"] = ours[3] <= 0.7 * least
+            gates["simulated: rank correlation of confidence and error < -0.1"] = correlations["SST-A"] < -0.1
+    return gates
+
+
+def projected(archive: Path, count: int, chance: np.random.Generator) -> list[tuple[np.ndarray, float]]:
+    """COCO-17 keypoints `(frames, 17, 2)` in a 640x480 picture from random sides, and the length of the head."""
+    truths = []
+    with zipfile.ZipFile(archive) as content, tempfile.TemporaryDirectory() as folder:
+        names = sorted(name for name in content.namelist() if name.endswith(".bvh"))
+        for name in [names[index] for index in np.linspace(0, len(names) - 1, count).round().astype(int)]:
+            motion = convert_layout(read(content.extract(name, folder))[0], "coco-17").keypoints[0].astype(np.float64)
+            head = float(np.median(np.linalg.norm(motion[:, 0] - motion[:, 5:7].mean(axis=1), axis=-1)))
+            angle = chance.uniform(-np.pi, np.pi)
+            x = motion[..., 0] * np.cos(angle) + motion[..., 2] * np.sin(angle)
+            picture = np.stack([x, -motion[..., 1]], axis=-1)
+            scale = 250 / np.ptp(picture[..., 1])
+            picture = (picture - picture.reshape(-1, 2).mean(axis=0)) * scale + [320, 240]
+            truths.append((picture, head * scale))
+    return truths
+
+
+def scores_of_experts(
+    truths: list[tuple[np.ndarray, float]], chance: np.random.Generator, control: bool
+) -> tuple[dict[str, tuple[float, ...]], dict[str, float], float]:
+    """Per expert and rule its scores; per rule the rank correlation of a frame's confidence and error; clips won."""
+    names = ["A", "B", "C", "median of experts", "SST-A official", "SST-A paper", "SST-A"]
+    poses: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    confidence: dict[str, list[np.ndarray]] = {name: [] for name in names[4:]}
+    for truth, head in truths:
+        experts = simulate(truth, head, chance, control)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a joint that nobody saw has no median
+            medians = np.nanmedian(np.stack(experts), axis=0)
+        made = dict(zip(names[:4], [*experts, medians], strict=True))
+        for name, options in zip(names[4:], ({"official": True}, {"paper": True}, {}), strict=True):
+            made[name], own = aggregate_experts([expert.astype(np.float32) for expert in experts], **options)
+            confidence[name].append(own)
+        for name, pose in made.items():
+            poses[name].append((pose[:, BODY]) / head)
+    goals = [truth[:, BODY] / head for truth, head in truths]
+    rows = {name: scores(np.concatenate(made), np.concatenate(goals)) for name, made in poses.items()}
+    correlations = {}
+    for name, own in confidence.items():
+        errors = np.concatenate([clip_errors(*pair) for pair in zip(poses[name], goals, strict=True)])
+        correlations[name] = round(float(spearmanr(np.concatenate(own), errors, nan_policy="omit").statistic), 2)
+    by_clip = {
+        name: [np.nanmean(with_zeros(*pair)) for pair in zip(made, goals, strict=True)] for name, made in poses.items()
+    }
+    won = np.array(by_clip["SST-A"]) < np.min([by_clip[name] for name in "ABC"], axis=0)
+    return rows, correlations, float(won.mean())
+
+
+def simulate(truth: np.ndarray, head: float, chance: np.random.Generator, control: bool) -> list[np.ndarray]:
+    """A: accurate, joints go missing in bursts. B: full body, left and right flip. C: loses the person, outliers."""
+    frames, joints = truth.shape[:2]
+
+    def noisy(share: float) -> np.ndarray:
+        return truth + chance.normal(0, share * head, truth.shape)
+
+    first = noisy(0.1)
+    first[np.stack([bursts(frames, 0.02, 12, chance) for _ in range(joints)], axis=1)] = np.nan
+    second = noisy(0.1 if control else 0.3)
+    mirror = [0, 2, 1, 4, 3, *np.arange(5, 17).reshape(-1, 2)[:, ::-1].ravel()]
+    flipped = bursts(frames, 0.003 if control else 0.02, 8, chance)
+    second[flipped] = second[flipped][:, mirror]
+    third = noisy(0.15)
+    outliers = chance.random((frames, joints)) < 0.08
+    third[outliers] += chance.normal(0, 6 * head, (int(outliers.sum()), 2))
+    third[bursts(frames, 0.015, 10, chance)] = np.nan
+    return [first, second, third]
+
+
+def bursts(frames: int, rate: float, length: int, chance: np.random.Generator) -> np.ndarray:
+    """`(frames,)` True in stretches of about `length` frames that begin with this chance in each frame."""
+    flags = np.zeros(frames, bool)
+    for start in np.flatnonzero(chance.random(frames) < rate):
+        flags[start : start + 1 + chance.poisson(length - 1)] = True
+    return flags
+
+
+def scores(poses: np.ndarray, goals: np.ndarray) -> tuple[float, float, float, float]:
+    errors = mpjpe(poses, goals)
+    return pck(poses, goals, 0.5)["pck"], errors["mpjpe"], errors["coverage"], float(with_zeros(poses, goals).mean())
+
+
+def with_zeros(poses: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """Errors as the official evaluation counts them: what is missing lies at (0, 0)."""
+    return np.asarray(np.linalg.norm(np.nan_to_num(poses) - goals, axis=-1))
+
+
+def clip_errors(poses: np.ndarray, goals: np.ndarray) -> np.ndarray:
+    """`(frames,)` mean over the joints that are there; NaN without any (a discarded frame)."""
+    distance = np.linalg.norm(poses - goals, axis=-1)
+    seen = ~np.isnan(distance)
+    return np.where(
+        seen.any(axis=1), np.where(seen, distance, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1), np.nan
+    )
+
+
+# -- a depth camera's joints against their corrected version
+
+
+def sbit(data: Path) -> dict[str, bool]:
+    pairs, joints = sbit_pairs(data)
+    methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
+    made = {name: [method(raw) for raw, _ in pairs] for name, method in methods.items()}
+    variants = zip(*(made[name] for name in ("raw", "outliers + gaps", "Savitzky-Golay", "One-Euro")), strict=True)
+    made["SST-A of 4 variants"] = [aggregate_experts(list(each))[0] for each in variants]
+    goals = np.concatenate([truth[:, None] for _, truth in pairs])[:, 0]
+    frames = len(goals)
+    print(f"\nSBIT, {len(pairs)} clips, {frames} frames: depth camera against corrected, mm")
+    print("79 % of the corrected joints are the raw ones: there a filter can only add error. *: joints that raw has")
+    print(f"{'':<22}{'MPJPE':>7}{'MPJPE*':>8}{'wrong*':>8}{'PCK@50':>8}{'PCK@100':>8}{'seen':>7}{'jitter':>7}")
+    measured = np.concatenate([1000 * raw.keypoints[0] for raw, _ in pairs])
+    wrong = np.linalg.norm(measured - goals, axis=-1) > 20  # also what filtering of the raw data would not explain
+    errors = {}
+    for name, motions in made.items():
+        poses = np.concatenate([1000 * motion.keypoints[0] for motion in motions])
+        errors[name] = mpjpe(poses, goals)
+        shares = [pck(poses, goals, limit) for limit in (50, 100)]
+        both = np.where(np.isnan(measured), np.nan, poses), np.where(wrong[..., None], goals, np.nan)
+        same, hard = mpjpe(both[0], goals)["mpjpe"], mpjpe(*both)["mpjpe"]
+        shaking = 1000 * np.nanmedian([np.nanmedian(noise_level(motion)) for motion in motions])
+        line = f"{name:<22}{errors[name]['mpjpe']:>7.1f}{same:>8.1f}{hard:>8.1f}{shares[0]['pck']:>8.1%}{shares[1]['pck']:>8.1%}"
+        print(f"{line}{errors[name]['coverage']:>7.1%}{shaking:>7.2f}")
+        errors[name]["shares"] = [share["per_joint"] for share in shares]
+    print(f"\nper joint: MPJPE, PCK@50, PCK@100\n{'':<22}" + "".join(f"{joint:>19}" for joint in joints))
+    for name, error in errors.items():
+        cells = zip(error["per_joint"], *error["shares"], strict=True)
+        print(f"{name:<22}" + "".join(f"{mean:>7.1f}{near:>6.0%}{far:>6.0%}" for mean, near, far in cells))
+    within = {name: float(np.mean(error["shares"][1])) for name, error in errors.items()}
+    return {"SBIT: refine puts more joints within 100 mm than raw": within["refine (all steps)"] > within["raw"]}
+
+
+def sbit_pairs(data: Path) -> tuple[list[tuple[SkeletonSequence, np.ndarray]], list[str]]:
+    """Raw clips in metres, and the corrected joints `(frames, 8, 3)` in millimetres; (0, 0, 0) is missing."""
+    raw, corrected = (np.load(data / f"sbit_{name}_p1-6.npz") for name in ("original", "depthprojection"))
+    joints = [str(joint) for joint in raw["joints"]]
+    bones = [
+        (f"{side}_{a}", f"{side}_{b}")
+        for side in ("left", "right")
+        for a, b in (("wrist", "elbow"), ("elbow", "shoulder"))
+    ]
+    layout = SkeletonLayout("sbit-8", tuple(joints), tuple(bones), joints[2])
+    clips = [
+        dict(zip(each["name"], np.split(each["frames"], each["offsets"][1:-1]), strict=True))
+        for each in (raw, corrected)
+    ]
+    pairs = []
+    for name, truth in clips[1].items():
+        measured = clips[0][name]
+        if measured.shape == truth.shape:  # four were cut differently
+            motion = SkeletonSequence(
+                np.where((measured == 0).all(-1, keepdims=True), np.nan, measured / 1000), layout, 30, "metre"
+            )
+            pairs.append((motion, np.where((truth == 0).all(-1, keepdims=True), np.nan, truth)))
+    return pairs, joints
+
+
+# -- Kinect against Vicon
+
+# Kinect joint -> Vicon markers (of the 39 of Plug-in Gait) whose mean is nearest to it.
+MARKERS = {
+    **{"left_shoulder": [9], "right_shoulder": [16], "left_elbow": [11], "right_elbow": [18], "left_wrist": [13, 14]},
+    **{"right_wrist": [20, 21], "left_knee": [28], "right_knee": [34], "left_ankle": [30], "right_ankle": [36]},
+}
+
+
+def ui_prmd(data: Path) -> None:
+    """No gate: markers lie on the skin, so most of the distance is not the camera's error."""
+    kinect, vicon = (np.load(data / f"uiprmd_{name}_s1-7.npz") for name in ("kinect", "vicon"))
+    motions = read(data / "uiprmd_kinect_s1-7.npz")
+    keys = [
+        tuple(int(each[name][index]) for name in ("movement", "subject", "episode"))
+        for each in (kinect,)
+        for index in range(len(motions))
+    ]
+    own = {key: motion for key, motion, right in zip(keys, motions, kinect["correct"], strict=True) if right}
+    joints = [motions[0].layout.index(joint) for joint in MARKERS]
+    markers = np.split(vicon["frames"] * (float(vicon["scale_mm"]) / 1000), vicon["offsets"][1:-1])
+    methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
+    errors: dict[str, list[np.ndarray]] = {name: [] for name in methods}
+    noise: dict[str, list[float]] = {name: [] for name in methods}
+    used = 0
+    for index, marks in enumerate(markers):
+        key = tuple(int(vicon[name][index]) for name in ("movement", "subject", "episode"))
+        if key not in own:
+            continue
+        used += 1
+        truth = np.stack([marks[:, of].mean(axis=1) for of in MARKERS.values()], axis=1)
+        path = time_path(own[key].keypoints[0][:, joints].astype(np.float64), truth)
+        for name, method in methods.items():
+            motion = method(own[key])
+            pose = motion.keypoints[0][path[0]][:, joints].astype(np.float64)
+            matrix, shift = similarity(pose, truth[path[1]])
+            distance = np.linalg.norm(pose @ matrix + shift - truth[path[1]], axis=-1)
+            errors[name].append(distance[~np.isnan(distance)])
+            noise[name].append(float(np.nanmedian(noise_level(motion))))
+    print(f"\nUI-PRMD, movements 1-3, {used} performances: Kinect against Vicon's markers, aligned in space and time")
+    for name, each in errors.items():
+        print(
+            f"{name:<22}MPJPE {1000 * np.concatenate(each).mean():>6.1f} mm, "
+            f"jitter {1000 * np.median(noise[name]):.2f} mm"
+        )
+
+
+def similarity(points: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and shift, the same in all frames, that turn, scale and move points to lie nearest to the goal."""
+    seen = ~np.isnan(points).any(axis=-1)
+    source, target = points[seen], goal[seen]
+    centre, other = source.mean(axis=0), target.mean(axis=0)
+    left, sizes, right = np.linalg.svd((source - centre).T @ (target - other))
+    sign = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
+    matrix = (sizes * sign).sum() / ((source - centre) ** 2).sum() * (left * sign) @ right
+    return matrix, other - centre @ matrix
+
+
+def time_path(points: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of both that belong together (dynamic time warping), as the recordings were cut independently."""
+    path = np.arange(len(points)), np.linspace(0, len(goal) - 1, len(points)).round().astype(int)
+    for _ in range(2):
+        matrix, shift = similarity(points[path[0]], goal[path[1]])
+        aligned = points @ matrix + shift
+        path = warped(np.linalg.norm(aligned[:, None] - goal[None], axis=-1).mean(axis=-1))
+    return path
+
+
+def warped(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    total = np.full((cost.shape[0] + 1, cost.shape[1] + 1), np.inf)
+    total[0, 0] = 0
+    for i, row in enumerate(cost.tolist()):
+        before, now = total[i].tolist(), [np.inf]
+        for j, value in enumerate(row):
+            now.append(value + min(before[j], before[j + 1], now[j]))
+        total[i + 1] = now
+    i, j = cost.shape
+    pairs = []
+    while i and j:
+        pairs.append((i - 1, j - 1))
+        steps = [(i - 1, j - 1), (i - 1, j), (i, j - 1)]
+        i, j = min(steps, key=lambda step: total[step])
+    first, second = np.array(pairs[::-1]).T
+    return first, second
+
+
+# -- three real estimators on one video
+
+
+def real_experts(data: Path, output: Path | None) -> dict[str, bool]:
+    names = {"AlphaPose": "Alphapose2d", "LCR-Net": "LCRNet2d", "OpenPose": "OP2d"}
+    paths = [data / f"WatchTV_p02_r03_v05_c05_{name}.npz" for name in names.values()]
+    experts = {name: read(path, fps=20)[0] for name, path in zip(names, paths, strict=True)}
+    results = {
+        f"SST-A {rule}".strip(): aggregate_experts(list(experts.values()), **options)
+        for rule, options in (("official", {"official": True}), ("paper", {"paper": True}), ("", {}))
+    }
+    refined, report = refine(list(experts.values()), return_report=True)
+    print("\nthree real estimators, one Toyota Smarthome video, pixels (no truth)")
+    print(f"{'':<22}{'coverage':>9}{'jitter':>8}{'jumps':>8}{'confidence':>11}")
+    rows = {name: (motion, None) for name, motion in experts.items()}
+    rows |= results | {"SST-A + refine": (refined, np.array(report["confidence"]))}
+    measured = {}
+    for name, (motion, confidence) in rows.items():
+        steps = np.linalg.norm(np.diff(motion.keypoints[0], axis=0), axis=-1)
+        jumps = float((steps[~np.isnan(steps)] > 20).mean())
+        measured[name] = motion.joint_mask.mean(), float(np.nanmedian(noise_level(motion))), jumps
+        mean = "" if confidence is None else f"{confidence.mean():.3f}"
+        print(f"{name:<22}{measured[name][0]:>9.1%}{measured[name][1]:>8.2f}{jumps:>8.2%}{mean:>11}")
+    print(
+        "picked: "
+        + ", ".join(f"{name} {row['picked']:.1%}" for name, row in zip(names, report["experts"], strict=True))
+    )
+    stacked = {name: motion.keypoints[0] for name, motion in experts.items()}
+    ours = results["SST-A"][0].keypoints[0]
+    for name, points in stacked.items():
+        distance = np.linalg.norm(points - ours[: len(points)], axis=-1)
+        print(
+            f"distance to {name}: median {np.nanmedian(distance):.1f}, "
+            f"90th percentile {np.nanpercentile(distance, 90):.1f} pixels"
+        )
+    if output is not None:
+        draw(experts, rows, output / "experts.png")
+    full = max(measured[name][0] for name in names)
+    return {
+        "real experts: SST-A covers as much as the fullest expert": measured["SST-A"][0] >= full - 1e-3,
+        "real experts: SST-A jumps less than two of the three": measured["SST-A"][2]
+        < sorted(measured[name][2] for name in names)[1],
+    }
+
+
+def draw(experts: dict[str, SkeletonSequence], rows: dict, path: Path) -> None:
+    from motionhub.visualization.plots import new_figure, save_figure
+
+    figure, panels = new_figure(13, 11, 3, 2)
+    joints = ("left_wrist", "right_ankle", "left_hip")
+    for row, joint in zip(panels, joints, strict=True):
+        for axes, part in zip(row, (slice(0, None), slice(820, 970)), strict=True):
+            motions = {**experts, "SST-A": rows["SST-A"][0], "SST-A + refine": rows["SST-A + refine"][0]}
+            for (name, motion), colour in zip(
+                motions.items(), ("#E69F00", "#56B4E9", "#CC79A7", "#000000", "#D55E00"), strict=True
+            ):
+                track = motion.keypoints[0, :, motion.layout.index(joint), 1]
+                frames = np.arange(len(track))[part]
+                axes.plot(frames, track[part], ".-" if part.stop else "-", label=name, color=colour, lw=0.9, ms=3)
+            axes.invert_yaxis()
+            axes.set_ylabel(f"y of {joint} (pixel)")
+    panels[0, 0].legend(fontsize=7, ncols=3)
+    print(f"drawn: {save_figure(figure, path)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
