@@ -20,7 +20,7 @@ def test_equal_codes_cost_the_margin_and_have_finite_gradients():
     codes = torch.ones(3, 4, requires_grad=True)
     loss = triplet_loss(codes, codes.detach(), codes.detach())
     loss.backward()
-    assert float(loss) == 1.0 and bool(codes.grad.isfinite().all())
+    assert float(loss.detach()) == 1.0 and bool(codes.grad.isfinite().all())
 
 
 def test_rows_left_out_do_not_count():

@@ -41,7 +41,7 @@ def test_one_frame_has_no_velocity():
     made = straight([1.0], frames=1).requires_grad_()
     loss = velocity_loss(made, straight([5.0], frames=1))
     loss.backward()
-    assert float(loss) == 0
+    assert float(loss.detach()) == 0
 
 
 def test_other_shapes_and_kinds_are_errors():
