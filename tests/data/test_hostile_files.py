@@ -12,11 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import scipy.io
 from format_samples import FRAMES, PIXELS, SAMPLES, points
 
-from motionhub.data.readers import read
+from motionhub.data.readers import READERS, read
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import from_row, to_row
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 @contextmanager
@@ -158,8 +163,30 @@ def test_a_file_cannot_make_another_file_be_read(tmp_path):
     """A layout may be given as the path of a YAML file: by the caller, not by the file that is read."""
     (tmp_path / "secret.yaml").write_text("name: secret\njoints: [a, b]\nroot: a\n")
     stolen = str(tmp_path / "secret.yaml")
-    np.savez(tmp_path / "clip.npz", keypoints=np.ones((1, 2, 2, 3)), layout=stolen, fps=30, unit="metre")
-    assert "layout" in error_of(tmp_path / "clip.npz")
+    disguised = tmp_path / '{"name": "secret"}.yaml'  # what begins as JSON is no path either
+    disguised.write_text((tmp_path / "secret.yaml").read_text())
+    for name in (stolen, disguised.name, str(disguised)):
+        np.savez(tmp_path / "clip.npz", keypoints=np.ones((1, 2, 2, 3)), layout=name, fps=30, unit="metre")
+        assert "layout" in error_of(tmp_path / "clip.npz")
+        (tmp_path / "a").mkdir(exist_ok=True)
+        (tmp_path / "a" / "clip.npy").write_bytes(npy(np.ones((1, 2, 2, 3))))
+        (tmp_path / "pose_options.json").write_text(json.dumps({"layout": name, "fps": 30, "unit": "metre"}))
+        with pytest.raises(ValueError, match=r"pose_options\.json: layout: "):
+            READERS["folder"].read(tmp_path / "a" / "clip.npy")
+
+
+def test_a_row_cannot_make_a_file_be_read(tmp_path, monkeypatch):
+    (tmp_path / "secret.yaml").write_text("name: secret\njoints: [a, b]\nroot: a\n")
+    (tmp_path / "{}.yaml").write_text("name: secret\njoints: [a, b]\nroot: a\n")
+    monkeypatch.chdir(tmp_path)
+    own = SkeletonSequence(np.ones((1, 2, 2, 3)), get_layout(tmp_path / "secret.yaml"), 30, "metre")
+    row = to_row(own)
+    assert from_row(row).layout == own.layout  # a whole layout in a row is one
+    for name in ("secret.yaml", str(tmp_path / "secret.yaml"), "{}.yaml"):
+        with pytest.raises(ValueError, match="ayout"):
+            from_row({**row, "layout": name})
+        pq.write_table(pa.Table.from_pylist([{**row, "layout": name}]), tmp_path / "clip.parquet")
+        assert "row 0: " in error_of(tmp_path / "clip.parquet")
 
 
 # JSON

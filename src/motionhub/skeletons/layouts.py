@@ -232,21 +232,48 @@ def get_layout(name: str | Path | SkeletonLayout | Mapping[str, Any]) -> Skeleto
     """
     if isinstance(name, SkeletonLayout):
         return name
-    if isinstance(name, Mapping):
-        return SkeletonLayout.from_dict(name)
     if isinstance(name, Path) or (isinstance(name, str) and name.lower().endswith(SUFFIXES)):
         return load_layout(name)
-    if isinstance(name, str) and name in LAYOUTS:
-        return LAYOUTS[name]
-    if isinstance(name, str) and name.startswith("{"):
-        return _from_json(name)
-    near = get_close_matches(str(name).lower().replace("_", "-"), LAYOUTS, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    found = _found(name)
+    if found is not None:
+        return found
     raise ValueError(
-        f"Unknown layout {name!r}.{hint} The layouts are {list(LAYOUTS)}; "
+        f"{_unknown(name)} The layouts are {list(LAYOUTS)}; "
         "for another one, make a motionhub.SkeletonLayout(name, joints, bones, root), or declare it in a YAML file "
         'and give its path, such as "my_layout.yaml".'
     )
+
+
+def stated_layout(reference: str | Mapping[str, Any]) -> SkeletonLayout:
+    """The layout that data names: as `get_layout`, but never a path. Data come from strangers and open no files.
+
+    Args:
+        reference: a key of `LAYOUTS`, or what `SkeletonLayout.to_dict` gives, also as JSON text.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    found = _found(reference)
+    if found is not None:
+        return found
+    raise ValueError(
+        f"{_unknown(reference)} Data name one of {list(LAYOUTS)}, or hold the whole layout as "
+        'JSON, {"name": ..., "joints": [...], "bones": [[child, parent], ...], "root": ...}; motionhub.write does it.'
+    )
+
+
+def _found(name: Any) -> SkeletonLayout | None:
+    if isinstance(name, Mapping):
+        return SkeletonLayout.from_dict(name)
+    if isinstance(name, str) and name.startswith("{"):
+        return _from_json(name)
+    return LAYOUTS.get(name) if isinstance(name, str) else None
+
+
+def _unknown(name: Any) -> str:
+    near = get_close_matches(str(name)[:80].lower().replace("_", "-"), LAYOUTS, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"Unknown layout {str(name)[:80]!r}.{hint}"
 
 
 def load_layout(path: str | Path) -> SkeletonLayout:

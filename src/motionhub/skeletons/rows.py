@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.skeletons.layouts import get_layout, layout_reference
+from motionhub.skeletons.layouts import layout_reference, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -120,7 +120,8 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
     float32 when the row was read in its torch format.
 
     Raises:
-        ValueError: a column is absent, the row comes from a newer schema, or the lengths and the shape disagree.
+        ValueError: a column is absent, the row comes from a newer schema, the lengths and the shape disagree, or the
+            layout is neither the name of one nor one as JSON: a row never opens a file.
     """
     absent = [name for name in COLUMNS if name not in row and name not in _OPTIONAL]
     if absent:
@@ -140,7 +141,7 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
     track_ids = row.get("track_ids")
     return SkeletonSequence(
         keypoints=_shaped(row["keypoints"], shape, "keypoints"),
-        layout=get_layout(str(row["layout"])),
+        layout=stated_layout(str(row["layout"])),
         fps=float(row["fps"]),
         unit=str(row["unit"]),
         confidence=confidence,

@@ -12,7 +12,6 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -57,7 +56,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "arrays", f"expected one called {' or '.join(KEYPOINT_KEYS)}, got {sorted(arrays)[:10]}.")
     points = _keypoints(path, key, arrays[key])
     ssta = key == "kpts"
-    unit = options.unit_of(path, _text(path, arrays, "unit"), assumed="pixel" if ssta else None)
+    unit = options.unit_of(path, _stated_unit(path, arrays), assumed="pixel" if ssta else None)
     if points.shape[-1] == 3 and unit == "pixel" and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
         raise bad_file(path, key, f"three columns in pixels: what is the third? {fix}.")
@@ -149,10 +148,11 @@ def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> str | SkeletonLayout | None:
+def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout | None:
     """A layout by name, or one whose joints, bones and root the file holds."""
     if "joints" not in arrays or "layout" not in arrays:
-        return _text(path, arrays, "layout")
+        text = _text(path, arrays, "layout")
+        return None if text is None else layout_in_file(path, "layout", text)
     parts = [arrays.get(key, np.zeros(0)) for key in ("layout", "joints", "bones", "root")]
     shaped = [part.dtype.kind == "U" for part in parts] + [parts[1].ndim == 1, parts[2].ndim == 2]
     if not all(shaped) or parts[2].shape[1] != 2 or parts[0].size != 1 or parts[3].size != 1:
@@ -165,23 +165,20 @@ def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> str | SkeletonL
         raise bad_file(path, "joints", str(error)) from None
 
 
-def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> Any:
+def _stated_unit(path: Path, arrays: dict[str, np.ndarray]) -> str | None:
+    unit = _text(path, arrays, "unit")
+    try:
+        return ReadOptions(unit=unit).unit
+    except ValueError as error:
+        raise bad_file(path, "unit", str(error)) from None
+
+
+def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> str | None:
     if key not in arrays:
         return None
     if arrays[key].dtype.kind != "U" or arrays[key].size != 1:
         raise bad_file(path, key, f"expected one text, got {arrays[key].dtype} of shape {arrays[key].shape}.")
-    return _checked(path, key, str(arrays[key].reshape(())))
-
-
-def _checked(path: Path, key: str, text: str) -> str:
-    """A layout or unit that exists: what the options say about a caller's word holds for the file's."""
-    if key == "layout":
-        layout_in_file(path, key, text)
-    try:
-        ReadOptions(**{key: text})  # type: ignore[arg-type]
-    except ValueError as error:
-        raise bad_file(path, key, str(error)) from None
-    return text
+    return str(arrays[key].reshape(()))
 
 
 def _number(path: Path, arrays: dict[str, np.ndarray], key: str) -> float | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from motionhub.data.readers.reader import bad_file
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import LAYOUTS, get_layout
+from motionhub.skeletons.layouts import get_layout, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -191,11 +191,12 @@ class PoseFormat:
         return bool(self.pattern) and fnmatch(path.name.lower(), self.pattern)
 
 
-def layout_in_file(path: Path, place: str, text: str) -> str:
+def layout_in_file(path: Path, place: str, reference: Any) -> SkeletonLayout:
     """A layout as a file names it: one of the library's or a whole description, but not, as callers may, a path."""
-    if not text.startswith("{") and text not in LAYOUTS:
-        raise bad_file(path, place, f"Unknown layout {text[:40]!r}; expected one of {list(LAYOUTS)}.")
-    return text
+    try:
+        return stated_layout(reference)
+    except ValueError as error:
+        raise bad_file(path, place, str(error)) from None
 
 
 def most_values(path: Path) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.readers import parquet_process
-from motionhub.data.readers.options import PoseFormat, ReadOptions, layout_in_file, most_values
+from motionhub.data.readers.options import PoseFormat, ReadOptions, most_values
 from motionhub.data.readers.reader import bad_file, read_bytes
 from motionhub.skeletons.rows import COLUMNS, from_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -50,7 +50,6 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     del content
     clips = []
     for number, row in enumerate(_rows(path, size)):
-        layout_in_file(path, f"row {number}", row["layout"])
         try:
             clip = from_row(row)
         except (ValueError, TypeError, OverflowError) as error:

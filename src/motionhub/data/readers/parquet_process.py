@@ -21,10 +21,10 @@ def main() -> None:
     sys.path.extend(folder for folder in request["import_path"] if folder not in sys.path)
     arrays: list[Any] = []
     try:
-        told = {"columns": _columns(request, arrays)}
+        told: dict[str, Any] = {"columns": _columns(request, arrays)}
     except Refused as error:
         told, arrays = {"refused": error.args}, []
-    except (OSError, MemoryError, OverflowError, ValueError, RecursionError) as error:  # pyarrow's own are of these
+    except Exception as error:  # pyarrow has many for what is damaged, and all end here
         told, arrays = {"refused": ("parquet", f"cannot be read ({error}).")}, []
     sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
     for array in arrays:
@@ -47,7 +47,7 @@ def _columns(request: dict[str, Any], arrays: list[Any]) -> dict[str, Any]:
     import numpy as np
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    with pq.ParquetFile(sys.stdin.buffer, **request["limits"]) as file:
+    with pq.ParquetFile(sys.stdin.buffer, pre_buffer=False, **request["limits"]) as file:
         _check_columns(file.schema_arrow, request)
         names = [name for name in request["wanted"] if name in file.schema_arrow.names]
         # What the rows say of their own size comes first, and then a row at a time: a run of one number takes no

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.data.readers.json_content import load_json
-from motionhub.data.readers.options import ReadOptions, is_number
+from motionhub.data.readers.options import ReadOptions, UnstatedFact, is_number, layout_in_file
 from motionhub.data.readers.reader import FolderFacts, bad_file
 from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -38,11 +38,9 @@ def read_poses(path: Path, lcrnet_unit: str | None = None) -> list[SkeletonSeque
         options = ReadOptions(options.layout, options.fps, lcrnet_unit, options.image_size)
     try:
         return read_with(form, path, options)
-    except ValueError as error:
-        if "the file does not say it" not in str(error):
-            raise
+    except UnstatedFact as error:
         reason = f'write it into {OPTIONS_FILE} at the root of the data, such as {{"fps": 30, "layout": "coco-17"}}.'
-        raise ValueError(f"{str(error).split('; call')[0]}; {reason}") from None
+        raise bad_file(path, error.option, f"the file does not say it; {reason}") from None
 
 
 def read_one_clip(path: Path, lcrnet_unit: str | None = None) -> SkeletonSequence:
@@ -81,9 +79,10 @@ def _load(found: Path, changed: int) -> ReadOptions:
         if not whole:
             raise bad_file(found, "image_size", f"expected [width, height] in pixels, got {str(size)[:40]}.")
         size = (size[0], size[1])
+    layout = None if content.get("layout") is None else layout_in_file(found, "layout", content["layout"])
     try:
         fps: Any = content.get("fps")
-        return ReadOptions(content.get("layout"), float(fps) if is_number(fps) else fps, content.get("unit"), size)
+        return ReadOptions(layout, float(fps) if is_number(fps) else fps, content.get("unit"), size)
     except (ValueError, TypeError, OverflowError) as error:
         raise bad_file(found, "options", str(error)) from None
 
