@@ -156,18 +156,21 @@ def test_holding_waits_for_the_queue():
     assert ready == [False, False, False] and objective.ready()
 
 
-def test_the_encoder_learns_to_know_a_motion_by_any_body():
-    objective, network = made(frame_weight=0.5, momentum=0.8, anneal=False)
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+def test_the_loss_teaches_to_tell_compositions_apart_by_any_body():
+    objective, network = made()
     batch, history = batch_of(), []
-    for _ in range(40):
+    for _ in range(3):  # the queue holds keys of all four clips
+        objective(network, batch)
+        objective.after_update(network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
+    for _ in range(25):
         optimizer.zero_grad()
         losses = objective(network, batch)
         losses["loss"].backward()
         optimizer.step()
-        objective.after_update(network)
-        history.append(float(losses["sequence"].detach()))
-    assert history[-1] < 0.5 * max(history)  # random keys are easy to tell from, those of other clips are learned
+        objective._new.take()
+        history.append(float(losses["loss"].detach()))
+    assert history[-1] < 0.8 * history[0]
 
 
 def test_combined_labels_are_those_of_both_motions():

@@ -10,7 +10,8 @@ It does not know generator nor encoder: one with `encode`, `decode` and `config`
 (the same processor).
 
 The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`. The code has
-one positive, no sequence term and adds up 30 cosines before it divides by 0.07: logits of +-428. Where both are silent:
+one positive, no sequence term and adds up 30 cosines before it divides by 0.07: logits of +-428. Where both are
+silent:
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, so results depend on how an
   update is shared out, as batch norm does. A person is composed with the same slot of the other clip, or with the
