@@ -1,0 +1,210 @@
+"""Segmentation of a stream: frames come in chunks, scores and intervals go out as soon as nothing can change them.
+
+Memory does not grow with the stream. It does not know files nor processors: frames are model input, probabilities come
+from its logits. A normalisation that looks at the whole clip ("extent") cannot be used on a stream; per frame it can.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motionhub.intervals.decode import DecodingRule, FrameInterval
+
+
+class OnlineSegmenter:
+    """Logits of a stream, equal to `model.predict_windows` of the whole clip with the same window and hop.
+
+    A frame's logits come out once `window` frames have followed it: until then the stream may end, whose last window
+    would see the frame. At most `window + hop` frames are held.
+
+    Args:
+        model: a segmentation model (`UnikForActionSegmentation`, ...), in evaluation mode.
+        window, hop: frames that the model sees at once, and from window to window (default: the window).
+        present: `(people,)` bool, who is there from the first frame to the last; None: everybody.
+
+    Raises:
+        ValueError: window and hop do not fit.
+
+    Example:
+        >>> online = OnlineSegmenter(model, window=64, hop=32)
+        >>> for frames in camera:  # (people, any number, joints, dims), as the processor makes them
+        ...     show(online.add(frames).sigmoid())
+        >>> show(online.finish().sigmoid())
+    """
+
+    def __init__(self, model: Any, *, window: int, hop: int | None = None, present: Tensor | None = None) -> None:
+        hop = window if hop is None else hop
+        if window < 1 or not 1 <= hop <= window:
+            raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
+        if model.training:
+            raise ValueError("The model is in training mode, its scores would change the model; call model.eval().")
+        self.model, self.window, self.hop, self.present = model, window, hop, present
+        self._begin()
+
+    def _begin(self) -> None:
+        self._frames: Tensor | None = None  # the last ones, from frame `_first` on
+        self._first = self._next = self._received = self._given = 0
+        self._sums: Tensor | None = None  # of the frames from `_given` on that a window has seen
+        self._counts: Tensor | None = None
+
+    def add(self, keypoints: Tensor) -> Tensor:
+        """The logits `(frames, num_labels)` that became final with `keypoints (people, frames, joints, dims)`.
+
+        Raises:
+            ValueError: the shape is not that of the frames before.
+        """
+        if keypoints.dim() != 4 or (
+            self._frames is not None
+            and (keypoints.shape[0], *keypoints.shape[2:]) != (self._frames.shape[0], *self._frames.shape[2:])
+        ):
+            before = None if self._frames is None else tuple(self._frames.shape)
+            raise ValueError(
+                f"A stream expects (people, frames, joints, dims), always of as many people and joints; got "
+                f"{tuple(keypoints.shape)} after {before}. Give absent people as zeros."
+            )
+        done = [self._step(part) for part in keypoints.split(self.hop, dim=1) if part.shape[1]]
+        return torch.cat(done) if done else self._nothing()
+
+    def finish(self) -> Tensor:
+        """The logits of the frames that are left, at the end of the stream; then a new one can begin."""
+        if self._frames is None or not self._received:
+            return self._nothing()
+        last = max(self._received - self.window, 0)
+        if self._next - self.hop != last or not self._next:
+            self._see(last, self._received)
+        rest = self._take(self._received)
+        self._begin()
+        return rest
+
+    def _step(self, keypoints: Tensor) -> Tensor:
+        self._frames = keypoints if self._frames is None else torch.cat([self._frames, keypoints], dim=1)
+        self._received += keypoints.shape[1]
+        while self._next + self.window <= self._received:
+            self._see(self._next, self._next + self.window)
+            self._next += self.hop
+        # Kept: what the next window and a last one, if the stream ends here, would see.
+        kept = max(min(self._next, self._received - self.window), 0)
+        self._frames = self._frames[:, kept - self._first :].clone()
+        self._first = kept
+        return self._take(max(self._received - self.window, self._given))
+
+    @torch.no_grad()
+    def _see(self, start: int, end: int) -> None:
+        assert self._frames is not None
+        part = self._frames[None, :, start - self._first : end - self._first]
+        mask = None if self.present is None else self.present[None, :, None].expand(part.shape[:3])
+        logits = self.model(part, attention_mask=mask).logits[0]
+        if self._sums is None or self._counts is None:
+            self._sums, self._counts = logits.new_zeros(0, logits.shape[1]), logits.new_zeros(0, 1)
+        longer = max(end - self._given - len(self._sums), 0)
+        self._sums = torch.cat([self._sums, logits.new_zeros(longer, logits.shape[1])])
+        self._counts = torch.cat([self._counts, logits.new_zeros(longer, 1)])
+        # Frames that were given away already had all their windows.
+        place = slice(start - self._given, end - self._given)
+        self._sums[place] += logits
+        self._counts[place] += 1
+
+    def _take(self, end: int) -> Tensor:
+        if self._sums is None or self._counts is None:
+            return self._nothing()
+        number = end - self._given
+        done = self._sums[:number] / self._counts[:number]
+        self._sums, self._counts, self._given = self._sums[number:].clone(), self._counts[number:].clone(), end
+        return done
+
+    def _nothing(self) -> Tensor:
+        parameter = next(self.model.parameters())
+        return torch.zeros(0, self.model.config.num_labels, dtype=parameter.dtype, device=parameter.device)
+
+
+@dataclass
+class _Piece:
+    """Frames of one label in a row: from `start` to before `end`, sum and greatest of their probabilities."""
+
+    start: int
+    end: int
+    total: float
+    peak: float
+
+
+class OnlineIntervals:
+    """The intervals of a stream of probabilities, equal to `rule` on the whole of it; each comes out when it is over.
+
+    Args:
+        rule: threshold, hysteresis, shortest duration, longest gap, background.
+        fps: frames per second.
+    """
+
+    def __init__(self, rule: DecodingRule, fps: float) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps must be above 0, got {fps!r}.")
+        self.rule, self.fps, self.frames = rule, fps, 0
+        self._low = rule.threshold if rule.low_threshold is None else rule.low_threshold
+        self._runs: dict[int, _Piece] = {}  # going on now
+        self._held: dict[int, _Piece] = {}  # over, but may be joined to what follows
+        self._gaps: dict[int, float] = {}  # sum of probabilities since the held one ended
+
+    def add(self, probabilities: Any) -> list[FrameInterval]:
+        """What ended with `probabilities (frames, classes)`, by the number of the frame."""
+        values = np.asarray(probabilities, np.float64)
+        if values.ndim != 2 or not ((values >= 0) & (values <= 1)).all():
+            raise ValueError(f"Expected probabilities (frames, classes) in 0..1 without NaN, got {values.shape}.")
+        return sorted(
+            (found for row in values for found in self._frame(row)), key=lambda each: (each.start, each.label)
+        )
+
+    def finish(self) -> list[FrameInterval]:
+        """What was still going on at the end of the stream; then a new one can begin."""
+        found = []
+        for label in sorted({*self._runs, *self._held}):
+            found += list(self._end_run(label))
+            if label in self._held:
+                found += self._made(label, self._held.pop(label))
+        self.frames, self._gaps = 0, {}
+        return sorted(found, key=lambda each: (each.start, each.label))
+
+    def _frame(self, row: np.ndarray) -> Iterator[FrameInterval]:
+        best = int(row.argmax())
+        for label, probability in enumerate(row.tolist()):
+            if label == self.rule.background:
+                continue
+            run = self._runs.get(label)
+            if probability >= self._low and (not self.rule.exclusive or label == best):
+                if run is None:
+                    run = self._runs[label] = _Piece(self.frames, self.frames, 0.0, 0.0)
+                run.end, run.total, run.peak = self.frames + 1, run.total + probability, max(run.peak, probability)
+                continue
+            yield from self._end_run(label)
+            held = self._held.get(label)
+            if held is not None:
+                self._gaps[label] += probability
+                if self._seconds(held.end, self.frames + 1) > self.rule.max_gap + 1e-9:
+                    yield from self._made(label, self._held.pop(label))
+        self.frames += 1
+
+    def _end_run(self, label: int) -> Iterator[FrameInterval]:
+        """The run that went on becomes the held piece, joined to it, or is dropped."""
+        run, held = self._runs.pop(label, None), self._held.get(label)
+        if run is None:
+            return
+        if run.peak < self.rule.threshold:  # a run that never got there is part of the gap
+            if held is not None:
+                self._gaps[label] += run.total
+            return
+        if held is not None and self._seconds(held.end, run.start) <= self.rule.max_gap + 1e-9:
+            run = _Piece(held.start, run.end, held.total + self._gaps[label] + run.total, max(held.peak, run.peak))
+        elif held is not None:
+            yield from self._made(label, held)
+        self._held[label], self._gaps[label] = run, 0.0
+
+    def _made(self, label: int, piece: _Piece) -> list[FrameInterval]:
+        if self._seconds(piece.start, piece.end) < self.rule.min_duration - 1e-9:
+            return []
+        return [FrameInterval(label, piece.start, piece.end, piece.total / (piece.end - piece.start))]
+
+    def _seconds(self, start: int, end: int) -> float:
+        return end / self.fps - start / self.fps
