@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from motionhub.models.unik import UnikConfig
+from motionhub.models.via import ViaConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
@@ -100,6 +101,34 @@ def test_pretrain_or_vpe_leaves_an_encoder_that_a_linear_head_is_fitted_on(
     with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
         load_example("finetune_classification").main([*data, *head])
     assert "top-1" in capsys.readouterr().out
+
+
+def test_pretrain_via_goes_from_pairs_to_cycles_and_leaves_its_unik(
+    nucla_like: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = UnikConfig(layout="kinect-20", num_joints=20, num_people=1, channels=[8, 8], strides=[2, 2], num_heads=1)
+    start = tmp_path / "via-tiny"
+    ViaConfig(encoder_config=encoder, num_directions=4, decoder_channels=[8, 8]).save_pretrained(start)
+    SkeletonProcessor(
+        layout="kinect-20", num_people=1, num_frames=8, normalization="centre", scale="extent"
+    ).save_pretrained(start)
+    recipe = {"mode": "scratch", "epochs": 1, "batch_size": 4, "optimizer": "adamw", "learning_rate": 1e-3}
+    (start / "training.json").write_text(json.dumps({**recipe, "milestones": []}))
+    main = load_example("pretrain_via").main
+    data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
+    pairs = ["--stage", "pairs", "--model", str(start), "--elevation", "10", "--output_dir", str(tmp_path / "pairs")]
+    with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
+        main([*data, *pairs])
+    assert "3 updates" in capsys.readouterr().out
+    cycle = ["--stage", "cycle", "--model", str(tmp_path / "pairs" / "last"), "--triplet_weight", "0.05"]
+    with pytest.warns(UserWarning):
+        main([*data, *cycle, "--num_clusters", "2", "--cluster_epochs", "1", "--output_dir", str(tmp_path / "cycle")])
+    assert "3 updates" in capsys.readouterr().out
+    made = json.loads((tmp_path / "cycle" / "last" / "config.json").read_text())
+    assert made["architectures"] == ["ViaForMotionRetargeting"]
+    assert json.loads((tmp_path / "cycle" / "encoder" / "config.json").read_text())["architectures"] == ["UnikModel"]
+    log = [json.loads(line) for line in (tmp_path / "cycle" / "log.jsonl").read_text().splitlines()]
+    assert {"cycle", "triplet_motion", "velocity", "motion_norm"} <= set(log[-1])
 
 
 CLI = "import sys; from motionhub.cli import main; sys.exit(main())"

@@ -79,7 +79,9 @@ def test_recipe_is_valid(folder):
 def test_card_renders_and_says_where_the_weights_are(folder):
     facts = read_card_facts(folder)
     arguments = [content(folder, name) for name in ("config.json", "preprocessor_config.json", "training.json")]
-    card = render_model_card(*arguments, None, facts, joints=motionhub.get_layout(arguments[0]["layout"]).joints)
+    card = render_model_card(
+        *arguments, None, facts, joints=motionhub.get_layout(AutoConfig.from_pretrained(folder).layout).joints
+    )
     assert facts["name"] == folder.name
     assert facts["weights"]["provenance"] in card
     included = (folder / "model.safetensors").exists()

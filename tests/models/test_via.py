@@ -7,22 +7,13 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
-from official_unik import official_shapes, probe, probe_input, to_keypoints
+from official_unik import probe_input, to_keypoints
+from official_via import official_entries
 from transformers import AutoModel
 
 import motionhub
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
-
-
-def official_entries(directions=64, joints=15):
-    """Names and fill of the official encoder (SPECS 0): UNIK without fc, and `v` with a fill of its own."""
-    shapes = official_shapes(1, joints, 1, 1, 3, 2)
-    shapes = {name: shape for name, shape in shapes.items() if not name.startswith("fc.")}
-    filled = probe({**shapes, "v": (256, directions)})  # v counts in the numbering
-    rows, columns = np.mgrid[:256, :directions]
-    entry = (rows == columns) + 0.1 * np.sin((rows + 1) * (columns + 1) * 1.234)
-    return {**filled, "v": torch.from_numpy(entry.astype(np.float32))}
 
 
 @pytest.fixture(scope="module")
