@@ -50,6 +50,7 @@ def _segment(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
 
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.intervals.table import write_intervals
+    from motionhub.training.dataset import class_names_of
     from motionhub.training.frame_labels import BACKGROUND
     from motionhub.training.segmentation import is_segmentation_model
     from motionhub.training.sources import load_checkpoint
@@ -58,7 +59,7 @@ def _segment(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     model, processor = load_checkpoint(arguments.model, AutoModelForActionSegmentation)
     if not is_segmentation_model(arguments.model):
         print(f"motionhub: note: {arguments.model} was trained to name whole clips, not frames", file=sys.stderr)
-    background = arguments.background or (BACKGROUND if BACKGROUND in model.config.label2id else None)
+    background = arguments.background or (BACKGROUND if BACKGROUND in class_names_of(model.config) else None)
     names = ("threshold", "low_threshold", "min_duration", "max_gap", "hop")
     rule = {name: getattr(arguments, name) for name in names} | {"background": background}
     if arguments.window is not None:
