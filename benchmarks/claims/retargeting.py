@@ -2,12 +2,12 @@
 
     python benchmarks/claims/retargeting.py --data bandai_namco_2_subset.zip --seeds 0 1 2
 
-One motion on two bodies before two cameras (2-D, root in the middle, extent 1): a small ViA learns from clips of four
-styles, and is asked for the motion of one clip with the look of another on clips of three other styles. The number is
-the mean squared error to the exact answer. Arms: no decomposition (K = 0), K = 2, 32 and 64 directions (64 is all of
-this model's channels), LAC's generator (of the published size) with J of its 160 directions for the motion, and
-copying the source. Minutes an arm and seed on one CPU thread; every arm has the same recipe, clips and seeds, and none
-was chosen by the test styles.
+One motion on two bodies before two cameras (2-D, root in the middle, extent 1): a small model learns from clips of
+four styles, and is asked for the motion of one clip with the look of another on clips of three other styles. The
+number is the mean squared error to the exact answer. Arms: a small ViA without decomposition (K = 0) and with K = 2,
+32 and 64 directions (64 is all of its channels), LAC with J = 16 to 144 motion directions of 160, and copying the
+source. Minutes an arm and seed on one CPU thread. Every arm has the same recipe, clips and seeds; the recipe was
+chosen on a training style, and nothing by the test styles.
 """
 
 import argparse

@@ -13,7 +13,8 @@ Where the paper is silent, or this differs:
   first time any other clip will do. The paper names neither features, number of clusters nor schedule.
 - Weights of all terms but the velocity's lambda are 1 in the paper; lambda is not given, here 0.1. A triplet weight of
   1 can wreck the codes of a model that starts from random weights: `motion_norm` and `character_norm` are logged.
-- The thesis (section 4.4) trains the encoder otherwise, by contrast of views that LAC generates.
+- The thesis (section 4.4) trains the encoder otherwise, by contrast of clips whose body and view LAC's generator
+  changed: `LacContrast(generator, num_frames, frame_weight=0.0)` of `objectives.lac_contrast` with a UnikModel.
 """
 
 from typing import Any
