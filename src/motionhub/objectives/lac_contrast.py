@@ -136,8 +136,8 @@ class LacContrast(nn.Module):
                 f"'mean'; got {denominator!r}, {several!r} and {over_frames!r}."
             )
         self._generator = [generator.eval().requires_grad_(False)]  # in a list: no part of the state
-        self._loss = {"temperature": temperature, "denominator": denominator, "several": several}
-        self._slow = {"momentum": momentum, "anneal": anneal, "batch_norm": batch_norm}
+        self._loss: dict[str, Any] = {"temperature": temperature, "denominator": denominator, "several": several}
+        self._slow: dict[str, Any] = {"momentum": momentum, "anneal": anneal, "batch_norm": batch_norm}
         self._sizes = {"num_frames": num_frames, "projection_size": projection_size, "queue_size": queue_size}
         self._weights = {"sequence": sequence_weight, "frame": frame_weight}
         self.num_positives, self.frame_sampling, self.over_frames = num_positives, frame_sampling, over_frames
