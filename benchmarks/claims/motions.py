@@ -1,0 +1,265 @@
+"""What the claims' benchmarks share: real motions as tensors in one layout, a small encoder, and how it is judged.
+
+Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder is
+a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every frame
+and extent 1. Motions in 3-D become pictures by a look (body and camera, `augment.looks`); N-UCLA is seen by its own
+cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from motionhub.augment.looks import LookRanges, Looks, draw_looks, limb_responses, with_looks
+from motionhub.data.build import build_dataset
+from motionhub.metrics.embeddings import linear_accuracy
+from motionhub.models.unik import UnikConfig, UnikModel
+from motionhub.nn.joint_encoder import JointEncoderOutput
+from motionhub.processing.filling import fill_missing
+from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.skeletons.bodies import GROUPS
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import from_row
+from motionhub.training.objective import RunShape
+
+
+LAYOUT = get_layout("smarthome-15")
+ROOT = LAYOUT.index(LAYOUT.root)
+STORED, FRAMES = 64, 32
+LEAST_CROP = 0.7  # of the clip, in training
+FILES = {
+    "bandai-namco": "bandai_namco_2_subset.zip",
+    "utd-mhad": "utd_mhad_s1-6.zip",
+    "n-ucla": "nucla_views12.zip",
+    "penn-action": "penn_action_train.zip",
+}
+ANY_VIEW = LookRanges(bone_factor=(1.0, 1.0))
+ANY_BODY = LookRanges()
+FRONT = LookRanges(bone_factor=(1.0, 1.0), azimuth=15.0, elevation=0.0)
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of one data set, or of several.
+
+    Args:
+        keypoints: `(clips, STORED, joints, dims)`, zeros where a joint is never seen.
+        seen: `(clips, STORED, joints)` bool.
+        labels, subjects, cameras, setups: `(clips,)` int64; a setup is a style of Bandai-Namco.
+    """
+
+    keypoints: Tensor
+    seen: Tensor
+    labels: Tensor
+    subjects: Tensor
+    cameras: Tensor
+    setups: Tensor
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def of(self, rows: Tensor) -> "Clips":
+        return Clips(*(value[rows] for value in vars(self).values()))
+
+
+def load(name: str, folder: Path, cache: Path | None = None) -> Clips:
+    """All clips of a data set; `cache` is a folder that keeps them, for the next time."""
+    kept = None if cache is None else cache / f"{name}.pt"
+    if kept is not None and kept.exists():
+        return Clips(**torch.load(kept))
+    rows = build_dataset(name, folder / FILES[name])["full"]
+    found = [_stored(from_row(row)) for row in rows.with_format("numpy")]
+    columns = [torch.tensor(rows[column]) for column in ("label", "subject", "camera", "setup")]
+    clips = Clips(torch.stack([one for one, _ in found]), torch.stack([seen for _, seen in found]), *columns)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(vars(clips), kept)
+    return clips
+
+
+def joined(first: Clips, second: Clips) -> Clips:
+    """Clips of two data sets without classes in common: the labels of the second come after those of the first."""
+    moved = replace(second, labels=second.labels + first.labels.max() + 1)
+    return Clips(*(torch.cat(pair) for pair in zip(vars(first).values(), vars(moved).values(), strict=True)))
+
+
+def _stored(sequence: Any) -> tuple[Tensor, Tensor]:
+    """`(STORED, joints, dims)` and `(STORED, joints)`: gaps are filled in time, joints never seen stay unseen."""
+    points = torch.tensor(sequence.keypoints[:1])
+    never = points[..., :1].isnan().all(1, keepdim=True)
+    filled = fill_missing(points, "interpolate").masked_fill(never, float("nan"))
+    confidence = None if sequence.confidence is None else sequence.confidence[:1]
+    whole = sequence.replace(keypoints=filled.numpy(), confidence=confidence, track_ids=sequence.track_ids[:1])
+    processor = SkeletonProcessor(
+        layout=LAYOUT.name,
+        num_dims=sequence.num_dims,
+        num_people=1,
+        num_frames=STORED,
+        normalization="none",
+        test_sampling="resize",
+    )
+    sample = processor.process(whole)
+    return sample["keypoints"][0], sample["joint_mask"][0]
+
+
+def windows(clips: Clips, rows: Tensor, generator: Generator | None) -> Batch:
+    """FRAMES frames of the clips, spread over the whole or, with a generator, over a random part of each."""
+    share, start = torch.ones(len(rows), 1), torch.zeros(len(rows), 1)
+    if generator is not None:
+        share = LEAST_CROP + (1 - LEAST_CROP) * torch.rand(len(rows), 1, generator=generator)
+        start = (1 - share) * torch.rand(len(rows), 1, generator=generator)
+    places = ((start + share * (torch.arange(FRAMES) + 0.5) / FRAMES) * STORED).long().clamp(max=STORED - 1)
+    chosen = (rows[:, None], places)
+    present = torch.ones(len(rows), 1, FRAMES, dtype=torch.bool)
+    return {
+        "keypoints": clips.keypoints[chosen].unsqueeze(1),
+        "joint_mask": clips.seen[chosen].unsqueeze(1),
+        "attention_mask": present,
+        "index": rows,
+        "labels": clips.labels[rows],
+    }
+
+
+def pictures(batch: Batch, looks: Looks) -> Batch:
+    """A batch in 3-D with its looks."""
+    made = with_looks(batch["keypoints"], batch["joint_mask"], looks, RESPONSES, root=ROOT)
+    return {**batch, "keypoints": made[0], "joint_mask": made[1]}
+
+
+def photographs(batch: Batch) -> Batch:
+    """A batch of pixels: the root, or failing that the mean of what is seen, to the middle of every frame; extent 1."""
+    points, seen = batch["keypoints"], batch["joint_mask"]
+    weight = seen.unsqueeze(-1).to(points.dtype)
+    mean = (points * weight).sum(3, keepdim=True) / weight.sum(3, keepdim=True).clamp(min=1)
+    centre = torch.where(seen[..., ROOT : ROOT + 1, None], points[..., ROOT : ROOT + 1, :], mean)
+    moved = (points - centre) * weight
+    extent = (moved.square().sum((2, 3, 4)) / weight.sum((2, 3, 4)).clamp(min=1)).sqrt().clamp(min=1e-6)
+    return {**batch, "keypoints": moved / extent[..., None, None, None]}
+
+
+def kinect_camera(batch: Batch) -> Batch:
+    """A batch of Kinect skeletons as their own camera saw them (it stands at the origin and looks along +z)."""
+    clips = len(batch["keypoints"])
+    looks = Looks(torch.ones(clips, len(GROUPS)), torch.tensor([[torch.pi, 0.0, 0.0]]).repeat(clips, 1))
+    return pictures(batch, looks)
+
+
+class Encoder(UnikModel):
+    """The small UNIK; its convolutions in bfloat16, twice as fast here, everything around in float32."""
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        with torch.autocast("cpu", torch.bfloat16):
+            output = super().forward(*inputs, **named)
+        return JointEncoderOutput(**{name: value.float() for name, value in output.items()})
+
+
+def encoder_config() -> UnikConfig:
+    return UnikConfig(
+        layout=LAYOUT.name, num_joints=LAYOUT.num_joints, num_people=1, channels=[24, 32, 64], strides=[1, 2, 2]
+    )
+
+
+def pretrained(
+    model: Any, objective: Any, clips: Clips, seen: Callable[[Clips, Tensor, Generator], Batch], epochs: int, seed: int
+) -> Any:
+    """`model` after training with an objective (`training.objective.Pretext`): AdamW, cosine, batches of 64.
+
+    `seen` makes the batch of some rows. What is left over at the end of an epoch is left out.
+    """
+    generator = Generator().manual_seed(seed)
+    size = min(64, len(clips))
+    updates = len(clips) // size
+    mark = hashlib.sha256(clips.labels.numpy().tobytes()).hexdigest()
+    network = objective.prepare(model, RunShape(len(clips), mark, updates, epochs, seed)).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=epochs * updates, pct_start=0.1)
+    for _ in range(epochs):
+        for rows in torch.randperm(len(clips), generator=generator)[: size * updates].split(size):
+            ready = objective.ready()
+            loss = objective(network, seen(clips, rows, generator))["loss"]
+            if ready:
+                optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+            objective.after_update(network)
+    return model.eval()
+
+
+def seeds_of(rows: Tensor, generator: Generator | None = None) -> Tensor:
+    """A seed for each clip: its own row, always the same (one camera per recording), or new ones."""
+    return rows if generator is None else torch.randint(2**62, (len(rows),), generator=generator)
+
+
+@torch.inference_mode()
+def features_of(encoder: Any, batch: Batch) -> np.ndarray:
+    """`(clips, channels)`."""
+    encoder.eval()
+    inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
+    parts = [
+        encoder(**{name: value[start : start + 256] for name, value in inputs.items()}).pooler_output.float()
+        for start in range(0, len(inputs["keypoints"]), 256)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def raw_features(batch: Batch) -> np.ndarray:
+    """Coordinates of every second frame, as they are."""
+    return batch["keypoints"][:, 0, ::2].flatten(1).numpy()
+
+
+def probe(features: Callable[[Batch], np.ndarray], train: Batch, *tests: Batch) -> list[float]:
+    """Accuracy of a logistic regression on each of the tests."""
+    given, labels = features(train), train["labels"].numpy()
+    return [linear_accuracy(given, labels, features(test), test["labels"].numpy()) for test in tests]
+
+
+def few_rows(labels: Tensor, share: float, seed: int) -> Tensor:
+    """A share of every class, at least one clip of each."""
+    generator = Generator().manual_seed(seed)
+    chosen = []
+    for label in labels.unique():
+        rows = (labels == label).nonzero().squeeze(1)
+        chosen.append(rows[torch.randperm(len(rows), generator=generator)[: max(1, round(share * len(rows)))]])
+    return torch.cat(chosen)
+
+
+def fine_tuned_accuracy(
+    encoder: Any, clips: Clips, finish: Callable[[Batch], Batch], test: Batch, updates: int, seed: int, rate: float
+) -> float:
+    """Accuracy after training encoder and a new linear layer on `clips`, batches of at most 32; changes `encoder`."""
+    torch.manual_seed(seed)
+    generator = Generator().manual_seed(seed)
+    head = nn.Linear(encoder.config.hidden_size, int(test["labels"].max()) + 1)
+    groups = [{"params": encoder.parameters(), "lr": rate}, {"params": head.parameters(), "lr": 5 * rate}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
+    encoder.train()
+    for _ in range(updates):
+        rows = torch.randperm(len(clips), generator=generator)[:32]
+        batch = finish(windows(clips, rows, generator))
+        inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
+        loss = nn.functional.cross_entropy(head(encoder(**inputs).pooler_output.float()), batch["labels"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    with torch.inference_mode():
+        predicted = head(torch.from_numpy(features_of(encoder, test))).argmax(1)
+    return float((predicted == test["labels"]).float().mean())
+
+
+def looks_at(rows: Tensor, ranges: LookRanges, generator: Generator | None = None) -> Looks:
+    return draw_looks(seeds_of(rows, generator), ranges)
+
+
+RESPONSES = limb_responses(LAYOUT)
