@@ -201,7 +201,7 @@ def sbit(data: Path) -> dict[str, bool]:
     print("79 % of the corrected joints are the raw ones: there a filter can only add error. *: joints that raw has")
     print(f"{'':<22}{'MPJPE':>7}{'MPJPE*':>8}{'wrong*':>8}{'PCK@50':>8}{'PCK@100':>8}{'seen':>7}{'jitter':>7}")
     measured = np.concatenate([1000 * raw.keypoints[0] for raw, _ in pairs])
-    wrong = np.linalg.norm(measured - goals, axis=-1) > 20  # also what filtering of the raw data would not explain
+    wrong = np.linalg.norm(measured - goals, axis=-1) > 20  # corrected by more than a filter changes
     errors = {}
     for name, motions in made.items():
         poses = np.concatenate([1000 * motion.keypoints[0] for motion in motions])
@@ -210,7 +210,8 @@ def sbit(data: Path) -> dict[str, bool]:
         both = np.where(np.isnan(measured), np.nan, poses), np.where(wrong[..., None], goals, np.nan)
         same, hard = mpjpe(both[0], goals)["mpjpe"], mpjpe(*both)["mpjpe"]
         shaking = 1000 * np.nanmedian([np.nanmedian(noise_level(motion)) for motion in motions])
-        line = f"{name:<22}{errors[name]['mpjpe']:>7.1f}{same:>8.1f}{hard:>8.1f}{shares[0]['pck']:>8.1%}{shares[1]['pck']:>8.1%}"
+        line = f"{name:<22}{errors[name]['mpjpe']:>7.1f}{same:>8.1f}{hard:>8.1f}"
+        line += "".join(f"{share['pck']:>8.1%}" for share in shares)
         print(f"{line}{errors[name]['coverage']:>7.1%}{shaking:>7.2f}")
         errors[name]["shares"] = [share["per_joint"] for share in shares]
     print(f"\nper joint: MPJPE, PCK@50, PCK@100\n{'':<22}" + "".join(f"{joint:>19}" for joint in joints))

@@ -54,8 +54,8 @@ def reconcile(
 def _like(expert: SkeletonSequence, first: SkeletonSequence, layout: SkeletonLayout, number: int) -> SkeletonSequence:
     if expert.num_dims != first.num_dims or expert.unit != first.unit:
         raise ValueError(
-            f"Experts must agree in unit and dimensions: the first is {first.num_dims}-D in {first.unit}s, number "
-            f"{number} is {expert.num_dims}-D in {expert.unit}s; bring them to one unit before."
+            f"Experts must agree in unit and dimensions: the first has {first.num_dims} dimensions in unit "
+            f"{first.unit!r}, number {number} has {expert.num_dims} in {expert.unit!r}; bring them to one unit before."
         )
     if expert.layout.joints != layout.joints:
         expert = convert_layout(expert, layout)

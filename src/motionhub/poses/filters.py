@@ -21,7 +21,8 @@ def reject_outliers(
     """Joints far off their median over time become missing (Hampel's filter, on the distance).
 
     Args:
-        seconds: length of the window around each frame; outliers in less than half of it are found.
+        seconds: length of the window around each frame; outliers in less than half of it are found, if the joint is
+            seen before and after them.
         deviations: how many robust standard deviations (from the median distance to the median) are too far ...
         min_distance: ... if it is at least this share of the body's size.
 
@@ -38,12 +39,16 @@ def reject_outliers(
 
 
 def _running_median(values: np.ndarray, half: int) -> np.ndarray:
-    """Along axis 1 over `2 half + 1` frames (fewer at both ends), NaN ignored; `(people, frames, joints, numbers)`."""
+    """Along axis 1 over `2 half + 1` frames; `(people, frames, joints, numbers)`, NaN missing.
+
+    A frame counts if the one as far on the other side is there too: at an end, or beside a gap, the median of one side
+    alone would lag behind every body that walks.
+    """
     medians = np.empty_like(values)
     padded = np.pad(values, [(0, 0), (half, half), (0, 0), (0, 0)], constant_values=np.nan)
     for joint in range(values.shape[2] if values.size else 0):  # all at once would need many times the memory
         windows = np.lib.stride_tricks.sliding_window_view(padded[:, :, joint], 2 * half + 1, axis=1)
-        windows = np.sort(windows, axis=-1)  # NaN goes to the end
+        windows = np.sort(np.where(np.isnan(windows[..., ::-1]), np.nan, windows), axis=-1)  # NaN goes to the end
         seen = (~np.isnan(windows)).sum(axis=-1, keepdims=True)
         lower = np.take_along_axis(windows, np.maximum(seen - 1, 0) // 2, axis=-1)
         upper = np.take_along_axis(windows, np.minimum(seen // 2, 2 * half), axis=-1)

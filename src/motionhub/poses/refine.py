@@ -90,8 +90,8 @@ def aggregate_experts(
 
 
 def as_sequence(result: Aggregate, experts: Sequence[SkeletonSequence]) -> SkeletonSequence:
-    """The aggregate of reconciled experts as a sequence; a joint that is nobody's, or at (0, 0), is missing."""
-    missing = (result.choice < 0) | (result.keypoints == 0).all(axis=-1)
+    """The aggregate of reconciled experts as a sequence; a joint that is nobody's is missing."""
+    missing = result.choice < 0
     keypoints = np.where(missing[..., None], np.float32(np.nan), result.keypoints)
     scores = [expert.confidence for expert in experts if expert.confidence is not None]
     confidence = None
@@ -290,6 +290,7 @@ def _official(experts: np.ndarray, layout: SkeletonLayout) -> Aggregate:
     confidence = _official_confidence(points, keypoints)
     confidence[confidence < OFFICIAL_MIN_CONFIDENCE] = 0
     confidence[:, -1:] = 0
+    choice[np.isnan(_picked(experts, choice)).any(axis=-1)] = -1  # (0, 0) was nearest
     choice[:, -1:] = -1
     return Aggregate(keypoints, confidence, choice)
 
