@@ -12,6 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from motionhub.models.lac import LacConfig
 from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig
 from motionhub.processing.skeleton import SkeletonProcessor
@@ -129,6 +130,35 @@ def test_pretrain_via_goes_from_pairs_to_cycles_and_leaves_its_unik(
     assert json.loads((tmp_path / "cycle" / "encoder" / "config.json").read_text())["architectures"] == ["UnikModel"]
     log = [json.loads(line) for line in (tmp_path / "cycle" / "log.jsonl").read_text().splitlines()]
     assert {"cycle", "triplet_motion", "velocity", "motion_norm"} <= set(log[-1])
+
+
+def test_pretrain_lac_goes_from_the_generator_to_encoders(
+    nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
+    start = tmp_path / "lac-tiny"
+    sizes = {"encoder_channels": [8, 8, 12], "num_motion_directions": 8, "num_static_directions": 4}
+    LacConfig(layout="kinect-20", num_joints=20, **sizes).save_pretrained(start)
+    flat = {"num_people": 1, "num_frames": 8, "normalization": "centre", "scale": "extent"}
+    SkeletonProcessor(layout="kinect-20", **flat).save_pretrained(start)
+    config = UnikConfig(layout="kinect-20", num_joints=20, num_people=1, channels=[8, 8], strides=[2, 2])
+    config.save_pretrained(tiny_checkpoint)
+    SkeletonProcessor(layout="kinect-20", **flat).save_pretrained(tiny_checkpoint)
+    main = load_example("pretrain_lac").main
+    recipe = ["--mode", "scratch", "--epochs", "1", "--batch_size", "4", "--milestones", "1"]
+    generator = str(tmp_path / "generator")
+    main([*data, *recipe, "--stage", "generator", "--model", str(start), "--output_dir", generator])
+    assert "3 updates" in capsys.readouterr().out
+    known = json.loads((tmp_path / "generator" / "last" / "preprocessor_config.json").read_text())
+    assert (known["num_dims"], known["scale"]) == (2, "extent")  # what it is used with, not what it was trained from
+    made = ["--generator", generator + "/last", "--model", str(tiny_checkpoint)]
+    small = ["--queue_size", "6", "--projection_size", "8", "--num_positives", "2"]
+    main([*data, *recipe, *made, *small, "--stage", "contrast", "--output_dir", str(tmp_path / "contrast")])
+    encoder = json.loads((tmp_path / "contrast" / "last" / "config.json").read_text())
+    assert encoder["architectures"] == ["UnikModel"]
+    main([*data, *recipe, *made, "--stage", "supervised", "--output_dir", str(tmp_path / "supervised")])
+    labelled = json.loads((tmp_path / "supervised" / "last" / "config.json").read_text())
+    assert labelled["architectures"] == ["UnikForActionClassification"] and len(labelled["id2label"]) == 10
 
 
 CLI = "import sys; from motionhub.cli import main; sys.exit(main())"

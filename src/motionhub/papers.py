@@ -87,6 +87,14 @@ PAPERS: dict[str, Paper] = {
             kind="article",
         ),
         Paper(
+            "yang2023lac",
+            "LAC: Latent Action Composition for Skeleton-based Action Segmentation",
+            (*_YANG[:3], "Quan Kong", *_YANG[3:]),
+            2023,
+            "IEEE/CVF International Conference on Computer Vision (ICCV)",
+            "https://arxiv.org/abs/2308.14500",
+        ),
+        Paper(
             "yang2021orvpe",
             "Self-Supervised Video Pose Representation Learning for Occlusion-Robust Action Recognition",
             _YANG,

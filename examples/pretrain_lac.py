@@ -1,0 +1,78 @@
+r"""Pre-train by LAC: a generator learns to compose motions, then an encoder learns from what it composes.
+
+    python examples/pretrain_lac.py --stage generator --dataset bandai-namco --data_root bandai_namco_2_subset.zip \
+        --protocol cross-style --model hub_configs/lac-generator-posetics --mode scratch --output_dir runs/generator
+    python examples/pretrain_lac.py --stage contrast --generator runs/generator/last --dataset DATASET \
+        --model hub_configs/lac-posetics --mode scratch --output_dir runs/lac
+    python examples/pretrain_lac.py --stage supervised --generator runs/generator/last --dataset DATASET \
+        --model hub_configs/lac-posetics-supervised --mode scratch --output_dir runs/lac
+
+Every field of `motionhub.TrainingRecipe` is an option. The generator needs 3-D clips; the supervised stage labels: a
+composition has those of both. OUTPUT_DIR/last of the first stage is for pipeline("motion-retargeting"), of the others
+for examples/finetune_segmentation.py --model OUTPUT_DIR/last (windows, binary cross entropy).
+"""
+
+import argparse
+import sys
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel
+
+import motionhub
+from motionhub.cli import reported
+from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
+from motionhub.objectives.lac_contrast import ComposedLabels, LacContrast
+from motionhub.training.dataset import ClipDataset
+from motionhub.training.run import load_splits, parse_training, prepare_start
+from motionhub.training.sources import check_source, load_checkpoint, load_processor, load_weights
+from motionhub.training.trainer import train
+
+
+def start(source: str, mode: str, seed: int) -> tuple[Any, Any]:
+    """The generator or encoder and its processor."""
+    check_source(source, weights=mode != "scratch")
+    torch.manual_seed(seed)
+    if mode == "scratch":
+        return AutoModel.from_config(AutoConfig.from_pretrained(source)), load_processor(source)
+    model, unfit = load_weights(source, AutoModel)
+    if unfit:
+        raise ValueError(f"The weights of {source} do not fit its config: {unfit[:3]}; use --mode scratch.")
+    return model, load_processor(source)
+
+
+def main(words: list[str]) -> None:
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    options.add_argument("--stage", choices=("generator", "contrast", "supervised"), required=True)
+    options.add_argument("--generator", default="", help="contrast, supervised: folder of the first stage")
+    options.add_argument("--up", choices=("x", "y", "z"), help="generator: the axis that points up")
+    for name, kind in (("num_positives", int), ("queue_size", int), ("projection_size", int), ("frame_sampling", int)):
+        options.add_argument(f"--{name}", type=kind)
+    for name in ("triplet_weight", "sequence_weight", "frame_weight", "temperature", "momentum"):
+        options.add_argument(f"--{name}", type=float)
+    chosen, rest = options.parse_known_args(words)
+    chosen = vars(chosen)
+    stage, generator = chosen.pop("stage"), chosen.pop("generator")
+    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
+    clips: Any = load_splits(arguments)["train"]
+    made = None if stage == "generator" else load_checkpoint(generator, motionhub.AutoModelForMotionRetargeting)[0]
+    if stage == "supervised":
+        model, processor = prepare_start(arguments, recipe, clips, motionhub.AutoModelForActionClassification)
+        objective: Any = ComposedLabels(made, processor.num_frames)
+    else:
+        model, processor = start(arguments.model, recipe.mode, recipe.seed)
+    if stage == "contrast":
+        objective = LacContrast(made, processor.num_frames, **chosen)
+    elif stage == "generator":
+        layout, plain = motionhub.get_layout(model.config.layout), isinstance(processor, motionhub.SkeletonProcessor)
+        rows: Any = JointRows(layout) if plain else VelocityRows(layout, processor.mean, processor.std)
+        objective = LacPairs(layout, rows=rows, **chosen)
+        solid = motionhub.SkeletonProcessor(layout, 3, 1, 64, normalization="centre", centring="first-frame")
+        clips = ClipDataset(clips, solid, training=True, seed=recipe.seed)
+    result = train(model, processor, clips, None, recipe, objective=objective)
+    if result.is_main_process:
+        print(f"{result.steps} updates in {result.seconds:.0f} s: {result.last_dir}")
+
+
+if __name__ == "__main__":
+    sys.exit(reported(lambda: main(sys.argv[1:])))
