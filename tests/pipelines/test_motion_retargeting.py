@@ -265,3 +265,21 @@ def test_body_scale_takes_what_has_no_image(tmp_path):
     small = source.replace(keypoints=source.keypoints / 500, unit="normalised")
     first, second = (pipe(item, motion(seed=1, image_size=None)) for item in (source, small))
     np.testing.assert_allclose(first.keypoints, 500 * second.keypoints, atol=0.1)
+
+
+def test_bones_alone_are_changed_exactly_and_after_a_target_at_the_end(pipes):
+    from motionhub.skeletons.bodies import with_bone_lengths
+
+    source, factors = motion(people=2), {"leg": 1.5, "left_wrist": 0.5}
+    alone, report = pipes["view"](source, bone_factors=factors, return_report=True)
+    np.testing.assert_array_equal(alone.keypoints, with_bone_lengths(source, factors).keypoints)
+    bones = {bone["name"]: bone["length"] / bone["reference"] for bone in report[0]["per_bone"]}
+    assert bones["left_hip - left_knee"] == pytest.approx(1.5, rel=1e-3)
+    assert bones["right_shoulder - right_elbow"] == pytest.approx(1, rel=1e-3)
+    made = pipes["view"](source, motion(seed=1))
+    both = pipes["view"](source, motion(seed=1), bone_factors=factors)
+    np.testing.assert_array_equal(both.keypoints, with_bone_lengths(made, factors).keypoints)
+    with pytest.raises(ValueError, match="factors"):
+        pipes["view"](source, bone_factors={"tail": 2.0})
+    with pytest.raises(ValueError, match="bone_factors"):
+        pipes["view"](source)

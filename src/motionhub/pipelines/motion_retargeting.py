@@ -13,6 +13,7 @@ coordinates in the processor's layout. `motionhub.nn.motion_autoencoder.MotionRe
 
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import torch
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
 from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, describe, model_inputs
 from motionhub.skeletons.attach import attach
+from motionhub.skeletons.bodies import with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.layouts import get_layout
@@ -30,6 +32,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 FACTS = ("layout", "fps", "unit", "image_size")
+OPTIONS = ("target_person", "view_person", "bone_factors", "max_gap", "return_report")
 FEET = ("left_ankle", "right_ankle")
 # In an image a bone looks shorter the more it points at the camera; its longest appearance is nearest to the length.
 QUANTILE_2D, QUANTILE_3D = 0.95, 0.5
@@ -48,6 +51,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         target: the same, for the body; a list has one for each source.
         view: the same, for the view (`"full"` only).
         target_person, view_person: whose body or view, by position, where the clip shows several people.
+        bone_factors: makes bones longer or shorter at the end, by limb or joint: `{"leg": 1.2, "arm": 0.9}`, see
+            `motionhub.skeletons.bodies.with_bone_lengths`. Without target and view it is the only change, and exact.
         max_gap: frames; a joint of the source that is missing for longer at a stretch is missing in the result, a
             shorter gap is bridged. None bridges every gap. Default 8.
         layout, fps, unit, image_size: of files and arrays that do not say so themselves.
@@ -78,11 +83,11 @@ class MotionRetargetingPipeline(SkeletonPipeline):
     """
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        unknown = sorted(set(kwargs) - {*FACTS, "target_person", "view_person", "max_gap", "return_report"})
+        unknown = sorted(set(kwargs) - {*FACTS, *OPTIONS})
         if unknown:
             raise ValueError(
-                f"Unknown pipeline arguments {unknown}; there are target, view, target_person, view_person, max_gap, "
-                f"return_report, and for inputs {list(FACTS)}."
+                f"Unknown pipeline arguments {unknown}; there are target, view, {', '.join(OPTIONS)}, and for inputs "
+                f"{list(FACTS)}."
             )
         gap = kwargs.get("max_gap")
         if gap is not None and (isinstance(gap, bool) or not isinstance(gap, int) or gap < 0):
@@ -107,11 +112,12 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         *,
         target_person: int | None = None,
         view_person: int | None = None,
+        bone_factors: Mapping[str, float] | None = None,
         max_gap: int | None = MAX_GAP,
         return_report: bool = False,
         **facts: Any,
     ) -> Any:
-        self._check_roles(target, view)
+        self._check_roles(target, view, bone_factors)
         motion = as_motion(source, **facts)
         body = None if target is None else chosen_person(as_motion(target, **facts), "target", target_person)
         seen_as = None if view is None else chosen_person(as_motion(view, **facts), "view", view_person)
@@ -121,6 +127,28 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             empty = motion.replace(confidence=None)
             return (empty, []) if return_report else empty
         parts = [motion.person(row) for row in rows]
+        if target is None and view is None:
+            moved, result = parts, motion.replace(confidence=None)
+        else:
+            moved, result = self._made(motion, rows, parts, body, seen_as, max_gap)
+        if bone_factors:
+            moved = [with_bone_lengths(part, bone_factors) for part in moved]
+            result = with_bone_lengths(result, bone_factors)
+        if not return_report:
+            return result
+        pairs = zip(parts, moved, strict=True)
+        return result, [motion_report(part, person, part if body is None else body) for part, person in pairs]
+
+    def _made(
+        self,
+        motion: SkeletonSequence,
+        rows: list[int],
+        parts: list[SkeletonSequence],
+        body: SkeletonSequence | None,
+        seen_as: SkeletonSequence | None,
+        max_gap: int | None,
+    ) -> tuple[list[SkeletonSequence], SkeletonSequence]:
+        """What the network makes of `parts`, the people `rows` of `motion`: in its own layout, and in the source's."""
         samples = [self._sample(part) for part in parts]
         bodies = samples if body is None else [self._sample(body)] * len(rows)
         self._warn_of_unseen(body, "target")
@@ -133,25 +161,23 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         keypoints = np.full(motion.keypoints.shape, np.nan, dtype=np.float32)
         for row, part, person in zip(rows, parts, moved, strict=True):
             keypoints[row] = attach(person, part).keypoints[0]
-        result = motion.replace(keypoints=keypoints, confidence=None)
-        if not return_report:
-            return result
-        pairs = zip(parts, moved, strict=True)
-        return result, [motion_report(part, person, part if body is None else body) for part, person in pairs]
+        return moved, motion.replace(keypoints=keypoints, confidence=None)
 
     def _sample(self, person: SkeletonSequence) -> dict[str, Any]:
         """What the processor makes of one person, without the empty places for others that it may add."""
         return {name: value[:1] for name, value in self.feature_extractor.process(person).items()}
 
-    def _check_roles(self, target: Any, view: Any) -> None:
+    def _check_roles(self, target: Any, view: Any, bone_factors: Any = None) -> None:
         variant = getattr(self.model.config, "variant", None)
         if view is not None and variant != "full":
             raise ValueError(
                 f"This checkpoint (variant {variant!r}) has no code for the view alone, so view= cannot be used; load "
                 'one of variant "full", or give the clip as target.'
             )
-        if target is None and view is None:
-            raise ValueError("Nothing to change: give a target, whose body (or view) the motion gets: pipe(a, b).")
+        if target is None and view is None and not bone_factors:
+            raise ValueError(
+                "Nothing to change: give a target, whose body (or view) the motion gets: pipe(a, b); or bone_factors."
+            )
 
     def _warn_of_unseen(self, sequence: SkeletonSequence | None, role: str) -> None:
         if sequence is None:
@@ -235,7 +261,7 @@ def chosen_person(sequence: SkeletonSequence, role: str, person: int | None) -> 
 
 
 def motion_report(source: SkeletonSequence, made: SkeletonSequence, target: SkeletonSequence) -> dict[str, Any]:
-    """The error report of one person; `made` in the processor's layout, the others in any."""
+    """The error report of one person, over the bones of `made`'s layout; the others may come in any."""
     layout, tracks = made.layout, source.track_ids
     assert tracks is not None
     before, body = convert_layout(source, layout), convert_layout(target, layout)
