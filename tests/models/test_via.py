@@ -9,11 +9,12 @@ import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from official_unik import probe_input, to_keypoints
 from official_via import official_entries
-from transformers import AutoModel
+from transformers import AutoModel, pipeline
 
 import motionhub
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
+from motionhub.processing.skeleton import SkeletonProcessor
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +202,21 @@ def test_random_directions_are_orthonormal_from_the_start_also_those_missing_in_
     small(ViaModel, directions=0).save_pretrained(tmp_path)
     loaded = ViaModel.from_pretrained(tmp_path, num_directions=3).basis.directions.detach()
     torch.testing.assert_close(loaded.mT @ loaded, torch.eye(3))
+
+
+def test_the_retargeting_pipeline_takes_it_with_an_ordinary_processor(tmp_path):
+    torch.manual_seed(0)
+    encoder = UnikConfig(num_joints=15, num_people=1, channels=[8, 16], strides=[2, 2], layout="lac-15")
+    config = ViaConfig(encoder_config=encoder, num_directions=3, decoder_channels=[8, 8])
+    model, layout = ViaForMotionRetargeting(config), motionhub.get_layout("lac-15")
+    for parameter in model.decoder.parameters():  # it gives zeros: every joint where the root is
+        parameter.data.zero_()
+    model.save_pretrained(tmp_path)
+    SkeletonProcessor(layout="lac-15", num_people=1, normalization="centre", scale="extent").save_pretrained(tmp_path)
+    points = np.random.default_rng(0).normal(100, 20, size=(2, 21, 15, 2)).astype(np.float32)
+    source = motionhub.SkeletonSequence(points[:, :21], layout, 30, "pixel", image_size=(640, 480))
+    target = motionhub.SkeletonSequence(points[:1, :9] + 5, layout, 30, "pixel", image_size=(640, 480))
+    made = pipeline("motion-retargeting", model=str(tmp_path))(source, target)
+    assert made.keypoints.shape == points.shape
+    root = np.repeat(points[:, :, [layout.index(layout.root)]], 15, axis=2)
+    np.testing.assert_allclose(made.keypoints, root, rtol=1e-5)
