@@ -96,6 +96,17 @@ def test_after_installing_the_ids_load_offline_in_a_new_process(archive, tmp_pat
     assert run.stdout.strip() == f"{parameters} 30 {{2}} 60 1", run.stderr[-3000:]
 
 
+def test_a_relative_cache_dir_is_the_same_folder_as_its_absolute_path(archive, tmp_path, monkeypatch):
+    install_bundle(archive, cache_dir=tmp_path / "absolute")
+    monkeypatch.chdir(tmp_path)
+    assert main(["bundle", "install", str(archive), "--cache_dir", "relative"]) == 0
+    assert everything(tmp_path / "relative") == everything(tmp_path / "absolute")
+    repacked = create_bundle("again.tar", [MODEL], [ROWS], cache_dir="relative")
+    assert repacked.sha256 == verify_bundle(archive).sha256
+    place = snapshot_download(MODEL, cache_dir=tmp_path / "relative" / "hub", local_files_only=True)
+    assert (Path(place) / "model.safetensors").read_bytes() == (SMALL / "model.safetensors").read_bytes()
+
+
 def test_the_installed_cache_is_one_to_huggingface_hub(archive, tmp_path):
     install_bundle(archive, cache_dir=tmp_path / "home")
     found = scan_cache_dir(tmp_path / "home" / "hub")

@@ -34,12 +34,13 @@ class CacheFolders:
 
 
 def cache_folders(home: str | Path | None = None) -> CacheFolders:
-    """Those below `home` (what HF_HOME names), or those that the libraries use now."""
+    """Those below `home` (what HF_HOME names), or those that the libraries use now; absolute, for links lead there."""
     if home is not None:
-        return CacheFolders(Path(home) / "hub", Path(home) / "datasets")
+        home = Path(home).absolute()
+        return CacheFolders(home / "hub", home / "datasets")
     import datasets.config
 
-    return CacheFolders(Path(constants.HF_HUB_CACHE), Path(datasets.config.HF_DATASETS_CACHE))
+    return CacheFolders(Path(constants.HF_HUB_CACHE).absolute(), Path(datasets.config.HF_DATASETS_CACHE).absolute())
 
 
 def find_snapshot(cache: CacheFolders, repo_id: str, kind: str, revision: str) -> tuple[str, Path]:
