@@ -47,7 +47,10 @@ def reported(run: Callable[[], int | None], input_flags: Mapping[str, str] = Map
 def _flag_hint(error: Exception, input_flags: Mapping[str, str]) -> str:
     """Readers speak of Python keywords; here the same is a flag."""
     from motionhub.data.readers.options import UnstatedFact
+    from motionhub.data.writers import WriteOption
 
+    if isinstance(error, WriteOption):
+        return f" In a shell: {'--to' if error.option == 'format' else f'--{error.option}'}."
     if not isinstance(error, UnstatedFact):
         return ""
     return f" In a shell: {input_flags.get(error.option, f'--{error.option}')}."
@@ -172,6 +175,7 @@ def _add_generate(actions: Any) -> None:
     generate.add_argument("--seed", type=int, default=0, help="the same seed gives the same clips (default 0)")
     generate.add_argument("--layout", default="kinect-20", help="joint layout (default kinect-20)")
     generate.add_argument("--fps", type=float, default=30.0, help="frames per second (default 30)")
+    generate.add_argument("--num_dims", type=int, default=3, choices=(2, 3), help="2: pixels; 3: metres (default)")
     generate.set_defaults(run=_dataset_generate)
 
 
@@ -339,7 +343,12 @@ def _dataset_generate(arguments: argparse.Namespace) -> int:
     from motionhub.data.synthetic_dataset import save_generated
 
     folder = save_generated(
-        arguments.out, arguments.num_clips, seed=arguments.seed, layout=arguments.layout, fps=arguments.fps
+        arguments.out,
+        arguments.num_clips,
+        seed=arguments.seed,
+        layout=arguments.layout,
+        fps=arguments.fps,
+        num_dims=arguments.num_dims,
     )
     print(f"{folder}: {arguments.num_clips} clips; datasets.load_dataset({str(folder)!r})")
     return 0

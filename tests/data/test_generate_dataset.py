@@ -132,3 +132,26 @@ def test_wrong_values_are_named_at_once(tmp_path, wrong):
 def test_shares_beyond_one_are_refused(wrong):
     with pytest.raises(ValueError):
         Mixture(**wrong)
+
+
+def test_the_2d_dataset_is_the_pictures_of_the_3d_one(tmp_path, capsys):
+    out = tmp_path / "pixels"
+    assert main(["dataset", "generate", "--out", str(out), "--num_clips", "4", "--seed", "3", "--num_dims", "2"]) == 0
+    rows = load_dataset(str(out), cache_dir=str(tmp_path / "cache"), split="train")
+    for row, solid in zip(rows, generate_rows(4, seed=3), strict=True):
+        picture, metres = from_row(row), from_row(solid)
+        assert (picture.num_dims, picture.unit, picture.image_size) == (2, "pixel", (1920, 1080))
+        assert row["label"] == solid["label"] and picture.num_frames == metres.num_frames
+        shown = picture.joint_mask
+        assert shown.mean() > 0.5 and not (shown & ~metres.joint_mask).any()
+        x, y, z = np.moveaxis(metres.keypoints[shown].astype(np.float64), -1, 0)
+        u, v = np.moveaxis(picture.keypoints[shown] - [960.0, 540.0], -1, 0)
+        # A pinhole tilted by t has u (y sin t + z cos t) = -focal x: the two unknowns are linear.
+        sine, cosine = np.linalg.lstsq(np.stack([u * y, u * z], axis=-1), -x, rcond=None)[0]
+        focal = 1 / np.hypot(sine, cosine)
+        assert 700 <= focal <= 1400
+        np.testing.assert_allclose(u, -x / (sine * y + cosine * z), atol=0.1)
+        np.testing.assert_allclose(v, -focal * (cosine * y - sine * z) / (sine * y + cosine * z), atol=0.1)
+    assert "--num_dims 2" in (out / "README.md").read_text()
+    with pytest.raises(ValueError, match="num_dims must be 2"):
+        generate_rows(1, num_dims=4)

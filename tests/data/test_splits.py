@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
+from motionhub.data.few_labels import segment_counts
 from motionhub.data.readers import READERS
 from motionhub.data.splits import PROTOCOLS, few_label_subset, get_protocol
 
@@ -122,3 +123,30 @@ def test_few_labels_refuses_what_is_no_fraction(fraction):
 def test_few_labels_needs_labels():
     with pytest.raises(ValueError, match="every label is -1"):
         few_label_subset(Dataset.from_dict({"label": [-1, -1]}), 0.5, seed=0)
+
+
+def annotated(columns):
+    return Dataset.from_dict({"label": [-1] * len(next(iter(columns.values()))), **columns})
+
+
+SEGMENTS = {"segment_labels": [[0, 0, 1], [0], [0, 2], [], [1, 1], [0, 0]], "clip": [*range(6)]}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_few_labels_of_segments_give_every_class_its_share_and_take_no_clip_in_vain(seed):
+    dataset = annotated(SEGMENTS)  # 6 of class 0, 3 of class 1, 1 of class 2
+    subset = few_label_subset(dataset, 0.5, seed=seed)
+    counts = np.bincount([label for labels in subset["segment_labels"] for label in labels], minlength=3)
+    assert counts[0] >= 3 and counts[1] >= 2 and counts[2] == 1
+    assert 3 not in subset["clip"][:] and len(subset) < 6 and subset["clip"][:] == sorted(subset["clip"])
+    assert subset["clip"][:] == few_label_subset(dataset, 0.5, seed=seed)["clip"][:]
+    assert few_label_subset(dataset, 1.0, seed=seed)["clip"][:] == [0, 1, 2, 4, 5]
+
+
+def test_few_labels_count_the_runs_of_frames_of_a_class():
+    frames = [[-1, 0, 0, -1, 0], [1, 1, 1, 1, 1], [-1, -1, -1, -1, -1], [0, 1, 0, 1, 0]]
+    dataset = annotated({"frame_labels": frames, "clip": [*range(4)]})
+    assert segment_counts(dataset).tolist() == [[2, 0], [0, 1], [0, 0], [3, 2]]
+    assert few_label_subset(dataset, 1.0, seed=0)["clip"][:] == [0, 1, 3]
+    with pytest.raises(ValueError, match="every label is -1, and no frame"):
+        few_label_subset(dataset.select([2]), 0.5, seed=0)

@@ -1,7 +1,10 @@
 """The laws of synthetic motion: exact analytic motions, bodies that keep their bones, feet on the floor, seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from motionhub.data.readers import nucla
 from motionhub.data.synthetic import (
@@ -12,9 +15,13 @@ from motionhub.data.synthetic import (
     generate,
     pendulum_arm,
     straight_walk,
+    take_picture,
 )
 from motionhub.data.synthetic_body import Body, two_bones
+from motionhub.geometry.cameras import camera_rotation, project
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 LAYOUT = get_layout("kinect-20")
@@ -285,3 +292,52 @@ def test_one_frame_is_enough():
     assert generate("walk around", num_frames=1).num_frames == 1
     assert straight_walk(num_frames=1).num_frames == 1
     assert np.isfinite(pendulum_arm(num_frames=1).keypoints).all()
+
+
+def at(*places):
+    """Frames of one joint at these places before the sensor: metres, y up, z away."""
+    layout = SkeletonLayout("point-1", ("point",), (), root="point")
+    return SkeletonSequence(np.array(places, np.float32)[None, :, None], layout, 30, "metre")
+
+
+def test_a_picture_shows_metres_at_a_depth_as_focal_over_depth_pixels_and_nothing_outside_it():
+    places = ((0, 0, 2), (-1, 0.5, 2), (-1, 0.5, 4), (0, 0, -2), (0, 0, 0), (-2, 0, 2))
+    seen = take_picture(at(*places), 1000, (1920, 1080))
+    nothing = [np.nan, np.nan]
+    expected = [[960, 540], [1460, 290], [1210, 415], nothing, nothing, nothing]
+    np.testing.assert_allclose(seen.keypoints[0, :, 0], expected)
+    assert seen.unit == "pixel" and seen.image_size == (1920, 1080) and seen.num_dims == 2
+    up = take_picture(at((0, 1, 1), (0, 0, 1)), 500, (1920, 1080), tilt=45)
+    np.testing.assert_allclose(up.keypoints[0, :, 0], [[960, 540], [960, 1040]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("pitch", [0, 15])
+def test_the_picture_is_what_the_cameras_of_geometry_make_of_the_metres(pitch):
+    scene = Scene(camera_yaw=30, camera_height=1.7, distance=4.0, heading=20)
+    metres = generate("wave", seed=3, scene=scene, layout="coco-17")
+    pictured = replace(scene, camera_pitch=pitch, focal=900.0, image_size=(1280, 720))
+    pixels = generate("wave", seed=3, scene=pictured, layout="coco-17")
+    assert pixels.joint_mask.all() and metres.joint_mask.all() and pixels.layout.name == "coco-17"
+    # Their world has x to the right and z towards the camera, about a point a metre above the floor in the middle.
+    points = metres.keypoints.astype(np.float64) * [-1, 1, -1] + [0, 1.7 - 1, 4]
+    elevation, far = np.arctan2(0.7, 4.0), np.hypot(0.7, 4.0)
+    rotation = camera_rotation(torch.zeros((), dtype=torch.float64), torch.tensor(elevation))
+    picture = project(torch.from_numpy(points).flatten(1, 2), rotation, far) * 900 / far + torch.tensor([640, 360])
+    np.testing.assert_allclose(pixels.keypoints.reshape(1, -1, 2), picture.numpy(), rtol=1e-5)
+
+
+def test_who_faces_the_camera_has_the_left_hand_on_the_right_of_the_picture_and_the_feet_below():
+    clip = straight_walk(num_frames=5, scene=Scene(focal=800.0))
+    left, right, head, foot = (
+        clip.keypoints[0, :, clip.layout.index(joint)]
+        for joint in ("left_shoulder", "right_shoulder", "head", "left_foot")
+    )
+    assert (left[:, 0] > right[:, 0]).all() and (foot[:, 1] > head[:, 1]).all()
+
+
+@pytest.mark.parametrize("wrong", [{"focal": 0.0}, {"focal": -1.0}, {"focal": float("nan")}])
+def test_a_picture_without_a_focal_length_is_refused(wrong):
+    with pytest.raises(ValueError, match="focal"):
+        Scene(**wrong)
+    with pytest.raises(ValueError, match="needs 3-D keypoints in metres"):
+        take_picture(generate("wave", num_frames=2, scene=Scene(focal=800.0)), 800.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import motionhub
+from motionhub.cli import main
 from motionhub.data.synthetic import Scene, generate
 from motionhub.data.writers import WRITERS, find_writer, write
 from motionhub.skeletons.layout import SkeletonLayout
@@ -148,3 +149,17 @@ def test_what_a_format_cannot_hold_is_refused_with_the_call_that_fixes_it(tmp_pa
     assert "read gives a list" in refusal([flat], tmp_path / "a.npz")
     nobody = flat.replace(keypoints=flat.keypoints[:0], confidence=None, track_ids=None)
     assert "empty" in refusal(nobody, tmp_path / "a.json") and "empty" in refusal(nobody, tmp_path / "a.csv")
+
+
+def test_python_is_told_of_arguments_and_the_shell_of_flags_as_well(tmp_path, capsys):
+    path = write(in_image("body-25"), tmp_path / "clip.npz")
+    for out, reason, flag in (
+        ("a.json", 'convert_layout(sequence, "coco-17") first.', "--layout"),
+        ("a.xyz", "", "--to"),
+    ):
+        assert main(["convert", str(path), str(tmp_path / out)]) == 2
+        said = capsys.readouterr().err
+        assert reason in said and said.endswith(f" In a shell: {flag}.\n")
+        with pytest.raises(ValueError) as caught:
+            write(in_image("body-25"), tmp_path / out)
+        assert "shell" not in str(caught.value) and "--" not in str(caught.value)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from datasets import ClassLabel, Dataset
 
+from motionhub.data.few_labels import clips_with_enough, segment_counts
 from motionhub.data.readers.bandai_namco import STYLES
 from motionhub.data.readers.smarthome import CLASS_NAMES as SMARTHOME_CLASSES
 from motionhub.data.readers.tsu import TESTS, TRAINS
@@ -409,7 +410,8 @@ def get_protocol(reader: str, name: str) -> Protocol:
 def few_label_subset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     """A share of every class, drawn with `seed`: `round(fraction * clips)` of each class, at least one.
 
-    Rows without a label (-1) are left out. The rows keep their order.
+    Rows without a label (-1) are left out. The rows keep their order. Where no clip has a label of its own, but frames
+    or segments have, clips are taken until every class has that share of its actions, see `few_labels`.
 
     Raises:
         ValueError: fraction is not in (0, 1], or no row has a label.
@@ -417,9 +419,14 @@ def few_label_subset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must be in (0, 1], for example 0.05 for 5 %, got {fraction}.")
     labels = np.asarray(dataset["label"])
-    if not (labels >= 0).any():
-        raise ValueError("few_label_subset needs rows with a label, but every label is -1.")
     generator = np.random.default_rng(seed)
+    if not (labels >= 0).any():
+        counts = segment_counts(dataset)
+        if not counts.any():
+            raise ValueError("few_label_subset needs labels, but every label is -1, and no frame or segment has one.")
+        total = counts.sum(axis=0)
+        wanted = np.minimum(total, np.maximum(1, np.round(fraction * total).astype(np.int64)))
+        return dataset.select(clips_with_enough(counts, wanted, generator))
     chosen: list[int] = []
     for label in np.unique(labels[labels >= 0]):
         rows = np.flatnonzero(labels == label)

@@ -40,12 +40,17 @@ class Scene:
     Args:
         heading: degrees to the person's left at the start; 0 faces the camera.
         place: metres to the right (x) and away (z) of the middle of the scene, which the camera looks at.
-        camera_yaw: degrees by which the scene is turned about its middle before the camera, to the left like headings.
+        camera_yaw: degrees by which the scene is turned about its middle before the camera, to the left like headings:
+            the camera's azimuth.
         camera_pitch: degrees by which the camera looks down; at 0 the floor is at y = -camera_height.
         camera_height: metres above the floor.
         distance: metres from the camera to the middle of the scene.
         noise: standard deviation in metres of independent Gaussian noise on every coordinate.
         dropout: probability that a joint is missing (NaN) in a frame, independent.
+        focal: None for 3-D in metres; the focal length in pixels for the 2-D picture, see `take_picture`. For it the
+            camera stays in its place and is tilted to what is a metre above the floor in the middle of the scene, so
+            that its elevation is that of `camera_height` over `distance`.
+        image_size: `(width, height)` of the picture in pixels.
     """
 
     heading: float = 0.0
@@ -56,12 +61,21 @@ class Scene:
     distance: float = 3.0
     noise: float = 0.0
     dropout: float = 0.0
+    focal: float | None = None
+    image_size: tuple[int, int] = (1920, 1080)
 
     def __post_init__(self) -> None:
+        if self.focal is not None:
+            _check(focal=self.focal, width=self.image_size[0], height=self.image_size[1])
         if not 0 <= self.dropout <= 1:
             raise ValueError(f"dropout must be a probability in 0..1, got {self.dropout!r}.")
         if self.noise < 0:
             raise ValueError(f"noise must be a standard deviation >= 0 in metres, got {self.noise!r}.")
+
+    @property
+    def tilt(self) -> float:
+        """Degrees up from the sensor's axis to what is a metre above the floor in the middle of the scene."""
+        return self.camera_pitch + float(np.degrees(np.arctan2(1 - self.camera_height, self.distance)))
 
 
 def generate(
@@ -110,7 +124,7 @@ def generate(
     if second_person is not None:
         other = _person(_motion(second_person), None, num_frames, fps, speed, style, None, generator)
         people = [people[0] - [0, 0, 0.6], other * [-1.0, 1.0, -1.0] + [0, 0, 0.6]]
-    return _converted(_seen(np.stack(people), scene, fps, generator), layout)
+    return _recorded(_seen(np.stack(people), scene, fps, generator), scene, layout)
 
 
 def compose(
@@ -152,8 +166,9 @@ def compose(
     keypoints = _posed(body, channels, fps, 0.0)
     between = np.full(gap, BACKGROUND)
     frame_labels = np.concatenate([labels[0], *(part for label in labels[1:] for part in (between, label))])
-    sequence = _seen(_centred(keypoints)[None], scene or Scene(), fps, generator)
-    return _converted(sequence, layout), frame_labels.astype(np.int64)
+    scene = scene or Scene()
+    sequence = _seen(_centred(keypoints)[None], scene, fps, generator)
+    return _recorded(sequence, scene, layout), frame_labels.astype(np.int64)
 
 
 def crossing_people(
@@ -185,7 +200,8 @@ def crossing_people(
         late = own * (index - (num_people - 1) / 2) * 0.4
         path = _centred(_posed(body, channels, fps, phase)) + [0.3, 0.0, -late]
         people.append(_turn(path, turned + 360 * index / num_people + generator.uniform(-15, 15)))
-    return _converted(_seen(np.stack(people), scene or Scene(), fps, generator), layout)
+    scene = scene or Scene()
+    return _recorded(_seen(np.stack(people), scene, fps, generator), scene, layout)
 
 
 def straight_walk(
@@ -210,7 +226,7 @@ def straight_walk(
     cycle = sample(Motion(1.0, {"speed": [(0.0, float(speed))]}), np.zeros(128))
     limit = smooth_height_limit(body, body_track(body, cycle, 128 / step_cycle(speed)), 1.0).min()
     keypoints = pose_body(body, track, np.full(num_frames, limit))
-    return _seen(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed))
+    return _recorded(_seen(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed)), scene, LAYOUT)
 
 
 def pendulum_arm(
@@ -244,7 +260,37 @@ def pendulum_arm(
         ("right_hand", body.arm + body.hand),
     ):
         keypoints[:, LAYOUT.index(joint)] = shoulder + length * direction
-    return _seen(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed))
+    return _recorded(_seen(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed)), scene, LAYOUT)
+
+
+def take_picture(
+    sequence: SkeletonSequence, focal: float, image_size: tuple[int, int] = (1920, 1080), tilt: float = 0.0
+) -> SkeletonSequence:
+    """What a pinhole camera in the sensor's place sees: pixels from the upper left corner, y downward, not mirrored.
+
+    The optical axis meets the middle of the picture; a joint behind the camera or outside the picture is missing.
+
+    Args:
+        sequence: 3-D in metres, in the coordinates of this module.
+        focal: length in pixels: of a metre, `focal / z` pixels are seen at `z` metres.
+        image_size: `(width, height)` in pixels.
+        tilt: degrees by which the camera is turned up from the sensor's axis.
+
+    Raises:
+        ValueError: the sequence is not 3-D in metres, or the focal length not positive.
+    """
+    _check(focal=focal, width=image_size[0], height=image_size[1])
+    if sequence.num_dims != 3 or sequence.unit != "metre":
+        raise ValueError(
+            f"take_picture needs 3-D keypoints in metres, got {sequence.num_dims}-D in {sequence.unit}s; "
+            "generate them without Scene(focal=...)."
+        )
+    sine, cosine = np.sin(np.radians(tilt)), np.cos(np.radians(tilt))
+    places = sequence.keypoints @ np.array([[1, 0, 0], [0, cosine, sine], [0, -sine, cosine]])
+    depth = np.where(places[..., 2:] > 0, places[..., 2:], np.nan)
+    pixels = np.asarray(image_size) / 2 - focal * places[..., :2] / depth
+    inside = ((pixels >= 0) & (pixels < np.asarray(image_size))).all(axis=-1, keepdims=True)
+    return sequence.replace(keypoints=np.where(inside, pixels, np.nan), unit="pixel", image_size=image_size)
 
 
 def _motion(action: str) -> Motion:
@@ -336,5 +382,7 @@ def _seen(people: np.ndarray, scene: Scene, fps: float, generator: np.random.Gen
     return SkeletonSequence(keypoints, layout=LAYOUT, fps=fps, unit="metre")
 
 
-def _converted(sequence: SkeletonSequence, layout: str | SkeletonLayout) -> SkeletonSequence:
-    return sequence if layout in (LAYOUT, LAYOUT.name) else convert_layout(sequence, layout)
+def _recorded(sequence: SkeletonSequence, scene: Scene, layout: str | SkeletonLayout) -> SkeletonSequence:
+    """In the layout asked for, and then in the picture: the middle of two joints is not the middle of their pixels."""
+    converted = sequence if layout in (LAYOUT, LAYOUT.name) else convert_layout(sequence, layout)
+    return converted if scene.focal is None else take_picture(converted, scene.focal, scene.image_size, scene.tilt)

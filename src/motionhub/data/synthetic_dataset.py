@@ -14,7 +14,7 @@ from datasets import Dataset
 
 from motionhub.data.build import rows_to_dataset
 from motionhub.data.schema import features
-from motionhub.data.synthetic import ACTIONS, Scene, compose, crossing_people, generate
+from motionhub.data.synthetic import ACTIONS, Scene, compose, crossing_people, generate, take_picture
 from motionhub.data.synthetic_body import Body
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
@@ -28,7 +28,13 @@ CAMERA_YAWS = (-45.0, 0.0, 45.0)
 _KINDS = ("action", "pair", "crossing", "composition")
 _ROWS_PER_GROUP = 200
 # Apart from clip numbers, so that nobody's body is drawn as a clip is.
-_BODIES = 2**31
+_BODIES, _LENSES = 2**31, 2**32
+# Focal lengths in pixels: from a wide angle to a telephone's.
+PICTURE_SIZE, FOCALS = (1920, 1080), (700.0, 1400.0)
+_KEYPOINTS = {
+    2: f"pixels of a picture of {PICTURE_SIZE[0]} x {PICTURE_SIZE[1]}, y downward; what is outside it is missing",
+    3: "metres before a depth camera: y up, z away from it",
+}
 _CARD = """---
 license: cc0-1.0
 pretty_name: Synthetic motion of motionhub
@@ -38,9 +44,13 @@ configs:
 ---
 # Synthetic motion
 
-{num_clips} clips made by `motionhub dataset generate --num_clips {num_clips} --seed {seed} --layout {layout}`, without
-any recording of a person. The columns are those of motionhub's data sets; `datasets.load_dataset` reads them.
+{num_clips} clips made by
 
+    motionhub dataset generate --num_clips {num_clips} --seed {seed} --layout {layout} --num_dims {num_dims} --out DIR
+
+without any recording of a person. The columns are those of motionhub's data sets; `datasets.load_dataset` reads them.
+
+- Keypoints: {keypoints}.
 - Actions (`label`): {actions}.
 - `subject`: one of {num_subjects} bodies; `camera`: 0, 1, 2 stand at {yaws} degrees to the side.
 - Clips of two people have the label of the first; three people who cross have `{crossing}`; compositions have no label
@@ -86,6 +96,7 @@ def generate_dataset(
     mixture: Mixture | None = None,
     layout: str = "kinect-20",
     fps: float = 30.0,
+    num_dims: int = 3,
 ) -> Dataset:
     """Labelled clips in the columns of `skeletons.rows.COLUMNS`, in memory; the same seed gives the same, bit for bit.
 
@@ -95,11 +106,14 @@ def generate_dataset(
         actions: some of `data.synthetic.ACTIONS`; `label` counts them in this order.
         mixture: shares and strengths; `Mixture()` when None.
         layout, fps: of every clip.
+        num_dims: 3 for metres; 2 for the pictures of the same motions, in pixels of `PICTURE_SIZE`.
 
     Raises:
         ValueError: an unknown action or layout, or a number out of its range.
     """
-    rows = generate_rows(num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps)
+    rows = generate_rows(
+        num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps, num_dims=num_dims
+    )
     return rows_to_dataset(list(rows), list(actions))
 
 
@@ -112,6 +126,7 @@ def save_generated(
     mixture: Mixture | None = None,
     layout: str = "kinect-20",
     fps: float = 30.0,
+    num_dims: int = 3,
 ) -> Path:
     """The same as a folder that `datasets.load_dataset` reads, written clip by clip, so of any size; the folder.
 
@@ -124,7 +139,9 @@ def save_generated(
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another one.")
-    rows = generate_rows(num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps)
+    rows = generate_rows(
+        num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps, num_dims=num_dims
+    )
     first = next(rows)  # before anything is written: arguments that do not fit leave nothing behind
     out_dir.mkdir(parents=True, exist_ok=True)
     schema, group = features(list(actions)).arrow_schema, [first]
@@ -144,6 +161,8 @@ def save_generated(
         num_clips=num_clips,
         seed=seed,
         layout=layout,
+        num_dims=num_dims,
+        keypoints=_KEYPOINTS[num_dims],
         actions=", ".join(actions),
         num_subjects=NUM_SUBJECTS,
         yaws=", ".join(f"{yaw:g}" for yaw in CAMERA_YAWS),
@@ -161,6 +180,7 @@ def generate_rows(
     mixture: Mixture | None = None,
     layout: str = "kinect-20",
     fps: float = 30.0,
+    num_dims: int = 3,
 ) -> Iterator[dict[str, Any]]:
     """The rows of such a dataset one by one. Raises ValueError as `generate_dataset`, at once."""
     unknown = sorted({*actions} - {*ACTIONS})
@@ -170,12 +190,15 @@ def generate_rows(
         raise ValueError(f"num_clips must be 1 or more and seed 0 or more, got {num_clips} and {seed}.")
     if not fps > 0:
         raise ValueError(f"fps must be a positive number, got {fps!r}.")
+    if num_dims not in (2, 3):
+        raise ValueError(f"num_dims must be 2 (pixels) or 3 (metres), got {num_dims!r}.")
     get_layout(layout)
-    return (_row(seed, number, tuple(actions), mixture or Mixture(), layout, fps) for number in range(num_clips))
+    chosen = mixture or Mixture()
+    return (_row(seed, number, tuple(actions), chosen, layout, fps, num_dims) for number in range(num_clips))
 
 
 def _row(
-    seed: int, number: int, actions: tuple[str, ...], mixture: Mixture, layout: str, fps: float
+    seed: int, number: int, actions: tuple[str, ...], mixture: Mixture, layout: str, fps: float, num_dims: int
 ) -> dict[str, Any]:
     chance = np.random.default_rng([seed, number])
     shares = (mixture.pairs, mixture.crossings, mixture.compositions)
@@ -195,8 +218,8 @@ def _row(
         frame_labels, caption = order[named].tolist(), ", then ".join(chosen)
     elif kind == "crossing":
         action = caption = _crossing_label(actions)
-        far = replace(scene, distance=scene.distance + 1.5)  # so that nobody walks past the camera
-        sequence = crossing_people(seed=chance, scene=far, speed=1.1 * speed, fps=fps, layout=layout)
+        scene = replace(scene, distance=scene.distance + 1.5)  # so that nobody walks past the camera
+        sequence = crossing_people(seed=chance, scene=scene, speed=1.1 * speed, fps=fps, layout=layout)
     else:
         other = str(chance.choice(actions)) if kind == "pair" else None
         if other is not None:  # they face each other: seen from the side, nobody hides the other
@@ -207,6 +230,9 @@ def _row(
         )
     if chance.random() < mixture.occlusion:
         sequence = _occluded(sequence, chance)
+    if num_dims == 2:  # a generator of its own, so that the motions are those of the 3-D clips
+        focal = float(np.random.default_rng([seed, _LENSES + number]).uniform(*FOCALS))
+        sequence = take_picture(sequence, focal, PICTURE_SIZE, scene.tilt)
     return to_row(
         sequence,
         label=None if kind == "composition" else actions.index(action),

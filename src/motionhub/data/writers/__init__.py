@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motionhub.data.writers import bvh, coco, npz, openpose, parquet, table, trc
-from motionhub.data.writers.writer import Writer
+from motionhub.data.writers.writer import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -24,7 +24,7 @@ WRITERS: dict[str, Writer] = {
     "openpose": openpose.WRITER,
 }
 
-__all__ = ["WRITERS", "Writer", "find_writer", "write"]
+__all__ = ["WRITERS", "WriteOption", "Writer", "find_writer", "write"]
 
 
 def find_writer(path: str | Path, format: str | None = None) -> Writer:
@@ -42,7 +42,7 @@ def find_writer(path: str | Path, format: str | None = None) -> Writer:
                 return writer
     known = ", ".join(f"{writer.name} ({writer.suffix or 'a folder'})" for writer in WRITERS.values())
     what = f"format {format!r}" if format is not None else f"suffix {suffix!r} of {Path(path).name!r}"
-    raise ValueError(f"no writer for {what}; the formats are {known}: format= chooses one (--to in a shell).")
+    raise WriteOption(f"no writer for {what}; the formats are {known}: format= chooses one.", "format")
 
 
 def write(
@@ -68,6 +68,8 @@ def write(
         raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.")
     try:
         content = _encoded(sequence, writer)
+    except WriteOption as error:
+        raise WriteOption(f"{path}: {error}", error.option) from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     path.parent.mkdir(parents=True, exist_ok=True)

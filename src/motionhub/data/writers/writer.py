@@ -11,6 +11,19 @@ import numpy as np
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+class WriteOption(ValueError):
+    """A sequence or a path that fits no format as it is, but would with another argument.
+
+    Args:
+        message: one line with the fix in Python.
+        option: the argument by which the caller may choose otherwise: "format" or "layout".
+    """
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
+
+
 @dataclass(frozen=True)
 class Writer:
     """One file format that a sequence can be written in.
@@ -43,7 +56,7 @@ def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[
     if sequence.layout.name not in layouts:
         call = " or ".join(f'motionhub.convert_layout(sequence, "{name}")' for name in layouts)
         reason = f"{format_name} holds the joints of {' or '.join(layouts)}, got layout {sequence.layout.name!r}"
-        raise ValueError(f"{reason}; call {call} first (--layout in a shell).")
+        raise WriteOption(f"{reason}; call {call} first.", "layout")
 
 
 def scored_keypoints(sequence: SkeletonSequence) -> np.ndarray:
