@@ -1,24 +1,26 @@
 """What the claims' benchmarks share: real motions as tensors in one layout, a small encoder, and how it is judged.
 
-Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder is
-a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every frame
-and extent 1. Motions in 3-D become pictures by a look (body and camera, `augment.looks`); N-UCLA is seen by its own
-cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
+Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
+is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every
+frame and extent 1. Motions in 3-D become pictures by a look (body and camera, `augment.looks`); N-UCLA is seen by its
+own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
 
 from motionhub.augment.looks import LookRanges, Looks, draw_looks, limb_responses, with_looks
 from motionhub.data.build import build_dataset
-from motionhub.metrics.embeddings import linear_accuracy
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.joint_encoder import JointEncoderOutput
 from motionhub.processing.filling import fill_missing
@@ -135,7 +137,7 @@ def pictures(batch: Batch, looks: Looks) -> Batch:
 
 
 def photographs(batch: Batch) -> Batch:
-    """A batch of pixels: the root, or failing that the mean of what is seen, to the middle of every frame; extent 1."""
+    """A batch of pixels: the root, or failing that the mean of what is seen, in the middle of a frame; extent 1."""
     points, seen = batch["keypoints"], batch["joint_mask"]
     weight = seen.unsqueeze(-1).to(points.dtype)
     mean = (points * weight).sum(3, keepdim=True) / weight.sum(3, keepdim=True).clamp(min=1)
@@ -217,10 +219,16 @@ def raw_features(batch: Batch) -> np.ndarray:
     return batch["keypoints"][:, 0, ::2].flatten(1).numpy()
 
 
-def probe(features: Callable[[Batch], np.ndarray], train: Batch, *tests: Batch) -> list[float]:
-    """Accuracy of a logistic regression on each of the tests."""
-    given, labels = features(train), train["labels"].numpy()
-    return [linear_accuracy(given, labels, features(test), test["labels"].numpy()) for test in tests]
+def fitted(features: np.ndarray, labels: np.ndarray) -> Any:
+    """A logistic regression on standardised features, as `metrics.embeddings.linear_accuracy` fits it."""
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(features, labels)
+
+
+def probe(features: Callable[[Batch], np.ndarray], train: Sequence[Batch], tests: Sequence[Batch]) -> list[float]:
+    """Accuracy of a logistic regression, fitted on all of `train`, on each of the tests."""
+    given = np.concatenate([features(batch) for batch in train])
+    classifier = fitted(given, np.concatenate([batch["labels"].numpy() for batch in train]))
+    return [float(classifier.score(features(test), test["labels"].numpy())) for test in tests]
 
 
 def few_rows(labels: Tensor, share: float, seed: int) -> Tensor:

@@ -41,7 +41,7 @@ from motionhub.objectives.via import ViaCycle, ViaPairs
 
 
 RATE = 1e-3  # of fine-tuning, the encoder's
-UPDATES = {0.05: 60, 0.1: 60, 1.0: 240}
+UPDATES = {0.05: 40, 0.1: 40, 1.0: 120}
 # (better arm, other arm, column, least difference in points): ANCHORS-like trials on this kind of data gave twice that
 GATES = (
     ("ViA pairs", "random weights", "any side", 10.0),
@@ -279,10 +279,10 @@ def view_batches(data: Data) -> list[Batch]:
 def linear_scores(features: Callable[[Batch], np.ndarray], data: Data) -> Scores:
     scores = {}
     for name, (train, test, finish) in data.tasks.items():
-        (scores[f"{name} linear"],) = motions.probe(features, whole(train, finish), whole(test, finish))
+        (scores[f"{name} linear"],) = motions.probe(features, [whole(train, finish)], [whole(test, finish)])
     train, *tests = view_batches(data)
     names = ("front", "any side", "any body")
-    return scores | dict(zip(names, motions.probe(features, train, *tests), strict=True))
+    return scores | dict(zip(names, motions.probe(features, [train], tests), strict=True))
 
 
 def fine_tuned_scores(model: Any, data: Data, shares: Sequence[float], seed: int, quick: bool) -> Scores:
@@ -336,7 +336,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the four archives")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--all-labels-seeds", type=int, nargs="*", default=[0], help="seeds that use all labels too")
     parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
