@@ -88,6 +88,23 @@ def test_a_zip_that_leads_out_of_its_folder_is_refused(tmp_path, name):
         build_dataset("n-ucla", tmp_path / "evil.zip")
 
 
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"_LITTLE": 10}, r"extracts to 20000000 bytes, \d+ times its \d+ .*extract it yourself and give the folder"),
+        ({"MAX_JSON_BYTES": 10**7}, "'a01_s01_e01_v01.json' extracts to 20000000 bytes, more than the 10000000"),
+    ],
+)
+def test_a_zip_bomb_is_refused_before_anything_is_extracted(tmp_path, monkeypatch, limits, reason):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a01_s01_e01_v01.json", bytes(20_000_000))
+    for name, value in limits.items():
+        monkeypatch.setattr(f"motionhub.data.raw_files.{name}", value)
+    monkeypatch.setattr("motionhub.data.raw_files._extract_member", lambda *words: pytest.fail("extracted"))
+    with pytest.raises(ValueError, match=reason):
+        build_dataset("n-ucla", tmp_path / "bomb.zip")
+
+
 def test_a_corrupt_zip_is_named(nucla_folder, tmp_path):
     path = tmp_path / "clips.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
