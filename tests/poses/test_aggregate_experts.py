@@ -258,3 +258,13 @@ def test_a_joint_that_the_official_rule_puts_at_the_origin_is_missing_in_a_seque
     merged, _ = aggregate_experts(experts, official=True)
     assert not merged.joint_mask[0, :, 9].any()
     assert merged.joint_mask[0, :3, 10].all() and not merged.joint_mask[0, 3].any()
+
+
+def test_experts_that_disagree_everywhere_give_a_pose_of_theirs_with_hardly_any_confidence():
+    chance = np.random.default_rng(5)
+    experts = [chance.uniform(1, 2000, (50, 17, 2)).astype(np.float32) for _ in range(3)]
+    pose, confidence = aggregate_experts(experts)
+    assert np.stack([(pose == expert).all(axis=-1) for expert in experts]).any(axis=0).all()
+    assert confidence.max() < 0.7 and confidence.mean() < 0.5 * aggregate_experts([body(50)] * 3)[1].mean()
+    agreeing = [body(50) + chance.normal(0, 2, (50, 17, 2)).astype(np.float32) for _ in range(3)]
+    assert confidence.max() < aggregate_experts(agreeing)[1].min()
