@@ -104,6 +104,19 @@ def test_the_call_that_helps_is_in_the_error(write_frame, tmp_path):
         read(tmp_path)
 
 
+def test_errors_name_the_folder_that_was_given_and_its_recording(write_frame, tmp_path, capsys):
+    for number, name in enumerate(["Model1-2", "Model1-3"]):
+        write_frame(0, [person(values_of(number))]).rename(tmp_path / f"{name}_000000000000_keypoints.json")
+    with pytest.raises(ValueError) as lacking:
+        read(tmp_path)
+    assert f'call motionhub.read("{tmp_path}", fps=30)' in str(lacking.value) and "Model1" not in str(lacking.value)
+    assert main(["convert", str(tmp_path), str(tmp_path / "out.npz")]) == 2
+    assert f'motionhub.read("{tmp_path}", fps=30) with what is true. In a shell: --in_fps.' in capsys.readouterr().err
+    with pytest.raises(ValueError) as other:
+        read(tmp_path, fps=30, layout="coco-17")
+    assert str(other.value).startswith(f"{tmp_path}: recording Model1-2: layout: ")
+
+
 def test_pipelines_and_the_command_line_pass_the_options_on(write_frame, tmp_path, capsys):
     write_frame(0, [person(values_of(3))])
     clip = as_sequence(tmp_path, fps=24, image_size=(64, 48))

@@ -13,7 +13,7 @@ import numpy as np
 
 from motionhub.data.readers.detections import Detection, clip_of, frame_positions
 from motionhub.data.readers.json_content import list_of, load_json, number_array
-from motionhub.data.readers.options import PoseFormat, ReadOptions
+from motionhub.data.readers.options import PoseFormat, ReadOptions, UnstatedFact
 from motionhub.data.readers.reader import bad_file, read_head
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -31,8 +31,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     numbers are frames without anybody. OpenPose does not follow people (its `person_id` is -1): they are told apart
     by `skeletons/tracking.py`, and numbered in the order in which they appear.
     """
-    recordings = _recordings(path) if path.is_dir() else {path.name: {0: path}}
-    return [_recording(path / name if path.is_dir() else path, files, options) for name, files in recordings.items()]
+    if not path.is_dir():
+        return [_recording(path, {0: path}, options)]
+    return [_named_recording(path, name, files, options) for name, files in _recordings(path).items()]
 
 
 def _recordings(folder: Path) -> dict[str, dict[int, Path]]:
@@ -47,6 +48,19 @@ def _recordings(folder: Path) -> dict[str, dict[int, Path]]:
             raise bad_file(folder, file.name, f"has the same frame number as {files[int(named[2])].name}.")
         files[int(named[2])] = file
     return dict(found)
+
+
+def _named_recording(folder: Path, name: str, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
+    """One of a folder's recordings. Errors name the folder, which exists, and then the recording, which is no path."""
+    try:
+        return _recording(folder, files, options)
+    except UnstatedFact:
+        raise  # the call that helps is one for the folder
+    except ValueError as error:
+        about_folder = f"{folder}: "
+        if not name or not str(error).startswith(about_folder):
+            raise
+        raise bad_file(folder, f"recording {name}", str(error).removeprefix(about_folder)) from None
 
 
 def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
