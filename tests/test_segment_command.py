@@ -1,0 +1,180 @@
+"""Models that label every frame from the command line, in the example and in the claim, on tiny recordings."""
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from motionhub.cli import main
+from motionhub.data.readers.precog import CLASS_NAMES, COLUMNS
+from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation
+from motionhub.processing.skeleton import SkeletonProcessor
+
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PRECOG files of subjects 1, 2 and 7: nothing, action 1, nothing, action 2; the hand tells which."""
+    folder = tmp_path_factory.mktemp("recordings")
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 0, 2], 6)
+    for subject in (1, 2, 7):
+        points = random.normal(scale=0.02, size=(24, 20, 3)) + [0.0, 0.0, 3.0]
+        points[:, 11, 1] += np.array([0.0, 1.0, -1.0])[labels]
+        cells = [[" ".join(f"{value:.4f}" for value in point) for point in frame] for frame in points]
+        lines = [";".join([*frame, str(label)]) for frame, label in zip(cells, labels, strict=True)]
+        (folder / f"Seq1_{subject}.csv").write_text("\n".join([";".join(COLUMNS), *lines]) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Configs without weights, with a recipe."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    torch.manual_seed(0)
+    sizes = {"layout": "kinect-20", "num_joints": 20, "in_channels": 3, "num_people": 1, "num_heads": 1}
+    sizes |= {"channels": [16, 16], "strides": [1, 1], "temporal_kernel": 3, "id2label": dict(enumerate(CLASS_NAMES))}
+    config = UnikConfig(**sizes, problem_type="single_label_classification")
+    UnikForActionSegmentation(config).save_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    SkeletonProcessor(
+        layout="kinect-20", num_dims=3, num_people=1, num_frames=12, normalization="centre"
+    ).save_pretrained(folder)
+    recipe = {"mode": "scratch", "epochs": 60, "batch_size": 4, "optimizer": "adamw", "learning_rate": 0.02}
+    (folder / "training.json").write_text(
+        json.dumps({**recipe, "eval_epochs": 60, "checkpoint_epochs": 60, "milestones": [50]})
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(recordings: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6", "--cpu"]
+    assert main(["train", *words, "--model", str(checkpoint), "--output_dir", str(folder)]) == 0
+    return folder / "last"
+
+
+def script(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem + "_script", ROOT / path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_train_knows_that_the_model_labels_frames(trained):
+    report = json.loads((trained / "metrics.json").read_text())
+    assert report["num_frames"] == 24 and report["num_clips"] == 1
+    assert report["frame_map"] > 0.9 and len(report["absent_classes"]) == 6
+
+
+def always(checkpoint: Path, folder: Path, label: str) -> str:
+    """A checkpoint that gives a label the probability 0.8 in every frame."""
+    model = UnikForActionSegmentation(UnikConfig.from_pretrained(checkpoint))
+    with torch.no_grad():
+        model.classifier.weight.zero_()
+        model.classifier.bias.zero_()
+        model.classifier.bias[CLASS_NAMES.index(label)] = float(np.log(0.8 / (0.2 / 8)))
+    model.save_pretrained(folder)
+    SkeletonProcessor.from_pretrained(checkpoint).save_pretrained(folder)
+    return str(folder)
+
+
+def test_segment_prints_the_table_and_writes_files_and_the_ribbon(checkpoint, recordings, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    out = [tmp_path / f"out.{kind}" for kind in ("json", "csv", "srt", "eaf")]
+    words = ["segment", str(recordings / "Seq1_7.csv"), "--model", always(checkpoint, tmp_path / "a", "action 2")]
+    for path in out:
+        assert main([*words, "-o", str(path), "--ribbon", str(tmp_path / "ribbon.png")]) == 0
+    shown = capsys.readouterr().out
+    assert "  person 0      0.00s    0.80s   80.0%  action 2" in shown
+    assert "in all, of 0.8 s:" in shown and "100.0%  1 x action 2" in shown
+    (row,) = json.loads(out[0].read_text())
+    assert row.pop("score") == pytest.approx(0.8)
+    assert row == {"track_id": 0, "start_s": 0.0, "end_s": 0.8, "label": "action 2"}
+    assert all("action 2" in path.read_text() for path in out[1:])
+    assert (tmp_path / "ribbon.png").stat().st_size
+
+
+def test_the_background_is_no_action_unless_another_label_is(checkpoint, recordings, tmp_path, capsys):
+    words = ["segment", str(recordings / "Seq1_7.csv"), "--model", always(checkpoint, tmp_path, "background")]
+    assert main(words) == 0
+    assert "no action in 0.8 s" in capsys.readouterr().out
+    assert main([*words, "--background", "action 1", "--clip"]) == 0
+    assert "all people    0.00s    0.80s   80.0%  background" in capsys.readouterr().out
+
+
+def test_segment_refuses_in_one_line(trained, recordings, tmp_path, capsys):
+    file = str(recordings / "Seq1_7.csv")
+    for words, said in (
+        ([file, "-o", str(tmp_path / "out.txt")], "intervals are written as"),
+        ([file, "--background", "rest"], "background must be a label"),
+        ([file, "--threshold", "2"], "Expected 0 <= low_threshold"),
+        ([file, "--hop", "50"], "hop"),
+        ([str(tmp_path / "none.csv")], "none.csv"),
+    ):
+        assert main(["segment", *words, "--model", str(trained)]) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.strip().count("\n") == 0, error
+    assert main(["predict", file, "--model", str(trained)]) == 2
+    assert "motionhub segment FILE --model" in capsys.readouterr().err
+
+
+def test_segment_says_when_nothing_is_done_or_nobody_is_there(trained, recordings, tmp_path, capsys):
+    words = ["--model", str(trained), "--min_duration", "60"]
+    assert main(["segment", str(recordings / "Seq1_7.csv"), *words]) == 0
+    assert "no action in 0.8 s" in capsys.readouterr().out
+    lost = tmp_path / "Seq1_1.csv"
+    lost.write_text(";".join(COLUMNS) + "\n" + ";".join(["0 0 0"] * 20 + ["0"]) + "\n")
+    assert main(["segment", str(lost), *words, "-o", str(tmp_path / "none.csv")]) == 0
+    assert "nobody was seen" in capsys.readouterr().out
+    assert (tmp_path / "none.csv").read_text() == "track_id,start_s,end_s,label,score\n"
+
+
+def test_a_model_of_whole_clips_is_told_about(recordings, checkpoint, tmp_path, capsys):
+    config = UnikConfig.from_pretrained(checkpoint)
+    UnikForActionClassification(config).save_pretrained(tmp_path)
+    SkeletonProcessor.from_pretrained(checkpoint).save_pretrained(tmp_path)
+    assert main(["segment", str(recordings / "Seq1_7.csv"), "--model", str(tmp_path)]) == 0
+    assert "was trained to name whole clips, not frames" in capsys.readouterr().err
+
+
+def test_evaluate_saves_numbers_and_the_ribbons_of_extremes(trained, recordings, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6"]
+    words += ["--model", str(trained), "--output_dir", str(tmp_path)]
+    assert main(["evaluate", *words]) == 0
+    shown = capsys.readouterr().out
+    before = json.loads((trained / "metrics.json").read_text())
+    after = json.loads((tmp_path / "metrics.json").read_text())
+    assert after["frame_map"] == pytest.approx(before["frame_map"], abs=1e-6) and "frame mAP" in shown
+    assert {"scores.npz", "ribbon_worst.png", "ribbon_best.png"} <= {path.name for path in tmp_path.iterdir()}
+    assert main(["evaluate", *words, "--second", str(trained)]) == 2
+    assert "evaluated alone" in capsys.readouterr().err
+
+
+def test_the_example_trains_on_and_prints_the_table(trained, recordings, tmp_path, capsys):
+    words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6", "--cpu"]
+    words += ["--model", str(trained), "--epochs", "1", "--windows_per_clip", "4", "--output_dir", str(tmp_path)]
+    script("examples/finetune_segmentation.py").main([*words, "--mode", "linear"])
+    shown = capsys.readouterr().out
+    assert "2 updates" in shown and "best frame mAP" in shown and "F1@10/25/50" in shown
+    assert json.loads((tmp_path / "last" / "training.json").read_text())["mode"] == "linear"
+
+
+@pytest.mark.slow
+def test_the_claim_prints_every_arm_and_says_whether_the_gates_hold(trained, recordings, checkpoint, tmp_path, capsys):
+    words = ["--data", str(recordings), "--model", str(checkpoint), "--seeds", "0", "--epochs", "1"]
+    words += ["--output_dir", str(tmp_path), "--encoder", f"before={trained}"]
+    assert script("benchmarks/claims/segmentation.py").main(words) in (0, 1)
+    shown = capsys.readouterr().out
+    for arm in ("scratch", "random, frozen", "before, fine-tuned", "before, frozen", "ridge on", "most frequent"):
+        assert f"| {arm}" in shown, arm
+    assert "before, fine-tuned over scratch" in shown
