@@ -46,9 +46,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     SkeletonProcessor(
         layout="kinect-20", num_dims=3, num_people=1, num_frames=12, normalization="centre"
     ).save_pretrained(folder)
-    recipe = {"mode": "scratch", "epochs": 60, "batch_size": 4, "optimizer": "adamw", "learning_rate": 0.02}
+    recipe = {"mode": "scratch", "epochs": 40, "batch_size": 4, "optimizer": "adamw", "learning_rate": 0.02}
     (folder / "training.json").write_text(
-        json.dumps({**recipe, "eval_epochs": 60, "checkpoint_epochs": 60, "milestones": [50]})
+        json.dumps({**recipe, "eval_epochs": 40, "checkpoint_epochs": 40, "milestones": [32]})
     )
     return folder
 
