@@ -5,8 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+from datasets import load_dataset
 
-from motionhub.data.build import build_dataset, collect_rows
+from motionhub.data.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.readers import READERS
 from motionhub.data.splits import get_protocol
 from motionhub.skeletons.layouts import get_layout
@@ -81,6 +82,29 @@ def test_any_readable_format_goes_in(shared, tmp_path, write_nucla, points):
         ("kinect-20", 0, 4),
         ("coco-17", 1, 1380),
     ]
+
+
+def test_a_saved_folder_has_the_classes_frame_rate_and_layout_of_its_files(folders, tmp_path):
+    out = save_dataset("folder", folders, tmp_path / "out")
+    text = (out / "README.md").read_text()
+    assert "2 action classes" in text and "| fall | 2 |" in text and "Frame rate: 10 frames" in text
+    rows = load_dataset(str(out), "full", split="full", cache_dir=str(tmp_path / "cache"))
+    assert rows.features["label"].names == ["fall", "wave"]
+    assert build_dataset("folder", folders)["full"].features["label"].names == ["fall", "wave"]
+
+
+@pytest.mark.parametrize("inside", ["", "mine"])
+def test_a_zip_of_a_folder_is_that_folder(folders, tmp_path, inside):
+    archive = shutil.make_archive(str(tmp_path / "mine"), "zip", folders.parent if inside else folders, inside or None)
+    splits = build_dataset("folder", archive)
+    assert splits["full"].features["label"].names == ["fall", "wave"] and splits["full"]["label"] == [0, 0, 1, 1]
+
+
+def test_a_broken_first_file_is_left_out_as_any_other(folders):
+    (folders / "fall" / "1.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.warns(UserWarning, match="1 of 4 files are broken"):
+        rows = build_dataset("folder", folders)["full"]
+    assert rows.features["label"].names == ["fall", "wave"] and rows["label"] == [0, 1, 1]
 
 
 def test_a_table_names_labels_splits_and_performers_and_leaves_the_rest_out(table):

@@ -23,7 +23,7 @@ from datasets import Dataset, DatasetDict
 from motionhub.data.clip_list import read_clip_list
 from motionhub.data.counts import PAPER_COUNTS, Expect, check_counts
 from motionhub.data.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card
-from motionhub.data.raw_files import mark_of, nothing_found, opened, other_data_set, sidecar_marks
+from motionhub.data.raw_files import data_root, mark_of, nothing_found, opened, other_data_set, sidecar_marks
 from motionhub.data.readers import Reader, get_reader
 from motionhub.data.schema import features
 from motionhub.data.shards import (
@@ -89,8 +89,8 @@ def build_dataset(
     Raises:
         ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.
     """
-    facts, chosen = get_reader(reader), None if protocol is None else get_protocol(reader, protocol)
-    rows, _ = collect_rows(reader, root, strict=strict, num_proc=num_proc, exclude=exclude)
+    chosen = None if protocol is None else get_protocol(reader, protocol)
+    facts, rows, _ = _collect(reader, Path(root), strict, num_proc, exclude)
     if chosen is None:
         return DatasetDict({FULL: rows_to_dataset(rows, facts.class_names)})
     splits = chosen.assign(rows)
@@ -150,6 +150,7 @@ def save_dataset_report(
     with _state_folder(out_dir) as state:
         with opened(root, facts, into=state) as (folder, found):
             paths = _clips_among(facts, root, folder, found, exclude)
+            facts = facts.at(data_root(facts, root, folder))
             staged = stage(
                 [path.relative_to(folder).as_posix() for path in paths],
                 [mark_of(path) for path in paths],
@@ -236,9 +237,18 @@ def collect_rows(
     Raises:
         ValueError: no file matches the reader's pattern, all are broken or left out, or (strict) one is broken.
     """
-    facts, root = get_reader(reader), Path(root)
+    _, rows, broken = _collect(reader, Path(root), strict, num_proc, exclude)
+    return rows, broken
+
+
+def _collect(
+    reader: str, root: Path, strict: bool, num_proc: int | None, exclude: str | Path | None
+) -> tuple[Reader, list[dict[str, Any]], list[str]]:
+    """What `collect_rows` gives, and the data set with what its folder tells."""
+    facts = get_reader(reader)
     with opened(root, facts) as (folder, found):
         paths = _clips_among(facts, root, folder, found, exclude)
+        facts = facts.at(data_root(facts, root, folder))
         sources = [path.relative_to(folder).as_posix() for path in paths]
         read = partial(read_file, reader, str(folder), strict)
         if num_proc is not None and num_proc > 1:
@@ -252,7 +262,7 @@ def collect_rows(
             raise _all_broken(facts, root, broken, paths)
     if broken:
         warnings.warn(_broken_message(broken, len(paths)), stacklevel=3)
-    return rows, broken
+    return facts, rows, broken
 
 
 def read_file(reader: str, folder: str, strict: bool, source: str) -> list[dict[str, Any]] | str:
@@ -309,7 +319,8 @@ def _clips_among(
 def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:
     """What decides the rows besides the files; `strict` does not, but what it refused must be looked at again."""
     labels = sidecar_marks(folder, facts)
-    return {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
+    decides = {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
+    return {**decides, "classes": list(facts.class_names)}  # of a user's folder: a new class moves the numbers
 
 
 class _NothingReadable(ValueError):

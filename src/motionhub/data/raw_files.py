@@ -66,6 +66,18 @@ def files_called(pattern: str, folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob(pattern) if path.is_file())
 
 
+def data_root(facts: Reader, root: Path, folder: Path) -> Path:
+    """The root of the data in the folder that `opened` gave: a zip often holds that root, and nothing beside it."""
+    if root.is_dir():
+        return root
+    inside = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__"))]
+    if facts.look_into is None or len(inside) != 1 or not inside[0].is_dir():
+        return folder
+    tables = [name for name in facts.sidecars if name.endswith(".csv")]
+    whole = any(entry.is_dir() or entry.name in tables for entry in inside[0].iterdir())
+    return inside[0] if whole else folder
+
+
 def mark_of(path: Path) -> str:
     """A short text that changes when the file does: its size and its time of change."""
     state = path.stat()

@@ -111,23 +111,34 @@ def look_into(root: Path) -> FolderFacts:
 
     Raises:
         ValueError: the folder is empty, mixes class folders with files, has a folder in a class folder or an empty
-            class, or the first clip cannot be read.
+            class, or no clip can be read (the first file's error).
     """
     if (root / TABLE).is_file():
         classes = table_classes(root / TABLE)
-        first = root / next(iter(load_table(root / TABLE)))
+        files = [root / name for name in load_table(root / TABLE)]
     else:
         above = find_table(root / "class" / "file", TABLE)
         if above is not None:
             raise bad_file(above, "folder", f"lies above {root} and would be taken for its table; build from there.")
-        classes, first = class_folders(root), _first_of_classes(root)
-    clips = read(first)
-    if not clips:
-        raise bad_file(first, "content", "holds no clip.")
-    return folder_facts(classes, clips[0])
+        classes, files = class_folders(root), _files_of_classes(root)
+    return folder_facts(classes, _first_clip(files))
 
 
-def _first_of_classes(root: Path) -> Path:
+def _first_clip(files: list[Path]) -> SkeletonSequence:
+    """Of the first file that has one: a build lists the broken ones and goes on."""
+    error = None
+    for file in files:
+        try:
+            clips = read(file)
+        except ValueError as broken:
+            error = error or broken
+            continue
+        if clips:
+            return clips[0]
+    raise error or bad_file(files[0], "content", "holds no clip.")
+
+
+def _files_of_classes(root: Path) -> list[Path]:
     classes = class_folders(root)
     loose = sorted(entry.name for entry in root.iterdir() if entry.is_file() and is_pose_file(entry))
     if loose and classes:
@@ -143,7 +154,7 @@ def _first_of_classes(root: Path) -> Path:
     if nested:
         reason = f"{_ARRANGED}; got folders in class folders: {nested[:_SHOWN]}"
         raise bad_file(root, "folder", f"{reason}. A folder of JSON files: motionhub convert {nested[0]} CLIP.npz")
-    return files[classes[0]][0]
+    return [entry for name in classes for entry in files[name]]
 
 
 def matches(path: Path, head: bytes) -> bool:
