@@ -12,14 +12,10 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from motionhub.geometry.cameras import camera_rotation, project
+from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project
 from motionhub.skeletons.bodies import GROUPS, with_bone_lengths
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
-
-
-# Axes of a recording in the order (right, up, towards the camera), by which of them is up.
-UPRIGHT = {"x": (2, 0, 1), "y": (0, 1, 2), "z": (1, 2, 0)}
 
 
 @dataclass(frozen=True)

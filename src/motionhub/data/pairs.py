@@ -11,14 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from motionhub.geometry.cameras import camera_rotation, project
+from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project
 from motionhub.skeletons.bodies import GROUPS, with_bone_lengths
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 UP_AXES = ("x", "y", "z", "-x", "-y", "-z")
-# What stands before the camera, as (right, up, towards the camera) of the recording's own axes.
-_UPRIGHT = {"y": (0, 1, 2), "z": (1, 2, 0), "x": (2, 0, 1)}
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,7 @@ def _upright(sequence: SkeletonSequence, up: str) -> np.ndarray:
         raise ValueError(f"A camera needs 3-D keypoints, got {sequence.num_dims}-D ones.")
     if up not in UP_AXES:
         raise ValueError(f"up must be one of {UP_AXES}, got {up!r}.")
-    points = sequence.keypoints[..., list(_UPRIGHT[up[-1]])]
+    points = sequence.keypoints[..., list(UPRIGHT[up[-1]])]
     # Head down: half a turn about the axis towards the camera.
     return points * np.array([-1, -1, 1], np.float32) if up.startswith("-") else points
 

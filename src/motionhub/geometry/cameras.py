@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 
 
+# The axes of a recording in the order (right, up, towards the camera), by which of them is up: turned, never mirrored.
+UPRIGHT = {"x": (2, 0, 1), "y": (0, 1, 2), "z": (1, 2, 0)}
+
+
 def camera_rotation(azimuth: Tensor, elevation: Tensor, roll: Tensor | None = None) -> Tensor:
     """World directions -> camera directions, of a camera that looks at the origin.
 
