@@ -35,9 +35,9 @@ MOST_HIDDEN = 0.7
 OCCLUDED = ("upper", "lower", "left", "right", "centre")
 # (better arm, other arm, column, least difference in points, of Bandai-Namco): half of what a trial gave, and clean
 GATES = (("SubG-DA", "no hiding", "mean of parts", 15.0), ("SubG-DA", "no hiding", "none", 0.0))
-PAPER = """The paper: SubG-DA makes embeddings robust to hidden parts, and better on clean clips. A trial on this kind of
-data, clean / parts / 35 % of joints: random weights 71 / 17 / 21, no hiding 55 / 11 / 12, random joints 63 / 39 / 48,
-SubG-DA 61 / 42 / 40."""
+PAPER = """The paper: SubG-DA makes embeddings robust to hidden parts. A trial on this kind of data, clean / parts /
+35 % of joints: random weights 71 / 17 / 21, no hiding 55 / 11 / 12, random joints 63 / 39 / 48, SubG-DA 61 / 42 /
+40."""
 
 Curves = dict[str, list[float]]
 
