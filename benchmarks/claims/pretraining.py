@@ -341,6 +341,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--all-labels-seeds", type=int, nargs="*", default=[0], help="seeds that use all labels too")
+    parser.add_argument("--linear-only", action="store_true", help="no fine-tuning: for the effect of longer training")
     parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
     parser.add_argument("--quick", action="store_true", help="few clips, one epoch: does it run")
     parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
@@ -362,7 +363,7 @@ def main(words: Sequence[str] | None = None) -> int:
         for arm, model in encoders(data.unlabelled, options.arms, 1 if options.quick else options.epochs, seed):
             made = time.perf_counter() - start
             found = linear_scores(lambda batch, model=model: motions.features_of(model, batch), data)
-            shares = [0.05, 0.1, *([1.0] if seed in options.all_labels_seeds else [])]
+            shares = [] if options.linear_only else [0.05, 0.1, *([1.0] if seed in options.all_labels_seeds else [])]
             found |= fine_tuned_scores(model, data, shares, seed, options.quick)
             for name, value in found.items():
                 scores.setdefault(arm, {}).setdefault(name, []).append(value)
