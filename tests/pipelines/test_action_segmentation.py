@@ -93,6 +93,13 @@ def test_options_of_the_rule_reach_it():
     assert len(reading_pipe()(clip, exclusive=True)) == 3
 
 
+def test_a_label_called_background_is_no_action_unless_told_so():
+    pipe = reading_pipe()
+    pipe.model.config.id2label = {0: "background", 1: "stand up", 2: "throw"}
+    assert [row["label"] for row in pipe(script(0, 1))] == ["stand up"]
+    assert [row["label"] for row in pipe(script(0, 1), background=None)] == ["background", "stand up"]
+
+
 def test_scores_come_along_when_asked_for():
     result = reading_pipe()(script(0, None), return_scores=True)
     (scores,) = result["scores"]

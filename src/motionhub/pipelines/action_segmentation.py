@@ -28,7 +28,8 @@ class ActionSegmentationPipeline(SkeletonPipeline):
         max_gap: seconds; an action that pauses for no longer goes on.
         exclusive: True: one action at a time, the most probable one. False: actions may overlap. None (default): as
             the model was trained, which its `config.problem_type` says (overlapping where it says nothing).
-        background: name of the label that stands for no action, such as "background".
+        background: name of the label that stands for no action, which makes no rows; None: every label is an action.
+            Default: "background", where the model has such a label.
         window: frames of the model's rate that it sees at once; a longer clip is cut into windows, so the memory
             needed for activations does not grow with the clip. Default: the frames of its training samples; None
             there: the whole clip.
@@ -103,12 +104,14 @@ class ActionSegmentationPipeline(SkeletonPipeline):
                 )
         return {"intervals": rows, "scores": scores} if return_scores else rows
 
-    def _rule(self, background: str | None = None, exclusive: bool | None = None, **rule: Any) -> DecodingRule:
+    def _rule(self, background: Any = ..., exclusive: bool | None = None, **rule: Any) -> DecodingRule:
         if exclusive is None:
             exclusive = self.model.config.problem_type == "single_label_classification"
+        names = {str(name): int(label) for label, name in self.model.config.id2label.items()}
         index = None
-        if background is not None:
-            names = {str(name): int(label) for label, name in self.model.config.id2label.items()}
+        if background is ...:
+            index = names.get("background")
+        elif background is not None:
             if background not in names:
                 raise ValueError(f"background must be a label of the model, {list(names)[:10]}, got {background!r}.")
             index = names[background]
