@@ -38,6 +38,8 @@ ALLOWED: dict[str, set[str]] = {
     "training": {"data", "metrics", "skeletons", "intervals"},
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores.
     "pipelines": {"data", "skeletons", "poses", "metrics", "intervals"},
+    # It lists the names of formats, data sets and protocols.
+    "cli_help": {"data", "skeletons"},
     "hub_cli": {"hub", "auto"},
     "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
     # It reads and writes files, and draws what changed.

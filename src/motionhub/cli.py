@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from motionhub.cli_help import add_late_help, data_sets_and_protocols
 from motionhub.hub_cli import add_commands as add_hub_commands
 from motionhub.refine_cli import add_command as add_refine
 from motionhub.segmentation_cli import add_segment, evaluate_frames, labels_frames, train_frames
@@ -149,8 +150,12 @@ def _add_build(actions: Any) -> None:
         help="parquet shards and a card of the raw files of a data set",
         description="Parquet shards and a card of the raw files of a data set. Run again after a kill, it continues. "
         "Exit status: 0 all files read, 1 made without the broken files listed at the end, 2 nothing made.",
+        add_help=False,
     )
-    build.add_argument("name", help="name of the data set, such as n-ucla or penn-action")
+    add_late_help(build, data_sets_and_protocols)
+    build.add_argument(
+        "name", help="name of the data set, such as n-ucla, penn-action or NTU-60; all are listed below"
+    )
     build.add_argument("--raw", required=True, help="folder or zip file with the raw files")
     build.add_argument("--out", required=True, help="new folder for the parquet files and the card")
     build.add_argument("--exclude", help="text file with names of clips to leave out, such as NTU's missing skeletons")
@@ -165,6 +170,10 @@ def _add_build(actions: Any) -> None:
     )
     build.add_argument("--engine", choices=("datasets", "ray"), default="datasets", help="ray: on many machines")
     build.add_argument("--progress", action=argparse.BooleanOptionalAction, default=None, help="default: on terminals")
+    own = build.add_argument_group("terms of your own clips (NAME folder); `motionhub push` needs the licence")
+    own.add_argument("--licence", help="what others may do: an id such as cc-by-4.0, or your words with --homepage")
+    own.add_argument("--homepage", help="address where data and terms are described")
+    own.add_argument("--citation", help="what others shall cite")
     build.set_defaults(run=_dataset_build)
 
 
@@ -356,7 +365,12 @@ def _dataset_generate(arguments: argparse.Namespace) -> int:
 
 def _dataset_build(arguments: argparse.Namespace) -> int:
     from motionhub.data.build import save_dataset_report
+    from motionhub.data.licences import OwnTerms
 
+    if arguments.licence is None and (arguments.homepage or arguments.citation):
+        raise ValueError("--homepage and --citation go with --licence; say what others may do with the clips.")
+    own = (arguments.licence, arguments.homepage or "", arguments.citation or "")
+    terms = None if arguments.licence is None else OwnTerms(*own)
     made = save_dataset_report(
         arguments.name,
         arguments.raw,
@@ -368,6 +382,7 @@ def _dataset_build(arguments: argparse.Namespace) -> int:
         progress=arguments.progress,
         draw_layout=_draw_layout,
         expect=arguments.expect,
+        terms=terms,
     )
     print(f"{made.folder}: {made.num_clips} clips of {made.num_files - len(made.broken)} files")
     print(f"datasets.load_dataset({str(made.folder)!r}, PROTOCOL); its README.md lists the protocols")

@@ -14,7 +14,10 @@ from datasets import load_dataset
 from motionhub.cli import main
 from motionhub.data.build import save_dataset, save_dataset_report
 from motionhub.data.dataset_card import is_open
+from motionhub.data.licences import hub_licence
 from motionhub.data.readers import READERS
+from motionhub.data.synthetic_dataset import LICENCE, save_generated
+from motionhub.hub.push import check_dataset_card
 
 
 @pytest.fixture
@@ -128,6 +131,67 @@ def test_the_card_of_closed_data_holds_the_recipe_and_no_clips(raw, tmp_path):
     assert [path.name for path in (out / "recipe").iterdir()] == ["README.md"]
 
 
+def metadata(folder):
+    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+
+
+def test_a_licence_that_the_hub_knows_is_the_cards_licence(tmp_path):
+    ids = {"precog": "mit", "bandai-namco": "cc-by-nc-4.0", "n-ucla": None, "posecap": None, "folder": None}
+    assert {name: hub_licence(READERS[name].licence) for name in ids} == ids
+    texts = {"CC-BY-4.0": "cc-by-4.0", "CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "ODbL-1.0": "odbl", "CC0": "cc0-1.0"}
+    assert {text: hub_licence(text) for text in texts} == texts
+    save_generated(tmp_path / "made", 1)
+    assert metadata(tmp_path / "made")["license"] == hub_licence(LICENCE) == "cc0-1.0"
+
+
+@pytest.fixture
+def mine(tmp_path):
+    folder = tmp_path / "mine"
+    for name in ("wave", "fall"):
+        (folder / name).mkdir(parents=True)
+        np.savez(folder / name / "1.npz", keypoints=np.ones((1, 4, 17, 2)))
+    (folder / "pose_options.json").write_text(json.dumps({"layout": "coco-17", "fps": 10, "unit": "pixel"}))
+    return folder
+
+
+def test_own_clips_carry_the_licence_of_their_owner(mine, tmp_path, capsys):
+    words = ["--licence", "cc-by-4.0", "--homepage", "https://example.org/mine", "--citation", "Me: Mine. 2030."]
+    assert build("folder", "--raw", mine, "--out", tmp_path / "own", *words) == 0
+    text = (tmp_path / "own" / "README.md").read_text()
+    assert metadata(tmp_path / "own")["license"] == "cc-by-4.0" and "license_name" not in metadata(tmp_path / "own")
+    assert "cc-by-4.0. Home page: https://example.org/mine\n\nMe: Mine. 2030." in text and "Not to be pub" not in text
+    assert not (tmp_path / "own" / "recipe").exists()
+    rows = load_dataset(str(tmp_path / "own"), "full", split="full", cache_dir=str(tmp_path / "cache"))
+    assert set(rows["licence"]) == {"cc-by-4.0"}
+    check_dataset_card(tmp_path / "own")
+
+
+def test_own_clips_without_a_licence_are_told_to_say_one(mine, tmp_path):
+    assert build("folder", "--raw", mine, "--out", tmp_path / "own") == 0
+    assert "license" not in metadata(tmp_path / "own") and not (tmp_path / "own" / "recipe").exists()
+    assert "No licence is stated" in (tmp_path / "own" / "README.md").read_text()
+    with pytest.raises(ValueError, match="license: .*say --licence"):
+        check_dataset_card(tmp_path / "own")
+
+
+def test_the_owners_words_open_unless_they_forbid(mine, tmp_path, capsys):
+    home = ["--homepage", "https://example.org"]
+    for number, (words, is_closed) in enumerate({"ours, ask us": False, "research, no redistribution": True}.items()):
+        out = tmp_path / str(number)
+        assert build("folder", "--raw", mine, "--out", out, "--licence", words, *home) == 0
+        assert (out / "recipe").exists() == is_closed and metadata(out)["license_link"] == "https://example.org"
+    capsys.readouterr()
+    assert build("folder", "--raw", mine, "--out", tmp_path / "x", "--licence", "ours, ask us") == 2
+    assert "--homepage" in capsys.readouterr().err
+    assert build("folder", "--raw", mine, "--out", tmp_path / "x", *home) == 2
+    assert "--licence" in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+def test_the_licence_of_others_cannot_be_changed(raw, tmp_path, capsys):
+    assert build("n-ucla", "--raw", raw, "--out", tmp_path / "out", "--licence", "mit") == 2
+    assert "its authors'" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_a_zip_of_another_data_set_is_named(raw, tmp_path, write_utd):
     archive = zipped(raw, tmp_path / "raw.zip")
     with pytest.raises(ValueError, match=r"raw.zip: expected files called .*a01_s01.*build n-ucla --raw"):
@@ -149,6 +213,18 @@ def test_a_zip_cut_off_in_the_middle_is_said_to_be(raw, tmp_path, share, capsys)
     assert "raw.zip: the zip file is cut off" in capsys.readouterr().err
     assert main(["info", str(archive)]) == 2
     assert "raw.zip: the zip file is cut off" in capsys.readouterr().err
+
+
+def test_help_lists_data_sets_and_protocols_without_importing_torch():
+    code = (
+        "import sys; sys.argv[1:] = ['dataset', 'build', '--help']\nfrom motionhub_cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    print({'torch', 'transformers'} & set(sys.modules))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["ntu-rgbd", "xsub,", "xview,", "xsub-120,", "xset-120"] in lines
+    assert {line[0] for line in lines if line} >= set(READERS)
+    assert lines[-1] == ["set()"]
 
 
 def test_info_of_a_zip_points_to_the_build(raw, tmp_path, capsys):
@@ -176,7 +252,7 @@ def test_counts_that_are_not_the_papers_are_an_error_that_names_them(raw, tmp_pa
     words = ["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "out")]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert "clips: 20 here" in error and "stated" in error and "--expect subset" in error
+    assert "subjects: 2 here, 10 stated" in error and "cross-view test clips: none here" in error and "--expect subset" in error
     assert not (tmp_path / "out").exists()
     assert main([*words, "--expect", "subset"]) == 0
     assert "- subjects: 2 here, 10 stated" in (tmp_path / "out" / "README.md").read_text()

@@ -15,7 +15,9 @@ import yaml
 from datasets import load_dataset
 
 from motionhub.data.build import build_dataset, collect_rows, save_dataset
-from motionhub.data.readers import READERS, read
+from motionhub.data.readers import READERS, get_reader, read
+from motionhub.data.readers.data_set_names import ALIASES
+from motionhub.data.splits import get_protocol
 from motionhub.skeletons.rows import from_row
 
 
@@ -153,6 +155,42 @@ def test_unknown_names_are_found_before_any_file_is_read(tmp_path):
         build_dataset("ucla", tmp_path)
     with pytest.raises(ValueError, match="has no protocol"):
         build_dataset("n-ucla", tmp_path, "xsub")
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        *(("ntu-rgbd", name) for name in ("NTU-60", "ntu-60", "ntu-120", "ntu", "NTU RGB+D 120", "ntu_rgbd")),
+        ("utd-mhad", "utd"),
+        ("utd-mhad", "UTD_MHAD"),
+        ("ui-prmd", "ui_prmd"),
+        ("n-ucla", "nucla"),
+        ("n-ucla", "NW-UCLA"),
+        ("penn-action", "penn"),
+        ("smarthome", "toyota-smarthome"),
+        ("smarthome-3d", "toyota_smarthome_3d"),
+        ("tsu", "Toyota Smarthome Untrimmed"),
+        ("posecap", "PoseCap-1M"),
+        ("pku-mmd", "PKU MMD"),
+    ],
+)
+def test_data_sets_are_known_by_the_names_people_use(called, name):
+    assert get_reader(name) is READERS[called]
+
+
+def test_every_alias_means_a_data_set_and_hides_no_name():
+    assert set(ALIASES.values()) <= set(READERS)
+    assert not set(ALIASES) & {"".join(filter(str.isalnum, name)) for name in READERS}
+
+
+@pytest.mark.parametrize(("wrong", "near"), [("ntu-rgb-60", "ntu-rgbd"), ("pen-action", "penn-action")])
+def test_a_wrong_name_is_answered_with_the_nearest(wrong, near):
+    with pytest.raises(ValueError, match=f"No reader is called '{wrong}'. Did you mean '{near}'"):
+        get_reader(wrong)
+
+
+def test_an_alias_has_the_protocols_of_its_data_set():
+    assert get_protocol("NTU-60", "xsub") is get_protocol("ntu-rgbd", "xsub")
 
 
 def test_a_class_absent_from_a_split_is_named(nucla_folder):

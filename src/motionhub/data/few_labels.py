@@ -3,11 +3,16 @@
 It does not know data of one label a clip (`splits.few_label_subset` does, and comes here for the others).
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from datasets import Dataset
 
 
-def segment_counts(dataset: Dataset) -> np.ndarray:
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def segment_counts(dataset: "Dataset") -> np.ndarray:
     """`(clips, classes)` int64: the actions of each class in each clip.
 
     An action is a segment or, in clips with one class a frame, a run of frames of the same class.

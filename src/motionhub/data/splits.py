@@ -8,15 +8,19 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from datasets import ClassLabel, Dataset
 
 from motionhub.data.few_labels import clips_with_enough, segment_counts
 from motionhub.data.readers.bandai_namco import STYLES
+from motionhub.data.readers.data_set_names import data_set_name
 from motionhub.data.readers.smarthome import CLASS_NAMES as SMARTHOME_CLASSES
 from motionhub.data.readers.tsu import TESTS, TRAINS
+
+
+if TYPE_CHECKING:  # it takes a second to import, and who lists protocols does not need it
+    from datasets import Dataset
 
 
 Row = Mapping[str, Any]
@@ -374,7 +378,7 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
 }
 
 
-def relabel(dataset: Dataset, protocol: Protocol) -> Dataset:
+def relabel(dataset: "Dataset", protocol: Protocol) -> "Dataset":
     """The rows with labels numbered as the protocol does; a saved dataset keeps the data set's own numbers.
 
     Raises:
@@ -382,6 +386,8 @@ def relabel(dataset: Dataset, protocol: Protocol) -> Dataset:
     """
     if protocol.class_names is None:
         return dataset
+    from datasets import ClassLabel
+
     names, columns = dataset.features["label"].names, dataset.column_names
     number_of = {names.index(name): number for number, name in enumerate(protocol.class_names)}
     strangers = {label for label in dataset["label"] if label not in number_of}
@@ -398,7 +404,7 @@ def get_protocol(reader: str, name: str) -> Protocol:
     Raises:
         ValueError: the data set has no such protocol; the message lists those it has.
     """
-    protocols = PROTOCOLS.get(reader, {})
+    protocols = PROTOCOLS.get(data_set_name(reader, PROTOCOLS) or reader, {})
     seeded = _SEEDED.fullmatch(name)
     if seeded and seeded.group(1) in protocols:
         return random_80_20(int(seeded.group(2)))
@@ -407,7 +413,7 @@ def get_protocol(reader: str, name: str) -> Protocol:
     return protocols[name]
 
 
-def few_label_subset(dataset: Dataset, fraction: float, seed: int) -> Dataset:
+def few_label_subset(dataset: "Dataset", fraction: float, seed: int) -> "Dataset":
     """A share of every class, drawn with `seed`: `round(fraction * clips)` of each class, at least one.
 
     Rows without a label (-1) are left out. The rows keep their order. Where no clip has a label of its own, but frames

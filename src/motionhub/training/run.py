@@ -15,6 +15,7 @@ from datasets import Dataset, DatasetDict, load_dataset
 from transformers import HfArgumentParser, PreTrainedModel
 
 from motionhub.data.build import build_dataset
+from motionhub.data.readers import get_reader
 from motionhub.data.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
@@ -153,7 +154,7 @@ def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
     if arguments.data_root is None:
         splits = _load_saved(arguments)
     else:
-        protocol = arguments.protocol or next(iter(PROTOCOLS.get(arguments.dataset, ())), None)
+        protocol = arguments.protocol or next(iter(PROTOCOLS.get(get_reader(arguments.dataset).name, ())), None)
         splits = build_dataset(arguments.dataset, arguments.data_root, protocol)
     if arguments.eval_split not in splits:
         raise ValueError(
@@ -166,7 +167,8 @@ def _in_protocol_order(arguments: RunArguments, splits: DatasetDict) -> DatasetD
     """The labels as the protocol numbers its classes. Raises ValueError when the data set has no such protocol."""
     some = splits[arguments.eval_split]
     if arguments.data_root is not None:
-        reader, default = arguments.dataset, next(iter(PROTOCOLS[arguments.dataset]))
+        reader = get_reader(arguments.dataset).name
+        default = next(iter(PROTOCOLS[reader]))
     else:
         reader, default = str(some[0]["source"]), str(some.info.config_name)
     protocol = get_protocol(reader, arguments.protocol or default)

@@ -25,6 +25,7 @@ from motionhub.data.readers import (
     ui_prmd,
     utd_mhad,
 )
+from motionhub.data.readers.data_set_names import data_set_name, nearest_names
 from motionhub.data.readers.formats import FORMATS
 from motionhub.data.readers.options import PoseFormat, ReadOptions
 from motionhub.data.readers.reader import ClipFacts, Reader, read_head
@@ -74,10 +75,13 @@ __all__ = [
 
 
 def get_reader(name: str) -> Reader:
-    """The reader called `name`. Raises ValueError listing the names there are."""
-    if name not in READERS:
-        raise ValueError(f"No reader is called {name!r}; the readers are {sorted(READERS)}.")
-    return READERS[name]
+    """The reader called `name`, also by an alias (`data_set_names.py`). Raises ValueError with the nearest names."""
+    found = data_set_name(name, READERS)
+    if found is None:
+        near = nearest_names(name, READERS)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"No reader is called {name!r}.{hint} The readers are {sorted(READERS)}.")
+    return READERS[found]
 
 
 def find_reader(path: str | Path) -> Reader | PoseFormat:
