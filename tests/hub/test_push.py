@@ -16,6 +16,7 @@ from loopback_hub import TOKEN
 from transformers import AutoModel, pipeline
 
 import motionhub
+from motionhub.cli import main
 from motionhub.data.build import save_dataset
 from motionhub.hub.push import push
 
@@ -253,6 +254,24 @@ def test_a_dataset_loads_by_protocol_and_streams(hub, rows):
     streamed = load_dataset(ROWS, "cross-subject", split="test", streaming=True)
     assert sorted(row["clip_id"] for row in streamed) == sorted(whole["clip_id"])
     assert {row["subject"] for row in whole} == {2}
+
+
+def test_own_clips_are_pushed_under_the_licence_their_owner_states(hub, nucla_folder, tmp_path):
+    """As somebody with a folder of files per class does it: class folders, the command, the push."""
+    for label in ("01", "02"):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for path in nucla_folder.glob(f"a{label}_s*.json"):
+            shutil.copy(path, tmp_path / "mine" / label)
+    build = ["dataset", "build", "folder", "--raw", str(tmp_path / "mine"), "--out"]
+    assert main([*build, str(tmp_path / "unsaid")]) == 0
+    with pytest.raises(ValueError, match="say --licence"):
+        push(tmp_path / "unsaid", ROWS, dataset=True)
+    assert not hub.repositories
+    assert main([*build, str(tmp_path / "said"), "--licence", "CC-BY-4.0"]) == 0
+    assert main(["push", str(tmp_path / "said"), ROWS, "--dataset"]) == 0
+    assert DatasetCard.load(ROWS).data.license == "cc-by-4.0"
+    rows = load_dataset(ROWS, "full", split="full")
+    assert set(rows["licence"]) == {"CC-BY-4.0"} and rows.features["label"].names == ["01", "02"]
 
 
 def test_pushing_a_dataset_again_leaves_no_file_of_the_first(hub, rows, tmp_path):

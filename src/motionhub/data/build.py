@@ -22,7 +22,8 @@ from datasets import Dataset, DatasetDict
 
 from motionhub.data.clip_list import read_clip_list
 from motionhub.data.counts import PAPER_COUNTS, Expect, check_counts
-from motionhub.data.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card
+from motionhub.data.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card, under
+from motionhub.data.licences import UNSTATED, OwnTerms
 from motionhub.data.raw_files import data_root, mark_of, nothing_found, opened, other_data_set, sidecar_marks
 from motionhub.data.readers import Reader, get_reader
 from motionhub.data.schema import features
@@ -119,6 +120,7 @@ def save_dataset_report(
     draw_layout: Callable[[str, Path], None] | None = None,
     shard_bytes: int = SHARD_BYTES,
     expect: Expect = "subset",
+    terms: OwnTerms | None = None,
 ) -> SavedDataset:
     """Writes parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
 
@@ -139,12 +141,14 @@ def save_dataset_report(
         shard_bytes: size of a shard in memory (Arrow).
         expect: "paper": counts that are not those of the papers are an error; "subset": only higher ones are, others
             go on the card (`data/counts.py`).
+        terms: licence, home page and citation of the user's own data (reader "folder"); every row names the licence.
 
     Raises:
-        ValueError: as `build_dataset`; `out_dir` exists and is not empty; or the counts are not as expected.
+        ValueError: as `build_dataset`; `out_dir` exists and is not empty; the counts are not as expected; or `terms`
+            for data of others.
         OSError: the disk is full or not writable; what was read so far is kept.
     """
-    out_dir, root, facts = Path(out_dir), Path(root), get_reader(reader)
+    out_dir, root, facts = Path(out_dir), Path(root), under(get_reader(reader), terms)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:
@@ -154,7 +158,7 @@ def save_dataset_report(
             staged = stage(
                 [path.relative_to(folder).as_posix() for path in paths],
                 [mark_of(path) for path in paths],
-                partial(read_file, reader, str(folder), strict),
+                partial(read_file, reader, str(folder), strict, licence=facts.licence),
                 facts.class_names,
                 state / "parts",
                 options=_options(facts, folder, strict),
@@ -217,7 +221,7 @@ def _write_complete(
         differences=differences if facts.name in PAPER_COUNTS else None,
     )
     (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
-    if not is_open(facts):
+    if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs somebody to get the clips from
         (folder / "recipe").mkdir()
         (folder / "recipe" / "README.md").write_text(render_recipe_card(card), encoding="utf-8")
         if card.picture:
@@ -265,16 +269,20 @@ def _collect(
     return facts, rows, broken
 
 
-def read_file(reader: str, folder: str, strict: bool, source: str) -> list[dict[str, Any]] | str:
+def read_file(
+    reader: str, folder: str, strict: bool, source: str, *, licence: str | None = None
+) -> list[dict[str, Any]] | str:
     """The rows of one file, or the line that says why there are none, with the path as seen from the root.
 
     Args:
         source: the file's path below `folder`, with `/`.
+        licence: of the rows; None: the reader's.
 
     Raises:
         ValueError: the file is broken, and `strict`.
     """
     facts = get_reader(reader)
+    facts = facts if licence is None else replace(facts, licence=licence)
     try:
         return _rows_of(facts, Path(folder) / source)
     except ValueError as error:
@@ -320,7 +328,8 @@ def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:
     """What decides the rows besides the files; `strict` does not, but what it refused must be looked at again."""
     labels = sidecar_marks(folder, facts)
     decides = {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
-    return {**decides, "classes": list(facts.class_names)}  # of a user's folder: a new class moves the numbers
+    # Of a user's folder: a new class moves the numbers of the others.
+    return {**decides, "classes": list(facts.class_names), "licence": facts.licence}
 
 
 class _NothingReadable(ValueError):

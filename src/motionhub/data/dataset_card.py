@@ -7,7 +7,7 @@ can be published: how to make the same dataset out of the authors' files, and wh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,13 @@ from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
+from motionhub.data.licences import UNSTATED, OwnTerms, hub_licence, lets_pass_on
 from motionhub.data.readers import Reader
 from motionhub.data.schema import features
 from motionhub.data.shards import Cell
 from motionhub.data.splits import Protocol, Split
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION
-
-
-# Licences that allow passing the clips on. Everything else, "no licence text" too, stays with who has it.
-OPEN_LICENCES = ("MIT", "Apache", "BSD", "CC0", "CC BY", "CC-BY", "ODC", "PDDL", "public domain")
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,20 @@ class CardFacts:
 
 
 def is_open(reader: Reader) -> bool:
-    """Whether the data set's licence lets others pass its clips on (see `OPEN_LICENCES`)."""
-    return reader.licence.startswith(OPEN_LICENCES)
+    """Whether the data set's licence lets others pass its clips on (`licences.lets_pass_on`)."""
+    return lets_pass_on(reader.licence, by_owner=reader.owned_by_user)
+
+
+def under(reader: Reader, terms: OwnTerms | None) -> Reader:
+    """The user's own data under the terms they state. Raises ValueError for other data: those have their authors'."""
+    if terms is None:
+        return reader
+    if not reader.owned_by_user:
+        raise ValueError(
+            f"{reader.title}: its licence, home page and citation are its authors' ({reader.licence}); leave "
+            "--licence, --homepage and --citation out. They are for clips of your own: dataset build folder."
+        )
+    return replace(reader, licence=terms.licence, homepage=terms.homepage, citation=terms.citation)
 
 
 def render_dataset_card(card: CardFacts) -> str:
@@ -113,6 +122,11 @@ def render_recipe_card(card: CardFacts) -> str:
 
 
 def _warning(reader: Reader) -> str:
+    if reader.licence == UNSTATED:
+        return (
+            "> **No licence is stated**, so nobody may publish these clips. If they are yours to publish, make the "
+            "dataset again with `--licence`, such as `--licence cc-by-4.0`."
+        )
     return (
         f"> **Not to be published.** The terms of these clips: {reader.licence}. What may be published is the folder "
         "`recipe`, a card without clips that says how to make this dataset."
@@ -149,10 +163,9 @@ def _provenance(card: CardFacts) -> list[str]:
     reader = card.reader
     sections = [
         "## Licence and citation",
-        f"{reader.licence[0].upper()}{reader.licence[1:]}. Home page: {reader.homepage}\n\n{reader.citation}",
+        _licence(reader),
         "## How it was made",
-        f"Read from the authors' files by motionhub's reader `{reader.name}`; coordinates, frame rate and joints are "
-        "theirs, nothing was resampled, filtered or normalised.",
+        f"{reader.provenance}. motionhub's reader `{reader.name}` resampled, filtered and normalised nothing.",
     ]
     if card.exclude:
         sections += ["## Clips left out", f"The clips named in the list `{card.exclude}`."]
@@ -162,13 +175,21 @@ def _provenance(card: CardFacts) -> list[str]:
     return sections
 
 
+def _licence(reader: Reader) -> str:
+    words = reader.licence if hub_licence(reader.licence) else f"{reader.licence[0].upper()}{reader.licence[1:]}"
+    terms = "No licence is stated." if reader.licence == UNSTATED else f"{words}."
+    home = f" Home page: {reader.homepage}" if reader.homepage else ""
+    return "\n\n".join(part for part in (terms + home, reader.citation) if part)
+
+
 def _terms(reader: Reader) -> dict[str, Any]:
-    return {
-        "license": "other",
-        "license_name": f"{reader.name}-terms",
-        "license_link": reader.homepage,
-        "tags": ["skeleton", "human-motion", "action-recognition", "motionhub"],
-    }
+    tags = {"tags": ["skeleton", "human-motion", "action-recognition", "motionhub"]}
+    known = hub_licence(reader.licence)
+    if known is not None:
+        return {"license": known, **tags}
+    if reader.licence == UNSTATED:
+        return tags
+    return {"license": "other", "license_name": f"{reader.name}-terms", "license_link": reader.homepage, **tags}
 
 
 def _metadata(card: CardFacts) -> str:

@@ -152,8 +152,10 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
     absent += [what for what, pattern in wanted.items() if not re.search(pattern, headings)]
     absent += [] if clips or recipe else ["parquet files"]
     if absent:
+        hint = " Clips of your own: say --licence (such as cc-by-4.0) to `motionhub dataset build folder`."
         raise ValueError(
             f"{path}: not pushed without {', '.join(absent)}: say what the clips are and who may use them."
+            f"{hint if 'license' in absent else ''}"
         )
     return card
 

@@ -7,6 +7,7 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
+from motionhub.data.licences import UNSTATED
 from motionhub.data.readers.clip_table import TableRow, find_table, load_table, rows_of
 from motionhub.data.readers.pose_files import OPTIONS_FILE, folder_facts, is_pose_file, read_one_clip, read_poses
 from motionhub.data.readers.reader import ClipFacts, FolderFacts, Reader, bad_file
@@ -182,7 +183,7 @@ READER = Reader(
     unit="pixel",
     class_names=(),
     missing_joints="as the files' format marks it",
-    licence="as the owner of the data says",
+    licence=UNSTATED,
     homepage="",
     citation="",
     remarks=f"Layout, frame rate and unit above are the first clip's. With {TABLE}, files that it does not name "
@@ -194,4 +195,7 @@ READER = Reader(
     },
     generic_names=True,
     look_into=look_into,
+    owned_by_user=True,
+    provenance="Read from the owner's pose files, each in the format that its content shows; what a file does not say "
+    f"itself is as {OPTIONS_FILE} says",
 )

@@ -88,6 +88,8 @@ class Reader:
         sidecars: patterns of files that `annotate` looks into, beside the clips or above them.
         generic_names: `pattern` fits other formats' files too, so that a name alone tells nothing.
         look_into: root of the data -> what only the folder tells (`FolderFacts`); None where nothing does.
+        owned_by_user: the data are the user's own, and so are licence, homepage and citation.
+        provenance: one sentence for the card: what was read, and what the reader made of it.
     """
 
     name: str
@@ -114,6 +116,8 @@ class Reader:
     sidecars: tuple[str, ...] = ()
     generic_names: bool = False
     look_into: Callable[[Path], "FolderFacts"] | None = None
+    owned_by_user: bool = False
+    provenance: str = "Read from the authors' files; coordinates, frame rate and joints are theirs"
 
     def at(self, root: Path) -> "Reader":
         """The reader with the classes, layout, frame rate and unit of the data in the folder `root`.
