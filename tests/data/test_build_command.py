@@ -192,6 +192,17 @@ def test_the_licence_of_others_cannot_be_changed(raw, tmp_path, capsys):
     assert "its authors'" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
+def test_the_card_says_whose_files_were_read(raw, mine, tmp_path):
+    """N-UCLA's own files; UI-PRMD's are a repack of positions, not the authors' angles."""
+    said = {"n-ucla": "Read from the authors' files", "ui-prmd": "Not read from the authors' text", "folder": "owner"}
+    roots = {"n-ucla": raw, "folder": mine}
+    for name, words in said.items():
+        if name in roots:
+            text = (save_dataset(name, roots[name], tmp_path / name) / "README.md").read_text()
+            assert words in text.split("## How it was made")[1]
+        assert words in READERS[name].provenance
+
+
 def test_a_zip_of_another_data_set_is_named(raw, tmp_path, write_utd):
     archive = zipped(raw, tmp_path / "raw.zip")
     with pytest.raises(ValueError, match=r"raw.zip: expected files called .*a01_s01.*build n-ucla --raw"):
@@ -252,7 +263,8 @@ def test_counts_that_are_not_the_papers_are_an_error_that_names_them(raw, tmp_pa
     words = ["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "out")]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert "subjects: 2 here, 10 stated" in error and "cross-view test clips: none here" in error and "--expect subset" in error
+    assert "subjects: 2 here, 10 stated; cross-view" in error and "test clips: none here" in error
+    assert "--expect subset" in error
     assert not (tmp_path / "out").exists()
     assert main([*words, "--expect", "subset"]) == 0
     assert "- subjects: 2 here, 10 stated" in (tmp_path / "out" / "README.md").read_text()

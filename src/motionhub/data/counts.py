@@ -188,7 +188,12 @@ def check_counts(
                 for name, number in zip(("train", "test"), stated, strict=True)
             ]
     different = [(what, got, stated) for what, got, stated in compared if _differs(got, stated)]
-    lines = [f"{what}: {got:,} here, {_words(stated)} stated" for what, got, stated in different]
+    lines = [
+        f"{what}: none here (how many there are is not stated)"
+        if stated is None
+        else f"{what}: {got:,} here, {stated:,} stated"
+        for what, got, stated in different
+    ]
     more = [
         line for line, (_, got, stated) in zip(lines, different, strict=True) if stated is not None and got > stated
     ]
@@ -229,7 +234,3 @@ def _edition(editions: Sequence[PaperCounts], found: Mapping[str, int | None]) -
 def _differs(got: int | None, stated: int | None) -> bool:
     """A split without a stated number must not be empty; what the rows do not say is not compared."""
     return got is not None and (got != stated if stated is not None else got == 0)
-
-
-def _words(stated: int | None) -> str:
-    return "at least one" if stated is None else f"{stated:,}"

@@ -73,6 +73,8 @@ READER = Reader(
     homepage="https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",
     citation="Kobayashi, Liao, Inoue, Yojima, Takahashi: Motion Capture Dataset for Practical Use of AI-based Motion "
     "Editing and Stylization. arXiv 2306.08861, 2023.",
+    provenance="Read from the authors' BVH files: positions by forward kinematics of their rotations, in metres where "
+    "the files have centimetres; the frame rate is theirs",
     remarks="Nearly the same body in all clips, and near copies among the clips of one content and style: divide by "
     "style, never by clip",
     column_notes={

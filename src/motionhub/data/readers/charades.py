@@ -92,6 +92,8 @@ READER = Reader(
     homepage="https://prior.allenai.org/projects/charades",
     citation="Sigurdsson, Varol, Wang, Farhadi, Laptev, Gupta: Hollywood in Homes: Crowdsourcing Data Collection for "
     "Activity Understanding. ECCV 2016.",
+    provenance="Read from pose files that whoever built this estimated on the authors' videos; the actions are those "
+    "of the authors' list",
     remarks="Several actions may happen at once: frame_labels_of(row, num_classes=157) of motionhub.skeletons.rows "
     "gives them by frame. As in published code a frame has an action where start < time < end, the frames lie evenly "
     "over the duration, actions that end before they start are passed over, and an action without a frame strictly "

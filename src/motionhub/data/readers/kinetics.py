@@ -177,6 +177,8 @@ READER = Reader(
     homepage="https://github.com/yysijie/st-gcn",
     citation="Yan, Xiong, Lin: Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition. "
     "AAAI 2018. Kay et al.: The Kinetics Human Action Video Dataset. arXiv 1705.06950.",
+    provenance="Read from the authors' files; coordinates and scores are theirs, who is who from frame to frame is "
+    "motionhub's finding",
     remarks="The detections of a frame have no identity; motionhub followed people on their keypoints alone, and "
     "there are as many people as tracks, often more than are seen at once",
     column_notes={

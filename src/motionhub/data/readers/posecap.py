@@ -130,6 +130,7 @@ READER = Reader(
     homepage="https://theses.hal.science/tel-04558781",
     citation="Yang: Learning effective video representations for action recognition. PhD thesis, Universite Cote "
     "d'Azur, 2024, chapter 6.",
+    provenance="Read from pose files and a table of whoever built this: the authors have not released theirs",
     remarks="Labels are merged as label_merging.csv beside the clips says (the thesis has 811 classes but prints no "
     "list). Clips with a pose in at most half of the frames are left out, as in the thesis",
     column_notes={

@@ -117,6 +117,8 @@ READER = Reader(
     homepage="https://github.com/YangDi666/UNIK",
     citation="Yang, Wang, Dantcheva, Garattoni, Francesca, Bremond: UNIK: A Unified Framework for Real-world "
     "Skeleton-based Action Recognition. BMVC 2021.",
+    provenance="Read from the authors' files, poses that LCR-Net estimated; coordinates are theirs, who is who from "
+    "frame to frame is motionhub's finding",
     remarks="The authors' code takes every video for 640 x 480 pixels, and so does this; the class titles are not "
     "published with the labels",
     column_notes={

@@ -97,6 +97,8 @@ READER = Reader(
     homepage="https://project.inria.fr/toyotasmarthome/",
     citation="Das, Dai, Koperski, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome: Real-World Activities "
     "of Daily Living. ICCV 2019.",
+    provenance="Read from the authors' files, poses that LCR-Net estimated; coordinates are theirs, who is who from "
+    "frame to frame is motionhub's finding",
     remarks="Labels are numbered as in the cross-subject protocol; for the other order of the cross-view protocols "
     'call motionhub.data.splits.relabel(dataset, get_protocol("smarthome", "cv1"))',
     column_notes={"camera": "camera 1..7", "setup": "unknown in this data set (-1)"},

@@ -203,6 +203,8 @@ READER = Reader(
     homepage="https://project.inria.fr/toyotasmarthome/",
     citation="Dai, Das, Sharma, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome Untrimmed: Real-World "
     "Untrimmed Videos for Activity Detection. TPAMI 2022.",
+    provenance="Read from the authors' files, poses that LCR-Net estimated; coordinates are theirs, who is who from "
+    "frame to frame is motionhub's finding",
     remarks="Several actions may happen at once: frame_labels_of(row, num_classes=51) of motionhub.skeletons.rows "
     "gives them by frame. As in the authors' code a frame has an action where start < time < end, and an action "
     "without a frame strictly inside is left out",

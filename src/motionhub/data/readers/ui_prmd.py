@@ -126,5 +126,8 @@ READER = Reader(
     citation="Vakanski, Jun, Paul, Baker: A Data Set of Human Body Movements for Physical Rehabilitation Exercises. "
     "Data 3(1), 2018.",
     remarks="The published angles went through forward kinematics; centimetres became metres",
+    provenance="Not read from the authors' text files of joint angles, but from one `.npz` with the positions that "
+    "somebody else computed from them (arrays `frames`, `scale_cm`, `offsets`, `movement`, `subject`, `episode`, "
+    "`correct`)",
     column_notes={"setup": "1 performed correctly, 0 incorrectly", "camera": "a single camera (-1)"},
 )
