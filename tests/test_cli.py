@@ -82,6 +82,63 @@ def test_convert_refuses_in_one_line_and_writes_nothing(
     assert [*clip_file.parent.iterdir()] == [clip_file] and clip_file.read_bytes() == before
 
 
+def test_convert_takes_one_person_of_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import motionhub
+    from motionhub.data.synthetic import generate
+
+    clip = generate("wave", num_frames=6, second_person="clap")
+    two = motionhub.write(clip, tmp_path / "two.npz")
+    assert main(["convert", str(two), str(tmp_path / "out.trc")]) == 2
+    assert "TRC holds one person, got 2" in (error := capsys.readouterr().err) and "--person INDEX." in error
+    assert main(["convert", str(two), str(tmp_path / "out.bvh")]) == 2
+    assert "In a shell: --person INDEX." in capsys.readouterr().err
+    assert main(["convert", str(two), str(tmp_path / "out.trc"), "--person", "1"]) == 0
+    (second,) = motionhub.read(tmp_path / "out.trc", layout="kinect-20")
+    np.testing.assert_allclose(second.keypoints, clip.keypoints[1:], atol=1e-5)
+    assert main(["convert", str(two), str(tmp_path / "none.trc"), "--person", "2"]) == 2
+    assert "person index must be in 0..1, got 2" in capsys.readouterr().err
+
+
+def test_convert_projects_what_is_in_space(
+    clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import motionhub
+
+    words = ["convert", str(clip_file), str(tmp_path / "out.json"), "--layout", "coco-17"]
+    assert main(words) == 2
+    assert "In a shell: --project AZIMUTH ELEVATION." in capsys.readouterr().err
+    assert main([*words, "--project", "180", "-5", "--image_size", "640", "480"]) == 0
+    assert "2-D in pixels, layout coco-17" in capsys.readouterr().out
+    (clip,) = motionhub.read(tmp_path / "out.json", fps=30)
+    head, foot = (clip.keypoints[0, :, clip.layout.index(name), 1] for name in ("nose", "left_ankle"))
+    assert np.nanmax(clip.keypoints) < 640 and (head < foot).all()
+
+
+def test_what_help_promises_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    from motionhub.data.readers import FORMATS, READERS
+    from motionhub.data.writers import WRITERS
+    from motionhub.skeletons.layouts import LAYOUTS
+
+    with pytest.raises(SystemExit):
+        main(["convert", "--help"])
+    shown = capsys.readouterr().out
+    named = {line.split()[0] for line in shown.splitlines() if line.strip()}
+    assert {*WRITERS, *FORMATS} <= named and all(f"{name}," in shown or name in shown.split() for name in READERS)
+    assert "motionhub info --layouts" in shown
+    assert main(["info", "--layouts"]) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {*LAYOUTS}
+    assert main(["info"]) == 2
+
+
+def test_normalised_coordinates_have_a_plural(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import motionhub
+    from motionhub.data.synthetic import generate
+
+    clip = generate("wave", num_frames=2).replace(unit="normalised")
+    assert main(["info", str(motionhub.write(clip, tmp_path / "clip.npz"))]) == 0
+    assert "3-D in normalised units, layout" in capsys.readouterr().out
+
+
 def test_convert_names_its_own_option_for_what_the_input_does_not_say(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

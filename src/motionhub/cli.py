@@ -12,11 +12,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from motionhub.cli_help import add_late_help, data_sets_and_protocols
+from motionhub.cli_help import add_late_help, data_sets_and_protocols, in_units, list_of_layouts
+from motionhub.convert_cli import add_convert
 from motionhub.hub_cli import add_commands as add_hub_commands
 from motionhub.refine_cli import add_command as add_refine
 from motionhub.segmentation_cli import add_segment, evaluate_frames, labels_frames, train_frames
 from motionhub.version import __version__
+
+
+# What `motionhub convert` calls the arguments that a writer's error names, where it is not `--argument`.
+_WRITE_FLAGS = {"format": "--to", "person": "--person INDEX", "project": "--project AZIMUTH ELEVATION"}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -51,7 +56,7 @@ def _flag_hint(error: Exception, input_flags: Mapping[str, str]) -> str:
     from motionhub.data.writers import WriteOption
 
     if isinstance(error, WriteOption):
-        return f" In a shell: {'--to' if error.option == 'format' else f'--{error.option}'}."
+        return f" In a shell: {_WRITE_FLAGS.get(error.option, f'--{error.option}')}."
     if not isinstance(error, UnstatedFact):
         return ""
     return f" In a shell: {input_flags.get(error.option, f'--{error.option}')}."
@@ -86,21 +91,12 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     info = commands.add_parser("info", help="what is in a skeleton file: people, frames, layout, missing joints")
-    info.add_argument("files", nargs="+", metavar="FILE")
+    info.add_argument("files", nargs="*", metavar="FILE")
+    info.add_argument("--layouts", action="store_true", help="list the joint layouts there are")
     _add_read_options(info)
     info.set_defaults(run=_info)
 
-    convert = commands.add_parser("convert", help="write a skeleton file in another format, layout or frame rate")
-    convert.add_argument("file", metavar="IN", help="any readable file, or folder of OpenPose files")
-    convert.add_argument("out", metavar="OUT", help="new file; its suffix tells the format (none: an OpenPose folder)")
-    convert.add_argument("--to", default=None, metavar="FORMAT", help="the format, where the suffix does not tell it")
-    convert.add_argument("--layout", default=None, help="joint layout to convert to")
-    convert.add_argument("--fps", type=float, default=None, help="frames per second to resample to")
-    convert.add_argument("--in_layout", default=None, help="joint layout of IN, if it does not say it")
-    convert.add_argument("--in_fps", type=float, default=None, help="frames per second of IN, if it does not say it")
-    _add_unit_options(convert)
-    # --layout and --fps are what comes out.
-    convert.set_defaults(run=_convert, input_flags={"layout": "--in_layout", "fps": "--in_fps"})
+    add_convert(commands, _add_unit_options)
 
     predict = commands.add_parser("predict", help="name the action of every person in skeleton files")
     predict.add_argument("files", nargs="+", metavar="FILE")
@@ -225,6 +221,10 @@ def _info(arguments: argparse.Namespace) -> int:
     from motionhub.data.raw_files import about_zip, starts_like_zip
     from motionhub.data.readers import Reader, ReadOptions, find_reader, read_with
 
+    if arguments.layouts:
+        print(list_of_layouts())
+    elif not arguments.files:
+        raise ValueError("info needs a file: motionhub info FILE ..., or motionhub info --layouts.")
     options = ReadOptions(**_read_options(arguments))
     for file in arguments.files:
         try:
@@ -243,7 +243,8 @@ def _info(arguments: argparse.Namespace) -> int:
             print(f"{file}: {reader.title}")
             print(f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s", end="")
             print(
-                f" at {sequence.fps:g} fps, {sequence.num_dims}-D in {sequence.unit}s, layout {sequence.layout.name}"
+                f" at {sequence.fps:g} fps, {sequence.num_dims}-D in {in_units(sequence.unit)}, layout "
+                f"{sequence.layout.name}"
             )
             if isinstance(reader, Reader) and facts is not None and facts.label is not None:
                 print(f"  label {reader.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
@@ -257,41 +258,6 @@ def _least_seen(sequence: Any) -> str:
     share = sequence.joint_mask.mean(axis=(0, 1))
     worst = int(share.argmin())
     return "" if share[worst] == 1 else f"; least: {sequence.layout.joints[worst]} {share[worst]:.0%}"
-
-
-def _convert(arguments: argparse.Namespace) -> int:
-    from motionhub.data.readers import read
-    from motionhub.data.writers import find_writer, write
-    from motionhub.skeletons.convert import convert_layout, resample
-    from motionhub.skeletons.layouts import get_layout
-
-    out = Path(arguments.out)
-    writer = find_writer(out, arguments.to)
-    layout = None if arguments.layout is None else get_layout(arguments.layout)
-    size = None if arguments.image_size is None else tuple(arguments.image_size)
-    clips = read(
-        arguments.file, layout=arguments.in_layout, fps=arguments.in_fps, unit=arguments.unit, image_size=size
-    )
-    if not clips:
-        raise ValueError(f"{arguments.file}: it holds no clip; there is nothing to write.")
-    if layout is not None:
-        converted = [convert_layout(clip, layout, return_report=True) for clip in clips]
-        print(converted[0][1])  # the clips of a file have one layout
-        clips = [clip for clip, _ in converted]
-    if arguments.fps is not None:
-        clips = [resample(clip, arguments.fps) for clip in clips]
-    if writer.encode_all is not None:
-        write(clips, out, arguments.to)
-        paths = [out] * len(clips)
-    else:
-        numbered = [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(len(clips))]
-        paths = [out] if len(clips) == 1 else numbered
-        for path, clip in zip(paths, clips, strict=True):
-            write(clip, path, arguments.to)
-    for path, clip in zip(paths, clips, strict=True):
-        facts = f"people {clip.num_people}, frames {clip.num_frames} at {clip.fps:g} fps"
-        print(f"{path}: {facts}, {clip.num_dims}-D in {clip.unit}s, layout {clip.layout.name}")
-    return 0
 
 
 def _predict(arguments: argparse.Namespace) -> int:

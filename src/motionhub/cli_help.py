@@ -1,4 +1,4 @@
-"""What a command's `--help` says last: tables of names that are looked up only when they are asked for.
+"""Names and units in words: the tables that end a command's `--help`, looked up only when they are asked for.
 
 It does not know what the commands do.
 """
@@ -57,6 +57,21 @@ def formats_and_layouts() -> str:
             "file will do too",
         )
     )
+
+
+def list_of_layouts() -> str:
+    """One line a joint layout: its name, and how many joints it has, of which the first."""
+    from motionhub.skeletons.layouts import LAYOUTS
+
+    shown = {
+        name: f"{layout.num_joints} joints: {', '.join(layout.joints[:4])}, ..." for name, layout in LAYOUTS.items()
+    }
+    return _table(shown)
+
+
+def in_units(unit: str) -> str:
+    """What coordinates are measured in, in words: metres, pixels, normalised units."""
+    return "normalised units" if unit == "normalised" else f"{unit}s"
 
 
 def _shortened(names: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from motionhub.data.writers.writer import Writer
+from motionhub.data.writers.writer import WriteOption, Writer
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -67,7 +67,7 @@ def _check(sequence: SkeletonSequence) -> None:
         raise ValueError(f"BVH holds lengths, got {sequence.unit!r}; scale to metres, or write .npz or .csv.")
     if sequence.num_people != 1:
         reason = f"BVH holds one person, got {sequence.num_people}"
-        raise ValueError(f"{reason}; write sequence.person(0), sequence.person(1), ... each.")
+        raise WriteOption(f"{reason}; write sequence.person(0), sequence.person(1), ... each.", "person")
     if not sequence.num_frames:
         raise ValueError("BVH needs a frame, got an empty sequence; write .npz.")
     share = np.mean(~sequence.joint_mask, axis=(0, 1))

@@ -6,7 +6,7 @@ are; OpenSim expects y up.
 
 import numpy as np
 
-from motionhub.data.writers.writer import Writer
+from motionhub.data.writers.writer import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -44,7 +44,7 @@ def _check(sequence: SkeletonSequence) -> None:
         raise ValueError(f"TRC holds lengths, got {sequence.unit!r}; call {fix}.")
     if sequence.num_people != 1:
         call = "write each sequence.person(index) to its own file"
-        raise ValueError(f"TRC holds one person, got {sequence.num_people}; {call}.")
+        raise WriteOption(f"TRC holds one person, got {sequence.num_people}; {call}.", "person")
     if not sequence.num_frames:
         raise ValueError("a TRC file needs a frame, got an empty sequence; write .npz.")
 

@@ -16,7 +16,7 @@ class WriteOption(ValueError):
 
     Args:
         message: one line with the fix in Python.
-        option: the argument by which the caller may choose otherwise: "format" or "layout".
+        option: what would make it fit: another "format" or "layout", one "person", or to "project" it.
     """
 
     def __init__(self, message: str, option: str = "") -> None:
@@ -47,9 +47,9 @@ class Writer:
 def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> None:
     """Refuses what a file of pixels in a fixed joint order cannot hold."""
     if sequence.num_dims != 2:
-        raise ValueError(
-            f"{format_name} holds 2-D keypoints, got 3-D; project it first, or write .npz, .csv, .trc or .bvh."
-        )
+        call = "motionhub.data.picture.picture_of(sequence, azimuth)"
+        reason = f"{format_name} holds 2-D keypoints, got 3-D; write {call}, or .npz, .csv, .trc or .bvh"
+        raise WriteOption(f"{reason}.", "project")
     if sequence.unit != "pixel":
         fix = 'sequence.replace(keypoints=..., unit="pixel") with pixels, or write .npz'
         raise ValueError(f"{format_name} holds pixels, got {sequence.unit!r}; call {fix}.")
