@@ -286,13 +286,14 @@ def linear_scores(features: Callable[[Batch], np.ndarray], data: Data) -> Scores
     return scores | dict(zip(names, motions.probe(features, [train], tests), strict=True))
 
 
-def fine_tuned_scores(model: Any, data: Data, shares: Sequence[float], seed: int, quick: bool) -> Scores:
+def fine_tuned_scores(model: Any, data: Data, updates: dict[float, int], seed: int) -> Scores:
+    """`updates` by share of the labels."""
     scores = {}
     for name, (train, test, finish) in data.tasks.items():
-        for share in shares:
+        for share, count in updates.items():
             few = train.of(motions.few_rows(train.labels, share, seed))
             scores[f"{name} {share:.0%}".replace("%", " %")] = motions.fine_tuned_accuracy(
-                copy.deepcopy(model), few, finish, whole(test, finish), 2 if quick else UPDATES[share], seed, RATE
+                copy.deepcopy(model), few, finish, whole(test, finish), count, seed, RATE
             )
     return scores
 
@@ -342,10 +343,19 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--all-labels-seeds", type=int, nargs="*", default=[0], help="seeds that use all labels too")
     parser.add_argument("--linear-only", action="store_true", help="no fine-tuning: for the effect of longer training")
+    parser.add_argument("--fine-tuning-times", type=int, default=1, help="so many times the updates of fine-tuning")
     parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
     parser.add_argument("--quick", action="store_true", help="few clips, one epoch: does it run")
     parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
     return parser.parse_args(words)
+
+
+def updates_of(options: argparse.Namespace, seed: int) -> dict[float, int]:
+    """Of fine-tuning, by share of the labels."""
+    if options.linear_only:
+        return {}
+    shares = [share for share in UPDATES if share < 1 or seed in options.all_labels_seeds]
+    return {share: 2 if options.quick else options.fine_tuning_times * UPDATES[share] for share in shares}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -363,8 +373,7 @@ def main(words: Sequence[str] | None = None) -> int:
         for arm, model in encoders(data.unlabelled, options.arms, 1 if options.quick else options.epochs, seed):
             made = time.perf_counter() - start
             found = linear_scores(lambda batch, model=model: motions.features_of(model, batch), data)
-            shares = [] if options.linear_only else [0.05, 0.1, *([1.0] if seed in options.all_labels_seeds else [])]
-            found |= fine_tuned_scores(model, data, shares, seed, options.quick)
+            found |= fine_tuned_scores(model, data, updates_of(options, seed), seed)
             for name, value in found.items():
                 scores.setdefault(arm, {}).setdefault(name, []).append(value)
             numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
