@@ -44,6 +44,8 @@ def _add_create(actions: Any) -> None:
     create.add_argument("--checkpoints", nargs="+", default=[], metavar="ID", help=what)
     create.add_argument("--datasets", nargs="+", default=[], metavar="ID", help=what)
     create.add_argument("--cache_dir", default=None, help="folder that HF_HOME names; default: the one in use")
+    closed = "also pack datasets whose terms forbid redistribution, for another machine of your own institution only"
+    create.add_argument("--include_closed", action="store_true", help=closed)
     create.set_defaults(run=_create)
 
 
@@ -73,7 +75,8 @@ def _create(arguments: argparse.Namespace) -> int:
     import motionhub.auto  # noqa: F401
     from motionhub.hub.bundle import create_bundle
 
-    bundle = create_bundle(arguments.out, arguments.checkpoints, arguments.datasets, cache_dir=arguments.cache_dir)
+    options = {"cache_dir": arguments.cache_dir, "include_closed": arguments.include_closed}
+    bundle = create_bundle(arguments.out, arguments.checkpoints, arguments.datasets, **options)
     _show(bundle)
     print(f"packed: {arguments.out}; check it elsewhere with --sha256 {bundle.sha256}")
     return 0

@@ -23,7 +23,10 @@ from motionhub.hub.bundle import create_bundle, install_bundle, verify_bundle
 from motionhub.hub.push import push
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*must not leave your institution:UserWarning"),
+]
 
 SMALL = Path(__file__).resolve().parents[2] / "hub_configs" / "unik-nucla-small"
 MODEL, ROWS = "motionhub/unik-nucla-small", "motionhub/n-UCLA"
@@ -37,7 +40,7 @@ def rows(nucla_folder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def archive(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("bundle") / "both.tar"
-    create_bundle(path, [f"{MODEL}={SMALL}"], [f"{ROWS}={rows}"])
+    create_bundle(path, [f"{MODEL}={SMALL}"], [f"{ROWS}={rows}"], include_closed=True)
     return path
 
 
@@ -101,7 +104,7 @@ def test_a_relative_cache_dir_is_the_same_folder_as_its_absolute_path(archive, t
     monkeypatch.chdir(tmp_path)
     assert main(["bundle", "install", str(archive), "--cache_dir", "relative"]) == 0
     assert everything(tmp_path / "relative") == everything(tmp_path / "absolute")
-    repacked = create_bundle("again.tar", [MODEL], [ROWS], cache_dir="relative")
+    repacked = create_bundle("again.tar", [MODEL], [ROWS], cache_dir="relative", include_closed=True)
     assert repacked.sha256 == verify_bundle(archive).sha256
     place = snapshot_download(MODEL, cache_dir=tmp_path / "relative" / "hub", local_files_only=True)
     assert (Path(place) / "model.safetensors").read_bytes() == (SMALL / "model.safetensors").read_bytes()
@@ -127,7 +130,7 @@ def test_what_was_downloaded_from_a_hub_is_packed_with_its_commit_and_blobs(hub,
     AutoModel.from_pretrained(MODEL)
     place = Path(snapshot_download(MODEL))
     snapshot_download(ROWS, repo_type="dataset")
-    packed = create_bundle(tmp_path / "out.tar.gz", [MODEL], [ROWS])
+    packed = create_bundle(tmp_path / "out.tar.gz", [MODEL], [ROWS], include_closed=True)
     hub.stop()
     install_bundle(tmp_path / "out.tar.gz", cache_dir=tmp_path / "home")
     again = Path(snapshot_download(MODEL, cache_dir=tmp_path / "home" / "hub", local_files_only=True))
@@ -166,7 +169,7 @@ def test_same_input_gives_the_same_bytes_in_every_compression(rows, archive, tmp
     digests = set()
     for number in range(2):
         path = tmp_path / f"{number}{suffix}"
-        digests.add(create_bundle(path, [f"{MODEL}={SMALL}"], [f"{ROWS}={rows}"]).sha256)
+        digests.add(create_bundle(path, [f"{MODEL}={SMALL}"], [f"{ROWS}={rows}"], include_closed=True).sha256)
         digests.add(verify_bundle(path).sha256)
     assert (tmp_path / f"0{suffix}").read_bytes() == (tmp_path / f"1{suffix}").read_bytes()
     assert digests == {verify_bundle(archive).sha256}
@@ -385,7 +388,7 @@ def test_a_disk_that_is_too_small_is_told_before_writing(tiny, tmp_path, monkeyp
 def test_files_that_are_no_dataset_are_refused_whole(tmp_path, rows):
     broken = shutil.copytree(rows, tmp_path / "broken")
     next(broken.rglob("*.parquet")).write_bytes(b"PAR1 nothing PAR1")
-    create_bundle(tmp_path / "x.tar", [f"{MODEL}={SMALL}"], [f"{ROWS}={broken}"])
+    create_bundle(tmp_path / "x.tar", [f"{MODEL}={SMALL}"], [f"{ROWS}={broken}"], include_closed=True)
     with pytest.raises(ValueError, match="no dataset"):
         install_bundle(tmp_path / "x.tar", cache_dir=tmp_path / "home")
     assert everything(tmp_path / "home") == []
@@ -421,6 +424,25 @@ def test_nothing_is_passed_on_without_a_licence(tiny, tmp_path):
     card.unlink()
     with pytest.raises(ValueError, match="no card"):
         create_bundle(tmp_path / "x.tar", ["owner/name"], cache_dir=home)
+
+
+def test_clips_that_may_not_be_passed_on_are_packed_only_when_that_is_said(rows, tmp_path, capsys):
+    words = ["bundle", "create", str(tmp_path / "x.tar"), "--datasets", f"{ROWS}={rows}"]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert f"{ROWS}: the terms of these clips" in error and "--include_closed" in error
+    assert everything(tmp_path) == []
+    with pytest.warns(UserWarning, match=f"{ROWS}: .*must not leave your institution"):
+        create_bundle(tmp_path / "y.tar", [], [f"{ROWS}={rows}"], include_closed=True)
+    assert main([*words, "--include_closed"]) == 0
+    assert "packed: " in capsys.readouterr().out
+    assert (tmp_path / "x.tar").read_bytes() == (tmp_path / "y.tar").read_bytes()
+
+
+def test_clips_that_may_be_passed_on_are_packed_without_a_word(rows, tmp_path, recwarn):
+    shutil.copytree(rows, tmp_path / "open", ignore=shutil.ignore_patterns("recipe"))
+    create_bundle(tmp_path / "x.tar", [], [f"{ROWS}={tmp_path / 'open'}"])
+    assert not [each for each in recwarn if "institution" in str(each.message)]
 
 
 def test_an_existing_file_or_another_suffix_is_not_written(tiny, tmp_path):

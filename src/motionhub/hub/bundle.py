@@ -12,6 +12,7 @@ import importlib.metadata
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from motionhub.hub.cache import (
     take_back,
 )
 from motionhub.hub.manifest import BundledRepository, Manifest, is_inside, read_manifest_bytes
-from motionhub.hub.push import check_dataset_card, stage_checkpoint
+from motionhub.hub.push import check_dataset_card, is_closed, stage_checkpoint
 
 
 PACKAGES = ("motionhub", "transformers", "huggingface_hub", "datasets", "torch")
@@ -53,6 +54,7 @@ def create_bundle(
     datasets: Sequence[str] = (),
     *,
     cache_dir: str | Path | None = None,
+    include_closed: bool = False,
 ) -> Bundle:
     """Packs repositories into `out`. Same contents, same bytes.
 
@@ -61,9 +63,11 @@ def create_bundle(
         checkpoints, datasets: each `owner/name` or `owner/name@revision` of the Hugging Face cache, or
             `owner/name=FOLDER`, a local folder packed as `motionhub.push` would publish it under that id.
         cache_dir: folder of the cache (what HF_HOME names); None: the one in use.
+        include_closed: also pack datasets whose terms leave handing them out to their authors, with a warning for
+            each: for taking them to another machine of the institution that has them.
 
     Raises:
-        ValueError: a repository is not there, is not complete, or says no licence; `out` exists.
+        ValueError: a repository is not there, is not complete, says no licence, or may not be passed on; `out` exists.
     """
     out = Path(out)
     if not out.name.endswith(SUFFIXES):
@@ -78,7 +82,7 @@ def create_bundle(
         repositories, files = [], {}
         for kind, each in wanted:
             staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="motionhub-bundle-")))
-            repository, found = _collect(kind, each, cache, staged)
+            repository, found = _collect(kind, each, cache, staged, include_closed)
             repositories.append(repository)
             files.update(found)
         repositories.sort(key=lambda repository: (repository.kind, repository.id))
@@ -234,7 +238,9 @@ def _staging(folder: Path, size: int) -> Iterator[Path]:
                 each.rmdir()
 
 
-def _collect(kind: str, wanted: str, cache: CacheFolders, staged: Path) -> tuple[BundledRepository, dict[str, Path]]:
+def _collect(
+    kind: str, wanted: str, cache: CacheFolders, staged: Path, include_closed: bool
+) -> tuple[BundledRepository, dict[str, Path]]:
     """A repository as it will stand in the manifest, and where its contents are now."""
     name, given, folder = wanted.partition("=")
     repo_id, _, revision = name.partition("@")
@@ -246,6 +252,8 @@ def _collect(kind: str, wanted: str, cache: CacheFolders, staged: Path) -> tuple
         revision, root = find_snapshot(cache, repo_id, kind, revision or "main")
     else:
         root = _local(kind, Path(folder), repo_id, staged)
+    if kind == "dataset" and is_closed(root):
+        _check_closed(repo_id, include_closed)
     paths = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
     wrong = [path for path in paths if not is_inside(path)]
     if wrong:
@@ -256,6 +264,16 @@ def _collect(kind: str, wanted: str, cache: CacheFolders, staged: Path) -> tuple
         revision = hashlib.sha1("".join(f"{file.path} {file.sha256}\n" for file in files).encode()).hexdigest()
     repository = BundledRepository(repo_id, kind, revision, _ref_of(name, given), licence, files)
     return repository, {file.sha256: paths[file.path] for file in files}
+
+
+def _check_closed(repo_id: str, included: bool) -> None:
+    terms = f"{repo_id}: the terms of these clips leave handing them out to their authors (see its card)"
+    if not included:
+        raise ValueError(
+            f"{terms}; not packed. To take them to another machine of your own institution: --include_closed "
+            "(include_closed=True); to give others the way to make them, push the folder recipe."
+        )
+    warnings.warn(f"{terms}; this bundle must not leave your institution.", stacklevel=4)
 
 
 def _ref_of(name: str, given: str) -> str:

@@ -123,9 +123,13 @@ def stage_checkpoint(folder: str | Path, staged: Path, repo_id: str) -> None:
     _write_cards(staged, facts, repo_id)
 
 
-def _check_open(folder: Path) -> None:
+def is_closed(folder: Path) -> bool:
     """Clips whose terms keep them with their authors lie beside the card that may be published instead."""
-    if (folder / "recipe" / "README.md").is_file():
+    return (folder / "recipe" / "README.md").is_file()
+
+
+def _check_open(folder: Path) -> None:
+    if is_closed(folder):
         raise ValueError(
             f"{folder}: not pushed, the terms of these clips leave handing them out to their authors (see its card)."
             f" Push {folder / 'recipe'}, the card without clips that says how to make this dataset."
