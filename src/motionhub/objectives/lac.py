@@ -7,9 +7,10 @@ loss, L_self + L_target). The official code adds triplets on the codes (`triplet
 It does not know the generator's insides: one with `encode`, `decode` and `config`, `motionhub.models.lac.LacModel`.
 
 Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and each
-also appears with the look of the next one (the paper renders Mixamo characters). So every clip of an update is a
-source once and a target once: over a batch this is the sum of the code's four errors, halved. Which clips meet depends
-on the clips of a forward pass, as batch norm does.
+also appears with the look of the next one in the order of their seeds (the paper renders Mixamo characters). So every
+clip of a batch is a source once and a target once: over it this is the sum of the code's four errors, halved. A batch
+is that of all processes (`objectives.shared_pass`), so two processes do what one does, where they see equally many
+joints; with accumulation steps other clips meet.
 """
 
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
 from motionhub.losses.reconstruction import reconstruction_loss
 from motionhub.losses.triplet import triplet_loss
+from motionhub.objectives.shared_pass import SharedPass, padded_alike
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -30,17 +32,20 @@ class GeneratorNetwork(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, motions: Tensor, partners: Tensor, others: Tensor | None) -> dict[str, Tensor]:
-        """Network tensors `motions (B, channels, frames)` and `others`, which are encoded only."""
+    def forward(
+        self, motions: Tensor, everyone: SharedPass, partners: Tensor, others: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Network tensors `motions (B, channels, frames)` and `others`, which are encoded only; partners of all."""
         codes = self.generator.encode(motions)
+        static = everyone.of_all(codes.static)[partners]
         made = {
             "own": self.generator.decode(codes.motion, codes.static),
-            "crossed": self.generator.decode(codes.motion, codes.static[partners]),
-            "motion": codes.motion,
-            "static": codes.static,
+            "crossed": self.generator.decode(codes.motion, static),
         }
         if others is not None:
             again = self.generator.encode(others)
+            made |= {"motion": codes.motion, "static": codes.static, "partner_static": static}
+            made |= {"partner_motion": everyone.of_all(codes.motion)[partners]}
             made |= {"other_motion": again.motion, "other_static": again.static}
         return made
 
@@ -169,37 +174,38 @@ class LacPairs(nn.Module):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of a batch (see `training.objective.Pretext`) and its parts."""
-        clips, people = batch["keypoints"].shape[:2]
-        if clips < 2 or people != 1:
+        batch = padded_alike(batch)
+        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
+        if len(everyone) < 2 or batch["keypoints"].shape[1] != 1:
             raise ValueError(
-                f"Pairs need two or more clips of one person in every forward pass, got {clips} clips of {people}; "
-                "raise batch_size, and use SkeletonProcessor(num_people=1)."
+                f"Pairs need two or more clips of one person in every forward pass, got {len(everyone)} clips of "
+                f"{batch['keypoints'].shape[1]}; raise batch_size, and use SkeletonProcessor(num_people=1)."
             )
-        looks = draw_looks(batch["seeds"], self.ranges)
-        partners = torch.arange(clips, device=batch["seeds"].device).roll(-1)
-        true, known = self._seen(batch, looks)
+        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
+        true, known = self._seen(batch, looks.of(everyone.own))
         target, target_known = self._seen(batch, looks.of(partners))
-        made = model(self._tensors(true), partners, self._tensors(target) if self.triplet_weight else None)
+        others = self._tensors(target) if self.triplet_weight else None
+        made = model(self._tensors(true), everyone, partners, others)
         losses = {
             "self": reconstruction_loss(self._motions(made["own"], true), true, known),
             "target": reconstruction_loss(self._motions(made["crossed"], true), target, target_known),
         }
         total = losses["self"] + losses["target"]
         if self.triplet_weight:
-            losses |= self._triplets(made, partners)
+            losses |= self._triplets(made)
             total = total + self.triplet_weight * (losses["triplet_motion"] + losses["triplet_static"])
         return {"loss": total, **{name: value.detach() for name, value in losses.items()}}
 
     def after_update(self, model: nn.Module) -> None:
         """Nothing to keep."""
 
-    def _triplets(self, made: dict[str, Tensor], partners: Tensor) -> dict[str, Tensor]:
+    def _triplets(self, made: dict[str, Tensor]) -> dict[str, Tensor]:
         """Distances are of whole codes, the static one once per coarse frame, as in the code."""
-        motion, static = made["motion"], made["static"].expand_as(made["motion"])
-        other = made["other_static"].expand_as(motion)
+        motion = made["motion"]
+        own, partner, other = (made[name].expand_as(motion) for name in ("static", "partner_static", "other_static"))
         return {
-            "triplet_motion": triplet_loss(made["other_motion"], motion, motion[partners], margin=self.margin),
-            "triplet_static": triplet_loss(other, static[partners], static, margin=self.margin),
+            "triplet_motion": triplet_loss(made["other_motion"], motion, made["partner_motion"], margin=self.margin),
+            "triplet_static": triplet_loss(other, partner, own, margin=self.margin),
         }
 
     def _seen(self, batch: dict[str, Tensor], looks: Any) -> tuple[Tensor, Tensor]:

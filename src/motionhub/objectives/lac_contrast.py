@@ -13,9 +13,9 @@ The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(
 one positive, no sequence term and adds up 30 cosines before it divides by 0.07: logits of +-428. Where both are
 silent:
 - One projection (two layers) serves sequences and frames.
-- The composition's partner and the statics are of other clips of the same forward pass, so results depend on how an
-  update is shared out, as batch norm does. A person is composed with the same slot of the other clip, or with the
-  first who is there.
+- The composition's partner and the statics are of other clips of the same forward pass, of all processes
+  (`objectives.shared_pass`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
+  other clip, or with the first who is there.
 - The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
 - The denominator holds the positive too (`denominator="printed"`: without, as printed).
 - "Every 4 frames" is the rate of UNIK's features, so with `frame_sampling=4` all of them are compared.
@@ -38,6 +38,7 @@ from motionhub.losses.contrastive import (
     uniformity,
 )
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
+from motionhub.objectives.shared_pass import SharedPass, padded_alike
 
 
 CODE: dict[str, Any] = {
@@ -186,14 +187,17 @@ class LacContrast(nn.Module):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of a batch (see `training.objective.Pretext`), its parts, alignment and uniformity."""
-        clips = len(batch["keypoints"])
+        batch = padded_alike(batch)
+        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
+        clips = len(everyone)
         if clips < self.num_positives + 1 or clips < 2:
             raise ValueError(
                 f"{self.num_positives} positives need statics of as many other clips in every forward pass, got "
                 f"{clips} clips; raise batch_size, or lower num_positives."
             )
-        inputs = whole_clips(batch["keypoints"], batch["attention_mask"], self._sizes["num_frames"])
-        made = self._composed(*inputs)
+        keypoints, present = whole_clips(batch["keypoints"], batch["attention_mask"], self._sizes["num_frames"])
+        composed = self._composed(everyone.of_all(keypoints), everyone.of_all(present))
+        made = [(clip[everyone.own], mask[everyone.own]) for clip, mask in composed]
         queries = model(*made[0])
         keys = [self.slow(*key) for key in made[1:]]
         sequence_keys, frame_keys = (torch.stack(parts, dim=1) for parts in zip(*keys, strict=True))

@@ -7,8 +7,10 @@ batch), `decode` and `config`, `motionhub.models.via.ViaForMotionRetargeting`.
 
 Where the paper is silent, or this differs:
 - Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and
-  each also appears with the look of the next one. The paper renders Mixamo characters.
+  each also appears with the look of the next one (in the order of their seeds). The paper renders Mixamo characters.
 - The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
+  A batch is that of all processes (`objectives.shared_pass`): two processes do what one does, but for batch norm,
+  which each process has of its own clips, and means over joints where the processes see different numbers of them.
   K-Means is that of scikit-learn on the unit vectors of the pooled codes, every `cluster_epochs` epochs; before the
   first time any other clip will do. The paper names neither features, number of clusters nor schedule.
 - Weights of all terms but the velocity's lambda are 1 in the paper; lambda is not given, here 0.1. A triplet weight of
@@ -28,6 +30,7 @@ from motionhub.losses.motion import velocity_loss
 from motionhub.losses.reconstruction import reconstruction_loss
 from motionhub.losses.triplet import triplet_loss
 from motionhub.objectives.momentum import Gathered, MemoryBank
+from motionhub.objectives.shared_pass import SharedPass, padded_alike
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -38,12 +41,14 @@ class PairNetwork(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, keypoints: Tensor, attention_mask: Tensor, partners: Tensor) -> tuple[Tensor, Tensor]:
-        """`keypoints (B, M, T, V, C)` again, and with the characters of `partners (B,)`."""
+    def forward(
+        self, keypoints: Tensor, attention_mask: Tensor, everyone: SharedPass, partners: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`keypoints (B, M, T, V, C)` again, and with the characters of `partners (B,)` of all clips."""
         codes = self.model.via(keypoints, attention_mask=attention_mask)
         frames = keypoints.shape[2]
         own = self.model.decode(codes.motion, codes.character, codes.num_frames)
-        crossed = self.model.decode(codes.motion, codes.character[partners], codes.num_frames)
+        crossed = self.model.decode(codes.motion, everyone.of_all(codes.character)[partners], codes.num_frames)
         return own[:, :, :frames], crossed[:, :, :frames]
 
 
@@ -94,17 +99,17 @@ class ViaPairs(nn.Module):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of a batch (see `training.objective.Pretext`) and its parts."""
-        clips, people = batch["keypoints"].shape[:2]
-        if clips < 2 or people != 1:
+        batch = padded_alike(batch)
+        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
+        if len(everyone) < 2 or batch["keypoints"].shape[1] != 1:
             raise ValueError(
-                f"Pairs need two or more clips of one person in every forward pass, got {clips} clips of {people}; "
-                "raise batch_size, and use SkeletonProcessor(num_people=1)."
+                f"Pairs need two or more clips of one person in every forward pass, got {len(everyone)} clips of "
+                f"{batch['keypoints'].shape[1]}; raise batch_size, and use SkeletonProcessor(num_people=1)."
             )
-        looks = draw_looks(batch["seeds"], self.ranges)
-        partners = torch.arange(clips, device=batch["seeds"].device).roll(-1)
-        keypoints, seen = self._seen(batch, looks)
+        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
+        keypoints, seen = self._seen(batch, looks.of(everyone.own))
         target, target_seen = self._seen(batch, looks.of(partners))
-        own, crossed = model(keypoints, batch["attention_mask"], partners)
+        own, crossed = model(keypoints, batch["attention_mask"], everyone, partners)
         losses = {
             "self": reconstruction_loss(own, keypoints, seen),
             "cross": reconstruction_loss(crossed, target, target_seen),
@@ -133,13 +138,17 @@ class CycleNetwork(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, keypoints: Tensor, attention_mask: Tensor, partners: Tensor, slots: Tensor) -> dict[str, Tensor]:
-        """`partners (B,)` are clips, `slots (B, M)` which of their people each person is paired with."""
+    def forward(
+        self, keypoints: Tensor, attention_mask: Tensor, everyone: SharedPass, partners: Tensor, slots: Tensor
+    ) -> dict[str, Tensor]:
+        """`partners (B,)` are clips of all, `slots (B, M)` which of their people each person is paired with."""
         model, frames = self.model, keypoints.shape[2]
         codes = model.via(keypoints, attention_mask=attention_mask)
         chosen = (partners[:, None], slots)
         motion, character, num_frames = codes.motion, codes.character, codes.num_frames
-        other_motion, other_character, other_frames = motion[chosen], character[chosen], num_frames[chosen]
+        other_motion, other_character, other_frames = (
+            everyone.of_all(value)[chosen] for value in (motion, character, num_frames)
+        )
         other_frames = torch.where(num_frames > 0, other_frames, 0)
         changed = model.decode(motion, other_character, num_frames)[:, :, :frames]  # p of m, c'
         received = model.decode(other_motion, character, other_frames)[:, :, :frames]  # p of m', c
@@ -236,11 +245,14 @@ class ViaCycle(nn.Module):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of a batch (see `training.objective.Pretext`), its parts, and the mean lengths of the codes."""
+        batch = padded_alike(batch)
         keypoints, attention_mask = batch["keypoints"], batch["attention_mask"].bool()
-        present = attention_mask.any(-1)
-        partners = contrastive_partners(self.clusters[batch["index"]], batch["index"], present.any(1), batch["seeds"])
-        made = model(keypoints, attention_mask, partners, paired_people(present, partners))
-        losses = self._losses(made, keypoints, batch["joint_mask"] & attention_mask.unsqueeze(-1), present.flatten())
+        everyone = SharedPass(batch["seeds"].to(keypoints.device))
+        rows, present = everyone.of_all(batch["index"]), everyone.of_all(attention_mask.any(-1))
+        partners = contrastive_partners(self.clusters[rows], rows, present.any(1), everyone.seeds)[everyone.own]
+        made = model(keypoints, attention_mask, everyone, partners, paired_people(present, partners))
+        here = attention_mask.any(-1).flatten()
+        losses = self._losses(made, keypoints, batch["joint_mask"] & attention_mask.unsqueeze(-1), here)
         self._new.add(batch["index"], made["pooled"])
         total = torch.stack([self.weights[name] * value for name, value in losses.items()]).sum()
         norms = {f"{name}_norm": made[name].detach().norm(dim=-1).mean() for name in ("motion", "character")}
@@ -303,7 +315,10 @@ def contrastive_partners(clusters: Tensor, rows: Tensor, present: Tensor, seeds:
 
 
 def paired_people(present: Tensor, partners: Tensor) -> Tensor:
-    """`(B, M)`: which person of the partner's clip each is paired with: the same slot, or the first who is there."""
+    """`(B, M)`: which person of the partner's clip each is paired with: the same slot, or the first who is there.
+
+    `present` is of all clips, `partners (B,)` of some.
+    """
     theirs = present[partners]
     first = theirs.to(torch.int8).argmax(1, keepdim=True)
     same = torch.arange(present.shape[1], device=present.device).expand_as(theirs)
