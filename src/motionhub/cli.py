@@ -63,8 +63,10 @@ def _flag_hint(error: Exception, input_flags: Mapping[str, str]) -> str:
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-    """Our own warnings are for the person who typed the command: no source line."""
+    """Our own warnings are for the person who typed the command: no source line, and flags for keywords."""
     own = "motionhub" in Path(filename).parts
+    if own:
+        message = str(message).replace("strict=True", "--strict").replace("exclude=LIST", "--exclude LIST")
     text = (
         f"motionhub: note: {message}\n" if own else warnings.formatwarning(message, category, filename, lineno, line)
     )
@@ -154,7 +156,11 @@ def _add_build(actions: Any) -> None:
     )
     build.add_argument("--raw", required=True, help="folder or zip file with the raw files")
     build.add_argument("--out", required=True, help="new folder for the parquet files and the card")
-    build.add_argument("--exclude", help="text file with names of clips to leave out, such as NTU's missing skeletons")
+    build.add_argument(
+        "--exclude",
+        help="text file with names of clips to leave out, such as NTU's missing skeletons: "
+        "that list is heeded by itself where it lies in RAW",
+    )
     build.add_argument("--num_proc", type=int, default=None, help="processes that read files")
     build.add_argument("--strict", action="store_true", help="stop at the first broken file")
     build.add_argument(

@@ -83,5 +83,7 @@ def _converted(arguments: argparse.Namespace) -> list[Any]:
     if arguments.project is not None:
         from motionhub.data.picture import picture_of
 
-        clips = [picture_of(clip, *arguments.project, size or (1920, 1080), up=arguments.up) for clip in clips]
+        azimuth, elevation = arguments.project
+        picture = size or (1920, 1080)
+        clips = [picture_of(clip, azimuth, elevation, picture, up=arguments.up) for clip in clips]
     return clips

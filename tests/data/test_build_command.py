@@ -50,6 +50,7 @@ def test_all_read_is_0_some_broken_is_1_nothing_is_2(raw, tmp_path, capsys):
     shown = capsys.readouterr()
     assert "19 clips of 19 files" in shown.out
     assert "1 of 20 files are broken" in shown.err and "a01_s01_e03_v01.json" in shown.err
+    assert "(--strict stops at the first)" in shown.err
     assert "| total | 19 |" in (tmp_path / "most" / "README.md").read_text()
     assert build("n-ucla", "--raw", raw, "--out", tmp_path / "none", "--strict") == 2
     assert "a01_s01_e03_v01.json: line 1" in capsys.readouterr().err

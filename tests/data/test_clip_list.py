@@ -1,5 +1,8 @@
 """Clips that the authors of a data set list as unusable are left out, and the card says so."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from motionhub.cli import main
@@ -18,7 +21,7 @@ S001C003P003R001A004.skeleton
 
 @pytest.fixture
 def names(tmp_path):
-    path = tmp_path / "samples_with_missing_skeletons.txt"
+    path = tmp_path / "skeletons_to_ignore.txt"
     path.write_text(LIST)
     return path
 
@@ -38,6 +41,42 @@ def test_listed_clips_are_left_out_before_they_are_read(clips, names):
     (clips / "S001C003P003R001A004.skeleton").write_text("broken")
     rows = build_dataset("ntu-rgbd", clips, exclude=names, strict=True)["full"]
     assert rows["clip_id"][:] == ["S001C001P003R001A004"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_list_that_lies_with_the_files_is_heeded_and_said_to_be(clips, tmp_path, capsys, packed):
+    lists = [f"NTU_RGBD{edition}_samples_with_missing_skeletons.txt" for edition in ("", "120")]
+    raw = tmp_path / "raw"
+    (raw / "lists").mkdir(parents=True)
+    for path in clips.glob("*.skeleton"):
+        path.rename(raw / path.name)
+    for number, name in enumerate(lists, 2):
+        (raw / "lists" / name).write_text(f"S001C00{number}P003R001A004")
+    if packed:
+        raw = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", raw))
+    words = ["dataset", "build", "NTU-60", "--raw", str(raw), "--out", str(tmp_path / "out"), "--expect", "subset"]
+    assert main(words) == 0
+    shown = capsys.readouterr()
+    assert "1 clips of 1 files" in shown.out
+    assert f"the clips named in {lists[1]}, {lists[0]} are left out" in shown.err and "--exclude LIST" in shown.err
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"The clips named in the lists `{lists[1]}`, `{lists[0]}`." in card
+    rows = build_dataset("ntu-rgbd", raw, exclude=names_of(tmp_path, "S001C001P003R001A004"))["full"]
+    assert len(rows) == 2  # the caller's word goes before
+
+
+def names_of(folder, *clips):
+    path = folder / "mine.txt"
+    path.write_text("\n".join(clips))
+    return path
+
+
+def test_a_list_that_is_not_there_is_missed_once(clips, tmp_path, capsys):
+    words = ["dataset", "build", "ntu-rgbd", "--raw", str(clips), "--out", str(tmp_path / "out"), "--expect", "subset"]
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert said.count("no *samples_with_missing_skeletons.txt lies with the files") == 1 and "--exclude LIST" in said
+    assert "Clips left out" not in (tmp_path / "out" / "README.md").read_text()
 
 
 @pytest.mark.filterwarnings("ignore:ntu-rgbd")
@@ -62,7 +101,7 @@ def test_the_card_names_the_list(clips, names, tmp_path):
         == 0
     )
     card = (tmp_path / "b" / "README.md").read_text()
-    assert "The clips named in the list `samples_with_missing_skeletons.txt`." in card
+    assert "The clips named in the list `skeletons_to_ignore.txt`." in card
     assert card.startswith("---") and "1 clips of human motion" in card
 
 
@@ -74,5 +113,5 @@ def test_lists_that_cannot_be_meant_are_refused(clips, names, tmp_path):
     with pytest.raises(ValueError, match="nowhere.txt: file: cannot be read"):
         build_dataset("ntu-rgbd", clips, exclude=tmp_path / "nowhere.txt")
     (clips / "S001C001P003R001A004.skeleton").unlink()
-    with pytest.raises(ValueError, match="leaves out every file"):
+    with pytest.raises(ValueError, match="every file is left out by .*ignore.txt"):
         build_dataset("ntu-rgbd", clips, exclude=names)

@@ -24,7 +24,15 @@ from motionhub.data.clip_list import read_clip_list
 from motionhub.data.counts import PAPER_COUNTS, Expect, check_counts
 from motionhub.data.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card, under
 from motionhub.data.licences import UNSTATED, OwnTerms
-from motionhub.data.raw_files import data_root, mark_of, nothing_found, opened, other_data_set, sidecar_marks
+from motionhub.data.raw_files import (
+    data_root,
+    lists_to_leave_out,
+    mark_of,
+    nothing_found,
+    opened,
+    other_data_set,
+    sidecar_marks,
+)
 from motionhub.data.readers import Reader, get_reader
 from motionhub.data.schema import features
 from motionhub.data.shards import (
@@ -85,7 +93,7 @@ def build_dataset(
         strict: a broken file is an error; otherwise it is left out and listed in one warning at the end.
         num_proc: processes that read files, None for this one alone.
         exclude: a text file with the names of clips to leave out, such as the NTU authors' list of clips with missing
-            skeletons (`data/clip_list.py`).
+            skeletons (`data/clip_list.py`); None: such a list is heeded where it lies with the files.
 
     Raises:
         ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.
@@ -153,7 +161,8 @@ def save_dataset_report(
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:
         with opened(root, facts, into=state) as (folder, found):
-            paths = _clips_among(facts, root, folder, found, exclude)
+            lists = _lists_to_heed(facts, folder, exclude)
+            paths = _clips_among(facts, root, folder, found, lists)
             facts = facts.at(data_root(facts, root, folder))
             staged = stage(
                 [path.relative_to(folder).as_posix() for path in paths],
@@ -174,7 +183,7 @@ def save_dataset_report(
                 raise _all_broken(facts, root, staged.broken, paths)
         complete = state / "complete"
         shutil.rmtree(complete, ignore_errors=True)
-        _write_complete(facts, rows, staged, complete, exclude, draw_layout, shard_bytes, expect)
+        _write_complete(facts, rows, staged, complete, [path.name for path in lists], draw_layout, shard_bytes, expect)
         out_dir.parent.mkdir(parents=True, exist_ok=True)
         os.replace(complete, out_dir)
     if staged.broken:
@@ -187,7 +196,7 @@ def _write_complete(
     rows: Facts,
     staged: Staged,
     folder: Path,
-    exclude: str | Path | None,
+    exclude: Sequence[str],
     draw_layout: Callable[[str, Path], None] | None,
     shard_bytes: int,
     expect: Expect,
@@ -216,7 +225,7 @@ def _write_complete(
         joints=staged.joints,
         missing=staged.missing,
         broken=staged.broken,
-        exclude=None if exclude is None else Path(exclude).name,
+        exclude=exclude,
         picture=PICTURE if (folder / PICTURE).is_file() else None,
         differences=differences if facts.name in PAPER_COUNTS else None,
     )
@@ -251,7 +260,7 @@ def _collect(
     """What `collect_rows` gives, and the data set with what its folder tells."""
     facts = get_reader(reader)
     with opened(root, facts) as (folder, found):
-        paths = _clips_among(facts, root, folder, found, exclude)
+        paths = _clips_among(facts, root, folder, found, _lists_to_heed(facts, folder, exclude))
         facts = facts.at(data_root(facts, root, folder))
         sources = [path.relative_to(folder).as_posix() for path in paths]
         read = partial(read_file, reader, str(folder), strict)
@@ -311,17 +320,34 @@ def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] |
 
 
 def _clips_among(
-    facts: Reader, root: Path, folder: Path, found: Sequence[Path], exclude: str | Path | None
+    facts: Reader, root: Path, folder: Path, found: Sequence[Path], exclude: Sequence[Path]
 ) -> list[Path]:
     """The files that are clips and are not left out on purpose."""
-    left_out = frozenset() if exclude is None else read_clip_list(exclude)
+    left_out = frozenset().union(*map(read_clip_list, exclude))
     paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
     if not paths:
         raise ValueError(nothing_found(facts, root, folder))
     paths = [path for path in paths if path.stem not in left_out]
     if not paths:
-        raise ValueError(f"{root}: {exclude} leaves out every file; give the list of another data set, or none.")
+        raise ValueError(
+            f"{root}: every file is left out by {' and '.join(map(str, exclude))}; give another data set's list."
+        )
     return paths
+
+
+def _lists_to_heed(facts: Reader, folder: Path, exclude: str | Path | None) -> list[Path]:
+    """The caller's list of clips to leave out, else the authors' where they lie with the files, which a note says."""
+    if exclude is not None or not facts.exclude_lists:
+        return [] if exclude is None else [Path(exclude)]
+    lists, call = lists_to_leave_out(facts, folder), "exclude=LIST"
+    if lists:
+        names = ", ".join(path.name for path in lists)
+        what = f"the clips named in {names} are left out, which lies with the files; {call} is heeded instead"
+    else:
+        names = " or ".join(facts.exclude_lists)
+        what = f"no {names} lies with the files: no clip is left out; {call} leaves out those that the list names"
+    warnings.warn(f"{facts.name}: {what}", stacklevel=4)
+    return lists
 
 
 def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:

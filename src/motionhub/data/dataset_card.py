@@ -36,7 +36,7 @@ class CardFacts:
         frames: `(clips,)` frames of every clip.
         joints, missing: joints of all clips, and those that were not seen.
         broken: one line per file that was left out.
-        exclude: name of the list of clips that were left out on purpose.
+        exclude: names of the lists of clips that were left out on purpose.
         picture: file name of a picture of the layout, or None.
         differences: what is not as the papers count it; None: nobody counted.
     """
@@ -49,7 +49,7 @@ class CardFacts:
     joints: int
     missing: int
     broken: Sequence[str] = ()
-    exclude: str | None = None
+    exclude: Sequence[str] = ()
     picture: str | None = None
     differences: Sequence[str] | None = None
 
@@ -104,7 +104,8 @@ def render_recipe_card(card: CardFacts) -> str:
     """The card that may be published where the clips may not: how to make them, and what must come out."""
     reader = card.reader
     data = DatasetCardData(pretty_name=f"{reader.title} (recipe)", **_terms(reader))
-    options = f" --exclude {card.exclude}" if card.exclude else ""
+    # Several lists lay with the files, where they are found again.
+    options = f" --exclude {card.exclude[0]}" if len(card.exclude) == 1 else ""
     options += " --expect subset" if card.differences else ""
     sections = [
         f"# {reader.title}: the recipe",
@@ -168,7 +169,8 @@ def _provenance(card: CardFacts) -> list[str]:
         f"{reader.provenance}. motionhub's reader `{reader.name}` resampled, filtered and normalised nothing.",
     ]
     if card.exclude:
-        sections += ["## Clips left out", f"The clips named in the list `{card.exclude}`."]
+        lists = ", ".join(f"`{name}`" for name in card.exclude)
+        sections += ["## Clips left out", f"The clips named in the list{'s' * (len(card.exclude) > 1)} {lists}."]
     if card.broken:
         listed = "\n".join(f"- {line}" for line in card.broken)
         sections += ["## Files left out", f"{len(card.broken)} files could not be read:\n\n{listed}"]

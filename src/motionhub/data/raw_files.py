@@ -78,6 +78,11 @@ def data_root(facts: Reader, root: Path, folder: Path) -> Path:
     return inside[0] if whole else folder
 
 
+def lists_to_leave_out(facts: Reader, folder: Path) -> list[Path]:
+    """The authors' lists of clips to leave out that lie below `folder`."""
+    return sorted({path for pattern in facts.exclude_lists for path in files_called(pattern, folder)})
+
+
 def mark_of(path: Path) -> str:
     """A short text that changes when the file does: its size and its time of change."""
     state = path.stat()
@@ -171,7 +176,7 @@ def _listing_hash(archive: Path) -> str:
 
 def _extract(archive: Path, facts: Reader, folder: Path) -> None:
     """The files called like the data set's; refuses paths that leave the folder and contents larger than the disk."""
-    patterns = (facts.pattern, *facts.sidecars)
+    patterns = (facts.pattern, *facts.sidecars, *facts.exclude_lists)
     try:
         with zipfile.ZipFile(archive) as content:
             every = [member for member in content.infolist() if not member.is_dir()]
@@ -205,8 +210,8 @@ def _check_members(archive: Path, members: Sequence[zipfile.ZipInfo], facts: Rea
         if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
             raise ValueError(f"{archive}: the entry {member.filename!r} leads out of the folder; refused.")
         if member.file_size > largest:
-            size = f"extracts to {member.file_size} bytes, more than the {largest} that are read of a file"
-            raise ValueError(f"{archive}: the entry {member.filename!r} {size}; make the zip without it.")
+            reason = f"extracts to {member.file_size} bytes, more than the {largest} that are read of a file"
+            raise ValueError(f"{archive}: the entry {member.filename!r} {reason}; make the zip without it.")
     size, packed, free = sum(m.file_size for m in members), archive.stat().st_size, shutil.disk_usage(folder).free
     if size > max(_LITTLE, _MOST_PACKED * packed):
         what = (

@@ -304,5 +304,6 @@ READER = Reader(
     citation="Shahroudy, Liu, Ng, Wang: NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis. CVPR 2016. "
     "Liu et al.: NTU RGB+D 120: A Large-Scale Benchmark for 3D Human Activity Understanding. TPAMI 2019.",
     remarks="",
+    exclude_lists=("*samples_with_missing_skeletons.txt",),
     column_notes={"subject": "performer", "camera": "camera 1, 2 or 3", "setup": "setup 1..32"},
 )

@@ -86,6 +86,7 @@ class Reader:
         annotate_all: path -> one `ClipFacts` per clip, for files that hold many; None where a file is a clip.
         is_clip: tells the clips among the files called `pattern` from label files called alike; None where all are.
         sidecars: patterns of files that `annotate` looks into, beside the clips or above them.
+        exclude_lists: patterns of the authors' lists of clips to leave out, heeded where they lie with the files.
         generic_names: `pattern` fits other formats' files too, so that a name alone tells nothing.
         look_into: root of the data -> what only the folder tells (`FolderFacts`); None where nothing does.
         owned_by_user: the data are the user's own, and so are licence, homepage and citation.
@@ -114,6 +115,7 @@ class Reader:
     annotate_all: Callable[[Path], list[ClipFacts]] | None = None
     is_clip: Callable[[Path], bool] | None = None
     sidecars: tuple[str, ...] = ()
+    exclude_lists: tuple[str, ...] = ()
     generic_names: bool = False
     look_into: Callable[[Path], "FolderFacts"] | None = None
     owned_by_user: bool = False
