@@ -2,6 +2,7 @@
 
 import pytest
 
+from motionhub.cli import main
 from motionhub.data.build import build_dataset
 from motionhub.data.readers import READERS, find_reader, read
 from motionhub.data.readers.bandai_namco import STYLES
@@ -32,6 +33,15 @@ def test_names_that_tell_nothing_are_one_line(tmp_path, name, reason):
     assert "\n" not in str(caught.value)
 
 
+def test_info_tells_content_and_style_apart_from_plain_bvh(unzipped, capsys):
+    file = (
+        unzipped("data/bandai_namco_2_subset.zip") / "bandai_namco_2" / "dataset-2_walk-turn-right_masculine_007.bvh"
+    )
+    assert main(["info", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{file}: Bandai-Namco" in shown and "label 'walk-turn-right', subject None" in shown
+
+
 def test_every_style_is_on_one_side_and_left_out_once():
     rows = [{"label": 0, "setup": number} for number in (*range(7), -1)]
     splits = get_protocol("bandai-namco", "cross-style").assign(rows)
@@ -52,7 +62,10 @@ def test_real_clips_are_metres_of_22_joints_and_divide_by_style(unzipped, tmp_pa
     (clip,) = READER.read(files[0])
     assert (clip.layout.name, clip.unit, clip.fps) == ("bandai-22", "metre", 30.0)
     assert 1.1 < clip.keypoints[0, 0, :, 1].max() < 1.5  # y up; the head turns below its top, on a small body
-    assert find_reader(files[0]).name == "bvh" and (read(files[0])[0].keypoints == clip.keypoints).all()
+    assert find_reader(files[0]) is READER and (read(files[0])[0].keypoints == clip.keypoints).all()
+    renamed = tmp_path / "walk.bvh"
+    renamed.write_bytes(files[0].read_bytes())
+    assert find_reader(renamed).name == "bvh" and (read(renamed)[0].keypoints == clip.keypoints).all()
     for path in files:
         if path.stem.endswith("_001") and "_run_" in path.name:
             (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -15,7 +15,7 @@ from motionhub.cli import main
 from motionhub.data.build import save_dataset, save_dataset_report
 from motionhub.data.dataset_card import is_open
 from motionhub.data.licences import hub_licence
-from motionhub.data.readers import READERS
+from motionhub.data.readers import READERS, read
 from motionhub.data.synthetic_dataset import LICENCE, save_generated
 from motionhub.hub.push import check_dataset_card
 
@@ -243,6 +243,11 @@ def test_info_of_a_zip_points_to_the_build(raw, tmp_path, capsys):
     assert main(["info", str(zipped(raw, tmp_path / "raw.zip"))]) == 2
     error = capsys.readouterr().err
     assert "is a zip file of 20 files" in error and "motionhub dataset build n-ucla --raw" in error
+
+
+def test_read_of_a_zip_points_to_the_build_too(raw, tmp_path):
+    with pytest.raises(ValueError, match="a zip file; .* motionhub dataset build NAME --raw ZIP --out FOLDER"):
+        read(zipped(raw, tmp_path / "raw.zip"))
 
 
 def test_info_still_reads_the_zip_that_is_an_npz(tmp_path, capsys):

@@ -50,8 +50,8 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """Never: the files are plain BVH, which `bvh.py` recognises; `dataset build bandai-namco` asks for this reader."""
-    return False
+    """BVH with the data set's first joint, in a file called as it calls them; other BVH files are `bvh.py`'s."""
+    return _NAME.fullmatch(path.stem) is not None and bvh.matches(path, head) and b"ROOT joint_Root" in head
 
 
 READER = Reader(

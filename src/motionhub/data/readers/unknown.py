@@ -20,7 +20,8 @@ _SHOWN = 10
 # Contents that are often handed over, and what to do with them.
 _FOREIGN = {
     b"\x89HDF": "an HDF5 file; save its arrays as .npz with keypoints (people, frames, joints, dims)",
-    b"PK\x03\x04": "a zip file; extract it and give a file or folder of it",
+    b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of a data set's zip: "
+    "motionhub dataset build NAME --raw ZIP --out FOLDER",
     b"\x1f\x8b": "a gzip file; unpack it first",
     b"\x02P": "a C3D file; export it as TRC or BVH",
     b"\x89PNG": "a PNG picture; a pose estimator makes keypoints of it",
