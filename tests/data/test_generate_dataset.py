@@ -155,3 +155,12 @@ def test_the_2d_dataset_is_the_pictures_of_the_3d_one(tmp_path, capsys):
     assert "--num_dims 2" in (out / "README.md").read_text()
     with pytest.raises(ValueError, match="num_dims must be 2"):
         generate_rows(1, num_dims=4)
+
+
+def test_parts_of_the_body_are_hidden_when_asked_for():
+    bare = {"noise": 0, "dropout": 0, "occlusion": 0, "pairs": 0, "crossings": 0, "compositions": 0}
+    for share, lost in ((0.0, 0), (1.0, 6)):
+        rows = generate_rows(6, mixture=Mixture(**bare, hidden_parts=share))
+        assert sum(not from_row(row).joint_mask.all() for row in rows) == lost
+    with pytest.raises(ValueError, match="hidden_parts must be a probability"):
+        Mixture(hidden_parts=2)

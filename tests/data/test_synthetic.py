@@ -10,6 +10,7 @@ from motionhub.data.readers import nucla
 from motionhub.data.synthetic import (
     ACTIONS,
     BACKGROUND,
+    HIDDEN_PARTS,
     Scene,
     compose,
     generate,
@@ -341,3 +342,31 @@ def test_a_picture_without_a_focal_length_is_refused(wrong):
         Scene(**wrong)
     with pytest.raises(ValueError, match="needs 3-D keypoints in metres"):
         take_picture(generate("wave", num_frames=2, scene=Scene(focal=800.0)), 800.0)
+
+
+def test_one_part_of_each_person_is_hidden_for_one_stretch_and_the_rest_as_it_was():
+    parts = {frozenset(names): name for name, names in HIDDEN_PARTS.items()}
+    found = set()
+    for seed in range(30):
+        options = {"seed": seed, "second_person": "clap", "num_frames": 40}
+        plain, hidden = generate("wave", **options), generate("wave", **options, scene=Scene(occlusion=1))
+        again = generate("wave", **options, scene=Scene(occlusion=1))
+        np.testing.assert_array_equal(hidden.keypoints, again.keypoints)
+        np.testing.assert_array_equal(hidden.keypoints[hidden.joint_mask], plain.keypoints[hidden.joint_mask])
+        for mask in hidden.joint_mask:
+            lost = {hidden.layout.joints[row] for row in np.flatnonzero(~mask.all(axis=0))}
+            found.add(parts[frozenset(lost)])
+            gone = np.flatnonzero(~mask.all(axis=1))
+            assert (np.diff(gone) == 1).all() and 10 <= len(gone) <= 30
+            assert not mask[gone][:, [hidden.layout.index(joint) for joint in lost]].any()
+    assert found == set(HIDDEN_PARTS)
+
+
+def test_parts_are_hidden_as_often_as_asked_and_by_default_never():
+    assert generate("wave", num_frames=8).joint_mask.all()
+    seen = [
+        generate("wave", seed=seed, num_frames=8, scene=Scene(occlusion=0.3)).joint_mask.all() for seed in range(200)
+    ]
+    assert 0.6 < np.mean(seen) < 0.8  # three standard deviations
+    with pytest.raises(ValueError, match="occlusion must be a probability"):
+        Scene(occlusion=1.5)

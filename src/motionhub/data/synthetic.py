@@ -29,6 +29,13 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 ACTIONS: tuple[str, ...] = tuple(MOTIONS)
+_ARM, _LEG = ("elbow", "wrist", "hand"), ("knee", "ankle", "foot")
+# What a table, a door or another person hides as a whole.
+HIDDEN_PARTS: dict[str, tuple[str, ...]] = {
+    **{f"{side} arm": tuple(f"{side}_{joint}" for joint in _ARM) for side in ("left", "right")},
+    **{f"{side} leg": tuple(f"{side}_{joint}" for joint in _LEG) for side in ("left", "right")},
+    "lower body": ("mid_hip", *(f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", *_LEG))),
+}
 # In a composition: the frames in which one action has ended and the next has not begun.
 BACKGROUND = -1
 
@@ -47,6 +54,8 @@ class Scene:
         distance: metres from the camera to the middle of the scene.
         noise: standard deviation in metres of independent Gaussian noise on every coordinate.
         dropout: probability that a joint is missing (NaN) in a frame, independent.
+        occlusion: probability that one body part of a person, an arm, a leg or all below the waist (`HIDDEN_PARTS`),
+            is missing for a stretch of a quarter to three quarters of the clip.
         focal: None for 3-D in metres; the focal length in pixels for the 2-D picture, see `take_picture`. For it the
             camera stays in its place and is tilted to what is a metre above the floor in the middle of the scene, so
             that its elevation is that of `camera_height` over `distance`.
@@ -61,6 +70,7 @@ class Scene:
     distance: float = 3.0
     noise: float = 0.0
     dropout: float = 0.0
+    occlusion: float = 0.0
     focal: float | None = None
     image_size: tuple[int, int] = (1920, 1080)
 
@@ -69,6 +79,8 @@ class Scene:
             _check(focal=self.focal, width=self.image_size[0], height=self.image_size[1])
         if not 0 <= self.dropout <= 1:
             raise ValueError(f"dropout must be a probability in 0..1, got {self.dropout!r}.")
+        if not 0 <= self.occlusion <= 1:
+            raise ValueError(f"occlusion must be a probability in 0..1, got {self.occlusion!r}.")
         if self.noise < 0:
             raise ValueError(f"noise must be a standard deviation >= 0 in metres, got {self.noise!r}.")
 
@@ -379,7 +391,23 @@ def _seen(people: np.ndarray, scene: Scene, fps: float, generator: np.random.Gen
     if scene.dropout:
         lost = generator.random(keypoints.shape[:-1]) < scene.dropout
         keypoints = np.where(lost[..., None], np.nan, keypoints)
+    if scene.occlusion:
+        hidden = _hidden(len(keypoints), keypoints.shape[1], scene.occlusion, generator)
+        keypoints = np.where(hidden[..., None], np.nan, keypoints)
     return SkeletonSequence(keypoints, layout=LAYOUT, fps=fps, unit="metre")
+
+
+def _hidden(num_people: int, num_frames: int, probability: float, generator: np.random.Generator) -> np.ndarray:
+    """`(people, frames, 20)`: of each person at most one part, for one stretch of time."""
+    hidden = np.zeros((num_people, num_frames, LAYOUT.num_joints), bool)
+    for person in hidden:
+        # Drawn whether or not they are used, so that the probability does not change who is hidden next.
+        chance, part = generator.random(), HIDDEN_PARTS[str(generator.choice(list(HIDDEN_PARTS)))]
+        length = max(1, round(num_frames * generator.uniform(0.25, 0.75)))
+        start = int(generator.integers(num_frames - length + 1))
+        if chance < probability:
+            person[start : start + length, [LAYOUT.index(joint) for joint in part]] = True
+    return hidden
 
 
 def _recorded(sequence: SkeletonSequence, scene: Scene, layout: str | SkeletonLayout) -> SkeletonSequence:

@@ -69,7 +69,8 @@ class Mixture:
         compositions: share of untrimmed clips of three to six actions, with a label for every frame.
         noise: greatest standard deviation of the noise, in metres.
         dropout: greatest share of joints missing at random.
-        occlusion: probability that the lower body, or one side, is hidden for a while.
+        occlusion: probability that furniture hides what is below, or on one side of, an edge for a while.
+        hidden_parts: probability that a limb or the lower body of a person is hidden for a while, see `Scene`.
     """
 
     pairs: float = 0.1
@@ -78,6 +79,7 @@ class Mixture:
     noise: float = 0.015
     dropout: float = 0.05
     occlusion: float = 0.25
+    hidden_parts: float = 0.0
 
     def __post_init__(self) -> None:
         shares = (self.pairs, self.crossings, self.compositions)
@@ -85,6 +87,8 @@ class Mixture:
             raise ValueError(f"pairs, crossings and compositions must be shares with a sum in 0..1, got {shares}.")
         if not 0 <= self.occlusion <= 1:
             raise ValueError(f"occlusion must be a probability in 0..1, got {self.occlusion!r}.")
+        if not 0 <= self.hidden_parts <= 1:
+            raise ValueError(f"hidden_parts must be a probability in 0..1, got {self.hidden_parts!r}.")
         Scene(noise=self.noise, dropout=self.dropout)
 
 
@@ -260,6 +264,7 @@ def _scene(chance: np.random.Generator, camera: int, mixture: Mixture) -> Scene:
         distance=float(chance.uniform(2.6, 4.5)),
         noise=float(chance.uniform(0, mixture.noise)),
         dropout=float(chance.uniform(0, mixture.dropout)),
+        occlusion=mixture.hidden_parts,
     )
 
 
