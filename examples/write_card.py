@@ -50,7 +50,9 @@ def _seconds(run: Path) -> float:
 
 def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="checkpoint folder with config.json, training.json and card.yaml")
+    parser.add_argument(
+        "folder", type=Path, help="checkpoint folder with config.json, card.yaml and perhaps training.json"
+    )
     parser.add_argument("--benchmark", default=None)
     parser.add_argument("--runs", type=Path, nargs="+", default=[])
     parser.add_argument("--command", default="")
@@ -63,14 +65,18 @@ def main(words: list[str]) -> None:
         results = [entry for entry in results if entry["benchmark"] != arguments.benchmark]
         results += summarise(arguments.runs, arguments.benchmark, arguments.command, arguments.control)
         results_file.write_text(json.dumps(results, indent=2) + "\n")
+    print(write(arguments.folder, results))
+
+
+def write(folder: Path, results: list[dict[str, object]]) -> Path:
+    """The card beside the config, with a picture of the joints; weights made elsewhere have no recipe."""
     config, processor, recipe = (
-        json.loads((arguments.folder / name).read_text())
+        json.loads((folder / name).read_text()) if (folder / name).is_file() else None
         for name in ("config.json", "preprocessor_config.json", "training.json")
     )
-    layout = processor["layout"]
-    about = {"joints": get_layout(layout).joints, "picture": draw_layout(layout, arguments.folder)}
-    facts = read_card_facts(arguments.folder)
-    print(write_model_card(arguments.folder, config, processor, recipe, results, facts, **about))
+    layout = processor.get("layout") or config["layout"]
+    about = {"joints": get_layout(layout).joints, "picture": draw_layout(layout, folder)}
+    return write_model_card(folder, config, processor, recipe, results, read_card_facts(folder), **about)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ OPTIONAL = ("repo", "paper_results", "notes", "benchmarks", "call")
 LICENCES = ("code", "weights", "data")
 # Config fields that say what goes in.
 INPUT_SIZES = {"num_joints": "joints", "in_channels": "coordinates", "num_people": "people at most"}
+SHOWN_LABELS = 60
 
 Facts = Mapping[str, Any]
 
@@ -187,10 +188,19 @@ def _introduction(config: Facts, facts: Facts) -> str:
     papers = "\n".join(f"- {get_paper(key).reference} <{get_paper(key).url}>" for key in facts["papers"])
     status = f"**Weights: {facts['weights']['status']}.** {facts['weights']['provenance']}"
     notes = [str(note) for note in facts.get("notes") or ()]
-    labels = config.get("id2label") or {}
-    names = [str(labels[key]) for key in labels]
-    listed = f"Labels ({len(names)}): {', '.join(names[:60])}{', ...' if len(names) > 60 else ''}." if names else ""
-    return "\n\n".join(part for part in (facts["summary"], status, *notes, f"Papers:\n\n{papers}", listed) if part)
+    parts = (facts["summary"], status, *notes, f"Papers:\n\n{papers}", _labels(config))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _labels(config: Facts) -> str:
+    """Of a network with a head; an encoder's config may have labels all the same, but it never says one."""
+    names = [str(name) for name in (config.get("id2label") or {}).values()]
+    encoder = all("For" not in name for name in config.get("architectures") or ("For",))
+    if not names or encoder:
+        return ""
+    if len(names) > 1 and all(re.fullmatch(r"(class |LABEL_)\d+", name) for name in names):
+        return f"Labels: {len(names)} numbered classes (names not published)."
+    return f"Labels ({len(names)}): {', '.join(names[:SHOWN_LABELS])}{', ...' if len(names) > SHOWN_LABELS else ''}."
 
 
 def _usage(facts: Facts, repo: str | None) -> str:
