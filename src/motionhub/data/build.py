@@ -342,7 +342,7 @@ def _lists_to_heed(facts: Reader, folder: Path, exclude: str | Path | None) -> l
     lists, call = lists_to_leave_out(facts, folder), "exclude=LIST"
     if lists:
         names = ", ".join(path.name for path in lists)
-        what = f"the clips named in {names} are left out, which lies with the files; {call} is heeded instead"
+        what = f"the clips named in {names} are left out (found with the files); {call} is heeded instead"
     else:
         names = " or ".join(facts.exclude_lists)
         what = f"no {names} lies with the files: no clip is left out; {call} leaves out those that the list names"

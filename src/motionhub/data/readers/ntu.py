@@ -1,7 +1,7 @@
 """Reads NTU RGB+D 60 and 120 `.skeleton` text files: frames of tracked Kinect v2 bodies.
 
-It does not know the protocols (`data/splits.py`), nor the authors' list of clips with missing skeletons, nor which
-body is the actor: all bodies are kept in the order in which the file first shows them.
+It does not know the protocols (`data/splits.py`), nor the authors' list of clips with missing skeletons (heeded by
+`data/build.py`), nor which body is the actor: all bodies are kept in the order in which the file first shows them.
 """
 
 import re
