@@ -102,6 +102,22 @@ def test_few_rows_are_a_share_of_every_class_and_at_least_one(motions):
     assert len(rows.unique()) == 5
 
 
+def test_the_papers_probe_does_not_see_small_features_and_the_logistic_regression_does(motions):
+    labels = torch.arange(200) % 4
+    batch = {"labels": labels}
+
+    def accuracies(scale):
+        def features(_):
+            return (scale * torch.eye(4)[labels]).numpy()
+
+        return motions.probe(features, [batch], [batch])[0], motions.plain_probe(features, batch, batch, seed=0)
+
+    assert accuracies(1.0) == (1.0, 1.0)
+    logistic, plain = accuracies(1e-4)
+    assert logistic == 1.0
+    assert plain < 0.6
+
+
 def test_labels_of_joined_data_sets_do_not_meet(motions):
     both = motions.joined(counted(motions, 3), counted(motions, 2))
     assert both.labels.tolist() == [0, 1, 2, 3, 4]
