@@ -4,12 +4,15 @@ r"""Pre-train by LAC: a generator learns to compose motions, then an encoder lea
         --protocol cross-style --model hub_configs/lac-generator-posetics --mode scratch --output_dir runs/generator
     python examples/pretrain_lac.py --stage contrast --generator runs/generator/last --dataset DATASET \
         --model hub_configs/lac-posetics --mode scratch --output_dir runs/lac
+    python examples/pretrain_lac.py --stage views --generator runs/generator/last --dataset DATASET \
+        --model hub_configs/via-thesis-posetics --mode scratch --output_dir runs/via-thesis
     python examples/pretrain_lac.py --stage supervised --generator runs/generator/last --dataset DATASET \
         --model hub_configs/lac-posetics-supervised --mode scratch --output_dir runs/lac
 
-Every field of `motionhub.TrainingRecipe` is an option. The generator needs 3-D clips; the supervised stage labels: a
-composition has those of both. OUTPUT_DIR/last of the first stage is for pipeline("motion-retargeting"), of the others
-for examples/finetune_segmentation.py --model OUTPUT_DIR/last (windows, binary cross entropy).
+Every field of `motionhub.TrainingRecipe` is an option. Stage views is ViA as the thesis has it: the same motion with
+other bodies and views is alike, and motions are not composed. The generator needs 3-D clips; the supervised stage
+labels: a composition has those of both. OUTPUT_DIR/last of the first stage is for pipeline("motion-retargeting"), of
+the others for examples/finetune_segmentation.py --model OUTPUT_DIR/last (windows, binary cross entropy).
 """
 
 import argparse
@@ -43,8 +46,8 @@ def start(source: str, mode: str, seed: int) -> tuple[Any, Any]:
 
 def main(words: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    options.add_argument("--stage", choices=("generator", "contrast", "supervised"), required=True)
-    options.add_argument("--generator", default="", help="contrast, supervised: folder of the first stage")
+    options.add_argument("--stage", choices=("generator", "contrast", "views", "supervised"), required=True)
+    options.add_argument("--generator", default="", help="all but the first: folder of the first stage")
     options.add_argument("--up", choices=("x", "y", "z"), help="generator: the axis that points up")
     for name, kind in (("num_positives", int), ("queue_size", int), ("projection_size", int), ("frame_sampling", int)):
         options.add_argument(f"--{name}", type=kind)
@@ -61,7 +64,9 @@ def main(words: list[str]) -> None:
         objective: Any = ComposedLabels(made, processor.num_frames)
     else:
         model, processor = start(arguments.model, recipe.mode, recipe.seed)
-    if stage == "contrast":
+    if stage == "views":
+        chosen = {"num_positives": 1, "frame_weight": 0.0, **chosen, "compose": False}
+    if stage in ("contrast", "views"):
         objective = LacContrast(made, processor.num_frames, **chosen)
     elif stage == "generator":
         layout, plain = motionhub.get_layout(model.config.layout), isinstance(processor, motionhub.SkeletonProcessor)

@@ -156,6 +156,9 @@ def test_pretrain_lac_goes_from_the_generator_to_encoders(
     main([*data, *recipe, *made, *small, "--stage", "contrast", "--output_dir", str(tmp_path / "contrast")])
     encoder = json.loads((tmp_path / "contrast" / "last" / "config.json").read_text())
     assert encoder["architectures"] == ["UnikModel"]
+    main([*data, *recipe, *made, *small[:4], "--stage", "views", "--output_dir", str(tmp_path / "views")])
+    log = [json.loads(line) for line in (tmp_path / "views" / "log.jsonl").read_text().splitlines()]
+    assert "sequence" in log[-1] and "frame" not in log[-1]
     main([*data, *recipe, *made, "--stage", "supervised", "--output_dir", str(tmp_path / "supervised")])
     labelled = json.loads((tmp_path / "supervised" / "last" / "config.json").read_text())
     assert labelled["architectures"] == ["UnikForActionClassification"] and len(labelled["id2label"]) == 10

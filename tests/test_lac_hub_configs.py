@@ -62,9 +62,21 @@ def test_card_renders_and_says_how_to_make_the_weights(name):
 
 def test_the_encoder_takes_what_its_generator_makes():
     generator = AutoModel.from_config(AutoConfig.from_pretrained(ROOT / "lac-generator-posetics"))
-    for name in ("lac-posetics", "lac-posetics-supervised"):
+    for name in ("lac-posetics", "lac-posetics-supervised", "via-thesis-posetics"):
         ours, theirs = (content(folder, "preprocessor_config.json") for folder in (name, GENERATORS[1]))
         assert ours == theirs
         config = AutoConfig.from_pretrained(ROOT / name, channels=[8], strides=[1], dilations=[1])
         run = type("Run", (), {"epochs": 1, "updates_per_epoch": 1})
         LacContrast(generator, ours["num_frames"], queue_size=2).prepare(motionhub.UnikModel(config), run)
+
+
+def test_fine_tuning_on_tsu_is_that_of_the_paper():
+    recipe, config = TrainingRecipe.from_file(ROOT / "lac-tsu"), AutoConfig.from_pretrained(ROOT / "lac-tsu")
+    wanted = (0.1, 50, [30, 40], 0.1, 1e-4)
+    assert (recipe.learning_rate, recipe.epochs, recipe.milestones, recipe.gamma, recipe.weight_decay) == wanted
+    assert tuple(config.id2label.values()) == motionhub.READERS["tsu"].class_names
+    assert config.problem_type == "multi_label_classification"
+    assert content("lac-tsu", "preprocessor_config.json") == {
+        **content("lac-posetics", "preprocessor_config.json"),
+        "num_frames": 300,
+    }
