@@ -49,7 +49,7 @@ def a_body(motions, number=1, dims=3):
 def tiny(motions, tmp_path_factory):
     """A cache in which the data sets are random motions."""
     torch.manual_seed(0)
-    folder, number = tmp_path_factory.mktemp("cache"), 56
+    folder, number = tmp_path_factory.mktemp("cache"), 28
     cycle = torch.arange(number)
     columns = {
         "bandai-namco": {"setups": (cycle % 7).tolist()},
