@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+import motionhub
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
+from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import CODE, ComposedLabels, LacContrast, compositions, whole_clips
 from motionhub.training.objective import Pretext
 
@@ -133,6 +135,19 @@ def test_the_generator_never_learns_and_is_not_in_the_state():
     assert not objective.generator.training
     assert all(weight.grad is not None for weight in network.parameters())
     assert not [name for name in objective.state_dict() if "generator" in name or "basis" in name]
+
+
+@pytest.mark.parametrize("made_of", [LacContrast, ComposedLabels])
+def test_the_generator_of_the_caller_can_be_trained_on(made_of):
+    model = generator().train()
+    made_of(model, FRAMES)
+    assert model.training
+    layout = motionhub.get_layout("lac-15")
+    objective = LacPairs(layout)
+    batch = batch_of(3, people=1)
+    batch["keypoints"] = torch.randn(3, 1, FRAMES, 15, 3, generator=torch.Generator().manual_seed(0))
+    objective(objective.prepare(model, RUN), batch)["loss"].backward()
+    assert all(float(weight.grad.abs().sum()) > 0 for weight in model.parameters())
 
 
 @pytest.mark.parametrize("options", [{"sequence_weight": 0.0}, {"frame_weight": 0.0}, {**CODE, "queue_size": 5}])

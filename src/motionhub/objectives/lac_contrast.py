@@ -23,6 +23,7 @@ silent:
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -77,7 +78,7 @@ class LacContrast(nn.Module):
     repeated), as the generator takes them.
 
     Args:
-        generator: a trained LacModel. It stays as it is, and is not saved.
+        generator: a trained LacModel. It is copied, so it stays as it is (and can be trained on), and is not saved.
         num_frames: of the clips.
         projection_size: of the vectors that are compared.
         queue_size: keys held.
@@ -136,7 +137,7 @@ class LacContrast(nn.Module):
                 f"denominator must be one of {DENOMINATORS}, several of {SEVERAL_POSITIVES}, over_frames 'sum' or "
                 f"'mean'; got {denominator!r}, {several!r} and {over_frames!r}."
             )
-        self._generator = [generator.eval().requires_grad_(False)]  # in a list: no part of the state
+        self._generator = [frozen_copy(generator)]  # in a list: no part of the state
         self._loss: dict[str, Any] = {"temperature": temperature, "denominator": denominator, "several": several}
         self._slow: dict[str, Any] = {"momentum": momentum, "anneal": anneal, "batch_norm": batch_norm}
         self._sizes = {"num_frames": num_frames, "projection_size": projection_size, "queue_size": queue_size}
@@ -148,7 +149,7 @@ class LacContrast(nn.Module):
 
     @property
     def generator(self) -> Any:
-        """The frozen generator."""
+        """The frozen copy of the generator."""
         return self._generator[0]
 
     def settings(self) -> dict[str, Any]:
@@ -250,12 +251,12 @@ class ComposedLabels:
     and seen as the one after that.
 
     Args:
-        generator: a trained LacModel, which stays as it is.
+        generator: a trained LacModel, which is copied and stays as it is.
         num_frames: of the clips, as in `LacContrast`.
     """
 
     def __init__(self, generator: Any, num_frames: int) -> None:
-        self.generator, self.num_frames = generator.eval().requires_grad_(False), num_frames
+        self.generator, self.num_frames = frozen_copy(generator), num_frames
 
     def __call__(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         """The loss; `labels` are classes `(B,)`, or 0 and 1 `(B, T, num_labels)`; negative ones do not count."""
@@ -271,6 +272,11 @@ class ComposedLabels:
         known, both = known & known.roll(-1, 0), torch.maximum(targets, targets.roll(-1, 0))
         losses = functional.binary_cross_entropy_with_logits(logits.float(), both.float(), reduction="none")
         return (losses * known).sum() / known.sum().clamp(min=1)
+
+
+def frozen_copy(generator: Any) -> Any:
+    """The generator once more, which neither learns nor drops; the caller's keeps its mode, gradients and device."""
+    return deepcopy(generator).eval().requires_grad_(False)
 
 
 def whole_clips(keypoints: Tensor, attention_mask: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
