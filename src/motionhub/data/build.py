@@ -20,15 +20,13 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
 
-from motionhub.data.clip_list import read_clip_list
+from motionhub.data.clip_list import clips_among, lists_to_heed
 from motionhub.data.counts import PAPER_COUNTS, Expect, check_counts
 from motionhub.data.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card, under
 from motionhub.data.licences import UNSTATED, OwnTerms
 from motionhub.data.raw_files import (
     data_root,
-    lists_to_leave_out,
     mark_of,
-    nothing_found,
     opened,
     other_data_set,
     sidecar_marks,
@@ -161,8 +159,8 @@ def save_dataset_report(
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:
         with opened(root, facts, into=state) as (folder, found):
-            lists = _lists_to_heed(facts, folder, exclude)
-            paths = _clips_among(facts, root, folder, found, lists)
+            lists = lists_to_heed(facts, folder, exclude)
+            paths = clips_among(facts, root, folder, found, lists)
             facts = facts.at(data_root(facts, root, folder))
             staged = stage(
                 [path.relative_to(folder).as_posix() for path in paths],
@@ -260,7 +258,7 @@ def _collect(
     """What `collect_rows` gives, and the data set with what its folder tells."""
     facts = get_reader(reader)
     with opened(root, facts) as (folder, found):
-        paths = _clips_among(facts, root, folder, found, _lists_to_heed(facts, folder, exclude))
+        paths = clips_among(facts, root, folder, found, lists_to_heed(facts, folder, exclude))
         facts = facts.at(data_root(facts, root, folder))
         sources = [path.relative_to(folder).as_posix() for path in paths]
         read = partial(read_file, reader, str(folder), strict)
@@ -317,37 +315,6 @@ def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] |
     schema = features(class_names).arrow_schema
     chunks = [rows[start : start + ROWS_PER_GROUP] for start in range(0, len(rows), ROWS_PER_GROUP)]
     return Dataset(pa.concat_tables([schema.empty_table(), *(rows_to_table(chunk, schema) for chunk in chunks)]))
-
-
-def _clips_among(
-    facts: Reader, root: Path, folder: Path, found: Sequence[Path], exclude: Sequence[Path]
-) -> list[Path]:
-    """The files that are clips and are not left out on purpose."""
-    left_out = frozenset().union(*map(read_clip_list, exclude))
-    paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
-    if not paths:
-        raise ValueError(nothing_found(facts, root, folder))
-    paths = [path for path in paths if path.stem not in left_out]
-    if not paths:
-        raise ValueError(
-            f"{root}: every file is left out by {' and '.join(map(str, exclude))}; give another data set's list."
-        )
-    return paths
-
-
-def _lists_to_heed(facts: Reader, folder: Path, exclude: str | Path | None) -> list[Path]:
-    """The caller's list of clips to leave out, else the authors' where they lie with the files, which a note says."""
-    if exclude is not None or not facts.exclude_lists:
-        return [] if exclude is None else [Path(exclude)]
-    lists, call = lists_to_leave_out(facts, folder), "exclude=LIST"
-    if lists:
-        names = ", ".join(path.name for path in lists)
-        what = f"the clips named in {names} are left out (found with the files); {call} is heeded instead"
-    else:
-        names = " or ".join(facts.exclude_lists)
-        what = f"no {names} lies with the files: no clip is left out; {call} leaves out those that the list names"
-    warnings.warn(f"{facts.name}: {what}", stacklevel=4)
-    return lists
 
 
 def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """Lists of clip names as data sets' authors publish them, such as NTU's clips with missing skeletons.
 
-It does not know which clips there are, nor what being listed means.
+It knows which of the files found are left out for them, not why somebody listed a clip, nor how files are read.
 """
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
+from motionhub.data.raw_files import lists_to_leave_out, nothing_found
+from motionhub.data.readers import Reader
 from motionhub.data.readers.reader import bad_file, read_bytes
 
 
@@ -27,3 +31,41 @@ def read_clip_list(path: str | Path) -> frozenset[str]:
     if not names:
         raise bad_file(path, "content", "names no clip; expected one name a line, such as S001C002P005R002A008.")
     return names
+
+
+def clips_among(facts: Reader, root: Path, folder: Path, found: Sequence[Path], exclude: Sequence[Path]) -> list[Path]:
+    """The files that are clips and are not left out on purpose.
+
+    Args:
+        root: what the caller named, for messages.
+        folder: where the files lie, and `found` in it.
+        exclude: lists of clips, see `read_clip_list`.
+
+    Raises:
+        ValueError: no clip is left, or what `read_clip_list` raises.
+    """
+    left_out = frozenset().union(*map(read_clip_list, exclude))
+    paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
+    if not paths:
+        raise ValueError(nothing_found(facts, root, folder))
+    paths = [path for path in paths if path.stem not in left_out]
+    if not paths:
+        raise ValueError(
+            f"{root}: every file is left out by {' and '.join(map(str, exclude))}; give another data set's list."
+        )
+    return paths
+
+
+def lists_to_heed(facts: Reader, folder: Path, exclude: str | Path | None) -> list[Path]:
+    """The caller's list of clips to leave out, else the authors' where they lie with the files, which a note says."""
+    if exclude is not None or not facts.exclude_lists:
+        return [] if exclude is None else [Path(exclude)]
+    lists, call = lists_to_leave_out(facts, folder), "exclude=LIST"
+    if lists:
+        names = ", ".join(path.name for path in lists)
+        what = f"the clips named in {names} are left out (found with the files); {call} is heeded instead"
+    else:
+        names = " or ".join(facts.exclude_lists)
+        what = f"no {names} lies with the files: no clip is left out; {call} leaves out those that the list names"
+    warnings.warn(f"{facts.name}: {what}", stacklevel=4)
+    return lists
