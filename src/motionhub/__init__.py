@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
     from motionhub.models.unik import UnikModel as UnikModel
     from motionhub.papers import PAPERS as PAPERS
+    from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
+    from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
     from motionhub.pipelines.pose_refinement import refine as refine
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
@@ -88,6 +90,8 @@ _HOMES = {
     "UnikForActionSegmentation": "motionhub.models.unik",
     "UnikModel": "motionhub.models.unik",
     "PAPERS": "motionhub.papers",
+    "OnlineIntervals": "motionhub.pipelines.online_segmentation",
+    "OnlineSegmenter": "motionhub.pipelines.online_segmentation",
     "refine": "motionhub.pipelines.pose_refinement",
     "aggregate_experts": "motionhub.poses.refine",
     "RetargetProcessor": "motionhub.processing.retargeting",

@@ -1,11 +1,15 @@
 """A stream gives what the whole clip gives, in any chunks, with memory that does not grow."""
 
+import doctest
+
 import numpy as np
 import pytest
 import torch
 
+import motionhub
 from motionhub.intervals.decode import DecodingRule
 from motionhub.models.unik import UnikConfig, UnikForActionSegmentation
+from motionhub.pipelines import online_segmentation
 from motionhub.pipelines.online_segmentation import OnlineIntervals, OnlineSegmenter
 
 
@@ -126,3 +130,9 @@ def test_wrong_streams_are_told():
         OnlineIntervals(DecodingRule(), fps=10).add([[float("nan")]])
     with pytest.raises(ValueError, match="fps"):
         OnlineIntervals(DecodingRule(), fps=0)
+
+
+def test_both_are_public_and_their_examples_run():
+    assert motionhub.OnlineSegmenter is OnlineSegmenter and motionhub.OnlineIntervals is OnlineIntervals
+    result = doctest.testmod(online_segmentation)
+    assert result.failed == 0 and result.attempted == 13

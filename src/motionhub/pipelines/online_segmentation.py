@@ -30,10 +30,15 @@ class OnlineSegmenter:
         ValueError: window and hop do not fit.
 
     Example:
+        >>> import torch
+        >>> from motionhub import OnlineSegmenter, UnikConfig, UnikForActionSegmentation
+        >>> model = UnikForActionSegmentation(UnikConfig(num_people=1, num_labels=2, channels=[8], strides=[1])).eval()
         >>> online = OnlineSegmenter(model, window=64, hop=32)
-        >>> for frames in camera:  # (people, any number, joints, dims), as the processor makes them
-        ...     show(online.add(frames).sigmoid())
-        >>> show(online.finish().sigmoid())
+        >>> camera = torch.randn(1, 100, model.config.num_joints, 2).split(30, dim=1)  # as the processor makes them
+        >>> [len(online.add(frames)) for frames in camera]  # logits of (frames, labels), one window late
+        [0, 0, 26, 10]
+        >>> len(online.finish())
+        64
     """
 
     def __init__(self, model: Any, *, window: int, hop: int | None = None, present: Tensor | None = None) -> None:
@@ -137,6 +142,20 @@ class OnlineIntervals:
     Args:
         rule: threshold, hysteresis, shortest duration, longest gap, background.
         fps: frames per second.
+
+    Raises:
+        ValueError: fps is not above 0.
+
+    Example:
+        >>> from motionhub import OnlineIntervals
+        >>> from motionhub.intervals.decode import DecodingRule
+        >>> intervals = OnlineIntervals(DecodingRule(threshold=0.5), fps=10)
+        >>> intervals.add([[0.0], [0.75], [0.75]])  # probabilities (frames, classes): the action still goes on
+        []
+        >>> intervals.add([[0.0]])
+        [FrameInterval(label=0, start=1, end=3, score=0.75)]
+        >>> intervals.finish()
+        []
     """
 
     def __init__(self, rule: DecodingRule, fps: float) -> None:
