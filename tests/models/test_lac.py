@@ -56,9 +56,9 @@ def small(seed=0, **sizes):
     return LacModel(LacConfig(**{**options, "num_static_directions": 5, **sizes})).eval().double()
 
 
-def clip(frames=40, seed=0, people=1, batch=1, mask=None):
+def clip(frames=40, seed=0, people=1, batch=1, mask=None, dims=2):
     generator = torch.Generator().manual_seed(seed)
-    keypoints = torch.randn(batch, people, frames, 15, 2, generator=generator, dtype=torch.float64)
+    keypoints = torch.randn(batch, people, frames, 15, dims, generator=generator, dtype=torch.float64)
     return {"keypoints": keypoints, "attention_mask": mask}
 
 
@@ -118,34 +118,37 @@ def test_motion_and_static_parts_are_orthogonal_and_encoding_drops_what_is_neith
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("frames", [1, 7, 8, 9, 16, 33])
-def test_any_length_comes_out_as_long_as_it_went_in(frames):
-    model, source = small(), clip(frames, 1)
-    result = model.retarget(source, clip(20, 2))
-    assert result.keypoints.shape == (1, 1, frames, 15, 2)
+@pytest.mark.parametrize(
+    ("frames", "dims"), [(1, 2), (7, 2), (8, 2), (9, 2), (16, 2), (33, 2), (1, 3), (9, 3), (33, 3)]
+)
+def test_any_length_comes_out_as_long_as_it_went_in(frames, dims):
+    model, source, target = small(in_channels=dims), clip(frames, 1, dims=dims), clip(20, 2, dims=dims)
+    result = model.retarget(source, target)
+    assert result.keypoints.shape == (1, 1, frames, 15, dims)
     assert result.last_hidden_state.shape == (1, 1, -(-frames // 8), 1, 12)
     wanted = max(-(-frames // 8) * 8, 16)
     longer = torch.cat(
         [source["keypoints"], source["keypoints"][:, :, -1:].expand(-1, -1, wanted - frames, -1, -1)], 2
     )
-    again = model.retarget({"keypoints": longer}, clip(20, 2)).keypoints[:, :, :frames]
+    again = model.retarget({"keypoints": longer}, target).keypoints[:, :, :frames]
     torch.testing.assert_close(result.keypoints, again, rtol=0, atol=1e-12)
 
 
 @torch.no_grad()
-def test_several_people_of_ragged_clips_are_composed_as_if_each_were_alone():
+@pytest.mark.parametrize("dims", [2, 3])
+def test_several_people_of_ragged_clips_are_composed_as_if_each_were_alone(dims):
     """What the official composition gets wrong for two people."""
-    model = small()
-    motions = [clip(frames, seed, people=2, batch=2) for seed, frames in enumerate((40, 56, 30))]
+    model = small(in_channels=dims)
+    motions = [clip(frames, seed, people=2, batch=2, dims=dims) for seed, frames in enumerate((40, 56, 30))]
     for seed, motion in enumerate(motions):
         mask = torch.ones(motion["keypoints"].shape[:3], dtype=torch.bool)
         mask[0, 1, 17 + seed :] = False
         mask[1, 0, 23 - seed :] = False
         motion["attention_mask"] = mask
         motion["keypoints"] = motion["keypoints"].masked_fill(~mask[..., None, None], float("nan"))
-    static = clip(25, 9, people=2, batch=2)
+    static = clip(25, 9, people=2, batch=2, dims=dims)
     together = model.compose(motions, static_of=static).keypoints
-    assert together.shape == (2, 2, 30, 15, 2)
+    assert together.shape == (2, 2, 30, 15, dims)
     for row in range(2):
         for person in range(2):
             own = [each["keypoints"][row, person][each["attention_mask"][row, person]][None, None] for each in motions]
@@ -157,14 +160,15 @@ def test_several_people_of_ragged_clips_are_composed_as_if_each_were_alone():
 
 
 @torch.no_grad()
-def test_composition_is_the_mean_of_motion_magnitudes_with_one_static():
-    model, motions = small(), [clip(32, seed) for seed in range(3)]
+@pytest.mark.parametrize("dims", [2, 3])
+def test_composition_is_the_mean_of_motion_magnitudes_with_one_static(dims):
+    model, motions = small(in_channels=dims), [clip(32, seed, dims=dims) for seed in range(3)]
     rows = [motion["keypoints"][0, 0].flatten(1).T[None] for motion in motions]
     codes = [model.encode(row) for row in rows]
     mean = sum(code.motion for code in codes) / 3
-    expected = model.decode(mean, codes[1].static)[0].T.unflatten(-1, (15, 2))
+    expected = model.decode(mean, codes[1].static)[0].T.unflatten(-1, (15, dims))
     torch.testing.assert_close(model.compose(motions, static_of=1).keypoints[0, 0], expected, rtol=0, atol=1e-12)
-    torch.testing.assert_close(model.mix(rows, static=rows[1])[0].T.unflatten(-1, (15, 2)), expected)
+    torch.testing.assert_close(model.mix(rows, static=rows[1])[0].T.unflatten(-1, (15, dims)), expected)
     alone = model.compose([motions[0]] * 3).keypoints
     torch.testing.assert_close(alone, model(**motions[0]).keypoints, rtol=0, atol=1e-12)
     own = model.compose(motions[:1], static_of=motions[2]).keypoints

@@ -161,6 +161,17 @@ def test_either_term_can_be_left_out(options):
     assert bool(losses["loss"].isfinite())
 
 
+def test_clips_of_one_frame_stay_finite():
+    objective = LacContrast(generator(), 1, queue_size=9, projection_size=6, num_positives=2)
+    network = objective.prepare(unik(), RUN)
+    losses = objective(network, batch_of(frames=1))
+    losses["loss"].backward()
+    assert all(bool(value.isfinite()) for value in losses.values())
+    assert all(bool(weight.grad.isfinite().all()) for weight in network.parameters())
+    made_so_far, whole = made()  # ... and so does one frame that stands still as long as the other clips are
+    assert bool(made_so_far(whole, batch_of(frames=1))["loss"].isfinite())
+
+
 def test_holding_waits_for_the_queue():
     objective, network = made(hold=True)
     ready = []

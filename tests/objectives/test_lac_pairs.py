@@ -37,9 +37,9 @@ def batch_of(sequences, **changes):
     return {**batch, "index": torch.arange(len(sequences)), "seeds": torch.arange(len(sequences)) + 7, **changes}
 
 
-def made(rows=None, **options):
+def made(rows=None, in_channels=2, **options):
     torch.manual_seed(0)
-    sizes = {"encoder_channels": [8, 8, 12], "decoder_channels": [8, 8], "dropout": 0.0}
+    sizes = {"encoder_channels": [8, 8, 12], "decoder_channels": [8, 8], "dropout": 0.0, "in_channels": in_channels}
     config = LacConfig(num_motion_directions=7, num_static_directions=5, **sizes)
     objective = LacPairs(LAYOUT, rows=rows, **options)
     return objective, objective.prepare(LacModel(config), RUN)
@@ -72,8 +72,9 @@ def test_rows_are_what_the_processor_makes_of_the_same_picture(kind):
 
 
 @torch.no_grad()
-def test_the_loss_is_the_mean_squared_error_of_own_and_crossed_motions():
-    objective, network = made()
+@pytest.mark.parametrize("dims", [2, 3])
+def test_the_loss_is_the_mean_squared_error_of_own_and_crossed_motions(dims):
+    objective, network = made(in_channels=dims)
     batch = batch_of(clips())
     losses = objective(network.eval(), batch)
     looks = draw_looks(batch["seeds"], LookRanges())
@@ -116,10 +117,10 @@ def test_triplets_compare_whole_codes_as_the_code_does():
     assert float(losses["loss"]) == pytest.approx(float(losses["self"] + losses["target"]) + 0.5 * triplets, rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["joints", "velocity"])
-def test_padding_and_missing_joints_have_no_influence_and_everything_learns(kind):
+@pytest.mark.parametrize(("kind", "dims"), [("joints", 2), ("joints", 3), ("velocity", 2)])
+def test_padding_and_missing_joints_have_no_influence_and_everything_learns(kind, dims):
     rows = None if kind == "joints" else VelocityRows(LAYOUT, MEAN, STD)
-    objective, network = made(rows)
+    objective, network = made(rows, dims)
     batch = batch_of(clips(17))
     batch["joint_mask"][0, 0, 5:9, LAYOUT.index("left_elbow")] = False
     batch["attention_mask"][1, 0, 12:] = False
@@ -145,9 +146,17 @@ def test_a_generator_learns_to_exchange_bodies_and_views():
     assert float(objective(network.eval(), batch)["target"]) < 0.4 * first
 
 
-def test_one_frame_one_clip_two_people_and_another_layout():
+@pytest.mark.parametrize("dims", [2, 3])
+def test_clips_of_one_frame_are_learned_from(dims):
+    objective, network = made(in_channels=dims, triplet_weight=1.0)
+    losses = objective(network, batch_of(clips(1)))
+    losses["loss"].backward()
+    assert all(bool(value.isfinite()) for value in losses.values())
+    assert all(bool(weight.grad.isfinite().all()) for weight in network.parameters())
+
+
+def test_one_clip_two_people_and_another_layout():
     objective, network = made()
-    assert bool(objective(network, batch_of(clips(1)))["loss"].isfinite())
     with pytest.raises(ValueError, match="two or more clips"):
         objective(network, batch_of(clips()[:1]))
     batch = batch_of(clips())
@@ -156,6 +165,8 @@ def test_one_frame_one_clip_two_people_and_another_layout():
         objective(network, {**batch, **two})
     with pytest.raises(ValueError, match="layout of its joints"):
         LacPairs(motionhub.get_layout("ntu-25")).prepare(network.generator, RUN)
+    with pytest.raises(ValueError, match="of 2 coordinates"):
+        made(VelocityRows(LAYOUT, MEAN, STD), in_channels=3)
     with pytest.raises(ValueError, match="without its root"):
         VelocityRows(LAYOUT, MEAN[:3], STD)
     with pytest.raises(ValueError, match="0 or more"):

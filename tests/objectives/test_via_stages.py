@@ -23,9 +23,9 @@ LAYOUT = get_layout("lac-15")
 class MeanAndRest(nn.Module):
     """The character is the mean frame, motion the rest, one code a frame: retargeting moves the mean."""
 
-    def __init__(self) -> None:
+    def __init__(self, dims: int = 2) -> None:
         super().__init__()
-        self.config = SimpleNamespace(num_joints=15, in_channels=2, hidden_size=30)
+        self.config = SimpleNamespace(num_joints=15, in_channels=dims, hidden_size=15 * dims)
         self.gain = nn.Parameter(torch.ones(()))
 
     def via(self, keypoints: torch.Tensor, attention_mask: torch.Tensor) -> SimpleNamespace:
@@ -36,12 +36,13 @@ class MeanAndRest(nn.Module):
         return SimpleNamespace(motion=motion, character=character, num_frames=frames, pooler_output=character.mean(1))
 
     def decode(self, motion: torch.Tensor, character: torch.Tensor, num_frames: torch.Tensor) -> torch.Tensor:
-        return (motion + character.unsqueeze(2)).unflatten(3, (15, 2))
+        return (motion + character.unsqueeze(2)).unflatten(3, (15, self.config.in_channels))
 
 
-def small_via(directions: int = 3, people: int = 2) -> ViaForMotionRetargeting:
+def small_via(directions: int = 3, people: int = 2, dims: int = 2) -> ViaForMotionRetargeting:
     torch.manual_seed(0)
-    encoder = UnikConfig(num_joints=15, num_people=people, channels=[8, 16], strides=[2, 2], layout="lac-15")
+    sizes = {"num_joints": 15, "num_people": people, "in_channels": dims, "channels": [8, 16], "strides": [2, 2]}
+    encoder = UnikConfig(layout="lac-15", **sizes)
     config = ViaConfig(encoder_config=encoder, num_directions=directions, decoder_channels=[8, 8])
     return ViaForMotionRetargeting(config).train()
 
@@ -66,12 +67,15 @@ def batch_of(rows: list[int], people: int = 1, dims: int = 2, frames: int = 16) 
 # Pairs
 
 
-def test_a_model_that_returns_its_input_pays_what_copying_the_source_costs() -> None:
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_model_that_returns_its_input_pays_what_copying_the_source_costs(dims: int) -> None:
     objective = ViaPairs(LAYOUT, ranges=LookRanges(bone_factor=(1, 1), azimuth=0, elevation=0))
-    network = objective.prepare(MeanAndRest(), run())
+    network = objective.prepare(MeanAndRest(dims), run())
     losses = objective(network, batch_of([0, 1, 2], dims=3))
     assert float(losses["self"]) == pytest.approx(0, abs=1e-10)  # all looks are the same: nothing to change ...
-    clip = batch_of([0, 1, 2], dims=3)["keypoints"][..., :2] * torch.tensor([1.0, -1.0])
+    clip = batch_of([0, 1, 2], dims=3)["keypoints"]
+    if dims == 2:  # a picture: y downward
+        clip = clip[..., :2] * torch.tensor([1.0, -1.0])
     root = LAYOUT.index(LAYOUT.root)
     clip = clip - clip[:, :, :, root : root + 1]
     clip = clip / clip.square().sum((3, 4)).mean(2).div(15).sqrt()[:, :, None, None, None]
@@ -106,13 +110,27 @@ def test_pairs_of_crowds_or_of_a_single_clip_are_errors() -> None:
         objective(network, batch_of([0, 1], dims=2))
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("frames", [16, 1])
+def test_every_parameter_of_the_real_model_learns_from_pairs(dims: int, frames: int) -> None:
+    model, objective = small_via(people=1, dims=dims), ViaPairs(LAYOUT)
+    network = objective.prepare(model, run())
+    losses = objective(network, batch_of([0, 1, 2], dims=3, frames=frames))
+    losses["loss"].backward()
+    assert all(bool(value.isfinite()) for value in losses.values())
+    gradients = [weight.grad for weight in model.parameters()]
+    assert all(gradient is not None and bool(gradient.isfinite().all()) for gradient in gradients)
+    assert any(float(gradient.abs().sum()) > 0 for gradient in gradients)
+
+
 # Cycles
 
 
-def test_a_perfect_disentanglement_costs_only_the_margins() -> None:
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_perfect_disentanglement_costs_only_the_margins(dims: int) -> None:
     objective = ViaCycle(triplet_weight=0.5)
-    network = objective.prepare(MeanAndRest(), run())
-    batch = batch_of([0, 1])
+    network = objective.prepare(MeanAndRest(dims), run())
+    batch = batch_of([0, 1], dims=dims)
     losses = objective(network, batch)
     for name in ("self", "cycle", "velocity"):
         assert float(losses[name]) == pytest.approx(0, abs=1e-9)
@@ -141,11 +159,11 @@ def test_cycle_terms_of_the_real_model_by_hand() -> None:
     torch.testing.assert_close(losses["triplet_motion"], anchor)
 
 
-@pytest.mark.parametrize("frames", [16, 21, 1])
-def test_every_parameter_learns_from_ragged_crowds_with_missing_joints(frames: int) -> None:
-    model, objective = small_via(), ViaCycle()
+@pytest.mark.parametrize(("frames", "dims"), [(16, 2), (16, 3), (21, 2), (1, 2), (1, 3)])
+def test_every_parameter_learns_from_ragged_crowds_with_missing_joints(frames: int, dims: int) -> None:
+    model, objective = small_via(dims=dims), ViaCycle()
     network = objective.prepare(model, run())
-    batch = batch_of([0, 1, 2], people=2, frames=frames)
+    batch = batch_of([0, 1, 2], people=2, frames=frames, dims=dims)
     batch["attention_mask"][0, 1] = False
     batch["attention_mask"][1, :, frames // 2 + 1 :] = False
     batch["joint_mask"][2, 0, :, 3] = False
