@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     # It lists the names of formats, data sets and protocols.
     "cli_help": {"data", "skeletons"},
     "convert_cli": {"data", "skeletons", "cli_help"},
+    "dataset_cli": {"data", "visualization", "cli_help"},
     "hub_cli": {"hub", "auto"},
     "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
     # It reads and writes files, and draws what changed.
