@@ -259,6 +259,7 @@ def samples() -> dict[str, list[Sample]]:
                 {"fps": 25},
             )
         ],
+        "mixamo": [_one("Aj/Walk/motions/1.npy", _npy(np.ones((15, 3, 8), np.float32)))],
         "bandai-namco": [_one("dataset-2_walk_normal_001.bvh", _written("bvh", bandai))],
         "folder": [
             Sample(

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from motionhub.data.build import build_dataset
 from motionhub.data.mixamo_pairs import MixamoPairs, body_frame, prepared, projected, windows
 from motionhub.data.readers import mixamo
 from motionhub.processing.retargeting import RetargetProcessor
@@ -126,3 +127,11 @@ def test_bad_files_and_folders_say_what_is_wrong(tmp_path: Path) -> None:
     stranger = tmp_path / "Nobody" / "Walk" / "motions" / "1.npy"
     with pytest.raises(ValueError, match="'Nobody'"):
         mixamo.annotate(stranger)
+
+
+def test_a_build_divides_by_character(tmp_path: Path) -> None:
+    write_folder(tmp_path / "raw")
+    splits = build_dataset("mixamo", str(tmp_path / "raw"), "characters")
+    assert splits["train"].features["label"].names == ["Run", "Walk"]
+    found = {name: {row["clip_id"].split("/")[0] for row in rows} for name, rows in splits.items()}
+    assert found == {"train": {"Aj", "Kaya"}, "test": {"Ty", "Andromeda"}}

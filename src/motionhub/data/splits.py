@@ -15,6 +15,7 @@ import numpy as np
 from motionhub.data.few_labels import clips_with_enough, segment_counts
 from motionhub.data.readers.bandai_namco import STYLES
 from motionhub.data.readers.data_set_names import data_set_name
+from motionhub.data.readers.mixamo import TEST_CHARACTERS, TRAIN_CHARACTERS
 from motionhub.data.readers.smarthome import CLASS_NAMES as SMARTHOME_CLASSES
 from motionhub.data.readers.tsu import TESTS, TRAINS
 
@@ -217,6 +218,13 @@ def _leave_out_style(style: str) -> Protocol:
     return Protocol(f"leave-out-style-{style}", source, assign)
 
 
+def _mixamo() -> Protocol:
+    train = range(len(TRAIN_CHARACTERS))
+    who = f"Test on the characters {', '.join(TEST_CHARACTERS)}, train on {len(train)} others"
+    assign = _by_value("subject", train.__contains__, lambda character: character not in train)
+    return Protocol("characters", f"{who} (Aberman et al., SIGGRAPH 2019, official code).", assign)
+
+
 def _of_table(table: str) -> Protocol:
     source = f"As the column split of {table} says (the owner of the data)."
     return Protocol("split", source, _by_value("setup", {1}.__contains__, {0}.__contains__))
@@ -255,6 +263,7 @@ PROTOCOLS: dict[str, dict[str, Protocol]] = {
             _by_value("subject", _odd, _even),
         ),
     ),
+    "mixamo": _protocols(_mixamo()),
     "kinetics-skeleton": _protocols(
         Protocol(
             "official",

@@ -60,7 +60,10 @@ def annotate(path: Path) -> ClipFacts:
     character, animation = path.parents[2].name, path.parents[1].name
     if character not in CHARACTERS:
         raise bad_file(path, "name", f"expected one of the characters {CHARACTERS}, got {character!r}.")
-    label = animations(path.parents[3]).index(animation)
+    names = animations(path.parents[3])
+    if animation not in names:  # new since the folder was looked into
+        raise bad_file(path, "name", f"expected one of the animations {names[:20]}, got {animation!r}; start anew.")
+    label = names.index(animation)
     clip_id = f"{character}/{animation}/{path.stem}"
     return ClipFacts(label, CHARACTERS.index(character), None, None, clip_id=clip_id)
 
@@ -68,7 +71,7 @@ def annotate(path: Path) -> ClipFacts:
 @lru_cache(maxsize=4)
 def animations(root: Path) -> tuple[str, ...]:
     """The names of all animations, sorted. Raises ValueError when there are none."""
-    found = {folder.parent.name for folder in root.glob("*/*/motions")}
+    found = {folder.parent.name for folder in root.glob("**/motions")}
     if not found:
         raise bad_file(root, "folder", "expected CHARACTER/ANIMATION/motions/NUMBER.npy in it, found none.")
     return tuple(sorted(found))
