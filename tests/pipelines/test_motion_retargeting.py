@@ -283,3 +283,37 @@ def test_bones_alone_are_changed_exactly_and_after_a_target_at_the_end(pipes):
         pipes["view"](source, bone_factors={"tail": 2.0})
     with pytest.raises(ValueError, match="bone_factors"):
         pipes["view"](source)
+
+
+def in_space(frames=20, seed=0, **changes):
+    points = np.random.default_rng(seed).normal(size=(1, frames, 25, 3))
+    return motionhub.SkeletonSequence(points, layout="ntu-25", fps=30, unit="metre", **changes)
+
+
+@pytest.mark.parametrize("role", ["source", "target", "view"])
+def test_motion_in_space_for_a_model_of_pictures_is_told_with_the_calls_that_help(pipes, echo, monkeypatch, role):
+    """With the processor of RetargetNet, and with the general one, which would drop the depth."""
+    from motionhub.data.pairs import Camera, seen_by
+    from motionhub.data.picture import picture_of
+
+    clips = {name: motion(seed=seed) for seed, name in enumerate(("source", "target", "view"))} | {role: in_space()}
+    general = motionhub.SkeletonProcessor(layout="lac-15", num_dims=2, num_people=1, normalization="centre")
+    for processor in (echo.feature_extractor, general):
+        monkeypatch.setattr(echo, "feature_extractor", processor)
+        with pytest.raises(ValueError, match=f"works in 2-D, and the {role} is 3-D.*picture_of.*seen_by.*--project"):
+            echo(**clips)
+    for seen in (picture_of(in_space(), azimuth=0), seen_by(in_space(), Camera(azimuth=0))):
+        assert np.isfinite(echo(**{**clips, role: seen}).keypoints).all()
+
+
+@pytest.mark.parametrize("role", ["source", "target"])
+def test_pictures_for_a_model_of_space_are_told(echo, monkeypatch, role):
+    general = motionhub.SkeletonProcessor(layout="lac-15", num_dims=3, num_people=1, normalization="centre")
+    monkeypatch.setattr(echo, "feature_extractor", general)
+    clips = {"source": in_space(), "target": in_space(seed=1)} | {role: motion()}
+    with pytest.raises(ValueError, match=f"works in 3-D, and the {role} is 2-D.*checkpoint that works in 2-D"):
+        echo(**clips)
+
+
+def test_bones_alone_are_changed_in_space_whatever_the_model_works_in(pipes):
+    assert pipes["view"](in_space(), bone_factors={"leg": 2.0}).num_dims == 3

@@ -73,8 +73,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         the view: bones are compared by their longest appearances.
 
     Raises:
-        ValueError: an input that is none of these (a video among them), without the person needed, or a target or view
-            that the checkpoint's variant cannot use.
+        ValueError: an input that is none of these (a video among them), without the person needed, in 3-D where the
+            checkpoint works in 2-D or the other way round, or a target or view that its variant cannot use.
 
     Example:
         >>> pipe = pipeline("motion-retargeting", model="retarget-view-aberman")
@@ -130,6 +130,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if target is None and view is None:
             moved, result = parts, motion.replace(confidence=None)
         else:
+            for role, clip in (("source", motion), ("target", body), ("view", seen_as)):
+                self._check_dims(role, clip)
             moved, result = self._made(motion, rows, parts, body, seen_as, max_gap)
         if bone_factors:
             moved = [with_bone_lengths(part, bone_factors) for part in moved]
@@ -178,6 +180,23 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             raise ValueError(
                 "Nothing to change: give a target, whose body (or view) the motion gets: pipe(a, b); or bone_factors."
             )
+
+    def _check_dims(self, role: str, sequence: SkeletonSequence | None) -> None:
+        """A model of pictures shall not take the first two of three coordinates for one without a word."""
+        works_in = getattr(self.feature_extractor, "num_dims", 2)  # RetargetProcessor knows pictures only
+        if sequence is None or sequence.num_dims == works_in:
+            return
+        came = f"This checkpoint works in {works_in}-D, and the {role} is {sequence.num_dims}-D ({describe(sequence)})"
+        if works_in == 2:
+            raise ValueError(
+                f"{came}; choose from where it is seen: motionhub.data.picture.picture_of(sequence, azimuth=0) gives "
+                "pixels, motionhub.data.pairs.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and for files: "
+                "motionhub convert IN OUT --project 0 0."
+            )
+        raise ValueError(
+            f"{came}; the depth of a picture is not known here: give a motion in space (BVH, Kinect, motion capture), "
+            "or load a checkpoint that works in 2-D."
+        )
 
     def _warn_of_unseen(self, sequence: SkeletonSequence | None, role: str) -> None:
         if sequence is None:
