@@ -1,6 +1,7 @@
 """The command line: quick help, answers a person can read, one line for bad input."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -243,3 +244,17 @@ def test_train_help_lists_the_recipe(capsys: pytest.CaptureFixture[str]) -> None
         main(["train", "--help"])
     assert stopped.value.code == 0
     assert "--label_fraction" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["info", "--layouts"]])
+def test_a_reader_who_has_enough_ends_a_command_quietly(words: list[str]) -> None:
+    """As `| head` does; the reading end is closed before the first word is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = f"import sys; sys.argv[1:] = {words!r}; from motionhub_cli import main; sys.exit(main())"
+    # A setting that argparse would write under without holding back, swallowing the error itself.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

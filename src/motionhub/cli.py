@@ -5,9 +5,11 @@ It computes nothing itself. Every import that costs time is inside the command t
 
 import argparse
 import json
+import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +32,8 @@ def main(words: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if words is None else words)
     if words[:1] == ["train"] and "--help" not in words and "-h" not in words:
         return reported(lambda: _train(words[1:]))
-    arguments = build_parser().parse_args(words)
+    with _readers_may_leave():
+        arguments = build_parser().parse_args(words)
     return reported(lambda: arguments.run(arguments), arguments.input_flags)
 
 
@@ -42,13 +45,27 @@ def reported(run: Callable[[], int | None], input_flags: Mapping[str, str] = Map
     """
     warnings.showwarning = _show_warning
     try:
-        return run() or 0
+        with _readers_may_leave():
+            return run() or 0
     except (ValueError, OSError, ImportError) as error:
         print(f"motionhub: {' '.join(str(error).split())}{_flag_hint(error, input_flags)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:  # training has said by then how to go on
         print("motionhub: stopped.", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """Ends the program without a word when whoever reads its output has enough of it, as `| head` does."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()  # what is held back fails here, not when Python ends
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest, if any, goes nowhere
+        raise SystemExit(141) from None  # as a shell reports a program that SIGPIPE ended
 
 
 def _flag_hint(error: Exception, input_flags: Mapping[str, str]) -> str:
