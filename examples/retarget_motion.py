@@ -6,6 +6,7 @@
 
 The source and the target are anything that `motionhub.read` reads; --fps, --unit, --layout and --image_size are for
 files that do not say so themselves. A checkpoint of variant "full" takes the view from a third motion: --view.
+--bone_factors leg=1.2 arm=0.9 makes bones longer or shorter by limb or joint: at the end or, without a target, alone.
 """
 
 import argparse
@@ -19,11 +20,19 @@ from motionhub.cli import reported
 from motionhub.pipelines.motion_retargeting import as_motion
 
 
+def factor(word: str) -> tuple[str, float]:
+    limb, _, number = word.partition("=")
+    return limb, float(number)
+
+
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("source", help="whose motion")
-    parser.add_argument("target", help="whose body")
+    parser.add_argument("target", nargs="?", help="whose body; not needed where only the bones or the view change")
     parser.add_argument("--view", help='whose view (variant "full")')
+    parser.add_argument(
+        "--bone_factors", nargs="+", type=factor, default=[], metavar="LIMB=FACTOR", help="leg=1.2 ..."
+    )
     parser.add_argument("--model", required=True, help="a folder that conversion/aberman2019.py made")
     parser.add_argument("--output", default="retargeted.npz", help="the new motion: .npz, .csv, or an OpenPose folder")
     parser.add_argument("--gif", default="retargeted.gif", help='"" for none')
@@ -38,11 +47,12 @@ def main(words: list[str]) -> None:
     options = parse(words)
     size = tuple(options.image_size) if options.image_size else None
     facts = {"fps": options.fps, "unit": options.unit, "layout": options.layout, "image_size": size}
-    paths = {"motion": options.source, "body": options.target} | ({"view": options.view} if options.view else {})
-    clips = {role: as_motion(path, **facts) for role, path in paths.items()}
+    paths = {"motion": options.source, "body": options.target, "view": options.view}
+    clips = {role: as_motion(path, **facts) for role, path in paths.items() if path is not None}
 
     pipe = pipeline("motion-retargeting", model=options.model)
-    result, report = pipe(clips["motion"], clips["body"], view=clips.get("view"), return_report=True)
+    source, target, view = (clips.get(role) for role in paths)
+    result, report = pipe(source, target, view=view, bone_factors=dict(options.bone_factors), return_report=True)
     print(motionhub.write(result, options.output))
 
     print(f"{'':24}{'source':>10}{'result':>10}")
@@ -52,12 +62,14 @@ def main(words: list[str]) -> None:
             before, after = person[f"{name}_of_source"], person[name]
             shown = "".join(f"{'-' if value is None else format(value, '.3f'):>10}" for value in (before, after))
             print(f"  {what:22}{shown}")
-    print("bones: mean relative difference from the target's proportions; feet: body sizes a second while standing")
+    print(
+        "bones: mean relative difference from the proportions of the target (none: source); feet: body sizes a second while standing"
+    )
 
     if options.gif:
         from motionhub.visualization.side_by_side import animate_side_by_side
 
-        titles = [f"{role}: {Path(path).stem}" for role, path in paths.items()]
+        titles = [f"{role}: {Path(paths[role]).stem}" for role in clips]
         print(animate_side_by_side([*clips.values(), result], options.gif, titles=[*titles, "result"]))
 
 

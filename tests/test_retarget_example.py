@@ -38,6 +38,29 @@ def test_it_writes_the_motion_and_prints_the_errors(tmp_path, capsys):
     assert (tmp_path / "out.csv").exists()
 
 
+def test_bones_alone_need_no_target(tmp_path, capsys):
+    from motionhub.cli import reported
+    from motionhub.skeletons.bodies import with_bone_lengths
+
+    motionhub.RetargetNet(motionhub.RetargetNetConfig(variant="view")).save_pretrained(tmp_path / "model")
+    motionhub.RetargetProcessor(std=np.full((15, 2), 50.0)).save_pretrained(tmp_path / "model")
+    points = np.random.default_rng(0).uniform(0, 400, size=(1, 20, 25, 2)).astype(np.float32)
+    clip = motionhub.SkeletonSequence(points, layout="body-25", fps=30, unit="pixel", image_size=(640, 480))
+    motionhub.write(clip, tmp_path / "a.npz")
+    words = [str(tmp_path / "a.npz"), "--model", str(tmp_path / "model"), "--output", str(tmp_path / "out.npz")]
+    words += ["--gif", ""]
+    example = load("examples", "retarget_motion")
+    example.main([*words, "--bone_factors", "leg=1.2", "arm=0.9"])
+    (result,) = motionhub.read(tmp_path / "out.npz")
+    np.testing.assert_allclose(result.keypoints, with_bone_lengths(clip, {"leg": 1.2, "arm": 0.9}).keypoints)
+    capsys.readouterr()
+    assert reported(lambda: example.main(words)) == 2  # nothing to change
+    assert "bone_factors" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        example.main([*words, "--bone_factors", "leg"])
+    assert "invalid factor value: 'leg'" in capsys.readouterr().err
+
+
 def test_the_readme_of_real_weights_and_real_people(shared, unzipped, tmp_path, capsys):
     pytest.importorskip("PIL.Image")
     folder = unzipped("data/openpose_body25_examples.zip") / "openpose"
