@@ -50,15 +50,12 @@ def _seconds(run: Path) -> float:
 
 def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "folder", type=Path, help="checkpoint folder with config.json, card.yaml and perhaps training.json"
-    )
+    parser.add_argument("folder", type=Path, help="checkpoint folder: config.json, card.yaml, perhaps training.json")
     parser.add_argument("--benchmark", default=None)
     parser.add_argument("--runs", type=Path, nargs="+", default=[])
     parser.add_argument("--command", default="")
     parser.add_argument("--control", action="store_true", help="the runs are of another method")
     arguments = parser.parse_args(words)
-
     results_file = arguments.folder / "results.json"
     results = json.loads(results_file.read_text()) if results_file.is_file() else []
     if arguments.runs:
