@@ -12,36 +12,26 @@ r"""Pre-train by LAC: a generator learns to compose motions, then an encoder lea
 Every field of `motionhub.TrainingRecipe` is an option. Stage views is ViA as the thesis has it: the same motion with
 other bodies and views is alike, and motions are not composed. The generator needs 3-D clips; the supervised stage
 labels: a composition has those of both. OUTPUT_DIR/last of the first stage is for pipeline("motion-retargeting"), of
-the others for examples/finetune_segmentation.py --model OUTPUT_DIR/last (windows, binary cross entropy).
+the others for examples/finetune_segmentation.py --model OUTPUT_DIR/last (windows, binary cross entropy). With
+`--probe_fraction 0.1` the labels of a tenth of the training clips fit a linear classifier between epochs, whose
+accuracy on the evaluation split is logged, and a collapse of the features is told (not in the supervised stage).
 """
 
 import argparse
 import sys
 from typing import Any
 
-import torch
-from transformers import AutoConfig, AutoModel
+from transformers import AutoModel
 
 import motionhub
 from motionhub.cli import reported
 from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
 from motionhub.objectives.lac_contrast import ComposedLabels, LacContrast
 from motionhub.training.dataset import ClipDataset
+from motionhub.training.probe import probed_by_labels
 from motionhub.training.run import load_splits, parse_training, prepare_start
-from motionhub.training.sources import check_source, load_checkpoint, load_processor, load_weights
+from motionhub.training.sources import load_checkpoint, start_pretext
 from motionhub.training.trainer import train
-
-
-def start(source: str, mode: str, seed: int) -> tuple[Any, Any]:
-    """The generator or encoder and its processor."""
-    check_source(source, weights=mode != "scratch")
-    torch.manual_seed(seed)
-    if mode == "scratch":
-        return AutoModel.from_config(AutoConfig.from_pretrained(source)), load_processor(source)
-    model, unfit = load_weights(source, AutoModel)
-    if unfit:
-        raise ValueError(f"The weights of {source} do not fit its config: {unfit[:3]}; use --mode scratch.")
-    return model, load_processor(source)
 
 
 def main(words: list[str]) -> None:
@@ -53,17 +43,23 @@ def main(words: list[str]) -> None:
         options.add_argument(f"--{name}", type=kind)
     for name in ("triplet_weight", "sequence_weight", "frame_weight", "temperature", "momentum"):
         options.add_argument(f"--{name}", type=float)
+    options.add_argument("--probe_fraction", type=float, default=0.0)
     chosen, rest = options.parse_known_args(words)
     chosen = vars(chosen)
-    stage, generator = chosen.pop("stage"), chosen.pop("generator")
+    stage, generator, fraction = (chosen.pop(name) for name in ("stage", "generator", "probe_fraction"))
+    if stage == "supervised" and fraction:
+        raise ValueError("--probe_fraction is for stages without labels, supervised learns from them: leave it out.")
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
-    clips: Any = load_splits(arguments)["train"]
+    splits = load_splits(arguments)
+    clips: Any = splits["train"]
     made = None if stage == "generator" else load_checkpoint(generator, motionhub.AutoModelForMotionRetargeting)[0]
     if stage == "supervised":
         model, processor = prepare_start(arguments, recipe, clips, motionhub.AutoModelForActionClassification)
         objective: Any = ComposedLabels(made, processor.num_frames)
     else:
-        model, processor = start(arguments.model, recipe.mode, recipe.seed)
+        model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
+    tested = splits[arguments.eval_split]
+    probe = probed_by_labels(clips, tested, processor, fraction=fraction, seed=recipe.seed)
     if stage == "views":
         chosen = {"num_positives": 1, "frame_weight": 0.0, **chosen, "compose": False}
     if stage in ("contrast", "views"):
@@ -74,9 +70,10 @@ def main(words: list[str]) -> None:
         objective = LacPairs(layout, rows=rows, **chosen)
         solid = motionhub.SkeletonProcessor(layout, 3, 1, 64, normalization="centre", centring="first-frame")
         clips = ClipDataset(clips, solid, training=True, seed=recipe.seed)
-    result = train(model, processor, clips, None, recipe, objective=objective)
+    result = train(model, processor, clips, recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
-        print(f"{result.steps} updates in {result.seconds:.0f} s: {result.last_dir}")
+        probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""
+        print(f"{result.steps} updates in {result.seconds:.0f} s{probed}: {result.last_dir}")
 
 
 if __name__ == "__main__":

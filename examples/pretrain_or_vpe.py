@@ -14,39 +14,17 @@ OUTPUT_DIR/last is the encoder alone, for `examples/finetune_classification.py -
 
 import argparse
 import sys
-from typing import Any
 
-import torch
-from datasets import Dataset
-from transformers import AutoConfig, AutoModel
+from transformers import AutoModel
 
 import motionhub
 from motionhub.cli import reported
-from motionhub.data.splits import few_label_subset
 from motionhub.objectives.or_vpe import OrVpe
-from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.heads import check_inputs
-from motionhub.training.probe import EmbeddingProbe
-from motionhub.training.run import RunArguments, load_splits, parse_training
-from motionhub.training.sources import check_source, load_processor, load_weights
+from motionhub.training.probe import probed_by_labels
+from motionhub.training.run import load_splits, parse_training
+from motionhub.training.sources import start_pretext
 from motionhub.training.trainer import train
-
-
-def start(arguments: RunArguments, recipe: TrainingRecipe, dataset: Dataset) -> tuple[Any, Any]:
-    """The encoder and its processor; the classes in its config stay as they are."""
-    check_source(arguments.model, weights=recipe.mode != "scratch")
-    processor = load_processor(arguments.model)
-    torch.manual_seed(recipe.seed)
-    if recipe.mode == "scratch":
-        encoder = AutoModel.from_config(AutoConfig.from_pretrained(arguments.model))
-    else:
-        encoder, unfit = load_weights(arguments.model, AutoModel)
-        if unfit:
-            raise ValueError(
-                f"The weights of {arguments.model} do not fit its config: {unfit[:3]}; use --mode scratch."
-            )
-    check_inputs(encoder.config, processor, dataset)
-    return encoder, processor
 
 
 def main(words: list[str]) -> None:
@@ -61,14 +39,12 @@ def main(words: list[str]) -> None:
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
     fraction = vars(chosen).pop("probe_fraction")
     splits = load_splits(arguments)
-    encoder, processor = start(arguments, recipe, splits["train"])
+    encoder, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
+    check_inputs(encoder.config, processor, splits["train"])
     objective = OrVpe(motionhub.get_layout(encoder.config.layout), **vars(chosen))
-    probing: dict[str, Any] = {}
-    if fraction:
-        labelled = few_label_subset(splits["train"], fraction, recipe.seed)
-        probing = {"evaluation": EmbeddingProbe(labelled, processor), "primary_metric": "probe_top1"}
-    tested = splits[arguments.eval_split] if fraction else None
-    result = train(encoder, processor, splits["train"], tested, recipe, objective=objective, **probing)
+    tested = splits[arguments.eval_split]
+    probe = probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
+    result = train(encoder, processor, splits["train"], recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
         probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""
         print(f"{result.steps} updates in {result.seconds:.0f} s{probed}; the encoder is in {result.last_dir}")

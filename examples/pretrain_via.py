@@ -5,7 +5,9 @@ r"""Pre-train a ViA by motion retargeting: made pairs of 3-D clips first, then r
     python examples/pretrain_via.py --stage cycle --dataset DATASET --model runs/via-pairs/last --mode finetune \
         --triplet_weight 0.05 --output_dir runs/via
 
-Every field of `motionhub.TrainingRecipe` is an option. No label is looked at. OUTPUT_DIR/last retargets motions,
+Every field of `motionhub.TrainingRecipe` is an option. With `--probe_fraction 0.1` the labels of a tenth of the
+training clips fit a linear classifier of the encoder's features between epochs, whose accuracy on the evaluation split
+is logged, and a collapse of the features is told; nothing else looks at a label. OUTPUT_DIR/last retargets motions,
 pipeline("motion-retargeting", model="OUTPUT_DIR/last"), and a ViA classifier starts from it,
 examples/finetune_classification.py --model OUTPUT_DIR/last; OUTPUT_DIR/encoder is its UNIK alone, for every task of
 UNIK. The thesis version of ViA is another pretext, on a plain UNIK: motionhub.objectives.lac_contrast.
@@ -16,31 +18,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoConfig
-
 import motionhub
 from motionhub.augment.looks import LookRanges
 from motionhub.cli import reported
 from motionhub.objectives.via import ViaCycle, ViaPairs
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.heads import check_inputs
+from motionhub.training.probe import probed_by_labels
 from motionhub.training.run import load_splits, parse_training
-from motionhub.training.sources import check_source, load_processor, load_weights
+from motionhub.training.sources import start_pretext
 from motionhub.training.trainer import train
-
-
-def start(source: str, mode: str, seed: int) -> tuple[Any, Any]:
-    """The model and its processor; weights, where there are some, may lack the decoder only."""
-    check_source(source, weights=mode != "scratch")
-    torch.manual_seed(seed)
-    auto = motionhub.AutoModelForMotionRetargeting
-    if mode == "scratch":
-        return auto.from_config(AutoConfig.from_pretrained(source)), load_processor(source)
-    model, unfit = load_weights(source, auto)
-    if encoder := [name for name in unfit if not name.startswith("decoder.")]:
-        raise ValueError(f"The weights of {source} do not fit its config: {encoder[:3]}; use --mode scratch.")
-    return model, load_processor(source)
 
 
 def main(words: list[str]) -> None:
@@ -53,13 +40,18 @@ def main(words: list[str]) -> None:
         options.add_argument(f"--{name}", type=kind)
     for name in ("self_weight", "cycle_weight", "triplet_weight", "velocity_weight"):
         options.add_argument(f"--{name}", type=float)
+    options.add_argument("--probe_fraction", type=float, default=0.0)
     known, rest = options.parse_known_args(words)
     chosen = vars(known)
-    stage, up = chosen.pop("stage"), chosen.pop("up")
+    stage, up, fraction = chosen.pop("stage"), chosen.pop("up"), chosen.pop("probe_fraction")
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
-    clips: Any = load_splits(arguments)["train"]
-    model, processor = start(arguments.model, recipe.mode, recipe.seed)
+    splits = load_splits(arguments)
+    clips: Any = splits["train"]
+    auto = motionhub.AutoModelForMotionRetargeting
+    model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, auto, anew="decoder.")
     check_inputs(model.config, processor, clips)
+    tested = splits[arguments.eval_split]
+    probe = probed_by_labels(clips, tested, processor, fraction=fraction, seed=recipe.seed)
     if stage == "pairs":
         ranges = LookRanges(**{name: chosen.pop(name) for name in ("azimuth", "elevation", "roll") if name in chosen})
         objective: Any = ViaPairs(motionhub.get_layout(model.config.layout), ranges=ranges, up=up, **chosen)
@@ -67,12 +59,15 @@ def main(words: list[str]) -> None:
         clips = ClipDataset(clips, type(processor).from_dict(solid), training=True, seed=recipe.seed)
     else:
         objective = ViaCycle(**chosen)
-    result = train(model, processor, clips, None, recipe, objective=objective)
+    result = train(model, processor, clips, recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
         encoder = Path(recipe.output_dir) / "encoder"
         model.via.export_encoder(encoder)
         processor.save_pretrained(encoder)
-        print(f"{result.steps} updates in {result.seconds:.0f} s: {result.last_dir}; its UNIK alone: {encoder}")
+        probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""
+        print(
+            f"{result.steps} updates in {result.seconds:.0f} s{probed}: {result.last_dir}; its UNIK alone: {encoder}"
+        )
 
 
 if __name__ == "__main__":

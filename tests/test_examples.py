@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -119,8 +120,9 @@ def test_pretrain_via_goes_from_pairs_to_cycles_and_leaves_its_unik(
     data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
     pairs = ["--stage", "pairs", "--model", str(start), "--elevation", "10", "--output_dir", str(tmp_path / "pairs")]
     with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
-        main([*data, *pairs])
-    assert "3 updates" in capsys.readouterr().out
+        main([*data, *pairs, "--probe_fraction", "0.5"])
+    assert re.search(r"3 updates in \d+ s, linear probe \d", capsys.readouterr().out)
+    assert {"probe_top1", "spread"} <= set(json.loads((tmp_path / "pairs" / "last" / "metrics.json").read_text()))
     cycle = ["--stage", "cycle", "--model", str(tmp_path / "pairs" / "last"), "--triplet_weight", "0.05"]
     with pytest.warns(UserWarning):
         main([*data, *cycle, "--num_clusters", "2", "--cluster_epochs", "1", "--output_dir", str(tmp_path / "cycle")])
@@ -147,13 +149,18 @@ def test_pretrain_lac_goes_from_the_generator_to_encoders(
     main = load_example("pretrain_lac").main
     recipe = ["--mode", "scratch", "--epochs", "1", "--batch_size", "4", "--milestones", "1"]
     generator = str(tmp_path / "generator")
-    main([*data, *recipe, "--stage", "generator", "--model", str(start), "--output_dir", generator])
-    assert "3 updates" in capsys.readouterr().out
+    probed = ["--probe_fraction", "1", "--output_dir", generator]
+    main([*data, *recipe, "--stage", "generator", "--model", str(start), *probed])
+    assert re.search(r"3 updates in \d+ s, linear probe \d", capsys.readouterr().out)
     known = json.loads((tmp_path / "generator" / "last" / "preprocessor_config.json").read_text())
     assert (known["num_dims"], known["scale"]) == (2, "extent")  # what it is used with, not what it was trained from
     made = ["--generator", generator + "/last", "--model", str(tiny_checkpoint)]
     small = ["--queue_size", "6", "--projection_size", "8", "--num_positives", "2"]
-    main([*data, *recipe, *made, *small, "--stage", "contrast", "--output_dir", str(tmp_path / "contrast")])
+    contrast = [*small, "--stage", "contrast", "--probe_fraction", "1", "--output_dir", str(tmp_path / "contrast")]
+    main([*data, *recipe, *made, *contrast])
+    assert "linear probe" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="leave it out"):
+        main([*data, *recipe, *made, "--stage", "supervised", "--probe_fraction", "1", "--output_dir", str(tmp_path)])
     encoder = json.loads((tmp_path / "contrast" / "last" / "config.json").read_text())
     assert encoder["architectures"] == ["UnikModel"]
     main([*data, *recipe, *made, *small[:4], "--stage", "views", "--output_dir", str(tmp_path / "views")])

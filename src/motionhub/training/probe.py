@@ -13,6 +13,7 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 
 from motionhub.data.collate import averages_padding, collate_skeletons
+from motionhub.data.splits import few_label_subset
 from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
 from motionhub.training.dataset import ClipDataset, with_index
 from motionhub.training.evaluators import without_wrapper
@@ -67,6 +68,27 @@ class EmbeddingProbe:
                 "raise the temperature or the number of negatives)."
             )
         return report
+
+
+def probed_by_labels(
+    train_dataset: Dataset, eval_dataset: Dataset, processor: Any, *, fraction: float, seed: int
+) -> dict[str, Any]:
+    """What `train` needs besides its pretext: a probe fitted on the labels of a share of the training clips.
+
+    Args:
+        train_dataset: the clips that are trained on; of each class `fraction` are chosen, see `few_label_subset`.
+        eval_dataset: labelled rows to test on.
+        processor: the encoder's.
+        fraction: 0: no probe, and no label is looked at.
+        seed: of the choice.
+
+    Raises:
+        ValueError: fraction is not in [0, 1], or there are no labels.
+    """
+    if fraction == 0:
+        return {"eval_dataset": None}
+    probe = EmbeddingProbe(few_label_subset(train_dataset, fraction, seed), processor)
+    return {"eval_dataset": eval_dataset, "evaluation": probe, "primary_metric": "probe_top1"}
 
 
 @torch.inference_mode()

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoFeatureExtractor, PreTrainedModel
+from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 
@@ -96,6 +96,32 @@ def load_weights(source: str | Path, model_class: Any, **options: Any) -> tuple[
         raise ValueError(f"{source} cannot be loaded: {one_line(error)}") from None
     mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
     return model, sorted({*mismatched, *info["missing_keys"]})
+
+
+def start_pretext(
+    source: str | Path, mode: str, seed: int, model_class: Any, *, anew: str = ""
+) -> tuple[PreTrainedModel, Any]:
+    """The model that a pretext trains, and its processor.
+
+    Args:
+        source: folder or Hub id.
+        mode: `"scratch"` makes random weights from the config; any other loads them.
+        seed: of the random weights.
+        model_class: of transformers' auto classes.
+        anew: tensors whose names begin so may be absent from the weights; "": none.
+
+    Raises:
+        ValueError: a part is absent or broken, or the weights do not fit.
+    """
+    check_source(source, weights=mode != "scratch")
+    processor = load_processor(source)
+    torch.manual_seed(seed)
+    if mode == "scratch":
+        return model_class.from_config(AutoConfig.from_pretrained(source)), processor
+    model, unfit = load_weights(source, model_class)
+    if wrong := [name for name in unfit if not (anew and name.startswith(anew))]:
+        raise ValueError(f"The weights of {source} do not fit its config: {wrong[:3]}; use --mode scratch.")
+    return model, processor
 
 
 def load_processor(source: str | Path) -> Any:
