@@ -131,7 +131,7 @@ def test_pretrain_via_goes_from_pairs_to_cycles_and_leaves_its_unik(
     assert made["architectures"] == ["ViaForMotionRetargeting"]
     assert json.loads((tmp_path / "cycle" / "encoder" / "config.json").read_text())["architectures"] == ["UnikModel"]
     log = [json.loads(line) for line in (tmp_path / "cycle" / "log.jsonl").read_text().splitlines()]
-    assert {"cycle", "triplet_motion", "velocity", "motion_norm"} <= set(log[-1])
+    assert {"cycle", "triplet_motion", "velocity", "motion_norm", "alignment", "uniformity"} <= set(log[-1])
 
 
 def test_pretrain_lac_goes_from_the_generator_to_encoders(

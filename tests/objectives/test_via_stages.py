@@ -141,6 +141,10 @@ def test_a_perfect_disentanglement_costs_only_the_margins(dims: int) -> None:
     total = 0.5 * (losses["triplet_motion"] + losses["triplet_character"])
     assert torch.allclose(losses["loss"], total, atol=1e-5)
     assert float(losses["character_norm"]) == pytest.approx(float(character.norm(dim=-1).mean()), rel=1e-5)
+    motion = (batch["keypoints"] - batch["keypoints"].mean(2, keepdim=True)).flatten(1)
+    units = nn.functional.normalize(motion, dim=-1)
+    assert float(losses["alignment"]) == pytest.approx(0, abs=1e-6)  # the same code on any character
+    assert float(losses["uniformity"]) == pytest.approx(-2 * float((units[0] - units[1]).square().sum()), rel=1e-4)
 
 
 def test_cycle_terms_of_the_real_model_by_hand() -> None:
@@ -181,7 +185,7 @@ def test_a_clip_without_anybody_changes_no_loss_of_the_others() -> None:
     batch["attention_mask"][2] = False
     losses = objective(network, batch)
     alone = objective(network, {name: value[:2] for name, value in batch.items()})
-    for name in ("self", "cycle", "velocity", "triplet_motion"):
+    for name in ("self", "cycle", "velocity", "triplet_motion", "alignment", "uniformity"):
         torch.testing.assert_close(losses[name], alone[name], msg=name)
 
 

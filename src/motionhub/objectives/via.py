@@ -26,6 +26,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
+from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.motion import velocity_loss
 from motionhub.losses.reconstruction import reconstruction_loss
 from motionhub.losses.triplet import triplet_loss
@@ -244,7 +245,10 @@ class ViaCycle(nn.Module):
         return True
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, and the mean lengths of the codes."""
+        """The loss of a batch (see `training.objective.Pretext`), its parts, and what the codes look like.
+
+        Their mean lengths; of motion codes alignment (with those of the motion on another character) and uniformity.
+        """
         batch = padded_alike(batch)
         keypoints, attention_mask = batch["keypoints"], batch["attention_mask"].bool()
         everyone = SharedPass(batch["seeds"].to(keypoints.device))
@@ -256,7 +260,10 @@ class ViaCycle(nn.Module):
         self._new.add(batch["index"], made["pooled"])
         total = torch.stack([self.weights[name] * value for name, value in losses.items()]).sum()
         norms = {f"{name}_norm": made[name].detach().norm(dim=-1).mean() for name in ("motion", "character")}
-        return {"loss": total, **{name: value.detach() for name, value in losses.items()}, **norms}
+        own, again = (made[name].detach().flatten(0, 1)[here].flatten(1) for name in ("motion", "motion_again"))
+        aligned = alignment(own, again) if len(own) else own.new_zeros(())
+        space = {**norms, "alignment": aligned, "uniformity": uniformity(own)}
+        return {"loss": total, **{name: value.detach() for name, value in losses.items()}, **space}
 
     @torch.no_grad()
     def after_update(self, model: nn.Module) -> None:
