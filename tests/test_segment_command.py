@@ -160,6 +160,37 @@ def test_evaluate_saves_numbers_and_the_ribbons_of_extremes(trained, recordings,
     assert "evaluated alone" in capsys.readouterr().err
 
 
+def test_the_official_scores_of_tsu_and_pku_mmd_have_options(trained, recordings, tmp_path, capsys):
+    """The command gives what the metrics give under these rules on the scores that it saves."""
+    from motionhub.metrics.segmentation import frame_average_precision
+
+    words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6"]
+    words += ["--model", str(trained), "--output_dir", str(tmp_path)]
+    assert main(["evaluate", *words, "--convention", "ms-tct", "--event_protocol", "pku-mmd"]) == 0
+    shown = capsys.readouterr().out
+    assert "(ms-tct)" in shown and "event mAP (pku-mmd)" in shown
+    report = json.loads((tmp_path / "metrics.json").read_text())
+    assert (report["convention"], report["event_protocol"]) == ("ms-tct", "pku-mmd")
+    with np.load(tmp_path / "scores.npz") as saved:
+        expected = frame_average_precision(saved["probabilities"][:, 1:], saved["labels"][:, 1:], convention="ms-tct")
+    assert report["frame_map"] == pytest.approx(expected["frame_map"])
+
+
+def test_training_is_evaluated_by_the_rules_asked_for(trained, recordings, tmp_path, capsys):
+    words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6", "--cpu"]
+    words += ["--model", str(trained), "--epochs", "1", "--output_dir", str(tmp_path), "--mode", "linear"]
+    script("examples/finetune_segmentation.py").main([*words, "--convention=ms-tct", "--event_protocol=pku-mmd"])
+    shown = capsys.readouterr().out
+    assert "(ms-tct)" in shown and "event mAP (pku-mmd)" in shown
+
+
+def test_rules_of_frames_are_refused_for_a_model_of_whole_clips(recordings, checkpoint, tmp_path, capsys):
+    UnikForActionClassification(UnikConfig.from_pretrained(checkpoint)).save_pretrained(tmp_path)
+    words = ["--dataset", "precog", "--data_root", str(recordings), "--model", str(tmp_path)]
+    assert main(["evaluate", *words, "--convention", "ms-tct"]) == 2
+    assert "leave them out" in capsys.readouterr().err
+
+
 def test_the_example_trains_on_and_prints_the_table(trained, recordings, tmp_path, capsys):
     words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6", "--cpu"]
     words += ["--model", str(trained), "--epochs", "1", "--windows_per_clip", "4", "--output_dir", str(tmp_path)]

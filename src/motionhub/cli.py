@@ -19,7 +19,7 @@ from motionhub.convert_cli import add_convert
 from motionhub.dataset_cli import add_dataset
 from motionhub.hub_cli import add_commands as add_hub_commands
 from motionhub.refine_cli import add_command as add_refine
-from motionhub.segmentation_cli import add_segment, evaluate_frames, labels_frames, train_frames
+from motionhub.segmentation_cli import add_evaluate_options, add_segment, evaluate_frames, labels_frames, train_frames
 from motionhub.version import __version__
 
 
@@ -149,6 +149,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--mixed_precision", choices=("no", "bf16"), default="no")
     evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
     _add_second_stream(evaluate)
+    add_evaluate_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
     add_refine(commands, _add_read_options)
@@ -317,6 +318,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     if labels_frames(arguments.model):
         return evaluate_frames(arguments)
+    if arguments.convention or arguments.event_protocol:
+        raise ValueError(
+            f"--convention and --event_protocol score models that label every frame, but {arguments.model} names "
+            "whole clips: leave them out."
+        )
     disable_progress_bar()
     data = RunArguments(
         arguments.dataset,

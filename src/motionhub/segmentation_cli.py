@@ -131,6 +131,23 @@ def train_frames(words: Sequence[str]) -> int:
     return 0
 
 
+def add_evaluate_options(evaluate: argparse.ArgumentParser) -> None:
+    """Adds what `motionhub evaluate` has to know of a model that labels every frame only."""
+    frames = evaluate.add_argument_group("models that label every frame")
+    frames.add_argument(
+        "--convention",
+        choices=("scikit-learn", "ms-tct"),
+        help="of frame mAP, where frames have equal scores; ms-tct: one by one, as the official code of TSU and "
+        "Charades (default scikit-learn: together)",
+    )
+    frames.add_argument(
+        "--event_protocol",
+        choices=("activitynet", "pku-mmd"),
+        help="of event mAP, how found intervals are matched with true ones; pku-mmd: as that data set's official code "
+        "(default activitynet)",
+    )
+
+
 def evaluate_frames(arguments: argparse.Namespace) -> int:
     """`motionhub evaluate` of a model that labels every frame."""
     from transformers.utils.logging import disable_progress_bar
@@ -147,8 +164,10 @@ def evaluate_frames(arguments: argparse.Namespace) -> int:
     model, processor = load_checkpoint(arguments.model, AutoModelForActionSegmentation)
     names = ("dataset", "model", "data_root", "protocol", "eval_split", "class_order")
     clips = load_splits(RunArguments(**{name: getattr(arguments, name) for name in names}))[arguments.eval_split]
+    chosen = {"convention": arguments.convention, "protocol": arguments.event_protocol}
+    options: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     report, scores = evaluate_segmentation(
-        model, processor, clips, batch_size=arguments.batch_size, output_dir=arguments.output_dir
+        model, processor, clips, batch_size=arguments.batch_size, output_dir=arguments.output_dir, **options
     )
     print(format_segmentation_report(report))
     if arguments.output_dir:

@@ -62,9 +62,10 @@ def segmentation_report(
 
     Returns:
         `frame_map`, `event_map@0.1` / `@0.3` / `@0.5`, `event_map`; where no two classes overlap `f1@10`, `f1@25`,
-        `f1@50`, `edit`, `frame_accuracy`; `num_clips`, `num_frames` (scored), `absent_classes`; `per_class` (name,
-        positives, average_precision, events, event_average_precision at IoU 0.5); `per_clip` (name, frames, frame_f1:
-        F1 of all decisions on its frames, None where there is nothing to find).
+        `f1@50`, `edit`, `frame_accuracy`; `convention`, `event_protocol` (as given); `num_clips`, `num_frames`
+        (scored), `absent_classes`; `per_class` (name, positives, average_precision, events, event_average_precision at
+        IoU 0.5); `per_clip` (name, frames, frame_f1: F1 of all decisions on its frames, None where there is nothing to
+        find).
 
     Raises:
         ValueError: no clips, nothing is true, or what the metrics raise.
@@ -92,6 +93,7 @@ def segmentation_report(
         found = [_single(clip.probabilities, least, nothing) for clip in clips]
         report |= segmental_scores(found, truth, background=nothing)
     report |= {name: value for name, value in events.items() if name.startswith("event_map")}
+    report |= {"convention": convention, "event_protocol": protocol}
     report |= {"num_clips": len(clips), "num_frames": frames["num_frames"], "absent_classes": frames["absent_classes"]}
     by_name = {row["name"]: row for row in events["per_class"]}
     report["per_class"] = [_with_events(row, by_name.get(str(index))) for row, index in _zip(frames, classes)]
@@ -112,14 +114,17 @@ def format_segmentation_report(report: dict[str, Any]) -> str:
     for row in report["per_class"]:
         cells = [_percent(row["average_precision"]), _percent(row["event_average_precision"])]
         lines.append(f"{row['name'][:24]:24s} {cells[0]:>10s}  {cells[1]:>11s}")
-    lines.append(f"frame mAP {report['frame_map']:.1%}" + _absent(report["absent_classes"]))
+    lines.append(f"frame mAP {report['frame_map']:.1%} ({report['convention']})" + _absent(report["absent_classes"]))
     if "edit" in report:
         overlaps = " / ".join(f"{report[name]:.1%}" for name in HEADLINES[1:4])
         lines.append(f"F1@10/25/50 {overlaps}, edit {report['edit']:.1%}, accuracy {report['frame_accuracy']:.1%}")
     else:
         lines.append("no segmental F1 and edit score: two actions are true at once")
     found = {name: value for name, value in report.items() if name.startswith("event_map@")}
-    lines.append("event mAP" + ", ".join(f" {value:.1%} at IoU {name[10:]}" for name, value in found.items()))
+    lines.append(
+        f"event mAP ({report['event_protocol']})"
+        + ", ".join(f" {value:.1%} at IoU {name[10:]}" for name, value in found.items())
+    )
     return "\n".join(lines)
 
 

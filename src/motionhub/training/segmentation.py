@@ -52,6 +52,16 @@ class SegmentationOptions:
     hop: int | None = field(
         default=None, metadata={"help": "Evaluation: frames from window to window; none: half a window."}
     )
+    convention: Literal["scikit-learn", "ms-tct"] = field(
+        default="scikit-learn",
+        metadata={
+            "help": "Frame mAP: frames of equal scores. ms-tct: one by one, the official TSU and Charades code."
+        },
+    )
+    event_protocol: Literal["activitynet", "pku-mmd"] = field(
+        default="activitynet",
+        metadata={"help": "Event mAP: how intervals are matched. pku-mmd: as PKU-MMD's official code does."},
+    )
 
 
 def is_segmentation_model(source: str | Path) -> bool:
@@ -103,7 +113,9 @@ def train_segmentation(
     if model.exclusive and clips.overlapping:
         raise ValueError("Two actions are on at once in this data: train with --labels overlapping.")
     tested = FrameLabelDataset(chosen[1], processor, training=False, per_person=options.per_person)
-    evaluation = SegmentationEvaluation(tested, hop=options.hop)
+    evaluation = SegmentationEvaluation(
+        tested, hop=options.hop, convention=options.convention, protocol=options.event_protocol
+    )
     return train(
         model,
         processor,
