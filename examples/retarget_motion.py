@@ -62,9 +62,8 @@ def main(words: list[str]) -> None:
             before, after = person[f"{name}_of_source"], person[name]
             shown = "".join(f"{'-' if value is None else format(value, '.3f'):>10}" for value in (before, after))
             print(f"  {what:22}{shown}")
-    print(
-        "bones: mean relative difference from the proportions of the target (none: source); feet: body sizes a second while standing"
-    )
+    print("bones: mean relative difference from the proportions of the target (none: of the source)")
+    print("feet: body sizes a second while standing")
 
     if options.gif:
         from motionhub.visualization.side_by_side import animate_side_by_side
