@@ -24,7 +24,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.heads import prepare_model
 from motionhub.training.loading import Views, seeds_of_entries
-from motionhub.training.probe import EmbeddingProbe
+from motionhub.training.probe import EmbeddingProbe, probed_by_labels
 from motionhub.training.trainer import train
 
 
@@ -217,6 +217,18 @@ def test_the_probe_knows_what_is_separable_and_warns_of_a_collapse(
         assert result.last_metrics["probe_top1"] == 1.0
     assert ("the encoder is collapsing" in capsys.readouterr().err) == collapsed
     assert (result.last_metrics["spread"] < 1e-3) == collapsed
+
+
+def test_a_share_of_the_labels_is_probed_or_none() -> None:
+    clips, held_out = toy_dataset(12), toy_dataset(6)
+    assert probed_by_labels(unlabelled(12), held_out, toy_processor(), fraction=0, seed=1) == {"eval_dataset": None}
+    probed = probed_by_labels(clips, held_out, toy_processor(), fraction=0.5, seed=1)
+    labels, drawn = np.array(clips["label"]), probed["evaluation"].clips.labels
+    assert np.bincount(drawn).tolist() == (np.bincount(labels) // 2).tolist() and probed["eval_dataset"] is held_out
+    with pytest.raises(ValueError, match=r"fraction must be in \(0, 1\]"):
+        probed_by_labels(clips, held_out, toy_processor(), fraction=1.5, seed=1)
+    with pytest.raises(ValueError, match="'label'"):
+        probed_by_labels(unlabelled(12), held_out, toy_processor(), fraction=1, seed=1)
 
 
 def test_what_pre_training_cannot_do_is_said(tmp_path: Path) -> None:
