@@ -160,16 +160,20 @@ def coarse_features(network: Any, windows: FrameLabelDataset, passes: int) -> tu
 def fit_head(head: torch.nn.Linear, features: np.ndarray, classes: np.ndarray) -> None:
     """Logistic regression on standardised features, as the weights of a layer on features as they are.
 
+    A class of the head that no frame has is never answered.
+
     Raises:
-        ValueError: a class of the head that no frame has.
+        ValueError: fewer than three classes among the frames.
     """
-    if len(np.unique(classes)) != head.out_features:
-        raise ValueError(f"The head has {head.out_features} classes, but the frames {len(np.unique(classes))}.")
+    if len(np.unique(classes)) < 3:
+        raise ValueError(f"A head is fitted to three classes or more, but the frames have {len(np.unique(classes))}.")
     scaler = StandardScaler().fit(features)
     fitted = LogisticRegression(C=READOUT_C, max_iter=1000).fit(scaler.transform(features), classes)
     weight = fitted.coef_ / scaler.scale_
-    head.weight.copy_(torch.tensor(weight))
-    head.bias.copy_(torch.tensor(fitted.intercept_ - weight @ scaler.mean_))
+    head.weight.zero_()
+    head.bias.fill_(-1e4)
+    head.weight[fitted.classes_] = torch.tensor(weight, dtype=head.weight.dtype)
+    head.bias[fitted.classes_] = torch.tensor(fitted.intercept_ - weight @ scaler.mean_, dtype=head.bias.dtype)
 
 
 def changed(model: str, folder: Path, **processing: Any) -> str:

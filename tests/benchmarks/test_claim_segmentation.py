@@ -115,9 +115,13 @@ def test_the_readout_does_not_depend_on_the_scale_and_place_of_a_feature(claim):
     torch.testing.assert_close(*heads, rtol=1e-3, atol=1e-3)
 
 
-def test_a_class_without_frames_is_named(claim):
-    with pytest.raises(ValueError, match="3 classes, but the frames 2"):
-        claim.fit_head(torch.nn.Linear(4, 3), np.eye(4), np.array([0, 1, 0, 1]))
+def test_a_class_without_frames_is_never_answered(claim):
+    features, head = np.eye(3, 4).repeat(20, axis=0), torch.nn.Linear(4, 5)
+    claim.fit_head(head, features, np.array([0, 2, 3]).repeat(20))
+    answers = head(torch.tensor(features, dtype=torch.float32)).argmax(-1)
+    assert answers.tolist() == [0] * 20 + [2] * 20 + [3] * 20
+    with pytest.raises(ValueError, match="three classes or more"):
+        claim.fit_head(head, np.eye(4), np.array([0, 1, 0, 1]))
 
 
 def test_runs_are_paired_by_seed_and_controls_with_every_run(claim):
