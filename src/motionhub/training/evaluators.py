@@ -6,7 +6,8 @@ It does not know how the model was trained nor draw pictures (`motionhub.visuali
 import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,8 @@ def collect_logits(
         index = batch.pop("index")
         batch.pop("labels", None)
         lengths = batch.pop("num_frames", None)
-        logits = model(**batch).logits.float() if lengths is None else _by_length(model, batch, lengths)
+        compute = partial(_logits, model)
+        logits = compute(batch) if lengths is None else by_length(compute, batch, lengths)
         if accelerator is not None:
             index, logits = accelerator.gather_for_metrics((index, logits))
         if scores is None:
@@ -173,16 +175,26 @@ def collect_logits(
     return scores
 
 
-def _by_length(model: torch.nn.Module, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
-    """The logits of a padded batch, as if every clip had been alone in one."""
-    logits = None
+def by_length(
+    compute: Callable[[dict[str, torch.Tensor]], torch.Tensor], batch: dict[str, torch.Tensor], lengths: torch.Tensor
+) -> torch.Tensor:
+    """`compute(batch)` of a padded batch, a row per clip, as if every clip had been alone in it.
+
+    Args:
+        batch: tensors `(clips, people, frames, ...)`.
+        lengths: `(clips,)` frames before padding.
+    """
+    parts, places = [], []
     for length in lengths.unique().tolist():
         chosen = lengths == length
-        part = model(**{name: value[chosen][:, :, :length] for name, value in batch.items()}).logits.float()
-        logits = part.new_zeros(len(lengths), part.shape[1]) if logits is None else logits
-        logits[chosen] = part
-    assert logits is not None
-    return logits
+        parts.append(compute({name: value[chosen][:, :, :length] for name, value in batch.items()}))
+        places.append(chosen.nonzero().squeeze(1))
+    return torch.cat(parts)[torch.cat(places).argsort()]
+
+
+def _logits(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    logits: torch.Tensor = model(**batch).logits
+    return logits.float()
 
 
 class ClassificationEvaluation:

@@ -4,6 +4,7 @@ It does not know how the encoder is trained. Choosing an epoch by the probe uses
 probe on clips that no result is reported on.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.data.splits import few_label_subset
 from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
 from motionhub.training.dataset import ClipDataset, with_index
-from motionhub.training.evaluators import without_wrapper
+from motionhub.training.evaluators import by_length, without_wrapper
 
 
 # Below either, the features are a point or a line whatever the clips show.
@@ -109,7 +110,8 @@ def embeddings_of(
         if device is not None:
             batch = {name: value.to(device) for name, value in batch.items()}
         index, labels, lengths = batch.pop("index"), batch.pop("labels"), batch.pop("num_frames", None)
-        features = _pooled(encoder, batch) if lengths is None else _by_length(encoder, batch, lengths)
+        compute = partial(_pooled, encoder)
+        features = compute(batch) if lengths is None else by_length(compute, batch, lengths)
         if accelerator is not None:
             index, labels, features = accelerator.gather_for_metrics((index, labels, features))
         rows = zip(index.tolist(), features.cpu().numpy(), labels.tolist(), strict=True)
@@ -123,15 +125,6 @@ def embeddings_of(
 def _pooled(encoder: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     features: torch.Tensor = encoder(**batch).pooler_output
     return features.float()
-
-
-def _by_length(encoder: torch.nn.Module, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
-    parts, places = [], []
-    for length in lengths.unique().tolist():
-        chosen = lengths == length
-        parts.append(_pooled(encoder, {name: value[chosen][:, :, :length] for name, value in batch.items()}))
-        places.append(chosen.nonzero().squeeze(1))
-    return torch.cat(parts)[torch.cat(places).argsort()]
 
 
 def _check_labels(labels: np.ndarray) -> None:
