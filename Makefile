@@ -11,6 +11,10 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS)
 # One thread: small models are faster so, and results do not depend on the number of cores.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Two test processes; the tests of one file stay together, they share what they prepare.
+WORKERS ?= 2
+PYTEST = $(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+CORE_FOLDERS := $(addprefix tests/,hub intervals models pipelines poses processing skeletons visualization)
 
 .PHONY: demo test test-core style quality types bench clean
 
@@ -18,11 +22,12 @@ demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
 
 test: $(VENV)/.dev
-	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	$(PYTEST)
 
-# The same tests with every optional package hidden: the core must not need them.
+# With every optional package hidden: the core must not need them. Only the tests of what a user calls; that no module
+# imports an optional package at its top is read from the source of all of them by tests/test_imports.py.
 test-core: $(VENV)/.dev
-	$(ONE_THREAD) HF_HUB_OFFLINE=1 MOTIONHUB_WITHOUT_EXTRAS=1 $(BIN)/python -m pytest -m "not slow"
+	MOTIONHUB_WITHOUT_EXTRAS=1 $(PYTEST) -m "not slow" $(wildcard tests/test_*.py) $(CORE_FOLDERS)
 
 style: $(VENV)/.dev
 	$(BIN)/ruff format .

