@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from motionhub.auto import AutoModelForActionClassification as AutoModelForActionClassification
     from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
     from motionhub.auto import AutoModelForMotionRetargeting as AutoModelForMotionRetargeting
+    from motionhub.auto import (
+        AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification,
+    )
     from motionhub.data.build import build_dataset as build_dataset
     from motionhub.data.build import save_dataset as save_dataset
     from motionhub.data.readers import READERS as READERS
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
     from motionhub.models.st_gcn import StGcnModel as StGcnModel
+    from motionhub.models.t_mor import TMorConfig as TMorConfig
+    from motionhub.models.t_mor import TMorForZeroShotActionClassification as TMorForZeroShotActionClassification
+    from motionhub.models.t_mor import TMorModel as TMorModel
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
@@ -64,6 +70,7 @@ _HOMES = {
     "AutoModelForActionClassification": "motionhub.auto",
     "AutoModelForActionSegmentation": "motionhub.auto",
     "AutoModelForMotionRetargeting": "motionhub.auto",
+    "AutoModelForZeroShotActionClassification": "motionhub.auto",
     "build_dataset": "motionhub.data.build",
     "save_dataset": "motionhub.data.build",
     "READERS": "motionhub.data.readers",
@@ -85,6 +92,9 @@ _HOMES = {
     "RetargetNet": "motionhub.models.retarget_net",
     "RetargetNetConfig": "motionhub.models.retarget_net",
     "push": "motionhub.hub.push",
+    "TMorConfig": "motionhub.models.t_mor",
+    "TMorForZeroShotActionClassification": "motionhub.models.t_mor",
+    "TMorModel": "motionhub.models.t_mor",
     "UnikConfig": "motionhub.models.unik",
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",

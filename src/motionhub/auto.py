@@ -24,6 +24,7 @@ from motionhub.models.st_gcn import (
     StGcnForActionSegmentation,
     StGcnModel,
 )
+from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification, TMorModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
@@ -48,6 +49,12 @@ class AutoModelForActionSegmentation(_BaseAutoModelClass):
 
 class AutoModelForMotionRetargeting(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives the model that puts one motion on another body: `retarget(a, b)`."""
+
+    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+
+
+class AutoModelForZeroShotActionClassification(_BaseAutoModelClass):
+    """`from_pretrained(folder_or_repo)` gives the model that compares motions with texts: one logit per text."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
@@ -107,6 +114,11 @@ FAMILIES: tuple[Family, ...] = (
             AutoModelForActionClassification: ViaForActionClassification,
             AutoModelForMotionRetargeting: ViaForMotionRetargeting,
         },
+    ),
+    Family(
+        TMorConfig,
+        SkeletonProcessor,
+        {AutoModel: TMorModel, AutoModelForZeroShotActionClassification: TMorForZeroShotActionClassification},
     ),
 )
 
