@@ -1,0 +1,325 @@
+"""Frames of a video file, a folder of pictures or a camera, one after the other: memory does not grow with the length.
+
+It does not know people, models or tensors, and never writes a frame anywhere. Decoding is PyAV's (extra `video`).
+
+Frames come as a viewer shows them, turned by the file's rotation. Pixels that are not square (`pixel_aspect`) stay as
+they are stored, as in every program that reads with OpenCV: keypoints of theirs and ours lie in one image.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+VIDEO_SUFFIXES = frozenset(
+    f".{name}" for name in "mp4 m4v mov avi mkv webm mpg mpeg ts mts m2ts wmv flv 3gp ogv gif".split()
+)
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in "png jpg jpeg bmp webp tif tiff ppm".split())
+# Of a frame's duration: how far stamps may lie from an even row; containers round them to milliseconds.
+_UNEVEN = 0.5
+_NO_STAMP = np.iinfo(np.int64).min
+# Containers that store the order of decoding, not when a frame is shown; their frames are evenly spaced by definition.
+_WITHOUT_STAMPS = {"avi"}
+# How each system calls the first camera, and its driver in FFmpeg. Windows names cameras, it does not number them.
+_CAMERAS = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation")}
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One picture: `index` counts the frames of the file from 0, `time` is in seconds from the first frame, `image`
+    is `(height, width, 3)` uint8 RGB."""
+
+    index: int
+    time: float
+    image: np.ndarray
+
+
+@dataclass
+class Video:
+    """What is known of a source before its frames are decoded.
+
+    Args:
+        name: path or device.
+        size: (width, height) in pixels as shown, after `rotation`.
+        fps: frames per second; of a variable frame rate the usual one.
+        num_frames: how many the file holds; None where nobody knows (a camera, a network stream).
+        rotation: degrees counter-clockwise by which the stored pictures are turned to be shown; already applied.
+        pixel_aspect: width over height of a pixel; not applied.
+        variable_rate: True where frames do not follow each other evenly: believe their `time`, not their count.
+        num_broken: how many frames the last run over `frames` could not decode; final when it has ended. A file that
+            ends before the number of frames in its header misses these too.
+    """
+
+    name: str
+    size: tuple[int, int]
+    fps: float
+    num_frames: int | None = None
+    rotation: int = 0
+    pixel_aspect: float = 1.0
+    variable_rate: bool = False
+    num_broken: int = 0
+
+    def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
+        """The frames from `start` seconds on, in the order in which they are shown; broken ones are left out.
+
+        Every call decodes anew. A file is entered at the last key frame before `start`.
+
+        Raises:
+            ValueError: the source was there when it was opened and cannot be read now.
+        """
+        raise NotImplementedError
+
+
+def open_video(source: str | Path | int, *, fps: float | None = None, format: str | None = None) -> Video:
+    """A video file, a folder of pictures (in the order of the numbers in their names), or a camera.
+
+    Args:
+        source: a path; the number of a camera (0 is the first); or, with `format`, whatever FFmpeg reads live
+            (`"rtsp://..."` needs no format).
+        fps: of a folder of pictures, which does not say it, and of a camera that does not.
+        format: FFmpeg's name of an input device, such as "v4l2" or "dshow"; leave it out for files.
+
+    Raises:
+        ValueError: absent, empty, no video, nothing in it can be decoded, or a folder without `fps`.
+        ImportError: PyAV is not installed.
+    """
+    _av()
+    if fps is not None and not 0 < fps < np.inf:
+        raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}.")
+    if isinstance(source, int):
+        return _camera(source, fps)
+    if format is not None or "://" in str(source):
+        return _LiveVideo(str(source), fps, format)
+    path = Path(source)
+    if path.is_dir():
+        return _ImageFolder(path, fps)
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such video file or folder of pictures.")
+    if fps is not None:
+        raise ValueError(f"{path}: a video file says its frame rate itself; leave fps out.")
+    return _VideoFile(path)
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether the name is that of a video file, or a folder that holds pictures: nothing is decoded."""
+    path = Path(path)
+    if path.is_dir():
+        return any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
+    return path.suffix.lower() in VIDEO_SUFFIXES or "://" in str(path)
+
+
+class _VideoFile(Video):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with _opened(str(path)) as container:
+            stream = _video_stream(container, str(path))
+            self._time_base = float(stream.time_base)
+            stamps, timed = _stamps(container, stream)
+            self._missing_at_the_end = max(0, stream.frames - len(stamps))
+            rates = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
+            aspect = float(stream.sample_aspect_ratio or 1)
+            timed = timed and container.format.name not in _WITHOUT_STAMPS
+        self._stamps = np.unique(stamps) if timed else None
+        fps, variable = _rate(self._stamps, self._time_base, rates)
+        super().__init__(str(path), (0, 0), fps, len(stamps), 0, aspect, variable)
+        picture = next((picture for _, picture in self._pictures(0.0)), None)
+        if picture is None:
+            raise ValueError(f"{path}: not one of its {len(stamps)} frames can be decoded; is the file complete?")
+        self.rotation = _quarter_turns(picture) * 90
+        self.size = _shown_size(picture)
+        self.num_broken = 0
+
+    def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
+        for index, picture in self._pictures(start):
+            time = index / self.fps if self._stamps is None else self._seconds(picture.pts)
+            if time >= start - 1e-6:
+                yield VideoFrame(index, time, _shown(picture, self.size))
+
+    def _seconds(self, stamp: int) -> float:
+        assert self._stamps is not None
+        return float(stamp - self._stamps[0]) * self._time_base
+
+    def _pictures(self, start: float) -> Iterator[tuple[int, Any]]:
+        """Number and PyAV's frame, from the last key frame before `start` if the file can be entered there."""
+        self.num_broken, index = 0, 0
+        with _opened(str(self._path)) as container:
+            stream = container.streams.video[0]
+            if start > 0 and self._stamps is not None:
+                wanted = int(self._stamps[0] + start / self._time_base)
+                container.seek(wanted, stream=stream, backward=True)
+            for picture in _decoded(container, stream):
+                if self._stamps is not None and picture is not None and picture.pts is not None:
+                    index = int(np.searchsorted(self._stamps, picture.pts))
+                if picture is None or picture.is_corrupt:
+                    self.num_broken += 1
+                else:
+                    yield index, picture
+                index += 1
+        self.num_broken += self._missing_at_the_end
+
+
+class _ImageFolder(Video):
+    def __init__(self, path: Path, fps: float | None) -> None:
+        files = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        if not files:
+            raise ValueError(f"{path}: the folder holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        if fps is None:
+            raise ValueError(f"{path}: a folder of pictures does not say its frame rate; give fps=30, or what it is.")
+        self._files = sorted(files, key=_numbers_in_name)
+        picture = next((picture for picture in map(_picture, self._files) if picture is not None), None)
+        if picture is None:
+            raise ValueError(f"{path}: not one of its {len(files)} pictures can be decoded.")
+        super().__init__(str(path), _shown_size(picture), fps, len(files), _quarter_turns(picture) * 90)
+
+    def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
+        self.num_broken = 0
+        for index in range(int(np.ceil(start * self.fps - 1e-6)), len(self._files)):
+            picture = _picture(self._files[index])
+            if picture is None:
+                self.num_broken += 1
+            elif _shown_size(picture) != self.size:
+                got, expected = _shown_size(picture), self.size
+                raise ValueError(f"{self._files[index]}: expected {expected} pixels as in the others, got {got}.")
+            else:
+                yield VideoFrame(index, index / self.fps, _shown(picture, self.size))
+
+
+class _LiveVideo(Video):
+    def __init__(self, name: str, fps: float | None, format: str | None) -> None:
+        self._format = format
+        with _opened(name, format) as container:
+            stream = _video_stream(container, name)
+            size = (stream.codec_context.width, stream.codec_context.height)
+            rate = fps or float(stream.average_rate or stream.guessed_rate or 0)
+        if not rate:
+            raise ValueError(f"{name}: the source does not say its frame rate; give fps=30, or what it is.")
+        super().__init__(name, size, rate)
+
+    def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
+        self.num_broken, first = 0, None
+        with _opened(self.name, self._format) as container:
+            pictures = _decoded(container, _video_stream(container, self.name))
+            for index, picture in enumerate(pictures):
+                if picture is None or picture.is_corrupt:
+                    self.num_broken += 1
+                    continue
+                stamp = index / self.fps if picture.time is None else picture.time
+                first = stamp if first is None else first
+                if stamp - first >= start - 1e-6:
+                    yield VideoFrame(index, stamp - first, _shown(picture, self.size))
+
+
+def _camera(number: int, fps: float | None) -> Video:
+    if sys.platform not in _CAMERAS:
+        raise ValueError(
+            f"Cameras have no numbers on {sys.platform}; name yours: open_video('video=NAME', format='dshow')."
+        )
+    name, driver = _CAMERAS[sys.platform]
+    return _LiveVideo(name.format(number), fps, driver)
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise ImportError('Reading video needs PyAV: pip install "motionhub[video]"') from None
+    return av
+
+
+@contextmanager
+def _opened(name: str, format: str | None = None) -> Iterator[Any]:
+    """PyAV's container; whatever FFmpeg has against it is one sentence."""
+    av, unreadable = _av(), _av().error.FFmpegError
+    av.logging.set_level(av.logging.PANIC)  # broken frames are counted, not printed one by one
+    try:
+        with av.open(name, format=format) as container:
+            yield container
+    except unreadable as error:
+        raise ValueError(f"{name}: cannot be read as video ({error.strerror}).") from None
+
+
+def _video_stream(container: Any, name: str) -> Any:
+    if not container.streams.video:
+        raise ValueError(f"{name}: holds no pictures, only {[stream.type for stream in container.streams]}.")
+    return container.streams.video[0]
+
+
+def _stamps(container: Any, stream: Any) -> tuple[np.ndarray, bool]:
+    """When each frame is shown, in units of the time base, in the order of decoding; and whether all of them say it.
+
+    The file is read once without decoding: headers promise numbers and rates that are not kept.
+    """
+    packets = (packet for packet in _packets(container, stream) if packet.size and not packet.is_discard)
+    stamps = np.fromiter((_NO_STAMP if packet.pts is None else packet.pts for packet in packets), dtype=np.int64)
+    return stamps, bool(len(stamps)) and _NO_STAMP not in stamps
+
+
+def _packets(container: Any, stream: Any) -> Iterator[Any]:
+    """Until the end of the file, or where nothing can be found in it any more."""
+    unreadable = _av().error.FFmpegError
+    try:
+        yield from container.demux(stream)
+    except unreadable:
+        return
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """PyAV's frames in the order in which they are shown; None for each that cannot be decoded."""
+    unreadable = _av().error.FFmpegError
+    for packet in _packets(container, stream):
+        try:
+            pictures = packet.decode()
+        except unreadable:
+            pictures = [None] if packet.size else []  # the packet without content only asks for what is left
+        yield from pictures
+
+
+def _rate(stamps: np.ndarray | None, time_base: float, header: list[float]) -> tuple[float, bool]:
+    """Frames per second, and whether they are unevenly spaced; `header` holds the container's mean and usual rate."""
+    if stamps is None or len(stamps) < 2:
+        return (header[0] if header else 1.0), False
+    even = np.linspace(stamps[0], stamps[-1], len(stamps))
+    step = even[1] - even[0]
+    variable = bool(np.abs(stamps - even).max() > _UNEVEN * step)
+    rate = 1 / (time_base * float(np.median(np.diff(stamps)) if variable else step))
+    # The header's fraction (30000/1001) is exact; stamps in whole milliseconds are not.
+    near = [value for value in header if abs(value / rate - 1) < 0.05]
+    return min(near, key=lambda value: abs(value - rate), default=rate), variable
+
+
+def _picture(file: Path) -> Any | None:
+    """The first frame of a picture file; None where it cannot be decoded."""
+    try:
+        with _opened(str(file)) as container:
+            return next(_decoded(container, _video_stream(container, str(file))), None)
+    except ValueError:
+        return None
+
+
+def _numbers_in_name(file: Path) -> list[tuple[int, str]]:
+    """So that frame_10 comes after frame_9."""
+    parts = re.split(r"(\d+)", file.name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def _quarter_turns(picture: Any) -> int:
+    return round(picture.rotation / 90) % 4
+
+
+def _shown_size(picture: Any) -> tuple[int, int]:
+    size = (picture.width, picture.height)
+    return size[::-1] if _quarter_turns(picture) % 2 else size
+
+
+def _shown(picture: Any, size: tuple[int, int]) -> np.ndarray:
+    """`(height, width, 3)` uint8 RGB, turned; a stream that changes its size on the way keeps its first."""
+    turns = _quarter_turns(picture)
+    width, height = size[::-1] if turns % 2 else size
+    image = picture.to_ndarray(format="rgb24", width=width, height=height)
+    return np.ascontiguousarray(np.rot90(image, turns))
