@@ -11,8 +11,8 @@ Where the thesis is silent:
 - The projections are Linear-ReLU-Linear onto `projection_size`. With few classes a learned map of the text bends the
   space of sentences to the classes it saw; `text_projection_layers=0` leaves the text as its tower says it, and the
   motion is projected into that space.
-- Actions are told by cosines to what is left of the motion embedding after `typical_motion`, the mean of the embeddings
-  of many motions, is taken away. Zeros (the default): the plain cosine.
+- Actions are told by cosines to what is left of the motion embedding after `typical_motion`, the mean embedding of
+  many motions, is taken away. Zeros (the default): the plain cosine.
 - `score_temperature` and `none_similarity` are fitted on motions that the model has not learned from, see
   `metrics/open_set.py`: scores that mean what they say, and a "none of these" that is as probable as an action
   whose similarity is `none_similarity`.
@@ -321,7 +321,7 @@ class TMorModel(TMorPreTrainedModel):
             )
         projection = self.text_projection if kind == "text" else self.video_projection
         assert projection is not None
-        return projection(features.to(self.motion_projection.layers[0].weight))
+        return projection(features.to(self.typical_motion.mean))
 
 
 class TMorForZeroShotActionClassification(TMorPreTrainedModel):

@@ -1,0 +1,269 @@
+"""T-MOR: a clip's motion is drawn to another view of it, to its video and to its words, away from those of others.
+
+Paper: thesis of Di Yang, chapter 6 (eqs. 6.2-6.3); no official code. `L_mm` compares two views of a clip's motion,
+`L_mv` the motion with the clip's video, `L_mt` with a text of its class; self-supervised "V-M" is mm + mv, supervised
+"V-M-T" all three.
+
+It does not know encoders nor towers: the model is one whose output has `motion_embeds`, `text_embeds`, `video_embeds`
+and `temperature` (`models/t_mor.py`); the towers are frozen, so what they make of texts and videos is given once.
+
+Where the paper is silent or printed differently:
+- One queue per modality, filled by a momentum copy (MoCo; m 0.994). Positives of text and video go through the
+  learning projections, so these learn.
+- The denominator holds the positive too (`denominator="printed"`: as in the thesis, without).
+- Negatives of a text are texts of other classes, as the thesis states: of the queue (`text_negatives="queue"`), where
+  frequent classes are frequent, or every other class once ("classes"). Classes that mean nearly the same ("sit down",
+  "take a seat") are no negatives of each other with `similar_texts`.
+- A class has several phrasings; each time a clip is seen one is drawn.
+- The first view of a clip is the query, the second the key; a clip's own old keys are never its negatives.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce_of_similarities, uniformity
+from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
+
+
+LOSSES = ("mm", "mv", "mt")
+TEXT_NEGATIVES = ("queue", "classes")
+
+
+class TMor(nn.Module):
+    """The objective of T-MOR, for `motionhub.training.trainer.train`. Rows are clips, `label` says whose texts.
+
+    Args:
+        losses: some of `LOSSES`.
+        text_features: for each class its phrasings, `(num_phrases, text_size)`; needed by "mt". A row whose label is
+            -1 takes no part in L_mt.
+        video_features: `(num_clips, video_size)` by row of the data set, NaN where a clip has no video; for "mv".
+        weights: of the losses, by name; 1 where not given.
+        queue_size: keys of each queue.
+        momentum: of the copy that makes keys.
+        text_negatives: `"queue"` or `"classes"`.
+        similar_texts: classes whose mean texts have a cosine above this are no negatives of each other; None: all are.
+        denominator: `"standard"` or `"printed"`.
+
+    Raises:
+        ValueError: an option has no such value, or a loss lacks its features.
+    """
+
+    momentum_model: MomentumEncoder
+    updates: Tensor
+    texts: Tensor
+    text_counts: Tensor
+    text_starts: Tensor
+    other_class: Tensor
+    videos: Tensor
+    queues: nn.ModuleDict
+
+    def __init__(
+        self,
+        *,
+        losses: Sequence[str] = ("mm", "mt"),
+        text_features: Sequence[Tensor] | None = None,
+        video_features: Tensor | None = None,
+        weights: dict[str, float] | None = None,
+        queue_size: int = 65536,
+        momentum: float = 0.994,
+        text_negatives: str = "queue",
+        similar_texts: float | None = None,
+        denominator: str = "standard",
+    ) -> None:
+        super().__init__()
+        self.losses, self.weights = tuple(losses), dict.fromkeys(losses, 1.0) | (weights or {})
+        if not losses or not set(self.weights) <= set(LOSSES) or len(self.weights) != len(self.losses):
+            raise ValueError(f"losses must be different ones of {LOSSES}, with weights for them, got {losses}.")
+        if text_negatives not in TEXT_NEGATIVES or denominator not in DENOMINATORS:
+            raise ValueError(
+                f"text_negatives must be one of {TEXT_NEGATIVES} and denominator of {DENOMINATORS}, got "
+                f"{text_negatives!r} and {denominator!r}."
+            )
+        for loss, given in (("mt", text_features), ("mv", video_features)):
+            if loss in losses and given is None:
+                raise ValueError(f"Loss {loss!r} needs {'text' if loss == 'mt' else 'video'}_features, got none.")
+        self.queue_size, self.momentum, self.denominator = queue_size, momentum, denominator
+        self.text_negatives, self.similar_texts = text_negatives, similar_texts
+        # What two views are for is L_mm alone.
+        self.num_views = 2 if "mm" in losses else 1
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        self._keep_texts(text_features)
+        if video_features is not None:
+            self.register_buffer("videos", video_features, persistent=False)
+        self._new: dict[str, Gathered] = {}
+
+    def _keep_texts(self, text_features: Sequence[Tensor] | None) -> None:
+        """All phrasings in one table, where those of a class begin and how many they are, and who is no negative."""
+        if text_features is None:
+            return
+        counts = torch.tensor([len(phrases) for phrases in text_features])
+        if not len(counts) or int(counts.min()) < 1:
+            raise ValueError(f"Every class needs at least one phrasing, got {counts.tolist()}.")
+        means = nn.functional.normalize(torch.stack([phrases.mean(0) for phrases in text_features]), dim=-1)
+        same = torch.eye(len(means), dtype=torch.bool)
+        if self.similar_texts is not None:
+            same = same | (means @ means.mT > self.similar_texts)
+        self.register_buffer("texts", torch.cat(list(text_features)).float(), persistent=False)
+        self.register_buffer("text_counts", counts, persistent=False)
+        self.register_buffer("text_starts", counts.cumsum(0) - counts, persistent=False)
+        self.register_buffer("other_class", ~same, persistent=False)
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        names = ["losses", "weights", "queue_size", "momentum", "text_negatives", "similar_texts", "denominator"]
+        settings = {name: getattr(self, name) for name in names} | {"losses": list(self.losses)}
+        return settings | ({"num_classes": len(self.text_counts)} if "mt" in self.losses else {})
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """The model itself, without the projections that no loss uses, a slow copy of it and the queues.
+
+        Raises:
+            ValueError: the features are of another size than the model's, or other than one a row.
+        """
+        config = model.config
+        self._check_features(config, run.num_clips)
+        if "mt" not in self.losses:
+            model.text_projection.requires_grad_(False)
+        if "mv" not in self.losses and model.video_projection is not None:
+            model.video_projection.requires_grad_(False)
+        self.updates.zero_()
+        self.momentum_model = MomentumEncoder(model, self.momentum)
+        self.queues = nn.ModuleDict()
+        for name in self._queued():
+            self.queues[name] = FeatureQueue(self.queue_size, config.projection_size, start="empty")
+        self._new = {name: Gathered() for name in self.queues}
+        return model
+
+    def _copy(self) -> Any:
+        return self.momentum_model.network
+
+    def _queue(self, name: str) -> FeatureQueue:
+        queue = self.queues[name]
+        assert isinstance(queue, FeatureQueue)
+        return queue
+
+    def _queued(self) -> list[str]:
+        return [name for name in self.losses if name != "mt" or self.text_negatives == "queue"]
+
+    def _check_features(self, config: Any, num_clips: int) -> None:
+        if "mt" in self.losses and self.texts.shape[1] != config.text_size:
+            raise ValueError(
+                f"The model takes texts of {config.text_size} channels, text_features have {self.texts.shape[1]}; "
+                "encode them with the model's tower, or set text_size."
+            )
+        if "mv" in self.losses and tuple(self.videos.shape) != (num_clips, config.video_size):
+            raise ValueError(
+                f"video_features must be {(num_clips, config.video_size)}, a row per clip of the model's video_size, "
+                f"got {tuple(self.videos.shape)}."
+            )
+
+    def ready(self) -> bool:
+        """Always: a queue that is not full yet gives fewer negatives."""
+        return True
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weighted sum of the losses of a batch (see `training.objective.Pretext`), and each of them."""
+        first = slice(0, len(batch["index"]) // self.num_views)
+        index = batch["index"][first]
+        given, labels, shown = self._given(batch, first)
+        output = model(**{name: batch[name][first] for name in ("keypoints", "joint_mask", "attention_mask")}, **given)
+        parts: dict[str, Tensor] = {}
+        if "mm" in self.losses:
+            keys = self._motion_keys(batch, first)
+            parts["mm"] = self._against_queue("mm", output, output.motion_embeds, keys, index)
+            parts["alignment"] = alignment(output.motion_embeds.detach(), keys)
+            self._new["mm"].add(index, keys)
+        if "mv" in self.losses:
+            parts["mv"] = self._video_loss(output, given["video_features"], shown, index)
+        if "mt" in self.losses:
+            parts["mt"] = self._text_loss(output, given["text_features"], labels)
+        loss = torch.stack([self.weights[name] * parts[name] for name in self.losses]).sum()
+        parts = {name: part.detach() for name, part in parts.items()}
+        return {"loss": loss, **parts, "uniformity": uniformity(output.motion_embeds.detach())}
+
+    def _given(self, batch: dict[str, Tensor], first: slice) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """What goes into the model beside the motions; the labels; which clips have a video."""
+        given: dict[str, Tensor] = {}
+        labels = shown = torch.zeros(0)
+        seeds = batch["seeds"][first]
+        if "mt" in self.losses:
+            if "labels" not in batch:
+                raise ValueError("L_mt needs labels: give rows with a label, or leave 'mt' out of losses.")
+            labels = batch["labels"][first]
+            own = self._phrases(labels.clamp(min=0), seeds)
+            drawn = torch.arange(len(self.text_counts), device=own.device)
+            everyone = self._phrases(drawn, seeds[0] // 3 + 7919 * drawn) if self.text_negatives == "classes" else None
+            given["text_features"] = own if everyone is None else torch.cat([own, everyone])
+        if "mv" in self.losses:
+            videos = self.videos[batch["index"][first]]
+            shown = ~videos.isnan().any(1)
+            given["video_features"] = videos.nan_to_num()
+        return given, labels, shown
+
+    def _phrases(self, classes: Tensor, seeds: Tensor) -> Tensor:
+        """One phrasing of each class, chosen by the seeds."""
+        # The low bits of the seeds are as random as the others.
+        return self.texts[self.text_starts[classes] + seeds.abs() % self.text_counts[classes]]
+
+    @torch.no_grad()
+    def _motion_keys(self, batch: dict[str, Tensor], first: slice) -> Tensor:
+        second = slice(first.stop, None)
+        inputs = {name: batch[name][second] for name in ("keypoints", "joint_mask", "attention_mask")}
+        keys: Tensor = self.momentum_model(**inputs).motion_embeds
+        return keys.float()
+
+    def _against_queue(self, name: str, output: Any, queries: Tensor, positives: Tensor, rows: Tensor) -> Tensor:
+        queue = self._queue(name)
+        negatives, others = queue.negatives(), queue.others(rows)
+        return self._info_nce(output, queries, positives, negatives, others)
+
+    def _video_loss(self, output: Any, videos: Tensor, shown: Tensor, index: Tensor) -> Tensor:
+        with torch.no_grad():
+            keys = self._copy().get_video_features(videos).pooler_output.float()
+        # Keys of clips without a video have no clip's row but are no video either: they are not put in.
+        self._new["mv"].add(torch.where(shown, index, -2), keys)
+        if not bool(shown.any()):
+            return 0 * (output.motion_embeds.sum() + output.video_embeds.sum())
+        queue = self._queue("mv")
+        others = queue.others(index[shown]) & (queue.others(index.new_tensor([-2])))
+        embeds = output.motion_embeds[shown], output.video_embeds[shown]
+        return self._info_nce(output, *embeds, queue.negatives(), others)
+
+    def _text_loss(self, output: Any, texts: Tensor, labels: Tensor) -> Tensor:
+        known, count = labels >= 0, len(labels)
+        own, everyone = output.text_embeds[:count], output.text_embeds[count:]
+        if self.text_negatives == "queue":
+            with torch.no_grad():
+                keys = self._copy().get_text_features(texts).pooler_output.float()
+            queue = self._queue("mt")  # which remembers the class of a text where the others remember the clip
+            everyone, classes = queue.negatives(), queue.rows[: len(queue.negatives())]
+            others = self.other_class[labels.clamp(min=0)][:, classes.clamp(min=0)] & (classes >= 0)
+            self._new["mt"].add(torch.where(known, labels, -1), keys)
+        else:
+            others = self.other_class[labels.clamp(min=0)]
+        if not bool(known.any()):
+            return 0 * (output.motion_embeds.sum() + output.text_embeds.sum())
+        return self._info_nce(output, output.motion_embeds[known], own[known], everyone, others[known])
+
+    def _info_nce(self, output: Any, queries: Tensor, positives: Tensor, negatives: Tensor, mask: Tensor) -> Tensor:
+        """All vectors are of length 1. The temperature may learn: it divides the similarities here."""
+        queries = queries.float()
+        attraction = (queries * positives.float()).sum(1, keepdim=True) / output.temperature
+        repulsion = queries @ negatives.float().mT / output.temperature
+        if self.denominator == "printed" and not bool(mask.any(1).all()):
+            return 0 * attraction.sum()  # the queue is still empty
+        return info_nce_of_similarities(
+            attraction, repulsion, temperature=1.0, negative_mask=mask, denominator=self.denominator
+        )
+
+    @torch.no_grad()
+    def after_update(self, model: nn.Module) -> None:
+        """The copy follows, and the keys of the update, of all processes, enter the queues."""
+        self.momentum_model.update(model)
+        for name, new in self._new.items():
+            rows, keys = new.take()
+            self._queue(name).enqueue(keys, rows)
+        self.updates += 1
