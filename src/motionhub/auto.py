@@ -17,6 +17,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
 from motionhub.models.lac import LacConfig, LacModel
+from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
     StGcnConfig,
@@ -31,6 +32,7 @@ from motionhub.pipelines.action_classification import ActionClassificationPipeli
 from motionhub.pipelines.action_segmentation import ActionSegmentationPipeline
 from motionhub.pipelines.motion_retargeting import MotionRetargetingPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
+from motionhub.processing.pictures import PictureProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 
@@ -120,6 +122,7 @@ FAMILIES: tuple[Family, ...] = (
         SkeletonProcessor,
         {AutoModel: TMorModel, AutoModelForZeroShotActionClassification: TMorForZeroShotActionClassification},
     ),
+    Family(LcrNetConfig, PictureProcessor, {AutoModel: LcrNetModel}),
 )
 
 # Task -> (pipeline class, Auto class that loads its model).

@@ -1,0 +1,119 @@
+"""`PictureProcessor`: pictures as a detector reads them, and what it found back in the pixels of the pictures.
+
+It does not know models, files or video.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+
+from motionhub.skeletons.layouts import get_layout
+
+
+class PictureProcessor(FeatureExtractionMixin):
+    """Pictures of any size resized, normalised and padded to one batch.
+
+    Args:
+        layout: name of the skeleton layout of the model's poses.
+        short_side: pixels that the shorter side becomes (bilinear; antialiased where it gets smaller) ...
+        long_side: ... unless the longer one would be more than this.
+        mean, std: of red, green and blue in 0..1; ImageNet's.
+        stride: height and width of a batch are multiples of it, filled with zeros right and below.
+
+    Raises:
+        ValueError: a size below 1, or statistics that are not three numbers.
+    """
+
+    model_input_names = ("pixel_values", "image_sizes")
+
+    def __init__(
+        self,
+        layout: str = "lcrnet-13",
+        short_side: int = 800,
+        long_side: int = 1333,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        stride: int = 32,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if min(short_side, long_side, stride) < 1 or short_side > long_side:
+            raise ValueError(
+                f"PictureProcessor expects 1 <= short_side <= long_side and a stride of at least 1, got {short_side}, "
+                f"{long_side} and {stride}."
+            )
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f"mean and std must be three numbers each, std above 0, got {mean} and {std}.")
+        get_layout(layout)
+        self.layout, self.short_side, self.long_side, self.stride = layout, short_side, long_side, stride
+        self.mean, self.std = list(mean), list(std)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoFeatureExtractor") -> None:
+        """Nothing: published repositories load this class from the installed library, never from copied code."""
+
+    def scale_of(self, height: int, width: int) -> float:
+        """Pixels of the model's input per pixel of a picture of this size."""
+        return min(self.short_side / min(height, width), self.long_side / max(height, width))
+
+    def __call__(self, pictures: Any) -> BatchFeature:
+        """`pixel_values (batch, 3, height, width)`, `image_sizes (batch, 2)` and `scales (batch, 2)` (y, x).
+
+        Args:
+            pictures: one `(height, width, 3)` array of red, green and blue, uint8 or in 0..1, or a list of them.
+
+        Raises:
+            ValueError: no picture, or one that is none.
+        """
+        pictures = [pictures] if getattr(pictures, "ndim", 0) == 3 else list(pictures)
+        if not pictures:
+            raise ValueError("Expected at least one picture (height, width, 3), got an empty list.")
+        resized = [self._resized(picture) for picture in pictures]
+        height, width = (self._whole(max(each.shape[side] for each in resized)) for side in (1, 2))
+        padded = [functional.pad(each, (0, width - each.shape[2], 0, height - each.shape[1])) for each in resized]
+        sizes = torch.tensor([each.shape[1:] for each in resized])
+        originals = torch.tensor([np.shape(picture)[:2] for picture in pictures])
+        return BatchFeature({"pixel_values": torch.stack(padded), "image_sizes": sizes, "scales": sizes / originals})
+
+    def _resized(self, picture: Any) -> Tensor:
+        pixels = np.asarray(picture)
+        if pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
+            raise ValueError(
+                f"Expected a picture (height, width, 3) of red, green and blue, got shape {pixels.shape}; "
+                "np.asarray(image.convert('RGB')) makes one of a PIL image."
+            )
+        values = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1).float()
+        values = values / 255 if np.issubdtype(pixels.dtype, np.integer) else values
+        scale = self.scale_of(*pixels.shape[:2])
+        size = [max(1, round(side * scale)) for side in pixels.shape[:2]]
+        if size != list(pixels.shape[:2]):
+            values = functional.interpolate(values[None], size, mode="bilinear", antialias=scale < 1)[0]
+        return (values - torch.tensor(self.mean)[:, None, None]) / torch.tensor(self.std)[:, None, None]
+
+    def _whole(self, side: int) -> int:
+        return -(-side // self.stride) * self.stride
+
+    def to_input(self, points: Tensor, scale: Tensor) -> Tensor:
+        """Points or boxes (x, y, ...) of one picture in the pixels of the model's input; `scale` is its (y, x)."""
+        return points * scale.flip(-1).repeat(points.shape[-1] // 2)
+
+    def people(self, outputs: Any, scales: Tensor) -> list[dict[str, np.ndarray]]:
+        """What a detector found in each picture, in that picture's pixels: poses, boxes, confidence, class scores."""
+        found = []
+        for index, scale in enumerate(scales):
+            count = int(outputs.num_people[index])
+            to_picture = 1 / scale.to(outputs.poses.device)
+            found.append(
+                {
+                    "poses": self.to_input(outputs.poses[index, :count], to_picture).float().cpu().numpy(),
+                    "boxes": self.to_input(outputs.boxes[index, :count], to_picture).float().cpu().numpy(),
+                    "confidence": outputs.confidence[index, :count].float().cpu().numpy(),
+                    "class_scores": outputs.class_scores[index, :count].float().cpu().numpy(),
+                }
+            )
+        return found
