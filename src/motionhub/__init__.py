@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from motionhub.models.agcn import AgcnModel as AgcnModel
     from motionhub.models.lac import LacConfig as LacConfig
     from motionhub.models.lac import LacModel as LacModel
+    from motionhub.models.lcr_net import LcrNetConfig as LcrNetConfig
+    from motionhub.models.lcr_net import LcrNetModel as LcrNetModel
     from motionhub.models.retarget_net import RetargetNet as RetargetNet
     from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
     from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
     from motionhub.pipelines.pose_refinement import refine as refine
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
+    from motionhub.processing.pictures import PictureProcessor as PictureProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.skeletons.convert import convert_layout as convert_layout
@@ -89,6 +92,8 @@ _HOMES = {
     "StGcnModel": "motionhub.models.st_gcn",
     "LacConfig": "motionhub.models.lac",
     "LacModel": "motionhub.models.lac",
+    "LcrNetConfig": "motionhub.models.lcr_net",
+    "LcrNetModel": "motionhub.models.lcr_net",
     "RetargetNet": "motionhub.models.retarget_net",
     "RetargetNetConfig": "motionhub.models.retarget_net",
     "push": "motionhub.hub.push",
@@ -104,6 +109,7 @@ _HOMES = {
     "OnlineSegmenter": "motionhub.pipelines.online_segmentation",
     "refine": "motionhub.pipelines.pose_refinement",
     "aggregate_experts": "motionhub.poses.refine",
+    "PictureProcessor": "motionhub.processing.pictures",
     "RetargetProcessor": "motionhub.processing.retargeting",
     "SkeletonProcessor": "motionhub.processing.skeleton",
     "convert_layout": "motionhub.skeletons.convert",
