@@ -1,7 +1,7 @@
-"""How each kind of text tower is found, loaded and run: sentence-transformers, CLIP and SigLIP, open_clip, ViCLIP.
+"""How each kind of text tower is found, loaded and run: sentence-transformers, CLIP and SigLIP, open_clip.
 
-It does not know caching, batching or unit length (`text_towers.py`). A sentence encoder needs transformers only, unless
-it has parts beyond a pooled transformer; its vectors are those of sentence-transformers.
+It does not know caching, batching or unit length (`text_towers.py`). A sentence encoder needs transformers only,
+unless it has parts beyond a pooled transformer; its vectors are those of sentence-transformers.
 """
 
 import importlib.util
@@ -80,7 +80,7 @@ def load_sentence_encoder(tower: "TowerName") -> LoadedTower:
 
 
 def sentence_encoder_folder(tower: "TowerName") -> Path:
-    """Where the files are: the folder itself, the installed package's for all-MiniLM-L6-v2, or fetched from the Hub."""
+    """Where the files are: the folder itself, the installed package's (all-MiniLM-L6-v2), or fetched from the Hub."""
     if Path(tower.name).is_dir():
         return Path(tower.name)
     name = tower.name if "/" in tower.name else f"sentence-transformers/{tower.name}"
@@ -93,8 +93,7 @@ def sentence_encoder_folder(tower: "TowerName") -> Path:
     try:
         return Path(snapshot_download(name, revision=tower.revision, allow_patterns=HUB_FILES))
     except (OSError, ValueError) as error:
-        fix = INSTALL_MINILM if is_minilm else f"hf download {name}"
-        raise missing(tower, error, fix) from error
+        raise missing(tower, error) from error
 
 
 def pooling_of(config: dict[str, Any], tower: "TowerName") -> str:
@@ -140,7 +139,7 @@ def load_transformers_clip(tower: "TowerName") -> LoadedTower:
         tokenizer = AutoTokenizer.from_pretrained(tower.name, revision=tower.revision or "main")
         module = AutoModel.from_pretrained(tower.name, revision=tower.revision or "main", dtype=torch.float32)
     except (OSError, ImportError) as error:
-        raise missing(tower, error, f"hf download {tower.name}") from error
+        raise missing(tower, error) from error
     if not hasattr(module, "get_text_features"):
         found = type(module).__name__
         raise ValueError(f"Expected {tower.name!r} to be a model with text features such as CLIP, got {found}.")
@@ -166,12 +165,12 @@ def load_open_clip(tower: "TowerName") -> LoadedTower:
     try:
         import open_clip
     except (ImportError, RuntimeError) as error:
-        raise missing(tower, error, 'pip install "motionhub[video]"') from error
+        raise missing(tower, error) from error
     try:
         module = open_clip.create_model(tower.name, pretrained=tower.revision)
         tokenizer = open_clip.get_tokenizer(tower.name)
     except (OSError, RuntimeError) as error:
-        raise missing(tower, error, f'python -c "import open_clip; print(open_clip.list_pretrained())"') from error
+        raise missing(tower, error, 'python -c "import open_clip; print(open_clip.list_pretrained())"') from error
     module = module.float()
     module.visual = None
     limit = tokenizer.context_length
@@ -198,12 +197,24 @@ def counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:
     return num_tokens
 
 
-def missing(tower: "TowerName", error: Exception, fix: str) -> MissingTowerError:
+def install_line(tower: "TowerName") -> str:
+    """The command that puts a tower on this machine."""
+    if tower.kind == "open-clip":
+        return 'pip install "motionhub[video]"'
+    if tower.kind == "sentence-transformers" and tower.name == MINILM:
+        return INSTALL_MINILM
+    own = "/" in tower.name or tower.kind != "sentence-transformers"
+    return f"hf download {tower.name if own else f'sentence-transformers/{tower.name}'}"
+
+
+def missing(tower: "TowerName", error: Exception, fix: str | None = None) -> MissingTowerError:
     """The one error of a tower that is not here, with the line that gets it."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
     what = f"The text tower {tower.name!r} ({tower.kind}) is not on this machine and could not be loaded: {reason}"
     other = "name its folder instead of its Hub id"
-    return MissingTowerError(f"{what}. Run: {fix}. Or, for a machine without a network, {other}.")
+    return MissingTowerError(
+        f"{what}. Run: {fix or install_line(tower)}. Or, for a machine without a network, {other}."
+    )
 
 
 def read_json(path: Path, default: Any) -> Any:
