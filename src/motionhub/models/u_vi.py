@@ -1,0 +1,441 @@
+"""U-VI: posture from one image (depth, DensePose IUV, any mask), the same wherever the camera stood.
+
+It does not know how images are read or normalised (the processor's), nor how views are paired and trained.
+
+Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021,
+https://arxiv.org/abs/2109.08730. Official code: https://github.com/fsardari/U-VI (networks and loader; no weights).
+
+The pose encoder gives N points in 3-D that should not depend on the camera, the viewpoint encoder a rotation and a
+translation; the decoder draws the image from the points as the camera sees them.
+
+Deliberate deviations from the official code:
+- the view-specific points are returned as the points they are. The official code reinterprets memory
+  (`.view(B, N, 3)` of a `(B, 3, N)` tensor), so its "points" mix x, y and z; `official=True` returns those. What the
+  decoder sees is the same: all x, then all y, then all z;
+- the two hidden layers of the pose encoder have the paper's ReLU; `official=True` is the code's ReLU of SiLU;
+- three batch norms that the official pose encoder registers and never uses are not kept.
+
+Where paper and code differ in sizes the code is the default; the paper's viewpoint encoder is
+`view_channels=[128, 256], view_hidden_size=512`. Its Table 1 lists two transposed convolutions a stage, the code one
+transposed and one plain; only the latter gives the 16 -> 128 pixels of the text.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from huggingface_hub.dataclasses import strict
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput, can_return_tuple
+
+from motionhub.nn.heads import clip_loss
+
+
+DIMS = 3  # the points of a posture are in space
+VIEW_POOL = 7
+VIEW_KERNEL = 5
+
+
+@strict
+class UViConfig(PreTrainedConfig):
+    """Sizes and options of U-VI; the defaults are the official ones with the paper's 70 points.
+
+    Args:
+        image_size: pixels of a side; a multiple of `2 ** (len(channels) - 1)`, and large enough for the viewpoint
+            encoder (64 with its two stages).
+        in_channels: of an image.
+        num_points: N, points of a posture.
+        channels: of the pose encoder's stages, each but the last halves the image; the decoder has them in reverse.
+        pose_hidden_sizes: of the pose encoder's two hidden layers.
+        view_channels: of the viewpoint encoder's two stages.
+        view_hidden_size: of the viewpoint encoder's hidden layer.
+        dropout: of the viewpoint encoder and the decoder.
+        official: keep the quirks of the official code, see the module.
+        recurrent: `"gru"` (the paper's) or `"lstm"`, of the heads.
+        recurrent_size, recurrent_layers: hidden size of each direction, and layers.
+        max_score: highest score of `UViForMovementQuality`; it has a class for each of 0..max_score.
+    """
+
+    model_type = "motionhub_u_vi"
+
+    image_size: int = 128
+    in_channels: int = 3
+    num_points: int = 70
+    channels: list[int] | None = None
+    pose_hidden_sizes: list[int] | None = None
+    view_channels: list[int] | None = None
+    view_hidden_size: int = 256
+    dropout: float | int = 0.3
+    official: bool = False
+    recurrent: Literal["gru", "lstm"] = "gru"
+    recurrent_size: int = 512
+    recurrent_layers: int = 2
+    max_score: int = 4
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        self.channels = self.channels or [64, 128, 256, 512]
+        self.pose_hidden_sizes = self.pose_hidden_sizes or [1024, 512]
+        self.view_channels = self.view_channels or [128, 128]
+        super().__post_init__(**kwargs)
+
+    def validate_sizes(self) -> None:
+        names = ("image_size", "in_channels", "num_points", "view_hidden_size", "recurrent_size", "recurrent_layers")
+        sizes = {name: [getattr(self, name)] for name in (*names, "max_score")}
+        sizes |= {name: getattr(self, name) for name in ("channels", "pose_hidden_sizes", "view_channels")}
+        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
+        if wrong:
+            raise ValueError(f"UViConfig expects sizes of at least 1, got {wrong}.")
+        counts = {"channels": (self.channels, 2, 9), "pose_hidden_sizes": (self.pose_hidden_sizes, 2, 2)}
+        for name, (values, fewest, most) in {**counts, "view_channels": (self.view_channels, 2, 2)}.items():
+            if not fewest <= len(values or []) <= most:
+                raise ValueError(f"UViConfig expects {fewest} to {most} {name}, got {values}.")
+
+    def validate_image_size(self) -> None:
+        if self.image_size % self.reduction or self.view_grid < 1:
+            raise ValueError(
+                f"UViConfig expects image_size divisible by {self.reduction} and of at least 64 pixels for the "
+                f"viewpoint encoder, got {self.image_size}."
+            )
+
+    @property
+    def reduction(self) -> int:
+        """Pixels of the image per cell of the pose encoder's last stage."""
+        return int(2 ** (len(self.channels or []) - 1))
+
+    @property
+    def view_grid(self) -> int:
+        """Cells of a side that the viewpoint encoder leaves: each stage convolves twice, once with stride 2."""
+        side = self.image_size
+        for _ in self.view_channels or []:
+            side = (side - VIEW_KERNEL) // 2 + 1 - (VIEW_KERNEL - 1)
+        return side // VIEW_POOL
+
+    @property
+    def hidden_size(self) -> int:
+        """Numbers of one posture."""
+        return DIMS * self.num_points
+
+
+@dataclass
+class UViOutput(ModelOutput):
+    """One image's posture and camera.
+
+    Attributes:
+        pooler_output: `(B, 3 * N)` the canonical points, flattened point by point.
+        pose: `(B, N, 3)` canonical points.
+        rotation: `(B, 3)` radians, see `rotate_and_move`.
+        translation: `(B, 3)`.
+        view_pose: `(B, N, 3)` the points as the camera sees them.
+        reconstruction: `(B, C, H, W)` in 0..1 (not 1), only with `reconstruct=True`.
+    """
+
+    pooler_output: Tensor | None = None
+    pose: Tensor | None = None
+    rotation: Tensor | None = None
+    translation: Tensor | None = None
+    view_pose: Tensor | None = None
+    reconstruction: Tensor | None = None
+
+
+@dataclass
+class UViClipOutput(ModelOutput):
+    """What a head returns: `logits (B, num_labels)`, `loss` with labels, `scores (B,)` of movement quality."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    scores: Tensor | None = None
+
+
+def rotate_and_move(pose: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
+    """Points as a camera sees them: `R p + t` with `R = Rz(rotation[1]) Ry(rotation[2]) Rx(rotation[0])`.
+
+    The order of the three angles is the official code's.
+
+    Args:
+        pose: `(B, N, 3)`.
+        rotation: `(B, 3)` radians.
+        translation: `(B, 3)`.
+
+    Returns:
+        `(B, N, 3)`.
+    """
+    cosine, sine = rotation.cos(), rotation.sin()
+    zero, one = torch.zeros_like(cosine[:, 0]), torch.ones_like(cosine[:, 0])
+
+    def matrix(*entries: Tensor) -> Tensor:
+        return torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
+
+    about_x = matrix(one, zero, zero, zero, cosine[:, 0], -sine[:, 0], zero, sine[:, 0], cosine[:, 0])
+    about_z = matrix(cosine[:, 1], -sine[:, 1], zero, sine[:, 1], cosine[:, 1], zero, zero, zero, one)
+    about_y = matrix(cosine[:, 2], zero, sine[:, 2], zero, one, zero, -sine[:, 2], zero, cosine[:, 2])
+    return pose @ (about_z @ about_y @ about_x).mT + translation[:, None]
+
+
+def convolution_pair(in_channels: int, out_channels: int, *, last_norm: bool = True) -> list[nn.Module]:
+    """Two 3x3 convolutions, each followed by batch norm and ReLU."""
+    layers: list[nn.Module] = []
+    for index, channels in enumerate((in_channels, out_channels)):
+        layers.append(nn.Conv2d(channels, out_channels, 3, padding=1))
+        if index == 0 or last_norm:
+            layers.append(nn.BatchNorm2d(out_channels))
+        layers.append(nn.ReLU())
+    return layers
+
+
+class PoseEncoder(nn.Module):
+    """Images `(B, C, H, W)` -> canonical points `(B, N, 3)`."""
+
+    def __init__(self, config: UViConfig) -> None:
+        super().__init__()
+        assert config.channels and config.pose_hidden_sizes
+        self.official = config.official
+        stages: list[nn.Module] = []
+        channels = [config.in_channels, *config.channels]
+        for index, (before, after) in enumerate(zip(channels, channels[1:], strict=False)):
+            last = index == len(config.channels) - 1
+            pool: list[nn.Module] = [] if last else [nn.MaxPool2d(2)]
+            stages.append(nn.Sequential(*convolution_pair(before, after, last_norm=not last), *pool))
+        self.stages = nn.Sequential(*stages)
+        cells = (config.image_size // config.reduction) ** 2 * config.channels[-1]
+        first, second = config.pose_hidden_sizes
+        self.hidden1 = nn.Linear(cells, first)
+        self.hidden2 = nn.Linear(first, second)
+        self.points = nn.Linear(second, config.hidden_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        hidden = self.stages(images).flatten(1)
+        for layer in (self.hidden1, self.hidden2):
+            hidden = layer(hidden)
+            hidden = torch.relu(nn.functional.silu(hidden) if self.official else hidden)
+        return self.points(hidden).unflatten(1, (-1, DIMS))
+
+
+class ViewpointEncoder(nn.Module):
+    """Images `(B, C, H, W)` -> rotation `(B, 3)` in radians and translation `(B, 3)`."""
+
+    def __init__(self, config: UViConfig) -> None:
+        super().__init__()
+        assert config.view_channels
+        channels = [config.in_channels, *config.view_channels]
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(
+                    *(nn.Conv2d(before, after, VIEW_KERNEL, stride=2), nn.BatchNorm2d(after), nn.ReLU()),
+                    *(nn.Conv2d(after, after, VIEW_KERNEL), nn.BatchNorm2d(after), nn.ReLU()),
+                )
+                for before, after in zip(channels, channels[1:], strict=False)
+            ),
+            nn.MaxPool2d(VIEW_POOL),
+        )
+        self.hidden = nn.Linear(config.view_channels[-1] * config.view_grid**2, config.view_hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+        self.camera = nn.Linear(config.view_hidden_size, 2 * DIMS)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = self.dropout(torch.relu(self.hidden(self.stages(images).flatten(1))))
+        rotation, translation = self.camera(hidden).split(DIMS, dim=1)
+        return rotation, translation
+
+
+class ImageDecoder(nn.Module):
+    """View-specific points `(B, N, 3)` -> images `(B, C, H, W)`, at least 0 and below 1 (tanh after a ReLU)."""
+
+    def __init__(self, config: UViConfig) -> None:
+        super().__init__()
+        assert config.channels
+        self.grid = config.image_size // config.reduction
+        self.channels = config.channels[-1]
+        self.cells = nn.Linear(config.hidden_size, self.channels * self.grid**2)
+        self.dropout = nn.Dropout(config.dropout)
+        stages = [nn.Sequential(*convolution_pair(self.channels, config.channels[-2]))]
+        sizes = [*config.channels[-2::-1], config.in_channels]
+        for before, after in zip(sizes, sizes[1:], strict=False):
+            up = nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
+            smooth = nn.Conv2d(after, after, 3, padding=1)
+            norms = nn.BatchNorm2d(after), nn.BatchNorm2d(after)
+            stages.append(nn.Sequential(up, norms[0], nn.ReLU(), smooth, norms[1], nn.ReLU()))
+        self.stages = nn.Sequential(*stages)
+
+    def forward(self, view_pose: Tensor) -> Tensor:
+        """The decoder was made for all x, then all y, then all z."""
+        hidden = self.dropout(torch.relu(self.cells(view_pose.mT.flatten(1))))
+        return torch.tanh(self.stages(hidden.unflatten(1, (self.channels, self.grid, self.grid))))
+
+
+class UViPreTrainedModel(PreTrainedModel):
+    """What the encoder and its heads share: the input check and PyTorch's own initialisation."""
+
+    config: UViConfig
+    config_class = UViConfig
+    base_model_prefix = "encoder"
+    main_input_name = "pixel_values"
+    input_modalities = ("image",)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """PyTorch's defaults; modules built on the meta device have no values yet."""
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.BatchNorm2d | nn.RNNBase):
+            module.reset_parameters()
+
+    def check_images(self, pixel_values: Tensor, *, clip: bool) -> None:
+        """Raises ValueError unless the images are `(B, C, H, W)`, or `(B, T, C, H, W)` of a clip, of our size."""
+        config = self.config
+        wanted = (config.in_channels, config.image_size, config.image_size)
+        if pixel_values.dim() != (5 if clip else 4) or pixel_values.shape[-3:] != wanted:
+            lead = "(batch, frames, " if clip else "(batch, "
+            raise ValueError(
+                f"{type(self).__name__} expects pixel_values {lead}{', '.join(map(str, wanted))}), got "
+                f"{tuple(pixel_values.shape)}; the checkpoint's processor makes them: processor(images)."
+            )
+        if not torch.isfinite(pixel_values).all():
+            raise ValueError(
+                f"{type(self).__name__} expects finite pixels, got NaN or infinite values; a missing depth is 0."
+            )
+
+
+class UViModel(UViPreTrainedModel):
+    """Pose encoder, viewpoint encoder and decoder; `pooler_output` is the posture of each image."""
+
+    def __init__(self, config: UViConfig) -> None:
+        super().__init__(config)
+        self.pose_encoder = PoseEncoder(config)
+        self.viewpoint_encoder = ViewpointEncoder(config)
+        self.decoder = ImageDecoder(config)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(self, pixel_values: Tensor, reconstruct: bool = False, return_dict: bool | None = None) -> UViOutput:
+        """Posture and camera of images `(B, C, H, W)` in 0..1; with `reconstruct` also what the decoder draws.
+
+        Raises:
+            ValueError: images of another shape, or with NaN.
+        """
+        self.check_images(pixel_values, clip=False)
+        pose = self.pose_encoder(pixel_values)
+        rotation, translation = self.viewpoint_encoder(pixel_values)
+        view_pose = rotate_and_move(pose, rotation, translation)
+        return UViOutput(
+            pooler_output=pose.flatten(1),
+            pose=pose,
+            rotation=rotation,
+            translation=translation,
+            view_pose=self.as_returned(view_pose),
+            reconstruction=self.decoder(view_pose) if reconstruct else None,
+        )
+
+    def as_returned(self, view_pose: Tensor) -> Tensor:
+        """The points, or with `official=True` the official code's `(B, 3, N)` memory read as `(B, N, 3)`."""
+        return view_pose.mT.reshape(view_pose.shape) if self.config.official else view_pose
+
+
+class UViClipHead(UViPreTrainedModel):
+    """A posture per frame, a linear layer, a recurrent network over time, one linear layer per frame, the mean."""
+
+    def __init__(self, config: UViConfig) -> None:
+        super().__init__(config)
+        self.encoder = UViModel(config)
+        self.projection = nn.Linear(config.hidden_size, config.hidden_size)
+        recurrent = nn.GRU if config.recurrent == "gru" else nn.LSTM
+        self.recurrent = recurrent(
+            *(config.hidden_size, config.recurrent_size, config.recurrent_layers),
+            batch_first=True,
+            bidirectional=True,
+        )
+        self.classifier = nn.Linear(2 * config.recurrent_size, self.num_outputs)
+        self.post_init()
+
+    @property
+    def num_outputs(self) -> int:
+        """Classes of the head."""
+        return int(self.config.num_labels)
+
+    def clip_logits(self, pixel_values: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """`(B, classes)`, averaged over the frames of each clip; padded frames at the end do not count."""
+        self.check_images(pixel_values, clip=True)
+        batch, frames = pixel_values.shape[:2]
+        present = _present(attention_mask, batch, frames, pixel_values.device)
+        pose = self.encoder.pose_encoder(pixel_values.flatten(0, 1)[present.flatten()])
+        features = torch.relu(self.projection(pose.flatten(1)))
+        padded = features.new_zeros(batch, frames, features.shape[-1])
+        padded[present] = features
+        packed = nn.utils.rnn.pack_padded_sequence(
+            padded, present.sum(1).cpu(), batch_first=True, enforce_sorted=False
+        )
+        hidden, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], True, total_length=frames)
+        weights = present.unsqueeze(-1).to(hidden.dtype)
+        return (self.classifier(hidden) * weights).sum(1) / weights.sum(1)
+
+
+class UViForActionClassification(UViClipHead):
+    """One label per clip of images; logits without softmax."""
+
+    @can_return_tuple
+    def forward(
+        self,
+        pixel_values: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> UViClipOutput:
+        """Clips `(B, T, C, H, W)`, the paper's T is 16; `attention_mask (B, T)` is false at padded frames.
+
+        `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count.
+        """
+        logits = self.clip_logits(pixel_values, attention_mask)
+        return UViClipOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+
+
+class UViForMovementQuality(UViClipHead):
+    """How well a movement is done: a class for each score 0..max_score, trained by cross entropy as in the paper."""
+
+    @property
+    def num_outputs(self) -> int:
+        return self.config.max_score + 1
+
+    @can_return_tuple
+    def forward(
+        self,
+        pixel_values: Tensor,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> UViClipOutput:
+        """Clips `(B, T, C, H, W)`; `labels (B,)` whole scores in 0..max_score. `scores (B,)` are expected scores.
+
+        A long sequence is cut into 16-frame clips and the logits of all of them are averaged (section 4 of the paper).
+
+        Raises:
+            ValueError: a label above `max_score`.
+        """
+        logits = self.clip_logits(pixel_values, attention_mask)
+        if labels is not None and bool((labels > self.config.max_score).any()):
+            raise ValueError(
+                f"UViForMovementQuality expects scores of 0..{self.config.max_score}, got {int(labels.max())}; build "
+                f"it with UViConfig(max_score={int(labels.max())})."
+            )
+        grades = torch.arange(self.num_outputs, dtype=logits.dtype, device=logits.device)
+        return UViClipOutput(
+            loss=None if labels is None else clip_loss(logits, labels),
+            logits=logits,
+            scores=logits.softmax(1) @ grades,
+        )
+
+
+def _present(attention_mask: Tensor | None, batch: int, frames: int, device: torch.device) -> Tensor:
+    """`(B, T)` which frames count; every clip has some, and its padding is at the end."""
+    if attention_mask is None:
+        return torch.ones(batch, frames, dtype=torch.bool, device=device)
+    present = attention_mask.to(device).bool()
+    fits = present.shape == (batch, frames)
+    lengths = present.sum(-1, keepdim=True)
+    if (
+        not fits
+        or bool((lengths == 0).any())
+        or not torch.equal(present, torch.arange(frames, device=device) < lengths)
+    ):
+        raise ValueError(
+            f"An attention_mask of ({batch}, {frames}) is expected, with frames in every clip and padding at its end, "
+            f"got {tuple(attention_mask.shape)} with {present.sum(-1).tolist()} frames."
+        )
+    return present
