@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
     from motionhub.models.unik import UnikModel as UnikModel
+    from motionhub.models.vi_clip import ViClipConfig as ViClipConfig
+    from motionhub.models.vi_clip import ViClipModel as ViClipModel
     from motionhub.papers import PAPERS as PAPERS
     from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from motionhub.processing.pictures import PictureProcessor as PictureProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
+    from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import resample as resample
     from motionhub.skeletons.inspection import inspect as inspect
@@ -104,6 +107,9 @@ _HOMES = {
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",
     "UnikModel": "motionhub.models.unik",
+    "ViClipConfig": "motionhub.models.vi_clip",
+    "ViClipModel": "motionhub.models.vi_clip",
+    "VideoClipProcessor": "motionhub.processing.video_clip",
     "PAPERS": "motionhub.papers",
     "OnlineIntervals": "motionhub.pipelines.online_segmentation",
     "OnlineSegmenter": "motionhub.pipelines.online_segmentation",

@@ -27,6 +27,7 @@ from motionhub.models.st_gcn import (
 )
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification, TMorModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
+from motionhub.models.vi_clip import ViClipConfig, ViClipModel
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.action_segmentation import ActionSegmentationPipeline
@@ -35,6 +36,7 @@ from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtra
 from motionhub.processing.pictures import PictureProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.processing.video_clip import VideoClipProcessor
 
 
 class AutoModelForActionClassification(_BaseAutoModelClass):
@@ -123,6 +125,7 @@ FAMILIES: tuple[Family, ...] = (
         {AutoModel: TMorModel, AutoModelForZeroShotActionClassification: TMorForZeroShotActionClassification},
     ),
     Family(LcrNetConfig, PictureProcessor, {AutoModel: LcrNetModel}),
+    Family(ViClipConfig, VideoClipProcessor, {AutoModel: ViClipModel}),
 )
 
 # Task -> (pipeline class, Auto class that loads its model).

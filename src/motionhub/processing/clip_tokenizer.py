@@ -1,0 +1,80 @@
+"""CLIP's tokenizer, made of the byte-pair file that open_clip carries: nothing is imported of it, nor is the Hub used.
+
+It does not know models. `clip_tokenizer().save_pretrained(folder)` beside a model's weights makes
+`AutoTokenizer.from_pretrained(folder)` work everywhere.
+"""
+
+import gzip
+import html
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from transformers import CLIPTokenizer
+
+
+VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
+# Of the file's 262,145 lines CLIP uses so many: with 2 x 256 bytes and two marks they make 49,408 tokens.
+NUM_MERGES = 49152 - 256 - 2
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+def clip_tokenizer(vocabulary: str | Path | None = None, max_length: int = 32) -> CLIPTokenizer:
+    """ViCLIP's tokenizer: `tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")`.
+
+    Numbers of tokens are CLIP's: 49406 begins a text, 49407 ends it, also a truncated one, 0 fills up.
+
+    Args:
+        vocabulary: the file `bpe_simple_vocab_16e6.txt.gz` of CLIP; None: the one inside an installed open_clip.
+        max_length: tokens of a text, with the two marks.
+
+    Raises:
+        ValueError: no such file, or another one.
+    """
+    path = _of_open_clip() if vocabulary is None else Path(vocabulary)
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode("utf-8").split("\n")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not CLIP's {VOCABULARY}: {error}.") from None
+    merges = [tuple(line.split()) for line in lines[1 : NUM_MERGES + 1] if line]
+    if not merges or any(len(merge) != 2 for merge in merges):
+        raise ValueError(f"{path} is not CLIP's {VOCABULARY}: expected two parts of a word on every line.")
+    letters = _letters_of_bytes()
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(merge) for merge in merges), START, END]
+    numbers = {token: number for number, token in enumerate(tokens)}
+    options: dict[str, Any] = {"pad_token": "!", "model_max_length": max_length, "split_special_tokens": True}
+    return CLIPTokenizer(vocab=numbers, merges=merges, **options)
+
+
+def clean_text(text: str) -> str:
+    """A text from the web as the official code reads it: broken encodings mended (with ftfy), `&amp;` resolved.
+
+    Texts that were typed need none of this.
+    """
+    try:
+        import ftfy
+    except ImportError:
+        pass
+    else:
+        text = ftfy.fix_text(text)
+    return " ".join(html.unescape(html.unescape(text)).split())
+
+
+def _of_open_clip() -> Path:
+    """The file inside the package, which is not imported: it needs torchvision, this does not."""
+    spec = importlib.util.find_spec("open_clip")
+    folders = [] if spec is None else list(spec.submodule_search_locations or [])
+    found = next((Path(folder) / VOCABULARY for folder in folders if (Path(folder) / VOCABULARY).is_file()), None)
+    if found is None:
+        raise ValueError(
+            f"CLIP's vocabulary {VOCABULARY} is not here: install open_clip (pip install open_clip_torch), or give "
+            "the file's path. A converted ViCLIP has its tokenizer beside it: AutoTokenizer.from_pretrained(folder)."
+        )
+    return found
+
+
+def _letters_of_bytes() -> list[str]:
+    """A visible letter for each byte, in the order of CLIP's vocabulary: printable ones first."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return [chr(byte) for byte in printable] + [chr(256 + place) for place in range(len(others))]

@@ -1,0 +1,313 @@
+"""`VideoClipProcessor`: pictures of a video in, one checkpoint's `pixel_values` out; `preprocessor_config.json`.
+
+It does not know video files (`data/video_clips.py` decodes the frames that this asks for), texts, or models.
+
+Pictures are `(frames, height, width, 3)`, red first, uint8 or floats in 0..1. That red and blue have changed places
+cannot be seen from numbers: what OpenCV reads has blue first, `frames[..., ::-1]` is the other.
+"""
+
+import difflib
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+
+from motionhub.augment import pictures
+
+
+# What transformers itself writes into or reads from preprocessor_config.json.
+FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
+RESIZES = ("stretch", "shorter-side")
+SAMPLINGS = ("segments", "stride")
+
+
+class VideoClipProcessor(FeatureExtractionMixin):
+    """Chooses frames of a video, brings them to one size, and normalises their colours.
+
+    The defaults are ViCLIP's. Which frames: with `"segments"` the first of each of `num_frames` equal parts of the
+    video (`frames2tensor` of the official code); with `"stride"` every `frame_stride`-th of a window at `fps` frames
+    per second, which in training lies anywhere and in a test at `temporal_views` places from the start of the video to
+    its end (a single one: in its middle). Where a window is longer than the video, its last frame is repeated; where a
+    video has fewer frames than parts, frames are repeated.
+
+    Args:
+        num_frames: of a clip.
+        sampling, frame_stride, fps: see above; the rate is of the frames that the stride counts.
+        temporal_views: windows of a test video, `"stride"` only.
+        image_size: height and width of what the model sees.
+        resize: `"stretch"` makes the whole picture square; `"shorter-side"` makes its shorter side `shorter_side`
+            long, of which `spatial_crops` squares are seen.
+        shorter_side: None: `image_size`.
+        spatial_crops: 1 (the middle) or 3 (both ends of the longer side and the middle), `"shorter-side"` only.
+        image_mean, image_std: of the colours in 0..1, subtracted and divided by.
+        crop_area, crop_ratio: training: a random part of the picture, of so much of its area and with its width over
+            its height in this range, instead of the test's crop. None: as in a test.
+        color_jitter: training: strengths of brightness, contrast, saturation and hue; of `color_probability` clips.
+        color_probability, gray_probability, blur_probability, mirror_probability: training: shares of the clips.
+        blur_sigma: lowest and highest, in pixels.
+
+    Raises:
+        ValueError: a field has no such value, or no such name.
+    """
+
+    model_input_names = ["pixel_values"]
+
+    def __init__(
+        self,
+        num_frames: int = 8,
+        sampling: str = "segments",
+        frame_stride: int = 8,
+        fps: float = 30.0,
+        temporal_views: int = 1,
+        image_size: int = 224,
+        resize: str = "stretch",
+        shorter_side: int | None = None,
+        spatial_crops: int = 1,
+        image_mean: Sequence[float] = (0.485, 0.456, 0.406),
+        image_std: Sequence[float] = (0.229, 0.224, 0.225),
+        crop_area: Sequence[float] | None = None,
+        crop_ratio: Sequence[float] = (0.75, 1.3333),
+        color_jitter: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+        color_probability: float = 0.0,
+        gray_probability: float = 0.0,
+        blur_probability: float = 0.0,
+        blur_sigma: Sequence[float] = (0.1, 2.0),
+        mirror_probability: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        _reject_unknown(kwargs)
+        super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
+        self.num_frames = num_frames
+        self.sampling = sampling
+        self.frame_stride = frame_stride
+        self.fps = float(fps)
+        self.temporal_views = temporal_views
+        self.image_size = image_size
+        self.resize = resize
+        self.shorter_side = shorter_side
+        self.spatial_crops = spatial_crops
+        self.image_mean = list(image_mean)
+        self.image_std = list(image_std)
+        self.crop_area = None if crop_area is None else list(crop_area)
+        self.crop_ratio = list(crop_ratio)
+        self.color_jitter = list(color_jitter)
+        self.color_probability = color_probability
+        self.gray_probability = gray_probability
+        self.blur_probability = blur_probability
+        self.blur_sigma = list(blur_sigma)
+        self.mirror_probability = mirror_probability
+        _check_fields(self)
+
+    @classmethod
+    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
+        _reject_unknown({name: value for name, value in kwargs.items() if name not in FIELDS and _near(name)})
+        changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
+        return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
+        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
+
+    @property
+    def views(self) -> int:
+        """Clips that a test video becomes."""
+        return self.temporal_views * self.spatial_crops
+
+    def __call__(
+        self,
+        videos: Any,
+        fps: float | None = None,
+        training: bool = False,
+        generator: Generator | None = None,
+        return_tensors: str = "pt",
+    ) -> BatchFeature:
+        """A batch of one or several whole videos that are in memory.
+
+        Args:
+            videos: `(frames, height, width, 3)` RGB, or a list of them, of any lengths and sizes.
+            fps: their frame rate, which `sampling="stride"` needs to know where it is not the processor's.
+            training: choose and augment as in training: one clip of each video.
+            generator: of all random draws; None draws from torch's global one.
+            return_tensors: `"pt"` or `"np"`.
+
+        Returns:
+            pixel_values `(videos * views, num_frames, 3, image_size, image_size)` float32: the views of the first
+            video, then those of the second; the crops of a window follow each other.
+
+        Raises:
+            ValueError: no video, a video without frames, other axes or colours than expected, NaN.
+        """
+        if return_tensors not in ("pt", "np"):
+            raise ValueError(f'return_tensors must be "pt" or "np", got {return_tensors!r}.')
+        listed = list(videos) if isinstance(videos, list | tuple) else [videos]
+        if not listed:
+            raise ValueError("A batch needs at least one video (frames, height, width, 3), got an empty list.")
+        clips = []
+        for frames in listed:
+            frames = checked_frames(frames)
+            for numbers in self.frame_numbers(len(frames), fps or self.fps, training, generator):
+                clips.append(self.process(frames[numbers], training, generator))
+        pixels = torch.cat(clips)
+        return BatchFeature({"pixel_values": pixels.numpy() if return_tensors == "np" else pixels})
+
+    def frame_numbers(
+        self, num_frames: int, fps: float, training: bool = False, generator: Generator | None = None
+    ) -> list[np.ndarray]:
+        """Which frames of a video of `num_frames` at `fps` make its clips: one array of numbers per temporal view.
+
+        Raises:
+            ValueError: the video has no frames.
+        """
+        if num_frames < 1:
+            raise ValueError("A video without frames has no clip; leave it out, or record it again.")
+        if self.sampling == "segments":
+            step = num_frames // self.num_frames
+            spread = np.arange(self.num_frames) * (step if step else num_frames / self.num_frames)
+            return [spread.astype(np.int64)]
+        span = self.frame_stride * self.num_frames * fps / self.fps
+        room = max(num_frames - span, 0.0)
+        if training:
+            starts = [room * float(torch.rand((), generator=generator))]
+        elif self.temporal_views == 1:
+            starts = [room / 2]
+        else:
+            starts = [room * view / (self.temporal_views - 1) for view in range(self.temporal_views)]
+        return [self._window(start, span, num_frames) for start in starts]
+
+    def _window(self, start: float, span: float, num_frames: int) -> np.ndarray:
+        """PySlowFast's rule: evenly from the window's first frame to its last."""
+        numbers = np.linspace(start, start + span - 1, self.num_frames)
+        return np.clip(numbers, 0, num_frames - 1).astype(np.int64)
+
+    def process(self, frames: Any, training: bool = False, generator: Generator | None = None) -> Tensor:
+        """The frames of one clip, already chosen, as `(spatial_crops, frames, 3, image_size, image_size)` float32.
+
+        In training it is one crop, augmented.
+        """
+        clip = torch.from_numpy(np.ascontiguousarray(checked_frames(frames))).movedim(-1, 1)
+        clip = clip.float() / 255 if clip.dtype == torch.uint8 else clip.float()
+        crops = [self._augmented(clip, generator)] if training else self._crops(clip)
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.image_mean, self.image_std))
+        return (torch.stack(crops) - mean) / std
+
+    def _crops(self, clip: Tensor) -> list[Tensor]:
+        size = self.image_size
+        if self.resize == "stretch":
+            # OpenCV resizes bytes to bytes, so the official clips hold whole numbers.
+            return [(pictures.resized(clip, size, size) * 255).round() / 255]
+        height, width = clip.shape[-2:]
+        scale = (self.shorter_side or size) / min(height, width)
+        sides = [max(size, math.floor(side * scale + 1e-9)) for side in (height, width)]
+        clip = pictures.resized(clip, *sides)
+        spare = [side - size for side in sides]
+        places = [0, math.ceil(max(spare) / 2), max(spare)] if self.spatial_crops == 3 else [math.ceil(max(spare) / 2)]
+        middle = math.ceil(min(spare) / 2)
+        corners = [(place, middle) if sides[0] > sides[1] else (middle, place) for place in places]
+        return [clip[..., top : top + size, left : left + size] for top, left in corners]
+
+    def _augmented(self, clip: Tensor, generator: Generator | None) -> Tensor:
+        if self.crop_area is None:
+            crops = self._crops(clip)
+            clip = crops[len(crops) // 2]
+        else:
+            low, high = self.crop_area
+            clip = pictures.random_resized_crop(
+                clip, self.image_size, (low, high), (self.crop_ratio[0], self.crop_ratio[1]), generator
+            )
+        if pictures.chance(self.color_probability, generator):
+            brightness, contrast, saturation, hue = self.color_jitter
+            clip = pictures.jittered(clip, (brightness, contrast, saturation, hue), generator)
+        if pictures.chance(self.gray_probability, generator):
+            clip = pictures.gray(clip)
+        if pictures.chance(self.blur_probability, generator):
+            low, high = self.blur_sigma
+            clip = pictures.blurred(clip, low + (high - low) * float(torch.rand((), generator=generator)))
+        return clip.flip(-1) if pictures.chance(self.mirror_probability, generator) else clip
+
+
+def checked_frames(frames: Any) -> np.ndarray:
+    """`(frames, height, width, 3)` as an array.
+
+    Raises:
+        ValueError: other axes, no frame, a kind of number that is no colour, NaN.
+    """
+    array = np.asarray(frames)
+    if array.ndim != 4 or array.shape[-1] != 3:
+        hint = "a video is (frames, height, width, 3), red first"
+        if array.ndim == 4 and array.shape[1] == 3:
+            hint = "the colours come last: frames.transpose(0, 2, 3, 1)"
+        elif array.ndim == 3:
+            hint = "a single picture is picture[None]; a gray video is numpy.repeat(frames[..., None], 3, -1)"
+        raise ValueError(f"VideoClipProcessor expects (frames, height, width, 3), got {array.shape}; {hint}.")
+    if not array.size:
+        raise ValueError(f"A video without frames or pixels has no clip, got {array.shape}; leave it out.")
+    if array.dtype == np.uint8:
+        return array
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"VideoClipProcessor expects uint8 or floats in 0..1, got {array.dtype}; use uint8.")
+    if not np.isfinite(array).all():
+        raise ValueError("The video holds NaN or infinite pixels; leave such frames out, or fill them.")
+    if array.min() < 0 or array.max() > 1:
+        raise ValueError(
+            f"Float pixels must lie in 0..1, got {array.min():.3g}..{array.max():.3g}; for 0..255 use "
+            "frames.astype(numpy.uint8), and give pixels that are not normalised yet."
+        )
+    return array
+
+
+def _check_fields(processor: VideoClipProcessor) -> None:
+    """Raise the `ValueError` that names the first field whose value cannot be used, and what can."""
+    for name, choices in {"sampling": SAMPLINGS, "resize": RESIZES, "spatial_crops": (1, 3)}.items():
+        if getattr(processor, name) not in choices:
+            raise ValueError(f"{name} must be one of {choices}, got {getattr(processor, name)!r}.")
+    for name in ("num_frames", "frame_stride", "temporal_views", "image_size"):
+        value = getattr(processor, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+    if processor.shorter_side is not None and processor.shorter_side < processor.image_size:
+        raise ValueError(
+            f"shorter_side must be at least image_size={processor.image_size}, got {processor.shorter_side!r}."
+        )
+    if not processor.fps > 0:
+        raise ValueError(f"fps must be above 0, got {processor.fps!r}.")
+    if processor.temporal_views > 1 and processor.sampling != "stride":
+        raise ValueError('temporal_views above 1 need sampling="stride": segments already cover the whole video.')
+    if processor.spatial_crops > 1 and processor.resize != "shorter-side":
+        raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched picture is seen whole.')
+    lengths = {"image_mean": 3, "image_std": 3, "crop_ratio": 2, "color_jitter": 4, "blur_sigma": 2}
+    for name, length in {**lengths, **({"crop_area": 2} if processor.crop_area is not None else {})}.items():
+        value = getattr(processor, name)
+        if len(value) != length or not all(math.isfinite(entry) for entry in value):
+            raise ValueError(f"{name} must be {length} numbers, got {value!r}.")
+    for name in ("color_probability", "gray_probability", "blur_probability", "mirror_probability"):
+        if not 0 <= getattr(processor, name) <= 1:
+            raise ValueError(f"{name} must be between 0 and 1, got {getattr(processor, name)!r}.")
+    if min(processor.image_std) <= 0 or processor.blur_sigma[0] <= 0:
+        raise ValueError(
+            f"image_std and blur_sigma must be above 0, got {processor.image_std}, {processor.blur_sigma}."
+        )
+    if processor.crop_area is not None and not 0 < processor.crop_area[0] <= processor.crop_area[1] <= 1:
+        raise ValueError(f"crop_area must be two rising shares in 0..1, got {processor.crop_area}.")
+
+
+FIELDS = tuple(
+    name for name in inspect.signature(VideoClipProcessor.__init__).parameters if name not in ("self", "kwargs")
+)
+
+
+def _near(name: str) -> list[str]:
+    return difflib.get_close_matches(name, FIELDS, n=3, cutoff=0.7)
+
+
+def _reject_unknown(kwargs: Mapping[str, Any]) -> None:
+    for name in kwargs:
+        if name not in FOREIGN_FIELDS:
+            near = _near(name)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {list(FIELDS)}."
+            raise ValueError(f"VideoClipProcessor has no field {name!r}; {hint}")
