@@ -30,10 +30,12 @@ ALLOWED: dict[str, set[str]] = {
     # The processor applies the augmentations its config names, and aligns bodies by rotations.
     "processing": {"skeletons", "augment", "geometry"},
     "data": {"skeletons", "geometry"},
-    "poses": {"skeletons", "geometry"},
+    # A student of pseudo labels is trained by the one training loop.
+    "poses": {"skeletons", "geometry", "training"},
     "models": {"nn", "skeletons", "papers"},
-    # An objective that hides parts of the body is told the layout they are found in.
-    "objectives": {"losses", "augment", "geometry", "skeletons", "papers"},
+    # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
+    # beside the model makes it of the same blocks.
+    "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
     # An evaluation of labels per frame makes intervals of scores.
     "training": {"data", "metrics", "skeletons", "intervals"},
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores.

@@ -1,0 +1,191 @@
+"""Pseudo ground truth for a pose estimator, out of what SST-A makes of several: boxes, anchor poses, classes.
+
+It does not know networks or pictures (`poses.students` trains them on it). SSTA-PRS, Yang et al., WACV 2021; section
+3.3.3 of Yang's thesis: of the frames whose confidence is high enough, the box around the pose grown by 10 % teaches
+localisation, and the anchor pose nearest to the pose teaches classification. The pose itself teaches nothing there:
+"not sufficiently accurate for regression".
+
+Where the thesis says nothing, here: a frame in which only some of the people are good enough is left out, because
+those left unlabelled would be taught as background; so is a pose with fewer joints than `min_seen`, whose box
+would be too small.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from motionhub.poses.refine import PAPER_MIN_CONFIDENCE
+from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+NUM_ANCHOR_POSES = 20
+BOX_GROWTH = 1.1
+FRAME_SHARE = 0.1
+VALIDATION_SHARE = 0.2
+# Pixels: a smaller box is no person to learn from.
+MIN_SIDE = 2.0
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """The people of one frame.
+
+    Args:
+        frame: its number in the video, from 0.
+        poses: `(people, joints, 2)` float32 pixels, NaN missing.
+        boxes: `(people, 4)` float32 left, top, right, bottom.
+        confidence: `(people,)` of the poses.
+        classes: `(people,)` int64, 1 to the number of anchor poses; None before `classified`.
+    """
+
+    frame: int
+    poses: np.ndarray
+    boxes: np.ndarray
+    confidence: np.ndarray
+    classes: np.ndarray | None = None
+
+
+def pseudo_labels(
+    pose: SkeletonSequence,
+    confidence: np.ndarray,
+    *,
+    layout: str = "lcrnet-13",
+    min_confidence: float = PAPER_MIN_CONFIDENCE,
+    min_seen: float = 0.8,
+    frame_share: float = FRAME_SHARE,
+) -> list[LabelledFrame]:
+    """What a student learns from a video, frame by frame.
+
+    Args:
+        pose, confidence: what `aggregate_experts` gives: a 2-D sequence in pixels and `(people, frames)`.
+        layout: of the student's poses.
+        min_confidence: 0.18 in the paper, for the paper's confidence; see `motionhub.poses.refine` for ours.
+        min_seen: share of the student's joints that a pose must have.
+        frame_share: share of the frames that is looked at, evenly spaced; the thesis takes 10 %, as neighbours
+            hardly differ.
+
+    Raises:
+        ValueError: not 2-D pixels, shapes that do not fit, shares out of range, or no frame with a pose to learn from.
+    """
+    if pose.num_dims != 2 or pose.unit != "pixel":
+        raise ValueError(f"Pseudo labels are made of 2-D poses in pixels, got {pose.num_dims}-D in {pose.unit!r}.")
+    scores = np.asarray(confidence)
+    if scores.shape != pose.keypoints.shape[:2]:
+        raise ValueError(
+            f"Expected the confidence (people, frames) = {pose.keypoints.shape[:2]} that aggregate_experts returns "
+            f"beside the pose, got {scores.shape}."
+        )
+    if not 0 < frame_share <= 1 or not 0 < min_seen <= 1:
+        raise ValueError(f"frame_share and min_seen must be in (0, 1], got {frame_share} and {min_seen}.")
+    points = convert_layout(pose, layout).keypoints if pose.layout.name != layout else pose.keypoints
+    count = max(1, round(frame_share * pose.num_frames))
+    looked_at = np.unique(np.linspace(0, max(pose.num_frames - 1, 0), count).round().astype(int))
+    found = [
+        _labelled(frame, points[:, frame], scores[:, frame], min_confidence, min_seen)
+        for frame in looked_at[looked_at < pose.num_frames]
+    ]
+    labels = [frame for frame in found if frame is not None]
+    if not labels:
+        best = float(np.nanmax(scores)) if scores.size and not np.isnan(scores).all() else 0.0
+        raise ValueError(
+            f"None of {len(found)} frames has a pose to learn from: the highest confidence is {best:.2f}, needed are "
+            f"{min_confidence} and {min_seen:.0%} of the joints of {layout!r}. Experts that disagree, or saw nobody, "
+            "teach nothing; look at them, or lower min_confidence or min_seen."
+        )
+    return labels
+
+
+def _labelled(
+    frame: int, poses: np.ndarray, confidence: np.ndarray, min_confidence: float, min_seen: float
+) -> LabelledFrame | None:
+    seen = ~np.isnan(poses).any(axis=-1)
+    there = seen.any(axis=-1)
+    if not there.any():
+        return None
+    poses, seen, confidence = poses[there], seen[there], confidence[there]
+    boxes = pose_boxes(poses)
+    large = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1)
+    if not (large & (confidence >= min_confidence) & (seen.mean(axis=-1) >= min_seen)).all():
+        return None
+    return LabelledFrame(int(frame), poses.astype(np.float32), boxes, confidence.astype(np.float32))
+
+
+def pose_boxes(poses: np.ndarray, growth: float = BOX_GROWTH) -> np.ndarray:
+    """`(..., 4)` left, top, right, bottom around the joints seen, each side grown by the factor about the centre.
+
+    Poses without any joint have NaN.
+    """
+    seen = ~np.isnan(poses).any(axis=-1, keepdims=True)
+    low, high = np.where(seen, poses, np.inf).min(axis=-2), np.where(seen, poses, -np.inf).max(axis=-2)
+    with np.errstate(invalid="ignore"):
+        margin = (high - low) * (growth - 1) / 2
+        boxes = np.concatenate([low - margin, high + margin], axis=-1)
+    return np.where(np.isfinite(boxes), boxes, np.nan).astype(np.float32)
+
+
+def in_unit_box(poses: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Poses relative to their boxes: left top is (0, 0), right bottom (1, 1)."""
+    return np.asarray((poses - boxes[..., None, :2]) / (boxes[..., None, 2:] - boxes[..., None, :2]))
+
+
+def fit_anchor_poses(
+    labels: Sequence[LabelledFrame], num_anchor_poses: int = NUM_ANCHOR_POSES, seed: int = 0
+) -> np.ndarray:
+    """The centres of K-Means over all complete poses in their boxes: `(anchor poses, joints, 2)` in the unit box.
+
+    The largest cluster comes first.
+
+    Raises:
+        ValueError: fewer different complete poses than anchor poses.
+    """
+    from sklearn.cluster import KMeans
+
+    poses = np.concatenate([in_unit_box(label.poses, label.boxes) for label in labels]) if labels else np.zeros((0, 1))
+    complete = poses[~np.isnan(poses).any(axis=tuple(range(1, poses.ndim)))]
+    different = len(np.unique(complete.reshape(len(complete), -1).round(6), axis=0)) if len(complete) else 0
+    if num_anchor_poses < 1 or different < num_anchor_poses:
+        raise ValueError(
+            f"{num_anchor_poses} anchor poses need at least as many different complete poses, got {different} (of "
+            f"{len(poses)} poses, {len(complete)} without missing joints); lower num_anchor_poses, or label more "
+            "frames (frame_share)."
+        )
+    clusters = KMeans(num_anchor_poses, n_init=10, random_state=seed).fit(complete.reshape(len(complete), -1))
+    order = np.argsort(-np.bincount(clusters.labels_, minlength=num_anchor_poses), kind="stable")
+    centres = clusters.cluster_centers_[order]
+    return np.asarray(centres.reshape(num_anchor_poses, *complete.shape[1:]), dtype=np.float32)
+
+
+def nearest_anchor_poses(poses: np.ndarray, boxes: np.ndarray, anchor_poses: np.ndarray) -> np.ndarray:
+    """`(people,)` classes 1 to K: the anchor pose that, put into the box, is nearest to the pose over the joints seen.
+
+    Distances are pixels: of a tall narrow box, heights count more, as the regression would have to move more there.
+    """
+    size = (boxes[:, 2:] - boxes[:, :2])[:, None, None]
+    distance = np.linalg.norm((in_unit_box(poses, boxes)[:, None] - anchor_poses[None]) * size, axis=-1)
+    seen = ~np.isnan(distance)
+    mean = np.where(seen, distance, 0).sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
+    return np.asarray(mean.argmin(axis=-1) + 1, dtype=np.int64)
+
+
+def classified(labels: Sequence[LabelledFrame], anchor_poses: np.ndarray) -> list[LabelledFrame]:
+    """The same frames with the class of every pose."""
+    return [replace(label, classes=nearest_anchor_poses(label.poses, label.boxes, anchor_poses)) for label in labels]
+
+
+def held_out(
+    labels: Sequence[LabelledFrame], share: float = VALIDATION_SHARE
+) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
+    """Frames to learn from, and the last ones of the video to validate on.
+
+    The thesis draws 20 % at random; of one video that would put neighbours of every validation frame into training.
+
+    Raises:
+        ValueError: a share outside 0..1, or nothing left on one side.
+    """
+    kept = len(labels) - round(share * len(labels))
+    if not 0 < share < 1 or not 0 < kept < len(labels):
+        raise ValueError(f"Holding out {share} of {len(labels)} labelled frames leaves nothing on one side.")
+    ordered = sorted(labels, key=lambda label: label.frame)
+    return ordered[:kept], ordered[kept:]
