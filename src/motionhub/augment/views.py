@@ -1,14 +1,17 @@
-"""Seeing the same motion from elsewhere: rotation, scale, shear, and UNIK's moving view (`random_move`).
+"""Seeing the same motion from elsewhere: rotation, scale, shear, UNIK's moving view, and cameras about single poses.
 
-It does not know layouts. Keypoints are `(people, frames, joints, dims)`; NaN stays NaN.
+It does not know layouts. Keypoints are `(people, frames, joints, dims)`; NaN stays NaN. Cameras take any batch of
+poses, with a mask.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
+from motionhub.geometry.cameras import UPRIGHT, camera_rotation
 from motionhub.geometry.rotations import axis_angle_matrix, plane_matrix
 
 
@@ -16,6 +19,65 @@ from motionhub.geometry.rotations import axis_angle_matrix, plane_matrix
 MOVE_ANGLES = (-10.0, -5.0, 0.0, 5.0, 10.0)
 MOVE_SCALES = (0.9, 1.0, 1.1)
 MOVE_SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)
+
+
+@dataclass(frozen=True)
+class CameraRanges:
+    """Where cameras stand; the defaults are CV-MIM's (SPECS 9.3), for poses whose trunk has length 1.
+
+    Args:
+        azimuth, elevation, roll: degrees either way, each uniform.
+        distance: of the camera from the origin; None: weak perspective.
+        nearest: a joint nearer to the camera than this (or behind it) is not seen: a camera that stands inside the
+            body gives a picture of the rest.
+    """
+
+    azimuth: float = 180.0
+    elevation: float = 30.0
+    roll: float = 30.0
+    distance: float | None = 2.0
+    nearest: float = 0.2
+
+    def __post_init__(self) -> None:
+        angles = (self.azimuth, self.elevation, self.roll)
+        if min(angles) < 0 or (self.distance is not None and not 0 < self.nearest < self.distance):
+            raise ValueError(
+                "Cameras need angles in degrees of 0 or more and 0 < nearest < distance (or distance=None), got "
+                f"{angles}, nearest={self.nearest} and distance={self.distance}."
+            )
+
+
+def draw_cameras(draws: Tensor, ranges: CameraRanges) -> Tensor:
+    """Azimuth, elevation and roll in radians, `(..., 3)`, from `draws (..., 3)` uniform in 0..1."""
+    limits = [math.radians(limit) for limit in (ranges.azimuth, ranges.elevation, ranges.roll)]
+    return (2 * draws - 1) * draws.new_tensor(limits)
+
+
+def pictures_of(
+    points: Tensor, seen: Tensor, angles: Tensor, ranges: CameraRanges, up: str = "y"
+) -> tuple[Tensor, Tensor]:
+    """What cameras about the origin see of poses: `(..., joints, 2)`, y downward, and which joints; differentiable.
+
+    Args:
+        points: `(..., joints, 3)`; what is not seen may be any finite number.
+        seen: `(..., joints)` bool.
+        angles: `(..., 3)` azimuth, elevation, roll in radians (`geometry.cameras`).
+        up: the axis of the points that points up.
+
+    Raises:
+        ValueError: not 3-D, or no such axis.
+    """
+    if points.shape[-1] != 3 or up not in UPRIGHT:
+        raise ValueError(f"Cameras see 3-D points with up in {sorted(UPRIGHT)}, got {tuple(points.shape)} and {up!r}.")
+    azimuth, elevation, roll = angles.unbind(-1)
+    camera = points[..., list(UPRIGHT[up])] @ camera_rotation(azimuth, elevation, roll).mT
+    picture = camera[..., :2] * camera.new_tensor([1.0, -1.0])
+    if ranges.distance is None:
+        return picture, seen
+    depth = ranges.distance - camera[..., 2]
+    in_front = seen & (depth >= ranges.nearest)
+    # Where a joint is not in front, a depth of 1 keeps value and gradient finite; the mask says it is not there.
+    return picture * (ranges.distance / torch.where(in_front, depth, 1)).unsqueeze(-1), in_front
 
 
 @dataclass(frozen=True)

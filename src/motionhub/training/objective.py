@@ -58,6 +58,15 @@ class Pretext(Objective, Protocol):
         """What must not change when the run is resumed, as JSON values."""
 
 
+@runtime_checkable
+class OwnOptimizers(Protocol):
+    """A `Pretext` that updates parts of its network by optimizers of its own, one step of each per update."""
+
+    def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+        """They share out all weights of the network that learn. `learning_rate` is the recipe's; its schedule and
+        `max_grad_norm` apply to all of them, its `optimizer`, `momentum` and `weight_decay` to none."""
+
+
 @dataclass(frozen=True)
 class RunShape:
     """What a pretext may need to know of the run.

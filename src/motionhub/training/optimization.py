@@ -1,6 +1,8 @@
-"""Optimizer, learning-rate schedule, frozen backbones, from a `TrainingRecipe`. It does not know data nor the loop."""
+"""Optimizers, learning-rate schedule, frozen backbones, from a `TrainingRecipe`. It does not know data nor the loop."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -8,6 +10,55 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.objective import OwnOptimizers
+
+
+class Optimizers:
+    """All optimizers of a run with their schedules, moved together: one step of each per update.
+
+    Args:
+        optimizers, schedules: as Accelerate prepared them, one schedule for each optimizer.
+    """
+
+    def __init__(self, optimizers: Sequence[Any], schedules: Sequence[Any]) -> None:
+        self.optimizers, self.schedules = list(optimizers), list(schedules)
+
+    def step(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def zero_grad(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def advance(self) -> None:
+        """The schedules go one update further."""
+        for schedule in self.schedules:
+            schedule.step()
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the first optimizer."""
+        return float(self.schedules[0].get_last_lr()[0])
+
+
+def build_optimizers(objective: Any, network: nn.Module, recipe: TrainingRecipe) -> list[torch.optim.Optimizer]:
+    """Those of an objective that has its own, or the one of the recipe.
+
+    Raises:
+        ValueError: a weight that learns is in none of them, or in two.
+    """
+    if not isinstance(objective, OwnOptimizers):
+        return [build_optimizer(network, recipe)]
+    optimizers = objective.optimizers(network, recipe.learning_rate)
+    owned = [id(weight) for optimizer in optimizers for group in optimizer.param_groups for weight in group["params"]]
+    learning = {id(weight) for weight in network.parameters() if weight.requires_grad}
+    if len(owned) != len(set(owned)) or set(owned) != learning:
+        raise ValueError(
+            f"The optimizers of {type(objective).__name__} must share out the {len(learning)} weights that learn, each "
+            f"to one of them; they hold {len(owned)}, {len(set(owned) & learning)} of these."
+        )
+    return optimizers
 
 
 def build_optimizer(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:

@@ -40,7 +40,7 @@ from motionhub.training.launching import processes_asked_for
 from motionhub.training.loading import Views, as_clips, build_loader, epoch_order, seeds_of_entries
 from motionhub.training.meter import Meter
 from motionhub.training.objective import Objective, Pretext, RunShape, as_objective, losses_of
-from motionhub.training.optimization import build_optimizer, build_schedule, freeze_backbone, set_mode
+from motionhub.training.optimization import Optimizers, build_optimizers, build_schedule, freeze_backbone, set_mode
 from motionhub.training.probe import EmbeddingProbe
 
 
@@ -204,11 +204,10 @@ class _Loop:
         if self.pretext is not None and self.pretext.num_views > 1:
             train_clips = Views(train_clips, self.pretext.num_views)
         loader = build_loader(train_clips, share, recipe, collate, sampler=self.order)
-        optimizer = build_optimizer(self.network, recipe)
-        schedule = build_schedule(optimizer, recipe, self.updates_per_epoch)
-        self.model, self.optimizer, self.loader, self.schedule = accelerator.prepare(
-            self.network, optimizer, loader, schedule
-        )
+        optimizers = build_optimizers(self.objective, self.network, recipe)
+        schedules = [build_schedule(one, recipe, self.updates_per_epoch) for one in optimizers]
+        self.model, self.loader, *prepared = accelerator.prepare(self.network, loader, *optimizers, *schedules)
+        self.optimizers = Optimizers(prepared[: len(optimizers)], prepared[len(optimizers) :])
         if eval_clips is not None:
             share = max(1, recipe.eval_batch_size // accelerator.num_processes)
             order = eval_clips.by_length() if isinstance(eval_clips, ClipDataset) else None
@@ -303,12 +302,12 @@ class _Loop:
                 if self.accelerator.sync_gradients and self.recipe.max_grad_norm is not None:
                     self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
                 if self.pretext is not None and not self.pretext.ready():
-                    self.optimizer.zero_grad()  # without gradients the step moves nothing
-                self.optimizer.step()
-                self.learning_rate = self.schedule.get_last_lr()[0]
+                    self.optimizers.zero_grad()  # without gradients the step moves nothing
+                self.optimizers.step()
+                self.learning_rate = self.optimizers.learning_rate
                 if self.accelerator.sync_gradients:
-                    self.schedule.step()
-                self.optimizer.zero_grad()
+                    self.optimizers.advance()
+                self.optimizers.zero_grad()
             meter.add(losses)
             if self.accelerator.sync_gradients:
                 self._after_update(meter)

@@ -1,0 +1,65 @@
+"""The torso as measure of a pose: hips in the middle, a length of the trunk as unit; batched, differentiable.
+
+It does not know skeletons: which points are shoulders and hips is an argument. A pose whose trunk cannot be measured
+(hips not seen, or all on one spot) comes out as not seen at all; nothing is ever divided by zero.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+
+PICTURE_UNIT = 0.5  # what the longest side of the trunk becomes in a picture (CV-MIM's official code)
+
+
+def torso_frame(
+    points: Tensor, seen: Tensor, shoulders: Sequence[int], hips: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Centre and unit of every pose (SPECS 9.3).
+
+    In pictures the unit is twice the longest of the six distances between shoulders and hips, of those that are seen;
+    in space the distance from the middle of the hips to the middle of the shoulders. The centre is the middle of the
+    hips, or the one hip that is seen.
+
+    Args:
+        points: `(..., points, 2 or 3)`; what is not seen may be any number.
+        seen: `(..., points)` bool.
+        shoulders, hips: two indices each.
+
+    Returns:
+        centre `(..., dims)`, unit `(...)`, and whether both could be measured `(...)`; else they are 0 and 1.
+    """
+    used = [*shoulders, *hips]
+    there = seen[..., used]
+    corners = torch.where(there.unsqueeze(-1), points[..., used, :], 0)
+    count = there[..., 2:].sum(-1)
+    centre = corners[..., 2:, :].sum(-2) / count.clamp(min=1).unsqueeze(-1)
+    if points.shape[-1] == 2:
+        sides = [
+            _length(corners[..., one, :] - corners[..., other, :]) * (there[..., one] & there[..., other])
+            for one, other in combinations(range(4), 2)
+        ]
+        unit = torch.stack(sides).amax(0) / PICTURE_UNIT
+    else:
+        unit = _length(corners[..., :2, :].mean(-2) - centre) * there.all(-1)
+    measured = (count > 0) & (unit > torch.finfo(points.dtype).tiny * 1e6)
+    return centre * measured.unsqueeze(-1), torch.where(measured, unit, 1), measured
+
+
+def in_torso_units(
+    points: Tensor, seen: Tensor, shoulders: Sequence[int], hips: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Every pose with its hips at the origin and its trunk as unit; zeros, and not seen, where that is not possible."""
+    centre, unit, measured = torso_frame(points, seen, shoulders, hips)
+    kept = seen & measured.unsqueeze(-1)
+    moved = (points - centre.unsqueeze(-2)) / unit[..., None, None]
+    return torch.where(kept.unsqueeze(-1), moved, 0), kept
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Euclidean, with gradient 0 at 0."""
+    squared = vectors.square().sum(-1)
+    zero = squared == 0
+    return torch.where(zero, 0, torch.where(zero, 1, squared).sqrt())

@@ -1,0 +1,90 @@
+"""Layers with the conventions of Keras, for networks that were published in TensorFlow: start values and batch norm.
+
+They do not know what network they are part of. What differs from PyTorch: running variances are updated with the
+biased variance (PyTorch: unbiased), a momentum of 0.99 there is 0.01 here, epsilon is 1e-3, and "he normal" draws from
+a normal distribution cut at two deviations, also for biases (whose fan-in is their own number).
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import initialization as init
+
+
+EPSILON, MOMENTUM = 1e-3, 0.01
+# Deviation of a standard normal distribution cut at two: Keras divides by it, so that the cut one has the deviation.
+CUT_DEVIATION = 0.87962566103423978
+
+
+class HeNormalLinear(nn.Linear):
+    """A Dense layer whose kernel and bias both start "he normal"."""
+
+
+class GlorotLinear(nn.Linear):
+    """A Dense layer with Keras's own start: kernel uniform by fan-in and fan-out, bias 0."""
+
+
+class HeNormalConv1d(nn.Conv1d):
+    """A Conv1D whose kernel, and bias where `he_bias`, start "he normal"; otherwise the bias starts at 0."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, he_bias: bool = True
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride)
+        self.he_bias = he_bias
+
+
+class KerasNorm(nn.BatchNorm1d):
+    """Batch norm of rows `(num_rows, channels)`; a single row is kept as it is normalised in evaluation.
+
+    In training the statistics are those of the rows that are given: leave out padding before.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=EPSILON, momentum=MOMENTUM)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        assert self.running_mean is not None and self.running_var is not None
+        if not self.training or len(rows) < 2:
+            return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        with torch.no_grad():
+            mean, variance = rows.float().mean(0), rows.float().var(0, unbiased=False)
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), MOMENTUM)
+            self.running_var.lerp_(variance.to(self.running_var.dtype), MOMENTUM)
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked.add_(1)
+        return F.batch_norm(rows, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
+@torch.no_grad()
+def init_keras(module: nn.Module) -> bool:
+    """Gives a layer of this module its start values; False when it is none of them."""
+    if isinstance(module, HeNormalLinear | HeNormalConv1d):
+        _he_normal(module.weight, module.weight[0].numel())
+        if isinstance(module, HeNormalLinear) or module.he_bias:
+            assert module.bias is not None
+            _he_normal(module.bias, len(module.bias))
+        elif module.bias is not None:
+            init.zeros_(module.bias)
+    elif isinstance(module, GlorotLinear):
+        bound = math.sqrt(6 / (module.in_features + module.out_features))
+        init.uniform_(module.weight, -bound, bound)
+        init.zeros_(module.bias)
+    elif isinstance(module, KerasNorm):
+        init.ones_(module.weight)
+        init.zeros_(module.bias)
+        assert module.running_mean is not None and module.running_var is not None
+        init.zeros_(module.running_mean)
+        init.ones_(module.running_var)
+        assert module.num_batches_tracked is not None
+        init.zeros_(module.num_batches_tracked)
+    else:
+        return False
+    return True
+
+
+def _he_normal(values: Tensor, fan_in: int) -> None:
+    deviation = math.sqrt(2 / fan_in) / CUT_DEVIATION
+    init.trunc_normal_(values, std=deviation, a=-2 * deviation, b=2 * deviation)
