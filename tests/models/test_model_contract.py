@@ -21,12 +21,13 @@ from motionhub.models.st_gcn import (
     StGcnModel,
 )
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
+from motionhub.models.vi_clip import ViClipConfig, ViClipModel, ViClipTextConfig, ViClipVisionConfig
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
 
 
 @dataclass
 class Family:
-    """A small config, its classes, and the shape of one input clip `(people, frames, joints, dims)`."""
+    """A small config, its classes, and the shape of an input clip, with keypoints `(people, frames, joints, dims)`."""
 
     name: str
     config_class: type[PreTrainedConfig]
@@ -35,6 +36,7 @@ class Family:
     heads: list[type[PreTrainedModel]]
     clip: tuple[int, int, int, int]
     labels: dict[str, Any] = field(default_factory=dict)  # head name -> labels of a batch of two clips
+    takes: str = "keypoints"
 
 
 SMALL_VIA = {
@@ -123,12 +125,37 @@ FAMILIES = [
         heads=[],
         clip=(2, 40, 5, 3),
     ),
+    Family(
+        name="vi_clip",
+        config_class=ViClipConfig,
+        config={
+            "vision_config": ViClipVisionConfig(
+                hidden_size=16,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                image_size=8,
+                patch_size=4,
+                projection_dim=6,
+            ),
+            "text_config": ViClipTextConfig(
+                vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, projection_dim=6
+            ),
+        },
+        base=ViClipModel,
+        heads=[],
+        clip=(3, 3, 8, 8),
+        takes="pixel_values",
+    ),
 ]
 MODELS = [(family, model) for family in FAMILIES for model in [family.base, *family.heads]]
+SKELETON_MODELS = [(family, model) for family, model in MODELS if family.takes == "keypoints"]
 HEADS = [(family, model) for family in FAMILIES for model in family.heads]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 each_model = pytest.mark.parametrize(
     ("family", "model_class"), MODELS, ids=lambda value: getattr(value, "__name__", "of")
+)
+each_skeleton_model = pytest.mark.parametrize(
+    ("family", "model_class"), SKELETON_MODELS, ids=lambda value: getattr(value, "__name__", "of")
 )
 each_head = pytest.mark.parametrize(
     ("family", "model_class"), HEADS, ids=lambda value: getattr(value, "__name__", "of")
@@ -152,7 +179,7 @@ def batch(family: Family, size: int = 2) -> Tensor:
 
 
 def main_output(outputs: Any) -> Tensor:
-    return outputs.logits if "logits" in outputs else outputs.pooler_output
+    return next(outputs[name] for name in ("logits", "pooler_output", "video_embeds") if name in outputs)
 
 
 @torch.no_grad()
@@ -203,7 +230,7 @@ def test_default_config_exists_and_model_type_is_ours(family):
 
 
 @torch.no_grad()
-@each_model
+@each_skeleton_model
 def test_a_ragged_batch_equals_one_by_one(family, model_class):
     model = make(family, model_class).double()  # so that nothing hides in rounding
     keypoints, frames = batch(family).double(), family.clip[1]
@@ -230,7 +257,7 @@ def test_labels_give_a_loss_that_trains_everything(family, model_class):
 
 
 @torch.no_grad()
-@each_model
+@each_skeleton_model
 def test_a_wrong_number_of_joints_says_what_to_call(family, model_class):
     people, frames, joints, dims = family.clip
     with pytest.raises(ValueError, match=r"convert_layout"):
