@@ -14,7 +14,11 @@ Arms: random weights; contents and actions as labels (the supervised bound); OR-
 without pairs; LAC's contrast of compositions; contrast of two views of a clip; the same with the second view of
 another clip, which cannot teach anything (negative control); raw coordinates. Every arm has the same clips, number of
 epochs (ViA without pairs half as many more, LAC's generator its own), optimizer and seeds. Cameras: OR-VPE, LAC and
-ViA without pairs see each clip by one camera, as recordings are; the others draw new ones every time.
+ViA without pairs see each clip by one camera, as recordings are; the others draw new ones every time. ViA without
+pairs has two rows: with triplets at a weight of 0.05, and of 1, the paper's.
+
+`--output` keeps a number for each arm, seed and column: a run again replaces it, other seeds and columns stay, so the
+table can be made in parts. `--encoders` keeps what was trained, for further columns.
 """
 
 import argparse
@@ -22,7 +26,7 @@ import copy
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +47,7 @@ from motionhub.objectives.via import ViaCycle, ViaPairs
 
 
 RATE = 1e-3  # of fine-tuning, the encoder's
-UPDATES = {0.05: 40, 0.1: 40, 1.0: 120}
+UPDATES = {0.05: 160, 0.1: 160, 1.0: 480}  # of fine-tuning, by share of the labels
 # (better arm, other arm, column, least difference in points): half of what trials on this kind of data gave; and the
 # papers' claim itself, that pre-training helps, and more than one that teaches nothing
 GATES = (
@@ -62,7 +66,8 @@ PAPER = """The papers, per cent. Penn Action, ViA: linear random 29.8 < without 
 labels 32.4 < 65.8, 10 % 39.8 < 85.2, all 94.0 < 97.7 < 98.0. OR-VPE: Penn Action linear 78.5, all labels 77.2 < 93.3;
 N-UCLA linear 56.7, all labels 78.2 < 84.5. So ViA is above OR-VPE, and labels are above both."""
 
-Scores = dict[str, float]
+Scores = dict[str, float]  # by column
+Results = dict[str, dict[str, Scores]]  # by arm, then seed (text, as JSON keeps it)
 
 
 class Labels(nn.Module):
@@ -165,9 +170,10 @@ def via(clips: Clips, epochs: int, seed: int) -> Any:
     return motions.pretrained(retargeting_model(), pairs, clips, in_3d, epochs, seed)
 
 
-def via_unpaired(model: Any, clips: Clips, epochs: int, seed: int) -> Any:
-    cycle = ViaCycle(triplet_weight=0.05, cluster_epochs=1)
-    return motions.pretrained(copy.deepcopy(model), cycle, clips, one_camera, max(1, epochs // 2), seed).via
+def via_unpaired(model: Any, clips: Clips, epochs: int, seed: int, triplet_weight: float) -> Any:
+    torch.manual_seed(seed)  # whether the pairs were learned now or read from a file
+    cycle = ViaCycle(triplet_weight=triplet_weight, cluster_epochs=1)
+    return motions.pretrained(copy.deepcopy(model), cycle, clips, one_camera, max(1, epochs // 2), seed)
 
 
 def lac(clips: Clips, epochs: int, seed: int) -> Any:
@@ -183,36 +189,66 @@ def or_vpe(clips: Clips, epochs: int, seed: int) -> Any:
     return motions.pretrained(encoder(), objective, clips, twice(one_camera), epochs + 1, seed)
 
 
-def encoders(clips: Clips, arms: Sequence[str], epochs: int, seed: int) -> Any:
-    """Name and trained encoder of each arm; every arm begins with the same random numbers."""
-    paired = None
-    for arm in arms:
-        torch.manual_seed(seed)
-        if arm == "random weights":
-            yield arm, encoder().eval()
-        elif arm == "labels":
-            objective = Labels(int(clips.labels.max()) + 1)
-            yield arm, motions.pretrained(encoder(), objective, clips, new_looks, epochs, seed)
-        elif arm == "OR-VPE":
-            yield arm, or_vpe(clips, epochs, seed)
-        elif arm == "ViA pairs":
-            paired = via(clips, epochs, seed)
-            yield arm, paired.via
-        elif arm == "ViA, then without pairs":
-            yield arm, via_unpaired(paired or via(clips, epochs, seed), clips, epochs, seed)
-        elif arm == "LAC contrast":
-            yield arm, lac(clips, epochs, seed)
-        else:
-            objective = Views(shuffled=arm == "contrast of other clips")
-            yield arm, motions.pretrained(encoder(), objective, clips, twice(new_looks), epochs, seed)
+def trained(arm: str, clips: Clips, epochs: int, seed: int, keep: Callable[[str, Callable[[], Any]], Any]) -> Any:
+    """The encoder of an arm; every arm begins with the same random numbers.
+
+    `keep(arm, make)` is what `make()` made, now or in an earlier run; what ViA goes on with without pairs comes by it.
+    """
+    torch.manual_seed(seed)
+    if arm == "random weights":
+        return encoder().eval()
+    if arm == "labels":
+        objective = Labels(int(clips.labels.max()) + 1)
+        return keep(arm, lambda: motions.pretrained(encoder(), objective, clips, new_looks, epochs, seed))
+    if arm == "OR-VPE":
+        return keep(arm, lambda: or_vpe(clips, epochs, seed))
+    if arm == "ViA pairs":
+        return keep(arm, lambda: via(clips, epochs, seed)).via
+    if arm in UNPAIRED:
+        paired = keep("ViA pairs", lambda: via(clips, epochs, seed))
+        return keep(arm, lambda: via_unpaired(paired, clips, epochs, seed, UNPAIRED[arm])).via
+    if arm == "LAC contrast":
+        return keep(arm, lambda: lac(clips, epochs, seed))
+    views = Views(shuffled=arm == "contrast of other clips")
+    return keep(arm, lambda: motions.pretrained(encoder(), views, clips, twice(new_looks), epochs, seed))
 
 
+class Kept:
+    """Trained models of a seed: in memory, and in files of `folder` where there is one."""
+
+    def __init__(self, folder: Path | None, epochs: int, seed: int) -> None:
+        self.folder, self.mark, self.models = folder, f"{epochs}-epochs-seed-{seed}", dict[str, Any]()
+
+    def __call__(self, arm: str, make: Callable[[], Any]) -> Any:
+        if arm not in self.models:
+            self.models[arm] = self._of_file(arm, make)
+        return self.models[arm]
+
+    def _of_file(self, arm: str, make: Callable[[], Any]) -> Any:
+        if self.folder is None:
+            return make()
+        file = self.folder / f"{arm.replace(',', '').replace(' ', '-')}-{self.mark}.pt"
+        if not file.exists():
+            model = make()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            torch.save(model.state_dict(), file)
+            return model
+        model = retargeting_model() if arm.startswith("ViA") else encoder()
+        model.load_state_dict(torch.load(file))
+        return model.eval()
+
+
+# weight of the triplets of ViA without pairs
+UNPAIRED = {
+    "ViA, then without pairs": 0.05,
+    "ViA, then without pairs, triplets 1": 1.0,
+}
 ARMS = (
     "random weights",
     "labels",
     "OR-VPE",
     "ViA pairs",
-    "ViA, then without pairs",
+    *UNPAIRED,
     "LAC contrast",
     "contrast of views",
     "contrast of other clips",
@@ -306,18 +342,29 @@ def fine_tuned_scores(model: Any, data: Data, updates: dict[float, int], seed: i
     return scores
 
 
-def columns_of(scores: dict[str, dict[str, list[float]]]) -> list[str]:
-    order = [f"{task} {kind}" for task in ("N-UCLA", "Penn") for kind in ("linear", "plain", "5 %", "10 %", "100 %")]
-    return [name for name in [*order, "front", "any side", "any body"] if any(name in arm for arm in scores.values())]
-
-
-def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
-    """Per cent, mean and sample deviation over the seeds."""
-    columns = columns_of(scores)
-    lines = ["| arm | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for arm, values in scores.items():
-        lines.append(f"| {arm} | " + " | ".join(cell(values.get(column, [])) for column in columns) + " |")
+def table(results: Results) -> list[str]:
+    """Per cent, mean and sample deviation over the seeds that an arm has."""
+    columns = [f"{task} {kind}" for task in ("N-UCLA", "Penn") for kind in ("linear", "plain", "5 %", "10 %", "100 %")]
+    columns = [name for name in [*columns, "front", "any side", "any body"] if any(by_seed(results, name).values())]
+    lines = ["| arm | seeds | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
+    for arm, seeds in results.items():
+        cells = [with_seeds(by_seed(results, column)[arm], seeds) for column in columns]
+        lines.append(f"| {arm} | {', '.join(sorted(seeds))} | " + " | ".join(cells) + " |")
     return lines
+
+
+def by_seed(results: Results, column: str) -> dict[str, Scores]:
+    """The numbers of a column: by arm, then by seed."""
+    return {
+        arm: {seed: seeds[seed][column] for seed in sorted(seeds) if column in seeds[seed]}
+        for arm, seeds in results.items()
+    }
+
+
+def with_seeds(values: Scores, seeds: Collection[str]) -> str:
+    """A cell, which names its seeds when it has not all those of the arm."""
+    fewer = f" (seed {', '.join(values)})" if values and len(values) < len(seeds) else ""
+    return cell(list(values.values())) + fewer
 
 
 def cell(values: Sequence[float]) -> str:
@@ -327,18 +374,20 @@ def cell(values: Sequence[float]) -> str:
     return f"{100 * np.mean(values):.1f}{spread}"
 
 
-def gates(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+def gates(results: Results) -> list[str]:
     """Paired by seed: the mean difference must exceed the least one and twice its deviation over the seeds."""
     lines = []
     for better, other, column, least in GATES:
-        pair = [scores.get(arm, {}).get(column, []) for arm in (better, other)]
-        both = min(map(len, pair))
+        values = by_seed(results, column)
+        first, second = values.get(better, {}), values.get(other, {})
+        both = sorted(first.keys() & second.keys())
         if not both:
             continue
-        gains = 100 * (np.array(pair[0][:both]) - np.array(pair[1][:both]))
+        gains = 100 * np.array([first[seed] - second[seed] for seed in both])
         needed = max(least, 2 * float(np.std(gains, ddof=1)) if len(gains) > 1 else 0.0)
         verdict = "holds" if gains.mean() > needed else "FAILS"
-        lines.append(f"- {better} - {other}, {column}: {gains.mean():+.1f}, needed above {needed:.1f}: {verdict}")
+        said = f"{gains.mean():+.1f} (seeds {', '.join(both)}), needed above {needed:.1f}"
+        lines.append(f"- {better} - {other}, {column}: {said}: {verdict}")
     return lines
 
 
@@ -347,50 +396,50 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the four archives")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
-    parser.add_argument("--all-labels-seeds", type=int, nargs="*", default=[0], help="seeds that use all labels too")
-    parser.add_argument("--linear-only", action="store_true", help="no fine-tuning: for the effect of longer training")
-    parser.add_argument("--fine-tuning-times", type=int, default=1, help="so many times the updates of fine-tuning")
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--arms", nargs="*", choices=ARMS, default=ARMS)
+    parser.add_argument("--shares", type=float, nargs="*", choices=UPDATES, default=UPDATES, help="of fine-tuning")
+    parser.add_argument("--no-probes", action="store_true", help="fine-tuning alone")
     parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
     parser.add_argument("--quick", action="store_true", help="few clips, one epoch: does it run")
-    parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
+    parser.add_argument("--output", type=Path, help="numbers as JSON, by arm, seed and column")
+    parser.add_argument("--encoders", type=Path, help="folder that keeps the trained encoders")
     return parser.parse_args(words)
 
 
-def updates_of(options: argparse.Namespace, seed: int) -> dict[float, int]:
-    """Of fine-tuning, by share of the labels."""
-    if options.linear_only:
-        return {}
-    shares = [share for share in UPDATES if share < 1 or seed in options.all_labels_seeds]
-    return {share: 2 if options.quick else options.fine_tuning_times * UPDATES[share] for share in shares}
+def judged(model: Any, data: Data, options: argparse.Namespace, seed: int) -> Scores:
+    """All columns of an encoder that are asked for."""
+    found: Scores = {}
+    if not options.no_probes:
+        found |= linear_scores(lambda batch: motions.features_of(model, batch), data, seed)
+    updates = {share: 2 if options.quick else UPDATES[share] for share in options.shares}
+    return found | fine_tuned_scores(model, data, updates, seed)
 
 
 def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     torch.set_num_threads(1)
     data = Data(options.data, options.cache, options.develop, 120 if options.quick else None)
-    scores: dict[str, dict[str, list[float]]] = {}
+    epochs = 1 if options.quick else options.epochs
+    results: Results = {}
     if options.output and options.output.exists():
-        scores = json.loads(options.output.read_text())
+        results = json.loads(options.output.read_text())
     for seed in options.seeds:
-        start = time.perf_counter()
-        if "raw coordinates" not in scores:
-            raw = linear_scores(motions.raw_features, data, seed)
-            scores["raw coordinates"] = {name: [value] for name, value in raw.items()}
-        for arm, model in encoders(data.unlabelled, options.arms, 1 if options.quick else options.epochs, seed):
-            made = time.perf_counter() - start
-            found = linear_scores(lambda batch, model=model: motions.features_of(model, batch), data, seed)
-            found |= fine_tuned_scores(model, data, updates_of(options, seed), seed)
-            for name, value in found.items():
-                scores.setdefault(arm, {}).setdefault(name, []).append(value)
-            numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
-            judged = time.perf_counter() - start - made
-            print(f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s): {numbers}", file=sys.stderr, flush=True)
-            if options.output:
-                options.output.write_text(json.dumps(scores))
+        keep = Kept(options.encoders, epochs, seed)
+        if not options.no_probes:
+            results.setdefault("raw coordinates", {})[str(seed)] = linear_scores(motions.raw_features, data, seed)
+        for arm in options.arms:
             start = time.perf_counter()
-    print("\n".join([*table(scores), "", PAPER, "", *gates(scores)]))
+            model = trained(arm, data.unlabelled, epochs, seed, keep)
+            made = time.perf_counter() - start
+            found = judged(model, data, options, seed)
+            results.setdefault(arm, {}).setdefault(str(seed), {}).update(found)
+            numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
+            seconds = f"{made:.0f} + {time.perf_counter() - start - made:.0f} s"
+            print(f"seed {seed} {arm} ({seconds}): {numbers}", file=sys.stderr, flush=True)
+            if options.output:
+                options.output.write_text(json.dumps(results, indent=1))
+    print("\n".join([*table(results), "", PAPER, "", *gates(results)]))
     return 0
 
 

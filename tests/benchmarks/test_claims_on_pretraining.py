@@ -159,9 +159,14 @@ def test_a_gate_compares_seeds_in_pairs(motions):
     import pretraining
 
     column = {"random weights": [0.2, 0.4, 0.3], "contrast of views": [0.35, 0.55, 0.45], "ViA pairs": [0.7, 0.2, 0.6]}
-    scores = {arm: {"any side": values} for arm, values in column.items()}
-    via, contrast = pretraining.gates(scores)
-    assert contrast.endswith("+15.0, needed above 10.0: holds")  # the spread of the seeds is common to both arms
+    results = {
+        arm: {str(seed): {"any side": value} for seed, value in enumerate(values)} for arm, values in column.items()
+    }
+    results["random weights"]["7"] = {"any side": 0.9}  # a seed that the others do not have
+    via, contrast = pretraining.gates(results)
+    assert contrast.endswith(
+        "+15.0 (seeds 0, 1, 2), needed above 10.0: holds"
+    )  # the spread of the seeds is common to both arms
     assert via.endswith("FAILS")  # +50, -20, +30
 
 
@@ -189,18 +194,31 @@ def test_occlusions_hide_the_same_from_every_arm_and_none_is_clean(motions):
     assert list(first)[6:] == ["10 %", "30 %", "50 %", "70 %"]
 
 
+def test_a_cell_of_fewer_seeds_than_its_arm_names_them(motions):
+    import pretraining
+
+    results = {"labels": {"0": {"Penn 5 %": 0.5, "front": 0.25}, "1": {"front": 0.75}}}
+    header, _, line = pretraining.table(results)
+    assert header == "| arm | seeds | Penn 5 % | front |"
+    assert line == "| labels | 0, 1 | 50.0 (seed 0) | 50.0 ± 35.4 |"
+
+
 @pytest.mark.slow
-def test_the_table_on_pretraining_has_every_arm_and_goes_on_where_it_stopped(motions, tiny, tmp_path, capsys):
+def test_a_run_again_replaces_its_numbers_and_keeps_the_others(motions, tiny, tmp_path, capsys):
     import pretraining
 
     words = ["--data", "nowhere", "--cache", str(tiny), "--quick", "--output", str(tmp_path / "numbers.json")]
+    words += ["--encoders", str(tmp_path / "encoders")]
     assert pretraining.main([*words, "--seeds", "0"]) == 0
-    assert pretraining.main([*words, "--seeds", "1", "--arms", "random weights"]) == 0
+    first = json.loads((tmp_path / "numbers.json").read_text())
+    again = ["--seeds", "0", "1", "--arms", "random weights", "ViA pairs", "--shares", "0.05"]
+    assert pretraining.main([*words, *again]) == 0
     printed = capsys.readouterr().out
     assert all(f"| {arm} |" in printed for arm in (*pretraining.ARMS, "raw coordinates"))
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    assert [len(numbers[arm]["Penn 5 %"]) for arm in ("random weights", "OR-VPE")] == [2, 1]
-    assert len(numbers["random weights"]["Penn 100 %"]) == 1  # only seed 0, by default
+    assert {arm: {"0": seeds["0"]} for arm, seeds in numbers.items()} == first  # encoders of files are the same
+    assert "Penn 100 %" in first["ViA pairs"]["0"] and "Penn 100 %" not in numbers["ViA pairs"]["1"]
+    assert set(numbers["OR-VPE"]) == {"0"}
 
 
 @pytest.mark.slow
