@@ -82,10 +82,10 @@ class TowerName:
             raise ValueError(
                 f"Expected a text tower as a dict with kind and name, of the keys {fields}; got {tower!r}."
             )
-        fields = dict(tower)
-        if fields["kind"] == "sentence-transformers" and isinstance(fields["name"], str):
-            fields["name"] = fields["name"].removeprefix("sentence-transformers/")
-        return cls(**fields)
+        given = dict(tower)
+        if given["kind"] == "sentence-transformers" and isinstance(given["name"], str):
+            given["name"] = given["name"].removeprefix("sentence-transformers/")
+        return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
         """What `parse` reads; fields that are None are left out."""
