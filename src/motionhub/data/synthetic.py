@@ -91,7 +91,7 @@ class Scene:
 
 
 def generate(
-    action: str,
+    action: str | Motion,
     *,
     seed: int | np.random.Generator = 0,
     body: Body | None = None,
@@ -107,7 +107,7 @@ def generate(
     """One clip of one action, a little different for every seed.
 
     Args:
-        action: one of `ACTIONS`.
+        action: one of `ACTIONS`, or key poses of your own.
         seed: a number or a generator; the same seed gives the same clip, bit for bit.
         body: proportions; drawn by the seed when None.
         scene: place, camera, noise and missing joints; `Scene()` when None.
@@ -305,7 +305,9 @@ def take_picture(
     return sequence.replace(keypoints=np.where(inside, pixels, np.nan), unit="pixel", image_size=image_size)
 
 
-def _motion(action: str) -> Motion:
+def _motion(action: str | Motion) -> Motion:
+    if isinstance(action, Motion):
+        return action
     if action not in MOTIONS:
         raise ValueError(f"action must be one of {list(ACTIONS)}, got {action!r}.")
     return MOTIONS[action]

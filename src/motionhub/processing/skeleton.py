@@ -21,6 +21,7 @@ from motionhub.processing.filling import fill_missing
 from motionhub.processing.official import replay
 from motionhub.processing.people import by_energy
 from motionhub.processing.rows import RowTransform
+from motionhub.processing.upright import turned_upright
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.rows import from_row
@@ -80,6 +81,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
         shear: training shear, each factor uniform in plus or minus this.
         joint_drop_probability: training: each joint of a clip is hidden with this probability.
         mirror_probability: training: left and right change places, x changes sign.
+        upright: True turns every clip so that up is up in a picture (y downward), whatever its axes, see
+            `processing.upright`; for a model of pictures that is given 3-D data, or 2-D data with y upward.
 
     Raises:
         ValueError: a field has no such value, or no such name.
@@ -116,6 +119,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
         shear: float = 0.0,
         joint_drop_probability: float = 0.0,
         mirror_probability: float = 0.0,
+        upright: bool = False,
         **kwargs: Any,
     ) -> None:
         _reject_unknown(kwargs)
@@ -147,6 +151,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
         self.shear = shear
         self.joint_drop_probability = joint_drop_probability
         self.mirror_probability = mirror_probability
+        self.upright = upright
         check_fields(self)
 
     @classmethod
@@ -247,8 +252,11 @@ class SkeletonProcessor(FeatureExtractionMixin):
         Raises:
             ValueError: the stream is not `"joint"`, or a per-frame centre does not fit the number of frames.
         """
-        if self.stream != "joint":
-            raise ValueError(f'Only the joint stream has an inverse, got stream={self.stream!r}; use stream="joint".')
+        if self.stream != "joint" or self.upright:
+            what = "upright=True" if self.upright else f"stream={self.stream!r}"
+            raise ValueError(
+                f'Only the joint stream, not turned upright, has an inverse, got {what}; use stream="joint".'
+            )
         _, normalizer, _ = self._measured(sequence)
         return normalizer.inverse(torch.as_tensor(keypoints))
 
@@ -272,8 +280,10 @@ class SkeletonProcessor(FeatureExtractionMixin):
                 f'sequence.replace(keypoints=..., unit="{self.unit}").'
             )
         # A copy: what torch does in place further down must not reach the caller's array.
-        keypoints = self._selected(torch.tensor(sequence.keypoints))[..., : self.num_dims]
-        layout = get_layout(self.layout)
+        keypoints, layout = self._selected(torch.tensor(sequence.keypoints)), get_layout(self.layout)
+        if self.upright:
+            keypoints = turned_upright(keypoints, sequence.layout)
+        keypoints = keypoints[..., : self.num_dims]
         keypoints = converted(keypoints, sequence.layout, layout)
         frames = torch.arange(keypoints.shape[1])
         if self.fps is not None and self.fps != sequence.fps and len(frames):
