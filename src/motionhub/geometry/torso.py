@@ -51,7 +51,7 @@ def torso_frame(
 def in_torso_units(
     points: Tensor, seen: Tensor, shoulders: Sequence[int], hips: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Every pose with its hips at the origin and its trunk as unit; zeros, and not seen, where that is not possible."""
+    """Every pose with its hips at the origin and its trunk as unit; zeros, and not seen, where that cannot be."""
     centre, unit, measured = torso_frame(points, seen, shoulders, hips)
     kept = seen & measured.unsqueeze(-1)
     moved = (points - centre.unsqueeze(-2)) / unit[..., None, None]

@@ -99,12 +99,12 @@ def discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
 
 
 def gradient_penalty(scores: Tensor, inputs: Tensor) -> Tensor:
-    """Mean squared length of the gradient of `scores (batch, 1)` by `inputs (batch, channels)`, itself differentiable."""
+    """Mean squared length of the gradient of `scores (batch, 1)` by `inputs (batch, channels)`; differentiable."""
     (slopes,) = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
     return slopes.square().sum(-1).mean()
 
 
 def standard_normal_divergence(means: Tensor, deviations: Tensor) -> Tensor:
-    """KL divergence of Gaussians `(batch, channels)` from the standard one, summed over channels, mean over the batch."""
+    """KL divergence of Gaussians `(batch, channels)` from the standard one, sum over channels, mean over the batch."""
     variances = deviations.square().clamp(min=1e-12)
     return -0.5 * (variances.log() - means.square() - variances + 1).sum(-1).mean()

@@ -227,7 +227,7 @@ class CvMimModel(CvMimPreTrainedModel):
         Raises:
             ValueError: the shape does not fit the config.
         """
-        check_keypoints(keypoints, attention_mask, self.config)  # type: ignore[arg-type]
+        check_keypoints(keypoints, attention_mask, self.config)
         seen, rows = _frames_seen(keypoints, joint_mask, attention_mask)
         poses = keypoints.to(self.embedder.weight.dtype)[rows]
         codes = self.encode(poses, None if joint_mask is None else seen[rows])
@@ -286,7 +286,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
 
 
 def _frames_seen(keypoints: Tensor, joint_mask: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Which joints are there `(B, M, T, V)`, and which frames are encoded `(B, M, T)`: those of the clip with a joint."""
+    """Which joints are there `(B, M, T, V)`, and which frames are encoded `(B, M, T)`: of the clip, with a joint."""
     seen = keypoints.new_ones(keypoints.shape[:4], dtype=torch.bool) if joint_mask is None else joint_mask.bool()
     clip_mask = frames_of_clip(attention_mask)
     rows = seen.any(-1) if clip_mask is None else seen.any(-1) & clip_mask

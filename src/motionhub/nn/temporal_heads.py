@@ -42,7 +42,7 @@ class SequenceNorm(nn.Module):
 
 
 class TemporalConvNet(nn.Module):
-    """The paper's head: three times [Conv1D of 7 frames, stride 2, batch norm, ReLU, dropout], mean over time, Dense."""
+    """The paper's head: three times [Conv1D of 7 frames, stride 2, batch norm, ReLU, dropout], mean, Dense."""
 
     def __init__(self, in_features: int, num_labels: int, dropout: float = 0.5) -> None:
         super().__init__()

@@ -157,7 +157,7 @@ class CvMimNetwork(nn.Module):
             views = (vectors[0][1], vectors[1][1])
             losses["inter"] = club_loss(constant(self.inter, *views))
             likelihood = likelihood + 2 * self.inter(*(view.detach() for view in views)).diagonal().mean()
-        return {**losses, "estimator": -likelihood}  # type: ignore[dict-item, operator]
+        return {**losses, "estimator": -likelihood}
 
 
 def constant(module: nn.Module, *inputs: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ Where the paper is silent or printed differently:
   learning projections, so these learn.
 - The denominator holds the positive too (`denominator="printed"`: as in the thesis, without).
 - Negatives of a text are texts of other classes, as the thesis states: of the queue (`text_negatives="queue"`), where
-  frequent classes are frequent, or every other class once ("classes"). Classes that mean nearly the same ("sit down",
-  "take a seat") are no negatives of each other with `similar_texts`.
+  frequent classes are frequent, or every other class once ("classes"). Classes that share a phrasing ("sit down" of
+  two data sets) are no negatives of each other.
 - A class has several phrasings; each time a clip is seen one is drawn.
 - The first view of a clip is the query, the second the key; a clip's own old keys are never its negatives.
 """
@@ -44,7 +44,8 @@ class TMor(nn.Module):
         queue_size: keys of each queue.
         momentum: of the copy that makes keys.
         text_negatives: `"queue"` or `"classes"`.
-        similar_texts: classes whose mean texts have a cosine above this are no negatives of each other; None: all are.
+        similar_texts: classes of which two phrasings have a cosine above this are no negatives of each other; at the
+            default those that have a phrasing in common.
         denominator: `"standard"` or `"printed"`.
 
     Raises:
@@ -70,7 +71,7 @@ class TMor(nn.Module):
         queue_size: int = 65536,
         momentum: float = 0.994,
         text_negatives: str = "queue",
-        similar_texts: float | None = None,
+        similar_texts: float = 0.999,
         denominator: str = "standard",
     ) -> None:
         super().__init__()
@@ -102,11 +103,13 @@ class TMor(nn.Module):
         counts = torch.tensor([len(phrases) for phrases in text_features])
         if not len(counts) or int(counts.min()) < 1:
             raise ValueError(f"Every class needs at least one phrasing, got {counts.tolist()}.")
-        means = nn.functional.normalize(torch.stack([phrases.mean(0) for phrases in text_features]), dim=-1)
-        same = torch.eye(len(means), dtype=torch.bool)
-        if self.similar_texts is not None:
-            same = same | (means @ means.mT > self.similar_texts)
-        self.register_buffer("texts", torch.cat(list(text_features)).float(), persistent=False)
+        texts = torch.cat(list(text_features)).float()
+        owner = torch.arange(len(counts)).repeat_interleave(counts)
+        units = nn.functional.normalize(texts, dim=-1)
+        first, second = (units @ units.mT > self.similar_texts).nonzero(as_tuple=True)
+        same = torch.eye(len(counts), dtype=torch.bool)
+        same[owner[first], owner[second]] = True
+        self.register_buffer("texts", texts, persistent=False)
         self.register_buffer("text_counts", counts, persistent=False)
         self.register_buffer("text_starts", counts.cumsum(0) - counts, persistent=False)
         self.register_buffer("other_class", ~same, persistent=False)

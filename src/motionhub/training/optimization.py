@@ -1,4 +1,4 @@
-"""Optimizers, learning-rate schedule, frozen backbones, from a `TrainingRecipe`. It does not know data nor the loop."""
+"""Optimizers, learning-rate schedule, frozen backbones, of a `TrainingRecipe`. It does not know data nor the loop."""
 
 import math
 from collections.abc import Sequence
@@ -55,8 +55,8 @@ def build_optimizers(objective: Any, network: nn.Module, recipe: TrainingRecipe)
     learning = {id(weight) for weight in network.parameters() if weight.requires_grad}
     if len(owned) != len(set(owned)) or set(owned) != learning:
         raise ValueError(
-            f"The optimizers of {type(objective).__name__} must share out the {len(learning)} weights that learn, each "
-            f"to one of them; they hold {len(owned)}, {len(set(owned) & learning)} of these."
+            f"The optimizers of {type(objective).__name__} must share out the {len(learning)} weights that learn, "
+            f"each to one of them; they hold {len(owned)}, {len(set(owned) & learning)} of these."
         )
     return optimizers
 

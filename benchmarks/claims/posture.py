@@ -1,0 +1,459 @@
+"""Does CV-MIM tell poses apart whatever the camera? CV-MIM and its baselines on real poses, without labels.
+
+    python benchmarks/claims/posture.py --data FOLDER --seeds 0 1 2
+
+Encoders of single poses are trained on pictures of poses of Bandai-Namco (four styles) and UTD-MHAD (five subjects),
+frozen, and judged by: retrieval of the same pose before another camera (three styles and a subject never trained on),
+single-shot action recognition on Penn Action (one camera side trains, all four test) and a probe on Bandai-Namco
+fitted on front views and tested on any view. It does not choose anything by these numbers.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import motions
+import numpy as np
+import torch
+from motions import Clips
+from torch import Generator, Tensor, nn
+
+from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
+from motionhub.data.readers.bandai_namco import STYLES
+from motionhub.data.readers.penn import CLASS_NAMES as PENN_CLASSES
+from motionhub.geometry.alignment import turned_error
+from motionhub.geometry.torso import in_torso_units
+from motionhub.models.cv_mim import CvMimConfig, CvMimModel
+from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification
+from motionhub.nn.hcn import Hcn
+from motionhub.nn.keras_layers import init_keras
+from motionhub.nn.temporal_heads import ResTcn, TemporalConvNet
+from motionhub.objectives.cv_mim import CvMim
+from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
+from motionhub.objectives.pose_views import PoseViews, torso_joints
+from motionhub.skeletons.layouts import get_layout
+from motionhub.training.objective import RunShape
+
+
+LAYOUT = get_layout("cv-mim-13")
+COLUMNS = [motions.LAYOUT.index(name) for name in LAYOUT.joints]
+WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 800, 64, 0.02  # four poses a clip: 256 as in the paper
+FRAMES = 32
+HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 150, 32, 5e-3, 0.99
+QUERIES, SAME_POSE = 1500, 0.1
+TEST_STYLES, TEST_SUBJECT = ("exhausted", "masculine", "youthful"), 6
+SIDES = ("left", "right", "front", "back")
+SIDE_NUMBERS = {"back": 0, "front": 1, "left": 2, "right": 3}
+ANY, FRONT = CameraRanges(), CameraRanges(azimuth=15.0, elevation=0.0, roll=0.0)
+# Table 1 of the paper: Penn Action, single-shot, average over the four sides.
+PAPER = {
+    "raw, Res-TCN": 82.21,
+    "raw, ConvNet": 78.49,
+    "auto-encoder": 85.47,
+    "VAE": 86.00,
+    "beta-VAE": 83.82,
+    "InfoNCE (eq. 2)": 83.27,
+    "DIM (eq. 2)": 80.14,
+    "Pr-VIPE": 89.03,
+    "CV-MIM": 91.75,
+}
+# Table 5, the same measure.
+PAPER_ABLATION = {"CV-MIM, concatenation": 90.5, "CV-MIM, product": 90.2, "w/o L_inter": 86.1, "w/o L_prior": 89.3}
+
+Scores = dict[str, float]
+
+
+class OtherPoses(CvMim):
+    """The negative control: the second picture is of another pose."""
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        sampler: Any = self.views
+
+        def shuffled(given: dict[str, Tensor]) -> PoseViews:
+            views = sampler(given)
+            order = torch.randperm(len(views.points), generator=Generator().manual_seed(int(given["seeds"][0])))
+            pictures, seen = views.pictures.clone(), views.seen.clone()
+            pictures[1], seen[1] = pictures[1][order], seen[1][order]
+            return replace(views, pictures=pictures, seen=seen)
+
+        self.views = shuffled  # type: ignore[assignment]
+        losses = super().forward(model, batch)
+        self.views = sampler
+        return losses
+
+
+GAUSSIAN = {"embedder": "gaussian"}
+PROBABILISTIC = {"embedder": "gaussian-elu", "pose_size": 16, "view_size": 0, "dropout": 0.3}
+# name -> options of the encoder, objective (None: random weights)
+ARMS: dict[str, tuple[dict[str, Any], Callable[[], Any] | None]] = {
+    "random weights": ({}, None),
+    "auto-encoder": ({}, lambda: CrossReconstruction(LAYOUT)),
+    "VAE": (GAUSSIAN, lambda: CrossReconstruction(LAYOUT)),
+    "beta-VAE": (GAUSSIAN, lambda: CrossReconstruction(LAYOUT, divergence_weight=0.04)),
+    "InfoNCE (eq. 2)": ({}, lambda: DirectInformation(LAYOUT)),
+    "DIM (eq. 2)": ({}, lambda: DirectInformation(LAYOUT, estimator="jsd")),
+    "Pr-VIPE": (PROBABILISTIC, lambda: PrVipe(LAYOUT)),
+    "CV-MIM": ({}, lambda: CvMim(LAYOUT)),
+    "CV-MIM, other poses": ({}, lambda: OtherPoses(LAYOUT)),
+    "CV-MIM, InfoNCE": ({}, lambda: CvMim(LAYOUT, estimator="infonce")),
+    "CV-MIM, negatives x 20": ({}, lambda: CvMim(LAYOUT, negative_weight=20.0)),
+    "CV-MIM, concatenation": ({}, lambda: CvMim(LAYOUT, fusion="concatenation")),
+    "CV-MIM, product": ({}, lambda: CvMim(LAYOUT, fusion="product")),
+    "w/o L_inter": ({}, lambda: CvMim(LAYOUT, disentangle_weight=0.0)),
+    "w/o L_prior": ({}, lambda: CvMim(LAYOUT, prior_weight=0.0)),
+    "w/o both": ({}, lambda: CvMim(LAYOUT, disentangle_weight=0.0, prior_weight=0.0)),
+    "w/o both, InfoNCE": (
+        {},
+        lambda: CvMim(LAYOUT, disentangle_weight=0.0, prior_weight=0.0, estimator="infonce"),
+    ),
+}
+RAW = ("raw, ConvNet", "raw, Res-TCN", "raw, HCN", "raw, ST-GCN")
+# (better arm, other arm, column, least gain in points); half of what the trial gave.
+GATES = (
+    ("CV-MIM, InfoNCE", "raw, ConvNet", "hit@1", 15.0),
+    ("CV-MIM, InfoNCE", "auto-encoder", "hit@1", 15.0),
+    ("CV-MIM", "auto-encoder", "hit@1", 0.0),
+    ("CV-MIM", "CV-MIM, other poses", "hit@1", 10.0),
+    ("CV-MIM, InfoNCE", "raw, ConvNet", "any view", 12.0),
+    ("CV-MIM, InfoNCE", "auto-encoder", "any view", 12.0),
+    ("CV-MIM", "raw, ConvNet", "any view", 12.0),
+    ("CV-MIM", "raw, ConvNet", "Penn", 0.0),
+    ("CV-MIM", "Pr-VIPE", "Penn", 0.0),
+)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures `(clips, frames, joints, 2)` in torso units, which joints are seen, labels and camera sides."""
+
+    points: Tensor
+    seen: Tensor
+    labels: Tensor
+    sides: Tensor
+
+    def of(self, rows: Tensor) -> "Pictures":
+        return Pictures(*(value[rows] for value in vars(self).values()))
+
+
+class Data:
+    """What trains without labels, what is searched, and the two tasks; the same for every arm and seed.
+
+    Args:
+        develop: for choosing numbers: no style, subject or clip of Penn's last fifth; "elderly" and subject 5 test.
+        most: clips of a data set, for a quick look.
+    """
+
+    def __init__(self, folder: Path, cache: Path | None, develop: bool = False, most: int | None = None) -> None:
+        bandai, utd, penn = (motions.load(name, folder, cache) for name in ("bandai-namco", "utd-mhad", "penn-action"))
+        styles = ("elderly",) if develop else TEST_STYLES
+        never = torch.tensor([STYLES[style] in TEST_STYLES for style in bandai.setups.tolist()])
+        held = torch.tensor([STYLES[style] in styles for style in bandai.setups.tolist()])
+        subject = TEST_SUBJECT - 1 if develop else TEST_SUBJECT
+        trains, others = utd.subjects < subject, utd.subjects == subject
+        bandai_train, bandai_test = bandai.of(~held & ~never), bandai.of(held)
+        self.unlabelled = thinned(motions.joined(bandai_train, utd.of(trains)), most)
+        self.searched = motions.joined(bandai_test, utd.of(others))
+        self.queries, self.gallery, self.poses, self.visible = retrieval_set(self.searched, 200 if most else QUERIES)
+        clips = [thinned(bandai_train, most), thinned(bandai_test, most), thinned(bandai_test, most)]
+        looks = zip(clips, (FRONT, FRONT, ANY), (11, 12, 13), strict=True)
+        self.front, self.front_test, self.any_test = (seen_clips(one, ranges, seed) for one, ranges, seed in looks)
+        points, seen = in_torso_units(*thirteen(penn), *torso_joints(LAYOUT))
+        kept = penn.labels != PENN_CLASSES.index("strum_guitar")  # as the paper
+        pictures = Pictures(points, seen, penn.labels, penn.cameras).of(kept & seen.any(-1).any(1))
+        first = first_part(pictures, 0.8)
+        if develop:
+            pictures = pictures.of(first)
+            first = first_part(pictures, 0.8)
+        self.penn_train, self.penn_test = pictures.of(first), pictures.of(~first)
+
+
+def thinned(clips: Clips, most: int | None) -> Clips:
+    if most is None or len(clips) <= most:
+        return clips
+    return clips.of(torch.linspace(0, len(clips) - 1, most).long())
+
+
+def thirteen(clips: Clips) -> tuple[Tensor, Tensor]:
+    """`(clips, FRAMES, 13, dims)` and which joints are seen."""
+    places = slice(None, None, motions.STORED // FRAMES)
+    return clips.keypoints[:, places, COLUMNS], clips.seen[:, places, COLUMNS]
+
+
+def first_part(pictures: Pictures, share: float) -> Tensor:
+    """Bool per clip: the first ones of every class and side; neighbouring clips can be of one video."""
+    first = torch.zeros(len(pictures.labels), dtype=torch.bool)
+    for group in (16 * pictures.labels + pictures.sides).unique():
+        rows = (16 * pictures.labels + pictures.sides == group).nonzero().squeeze(1)
+        first[rows[: max(1, round(share * len(rows)))]] = True
+    return first
+
+
+def seen_clips(clips: Clips, ranges: CameraRanges, seed: int) -> Pictures:
+    """Every clip by one camera, decided by its row."""
+    points, seen = in_torso_units(*thirteen(clips), *torso_joints(LAYOUT))
+    angles = draw_cameras(torch.rand(len(points), 3, generator=Generator().manual_seed(seed)), ranges)
+    angles = angles[:, None].expand(-1, points.shape[1], -1)
+    made = in_torso_units(*pictures_of(points, seen, angles, ranges), *torso_joints(LAYOUT))
+    return Pictures(*made, clips.labels, clips.cameras)
+
+
+def retrieval_set(clips: Clips, count: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor, Tensor]:
+    """`count` poses, each before two cameras: queries, gallery, and the poses."""
+    generator = Generator().manual_seed(21)
+    points, seen = (value.flatten(0, 1) for value in thirteen(clips))
+    points, seen = in_torso_units(points, seen, *torso_joints(LAYOUT))
+    whole = seen.all(-1).nonzero().squeeze(1)
+    rows = whole[torch.randperm(len(whole), generator=generator)[:count]]
+    points, seen = points[rows], seen[rows]
+    views = []
+    for _ in range(2):
+        angles = draw_cameras(torch.rand(count, 3, generator=generator), ANY)
+        views.append(in_torso_units(*pictures_of(points, seen, angles, ANY), *torso_joints(LAYOUT)))
+    return views[0], views[1], points, seen
+
+
+def trained(arm: str, data: Data, updates: int, seed: int) -> CvMimModel:
+    """The encoder of an arm, its every random number decided by the seed."""
+    torch.manual_seed(seed)
+    options, make = ARMS[arm]
+    model = CvMimModel(CvMimConfig(width=WIDTH, **options))
+    if make is None:
+        return model.eval()
+    objective, clips = make(), data.unlabelled
+    network = objective.prepare(model, RunShape(len(clips), "", updates, 1, seed)).train()
+    optimizers = objective.optimizers(network, RATE)
+    points, seen = thirteen(clips)
+    generator = Generator().manual_seed(seed)
+    for _ in range(updates):
+        rows = torch.randint(len(clips), (min(CLIPS_PER_UPDATE, len(clips)),), generator=generator)
+        batch = {
+            "keypoints": points[rows].unsqueeze(1),
+            "joint_mask": seen[rows].unsqueeze(1),
+            "attention_mask": torch.ones(len(rows), 1, points.shape[1], dtype=torch.bool),
+            "seeds": motions.seeds_of(rows, generator),
+        }
+        loss = objective(network, batch)["loss"]
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        objective.after_update(network)
+    return model.eval()
+
+
+@torch.inference_mode()
+def vectors(model: CvMimModel | None, points: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Pose and view vectors `(..., size)`; without a model the coordinates, for both."""
+    if model is None:
+        raw = points.flatten(-2)
+        return raw, raw
+    flat, there = points.flatten(0, -3), seen.flatten(0, -2)
+    codes = [model.encode(*part) for part in zip(flat.split(8192), there.split(8192), strict=True)]
+    pose, view = (torch.cat([getattr(code, name) for code in codes]) for name in ("pose", "view"))
+    return tuple(value.unflatten(0, points.shape[:-2]) for value in (pose, view))  # type: ignore[return-value]
+
+
+def retrieval_scores(model: CvMimModel | None, data: Data) -> Scores:
+    """Share of queries whose nearest picture by another camera shows the pose, up to a turn about the vertical."""
+    queries, gallery = vectors(model, *data.queries), vectors(model, *data.gallery)
+    found = {}
+    for name, (one, other) in {"hit@1": (queries[0], gallery[0]), "view hit@1": (queries[1], gallery[1])}.items():
+        if one.shape[1]:
+            found[name] = hit(torch.cdist(one, other).argmin(1), data)
+    units = [nn.functional.normalize(value, dim=1) for value in (queries[0], gallery[0])]
+    found["hit@1 cosine"] = hit((units[0] @ units[1].mT).argmax(1), data)
+    return found
+
+
+def hit(nearest: Tensor, data: Data) -> float:
+    errors = turned_error(data.poses, data.poses[nearest], data.visible & data.visible[nearest])
+    return float((errors < SAME_POSE).float().mean())
+
+
+def classified(
+    train: Tensor, labels: Tensor, tests: Sequence[Tensor], make: Callable[[int], nn.Module], seed: int
+) -> list[Tensor]:
+    """Predictions for each of the tests of a network trained as the paper trains its heads: Adam, averaged weights."""
+    torch.manual_seed(seed)
+    network = make(int(labels.max()) + 1)
+    network.apply(lambda module: None if init_keras(module) else None)
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(HEAD_AVERAGE), use_buffers=True
+    )
+    optimizer = torch.optim.Adam(network.parameters(), lr=HEAD_RATE, eps=1e-7)
+    generator = Generator().manual_seed(seed)
+    network.train()
+    for _ in range(HEAD_UPDATES):
+        rows = torch.randint(len(train), (min(HEAD_BATCH, len(train)),), generator=generator)
+        loss = nn.functional.cross_entropy(network(train[rows]), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        average.update_parameters(network)
+    average.eval()
+    with torch.inference_mode():
+        return [torch.cat([average(part).argmax(1) for part in test.split(256)]) for test in tests]
+
+
+class WholeClips(nn.Module):
+    """A temporal head on clips of one length."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, features: Tensor) -> Tensor:
+        flat = features.flatten(2)
+        logits: Tensor = self.head(flat, torch.full((len(flat),), flat.shape[1]))
+        return logits
+
+
+class Graph(nn.Module):
+    """A small ST-GCN on raw poses."""
+
+    def __init__(self, num_labels: int) -> None:
+        super().__init__()
+        config = StGcnConfig(
+            layout=LAYOUT.name, num_joints=13, in_channels=2, num_people=1, channels=[32, 64, 128], strides=[1, 2, 2]
+        )
+        config.num_labels = num_labels
+        self.model = StGcnForActionClassification(config)
+
+    def forward(self, points: Tensor) -> Tensor:
+        logits: Tensor = self.model(points.unsqueeze(1)).logits
+        return logits
+
+
+def head_of(arm: str, size: int) -> Callable[[int], nn.Module]:
+    """The network that is trained with labels, by its number of classes."""
+    if arm == "raw, Res-TCN":
+        return lambda labels: WholeClips(ResTcn(size, labels))
+    if arm == "raw, HCN":
+        return lambda labels: Hcn(13, 2, FRAMES, labels)
+    if arm == "raw, ST-GCN":
+        return Graph
+    return lambda labels: WholeClips(TemporalConvNet(size, labels))
+
+
+def action_scores(arm: str, model: CvMimModel | None, data: Data, seed: int, sides: Sequence[str] = SIDES) -> Scores:
+    def features(pictures: Pictures) -> Tensor:
+        points = pictures.points if model is None else vectors(model, pictures.points, pictures.seen)[0]
+        return points if arm in ("raw, HCN", "raw, ST-GCN") else points.flatten(2)
+
+    scores: Scores = {}
+    train, test = features(data.penn_train), features(data.penn_test)
+    make = head_of(arm, train.flatten(2).shape[2])
+    for side in sides:
+        rows = data.penn_train.sides == SIDE_NUMBERS[side]
+        labels = data.penn_train.labels[rows]
+        (predicted,) = classified(train[rows], labels, [test], make, seed)
+        right = (predicted == data.penn_test.labels).float()
+        scores[side] = float(right.mean())
+        known = torch.isin(data.penn_test.labels, labels.unique())
+        scores[f"{side} known"] = float(right[known].mean())
+    scores["Penn"] = float(np.mean([scores[side] for side in sides]))
+    scores["Penn known"] = float(np.mean([scores.pop(f"{side} known") for side in sides]))
+    (full,) = classified(train, data.penn_train.labels, [test], make, seed)
+    scores["Penn all sides"] = float((full == data.penn_test.labels).float().mean())
+    tests = [data.front_test, data.any_test]
+    made = classified(features(data.front), data.front.labels, [features(one) for one in tests], make, seed)
+    for name, predicted, one in zip(("front view", "any view"), made, tests, strict=True):
+        scores[name] = float((predicted == one.labels).float().mean())
+    return scores
+
+
+def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Per cent, mean and sample deviation over the seeds."""
+    order = (
+        "hit@1",
+        "hit@1 cosine",
+        "view hit@1",
+        *SIDES,
+        "Penn",
+        "Penn known",
+        "Penn all sides",
+        "front",
+        "any view",
+    )
+    lines = ["| arm | " + " | ".join(order) + " | paper |", "|---" * (len(order) + 2) + "|"]
+    for arm, values in scores.items():
+        paper = {**PAPER, **PAPER_ABLATION}.get(arm)
+        cells = [cell(values.get(name, [])) for name in order]
+        lines.append(f"| {arm} | " + " | ".join(cells) + f" | {'-' if paper is None else paper} |")
+    return lines
+
+
+def cell(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{100 * np.mean(values):.1f}{spread}"
+
+
+def gates(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Paired by seed: the mean difference must exceed the least one and twice its deviation over the seeds."""
+    lines = []
+    for better, other, column, least in GATES:
+        pair = [scores.get(arm, {}).get(column, []) for arm in (better, other)]
+        both = max(map(len, pair)) if min(map(len, pair)) else 0
+        if not both:
+            continue
+        # what has no seed (raw coordinates before a search) is the same for all
+        one, two = (values * both if len(values) == 1 else values[:both] for values in pair)
+        both = min(len(one), len(two))
+        gains = 100 * (np.array(one[:both]) - np.array(two[:both]))
+        needed = max(least, 2 * float(np.std(gains, ddof=1)) if len(gains) > 1 else 0.0)
+        verdict = "holds" if gains.mean() > needed else "FAILS"
+        lines.append(f"- {better} - {other}, {column}: {gains.mean():+.1f}, needed above {needed:.1f}: {verdict}")
+    return lines
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
+    parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--updates", type=int, default=UPDATES)
+    parser.add_argument("--arms", nargs="+", choices=(*RAW, *ARMS), default=(*RAW, *ARMS))
+    parser.add_argument("--skip", nargs="*", choices=(*RAW, *ARMS), default=(), help="arms to leave out")
+    parser.add_argument("--retrieval-only", action="store_true", help="no labels at all: for longer training")
+    parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
+    parser.add_argument("--quick", action="store_true", help="few clips and updates: does it run")
+    parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = arguments(words)
+    torch.set_num_threads(1)
+    data = Data(options.data, options.cache, options.develop, 60 if options.quick else None)
+    scores: dict[str, dict[str, list[float]]] = {}
+    if options.output and options.output.exists():
+        scores = json.loads(options.output.read_text())
+    for seed in options.seeds:
+        for arm in [arm for arm in options.arms if arm not in options.skip]:
+            start = time.perf_counter()
+            model = None if arm in RAW else trained(arm, data, 3 if options.quick else options.updates, seed)
+            made = time.perf_counter() - start
+            found = retrieval_scores(model, data) if arm in ARMS or arm == "raw, ConvNet" else {}
+            if not options.retrieval_only:
+                found |= action_scores(arm, model, data, seed)
+            for name, value in found.items():
+                scores.setdefault(arm, {}).setdefault(name, []).append(value)
+            numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
+            judged = time.perf_counter() - start - made
+            print(f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s): {numbers}", file=sys.stderr, flush=True)
+            if options.output:
+                options.output.write_text(json.dumps(scores))
+    print("\n".join([*table(scores), "", *gates(scores)]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,301 @@
+"""What CV-MIM is compared with, on the same encoder and pictures: reconstruction, direct information, Pr-VIPE.
+
+- `CrossReconstruction`: auto-encoder, VAE and beta-VAE by eq. 12 of the CV-MIM paper: a decoder makes a picture of its
+  own vectors, and of its view vector with the pose vector of the other picture.
+- `DirectInformation`: eq. 2 of that paper by one estimator: InfoNCE, or Jensen-Shannon (there called DIM).
+- `PrVipe`: probabilistic embeddings by triplets (Sun et al., "View-Invariant Probabilistic Embedding for Human Pose",
+  ECCV 2020). It has no view vector; its encoder is `CvMimConfig(embedder="gaussian-elu", pose_size=16, view_size=0,
+  dropout=0.3)`.
+
+They do not know encoders but by `encode` and the sizes in its config. Batches and learning rate are as for
+`objectives.cv_mim.CvMim`. Where the papers are silent: VAE and beta-VAE differ in `divergence_weight` alone, and the
+errors are summed over coordinates, as eq. 12 is written (the official code averages); Pr-VIPE's moving average of the
+weights is left out, as are its additional inputs.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motionhub.augment.views import CameraRanges
+from motionhub.geometry.alignment import procrustes_error
+from motionhub.losses.contrastive import alignment, uniformity
+from motionhub.losses.mutual_information import fuse, mutual_information_loss, standard_normal_divergence
+from motionhub.losses.probabilistic import active_triplet_loss, mean_distances, sample_distance, semi_hard_negatives
+from motionhub.nn.keras_layers import init_keras
+from motionhub.nn.pose_trunk import ResidualTrunk
+from motionhub.objectives.cv_mim import check_pose_encoder, keras_adagrad, sampler_settings
+from motionhub.objectives.pose_views import PoseViews, ViewSampler
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+class _PosePretext(nn.Module):
+    """What the three share: pictures of poses, one Adagrad, nothing to remember but the number of updates."""
+
+    num_views = 1
+    option_names: tuple[str, ...] = ()
+    updates: Tensor
+
+    def __init__(self, layout: SkeletonLayout, ranges: CameraRanges | None, **views: Any) -> None:
+        super().__init__()
+        self.layout, self.views = layout, ViewSampler(layout, ranges or CameraRanges(), **views)
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        own = {name: getattr(self, name) for name in self.option_names}
+        return {"layout": self.layout.name, **own, "views": sampler_settings(self.views)}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        check_pose_encoder(model, self.layout)
+        self.updates.zero_()
+        network = self.network(model)
+        for name, part in network.named_children():
+            if name != "encoder":
+                part.apply(lambda module: None if init_keras(module) else None)
+        return network
+
+    def network(self, model: Any) -> nn.Module:
+        raise NotImplementedError
+
+    def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+        """One, Adagrad as Keras has it."""
+        return [keras_adagrad(list(network.parameters()), learning_rate)]
+
+    def ready(self) -> bool:
+        return True
+
+    @torch.no_grad()
+    def after_update(self, model: nn.Module) -> None:
+        self.updates += 1
+
+    def generator(self, batch: dict[str, Tensor]) -> torch.Generator:
+        """For what is drawn for the whole batch, decided by its seeds."""
+        return torch.Generator().manual_seed(int(batch["seeds"].sum()) % 2**62)
+
+
+class ReconstructionNetwork(nn.Module):
+    """Encoder and decoder: all four pictures that two pairs of vectors make, and how the vectors lie."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        config = encoder.config
+        self.encoder = encoder
+        self.decoder = ResidualTrunk(
+            config.width,
+            config.num_blocks,
+            config.num_joints * config.in_channels,
+            float(config.dropout),
+            in_features=config.pose_size + config.view_size,
+        )
+
+    def forward(self, pictures: Tensor, seen: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures `(2 views, 2 sources of the pose, n, joints, dims)`, divergence, pose vectors `(2, n, pose)`."""
+        drawn, poses, divergence = [], [], pictures.new_zeros(())
+        for picture, there, one_noise in zip(pictures, seen, noise, strict=True):
+            code = self.encoder.encode(picture, there)
+            vectors = torch.cat([code.pose, code.view], dim=1)
+            if code.deviation is not None:
+                divergence = divergence + standard_normal_divergence(vectors, code.deviation)
+                vectors = vectors + code.deviation * one_noise
+            drawn.append(vectors.split([code.pose.shape[1], code.view.shape[1]], dim=1))
+            poses.append(code.pose)
+        made = [
+            [self.decoder(torch.cat([drawn[source][0], drawn[view][1]], dim=1)) for source in (view, 1 - view)]
+            for view in (0, 1)
+        ]
+        shaped = torch.stack([torch.stack(row) for row in made]).unflatten(-1, pictures.shape[-2:])
+        return shaped, divergence, torch.stack(poses)
+
+
+class CrossReconstruction(_PosePretext):
+    """Eq. 12: `|x - G(z_p, z_v)|^2 + |x - G(z_p of the other picture, z_v)|^2`, of both pictures.
+
+    Args:
+        divergence_weight: of the divergence of a Gaussian embedder from the standard normal distribution; with the
+            default a VAE whose decoder has a standard deviation of 0.07 (a seventh of a trunk); larger: a beta-VAE.
+            It has no effect on `embedder="point"`, the auto-encoder.
+        ranges, poses_per_clip, hidden_joints, up: see `objectives.pose_views.ViewSampler`.
+    """
+
+    option_names = ("divergence_weight",)
+
+    def __init__(
+        self,
+        layout: SkeletonLayout,
+        *,
+        divergence_weight: float = 0.01,
+        ranges: CameraRanges | None = None,
+        poses_per_clip: int = 4,
+        hidden_joints: float = 0.0,
+        up: str = "y",
+    ) -> None:
+        if divergence_weight < 0:
+            raise ValueError(f"divergence_weight must be 0 or more, got {divergence_weight}.")
+        super().__init__(layout, ranges, poses_per_clip=poses_per_clip, hidden_joints=hidden_joints, up=up)
+        self.divergence_weight = divergence_weight
+
+    def network(self, model: Any) -> nn.Module:
+        if not model.config.view_size:
+            raise ValueError("Cross reconstruction needs a view vector; set view_size above 0.")
+        return ReconstructionNetwork(model)
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        views: PoseViews = self.views(batch)
+        size = model_config(model).pose_size + model_config(model).view_size
+        noise = torch.randn(2, len(views.points), size, generator=self.generator(batch)).to(views.pictures.device)
+        made, divergence, poses = model(views.pictures, views.seen, noise)
+        errors = (made - views.pictures.unsqueeze(1)).masked_fill(~views.seen[:, None, ..., None], 0)
+        own, crossed = errors.square().sum((-1, -2)).mean(-1).unbind(1)
+        reconstruction, cross = own.sum(), crossed.sum()
+        loss = reconstruction + cross + self.divergence_weight * divergence
+        parts = {"reconstruction": reconstruction, "cross_reconstruction": cross, "divergence": divergence}
+        return {"loss": loss, **{name: value.detach() for name, value in parts.items()}, **_numbers(poses)}
+
+
+class InformationNetwork(nn.Module):
+    """Encoder and sub-encoder, as in CV-MIM."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        config = encoder.config
+        self.encoder = encoder
+        self.subencoder = ResidualTrunk(config.width, config.num_blocks, config.pose_size, float(config.dropout))
+
+    def forward(self, pictures: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pose, view and sub-encoder vectors, `(2, n, size)` each."""
+        codes = [self.encoder.encode(picture, there) for picture, there in zip(pictures, seen, strict=True)]
+        sub = torch.stack([self.subencoder(code.first) for code in codes])
+        return torch.stack([code.pose for code in codes]), torch.stack([code.view for code in codes]), sub
+
+
+class DirectInformation(_PosePretext):
+    """Eq. 2: information of a picture and its own vectors, and of a picture and its vectors across views.
+
+    Args:
+        estimator: `"infonce"`, or `"jsd"` (DIM).
+        fusion, temperature: see `losses.mutual_information`.
+        ranges, poses_per_clip, hidden_joints, up: see `objectives.pose_views.ViewSampler`.
+    """
+
+    option_names = ("estimator", "fusion", "temperature")
+
+    def __init__(
+        self,
+        layout: SkeletonLayout,
+        *,
+        estimator: str = "infonce",
+        fusion: str = "mixture",
+        temperature: float = 0.1,
+        ranges: CameraRanges | None = None,
+        poses_per_clip: int = 4,
+        hidden_joints: float = 0.0,
+        up: str = "y",
+    ) -> None:
+        if fusion not in ("mixture", "product"):
+            raise ValueError(f"fusion must be 'mixture' or 'product', got {fusion!r}.")
+        super().__init__(layout, ranges, poses_per_clip=poses_per_clip, hidden_joints=hidden_joints, up=up)
+        self.estimator, self.fusion, self.temperature = estimator, fusion, temperature
+
+    def network(self, model: Any) -> nn.Module:
+        if model.config.pose_size != model.config.view_size:
+            raise ValueError("Fusing pose and view vectors needs pose_size and view_size to be equal.")
+        return InformationNetwork(model)
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        views: PoseViews = self.views(batch)
+        pose, view, sub = model(views.pictures, views.seen)
+
+        def information(source: int, target: int) -> Tensor:
+            fused = fuse(pose[source], view[target], self.fusion)
+            return mutual_information_loss(sub[target], fused, estimator=self.estimator, temperature=self.temperature)
+
+        own, crossed = (information(0, 0) + information(1, 1), information(1, 0) + information(0, 1))
+        return {"loss": own + crossed, "own": own.detach(), "across": crossed.detach(), **_numbers(pose)}
+
+
+class ProbabilisticNetwork(nn.Module):
+    """An encoder of means and deviations, and the two numbers of the matching probability."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.raw_scale, self.shift = nn.Parameter(torch.tensor(-0.65)), nn.Parameter(torch.tensor(-0.5))
+
+    def forward(self, pictures: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Means and deviations `(2, n, size)`; scale and shift."""
+        codes = [self.encoder.encode(picture, there) for picture, there in zip(pictures, seen, strict=True)]
+        means, deviations = (torch.stack(parts) for parts in zip(*((c.pose, c.deviation) for c in codes), strict=True))
+        return means, deviations, nn.functional.elu(self.raw_scale) + 1, self.shift
+
+
+class PrVipe(_PosePretext):
+    """Pr-VIPE's triplets: a picture is nearer to the same pose's other picture than to those of other poses.
+
+    Args:
+        num_samples: drawn of every embedding.
+        least_difference: Procrustes-aligned error (trunks of 1) from which on a pose counts as another.
+        divergence_weight, positive_weight: of the divergence from the standard normal, of the positive distances.
+        ranges, poses_per_clip, hidden_joints, up: see `objectives.pose_views.ViewSampler`.
+    """
+
+    option_names = ("num_samples", "least_difference", "divergence_weight", "positive_weight")
+
+    def __init__(
+        self,
+        layout: SkeletonLayout,
+        *,
+        num_samples: int = 20,
+        least_difference: float = 0.1,
+        divergence_weight: float = 0.001,
+        positive_weight: float = 0.005,
+        ranges: CameraRanges | None = None,
+        poses_per_clip: int = 4,
+        hidden_joints: float = 0.0,
+        up: str = "y",
+    ) -> None:
+        if num_samples < 1 or min(least_difference, divergence_weight, positive_weight) < 0:
+            raise ValueError("num_samples must be at least 1, the other numbers 0 or more.")
+        super().__init__(layout, ranges, poses_per_clip=poses_per_clip, hidden_joints=hidden_joints, up=up)
+        self.num_samples, self.least_difference = num_samples, least_difference
+        self.divergence_weight, self.positive_weight = divergence_weight, positive_weight
+
+    def network(self, model: Any) -> nn.Module:
+        if model.config.embedder == "point" or model.config.view_size:
+            raise ValueError("Pr-VIPE needs embedder='gaussian-elu' (or 'gaussian') and view_size=0.")
+        return ProbabilisticNetwork(model)
+
+    def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        views: PoseViews = self.views(batch)
+        means, deviations, scale, shift = model(views.pictures, views.seen)
+        with torch.no_grad():
+            chosen, has_negative = semi_hard_negatives(
+                mean_distances(means[0], means[1], scale, shift), self.others(views)
+            )
+        shape = (2, len(views.points), self.num_samples, means.shape[-1])
+        noise = torch.randn(shape, generator=self.generator(batch)).to(means.device)
+        anchors, positives = means.unsqueeze(2) + deviations.unsqueeze(2) * noise
+        positive = sample_distance(anchors, positives, scale, shift)
+        negative = sample_distance(anchors, positives[chosen], scale, shift)
+        triplet = active_triplet_loss(positive[has_negative], negative[has_negative])
+        divergence = sum(standard_normal_divergence(*pair) for pair in zip(means, deviations, strict=True))
+        loss = triplet + self.divergence_weight * divergence + self.positive_weight * positive.mean()
+        return {"loss": loss, "triplet": triplet.detach(), "positive": positive.mean().detach(), **_numbers(means)}
+
+    def others(self, views: PoseViews) -> Tensor:
+        """`(n, n)` bool: poses that differ enough to be negatives."""
+        both = views.visible.unsqueeze(1) & views.visible
+        errors = procrustes_error(views.points.unsqueeze(1), views.points, both)
+        return (errors >= self.least_difference) & ~torch.eye(len(errors), dtype=torch.bool, device=errors.device)
+
+
+def model_config(network: nn.Module) -> Any:
+    """The encoder's config, of the bare or the wrapped network."""
+    return getattr(network, "module", network).encoder.config
+
+
+@torch.no_grad()
+def _numbers(poses: Tensor) -> dict[str, Tensor]:
+    """Alignment and uniformity of pose vectors `(2, n, size)`."""
+    return {"alignment": alignment(poses[0], poses[1]), "uniformity": uniformity(poses[0][:512])}
