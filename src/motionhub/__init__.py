@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from motionhub.models.lac import LacModel as LacModel
     from motionhub.models.lcr_net import LcrNetConfig as LcrNetConfig
     from motionhub.models.lcr_net import LcrNetModel as LcrNetModel
+    from motionhub.models.r3d import R3dConfig as R3dConfig
+    from motionhub.models.r3d import R3dForActionClassification as R3dForActionClassification
+    from motionhub.models.r3d import R3dForPreTraining as R3dForPreTraining
+    from motionhub.models.r3d import R3dModel as R3dModel
     from motionhub.models.retarget_net import RetargetNet as RetargetNet
     from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
     from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
@@ -107,6 +111,10 @@ _HOMES = {
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",
     "UnikModel": "motionhub.models.unik",
+    "R3dConfig": "motionhub.models.r3d",
+    "R3dForActionClassification": "motionhub.models.r3d",
+    "R3dForPreTraining": "motionhub.models.r3d",
+    "R3dModel": "motionhub.models.r3d",
     "ViClipConfig": "motionhub.models.vi_clip",
     "ViClipModel": "motionhub.models.vi_clip",
     "VideoClipProcessor": "motionhub.processing.video_clip",

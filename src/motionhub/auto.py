@@ -8,7 +8,15 @@ needs are imported here and nowhere else.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, Pipeline, PreTrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    AutoModelForPreTraining,
+    Pipeline,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 from transformers.models.auto.auto_factory import _BaseAutoModelClass, _LazyAutoMapping
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
@@ -18,6 +26,7 @@ from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
+from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPreTraining, R3dModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
     StGcnConfig,
@@ -126,6 +135,15 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(LcrNetConfig, PictureProcessor, {AutoModel: LcrNetModel}),
     Family(ViClipConfig, VideoClipProcessor, {AutoModel: ViClipModel}),
+    Family(
+        R3dConfig,
+        VideoClipProcessor,
+        {
+            AutoModel: R3dModel,
+            AutoModelForActionClassification: R3dForActionClassification,
+            AutoModelForPreTraining: R3dForPreTraining,
+        },
+    ),
 )
 
 # Task -> (pipeline class, Auto class that loads its model).

@@ -13,6 +13,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
 from motionhub.models.lac import LacConfig, LacModel
+from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
     StGcnConfig,
@@ -124,6 +125,16 @@ FAMILIES = [
         base=ViaForMotionRetargeting,
         heads=[],
         clip=(2, 40, 5, 3),
+    ),
+    Family(
+        name="r3d",
+        config_class=R3dConfig,
+        config={"stem_channels": 4, "depths": [1, 2], "widths": [8, 16], "temporal_kernels": [1, 3]},
+        base=R3dModel,
+        heads=[R3dForActionClassification],
+        clip=(3, 3, 16, 16),
+        labels={"R3dForActionClassification": torch.tensor([0, 2])},
+        takes="pixel_values",
     ),
     Family(
         name="vi_clip",
