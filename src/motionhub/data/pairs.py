@@ -129,7 +129,7 @@ def seen_by(sequence: SkeletonSequence, camera: Camera, *, num_dims: int = 2, up
     Raises:
         ValueError: the sequence is not 3-D or never shows its root, `up` is no axis, or the camera is inside the body.
     """
-    points = torch.from_numpy(_upright(sequence, up))
+    points = torch.from_numpy(upright(sequence, up))
     points = points - torch.from_numpy(_first_root(sequence, points.numpy()))
     angles = [torch.tensor(math.radians(angle)) for angle in (camera.azimuth, camera.elevation, camera.roll)]
     if num_dims == 3:
@@ -190,7 +190,7 @@ class PairMaker:
         return motion.replace(keypoints=motion.keypoints[:, frames], confidence=confidence)
 
 
-def _upright(sequence: SkeletonSequence, up: str) -> np.ndarray:
+def upright(sequence: SkeletonSequence, up: str) -> np.ndarray:
     """Keypoints with y up, turned (not mirrored) from wherever up is."""
     if sequence.num_dims != 3:
         raise ValueError(f"A camera needs 3-D keypoints, got {sequence.num_dims}-D ones.")

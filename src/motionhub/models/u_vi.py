@@ -314,7 +314,7 @@ class UViModel(UViPreTrainedModel):
         self.check_images(pixel_values, clip=False)
         pose = self.pose_encoder(pixel_values)
         rotation, translation = self.viewpoint_encoder(pixel_values)
-        view_pose = rotate_and_move(pose, rotation, translation)
+        view_pose = self.seen_by(pose, rotation, translation)
         return UViOutput(
             pooler_output=pose.flatten(1),
             pose=pose,
@@ -323,6 +323,10 @@ class UViModel(UViPreTrainedModel):
             view_pose=self.as_returned(view_pose),
             reconstruction=self.decoder(view_pose) if reconstruct else None,
         )
+
+    def seen_by(self, pose: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
+        """Points `(B, N, 3)` as a camera sees them, see `rotate_and_move`."""
+        return rotate_and_move(pose, rotation, translation)
 
     def as_returned(self, view_pose: Tensor) -> Tensor:
         """The points, or with `official=True` the official code's `(B, 3, N)` memory read as `(B, N, 3)`."""
