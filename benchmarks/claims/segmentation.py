@@ -8,7 +8,8 @@ others. An encoder is fine-tuned, and read out by a linear layer while it is fro
 frozen encoder of random weights. `--unlabelled` makes three encoders first, of UTD-MHAD and the training recordings
 without their labels: by LAC's contrast of compositions with and without its frame term, and by OR-VPE. Further
 controls: ridge regression on the joints of half a second, and the most frequent class. The numbers are those of the
-last epoch. `--develop` is for choosing anything: subjects 1 to 4 train, 5 and 6 test.
+last epoch. `--develop` is for choosing anything: subjects 1 to 4 train, 5 and 6 test. `--ablations` adds rows with
+another loss and other augmentation, and what the ridge says of mirror images; without seeds (`--seeds`) only controls.
 
 The readout is logistic regression on standardised features, folded into the head. Gradient steps by the recipe do not
 get there: the features of random weights hardly vary (their batch norms have learned no scale), and 320 steps of 0.002
@@ -27,7 +28,8 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Value, concatenate_datasets
-from sklearn.linear_model import LogisticRegression, Ridge
+from segmentation_controls import Controls
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModel
@@ -37,8 +39,6 @@ from motionhub.augment.looks import LookRanges
 from motionhub.cli import reported
 from motionhub.data.build import build_dataset
 from motionhub.data.collate import collate_skeletons
-from motionhub.intervals.decode import DecodingRule
-from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
@@ -46,7 +46,7 @@ from motionhub.objectives.or_vpe import OrVpe
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.frame_labels import FrameLabelDataset, collate_frames
-from motionhub.training.heads import class_names_of_dataset, prepare_model
+from motionhub.training.heads import prepare_model
 from motionhub.training.run import RunArguments
 from motionhub.training.segmentation import SegmentationOptions, evaluate_segmentation, train_segmentation
 from motionhub.training.sources import load_checkpoint, load_processor, load_weights
@@ -272,42 +272,7 @@ def pretrained(splits: Any, model: str, archive: str, epochs: int, folder: Path)
     return {name: str(own / "last") for name, own in folders.items()}
 
 
-# Controls and tables
-
-
-def frames_of(clips: FrameLabelDataset, reach: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Per clip: the joints of each frame and of `reach` before and after it, every other one; the labels."""
-    features, labels = [], []
-    for index in range(len(clips)):
-        item = clips[index]
-        flat = item["keypoints"].transpose(0, 1).flatten(1).numpy()
-        places = np.arange(len(flat))[:, None] + np.arange(-reach, reach + 1, 2)
-        features.append(flat[places.clip(0, len(flat) - 1)].reshape(len(flat), -1))
-        labels.append(item["labels"].numpy())
-    return features, labels
-
-
-def controls(splits: Any, processor: Any, reach: int = 7, strength: float = 100.0) -> dict[str, dict[str, Any]]:
-    """Ridge regression to the classes of the frame, and the frequencies of the classes."""
-    names = class_names_of_dataset(splits["train"])
-    sets = {name: FrameLabelDataset(split, processor, training=False) for name, split in splits.items()}
-    (train, targets), (test, truth) = (frames_of(sets[name], reach) for name in ("train", "test"))
-    ridge = Ridge(strength).fit(np.concatenate(train), np.concatenate(targets))
-    frequencies = np.concatenate(targets).mean(0)
-    said = {
-        "ridge on half a second of joints": [ridge.predict(clip).clip(0, 1) for clip in test],
-        "most frequent class": [np.tile(frequencies, (len(clip), 1)) for clip in test],
-    }
-    background = sets["test"].background
-    rule = DecodingRule(threshold=0.0, exclusive=True, background=background)
-    reports = {}
-    for name, scores in said.items():
-        clips = [
-            FrameScores(sets["test"].name_of(index), own, labels, 30.0)
-            for index, (own, labels) in enumerate(zip(scores, truth, strict=True))
-        ]
-        reports[name] = segmentation_report(clips, names, rule, exclusive=True, background=background)
-    return reports
+# Tables
 
 
 def print_table(rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -373,7 +338,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="instead of those of training.json")
     parser.add_argument("--bf16", action="store_true", help="half precision in training, twice as fast on some CPUs")
     parser.add_argument("--arms", nargs="+", help="only these rows")
-    parser.add_argument("--ablations", action="store_true", help="loss and augmentation of scratch too")
+    parser.add_argument("--ablations", action="store_true", help="loss and augmentation, mirror images")
     parser.add_argument("--develop", action="store_true", help="subjects 1 to 4 train, 5 and 6 test")
     parser.add_argument("--output_dir", help="keep the runs; a run that is there is not repeated")
     chosen = parser.parse_args(words)
@@ -406,10 +371,13 @@ def main(words: list[str]) -> int:
     chosen = parsed(words)
     torch.set_num_threads(1)
     splits = splits_of(chosen.data, chosen.develop)
+    controls = Controls(splits, load_processor(chosen.model))
     with tempfile.TemporaryDirectory() as scratch:
-        rows = run_arms(chosen, splits, Path(chosen.output_dir or scratch))
-    rows |= {arm: [report] for arm, report in controls(splits, load_processor(chosen.model)).items()}
+        rows = run_arms(chosen, splits, Path(chosen.output_dir or scratch)) if chosen.seeds else {}
+    rows |= {arm: [report] for arm, report in controls.rows(chosen.ablations).items()}
     print_table(rows)
+    if chosen.ablations:
+        print("\n".join(["", *controls.mirror_images(), ""]))
     return 0 if chosen.arms or not chosen.seeds or print_gates(rows) else 1
 
 

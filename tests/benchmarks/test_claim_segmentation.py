@@ -25,7 +25,9 @@ NAMES = ["rest", "move"]
 def claim():
     spec = importlib.util.spec_from_file_location("claim_on_segmentation", SCRIPT)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)  # the scripts import each other
+        spec.loader.exec_module(module)
     return module
 
 
@@ -160,3 +162,21 @@ def test_a_generator_of_unit_extent_composes_clips_of_metres(claim):
     generator = claim.InMetres(Doubling(), 0.5)
     rows = torch.full((2, 3, 4), 0.5)
     assert torch.equal(generator.decode(generator.encode(rows), torch.zeros(2, 3, 1)), rows)
+
+
+def test_what_one_hand_does_is_on_a_mirror_image_what_the_other_does(claim, model):
+    layout, rows = motionhub.get_layout("kinect-20"), []
+    for name in ("a", "b"):
+        points = np.random.default_rng(0).normal(scale=0.01, size=(1, 60, 20, 3)).astype(np.float32)
+        points[:, 20:40, layout.index("left_wrist"), 1] += 2
+        points[:, 40:, layout.index("right_wrist"), 1] += 2
+        sequence = SkeletonSequence(points, layout=layout, fps=30.0, unit="metre")
+        rows.append(to_row(sequence, clip_id=name, label=0, frame_labels=np.repeat([0, 1, 2], 20)))
+    names = datasets.ClassLabel(names=["rest", "left up", "right up"])
+    made = datasets.Dataset.from_list(rows).cast_column("label", names)
+    controls = claim.Controls({"train": made, "test": made}, claim.load_processor(model))
+    answers = {line.split(" | ")[0].strip("| "): line.split(" | ")[2] for line in controls.mirror_images()[2:]}
+    assert answers == {"rest": "rest", "left up": "right up", "right up": "left up"}
+    reports = controls.rows(ablations=True)
+    assert reports["ridge on half a second of joints"]["frame_map"] > 0.95
+    assert reports["ridge, fitted on mirror images too"]["frame_map"] < 0.9
