@@ -1,0 +1,100 @@
+"""Zero-shot scores that mean what they say: a temperature, the similarity of "none of these", and what they are worth.
+
+It does not know models or texts: similarities `(clips, labels)` go in, numbers come out. Fit on clips that the model
+has not learned from.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+from sklearn.metrics import roc_auc_score
+
+
+Tables = Sequence[tuple[Any, Any]]
+
+
+def auroc(known: Any, unknown: Any) -> float:
+    """How often a clip of a known class scores above one of an unknown class: 1 always, 0.5 by chance.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    known, unknown = np.asarray(known, np.float64).ravel(), np.asarray(unknown, np.float64).ravel()
+    if not len(known) or not len(unknown):
+        raise ValueError(f"AUROC needs scores of both kinds, got {len(known)} known and {len(unknown)} unknown.")
+    labels = np.r_[np.ones(len(known)), np.zeros(len(unknown))]
+    return float(roc_auc_score(labels, np.r_[known, unknown]))
+
+
+def harmonic_mean(seen: float, unseen: float) -> float:
+    """Of two accuracies; 0 where either is."""
+    return 0.0 if seen + unseen == 0 else 2 * seen * unseen / (seen + unseen)
+
+
+def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 1.0)) -> float:
+    """The temperature by which similarities are divided for the least mean cross entropy of the true labels.
+
+    Args:
+        tables: `(similarities (clips, labels), true label of each clip)`, one or several with other labels.
+
+    Raises:
+        ValueError: there are no clips, or a true label is not among the labels.
+    """
+    checked = [_checked(*table) for table in tables]
+    if not sum(len(truth) for _, truth in checked):
+        raise ValueError("A temperature is fitted on clips, got none.")
+
+    def loss(logarithm: float) -> float:
+        return sum(_cross_entropy(scores / np.exp(logarithm), truth).sum() for scores, truth in checked)
+
+    found = minimize_scalar(loss, bounds=(np.log(bounds[0]), np.log(bounds[1])), method="bounded")
+    return float(np.exp(found.x))
+
+
+def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: float) -> float:
+    """The similarity that "none of these" gets beside the labels, for the least cross entropy.
+
+    Args:
+        known: `(similarities, true label)` of clips whose label is among the labels.
+        unknown: similarities `(clips, labels)` of clips whose label is not; both kinds count alike.
+        temperature: of the softmax over labels and none.
+    """
+    checked = [_checked(*table) for table in known]
+    others = [np.asarray(scores, np.float64) for scores in unknown]
+    if not sum(len(truth) for _, truth in checked) or not sum(len(scores) for scores in others):
+        raise ValueError("Fitting needs clips with a true label among the labels and clips without.")
+    everything = np.concatenate([scores.ravel() for scores, _ in checked] + [scores.ravel() for scores in others])
+
+    def loss(level: float) -> float:
+        with_none = [(_with_none(scores, level) / temperature, truth) for scores, truth in checked]
+        none = [_with_none(scores, level) / temperature for scores in others]
+        right = np.concatenate([_cross_entropy(scores, truth) for scores, truth in with_none])
+        refused = np.concatenate(
+            [_cross_entropy(scores, np.full(len(scores), scores.shape[1] - 1)) for scores in none]
+        )
+        return float(right.mean() + refused.mean())
+
+    found = minimize_scalar(loss, bounds=(float(everything.min()), float(everything.max())), method="bounded")
+    return float(found.x)
+
+
+def _with_none(scores: np.ndarray, level: float) -> np.ndarray:
+    return np.concatenate([scores, np.full((len(scores), 1), level)], axis=1)
+
+
+def _cross_entropy(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    return logsumexp(logits, axis=1) - logits[np.arange(len(truth)), truth]
+
+
+def _checked(scores: Any, truth: Any) -> tuple[np.ndarray, np.ndarray]:
+    scores, truth = np.asarray(scores, np.float64), np.asarray(truth)
+    fits = scores.ndim == 2 and truth.shape == (len(scores),) and np.isfinite(scores).all()
+    if not fits or (len(truth) and not (0 <= truth.min() <= truth.max() < scores.shape[1])):
+        raise ValueError(
+            f"Expected finite similarities (clips, labels) and a label of each clip, got {scores.shape} and "
+            f"{truth.shape}."
+        )
+    return scores, truth.astype(np.int64)

@@ -1,0 +1,46 @@
+"""Calibration and open-set numbers against cases whose answer is known."""
+
+import numpy as np
+import pytest
+
+from motionhub.metrics.open_set import auroc, fit_none_similarity, fit_temperature, harmonic_mean
+
+
+def test_auroc_is_the_share_of_pairs_in_the_right_order():
+    assert auroc([0.9, 0.8], [0.1, 0.2]) == 1.0
+    assert auroc([0.1], [0.9]) == 0.0
+    assert auroc([0.5, 0.3], [0.4, 0.2]) == pytest.approx(0.75)
+    with pytest.raises(ValueError, match="both kinds"):
+        auroc([0.5], [])
+
+
+def test_harmonic_mean_is_nothing_where_either_is_nothing():
+    assert harmonic_mean(0.0, 0.9) == 0.0 and harmonic_mean(0.0, 0.0) == 0.0
+    assert harmonic_mean(0.6, 0.3) == pytest.approx(0.4)
+
+
+def test_the_fitted_temperature_is_the_one_labels_were_drawn_with():
+    random = np.random.default_rng(0)
+    scores = random.uniform(-1, 1, (6000, 4))
+    logits = scores / 0.2
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth = np.array([random.choice(4, p=row) for row in probabilities])
+    assert fit_temperature([(scores, truth)]) == pytest.approx(0.2, rel=0.05)
+    assert fit_temperature([(scores[:3000], truth[:3000]), (scores[3000:], truth[3000:])]) == pytest.approx(
+        0.2, rel=0.05
+    )
+
+
+def test_none_stands_between_similarities_of_known_and_of_unknown_clips():
+    known = np.where(np.eye(3)[[0, 1, 2] * 20] > 0, 0.8, 0.1)
+    unknown = np.full((60, 3), 0.2)
+    level = fit_none_similarity([(known, np.array([0, 1, 2] * 20))], [unknown], temperature=0.05)
+    # By symmetry of the two losses, halfway between 0.8 and what three labels of 0.2 add up to.
+    assert level == pytest.approx((0.8 + 0.2 + 0.05 * np.log(3)) / 2, abs=0.01)
+
+
+def test_labels_that_are_not_among_the_columns_are_refused():
+    with pytest.raises(ValueError, match="label of each clip"):
+        fit_temperature([(np.zeros((2, 3)), np.array([0, 3]))])
+    with pytest.raises(ValueError, match="got none"):
+        fit_temperature([])
