@@ -31,15 +31,17 @@ ALLOWED: dict[str, set[str]] = {
     "processing": {"skeletons", "augment", "geometry"},
     "data": {"skeletons", "geometry"},
     # A student of pseudo labels is trained by the one training loop.
-    "poses": {"skeletons", "geometry", "training"},
+    # Frames come from data/video.py, other programs' keypoints from the readers, and a job's files go out by writers.
+    "poses": {"skeletons", "geometry", "training", "data"},
     "models": {"nn", "skeletons", "papers"},
     # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
     # An evaluation of labels per frame makes intervals of scores.
     "training": {"data", "metrics", "skeletons", "intervals"},
-    # Retargeting reports the errors of what it made; segmentation makes intervals of scores.
-    "pipelines": {"data", "skeletons", "poses", "metrics", "intervals"},
+    # Retargeting reports the errors of what it made; segmentation makes intervals of scores; zero-shot reads labels by
+    # the text bank of the models, and turns whole clips upright as a processor turns its windows.
+    "pipelines": {"data", "skeletons", "poses", "metrics", "intervals", "models", "processing"},
     # It lists the names of formats, data sets and protocols.
     "cli_help": {"data", "skeletons"},
     "convert_cli": {"data", "skeletons", "cli_help"},

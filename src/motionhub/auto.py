@@ -24,6 +24,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPreTraining, R3dModel
@@ -42,6 +43,8 @@ from motionhub.pipelines.action_classification import ActionClassificationPipeli
 from motionhub.pipelines.action_segmentation import ActionSegmentationPipeline
 from motionhub.pipelines.motion_retargeting import MotionRetargetingPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
+from motionhub.pipelines.zero_shot_action_classification import ZeroShotActionClassificationPipeline
+from motionhub.pipelines.zero_shot_action_segmentation import ZeroShotActionSegmentationPipeline
 from motionhub.processing.pictures import PictureProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
@@ -110,6 +113,11 @@ FAMILIES: tuple[Family, ...] = (
         },
     ),
     Family(
+        CvMimConfig,
+        SkeletonProcessor,
+        {AutoModel: CvMimModel, AutoModelForActionClassification: CvMimForActionClassification},
+    ),
+    Family(
         RetargetNetConfig,
         RetargetProcessor,
         {AutoModel: RetargetNet, AutoModelForMotionRetargeting: RetargetNet},
@@ -152,6 +160,11 @@ PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
     "action-segmentation": (ActionSegmentationPipeline, AutoModelForActionSegmentation),
     "motion-retargeting": (MotionRetargetingPipeline, AutoModelForMotionRetargeting),
     "skeleton-feature-extraction": (SkeletonFeatureExtractionPipeline, AutoModel),
+    "zero-shot-action-classification": (
+        ZeroShotActionClassificationPipeline,
+        AutoModelForZeroShotActionClassification,
+    ),
+    "zero-shot-action-segmentation": (ZeroShotActionSegmentationPipeline, AutoModelForZeroShotActionClassification),
 }
 
 

@@ -1,0 +1,133 @@
+"""`pipeline("zero-shot-action-segmentation", model=...)`: who does what from when to when, in words chosen now.
+
+It does not know which model answers, nor files (`motionhub.write_intervals`).
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motionhub.intervals.decode import DecodingRule
+from motionhub.pipelines.action_classification import take_input_parameters
+from motionhub.pipelines.zero_shot_action_classification import (
+    Candidates,
+    WindowedClip,
+    ZeroShotActionClassificationPipeline,
+    given_candidates,
+    take_window_parameters,
+)
+
+
+RULES = tuple(field.name for field in dataclasses.fields(DecodingRule) if field.name != "background")
+# Of a window; where it is neither given nor in the config. Short hops make exact borders.
+HOP = 0.2
+
+
+class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
+    """Says when each person does which of some actions. Inputs and common arguments: see `SkeletonPipeline`.
+
+    Every person is seen in windows; the probabilities of a frame are the mean over the windows around it, the middle
+    of a window counting most.
+
+    Args of a call (or of `pipeline(...)`, as defaults):
+        candidate_labels, hypothesis_template, descriptions, neighbours: as for zero-shot classification.
+        none_label: True (default): frames that fit none of the labels make no interval, where the checkpoint has a
+            fitted `none_similarity`; False: every frame goes to some label.
+        background: labels that make no intervals either, such as "stand still".
+        multi_label: True: each label is scored for itself, and actions may overlap.
+        window, hop: seconds that the model sees at once (default the checkpoint's), and from one window to the next
+            (default 0.2).
+        threshold, low_threshold, min_duration, max_gap, exclusive: how probabilities become intervals, see
+            `intervals.decode.DecodingRule`; exclusive by default unless multi_label. Default threshold 0 when
+            exclusive, else 0.5; min_duration 0.4 s; max_gap 0.3 s.
+        return_scores: True: each input gives `{"intervals": rows, "scores": ...}` as `action-segmentation` does, with
+            `labels`.
+
+    Returns:
+        For each input a list of rows `{"track_id", "start_s", "end_s", "label", "score"}`, by person, then by time.
+
+    Example:
+        >>> pipe = pipeline("zero-shot-action-segmentation", model="motionhub/tmor-small")
+        >>> pipe("recording.bvh", candidate_labels=["walk", "sit down", "wave"], background=["stand still"])
+    """
+
+    def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        names = ("background", "multi_label", "none_label", "return_scores", *RULES)
+        postprocess = {name: kwargs.pop(name) for name in names if name in kwargs}
+        decoding_rule(postprocess, bool(postprocess.get("multi_label")))  # refuse at once
+        preprocess = take_window_parameters(kwargs, ("window", "hop"))
+        background = postprocess.pop("background", ())
+        if "candidate_labels" in kwargs and background:
+            kwargs["candidate_labels"], postprocess["hidden"] = with_background(kwargs["candidate_labels"], background)
+        if (chosen := self.chosen_labels(kwargs)) is not None:
+            postprocess["candidates"] = chosen
+        return {**preprocess, **take_input_parameters(kwargs)}, {}, postprocess
+
+    def preprocess(self, item: Any, *, hop: float | None = None, **kwargs: Any) -> WindowedClip:  # type: ignore[override]
+        return super().preprocess(item, hop=HOP if hop is None else hop, **kwargs)
+
+    def postprocess(  # type: ignore[override]
+        self,
+        model_outputs: Any,
+        candidates: Candidates | None = None,
+        multi_label: bool = False,
+        none_label: bool = True,
+        hidden: int = 0,
+        return_scores: bool = False,
+        **rule: Any,
+    ) -> Any:
+        chosen = given_candidates(candidates)
+        clip, outputs = model_outputs
+        decode = decoding_rule(rule, multi_label)
+        shown = len(chosen.labels) - hidden
+        rows, scores = [], []
+        for person, row in enumerate(clip.rows):
+            own = [index for index, whose in enumerate(clip.people) if whose == person]
+            likely = self.probabilities(self.similarities(outputs["embeds"][own], chosen), multi_label, none_label)
+            frames, begin = over_frames(likely, [clip.spans[index] for index in own])
+            times = (begin + np.arange(len(frames) + 1)) / clip.sequence.fps
+            track = clip.sequence.track_ids[row]
+            scores.append({"track_id": track, "times": times, "probabilities": frames, "labels": chosen.labels})
+            for label, start, end, score in decode(frames, times):
+                if label < shown:
+                    between = {"start_s": float(times[start]), "end_s": float(times[end])}
+                    rows.append({"track_id": track, **between, "label": chosen.labels[label], "score": score})
+        return {"intervals": rows, "scores": scores} if return_scores else rows
+
+
+def decoding_rule(given: dict[str, Any], multi_label: bool) -> DecodingRule:
+    """The rule of a call, with the defaults of this pipeline."""
+    own = {name: given[name] for name in RULES if name in given}
+    exclusive = bool(own.get("exclusive", not multi_label))
+    defaults = {"threshold": 0.0 if exclusive else 0.5, "min_duration": 0.4, "max_gap": 0.3, "exclusive": exclusive}
+    return DecodingRule(**{**defaults, **own})
+
+
+def with_background(candidate_labels: Any, background: Any) -> tuple[Any, int]:
+    """The labels with those of the background after them, and how many these are."""
+    added = [background] if isinstance(background, str) else list(background)
+    if isinstance(candidate_labels, str):
+        candidate_labels = [label.strip() for label in candidate_labels.split(",")]
+    if hasattr(candidate_labels, "items"):
+        return {**candidate_labels, **dict.fromkeys(added, ())}, len(added)
+    return [*(candidate_labels or ()), *added], len(added)
+
+
+def over_frames(likely: Tensor, spans: list[tuple[int, int]]) -> tuple[np.ndarray, int]:
+    """Probabilities of windows `(windows, labels)` as those of frames, and which frame is the first.
+
+    Each frame has the mean over the windows that hold it, the middle of a window counting most (a triangle).
+    """
+    begin, end = spans[0][0], max(last for _, last in spans)
+    total = torch.zeros(end - begin, likely.shape[1])
+    weights = torch.zeros(end - begin, 1)
+    for row, (first, last) in zip(likely, spans, strict=True):
+        place = (torch.arange(last - first) + 0.5) / (last - first)
+        weight = (1 - (2 * place - 1).abs() + 1e-3)[:, None]
+        total[first - begin : last - begin] += weight * row
+        weights[first - begin : last - begin] += weight
+    # A frame that no window holds (nobody was seen around it) has no probability.
+    return (total / weights.clamp(min=1e-9)).clamp(0, 1).numpy().astype(np.float64), begin
