@@ -24,3 +24,9 @@ def conversion_script(name: str):
 def viclip():
     """conversion/viclip.py."""
     return conversion_script("viclip")
+
+
+@pytest.fixture(scope="session")
+def pyslowfast():
+    """conversion/pyslowfast.py."""
+    return conversion_script("pyslowfast")
