@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
     from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
     from motionhub.models.agcn import AgcnModel as AgcnModel
+    from motionhub.models.cv_mim import CvMimConfig as CvMimConfig
+    from motionhub.models.cv_mim import CvMimForActionClassification as CvMimForActionClassification
+    from motionhub.models.cv_mim import CvMimModel as CvMimModel
     from motionhub.models.lac import LacConfig as LacConfig
     from motionhub.models.lac import LacModel as LacModel
     from motionhub.models.lcr_net import LcrNetConfig as LcrNetConfig
@@ -97,6 +100,9 @@ _HOMES = {
     "StGcnForActionClassification": "motionhub.models.st_gcn",
     "StGcnForActionSegmentation": "motionhub.models.st_gcn",
     "StGcnModel": "motionhub.models.st_gcn",
+    "CvMimConfig": "motionhub.models.cv_mim",
+    "CvMimForActionClassification": "motionhub.models.cv_mim",
+    "CvMimModel": "motionhub.models.cv_mim",
     "LacConfig": "motionhub.models.lac",
     "LacModel": "motionhub.models.lac",
     "LcrNetConfig": "motionhub.models.lcr_net",

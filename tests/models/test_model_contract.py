@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
+from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
@@ -81,6 +82,15 @@ FAMILIES = [
             "StGcnForActionClassification": torch.tensor([0, 2]),
             "StGcnForActionSegmentation": torch.ones(2, 12, 3),
         },
+    ),
+    Family(
+        name="cv_mim",
+        config_class=CvMimConfig,
+        config={"width": 16, "pose_size": 4, "view_size": 4, "num_people": 2},
+        base=CvMimModel,
+        heads=[CvMimForActionClassification],
+        clip=(2, 12, 13, 2),
+        labels={"CvMimForActionClassification": torch.tensor([0, 2])},
     ),
     Family(
         name="retarget_net",

@@ -6,67 +6,20 @@ import math
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
 from torch import nn
+from toy_poses import LAYOUT, RUN, batch, encoder, rows
 
-from motionhub.data.schema import features
 from motionhub.losses.mutual_information import prior_loss
-from motionhub.models.cv_mim import CvMimConfig, CvMimModel
+from motionhub.models.cv_mim import CvMimModel
 from motionhub.objectives.cv_mim import CvMim, CvMimNetwork, LikelihoodEstimator, constant
 from motionhub.objectives.pose_views import ViewSampler, torso_joints
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
-from motionhub.skeletons.rows import to_row
-from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.objective import OwnOptimizers, Pretext, RunShape
+from motionhub.training.objective import OwnOptimizers, Pretext
 from motionhub.training.optimization import build_optimizers
 from motionhub.training.trainer import train
-
-
-LAYOUT = get_layout("cv-mim-13")
-RUN = RunShape(num_clips=8, fingerprint="", updates_per_epoch=2, epochs=1, seed=0)
-
-
-def standing(count: int = 1, seed: int = 0) -> np.ndarray:
-    """`(count, 13, 3)` people upright, facing +z, with limbs somewhat elsewhere each time."""
-    joints = {"head": (0, 1.4), "shoulder": (0.2, 1.0), "elbow": (0.3, 0.6), "wrist": (0.3, 0.2)}
-    joints |= {"hip": (0.1, 0.0), "knee": (0.1, -0.9), "ankle": (0.1, -1.8)}
-    body = np.zeros((13, 3))
-    for index, name in enumerate(LAYOUT.joints):
-        side, _, part = name.rpartition("_")
-        x, y = joints[part]
-        body[index] = (x * {"left": 1, "right": -1, "": 0}[side], y, 0)
-    moved = np.tile(body, (count, 1, 1))
-    limbs = [i for i, name in enumerate(LAYOUT.joints) if name.split("_")[-1] in ("elbow", "wrist", "knee", "ankle")]
-    moved[:, limbs] += np.random.default_rng(seed).normal(0, 0.25, (count, len(limbs), 3))
-    return moved.astype(np.float32)
-
-
-def batch(clips: int = 4, frames: int = 6) -> dict[str, torch.Tensor]:
-    keypoints = torch.from_numpy(standing(clips * frames)).view(clips, 1, frames, 13, 3)
-    return {
-        "keypoints": keypoints,
-        "joint_mask": torch.ones(keypoints.shape[:4], dtype=torch.bool),
-        "attention_mask": torch.ones(keypoints.shape[:3], dtype=torch.bool),
-        "seeds": torch.arange(clips) + 5,
-        "index": torch.arange(clips),
-    }
-
-
-def encoder(**options) -> CvMimModel:
-    torch.manual_seed(0)
-    return CvMimModel(CvMimConfig(**{"width": 16, "pose_size": 4, "view_size": 4, "dropout": 0.0, **options}))
-
-
-def rows(count: int) -> Dataset:
-    made = []
-    for index in range(count):
-        keypoints = standing(7, seed=index)[None]
-        sequence = SkeletonSequence(keypoints, layout="cv-mim-13", fps=30, unit="metre")
-        made.append(to_row(sequence, clip_id=str(index)))
-    return Dataset.from_list(made, features=features(None))
 
 
 def test_pairs_are_the_poses_seen_from_two_sides_in_torso_units():

@@ -230,7 +230,7 @@ class CvMimModel(CvMimPreTrainedModel):
         check_keypoints(keypoints, attention_mask, self.config)
         seen, rows = _frames_seen(keypoints, joint_mask, attention_mask)
         poses = keypoints.to(self.embedder.weight.dtype)[rows]
-        codes = self.encode(poses, None if joint_mask is None else seen[rows])
+        codes = self.encode(poses, seen[rows])
 
         def placed(values: Tensor) -> Tensor:
             empty = values.new_zeros(*rows.shape, values.shape[-1])

@@ -15,7 +15,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "num_dims": (2, 3),
     "unit": (None, *UNITS),
     "stream": ("joint", "bone", "velocity"),
-    "normalization": ("none", "screen", "centre", "agcn-3d", "unik-3d"),
+    "normalization": ("none", "screen", "centre", "torso", "agcn-3d", "unik-3d"),
     "centring": (None, *CENTRINGS),
     "scale": SCALES,
     "people_selection": ("energy", "first"),

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from motionhub.geometry.rotations import aligning_matrix
+from motionhub.geometry.torso import torso_frame
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -36,13 +37,15 @@ class Normalization:
     """`normalised = R (keypoints - centre) / scale`.
 
     Args:
-        centre: `(frames, 1, dims)`, or `(1, 1, dims)` for the whole clip.
-        scale: the length, in units of the keypoints, that becomes 1.
+        centre: `(frames, 1, dims)`, or `(1, 1, dims)` for the whole clip; `(people, frames, 1, dims)` where every
+            person has one.
+        scale: the length, in units of the keypoints, that becomes 1; or one per pose, `(people, frames, 1, 1)`: NaN
+            for a pose that cannot be measured, which is missing afterwards.
         rotation: `(dims, dims)` acting on column vectors, or None for none.
     """
 
     centre: Tensor
-    scale: float = 1.0
+    scale: float | Tensor = 1.0
     rotation: Tensor | None = None
 
     def apply(self, keypoints: Tensor) -> Tensor:
@@ -50,7 +53,7 @@ class Normalization:
         moved = keypoints - self.centre
         if self.rotation is not None:
             moved = moved @ self.rotation.T
-        return moved if self.scale == 1.0 else moved / self.scale
+        return moved if _is_one(self.scale) else moved / self.scale
 
     def inverse(self, normalised: Tensor) -> Tensor:
         """The keypoints before `apply`.
@@ -58,13 +61,13 @@ class Normalization:
         Raises:
             ValueError: the centre moves with the frames, and the number of frames is another one.
         """
-        frames = self.centre.shape[0]
+        frames = self.centre.shape[-3]
         if frames not in (1, normalised.shape[1]):
             raise ValueError(
                 f"Per-frame centring was measured on {frames} frames, but {normalised.shape[1]} are to be inverted; "
                 'process with all frames (num_frames=None, test_sampling="all", fps=None) or centring="first-frame".'
             )
-        moved = normalised if self.scale == 1.0 else normalised * self.scale
+        moved = normalised if _is_one(self.scale) else normalised * self.scale
         if self.rotation is not None:
             moved = moved @ self.rotation
         return moved + self.centre
@@ -104,6 +107,22 @@ def centre(
     person = _reference_person(keypoints)
     track = _centre_track(person, layout.index(joint or layout.root), centring)
     return Normalization(track, _measured_scale(person - track, layout, scale))
+
+
+def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
+    """Every pose by its own trunk, as CV-MIM's encoders take it (`geometry.torso`): hips at the origin, length as unit.
+
+    Pictures: the longest distance among shoulders and hips becomes 0.5. In space: middle of the hips to middle of the
+    shoulders becomes 1. A pose without a hip, or all on one spot, cannot be measured and becomes missing.
+
+    Raises:
+        ValueError: the layout has no shoulders or hips.
+    """
+    shoulders, hips = ([layout.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip"))
+    seen = ~keypoints[..., 0].isnan()
+    centre, unit, measured = torso_frame(keypoints.nan_to_num(nan=0.0), seen, shoulders, hips)
+    scale = unit.masked_fill(~measured, float("nan"))
+    return Normalization(centre.unsqueeze(-2), scale[..., None, None])
 
 
 def align(
@@ -161,6 +180,10 @@ def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
         f"Layout {layout.name!r} has none of the joints {list(names)}; name the joints to use: "
         'SkeletonProcessor(centre_joint="...", vertical_bone=["from", "to"], lateral_bone=["right", "left"]).'
     )
+
+
+def _is_one(scale: float | Tensor) -> bool:
+    return not isinstance(scale, Tensor) and scale == 1.0
 
 
 def _reference_person(keypoints: Tensor) -> Tensor:

@@ -56,7 +56,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
         fps: frame rate to resample to (linear in time). None keeps the clip's own.
         unit: the unit the coordinates must come in, where the scale is a fact of the weights; None takes any.
         stream: `"joint"`, `"bone"` (child minus parent) or `"velocity"` (next frame minus this one, last frame 0).
-        normalization: `"none"`; `"screen"` (2-D pixels, see `normalization.screen`); `"centre"`; `"agcn-3d"`,
+        normalization: `"none"`; `"screen"` (2-D pixels, see `normalization.screen`); `"centre"`; `"torso"` (every
+            pose by its own trunk, see `normalization.torso`); `"agcn-3d"`,
             `"unik-3d"` (centre, then turn a vertical bone onto +z and a lateral one onto +x; SPECS 2.3).
         centring: `"per-frame"` or `"first-frame"`; None: per frame, except first frame for `"unik-3d"`.
         centre_joint: joint at the origin; None: the layout's root ("centre"), or the rule's own joint.
@@ -305,6 +306,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
             return norms.Normalization(keypoints.new_zeros(1, 1, 1))
         if self.normalization == "screen":
             return norms.screen(self._image_size(sequence), self.num_dims)
+        if self.normalization == "torso":
+            return norms.torso(keypoints, layout)
         centring = self.centring or ("first-frame" if self.normalization == "unik-3d" else "per-frame")
         if self.normalization == "centre":
             return norms.centre(keypoints, layout, self.centre_joint, centring, self.scale)
