@@ -122,10 +122,8 @@ def gates(curves: dict[str, Curves]) -> list[str]:
         if better not in curves or other not in curves:
             continue
         pairs = zip(curves[better][column], curves[other][column], strict=False)  # the seeds that both have
-        gains = np.array([100 * (first - second) for first, second in pairs])
-        needed = max(least, 2 * float(np.std(gains, ddof=1)) if least and len(gains) > 1 else 0.0)
-        verdict = "holds" if gains.mean() >= needed else "FAILS"
-        lines.append(f"- {better} - {other}, {column}: {gains.mean():+.1f}, needed {needed:.1f}: {verdict}")
+        gains = [first - second for first, second in pairs]
+        lines.append(motions.gate(f"{better} - {other}, {column}", gains, least, clear=least > 0))
     return lines
 
 

@@ -383,11 +383,8 @@ def gates(results: Results) -> list[str]:
         both = sorted(first.keys() & second.keys())
         if not both:
             continue
-        gains = 100 * np.array([first[seed] - second[seed] for seed in both])
-        needed = max(least, 2 * float(np.std(gains, ddof=1)) if len(gains) > 1 else 0.0)
-        verdict = "holds" if gains.mean() > needed else "FAILS"
-        said = f"{gains.mean():+.1f} (seeds {', '.join(both)}), needed above {needed:.1f}"
-        lines.append(f"- {better} - {other}, {column}: {said}: {verdict}")
+        name = f"{better} - {other}, {column} (seeds {', '.join(both)})"
+        lines.append(motions.gate(name, [first[seed] - second[seed] for seed in both], least))
     return lines
 
 
@@ -395,7 +392,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the four archives")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="none: the table of --output")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--arms", nargs="*", choices=ARMS, default=ARMS)
     parser.add_argument("--shares", type=float, nargs="*", choices=UPDATES, default=UPDATES, help="of fine-tuning")
