@@ -9,12 +9,10 @@ r"""Pre-train by LAC: a generator learns to compose motions, then an encoder lea
     python examples/pretrain_lac.py --stage supervised --generator runs/generator/last --dataset DATASET \
         --model hub_configs/lac-posetics-supervised --mode scratch --output_dir runs/lac
 
-Every field of `motionhub.TrainingRecipe` is an option. Stage views is ViA as the thesis has it: the same motion with
-other bodies and views is alike, and motions are not composed. The generator needs 3-D clips; the supervised stage
-labels: a composition has those of both. OUTPUT_DIR/last of the first stage is for pipeline("motion-retargeting"), of
-the others for examples/finetune_segmentation.py --model OUTPUT_DIR/last (windows, binary cross entropy). With
-`--probe_fraction 0.1` the labels of a tenth of the training clips fit a linear classifier between epochs, whose
-accuracy on the evaluation split is logged, and a collapse of the features is told (not in the supervised stage).
+Every field of `motionhub.TrainingRecipe` is an option. Stage views is ViA as the thesis has it: motions are not
+composed. The generator needs 3-D clips; the supervised stage labels: a composition has those of both. OUTPUT_DIR/last
+of the first stage is for pipeline("motion-retargeting"), of the others for examples/finetune_segmentation.py. All but
+the supervised stage tell a linear probe's accuracy between epochs with `--probe_fraction` (share of labels it takes).
 """
 
 import argparse
@@ -28,6 +26,7 @@ from motionhub.cli import reported
 from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
 from motionhub.objectives.lac_contrast import ComposedLabels, LacContrast
 from motionhub.training.dataset import ClipDataset
+from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels
 from motionhub.training.run import load_splits, parse_training, prepare_start
 from motionhub.training.sources import load_checkpoint, start_pretext
@@ -38,14 +37,14 @@ def main(words: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     options.add_argument("--stage", choices=("generator", "contrast", "views", "supervised"), required=True)
     options.add_argument("--generator", default="", help="all but the first: folder of the first stage")
-    options.add_argument("--up", choices=("x", "y", "z"), help="generator: the axis that points up")
-    for name, kind in (("num_positives", int), ("queue_size", int), ("projection_size", int), ("frame_sampling", int)):
-        options.add_argument(f"--{name}", type=kind)
+    options.add_argument("--up", choices=("x", "y", "z"), help="generator: which axis points up")
+    for name in ("num_positives", "queue_size", "projection_size", "frame_sampling"):
+        options.add_argument(f"--{name}", type=int)
     for name in ("triplet_weight", "sequence_weight", "frame_weight", "temperature", "momentum"):
         options.add_argument(f"--{name}", type=float)
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    chosen, rest = options.parse_known_args(words)
-    chosen = vars(chosen)
+    known, rest = options.parse_known_args(words)
+    chosen = vars(known)
     stage, generator, fraction = (chosen.pop(name) for name in ("stage", "generator", "probe_fraction"))
     if stage == "supervised" and fraction:
         raise ValueError("--probe_fraction is for stages without labels, supervised learns from them: leave it out.")
@@ -58,11 +57,10 @@ def main(words: list[str]) -> None:
         objective: Any = ComposedLabels(made, processor.num_frames)
     else:
         model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
-    tested = splits[arguments.eval_split]
-    probe = probed_by_labels(clips, tested, processor, fraction=fraction, seed=recipe.seed)
     if stage == "views":
         chosen = {"num_positives": 1, "frame_weight": 0.0, **chosen, "compose": False}
     if stage in ("contrast", "views"):
+        check_inputs(model.config, processor, clips)
         objective = LacContrast(made, processor.num_frames, **chosen)
     elif stage == "generator":
         layout, plain = motionhub.get_layout(model.config.layout), isinstance(processor, motionhub.SkeletonProcessor)
@@ -70,6 +68,8 @@ def main(words: list[str]) -> None:
         objective = LacPairs(layout, rows=rows, **chosen)
         solid = motionhub.SkeletonProcessor(layout, 3, 1, 64, normalization="centre", centring="first-frame")
         clips = ClipDataset(clips, solid, training=True, seed=recipe.seed)
+    tested = splits[arguments.eval_split]
+    probe = probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
     result = train(model, processor, clips, recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
         probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,6 +162,12 @@ def test_pretrain_lac_goes_from_the_generator_to_encoders(
     assert "linear probe" in capsys.readouterr().out
     with pytest.raises(ValueError, match="leave it out"):
         main([*data, *recipe, *made, "--stage", "supervised", "--probe_fraction", "1", "--output_dir", str(tmp_path)])
+    SkeletonProcessor(layout="posetics-17", **flat).save_pretrained(tmp_path / "other")
+    shutil.copy(tiny_checkpoint / "config.json", tmp_path / "other")
+    unlike = [*data, *recipe, *made[:2], "--model", str(tmp_path / "other"), "--output_dir", str(tmp_path / "none")]
+    for stage in ("contrast", "views"):
+        with pytest.raises(ValueError, match="takes num_joints=20, but its processor gives 17"):
+            main([*unlike, "--stage", stage])
     encoder = json.loads((tmp_path / "contrast" / "last" / "config.json").read_text())
     assert encoder["architectures"] == ["UnikModel"]
     main([*data, *recipe, *made, *small[:4], "--stage", "views", "--output_dir", str(tmp_path / "views")])
