@@ -1,0 +1,44 @@
+"""rtmlib's RTMPose with RTMDet or YOLOX: the 17 joints of COCO of everybody, by ONNX Runtime.
+
+It does not know who is who. rtmlib fetches its networks on first use and keeps them in its own cache.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.video import Video, VideoFrame
+from motionhub.poses.estimators.estimator import PersonInFrame, box_around
+
+
+class RtmPoses:
+    """The estimator; see the module.
+
+    Args:
+        mode: "lightweight", "balanced" or "performance".
+        device: "cpu" or "cuda".
+
+    Raises:
+        ImportError: rtmlib is not installed.
+    """
+
+    name = "rtmlib"
+    layout = "coco-17"
+
+    def __init__(self, mode: str = "balanced", *, device: str = "cpu") -> None:
+        try:
+            import rtmlib
+        except ImportError:
+            raise ImportError("The estimator 'rtmlib' needs rtmlib: pip install \"motionhub[rtmlib]\"") from None
+        self._body: Any = rtmlib.Body(mode=mode, backend="onnxruntime", device=device, to_openpose=False)
+
+    def start(self, video: Video) -> None:
+        pass
+
+    def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
+        keypoints, scores = self._body(np.ascontiguousarray(frame.image[..., ::-1]))  # OpenCV's order of colours
+        return [
+            PersonInFrame(points, np.clip(score, 0, 1), box_around(points))
+            for points, score in zip(np.asarray(keypoints, np.float64), np.asarray(scores, np.float64), strict=True)
+            if score.max(initial=0) > 0
+        ]
