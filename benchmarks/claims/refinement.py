@@ -50,7 +50,7 @@ def main() -> int:
     if "simulated" in arguments.only:
         gates |= simulated_experts(arguments.data, arguments.clips, arguments.seed)
     if "sbit" in arguments.only:
-        gates |= sbit(arguments.data)
+        gates |= sbit(arguments.data, arguments.seed)
     if "uiprmd" in arguments.only:
         ui_prmd(arguments.data)
     if "experts" in arguments.only:
@@ -189,12 +189,26 @@ def clip_errors(poses: np.ndarray, goals: np.ndarray) -> np.ndarray:
 # -- a depth camera's joints against their corrected version
 
 
-def sbit(data: Path) -> dict[str, bool]:
+# What SST-A is given where there is one recording only.
+VARIANTS = ("raw", "outliers + gaps", "Savitzky-Golay", "One-Euro")
+
+
+def shaken(motion: SkeletonSequence, chance: np.random.Generator) -> SkeletonSequence:
+    """A second noise sample: the motion with the camera's own jitter on it once more."""
+    deviation = float(np.nanmedian(noise_level(motion)))
+    return motion.replace(keypoints=motion.keypoints + chance.normal(0, deviation, motion.keypoints.shape))
+
+
+def sbit(data: Path, seed: int) -> dict[str, bool]:
     pairs, joints = sbit_pairs(data)
     methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
     made = {name: [method(raw) for raw, _ in pairs] for name, method in methods.items()}
-    variants = zip(*(made[name] for name in ("raw", "outliers + gaps", "Savitzky-Golay", "One-Euro")), strict=True)
+    variants = list(zip(*(made[name] for name in VARIANTS), strict=True))
     made["SST-A of 4 variants"] = [aggregate_experts(list(each))[0] for each in variants]
+    second = [shaken(raw, np.random.default_rng([seed, index])) for index, (raw, _) in enumerate(pairs)]
+    made["SST-A, a 2nd sample"] = [
+        aggregate_experts([*each, other])[0] for each, other in zip(variants, second, strict=True)
+    ]
     goals = np.concatenate([truth[:, None] for _, truth in pairs])[:, 0]
     frames = len(goals)
     print(f"\nSBIT, {len(pairs)} clips, {frames} frames: depth camera against corrected, mm")
@@ -269,6 +283,7 @@ def ui_prmd(data: Path) -> None:
     joints = [motions[0].layout.index(joint) for joint in MARKERS]
     markers = np.split(vicon["frames"] * (float(vicon["scale_mm"]) / 1000), vicon["offsets"][1:-1])
     methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
+    methods["SST-A of 4 variants"] = lambda motion: aggregate_experts([methods[name](motion) for name in VARIANTS])[0]
     errors: dict[str, list[np.ndarray]] = {name: [] for name in methods}
     noise: dict[str, list[float]] = {name: [] for name in methods}
     used = 0
