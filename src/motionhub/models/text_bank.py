@@ -48,9 +48,10 @@ class TextBank:
         tower: which tower made them.
         probe: the tower's vector (dim) of `PROBE`.
         fingerprint: sha256 of the tower's weights, or None.
+        aliases: other spellings, with the phrase whose vector each has.
 
     Raises:
-        ValueError: the shapes disagree, or two phrases are spelled alike.
+        ValueError: the shapes disagree, two phrases are spelled alike, or an alias is of a phrase that is not there.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class TextBank:
         tower: Mapping[str, Any] | str | TowerName,
         probe: Tensor,
         fingerprint: str | None = None,
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
         self.phrases = checked_texts(phrases)
         if embeddings.ndim != 2 or len(embeddings) != len(self.phrases) or probe.shape != embeddings.shape[1:]:
@@ -74,20 +76,35 @@ class TextBank:
                 raise ValueError(
                     f"Expected phrases of different spelling, got {self.phrases[first]!r} and {phrase!r}."
                 )
+        self.aliases = dict(aliases or {})
+        for alias, phrase in self.aliases.items():
+            if normalised_spelling(phrase) not in self._places:
+                raise ValueError(f"Expected the alias {alias!r} to be of a phrase of the bank, got {phrase!r}.")
+            self._places.setdefault(normalised_spelling(alias), self._places[normalised_spelling(phrase)])
 
     @classmethod
     def build(
-        cls, phrases: Sequence[str], tower: Mapping[str, Any] | str | TextTower, dtype: torch.dtype = torch.float16
+        cls,
+        phrases: Sequence[str],
+        aliases: Mapping[str, str] | None = None,
+        *,
+        tower: Mapping[str, Any] | str | TextTower,
+        dtype: torch.dtype = torch.float16,
     ) -> "TextBank":
         """The bank of phrases by a tower, which is loaded; phrases that are spelled alike become one.
+
+        `TextBank.build(*bank_phrases(), tower=...)` is the bank of `data/class_phrases.py`.
 
         Raises:
             MissingTowerError: the tower is not here.
         """
         made_by = tower if isinstance(tower, TextTower) else load_text_tower(tower)
-        different = list({normalised_spelling(phrase): phrase for phrase in reversed(checked_texts(phrases))}.values())
-        vectors = made_by.encode([*different[::-1], PROBE]).to(dtype)
-        return cls(different[::-1], vectors[:-1], made_by.description, vectors[-1], made_by.fingerprint())
+        different: dict[str, str] = {}
+        for phrase in checked_texts(phrases):
+            different.setdefault(normalised_spelling(phrase), phrase)
+        vectors = made_by.encode([*different.values(), PROBE]).to(dtype)
+        own = list(different.values())
+        return cls(own, vectors[:-1], made_by.description, vectors[-1], made_by.fingerprint(), aliases)
 
     @property
     def dim(self) -> int:
@@ -117,8 +134,9 @@ class TextBank:
     def nearest(self, phrase: str, count: int = 3) -> list[str]:
         """Known phrases of the most similar spelling, the most similar first; empty where nothing is similar."""
         wanted = normalised_spelling(phrase)[:80]
-        found = difflib.get_close_matches(wanted, self._places, n=count, cutoff=0.4)
-        return [self.phrases[self._places[spelling]] for spelling in found]
+        # An alias may be more similar than its phrase, and several may be of one.
+        found = difflib.get_close_matches(wanted, self._places, n=4 * count, cutoff=0.4)
+        return list(dict.fromkeys(self.phrases[self._places[spelling]] for spelling in found))[:count]
 
     def unknown_message(self, unknown: Sequence[str]) -> str:
         """What to do about phrases that the bank lacks."""
@@ -136,7 +154,9 @@ class TextBank:
         A `TextTower` is loaded and asked for its vector of `PROBE`, so the same weights under another name pass; a
         name alone is compared by kind, name, revision and prompt.
         """
-        fix = "Build it again with TextBank.build(bank.phrases, tower), or load the tower of the bank"
+        fix = (
+            "Build it again with TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank"
+        )
         if not isinstance(tower, TextTower):
             own, other = (_identity(name) for name in (self.tower, TowerName.parse(tower)))
             if own != other:
@@ -162,7 +182,8 @@ class TextBank:
         facts = {"schema": SCHEMA, "tower": self.tower.to_dict(), "fingerprint": self.fingerprint, "probe": PROBE}
         tensors = {"embeddings": self.embeddings.contiguous(), "probe": self.probe.contiguous()}
         save_file(tensors, target / VECTORS)
-        text = json.dumps({**facts, "phrases": self.phrases}, ensure_ascii=False, indent=0)
+        facts |= {"phrases": self.phrases, "aliases": self.aliases}
+        text = json.dumps(facts, ensure_ascii=False, indent=0)
         (target / FACTS).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -185,9 +206,8 @@ class TextBank:
             tensors = load_file(places[1])
             if facts["schema"] > SCHEMA:
                 raise ValueError(f"a newer schema {facts['schema']}; run: pip install --upgrade motionhub")
-            return cls(
-                facts["phrases"], tensors["embeddings"], facts["tower"], tensors["probe"], facts.get("fingerprint")
-            )
+            made_by = (facts["tower"], tensors["probe"], facts["fingerprint"])
+            return cls(facts["phrases"], tensors["embeddings"], *made_by, facts["aliases"])
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ValueError(f"The text bank of {checkpoint} cannot be read: {error}.") from error
 
