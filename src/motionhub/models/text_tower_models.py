@@ -163,7 +163,7 @@ def load_transformers_clip(tower: "TowerName") -> LoadedTower:
 def load_open_clip(tower: "TowerName") -> LoadedTower:
     """The text half of any model of open_clip; `revision` is the tag or the file of its weights."""
     try:
-        import open_clip
+        import open_clip  # type: ignore[import-not-found]
     except (ImportError, RuntimeError) as error:
         raise missing(tower, error) from error
     try:
