@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "convert_cli": {"data", "skeletons", "cli_help"},
     "dataset_cli": {"data", "visualization", "cli_help"},
     "hub_cli": {"hub", "auto"},
+    "predict_cli": {"auto", "data", "training", "intervals", "visualization"},
     "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
     # It reads and writes files, and draws what changed.
     "refine_cli": {"data", "pipelines", "poses", "visualization"},

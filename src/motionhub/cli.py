@@ -18,7 +18,9 @@ from motionhub.cli_help import in_units, list_of_layouts
 from motionhub.convert_cli import add_convert
 from motionhub.dataset_cli import add_dataset
 from motionhub.hub_cli import add_commands as add_hub_commands
+from motionhub.predict_cli import add_zero_shot_options, default_model, predict_labels
 from motionhub.refine_cli import add_command as add_refine
+from motionhub.retrieval_cli import add_commands as add_retrieval_commands
 from motionhub.segmentation_cli import add_evaluate_options, add_segment, evaluate_frames, labels_frames, train_frames
 from motionhub.version import __version__
 
@@ -120,12 +122,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="name the action of every person in skeleton files")
     predict.add_argument("files", nargs="+", metavar="FILE")
-    predict.add_argument("--model", required=True, help="folder or Hub id of an action classifier")
+    predict.add_argument("--model", help="folder or Hub id of an action classifier; with --labels not needed")
     predict.add_argument("--top_k", type=int, default=5, help="labels per person (default 5)")
     predict.add_argument("--clip", action="store_true", help="one answer for all people of a clip together")
     _add_second_stream(predict)
     predict.add_argument("--json", metavar="OUT", help="also write the results as JSON")
     predict.add_argument("--gif", metavar="OUT", help="also draw the (single) file with its labels")
+    add_zero_shot_options(predict)
     _add_read_options(predict)
     predict.set_defaults(run=_predict)
 
@@ -154,6 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_refine(commands, _add_read_options)
     add_segment(commands, _add_read_options, _read_options)
+    add_retrieval_commands(commands, _add_read_options, _read_options)
     add_hub_commands(commands)
     return parser
 
@@ -235,6 +239,9 @@ def _least_seen(sequence: Any) -> str:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    arguments.model = default_model(arguments)
+    if arguments.labels is not None:
+        return predict_labels(arguments, _read_options(arguments))
     if arguments.gif and len(arguments.files) != 1:
         raise ValueError(f"--gif draws one file, got {len(arguments.files)}; call motionhub predict once per file.")
     from transformers import pipeline

@@ -148,7 +148,8 @@ def seen_from_somewhere(
     points = _hidden(part.keypoints, part.layout.joints, variety, chance)
     if not np.isfinite(points).any():
         return None
-    size = float(np.sqrt(np.nanmean((points - np.nanmean(points, axis=2, keepdims=True)) ** 2)))
+    spread = np.nanmax(points, axis=(0, 1, 2)) - np.nanmin(points, axis=(0, 1, 2))
+    size = 0.25 * float(spread.max())  # about the standard deviation of a standing body's joints
     points = points + size * chance.uniform(0, variety.noise) * chance.standard_normal(points.shape)
     return part.replace(keypoints=points.astype(np.float32), confidence=None)
 
