@@ -363,7 +363,7 @@ def by_seed(results: Results, column: str) -> dict[str, Scores]:
 
 def with_seeds(values: Scores, seeds: Collection[str]) -> str:
     """A cell, which names its seeds when it has not all those of the arm."""
-    fewer = f" (seed {', '.join(values)})" if values and len(values) < len(seeds) else ""
+    fewer = f" ({said_seeds(values)})" if values and len(values) < len(seeds) else ""
     return cell(list(values.values())) + fewer
 
 
@@ -372,6 +372,10 @@ def cell(values: Sequence[float]) -> str:
         return "-"
     spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
     return f"{100 * np.mean(values):.1f}{spread}"
+
+
+def said_seeds(seeds: Collection[str]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}"
 
 
 def gates(results: Results) -> list[str]:
@@ -383,7 +387,7 @@ def gates(results: Results) -> list[str]:
         both = sorted(first.keys() & second.keys())
         if not both:
             continue
-        name = f"{better} - {other}, {column} (seeds {', '.join(both)})"
+        name = f"{better} - {other}, {column} ({said_seeds(both)})"
         lines.append(motions.gate(name, [first[seed] - second[seed] for seed in both], least))
     return lines
 
