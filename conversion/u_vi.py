@@ -34,7 +34,7 @@ PARTS: dict[str, tuple[str, dict[str, str]]] = {
         {**{f"dconv_up{stage}": f"stages.{4 - stage}" for stage in (4, 3, 2, 1)}, "lp1": "cells"},
     ),
 }
-HEAD = {"gru": "recurrent", "lp4": "projection", "output_layer2": "classifier"}
+HEAD = {"gru": "head.recurrent", "lp4": "projection", "output_layer2": "head.classifier"}
 UNUSED = ("bn1.", "bn2.", "bn3.")  # registered by the official pose encoder, never called
 WRAPPERS = ("state_dict", "model", "model_state_dict", "net")
 

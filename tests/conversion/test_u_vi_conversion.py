@@ -43,7 +43,7 @@ def test_a_classifier_keeps_its_head(script_u_vi, tmp_path):
     assert convert(script_u_vi, tmp_path, official) == 0
     model = UViForActionClassification.from_pretrained(tmp_path / "out")
     assert model.config.num_labels == 4
-    assert torch.equal(model.recurrent.weight_hh_l1_reverse, official["gru.weight_hh_l1_reverse"])
+    assert torch.equal(model.head.recurrent.weight_hh_l1_reverse, official["gru.weight_hh_l1_reverse"])
     assert torch.equal(model.projection.weight, official["lp4.weight"])
 
 

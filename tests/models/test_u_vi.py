@@ -78,7 +78,7 @@ def test_the_networks_have_the_official_number_of_parameters():
     assert _parameters(model.pose_encoder) == 139_542_966 - unused_norms
     assert _parameters(model.viewpoint_encoder) == 1_536_646
     assert _parameters(model.decoder) == 29_983_139
-    assert _parameters(head.recurrent) == 6_948_864
+    assert _parameters(head.head.recurrent) == 6_948_864
     without_camera = _parameters(head) - _parameters(model.viewpoint_encoder) - _parameters(model.decoder)
     assert without_camera == 146_597_640 - unused_norms
 
@@ -136,8 +136,8 @@ def test_padded_frames_change_nothing(recurrent):
 @torch.no_grad()
 def test_a_score_is_the_mean_of_the_scores_by_their_probability():
     model = small(UViForMovementQuality, max_score=2)
-    model.classifier.weight.zero_()
-    model.classifier.bias.copy_(torch.tensor([0.0, 0.0, math.log(2.0)]))  # probabilities 1/4, 1/4, 1/2
+    model.head.classifier.weight.zero_()
+    model.head.classifier.bias.copy_(torch.tensor([0.0, 0.0, math.log(2.0)]))  # probabilities 1/4, 1/4, 1/2
     outputs = model(images(1, 4), labels=torch.tensor([2]))
     torch.testing.assert_close(outputs.scores, torch.tensor([1.25]))
     torch.testing.assert_close(outputs.loss, torch.tensor(math.log(2.0)))
@@ -160,7 +160,7 @@ def test_a_head_takes_the_encoder_and_starts_its_own_layers(tmp_path):
     assert all(torch.equal(tensor, kept[key]) for key, tensor in small(UViModel).state_dict().items())
     # What the file does not have is drawn as PyTorch draws it: uniform within 1/sqrt(size).
     bound = 1 / math.sqrt(SMALL["recurrent_size"])
-    for tensor in head.recurrent.parameters():
+    for tensor in head.head.recurrent.parameters():
         assert 0 < tensor.abs().max() <= bound and tensor.unique().numel() > 1
 
 

@@ -30,6 +30,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.nn.heads import clip_loss
+from motionhub.nn.recurrent_head import RecurrentHead
 
 
 DIMS = 3  # the points of a posture are in space
@@ -340,13 +341,9 @@ class UViClipHead(UViPreTrainedModel):
         super().__init__(config)
         self.encoder = UViModel(config)
         self.projection = nn.Linear(config.hidden_size, config.hidden_size)
-        recurrent = nn.GRU if config.recurrent == "gru" else nn.LSTM
-        self.recurrent = recurrent(
-            *(config.hidden_size, config.recurrent_size, config.recurrent_layers),
-            batch_first=True,
-            bidirectional=True,
+        self.head = RecurrentHead(
+            config.hidden_size, config.recurrent_size, config.recurrent_layers, self.num_outputs, config.recurrent
         )
-        self.classifier = nn.Linear(2 * config.recurrent_size, self.num_outputs)
         self.post_init()
 
     @property
@@ -363,12 +360,7 @@ class UViClipHead(UViPreTrainedModel):
         features = torch.relu(self.projection(pose.flatten(1)))
         padded = features.new_zeros(batch, frames, features.shape[-1])
         padded[present] = features
-        packed = nn.utils.rnn.pack_padded_sequence(
-            padded, present.sum(1).cpu(), batch_first=True, enforce_sorted=False
-        )
-        hidden, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], True, total_length=frames)
-        weights = present.unsqueeze(-1).to(hidden.dtype)
-        return (self.classifier(hidden) * weights).sum(1) / weights.sum(1)
+        return self.head(padded, present.sum(1))
 
 
 class UViForActionClassification(UViClipHead):

@@ -1,0 +1,201 @@
+"""How well a movement is done, from any skeleton encoder: its features frame by frame, a GRU, a score per clip.
+
+It does not know movements, file formats nor how agreement is measured (`metrics/agreement.py`).
+
+Paper: the head of U-VI (Sardari et al., BMVC 2021, https://arxiv.org/abs/2109.08730, section 4): two bidirectional GRU
+layers and one linear layer, averaged over a clip, with a class per whole score. Two further kinds of scores are ours:
+`"ordinal"`, which knows that 3 is between 2 and 4, and `"value"`, for scores that are any number.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from huggingface_hub.dataclasses import strict
+from torch import Tensor, nn
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import initialization as init
+from transformers.configuration_utils import SubConfigSpec
+from transformers.models.auto.configuration_auto import AutoConfig
+from transformers.utils import ModelOutput, can_return_tuple
+
+from motionhub.nn.heads import clip_loss
+from motionhub.nn.people import frames_of_clip
+from motionhub.nn.recurrent_head import RecurrentHead
+
+
+@strict
+class MovementQualityConfig(PreTrainedConfig):
+    """The encoder and its head.
+
+    Args:
+        encoder_config: of any skeleton encoder of this library; None: the Posetics UNIK.
+        scores: `"grades"`: whole scores 0..max_score, a class each, as in the paper. `"ordinal"`: the same scores, by
+            the probabilities of being above 0, above 1, ... `"value"`: any number, by its squared error.
+        max_score: highest grade; 1 for incorrect and correct.
+        recurrent: `"gru"` or `"lstm"`.
+        recurrent_size, recurrent_layers: of each direction.
+    """
+
+    model_type = "motionhub_movement_quality"
+    sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_unik")}
+
+    encoder_config: dict | PreTrainedConfig | None = None
+    scores: Literal["grades", "ordinal", "value"] = "grades"
+    max_score: int = 1
+    recurrent: Literal["gru", "lstm"] = "gru"
+    recurrent_size: int = 512
+    recurrent_layers: int = 2
+
+    def validate_sizes(self) -> None:
+        sizes = {name: getattr(self, name) for name in ("max_score", "recurrent_size", "recurrent_layers")}
+        if wrong := {name: size for name, size in sizes.items() if size < 1}:
+            raise ValueError(f"MovementQualityConfig expects sizes of at least 1, got {wrong}.")
+
+    @property
+    def _encoder(self) -> PreTrainedConfig:
+        assert isinstance(self.encoder_config, PreTrainedConfig)
+        return self.encoder_config
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the head."""
+        return {"grades": self.max_score + 1, "ordinal": self.max_score, "value": 1}[self.scores]
+
+    @property
+    def hidden_size(self) -> int:
+        """Channels of the encoder's features."""
+        return int(self._encoder.hidden_size)
+
+    @property
+    def layout(self) -> str:
+        """Name of the layout the weights expect: the encoder's."""
+        return str(self._encoder.layout)
+
+    @property
+    def num_joints(self) -> int:
+        """Joints of the input: the encoder's."""
+        return int(self._encoder.num_joints)
+
+    @property
+    def in_channels(self) -> int:
+        """Coordinates of a joint: the encoder's."""
+        return int(self._encoder.in_channels)
+
+    @property
+    def num_people(self) -> int:
+        """Person slots of the encoder."""
+        return int(self._encoder.num_people)
+
+
+@dataclass
+class MovementQualityOutput(ModelOutput):
+    """`scores (B,)`: expected scores, higher is better; `logits (B, outputs)` they come from; `loss` with labels."""
+
+    loss: Tensor | None = None
+    scores: Tensor | None = None
+    logits: Tensor | None = None
+
+
+class SkeletonForMovementQuality(PreTrainedModel):
+    """A score per clip of keypoints."""
+
+    config: MovementQualityConfig
+    config_class = MovementQualityConfig
+    base_model_prefix = "encoder"
+    main_input_name = "keypoints"
+    input_modalities = ("time",)
+
+    def __init__(self, config: MovementQualityConfig) -> None:
+        super().__init__(config)
+        self.encoder = AutoModel.from_config(config._encoder)
+        self.head = RecurrentHead(
+            config.hidden_size, config.recurrent_size, config.recurrent_layers, config.num_outputs, config.recurrent
+        )
+        self.post_init()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """PyTorch's defaults; the encoder inside initialises itself."""
+        if isinstance(module, nn.RNNBase):
+            for parameter in module.parameters():
+                bound = module.hidden_size**-0.5
+                init.uniform_(parameter, -bound, bound)
+        elif isinstance(module, nn.Linear):
+            bound = module.in_features**-0.5
+            init.uniform_(module.weight, -bound, bound)
+            init.uniform_(module.bias, -bound, bound)
+
+    @classmethod
+    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
+        """Nothing: published repositories load this class from the installed library, never from copied code."""
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> MovementQualityOutput:
+        """Inputs as the encoder's; people of a clip are averaged, padded frames left out.
+
+        Args:
+            labels: `(B,)` true scores: whole ones 0..max_score (negative: unknown, does not count), or with
+                `scores="value"` any numbers (NaN: unknown).
+
+        Raises:
+            ValueError: a label above `max_score`, or what the encoder refuses.
+        """
+        outputs = self.encoder(keypoints, joint_mask=joint_mask, attention_mask=attention_mask, return_dict=True)
+        features, lengths = _frames(outputs.last_hidden_state, keypoints.shape[2], attention_mask)
+        logits = self.head(features, lengths)
+        return MovementQualityOutput(
+            loss=None if labels is None else self.loss_of(logits, labels),
+            scores=self.scores_of(logits),
+            logits=logits,
+        )
+
+    def scores_of(self, logits: Tensor) -> Tensor:
+        """Expected scores `(B,)` of the head's outputs."""
+        if self.config.scores == "value":
+            return logits.squeeze(1)
+        if self.config.scores == "ordinal":
+            return logits.sigmoid().sum(1)
+        return logits.softmax(1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
+
+    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross entropy of grades, the mean binary one of "above k", or the mean squared error; over known labels."""
+        if self.config.scores == "value":
+            known = labels.isfinite()
+            errors = (logits.squeeze(1).float() - labels.float()).masked_fill(~known, 0)
+            return errors.square().sum() / known.sum().clamp(min=1)
+        if bool((labels > self.config.max_score).any()):
+            highest = int(labels.max())
+            raise ValueError(
+                f"Expected scores of 0..{self.config.max_score}, got {highest}; build the model with "
+                f"MovementQualityConfig(max_score={highest})."
+            )
+        if self.config.scores == "grades":
+            return clip_loss(logits, labels)
+        known = labels >= 0
+        above = (labels[:, None] > torch.arange(logits.shape[1], device=labels.device)).float()
+        losses = nn.functional.binary_cross_entropy_with_logits(logits.float(), above, reduction="none").mean(1)
+        return losses.mul(known).sum() / known.sum().clamp(min=1)
+
+
+def _frames(hidden: Tensor, num_frames: int, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """`(B, T', C)` means over joints and the people present, and `(B,)` how many of the frames a clip has."""
+    features = hidden.mean(3)
+    mask = frames_of_clip(attention_mask)
+    if mask is None:
+        return features.mean(1), torch.full((len(features),), features.shape[2])
+    if not bool(mask.any((1, 2)).all()):
+        empty = (~mask.any((1, 2))).nonzero().flatten().tolist()
+        raise ValueError(f"Clips {empty[:8]} of the batch have nobody in any frame: there is no movement to score.")
+    stride = -(-num_frames // features.shape[2])
+    people = mask[:, : features.shape[1], ::stride].unsqueeze(-1).to(features.dtype)
+    people = nn.functional.pad(people, (0, 0, 0, 0, 0, features.shape[1] - people.shape[1]))
+    averaged = features.mul(people).sum(1) / people.sum(1).clamp(min=1)
+    return averaged, mask.any(1)[:, ::stride].sum(1)
