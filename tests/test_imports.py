@@ -42,6 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores; zero-shot reads labels by
     # the text bank of the models, and turns whole clips upright as a processor turns its windows.
     "pipelines": {"data", "skeletons", "poses", "metrics", "intervals", "models", "processing"},
+    # An index over a folder reads its files; who makes the vectors is an argument.
+    "retrieval": {"data", "skeletons"},
     # It lists the names of formats, data sets and protocols.
     "cli_help": {"data", "skeletons"},
     "convert_cli": {"data", "skeletons", "cli_help"},
@@ -49,6 +51,8 @@ ALLOWED: dict[str, set[str]] = {
     "hub_cli": {"hub", "auto"},
     "predict_cli": {"auto", "data", "training", "intervals", "visualization"},
     "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
+    # It asks a checkpoint for vectors, and draws what was found.
+    "retrieval_cli": {"auto", "training", "pipelines", "retrieval", "data", "visualization"},
     # It reads and writes files, and draws what changed.
     "refine_cli": {"data", "pipelines", "poses", "visualization"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.

@@ -13,6 +13,7 @@ from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline
 
 
 LEVELS = ("sequence", "frame", "joint")
+REPRESENTATIONS = ("pose", "view")
 
 
 class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
@@ -20,6 +21,8 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
 
     Args of a call (or of `pipeline(...)`, as defaults):
         level: `"sequence"` (default), `"frame"` or `"joint"`.
+        representation: of an encoder that tells what the body does from where the camera stands (CV-MIM): `"pose"` or
+            `"view"`, in place of the features its config names.
         normalize: True (default) scales every vector to length 1; False leaves it as the encoder gives it.
 
     Returns:
@@ -30,38 +33,71 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
     """
 
     def _sanitize_parameters(
-        self, level: str | None = None, normalize: bool | None = None, **kwargs: Any
+        self,
+        level: str | None = None,
+        normalize: bool | None = None,
+        representation: str | None = None,
+        **kwargs: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         if level is not None and level not in LEVELS:
             raise ValueError(f"level must be one of {LEVELS}, got {level!r}.")
+        if representation not in (None, *REPRESENTATIONS):
+            raise ValueError(f"representation must be one of {REPRESENTATIONS}, got {representation!r}.")
         shared = {} if level is None else {"level": level}
+        chosen = {} if representation is None else {"representation": representation}
         preprocess = take_input_parameters(kwargs)
         postprocess = dict(shared) if normalize is None else {**shared, "normalize": bool(normalize)}
         if "per_person" in preprocess:
             postprocess["per_person"] = preprocess["per_person"]
-        return preprocess, dict(shared), postprocess
+        return preprocess, {**shared, **chosen}, postprocess
 
     def _forward(
-        self, batch: dict[str, Any], level: str = "sequence", **forward_params: Any
+        self,
+        batch: dict[str, Any],
+        level: str = "sequence",
+        representation: str | None = None,
+        **forward_params: Any,
     ) -> dict[str, torch.Tensor]:
         outputs = self.model(**batch["model"])
+        if representation is not None:
+            return {"features": self._represented(outputs, batch["model"], level, representation)}
         if level == "sequence":
             return {"features": outputs.pooler_output.float()}
         present = batch["model"]["attention_mask"].any(dim=-1)[:, :, None, None, None]
         states = outputs.last_hidden_state.float()  # (samples, people, frames, joints, channels)
+        if level == "joint" and states.shape[3] != self.model.config.num_joints:
+            raise ValueError(
+                f"{type(self.model).__name__} gives one vector for the whole body in a frame; use level='frame'."
+            )
         features = (states * present).sum(dim=1) / present.sum(dim=1)
         return {"features": features if level == "joint" else features.mean(dim=2)}
+
+    def _represented(self, outputs: Any, inputs: dict[str, Any], level: str, representation: str) -> torch.Tensor:
+        """Pose or view vectors `(samples, T', C)`, or their means over the frames in which a joint is seen."""
+        values = outputs.get(representation)
+        if values is None or not values.shape[-1] or level == "joint":
+            raise ValueError(
+                f"{type(self.model).__name__} gives no {representation} vectors of {level}s; leave representation out "
+                "or use level='frame' or 'sequence' with an encoder such as CvMimModel."
+            )
+        present = inputs["attention_mask"].any(dim=-1)[:, :, None, None]
+        frames = (values.float() * present).sum(dim=1) / present.sum(dim=1)
+        if level == "frame":
+            return frames
+        seen = (inputs["joint_mask"].any(-1) & inputs["attention_mask"]).any(1).unsqueeze(-1)
+        return (frames * seen).sum(1) / seen.sum(1).clamp(min=1)
 
     def postprocess(
         self, model_outputs: Any, level: str = "sequence", normalize: bool = True, per_person: bool = True
     ) -> np.ndarray:
         clip, outputs = model_outputs
         config = self.model.config
+        size = outputs["features"].shape[-1] if clip.samples else config.hidden_size
         lengths = [-(-used_frames(sample) // config.frame_stride) for sample in clip.samples]
         shape = {
-            "sequence": (config.hidden_size,),
-            "frame": (max(lengths, default=0), config.hidden_size),
-            "joint": (max(lengths, default=0), config.num_joints, config.hidden_size),
+            "sequence": (size,),
+            "frame": (max(lengths, default=0), size),
+            "joint": (max(lengths, default=0), config.num_joints, size),
         }[level]
         features = np.full((clip.sequence.num_people if per_person else 1, *shape), np.nan, dtype=np.float32)
         for index, row in enumerate(clip.rows):

@@ -1,0 +1,131 @@
+"""An index over a folder of motions, and queries for it: which files, clips, people and frames become vectors.
+
+It does not know encoders: `embed` makes the vectors of a sequence. A checkpoint is asked by `checkpoint_embedder`
+through the pipeline `skeleton-feature-extraction`, so any encoder with features per frame or clip can be indexed.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.readers import read
+from motionhub.data.readers.pose_files import is_pose_file
+from motionhub.retrieval.index import Entry, MotionIndex
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# (sequence) -> (people, frames, channels) of frames, or (people, channels) of clips; NaN where nobody was seen.
+Embed = Callable[[SkeletonSequence], np.ndarray]
+
+
+def build_index(
+    folder: str | Path,
+    embed: Embed,
+    *,
+    level: str,
+    facts: dict[str, Any],
+    every: int = 1,
+    read_options: dict[str, Any] | None = None,
+) -> MotionIndex:
+    """All motions of a folder, with its subfolders; a file that cannot be read is left out with a warning.
+
+    Args:
+        embed: see `Embed`; it fits `level`.
+        level: `"frame"`: a vector for every `every`-th frame of every person; `"clip"`: one for every person.
+        facts: see `MotionIndex`.
+        read_options: keywords of `motionhub.read` for files that do not say themselves.
+
+    Raises:
+        ValueError: the folder is none, or no motion in it could be read.
+    """
+    root = Path(folder)
+    if not root.is_dir() or every < 1:
+        raise ValueError(f"Expected a folder of skeleton files and every of at least 1, got {folder} and {every}.")
+    vectors: list[np.ndarray] = []
+    entries: list[Entry] = []
+    for file, clip, sequence in _motions(root, read_options or {}):
+        label = file.parent.name if file.parent != root else ""
+        for vector, person, frame in rows_of(embed(sequence), sequence, level, every):
+            vectors.append(vector)
+            entries.append(Entry(str(file.relative_to(root)), clip, person, frame, label))
+    if not entries:
+        raise ValueError(f"No motion in {root} could be indexed; motionhub info FILE tells what a file is.")
+    return MotionIndex(np.stack(vectors), entries, level, {**facts, "root": str(root.resolve()), "every": every})
+
+
+def rows_of(
+    features: np.ndarray, sequence: SkeletonSequence, level: str, every: int
+) -> Iterator[tuple[np.ndarray, int, int | None]]:
+    """Vector, person and frame of the sequence, of all that is worth a vector: not NaN and not zero."""
+    if features.ndim != (3 if level == "frame" else 2):
+        raise ValueError(
+            f"Level {level!r} needs (people, {'frames, ' * (level == 'frame')}channels), got {features.shape}."
+        )
+    for person, vectors in enumerate(features):
+        if level == "clip":
+            if np.isfinite(vectors).all() and vectors.any():
+                yield vectors, person, None
+            continue
+        seen = np.isfinite(vectors).all(-1) & vectors.any(-1)
+        frames = source_frames(len(vectors), sequence.num_frames)
+        for row in np.flatnonzero(seen)[::every]:
+            yield vectors[row], person, int(frames[row])
+
+
+def source_frames(num_features: int, num_frames: int) -> np.ndarray:
+    """The frame of the sequence that each feature stands for: encoders and processors may thin or stretch time."""
+    if num_features == num_frames:
+        return np.arange(num_frames)
+    return np.minimum(
+        ((np.arange(num_features) + 0.5) * num_frames / max(num_features, 1)).astype(int), num_frames - 1
+    )
+
+
+def checkpoint_embedder(pipe: Any, level: str, representation: str | None = None) -> Embed:
+    """`embed` by a pipeline `skeleton-feature-extraction`."""
+    options = {"level": "frame" if level == "frame" else "sequence"}
+    if representation is not None:
+        options["representation"] = representation
+    return lambda sequence: np.asarray(pipe(sequence, normalize=False, **options))
+
+
+def query_vector(
+    sequence: SkeletonSequence, embed: Embed, level: str, *, person: int = 0, frame: int | None = None
+) -> np.ndarray:
+    """The vector `(channels,)` of a person, in a frame where the level is that of frames (default: the middle one).
+
+    Raises:
+        ValueError: no such person or frame, or nobody is seen there.
+    """
+    features = embed(sequence)
+    if not 0 <= person < len(features):
+        raise ValueError(f"The query has {len(features)} people, counted from 0; got person {person}.")
+    vector = features[person]
+    if level == "frame":
+        frame = sequence.num_frames // 2 if frame is None else frame
+        if not 0 <= frame < sequence.num_frames:
+            raise ValueError(f"The query has {sequence.num_frames} frames, counted from 0; got frame {frame}.")
+        frames = source_frames(len(vector), sequence.num_frames)
+        vector = vector[int(np.abs(frames - frame).argmin())]
+    elif frame is not None:
+        raise ValueError(
+            "This index is of clips; leave the frame out, or make one of frames: motionhub index --level frame."
+        )
+    if not (np.isfinite(vector).all() and vector.any()):
+        raise ValueError("Nobody is seen there, so there is nothing to search for; choose another frame or person.")
+    return np.asarray(vector)
+
+
+def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, SkeletonSequence]]:
+    for file in sorted(path for path in root.rglob("*") if path.is_file() and is_pose_file(path)):
+        try:
+            clips = read(file, **options)
+        except ValueError as error:
+            warnings.warn(f"left out: {error}", stacklevel=3)
+            continue
+        for number, sequence in enumerate(clips):
+            if sequence.num_frames and sequence.num_people and sequence.joint_mask.any():
+                yield file, number, sequence

@@ -1,0 +1,175 @@
+"""`MotionIndex`: vectors of motions, what each is of, and the search for the nearest; kept in a folder.
+
+It does not know encoders or files of motion: whoever makes vectors (of frames, of clips, of sentences in the same
+space) may fill it and search it; it only remembers by which encoder it was made. All vectors are scaled to length 1
+and compared by their cosine. The search is exact, by FAISS where it is installed and scikit-learn otherwise.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+FORMAT = 1
+LEVELS = ("frame", "clip")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a vector is of.
+
+    Args:
+        file: the file of the motion.
+        clip: which clip of the file (most hold one).
+        person: row of the person in the clip; None: all people together.
+        frame: which frame; None: the whole clip.
+        label: its name, where it has one.
+    """
+
+    file: str
+    clip: int = 0
+    person: int | None = None
+    frame: int | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A result: an entry and its cosine with the query, -1 to 1."""
+
+    entry: Entry
+    similarity: float
+
+
+class MotionIndex:
+    """Vectors with their entries.
+
+    Args:
+        vectors: `(num_entries, channels)`, finite and none of them zero.
+        entries: one for each.
+        level: `"frame"` or `"clip"`.
+        facts: by what the vectors were made, as JSON values: `"model"` and whatever its user needs to make a query.
+
+    Raises:
+        ValueError: no entry, numbers that do not fit, or a vector that is zero or not finite.
+    """
+
+    def __init__(self, vectors: Any, entries: Sequence[Entry], level: str, facts: dict[str, Any]) -> None:
+        values = np.asarray(vectors, dtype=np.float32)
+        if values.ndim != 2 or not len(values) or len(values) != len(entries):
+            raise ValueError(
+                f"An index needs vectors (num_entries, channels) and an entry for each, got {values.shape} and "
+                f"{len(entries)} entries."
+            )
+        if level not in LEVELS:
+            raise ValueError(f"level must be one of {LEVELS}, got {level!r}.")
+        self.vectors, self.entries, self.level, self.facts = units(values), list(entries), level, dict(facts)
+        self._nearest = _nearest_of(self.vectors)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def search(self, queries: Any, top_k: int = 5, *, without_files: Sequence[str] = ()) -> list[list[Hit]]:
+        """The nearest entries of each query, best first; of equals the earlier entry.
+
+        Args:
+            queries: `(num_queries, channels)` or one vector.
+            top_k: at most so many.
+            without_files: entries of these files are left out (that of the query itself).
+
+        Raises:
+            ValueError: queries of another encoder (channels), or not finite.
+        """
+        values = np.atleast_2d(np.asarray(queries, dtype=np.float32))
+        if values.ndim != 2 or values.shape[1] != self.vectors.shape[1] or top_k < 1:
+            raise ValueError(
+                f"This index holds vectors of {self.vectors.shape[1]} channels made by {self.facts.get('model')!r}; "
+                f"got queries {values.shape} and top_k={top_k}. Embed the query with the same model."
+            )
+        hidden = set(without_files)
+        left_out = sum(entry.file in hidden for entry in self.entries)
+        cosines, rows = self._nearest(units(values), min(top_k + left_out, len(self)))
+        results = []
+        for cosine, row in zip(cosines, rows, strict=True):
+            order = np.lexsort((row, -cosine))
+            hits = [Hit(self.entries[row[place]], float(cosine[place])) for place in order]
+            results.append([hit for hit in hits if hit.entry.file not in hidden][:top_k])
+        return results
+
+    def save(self, folder: str | Path) -> Path:
+        """`vectors.npy`, `entries.jsonl` and `index.json` in a new folder, or over an index that is there.
+
+        Raises:
+            ValueError: the folder holds something else.
+        """
+        folder = Path(folder)
+        if folder.exists() and (
+            not folder.is_dir() or (any(folder.iterdir()) and not (folder / "index.json").exists())
+        ):
+            raise ValueError(f"{folder} exists and is no index; choose another name, or remove it.")
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "vectors.npy", self.vectors)
+        lines = [json.dumps(asdict(entry), ensure_ascii=False) for entry in self.entries]
+        (folder / "entries.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        about = {"format": FORMAT, "level": self.level, "num_entries": len(self), **{"facts": self.facts}}
+        (folder / "index.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "MotionIndex":
+        """What `save` wrote.
+
+        Raises:
+            ValueError: no index, or a damaged one.
+        """
+        folder = Path(folder)
+        try:
+            about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+            lines = (folder / "entries.jsonl").read_text(encoding="utf-8").splitlines()
+            entries = [Entry(**json.loads(line)) for line in lines if line]
+            vectors = np.load(folder / "vectors.npy", allow_pickle=False)
+            if about["format"] != FORMAT or about["num_entries"] != len(entries):
+                raise ValueError(f"format {about['format']}, {len(entries)} of {about['num_entries']} entries")
+            return cls(vectors, entries, about["level"], about["facts"])
+        except FileNotFoundError:
+            raise ValueError(
+                f"{folder} is no index; make one: motionhub index FOLDER -o {folder} --model MODEL."
+            ) from None
+        except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
+            raise ValueError(f"The index {folder} is damaged ({error}); make it again with motionhub index.") from None
+
+
+def units(vectors: np.ndarray) -> np.ndarray:
+    """Every row at length 1.
+
+    Raises:
+        ValueError: a row is zero or not finite.
+    """
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    wrong = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    if len(wrong):
+        raise ValueError(f"Vectors must be finite and not zero, but {len(wrong)} are not, row {wrong[0]} the first.")
+    return (vectors / lengths[:, None]).astype(np.float32)
+
+
+def _nearest_of(vectors: np.ndarray) -> Any:
+    """A function `(queries, count) -> (cosines, rows)`, both `(num_queries, count)`."""
+    try:
+        import faiss
+    except ImportError:
+        from sklearn.neighbors import NearestNeighbors
+
+        finder = NearestNeighbors(metric="cosine", algorithm="brute").fit(vectors)
+
+        def by_scikit(queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+            distances, rows = finder.kneighbors(queries, n_neighbors=count)
+            return 1 - distances, rows
+
+        return by_scikit
+    store = faiss.IndexFlatIP(vectors.shape[1])
+    store.add(np.ascontiguousarray(vectors))
+    return lambda queries, count: store.search(np.ascontiguousarray(queries), count)

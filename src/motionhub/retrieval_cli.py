@@ -1,0 +1,138 @@
+"""`motionhub index` and `motionhub search`: the part of the command line that finds similar poses and motions.
+
+It computes nothing itself (`motionhub.retrieval`). Every import that costs time is inside the command that needs it.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+ReadOptions = Callable[[argparse.Namespace], dict[str, Any]]
+
+
+def add_commands(
+    commands: Any, add_read_options: Callable[[argparse.ArgumentParser], None], read_options: ReadOptions
+) -> None:
+    """Adds both commands to the subparsers of `motionhub`; the options for reading files are the caller's."""
+    index = commands.add_parser("index", help="vectors of all motions of a folder, for motionhub search")
+    index.add_argument("folder", metavar="FOLDER", help="skeleton files, also in subfolders")
+    index.add_argument("-o", "--output", required=True, metavar="INDEX", help="folder of the index")
+    index.add_argument("--model", required=True, help="folder or Hub id of an encoder")
+    index.add_argument("--level", choices=("frame", "clip"), default="clip", help="search for poses, or for clips")
+    which = "of an encoder of poses and views: by which of the two"
+    index.add_argument("--representation", choices=("pose", "view"), default=None, help=which)
+    index.add_argument("--every", type=int, default=5, help="of frames, index every so many (default 5)")
+    add_read_options(index)
+    index.set_defaults(run=lambda arguments: _index(arguments, read_options(arguments)))
+
+    search = commands.add_parser("search", help="the poses or clips of an index that are most like one")
+    search.add_argument("index", metavar="INDEX", help="what motionhub index wrote")
+    search.add_argument("query", metavar="QUERY", help="a skeleton file")
+    search.add_argument(
+        "--frame", type=int, default=None, help="of an index of frames: which one (default: the middle)"
+    )
+    search.add_argument("--person", type=int, default=0, help="which person of the query, from 0")
+    search.add_argument("--top_k", type=int, default=5, help="results (default 5)")
+    search.add_argument("--model", default=None, help="the encoder, if it is elsewhere now")
+    search.add_argument("--json", metavar="OUT", help="also write the results as JSON")
+    search.add_argument("--picture", metavar="OUT", help="also draw them: .png (poses) or .gif (moving clips)")
+    add_read_options(search)
+    search.set_defaults(run=lambda arguments: _search(arguments, read_options(arguments)))
+
+
+def _pipeline(model: str) -> Any:
+    from transformers import AutoModel, pipeline
+    from transformers.utils.logging import disable_progress_bar
+
+    import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
+    from motionhub.training.sources import load_checkpoint
+
+    disable_progress_bar()
+    encoder, processor = load_checkpoint(model, AutoModel)
+    return pipeline("skeleton-feature-extraction", model=encoder, feature_extractor=processor)
+
+
+def _index(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
+    from motionhub.retrieval.build import build_index, checkpoint_embedder
+
+    local = Path(arguments.model)
+    facts = {"model": str(local.resolve()) if local.exists() else arguments.model}
+    facts["representation"] = arguments.representation
+    embed = checkpoint_embedder(_pipeline(arguments.model), arguments.level, arguments.representation)
+    every = arguments.every if arguments.level == "frame" else 1
+    index = build_index(arguments.folder, embed, level=arguments.level, facts=facts, every=every, read_options=options)
+    index.save(arguments.output)
+    files = len({entry.file for entry in index.entries})
+    print(
+        f"{arguments.output}: {len(index)} {arguments.level}s of {files} files, {index.vectors.shape[1]} numbers each"
+    )
+    return 0
+
+
+def _search(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
+    from motionhub.pipelines.skeleton_pipeline import as_sequence
+    from motionhub.retrieval.build import checkpoint_embedder, query_vector
+    from motionhub.retrieval.index import MotionIndex
+
+    index = MotionIndex.load(arguments.index)
+    query = as_sequence(arguments.query, **options)
+    model = arguments.model or index.facts["model"]
+    embed = checkpoint_embedder(_pipeline(model), index.level, index.facts.get("representation"))
+    vector = query_vector(query, embed, index.level, person=arguments.person, frame=arguments.frame)
+    root, own = Path(index.facts["root"]), Path(arguments.query).resolve()
+    itself = [str(own.relative_to(root))] if own.is_relative_to(root) else []
+    (hits,) = index.search(vector, arguments.top_k, without_files=itself)
+    for hit in hits:
+        print(f"{hit.similarity:6.3f}  {place(hit.entry)}")
+    if arguments.json:
+        found = [{**vars(hit.entry), "similarity": hit.similarity} for hit in hits]
+        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
+        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    if arguments.picture:
+        _draw(arguments, query, hits, root, options)
+        print(f"drawn: {arguments.picture}")
+    return 0
+
+
+def place(entry: Any) -> str:
+    """An entry in words."""
+    words = [entry.file]
+    words += [f"clip {entry.clip}"] if entry.clip else []
+    words += [f"person {entry.person}"] if entry.person else []
+    words += [f"frame {entry.frame}"] if entry.frame is not None else []
+    return ", ".join(words)
+
+
+def _draw(arguments: argparse.Namespace, query: Any, hits: list[Any], root: Path, options: dict[str, Any]) -> None:
+    from motionhub.data.readers import read
+    from motionhub.visualization.neighbours import animate_neighbours, draw_neighbours
+
+    found = [(read(root / hit.entry.file, **options)[hit.entry.clip], hit) for hit in hits]
+    frame = query.num_frames // 2 if arguments.frame is None else arguments.frame
+    out = Path(arguments.picture)
+    if out.suffix.lower() == ".gif":
+        clips = [
+            (sequence.person(hit.entry.person or 0), f"{hit.similarity:.2f} {hit.entry.file}")
+            for sequence, hit in found
+        ]
+        animate_neighbours([(query.person(arguments.person), "query"), *clips], out)
+    elif out.suffix.lower() == ".png":
+        poses = [
+            (
+                sequence,
+                hit.entry.person or 0,
+                _shown(sequence, hit.entry.frame),
+                f"{hit.similarity:.2f} {hit.entry.file}",
+            )
+            for sequence, hit in found
+        ]
+        draw_neighbours([[(query, arguments.person, frame, "query"), *poses]], out)
+    else:
+        raise ValueError(f"--picture must end in .png or .gif, got {out.name!r}.")
+
+
+def _shown(sequence: Any, frame: int | None) -> int:
+    return int(sequence.num_frames // 2 if frame is None else frame)

@@ -1,0 +1,93 @@
+"""The index: nearest by cosine whichever library searches, kept in a folder, clear about what does not fit."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from motionhub.metrics.retrieval import hit_at_k
+from motionhub.retrieval.index import Entry, MotionIndex
+
+
+VECTORS = np.array([[1, 0, 0], [0, 2, 0], [3, 3, 0], [0, 0, -1], [1, 0, 0.1]], np.float32)
+ENTRIES = [Entry(f"{name}.npz", frame=number) for number, name in enumerate("aabbc")]
+
+
+def index() -> MotionIndex:
+    return MotionIndex(VECTORS, ENTRIES, "frame", {"model": "m"})
+
+
+def test_nearest_by_cosine_best_first_and_without_the_file_of_the_query():
+    (hits,) = index().search([2, 0, 0], top_k=3)
+    assert [hit.entry.frame for hit in hits] == [0, 4, 2]
+    assert [hit.similarity for hit in hits] == pytest.approx([1, 1 / np.hypot(1, 0.1), np.sqrt(0.5)], abs=1e-6)
+    (others,) = index().search([2, 0, 0], top_k=3, without_files=["a.npz"])
+    assert [hit.entry.frame for hit in others] == [4, 2, 3]
+    assert len(index().search(VECTORS, top_k=99)[1]) == 5
+
+
+def test_without_faiss_the_results_are_the_same(monkeypatch):
+    pytest.importorskip("faiss")
+    queries = np.random.default_rng(0).normal(size=(6, 3))
+    with_faiss = index().search(queries)
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    without = index().search(queries)
+    for one, other in zip(with_faiss, without, strict=True):
+        assert [hit.entry for hit in one] == [hit.entry for hit in other]
+
+
+def test_saved_and_loaded_finds_the_same(tmp_path):
+    index().save(tmp_path / "i")
+    loaded = MotionIndex.load(tmp_path / "i")
+    assert loaded.entries == ENTRIES and loaded.level == "frame" and loaded.facts == {"model": "m"}
+    assert loaded.search([1, 1, 1]) == index().search([1, 1, 1])
+    index().save(tmp_path / "i")  # over an index, but over nothing else
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(ValueError, match="is no index"):
+        index().save(tmp_path / "other")
+
+
+def test_what_is_no_index_or_damaged_is_said(tmp_path):
+    with pytest.raises(ValueError, match="motionhub index FOLDER"):
+        MotionIndex.load(tmp_path)
+    folder = index().save(tmp_path / "i")
+    (folder / "vectors.npy").write_bytes((folder / "vectors.npy").read_bytes()[:-7])
+    with pytest.raises(ValueError, match="damaged"):
+        MotionIndex.load(folder)
+    index().save(folder)
+    about = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps({**about, "num_entries": 7}))
+    with pytest.raises(ValueError, match="5 of 7"):
+        MotionIndex.load(folder)
+
+
+@pytest.mark.parametrize("vector", [[0, 0, 0], [np.nan, 0, 1], [np.inf, 0, 1]])
+def test_vectors_that_say_nothing_are_refused(vector):
+    with pytest.raises(ValueError, match="finite and not zero"):
+        MotionIndex([vector], ENTRIES[:1], "clip", {})
+    with pytest.raises(ValueError, match="finite and not zero"):
+        index().search(vector)
+
+
+def test_a_query_of_another_encoder_is_refused():
+    with pytest.raises(ValueError, match="same model"):
+        index().search([1, 2])
+    with pytest.raises(ValueError, match="entry for each"):
+        MotionIndex(VECTORS, ENTRIES[:2], "clip", {})
+    with pytest.raises(ValueError, match="level"):
+        MotionIndex(VECTORS, ENTRIES, "joint", {})
+
+
+def test_hit_at_k_counts_the_queries_with_something_relevant_among_the_nearest():
+    queries, gallery = np.array([[1.0, 0], [0, 1]]), np.array([[1, 0.2], [1, 0.1], [0.1, 1]])
+    relevant = np.array([[True, False, False], [False, True, False]])
+    assert hit_at_k(queries, gallery, relevant, ks=(1, 2, 3)) == {"hit@1": 0.0, "hit@2": 0.5, "hit@3": 1.0}
+    far = np.array([[5, 0.0], [1.1, 0.0], [0, 1]])
+    assert hit_at_k(queries, far, relevant, ks=(1,))["hit@1"] == 0.5  # same direction: the earlier
+    assert hit_at_k(queries, far, relevant, ks=(1,), measure="euclidean")["hit@1"] == 0.0
+    with pytest.raises(ValueError, match="measure"):
+        hit_at_k(queries, gallery, relevant, measure="manhattan")
+    with pytest.raises(ValueError, match="finite"):
+        hit_at_k(queries * np.nan, gallery, relevant)
