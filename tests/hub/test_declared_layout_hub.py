@@ -46,7 +46,7 @@ def test_unik_trains_on_a_declared_layout_and_answers_where_the_file_is_not(hub,
     model, processor = prepare_model(
         start, dataset, AutoModelForActionClassification, mode="scratch", layout="dataset"
     )
-    assert (model.config.num_joints, model.config.layout) == (7, "arms-7")
+    assert (model.config.num_joints, motionhub.get_layout(model.config.layout)) == (7, layout)
     recipe = TrainingRecipe(
         mode="scratch", epochs=12, batch_size=8, learning_rate=0.05, cpu=True, output_dir=str(tmp_path / "run")
     )

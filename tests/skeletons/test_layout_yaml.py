@@ -186,6 +186,27 @@ def test_the_processor_config_carries_the_layout_itself(declared, tmp_path):
     assert batch["joint_mask"][0, 0, 0].tolist() == [True] * 8 + [False]  # COCO has no cup
 
 
+@pytest.mark.parametrize("kind", ["SkeletonProcessor", "RetargetProcessor"])
+def test_a_saved_path_is_refused_and_replaced_by_the_layout_itself(kind, declared, tmp_path):
+    import motionhub
+
+    processor_class = getattr(motionhub, kind)
+    path, folder = declared(UPPER), tmp_path / "saved"
+    processor_class(layout=path).save_pretrained(folder)
+    file = folder / "preprocessor_config.json"
+    carried = file.read_text()
+    assert json.loads(carried)["layout"] == load_layout(path).to_dict()
+    file.write_text(json.dumps({**json.loads(carried), "layout": str(path)}))  # as somebody might write by hand
+    with pytest.raises(ValueError, match="does not carry its layout"):
+        processor_class.from_pretrained(folder)
+    processor_class.from_pretrained(folder, layout=str(path)).save_pretrained(folder)
+    path.unlink()
+    assert file.read_text() == carried
+    assert (
+        processor_class.from_pretrained(folder).to_dict() == processor_class.from_dict(json.loads(carried)).to_dict()
+    )
+
+
 def test_the_processor_keeps_a_known_layout_as_its_name():
     from motionhub.processing.skeleton import SkeletonProcessor
 

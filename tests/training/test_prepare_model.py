@@ -1,15 +1,22 @@
 """A checkpoint meets a dataset: head, classes and joints fit, or the error says what to call."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from toy_training import CLASS_NAMES, toy_dataset, weights
 
 from motionhub.auto import AutoModelForActionClassification
+from motionhub.data.schema import features
+from motionhub.models.agcn import AgcnConfig
+from motionhub.models.st_gcn import StGcnConfig
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.skeletons import SkeletonLayout, SkeletonSequence, get_layout
+from motionhub.skeletons.rows import to_row
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.heads import prepare_model
 from motionhub.training.run import RunArguments, prepare_start
@@ -74,6 +81,28 @@ def test_layout_of_the_dataset_needs_random_weights(tmp_path: Path) -> None:
         folder, toy_dataset(4), AutoModelForActionClassification, mode="scratch", layout="dataset"
     )
     assert (model.config.num_joints, model.config.layout, processor.layout) == (13, "penn-13", "penn-13")
+
+
+@pytest.mark.parametrize("kind", [AgcnConfig, StGcnConfig])
+def test_a_graph_of_the_datasets_own_layout_goes_with_the_model(kind: Any, tmp_path: Path) -> None:
+    arms = SkeletonLayout("arms-3", ("neck", "left_hand", "right_hand"), (("left_hand", "neck"),), root="neck")
+    rows = [
+        to_row(SkeletonSequence(np.ones((1, 4, 3, 2)), arms, 30, "normalised"), label=label, clip_id=str(label))
+        for label in (0, 1)
+    ]
+    dataset = Dataset.from_list(rows, features=features(["a", "b"]))
+    kind(layout="penn-13", num_joints=13, in_channels=2, channels=[8, 8], strides=[1, 1]).save_pretrained(tmp_path)
+    SkeletonProcessor(layout="penn-13", num_people=2, normalization="none").save_pretrained(tmp_path)
+    model, processor = prepare_model(
+        tmp_path, dataset, AutoModelForActionClassification, mode="scratch", layout="dataset"
+    )
+    model.save_pretrained(tmp_path / "saved")
+    loaded = AutoModelForActionClassification.from_pretrained(tmp_path / "saved")
+    assert get_layout(loaded.config.layout) == get_layout(processor.layout) == arms
+    edges = loaded.encoder.graph.subsets.sum(0)
+    assert edges[0, 1] > 0 and edges[1, 2] == edges[0, 2] == 0  # the right hand hangs on nothing
+    with pytest.raises(ValueError, match="Unknown layout 'mine.yaml'"):  # a config from elsewhere opens no files
+        kind(layout="mine.yaml")
 
 
 def test_scratch_is_seeded_and_needs_no_weights(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from motionhub.nn.graph_conv import DependencyAttention, JointGraph
 from motionhub.nn.joint_encoder import JointBlock, JointEncoder, JointEncoderConfig
 from motionhub.nn.joint_heads import JointClassifier, JointFrameLabeller
 from motionhub.skeletons.graph import adjacency_subsets
-from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.layouts import stated_layout
 
 
 NUM_SUBSETS = 3
@@ -35,7 +35,8 @@ class AgcnConfig(JointEncoderConfig):
     """Sizes and options of 2s-AGCN; the defaults are the official NTU RGB+D encoder.
 
     Args:
-        layout: name of the skeleton layout; its bones are the graph, so `num_joints` must be its number of joints.
+        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`); its bones are the
+            graph, so `num_joints` must be its number of joints.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
             classifier_dropout, upsampling: see `JointEncoderConfig`.
         key_ratio: query and key have `channels // key_ratio` channels per subset.
@@ -60,11 +61,11 @@ class AgcnConfig(JointEncoderConfig):
             )
 
     def validate_layout(self) -> None:
-        joints = get_layout(self.layout).num_joints
+        joints = stated_layout(self.layout).num_joints
         if joints != self.num_joints:
             raise ValueError(
-                f"AgcnConfig builds its graph from layout {self.layout!r}, which has {joints} joints, but num_joints "
-                f"is {self.num_joints}; set both."
+                f"AgcnConfig builds its graph from layout {self.layout[:80]!r}, which has {joints} joints, but "
+                f"num_joints is {self.num_joints}; set both."
             )
 
 
@@ -92,7 +93,7 @@ class AgcnModel(JointEncoder):
 
     def __init__(self, config: AgcnConfig) -> None:
         config.validate_layout()
-        super().__init__(config, JointGraph(adjacency_subsets(get_layout(config.layout))))
+        super().__init__(config, JointGraph(adjacency_subsets(stated_layout(config.layout))))
         self.blocks = nn.ModuleList(agcn_block(config, index) for index in range(len(config.channels or [])))
         self.post_init()
 

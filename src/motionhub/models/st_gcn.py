@@ -27,7 +27,7 @@ from motionhub.nn.graph_conv import GraphConv, JointGraph
 from motionhub.nn.joint_encoder import JointBlock, JointEncoder, JointEncoderConfig
 from motionhub.nn.joint_heads import JointClassifier, JointFrameLabeller
 from motionhub.skeletons.graph import spatial_configuration
-from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.layouts import stated_layout
 
 
 @strict
@@ -35,7 +35,8 @@ class StGcnConfig(JointEncoderConfig):
     """Sizes and options of ST-GCN; the defaults are the official NTU RGB+D encoder.
 
     Args:
-        layout: name of the skeleton layout; its bones are the graph, so `num_joints` must be its number of joints.
+        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`); its bones are the
+            graph, so `num_joints` must be its number of joints.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
             classifier_dropout, upsampling: see `JointEncoderConfig`.
         centre_joint: name of the joint that "towards the centre" refers to; None is the published one, or the root.
@@ -54,11 +55,11 @@ class StGcnConfig(JointEncoderConfig):
     dropout: float | int = 0.0
 
     def validate_layout(self) -> None:
-        layout = get_layout(self.layout)
+        layout = stated_layout(self.layout)
         if layout.num_joints != self.num_joints:
             raise ValueError(
-                f"StGcnConfig builds its graph from layout {self.layout!r}, which has {layout.num_joints} joints, but "
-                f"num_joints is {self.num_joints}; set both."
+                f"StGcnConfig builds its graph from layout {self.layout[:80]!r}, which has {layout.num_joints} "
+                f"joints, but num_joints is {self.num_joints}; set both."
             )
         if self.centre_joint is not None:
             layout.index(self.centre_joint)
@@ -94,7 +95,7 @@ class StGcnModel(JointEncoder):
 
     def __init__(self, config: StGcnConfig) -> None:
         config.validate_layout()
-        subsets = spatial_configuration(get_layout(config.layout), config.centre_joint)
+        subsets = spatial_configuration(stated_layout(config.layout), config.centre_joint)
         super().__init__(config, JointGraph(subsets), slot_norm=False)
         blocks = range(len(config.channels or []))
         self.blocks = nn.ModuleList(st_gcn_block(config, index, len(subsets)) for index in blocks)

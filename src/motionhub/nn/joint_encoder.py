@@ -345,8 +345,8 @@ def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: Jo
     if (joints, dims) != (config.num_joints, config.in_channels) or people > config.num_people or not frames:
         raise ValueError(
             f"This model expects keypoints (batch, people <= {config.num_people}, frames >= 1, "
-            f"{config.num_joints} joints, {config.in_channels} dims) in layout {config.layout!r}, got "
-            f"{tuple(keypoints.shape)}; convert with motionhub.convert_layout(sequence, {config.layout!r}) "
+            f"{config.num_joints} joints, {config.in_channels} dims) in layout {config.layout[:80]!r}, got "
+            f"{tuple(keypoints.shape)}; convert with motionhub.convert_layout(sequence, {config.layout[:80]!r}) "
             f"or the checkpoint's own processor."
         )
     if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:

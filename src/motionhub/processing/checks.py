@@ -3,11 +3,12 @@
 It does not know sequences: whether a clip fits the fields is seen when it is processed.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from motionhub.processing.filling import FILLS
 from motionhub.processing.normalization import CENTRINGS, SCALES
-from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.layouts import get_layout, stated_layout
 from motionhub.skeletons.sequence import UNITS
 
 
@@ -56,6 +57,19 @@ def check_fields(processor: Any) -> None:
         if joint is not None:
             layout.index(joint)
     _check_sampling(processor)
+
+
+def check_carried(stored: Mapping[str, Any]) -> None:
+    """Raises a ValueError unless a saved processor holds its layout: a path means nothing on another machine."""
+    if "layout" not in stored:
+        return
+    try:
+        stated_layout(stored["layout"])
+    except ValueError as error:
+        raise ValueError(
+            f"preprocessor_config.json does not carry its layout: {error} From a file, once: "
+            "SkeletonProcessor.from_pretrained(folder, layout='my_layout.yaml').save_pretrained(folder)."
+        ) from None
 
 
 def _check_sampling(processor: Any) -> None:

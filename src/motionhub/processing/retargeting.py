@@ -18,9 +18,11 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
+from motionhub.processing.checks import check_carried
 from motionhub.processing.conversion import converted
 from motionhub.processing.filling import FILLS, fill_missing
-from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -61,7 +63,8 @@ class RetargetProcessor(FeatureExtractionMixin):
     (zero in the first frame), mean and standard deviation.
 
     Args:
-        layout: name of the layout the network works in; its root is the joint all others are relative to.
+        layout: the layout the network works in, or its name; its root is the joint all others are relative to. One
+            that is not the library's is kept, and saved, as the dictionary that declares it.
         mean, std: `(rows, 2)` statistics in canvas pixels: the layout's joints in order without the root, then the
             root's velocity. None: 0 and 1.
         canvas_height: pixels that the image's height becomes (`scale="image"`).
@@ -84,7 +87,7 @@ class RetargetProcessor(FeatureExtractionMixin):
 
     def __init__(
         self,
-        layout: str = "lac-15",
+        layout: str | SkeletonLayout | Mapping[str, Any] = "lac-15",
         mean: Sequence[Sequence[float]] | None = None,
         std: Sequence[Sequence[float]] | None = None,
         canvas_height: int = 512,
@@ -98,7 +101,7 @@ class RetargetProcessor(FeatureExtractionMixin):
     ) -> None:
         _reject_unknown(kwargs)
         super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
-        self.layout = layout
+        self.layout = layout_reference(get_layout(layout))
         self.mean = None if mean is None else np.asarray(mean, dtype=np.float64).tolist()
         self.std = None if std is None else np.asarray(std, dtype=np.float64).tolist()
         self.canvas_height = canvas_height
@@ -114,6 +117,8 @@ class RetargetProcessor(FeatureExtractionMixin):
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
         """As in transformers; a field that the file does not mention can be set too."""
         changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
+        if "layout" not in changes:
+            check_carried(feature_extractor_dict)
         return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
 
     @classmethod

@@ -15,7 +15,7 @@ from transformers.feature_extraction_utils import BatchFeature, FeatureExtractio
 
 from motionhub.augment import flip, occlusion, temporal, views
 from motionhub.processing import normalization as norms
-from motionhub.processing.checks import check_fields
+from motionhub.processing.checks import check_carried, check_fields
 from motionhub.processing.conversion import converted
 from motionhub.processing.filling import fill_missing
 from motionhub.processing.official import replay
@@ -161,6 +161,8 @@ class SkeletonProcessor(FeatureExtractionMixin):
         near = {name: value for name, value in kwargs.items() if name not in FIELDS and _near(name)}
         _reject_unknown(near)
         changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
+        if "layout" not in changes:
+            check_carried(feature_extractor_dict)
         return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
 
     @classmethod

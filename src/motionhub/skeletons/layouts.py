@@ -298,6 +298,12 @@ def layout_reference(layout: SkeletonLayout) -> str | dict[str, Any]:
     return layout.name if LAYOUTS.get(layout.name) == layout else layout.to_dict()
 
 
+def layout_text(layout: SkeletonLayout) -> str:
+    """`layout_reference` where only text has a place (a column, a field of a config): the name, else all as JSON."""
+    reference = layout_reference(layout)
+    return reference if isinstance(reference, str) else json.dumps(reference)
+
+
 @lru_cache(maxsize=64)
 def _from_json(text: str) -> SkeletonLayout:
     """Cached: a dataset has the same text in every row."""

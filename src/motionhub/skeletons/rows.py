@@ -3,13 +3,12 @@
 It does not know `datasets` (the columns' types are in `data/schema.py`) nor who wrote the row.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from motionhub.skeletons.layouts import layout_reference, stated_layout
+from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -84,7 +83,6 @@ def to_row(
         raise ValueError(f"frame_labels must be {sequence.num_frames} classes, one per frame, got {len(labels)}.")
     actions = _segment_array(() if segments is None else segments, sequence.num_frames)
     layout, size, confidence = sequence.layout, sequence.image_size or (0, 0), sequence.confidence
-    reference = layout_reference(layout)
     row = {
         "schema_version": SCHEMA_VERSION,
         "keypoints": np.ascontiguousarray(sequence.keypoints).reshape(-1),
@@ -93,7 +91,7 @@ def to_row(
         "num_frames": sequence.num_frames,
         "num_joints": sequence.num_joints,
         "num_dims": sequence.num_dims,
-        "layout": reference if isinstance(reference, str) else json.dumps(reference),
+        "layout": layout_text(layout),
         "fps": float(sequence.fps),
         "unit": sequence.unit,
         "image_width": size[0],

@@ -11,7 +11,7 @@ import torch
 from datasets import ClassLabel, Dataset
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
-from motionhub.skeletons.layouts import stated_layout
+from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import class_names_of
 from motionhub.training.sources import check_source, has_weights, load_processor, load_weights
@@ -115,7 +115,8 @@ def _take_layout(config: PreTrainedConfig, processor: Any, dataset: Dataset, mod
         )
     if len(names) != 1:
         raise ValueError(f"layout='dataset' needs clips of one layout, got {names}; convert them to one.")
-    config.num_joints, config.layout = int(dataset[0]["num_joints"]), stated_layout(names[0]).name
+    layout = stated_layout(names[0])
+    config.num_joints, config.layout = layout.num_joints, layout_text(layout)
     return type(processor).from_dict({**processor.to_dict(), "layout": names[0]})
 
 
