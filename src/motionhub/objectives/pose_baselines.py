@@ -292,7 +292,8 @@ class PrVipe(_PosePretext):
 
 def model_config(network: nn.Module) -> Any:
     """The encoder's config, of the bare or the wrapped network."""
-    return getattr(network, "module", network).encoder.config
+    bare: Any = getattr(network, "module", network)
+    return bare.encoder.config
 
 
 @torch.no_grad()
