@@ -13,9 +13,13 @@ from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Lengths in trunks (middle of the shoulders to middle of the hips), of adults standing: Drillis and Contini's table
-# with a trunk of 0.29 of the height. Each end is the mean of the named joints; `*` stands for either side. A segment
-# whose joints a layout lacks is left out. Extremities have their nearest name only where the joint before is there.
+# Lengths in trunks (middle of the shoulders to middle of the hips), of adults standing. Arms and legs are, rounded,
+# what textbooks repeat after Drillis and Contini 1966 (upper arm, forearm, thigh and shank 0.186, 0.146, 0.245 and
+# 0.246 of the height, the trunk 0.288; the report itself was not at hand). The others are round numbers near what four
+# real skeletons have (Bandai-Namco's BVH, Kinect v1 and v2), which differ among each other by up to a factor of two at
+# the head and the hips; eyes, ears, nose and torso are guesses. A test holds how far off those skeletons are.
+# Each end is the mean of the named joints; `*` stands for either side. A segment whose joints a layout lacks is left
+# out. Extremities have their nearest name only where the joint before is there.
 _SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
     (("*_shoulder",), ("*_elbow",), 0.62),
     (("*_elbow",), ("*_wrist",), 0.50),
