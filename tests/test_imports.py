@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli_help": {"data", "skeletons"},
     "convert_cli": {"data", "skeletons", "cli_help"},
     "dataset_cli": {"data", "visualization", "cli_help"},
+    "features_cli": {"auto", "data", "models", "training"},
     "hub_cli": {"hub", "auto"},
     "predict_cli": {"auto", "data", "training", "intervals", "visualization"},
     "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},

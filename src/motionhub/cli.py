@@ -17,6 +17,7 @@ from typing import Any
 from motionhub.cli_help import in_units, list_of_layouts
 from motionhub.convert_cli import add_convert
 from motionhub.dataset_cli import add_dataset
+from motionhub.features_cli import add_command as add_features
 from motionhub.hub_cli import add_commands as add_hub_commands
 from motionhub.predict_cli import add_zero_shot_options, default_model, predict_labels
 from motionhub.refine_cli import add_command as add_refine
@@ -133,6 +134,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.set_defaults(run=_predict)
 
     add_dataset(commands)
+    add_features(commands)
 
     train = commands.add_parser(
         "train", help="fine-tune, linear evaluation, few labels or from scratch", add_help=False

@@ -1,0 +1,128 @@
+"""`motionhub features`: a saved dataset with the vectors of frozen encoders as further columns.
+
+It computes nothing itself (`data/feature_columns.py`, `training/features.py`). Every import that costs time is inside
+the command that needs it.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_command(commands: Any) -> None:
+    """Adds the command to the subparsers of `motionhub`."""
+    command = commands.add_parser(
+        "features",
+        help="a dataset with vectors of its clips by frozen encoders as further columns",
+        description="Encodes every clip once, with constant memory. Run again after a kill, it continues. Columns: "
+        "caption_features and label_features (--text), skeleton_features (--encoder), video_features (--videos): flat "
+        "float32 lists, empty where a clip has nothing to encode; features.json says by which encoder.",
+    )
+    command.add_argument("dataset", metavar="DATASET", help="folder of a saved dataset (motionhub dataset build)")
+    command.add_argument("--out", required=True, help="new folder, or that of the run to go on with")
+    command.add_argument(
+        "--text", metavar="TOWER", help="text tower: all-MiniLM-L6-v2, or KIND:NAME such as transformers-clip:FOLDER"
+    )
+    of = ("caption", "label", "both")
+    command.add_argument("--text_of", choices=of, default="both", help="which texts (default both)")
+    command.add_argument("--phrasings", type=int, default=4, help="of a class, at most (default 4)")
+    command.add_argument("--encoder", help="folder or Hub id of an encoder of motion")
+    command.add_argument("--videos", help="folder of videos named by clip_id, for --video_tower")
+    command.add_argument("--video_tower", help="folder or Hub id of a ViCLIP")
+    command.add_argument("--batch_size", type=int, default=64)
+    command.add_argument("--device", default="cpu", help="where encoders of motion and video run (default cpu)")
+    command.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=None, help="default: on terminals"
+    )
+    command.set_defaults(run=_features)
+
+
+def _features(arguments: argparse.Namespace) -> int:
+    from motionhub.data.feature_columns import add_feature_columns
+
+    if (arguments.videos is None) != (arguments.video_tower is None):
+        raise ValueError("--videos FOLDER and --video_tower MODEL go together.")
+    columns = [*_text_columns(arguments), *_skeleton_columns(arguments), *_video_columns(arguments)]
+    if not columns:
+        raise ValueError("Name at least one encoder: --text TOWER, --encoder MODEL, or --videos with --video_tower.")
+    made = add_feature_columns(arguments.dataset, arguments.out, columns, progress=arguments.progress)
+    left = f", {made.kept} parts were there" if made.kept else ""
+    print(f"{made.folder}: {made.num_rows} clips with {', '.join(column.name for column in columns)}{left}")
+    for name, count in made.empty.items():
+        if count:
+            print(f"  {name}: {count} clips had nothing to encode")
+    return 0
+
+
+def _text_columns(arguments: argparse.Namespace) -> list[Any]:
+    if arguments.text is None:
+        return []
+    from motionhub.models.text_towers import load_text_tower
+    from motionhub.training.features import caption_column, label_column
+
+    tower = load_text_tower(arguments.text)
+    columns = [caption_column(tower, batch_size=arguments.batch_size)] if arguments.text_of != "label" else []
+    if arguments.text_of != "caption":
+        names = _class_names(Path(arguments.dataset))
+        if names:
+            columns.append(label_column(tower, names, phrasings=arguments.phrasings, batch_size=arguments.batch_size))
+        elif arguments.text_of == "label":
+            raise ValueError(f"{arguments.dataset} has no names of classes; take --text_of caption.")
+    return columns
+
+
+def _class_names(folder: Path) -> list[str]:
+    """The names of the labels; empty where the dataset has numbers only."""
+    from datasets import ClassLabel, load_dataset_builder
+
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: expected the folder of a saved dataset.")
+    features = load_dataset_builder(str(folder)).info.features
+    if features is None:
+        from datasets import Features
+        from pyarrow.parquet import read_schema  # type: ignore[import-untyped]
+
+        features = Features.from_arrow_schema(read_schema(next(iter(sorted(folder.rglob("*.parquet"))))))
+    label = features.get("label")
+    return list(label.names) if isinstance(label, ClassLabel) else []
+
+
+def _skeleton_columns(arguments: argparse.Namespace) -> list[Any]:
+    if arguments.encoder is None:
+        return []
+    from transformers import AutoModel
+    from transformers.utils.logging import disable_progress_bar
+
+    import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
+    from motionhub.training.features import skeleton_column
+    from motionhub.training.sources import load_checkpoint
+
+    disable_progress_bar()
+    model, processor = load_checkpoint(arguments.encoder, AutoModel)
+    options = {"device": arguments.device, "batch_size": arguments.batch_size}
+    return [skeleton_column(model, processor, arguments.encoder, **options)]
+
+
+def _video_columns(arguments: argparse.Namespace) -> list[Any]:
+    if arguments.videos is None:
+        return []
+    import numpy as np
+    import torch
+    from transformers import AutoModel
+
+    import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
+    from motionhub.training.features import video_column
+    from motionhub.training.sources import load_checkpoint
+
+    model, processor = load_checkpoint(arguments.video_tower, AutoModel)
+    if not hasattr(model, "get_video_features"):
+        raise ValueError(f"{arguments.video_tower} is a {type(model).__name__}, which makes no features of videos.")
+    model.to(arguments.device)
+
+    def embed(path: Path) -> np.ndarray:
+        with torch.inference_mode():
+            batch = processor(str(path), return_tensors="pt")
+            features = model.get_video_features(batch["pixel_values"].to(arguments.device))
+            return torch.nn.functional.normalize(features.float().mean(dim=0), dim=-1).cpu().numpy()
+
+    return [video_column(embed, arguments.videos, {"tower": {"kind": "viclip", "name": arguments.video_tower}})]

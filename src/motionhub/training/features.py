@@ -1,0 +1,131 @@
+"""What a frozen encoder makes of a data set's clips, as columns for `data.feature_columns.add_feature_columns`.
+
+It does not know towers, models nor files: a tower is anything with `encode(texts)`, an encoder a model and its
+processor, a video tower a function of a file. Texts of a column are encoded once each, however many clips have them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from motionhub.data.class_phrases import class_texts
+from motionhub.data.collate import collate_skeletons
+from motionhub.data.feature_columns import FeatureColumn
+from motionhub.skeletons.rows import from_row
+from motionhub.training.dataset import INPUTS
+from motionhub.training.evaluators import by_length
+
+
+_MOTION = ("schema_version", "keypoints", "confidence", "num_people", "num_frames", "num_joints", "num_dims", "layout")
+_MOTION += ("fps", "unit", "image_width", "image_height", "track_ids")
+
+
+def caption_column(tower: Any, name: str = "caption_features", batch_size: int = 64) -> FeatureColumn:
+    """The vectors of a clip's captions, `(num_captions, dim)` flat, one for each line of `caption`.
+
+    Args:
+        tower: has `encode(texts, batch_size)` -> (num_texts, dim), and `config`: `models.text_towers.TextTower`.
+    """
+
+    def encode(rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+        captions = [[line.strip() for line in str(row["caption"] or "").splitlines() if line.strip()] for row in rows]
+        vectors = tower.encode([line for lines in captions for line in lines], batch_size=batch_size).numpy()
+        return list(np.split(vectors, np.cumsum([len(lines) for lines in captions])[:-1]))
+
+    return FeatureColumn(name, ("caption",), encode, {"tower": tower.config, "of": "caption"})
+
+
+def label_column(
+    tower: Any, class_names: Sequence[str], name: str = "label_features", phrasings: int = 4, batch_size: int = 64
+) -> FeatureColumn:
+    """The vectors of the first few phrasings of a clip's class, `(num_phrasings, dim)` flat; none for label -1.
+
+    Args:
+        tower: as of `caption_column`; it reads each class once.
+        class_names: of the labels, in their order.
+        phrasings: at most so many of `data.class_phrases.class_texts`, the plain name first.
+    """
+    if phrasings < 1 or not class_names:
+        raise ValueError(f"Expected class names and at least one phrasing, got {len(class_names)} and {phrasings}.")
+    texts = [class_texts(title)[:phrasings] for title in class_names]
+    known: list[np.ndarray] = []
+
+    def encode(rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+        if not known:
+            vectors = tower.encode([text for group in texts for text in group], batch_size=batch_size).numpy()
+            known.extend(np.split(vectors, np.cumsum([len(group) for group in texts])[:-1]))
+        labels = [-1 if row["label"] is None else int(row["label"]) for row in rows]
+        beyond = [label for label in labels if label >= len(known)]
+        if beyond:
+            raise ValueError(f"Expected labels below {len(known)}, the number of class names, got {max(beyond)}.")
+        return [known[label] if label >= 0 else np.zeros(0, np.float32) for label in labels]
+
+    facts = {"tower": tower.config, "of": "label", "texts": [list(group) for group in texts]}
+    return FeatureColumn(name, ("label",), encode, facts)
+
+
+def skeleton_column(
+    model: Any, processor: Any, source: str, name: str = "skeleton_features", device: str = "cpu", batch_size: int = 32
+) -> FeatureColumn:
+    """`pooler_output` (dim) of every clip by an encoder of motion; none where nobody is seen.
+
+    Args:
+        model: an encoder whose output has `pooler_output`, used as it is: in evaluation mode, without gradients.
+        processor: the model's.
+        source: what to call the checkpoint in the facts.
+    """
+    model.eval().to(device)
+
+    @torch.inference_mode()
+    def encode(rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+        samples = [processor.process(from_row(row), training=False) for row in rows]
+        seen = [place for place, sample in enumerate(samples) if bool(np.asarray(sample["attention_mask"]).any())]
+        # Clips of one length go through together, so that nothing is padded.
+        seen.sort(key=lambda place: samples[place]["attention_mask"].shape[1])
+        found = [np.zeros(0, np.float32) for _ in rows]
+        for start in range(0, len(seen), batch_size):
+            chosen = seen[start : start + batch_size]
+            batch = collate_skeletons([{name: samples[place][name] for name in INPUTS} for place in chosen])
+            lengths = torch.tensor([samples[place]["attention_mask"].shape[1] for place in chosen])
+            vectors = by_length(pooled, {name: value.to(device) for name, value in batch.items()}, lengths)
+            for place, vector in zip(chosen, vectors.float().cpu().numpy(), strict=True):
+                found[place] = vector
+        return found
+
+    def pooled(batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        features: torch.Tensor = model(**batch).pooler_output
+        return features
+
+    return FeatureColumn(name, _MOTION, encode, {"encoder": source, "of": "keypoints"})
+
+
+def video_column(
+    embed: Callable[[Path], np.ndarray], folder: str | Path, facts: dict[str, Any], name: str = "video_features"
+) -> FeatureColumn:
+    """The vector (dim) of the video of every clip that has one, `folder/CLIP_ID.*`.
+
+    Args:
+        embed: a video file -> its vector; a ValueError of it (a file that cannot be read) leaves the clip without.
+        facts: of the video tower.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise ValueError(f"{root}: expected a folder of videos named by the clips' clip_id.")
+    videos = {path.stem: path for path in sorted(root.rglob("*")) if path.is_file()}
+
+    def encode(rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+        return [_video_vector(embed, videos.get(Path(str(row["clip_id"])).stem)) for row in rows]
+
+    return FeatureColumn(name, ("clip_id",), encode, {**facts, "of": "video"})
+
+
+def _video_vector(embed: Callable[[Path], np.ndarray], path: Path | None) -> np.ndarray:
+    if path is None:
+        return np.zeros(0, np.float32)
+    try:
+        return embed(path)
+    except ValueError:
+        return np.zeros(0, np.float32)
