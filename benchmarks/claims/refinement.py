@@ -285,6 +285,7 @@ def ui_prmd(data: Path) -> None:
     methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
     methods["SST-A of 4 variants"] = lambda motion: aggregate_experts([methods[name](motion) for name in VARIANTS])[0]
     errors: dict[str, list[np.ndarray]] = {name: [] for name in methods}
+    moving: dict[str, list[np.ndarray]] = {name: [] for name in methods}  # without each joint's constant offset
     noise: dict[str, list[float]] = {name: [] for name in methods}
     used = 0
     for index, marks in enumerate(markers):
@@ -298,14 +299,16 @@ def ui_prmd(data: Path) -> None:
             motion = method(own[key])
             pose = motion.keypoints[0][path[0]][:, joints].astype(np.float64)
             matrix, shift = similarity(pose, truth[path[1]])
-            distance = np.linalg.norm(pose @ matrix + shift - truth[path[1]], axis=-1)
-            errors[name].append(distance[~np.isnan(distance)])
+            error = pose @ matrix + shift - truth[path[1]]
+            for each, found in ((errors, error), (moving, error - np.nanmean(error, axis=0))):
+                distance = np.linalg.norm(found, axis=-1)
+                each[name].append(distance[~np.isnan(distance)])
             noise[name].append(float(np.nanmedian(noise_level(motion))))
     print(f"\nUI-PRMD, movements 1-3, {used} performances: Kinect against Vicon's markers, aligned in space and time")
     for name, each in errors.items():
         print(
-            f"{name:<22}MPJPE {1000 * np.concatenate(each).mean():>6.1f} mm, "
-            f"jitter {1000 * np.median(noise[name]):.2f} mm"
+            f"{name:<22}MPJPE {1000 * np.concatenate(each).mean():>6.1f} mm, without each joint's constant offset "
+            f"{1000 * np.concatenate(moving[name]).mean():>5.1f} mm, jitter {1000 * np.median(noise[name]):.2f} mm"
         )
 
 

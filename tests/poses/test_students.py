@@ -13,6 +13,7 @@ from motionhub.poses.students import (
     HeatmapStudent,
     LcrNetStudent,
     PersonCrops,
+    agreement,
     collate_pictures,
     crop_window,
     cut_out,
@@ -197,3 +198,24 @@ def test_vit_pose_learns_from_the_same_labels(tmp_path) -> None:
 def test_no_box_is_nobody() -> None:
     (found,) = HeatmapStudent(tiny_vit_pose(4), (32, 24)).estimate([np.zeros((64, 96, 3))], [np.zeros((0, 4))])
     assert len(found["poses"]) == 0
+
+
+def test_agreement_pairs_people_and_counts_who_was_not_found_as_wrong() -> None:
+    poses = np.stack([np.zeros((2, 2)), np.full((2, 2), 100.0)]).astype(np.float32)
+    poses[1, 1] = MISSING
+    boxes = np.array([[0, 0, 10, 20], [90, 90, 110, 130]], np.float32)
+    label = LabelledFrame(0, poses, boxes, np.ones(2))
+    # In the other order; the first person's joints are off by 1 and 3 of a box of 20, the second's by 2 of 40.
+    near = np.stack([[[100.0, 102], [0, 0]], [[1.0, 0], [0, 3]]])
+    scores = agreement([{"poses": near}], [label])
+    assert scores == {"pck": 2 / 3, "found": 1.0, "error": pytest.approx(((1 + 3) / 2 / 20 + 2 / 40) / 2)}
+    one = agreement([{"poses": near[1:]}, {"poses": near[:0]}], [label, label])
+    assert one == {"pck": 1 / 6, "found": 0.25, "error": pytest.approx(0.1)}
+    assert np.isnan(agreement([{"poses": near[:0]}], [label])["error"])
+
+
+def test_a_joint_that_only_the_label_has_is_not_right() -> None:
+    label = LabelledFrame(0, np.zeros((1, 2, 2), np.float32), np.array([[0, 0, 10, 10]], np.float32), np.ones(1))
+    half = np.array([[[0.0, 0], [MISSING, MISSING]]])
+    assert agreement([{"poses": half}], [label]) == {"pck": 0.5, "found": 1.0, "error": 0.0}
+    assert agreement([{"poses": np.full((1, 2, 2), MISSING)}], [label])["found"] == 0

@@ -17,6 +17,7 @@ import numpy as np
 
 from motionhub.poses.refine import PAPER_MIN_CONFIDENCE
 from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -79,7 +80,7 @@ def pseudo_labels(
         )
     if not 0 < frame_share <= 1 or not 0 < min_seen <= 1:
         raise ValueError(f"frame_share and min_seen must be in (0, 1], got {frame_share} and {min_seen}.")
-    points = convert_layout(pose, layout).keypoints if pose.layout.name != layout else pose.keypoints
+    points = _points(pose, layout)
     count = max(1, round(frame_share * pose.num_frames))
     looked_at = np.unique(np.linspace(0, max(pose.num_frames - 1, 0), count).round().astype(int))
     found = [
@@ -95,6 +96,36 @@ def pseudo_labels(
             "teach nothing; look at them, or lower min_confidence or min_seen."
         )
     return labels
+
+
+def poses_at(
+    pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13", confidence: float = 1.0
+) -> list[LabelledFrame]:
+    """All people of these frames as they are, good or not: to compare with, or to learn from one estimator alone."""
+    found = []
+    for frame in frames:
+        poses = _points(pose, layout)[:, frame]
+        poses = poses[~np.isnan(poses).any(axis=-1).all(axis=-1)].astype(np.float32)
+        found.append(LabelledFrame(int(frame), poses, pose_boxes(poses), np.full(len(poses), confidence, np.float32)))
+    return found
+
+
+def _points(pose: SkeletonSequence, layout: str) -> np.ndarray:
+    return convert_layout(pose, layout).keypoints if pose.layout.name != layout else pose.keypoints
+
+
+def noisy_copies(pose: SkeletonSequence, seed: int = 0) -> list[SkeletonSequence]:
+    """Two experts out of one, by two noise settings: joints that go missing, and joints that shake.
+
+    The first misses 15 % of the joints and shakes by 1 % of the body's size, the second 2 % and 3 %.
+    """
+    chance = np.random.default_rng(seed)
+    copies = []
+    for share, shaking in ((0.15, 0.01), (0.02, 0.03)):
+        moved = pose.keypoints + chance.normal(0, shaking * body_size(pose), pose.keypoints.shape)
+        missing = chance.random(pose.keypoints.shape[:3]) < share
+        copies.append(pose.replace(keypoints=np.where(missing[..., None], np.nan, moved)))
+    return copies
 
 
 def _labelled(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,6 +22,7 @@ from motionhub.training.trainer import TrainingResult, train
 
 
 Pictures = Mapping[int, np.ndarray]
+FAR = 1e9  # of poses without a joint in common
 NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 
 
@@ -307,3 +309,37 @@ def _lean(heatmaps: Tensor, row: Tensor, column: Tensor, down: int, across: int)
         return heatmaps[people, joints, rows, columns]
 
     return torch.where(inside, torch.sign(at(1) - at(-1)), 0)
+
+
+def agreement(
+    found: Sequence[Mapping[str, np.ndarray]], labels: Sequence[LabelledFrame], share: float = 0.1
+) -> dict[str, float]:
+    """How near what a student found is to labels: as good as they are, so of pseudo labels no accuracy.
+
+    Args:
+        found: `poses` of each labelled frame, NaN missing (a joint that only the label has is not right); each pose
+            is compared with one person, so that the sum of distances is least.
+        share: of the longer side of a person's box, up to which a joint is right.
+
+    Returns:
+        `pck`, the share of the labels' joints that are right (of people who were not found none is); `found`, the
+        share of people for whom there is a pose; `error`, the mean distance in longer sides of the box of those (NaN
+        of nobody).
+    """
+    right, joints, errors, people = 0, 0, [], 0
+    for made, label in zip(found, labels, strict=True):
+        seen = ~np.isnan(label.poses).any(axis=-1)
+        people, joints = people + len(seen), joints + int(seen.sum())
+        if not len(made["poses"]):
+            continue
+        size = (label.boxes[:, 2:] - label.boxes[:, :2]).max(axis=-1)[:, None, None]
+        distance = np.linalg.norm(made["poses"][None] - label.poses[:, None], axis=-1) / size
+        both = ~np.isnan(distance)
+        cost = np.where(both, distance, 0).sum(axis=-1) / np.maximum(both.sum(axis=-1), 1)
+        cost[~both.any(axis=-1)] = FAR
+        for person, pose in zip(*linear_sum_assignment(cost), strict=True):
+            if cost[person, pose] < FAR:
+                errors.append(cost[person, pose])
+                right += int((distance[person, pose] <= share).sum())
+    mean = float(np.mean(errors)) if errors else float("nan")
+    return {"pck": right / max(joints, 1), "found": len(errors) / max(people, 1), "error": mean}
