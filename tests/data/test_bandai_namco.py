@@ -6,7 +6,8 @@ from motionhub.cli import main
 from motionhub.data.build import build_dataset
 from motionhub.data.readers import READERS, find_reader, read
 from motionhub.data.readers.bandai_namco import STYLES
-from motionhub.data.splits import BANDAI_TEST_STYLES, PROTOCOLS, get_protocol
+from motionhub.data.split_lists import BANDAI_TEST_STYLES
+from motionhub.data.splits import PROTOCOLS, get_protocol
 
 
 READER = READERS["bandai-namco"]

@@ -7,7 +7,8 @@ import pytest
 
 from motionhub.data.build import build_dataset
 from motionhub.data.readers import READERS, find_reader, read
-from motionhub.data.splits import SBU_FOLDS, get_protocol
+from motionhub.data.split_lists import SBU_FOLDS
+from motionhub.data.splits import get_protocol
 
 
 READER = READERS["sbu"]

@@ -7,7 +7,8 @@ import pytest
 
 from motionhub.data.build import build_dataset
 from motionhub.data.readers import READERS, find_reader, read
-from motionhub.data.splits import SMARTHOME_CV_CLASSES, get_protocol, relabel
+from motionhub.data.split_lists import SMARTHOME_CV_CLASSES
+from motionhub.data.splits import get_protocol, relabel
 
 
 FLAT, SOLID = READERS["smarthome"], READERS["smarthome-3d"]

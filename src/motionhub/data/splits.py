@@ -18,6 +18,16 @@ from motionhub.data.readers.data_set_names import data_set_name
 from motionhub.data.readers.mixamo import TEST_CHARACTERS, TRAIN_CHARACTERS
 from motionhub.data.readers.smarthome import CLASS_NAMES as SMARTHOME_CLASSES
 from motionhub.data.readers.tsu import TESTS, TRAINS
+from motionhub.data.split_lists import (
+    BANDAI_TEST_STYLES,
+    NTU60_TRAIN_CAMERAS,
+    NTU60_TRAIN_SUBJECTS,
+    NTU120_TRAIN_SUBJECTS,
+    SBU_FOLDS,
+    SMARTHOME_CV_CLASSES,
+    SMARTHOME_TRAIN_SUBJECTS,
+    UAV_TRAIN_SUBJECTS,
+)
 
 
 if TYPE_CHECKING:  # it takes a second to import, and who lists protocols does not need it
@@ -27,45 +37,6 @@ if TYPE_CHECKING:  # it takes a second to import, and who lists protocols does n
 Row = Mapping[str, Any]
 Split = str | None  # "train", "test", or None: not part of the protocol
 
-# Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code): the training performers of NTU RGB+D 60.
-NTU60_TRAIN_SUBJECTS = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38})
-NTU60_TRAIN_CAMERAS = frozenset({2, 3})
-# From general knowledge of Liu et al. 2019, not read from the paper: verify before publishing numbers.
-NTU120_TRAIN_SUBJECTS = NTU60_TRAIN_SUBJECTS | frozenset(
-    {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
-)
-# Li et al. 2021: the training performers of UAV-Human's two cross-subject protocols, of 119 (0 to 118).
-# fmt: off
-UAV_TRAIN_SUBJECTS = (
-    frozenset({
-        0, 2, 5, 6, 7, 8, *range(10, 22), *range(25, 31), *range(32, 41), *range(42, 54), 55, 56, 57, 59,
-        *range(61, 66), *range(67, 72), 73, *range(76, 91), 98, 100, 102, 103, 105, 106, 110, 111, 112,
-        *range(114, 119),
-    }),
-    frozenset({
-        0, 3, 4, 5, 6, 8, 10, 11, 12, 14, 16, *range(18, 23), 24, 26, *range(29, 33), *range(35, 41),
-        *range(43, 48), 49, 52, 54, 56, 57, *range(59, 65), 66, 67, *range(69, 76), *range(77, 82), 83, 84,
-        *range(86, 90), *range(91, 98), *range(99, 105), *range(106, 116), 117, 118,
-    }),
-)
-# fmt: on
-SMARTHOME_TRAIN_SUBJECTS = frozenset({3, 4, 6, 7, 9, 12, 13, 15, 17, 19, 25})
-# The cross-view protocols' 19 classes in their own order: the tablet and the telephone change places.
-SMARTHOME_CV_CLASSES = (
-    *("Cutbread", "Drink.Frombottle", "Drink.Fromcan", "Drink.Fromcup", "Drink.Fromglass", "Eat.Attable", "Eat.Snack"),
-    *("Enter", "Getup", "Leave", "Pour.Frombottle", "Pour.Fromcan", "Readbook", "Sitdown", "Takepills", "Uselaptop"),
-    *("Usetablet", "Usetelephone", "Walk"),
-)
-# The five folds of the SBU authors' cross-validation, by the folders of performer pairs (first, second).
-SBU_FOLDS = (
-    frozenset({(1, 2), (3, 4), (5, 2), (6, 4)}),
-    frozenset({(2, 3), (2, 7), (3, 5), (5, 3)}),
-    frozenset({(1, 3), (1, 7), (7, 1), (7, 3)}),
-    frozenset({(2, 1), (2, 6), (3, 2), (3, 6)}),
-    frozenset({(4, 2), (4, 3), (4, 6), (6, 2), (6, 3)}),
-)
-# By style: clips of one style are near copies of each other, so a random choice of clips leaks.
-BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
 _SEEDED = re.compile(r"(random-80-20)-seed-(\d{1,9})")
 
 
@@ -124,7 +95,7 @@ def _even(number: int) -> bool:
 
 def _ntu120(name: str, rule: str, assign: Callable[[Sequence[Row]], list[Split]]) -> Protocol:
     """A protocol of all 120 classes; clips of the first 60 alone are NTU-60 and take no part."""
-    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; verify: the list was not read from the paper)."
+    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; as public code for it divides them)."
 
     def of_all_classes(rows: Sequence[Row]) -> list[Split]:
         return assign(rows) if any(int(row["label"]) >= 60 for row in rows) else [None] * len(rows)
