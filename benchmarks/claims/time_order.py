@@ -1,0 +1,272 @@
+"""Does a contrast of segments forget the order of time, and does navigating time bring it back? LTN on real motions.
+
+    python benchmarks/claims/time_order.py --data FOLDER --seeds 0 1 2 --output FILE.json --picture FILE.png
+
+Bandai-Namco (four styles) and N-UCLA (subjects 1 to 7) train, three styles and subjects 8 to 10 test. A clip is 64
+frames, whatever it lasted, in 2-D: Bandai-Namco from the front, N-UCLA by its own cameras. Segments are 24 of the 64
+frames; time is counted as if there were 30 a second. Every arm has the encoder, clips, epochs, optimizer, segments
+(two of a clip) and augmentation (turned, stretched) of the others; only what is compared differs: the features (MoCo),
+or what `models/ltn.py` calls v1, v2, v3 and complement. Nothing has labels.
+
+Probes, logistic regressions on standardised frozen features of the training clips, tested on the test clips:
+
+- content: which of the actions a segment of 24 frames shows (10 and 10 classes);
+- third: whether the segment begins in the clip's first, second or last third of the possible places;
+- raise: raising arms against the same clips played backwards; sit: sitting down against standing up (filmed, nothing
+  is reversed); don: putting on against taking off (likewise); arrow: any clip against itself played backwards. All of
+  these see the whole clip in 24 frames.
+
+FOLDER holds the archives (`motions.FILES`). `--develop` is for choosing anything: the style "elderly" and subjects 6
+and 7 test, and the test clips are not touched.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import motions
+import numpy as np
+import torch
+from motions import Batch, Clips
+from torch import Generator, Tensor
+
+from motionhub.data.readers.bandai_namco import CLASS_NAMES
+from motionhub.data.splits import BANDAI_TEST_STYLES, STYLES
+from motionhub.models.ltn import LtnConfig, LtnModel
+from motionhub.objectives.ltn import LtnMoco
+
+
+SEGMENT, PLACES = 24, (0, 20, 40)  # frames of a segment; where the probed ones begin, of 64 frames
+FPS = 30.0
+FRONT = motions.LookRanges(bone_factor=(1.0, 1.0), azimuth=0.0, elevation=0.0)
+SEGMENTS = 2
+ARMS = {"MoCo": "none", "LTN v1": "v1", "LTN v2": "v2", "LTN v3": "v3", "complement": "complement"}
+RANDOM = "random weights"
+COLUMNS = ("Bandai content", "Bandai third", "raise", "Bandai arrow", "N-UCLA content", "N-UCLA third", "sit", "don",
+           "N-UCLA arrow")  # fmt: skip
+# (arm, other, column, least difference in points): half of what a trial on this kind of data gave
+GATES = (
+    (RANDOM, "MoCo", "raise", 20.0),
+    ("complement", "MoCo", "raise", 20.0),
+    ("complement", "MoCo", "Bandai content", 2.0),
+)
+SIT_DOWN, STAND_UP, DONNING, DOFFING = 4, 5, 6, 7
+Results = dict[str, dict[str, dict[str, float]]]  # arm -> seed -> column -> share
+
+
+def seen_once(clips: Clips, name: str) -> Clips:
+    """The clips as pictures of one camera each."""
+    rows = torch.arange(len(clips))
+    present = torch.ones(len(clips), 1, motions.STORED, dtype=torch.bool)
+    batch = {"keypoints": clips.keypoints[:, None], "joint_mask": clips.seen[:, None], "attention_mask": present}
+    made = (
+        motions.kinect_camera(batch) if name == "n-ucla" else motions.pictures(batch, motions.draw_looks(rows, FRONT))
+    )
+    return Clips(made["keypoints"][:, 0], made["joint_mask"][:, 0], *list(vars(clips).values())[2:])
+
+
+def of_frames(clips: Clips, rows: Tensor, frames: Tensor) -> Batch:
+    """Chosen frames `(rows, frames)` of clips."""
+    chosen = (rows[:, None], frames)
+    return {
+        "keypoints": clips.keypoints[chosen].unsqueeze(1),
+        "joint_mask": clips.seen[chosen].unsqueeze(1),
+        "attention_mask": torch.ones(len(rows), 1, frames.shape[1], dtype=torch.bool),
+        "labels": clips.labels[rows],
+    }
+
+
+def segments(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
+    """Random segments of the clips, turned and stretched, all first ones before all second ones."""
+    parts = []
+    for _ in range(SEGMENTS):
+        starts = torch.randint(motions.STORED - SEGMENT + 1, (len(rows),), generator=generator)
+        part = of_frames(clips, rows, starts[:, None] + torch.arange(SEGMENT))
+        parts.append({**part, "start_seconds": starts / FPS})
+    batch = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    count = len(batch["keypoints"])
+    angle = (2 * torch.rand(count, generator=generator) - 1) * np.radians(15)
+    turned = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).view(count, 2, 2)
+    stretch = 0.9 + 0.2 * torch.rand(count, 1, 2, generator=generator)
+    points = torch.einsum("bmtvc,bdc->bmtvd", batch["keypoints"], turned * stretch)
+    return {**batch, "keypoints": points, "index": rows}
+
+
+def trained(variant: str, clips: Clips, epochs: int, seed: int, weight: float) -> Any:
+    """The encoder after training."""
+    torch.manual_seed(seed)
+    config = LtnConfig(
+        encoder_config=motions.encoder_config(),
+        variant=variant,  # type: ignore[arg-type]
+        num_directions=16,
+        time_channels=16,
+        time_hidden_sizes=[64],
+    )
+    model = LtnModel(config)
+    model.encoder = motions.Encoder(motions.encoder_config())
+    objective = LtnMoco(
+        num_segments=SEGMENTS,
+        projection_sizes=(64, 64, 32),
+        queue_size=512,
+        momentum=0.98,
+        time_weight=weight,
+        time_unit=0.25,
+    )
+    return motions.pretrained(model, objective, clips, segments, epochs, seed).encoder
+
+
+def segment_batch(clips: Clips) -> tuple[Batch, np.ndarray]:
+    """The segments of every clip at each of PLACES, and which place."""
+    rows = torch.arange(len(clips)).repeat(len(PLACES))
+    places = torch.tensor(PLACES).repeat_interleave(len(clips))
+    return of_frames(clips, rows, places[:, None] + torch.arange(SEGMENT)), (places // PLACES[1]).numpy()
+
+
+def whole_features(encoder: Any, clips: Clips, backwards: bool = False) -> np.ndarray:
+    """Features of whole clips in as many frames as a segment has."""
+    frames = ((torch.arange(SEGMENT) + 0.5) / SEGMENT * motions.STORED).long()
+    frames = frames.flip(0) if backwards else frames
+    return motions.features_of(encoder, of_frames(clips, torch.arange(len(clips)), frames.expand(len(clips), -1)))
+
+
+def accuracy(train: np.ndarray, labels: Any, test: np.ndarray, test_labels: Any) -> float:
+    return float(motions.fitted(train, np.asarray(labels)).score(test, np.asarray(test_labels)))
+
+
+def scores_on(encoder: Any, train: Clips, test: Clips, name: str) -> dict[str, float]:
+    """The columns of one data set."""
+    short = "Bandai" if name == "bandai-namco" else "N-UCLA"
+    (seen, thirds), (unseen, test_thirds) = segment_batch(train), segment_batch(test)
+    given, tested = motions.features_of(encoder, seen), motions.features_of(encoder, unseen)
+    found = {
+        f"{short} content": accuracy(given, seen["labels"], tested, unseen["labels"]),
+        f"{short} third": accuracy(given, thirds, tested, test_thirds),
+    }
+    ways = [[whole_features(encoder, clips, back) for back in (False, True)] for clips in (train, test)]
+    both = [np.concatenate(pair) for pair in ways]
+    direction = [np.repeat([0, 1], len(clips)) for clips in (train, test)]
+    found[f"{short} arrow"] = accuracy(both[0], direction[0], both[1], direction[1])
+    if name == "bandai-namco":
+        raising = [index for index, action in enumerate(CLASS_NAMES) if action.startswith("raise")]
+        kept = [torch.isin(clips.labels, torch.tensor(raising)).numpy() for clips in (train, test)]
+        found["raise"] = accuracy(
+            both[0][np.tile(kept[0], 2)], direction[0][np.tile(kept[0], 2)],
+            both[1][np.tile(kept[1], 2)], direction[1][np.tile(kept[1], 2)],
+        )  # fmt: skip
+    else:
+        for column, pair in (("sit", (SIT_DOWN, STAND_UP)), ("don", (DONNING, DOFFING))):
+            kept = [torch.isin(clips.labels, torch.tensor(pair)).numpy() for clips in (train, test)]
+            found[column] = accuracy(
+                ways[0][0][kept[0]], train.labels.numpy()[kept[0]], ways[1][0][kept[1]], test.labels.numpy()[kept[1]]
+            )
+    return found
+
+
+def split(clips: Clips, name: str, develop: bool) -> tuple[Clips, Clips]:
+    """Clips to train and to test on."""
+    if name == "bandai-namco":
+        tested = {STYLES.index("elderly")} if develop else {STYLES.index(style) for style in BANDAI_TEST_STYLES}
+        unused = {STYLES.index(style) for style in BANDAI_TEST_STYLES} if develop else set()
+        groups = clips.setups
+    else:
+        tested, unused, groups = (
+            ({6, 7}, {8, 9, 10}, clips.subjects) if develop else ({8, 9, 10}, set(), clips.subjects)
+        )
+    is_test = torch.isin(groups, torch.tensor(sorted(tested)))
+    is_unused = torch.isin(groups, torch.tensor(sorted(unused), dtype=groups.dtype))
+    return clips.of((~is_test & ~is_unused).nonzero().squeeze(1)), clips.of(is_test.nonzero().squeeze(1))
+
+
+def table(results: Results) -> list[str]:
+    """Per cent, mean and sample deviation over the seeds."""
+    lines = ["| arm | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for arm, seeds in results.items():
+        cells = []
+        for column in COLUMNS:
+            values = [100 * scores[column] for scores in seeds.values()]
+            spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+            cells.append(f"{np.mean(values):.1f}{spread}")
+        lines.append(f"| {arm} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def gates(results: Results) -> list[str]:
+    lines = []
+    for better, other, column, least in GATES:
+        if better in results and other in results:
+            shared = sorted(results[better].keys() & results[other].keys())
+            gains = [results[better][seed][column] - results[other][seed][column] for seed in shared]
+            lines.append(motions.gate(f"{better} - {other}, {column}", gains, least))
+    return lines
+
+
+def draw(encoders: dict[str, Any], test: Clips, path: Path) -> None:
+    """t-SNE of the test segments' features, coloured by where in the clip they begin."""
+    import matplotlib.pyplot as plt
+    from sklearn.manifold import TSNE
+
+    batch, thirds = segment_batch(test)
+    figure, axes = plt.subplots(1, len(encoders), figsize=(4 * len(encoders), 4.2), squeeze=False)
+    for axis, (arm, encoder) in zip(axes[0], encoders.items(), strict=True):
+        features = motions.features_of(encoder, batch)
+        features = (features - features.mean(0)) / features.std(0).clip(1e-6)
+        placed = TSNE(init="pca", random_state=0, perplexity=30).fit_transform(features)
+        for third, (name, colour) in enumerate((("first", "#4477aa"), ("second", "#ccbb44"), ("last", "#ee6677"))):
+            axis.scatter(*placed[thirds == third].T, s=6, color=colour, label=f"{name} third")
+        axis.set(title=arm, xticks=[], yticks=[])
+    axes[0, 0].legend(loc="lower left", fontsize=8, markerscale=2)
+    figure.suptitle("Features of segments of test clips (Bandai-Namco), t-SNE: when in its clip does a segment begin?")
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
+    parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--time-weight", type=float, default=1.0)
+    parser.add_argument("--arms", nargs="+", default=[RANDOM, *ARMS], choices=[RANDOM, *ARMS])
+    parser.add_argument("--output", type=Path, help="JSON file that results are added to")
+    parser.add_argument("--picture", type=Path, help="PNG of the first seed")
+    parser.add_argument("--develop", action="store_true")
+    options = parser.parse_args(words)
+    results: Results = {}
+    if options.output is not None and options.output.exists():
+        results = json.loads(options.output.read_text())
+    data = {}
+    for name in ("bandai-namco", "n-ucla"):
+        clips = seen_once(motions.load(name, options.data, options.cache), name)
+        data[name] = split(clips, name, options.develop)
+    everything = motions.joined(data["bandai-namco"][0], data["n-ucla"][0])
+    encoders: dict[str, Any] = {}
+    for seed in options.seeds:
+        for arm in options.arms:
+            began = time.perf_counter()
+            torch.manual_seed(seed)
+            encoder = motions.Encoder(motions.encoder_config()).eval()
+            if arm != RANDOM:
+                encoder = trained(ARMS[arm], everything, options.epochs, seed, options.time_weight)
+            found = {}
+            for name, (train, test) in data.items():
+                found |= scores_on(encoder, train, test, name)
+            results.setdefault(arm, {})[str(seed)] = found
+            encoders.setdefault(arm, encoder)
+            said = ", ".join(f"{column} {100 * found[column]:.1f}" for column in COLUMNS)
+            print(f"{arm}, seed {seed}, {time.perf_counter() - began:.0f} s: {said}", flush=True)
+            if options.output is not None:
+                options.output.write_text(json.dumps(results, indent=1))
+    if options.picture is not None:
+        shown = {arm: encoders[arm] for arm in (RANDOM, "MoCo", "LTN v3", "complement") if arm in encoders}
+        draw(shown, data["bandai-namco"][1], options.picture)
+    print("\n".join([*table(results), "", *gates(results)]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
