@@ -80,7 +80,13 @@ def follow_people(
     boxes = stack_people([_boxes(people) for people in single], numbers)[0].reshape(*keypoints.shape[:2], 4)
     seen = confidence >= min_confidence
     clip = SkeletonSequence(
-        np.where(seen[..., None], keypoints, np.nan), layout, fps, "pixel", confidence, image_size, track_ids
+        np.where(seen[..., None], keypoints, np.nan),
+        get_layout(layout),
+        fps,
+        "pixel",
+        confidence,
+        image_size,
+        track_ids,
     )
     return Tracks(clip, _world(single, numbers, clip), boxes, num_twice, num_short)
 

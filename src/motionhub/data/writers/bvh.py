@@ -45,7 +45,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
     places = sequence.keypoints[0].astype(np.float64)[:, [node.joint for node in nodes]]
     offsets = _rest(nodes, places)
     locals_, moved, turns = _solve(nodes, places, offsets)
-    columns = []
+    columns: list[np.ndarray] = []
     for row, node in enumerate(nodes):
         if moved[row]:
             columns.append(100 * locals_[row])

@@ -4,6 +4,7 @@ It does not know pickles: every entry is a plain array. A layout of the caller's
 """
 
 import io
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 def encode(sequence: SkeletonSequence) -> bytes:
     """Arrays `keypoints`, `layout`, `fps`, `unit`, `track_ids`, `num_dims`, and what is known of the others."""
     layout = sequence.layout
-    arrays = {
+    arrays: dict[str, Any] = {
         "keypoints": sequence.keypoints,
         "layout": np.array(layout.name),
         "fps": np.array(sequence.fps),
@@ -32,7 +33,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
         arrays["bones"] = np.array(layout.bones, dtype=arrays["joints"].dtype).reshape(-1, 2)
         arrays["root"] = np.array(layout.root)
     stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(stream, **arrays)
     return stream.getvalue()
 
 

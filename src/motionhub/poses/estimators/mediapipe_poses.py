@@ -6,8 +6,11 @@ reads, which finds several people. That interface wants to be told how pictures 
 to 0..1 for the landmarks, as the graphs in the wheel do it.
 
 How several people are found: the detector looks at the whole picture, shrunk to 224 x 224, until `num_people` are
-followed; each is then followed by the region around the last landmarks. Who is smaller than about a fifth of the
-picture is seldom found. Newer releases of MediaPipe carry no network: they need `model=`, a `.task` file of theirs.
+followed; each is then followed by the region around the last landmarks. Two who touch or hide each other are often
+taken for one then, while `follow=False`, which looks anew in every frame, finds both but loses more frames of
+somebody alone. Who is smaller than about a quarter of the picture is seldom found.
+
+Newer releases of MediaPipe carry no network: they need `model=`, a `.task` file of theirs.
 """
 
 import io
@@ -35,7 +38,9 @@ class MediaPipePoses:
 
     Args:
         num_people: at most so many are found in a frame. 1 is the quickest, and smooths over time by itself.
-        min_confidence: of a detection, of a followed region and of landmarks, for a person to count.
+        min_confidence: that a body is there, by the landmarks' network, for a person to count or be followed.
+        find_confidence: of the detector. It is low because the next network has the last word: at MediaPipe's own 0.5
+            people in the background are left out.
         follow: False looks for people in every frame anew: slower, and no memory from frame to frame.
         model: path of a `pose_landmarker_*.task` file; None takes the networks in the wheel.
 
@@ -52,14 +57,17 @@ class MediaPipePoses:
         num_people: int = 4,
         min_confidence: float = 0.5,
         *,
+        find_confidence: float = 0.3,
         follow: bool = True,
         model: str | Path | None = None,
     ) -> None:
-        if num_people < 1 or not 0 <= min_confidence <= 1:
+        shares = (min_confidence, find_confidence)
+        if num_people < 1 or not all(0 <= share <= 1 for share in shares):
             raise ValueError(
-                f"num_people must be at least 1 and min_confidence in 0..1, got {num_people} and {min_confidence}."
+                f"num_people must be at least 1 and both confidences in 0..1, got {num_people}, {shares}."
             )
         self.num_people, self.min_confidence, self.follow = num_people, min_confidence, follow
+        self.find_confidence = find_confidence
         self._mediapipe = _import_mediapipe()
         self._bundle = _bundle_of_wheel(self._mediapipe) if model is None else _bundle_of_file(Path(model))
         self._landmarker: Any = None
@@ -74,7 +82,7 @@ class MediaPipePoses:
             base_options=tasks.BaseOptions(model_asset_buffer=self._bundle),
             running_mode=modes.VIDEO if self.follow else modes.IMAGE,
             num_poses=self.num_people,
-            min_pose_detection_confidence=self.min_confidence,
+            min_pose_detection_confidence=self.find_confidence,
             min_pose_presence_confidence=self.min_confidence,
             min_tracking_confidence=self.min_confidence,
         )
@@ -98,7 +106,7 @@ class MediaPipePoses:
 def _person(landmarks: Any, world: Any, width: int, height: int) -> PersonInFrame:
     """All 33 are always given; those that lie outside the picture were guessed and not seen."""
     fractions = np.array([[point.x, point.y] for point in landmarks])
-    inside = ((fractions >= 0) & (fractions <= 1)).all(axis=-1)
+    inside = np.all((fractions >= 0) & (fractions <= 1), axis=-1)
     keypoints = np.where(inside[:, None], fractions * (width, height), np.nan)
     confidence = np.array([point.visibility or 0.0 for point in landmarks])
     metres = np.array([[point.x, point.y, point.z] for point in world])
