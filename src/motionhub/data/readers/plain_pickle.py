@@ -11,6 +11,7 @@ import math
 import pickle
 import pickletools
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,20 @@ _KNOWN: dict[tuple[str, str], Any] = {
 
 
 class _Unpickler(pickle.Unpickler):
+    known: Mapping[tuple[str, str], Any] = _KNOWN
+
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _KNOWN:
+        if (module, name) not in self.known:
             called = f"{module}.{name}"[:60]
             raise pickle.UnpicklingError(f"it wants to call {called!r}; only numbers, texts and NumPy arrays are read")
-        return _KNOWN[module, name]
+        return self.known[module, name]
 
 
-def load_pickle(path: Path) -> Any:
+def load_pickle(path: Path, also_known: Mapping[tuple[str, str], Any] | None = None) -> Any:
     """What the pickle holds; `array` turns what it has in place of a NumPy array into one.
+
+    Args:
+        also_known: what answers further (module, name) that the file may call; it must be as inert.
 
     Raises:
         ValueError: the file is broken, or wants anything but numbers, texts, lists, dicts and arrays.
@@ -122,7 +128,9 @@ def load_pickle(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about escapes in texts that are broken
             _check_memo(content)
-            return _Unpickler(io.BytesIO(content)).load()
+            unpickler = _Unpickler(io.BytesIO(content))
+            unpickler.known = {**_KNOWN, **(also_known or {})}
+            return unpickler.load()
     except (
         *(pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError),
         *(OverflowError, MemoryError, RecursionError, ImportError, NotImplementedError),
