@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
+from motionhub.metrics.embeddings import LinearProbe, effective_rank, linear_accuracy, spread
 
 
 def test_effective_rank_counts_equal_directions():
@@ -35,6 +36,20 @@ def test_linear_probe_names_what_a_line_separates_and_nothing_else():
     assert linear_accuracy(train, train[:, 0] > 0, test, test[:, 0] > 0) > 0.9
     assert linear_accuracy(train, random.integers(2, size=40), test, random.integers(2, size=200)) < 0.65
     assert linear_accuracy(train, np.where(train[:, 0] > 0, 1, 2), test, np.full(200, 9)) == 0
+
+
+def test_one_fit_answers_about_every_test_set_as_a_fit_of_its_own(monkeypatch):
+    random = np.random.default_rng(1)
+    train = random.normal(size=(40, 4))
+    labels = (train[:, 0] > 0).astype(int)
+    tests = [(points, (points[:, 0] > 0).astype(int)) for points in random.normal(size=(3, 50, 4))]
+    alone = [linear_accuracy(train, labels, *test) for test in tests]
+    fits, fit = [], LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", lambda self, *data: (fits.append(1), fit(self, *data))[1])
+    probe = LinearProbe(train, labels)
+    assert [probe.accuracy(*test) for test in tests] == alone and len(fits) == 1
+    with pytest.raises(ValueError, match="to test"):
+        probe.accuracy(np.zeros((0, 4)), [])
 
 
 def test_bad_embeddings_are_errors():

@@ -11,27 +11,44 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-def linear_accuracy(train: Any, train_labels: Any, test: Any, test_labels: Any) -> float:
-    """Share of test clips that a logistic regression on standardised embeddings names right.
+class LinearProbe:
+    """A logistic regression on standardised embeddings, fitted once, for as many test sets as there are.
 
     Args:
-        train, test: `(num_clips, channels)`.
-        train_labels, test_labels: `(num_clips,)` integers of at least two classes; test clips of a class that has no
-            training clip count as wrong.
+        embeddings: `(num_clips, channels)` to fit on.
+        labels: `(num_clips,)` integers of at least two classes.
 
     Raises:
-        ValueError: no clips, a single training class, or embeddings that are not finite.
+        ValueError: no clips, a single class, or embeddings that are not finite.
     """
-    train, test = np.asarray(train, np.float64), np.asarray(test, np.float64)
-    if not len(train) or not len(test) or not (np.isfinite(train).all() and np.isfinite(test).all()):
-        raise ValueError(
-            f"A linear probe needs finite embeddings, got {train.shape} to train on, {test.shape} to test."
-        )
-    if len(np.unique(train_labels)) < 2:
-        raise ValueError("A linear probe needs training clips of two classes or more, got one class.")
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-    classifier.fit(train, np.asarray(train_labels))
-    return float(np.mean(classifier.predict(test) == np.asarray(test_labels)))
+
+    def __init__(self, embeddings: Any, labels: Any) -> None:
+        train = _finite(embeddings, "to train on")
+        if len(np.unique(labels)) < 2:
+            raise ValueError("A linear probe needs training clips of two classes or more, got one class.")
+        self._classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+        self._classifier.fit(train, np.asarray(labels))
+
+    def accuracy(self, embeddings: Any, labels: Any) -> float:
+        """Share of the clips that it names right; clips of a class that had none to fit on count as wrong.
+
+        Raises:
+            ValueError: no clips, or embeddings that are not finite.
+        """
+        named = self._classifier.predict(_finite(embeddings, "to test"))
+        return float(np.mean(named == np.asarray(labels)))
+
+
+def linear_accuracy(train: Any, train_labels: Any, test: Any, test_labels: Any) -> float:
+    """The accuracy on one test set of a `LinearProbe` fitted for it."""
+    return LinearProbe(train, train_labels).accuracy(test, test_labels)
+
+
+def _finite(embeddings: Any, purpose: str) -> np.ndarray:
+    values = np.asarray(embeddings, np.float64)
+    if not len(values) or not np.isfinite(values).all():
+        raise ValueError(f"A linear probe needs finite embeddings, got {values.shape} {purpose}.")
+    return values
 
 
 def effective_rank(embeddings: Any) -> float:
