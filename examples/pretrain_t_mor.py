@@ -1,0 +1,67 @@
+"""Pre-train T-MOR's motion encoder on a data set with classes: motion against motion, and against words.
+
+    python examples/pretrain_t_mor.py --dataset n-ucla --data_root nucla.zip --protocol cross-view \
+        --model hub_configs/t-mor-nucla --losses mm mt --output_dir runs/t-mor
+    python examples/finetune_classification.py ... --model runs/t-mor/encoder --mode linear
+
+Texts are the phrasings of the class names (`motionhub.data.class_phrases`) by the tower of the config. Videos
+(--losses mm mv) are vectors of a video tower, one per clip in a .npy file, NaN where there is no video. The trained
+model is in `last/`, its encoder for finetune_classification.py and finetune_segmentation.py in `encoder/`.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import AutoModel
+
+import motionhub  # noqa: F401  (its models)
+from motionhub.cli import reported
+from motionhub.data.class_phrases import class_texts
+from motionhub.models.text_towers import load_text_tower
+from motionhub.objectives.t_mor import LOSSES, TEXT_NEGATIVES, TMor
+from motionhub.training.heads import check_inputs, class_names_of_dataset
+from motionhub.training.probe import probed_by_labels
+from motionhub.training.run import load_splits, parse_training
+from motionhub.training.sources import start_pretext
+from motionhub.training.trainer import train
+
+
+def main(words: list[str]) -> None:
+    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    options.add_argument("--losses", nargs="+", choices=LOSSES, default=["mm", "mt"])
+    options.add_argument("--video_features", type=Path, default=None)
+    options.add_argument("--queue_size", type=int)
+    options.add_argument("--momentum", type=float)
+    options.add_argument("--text_negatives", choices=TEXT_NEGATIVES)
+    options.add_argument("--denominator")
+    options.add_argument("--probe_fraction", type=float, default=0.0)
+    chosen, rest = options.parse_known_args(words)
+    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
+    given = vars(chosen)
+    fraction, videos = given.pop("probe_fraction"), given.pop("video_features")
+    splits = load_splits(arguments)
+    model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
+    check_inputs(model.config, processor, splits["train"])
+    if "mt" in chosen.losses:
+        tower = load_text_tower(model.config.text_tower or "all-MiniLM-L6-v2")
+        given["text_features"] = [tower.encode(class_texts(name)) for name in class_names_of_dataset(splits["train"])]
+    if videos is not None:
+        given["video_features"] = torch.from_numpy(np.load(videos)).float()
+    objective = TMor(**given)
+    tested = splits[arguments.eval_split]
+    probe = probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
+    result = train(model, processor, splits["train"], recipe=recipe, objective=objective, **probe)
+    if result.is_main_process:
+        folder = Path(recipe.output_dir) / "encoder"
+        model.encoder.save_pretrained(folder)
+        processor.save_pretrained(folder)
+        recipe.to_file(folder / "training.json", machine=False)
+        probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""
+        print(f"{result.steps} updates in {result.seconds:.0f} s{probed}; the encoder is in {folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(reported(lambda: main(sys.argv[1:])))

@@ -1,0 +1,224 @@
+"""Zero-shot pipelines on a model whose embeddings are known: labels, windows, intervals, none of these, bad input."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import pipeline
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+import motionhub
+from motionhub.data.synthetic import generate
+from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
+from motionhub.models.text_bank import TextBank
+from motionhub.models.unik import UnikConfig
+from motionhub.pipelines.zero_shot_action_classification import NONE, checked_labels
+from motionhub.pipelines.zero_shot_action_segmentation import over_frames
+from motionhub.processing.skeleton import SkeletonProcessor
+
+
+TOWER = {"kind": "sentence-transformers", "name": "no-such-tower", "dim": 4}
+PHRASES = ["stand", "walk", "walk about", "sit"]
+
+
+class ByHeight(TMorForZeroShotActionClassification):
+    """Says "stand", "walk" or "sit" by how high the keypoints of a window are: 0, 1 or 2."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.calls = 0
+        self.t_mor.get_skeleton_features = self._embed
+
+    def _embed(self, keypoints, joint_mask=None, attention_mask=None):
+        self.calls += 1
+        seen = keypoints[joint_mask.bool()].reshape(-1, 2) if len(keypoints) == 1 else None
+        level = [float(clip[mask.bool()][:, 1].mean()) for clip, mask in zip(keypoints, joint_mask, strict=True)]
+        assert seen is None or len(seen)
+        return BaseModelOutputWithPooling(pooler_output=torch.eye(4)[[int(round(value)) for value in level]])
+
+
+def model_of(**changes) -> ByHeight:
+    encoder = UnikConfig(num_joints=20, in_channels=2, num_people=1, channels=[4], layout="kinect-20", num_heads=1)
+    sizes = {"projection_size": 4, "text_size": 4, "text_projection_layers": 0, "video_size": None}
+    config = TMorConfig(encoder_config=encoder, text_tower=TOWER, score_temperature=0.2, **sizes, **changes)
+    return ByHeight(config).eval()
+
+
+def bank() -> TextBank:
+    # "stand" is the first axis, "walk" and "walk about" the second, "sit" the third.
+    return TextBank(PHRASES, torch.eye(4)[[0, 1, 1, 2]], TOWER, torch.eye(4)[3])
+
+
+def pipe_of(task: str = "zero-shot-action-classification", **changes):
+    processor = SkeletonProcessor(layout="kinect-20", num_people=1, num_dims=2, normalization="none")
+    return pipeline(task, model=model_of(**changes), feature_extractor=processor, text_bank=bank())
+
+
+def clip_at(*heights: float, frames: int = 30, people: int = 1) -> motionhub.SkeletonSequence:
+    """A second (30 frames) at each height."""
+    levels = np.repeat(np.array(heights, np.float32), frames)
+    points = np.zeros((people, len(levels), 20, 2), np.float32)
+    points[..., 1] = levels[None, :, None]
+    return motionhub.SkeletonSequence(points, layout="kinect-20", fps=30, unit="metre")
+
+
+def test_the_label_with_the_nearest_text_is_first_and_scores_are_the_softmax():
+    (person,) = pipe_of()(clip_at(1), candidate_labels=["sit", "walk", "stand"])
+    assert [entry["label"] for entry in person["scores"]][0] == "walk"
+    expected = np.exp(5) / (np.exp(5) + 2)
+    assert person["scores"][0]["score"] == pytest.approx(expected, rel=1e-4)
+    assert sum(entry["score"] for entry in person["scores"]) == pytest.approx(1, rel=1e-5)
+    assert person["coverage"] == 1.0
+
+
+def test_labels_with_commas_and_with_further_phrasings_are_read():
+    pipe = pipe_of()
+    assert pipe(clip_at(2), candidate_labels="stand, sit", top_k=1)[0]["scores"][0]["label"] == "sit"
+    told = pipe.candidates({"walk": ["walk about"], "sit": []})
+    torch.testing.assert_close(told.vectors, torch.eye(4)[[1, 2]])
+    mixed = pipe.candidates({"stand": ["walk"]})
+    torch.testing.assert_close(mixed.vectors, torch.tensor([[0.5**0.5, 0.5**0.5, 0, 0]]))
+
+
+def test_body_parts_and_neighbours_move_a_label():
+    pipe = pipe_of()
+    parts = pipe.candidates(["stand"], descriptions={"stand": ["sit"]}).vectors
+    torch.testing.assert_close(parts, torch.tensor([[0.5**0.5, 0, 0.5**0.5, 0]]))
+    drawn = pipe.candidates(["stand"], neighbours=2).vectors
+    assert float(drawn[0, 0]) < 1 and float(drawn[0, 1:].abs().sum()) > 0
+    with pytest.raises(ValueError, match="must be of candidate labels"):
+        pipe.candidates(["stand"], descriptions={"walk": ["sit"]})
+
+
+def test_none_of_these_wins_where_no_label_reaches_its_similarity():
+    pipe = pipe_of(none_similarity=0.5)
+    scores = pipe(clip_at(2), candidate_labels=["stand", "walk"])[0]["scores"]
+    assert scores[0]["label"] == NONE
+    assert scores[0]["score"] == pytest.approx(np.exp(2.5) / (np.exp(2.5) + 2), rel=1e-4)
+    without = pipe(clip_at(2), candidate_labels=["stand", "walk"], none_label=None)[0]["scores"]
+    assert {entry["label"] for entry in without} == {"stand", "walk"}
+    each = pipe(clip_at(1), candidate_labels=["stand", "walk"], multi_label=True)[0]["scores"]
+    assert [entry["score"] for entry in each] == pytest.approx([1 / (1 + np.exp(-2.5)), 1 / (1 + np.exp(2.5))])
+
+
+def test_a_long_clip_is_seen_in_windows_and_a_label_set_is_encoded_once(monkeypatch):
+    pipe = pipe_of()
+    clip = pipe.preprocess(clip_at(*[1] * 8))  # eight seconds, windows of 2.5, half overlapping
+    assert clip.spans[0] == (0, 75) and clip.spans[-1] == (165, 240) and len(clip.spans) == 6
+    assert len(pipe.preprocess(clip_at(1, 1, 1, 1)).spans) == 1
+    pipe(clip_at(1), candidate_labels=["walk", "sit"])
+    monkeypatch.setattr("motionhub.pipelines.zero_shot_action_classification.text_vectors", None)
+    pipe([clip_at(1), clip_at(2)], candidate_labels=["walk", "sit"])
+
+
+def test_intervals_of_two_people_lie_where_the_motion_changes():
+    find = pipe_of("zero-shot-action-segmentation")
+    first, second = clip_at(1, 1, 1, 2, 2, 2), clip_at(2, 2, 2, 1, 1, 1)
+    both = first.replace(
+        keypoints=np.concatenate([first.keypoints, second.keypoints]), confidence=None, track_ids=(4, 7)
+    )
+    rows = find(both, candidate_labels=["walk", "sit"], window=0.5, hop=0.1)
+    assert [(row["track_id"], row["label"]) for row in rows] == [(4, "walk"), (4, "sit"), (7, "sit"), (7, "walk")]
+    assert rows[0]["end_s"] == pytest.approx(3.0, abs=0.2) and rows[1]["end_s"] == pytest.approx(6.0)
+
+
+def test_background_and_none_make_no_intervals():
+    clip = clip_at(1, 1, 0, 0, 2, 2)
+    how = {"candidate_labels": ["walk", "sit"], "window": 0.5, "hop": 0.1}
+    rows = pipe_of("zero-shot-action-segmentation")(clip, background="stand", **how)
+    assert [row["label"] for row in rows] == ["walk", "sit"] and rows[1]["start_s"] > 3.5
+    none = pipe_of("zero-shot-action-segmentation", none_similarity=0.5)
+    assert [row["label"] for row in none(clip, **how)] == ["walk", "sit"]
+    assert len(none(clip, none_label=False, **how)) >= 2
+    scores = none(clip, return_scores=True, **how)["scores"][0]
+    assert scores["probabilities"].shape == (180, 3) and len(scores["times"]) == 181
+
+
+def test_frames_get_the_weighted_mean_of_the_windows_around_them():
+    likely = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    frames, begin = over_frames(likely, [(10, 14), (12, 16)])
+    assert begin == 10 and frames.shape == (6, 2)
+    np.testing.assert_allclose(frames[0], [1, 0])
+    np.testing.assert_allclose(frames[5], [0, 1])
+    np.testing.assert_allclose(frames[2:4].sum(1), 1, rtol=1e-6)
+    assert frames[2, 0] > frames[3, 0]
+
+
+def test_who_is_upright_for_most_of_a_clip_is_not_turned_over_when_lying():
+    processor = SkeletonProcessor(
+        layout="smarthome-15", num_people=1, num_frames=16, normalization="centre", scale="extent", upright=True,
+        train_sampling="resize", test_sampling="resize",
+    )  # fmt: skip
+    encoder = UnikConfig(num_joints=15, in_channels=2, num_people=1, channels=[4], layout="smarthome-15", num_heads=1)
+    sizes = {"projection_size": 4, "text_size": 4, "text_projection_layers": 0, "video_size": None}
+    model = TMorForZeroShotActionClassification(TMorConfig(encoder_config=encoder, text_tower=TOWER, **sizes)).eval()
+    pipe = pipeline("zero-shot-action-classification", model=model, feature_extractor=processor, text_bank=bank())
+    clip = generate("fall", seed=0, num_frames=240)
+    whole = pipe._turned(clip)
+    part = pipe.preprocess(clip, window=1.0)
+    last = part.samples[-1]["keypoints"]
+    again = SkeletonProcessor.from_dict({**processor.to_dict(), "upright": False})
+    frames = slice(*part.spans[-1])
+    cut = whole.replace(keypoints=whole.keypoints[:, frames], confidence=None)
+    torch.testing.assert_close(last, again.process(cut)["keypoints"])
+    assert processor.upright
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], "at least one label"),
+        ("", "something in them"),
+        (["walk", " "], "something in them"),
+        (["walk", 3], "something in them"),
+        (["walk", "Walk_"], "must differ"),
+        (["walk", "walk"], "must differ"),
+        (7, "at least one label"),
+        (None, "at least one label"),
+    ],
+)
+def test_labels_that_are_none_are_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        checked_labels(labels)
+
+
+def test_words_the_bank_lacks_name_the_tower_to_install():
+    pipe = pipe_of()
+    for label in ("juggle", "歩く", "sit " * 2000):
+        with pytest.raises(ValueError, match="no-such-tower|similar known"):
+            pipe(clip_at(1), candidate_labels=["walk", label])
+
+
+def test_a_thousand_labels_are_one_table():
+    phrases = [f"label {index}" for index in range(1000)]
+    vectors = torch.nn.functional.normalize(torch.randn(1000, 4), dim=1)
+    pipe = pipe_of()
+    pipe.text_bank = TextBank(phrases, vectors, TOWER, torch.eye(4)[3])
+    (person,) = pipe(clip_at(1), candidate_labels=phrases, top_k=3)
+    best = int((vectors @ torch.eye(4)[1]).argmax())
+    assert len(person["scores"]) == 3 and person["scores"][0]["label"] == f"label {best}"
+
+
+def test_nobody_one_frame_and_nothing_seen_have_clear_outcomes():
+    pipe = pipe_of()
+    empty = clip_at(1).replace(keypoints=np.zeros((0, 30, 20, 2), np.float32), confidence=None, track_ids=())
+    unseen = clip_at(1).replace(keypoints=np.full((1, 30, 20, 2), np.nan, np.float32), confidence=None)
+    for clip in (empty, unseen):
+        with pytest.warns(UserWarning, match="no joint of any person"):
+            assert pipe(clip, candidate_labels=["walk"]) == []
+    one = pipe(clip_at(2, frames=1), candidate_labels=["walk", "sit"])
+    assert one[0]["scores"][0]["label"] == "sit"
+    with pytest.raises(ValueError, match="Which words"):
+        pipe(clip_at(1))
+    with pytest.raises(ValueError, match="belong to candidate_labels"):
+        pipe(clip_at(1), neighbours=3)
+    with pytest.raises(ValueError, match="one person at a time"):
+        pipe(clip_at(1), candidate_labels=["walk"], per_person=False)
+    with pytest.raises(ValueError, match="seconds above 0"):
+        pipe(clip_at(1), candidate_labels=["walk"], window=0)
+
+
+def test_scores_of_a_video_model_are_fused():
+    (person,) = pipe_of()(clip_at(1), candidate_labels=["walk", "sit"], video_scores=[0.0, 1.0], video_weight=0.5)
+    assert person["scores"][0]["label"] == "sit"
+    with pytest.raises(ValueError, match="one shape"):
+        pipe_of()(clip_at(1), candidate_labels=["walk", "sit"], video_scores=[1.0])
