@@ -106,23 +106,14 @@ def _skeleton_columns(arguments: argparse.Namespace) -> list[Any]:
 def _video_columns(arguments: argparse.Namespace) -> list[Any]:
     if arguments.videos is None:
         return []
-    import numpy as np
-    import torch
     from transformers import AutoModel
 
     import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
-    from motionhub.training.features import video_column
+    from motionhub.training.features import video_column, video_embedder
     from motionhub.training.sources import load_checkpoint
 
     model, processor = load_checkpoint(arguments.video_tower, AutoModel)
     if not hasattr(model, "get_video_features"):
         raise ValueError(f"{arguments.video_tower} is a {type(model).__name__}, which makes no features of videos.")
-    model.to(arguments.device)
-
-    def embed(path: Path) -> np.ndarray:
-        with torch.inference_mode():
-            batch = processor(str(path), return_tensors="pt")
-            features = model.get_video_features(batch["pixel_values"].to(arguments.device))
-            return torch.nn.functional.normalize(features.float().mean(dim=0), dim=-1).cpu().numpy()
-
-    return [video_column(embed, arguments.videos, {"tower": {"kind": "viclip", "name": arguments.video_tower}})]
+    facts = {"tower": {"kind": "viclip", "name": arguments.video_tower}}
+    return [video_column(video_embedder(model, processor, arguments.device), arguments.videos, facts)]

@@ -1,4 +1,4 @@
-"""How each kind of text tower is found, loaded and run: sentence-transformers, CLIP and SigLIP, open_clip.
+"""How each kind of text tower is found, loaded and run: sentence-transformers, CLIP and SigLIP, open_clip, ViCLIP.
 
 It does not know caching, batching or unit length (`text_towers.py`). A sentence encoder needs transformers only,
 unless it has parts beyond a pooled transformer; its vectors are those of sentence-transformers.
@@ -53,6 +53,7 @@ def load_tower(tower: "TowerName") -> LoadedTower:
         "sentence-transformers": load_sentence_encoder,
         "transformers-clip": load_transformers_clip,
         "open-clip": load_open_clip,
+        "viclip": load_viclip,
     }
     return loaders[tower.kind](tower)
 
@@ -185,6 +186,28 @@ def load_open_clip(tower: "TowerName") -> LoadedTower:
     with torch.no_grad():
         dim = embed(["a"]).shape[-1]
     return LoadedTower(module, dim, limit, num_tokens, embed)
+
+
+def load_viclip(tower: "TowerName") -> LoadedTower:
+    """The text half of a converted ViCLIP with its tokenizer beside it (`conversion/viclip.py`)."""
+    from transformers import AutoTokenizer
+
+    from motionhub.models.vi_clip import ViClipModel
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(tower.name, revision=tower.revision or "main")
+        module = ViClipModel.from_pretrained(tower.name, revision=tower.revision or "main", dtype=torch.float32)
+    except OSError as error:
+        raise missing(tower, error) from error
+    text = module.config.text
+    module.vision_tower = None
+
+    def embed(texts: list[str]) -> Tensor:
+        limit = text.max_position_embeddings
+        tokens = tokenizer(texts, padding="max_length", truncation=True, max_length=limit, return_tensors="pt")
+        return module.get_text_features(tokens["input_ids"].to(module.device))
+
+    return LoadedTower(module, text.projection_dim, text.max_position_embeddings, counter(tokenizer), embed)
 
 
 def counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:

@@ -22,7 +22,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from motionhub.models.text_tower_models import LoadedTower
 
-KINDS = ("sentence-transformers", "transformers-clip", "open-clip")
+KINDS = ("sentence-transformers", "transformers-clip", "open-clip", "viclip")
 # A real sentence encoder of 22 M parameters that a package index carries, so it also works without the Hub.
 MINILM = "all-MiniLM-L6-v2"
 # 10,000 vectors of 384 numbers are 15 MB.

@@ -4,6 +4,7 @@ It does not know towers, models nor files: a tower is anything with `encode(text
 processor, a video tower a function of a file. Texts of a column are encoded once each, however many clips have them.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ import torch
 from motionhub.data.class_phrases import class_texts
 from motionhub.data.collate import collate_skeletons
 from motionhub.data.feature_columns import FeatureColumn
+from motionhub.data.video import open_video
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import INPUTS
 from motionhub.training.evaluators import by_length
 
 
-_MOTION = ("schema_version", "keypoints", "confidence", "num_people", "num_frames", "num_joints", "num_dims", "layout")
-_MOTION += ("fps", "unit", "image_width", "image_height", "track_ids")
+_MOTION = (
+    *("schema_version", "keypoints", "confidence", "num_people", "num_frames", "num_joints", "num_dims"),
+    *("layout", "fps", "unit", "image_width", "image_height", "track_ids"),
+)
 
 
 def caption_column(tower: Any, name: str = "caption_features", batch_size: int = 64) -> FeatureColumn:
@@ -63,7 +67,7 @@ def label_column(
             raise ValueError(f"Expected labels below {len(known)}, the number of class names, got {max(beyond)}.")
         return [known[label] if label >= 0 else np.zeros(0, np.float32) for label in labels]
 
-    facts = {"tower": tower.config, "of": "label", "texts": [list(group) for group in texts]}
+    facts = {"tower": tower.config, "of": "label", "phrasings": phrasings, "class_names": list(class_names)}
     return FeatureColumn(name, ("label",), encode, facts)
 
 
@@ -122,10 +126,43 @@ def video_column(
     return FeatureColumn(name, ("clip_id",), encode, {**facts, "of": "video"})
 
 
+def video_embedder(model: Any, processor: Any, device: str = "cpu") -> Callable[[Path], np.ndarray]:
+    """A video file -> the unit vector (dim) of its clips' mean, of which only the frames that are seen are kept.
+
+    Args:
+        model: has `get_video_features(pixel_values)`, such as ViCLIP.
+        processor: its `VideoClipProcessor`.
+    """
+    model.eval().to(device)
+
+    @torch.inference_mode()
+    def embed(path: Path) -> np.ndarray:
+        video = open_video(path)
+        # A header may promise more frames than there are.
+        count = video.num_frames or sum(1 for _ in video.frames())
+        views = processor.frame_numbers(count, video.fps)
+        wanted = {int(number) for numbers in views for number in numbers}
+        pictures = {frame.index: frame.image for frame in video.frames() if frame.index in wanted}
+        if not pictures:
+            raise ValueError(f"{path}: not one of its frames could be decoded.")
+        clips = [processor.process(np.stack([_nearest(pictures, int(n)) for n in numbers])) for numbers in views]
+        features = model.get_video_features(torch.cat(clips).to(device)).float()
+        vector = torch.nn.functional.normalize(torch.nn.functional.normalize(features, dim=-1).mean(dim=0), dim=-1)
+        return np.asarray(vector.cpu())
+
+    return embed
+
+
+def _nearest(pictures: Mapping[int, np.ndarray], number: int) -> np.ndarray:
+    """A frame, or where it could not be decoded the one before it."""
+    return pictures[max((known for known in pictures if known <= number), default=min(pictures))]
+
+
 def _video_vector(embed: Callable[[Path], np.ndarray], path: Path | None) -> np.ndarray:
     if path is None:
         return np.zeros(0, np.float32)
     try:
         return embed(path)
-    except ValueError:
+    except ValueError as error:
+        warnings.warn(f"{path} is left out: {error}", stacklevel=4)
         return np.zeros(0, np.float32)
