@@ -1,0 +1,73 @@
+r"""Pre-train U-VI without labels: depth pictures of moving bodies before two cameras, drawn from motion capture.
+
+    python examples/pretrain_u_vi.py --motions bandai_namco_2_subset --model CONFIGS --mode scratch --epochs 10 \
+        --optimizer adamw --learning_rate 0.0002 --batch_size 8 --output_dir runs/u-vi
+
+CONFIGS is a folder with the config of a UViModel and of its PosturePictureProcessor, or a checkpoint of one.
+`--motions` are files or folders of 3-D skeletons that `motionhub.read` knows (BVH, Kinect, ...). Every item is a
+moment of a clip before two cameras that stand anywhere within `--azimuth` and `--elevation` degrees. Every field of
+`motionhub.TrainingRecipe` is an option, and so are the weights of the losses. OUTPUT_DIR/last is a UViModel with its
+processor; UViForActionClassification and UViForMovementQuality start from it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, HfArgumentParser, set_seed
+
+import motionhub
+from motionhub.cli import reported
+from motionhub.data.pairs import PairRanges
+from motionhub.data.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
+from motionhub.objectives.u_vi import UVi
+from motionhub.training.arguments import read_recipe_file
+from motionhub.training.trainer import train
+
+
+WEIGHTS = ("invariance_weight", "equivariance_weight", "reconstruction_weight")
+
+
+def motion_files(sources: list[Path]) -> list[Path]:
+    """The files named, and all files in the folders named."""
+    found = [file for source in sources for file in (sorted(source.rglob("*")) if source.is_dir() else [source])]
+    return [file for file in found if not file.is_dir()]
+
+
+def main(words: list[str]) -> None:
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options.add_argument("--motions", type=Path, nargs="+", required=True)
+    options.add_argument("--model", required=True)
+    options.add_argument("--recipe", help="folder or file of a training.json; options go first")
+    options.add_argument("--up", default="y", help="the axis that points up")
+    options.add_argument("--azimuth", type=float, default=180.0)
+    options.add_argument("--elevation", type=float, default=20.0)
+    options.add_argument("--moments", type=int, default=1, help="of each clip in an epoch")
+    for name in WEIGHTS:
+        options.add_argument(f"--{name}", type=float, default=argparse.SUPPRESS)
+    chosen, rest = options.parse_known_args(words)
+    parser = HfArgumentParser([motionhub.TrainingRecipe], description=__doc__.split("\n")[0])
+    parser.set_defaults(**(read_recipe_file(chosen.recipe) if chosen.recipe else {}))
+    (recipe,) = parser.parse_args_into_dataclasses(rest)
+    set_seed(recipe.seed)
+    processor = AutoFeatureExtractor.from_pretrained(chosen.model)
+    if recipe.mode == "scratch":
+        model = AutoModel.from_config(AutoConfig.from_pretrained(chosen.model))
+    else:
+        model = AutoModel.from_pretrained(chosen.model)
+    ranges = PairRanges(azimuth=chosen.azimuth, elevation=chosen.elevation)
+    drawn = type(processor).from_dict({**processor.to_dict(), "depth_unit": 1.0})  # bodies are drawn in metres
+    takes = [
+        DrawnTake(f"{file.name} {index}", sequence, drawn.prepare, ranges, chosen.up, size=processor.image_size)
+        for file in motion_files(chosen.motions)
+        for index, sequence in enumerate(motionhub.read(file))
+    ]
+    objective = UVi(**{name: vars(chosen)[name] for name in WEIGHTS if name in chosen})
+    pairs = ViewPairDataset(takes, moments=chosen.moments, seed=recipe.seed)
+    result = train(model, processor, pairs, None, recipe, objective=objective, collate=collate_view_pairs)
+    if result.is_main_process:
+        print(f"{result.steps} updates in {result.seconds:.0f} s on {len(takes)} clips: {result.last_dir}")
+
+
+if __name__ == "__main__":
+    sys.exit(reported(lambda: main(sys.argv[1:])))
