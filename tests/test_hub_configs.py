@@ -15,11 +15,11 @@ from motionhub.training.arguments import TrainingRecipe
 
 
 ROOT = Path(__file__).resolve().parent.parent / "hub_configs"
-# Retargeting networks name no actions: tests/test_retarget_hub_configs.py, tests/test_lac_hub_configs.py.
+# Others name no actions of their own: test_retarget_hub_configs.py, test_lac_hub_configs.py, test_t_mor_hub_configs.py.
 FOLDERS = sorted(
     path
     for path in ROOT.iterdir()
-    if (path / "config.json").exists() and not path.name.startswith(("retarget-", "lac-generator"))
+    if (path / "config.json").exists() and not path.name.startswith(("retarget-", "lac-generator", "t-mor-", "tmor-"))
 )
 # Official counts (SPECS 2.1) less the official code's unused bias: joints numbers in each of ten blocks.
 PARAMETERS = {
