@@ -28,10 +28,10 @@ def test_missing_core_package_is_a_problem_with_its_fix(monkeypatch: pytest.Monk
 
 def test_missing_extra_names_its_packages_and_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_is_installed", lambda package: package != "torchvision")
-    video = findings_by_subject(timeout=0.1)["extra video"]
-    assert video.status == "note"
-    assert "torchvision" in video.detail and "timm" not in video.detail
-    assert video.fix == 'pip install "motionhub[video]"'
+    towers = findings_by_subject(timeout=0.1)["extra towers"]
+    assert towers.status == "note"
+    assert "torchvision" in towers.detail and "timm" not in towers.detail
+    assert towers.fix == 'pip install "motionhub[towers]"'
 
 
 def test_unreachable_hub_is_a_note_and_offline_use_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,8 +52,10 @@ ALLOWED: dict[str, set[str]] = {
     "hub_cli": {"hub", "auto"},
     "predict_cli": {"auto", "data", "training", "intervals", "visualization"},
     "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
-    # It asks a checkpoint for vectors, and draws what was found.
-    "retrieval_cli": {"auto", "training", "pipelines", "retrieval", "data", "visualization"},
+    # It asks a checkpoint for vectors of motions or of words, and draws what was found.
+    "retrieval_cli": {"auto", "models", "training", "pipelines", "retrieval", "data", "visualization"},
+    # It looks at videos, may mend and draw what it found, and writes files.
+    "poses_cli": {"data", "pipelines", "poses", "skeletons", "visualization"},
     # It reads and writes files, and draws what changed.
     "refine_cli": {"data", "pipelines", "poses", "visualization"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.

@@ -19,6 +19,7 @@ from motionhub.convert_cli import add_convert
 from motionhub.dataset_cli import add_dataset
 from motionhub.features_cli import add_command as add_features
 from motionhub.hub_cli import add_commands as add_hub_commands
+from motionhub.poses_cli import add_command as add_poses
 from motionhub.predict_cli import add_zero_shot_options, default_model, predict_labels
 from motionhub.refine_cli import add_command as add_refine
 from motionhub.retrieval_cli import add_commands as add_retrieval_commands
@@ -157,6 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
+    add_poses(commands)
     add_refine(commands, _add_read_options)
     add_segment(commands, _add_read_options, _read_options)
     add_retrieval_commands(commands, _add_read_options, _read_options)

@@ -109,7 +109,7 @@ def _extras() -> Iterable[Finding]:
 def _packages_by_extra(requirements: list[str]) -> dict[str, list[str]]:
     from packaging.requirements import Requirement
 
-    extras: dict[str, list[str]] = {"video": [], "viz": [], "tensorboard": []}
+    extras: dict[str, list[str]] = {"video": [], "mediapipe": [], "towers": [], "viz": [], "tensorboard": []}
     for text in requirements:
         requirement = Requirement(text)
         for extra, packages in extras.items():

@@ -6,6 +6,7 @@ Frames come as a viewer shows them, turned by the file's rotation. Pixels that a
 they are stored, as in every program that reads with OpenCV: keypoints of theirs and ours lie in one image.
 """
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -107,11 +108,12 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether the name is that of a video file, or a folder that holds pictures: nothing is decoded."""
+    """Whether the name is that of a video file, or a folder of pictures and nothing else: nothing is decoded."""
     path = Path(path)
-    if path.is_dir():
-        return any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
-    return path.suffix.lower() in VIDEO_SUFFIXES or "://" in str(path)
+    if os.path.isdir(path):  # and not path.is_dir(), which raises for names that are too long
+        suffixes = {file.suffix.lower() for file in path.iterdir() if file.is_file()}
+        return bool(suffixes) and suffixes <= IMAGE_SUFFIXES
+    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 class _VideoFile(Video):

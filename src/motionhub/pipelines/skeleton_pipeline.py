@@ -19,6 +19,8 @@ from transformers import AutoFeatureExtractor, Pipeline
 
 from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.data.readers import read
+from motionhub.data.video import is_video
+from motionhub.poses.extraction import extract_clip
 from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
@@ -50,9 +52,10 @@ class SkeletonPipeline(Pipeline):
     """Base of the skeleton pipelines.
 
     An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file does not say them), a
-    `SkeletonSequence`, a row of a motionhub dataset, or an array `(people, frames, joints, dims)` or
-    `(frames, joints, dims)` together with `layout=`, `fps=` and `unit=` (and `image_size=(width, height)` where the
-    model wants pixels normalised by it). A list gives a list of results; any other iterable (a generator, a
+    video (its people are found by the first pose estimator that is installed, see `poses/`), a `SkeletonSequence`, a
+    row of a motionhub dataset, or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` together with
+    `layout=`, `fps=` and `unit=` (and `image_size=(width, height)` where the model wants pixels normalised by it). A
+    list gives a list of results; any other iterable (a generator, a
     `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
     Args of every call:
@@ -202,9 +205,12 @@ def as_sequence(
 
     Raises:
         ValueError: an array without layout, fps or unit; a file with several clips; or a type that is none of these.
+        ImportError: a video, and PyAV or a pose estimator is not installed.
     """
     if isinstance(item, SkeletonSequence):
         return item
+    if isinstance(item, str | os.PathLike) and is_video(item):
+        return extract_clip(item, fps=fps).clip
     if isinstance(item, str | os.PathLike):
         sequences = read(os.fspath(item), layout=layout, fps=fps, unit=unit, image_size=image_size)
         if len(sequences) != 1:

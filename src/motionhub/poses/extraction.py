@@ -142,7 +142,6 @@ def _look_at_all(
     video: Video, finder: Estimator, seconds: float | None, progress: bool | None
 ) -> tuple[list[list[PersonInFrame]], dict[str, int]]:
     """Who is there at each point in time, and how many frames were looked at."""
-    evenly = video.num_frames is not None and not video.variable_rate
     total = video.num_frames if seconds is None else round(seconds * video.fps)
     frames: list[list[PersonInFrame]] = []
     decoded = skipped = 0
@@ -153,15 +152,22 @@ def _look_at_all(
                 break
             decoded += 1
             bar.update()
-            place = frame.index if evenly else round(frame.time * video.fps)
+            place = place_in_clip(video, frame)
             if place < len(frames):
                 skipped += 1
                 continue
             frames.extend([] for _ in range(place - len(frames)))
             frames.append(_found(finder, frame))
-    if evenly and seconds is None and video.num_frames is not None:  # what is broken at the end
+    if seconds is None and video.num_frames is not None and not video.variable_rate:  # what is broken at the end
         frames.extend([] for _ in range(video.num_frames - len(frames)))
     return frames, {"decoded": decoded, "skipped": skipped}
+
+
+def place_in_clip(video: Video, frame: VideoFrame) -> int:
+    """Which frame of the extracted sequence a frame of the video is."""
+    if video.num_frames is None or video.variable_rate:
+        return round(frame.time * video.fps)
+    return frame.index
 
 
 def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:

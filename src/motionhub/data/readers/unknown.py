@@ -17,6 +17,7 @@ from motionhub.data.readers.reader import Reader, bad_file
 
 _NUM_NEAREST = 3
 _SHOWN = 10
+_VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
 # Contents that are often handed over, and what to do with them.
 _FOREIGN = {
     b"\x89HDF": "an HDF5 file; save its arrays as .npz with keypoints (people, frames, joints, dims)",
@@ -26,9 +27,9 @@ _FOREIGN = {
     b"\x02P": "a C3D file; export it as TRC or BVH",
     b"\x89PNG": "a PNG picture; a pose estimator makes keypoints of it",
     b"\xff\xd8\xff": "a JPEG picture; a pose estimator makes keypoints of it",
-    b"ftyp": "a video; a pose estimator makes keypoints of it",
-    b"RIFF": "a video; a pose estimator makes keypoints of it",
-    b"\x1aE\xdf\xa3": "a video; a pose estimator makes keypoints of it",
+    b"ftyp": _VIDEO,
+    b"RIFF": _VIDEO,
+    b"\x1aE\xdf\xa3": _VIDEO,
 }
 
 
