@@ -45,6 +45,11 @@ class ActionPhrase:
         return _first_word(self.phrase, progressive_form)
 
     @property
+    def present(self) -> str:
+        """ "sits down"."""
+        return _first_word(self.phrase, third_person)
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """The phrase, its paraphrases, and each of them as sentences about a person; all different."""
         said = (self.phrase, *self.paraphrases)
@@ -92,13 +97,13 @@ def part_texts(class_name: str) -> dict[str, str]:
 def bank_phrases() -> tuple[list[str], dict[str, str]]:
     """What a bank of text vectors holds: phrases and paraphrases; and other spellings with the phrase each means.
 
-    Spellings are the progressive ("sitting down") and the data sets' class names.
+    Spellings are the verb's other forms ("sitting down", "sits down") and the data sets' class names.
     """
     said = dict.fromkeys(text for action in action_phrases() for text in (action.phrase, *action.paraphrases))
     known = {spelling_key(text) for text in said}
     aliases: dict[str, str] = {}
     for action in action_phrases():
-        for spelling in (action.progressive, *action.classes):
+        for spelling in (action.progressive, action.present, *action.classes):
             if spelling_key(spelling) not in known:
                 aliases.setdefault(spelling, action.phrase)
     return list(said), aliases

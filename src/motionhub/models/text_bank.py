@@ -25,6 +25,8 @@ FACTS = "text_bank.json"
 SCHEMA = 1
 # Encoded with every bank: two towers of one name that disagree on it are not the same.
 PROBE = "a person slowly raises the left arm"
+# Whoever does it: the verb's form that follows is an alias of its own.
+_SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
 # Float16 rounds a unit vector's cosine by less than 1e-5; another network differs by far more.
 SAME_TOWER = 0.999
 
@@ -115,7 +117,7 @@ class TextBank:
         return len(self.phrases)
 
     def __contains__(self, phrase: object) -> bool:
-        return isinstance(phrase, str) and normalised_spelling(phrase) in self._places
+        return isinstance(phrase, str) and self._place(phrase) is not None
 
     def lookup(self, phrases: Sequence[str]) -> Tensor:
         """Unit vectors (num_phrases, dim) float32 of phrases, found by their normalised spelling.
@@ -124,12 +126,17 @@ class TextBank:
             ValueError: the bank lacks a phrase; the message has the line that installs its tower and the three known
                 phrases of the most similar spelling.
         """
-        places = [self._places.get(normalised_spelling(phrase)) for phrase in checked_texts(phrases)]
+        places = [self._place(phrase) for phrase in checked_texts(phrases)]
         unknown = [phrase for phrase, place in zip(phrases, places, strict=True) if place is None]
         if unknown:
             raise ValueError(self.unknown_message(unknown))
         rows = self.embeddings[torch.tensor([place for place in places if place is not None], dtype=torch.long)]
         return torch.nn.functional.normalize(rows.float(), dim=-1)
+
+    def _place(self, phrase: str) -> int | None:
+        """The row of a phrase, also of one with "a person is" before it; None where the bank lacks it."""
+        spelling = normalised_spelling(phrase)
+        return self._places.get(spelling, self._places.get(_SUBJECT.sub("", spelling)))
 
     def nearest(self, phrase: str, count: int = 3) -> list[str]:
         """Known phrases of the most similar spelling, the most similar first; empty where nothing is similar."""
