@@ -126,6 +126,11 @@ class TMorConfig(PreTrainedConfig):
         return int(self._encoder.hidden_size)
 
     @property
+    def frame_stride(self) -> int:
+        """Frames of the input per frame of the encoder's features."""
+        return int(self._encoder.frame_stride)
+
+    @property
     def layout(self) -> str:
         """Name of the layout the weights expect: the encoder's."""
         return str(self._encoder.layout)
