@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from motionhub.auto import AutoModelForActionClassification as AutoModelForActionClassification
     from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
     from motionhub.auto import AutoModelForMotionRetargeting as AutoModelForMotionRetargeting
+    from motionhub.auto import AutoModelForMovementQuality as AutoModelForMovementQuality
     from motionhub.auto import (
         AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification,
     )
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from motionhub.models.lac import LacModel as LacModel
     from motionhub.models.lcr_net import LcrNetConfig as LcrNetConfig
     from motionhub.models.lcr_net import LcrNetModel as LcrNetModel
+    from motionhub.models.ltn import LtnConfig as LtnConfig
+    from motionhub.models.ltn import LtnModel as LtnModel
+    from motionhub.models.movement_quality import MovementQualityConfig as MovementQualityConfig
+    from motionhub.models.movement_quality import SkeletonForMovementQuality as SkeletonForMovementQuality
     from motionhub.models.r3d import R3dConfig as R3dConfig
     from motionhub.models.r3d import R3dForActionClassification as R3dForActionClassification
     from motionhub.models.r3d import R3dForPreTraining as R3dForPreTraining
@@ -53,6 +58,10 @@ if TYPE_CHECKING:
     from motionhub.models.t_mor import TMorConfig as TMorConfig
     from motionhub.models.t_mor import TMorForZeroShotActionClassification as TMorForZeroShotActionClassification
     from motionhub.models.t_mor import TMorModel as TMorModel
+    from motionhub.models.u_vi import UViConfig as UViConfig
+    from motionhub.models.u_vi import UViForActionClassification as UViForActionClassification
+    from motionhub.models.u_vi import UViForMovementQuality as UViForMovementQuality
+    from motionhub.models.u_vi import UViModel as UViModel
     from motionhub.models.unik import UnikConfig as UnikConfig
     from motionhub.models.unik import UnikForActionClassification as UnikForActionClassification
     from motionhub.models.unik import UnikForActionSegmentation as UnikForActionSegmentation
@@ -65,6 +74,7 @@ if TYPE_CHECKING:
     from motionhub.pipelines.pose_refinement import refine as refine
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
     from motionhub.processing.pictures import PictureProcessor as PictureProcessor
+    from motionhub.processing.posture_pictures import PosturePictureProcessor as PosturePictureProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
@@ -117,6 +127,8 @@ _HOMES = {
     "UnikForActionClassification": "motionhub.models.unik",
     "UnikForActionSegmentation": "motionhub.models.unik",
     "UnikModel": "motionhub.models.unik",
+    "LtnConfig": "motionhub.models.ltn",
+    "LtnModel": "motionhub.models.ltn",
     "R3dConfig": "motionhub.models.r3d",
     "R3dForActionClassification": "motionhub.models.r3d",
     "R3dForPreTraining": "motionhub.models.r3d",
@@ -124,6 +136,14 @@ _HOMES = {
     "ViClipConfig": "motionhub.models.vi_clip",
     "ViClipModel": "motionhub.models.vi_clip",
     "VideoClipProcessor": "motionhub.processing.video_clip",
+    "AutoModelForMovementQuality": "motionhub.auto",
+    "MovementQualityConfig": "motionhub.models.movement_quality",
+    "SkeletonForMovementQuality": "motionhub.models.movement_quality",
+    "UViConfig": "motionhub.models.u_vi",
+    "UViForActionClassification": "motionhub.models.u_vi",
+    "UViForMovementQuality": "motionhub.models.u_vi",
+    "UViModel": "motionhub.models.u_vi",
+    "PosturePictureProcessor": "motionhub.processing.posture_pictures",
     "PAPERS": "motionhub.papers",
     "OnlineIntervals": "motionhub.pipelines.online_segmentation",
     "OnlineSegmenter": "motionhub.pipelines.online_segmentation",

@@ -27,6 +27,8 @@ from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnF
 from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
+from motionhub.models.ltn import LtnConfig, LtnModel
+from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPreTraining, R3dModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
@@ -36,6 +38,7 @@ from motionhub.models.st_gcn import (
     StGcnModel,
 )
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification, TMorModel
+from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViForMovementQuality, UViModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.models.vi_clip import ViClipConfig, ViClipModel
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
@@ -46,6 +49,7 @@ from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtra
 from motionhub.pipelines.zero_shot_action_classification import ZeroShotActionClassificationPipeline
 from motionhub.pipelines.zero_shot_action_segmentation import ZeroShotActionSegmentationPipeline
 from motionhub.processing.pictures import PictureProcessor
+from motionhub.processing.posture_pictures import PosturePictureProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.video_clip import VideoClipProcessor
@@ -71,6 +75,12 @@ class AutoModelForMotionRetargeting(_BaseAutoModelClass):
 
 class AutoModelForZeroShotActionClassification(_BaseAutoModelClass):
     """`from_pretrained(folder_or_repo)` gives the model that compares motions with texts: one logit per text."""
+
+    _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
+
+
+class AutoModelForMovementQuality(_BaseAutoModelClass):
+    """`from_pretrained(folder_or_repo)` gives the model that says how well a movement is done: one score per clip."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
@@ -141,8 +151,23 @@ FAMILIES: tuple[Family, ...] = (
         SkeletonProcessor,
         {AutoModel: TMorModel, AutoModelForZeroShotActionClassification: TMorForZeroShotActionClassification},
     ),
+    Family(
+        MovementQualityConfig,
+        SkeletonProcessor,
+        {AutoModel: SkeletonForMovementQuality, AutoModelForMovementQuality: SkeletonForMovementQuality},
+    ),
+    Family(
+        UViConfig,
+        PosturePictureProcessor,
+        {
+            AutoModel: UViModel,
+            AutoModelForActionClassification: UViForActionClassification,
+            AutoModelForMovementQuality: UViForMovementQuality,
+        },
+    ),
     Family(LcrNetConfig, PictureProcessor, {AutoModel: LcrNetModel}),
     Family(ViClipConfig, VideoClipProcessor, {AutoModel: ViClipModel}),
+    Family(LtnConfig, VideoClipProcessor, {AutoModel: LtnModel}),
     Family(
         R3dConfig,
         VideoClipProcessor,
