@@ -71,8 +71,8 @@ def write(folder: Path, results: list[dict[str, object]]) -> Path:
         json.loads((folder / name).read_text()) if (folder / name).is_file() else None
         for name in ("config.json", "preprocessor_config.json", "training.json")
     )
-    layout = processor.get("layout") or config["layout"]
-    about = {"joints": get_layout(layout).joints, "picture": draw_layout(layout, folder)}
+    layout = processor.get("layout") or config.get("layout")  # models of pictures have none
+    about = {"joints": get_layout(layout).joints, "picture": draw_layout(layout, folder)} if layout else {"joints": ()}
     return write_model_card(folder, config, processor, recipe, results, read_card_facts(folder), **about)
 
 

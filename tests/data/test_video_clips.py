@@ -1,5 +1,7 @@
 """Frames that a processor asks for come from the file as they are, once each; bad files are listed, not fatal."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from motionhub.data.video_clips import (
     collate_videos,
     read_clips,
     read_many,
+    read_video_list,
     readable_videos,
 )
 from motionhub.processing.video_clip import VideoClipProcessor
@@ -128,3 +131,15 @@ def test_clips_of_different_sizes_are_no_batch():
     items = [{"pixel_values": torch.zeros(1, 3, size, size)} for size in (4, 5)]
     with pytest.raises(ValueError, match="one size"):
         collate_videos(items)
+
+
+def test_lists_of_videos(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("walk/a b.mp4 3\n\nsit.avi,0\n")
+    assert read_video_list(path, "/data") == ([Path("/data/walk/a b.mp4"), Path("/data/sit.avi")], [3, 0])
+    for content, says in (("a.mp4\n", "line 1"), ("a.mp4 1\nb.mp4 x\n", "line 2"), ("\n", "names no videos")):
+        path.write_text(content)
+        with pytest.raises(ValueError, match=says):
+            read_video_list(path)
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_video_list(tmp_path / "absent.csv")

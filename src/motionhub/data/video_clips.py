@@ -82,6 +82,34 @@ def _decoded(video: Video, numbers: np.ndarray) -> tuple[dict[int, np.ndarray], 
     return pictures, times
 
 
+def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path], list[int]]:
+    """Files and labels of a list as PySlowFast takes it: a file and a whole number on every line, by space or comma.
+
+    Args:
+        path: the list.
+        root: folder that the names in it are relative to.
+
+    Raises:
+        ValueError: no such list, an empty one, or a line without a number at its end.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"{path}: the list of videos cannot be read ({error.strerror}).") from None
+    sources, labels = [], []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, _, label = line.strip().replace(",", " ").rpartition(" ")
+        if not name.strip() or not label.isdigit():
+            raise ValueError(f"{path}, line {number}: expected 'FILE LABEL' with a number from 0 on, got {line!r}.")
+        sources.append(Path(root) / name.strip())
+        labels.append(int(label))
+    if not sources:
+        raise ValueError(f"{path} names no videos; expected a line 'FILE LABEL' for each.")
+    return sources, labels
+
+
 def read_many(
     sources: Sequence[str | Path], choose: Choice, num_threads: int = 4
 ) -> Iterator[tuple[str, list[VideoClip] | str]]:

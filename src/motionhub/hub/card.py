@@ -15,7 +15,7 @@ from motionhub.papers import get_paper
 
 
 REQUIRED = ("name", "title", "summary", "task", "papers", "licence", "weights", "training_data", "limits")
-OPTIONAL = ("repo", "paper_results", "notes", "benchmarks", "call")
+OPTIONAL = ("repo", "paper_results", "notes", "benchmarks", "call", "code")
 LICENCES = ("code", "weights", "data")
 # Config fields that say what goes in.
 INPUT_SIZES = {"num_joints": "joints", "in_channels": "coordinates", "num_people": "people at most"}
@@ -85,7 +85,8 @@ def render_model_card(
             `metric`, `value`, `setting`) that have the same benchmark and metric. Numbers of another method on the
             same data are marked `control` and are in the table, but not among the model's scores in the metadata.
         facts: contents of `card.yaml`, see `REQUIRED` and `OPTIONAL`. `benchmarks` says which Hub dataset a benchmark
-            is: benchmark -> `dataset` (Hub id), `config`, `split`.
+            is: benchmark -> `dataset` (Hub id), `config`, `split`. `code` replaces the lines that show a pipeline;
+            `MODEL` in it stands for the checkpoint's place.
         joints: names of the processor's layout in order; none, no table.
         repo: the Hub id the weights are published under; None where the card lies in a local folder.
         picture: file beside the card that shows the joints, or None.
@@ -207,6 +208,8 @@ def _usage(facts: Facts, repo: str | None) -> str:
     command = None if repo else facts["weights"].get("command")
     before = f"Make the weights first:\n\n```bash\n{command}\n```\n\n" if command else ""
     place = repo or facts["weights"].get("folder", facts.get("repo") or facts["name"])
+    if facts.get("code"):  # of models that no pipeline of this library runs
+        return f"{before}```python\n{str(facts['code']).rstrip().replace('MODEL', place)}\n```"
     # Of most tasks one clip is the input; `call` is the line of those that take more.
     one_clip = 'print(pipe("clip.json"))  # a skeleton file that motionhub reads, a SkeletonSequence, or an array'
     return before + (
@@ -222,10 +225,10 @@ def _input(config: Facts, processor: Facts) -> str:
     lines = "\n".join(f"| {key} | {_cell(value)} |" for key, value in sorted(shown.items()) if key != "auto_map")
     sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model takes what its encoder takes
     shape = [f"{sizes[key]} {what}" for key, what in INPUT_SIZES.items() if sizes.get(key) is not None]
-    return (
-        f"The model takes {', '.join(shape)}. The processor makes that from any layout that has the joints:\n\n"
-        f"| processor | value |\n|---|---|\n{lines}"
-    )
+    said = f"The model takes {', '.join(shape)}. The processor makes that from any layout that has the joints:"
+    if not shape:
+        said = "The model takes clips of pictures. The processor makes them of videos:"
+    return f"{said}\n\n| processor | value |\n|---|---|\n{lines}"
 
 
 def _cell(value: Any) -> str:
