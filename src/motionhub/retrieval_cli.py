@@ -22,15 +22,16 @@ def add_commands(
     index.add_argument("-o", "--output", required=True, metavar="INDEX", help="folder of the index")
     index.add_argument("--model", required=True, help="folder or Hub id of an encoder")
     index.add_argument("--level", choices=("frame", "clip"), default="clip", help="search for poses, or for clips")
-    which = "of an encoder of poses and views: by which of the two"
-    index.add_argument("--representation", choices=("pose", "view"), default=None, help=which)
+    which = "pose, view: of an encoder of both, by which; text: of clips by T-MOR, for motionhub search --text"
+    index.add_argument("--representation", choices=("pose", "view", "text"), default=None, help=which)
     index.add_argument("--every", type=int, default=5, help="of frames, index every so many (default 5)")
     add_read_options(index)
     index.set_defaults(run=lambda arguments: _index(arguments, read_options(arguments)))
 
     search = commands.add_parser("search", help="the poses or clips of an index that are most like one")
     search.add_argument("index", metavar="INDEX", help="what motionhub index wrote")
-    search.add_argument("query", metavar="QUERY", help="a skeleton file")
+    search.add_argument("query", metavar="QUERY", help='a skeleton file; with --text words, "someone sits down"')
+    search.add_argument("--text", action="store_true", help="QUERY is words, for an index of --representation text")
     search.add_argument(
         "--frame", type=int, default=None, help="of an index of frames: which one (default: the middle)"
     )
@@ -56,12 +57,15 @@ def _pipeline(model: str) -> Any:
 
 
 def _index(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
-    from motionhub.retrieval.build import build_index, checkpoint_embedder
+    from motionhub.retrieval.build import build_index
+    from motionhub.retrieval.by_text import REPRESENTATION
 
+    if arguments.representation == REPRESENTATION and arguments.level != "clip":
+        raise ValueError("Texts say what clips show, not frames: leave --level frame out.")
     local = Path(arguments.model)
     facts = {"model": str(local.resolve()) if local.exists() else arguments.model}
     facts["representation"] = arguments.representation
-    embed = checkpoint_embedder(_pipeline(arguments.model), arguments.level, arguments.representation)
+    embed = _embedder(arguments.model, arguments.level, arguments.representation)
     every = arguments.every if arguments.level == "frame" else 1
     index = build_index(arguments.folder, embed, level=arguments.level, facts=facts, every=every, read_options=options)
     index.save(arguments.output)
@@ -72,18 +76,44 @@ def _index(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     return 0
 
 
+def _embedder(model: str, level: str, representation: str | None) -> Any:
+    from motionhub.retrieval.build import checkpoint_embedder
+    from motionhub.retrieval.by_text import REPRESENTATION, text_space_embedder
+
+    pipe = _pipeline(model)
+    return (
+        text_space_embedder(pipe)
+        if representation == REPRESENTATION
+        else checkpoint_embedder(pipe, level, representation)
+    )
+
+
+def _text_vector(arguments: argparse.Namespace, index: Any) -> Any:
+    """The query that `--text` is, by the index's model and its text bank or tower."""
+    from motionhub.models.text_bank import TextBank, text_vectors
+    from motionhub.retrieval.by_text import check_text_index, text_query
+
+    check_text_index(index.facts)
+    source = arguments.model or index.facts["model"]
+    model = _pipeline(source).model
+    vectors = text_vectors([arguments.query], TextBank.from_pretrained(source), model.config.text_tower)
+    return text_query(model, vectors[0])
+
+
 def _search(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     from motionhub.pipelines.skeleton_pipeline import as_sequence
-    from motionhub.retrieval.build import checkpoint_embedder, query_vector
+    from motionhub.retrieval.build import query_vector
     from motionhub.retrieval.index import MotionIndex
 
     index = MotionIndex.load(arguments.index)
-    query = as_sequence(arguments.query, **options)
-    model = arguments.model or index.facts["model"]
-    embed = checkpoint_embedder(_pipeline(model), index.level, index.facts.get("representation"))
-    vector = query_vector(query, embed, index.level, person=arguments.person, frame=arguments.frame)
-    root, own = Path(index.facts["root"]), Path(arguments.query).resolve()
-    itself = [str(own.relative_to(root))] if own.is_relative_to(root) else []
+    root, itself, query = Path(index.facts["root"]), list[str](), None
+    if arguments.text:
+        vector = _text_vector(arguments, index)
+    else:
+        query, own = as_sequence(arguments.query, **options), Path(arguments.query).resolve()
+        embed = _embedder(arguments.model or index.facts["model"], index.level, index.facts.get("representation"))
+        vector = query_vector(query, embed, index.level, person=arguments.person, frame=arguments.frame)
+        itself = [str(own.relative_to(root))] if own.is_relative_to(root) else []
     (hits,) = index.search(vector, arguments.top_k, without_files=itself)
     for hit in hits:
         print(f"{hit.similarity:6.3f}  {place(hit.entry)}")
@@ -111,14 +141,14 @@ def _draw(arguments: argparse.Namespace, query: Any, hits: list[Any], root: Path
     from motionhub.visualization.neighbours import animate_neighbours, draw_neighbours
 
     found = [(read(root / hit.entry.file, **options)[hit.entry.clip], hit) for hit in hits]
-    frame = query.num_frames // 2 if arguments.frame is None else arguments.frame
     out = Path(arguments.picture)
     if out.suffix.lower() == ".gif":
         clips = [
             (sequence.person(hit.entry.person or 0), f"{hit.similarity:.2f} {hit.entry.file}")
             for sequence, hit in found
         ]
-        animate_neighbours([(query.person(arguments.person), "query"), *clips], out)
+        asked = [] if query is None else [(query.person(arguments.person), "query")]
+        animate_neighbours([*asked, *clips], out)
     elif out.suffix.lower() == ".png":
         poses = [
             (
@@ -129,7 +159,8 @@ def _draw(arguments: argparse.Namespace, query: Any, hits: list[Any], root: Path
             )
             for sequence, hit in found
         ]
-        draw_neighbours([[(query, arguments.person, frame, "query"), *poses]], out)
+        asked_pose = [] if query is None else [(query, arguments.person, _shown(query, arguments.frame), "query")]
+        draw_neighbours([[*asked_pose, *poses]], out)
     else:
         raise ValueError(f"--picture must end in .png or .gif, got {out.name!r}.")
 
