@@ -13,6 +13,7 @@ from motionhub.losses.mutual_information import (
     gaussian_log_likelihood,
     gradient_penalty,
     mutual_information_loss,
+    paired_log_likelihood,
     prior_loss,
     standard_normal_divergence,
 )
@@ -61,6 +62,7 @@ def test_gaussian_log_likelihood_is_that_of_torch_without_the_constant():
     normal = torch.distributions.Normal(means[:, None], (spreads[:, None] / 2).exp())
     expected = (normal.log_prob(values[None]) + 0.5 * math.log(2 * math.pi)).mean(-1)
     torch.testing.assert_close(got, expected)
+    torch.testing.assert_close(paired_log_likelihood(means, spreads, values), expected.diagonal())
 
 
 def test_club_is_the_positive_mean_less_the_negative_one_and_never_below_zero():

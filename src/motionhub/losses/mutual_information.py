@@ -61,9 +61,17 @@ def gaussian_log_likelihood(means: Tensor, log_variances: Tensor, values: Tensor
     Args:
         means, log_variances, values: `(batch, channels)`.
     """
-    distance = (means.unsqueeze(1) - values.unsqueeze(0)).square()
-    spread = log_variances.unsqueeze(1)
-    return (-distance / (2 * spread.exp()) - spread / 2).mean(-1)
+    # (mu - y)^2 / v written out, so that all pairs are three matrix products.
+    precision = (-log_variances).exp()
+    own = (precision * means.square() + log_variances).sum(-1, keepdim=True)
+    crossed = 2 * (precision * means) @ values.mT - precision @ values.square().mT
+    return (crossed - own) / (2 * means.shape[-1])
+
+
+def paired_log_likelihood(means: Tensor, log_variances: Tensor, values: Tensor) -> Tensor:
+    """Its diagonal `(batch,)`: of `values[i]` under Gaussian i."""
+    distance = (means - values).square()
+    return (-distance * (-log_variances).exp() / 2 - log_variances / 2).mean(-1)
 
 
 def club_loss(log_likelihoods: Tensor) -> Tensor:

@@ -38,6 +38,7 @@ from motionhub.losses.mutual_information import (
     gaussian_log_likelihood,
     gradient_penalty,
     mutual_information_loss,
+    paired_log_likelihood,
     prior_loss,
     standard_normal_divergence,
 )
@@ -60,9 +61,10 @@ class LikelihoodEstimator(nn.Module):
             for _ in range(2)
         )
 
-    def forward(self, given: Tensor, targets: Tensor) -> Tensor:
-        """Log likelihoods `(batch, batch)` of every target under every given vector."""
-        return gaussian_log_likelihood(self.mean(given), self.log_variance(given).tanh(), targets)
+    def forward(self, given: Tensor, targets: Tensor, paired: bool = False) -> Tensor:
+        """Log likelihoods `(batch, batch)` of every target under every given vector, or `(batch,)` of its own."""
+        likelihood = paired_log_likelihood if paired else gaussian_log_likelihood
+        return likelihood(self.mean(given), self.log_variance(given).tanh(), targets)
 
 
 class CvMimNetwork(nn.Module):
@@ -152,11 +154,11 @@ class CvMimNetwork(nn.Module):
         assert self.intra is not None
         pairs = [(self.intra, *vector) for vector in vectors]
         losses = {"intra": sum(club_loss(constant(*pair)) for pair in pairs)}
-        likelihood = sum(module(one.detach(), two.detach()).diagonal().mean() for module, one, two in pairs)
+        likelihood = sum(module(one.detach(), two.detach(), True).mean() for module, one, two in pairs)
         if self.inter is not None:
             views = (vectors[0][1], vectors[1][1])
             losses["inter"] = club_loss(constant(self.inter, *views))
-            likelihood = likelihood + 2 * self.inter(*(view.detach() for view in views)).diagonal().mean()
+            likelihood = likelihood + 2 * self.inter(*(view.detach() for view in views), True).mean()
         return {**losses, "estimator": -likelihood}
 
 

@@ -285,9 +285,13 @@ class PrVipe(_PosePretext):
 
     def others(self, views: PoseViews) -> Tensor:
         """`(n, n)` bool: poses that differ enough to be negatives."""
-        both = views.visible.unsqueeze(1) & views.visible
-        errors = procrustes_error(views.points.unsqueeze(1), views.points, both)
-        return (errors >= self.least_difference) & ~torch.eye(len(errors), dtype=torch.bool, device=errors.device)
+        count = len(views.points)
+        one, other = torch.triu_indices(count, count, offset=1, device=views.points.device)
+        both = views.visible[one] & views.visible[other]
+        different = procrustes_error(views.points[one], views.points[other], both) >= self.least_difference
+        allowed = torch.zeros(count, count, dtype=torch.bool, device=different.device)
+        allowed[one, other] = allowed[other, one] = different
+        return allowed
 
 
 def model_config(network: nn.Module) -> Any:
