@@ -223,7 +223,7 @@ def counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:
 def install_line(tower: "TowerName") -> str:
     """The command that puts a tower on this machine."""
     if tower.kind == "open-clip":
-        return 'pip install "motionhub[video]"'
+        return 'pip install "motionhub[towers]"'
     if tower.kind == "sentence-transformers" and tower.name == MINILM:
         return INSTALL_MINILM
     own = "/" in tower.name or tower.kind != "sentence-transformers"
