@@ -36,13 +36,14 @@ from motionhub.nn.temporal_heads import ResTcn, TemporalConvNet
 from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.objectives.pose_views import PoseViews, torso_joints
+from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
 from motionhub.training.objective import RunShape
 
 
 LAYOUT = get_layout("cv-mim-13")
 COLUMNS = [motions.LAYOUT.index(name) for name in LAYOUT.joints]
-WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 800, 64, 0.02  # four poses a clip: 256 as in the paper
+WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 400, 64, 0.02  # four poses a clip: 256 as in the paper
 FRAMES = 32
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 100, 32, 5e-3, 0.99
 QUERIES, SAME_POSE = 1500, 0.1
@@ -259,6 +260,12 @@ def vectors(model: CvMimModel | None, points: Tensor, seen: Tensor) -> tuple[Ten
     return tuple(value.unflatten(0, points.shape[:-2]) for value in (pose, view))  # type: ignore[return-value]
 
 
+def saved(model: CvMimModel, folder: Path) -> None:
+    """As a checkpoint for `motionhub index --model`."""
+    model.save_pretrained(folder)
+    SkeletonProcessor(layout=LAYOUT.name, num_people=1, normalization="torso").save_pretrained(folder)
+
+
 def retrieval_scores(model: CvMimModel | None, data: Data) -> Scores:
     """Share of queries whose nearest picture by another camera shows the pose, up to a turn about the vertical."""
     queries, gallery = vectors(model, *data.queries), vectors(model, *data.gallery)
@@ -427,6 +434,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--retrieval-only", action="store_true", help="no labels at all: for longer training")
     parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
     parser.add_argument("--quick", action="store_true", help="few clips and updates: does it run")
+    parser.add_argument("--save", type=Path, help="folder for the encoders, as checkpoints: SAVE/ARM-SEED")
     parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
     return parser.parse_args(words)
 
@@ -443,6 +451,8 @@ def main(words: Sequence[str] | None = None) -> int:
             start = time.perf_counter()
             model = None if arm in RAW else trained(arm, data, 3 if options.quick else options.updates, seed)
             made = time.perf_counter() - start
+            if options.save and model is not None:
+                saved(model, options.save / f"{arm}-{seed}")
             found = retrieval_scores(model, data) if arm in ARMS or arm == "raw, ConvNet" else {}
             if not options.retrieval_only:
                 found |= action_scores(arm, model, data, seed, options.all_sides)

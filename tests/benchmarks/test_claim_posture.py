@@ -1,0 +1,62 @@
+"""The posture claim: nothing that trains is tested, the negative control has other poses, gates by hand."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+
+CLAIMS = str(Path(__file__).resolve().parents[2] / "benchmarks" / "claims")
+
+
+@pytest.fixture(scope="module")
+def posture():
+    sys.path.insert(0, CLAIMS)
+    module = importlib.import_module("posture")
+    sys.path.remove(CLAIMS)
+    return module
+
+
+def pictures(posture, labels, sides):
+    count = len(labels)
+    points, seen = torch.zeros(count, 2, 13, 2), torch.ones(count, 2, 13, dtype=torch.bool)
+    return posture.Pictures(points, seen, torch.tensor(labels), torch.tensor(sides))
+
+
+def test_the_first_clips_of_every_class_and_side_train(posture):
+    given = pictures(posture, [0] * 5 + [1] * 5 + [0] * 5, [2] * 5 + [2] * 5 + [3] * 5)
+    first = posture.first_part(given, 0.8)
+    assert first.tolist() == [True, True, True, True, False] * 3
+
+
+def test_gates_are_paired_by_seed_and_need_twice_the_spread(posture):
+    scores = {
+        "CV-MIM, InfoNCE": {"hit@1": [0.5, 0.6]},
+        "raw, ConvNet": {"hit@1": [0.2, 0.3]},
+        "auto-encoder": {"hit@1": [0.45, 0.2]},
+    }
+    lines = posture.gates(scores)
+    assert lines[0] == "- CV-MIM, InfoNCE - raw, ConvNet, hit@1: +30.0, needed above 15.0: holds"
+    # gains of 5 and 40: mean 22.5, deviation 24.7
+    assert lines[1] == "- CV-MIM, InfoNCE - auto-encoder, hit@1: +22.5, needed above 49.5: FAILS"
+
+
+def test_every_arm_trains_two_updates_and_the_control_is_shown_other_poses(posture):
+    generator = torch.Generator().manual_seed(0)
+    body = torch.randn(6, 64, 15, 3, generator=generator)
+    rows = torch.arange(6)
+    clips = posture.Clips(body, torch.ones(6, 64, 15, dtype=torch.bool), rows % 2, rows, rows, rows)
+    data = object.__new__(posture.Data)
+    data.unlabelled = clips
+    data.queries, data.gallery, data.poses, data.visible = posture.retrieval_set(clips, 20)
+    for arm in posture.ARMS:
+        scores = posture.retrieval_scores(posture.trained(arm, data, 2, 0), data)
+        assert all(0 <= value <= 1 for value in scores.values())
+    assert posture.retrieval_scores(None, data)["hit@1"] <= 1
+    assert torch.equal(
+        posture.trained("CV-MIM", data, 2, 0).embedder.weight, posture.trained("CV-MIM", data, 2, 0).embedder.weight
+    )
+    control = posture.trained("CV-MIM, other poses", data, 2, 0)
+    assert not torch.equal(control.embedder.weight, posture.trained("CV-MIM", data, 2, 0).embedder.weight)
