@@ -49,25 +49,25 @@ def main(words: list[str]) -> None:
     read = [motionhub.read(x)[0] if Path(x).exists() else extract_clip(options.video, x).clip for x in options.experts]
     experts = read if len(read) > 1 else noisy_copies(read[0])
     pose, confidence = motionhub.aggregate_experts(experts)
-    chosen = {"min_confidence": options.min_confidence, "frame_share": options.frame_share}
-    learn, held = ([each.frame for each in part] for part in held_out(pseudo_labels(pose, confidence, **chosen)))
-    pictures = {frame.index: frame.image for frame in open_video(options.video).frames()}
+    labels = pseudo_labels(pose, confidence, frame_share=options.frame_share, min_confidence=options.min_confidence)
+    wanted = {label.frame for label in labels}
+    pictures = {frame.index: frame.image for frame in open_video(options.video).frames() if frame.index in wanted}
+    known = held_out([label for label in labels if label.frame in pictures])
+    learn, held = ([label.frame for label in part] for part in known)
     print(f"SST-A of {len(experts)} experts: {len(learn)} frames to learn from, the last {len(held)} held out")
-
     goal = poses_at(read[0] if len(read) == 1 else pose, held)
-    named = {**{f"expert {row}": each for row, each in enumerate(experts)}, "SST-A": pose}
-    rows = {name: [vars(each) for each in poses_at(motion, held)] for name, motion in named.items()}
+    rows = {f"expert {row}": [vars(x) for x in poses_at(each, held)] for row, each in enumerate(experts)}
+    rows["SST-A"] = [vars(x) for x in poses_at(pose, held)]
     student = new_student(options.student, poses_at(pose, learn))
     boxes = [[each.boxes for each in goal]] if isinstance(student, HeatmapStudent) else []
     images = [pictures[frame] for frame in held]
-    recipe = {"optimizer": "adamw", "learning_rate": 5e-4, "milestones": [], "checkpoint_epochs": 1000}
+    fast = {"optimizer": "adamw", "learning_rate": 5e-4, "schedule": "cosine", "checkpoint_epochs": 1000}
     if options.student in ("lcr-net", "vitpose"):
-        first = self_training_recipe(**recipe, epochs=options.epochs[0], output_dir=f"{options.output_dir}/first")
-        own = [each for each in poses_at(experts[0], learn) if len(each.poses)]
-        student.train(own, pictures, first, **({} if boxes else {"regression": True}))
+        recipe = self_training_recipe(**fast, epochs=options.epochs[0], output_dir=options.output_dir + "/first")
+        student.train(poses_at(experts[0], learn), pictures, recipe, **({} if boxes else {"regression": True}))
     rows["student before"] = student.estimate(images, *boxes)
-    refined = self_training_recipe(**recipe, epochs=options.epochs[1], output_dir=f"{options.output_dir}/refined")
-    result = student.train(poses_at(pose, learn), pictures, refined)
+    again = {**(fast if boxes else {}), "epochs": options.epochs[1], "output_dir": options.output_dir + "/refined"}
+    result = student.train(poses_at(pose, learn), pictures, self_training_recipe(**again))
     rows["student after"] = student.estimate(images, *boxes)
     print(f"{'held out frames':<18}{'people found':>13}{'PCK @ 0.1 box':>15}{'error (boxes)':>15}")
     for name, found in rows.items():

@@ -12,6 +12,7 @@ bursts. Three experts are three independent damages of the same clip.
 """
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -80,6 +81,14 @@ METHODS: dict[str, Callable[[list[SkeletonSequence]], SkeletonSequence]] = {
     "SST-A of three, refine": lambda experts: refine(experts),
 }
 
+GATES = (
+    ("dropped", "gaps filled"),
+    ("dropped in bursts", "gaps filled"),
+    ("jittered", "refine (all steps)"),
+    ("both", "refine (all steps)"),
+    ("both", "SST-A of three, refine"),
+)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -87,57 +96,58 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path(shared) / "data")
     parser.add_argument("--model", default=str(Path(__file__).resolve().parents[2] / "hub_configs/unik-nucla-small"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--clips", type=int, help="only the first this many test clips, to try the script")
+    parser.add_argument("--damages", nargs="+", default=list(DAMAGES), choices=list(DAMAGES))
+    parser.add_argument("--every", type=int, default=1, help="take every N-th test clip only")
+    parser.add_argument("--output", type=Path, help="a JSON file of what was measured: it is not measured again")
     arguments = parser.parse_args()
+    results = json.loads(arguments.output.read_text()) if arguments.output and arguments.output.exists() else {}
     model = AutoModelForActionClassification.from_pretrained(arguments.model)
     processor = AutoFeatureExtractor.from_pretrained(arguments.model)
     test = build_dataset("n-ucla", arguments.data / "nucla_views12.zip", "cross-subject")["test"]
-    test = test.select(range(arguments.clips)) if arguments.clips else test
+    test = test.select(range(0, len(test), arguments.every))
     motions = [from_row(row) for row in test]
-    print(f"N-UCLA (views 1, 2), cross-subject, {len(test)} test clips, top-1, seeds {arguments.seeds} of the damage")
-    print(f"{'':<24}" + "".join(f"{damage:>20}" for damage in DAMAGES))
-    results: dict[tuple[str, str], list[float]] = {}
-    for method in METHODS:
-        line = f"{method:<24}"
-        for damage in DAMAGES:
-            # Nothing random happens to clean clips.
-            seeds = arguments.seeds[:1] if damage == "clean" else arguments.seeds
-            scores = [100 * accuracy(model, processor, test, motions, damage, method, seed) for seed in seeds]
-            results[damage, method] = scores
-            spread = f" ± {np.std(scores, ddof=1):.1f}" if len(scores) > 1 else ""
-            line += f"{np.mean(scores):>{20 - len(spread)}.1f}{spread}"
-        print(line, flush=True)
-    return report_gates(results)
+    for damage in arguments.damages:
+        for seed in arguments.seeds if damage != "clean" else [0]:  # nothing random happens to clean clips
+            for method in METHODS:
+                cell = results.setdefault(damage, {}).setdefault(method, {})
+                if str(seed) not in cell:
+                    cell[str(seed)] = accuracy(model, processor, test, motions, damage, method, seed)
+            if arguments.output:
+                arguments.output.write_text(json.dumps(results))
+    print(f"N-UCLA (views 1, 2), cross-subject, {len(test)} test clips, top-1")
+    return table(results)
 
 
 def accuracy(model, processor, test: Dataset, motions: list, damage: str, method: str, seed: int) -> float:
     rows = []
     for index, (motion, row) in enumerate(zip(motions, test, strict=True)):
         experts = [DAMAGES[damage](motion, np.random.default_rng([seed, expert, index])) for expert in range(3)]
-        rows.append(
-            to_row(
-                METHODS[method](experts), clip_id=row["clip_id"], source=row["source"], licence="", label=row["label"]
-            )
-        )
+        about = {name: row[name] for name in ("clip_id", "source", "licence", "label")}
+        rows.append(to_row(METHODS[method](experts), **about))
     made = Dataset.from_list(rows, features=test.features)
     logits, labels, _ = score_clips(model, processor, made)
-    return float(classification_report(logits, labels, test.features["label"].names)["top1"])
+    return 100 * float(classification_report(logits, labels, test.features["label"].names)["top1"])
 
 
-def report_gates(results: dict[tuple[str, str], list[float]]) -> int:
-    """Each damage: the best step of refinement that it calls for gives back something in every seed."""
-    gates = {
-        f"{damage}: {method} above the damaged clips in every seed": (
-            np.array(results[damage, method]) > np.array(results[damage, "as it is"])
-        ).all()
-        for damage, method in (
-            ("dropped", "gaps filled"),
-            ("dropped in bursts", "gaps filled"),
-            ("jittered", "refine (all steps)"),
-            ("both", "refine (all steps)"),
-            ("both", "SST-A of three, refine"),
-        )
-    }
+def table(results: dict[str, dict[str, dict[str, float]]]) -> int:
+    print("| | " + " | ".join(results) + " |\n|" + "---|" * (1 + len(results)))
+    for method in METHODS:
+        cells = []
+        for rows in results.values():
+            scores = list(rows[method].values())
+            cells.append(f"{np.mean(scores):.1f}" + (f" ± {np.std(scores, ddof=1):.1f}" if len(scores) > 1 else ""))
+        print(f"| {method} | " + " | ".join(cells) + " |")
+    return report_gates(results)
+
+
+def report_gates(results: dict[str, dict[str, dict[str, float]]]) -> int:
+    """What refinement gives back, in every seed, where a damage has a step made for it."""
+    gates = {}
+    for damage, method in GATES:
+        if damage in results:
+            refined, damaged = (results[damage][name] for name in (method, "as it is"))
+            name = f"{damage}: {method} is above the damaged clips in every seed"
+            gates[name] = all(refined[seed] > damaged[seed] for seed in damaged)
     print()
     for gate, holds in gates.items():
         print(f"{'holds' if holds else 'FAILS'}  {gate}")

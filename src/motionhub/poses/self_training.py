@@ -101,12 +101,17 @@ def pseudo_labels(
 def poses_at(
     pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13", confidence: float = 1.0
 ) -> list[LabelledFrame]:
-    """All people of these frames as they are, good or not: to compare with, or to learn from one estimator alone."""
+    """All people of these frames as they are, good or not: to compare with, or to learn from one estimator alone.
+
+    Only who has no box at all (one joint, or joints in one line) is left out.
+    """
     found = []
     for frame in frames:
         poses = _points(pose, layout)[:, frame]
-        poses = poses[~np.isnan(poses).any(axis=-1).all(axis=-1)].astype(np.float32)
-        found.append(LabelledFrame(int(frame), poses, pose_boxes(poses), np.full(len(poses), confidence, np.float32)))
+        boxes = pose_boxes(poses)
+        there = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1)  # False of NaN
+        scores = np.full(int(there.sum()), confidence, np.float32)
+        found.append(LabelledFrame(int(frame), poses[there].astype(np.float32), boxes[there], scores))
     return found
 
 
