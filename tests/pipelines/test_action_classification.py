@@ -7,10 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from small_checkpoints import LABELS, PROBABILITIES, motion, save, save_constant, small_config, small_processor
 from transformers import AutoConfig, pipeline
 
 import motionhub
+from motionhub.data.schema import features
+from motionhub.skeletons.rows import to_row
+from motionhub.training.evaluators import evaluate_streams, load_scores
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +178,29 @@ def test_streams_fuse_by_logits_or_by_probabilities(constant, tmp_path):
     for wrong in (-1, float("nan"), "1", True):
         with pytest.raises(ValueError, match="second_weight"):
             constant(clips, second=other, second_weight=wrong)
+
+
+@pytest.mark.parametrize("family", ["Unik", "Agcn", "StGcn"])
+def test_joints_and_bones_of_each_family_fuse_alike_in_pipeline_and_evaluation(family, tmp_path):
+    sizes = {"layout": "kinect-20", "num_joints": 20, "in_channels": 3, "channels": [8, 16], "strides": [1, 2]}
+    config = getattr(motionhub, f"{family}Config")(**sizes, id2label=dict(enumerate(LABELS)))
+    streams = []
+    for seed, stream in enumerate(("joint", "bone")):
+        torch.manual_seed(seed)
+        model = getattr(motionhub, f"{family}ForActionClassification")(config).eval()
+        torch.nn.init.normal_(model.classifier.weight)
+        torch.nn.init.normal_(model.classifier.bias)  # features of an untrained ST-GCN are nearly nothing
+        streams.append((model, small_processor(stream=stream)))
+    clips = [motion(5), motion(8, seed=1)]
+    with torch.no_grad():
+        logits = sum(torch.cat([model(**processor(clip)).logits for clip in clips]) for model, processor in streams)
+    rows = [to_row(clip, label=0, clip_id=str(number)) for number, clip in enumerate(clips)]
+    evaluate_streams(streams, Dataset.from_list(rows, features=features(LABELS)), output_dir=tmp_path)
+    scored = load_scores(tmp_path / "scores.npz")
+    np.testing.assert_allclose([scored["0"], scored["1"]], logits, atol=1e-4)
+    joint, bone = (pipeline("action-classification", model=each, feature_extractor=its) for each, its in streams)
+    np.testing.assert_allclose(flat(joint(clips, second=bone)), logits.softmax(-1), atol=1e-5)
+    assert np.abs(flat(joint(clips)) - flat(bone(clips))).max() > 0.01  # two streams, not one twice
 
 
 def test_streams_with_other_labels_are_refused(constant, tmp_path):
