@@ -5,6 +5,7 @@ space) may fill it and search it; it only remembers by which encoder it was made
 and compared by their cosine. The search is exact, by FAISS where it is installed and scikit-learn otherwise.
 """
 
+import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -159,7 +160,7 @@ def units(vectors: np.ndarray) -> np.ndarray:
 def _nearest_of(vectors: np.ndarray) -> Any:
     """A function `(queries, count) -> (cosines, rows)`, both `(num_queries, count)`."""
     try:
-        import faiss
+        faiss: Any = importlib.import_module("faiss")
     except ImportError:
         from sklearn.neighbors import NearestNeighbors
 
