@@ -14,6 +14,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
 from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
 from motionhub.models.lac import LacConfig, LacModel
+from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
@@ -135,6 +136,18 @@ FAMILIES = [
         base=ViaForMotionRetargeting,
         heads=[],
         clip=(2, 40, 5, 3),
+    ),
+    Family(
+        name="ltn",
+        config_class=LtnConfig,
+        config={
+            "encoder_config": UnikConfig(num_joints=5, in_channels=3, channels=[8], strides=[2], layout="lac-15"),
+            "num_directions": 3,
+            "time_hidden_sizes": [4],
+        },
+        base=LtnModel,
+        heads=[],
+        clip=(2, 12, 5, 3),
     ),
     Family(
         name="r3d",

@@ -4,8 +4,8 @@ It does not know videos or skeletons (the encoder and its processor do), nor the
 `objectives/byol.py`). What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`.
 
 Paper: Yang et al., "Self-Supervised Video Representation Learning via Latent Time Navigation", AAAI 2023, as the
-thesis of Di Yang tells it (chapter 5); no official code. Segments of one video are positives of each other, so features
-f forget when something happens. LTN compares f* instead, which is f moved along learned directions of time:
+thesis of Di Yang tells it (chapter 5); no official code. Segments of one video are positives of each other, so
+features f forget when something happens. LTN compares f* instead, which is f moved along learned directions of time:
 
     "v1"   f* = f + e(t, f)                            e: the time encoder, t: when the segment starts, in seconds
     "v2"   f* = f times sum_i softmax(e(t, f))_i d_i   d_i: columns of an orthonormal basis D, elementwise product
