@@ -101,8 +101,8 @@ class LcrNetConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_sizes(self) -> None:
-        names = ("num_joints", "num_anchor_poses", "pyramid_channels", "head_size", "train_proposals")
-        names += ("test_proposals", "boxes_per_image", "max_people")
+        names = ["num_joints", "num_anchor_poses", "pyramid_channels", "head_size", "train_proposals"]
+        names += ["test_proposals", "boxes_per_image", "max_people"]
         wrong = {name: getattr(self, name) for name in names if getattr(self, name) < 1}
         if wrong:
             raise ValueError(f"LcrNetConfig expects sizes of at least 1, got {wrong}.")
@@ -220,7 +220,7 @@ class PoseHead(nn.Module):
         self.classifier = nn.Linear(config.head_size, 1 + config.num_anchor_poses)
         self.regressor = nn.Linear(config.head_size, config.num_anchor_poses * config.num_joints * 2)
         # LCR-Net's initial deviations, read by `_init_weights`.
-        self.classifier.initial_std, self.regressor.initial_std = 0.01, 0.001
+        vars(self.classifier)["initial_std"], vars(self.regressor)["initial_std"] = 0.01, 0.001
 
     def forward(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """`(boxes, channels, 7, 7)` -> `(boxes, 1 + anchor poses)` and `(boxes, anchor poses, joints, 2)`."""
@@ -277,7 +277,7 @@ class LcrNetModel(PreTrainedModel):
         self.head = PoseHead(config)
         self.register_buffer("anchor_poses", torch.zeros(config.num_anchor_poses, config.num_joints, 2))
         for layer in self.localisation.head.modules():
-            layer.initial_std = 0.01
+            vars(layer)["initial_std"] = 0.01
         self.post_init()
 
     @torch.no_grad()
