@@ -171,5 +171,8 @@ def place_in_clip(video: Video, frame: VideoFrame) -> int:
 
 
 def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
-    """Estimators of others may answer with plain triples."""
-    return [PersonInFrame(*person) for person in finder(frame)]
+    """Estimators of others may answer with plain triples. Nothing else is kept of a frame, so it is kept small."""
+    return [
+        PersonInFrame(*(None if part is None else np.asarray(part, dtype=np.float32) for part in person))
+        for person in finder(frame)
+    ]
