@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from official_weights import fill, layout_and_labels, relative_difference
 from torch import Tensor
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from unik import (
-    TOLERANCE,
     as_float,
     build_processor,
     probe_keypoints,
@@ -149,22 +149,10 @@ def build_config(
         shapes = {name: sizes[name] for name in wrong}
         raise ValueError(f"The weights say {shapes}, but {wrong} was asked for; leave the flag out.")
     sizes = {**{name: value for name, value in told.items() if value is not None}, **sizes}
-    layout = layout or OFFICIAL_LAYOUTS.get(sizes["num_joints"])
-    if layout is None:
-        raise ValueError(
-            f"The weights have {sizes['num_joints']} joints, which no official layout has; name theirs with --layout."
-        )
-    if motionhub.get_layout(layout).num_joints != sizes["num_joints"]:
-        raise ValueError(
-            f"Layout {layout!r} has {motionhub.get_layout(layout).num_joints} joints, the weights have "
-            f"{sizes['num_joints']}."
-        )
     num_labels = len(model.head(official)[1]) if model.has_head(official) else None
-    if class_names is not None and num_labels is not None and len(class_names) != num_labels:
-        raise ValueError(f"The weights have {num_labels} classes, but {len(class_names)} class names were given.")
-    names = class_names or [f"class {index}" for index in range(num_labels or 2)]
-    labels = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
-    config = model.config(layout=layout, pooling=pooling, **sizes, **labels)
+    layout = layout or OFFICIAL_LAYOUTS.get(sizes["num_joints"])
+    facts = layout_and_labels(layout, sizes["num_joints"], class_names, num_labels)
+    config = model.config(pooling=pooling, **sizes, **facts)
     model.check(official, config)
     return config
 
@@ -182,22 +170,10 @@ def build_model(model: OfficialModel, official: dict[str, Tensor], config: Any) 
     else:
         ours, converted = model.encoder(config), {key.removeprefix("encoder."): v for key, v in converted.items()}
         graph = "graph.subsets"
-    own = ours.state_dict()
-    converted[graph] = own[graph]  # from the layout; `check` compared it with the file's, where there is one
-    report = {
-        "entries without a place": sorted(set(converted) - set(own)),
-        "weights not in the file": sorted(set(own) - set(converted)),
-        "other shapes": [
-            f"{key} {tuple(converted[key].shape)} instead of {tuple(own[key].shape)}"
-            for key in sorted(set(own) & set(converted))
-            if converted[key].shape != own[key].shape
-        ],
-    }
-    problems = [f"{len(keys)} {what}: {', '.join(keys[:10])}" for what, keys in report.items() if keys]
-    if problems:
-        raise ValueError(f"The file does not fit {model.title}. " + "; ".join(problems) + ".")
-    ours.load_state_dict(converted)
-    return ours.eval()
+    # from the layout; `check` compared it with the file's, where there is one
+    converted[graph] = ours.state_dict()[graph]
+    fill(ours, converted, model.title)
+    return ours
 
 
 @torch.no_grad()
@@ -217,12 +193,7 @@ def verify(model: OfficialModel, official: dict[str, Tensor], folder: Path) -> f
         got = auto.from_pretrained(folder, pooling="official").eval()(keypoints).logits
     else:
         got = AutoModel.from_pretrained(folder, pooling="official").eval()(keypoints).pooler_output
-    difference = float((got.double() - expected).abs().max() / expected.abs().max().clamp(min=1e-12))
-    if not difference <= TOLERANCE:
-        raise ValueError(
-            f"The converted model differs from the official formulas by {difference:.1e} (relative); not usable."
-        )
-    return difference
+    return relative_difference((got, expected))
 
 
 def batch_norm(weights: dict[str, Tensor], x: Tensor, name: str) -> Tensor:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from official_weights import fill, layout_and_labels, relative_difference
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
@@ -108,7 +109,6 @@ def as_float(tensor: Tensor) -> Tensor:
 # Layouts that the official code itself makes; another one with the same number of joints must be told by --layout.
 OFFICIAL_LAYOUTS = {17: "posetics-17", 18: "openpose-18", 25: "ntu-25"}
 OFFICIAL_STRIDES = {5: 2, 8: 2}  # block number -> temporal stride; shapes do not tell it
-TOLERANCE = 1e-4
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -197,19 +197,9 @@ def build_config(
     if wrong:
         shapes = {name: sizes[name] for name in wrong}
         raise ValueError(f"The weights say {shapes}, but {wrong} was asked for; leave the flag out.")
-    joints, num_labels = sizes["num_joints"], sizes.pop("num_labels")
-    layout = layout or OFFICIAL_LAYOUTS.get(joints)
-    if layout is None:
-        raise ValueError(f"The weights have {joints} joints, which no official layout has; name theirs with --layout.")
-    if motionhub.get_layout(layout).num_joints != joints:
-        raise ValueError(
-            f"Layout {layout!r} has {motionhub.get_layout(layout).num_joints} joints, the weights have {joints}."
-        )
-    if class_names is not None and num_labels is not None and len(class_names) != num_labels:
-        raise ValueError(f"The weights have {num_labels} classes, but {len(class_names)} class names were given.")
-    names = class_names or [f"class {index}" for index in range(num_labels or 2)]
-    labels = {"id2label": dict(enumerate(names)), "label2id": {name: index for index, name in enumerate(names)}}
-    return UnikConfig(layout=layout, pooling=pooling, **sizes, **labels)
+    layout = layout or OFFICIAL_LAYOUTS.get(sizes["num_joints"])
+    facts = layout_and_labels(layout, sizes["num_joints"], class_names, sizes.pop("num_labels"))
+    return UnikConfig(pooling=pooling, **sizes, **facts)
 
 
 def build_model(official: dict[str, Tensor], config: UnikConfig) -> UnikForActionClassification | UnikModel:
@@ -223,21 +213,8 @@ def build_model(official: dict[str, Tensor], config: UnikConfig) -> UnikForActio
         model: UnikForActionClassification | UnikModel = UnikForActionClassification(config)
     else:
         model, converted = UnikModel(config), {key.removeprefix("encoder."): value for key, value in converted.items()}
-    own = model.state_dict()
-    report = {
-        "entries without a place": sorted(set(converted) - set(own)),
-        "weights not in the file": sorted(set(own) - set(converted)),
-        "other shapes": [
-            f"{key} {tuple(converted[key].shape)} instead of {tuple(own[key].shape)}"
-            for key in sorted(set(own) & set(converted))
-            if converted[key].shape != own[key].shape
-        ],
-    }
-    problems = [f"{len(keys)} {what}: {', '.join(keys[:10])}" for what, keys in report.items() if keys]
-    if problems:
-        raise ValueError("The file does not fit UNIK. " + "; ".join(problems) + ".")
-    model.load_state_dict(converted)
-    return model.eval()
+    fill(model, converted, "UNIK")
+    return model
 
 
 def reference_features(official: dict[str, Tensor], keypoints: Tensor, config: UnikConfig) -> Tensor:
@@ -319,12 +296,7 @@ def verify(official: dict[str, Tensor], folder: Path) -> float:
         got = model(keypoints).logits
     else:
         got = model(keypoints).pooler_output
-    difference = float((got.double() - expected).abs().max() / expected.abs().max().clamp(min=1e-12))
-    if not difference <= TOLERANCE:
-        raise ValueError(
-            f"The converted model differs from the official formulas by {difference:.1e} (relative); not usable."
-        )
-    return difference
+    return relative_difference((got, expected))
 
 
 def build_processor(config: UnikConfig, stream: str) -> SkeletonProcessor:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import unik
+from official_weights import fill, relative_difference
 from torch import Tensor
 from transformers import AutoModel
 
@@ -81,14 +82,8 @@ def build_model(official: dict[str, Tensor], config: ViaConfig) -> ViaModel:
         ValueError: entries without a place, or missing ones; it lists them.
     """
     model, converted = ViaModel(config), convert_state_dict(official)
-    own = model.state_dict()
-    wrong = sorted(set(own) ^ set(converted))
-    wrong += [key for key in sorted(set(own) & set(converted)) if own[key].shape != converted[key].shape]
-    if wrong:
-        raise ValueError(f"The file does not fit ViA: {len(wrong)} entries are missing, too many or of another shape: "
-                         f"{wrong[:10]}.")  # fmt: skip
-    model.load_state_dict(converted)
-    return model.eval()
+    fill(model, converted, "ViA")
+    return model
 
 
 @torch.no_grad()
@@ -110,14 +105,7 @@ def verify(official: dict[str, Tensor], folder: Path) -> float:
     character = mean @ directions / directions.square().sum(0) @ directions.mT
     outputs = model(keypoints)
     motion = outputs.motion.sum(2) / outputs.motion.shape[2]
-    pairs = [(outputs.character[:, 0], character), (motion[:, 0], mean - character)]
-    difference = max(float((got.double() - true).abs().max() / true.abs().max().clamp(min=1e-12))
-                     for got, true in pairs)  # fmt: skip
-    if not difference <= unik.TOLERANCE:
-        raise ValueError(
-            f"The converted model differs from the official formulas by {difference:.1e} (relative); not usable."
-        )
-    return difference
+    return relative_difference((outputs.character[:, 0], character), (motion[:, 0], mean - character))
 
 
 def card_facts(source: Path, config: ViaConfig, difference: float, options: argparse.Namespace) -> dict[str, Any]:

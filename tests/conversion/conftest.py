@@ -8,6 +8,7 @@ import pytest
 
 
 TESTS = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS.parent / "conversion"))  # official_weights, which the scripts share
 sys.path.insert(0, str(TESTS / "models"))  # official_unik: names, shapes and fill of the official state dict
 
 

@@ -38,6 +38,7 @@ from motionhub.nn.motion_autoencoder import (
     MotionDecoder,
     MotionEncoder,
     MotionRetargetingOutput,
+    check_network_tensor,
     fewest_frames,
     init_convolution,
 )
@@ -182,7 +183,9 @@ class LacModel(PreTrainedModel):
 
         What is static and changes over time anyway is dropped: motion + static is not the encoder's feature.
         """
-        self._check_network_tensor(motion)
+        check_network_tensor(
+            motion, self.config, "LacModel", "retarget(source, target) and compose(motions) take clips"
+        )
         features = self.encoder(motion).mT
         basis = self.basis()
         moving, still = basis.split([self.config.num_motion_directions, self.config.num_static_directions], dim=1)
@@ -346,16 +349,6 @@ class LacModel(PreTrainedModel):
             last_hidden_state=hidden.unsqueeze(3),
             pooler_output=pooled.sum(dim=1) / present,
         )
-
-    def _check_network_tensor(self, motion: Tensor) -> None:
-        channels, stride = self.config.num_joints * self.config.in_channels, self.config.frame_stride
-        fits = motion.dim() == 3 and motion.shape[1] == channels
-        if not fits or motion.shape[2] % stride or motion.shape[2] < self.config.min_frames:
-            raise ValueError(
-                f"LacModel expects network tensors (batch, {channels}, frames), frames a multiple of {stride} and at "
-                f"least {self.config.min_frames}, got {tuple(motion.shape)}; retarget(source, target) and "
-                "compose(motions) take clips of any length as the processor makes them."
-            )
 
 
 def _side_by_side(motion: Tensor, static: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from motionhub.nn.motion_autoencoder import (
     MotionEncoder,
     MotionRetargetingOutput,
     StaticEncoder,
+    check_network_tensor,
     fewest_frames,
     init_convolution,
 )
@@ -283,14 +284,7 @@ class RetargetNet(PreTrainedModel):
         return people.padded(self.config.frame_stride, self.config.min_frames)
 
     def _check_network_tensor(self, motion: Tensor) -> None:
-        channels, stride = self.config.num_joints * self.config.in_channels, self.config.frame_stride
-        fits = motion.dim() == 3 and motion.shape[1] == channels
-        if not fits or motion.shape[2] % stride or motion.shape[2] < self.config.min_frames:
-            raise ValueError(
-                f"RetargetNet expects network tensors (batch, {channels}, frames), frames a multiple of {stride} and "
-                f"at least {self.config.min_frames}, got {tuple(motion.shape)}; retarget(source, target) takes clips "
-                "of any length as the processor makes them."
-            )
+        check_network_tensor(motion, self.config, "RetargetNet", "retarget takes clips")
 
 
 def _side_by_side(motion_code: Tensor, static_code: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ what. Also the output that every model `ForMotionRetargeting` returns.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -106,6 +106,23 @@ def reflected(features: Tensor) -> Tensor:
 def fewest_frames(num_halvings: int) -> int:
     """The shortest clip whose frames can be reflected before the last of so many halving layers."""
     return (_BORDER + 1) * 2 ** (num_halvings - 1)
+
+
+def check_network_tensor(motion: Tensor, config: Any, model: str, other_calls: str) -> None:
+    """ValueError unless `motion` is `(batch, channels, frames)` as the config's convolutions take it.
+
+    Args:
+        config: has `num_joints`, `in_channels`, `frame_stride` and `min_frames`.
+        model: its name, for the message.
+        other_calls: what takes clips as the processor makes them, for the message.
+    """
+    channels, stride = config.num_joints * config.in_channels, config.frame_stride
+    fits = motion.dim() == 3 and motion.shape[1] == channels
+    if not fits or motion.shape[2] % stride or motion.shape[2] < config.min_frames:
+        raise ValueError(
+            f"{model} expects network tensors (batch, {channels}, frames), frames a multiple of {stride} and at least "
+            f"{config.min_frames}, got {tuple(motion.shape)}; {other_calls} of any length as processed."
+        )
 
 
 @torch.no_grad()
