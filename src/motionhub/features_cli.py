@@ -23,8 +23,9 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--text", metavar="TOWER", help="text tower: all-MiniLM-L6-v2, or KIND:NAME such as transformers-clip:FOLDER"
     )
-    of = ("caption", "label", "both")
-    command.add_argument("--text_of", choices=of, default="both", help="which texts (default both)")
+    of = ("caption", "label", "both", "description")
+    which = "texts of the clip, of its class's name, both (default), or its class_descriptions"
+    command.add_argument("--text_of", choices=of, default="both", help=which)
     command.add_argument("--phrasings", type=int, default=4, help="of a class, at most (default 4)")
     command.add_argument("--encoder", help="folder or Hub id of an encoder of motion")
     command.add_argument("--videos", help="folder of videos named by clip_id, for --video_tower")
@@ -61,6 +62,9 @@ def _text_columns(arguments: argparse.Namespace) -> list[Any]:
     from motionhub.training.features import caption_column, label_column
 
     tower = load_text_tower(arguments.text)
+    if arguments.text_of == "description":
+        options = {"batch_size": arguments.batch_size, "column": "class_descriptions"}
+        return [caption_column(tower, "description_features", **options)]
     columns = [caption_column(tower, batch_size=arguments.batch_size)] if arguments.text_of != "label" else []
     if arguments.text_of != "caption":
         names = _class_names(Path(arguments.dataset))

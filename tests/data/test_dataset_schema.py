@@ -86,7 +86,7 @@ def test_columns_are_exactly_the_published_ones():
     expected = (
         "schema_version keypoints confidence num_people num_frames num_joints num_dims layout fps unit image_width "
         "image_height track_ids label frame_labels segment_labels segment_starts segment_ends subject camera setup "
-        "clip_id caption source licence"
+        "clip_id caption class_descriptions source licence"
     ).split()
     assert list(COLUMNS) == list(features(["a"])) == list(to_row(CASES["pixels"])) == expected
 
@@ -158,8 +158,8 @@ def test_frame_labels_are_one_per_frame():
         frame_labels_of({**to_row(CASES["one person"]), "frame_labels": [0] * 6})
 
 
-OLDER = {1: ("frame_labels", "segment_labels", "segment_starts", "segment_ends", "caption")}
-OLDER[2] = OLDER[1][1:]
+OLDER = {1: ("frame_labels", "segment_labels", "segment_starts", "segment_ends", "caption", "class_descriptions")}
+OLDER |= {2: OLDER[1][1:], 3: OLDER[1][-1:]}
 
 
 @pytest.mark.parametrize("version", OLDER)

@@ -19,7 +19,11 @@ TABLE = (
     "k/b.json,making pizza,kinetics-700,,train\n"
     "c/c.json,jumping,cap,,test\n"
 )
-MERGING = "source,label,class,description\n,making sushi,making food,prepares a meal\n,making pizza,making food,\n"
+MERGING = (
+    "source,label,class,description\n,making sushi,making food,prepares a meal|stands at the stove\n"
+    ",making pizza,making food,\n"
+)
+MEAL = "prepares a meal\nstands at the stove"
 
 
 def lcrnet(frames, shown):
@@ -59,8 +63,12 @@ def test_classes_merge_and_captions_fall_back_to_the_description(root):
     assert SOLID.at(root).unit == "metre"
     facts = {name: FLAT.annotate(root / f"{name}.json") for name in ("k/a", "k/b", "c/c")}
     assert [fact.label for fact in facts.values()] == [0, 0, 1]
-    assert [fact.caption for fact in facts.values()] == ["rolls rice\nin a kitchen", "prepares a meal", ""]
+    assert [fact.caption for fact in facts.values()] == ["rolls rice\nin a kitchen", MEAL, ""]
     assert [fact.setup for fact in facts.values()] == [1, 1, 0]
+    # "making food" is in the table only, "jumping" in the library's vocabulary only.
+    described = [fact.class_descriptions for fact in facts.values()]
+    assert described[:2] == [MEAL, MEAL] and described[2].split("\n")[:2] == ["jump", "leap into the air"]
+    assert [row["class_descriptions"] for row in collect_rows(FLAT.name, root)[0]] == [described[2], described[0]]
 
 
 def test_without_a_merging_table_labels_stay(root):

@@ -17,7 +17,8 @@ def features(class_names: Sequence[str] | None) -> Features:
     small = {"schema_version", "num_people", "num_frames", "num_joints", "num_dims", "image_width", "image_height"}
     small |= {"subject", "camera", "setup"}
     types: dict[str, Any] = {name: Value("int32") for name in COLUMNS if name in small}
-    types |= {name: Value("string") for name in ("layout", "unit", "clip_id", "caption", "source", "licence")}
+    types |= {name: Value("string") for name in ("layout", "unit", "clip_id", "source", "licence")}
+    types |= {name: Value("string") for name in ("caption", "class_descriptions")}
     types |= {"keypoints": List(Value("float32")), "confidence": List(Value("float32"))}
     frames = ("frame_labels", "segment_labels", "segment_starts", "segment_ends")
     types |= {name: List(Value("int32")) for name in frames}

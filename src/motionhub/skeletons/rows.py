@@ -12,8 +12,8 @@ from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# 1: without frame_labels. 2: without segments and caption.
-SCHEMA_VERSION = 3
+# 1: without frame_labels. 2: without segments and caption. 3: without class_descriptions.
+SCHEMA_VERSION = 4
 COLUMNS: dict[str, str] = {
     "schema_version": f"version of these columns, {SCHEMA_VERSION}",
     "keypoints": "flat float32 of shape (num_people, num_frames, num_joints, num_dims), row-major; NaN = not seen",
@@ -38,6 +38,7 @@ COLUMNS: dict[str, str] = {
     "setup": "recording set-up, -1 = unknown",
     "clip_id": "name of the clip in its data set",
     "caption": "the clip in words, one caption a line; empty when there is none",
+    "class_descriptions": "the clip's class in words, one phrasing a line; empty when there are none",
     "source": "the data set",
     "licence": "terms of the data set's authors",
 }
@@ -45,8 +46,8 @@ COLUMNS: dict[str, str] = {
 # Without these a row still has its motion: facts about it, and columns that older versions lack.
 # fmt: off
 _OPTIONAL = frozenset({
-    "label", "subject", "camera", "setup", "clip_id", "caption", "source", "licence", "confidence", "track_ids",
-    "frame_labels", "segment_labels", "segment_starts", "segment_ends",
+    "label", "subject", "camera", "setup", "clip_id", "caption", "class_descriptions", "source", "licence",
+    "confidence", "track_ids", "frame_labels", "segment_labels", "segment_starts", "segment_ends",
 })
 # fmt: on
 
@@ -62,6 +63,7 @@ def to_row(
     setup: int | None = None,
     clip_id: str = "",
     caption: str = "",
+    class_descriptions: str = "",
     source: str = "",
     licence: str = "",
 ) -> dict[str, Any]:
@@ -103,6 +105,7 @@ def to_row(
         "segment_ends": actions[:, 2],
         "clip_id": clip_id,
         "caption": caption,
+        "class_descriptions": class_descriptions,
         "source": source,
         "licence": licence,
     }

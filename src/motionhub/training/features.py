@@ -27,19 +27,22 @@ _MOTION = (
 )
 
 
-def caption_column(tower: Any, name: str = "caption_features", batch_size: int = 64) -> FeatureColumn:
-    """The vectors of a clip's captions, `(num_captions, dim)` flat, one for each line of `caption`.
+def caption_column(
+    tower: Any, name: str = "caption_features", batch_size: int = 64, column: str = "caption"
+) -> FeatureColumn:
+    """The vectors of a clip's texts, `(num_texts, dim)` flat, one for each line of `column`.
 
     Args:
         tower: has `encode(texts, batch_size)` -> (num_texts, dim), and `config`: `models.text_towers.TextTower`.
+        column: `"caption"` or `"class_descriptions"`.
     """
 
     def encode(rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
-        captions = [[line.strip() for line in str(row["caption"] or "").splitlines() if line.strip()] for row in rows]
+        captions = [[line.strip() for line in str(row[column] or "").splitlines() if line.strip()] for row in rows]
         vectors = tower.encode([line for lines in captions for line in lines], batch_size=batch_size).numpy()
         return list(np.split(vectors, np.cumsum([len(lines) for lines in captions])[:-1]))
 
-    return FeatureColumn(name, ("caption",), encode, {"tower": tower.config, "of": "caption"})
+    return FeatureColumn(name, (column,), encode, {"tower": tower.config, "of": column})
 
 
 def label_column(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from motionhub.data.class_phrases import find_action
 from motionhub.data.label_merging import LabelMerging, read_label_merging
 from motionhub.data.readers.clip_table import find_table, load_table, rows_of
 from motionhub.data.readers.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
@@ -21,6 +22,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 TABLE = "posecap.csv"
 MERGING_TABLE = "label_merging.csv"
 MIN_SHARE = 0.5
+# Between the phrasings of a class in the column `description` of the merging table.
+PHRASING_MARK = "|"
 LCRNET_UNITS = {2: "pixel", 3: "metre"}
 
 
@@ -42,7 +45,7 @@ def read_dims(path: Path, dims: int) -> list[SkeletonSequence]:
 
 
 def annotate(path: Path) -> ClipFacts:
-    """The merged class, the part (`setup`) and the captions; without captions, the class's description."""
+    """The merged class, the part (`setup`), the captions, and the class's descriptions; without captions, these."""
     found = _table_of(path)
     rows = rows_of(found, path)
     if not rows:
@@ -51,9 +54,19 @@ def annotate(path: Path) -> ClipFacts:
         raise bad_file(found, rows[0].file, "parts of files (start_s, end_s) are not read here; cut the clips.")
     row, merging = rows[0], merging_of(found)
     title = merging.class_of(row.label, row.source)
-    caption = row.caption or merging.descriptions.get(title, "")
+    described = descriptions_of(title, merging)
+    caption = row.caption or "\n".join(merging.descriptions.get(title, "").split(PHRASING_MARK))
     label = class_names(found).index(title)
-    return ClipFacts(label, row.subject, row.camera, row.trains, clip_id=row.file, caption=caption)
+    texts = {"caption": caption, "class_descriptions": "\n".join(described)}
+    return ClipFacts(label, row.subject, row.camera, row.trains, clip_id=row.file, **texts)
+
+
+def descriptions_of(title: str, merging: LabelMerging) -> list[str]:
+    """Several ways to say a class: those of the table, then the library's own where its vocabulary has the class."""
+    stated = [text.strip() for text in merging.descriptions.get(title, "").split(PHRASING_MARK)]
+    action = find_action(title)
+    own = [] if action is None else [action.phrase, *action.paraphrases]
+    return [text for text in dict.fromkeys([*stated, *own]) if text]
 
 
 def _table_of(path: Path) -> Path:
@@ -136,6 +149,8 @@ READER = Reader(
     column_notes={
         "setup": f"1 where {TABLE} says train, 0 where it says test, else -1",
         "caption": "the clip in words, one caption a line; the description of its class where it has none",
+        "class_descriptions": f"the class in words, one phrasing a line: those of {MERGING_TABLE} (between "
+        f"{PHRASING_MARK!r}), then the library's own",
         "subject": f"as {TABLE} says",
         "camera": f"as {TABLE} says",
     },

@@ -42,6 +42,7 @@ class ClipFacts:
         frame_labels: the class of every frame, for clips in which the action changes.
         segments: `(class, first frame, frame after the last)`, for clips in which several actions may overlap.
         caption: the clip in words, one caption a line.
+        class_descriptions: its class in words, one phrasing a line.
     """
 
     label: int | None
@@ -52,6 +53,7 @@ class ClipFacts:
     frame_labels: tuple[int, ...] | None = None
     segments: tuple[tuple[int, int, int], ...] | None = None
     caption: str = ""
+    class_descriptions: str = ""
 
 
 @dataclass(frozen=True)
