@@ -1,0 +1,59 @@
+"""The damages of the recognition claim do what the table says."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+@pytest.fixture(scope="module")
+def claim() -> ModuleType:
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "claims" / "refinement_recognition.py"
+    spec = importlib.util.spec_from_file_location("refinement_recognition", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def still() -> SkeletonSequence:
+    return SkeletonSequence(np.ones((1, 400, 20, 3), np.float32), layout="kinect-20", fps=30.0, unit="metre")
+
+
+@pytest.mark.parametrize("name", ["dropped", "dropped in bursts", "both"])
+def test_thirty_per_cent_of_the_joints_go_missing(claim, still, name) -> None:
+    damaged = claim.DAMAGES[name](still, np.random.default_rng(0))
+    assert (~damaged.joint_mask).mean() == pytest.approx(0.3, abs=0.03)
+
+
+def test_bursts_last_at_least_their_length_inside_the_clip(claim, still) -> None:
+    missing = ~claim.dropped_in_bursts(still, np.random.default_rng(0)).joint_mask[0, :, 0]
+    changes = np.flatnonzero(np.diff(missing.astype(int)))
+    inner = [end - start for start, end in zip(changes[:-1], changes[1:], strict=True) if missing[start + 1]]
+    assert inner and min(inner) >= claim.BURST
+
+
+def test_jitter_moves_thirty_per_cent_by_fifteen_centimetres(claim, still) -> None:
+    off = claim.jittered(still, np.random.default_rng(0)).keypoints - still.keypoints
+    moved = (off != 0).any(axis=-1)
+    assert moved.mean() == pytest.approx(0.3, abs=0.03)
+    assert off[moved].std() == pytest.approx(0.15, rel=0.05)
+
+
+def test_the_same_seed_is_the_same_damage_and_clean_is_untouched(claim, still) -> None:
+    twice = [claim.both(still, np.random.default_rng([1, 2, 3])).keypoints for _ in range(2)]
+    np.testing.assert_array_equal(*twice)
+    assert claim.clean(still, np.random.default_rng(0)) is still
+
+
+def test_a_gate_fails_when_one_seed_does_not_gain(claim, capsys) -> None:
+    rows = {"as it is": {"0": 50.0, "1": 60.0}, "gaps filled": {"0": 70.0, "1": 60.0}}
+    assert claim.report_gates({"dropped": rows}) == 1
+    rows["gaps filled"]["1"] = 61.0
+    assert claim.report_gates({"dropped": rows}) == 0
+    assert "holds  dropped: gaps filled" in capsys.readouterr().out
