@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from huggingface_hub.errors import StrictDataclassClassValidationError
 from toy_training import CLASS_NAMES, toy_dataset, weights
 
 from motionhub.auto import AutoModelForActionClassification
@@ -101,7 +102,9 @@ def test_a_graph_of_the_datasets_own_layout_goes_with_the_model(kind: Any, tmp_p
     assert get_layout(loaded.config.layout) == get_layout(processor.layout) == arms
     edges = loaded.encoder.graph.subsets.sum(0)
     assert edges[0, 1] > 0 and edges[1, 2] == edges[0, 2] == 0  # the right hand hangs on nothing
-    with pytest.raises(ValueError, match="Unknown layout 'mine.yaml'"):  # a config from elsewhere opens no files
+    with pytest.raises(
+        StrictDataclassClassValidationError, match="Unknown layout 'mine.yaml'"
+    ):  # a config from elsewhere opens no files
         kind(layout="mine.yaml")
 
 
