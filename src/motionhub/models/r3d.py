@@ -119,7 +119,7 @@ class ConvNorm(nn.Module):
         momentum: float,
     ) -> None:
         super().__init__()
-        padding = tuple(size // 2 for size in kernel)
+        padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         self.conv = nn.Conv3d(in_channels, out_channels, kernel, (1, stride, stride), padding, bias=False)
         self.norm = nn.BatchNorm3d(out_channels, eps=eps, momentum=momentum)
 

@@ -40,7 +40,7 @@ class Lars(torch.optim.Optimizer):
         super().__init__(parameters, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update; weights without gradient stay."""
         loss = None if closure is None else torch.enable_grad()(closure)()
         for group in self.param_groups:

@@ -6,6 +6,7 @@ It does not know models. `clip_tokenizer().save_pretrained(folder)` beside a mod
 
 import gzip
 import html
+import importlib
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,8 @@ def clean_text(text: str) -> str:
 
     Texts that were typed need none of this.
     """
-    try:
-        import ftfy
-    except ImportError:
-        pass
-    else:
-        text = ftfy.fix_text(text)
+    if importlib.util.find_spec("ftfy") is not None:
+        text = importlib.import_module("ftfy").fix_text(text)
     return " ".join(html.unescape(html.unescape(text)).split())
 
 
