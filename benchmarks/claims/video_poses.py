@@ -1,0 +1,127 @@
+"""What MediaPipe finds in real videos, and whether four cameras that look at the same people agree.
+
+    python benchmarks/claims/video_poses.py [--videos DIR] [--seconds N] [--pictures DIR]
+
+Prints two tables. Videos are looked for in MOTIONHUB_SHARED/videos (../shared/videos). `--pictures` also writes six
+frames of each video with what was found drawn over them: the tables do not say whether it is right.
+"""
+
+import argparse
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from motionhub.data.video import open_video
+from motionhub.poses.extraction import Extraction, extract_clip, place_in_clip
+from motionhub.skeletons.layouts import get_layout
+
+
+# The joints that every view may show; the 21 others are of face, hands and feet.
+LIMBS = [
+    get_layout("mediapipe-33").index(f"{side}_{joint}")
+    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    for side in ("left", "right")
+]
+# Half of the recordings' 100 frames at 60 frames per second: the same people in another posture, as a control.
+LATER = 50
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = Path(os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
+    parser.add_argument("--videos", type=Path, default=root / "videos")
+    parser.add_argument("--seconds", type=float, default=None, help="of each video, from its start; default all")
+    parser.add_argument("--pictures", type=Path, default=None)
+    arguments = parser.parse_args()
+    print(
+        "| video | size, fps | frames | mode | people | somebody in | most seen person in | joints seen | frames/s |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    cameras: dict[str, dict[bool, Extraction]] = {}
+    for path in sorted(arguments.videos.iterdir()):
+        for follow in (True, False):
+            options = {"estimator_options": {"follow": follow}, "seconds": arguments.seconds}
+            found = extract_clip(path, "mediapipe", progress=False, **options)
+            print_row(path.name, found, follow)
+            if path.name.startswith("p2s_multi_cam"):
+                cameras.setdefault(path.stem[-5:], {})[follow] = found
+            if arguments.pictures and follow:
+                draw_frames(path, found, arguments.pictures / f"{path.stem}.png")
+    print_agreement(cameras)
+
+
+def print_row(name: str, found: Extraction, follow: bool) -> None:
+    report = found.report
+    present = np.isfinite(found.tracks.boxes).all(axis=-1).sum(axis=1)
+    size = "x".join(map(str, report["image_size"]))
+    rate = f"{report['fps']:.4g}{' variable' if report['variable_rate'] else ''}"
+    print(
+        f"| {name} | {size}, {rate} | {report['frames']} | {'follow' if follow else 'anew'} | {report['people']} | "
+        f"{report['with_people'] / report['frames']:.0%} | {present.max(initial=0) / report['frames']:.0%} | "
+        f"{report['coverage']:.0%} | {report['frames_per_second']:.1f} |",
+        flush=True,
+    )
+
+
+def print_agreement(cameras: dict[str, dict[bool, Extraction]]) -> None:
+    """Of each pair of cameras the median over frames; nothing is calibrated, so only shapes are compared."""
+    print("\n| cameras | mode | same time (mm) | half a recording apart (mm) | frames |")
+    print("|---|---|---|---|---|")
+    for (one, first), (two, second) in itertools.combinations(cameras.items(), 2):
+        for follow in (True, False):
+            worlds = first[follow].tracks.world, second[follow].tracks.world
+            if worlds[0] is None or worlds[1] is None:
+                continue
+            points = worlds[0].keypoints[:, :, LIMBS], worlds[1].keypoints[:, :, LIMBS]
+            same, apart = nearest_shapes(*points, 0), nearest_shapes(*points, LATER)
+            mode = "follow" if follow else "anew"
+            print(
+                f"| {one}, {two} | {mode} | {np.median(same):.0f} | {np.median(apart):.0f} | {len(same)} |", flush=True
+            )
+
+
+def nearest_shapes(first: np.ndarray, second: np.ndarray, shift: int) -> np.ndarray:
+    """Per frame in which both cameras see somebody, millimetres: that of the two people who are most alike."""
+    frames = min(first.shape[1], second.shape[1])
+    answer = []
+    for frame in range(frames):
+        pairs = itertools.product(first[:, frame], second[:, (frame + shift) % frames])
+        distances = [distance for one, other in pairs if np.isfinite(distance := turned_distance(one, other))]
+        if distances:
+            answer.append(1000 * min(distances))
+    return np.array(answer) if answer else np.array([np.nan])
+
+
+def turned_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean distance of joints after the rotation and shift (no scale, no mirror) that fit best; NaN below 8 joints."""
+    common = np.isfinite(first).all(axis=-1) & np.isfinite(second).all(axis=-1)
+    if common.sum() < 8:
+        return float("nan")
+    one, other = first[common].astype(np.float64), second[common].astype(np.float64)
+    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
+    rotation, _ = Rotation.align_vectors(one, other)
+    return float(np.linalg.norm(one - rotation.apply(other), axis=-1).mean())
+
+
+def draw_frames(path: Path, found: Extraction, picture: Path) -> None:
+    from PIL import Image
+
+    from motionhub.visualization.overlay import draw_overlay
+
+    video, wanted = open_video(path), np.linspace(0, found.clip.num_frames - 1, 6).astype(int)
+    shown = []
+    for frame in video.frames():
+        place = place_in_clip(video, frame)
+        if place in wanted:
+            image = Image.fromarray(draw_overlay(frame.image, found.clip, place, found.tracks.boxes))
+            image.thumbnail((600, 600))
+            shown.append(np.asarray(image))
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(shown, axis=1)).save(picture)
+
+
+if __name__ == "__main__":
+    main()
