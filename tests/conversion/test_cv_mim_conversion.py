@@ -219,3 +219,14 @@ def test_any_damage_to_the_index_is_a_value_error_or_harmless(tmp_path):
             tensor_bundle.read_bundle(tmp_path / "ckpt")
         except ValueError:
             pass
+
+
+@torch.no_grad()
+def test_a_checkpoint_that_tensorflow_wrote_gives_what_tensorflow_computed(tmp_path):
+    """By TensorFlow 2.19 with Keras 2: the official layers at width 16, after 50 batches that moved the statistics."""
+    folder = Path(__file__).with_name("tensorflow_checkpoint")
+    assert cv_mim.main([str(folder / "ckpt-1"), str(tmp_path)]) == 0
+    with np.load(folder / "poses_and_codes.npz") as stored:
+        poses, expected = stored["xy"], stored["out"]
+    codes = AutoModel.from_pretrained(tmp_path).encode(torch.from_numpy(poses.copy()))
+    np.testing.assert_allclose(torch.cat([codes.pose, codes.view], 1), expected, atol=1e-5)
