@@ -23,6 +23,7 @@ from motionhub.models.st_gcn import (
     StGcnForActionSegmentation,
     StGcnModel,
 )
+from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.models.vi_clip import ViClipConfig, ViClipModel, ViClipTextConfig, ViClipVisionConfig
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
@@ -127,6 +128,15 @@ FAMILIES = [
         heads=[ViaForActionClassification],
         clip=(2, 40, 5, 3),
         labels={"ViaForActionClassification": torch.tensor([0, 2])},
+    ),
+    # Its head needs texts.
+    Family(
+        name="t_mor",
+        config_class=TMorConfig,
+        config={"encoder_config": SMALL_VIA["encoder_config"], "projection_size": 6, "text_size": 4, "video_size": 3},
+        base=TMorModel,
+        heads=[],
+        clip=(2, 12, 5, 3),
     ),
     # Its head gives keypoints, not logits.
     Family(

@@ -39,13 +39,15 @@ def test_logits_are_cosines_over_the_temperature_and_loss_their_cross_entropy():
     torch.testing.assert_close(outputs.loss, torch.nn.functional.cross_entropy(outputs.logits, torch.tensor([2, 0])))
 
 
-def test_what_all_motions_have_in_common_is_taken_away():
+def test_similarities_are_cosines_until_typical_motions_are_measured_and_then_standard_scores():
     model = TMorModel(config()).eval()
-    motions = torch.nn.functional.normalize(torch.randn(5, 6), dim=1)
-    texts = torch.nn.functional.normalize(torch.randn(3, 6), dim=1)
-    before = model.similarities(motions, texts)
-    model.typical_motion.mean.copy_(motions.mean(0))
-    torch.testing.assert_close(model.similarities(motions, texts), before - before.mean(0))
+    motions = torch.nn.functional.normalize(torch.randn(50, 6, generator=torch.Generator().manual_seed(2)), dim=1)
+    texts = torch.eye(6)[:3]
+    cosines = model.similarities(motions, texts)
+    torch.testing.assert_close(cosines, motions @ texts.T)
+    model.typical_motion.measure(motions)
+    wanted = (cosines - cosines.mean(0)) / (cosines.var(0, unbiased=False) + 0.05**2).sqrt()
+    torch.testing.assert_close(model.similarities(motions, texts), wanted, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()

@@ -217,6 +217,21 @@ def test_nobody_one_frame_and_nothing_seen_have_clear_outcomes():
         pipe(clip_at(1), candidate_labels=["walk"], window=0)
 
 
+def test_calibration_leaves_the_answers_and_puts_none_between_known_and_unknown():
+    pipe = pipe_of()
+    clips = [clip_at(level) for level in (0, 1, 2, 0, 1, 2)]
+    fitted = pipe.calibrate([(clips, [0, 1, 2, 0, 1, 2], ["stand", "walk", "sit"])])
+    assert fitted["accuracy"] == 1.0 and fitted["none_auroc"] == 1.0
+    assert 0 < fitted["none_similarity"] < 1 and pipe.model.config.none_similarity == fitted["none_similarity"]
+    scores = pipe(clip_at(2), candidate_labels=["stand", "walk"])[0]["scores"]
+    assert (
+        scores[0]["label"] == NONE and pipe(clip_at(1), candidate_labels=["walk"])[0]["scores"][0]["label"] == "walk"
+    )
+    pipe.calibrate([(clips, [0, 1, 2, 0, 1, 2], ["stand", "walk", "sit"])], typical=clips)
+    third = torch.tensor([1 / 3, 1 / 3, 1 / 3, 0])
+    torch.testing.assert_close(pipe.model.t_mor.typical_motion.mean, third)
+
+
 def test_scores_of_a_video_model_are_fused():
     (person,) = pipe_of()(clip_at(1), candidate_labels=["walk", "sit"], video_scores=[0.0, 1.0], video_weight=0.5)
     assert person["scores"][0]["label"] == "sit"

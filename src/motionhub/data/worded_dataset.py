@@ -14,7 +14,7 @@ from datasets import Dataset
 
 from motionhub.data.build import rows_to_dataset
 from motionhub.data.pairs import PairRanges, seen_by
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic import ACTIONS, compose, generate
 from motionhub.data.synthetic_phrases import worded_motions
 from motionhub.skeletons.bodies import limb_group, with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
@@ -113,6 +113,28 @@ def synthetic_tellings(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator
             sequence = generate(worded.motion, seed=chance, left_handed=worded.mirror, **made)
             name = f"synthetic_{seed}_{number:03d}_{take:02d}"
             yield Telling(sequence, worded.phrases, name, take, "motionhub-synthetic", "CC0-1.0")
+
+
+def synthetic_recordings(count: int, *, seed: int = 5) -> Iterator[tuple[SkeletonSequence, np.ndarray]]:
+    """Untrimmed recordings of four actions, with the number in `synthetic.ACTIONS` of every frame, -1 in between."""
+    chance = np.random.default_rng(seed)
+    for number in range(count):
+        actions, speed = [str(action) for action in chance.choice(ACTIONS, 4)], float(chance.uniform(0.8, 1.3))
+        yield compose(actions, seed=1000 + number, pause=1.0, speed=speed)
+
+
+def learned_from(name: str, rows: Dataset) -> np.ndarray:
+    """Which clips of a data set the bundled tmor-small learned from, `(clips,)` bool; the others were held out.
+
+    N-UCLA: view 1. Penn Action: the first three quarters of each class. Bandai-Namco: all. Others: odd subjects.
+    """
+    labels = np.asarray(rows["label"])
+    if name == "n-ucla":
+        return np.asarray(np.asarray(rows["camera"]) == min(rows["camera"]))
+    if name == "penn-action":
+        before = np.array([(labels[:index] == label).sum() for index, label in enumerate(labels)])
+        return np.asarray(before < 0.75 * np.bincount(labels)[labels])
+    return np.asarray(labels >= 0 if name == "bandai-namco" else np.asarray(rows["subject"]) % 2 == 1)
 
 
 def _rows(telling: Telling, label: int, count: int, variety: Variety, seed: Sequence[int]) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,7 @@ def harmonic_mean(seen: float, unseen: float) -> float:
     return 0.0 if seen + unseen == 0 else 2 * seen * unseen / (seen + unseen)
 
 
-def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 1.0)) -> float:
+def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 10.0)) -> float:
     """The temperature by which similarities are divided for the least mean cross entropy of the true labels.
 
     Args:

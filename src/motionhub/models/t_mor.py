@@ -11,8 +11,8 @@ Where the thesis is silent:
 - The projections are Linear-ReLU-Linear onto `projection_size`. With few classes a learned map of the text bends the
   space of sentences to the classes it saw; `text_projection_layers=0` leaves the text as its tower says it, and the
   motion is projected into that space.
-- Actions are told by cosines to what is left of the motion embedding after `typical_motion`, the mean embedding of
-  many motions, is taken away. Zeros (the default): the plain cosine.
+- Actions are told by cosines less their mean over many motions, over their standard deviation (`TypicalMotion`,
+  measured after training, without labels); until that is measured, by plain cosines.
 - `score_temperature` and `none_similarity` are fitted on motions that the model has not learned from, see
   `metrics/open_set.py`: scores that mean what they say, and a "none of these" that is as probable as an action
   whose similarity is `none_similarity`.
@@ -36,6 +36,10 @@ from transformers.utils import ModelOutput, can_return_tuple
 from motionhub.nn.heads import clip_loss
 
 
+# Of the directions in which motions differ so many are kept; below this deviation a text's counts as this.
+RANK, FLOOR = 64, 0.05
+
+
 @strict
 class TMorConfig(PreTrainedConfig):
     """Sizes and options of T-MOR; the defaults are the thesis's UNIK and ViCLIP L/14, the rest our choice.
@@ -52,6 +56,7 @@ class TMorConfig(PreTrainedConfig):
         learn_temperature: whether it learns.
         score_temperature: by which similarities are divided before the softmax over labels.
         none_similarity: the similarity that "none of these" has; None: not fitted, there is no such answer.
+        window_none_similarity: the same for windows of an untrimmed recording; None: as for clips.
         window_seconds: length of motion that the model is meant to see at once.
     """
 
@@ -72,6 +77,7 @@ class TMorConfig(PreTrainedConfig):
     learn_temperature: bool = False
     score_temperature: float | int = 0.1
     none_similarity: float | int | None = None
+    window_none_similarity: float | int | None = None
     window_seconds: float | int = 2.5
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -194,17 +200,37 @@ class Temperature(nn.Module):
 
 
 class TypicalMotion(nn.Module):
-    """The mean embedding of many motions: what all of them have in common, and says nothing about any."""
+    """What many motions have in common, and how much each text's similarity to them varies.
+
+    A text that fits every motion a little, or none by much, says less than its cosine: similarities are counted from
+    their mean, in units of their standard deviation. Until it is measured, they are cosines.
+    """
 
     mean: Tensor
+    factor: Tensor
+    floor: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("factor", torch.zeros(min(RANK, channels), channels))
+        self.register_buffer("floor", torch.ones(()))
 
-    def forward(self, embeddings: Tensor) -> Tensor:
-        """`embeddings (n, channels)` less the mean, not brought back to length 1."""
-        return embeddings - self.mean
+    def forward(self, motions: Tensor, texts: Tensor) -> Tensor:
+        """`(n, m)` similarities of unit vectors `(n, channels)` and `(m, channels)`."""
+        deviation = ((texts @ self.factor.mT).square().sum(-1) + self.floor**2).sqrt()
+        return (motions - self.mean) @ texts.mT / deviation
+
+    @torch.no_grad()
+    def measure(self, motions: Tensor) -> None:
+        """From the unit embeddings `(n, channels)` of many different motions; no label is looked at."""
+        self.mean.copy_(motions.mean(0))
+        moved = (motions - motions.mean(0)).double()
+        _, values, directions = torch.linalg.svd(moved, full_matrices=False)
+        kept = min(len(self.factor), len(values))
+        self.factor.zero_()
+        self.factor[:kept] = (values[:kept, None] * directions[:kept] / len(motions) ** 0.5).to(self.factor)
+        self.floor.fill_(FLOOR)
 
 
 class Projection(nn.Module):
@@ -239,6 +265,8 @@ class TMorPreTrainedModel(PreTrainedModel):
             init.constant_(module.logarithm, math.log(module.start))
         elif isinstance(module, TypicalMotion):
             init.zeros_(module.mean)
+            init.zeros_(module.factor)
+            init.ones_(module.floor)
         elif isinstance(module, nn.Linear):  # as CLIP's projections
             init.normal_(module.weight, std=module.in_features**-0.5)
             init.zeros_(module.bias)
@@ -311,8 +339,9 @@ class TMorModel(TMorPreTrainedModel):
         return BaseModelOutputWithPooling(pooler_output=self._projected("video", video_features))
 
     def similarities(self, motion_embeds: Tensor, text_embeds: Tensor) -> Tensor:
-        """`(n, m)`: how well each text says what a motion is; cosines when `typical_motion` is zero."""
-        return self.typical_motion(motion_embeds) @ text_embeds.mT
+        """`(n, m)`: how well each text says what a motion is; cosines until `typical_motion` is measured."""
+        made: Tensor = self.typical_motion(motion_embeds, text_embeds)
+        return made
 
     def _projected(self, kind: str, features: Tensor) -> Tensor:
         size = getattr(self.config, f"{kind}_size")

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motionhub.metrics.open_set import auroc, fit_none_similarity, fit_temperature
 from motionhub.models.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
 from motionhub.models.text_bank import TextBank, normalised_spelling, text_vectors
 from motionhub.pipelines.action_classification import checked_top_k, coverage, take_input_parameters
@@ -201,20 +202,81 @@ class ZeroShotPipeline(SkeletonPipeline):
     def make_batch(self, clips: list[Clip]) -> dict[str, Any]:
         return {"model": model_inputs([sample for clip in clips for sample in clip.samples])}
 
+    def embeddings(self, inputs: Sequence[Any], **how: Any) -> Tensor:
+        """`(inputs, projection_size)`: the mean over the windows of each clip's first person; zeros of nobody."""
+        found = []
+        for item in inputs:
+            clip = self.preprocess(item, **how)
+            own = [sample for sample, person in zip(clip.samples, clip.people, strict=True) if person == 0]
+            if own:
+                found.append(self.forward({"model": model_inputs(own)})["embeds"].mean(0))
+            else:
+                found.append(torch.zeros(self.model.config.projection_size))
+        return torch.stack(found)
+
+    def calibrate(
+        self,
+        sets: Sequence[tuple[Sequence[Any], Sequence[int], Any]],
+        *,
+        typical: Sequence[Any] = (),
+        at_once: int = 8,
+    ) -> dict[str, float]:
+        """Fits what scores mean on labelled clips that the model has not learned from, and sets it in the model.
+
+        Args:
+            sets: of each data set its clips (of one person), their labels as numbers, and the candidate labels.
+            typical: clips of many different motions, of which no label is looked at: by them the model's
+                `typical_motion` is measured first. Empty: it stays as it is.
+            at_once: how many labels the scores are fitted for: its own and others drawn for each clip, or only others,
+                so that "none of these" is right.
+
+        Returns:
+            `score_temperature` and `none_similarity` as they now stand in the config, and over all sets `accuracy`
+            and `none_auroc`: how often a clip scores above one whose label is not among the candidates.
+        """
+        told = [self.candidates(labels) for _, _, labels in sets]
+        embeds = [self.embeddings(clips) for clips, _, _ in sets]
+        if len(typical):
+            self._t_mor().typical_motion.measure(self.embeddings(typical).to(self.device))
+        known, unknown, right = [], [], []
+        generator = np.random.default_rng(0)
+        for part, chosen, (_, truth, _) in zip(embeds, told, sets, strict=True):
+            similarity, labels = self.similarities(part, chosen).numpy(), np.asarray(truth)
+            own, others = drawn_labels(similarity, labels, at_once, generator)
+            known.append((np.concatenate([own, others[:, :-1]], axis=1), np.zeros(len(labels), np.int64)))
+            unknown.append(others)
+            right.append(similarity.argmax(1) == labels)
+        config = self.model.config
+        config.score_temperature = fit_temperature(known)
+        config.none_similarity = fit_none_similarity(known, unknown, config.score_temperature)
+        best = [np.concatenate([table.max(1) for table in tables]) for tables in ([k for k, _ in known], unknown)]
+        fitted = {"score_temperature": config.score_temperature, "none_similarity": config.none_similarity}
+        return {**fitted, "accuracy": float(np.concatenate(right).mean()), "none_auroc": auroc(*best)}
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Save model, processor and text bank."""
+        super().save_pretrained(save_directory, **kwargs)
+        if self.text_bank is not None:
+            self.text_bank.save_pretrained(os.fspath(save_directory))
+
     def similarities(self, embeds: Tensor, candidates: Candidates) -> Tensor:
         """`(windows, labels)`: how well each label says what happens in each window."""
-        model = self._t_mor()
-        typical = model.typical_motion.mean.float().cpu()
-        return (embeds - typical) @ candidates.vectors.mT
+        with torch.inference_mode():
+            made = self._t_mor().similarities(embeds.to(self.device), candidates.vectors.to(self.device))
+        return made.float().cpu()
+
+    def none_level(self) -> float | None:
+        """The similarity that "none of these" has; None where it was not fitted."""
+        level = self.model.config.none_similarity
+        return None if level is None else float(level)
 
     def probabilities(self, similarity: Tensor, multi_label: bool, none: bool) -> Tensor:
         """`(n, labels (+ 1))`: of one action at a time, with "none of these" as the last; or of each for itself."""
-        config = self.model.config
-        level = config.none_similarity
+        config, level = self.model.config, self.none_level()
         if multi_label:
             return ((similarity - (0.0 if level is None else level)) / config.score_temperature).sigmoid()
         if none and level is not None:
-            similarity = torch.cat([similarity, similarity.new_full((len(similarity), 1), float(level))], dim=1)
+            similarity = torch.cat([similarity, similarity.new_full((len(similarity), 1), level)], dim=1)
         return (similarity / config.score_temperature).softmax(dim=-1)
 
 
@@ -342,6 +404,23 @@ def fused_with_video(scores: Tensor, video_scores: Any, weight: float) -> Tensor
 
     video = torch.as_tensor(np.asarray(video_scores, np.float32)).reshape(1, -1)
     return fuse_scores(scores, video, weight)
+
+
+def drawn_labels(
+    similarity: np.ndarray, labels: np.ndarray, at_once: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each clip the similarity to its own label `(clips, 1)`, and to others drawn `(clips, at most at_once)`.
+
+    Raises:
+        ValueError: a data set has a single label.
+    """
+    count = similarity.shape[1]
+    if count < 2:
+        raise ValueError("Calibration needs data sets of two labels or more.")
+    rest = np.array([np.delete(np.arange(count), label) for label in labels])
+    drawn = generator.permuted(rest, axis=1)[:, : min(at_once, count - 1)]
+    rows = np.arange(len(labels))[:, None]
+    return similarity[rows, labels[:, None]], similarity[rows, drawn]
 
 
 def _part_table(

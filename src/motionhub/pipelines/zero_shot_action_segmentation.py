@@ -4,6 +4,7 @@ It does not know which model answers, nor files (`motionhub.write_intervals`).
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import torch
 from torch import Tensor
 
 from motionhub.intervals.decode import DecodingRule
+from motionhub.metrics.open_set import auroc, fit_none_similarity
 from motionhub.pipelines.action_classification import take_input_parameters
 from motionhub.pipelines.zero_shot_action_classification import (
     Candidates,
     WindowedClip,
     ZeroShotActionClassificationPipeline,
+    drawn_labels,
     given_candidates,
     take_window_parameters,
 )
@@ -65,6 +68,42 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
         if (chosen := self.chosen_labels(kwargs)) is not None:
             postprocess["candidates"] = chosen
         return {**preprocess, **take_input_parameters(kwargs)}, {}, postprocess
+
+    def none_level(self) -> float | None:
+        """That of windows over time, which hold less of an action than a trimmed clip; else that of clips."""
+        level = self.model.config.window_none_similarity
+        return super().none_level() if level is None else float(level)
+
+    def calibrate_windows(
+        self, recordings: Sequence[tuple[Any, Sequence[int], Any]], *, at_once: int = 8
+    ) -> dict[str, float]:
+        """Fits "none of these" on windows of untrimmed recordings, and sets it in the model.
+
+        Args:
+            recordings: each with the label of every frame as a number, -1 where nothing is done, and its candidate
+                labels. A window has the label of its middle.
+            at_once: see `calibrate`.
+
+        Returns:
+            `window_none_similarity` as it now stands in the config; `accuracy` of the windows with a label; and
+            `none_auroc`: how often such a window scores above one without, or whose label is not among the candidates.
+        """
+        known, unknown, right, generator = [], [], [], np.random.default_rng(0)
+        for item, frame_labels, labels in recordings:
+            clip = self.preprocess(item)
+            middles = np.array([(first + last) // 2 for first, last in clip.spans])
+            truth = np.asarray(frame_labels)[middles]
+            embeds = self.forward(self.make_batch([clip]))["embeds"]
+            similarity = self.similarities(embeds, self.candidates(labels)).numpy()
+            own, others = drawn_labels(similarity[truth >= 0], truth[truth >= 0], at_once, generator)
+            known.append((np.concatenate([own, others[:, :-1]], axis=1), np.zeros(len(own), np.int64)))
+            unknown += [others, generator.permuted(similarity[truth < 0], axis=1)[:, :at_once]]
+            right.append(similarity[truth >= 0].argmax(1) == truth[truth >= 0])
+        config = self.model.config
+        config.window_none_similarity = fit_none_similarity(known, unknown, config.score_temperature)
+        best = [np.concatenate([table.max(1) for table in tables]) for tables in ([k for k, _ in known], unknown)]
+        fitted = {"window_none_similarity": config.window_none_similarity, "none_auroc": auroc(*best)}
+        return {**fitted, "accuracy": float(np.concatenate(right).mean())}
 
     def preprocess(self, item: Any, *, hop: float | None = None, **kwargs: Any) -> WindowedClip:  # type: ignore[override]
         return super().preprocess(item, hop=HOP if hop is None else hop, **kwargs)
