@@ -2,8 +2,8 @@
 
     python examples/pretrain_ltn.py --videos train.csv --video_root VIDEOS --model hub_configs/ltn-k400 \
         --mode scratch --queue_size 65536 --output_dir runs/ltn
-    python examples/pretrain_ltn.py --dataset n-ucla --data_root nucla_views12.zip --encoder hub_configs/unik-nucla \
-        --variant complement --seconds 1 --mode scratch --output_dir runs/ltn-nucla
+    python examples/pretrain_ltn.py --dataset n-ucla --data_root nucla_views12.zip --protocol cross-subject \
+        --encoder hub_configs/unik-nucla --variant complement --seconds 1 --mode scratch --output_dir runs/ltn-nucla
 
 Videos (`train.csv`: lines of a file and a number) or skeletons (`--dataset`, any encoder of this library). Every field
 of `motionhub.TrainingRecipe` is an option; `--objective byol` needs no queue. OUTPUT_DIR/encoder holds the encoder

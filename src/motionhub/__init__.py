@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from motionhub.models.unik import UnikModel as UnikModel
     from motionhub.models.vi_clip import ViClipConfig as ViClipConfig
     from motionhub.models.vi_clip import ViClipModel as ViClipModel
+    from motionhub.models.video_backbone import VideoBackboneConfig as VideoBackboneConfig
+    from motionhub.models.video_backbone import VideoBackboneModel as VideoBackboneModel
     from motionhub.papers import PAPERS as PAPERS
     from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
@@ -133,6 +135,8 @@ _HOMES = {
     "R3dForActionClassification": "motionhub.models.r3d",
     "R3dForPreTraining": "motionhub.models.r3d",
     "R3dModel": "motionhub.models.r3d",
+    "VideoBackboneConfig": "motionhub.models.video_backbone",
+    "VideoBackboneModel": "motionhub.models.video_backbone",
     "ViClipConfig": "motionhub.models.vi_clip",
     "ViClipModel": "motionhub.models.vi_clip",
     "VideoClipProcessor": "motionhub.processing.video_clip",

@@ -42,6 +42,7 @@ from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViForM
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.models.vi_clip import ViClipConfig, ViClipModel
 from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMotionRetargeting, ViaModel
+from motionhub.models.video_backbone import VideoBackboneConfig, VideoBackboneModel
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.action_segmentation import ActionSegmentationPipeline
 from motionhub.pipelines.motion_retargeting import MotionRetargetingPipeline
@@ -168,6 +169,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(LcrNetConfig, PictureProcessor, {AutoModel: LcrNetModel}),
     Family(ViClipConfig, VideoClipProcessor, {AutoModel: ViClipModel}),
     Family(LtnConfig, VideoClipProcessor, {AutoModel: LtnModel}),
+    Family(VideoBackboneConfig, VideoClipProcessor, {AutoModel: VideoBackboneModel}),
     Family(
         R3dConfig,
         VideoClipProcessor,
