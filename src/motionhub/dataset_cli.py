@@ -31,7 +31,7 @@ def _add_build(actions: Any) -> None:
     build.add_argument(
         "name", help="name of the data set, such as n-ucla, penn-action or NTU-60; all are listed below"
     )
-    build.add_argument("--raw", required=True, help="folder or zip file with the raw files")
+    build.add_argument("--raw", help="folder or zip file with the raw files")
     build.add_argument("--out", required=True, help="new folder for the parquet files and the card")
     build.add_argument(
         "--exclude",
@@ -49,6 +49,17 @@ def _add_build(actions: Any) -> None:
     )
     build.add_argument("--engine", choices=("datasets", "ray"), default="datasets", help="ray: on many machines")
     build.add_argument("--progress", action=argparse.BooleanOptionalAction, default=None, help="default: on terminals")
+    video = build.add_argument_group("posetics of raw videos, instead of --raw: poses by several estimators, SST-A")
+    video.add_argument("--videos", help="folder of videos: a folder per class, or a labels.csv (file,label,licence)")
+    video.add_argument(
+        "--experts",
+        nargs="+",
+        default=["mediapipe"],
+        metavar="EXPERT",
+        help="estimators, with options such as mediapipe:num_people=2, or folders of other programs' keypoints",
+    )
+    video.add_argument("--poses", help="folder that keeps what the experts found (default: OUT.poses)")
+    video.add_argument("--merging", help="CSV of labels (source,label,class) that become one class")
     own = build.add_argument_group("terms of your own clips (NAME folder); `motionhub push` needs the licence")
     own.add_argument("--licence", help="what others may do: an id such as cc-by-4.0, or your words with --homepage")
     own.add_argument("--homepage", help="address where data and terms are described")
@@ -90,6 +101,10 @@ def _dataset_build(arguments: argparse.Namespace) -> int:
         raise ValueError("--homepage and --citation go with --licence; say what others may do with the clips.")
     own = (arguments.licence, arguments.homepage or "", arguments.citation or "")
     terms = None if arguments.licence is None else OwnTerms(*own)
+    if (arguments.raw is None) == (arguments.videos is None):
+        raise ValueError("Give --raw, the folder of the data set's files, or --videos, a folder of videos.")
+    if arguments.videos is not None:
+        return _build_of_videos(arguments, terms)
     made = save_dataset_report(
         arguments.name,
         arguments.raw,
@@ -106,6 +121,36 @@ def _dataset_build(arguments: argparse.Namespace) -> int:
     print(f"{made.folder}: {made.num_clips} clips of {made.num_files - len(made.broken)} files")
     print(f"datasets.load_dataset({str(made.folder)!r}, PROTOCOL); its README.md lists the protocols")
     return 1 if made.broken else 0
+
+
+def _build_of_videos(arguments: argparse.Namespace, terms: Any) -> int:
+    from motionhub.data.label_merging import read_label_merging
+    from motionhub.poses.video_dataset import build_of_videos
+
+    if arguments.name != "posetics":
+        raise ValueError(
+            f"--videos makes a data set as Posetics was made; the name is posetics, not {arguments.name!r}."
+        )
+    made, poses = build_of_videos(
+        arguments.videos,
+        arguments.out,
+        arguments.poses or f"{arguments.out.rstrip('/')}.poses",
+        arguments.experts,
+        merging=None if arguments.merging is None else read_label_merging("posetics", arguments.merging),
+        terms=terms,
+        num_proc=arguments.num_proc,
+        engine=arguments.engine,
+        progress=arguments.progress,
+        draw_layout=_draw_layout,
+    )
+    for name, reason in poses.left_out.items():
+        print(f"left out: {name}: {reason}", file=sys.stderr)
+    for name, reason in poses.failures.items():
+        print(f"without an expert: {name}: {reason}", file=sys.stderr)
+    lifted = ", with keypoints_3d (people, frames, joints, 3) in metres" if poses.lifted else ""
+    print(f"{made.folder}: {made.num_clips} of {len(poses.kept) + len(poses.left_out)} videos{lifted}")
+    print(f"datasets.load_dataset({str(made.folder)!r})")
+    return 1 if poses.left_out else 0
 
 
 def _draw_layout(name: str, path: Path) -> None:

@@ -305,7 +305,7 @@ def _rows_of(facts: Reader, path: Path) -> list[dict[str, Any]]:
         names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
         clips = [replace(clips[0], clip_id=name) for name in names]
     return [
-        to_row(sequence, **asdict(clip), source=facts.name, licence=facts.licence)
+        to_row(sequence, **{**asdict(clip), "licence": clip.licence or facts.licence}, source=facts.name)
         for sequence, clip in zip(sequences, clips, strict=True)
     ]
 

@@ -41,12 +41,14 @@ class FeatureColumn:
             caption, no video).
         facts: which encoder this is, as JSON values: what decides the vectors, for `features.json` and for knowing
             whether an earlier run made the same.
+        missing: NaN says that something was not seen, as in keypoints; otherwise it is an error.
     """
 
     name: str
     needs: tuple[str, ...]
     encode: Encode
     facts: dict[str, Any] = field(default_factory=dict)
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,8 @@ def _save_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]) 
         rows = _rows(table, column.needs)
         made = [np.asarray(values, dtype=np.float32).reshape(-1) for values in column.encode(rows)]
         flat = np.concatenate([np.zeros(0, np.float32), *made])
-        if len(made) != len(rows) or not np.isfinite(flat).all():
+        wrong = np.isinf(flat).any() if column.missing else not np.isfinite(flat).all()
+        if len(made) != len(rows) or wrong:
             got = f"{len(made)} arrays for {len(rows)} rows, {int((~np.isfinite(flat)).sum())} numbers not finite"
             raise ValueError(f"Column {column.name!r}: expected one finite array for each row, got {got}.")
         arrays[f"{column.name}.values"] = flat

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from motionhub.data.readers.reader import bad_file, read_text
 
 
-COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption")
+COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption", "licence")
 SPLITS = {"train": 1, "test": 0, "": None}
 MAX_BYTES = 2**29
 # A table lies in the folder of the clip or up to this many folders above.
@@ -33,6 +33,7 @@ class TableRow:
         trains: 1 in the training split, 0 in the test split, None in neither.
         times: `(start, end)` in seconds, or None for the whole file.
         source: the data set the clip was taken from; may be empty.
+        licence: terms of the clip, where they are others than those of the whole; may be empty.
     """
 
     file: str
@@ -43,6 +44,7 @@ class TableRow:
     times: tuple[float, float] | None
     source: str
     caption: str
+    licence: str
 
 
 def find_table(path: Path, name: str) -> Path | None:
@@ -117,6 +119,7 @@ def _row(found: Path, number: int, header: list[str], words: list[str]) -> Table
         times=_times(found, place, fields),
         source=sys.intern(fields.get("source", "")),
         caption=fields.get("caption", ""),
+        licence=sys.intern(fields.get("licence", "")),
     )
 
 

@@ -61,6 +61,7 @@ def annotate_all(path: Path) -> list[ClipFacts]:
             row.trains,
             row.file if len(rows) == 1 else f"{row.file}_{number}",
             caption=row.caption,
+            licence=row.licence,
         )
         for number, row in enumerate(rows)
     ]

@@ -43,6 +43,7 @@ class ClipFacts:
         segments: `(class, first frame, frame after the last)`, for clips in which several actions may overlap.
         caption: the clip in words, one caption a line.
         class_descriptions: its class in words, one phrasing a line.
+        licence: terms of this clip, where they are others than the data set's.
     """
 
     label: int | None
@@ -54,6 +55,7 @@ class ClipFacts:
     segments: tuple[tuple[int, int, int], ...] | None = None
     caption: str = ""
     class_descriptions: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)

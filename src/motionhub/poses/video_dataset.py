@@ -1,0 +1,351 @@
+"""A data set of poses made of raw videos, as Posetics was: several estimators, SST-A, and clips with nobody left out.
+
+It does not know how a video becomes keypoints (`extraction.py`), how experts are aggregated (`refine.py`) nor how a
+folder of pose files becomes a data set (`data/build.py`, reader "folder").
+
+Thesis of Di Yang, section 3.5: clips of Kinetics-400; poses by LCR-Net++ refined by SSTA-PRS; a clip is kept when a
+pose is found in more than half of its frames. Which estimators are taken is said by the caller.
+"""
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.build import SavedDataset, save_dataset_report
+from motionhub.data.feature_columns import FeatureColumn, add_feature_columns
+from motionhub.data.label_merging import LabelMerging
+from motionhub.data.licences import OwnTerms
+from motionhub.data.readers import read
+from motionhub.data.readers.clip_table import load_table
+from motionhub.data.readers.folder import TABLE
+from motionhub.data.writers import write
+from motionhub.poses.estimators import ESTIMATORS
+from motionhub.poses.extraction_job import extract_files
+from motionhub.poses.refine import aggregate_experts
+from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
+LAYOUT = "posetics-17"
+MIN_PRESENT = 0.5
+REPORT = "videos.json"
+WORLD = "world"
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A pose estimator as it is asked.
+
+    Args:
+        name: of its folder of results; unique among the experts.
+        estimator: a key of `poses.estimators.ESTIMATORS`, or a folder with another program's file `NAME.json` (or a
+            folder `NAME`) for the video NAME.
+        options: of the estimator.
+    """
+
+    name: str
+    estimator: str
+    options: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, text: str) -> "Expert":
+        """`mediapipe`, `mediapipe:num_people=2,follow=false`, or a folder.
+
+        Raises:
+            ValueError: no such estimator or folder, or options that are no KEY=VALUE.
+        """
+        if Path(text).is_dir():
+            return cls(Path(text).name, text, {})
+        name, _, rest = text.partition(":")
+        pairs = [part.partition("=") for part in rest.split(",") if part]
+        if name not in ESTIMATORS or not all(equals and key.isidentifier() for key, equals, _ in pairs):
+            raise ValueError(
+                f"An expert is one of {list(ESTIMATORS)}, perhaps with options (mediapipe:num_people=2), or a folder "
+                f"with another program's keypoints, a file for each video; got {text!r}."
+            )
+        return cls(text.replace(":", "-").replace(",", "-"), name, {key: _value(value) for key, _, value in pairs})
+
+
+@dataclass(frozen=True)
+class PosesOfVideos:
+    """What `poses_of_videos` left.
+
+    Args:
+        folder: pose files and their `labels.csv`, for `data.build.save_dataset("folder", folder, ...)`.
+        kept: videos in it.
+        left_out: name of a video -> why it is not.
+        failures: name of a video that is kept -> what an expert said that could not read it, `"expert: error"`.
+        lifted: whether `folder/../world` has keypoints in metres of the same names.
+    """
+
+    folder: Path
+    kept: tuple[str, ...]
+    left_out: dict[str, str]
+    failures: dict[str, str]
+    lifted: bool
+
+
+def poses_of_videos(
+    videos: str | os.PathLike[str],
+    work: str | os.PathLike[str],
+    experts: Sequence[str] = ("mediapipe",),
+    *,
+    layout: str = LAYOUT,
+    min_present: float = MIN_PRESENT,
+    merging: LabelMerging | None = None,
+    num_proc: int | None = None,
+    engine: str = "datasets",
+    progress: bool | None = None,
+    **options: Any,
+) -> PosesOfVideos:
+    """Pose files of all videos of a folder, by the aggregate of the experts; run again after a kill, it continues.
+
+    Args:
+        videos: a folder per class, or with a `labels.csv` (file, label; split, subject, licence, ... as for the
+            reader "folder") that names videos.
+        work: folder for what each expert found (`work/experts/NAME`), the aggregates (`work/clips`) and what lifts
+            (`work/world`, of the first expert). No frame is written.
+        experts: see `Expert.parse`; of one nothing is aggregated.
+        layout: what clips are converted to.
+        min_present: a clip is kept when somebody is seen in more than this share of its frames.
+        merging: what becomes of labels.
+        num_proc, engine, progress, options: see `extraction_job.extract_files`.
+
+    Raises:
+        ValueError: no videos, a label for none, experts that are none, or no video in which anybody is seen.
+    """
+    if not 0 <= min_present < 1:
+        raise ValueError(f"min_present is a share of frames in 0..1, below 1, got {min_present}.")
+    asked = [Expert.parse(text) for text in experts]
+    if not asked or len({expert.name for expert in asked}) < len(asked):
+        raise ValueError(f"Give at least one expert, each once; got {list(experts)}.")
+    lines = labelled_videos(Path(videos))
+    work = Path(work)
+    found = {
+        expert.name: _ask(expert, lines, work, num_proc=num_proc, engine=engine, progress=progress, **options)
+        for expert in asked
+    }
+    errors = _errors(found, lines)
+    kept, left_out, lifted = [], {}, False
+    for name, line in lines.items():
+        paths = [folder / f"{name}.npz" for folder in found.values()]
+        reason = _aggregate(name, paths, work, layout, min_present)
+        if reason is not None:
+            left_out[name] = errors.pop(name, reason)
+            continue
+        lifted |= _lift(name, work, asked[0], layout)
+        label = line["label"] if merging is None else merging.class_of(line["label"], line.get("source", ""))
+        kept.append({**line, "file": f"{name}.npz", "label": label})
+    report = {"experts": list(experts), "kept": len(kept), "left_out": left_out, "failures": errors}
+    (work / REPORT).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if not kept:
+        raise ValueError(f"In none of the {len(lines)} videos somebody is seen long enough; {work / REPORT} says why.")
+    _write_table(work / "clips" / TABLE, kept)
+    return PosesOfVideos(work / "clips", tuple(line["file"][:-4] for line in kept), left_out, errors, lifted)
+
+
+def build_of_videos(
+    videos: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    work: str | os.PathLike[str],
+    experts: Sequence[str] = ("mediapipe",),
+    *,
+    merging: LabelMerging | None = None,
+    terms: OwnTerms | None = None,
+    num_proc: int | None = None,
+    engine: str = "datasets",
+    progress: bool | None = None,
+    draw_layout: Callable[[str, Path], None] | None = None,
+    **options: Any,
+) -> tuple[SavedDataset, PosesOfVideos]:
+    """A saved dataset of the poses in videos: `poses_of_videos`, then `data.build.save_dataset_report`.
+
+    Where the first expert lifts, the column `keypoints_3d` holds metres, flat, of shape (people, frames, joints, 3);
+    NaN is missing, and it is empty for a clip that was not lifted.
+
+    Args:
+        videos, work, experts, merging, num_proc, engine, progress, options: see `poses_of_videos`.
+        out: the new dataset.
+        terms, draw_layout: see `save_dataset_report`.
+    """
+    out, work = Path(out), Path(work)
+    if out.exists():
+        raise ValueError(f"{out} exists and is not overwritten; choose another name, or remove it.")
+    job: dict[str, Any] = {"num_proc": num_proc, "engine": engine, "progress": progress}
+    poses = poses_of_videos(videos, work, experts, merging=merging, **job, **options)
+    plain = work / "dataset" if poses.lifted else out
+    shutil.rmtree(work / "dataset", ignore_errors=True)
+    made = save_dataset_report("folder", poses.folder, plain, terms=terms, draw_layout=draw_layout, **job)
+    if poses.lifted:
+        column = FeatureColumn("keypoints_3d", ("clip_id",), partial(_lifted_rows, work), {"of": experts[0]}, True)
+        add_feature_columns(plain, out, [column], progress=progress)
+        shutil.rmtree(plain)
+    return replace(made, folder=out), poses
+
+
+def _lifted_rows(work: Path, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+    return [world_keypoints(work, row["clip_id"]) for row in rows]
+
+
+def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
+    """Name of a video (its path below the folder, `/` as `--`) -> its line of the table; `video` is its path.
+
+    Raises:
+        ValueError: no folder, no videos, or parts of videos (start_s).
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder of videos.")
+    table = folder / TABLE
+    lines: dict[str, dict[str, str]] = {}
+    if table.is_file():
+        for file, rows in load_table(table).items():
+            if len(rows) > 1 or rows[0].times:
+                raise ValueError(f"{table}: {file} is named with times; cut the video into files first.")
+            row = rows[0]
+            split = {1: "train", 0: "test", None: ""}[row.trains]
+            numbers = {"subject": row.subject, "camera": row.camera}
+            texts = {name: "" if value is None else str(value) for name, value in numbers.items()}
+            rest = {"split": split, "source": row.source, "caption": row.caption, "licence": row.licence, **texts}
+            lines[_name_of(file)] = {"video": str(folder / file), "label": row.label, **rest}
+    else:
+        for path in sorted(folder.glob("*/*")):
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                file = path.relative_to(folder).as_posix()
+                lines[_name_of(file)] = {"video": str(path), "label": path.parent.name}
+    if not lines:
+        raise ValueError(
+            f"{folder} has no videos: expected {TABLE} (file,label) or a folder of videos for each class, of "
+            f"{', '.join(VIDEO_SUFFIXES)}."
+        )
+    return lines
+
+
+def _name_of(file: str) -> str:
+    return Path(file).with_suffix("").as_posix().replace("/", "--")
+
+
+def _ask(expert: Expert, lines: Mapping[str, Mapping[str, str]], work: Path, **options: Any) -> Path:
+    """The folder with what the expert found in each video, `NAME.npz`."""
+    folder = work / "experts" / expert.name
+    folder.mkdir(parents=True, exist_ok=True)
+    if expert.estimator not in ESTIMATORS:
+        for name, line in lines.items():
+            _take_file(Path(expert.estimator), Path(line["video"]).stem, folder / f"{name}.npz")
+        return folder
+    # Every video under the name of its clip: two classes may have videos of one name.
+    links = work / "videos"
+    links.mkdir(exist_ok=True)
+    named = []
+    for name, line in lines.items():
+        link = links / f"{name}{Path(line['video']).suffix}"
+        if not link.exists():
+            link.symlink_to(Path(line["video"]).absolute())
+        named.append(link)
+    extract_files(named, folder, expert.estimator, world=True, estimator_options=dict(expert.options), **options)
+    shutil.rmtree(links)
+    return folder
+
+
+def _take_file(source: Path, stem: str, target: Path) -> None:
+    """Another program's keypoints of a video as one file of ours; none where it has none."""
+    candidates = sorted(path for path in source.glob(f"{stem}*") if path.stem == stem or path.name == stem)
+    if candidates and not target.exists():
+        clips = read(candidates[0])
+        if clips:
+            _write_whole(clips[0], target)
+
+
+def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_present: float) -> str | None:
+    """Writes `work/clips/NAME.npz`; or says why the clip is left out."""
+    there = [read(path)[0] for path in paths if path.is_file()]
+    seen = [clip for clip in there if clip.num_people and clip.num_frames]
+    if not seen:
+        return "nobody is seen" if there else "no expert has keypoints of it"
+    clip = seen[0] if len(seen) == 1 else aggregate_experts(seen)[0]
+    if clip.layout.name != layout:
+        clip = convert_layout(clip, layout)
+    present = float(np.isfinite(clip.keypoints[..., 0]).any(axis=(0, 2)).mean())
+    if present <= min_present:
+        return f"somebody is seen in {present:.0%} of the frames, not in more than {min_present:.0%}"
+    _write_whole(clip, work / "clips" / f"{name}.npz")
+    return None
+
+
+def _errors(found: Mapping[str, Path], lines: Mapping[str, Any]) -> dict[str, str]:
+    """What an expert said of a video that it could not read: name of the video -> `"expert: error"`.
+
+    Raises:
+        ValueError: an expert has nothing at all, which is the expert's fault and not the videos'.
+    """
+    errors: dict[str, str] = {}
+    for expert, folder in found.items():
+        lacking = [name for name in lines if not (folder / f"{name}.npz").is_file()]
+        told = {name: _told(folder / f"{name}.report.json") for name in lacking}
+        if len(lacking) == len(lines):
+            first = next(iter(told.values()))
+            raise ValueError(f"Expert {expert!r} has keypoints of none of the {len(lines)} videos: {first}")
+        errors |= {name: f"{expert}: {error}" for name, error in told.items()}
+    return errors
+
+
+def _told(report: Path) -> str:
+    if not report.is_file():
+        return "no file of the video's name."
+    return str(json.loads(report.read_text(encoding="utf-8")).get("error", "nothing was written."))
+
+
+def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:
+    """Writes `work/world/NAME.npz`: the first expert's keypoints in metres, in the people and frames of the clip."""
+    source = work / "experts" / first.name / f"{name}.world.npz"
+    if not source.is_file():
+        return False
+    [solid], [clip] = read(source), read(work / "clips" / f"{name}.npz")
+    solid = convert_layout(solid, layout) if solid.layout.name != layout else solid
+    keypoints = np.full((*clip.keypoints.shape[:3], 3), np.nan, dtype=np.float32)
+    rows = dict(zip(clip.track_ids or range(clip.num_people), range(clip.num_people), strict=True))
+    for track, person in zip(solid.track_ids or range(solid.num_people), solid.keypoints, strict=True):
+        if track in rows:
+            frames = min(len(person), clip.num_frames)
+            keypoints[rows[track], :frames] = person[:frames]
+    lifted = replace(solid, keypoints=keypoints, confidence=None, track_ids=clip.track_ids)
+    _write_whole(lifted, work / WORLD / f"{name}.npz")
+    return True
+
+
+def world_keypoints(work: Path, clip_id: str) -> np.ndarray:
+    """`(people, frames, joints, 3)` metres of a clip of the data set, empty where nothing lifts it."""
+    path = work / WORLD / clip_id
+    return read(path)[0].keypoints if path.is_file() else np.zeros((0,), np.float32)
+
+
+def _write_whole(clip: SkeletonSequence, path: Path) -> None:
+    """Under another name first: a process that is killed leaves no half a file under this one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    write(clip, partial, "npz")
+    os.replace(partial, path)
+
+
+def _write_table(path: Path, lines: Sequence[Mapping[str, str]]) -> None:
+    columns = ["file", "label", "split", "subject", "camera", "source", "caption", "licence"]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(lines)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
