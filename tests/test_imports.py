@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     # It lists the names of formats, data sets and protocols.
     "cli_help": {"data", "skeletons"},
     "convert_cli": {"data", "skeletons", "cli_help"},
-    "dataset_cli": {"data", "visualization", "cli_help"},
+    "dataset_cli": {"data", "poses", "visualization", "cli_help"},
     "features_cli": {"auto", "data", "models", "training"},
     "hub_cli": {"hub", "auto"},
     "predict_cli": {"auto", "data", "training", "intervals", "visualization"},
