@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from motionhub.models.lac import LacConfig
+from motionhub.models.t_mor import TMorConfig
 from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig
 from motionhub.processing.skeleton import SkeletonProcessor
@@ -101,6 +102,36 @@ def test_pretrain_or_vpe_leaves_an_encoder_that_a_linear_head_is_fitted_on(
     encoder = json.loads((tmp_path / "pretext" / "last" / "config.json").read_text())
     assert encoder["architectures"] == ["UnikModel"]
     head = ["--model", str(tmp_path / "pretext" / "last"), "--mode", "linear", "--output_dir", str(tmp_path / "head")]
+    with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
+        load_example("finetune_classification").main([*data, *head])
+    assert "top-1" in capsys.readouterr().out
+
+
+def test_pretrain_t_mor_leaves_a_model_and_its_encoder(
+    nucla_like: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = UnikConfig(layout="kinect-20", num_joints=20, in_channels=3, num_people=1, channels=[8, 8], num_heads=1)
+    sizes = {"projection_size": 8, "text_size": 8, "video_size": 6}
+    start = tmp_path / "t-mor-tiny"
+    TMorConfig(encoder_config=encoder, **sizes).save_pretrained(start)
+    SkeletonProcessor(
+        layout="kinect-20", num_dims=3, num_people=1, num_frames=8, normalization="none"
+    ).save_pretrained(start)
+    recipe = {"mode": "scratch", "epochs": 1, "batch_size": 4, "optimizer": "adamw", "learning_rate": 1e-3}
+    (start / "training.json").write_text(json.dumps({**recipe, "milestones": []}))
+    videos = np.random.default_rng(0).normal(size=(12, 6))
+    videos[3] = np.nan
+    np.save(tmp_path / "videos.npy", videos)
+    data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
+    how = ["--losses", "mm", "mv", "--video_features", str(tmp_path / "videos.npy"), "--queue_size", "16"]
+    start_words = ["--model", str(start), "--output_dir", str(tmp_path / "run"), "--probe_fraction", "1"]
+    load_example("pretrain_t_mor").main([*data, *how, *start_words])
+    assert re.search(r"3 updates in \d+ s, linear probe \d", capsys.readouterr().out)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert {"mm", "mv", "alignment"} <= set(log[0])
+    made = json.loads((tmp_path / "run" / "encoder" / "config.json").read_text())
+    assert made["architectures"] == ["UnikModel"]
+    head = ["--model", str(tmp_path / "run" / "encoder"), "--mode", "linear", "--output_dir", str(tmp_path / "head")]
     with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
         load_example("finetune_classification").main([*data, *head])
     assert "top-1" in capsys.readouterr().out

@@ -40,7 +40,7 @@ _MOUTH = (-0.22, 0.16, 0.3)
 _CHEST = (-0.3, -0.25, 0.32)
 _BELLY = (-0.22, -0.58, 0.34)
 _KEYBOARD = (-0.04, -0.5, 0.52)
-_SEATED = {"drop": [(0, 0.45)], "shift_forward": [(0, -0.42)], "pitch": [(0, 3)]}
+_SEATED: dict[str, Keys] = {"drop": [(0, 0.45)], "shift_forward": [(0, -0.42)], "pitch": [(0, 3)]}
 _LAP: Keys = [(0, (-0.02, -0.68, 0.5))]
 _WALKING: dict[str, Keys] = {"speed": [(0, 0.95)]}
 

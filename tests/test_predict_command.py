@@ -1,0 +1,54 @@
+"""`motionhub predict FILE --labels ...`, with the bundled checkpoint, on a motion of our own."""
+
+import json
+
+import pytest
+
+from motionhub.cli import main
+from motionhub.data.synthetic import generate
+from motionhub.data.writers import write
+from motionhub.models.text_towers import MissingTowerError
+from motionhub.predict_cli import BUNDLED
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.npz"
+    write(generate("sit down", second_person="clap", seed=2), path)
+    return str(path)
+
+
+def test_labels_give_a_table_intervals_and_pictures(clip, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    files = ["--json", str(tmp_path / "scores.json"), "--intervals", str(tmp_path / "when.csv")]
+    files += ["--ribbon", str(tmp_path / "ribbon.png"), "--gif", str(tmp_path / "clip.gif")]
+    words = ["--labels", "sit down, clap, kick, walk", "--top_k", "2"]
+    assert main(["predict", clip, *words, "--model", str(BUNDLED), *files]) == 0
+    said = capsys.readouterr().out
+    assert said.count("100% of the joints seen") == 2
+    scores = json.loads((tmp_path / "scores.json").read_text())[clip]
+    assert [person["scores"][0]["label"] for person in scores] == ["sit down", "clap"]
+    assert (tmp_path / "when.csv").read_text().startswith("track_id,start_s,end_s,label,score\n0,")
+    assert (tmp_path / "ribbon.png").stat().st_size > 1000 and (tmp_path / "clip.gif").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "--model FOLDER, or words to choose from"),
+        (["--labels", ""], "something in them"),
+        (["--labels", "walk, walk"], "must differ"),
+        (["--labels", "walk", "--clip"], "leave them out with --labels"),
+        (["--labels", "walk", "--template", "a person"], "{}"),
+        (["--labels", "walk, flurble the gizmo"], "lacks 'flurble the gizmo'|similar known"),
+    ],
+)
+def test_words_that_do_not_fit_are_one_line(words, message, clip, capsys, monkeypatch):
+    monkeypatch.setattr("motionhub.models.text_towers.TextTower._load", _no_tower)
+    assert main(["predict", clip, *words]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and any(part in said for part in message.split("|"))
+
+
+def _no_tower(tower):
+    raise MissingTowerError(f"{tower.name} is not here")
