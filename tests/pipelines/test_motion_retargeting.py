@@ -226,15 +226,13 @@ def test_report_of_a_copy_has_the_errors_of_the_source(echo):
     ("variant", "inputs", "told"),
     [
         ("view", lambda: (motion(), None), "Nothing to change"),
-        ("view", lambda: ("dance.mp4", motion()), "dance.mp4 is a video.*pose estimator"),
-        ("view", lambda: (motion(), "dance.MOV"), "is a video"),
         ("view", lambda: (motion(), motion(people=2)), "2 people.*target_person=0"),
         ("view", lambda: (motion(), motion().replace(keypoints=np.full((1, 20, 25, 2), NAN))), "target: no joint"),
         ("view", lambda: (motion(image_size=None), motion()), "image_size"),
         ("view", lambda: (motion(), motion(frames=0)), "at least one frame"),
         ("view", lambda: (motion(), 3), "A pipeline takes a path"),
     ],
-    ids=["no target", "video", "video target", "two people", "nobody", "no size", "no frame", "number"],
+    ids=["no target", "two people", "nobody", "no size", "no frame", "number"],
 )
 def test_what_cannot_be_done_is_told(pipes, variant, inputs, told):
     with pytest.raises(ValueError, match=told):

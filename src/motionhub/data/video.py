@@ -107,7 +107,7 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
     return _VideoFile(path)
 
 
-def is_video(path: str | Path) -> bool:
+def is_video(path: str | os.PathLike[str]) -> bool:
     """Whether the name is that of a video file, or a folder of pictures and nothing else: nothing is decoded."""
     path = Path(path)
     if os.path.isdir(path):  # and not path.is_dir(), which raises for names that are too long

@@ -11,10 +11,8 @@ source, are in the same normalised form, and `processor.inverse(keypoints of one
 coordinates in the processor's layout. `motionhub.nn.motion_autoencoder.MotionRetargetingOutput` is such an output.
 """
 
-import os
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +28,6 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 FACTS = ("layout", "fps", "unit", "image_size")
 OPTIONS = ("target_person", "view_person", "bone_factors", "max_gap", "return_report")
 FEET = ("left_ankle", "right_ankle")
@@ -73,7 +70,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         the view: bones are compared by their longest appearances.
 
     Raises:
-        ValueError: an input that is none of these (a video among them), without the person needed, in 3-D where the
+        ValueError: an input that is none of these, without the person needed, in 3-D where the
             checkpoint works in 2-D or the other way round, or a target or view that its variant cannot use.
 
     Example:
@@ -246,13 +243,8 @@ def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
     """An input as a sequence, with a warning for what is hardly meant.
 
     Raises:
-        ValueError: a video, or anything else that is no motion.
+        ValueError: what is no motion.
     """
-    if isinstance(item, str | os.PathLike) and Path(item).suffix.lower() in VIDEO_SUFFIXES:
-        raise ValueError(
-            f"{item} is a video, and retargeting starts from keypoints; run a pose estimator on it first (OpenPose, "
-            "RTMPose, MediaPipe, ...) and give its file, which motionhub.read knows."
-        )
     sequence = as_sequence(item, **facts)
     if not sequence.num_frames:
         raise ValueError(f"Expected a motion with at least one frame, got {describe(sequence)}.")

@@ -172,7 +172,17 @@ def place_in_clip(video: Video, frame: VideoFrame) -> int:
 
 def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
     """Estimators of others may answer with plain triples. Nothing else is kept of a frame, so it is kept small."""
+    people = [PersonInFrame(*person) for person in finder(frame)]
     return [
-        PersonInFrame(*(None if part is None else np.asarray(part, dtype=np.float32) for part in person))
-        for person in finder(frame)
+        PersonInFrame(
+            _small(person.keypoints),
+            _small(person.confidence),
+            _small(person.box),
+            None if person.world is None else _small(person.world),
+        )
+        for person in people
     ]
+
+
+def _small(numbers: np.ndarray) -> np.ndarray:
+    return np.asarray(numbers, dtype=np.float32)

@@ -21,7 +21,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # Made of the keypoints before they are written; and what else is made of a video: (video, extraction, path without
 # suffix). Both go to other processes, so they are functions of a module, or `functools.partial` of one.
 Change = Callable[[SkeletonSequence], SkeletonSequence]
-Also = Callable[[str, Extraction, Path], None]
+Also = Callable[[str, Extraction, Path], object]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def _named(videos: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     if not videos:
         raise ValueError("There is no video to look at: give at least one file.")
     named: dict[str, str] = {}
-    for video in map(os.fspath, videos):
+    for item in videos:
+        video = os.fspath(item)
         stem = Path(video).stem
         if stem in named:
             raise ValueError(f"{named[stem]} and {video} would both become {stem}.npz; use a folder for each.")
