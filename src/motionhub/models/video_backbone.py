@@ -7,6 +7,7 @@ torchvision and timm are imported when a model is built (extra `video`). Weights
 from a checkpoint that this library saved, or with `pretrained=True` from the backbone's own library (by download).
 """
 
+import importlib
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -120,7 +121,7 @@ def _torchvision(name: str, pretrained: bool) -> tuple[nn.Module, int]:
 
 def _timm(name: str, pretrained: bool) -> tuple[nn.Module, int]:
     try:
-        import timm
+        timm = importlib.import_module("timm")
     except ImportError:
         raise ImportError('Picture models of timm need it: pip install "motionhub[video]"') from None
     if not timm.is_model(name):
