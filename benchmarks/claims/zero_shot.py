@@ -6,7 +6,8 @@
 fifth is unseen once. Of a seen class every fourth performer (of Penn every fourth clip) is for the test. Columns: ZSL,
 unseen clips among unseen classes; then with all classes to choose from the accuracy of seen, of unseen clips, and
 their harmonic mean H; AUROC of "none of these", seen test clips against unseen clips by the best similarity to a seen
-class. All of them from cosines and from standard scores (`models.t_mor.TypicalMotion`, measured on the training clips). PRECOG-2016 has no names ("action 1"), so there is nothing to read.
+class. From cosines, and from standard scores (`models.t_mor.TypicalMotion`, measured on the training clips).
+PRECOG-2016 has no names ("action 1"), so there is nothing to read.
 
 "cross": training without N-UCLA (UTD-MHAD, Penn Action, Bandai-Namco), test by the names of N-UCLA; and a linear layer
 on frozen features, view 1 to view 2. Arms L_mm, L_mt, L_mm + L_mt: no data set here has both videos and captions, so
@@ -103,7 +104,8 @@ class Pool:
             moved.append(replace(clips, labels=number[clips.labels]))
         flat = [clips.keypoints.shape[-1] == 2 for clips in moved]
         self.solid = _joined([clips for clips, is_flat in zip(moved, flat, strict=True) if not is_flat])
-        self.flat = _joined([clips for clips, is_flat in zip(moved, flat, strict=True) if is_flat])
+        pictures = [clips for clips, is_flat in zip(moved, flat, strict=True) if is_flat]
+        self.flat = _joined(pictures) if pictures else self.solid.of(torch.zeros(0, dtype=torch.long))
         self.labels = torch.cat([self.solid.labels, self.flat.labels])
         # Classes of made motions come last: their names begin with MADE.
         self.num_real = sum(not name.startswith(MADE) for name in self.names)
@@ -313,6 +315,7 @@ def cross(parts: dict[str, tuple[Clips, list[str]]], epochs: int, seed: int, few
                 finish = lambda batch, view=view: view(fewer_frames(batch))  # noqa: E731
                 accuracy = motions.fine_tuned_accuracy(encoder, train.of(rows), finish, batches[1], 60, seed, 1e-3)
                 found[key][f"{share:.0%}"] = accuracy
+            print(json.dumps({key: found[key]}), flush=True)
     return found
 
 

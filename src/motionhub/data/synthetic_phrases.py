@@ -278,10 +278,16 @@ _BODY: list[tuple[float, dict[str, Keys], tuple[str, ...]]] = [
 
 def _jumping_jacks() -> Motion:
     half = 0.42
-    apart = [(t * half, ((0.0, 0, 0), (0.3, 0, 0))[t % 2]) for t in range(8)]
+    apart: Keys = [(t * half, ((0.0, 0, 0), (0.3, 0, 0))[t % 2]) for t in range(8)]
     hands: Keys = [(t * half, (HANG, (0.2, 0.93, 0.05))[t % 2]) for t in range(8)]
     lift: Keys = [(t * half / 2, (0.0, 0.07)[t % 2]) for t in range(16)]
-    keys = {"left_hand": hands, "right_hand": hands, "left_foot": apart, "right_foot": apart, "lift": lift}
+    keys: dict[str, Keys] = {
+        "left_hand": hands,
+        "right_hand": hands,
+        "left_foot": apart,
+        "right_foot": apart,
+        "lift": lift,
+    }
     return Motion(3.0, keys)
 
 

@@ -99,9 +99,9 @@ def told(
         row = rows[int(index)]
         label = int(row["label"])
         if label >= 0 and phrases.get(names[label]):
-            facts = {"clip_id": str(row["clip_id"]), "subject": int(row["subject"])}
-            facts |= {"source": str(row["source"]), "licence": str(row["licence"])}
-            yield Telling(from_row(row), tuple(phrases[names[label]]), **facts)
+            told_by, name = str(row["source"]), str(row["clip_id"])
+            said = tuple(phrases[names[label]])
+            yield Telling(from_row(row), said, name, int(row["subject"]), told_by, str(row["licence"]))
 
 
 def synthetic_tellings(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[Telling]:
@@ -109,8 +109,8 @@ def synthetic_tellings(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator
     for number, worded in enumerate(worded_motions()):
         for take in range(clips_per_motion):
             chance = np.random.default_rng([seed, number, take])
-            made = {"speed": float(chance.uniform(0.75, 1.4)), "style": float(chance.uniform(0.75, 1.2))}
-            sequence = generate(worded.motion, seed=chance, left_handed=worded.mirror, **made)
+            speed, style = float(chance.uniform(0.75, 1.4)), float(chance.uniform(0.75, 1.2))
+            sequence = generate(worded.motion, seed=chance, left_handed=worded.mirror, speed=speed, style=style)
             name = f"synthetic_{seed}_{number:03d}_{take:02d}"
             yield Telling(sequence, worded.phrases, name, take, "motionhub-synthetic", "CC0-1.0")
 

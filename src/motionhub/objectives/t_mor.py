@@ -220,8 +220,7 @@ class TMor(nn.Module):
 
     def _against_queue(self, name: str, output: Any, queries: Tensor, positives: Tensor, rows: Tensor) -> Tensor:
         queue = self._queue(name)
-        negatives, others = queue.negatives(), queue.others(rows)
-        return self._info_nce(output, queries, positives, negatives, others)
+        return self._info_nce(output, queries, positives, held_keys(queue), queue.others(rows))
 
     def _video_loss(self, output: Any, videos: Tensor, shown: Tensor, index: Tensor) -> Tensor:
         with torch.no_grad():
@@ -233,7 +232,7 @@ class TMor(nn.Module):
         queue = self._queue("mv")
         others = queue.others(index[shown]) & (queue.others(index.new_tensor([-2])))
         embeds = output.motion_embeds[shown], output.video_embeds[shown]
-        return self._info_nce(output, *embeds, queue.negatives(), others)
+        return self._info_nce(output, *embeds, held_keys(queue), others)
 
     def _text_loss(self, output: Any, texts: Tensor, labels: Tensor) -> Tensor:
         known, count = labels >= 0, len(labels)
@@ -242,7 +241,8 @@ class TMor(nn.Module):
             with torch.no_grad():
                 keys = self._copy().get_text_features(texts).pooler_output.float()
             queue = self._queue("mt")  # which remembers the class of a text where the others remember the clip
-            everyone, classes = queue.negatives(), queue.rows[: len(queue.negatives())]
+            everyone = held_keys(queue)
+            classes = queue.rows[: len(everyone)]
             others = self.other_class[labels.clamp(min=0)][:, classes.clamp(min=0)] & (classes >= 0)
             self._new["mt"].add(torch.where(known, labels, -1), keys)
         else:
@@ -270,3 +270,8 @@ class TMor(nn.Module):
             rows, keys = new.take()
             self._queue(name).enqueue(keys, rows)
         self.updates += 1
+
+
+def held_keys(queue: FeatureQueue) -> Tensor:
+    """The keys put in so far, without the copy of `negatives()`: they change only after the backward pass."""
+    return queue.features[: min(int(queue.seen), queue.size)]

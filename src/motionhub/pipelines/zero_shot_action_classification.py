@@ -120,7 +120,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         """The model without its head, whichever was given."""
         return self.model.base_model
 
-    def preprocess(  # type: ignore[override]
+    def preprocess(
         self,
         item: Any,
         *,
@@ -136,7 +136,10 @@ class ZeroShotPipeline(SkeletonPipeline):
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
         for doubt in doubts(sequence):
             warnings.warn(f"{name}: {doubt}.", stacklevel=2)
-        rows, samples, people, spans = [], [], [], []
+        rows: list[int] = []
+        samples: list[dict[str, Any]] = []
+        people: list[int] = []
+        spans: list[tuple[int, int]] = []
         for row in range(sequence.num_people):
             part = self._turned(sequence.person(row))
             found = [(span, self._window_sample(part, span, name)) for span in self._spans(part, window, hop)]
@@ -371,7 +374,8 @@ def checked_labels(candidate_labels: Any) -> dict[str, tuple[str, ...]]:
             'candidate_labels must be a list of at least one label, such as ["sit down", "wave"], got '
             f"{candidate_labels!r}."
         )
-    told, spelled = {}, {}
+    told: dict[str, tuple[str, ...]] = {}
+    spelled: dict[str, str] = {}
     for label in candidate_labels:
         if not isinstance(label, str) or not label.strip():
             raise ValueError(f"candidate_labels must be texts with something in them, got {label!r}.")

@@ -105,7 +105,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
         fitted = {"window_none_similarity": config.window_none_similarity, "none_auroc": auroc(*best)}
         return {**fitted, "accuracy": float(np.concatenate(right).mean())}
 
-    def preprocess(self, item: Any, *, hop: float | None = None, **kwargs: Any) -> WindowedClip:  # type: ignore[override]
+    def preprocess(self, item: Any, *, hop: float | None = None, **kwargs: Any) -> WindowedClip:
         return super().preprocess(item, hop=HOP if hop is None else hop, **kwargs)
 
     def postprocess(  # type: ignore[override]
