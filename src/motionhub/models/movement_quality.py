@@ -8,6 +8,7 @@ layers and one linear layer, averaged over a clip, with a class per whole score.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -130,13 +131,53 @@ class SkeletonForMovementQuality(PreTrainedModel):
     def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
         """Nothing: published repositories load this class from the installed library, never from copied code."""
 
+    @classmethod
+    def from_encoder(
+        cls,
+        source: str | Path,
+        *,
+        pretrained: bool = True,
+        scores: Literal["grades", "ordinal", "value"] = "grades",
+        max_score: int = 1,
+        recurrent_size: int = 512,
+        recurrent_layers: int = 2,
+    ) -> "SkeletonForMovementQuality":
+        """A new head on the encoder of a checkpoint.
+
+        Args:
+            source: folder or Hub id of any skeleton encoder, alone or below a head of its own.
+            pretrained: False: random weights, of the encoder too (the control of every pre-trained one).
+            scores, max_score, recurrent_size, recurrent_layers: see `MovementQualityConfig`.
+        """
+        encoder = AutoConfig.from_pretrained(str(source))
+        config = MovementQualityConfig(
+            encoder_config=encoder,
+            scores=scores,
+            max_score=max_score,
+            recurrent_size=recurrent_size,
+            recurrent_layers=recurrent_layers,
+        )
+        model = cls(config)
+        if pretrained:
+            model.encoder = AutoModel.from_pretrained(str(source))
+        return model
+
+    def frame_features(
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What the head reads: `(B, T', C)` the encoder's features by frame, and `(B,)` how many frames a clip has."""
+        outputs = self.encoder(keypoints, joint_mask=joint_mask, attention_mask=attention_mask, return_dict=True)
+        return _frames(outputs.last_hidden_state, keypoints.shape[2], attention_mask)
+
     @can_return_tuple
     def forward(
         self,
-        keypoints: Tensor,
+        keypoints: Tensor | None = None,
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
+        frame_features: Tensor | None = None,
+        feature_lengths: Tensor | None = None,
         return_dict: bool | None = None,
     ) -> MovementQualityOutput:
         """Inputs as the encoder's; people of a clip are averaged, padded frames left out.
@@ -144,13 +185,19 @@ class SkeletonForMovementQuality(PreTrainedModel):
         Args:
             labels: `(B,)` true scores: whole ones 0..max_score (negative: unknown, does not count), or with
                 `scores="value"` any numbers (NaN: unknown).
+            frame_features, feature_lengths: what `frame_features` gave, instead of keypoints: a frozen encoder need
+                not see a clip twice.
 
         Raises:
-            ValueError: a label above `max_score`, or what the encoder refuses.
+            ValueError: a label above `max_score`, neither keypoints nor features, or what the encoder refuses.
         """
-        outputs = self.encoder(keypoints, joint_mask=joint_mask, attention_mask=attention_mask, return_dict=True)
-        features, lengths = _frames(outputs.last_hidden_state, keypoints.shape[2], attention_mask)
-        logits = self.head(features, lengths)
+        if frame_features is None:
+            if keypoints is None:
+                raise ValueError("Expected keypoints (B, M, T, V, C), or frame_features with feature_lengths.")
+            frame_features, feature_lengths = self.frame_features(keypoints, joint_mask, attention_mask)
+        elif feature_lengths is None:
+            feature_lengths = torch.full((len(frame_features),), frame_features.shape[1])
+        logits = self.head(frame_features, feature_lengths)
         return MovementQualityOutput(
             loss=None if labels is None else self.loss_of(logits, labels),
             scores=self.scores_of(logits),

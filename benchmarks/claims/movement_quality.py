@@ -1,0 +1,239 @@
+"""Do encoders trained on everyday actions tell correct from incorrect rehabilitation movements of people never seen?
+
+    python benchmarks/claims/movement_quality.py --data FOLDER --output numbers.json
+
+UI-PRMD by Kinect: 10 movements, 7 subjects, 10 correct and 10 incorrect clips each. Every movement by itself; each
+subject's clips are scored by a fit on the other six. Arms: ridge on the joints (the control beside every network), a
+GRU on the frozen features of UNIK (`unik-nucla-small`, the skeletons converted to its joints by name), the same with
+random weights, the same with the labels shuffled within subject and movement, all weights of UNIK fine-tuned, and a
+GRU on a frozen CV-MIM where its folder holds weights. Frozen features are standardised by the training clips, so that
+no arm wins by the scale of its features. Intervals: subjects drawn anew.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from transformers import AutoFeatureExtractor
+from transformers.utils import logging as transformers_logging
+
+import motionhub  # noqa: F401  registers the models
+from motionhub.data.build import build_dataset
+from motionhub.models.movement_quality import SkeletonForMovementQuality
+from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.dataset import ClipDataset
+from motionhub.training.movement_quality import (
+    ScoredClips,
+    ScoredRows,
+    frozen_features,
+    held_out_report,
+    leave_one_subject_out,
+    scored_rows,
+    scores_of_fold,
+)
+from motionhub.training.sources import has_weights
+
+
+FILE = "uiprmd_kinect_s1-7.npz"
+ARMS = ("ridge", "frozen UNIK", "random UNIK", "shuffled labels", "fine-tuned UNIK", "frozen CV-MIM")
+HUB_CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
+RECURRENT_SIZE = 32
+# (better arm, other arm): mean area under the curve over the movements that both have
+GATES = (("frozen UNIK", "random UNIK"), ("frozen UNIK", "shuffled labels"), ("fine-tuned UNIK", "frozen UNIK"))
+
+
+def recipe_of(arm: str, seed: int, folder: str, quick: bool) -> TrainingRecipe:
+    """Fixed before the first table: few epochs, because 70 folds are trained."""
+    tuned = arm == "fine-tuned UNIK"
+    return TrainingRecipe(
+        mode="finetune" if tuned else "linear",
+        optimizer="adamw",
+        learning_rate=1e-3,
+        weight_decay=0.05,
+        schedule="cosine",
+        epochs=1 if quick else 4 if tuned else 10,
+        batch_size=16,
+        max_grad_norm=5.0,
+        seed=seed,
+        output_dir=folder,
+        resume="none",
+        checkpoint_epochs=1000,
+        progress_bar=False,
+        cpu=True,
+    )
+
+
+def ridge_scores(rows: ScoredRows, dataset: Any, processor: Any) -> np.ndarray:
+    """Joints of 32 frames in a row, as the processor of UNIK gives them; the strength is chosen on training clips."""
+    clips = ClipDataset(dataset, processor, training=False)
+    joints = np.stack([clips[index]["keypoints"].numpy().reshape(-1) for index in range(len(clips))])
+
+    def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
+        model = make_pipeline(StandardScaler(), RidgeCV(alphas=10.0 ** np.arange(0, 7)))
+        return model.fit(joints[trained], rows.truth[trained]).predict(joints[tested])
+
+    return leave_one_subject_out(rows, fit)
+
+
+def network_scores(arm: str, rows: ScoredRows, dataset: Any, source: Path, seed: int, quick: bool) -> np.ndarray:
+    """Held-out scores of a GRU on an encoder, which is frozen or not."""
+    processor = AutoFeatureExtractor.from_pretrained(source)
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = recipe_of(arm, seed, folder, quick)
+        torch.manual_seed(seed)
+        whole = head_on(source, arm)
+        frozen = recipe.mode == "linear"
+        features = frozen_features(whole, processor, dataset) if frozen else []
+        clips = [] if frozen else [ClipDataset(dataset, processor, training=on, seed=seed) for on in (True, False)]
+
+        def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
+            both = [standardised(features, trained)] * 2 if frozen else clips
+            parts = [ScoredClips(each, part, rows.truth) for each, part in zip(both, (trained, tested), strict=True)]
+            return scores_of_fold(lambda: head_on(source, arm), processor, *parts, recipe)
+
+        return leave_one_subject_out(rows, fit)
+
+
+def head_on(source: Path, arm: str) -> SkeletonForMovementQuality:
+    return SkeletonForMovementQuality.from_encoder(
+        source, pretrained=arm != "random UNIK", recurrent_size=RECURRENT_SIZE, recurrent_layers=1
+    )
+
+
+def standardised(features: list[torch.Tensor], trained: np.ndarray) -> list[torch.Tensor]:
+    """Every channel with mean 0 and deviation 1 over the frames of the training clips."""
+    seen = torch.cat([features[row] for row in trained])
+    mean, deviation = seen.mean(0), seen.std(0).clamp(min=1e-6)
+    return [(feature - mean) / deviation for feature in features]
+
+
+def shuffled(rows: ScoredRows, seed: int) -> ScoredRows:
+    """The truth drawn anew among the clips of one subject and movement."""
+    truth, generator = rows.truth.copy(), np.random.default_rng(seed)
+    for movement in np.unique(rows.movements):
+        for subject in np.unique(rows.subjects):
+            chosen = np.flatnonzero((rows.movements == movement) & (rows.subjects == subject))
+            truth[chosen] = generator.permutation(truth[chosen])
+    return ScoredRows(truth, rows.subjects, rows.movements)
+
+
+def scored(arm: str, dataset: Any, options: argparse.Namespace, seed: int) -> dict[str, list[float]]:
+    """Held-out scores, true ones and subjects of one movement's clips."""
+    rows = scored_rows(dataset)
+    unik = HUB_CONFIGS / "unik-nucla-small"
+    if arm == "shuffled labels":
+        rows = shuffled(rows, seed)
+    if arm == "ridge":
+        held_out = ridge_scores(rows, dataset, AutoFeatureExtractor.from_pretrained(unik))
+    else:
+        source = options.cv_mim if arm == "frozen CV-MIM" else unik
+        held_out = network_scores(arm, rows, dataset, source, seed, options.quick)
+    return {"scores": held_out.tolist(), "truth": rows.truth.tolist(), "subjects": rows.subjects.tolist()}
+
+
+def report_of(found: dict[str, dict[str, list[float]]], resamples: int) -> dict[str, Any]:
+    """The report of an arm, of what is known by movement, with the accuracy at half."""
+    parts = {name: np.concatenate([one[name] for one in found.values()]) for name in ("scores", "truth", "subjects")}
+    movements = np.repeat(list(found), [len(one["truth"]) for one in found.values()])
+    rows = ScoredRows(parts["truth"], parts["subjects"].astype(int), movements)
+    report = held_out_report(rows, parts["scores"], resamples=resamples)
+    for movement, entry in report["movements"].items():
+        chosen = movements == movement
+        entry["accuracy"] = float(((parts["scores"][chosen] > 0.5) == (rows.truth[chosen] > 0.5)).mean())
+    return report
+
+
+def cell(found: dict[str, float]) -> str:
+    return f"{found['value']:.2f} [{found['lower']:.2f}, {found['upper']:.2f}]"
+
+
+def table(reports: dict[str, dict[str, Any]], statistic: str) -> list[str]:
+    """A row a movement, a column an arm; the last row is the mean over the movements of an arm."""
+    movements = list(dict.fromkeys(name for report in reports.values() for name in report["movements"]))
+    lines = [f"| {statistic} | " + " | ".join(reports) + " |", "|---" * (len(reports) + 1) + "|"]
+    for movement in movements:
+        found = [report["movements"].get(movement) for report in reports.values()]
+        lines.append(
+            f"| {movement} | " + " | ".join("-" if one is None else cell(one[statistic]) for one in found) + " |"
+        )
+    means = [f"{cell(report['mean'][statistic])} of {len(report['movements'])}" for report in reports.values()]
+    accuracy = [
+        f"{np.mean([one['accuracy'] for one in report['movements'].values()]):.2f}" for report in reports.values()
+    ]
+    return [*lines, "| **mean** | " + " | ".join(means) + " |", "| accuracy, mean | " + " | ".join(accuracy) + " |"]
+
+
+def gates(reports: dict[str, dict[str, Any]]) -> list[str]:
+    lines = []
+    for better, other in GATES:
+        if better not in reports or other not in reports:
+            continue
+        first, second = reports[better]["movements"], reports[other]["movements"]
+        both = [name for name in first if name in second]
+        gains = np.asarray([first[name]["auc"]["value"] - second[name]["auc"]["value"] for name in both])
+        error = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.nan
+        verdict = "holds" if gains.mean() > 2 * error else "FAILS"
+        lines.append(
+            f"- {better} - {other}, AUC over {len(both)} movements: {gains.mean():+.3f} +- {error:.3f} (standard "
+            f"error), above in {int((gains > 0).sum())}; needed above two of them: {verdict}"
+        )
+    return lines
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help=f"folder of {FILE}")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--movements", type=int, nargs="+", default=list(range(1, 11)), help="1 to 10")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--cv_mim", type=Path, default=HUB_CONFIGS / "cv-mim-small")
+    parser.add_argument("--resamples", type=int, default=500)
+    parser.add_argument("--quick", action="store_true", help="one epoch, few draws: does it run")
+    parser.add_argument("--output", type=Path, help="numbers as JSON; arms that are there already are kept")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = arguments(words)
+    torch.set_num_threads(1)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    dataset = build_dataset("ui-prmd", options.data / FILE)["full"]
+    labels, names = np.asarray(dataset["label"]), dataset.features["label"].names
+    results: dict[str, dict[str, Any]] = {}
+    if options.output and options.output.exists():
+        results = json.loads(options.output.read_text())
+    for seed in options.seeds:
+        for arm in options.arms:
+            if arm == "frozen CV-MIM" and not has_weights(options.cv_mim):
+                print(f"{arm}: left out, {options.cv_mim} holds no weights", file=sys.stderr)
+                continue
+            found = results.setdefault(str(seed), {}).setdefault(arm, {})
+            for name in (names[movement - 1] for movement in options.movements):
+                if name in found:
+                    continue
+                start = time.perf_counter()
+                clips = dataset.select(np.flatnonzero(labels == names.index(name)))
+                found[name] = scored(arm, clips, options, seed)
+                print(f"seed {seed} {arm}, {name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+                if options.output:
+                    options.output.write_text(json.dumps(results))
+    for seed, arms in results.items():
+        reports = {arm: report_of(arms[arm], options.resamples) for arm in ARMS if arm in arms}
+        print("\n".join([f"Seed {seed}", "", *table(reports, "auc"), "", *table(reports, "spearman"), ""]))
+        print("\n".join([*gates(reports), ""]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
