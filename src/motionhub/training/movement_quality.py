@@ -22,7 +22,13 @@ from torch.utils.data import Dataset as TorchDataset
 from transformers import PreTrainedModel
 
 from motionhub.data.collate import averages_padding, collate_skeletons
-from motionhub.metrics.agreement import area_under_curve, bootstrap_by_subject, quality_report, rank_correlation
+from motionhub.metrics.agreement import (
+    Statistic,
+    area_under_curve,
+    bootstrap_by_subject,
+    quality_report,
+    rank_correlation,
+)
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.trainer import train
@@ -173,7 +179,7 @@ def held_out_report(rows: ScoredRows, held_out: np.ndarray, *, resamples: int = 
         report["movements"][str(movement)] = quality_report(
             held_out[chosen], rows.truth[chosen], rows.subjects[chosen], resamples=resamples, seed=seed
         )
-    statistics = {"spearman": rank_correlation}
+    statistics: dict[str, Statistic] = {"spearman": rank_correlation}
     if np.isin(rows.truth, (0, 1)).all():
         statistics["auc"] = area_under_curve
     chosen = np.flatnonzero(judged)
@@ -185,7 +191,7 @@ def held_out_report(rows: ScoredRows, held_out: np.ndarray, *, resamples: int = 
 
 
 def _mean_over_movements(
-    statistic: Any, held_out: np.ndarray, rows: ScoredRows, chosen: np.ndarray, resamples: int, seed: int
+    statistic: Statistic, held_out: np.ndarray, rows: ScoredRows, chosen: np.ndarray, resamples: int, seed: int
 ) -> dict[str, float]:
     def mean(drawn: np.ndarray, truth: np.ndarray) -> float:
         # The bootstrap hands out numbers of clips: a draw needs their movements too.
