@@ -1,6 +1,7 @@
 """`motionhub predict FILE --labels ...`, with the bundled checkpoint, on a motion of our own."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,9 @@ from motionhub.data.synthetic import generate
 from motionhub.data.writers import write
 from motionhub.models.text_towers import MissingTowerError
 from motionhub.predict_cli import BUNDLED
+
+
+NAMED = BUNDLED.with_name("unik-nucla-small")
 
 
 @pytest.fixture
@@ -30,6 +34,27 @@ def test_labels_give_a_table_intervals_and_pictures(clip, tmp_path, capsys):
     assert [person["scores"][0]["label"] for person in scores] == ["sit down", "clap"]
     assert (tmp_path / "when.csv").read_text().startswith("track_id,start_s,end_s,label,score\n0,")
     assert (tmp_path / "ribbon.png").stat().st_size > 1000 and (tmp_path / "clip.gif").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--model", str(BUNDLED), "--labels", "sit down, clap, walk"], ["--model", str(NAMED)]],
+    ids=["own", "named"],
+)
+def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("PIL")
+    looked = []
+
+    def found(video, **options):
+        looked.append(video)
+        return SimpleNamespace(clip=generate("sit down", seed=2))
+
+    monkeypatch.setattr("motionhub.pipelines.skeleton_pipeline.extract_clip", found)
+    scores, picture = tmp_path / "scores.json", tmp_path / "clip.gif"
+    assert main(["predict", "somebody.mp4", *words, "--json", str(scores), "--gif", str(picture)]) == 0
+    assert looked == ["somebody.mp4"] and picture.stat().st_size > 1000
+    assert capsys.readouterr().out.startswith("somebody.mp4\n")
+    assert json.loads(scores.read_text())["somebody.mp4"][0]["scores"][0]["label"] == "sit down"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from motionhub.dataset_cli import add_dataset
 from motionhub.features_cli import add_command as add_features
 from motionhub.hub_cli import add_commands as add_hub_commands
 from motionhub.poses_cli import add_command as add_poses
-from motionhub.predict_cli import add_zero_shot_options, default_model, predict_labels
+from motionhub.predict_cli import add_zero_shot_options, clips_to_ask, default_model, predict_labels
 from motionhub.refine_cli import add_command as add_refine
 from motionhub.retrieval_cli import add_commands as add_retrieval_commands
 from motionhub.segmentation_cli import add_evaluate_options, add_segment, evaluate_frames, labels_frames, train_frames
@@ -122,8 +122,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_convert(commands, _add_unit_options)
 
-    predict = commands.add_parser("predict", help="name the action of every person in skeleton files")
-    predict.add_argument("files", nargs="+", metavar="FILE")
+    predict = commands.add_parser("predict", help="name the action of every person in skeleton files or videos")
+    predict.add_argument("files", nargs="+", metavar="FILE", help="any readable file, or a video")
     predict.add_argument("--model", help="folder or Hub id of an action classifier; with --labels not needed")
     predict.add_argument("--top_k", type=int, default=5, help="labels per person (default 5)")
     predict.add_argument("--clip", action="store_true", help="one answer for all people of a clip together")
@@ -265,7 +265,8 @@ def _predict(arguments: argparse.Namespace) -> int:
         second = pipeline("action-classification", model=other, feature_extractor=other_processor)
         fusion = {"second": second, "second_weight": arguments.second_weight, "fusion": arguments.fusion}
     options = _read_options(arguments)
-    results = classify(arguments.files, top_k=arguments.top_k, per_person=not arguments.clip, **fusion, **options)
+    clips = clips_to_ask(arguments.files, options)
+    results = classify(clips, top_k=arguments.top_k, per_person=not arguments.clip, **fusion, **options)
     for file, people in zip(arguments.files, results, strict=True):
         print(file)
         if not people:
@@ -280,15 +281,15 @@ def _predict(arguments: argparse.Namespace) -> int:
         Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
         Path(arguments.json).write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
     if arguments.gif:
-        _draw_prediction(arguments.files[0], results[0], arguments.gif, options)
+        _draw_prediction(clips[0], results[0], arguments.gif, options)
     return 0
 
 
-def _draw_prediction(file: str, people: list[dict[str, Any]], path: str, options: dict[str, Any]) -> None:
-    from motionhub.data.readers import read
+def _draw_prediction(asked: Any, people: list[dict[str, Any]], path: str, options: dict[str, Any]) -> None:
+    from motionhub.pipelines.skeleton_pipeline import as_sequence
     from motionhub.visualization.animate import animate
 
-    clip = read(file, **options)[0]
+    clip = as_sequence(asked, **options)
     tracks, labels = list(clip.track_ids or ()), ["not seen"] * clip.num_people
     for person in people:
         if person["track_id"] is not None:

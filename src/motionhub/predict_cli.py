@@ -63,7 +63,8 @@ def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> in
     name = pipeline("zero-shot-action-classification", **given)
     none = {"none_label": None} if arguments.no_none else {}
     labels = {"candidate_labels": arguments.labels, **none, "top_k": arguments.top_k}
-    results = name(arguments.files, **labels, **how)
+    clips = clips_to_ask(arguments.files, options)
+    results = name(clips, **labels, **how)
     for file, people in zip(arguments.files, results, strict=True):
         print(_scores_table(file, people))
     if arguments.json:
@@ -73,15 +74,23 @@ def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> in
     if len(arguments.files) == 1:
         find = pipeline("zero-shot-action-segmentation", **given)
         found = find(
-            arguments.files[0],
+            clips[0],
             candidate_labels=arguments.labels,
             background=arguments.background or (),
             none_label=not arguments.no_none,
             return_scores=True,
             **how,
         )
-        _tell_when(arguments, found, options)
+        _tell_when(arguments, found, clips[0], options)
     return 0
+
+
+def clips_to_ask(files: list[str], options: dict[str, Any]) -> list[Any]:
+    """The files, for pipelines; a single video, which is asked several times, is looked at once and then poses."""
+    from motionhub.data.video import is_video
+    from motionhub.pipelines.skeleton_pipeline import as_sequence
+
+    return [as_sequence(files[0], **options)] if len(files) == 1 and is_video(files[0]) else list(files)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -103,7 +112,7 @@ def _scores_table(file: str, people: list[dict[str, Any]]) -> str:
     return "\n".join(lines if people else [*lines, "  nobody was seen"])
 
 
-def _tell_when(arguments: argparse.Namespace, found: dict[str, Any], options: dict[str, Any]) -> None:
+def _tell_when(arguments: argparse.Namespace, found: dict[str, Any], asked: Any, options: dict[str, Any]) -> None:
     """The intervals as a table, as a file, as a ribbon and over the skeletons."""
     rows, file = found["intervals"], arguments.files[0]
     end = max((float(person["times"][-1]) for person in found["scores"]), default=0.0)
@@ -121,10 +130,10 @@ def _tell_when(arguments: argparse.Namespace, found: dict[str, Any], options: di
 
         print(f"drawn: {plot_ribbon(rows, arguments.ribbon, duration=end, title=Path(file).name)}")
     if arguments.gif:
-        from motionhub.data.readers import read
+        from motionhub.pipelines.skeleton_pipeline import as_sequence
         from motionhub.visualization.animate import animate
 
-        clip = read(file, **options)[0]
+        clip = as_sequence(asked, **options)
         print(f"drawn: {animate(clip, arguments.gif, frame_labels=labels_over_time(rows, clip))}")
 
 

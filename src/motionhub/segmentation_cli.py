@@ -20,8 +20,8 @@ def add_segment(
     Args:
         add_read_options, read_options: of all commands that read files: declare, and take as keywords of `read`.
     """
-    segment = commands.add_parser("segment", help="say who does what from when to when in a skeleton file")
-    segment.add_argument("file", metavar="FILE", help="any readable file, or folder of OpenPose files")
+    segment = commands.add_parser("segment", help="say who does what from when to when in a skeleton file or video")
+    segment.add_argument("file", metavar="FILE", help="any readable file, folder of OpenPose files, or a video")
     segment.add_argument("--model", required=True, help="folder or Hub id of a model that labels every frame")
     segment.add_argument(
         "-o", "--output", metavar="OUT", help="also write the table: .csv, .json, .srt or .eaf (ELAN)"
