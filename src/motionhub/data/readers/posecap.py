@@ -57,8 +57,8 @@ def annotate(path: Path) -> ClipFacts:
     described = descriptions_of(title, merging)
     caption = row.caption or "\n".join(merging.descriptions.get(title, "").split(PHRASING_MARK))
     label = class_names(found).index(title)
-    texts = {"caption": caption, "class_descriptions": "\n".join(described)}
-    return ClipFacts(label, row.subject, row.camera, row.trains, clip_id=row.file, **texts)
+    facts = ClipFacts(label, row.subject, row.camera, row.trains, row.file, caption=caption, licence=row.licence)
+    return replace(facts, class_descriptions="\n".join(described))
 
 
 def descriptions_of(title: str, merging: LabelMerging) -> list[str]:
