@@ -117,6 +117,16 @@ def test_what_is_no_video_is_one_sentence(tmp_path):
         open_video(whole, fps=30)
 
 
+@pytest.mark.parametrize("name", ["none.avi", "none.mkv", "none.mp4"])
+def test_a_video_without_a_frame_is_one_sentence(tmp_path, name):
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+    with pytest.raises(ValueError, match=f"{name}: (not one of its 0 frames can be|cannot be|holds no)"):
+        open_video(tmp_path / name)
+
+
 def test_sound_alone_is_no_video(tmp_path):
     with av.open(str(tmp_path / "a.wav"), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)

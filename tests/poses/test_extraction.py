@@ -121,6 +121,14 @@ def test_frames_of_a_variable_rate_take_their_place_in_time(tmp_path):
     np.testing.assert_array_equal(np.flatnonzero(seen(found.clip)[0]), [0, 1, 2, 3, 6, 7, 8, 9, 10])
 
 
+def test_keypoints_of_a_turned_video_lie_in_the_picture_as_it_is_shown(tmp_path):
+    video = write_video(tmp_path / "a.mp4", [scene([(40, 30, 0)])] * 6, rotation=90)
+    (person,) = extract(video, SquareFinder())
+    assert person.image_size == (120, 160)
+    expected = np.array([30, 160 - 40 - SIDE]) + SIDE * SPREAD  # a quarter turn counter-clockwise
+    assert np.abs(person.keypoints[0] - expected).max() <= 2
+
+
 def test_a_camera_needs_an_end(monkeypatch):
     from motionhub.data.video import open_video
 
