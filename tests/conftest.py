@@ -21,6 +21,7 @@ EXTRA_MODULES = (
     "PIL",
     "rtmlib",
     "sentence_transformers",
+    "supervision",
     "tensorboard",
     "timm",
     "torchvision",

@@ -36,12 +36,12 @@ VIEWS: dict[str, tuple[float, float]] = {"front": (0.0, 0.0), "side": (90.0, 0.0
 SUPERSAMPLING = 2
 
 
-def need(module: str) -> Any:
+def need(module: str, extra: str = "viz") -> Any:
     """The optional module; ImportError with the line that installs it when it is not there."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f'Drawing needs {module.split(".")[0]}: pip install "motionhub[viz]"') from error
+        raise ImportError(f'Drawing needs {module.split(".")[0]}: pip install "motionhub[{extra}]"') from error
 
 
 def view_angles(view: View) -> tuple[float, float]:

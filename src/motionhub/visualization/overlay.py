@@ -1,19 +1,22 @@
 """Skeletons over the pictures in which they were found: joints with names, boxes, track numbers; one frame or a video.
 
-It does not know where frames or keypoints come from. Drawing needs the extra `viz`, a video also the extra `video`.
+It does not know where frames or keypoints come from. Drawn by the package supervision where it is installed (extra
+`overlay`), by Pillow otherwise (extra `viz`); a video also needs the extra `video`.
 """
 
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.visualization import supervision_overlay
 from motionhub.visualization.canvas import PAPER, Colour, need, side_colour
 
 
+Renderer = Literal["auto", "supervision", "pillow"]
 # Of the people's boxes and numbers, by track number: Okabe and Ito's set without blue and orange-red,
 # which mean left and right.
 PEOPLE: tuple[Colour, ...] = ((240, 228, 66), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0))
@@ -26,6 +29,7 @@ def draw_overlay(
     boxes: np.ndarray | None = None,
     *,
     show_joint_names: bool = True,
+    renderer: Renderer = "auto",
 ) -> np.ndarray:
     """One picture with the people of one frame drawn over it.
 
@@ -35,19 +39,28 @@ def draw_overlay(
         frame: which one of the sequence; where it has no such frame the picture stays as it is.
         boxes: `(people, frames, 4)` left, top, right, bottom; None for those around the joints that were seen.
         show_joint_names: beside each joint of the head, trunk and limbs, where the body is large enough to read them.
+        renderer: `"supervision"`, `"pillow"`, or `"auto"`: supervision where it is installed.
 
     Returns:
         `(height, width, 3)` uint8.
 
     Raises:
-        ValueError: the sequence is not 2-D pixels, or `image` is no picture.
-        ImportError: the extra `viz` is not installed.
+        ValueError: the sequence is not 2-D pixels, `image` is no picture, or there is no such renderer.
+        ImportError: what the renderer needs is not installed.
     """
     if sequence.num_dims != 2 or sequence.unit != "pixel":
         got = f"{sequence.num_dims}-D {sequence.unit}s"
         raise ValueError(f"An overlay needs 2-D pixels, got {got}; extract them without world=True.")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be (height, width, 3) uint8, got {image.shape} {image.dtype}.")
+    if renderer not in ("auto", "supervision", "pillow"):
+        raise ValueError(f"renderer must be 'auto', 'supervision' or 'pillow', got {renderer!r}.")
+    if renderer == "supervision" or (renderer == "auto" and supervision_overlay.is_installed()):
+        if not 0 <= frame < sequence.num_frames:
+            return image.copy()
+        around = _boxes(sequence, frame, boxes)
+        named = np.array([_named(sequence, person, frame, show_joint_names) for person in range(sequence.num_people)])
+        return supervision_overlay.draw(image, sequence, frame, around, PEOPLE, named)
     picture = need("PIL.Image").fromarray(image)
     draw = need("PIL.ImageDraw").Draw(picture)
     if 0 <= frame < sequence.num_frames:
@@ -64,13 +77,14 @@ def write_overlay(
     boxes: np.ndarray | None = None,
     *,
     show_joint_names: bool = True,
+    renderer: Renderer = "auto",
 ) -> Path:
     """A video (H.264) of all frames with the people drawn over them, at the frame rate of the sequence.
 
     Args:
         frames: the frame of the sequence, rising, and the picture of each; where numbers are left out (a broken
             frame) the picture before stays.
-        sequence, boxes, show_joint_names: see `draw_overlay`.
+        sequence, boxes, show_joint_names, renderer: see `draw_overlay`.
         path: where to; a file that is there is overwritten.
 
     Returns:
@@ -78,7 +92,7 @@ def write_overlay(
 
     Raises:
         ValueError: no frame, or as `draw_overlay` does.
-        ImportError: the extras `viz` and `video` are not installed.
+        ImportError: PyAV, or what the renderer needs, is not installed.
     """
     try:
         import av
@@ -90,7 +104,9 @@ def write_overlay(
     with av.open(str(path), "w") as container:
         stream: Any = None
         for number, image in frames:
-            picture = draw_overlay(image, sequence, number, boxes, show_joint_names=show_joint_names)
+            picture = draw_overlay(
+                image, sequence, number, boxes, show_joint_names=show_joint_names, renderer=renderer
+            )
             if stream is None:
                 stream = container.add_stream("libx264", rate=Fraction(sequence.fps).limit_denominator(10_000))
                 height, width = picture.shape[:2]
@@ -140,6 +156,26 @@ def _draw_person(
     _label(draw, left, top, f"person {tracks[person]}", float(np.clip(body / 18, 11, 40)), colour)
     if show_joint_names and body >= _READABLE:
         _name_joints(draw, points, seen, sequence, float(np.clip(body / 55, 9, 22)))
+
+
+def _boxes(sequence: SkeletonSequence, frame: int, boxes: np.ndarray | None) -> np.ndarray:
+    """`(people, 4)`: those that are given, else those around the joints that were seen; NaN for nobody."""
+    given = np.full((sequence.num_people, 4), np.nan) if boxes is None else boxes[:, frame].astype(np.float64)
+    points = sequence.keypoints[:, frame]
+    for person, joints in enumerate(points):
+        seen = joints[np.isfinite(joints).all(-1)]
+        if len(seen) and not np.isfinite(given[person]).all():
+            given[person] = [*seen.min(axis=0), *seen.max(axis=0)]
+    return given
+
+
+def _named(sequence: SkeletonSequence, person: int, frame: int, show: bool) -> np.ndarray:
+    """`(joints,)` bool: whose name is written, see `draw_overlay`."""
+    points = sequence.keypoints[person, frame]
+    seen = np.isfinite(points).all(-1)
+    if not show or not seen.any() or np.linalg.norm(np.ptp(points[seen], axis=0)) < _READABLE:
+        return np.zeros(len(seen), dtype=bool)
+    return seen & np.array([not any(part in name for part in _FACE) for name in sequence.layout.joints])
 
 
 # Pixels of a body's diagonal below which names would hide it.
