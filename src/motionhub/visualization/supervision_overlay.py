@@ -67,7 +67,9 @@ def draw(
         found = supervision.Detections(xyxy=boxes[there].astype(np.float32), class_id=numbers % len(colours))
         picture = supervision.BoxAnnotator(color=palette, thickness=width).annotate(picture, found)
         labels = [f"person {number}" for number in numbers]
-        labeller = supervision.LabelAnnotator(color=palette, text_color=supervision.Color(0, 0, 0))
+        size = min(0.5, min(image.shape[:2]) / 700)
+        black = supervision.Color(0, 0, 0)
+        labeller = supervision.LabelAnnotator(color=palette, text_color=black, text_scale=size, text_padding=4)
         picture = labeller.annotate(picture, found, labels=labels)
     return np.ascontiguousarray(picture[..., ::-1])
 
