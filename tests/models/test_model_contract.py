@@ -15,6 +15,7 @@ from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnF
 from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.ltn import LtnConfig, LtnModel
+from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dModel
 from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
 from motionhub.models.st_gcn import (
@@ -138,6 +139,15 @@ FAMILIES = [
         heads=[],
         clip=(2, 12, 5, 3),
     ),
+    # Its head gives scores; without one there is nothing to save and load apart.
+    Family(
+        name="movement_quality",
+        config_class=MovementQualityConfig,
+        config={"encoder_config": SMALL_VIA["encoder_config"], "recurrent_size": 4, "recurrent_layers": 1},
+        base=SkeletonForMovementQuality,
+        heads=[],
+        clip=(2, 12, 5, 3),
+    ),
     # Its head gives keypoints, not logits.
     Family(
         name="via_retargeting",
@@ -223,7 +233,7 @@ def batch(family: Family, size: int = 2) -> Tensor:
 
 
 def main_output(outputs: Any) -> Tensor:
-    return next(outputs[name] for name in ("logits", "pooler_output", "video_embeds") if name in outputs)
+    return next(outputs[name] for name in ("scores", "logits", "pooler_output", "video_embeds") if name in outputs)
 
 
 @torch.no_grad()

@@ -145,11 +145,15 @@ class SkeletonForMovementQuality(PreTrainedModel):
         """A new head on the encoder of a checkpoint.
 
         Args:
-            source: folder or Hub id of any skeleton encoder, alone or below a head of its own.
+            source: folder or Hub id of any skeleton encoder, alone or below a head of its own; or of a model of
+                movement quality, whose encoder is taken.
             pretrained: False: random weights, of the encoder too (the control of every pre-trained one).
             scores, max_score, recurrent_size, recurrent_layers: see `MovementQualityConfig`.
         """
         encoder = AutoConfig.from_pretrained(str(source))
+        scored = isinstance(encoder, MovementQualityConfig)
+        if isinstance(encoder, MovementQualityConfig):
+            encoder = encoder._encoder
         config = MovementQualityConfig(
             encoder_config=encoder,
             scores=scores,
@@ -159,7 +163,8 @@ class SkeletonForMovementQuality(PreTrainedModel):
         )
         model = cls(config)
         if pretrained:
-            model.encoder = AutoModel.from_pretrained(str(source))
+            found = AutoModel.from_pretrained(str(source))
+            model.encoder = found.encoder if scored else found
         return model
 
     def frame_features(

@@ -7,10 +7,10 @@ every clip once, whatever the number of folds. It does not know model families: 
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -37,6 +37,30 @@ from motionhub.training.trainer import train
 SCORE_COLUMN = "score"
 # (training rows, held-out rows) -> a score for each held-out row
 Fit = Callable[[np.ndarray, np.ndarray], Any]
+
+
+@dataclass
+class QualityOptions:
+    """What scoring movements has to know besides data, model and recipe."""
+
+    score_column: str | None = field(
+        default=None,
+        metadata={
+            "help": "Where the true scores are: 'score' (any numbers), 'setup' (UI-PRMD: 1 correct, 0 incorrect), "
+            "'label' (class names that are numbers). none: the first of these that the data has."
+        },
+    )
+    scores: Literal["grades", "ordinal", "value"] = field(
+        default="grades",
+        metadata={"help": "grades: a class per whole score. ordinal: above 0, 1, ... value: any number."},
+    )
+    max_score: int = field(default=1, metadata={"help": "Highest grade; 1 for incorrect and correct."})
+    recurrent_size: int = field(default=512, metadata={"help": "Of each direction of the head."})
+    recurrent_layers: int = field(default=2, metadata={"help": "Of the head."})
+    resamples: int = field(default=2000, metadata={"help": "Draws of subjects for the intervals."})
+    final: bool = field(
+        default=False, metadata={"help": "Also train on all subjects: OUTPUT_DIR/final MOVEMENT/last, not evaluated."}
+    )
 
 
 @dataclass(frozen=True)
@@ -321,27 +345,56 @@ def evaluate_movement_quality(
         ValueError: scores that the model cannot learn, and what `scored_rows` and `leave_one_subject_out` raise.
     """
     rows = scored_rows(dataset, column)
-    set_seed(recipe.seed)
-    model = make_model()
-    _check_scores(rows.truth, model.config)
-    frozen = recipe.mode == "linear"
-    trained_on: Any = frozen_features(model, processor, dataset) if frozen else None
-    tested_on = trained_on
-    if not frozen:
-        trained_on = ClipDataset(dataset, processor, training=True, seed=recipe.seed)
-        tested_on = ClipDataset(dataset, processor, training=False)
+    clips = _clips_of(make_model, processor, dataset, rows, recipe)
 
     def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
-        name = f"{rows.movements[tested[0]]} without {rows.subjects[tested[0]]}".replace("/", "-")
-        fold = recipe.replace(output_dir=str(Path(recipe.output_dir) / name))
-        clips = ScoredClips(trained_on, trained, rows.truth), ScoredClips(tested_on, tested, rows.truth)
-        return scores_of_fold(make_model, processor, *clips, fold)
+        fold = _in_folder(recipe, f"{rows.movements[tested[0]]} without {rows.subjects[tested[0]]}")
+        parts = [ScoredClips(each, part, rows.truth) for each, part in zip(clips, (trained, tested), strict=True)]
+        return scores_of_fold(make_model, processor, *parts, fold)
 
     held_out = leave_one_subject_out(rows, fit)
     return held_out_report(rows, held_out, resamples=resamples, seed=recipe.seed), held_out
 
 
-def _check_scores(truth: np.ndarray, config: Any) -> None:
+def train_on_everybody(
+    make_model: Callable[[], Any], processor: Any, dataset: Dataset, recipe: TrainingRecipe, column: str | None = None
+) -> dict[str, Path]:
+    """Train a model of every movement on all subjects, to be used; the folder of each.
+
+    Nobody is left to judge it: what to expect of it is the report of `evaluate_movement_quality`. Arguments as there.
+    """
+    rows = scored_rows(dataset, column)
+    _check_scores(rows.truth, make_model().config, recipe)
+    clips, folders = ClipDataset(dataset, processor, training=True, seed=recipe.seed), {}
+    for movement in np.unique(rows.movements):
+        chosen = ScoredClips(clips, np.flatnonzero(rows.movements == movement), rows.truth)
+        set_seed(recipe.seed)
+        own = _in_folder(recipe, f"final {movement}")
+        folders[str(movement)] = train(make_model(), processor, chosen, None, own, collate=collate_scored).last_dir
+    return folders
+
+
+def _clips_of(
+    make_model: Callable[[], Any], processor: Any, dataset: Dataset, rows: ScoredRows, recipe: TrainingRecipe
+) -> tuple[Any, Any]:
+    """What folds train on and are tested on: features where the encoder is frozen, else clips."""
+    set_seed(recipe.seed)
+    model = make_model()
+    _check_scores(rows.truth, model.config, recipe)
+    if recipe.mode == "linear":
+        features = frozen_features(model, processor, dataset)
+        return features, features
+    trained = ClipDataset(dataset, processor, training=True, seed=recipe.seed)
+    return trained, ClipDataset(dataset, processor, training=False)
+
+
+def _in_folder(recipe: TrainingRecipe, name: str) -> TrainingRecipe:
+    return recipe.replace(output_dir=str(Path(recipe.output_dir) / name.replace("/", "-")))
+
+
+def _check_scores(truth: np.ndarray, config: Any, recipe: TrainingRecipe) -> None:
+    if recipe.label_smoothing and config.scores != "grades":
+        raise ValueError(f"label_smoothing={recipe.label_smoothing} is of scores='grades'; set it to 0.")
     if config.scores == "value":
         return
     whole = bool(np.equal(truth, truth.round()).all())
