@@ -265,7 +265,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         second = pipeline("action-classification", model=other, feature_extractor=other_processor)
         fusion = {"second": second, "second_weight": arguments.second_weight, "fusion": arguments.fusion}
     options = _read_options(arguments)
-    clips = clips_to_ask(arguments.files, options)
+    clips = clips_to_ask(arguments.files, processor, options)
     results = classify(clips, top_k=arguments.top_k, per_person=not arguments.clip, **fusion, **options)
     for file, people in zip(arguments.files, results, strict=True):
         print(file)

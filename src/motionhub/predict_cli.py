@@ -63,7 +63,7 @@ def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> in
     name = pipeline("zero-shot-action-classification", **given)
     none = {"none_label": None} if arguments.no_none else {}
     labels = {"candidate_labels": arguments.labels, **none, "top_k": arguments.top_k}
-    clips = clips_to_ask(arguments.files, options)
+    clips = clips_to_ask(arguments.files, processor, options)
     results = name(clips, **labels, **how)
     for file, people in zip(arguments.files, results, strict=True):
         print(_scores_table(file, people))
@@ -85,12 +85,14 @@ def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> in
     return 0
 
 
-def clips_to_ask(files: list[str], options: dict[str, Any]) -> list[Any]:
+def clips_to_ask(files: list[str], processor: Any, options: dict[str, Any]) -> list[Any]:
     """The files, for pipelines; a single video, which is asked several times, is looked at once and then poses."""
     from motionhub.data.video import is_video
-    from motionhub.pipelines.skeleton_pipeline import as_sequence
+    from motionhub.pipelines.skeleton_pipeline import as_sequence, dims_of
 
-    return [as_sequence(files[0], **options)] if len(files) == 1 and is_video(files[0]) else list(files)
+    if len(files) > 1 or not is_video(files[0]):
+        return list(files)
+    return [as_sequence(files[0], num_dims=dims_of(processor), **options)]
 
 
 def _check(arguments: argparse.Namespace) -> None:

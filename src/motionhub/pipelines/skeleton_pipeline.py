@@ -52,9 +52,10 @@ class SkeletonPipeline(Pipeline):
     """Base of the skeleton pipelines.
 
     An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file does not say them), a
-    video (its people are found by the first pose estimator that is installed, see `poses/`), a `SkeletonSequence`, a
-    row of a motionhub dataset, or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` together with
-    `layout=`, `fps=` and `unit=` (and `image_size=(width, height)` where the model wants pixels normalised by it). A
+    video (its people are found by the first pose estimator that is installed, see `poses/`; a model of 3-D gets metres
+    about each person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub
+    dataset, or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` together with `layout=`, `fps=`
+    and `unit=` (and `image_size=(width, height)` where the model wants pixels normalised by it). A
     list gives a list of results; any other iterable (a generator, a
     `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
@@ -97,7 +98,7 @@ class SkeletonPipeline(Pipeline):
         return super().__call__(inputs, **kwargs)
 
     def preprocess(self, item: Any, *, per_person: bool = True, **facts: Any) -> Clip:
-        sequence = as_sequence(item, **facts)
+        sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
         for doubt in doubts(sequence):
             warnings.warn(f"{name}: {doubt}.", stacklevel=2)
@@ -200,8 +201,11 @@ def as_sequence(
     fps: float | None = None,
     unit: str | None = None,
     image_size: tuple[int, int] | None = None,
+    num_dims: int = 2,
 ) -> SkeletonSequence:
     """Any input of a pipeline as a `SkeletonSequence`. The keywords belong to arrays, and to files that lack them.
+
+    `num_dims` is about videos: 3 gives metres where the estimator lifts, else pixels.
 
     Raises:
         ValueError: an array without layout, fps or unit; a file with several clips; or a type that is none of these.
@@ -210,7 +214,8 @@ def as_sequence(
     if isinstance(item, SkeletonSequence):
         return item
     if isinstance(item, str | os.PathLike) and is_video(item):
-        return extract_clip(item, fps=fps).clip
+        tracks = extract_clip(item, fps=fps).tracks
+        return tracks.clip if num_dims == 2 or tracks.world is None else tracks.world
     if isinstance(item, str | os.PathLike):
         sequences = read(os.fspath(item), layout=layout, fps=fps, unit=unit, image_size=image_size)
         if len(sequences) != 1:
@@ -234,6 +239,11 @@ def as_sequence(
         "A pipeline takes a path, a SkeletonSequence, a dataset row, an array with layout=, fps= and unit=, or a list "
         f"or iterator of these; got {type(item).__name__}."
     )
+
+
+def dims_of(processor: Any) -> int:
+    """2 or 3: what the processor makes; those of pictures only do not say it."""
+    return int(getattr(processor, "num_dims", 2))
 
 
 def _check_finite(clip: Clip, results: dict[str, torch.Tensor]) -> None:

@@ -19,7 +19,7 @@ from motionhub.metrics.open_set import auroc, fit_none_similarity, fit_temperatu
 from motionhub.models.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
 from motionhub.models.text_bank import TextBank, normalised_spelling, text_vectors
 from motionhub.pipelines.action_classification import checked_top_k, coverage, take_input_parameters
-from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, as_sequence, describe, model_inputs
+from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, as_sequence, describe, dims_of, model_inputs
 from motionhub.processing.upright import turned_upright
 from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -132,7 +132,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         """Every person's windows. A clip is turned upright as a whole: who lies at its end is not turned back."""
         if not per_person:
             raise ValueError("Zero-shot models see one person at a time; leave per_person as it is.")
-        sequence = as_sequence(item, **facts)
+        sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
         for doubt in doubts(sequence):
             warnings.warn(f"{name}: {doubt}.", stacklevel=2)

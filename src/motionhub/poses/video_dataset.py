@@ -39,6 +39,7 @@ LAYOUT = "posetics-17"
 MIN_PRESENT = 0.5
 REPORT = "videos.json"
 WORLD = "world"
+_LINKS = "videos"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def poses_of_videos(
         expert.name: _ask(expert, lines, work, num_proc=num_proc, engine=engine, progress=progress, **options)
         for expert in asked
     }
-    errors = _errors(found, lines)
+    errors = _errors(found, lines, work)
     kept, left_out, lifted = [], {}, False
     for name, line in lines.items():
         paths = [folder / f"{name}.npz" for folder in found.values()]
@@ -242,17 +243,20 @@ def _ask(expert: Expert, lines: Mapping[str, Mapping[str, str]], work: Path, **o
             _take_file(Path(expert.estimator), Path(line["video"]).stem, folder / f"{name}.npz")
         return folder
     # Every video under the name of its clip: two classes may have videos of one name.
-    links = work / "videos"
-    links.mkdir(exist_ok=True)
     named = []
     for name, line in lines.items():
-        link = links / f"{name}{Path(line['video']).suffix}"
+        link = _link(work, name, line["video"])
+        link.parent.mkdir(exist_ok=True)
         if not link.exists():
             link.symlink_to(Path(line["video"]).absolute())
         named.append(link)
     extract_files(named, folder, expert.estimator, world=True, estimator_options=dict(expert.options), **options)
-    shutil.rmtree(links)
+    shutil.rmtree(work / _LINKS)
     return folder
+
+
+def _link(work: Path, name: str, video: str) -> Path:
+    return work / _LINKS / f"{name}{Path(video).suffix}"
 
 
 def _take_file(source: Path, stem: str, target: Path) -> None:
@@ -280,7 +284,7 @@ def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_pr
     return None
 
 
-def _errors(found: Mapping[str, Path], lines: Mapping[str, Any]) -> dict[str, str]:
+def _errors(found: Mapping[str, Path], lines: Mapping[str, Mapping[str, str]], work: Path) -> dict[str, str]:
     """What an expert said of a video that it could not read: name of the video -> `"expert: error"`.
 
     Raises:
@@ -289,7 +293,10 @@ def _errors(found: Mapping[str, Path], lines: Mapping[str, Any]) -> dict[str, st
     errors: dict[str, str] = {}
     for expert, folder in found.items():
         lacking = [name for name in lines if not (folder / f"{name}.npz").is_file()]
-        told = {name: _told(folder / f"{name}.report.json") for name in lacking}
+        told = {}
+        for name in lacking:
+            link, video = _link(work, name, lines[name]["video"]), lines[name]["video"]
+            told[name] = _told(folder / f"{name}.report.json").replace(str(link), video)  # the link is gone by now
         if len(lacking) == len(lines):
             first = next(iter(told.values()))
             raise ValueError(f"Expert {expert!r} has keypoints of none of the {len(lines)} videos: {first}")
