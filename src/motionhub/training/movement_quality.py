@@ -345,12 +345,12 @@ def evaluate_movement_quality(
         ValueError: scores that the model cannot learn, and what `scored_rows` and `leave_one_subject_out` raise.
     """
     rows = scored_rows(dataset, column)
-    clips = _clips_of(make_model, processor, dataset, rows, recipe)
+    trained_on, tested_on = _clips_of(make_model, processor, dataset, rows, recipe)
 
     def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
         fold = _in_folder(recipe, f"{rows.movements[tested[0]]} without {rows.subjects[tested[0]]}")
-        parts = [ScoredClips(each, part, rows.truth) for each, part in zip(clips, (trained, tested), strict=True)]
-        return scores_of_fold(make_model, processor, *parts, fold)
+        clips = ScoredClips(trained_on, trained, rows.truth), ScoredClips(tested_on, tested, rows.truth)
+        return scores_of_fold(make_model, processor, *clips, fold)
 
     held_out = leave_one_subject_out(rows, fit)
     return held_out_report(rows, held_out, resamples=resamples, seed=recipe.seed), held_out
