@@ -14,8 +14,8 @@ def installed(name: str) -> bool:
     return sys.modules.get(name, "") is not None and importlib.util.find_spec(name) is not None
 
 
-needs_torchvision = pytest.mark.skipif(not installed("torchvision"), reason="needs torchvision (motionhub[video])")
-needs_timm = pytest.mark.skipif(not installed("timm"), reason="needs timm (motionhub[video])")
+needs_torchvision = pytest.mark.skipif(not installed("torchvision"), reason="needs torchvision (motionhub[towers])")
+needs_timm = pytest.mark.skipif(not installed("timm"), reason="needs timm (motionhub[towers])")
 
 
 @needs_torchvision
@@ -65,5 +65,5 @@ def test_what_does_not_exist_is_told():
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
 def test_a_library_that_is_not_there_names_the_extra(library, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ImportError, match=r"motionhub\[video\]"):
+    with pytest.raises(ImportError, match=r"motionhub\[towers\]"):
         VideoBackboneModel(VideoBackboneConfig(library=library))

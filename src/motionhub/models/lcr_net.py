@@ -169,7 +169,7 @@ def detection_parts() -> SimpleNamespace:
     ) as error:  # a build for another torch fails in any of these ways
         raise ImportError(
             f"LcrNetModel is made of torchvision's detection parts, but torchvision cannot be used here ({error}). "
-            "Install the one that fits your torch: pip install 'motionhub[video]' (or pip install torchvision)."
+            "Install the one that fits your torch: pip install 'motionhub[towers]' (or pip install torchvision)."
         ) from error
     return SimpleNamespace(
         resnet=resnet,

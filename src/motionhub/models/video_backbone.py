@@ -105,7 +105,7 @@ def _torchvision(name: str, pretrained: bool) -> tuple[nn.Module, int]:
     try:
         from torchvision import models
     except ImportError:
-        raise ImportError('Video models of torchvision need it: pip install "motionhub[video]"') from None
+        raise ImportError('Video models of torchvision need it: pip install "motionhub[towers]"') from None
     known = models.list_models(module=models.video)
     if name not in known:
         raise ValueError(f"torchvision has no video model {name!r}; it has {known}.")
@@ -123,7 +123,7 @@ def _timm(name: str, pretrained: bool) -> tuple[nn.Module, int]:
     try:
         timm = importlib.import_module("timm")
     except ImportError:
-        raise ImportError('Picture models of timm need it: pip install "motionhub[video]"') from None
+        raise ImportError('Picture models of timm need it: pip install "motionhub[towers]"') from None
     if not timm.is_model(name):
         raise ValueError(f"timm has no model {name!r}; timm.list_models('*vit*') lists some.")
     network = timm.create_model(name, pretrained=pretrained, num_classes=0)
