@@ -9,10 +9,9 @@ r"""Pre-train by LAC: a generator learns to compose motions, then an encoder lea
     python examples/pretrain_lac.py --stage supervised --generator runs/generator/last --dataset DATASET \
         --model hub_configs/lac-posetics-supervised --mode scratch --output_dir runs/lac
 
-Every field of `motionhub.TrainingRecipe` is an option. Stage views is ViA as the thesis has it: motions are not
-composed. The generator needs 3-D clips; the supervised stage labels: a composition has those of both. OUTPUT_DIR/last
-of the first stage is for pipeline("motion-retargeting"), of the others for examples/finetune_segmentation.py. All but
-the supervised stage tell a linear probe's accuracy between epochs with `--probe_fraction` (share of labels it takes).
+Every field of `motionhub.TrainingRecipe` is an option; `--probe_fraction 0.1` logs a linear probe (not supervised).
+Views is ViA as the thesis has it: nothing is composed. The generator needs 3-D clips, the supervised stage labels.
+OUTPUT_DIR/last is for pipeline("motion-retargeting") or, of the other stages, for examples/finetune_segmentation.py.
 """
 
 import argparse
@@ -46,6 +45,8 @@ def main(words: list[str]) -> None:
     known, rest = options.parse_known_args(words)
     chosen = vars(known)
     stage, generator, fraction = (chosen.pop(name) for name in ("stage", "generator", "probe_fraction"))
+    if (stage == "generator") == bool(generator):
+        raise ValueError(f"--stage {stage}: --generator, the first stage's folder, is for all stages but the first.")
     if stage == "supervised" and fraction:
         raise ValueError("--probe_fraction is for stages without labels, supervised learns from them: leave it out.")
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
@@ -57,8 +58,7 @@ def main(words: list[str]) -> None:
         objective: Any = ComposedLabels(made, processor.num_frames)
     else:
         model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
-    if stage == "views":
-        chosen = {"num_positives": 1, "frame_weight": 0.0, **chosen, "compose": False}
+    chosen = {"num_positives": 1, "frame_weight": 0.0, **chosen, "compose": False} if stage == "views" else chosen
     if stage in ("contrast", "views"):
         check_inputs(model.config, processor, clips)
         objective = LacContrast(made, processor.num_frames, **chosen)
