@@ -49,7 +49,13 @@ ARMS = ("ridge", "frozen UNIK", "random UNIK", "shuffled labels", "fine-tuned UN
 HUB_CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
 RECURRENT_SIZE = 32
 # (better arm, other arm): mean area under the curve over the movements that both have
-GATES = (("frozen UNIK", "random UNIK"), ("frozen UNIK", "shuffled labels"), ("fine-tuned UNIK", "frozen UNIK"))
+GATES = (
+    ("frozen UNIK", "random UNIK"),
+    ("frozen UNIK", "shuffled labels"),
+    ("frozen UNIK", "ridge"),
+    ("frozen CV-MIM", "ridge"),
+    ("fine-tuned UNIK", "frozen UNIK"),
+)
 
 
 def recipe_of(arm: str, seed: int, folder: str, quick: bool) -> TrainingRecipe:
