@@ -33,7 +33,7 @@ def text_space_embedder(pipe: Any) -> Embed:
         if bool(seen.any()):
             with torch.inference_mode():
                 motions = model.motion_projection(features[seen].to(model.device))
-                vectors[seen] = model.typical_motion(motions).float().cpu()
+                vectors[seen] = (motions - model.typical_motion.mean).float().cpu()
         return vectors.numpy()
 
     return embed
