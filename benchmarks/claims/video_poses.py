@@ -1,9 +1,11 @@
 """What MediaPipe finds in real videos, and whether four cameras that look at the same people agree.
 
-    python benchmarks/claims/video_poses.py [--videos DIR] [--seconds N] [--pictures DIR]
+    python benchmarks/claims/video_poses.py [--videos DIR] [--only NAME ...] [--modes follow anew]
+        [--find_confidence 0.3] [--seconds N] [--pictures DIR]
 
-Prints two tables. Videos are looked for in MOTIONHUB_SHARED/videos (../shared/videos). `--pictures` also writes six
-frames of each video with what was found drawn over them: the tables do not say whether it is right.
+Prints two tables; the second needs the four cameras. Videos are looked for in MOTIONHUB_SHARED/videos
+(../shared/videos). `--pictures` also writes six frames of each video with what was found drawn over them: the tables
+do not say whether it is right.
 """
 
 import argparse
@@ -25,59 +27,61 @@ LIMBS = [
     for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     for side in ("left", "right")
 ]
-# Half of the recordings' 100 frames at 60 frames per second: the same people in another posture, as a control.
-LATER = 50
+# How MediaPipe looks: it follows whom it saw, or looks for everybody in every frame.
+MODES = {"follow": True, "anew": False}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = Path(os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
     parser.add_argument("--videos", type=Path, default=root / "videos")
+    parser.add_argument("--only", nargs="+", default=None, metavar="NAME", help="file names without suffix")
+    parser.add_argument("--modes", nargs="+", choices=tuple(MODES), default=list(MODES))
+    parser.add_argument("--find_confidence", type=float, default=0.3, help="of MediaPipe's detector (default 0.3)")
     parser.add_argument("--seconds", type=float, default=None, help="of each video, from its start; default all")
     parser.add_argument("--pictures", type=Path, default=None)
     arguments = parser.parse_args()
-    print(
-        "| video | size, fps | frames | mode | people | somebody in | most seen person in | joints seen | frames/s |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    cameras: dict[str, dict[bool, Extraction]] = {}
-    for path in sorted(arguments.videos.iterdir()):
-        for follow in (True, False):
-            options = {"estimator_options": {"follow": follow}, "seconds": arguments.seconds}
-            found = extract_clip(path, "mediapipe", progress=False, **options)
-            print_row(path.name, found, follow)
-            if path.name.startswith("p2s_multi_cam"):
-                cameras.setdefault(path.stem[-5:], {})[follow] = found
-            if arguments.pictures and follow:
-                draw_frames(path, found, arguments.pictures / f"{path.stem}.png")
-    print_agreement(cameras)
+    paths = [path for path in sorted(arguments.videos.iterdir()) if not arguments.only or path.stem in arguments.only]
+    print("| video | mode | frames | people | somebody in | frames of each person | joints seen | frames/s |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    cameras: dict[str, dict[str, Extraction]] = {}
+    for path, mode in itertools.product(paths, arguments.modes):
+        options = {"follow": MODES[mode], "num_people": 4, "find_confidence": arguments.find_confidence}
+        found = extract_clip(path, "mediapipe", estimator_options=options, seconds=arguments.seconds, progress=False)
+        print_row(path.name, found, mode)
+        if path.name.startswith("p2s_multi_cam"):
+            cameras.setdefault(path.stem[-5:], {})[mode] = found
+        if arguments.pictures:
+            draw_frames(path, found, arguments.pictures / f"{path.stem}.{mode}.png")
+    if len(cameras) > 1:
+        print_agreement(cameras, arguments.modes)
 
 
-def print_row(name: str, found: Extraction, follow: bool) -> None:
+def print_row(name: str, found: Extraction, mode: str) -> None:
     report = found.report
     present = np.isfinite(found.tracks.boxes).all(axis=-1).sum(axis=1)
-    size = "x".join(map(str, report["image_size"]))
-    rate = f"{report['fps']:.4g}{' variable' if report['variable_rate'] else ''}"
+    rate = " (variable rate)" if report["variable_rate"] else ""
+    each = ", ".join(str(frames) for frames in sorted(present.tolist(), reverse=True))
     print(
-        f"| {name} | {size}, {rate} | {report['frames']} | {'follow' if follow else 'anew'} | {report['people']} | "
-        f"{report['with_people'] / report['frames']:.0%} | {present.max(initial=0) / report['frames']:.0%} | "
-        f"{report['coverage']:.0%} | {report['frames_per_second']:.1f} |",
+        f"| {name}{rate} | {mode} | {report['frames']} | {report['people']} | "
+        f"{report['with_people'] / report['frames']:.0%} | {each} | {report['coverage']:.0%} | "
+        f"{report['frames_per_second']:.1f} |",
         flush=True,
     )
 
 
-def print_agreement(cameras: dict[str, dict[bool, Extraction]]) -> None:
+def print_agreement(cameras: dict[str, dict[str, Extraction]], modes: list[str]) -> None:
     """Of each pair of cameras the median over frames; nothing is calibrated, so only shapes are compared."""
     print("\n| cameras | mode | same time (mm) | half a recording apart (mm) | frames |")
     print("|---|---|---|---|---|")
     for (one, first), (two, second) in itertools.combinations(cameras.items(), 2):
-        for follow in (True, False):
-            worlds = first[follow].tracks.world, second[follow].tracks.world
+        for mode in modes:
+            worlds = first[mode].tracks.world, second[mode].tracks.world
             if worlds[0] is None or worlds[1] is None:
                 continue
             points = worlds[0].keypoints[:, :, LIMBS], worlds[1].keypoints[:, :, LIMBS]
-            same, apart = nearest_shapes(*points, 0), nearest_shapes(*points, LATER)
-            mode = "follow" if follow else "anew"
+            half = points[0].shape[1] // 2  # the same people in another posture, as a control
+            same, apart = nearest_shapes(*points, 0), nearest_shapes(*points, half)
             print(
                 f"| {one}, {two} | {mode} | {np.median(same):.0f} | {np.median(apart):.0f} | {len(same)} |", flush=True
             )
