@@ -54,7 +54,7 @@ def experts(monkeypatch):
             asked.append((estimator, link.stem))
             answer = answers[estimator][link.stem]
             if isinstance(answer, str):
-                (folder / f"{link.stem}.report.json").write_text(json.dumps({"error": answer}))
+                (folder / f"{link.stem}.report.json").write_text(json.dumps({"error": f"{answer} ({link})"}))
                 continue
             motionhub.write(answer, target)
             if estimator == "mediapipe":
@@ -69,7 +69,8 @@ def test_clips_are_aggregated_kept_lifted_and_labelled(videos, experts, tmp_path
     made, poses = build_of_videos(videos, tmp_path / "out", tmp_path / "work", ["mediapipe", "rtmlib"])
     assert sorted(poses.kept) == ["sit--a", "sit--c", "wave--a"] and made.num_clips == 3
     assert "40% of the frames" in poses.left_out["wave--b"]
-    assert "it is broken" in poses.left_out["sit--d"] and poses.failures == {"sit--c": "rtmlib: it is slow"}
+    assert poses.left_out["sit--d"] == f"rtmlib: it is broken ({videos / 'sit' / 'd.mp4'})"  # and not the link's name
+    assert poses.failures == {"sit--c": f"rtmlib: it is slow ({videos / 'sit' / 'c.mp4'})"}
     rows = {row["clip_id"]: row for row in load_dataset(str(tmp_path / "out"), "full")["full"]}
     row = rows["wave--a.npz"]
     shape = (1, 20, 17)
