@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.data.pairs import Camera, PairMaker, PairRanges, _upright, make_pair, seen_by
+from motionhub.data.pairs import Camera, PairMaker, PairRanges, make_pair, seen_by, upright
 from motionhub.data.synthetic import generate
 from motionhub.skeletons.bodies import with_bone_lengths
 
@@ -55,7 +55,7 @@ def test_up_is_up_in_the_picture_and_left_stays_left(up, axis, sign):
     np.testing.assert_allclose(picture[1], [0, -1], atol=1e-6)
     # No mirror image: three directions keep their handedness.
     axes = np.eye(3, dtype=np.float32)[None, None]
-    assert np.linalg.det(_upright(sequence.replace(keypoints=axes), up)[0, 0]) == pytest.approx(1)
+    assert np.linalg.det(upright(sequence.replace(keypoints=axes), up)[0, 0]) == pytest.approx(1)
 
 
 def test_pairs_by_number_are_reproducible_and_differ(motions):
