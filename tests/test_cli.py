@@ -227,6 +227,21 @@ def test_bad_input_is_one_line_and_status_two(words: list[str], said: str, capsy
     assert "Traceback" not in error and error.count("\n") == 1
 
 
+def test_a_config_that_makes_no_model_is_told_in_the_config_s_own_words(
+    clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from motionhub.models.unik import UnikConfig
+    from motionhub.processing.skeleton import SkeletonProcessor
+
+    config = UnikConfig(num_labels=2, channels=[8], strides=[1]).to_dict()
+    (tmp_path / "config.json").write_text(json.dumps({**config, "channels": [8, 8]}))
+    SkeletonProcessor(layout="coco-17").save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert main(["predict", str(clip_file), "--model", str(tmp_path)]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-1].startswith("motionhub: config.json: UnikConfig expects channels, strides")
+
+
 def test_a_renamed_recording_is_told_about_without_its_label(
     clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

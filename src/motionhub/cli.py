@@ -57,6 +57,18 @@ def reported(run: Callable[[], int | None], input_flags: Mapping[str, str] = Map
     except KeyboardInterrupt:  # training has said by then how to go on
         print("motionhub: stopped.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not _refuses_config(error):
+            raise
+        print(f"motionhub: config.json: {' '.join(str(error.__cause__ or error).split())}", file=sys.stderr)
+        return 2
+
+
+def _refuses_config(error: Exception) -> bool:
+    """Values of a config.json do not fit: transformers wraps the config's own error in one that is no ValueError."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    return isinstance(error, StrictDataclassError)
 
 
 @contextmanager
