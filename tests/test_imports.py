@@ -50,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "dataset_cli": {"data", "poses", "visualization", "cli_help"},
     "features_cli": {"auto", "data", "models", "training"},
     "hub_cli": {"hub", "auto"},
-    "predict_cli": {"auto", "data", "training", "intervals", "visualization"},
+    "predict_cli": {"auto", "data", "training", "pipelines", "intervals", "visualization"},
     "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
     # It asks a checkpoint for vectors of motions or of words, and draws what was found.
     "retrieval_cli": {"auto", "models", "training", "pipelines", "retrieval", "data", "visualization"},
