@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -65,7 +66,9 @@ def script(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(Path(path).stem + "_script", ROOT / path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str((ROOT / path).parent))  # scripts import their neighbours
     spec.loader.exec_module(module)
+    sys.path.remove(str((ROOT / path).parent))
     return module
 
 

@@ -20,7 +20,9 @@ def load(relative):
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))  # scripts import their neighbours
     spec.loader.exec_module(module)
+    sys.path.remove(str(path.parent))
     return module
 
 

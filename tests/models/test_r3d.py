@@ -72,7 +72,9 @@ def test_initial_weights_are_those_of_the_official_library():
     conv = model.encoder.blocks[12].spatial.conv.weight  # 256 channels out of 3 x 3 pixels: variance 2 / (256 * 9)
     assert float(conv.detach().var()) == pytest.approx(2 / conv[:, 0].numel(), rel=0.02)
     linear = model.projection[0]
-    assert float(linear.weight.detach().abs().max()) == pytest.approx((3 / 2048) ** 0.5, rel=1e-3)  # uniform, variance 1 / in
+    assert float(linear.weight.detach().abs().max()) == pytest.approx(
+        (3 / 2048) ** 0.5, rel=1e-3
+    )  # uniform, variance 1 / in
     assert not linear.bias.any()
     norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm3d)]
     assert all((norm.weight == 1).all() and not norm.bias.any() for norm in norms)

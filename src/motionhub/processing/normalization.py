@@ -110,7 +110,7 @@ def centre(
 
 
 def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
-    """Every pose by its own trunk, as CV-MIM's encoders take it (`geometry.torso`): hips at the origin, length as unit.
+    """Every pose by its own trunk, as CV-MIM takes it (`geometry.torso`): hips at the origin, length as unit.
 
     Pictures: the longest distance among shoulders and hips becomes 0.5. In space: middle of the hips to middle of the
     shoulders becomes 1. A pose without a hip, or all on one spot, cannot be measured and becomes missing.
