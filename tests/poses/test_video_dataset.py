@@ -77,6 +77,8 @@ def test_clips_are_aggregated_kept_lifted_and_labelled(videos, experts, tmp_path
     np.testing.assert_allclose(np.reshape(row["keypoints"], (*shape, 2)), clip().keypoints)  # the first of two
     np.testing.assert_allclose(np.reshape(row["keypoints_3d"], (*shape, 3)), clip(dims=3).keypoints)
     assert load_dataset(str(tmp_path / "out"), "full")["full"].features["label"].names == ["sit", "wave"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "# Poses of the videos in videos" in card and "by mediapipe, rtmlib, aggregated by SST-A" in card
     assert not (tmp_path / "work" / "videos").exists() and not (tmp_path / "work" / "dataset").exists()
     report = json.loads((tmp_path / "work" / "videos.json").read_text())
     assert report["kept"] == 3 and set(report["left_out"]) == {"wave--b", "sit--d"}

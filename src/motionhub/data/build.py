@@ -127,6 +127,7 @@ def save_dataset_report(
     shard_bytes: int = SHARD_BYTES,
     expect: Expect = "subset",
     terms: OwnTerms | None = None,
+    named: tuple[str, str] | None = None,
 ) -> SavedDataset:
     """Writes parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
 
@@ -148,6 +149,7 @@ def save_dataset_report(
         expect: "paper": counts that are not those of the papers are an error; "subset": only higher ones are, others
             go on the card (`data/counts.py`).
         terms: licence, home page and citation of the user's own data (reader "folder"); every row names the licence.
+        named: title and provenance on the card, where the reader's own ("a folder of pose files") say too little.
 
     Raises:
         ValueError: as `build_dataset`; `out_dir` exists and is not empty; the counts are not as expected; or `terms`
@@ -155,6 +157,7 @@ def save_dataset_report(
         OSError: the disk is full or not writable; what was read so far is kept.
     """
     out_dir, root, facts = Path(out_dir), Path(root), under(get_reader(reader), terms)
+    facts = facts if named is None else replace(facts, title=named[0], provenance=named[1])
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:

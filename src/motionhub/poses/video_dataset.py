@@ -185,7 +185,12 @@ def build_of_videos(
     poses = poses_of_videos(videos, work, experts, merging=merging, **job, **options)
     plain = work / "dataset" if poses.lifted else out
     shutil.rmtree(work / "dataset", ignore_errors=True)
-    made = save_dataset_report("folder", poses.folder, plain, terms=terms, draw_layout=draw_layout, **job)
+    how = ", aggregated by SST-A" if len(experts) > 1 else ""
+    named = (
+        f"Poses of the videos in {Path(videos).name}",
+        f"Keypoints by {', '.join(experts)}{how}; clips in which nobody is seen for long are left out, as in Posetics",
+    )
+    made = save_dataset_report("folder", poses.folder, plain, terms=terms, draw_layout=draw_layout, named=named, **job)
     if poses.lifted:
         column = FeatureColumn("keypoints_3d", ("clip_id",), partial(_lifted_rows, work), {"of": experts[0]}, True)
         add_feature_columns(plain, out, [column], progress=progress)
