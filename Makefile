@@ -15,7 +15,9 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 WORKERS ?= 2
 PYTEST = $(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 # Without what it names but does not need for poses (jax, sounddevice): it says numpy<2 and works with 2.4 all the same.
-MEDIAPIPE := mediapipe==0.10.21 flatbuffers opencv-contrib-python-headless protobuf
+MEDIAPIPE := mediapipe==0.10.21 absl-py attrs flatbuffers opencv-contrib-python-headless protobuf
+# With the OpenCV above, not a second one.
+SUPERVISION := supervision defusedxml pydeprecate
 CORE_FOLDERS := $(addprefix tests/,hub intervals models pipelines poses processing skeletons visualization)
 
 .PHONY: demo test test-core style quality types bench clean
@@ -56,7 +58,7 @@ $(VENV)/.demo: setup.cfg constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: setup.cfg constraints.txt | $(BIN)/python
 	$(INSTALL) -e ".[dev]"
-	$(INSTALL) --no-deps $(MEDIAPIPE)
+	$(INSTALL) --no-deps $(MEDIAPIPE) $(SUPERVISION)
 	@touch $@ $(VENV)/.demo
 
 clean:

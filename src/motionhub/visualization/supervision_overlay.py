@@ -3,7 +3,7 @@
 It does not know where frames or keypoints come from. Needs the extra `overlay`.
 """
 
-from importlib.util import find_spec
+import importlib
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,12 @@ from motionhub.visualization.canvas import Colour, need, side_colour
 
 
 def is_installed() -> bool:
-    """Whether supervision can be imported."""
+    """Whether supervision can be imported, with all that it needs itself."""
     try:
-        return find_spec("supervision") is not None
-    except ValueError:  # hidden: sys.modules says None
+        importlib.import_module("supervision")
+    except ImportError:
         return False
+    return True
 
 
 def draw(
