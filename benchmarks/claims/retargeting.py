@@ -66,7 +66,15 @@ ARMS = {
     WRONG: 32,
     UNTRAINED: 32,
 }
-LAC_ARMS = {"LAC J=1": 1, "LAC J=4": 4, "LAC J=16": 16, "LAC J=32": 32, "LAC J=64": 64, "LAC J=128": 128, "LAC J=144": 144}
+LAC_ARMS = {
+    "LAC J=1": 1,
+    "LAC J=4": 4,
+    "LAC J=16": 16,
+    "LAC J=32": 32,
+    "LAC J=64": 64,
+    "LAC J=128": 128,
+    "LAC J=144": 144,
+}
 LAC_DIRECTIONS = 160
 LOOKS = {"bone_factor": (0.7, 1.4), "azimuth": 180.0, "elevation": 30.0, "roll": 0.0}
 BODIES = {"bone_factor": (0.7, 1.4), "azimuth": 0.0, "elevation": 0.0, "roll": 0.0}
