@@ -52,9 +52,9 @@ class _Work:
         if self.also is not None:
             self.also(source, extraction, self.folder / stem)
         if self.world and extraction.tracks.world is not None:
-            _write_whole(extraction.tracks.world, self.folder / f"{stem}.world.npz")
+            write_whole(extraction.tracks.world, self.folder / f"{stem}.world.npz")
         _write_report(self.folder / f"{stem}{_REPORT}.json", extraction.report)
-        _write_whole(extraction.clip, self.folder / f"{stem}.npz")  # last: a video that has this file is done
+        write_whole(extraction.clip, self.folder / f"{stem}.npz")  # last: a video that has this file is done
 
 
 # Not ".json": readers of keypoints take these for such.
@@ -144,8 +144,9 @@ def _write_report(path: Path, report: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def _write_whole(clip: SkeletonSequence, path: Path) -> None:
+def write_whole(clip: SkeletonSequence, path: Path) -> None:
     """Under another name first: a process that is killed leaves no half a file under this one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
     write(clip, partial, "npz")

@@ -26,12 +26,10 @@ from motionhub.data.licences import OwnTerms
 from motionhub.data.readers import read
 from motionhub.data.readers.clip_table import load_table
 from motionhub.data.readers.folder import TABLE
-from motionhub.data.writers import write
 from motionhub.poses.estimators import ESTIMATORS
-from motionhub.poses.extraction_job import extract_files
+from motionhub.poses.extraction_job import extract_files, write_whole
 from motionhub.poses.refine import aggregate_experts
 from motionhub.skeletons.convert import convert_layout
-from motionhub.skeletons.sequence import SkeletonSequence
 
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
@@ -270,7 +268,7 @@ def _take_file(source: Path, stem: str, target: Path) -> None:
     if candidates and not target.exists():
         clips = read(candidates[0])
         if clips:
-            _write_whole(clips[0], target)
+            write_whole(clips[0], target)
 
 
 def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_present: float) -> str | None:
@@ -285,7 +283,7 @@ def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_pr
     present = float(np.isfinite(clip.keypoints[..., 0]).any(axis=(0, 2)).mean())
     if present <= min_present:
         return f"somebody is seen in {present:.0%} of the frames, not in more than {min_present:.0%}"
-    _write_whole(clip, work / "clips" / f"{name}.npz")
+    write_whole(clip, work / "clips" / f"{name}.npz")
     return None
 
 
@@ -329,7 +327,7 @@ def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:
             frames = min(len(person), clip.num_frames)
             keypoints[rows[track], :frames] = person[:frames]
     lifted = replace(solid, keypoints=keypoints, confidence=None, track_ids=clip.track_ids)
-    _write_whole(lifted, work / WORLD / f"{name}.npz")
+    write_whole(lifted, work / WORLD / f"{name}.npz")
     return True
 
 
@@ -337,15 +335,6 @@ def world_keypoints(work: Path, clip_id: str) -> np.ndarray:
     """`(people, frames, joints, 3)` metres of a clip of the data set, empty where nothing lifts it."""
     path = work / WORLD / clip_id
     return read(path)[0].keypoints if path.is_file() else np.zeros((0,), np.float32)
-
-
-def _write_whole(clip: SkeletonSequence, path: Path) -> None:
-    """Under another name first: a process that is killed leaves no half a file under this one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    write(clip, partial, "npz")
-    os.replace(partial, path)
 
 
 def _write_table(path: Path, lines: Sequence[Mapping[str, str]]) -> None:
