@@ -2,8 +2,8 @@
 
 It does not know how images are read or normalised (the processor's), nor how views are paired and trained.
 
-Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021,
-https://arxiv.org/abs/2109.08730. Official code: https://github.com/fsardari/U-VI (networks and loader; no weights).
+Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021.
+The official code has the networks and a loader, no weights.
 
 The pose encoder gives N points in 3-D that should not depend on the camera, the viewpoint encoder a rotation and a
 translation; the decoder draws the image from the points as the camera sees them.
