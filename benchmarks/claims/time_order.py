@@ -6,12 +6,15 @@ Bandai-Namco (four styles) and N-UCLA (subjects 1 to 7) train, three styles and 
 frames, whatever it lasted, in 2-D: Bandai-Namco from the front, N-UCLA by its own cameras. Segments are 24 of the 64
 frames; time is counted as if there were 30 a second. Every arm has the encoder, clips, epochs, optimizer, segments
 (two of a clip) and augmentation (turned, stretched) of the others; only what is compared differs: the features (MoCo),
-or what `models/ltn.py` calls v1, v2, v3 and complement. Nothing has labels.
+or what `models/ltn.py` calls v1, v2, v3 and complement. Nothing has labels. Two more arms are controls of MoCo, for
+what its positives undo: "one start", whose two segments begin at the same frame, so that nothing asks for indifference
+to time; and "mirrored", half of whose segments are mirrored (left joints become right ones).
 
 Probes, logistic regressions on standardised frozen features of the training clips, tested on the test clips:
 
 - content: which of the actions a segment of 24 frames shows (10 and 10 classes);
 - third: whether the segment begins in the clip's first, second or last third of the possible places;
+- side: which of left and right a segment shows, of raising and waving one hand and turning while walking;
 - raise: raising arms against the same clips played backwards; sit: sitting down against standing up (filmed, nothing
   is reversed); don: putting on against taking off (likewise); arrow: any clip against itself played backwards. All of
   these see the whole clip in 24 frames.
@@ -25,6 +28,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +49,11 @@ FPS = 30.0
 FRONT = motions.LookRanges(bone_factor=(1.0, 1.0), azimuth=0.0, elevation=0.0)
 SEGMENTS = 2
 ARMS = {"MoCo": "none", "LTN v1": "v1", "LTN v2": "v2", "LTN v3": "v3", "complement": "complement"}
+ONE_START, MIRRORED = "MoCo, one start", "MoCo, mirrored"
+ARMS |= {ONE_START: "none", MIRRORED: "none"}
 RANDOM = "random weights"
-COLUMNS = ("Bandai content", "Bandai third", "raise", "Bandai arrow", "N-UCLA content", "N-UCLA third", "sit", "don",
-           "N-UCLA arrow")  # fmt: skip
+COLUMNS = ("Bandai content", "Bandai third", "side", "raise", "Bandai arrow", "N-UCLA content", "N-UCLA third", "sit",
+           "don", "N-UCLA arrow")  # fmt: skip
 # (arm, other, column, least difference in points): half of what a trial on this kind of data gave
 GATES = (
     (RANDOM, "MoCo", "raise", 20.0),
@@ -80,11 +86,12 @@ def of_frames(clips: Clips, rows: Tensor, frames: Tensor) -> Batch:
     }
 
 
-def segments(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
+def segments(clips: Clips, rows: Tensor, generator: Generator, arm: str = "") -> Batch:
     """Random segments of the clips, turned and stretched, all first ones before all second ones."""
-    parts = []
-    for _ in range(SEGMENTS):
-        starts = torch.randint(motions.STORED - SEGMENT + 1, (len(rows),), generator=generator)
+    parts, starts = [], torch.empty(0)
+    for place in range(SEGMENTS):
+        if place == 0 or arm != ONE_START:
+            starts = torch.randint(motions.STORED - SEGMENT + 1, (len(rows),), generator=generator)
         part = of_frames(clips, rows, starts[:, None] + torch.arange(SEGMENT))
         parts.append({**part, "start_seconds": starts / FPS})
     batch = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -93,15 +100,28 @@ def segments(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
     turned = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).view(count, 2, 2)
     stretch = 0.9 + 0.2 * torch.rand(count, 1, 2, generator=generator)
     points = torch.einsum("bmtvc,bdc->bmtvd", batch["keypoints"], turned * stretch)
-    return {**batch, "keypoints": points, "index": rows}
+    batch = {**batch, "keypoints": points, "index": rows}
+    return mirrored(batch, torch.rand(count, generator=generator) < 0.5) if arm == MIRRORED else batch
 
 
-def trained(variant: str, clips: Clips, epochs: int, seed: int, weight: float) -> Any:
+def mirrored(batch: Batch, chosen: Tensor) -> Batch:
+    """The chosen entries as a mirror shows them: x turned over, left joints in the places of right ones."""
+    over = torch.from_numpy(motions.LAYOUT.mirror)
+    points = batch["keypoints"][..., over, :] * torch.tensor([-1.0, 1.0])
+    seen = batch["joint_mask"][..., over]
+    return {
+        **batch,
+        "keypoints": torch.where(chosen[:, None, None, None, None], points, batch["keypoints"]),
+        "joint_mask": torch.where(chosen[:, None, None, None], seen, batch["joint_mask"]),
+    }
+
+
+def trained(arm: str, clips: Clips, epochs: int, seed: int, weight: float) -> Any:
     """The encoder after training."""
     torch.manual_seed(seed)
     config = LtnConfig(
         encoder_config=motions.encoder_config(),
-        variant=variant,  # type: ignore[arg-type]
+        variant=ARMS[arm],  # type: ignore[arg-type]
         num_directions=16,
         time_channels=16,
         time_hidden_sizes=[64],
@@ -116,7 +136,7 @@ def trained(variant: str, clips: Clips, epochs: int, seed: int, weight: float) -
         time_weight=weight,
         time_unit=0.25,
     )
-    return motions.pretrained(model, objective, clips, segments, epochs, seed).encoder
+    return motions.pretrained(model, objective, clips, partial(segments, arm=arm), epochs, seed).encoder
 
 
 def segment_batch(clips: Clips) -> tuple[Batch, np.ndarray]:
@@ -151,6 +171,7 @@ def scores_on(encoder: Any, train: Clips, test: Clips, name: str) -> dict[str, f
     direction = [np.repeat([0, 1], len(clips)) for clips in (train, test)]
     found[f"{short} arrow"] = accuracy(both[0], direction[0], both[1], direction[1])
     if name == "bandai-namco":
+        found["side"] = side_accuracy(given, seen["labels"], tested, unseen["labels"])
         raising = [index for index, action in enumerate(CLASS_NAMES) if action.startswith("raise")]
         kept = [torch.isin(clips.labels, torch.tensor(raising)).numpy() for clips in (train, test)]
         found["raise"] = accuracy(
@@ -164,6 +185,13 @@ def scores_on(encoder: Any, train: Clips, test: Clips, name: str) -> dict[str, f
                 ways[0][0][kept[0]], train.labels.numpy()[kept[0]], ways[1][0][kept[1]], test.labels.numpy()[kept[1]]
             )
     return found
+
+
+def side_accuracy(train: np.ndarray, labels: Tensor, test: np.ndarray, test_labels: Tensor) -> float:
+    """Left or right, of the actions of Bandai-Namco that are named by a side."""
+    side = torch.tensor([1 if "-left" in action else 2 if "-right" in action else 0 for action in CLASS_NAMES])
+    given, tested = side[labels].numpy(), side[test_labels].numpy()
+    return accuracy(train[given > 0], given[given > 0], test[tested > 0], tested[tested > 0])
 
 
 def split(clips: Clips, name: str, develop: bool) -> tuple[Clips, Clips]:
@@ -229,7 +257,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--time-weight", type=float, default=1.0)
     parser.add_argument("--arms", nargs="+", default=[RANDOM, *ARMS], choices=[RANDOM, *ARMS])
     parser.add_argument("--output", type=Path, help="JSON file that results are added to")
@@ -251,7 +279,7 @@ def main(words: Sequence[str] | None = None) -> int:
             torch.manual_seed(seed)
             encoder = motions.Encoder(motions.encoder_config()).eval()
             if arm != RANDOM:
-                encoder = trained(ARMS[arm], everything, options.epochs, seed, options.time_weight)
+                encoder = trained(arm, everything, options.epochs, seed, options.time_weight)
             found = {}
             for name, (train, test) in data.items():
                 found |= scores_on(encoder, train, test, name)
@@ -262,7 +290,7 @@ def main(words: Sequence[str] | None = None) -> int:
             if options.output is not None:
                 options.output.write_text(json.dumps(results, indent=1))
     if options.picture is not None:
-        shown = {arm: encoders[arm] for arm in (RANDOM, "MoCo", "LTN v3", "complement") if arm in encoders}
+        shown = {arm: encoders[arm] for arm in (RANDOM, "MoCo", "LTN v3", "complement", ONE_START) if arm in encoders}
         draw(shown, data["bandai-namco"][1], options.picture)
     print("\n".join([*table(results), "", *gates(results)]))
     return 0
