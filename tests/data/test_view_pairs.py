@@ -63,6 +63,7 @@ def test_every_frame_and_camera_has_its_picture():
         ([STANDING, np.full((3, 3), np.nan)], [1], {}, r"not seen in frames \[1\]"),
         ([np.zeros((3, 3))], [0], {}, "one point"),
         ([STANDING], [4], {}, r"frames \[4\]"),
+        ([STANDING], [], {}, r"frames \[\]"),
         ([STANDING], [0], {"person": 2}, "person 2"),
         ([STANDING], [0], {"up": "w"}, "up must be"),
         ([np.zeros((3, 2))], [0], {}, "3-D keypoints"),

@@ -92,10 +92,10 @@ def draw_body(
     if height <= 0:
         raise ValueError("All joints of the sequence are one point: there is no body to draw.")
     outside = [frame for frame in frames if not 0 <= frame < sequence.num_frames]
-    if outside or not 0 <= person < sequence.num_people:
+    if outside or not len(frames) or not 0 <= person < sequence.num_people:
         raise ValueError(
             f"The sequence has {sequence.num_people} people and {sequence.num_frames} frames; got person {person} and "
-            f"frames {outside[:8]}."
+            f"frames {outside[:8] or list(frames)[:8]}."
         )
     points = turned[person, list(frames)]
     nobody = [frame for frame, joints in zip(frames, points, strict=True) if not np.isfinite(joints).all(-1).any()]

@@ -66,38 +66,54 @@ def render_capsules(
                 f"{float(nearest.nan_to_num(-torch.inf).max()):.3g} towards it: it is inside or behind the body; "
                 "use a larger distance (or none: parallel rays)."
             )
-    origins, directions = camera_rays(size, half_width, distance, starts)
-    # Rays (B, H, W, 1, 3), capsules (B, 1, 1, M, 3).
-    along = _nearest_hit(
-        origins[..., None, :],
-        directions[..., None, :],
-        starts[:, None, None],
-        ends[:, None, None],
-        radii[:, None, None],
-    )
-    length, part = along.min(-1)
+    origins, directions = (rays.flatten(1, 2) for rays in camera_rays(size, half_width, distance, starts))
+    drawn = [
+        _nearest_surface(
+            *(part if len(part) == 1 else part[row : row + 1] for part in (origins, directions)), *capsules
+        )
+        for row, capsules in enumerate(zip(starts.split(1), ends.split(1), radii.split(1), strict=True))
+    ]  # picture by picture: what one needs fits in the processor's cache
+    depth, part = (torch.cat(parts).unflatten(1, (size, size)) for parts in zip(*drawn, strict=True))
+    return depth, part
+
+
+def _nearest_surface(
+    origins: Tensor, directions: Tensor, starts: Tensor, ends: Tensor, radii: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Height above the plane through the origin, NaN where nothing is, and which capsule, `(B, rays)` each."""
+    length, part = _nearest_hit(origins, directions, starts, ends, radii).min(-1)
     hit = length.isfinite()
     surface = origins[..., 2] + length.where(hit, 0) * directions[..., 2]
     return surface.where(hit, torch.nan), part.where(hit, -1)
 
 
 def _nearest_hit(origins: Tensor, directions: Tensor, starts: Tensor, ends: Tensor, radii: Tensor) -> Tensor:
-    """Length of each ray to each capsule, infinite where they do not meet: the first of two balls and a cylinder."""
-    axis, offset = ends - starts, origins - starts
-    axis_axis = axis.square().sum(-1)
-    axis_ray, axis_offset = (axis * directions).sum(-1), (axis * offset).sum(-1)
+    """`(B, rays, M)` length of each ray to each capsule, infinite where they do not meet.
+
+    It is the first of two balls and a cylinder; of rays `(B, rays, 3)` and capsules `(B, M, 3)` only products are
+    needed, so nothing has an entry for every ray, capsule and coordinate.
+    """
+    axis = ends - starts
+    axis_axis = axis.square().sum(-1).unsqueeze(1)
+    axis_ray = directions @ axis.mT
+    # offset: from the start to where the ray begins
+    axis_offset = origins @ axis.mT - (axis * starts).sum(-1).unsqueeze(1)
+    ray_offset = (directions * origins).sum(-1, keepdim=True) - directions @ starts.mT
+    offset_offset = (
+        origins.square().sum(-1, keepdim=True) - 2 * origins @ starts.mT + starts.square().sum(-1).unsqueeze(1)
+    )
+    start_gap = offset_offset - radii.square().unsqueeze(1)
     # Both perpendicular to the axis, times |axis|: a quadratic in the length along the ray.
     slope = axis_axis - axis_ray.square()
-    middle = axis_axis * (directions * offset).sum(-1) - axis_offset * axis_ray
-    rest = axis_axis * (offset.square().sum(-1) - radii.square()) - axis_offset.square()
-    cylinder = _first_root(slope, middle, rest)
+    cylinder = _first_root(
+        slope, axis_axis * ray_offset - axis_offset * axis_ray, axis_axis * start_gap - axis_offset.square()
+    )
     place = axis_offset + cylinder * axis_ray  # along the axis, 0 at the start and |axis|^2 at the end
     cylinder = torch.where((place >= 0) & (place <= axis_axis), cylinder, torch.inf)
-    balls = [
-        _first_root(torch.ones_like(slope), (directions * gap).sum(-1), gap.square().sum(-1) - radii.square())
-        for gap in (offset, origins - ends)
-    ]
-    nearest = torch.minimum(cylinder, torch.minimum(*balls))
+    one = torch.ones_like(slope)
+    start_ball = _first_root(one, ray_offset, start_gap)
+    end_ball = _first_root(one, ray_offset - axis_ray, start_gap - 2 * axis_offset + axis_axis)
+    nearest = torch.minimum(cylinder, torch.minimum(start_ball, end_ball))
     return torch.where(axis_axis.isfinite(), nearest, torch.inf)  # NaN: the capsule is not there
 
 
