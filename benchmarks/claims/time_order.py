@@ -15,9 +15,10 @@ Probes, logistic regressions on standardised frozen features of the training cli
 - content: which of the actions a segment of 24 frames shows (10 and 10 classes);
 - third: whether the segment begins in the clip's first, second or last third of the possible places;
 - side: which of left and right a segment shows, of raising and waving one hand and turning while walking;
-- raise: raising arms against the same clips played backwards; sit: sitting down against standing up (filmed, nothing
-  is reversed); don: putting on against taking off (likewise); arrow: any clip against itself played backwards. All of
-  these see the whole clip in 24 frames.
+- raise: the first segment of clips of raising arms against the same frames backwards: arms go up, or down (the whole
+  clips would not do: the arms come down again, and backwards that looks the same);
+- sit: sitting down against standing up (filmed, nothing is reversed); don: putting on against taking off (likewise);
+  arrow: any clip against itself played backwards. These see the whole clip in 24 frames.
 
 FOLDER holds the archives (`motions.FILES`). `--develop` is for choosing anything: the style "elderly" and subjects 6
 and 7 test, and the test clips are not touched.
@@ -146,10 +147,12 @@ def segment_batch(clips: Clips) -> tuple[Batch, np.ndarray]:
     return of_frames(clips, rows, places[:, None] + torch.arange(SEGMENT)), (places // PLACES[1]).numpy()
 
 
-def whole_features(encoder: Any, clips: Clips, backwards: bool = False) -> np.ndarray:
-    """Features of whole clips in as many frames as a segment has."""
-    frames = ((torch.arange(SEGMENT) + 0.5) / SEGMENT * motions.STORED).long()
-    frames = frames.flip(0) if backwards else frames
+def both_ways(encoder: Any, clips: Clips, frames: Tensor) -> np.ndarray:
+    """Features of some frames of all clips, then of the same frames backwards."""
+    return np.concatenate([frame_features(encoder, clips, some) for some in (frames, frames.flip(0))])
+
+
+def frame_features(encoder: Any, clips: Clips, frames: Tensor) -> np.ndarray:
     return motions.features_of(encoder, of_frames(clips, torch.arange(len(clips)), frames.expand(len(clips), -1)))
 
 
@@ -166,25 +169,30 @@ def scores_on(encoder: Any, train: Clips, test: Clips, name: str) -> dict[str, f
         f"{short} content": accuracy(given, seen["labels"], tested, unseen["labels"]),
         f"{short} third": accuracy(given, thirds, tested, test_thirds),
     }
-    ways = [[whole_features(encoder, clips, back) for back in (False, True)] for clips in (train, test)]
-    both = [np.concatenate(pair) for pair in ways]
-    direction = [np.repeat([0, 1], len(clips)) for clips in (train, test)]
-    found[f"{short} arrow"] = accuracy(both[0], direction[0], both[1], direction[1])
+    whole = ((torch.arange(SEGMENT) + 0.5) / SEGMENT * motions.STORED).long()
+    found[f"{short} arrow"] = direction_accuracy(encoder, train, test, whole)
     if name == "bandai-namco":
         found["side"] = side_accuracy(given, seen["labels"], tested, unseen["labels"])
         raising = [index for index, action in enumerate(CLASS_NAMES) if action.startswith("raise")]
-        kept = [torch.isin(clips.labels, torch.tensor(raising)).numpy() for clips in (train, test)]
-        found["raise"] = accuracy(
-            both[0][np.tile(kept[0], 2)], direction[0][np.tile(kept[0], 2)],
-            both[1][np.tile(kept[1], 2)], direction[1][np.tile(kept[1], 2)],
-        )  # fmt: skip
+        found["raise"] = direction_accuracy(
+            encoder, *(of_labels(c, raising) for c in (train, test)), torch.arange(SEGMENT)
+        )
     else:
         for column, pair in (("sit", (SIT_DOWN, STAND_UP)), ("don", (DONNING, DOFFING))):
-            kept = [torch.isin(clips.labels, torch.tensor(pair)).numpy() for clips in (train, test)]
-            found[column] = accuracy(
-                ways[0][0][kept[0]], train.labels.numpy()[kept[0]], ways[1][0][kept[1]], test.labels.numpy()[kept[1]]
-            )
+            kept = [of_labels(clips, pair) for clips in (train, test)]
+            parts = [(frame_features(encoder, clips, whole), clips.labels) for clips in kept]
+            found[column] = accuracy(*parts[0], *parts[1])
     return found
+
+
+def of_labels(clips: Clips, labels: Sequence[int]) -> Clips:
+    return clips.of(torch.isin(clips.labels, torch.tensor(labels)).nonzero().squeeze(1))
+
+
+def direction_accuracy(encoder: Any, train: Clips, test: Clips, frames: Tensor) -> float:
+    """Whether some frames of a clip are played forwards or backwards."""
+    parts = [(both_ways(encoder, clips, frames), np.repeat([0, 1], len(clips))) for clips in (train, test)]
+    return accuracy(*parts[0], *parts[1])
 
 
 def side_accuracy(train: np.ndarray, labels: Tensor, test: np.ndarray, test_labels: Tensor) -> float:
