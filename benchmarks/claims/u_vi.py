@@ -1,0 +1,344 @@
+"""Does U-VI's posture stay when the camera moves? Its losses one by one, on drawn bodies and on real depth maps.
+
+    python benchmarks/claims/u_vi.py --data FOLDER --cache FOLDER --seeds 0 1 2 --output FILE.json --picture FILE.png
+
+Without labels, auto-encoders are trained on pairs of depth pictures of one moment: motions of Bandai-Namco (four
+styles) and UTD-MHAD (subjects 3 to 6) as bodies of capsules before four cameras that stand anywhere. Arms are those
+of the paper's table 5: reconstruction alone, with equivariance, with invariance, with both. Then the pose encoder is
+frozen and a GRU learns from labels:
+
+- Bandai-Namco, 10 contents: four styles train, three test. "front" and "side": clips of a camera in front (within 15
+  degrees) train, cameras in front and at the side test. "between": clips from the front and from the side train,
+  cameras at 45 degrees test.
+- real: 54 recorded depth clips of UTD-MHAD, 27 actions, subjects 1 and 2, a camera in front; drawn clips of the other
+  subjects train, from the front ("real, front") or from the side ("real, side").
+- rank: five grades of amplitude and tempo of two synthetic movements; drawn from the front they train, other people
+  from the front and from the side test; Spearman's rank correlation, 100 is perfect.
+- code: how far the postures of one moment by the cameras in front and at the side are apart, in per cent of those of
+  any two clips; 0 is invariant.
+
+It does not choose anything by these numbers: `--develop` is for that (the style "elderly" tests, no real clip).
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import motions
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from u_vi_clips import GRADES, MOVEMENTS, PROCESSOR, SIDE, as_pictures, draw_reconstructions, load, split
+
+from motionhub.data.view_pairs import RecordedTake, ViewPairDataset, collate_view_pairs
+from motionhub.metrics.agreement import rank_correlation
+from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViModel
+from motionhub.nn.recurrent_head import RecurrentHead
+from motionhub.objectives.u_vi import UVi
+
+
+SIZES: dict[str, Any] = {
+    "image_size": SIDE,
+    "in_channels": 1,
+    "num_points": 32,
+    "channels": [16, 32, 64, 64, 64],
+    "pose_hidden_sizes": [256, 128],
+    "view_channels": [16, 16],
+    "view_hidden_size": 128,
+    "dropout": 0.1,
+    "recurrent_size": 64,
+}
+UPDATES, BATCH, RATE = 1000, 8, 1e-3
+HEAD_UPDATES, HEAD_BATCH, HEAD_RATE = 150, 32, 3e-3
+WHOLE_UPDATES, WHOLE_RATE = 200, 5e-4  # training of the encoder with labels
+# name -> weights of invariance and equivariance, reconstruction has 1; None: random weights
+ARMS: dict[str, tuple[float, float] | None] = {
+    "random weights": None,
+    "rec": (0.0, 0.0),
+    "rec + equiv": (0.0, 0.001),
+    "rec + invar": (1.0, 0.0),
+    "U-VI": (1.0, 0.001),
+}
+RAW, SCRATCH, TUNED = "raw pictures", "labels, from scratch", "labels, from U-VI"
+COLUMNS = ("front", "side", "between", "real, front", "real, side", "rank, front", "rank, side", "code")
+# Table 5 of the paper, NTU RGB+D, cross-view: depth and DensePose of RGB.
+PAPER = {"rec": (35.4, 35.6), "rec + equiv": (64.1, 69.1), "rec + invar": (59.6, 70.3), "U-VI": (67.5, 74.8)}
+# (better arm, other arm, column, least gain in points)
+GATES = (
+    ("U-VI", "rec", "side", 10.0),
+    ("U-VI", "rec", "between", 10.0),
+    ("U-VI", "random weights", "side", 0.0),
+    ("U-VI", RAW, "side", 0.0),
+    ("U-VI", "rec", "rank, side", 0.0),
+)
+LEAST_REDUCTION = 0.5  # of the code's distance, by the invariance loss
+
+Scores = dict[str, float]
+
+
+def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViModel:
+    """The auto-encoder of an arm, its every random number decided by the seed; losses go to standard error."""
+    torch.manual_seed(seed)
+    model = UViModel(UViConfig(**SIZES))
+    weights = ARMS[arm]
+    if weights is None:
+        return model.eval()
+    objective = UVi(invariance_weight=weights[0], equivariance_weight=weights[1])
+    network = objective.prepare(model, None).train().to(memory_format=torch.channels_last)
+    takes = [RecordedTake(str(index), tuple(views.numpy()), as_pictures) for index, views in enumerate(stored)]
+    pairs = ViewPairDataset(takes, seed=seed)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=updates, pct_start=0.1)
+    generator = Generator().manual_seed(seed)
+    for update in range(updates):
+        pairs.set_epoch(update)
+        rows = torch.randint(len(pairs), (BATCH,), generator=generator)
+        batch = collate_view_pairs([pairs[row] for row in rows.tolist()])
+        batch["seeds"] = motions.seeds_of(rows, generator)
+        with torch.autocast("cpu", torch.bfloat16):
+            losses = objective(network, batch)
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if update % 100 == 99 or update == updates - 1:
+            said = ", ".join(f"{name} {float(value.detach()):.4f}" for name, value in losses.items())
+            print(f"  {arm}, update {update + 1}: {said}", file=sys.stderr, flush=True)
+    return model.eval()
+
+
+@torch.inference_mode()
+def features(model: UViModel | None, pictures: Tensor) -> Tensor:
+    """`(clips, FRAMES, numbers)`: postures, or without a model the pictures in 16 x 16 pixels."""
+    flat, made = pictures.flatten(0, 1), []
+    for part in flat.split(512):
+        images = as_pictures(part)
+        if model is None:
+            made.append(nn.functional.avg_pool2d(images, SIDE // 16).flatten(1))
+            continue
+        with torch.autocast("cpu", torch.bfloat16):
+            made.append(model.pose_encoder(images.to(memory_format=torch.channels_last)).flatten(1).float())
+    return torch.cat(made).unflatten(0, pictures.shape[:2])
+
+
+class Head(nn.Module):
+    """What `UViForActionClassification` has behind its encoder, small."""
+
+    def __init__(self, size: int, classes: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(size, 96)
+        self.head = RecurrentHead(96, SIZES["recurrent_size"], 2, classes)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        hidden = torch.relu(self.projection(clips))
+        logits: Tensor = self.head(hidden, torch.full((len(clips),), clips.shape[1]))
+        return logits
+
+
+def fitted(
+    network: nn.Module, given: Tensor, labels: Tensor, prepare: Callable[[Tensor], Tensor], updates: int, rate: float
+) -> None:
+    """Trains with labels: Adam, cosine."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
+    generator = Generator().manual_seed(0)
+    network.train()
+    for _ in range(updates):
+        rows = torch.randperm(len(given), generator=generator)[:HEAD_BATCH]
+        loss = nn.functional.cross_entropy(network(prepare(given[rows])), labels[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    network.eval()
+
+
+def probed(train: Tensor, labels: Tensor, tests: Sequence[Tensor], seed: int) -> list[Tensor]:
+    """Probabilities of a GRU on frozen features, standardised by those that train it."""
+    torch.manual_seed(seed)
+    mean, deviation = train.mean((0, 1)), train.std((0, 1)).clamp(min=1e-6)
+    network = Head(train.shape[2], int(labels.max()) + 1)
+    fitted(network, (train - mean) / deviation, labels, lambda clips: clips, HEAD_UPDATES, HEAD_RATE)
+    with torch.inference_mode():
+        return [network((test - mean) / deviation).softmax(1) for test in tests]
+
+
+def share_right(probabilities: Tensor, labels: Tensor) -> float:
+    return float((probabilities.argmax(1) == labels).float().mean())
+
+
+def scores_of(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores:
+    """All columns of an arm."""
+    found: Scores = {}
+    train, test, utd = (
+        {view: features(model, pictures) for view, pictures in data[name].items()} for name in ("train", "test", "utd")
+    )
+    labels, truth = data["train labels"], data["test labels"]
+    one = probed(train["front"], labels, [test["front"], test["side"]], seed)
+    found["front"], found["side"] = (share_right(each, truth) for each in one)
+    both = torch.cat([train["front"], train["side"]])
+    found["between"] = share_right(probed(both, labels.repeat(2), [test["between"]], seed)[0], truth)
+    apart = (test["front"] - test["side"]).norm(dim=-1).mean()
+    found["code"] = float(apart / (test["front"] - test["side"].roll(len(truth) // 2, 0)).norm(dim=-1).mean())
+    if "real" in data:
+        real = features(model, data["real"])
+        for view in ("front", "side"):
+            (made,) = probed(utd[view], data["utd labels"], [real], seed)
+            found[f"real, {view}"] = share_right(made, data["real labels"])
+    return found | (ranks(model, data, seed) if f"{MOVEMENTS[0]} test" in data else {})
+
+
+def ranks(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores:
+    """Rank correlation of expected grades with true ones, mean over the movements; 0 where all expect the same."""
+    found: dict[str, list[float]] = {"front": [], "side": []}
+    for movement in MOVEMENTS:
+        (shown, grades), (unseen, others) = data[f"{movement} train"], data[f"{movement} test"]
+        tests = [features(model, unseen[view]) for view in found]
+        for view, made in zip(found, probed(features(model, shown["front"]), grades, tests, seed), strict=True):
+            correlation = rank_correlation(made @ torch.arange(GRADES).float(), others)
+            found[view].append(0.0 if np.isnan(correlation) else correlation)
+    return {f"rank, {view}": float(np.mean(values)) for view, values in found.items()}
+
+
+def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: int, seed: int) -> Scores:
+    """Encoder and head trained on clips from the front: from scratch, or on from a trained encoder."""
+    torch.manual_seed(seed)
+    config = UViConfig(**SIZES)
+    config.num_labels = int(data["train labels"].max()) + 1
+    network = UViForActionClassification(config)
+    if model is not None:
+        network.encoder.load_state_dict(model.state_dict())
+    network.to(memory_format=torch.channels_last)
+
+    class Logits(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, clips: Tensor) -> Tensor:
+            with torch.autocast("cpu", torch.bfloat16):
+                logits: Tensor = self.network(clips).logits
+            return logits.float()
+
+    logits = Logits()
+    fitted(logits, data["train"]["front"], data["train labels"], as_pictures, updates, WHOLE_RATE)
+    found = {}
+    with torch.inference_mode():
+        for view in ("front", "side"):
+            made = torch.cat([logits(as_pictures(part)) for part in data["test"][view].split(32)])
+            found[view] = share_right(made, data["test labels"])
+    return found
+
+
+def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Per cent, mean and sample deviation over the seeds."""
+    lines = ["| arm | " + " | ".join(COLUMNS) + " | paper, depth | paper, RGB |", "|---" * (len(COLUMNS) + 3) + "|"]
+    for arm, values in scores.items():
+        paper = [str(value) for value in PAPER.get(arm, ("-", "-"))]
+        lines.append("| " + " | ".join([arm, *(cell(values.get(name, [])) for name in COLUMNS), *paper]) + " |")
+    return lines
+
+
+def cell(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{100 * np.mean(values):.1f}{spread}"
+
+
+def gates(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Differences paired by seed, and what the invariance loss takes off the distance of codes."""
+    lines = []
+    for better, other, column, least in GATES:
+        pairs = [scores.get(arm, {}).get(column, []) for arm in (better, other)]
+        gains = [one - two for one, two in zip(*pairs, strict=False)]
+        if gains:
+            lines.append(motions.gate(f"{better} - {other}, {column}", gains, least))
+    for with_loss, without in (("U-VI", "rec + equiv"), ("rec + invar", "rec")):
+        codes = [scores.get(arm, {}).get("code", []) for arm in (with_loss, without)]
+        if all(codes):
+            less = 1 - float(np.mean(codes[0]) / np.mean(codes[1]))
+            verdict = "holds" if less >= LEAST_REDUCTION else "FAILS"
+            lines.append(
+                f"- {with_loss} against {without}: codes of two cameras {100 * less:.0f} % nearer, "
+                f"needed {100 * LEAST_REDUCTION:.0f} %: {verdict}"
+            )
+    return lines
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
+    parser.add_argument("--cache", type=Path, required=True, help="folder that keeps the drawn pictures")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--updates", type=int, default=UPDATES)
+    parser.add_argument("--arms", nargs="+", choices=(RAW, *ARMS, SCRATCH, TUNED), default=(RAW, *ARMS))
+    parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
+    parser.add_argument("--quick", action="store_true", help="few clips and updates: does it run")
+    parser.add_argument("--save", type=Path, help="folder for the encoders, as checkpoints: SAVE/ARM-SEED")
+    parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
+    parser.add_argument("--picture", type=Path, help="PNG of U-VI's reconstructions, first seed")
+    return parser.parse_args(words)
+
+
+def drawn_once(options: argparse.Namespace) -> dict[str, Any]:
+    """The pictures, from the cache when they are there."""
+    kept = options.cache / f"u_vi{'-quick' * options.quick}.pt"
+    if not kept.exists():
+        start = time.perf_counter()
+        made = load(options.data, 28 if options.quick else None)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(made, kept)
+        print(f"pictures drawn in {time.perf_counter() - start:.0f} s: {kept}", file=sys.stderr, flush=True)
+    return split(torch.load(kept), options.develop)
+
+
+def saved(model: UViModel, folder: Path) -> None:
+    """As a checkpoint for `AutoModel.from_pretrained`, for depth in millimetres."""
+    model.save_pretrained(folder)
+    type(PROCESSOR).from_dict({**PROCESSOR.to_dict(), "depth_unit": 0.001}).save_pretrained(folder)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = arguments(words)
+    torch.set_num_threads(1)
+    data = drawn_once(options)
+    updates = 3 if options.quick else options.updates
+    scores: dict[str, dict[str, list[float]]] = {}
+    if options.output and options.output.exists():
+        scores = json.loads(options.output.read_text())
+    for seed in options.seeds:
+        for arm in options.arms:
+            start = time.perf_counter()
+            source = "U-VI" if arm == TUNED else arm
+            model = trained(source, data["takes"], updates, seed) if source in ARMS else None
+            made = time.perf_counter() - start
+            if options.save and model is not None and arm in ARMS:
+                saved(model, options.save / f"{arm}-{seed}")
+            if options.picture and arm == "U-VI" and seed == options.seeds[0]:
+                draw_reconstructions(
+                    model, data, options.picture, np.linspace(1, len(data["test"]["front"]) - 1, 5, dtype=int)
+                )
+            if arm in (SCRATCH, TUNED):
+                found = scores_with_labels(model, data, 3 if options.quick else WHOLE_UPDATES, seed)
+            else:
+                found = scores_of(model, data, seed)
+            for name, value in found.items():
+                scores.setdefault(arm, {}).setdefault(name, []).append(value)
+            numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
+            judged = time.perf_counter() - start - made
+            print(f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s): {numbers}", file=sys.stderr, flush=True)
+            if options.output:
+                options.output.write_text(json.dumps(scores))
+    print("\n".join([*table(scores), "", *gates(scores)]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""What U-VI's claim trains and tests on: bodies drawn for cameras, real depth maps, and how reconstructions look.
+
+It does not know losses nor tasks.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import motions
+import numpy as np
+import torch
+from torch import Tensor
+
+from motionhub.data.body_pictures import draw_body
+from motionhub.data.build import build_dataset
+from motionhub.data.pairs import Camera
+from motionhub.data.picture_files import read_utd_mhad_depth
+from motionhub.data.readers.bandai_namco import STYLES
+from motionhub.data.splits import BANDAI_TEST_STYLES
+from motionhub.data.synthetic import generate
+from motionhub.data.view_pairs import SENSOR_DISTANCE
+from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.skeletons.rows import from_row
+
+
+SIDE, FRAMES = 64, 16  # pixels of a picture's side; pictures of a clip, as in the paper
+MOMENTS, CAMERAS = 5, 4  # of a clip, drawn for training without labels
+REAL_FILE = "utd_mhad_depth_s1-2_t1.zip"
+REAL_SUBJECTS = (1, 2)
+AZIMUTHS = {"front": 0.0, "between": 45.0, "side": 90.0}
+MOVEMENTS, GRADES, PEOPLE = ("squat", "sit down"), 5, (16, 10)  # people that train and that test, of every grade
+PROCESSOR = PosturePictureProcessor(image_size=SIDE, in_channels=1, depth_unit=1.0)
+
+Views = dict[str, Tensor]  # name of a camera -> pictures `(clips, FRAMES, SIDE, SIDE)` uint8
+
+
+def seen(sequence: Any, frames: Sequence[int], cameras: Sequence[Camera]) -> Tensor:
+    """`(cameras, frames, SIDE, SIDE)` uint8: each camera's clip is cut out as one, as recorded clips are."""
+    drawn = draw_body(sequence, frames, cameras, size=SIDE)
+    depths = [np.stack([SENSOR_DISTANCE - moment[view].depth for moment in drawn]) for view in range(len(cameras))]
+    return torch.stack([as_bytes(PROCESSOR.prepare(depth)) for depth in depths])
+
+
+def as_bytes(pictures: Tensor) -> Tensor:
+    return (pictures[:, 0] * 255).round().to(torch.uint8)
+
+
+def as_pictures(stored: Any) -> Tensor:
+    """uint8 `(..., SIDE, SIDE)` -> `(..., 1, SIDE, SIDE)` in 0..1."""
+    return torch.as_tensor(stored).unsqueeze(-3).float() / 255
+
+
+def spread(num_frames: int, count: int) -> list[int]:
+    """The middle frames of `count` equal parts; of a shorter clip some more than once."""
+    return ((np.arange(count) + 0.5) / count * num_frames).astype(int).tolist()
+
+
+def cameras_at(names: Sequence[str], generator: np.random.Generator) -> list[Camera]:
+    return [Camera(AZIMUTHS[name] + generator.uniform(-15, 15), generator.uniform(-10, 10)) for name in names]
+
+
+def clips_seen(sequences: Sequence[Any], names: Sequence[str], seed: int) -> Views:
+    """Every sequence as each of the cameras sees it, decided by its place in the list."""
+    made = []
+    for index, sequence in enumerate(sequences):
+        cameras = cameras_at(names, np.random.default_rng([seed, index]))
+        made.append(seen(sequence, spread(sequence.num_frames, FRAMES), cameras))
+    return dict(zip(names, torch.stack(made, dim=1), strict=True))
+
+
+def graded(movement: str, first: int, count: int, names: Sequence[str]) -> tuple[Views, Tensor]:
+    """Clips of `count` people in each grade: the higher, the smaller and slower; two seconds from the start."""
+    grades = [grade for grade in range(GRADES) for _ in range(count)]
+    sequences = [
+        generate(
+            movement, seed=first + index, style=1 - 0.15 * grade, speed=1 - 0.125 * grade, fps=8.0, num_frames=FRAMES
+        )
+        for index, grade in enumerate(grades)
+    ]
+    return clips_seen(sequences, names, first), torch.tensor(grades)
+
+
+def recorded(folder: Path) -> tuple[Tensor, Tensor]:
+    """The real depth clips `(54, FRAMES, SIDE, SIDE)` and their actions."""
+    processor = PosturePictureProcessor(image_size=SIDE, in_channels=1)
+    clips, labels = [], []
+    with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(folder / REAL_FILE) as archive:
+        archive.extractall(place)
+        for path in sorted(Path(place).rglob("*_depth.mat")):
+            depth = read_utd_mhad_depth(path)
+            clips.append(as_bytes(processor.prepare(depth[spread(len(depth), FRAMES)])))
+            labels.append(int(path.name[1:].split("_")[0]) - 1)
+    return torch.stack(clips), torch.tensor(labels)
+
+
+def load(folder: Path, most: int | None) -> dict[str, Any]:
+    """All pictures, of whatever trains and tests, drawn once; `most` clips of a data set for a quick look."""
+    bandai, utd = (build_dataset(name, folder / motions.FILES[name])["full"] for name in ("bandai-namco", "utd-mhad"))
+    chosen = {
+        "bandai": thinned(list(range(len(bandai))), most),
+        "utd": thinned([row for row, who in enumerate(utd["subject"]) if who not in REAL_SUBJECTS], most),
+    }
+    made: dict[str, Any] = {}
+    for place, (name, rows) in enumerate(chosen.items()):
+        source = {"bandai": bandai, "utd": utd}[name].select(rows)
+        clips = [from_row(row) for row in source.with_format("numpy")]
+        made[name] = clips_seen(clips, tuple(AZIMUTHS), place)
+        made[f"{name} labels"], made[f"{name} setups"] = (torch.tensor(source[key]) for key in ("label", "setup"))
+        made[f"{name} takes"] = torch.stack([anywhere(clip, [2 + place, row]) for row, clip in enumerate(clips)])
+    for movement in MOVEMENTS:
+        made[f"{movement} train"] = graded(movement, 0, PEOPLE[0] if most is None else 2, ("front",))
+        made[f"{movement} test"] = graded(movement, 1000, PEOPLE[1] if most is None else 2, ("front", "side"))
+    made["real"], made["real labels"] = recorded(folder)
+    return made
+
+
+def anywhere(sequence: Any, seed: Sequence[int]) -> Tensor:
+    """`(CAMERAS, MOMENTS, SIDE, SIDE)` uint8: what trains without labels."""
+    generator = np.random.default_rng(seed)
+    cameras = [Camera(generator.uniform(-180, 180), generator.uniform(-20, 20)) for _ in range(CAMERAS)]
+    return seen(sequence, spread(sequence.num_frames, MOMENTS), cameras)
+
+
+def split(drawn: dict[str, Any], develop: bool) -> dict[str, Any]:
+    """What trains and what tests; to choose anything by: another style, nothing recorded, no grades."""
+    tested, never = ([STYLES.index(style) for style in styles] for styles in (("elderly",), BANDAI_TEST_STYLES))
+    tested = tested if develop else never
+    is_test = torch.isin(drawn["bandai setups"], torch.tensor(tested))
+    is_train = ~torch.isin(drawn["bandai setups"], torch.tensor(tested + never))
+    data = {name: drawn[name] for name in drawn if not name.startswith("bandai")}
+    for name, rows in (("train", is_train), ("test", is_test)):
+        data[name] = {view: pictures[rows] for view, pictures in drawn["bandai"].items()}
+        data[f"{name} labels"] = drawn["bandai labels"][rows]
+    data["takes"] = torch.cat([drawn["bandai takes"][is_train], drawn["utd takes"]])
+    hidden = ("real", *MOVEMENTS) if develop else ()
+    return {name: value for name, value in data.items() if not name.startswith(hidden)} if hidden else data
+
+
+def thinned(rows: list[int], most: int | None) -> list[int]:
+    return rows if most is None else [rows[place] for place in np.linspace(0, len(rows) - 1, most).astype(int)]
+
+
+@torch.inference_mode()
+def draw_reconstructions(model: Any, data: dict[str, Any], path: Path, rows: Sequence[int]) -> None:
+    """A row for each of some test clips: the cameras' pictures beside what is drawn from one camera's posture.
+
+    The camera of the last column is that of another clip's picture: nothing of it can tell the posture.
+    """
+    import matplotlib.pyplot as plt
+
+    titles = ("front", "drawn from it", "side", "front's posture,\nside's camera", "at 45 degrees",
+              "front's posture, camera\nof another clip at 45")  # fmt: skip
+    middle = FRAMES // 2
+    front, side, between = (data["test"][view][list(rows), middle] for view in ("front", "side", "between"))
+    other = data["test"]["between"][[row - 1 for row in rows], middle]
+    real = [] if "real" not in data else data["real"][:: len(data["real"]) // 3, middle][:3]
+    lines = [*zip(front, side, between, other, strict=True), *((each, None, None, other[0]) for each in real)]
+    figure, axes = plt.subplots(len(lines), len(titles), figsize=(1.6 * len(titles), 1.7 * len(lines)), squeeze=False)
+    for line, axis in zip(lines, axes, strict=True):
+        for place, picture in enumerate(_drawn(model, *line)):
+            axis[place].axis("off")
+            if picture is not None:
+                axis[place].imshow(picture, cmap="gray", vmin=0, vmax=1)
+    for title, place in zip(titles, axes[0], strict=True):
+        place.set_title(title, fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+
+
+def _drawn(model: Any, front: Tensor, side: Tensor | None, between: Tensor | None, other: Tensor) -> list[Any]:
+    """The six pictures of a row; None where a real clip has no second camera."""
+
+    def camera(picture: Tensor) -> tuple[Tensor, Tensor]:
+        rotation, translation = model.viewpoint_encoder(as_pictures(picture)[None])
+        return rotation, translation
+
+    pose = model.pose_encoder(as_pictures(front)[None])
+
+    def by(rotation: Tensor, translation: Tensor) -> Any:
+        return model.decoder(model.seen_by(pose, rotation, translation))[0, 0]
+
+    shown = [as_pictures(each)[0] if each is not None else None for each in (front, side, between)]
+    turned = None if side is None else by(*camera(side))
+    return [shown[0], by(*camera(front)), shown[1], turned, shown[2], by(camera(other)[0], camera(front)[1])]
