@@ -43,9 +43,9 @@ from motionhub.training.objective import RunShape
 
 LAYOUT = get_layout("cv-mim-13")
 COLUMNS = [motions.LAYOUT.index(name) for name in LAYOUT.joints]
-WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 400, 64, 0.02  # four poses a clip: 256 as in the paper
+WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 256, 1000, 64, 0.02  # four poses a clip: 256 as in the paper
 FRAMES = 32
-HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 100, 32, 5e-3, 0.99
+HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 160, 32, 5e-3, 0.99
 QUERIES, SAME_POSE = 1500, 0.1
 TEST_STYLES, TEST_SUBJECT = ("exhausted", "masculine", "youthful"), 6
 SIDES = ("left", "right", "front", "back")
@@ -86,6 +86,28 @@ class OtherPoses(CvMim):
         losses = super().forward(model, batch)
         self.views = sampler
         return losses
+
+
+class QuickDropout(nn.Module):
+    """Dropout of a share in 256ths, eight numbers from one draw: five times as fast on a processor."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.dropped = round(256 * share)
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or not self.dropped:
+            return values
+        draws = torch.empty(-(-values.numel() // 8), dtype=torch.long).random_(-(2**63), None).view(torch.uint8)
+        kept = draws[: values.numel()].view(values.shape) >= self.dropped
+        return values * (kept * (256 / (256 - self.dropped)))
+
+
+def with_quick_dropout(network: nn.Module) -> None:
+    for module in list(network.modules()):
+        for name, part in module.named_children():
+            if isinstance(part, nn.Dropout):
+                setattr(module, name, QuickDropout(part.p))
 
 
 GAUSSIAN = {"embedder": "gaussian"}
@@ -227,7 +249,11 @@ def trained(arm: str, data: Data, updates: int, seed: int) -> CvMimModel:
         return model.eval()
     objective, clips = make(), data.unlabelled
     network = objective.prepare(model, RunShape(len(clips), "", updates, 1, seed)).train()
+    with_quick_dropout(network)
     optimizers = objective.optimizers(network, RATE)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["fused"] = True  # one pass over the weights; the same update
     points, seen = thirteen(clips)
     generator = Generator().manual_seed(seed)
     for _ in range(updates):
@@ -293,12 +319,15 @@ def classified(
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(HEAD_AVERAGE), use_buffers=True
     )
-    optimizer = torch.optim.Adam(network.parameters(), lr=HEAD_RATE, eps=1e-7)
+    with_quick_dropout(network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=HEAD_RATE, eps=1e-7, fused=True)
     generator = Generator().manual_seed(seed)
     network.train()
     for _ in range(HEAD_UPDATES):
         rows = torch.randint(len(train), (min(HEAD_BATCH, len(train)),), generator=generator)
-        loss = nn.functional.cross_entropy(network(train[rows]), labels[rows])
+        with torch.autocast("cpu", torch.bfloat16):  # up to twice as fast
+            logits = network(train[rows])
+        loss = nn.functional.cross_entropy(logits.float(), labels[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -386,7 +415,7 @@ def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
         "Penn",
         "Penn known",
         "Penn all sides",
-        "front",
+        "front view",
         "any view",
     )
     lines = ["| arm | " + " | ".join(order) + " | paper |", "|---" * (len(order) + 2) + "|"]

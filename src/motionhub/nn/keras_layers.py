@@ -49,13 +49,15 @@ class KerasNorm(nn.BatchNorm1d):
         assert self.running_mean is not None and self.running_var is not None
         if not self.training or len(rows) < 2:
             return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        # with a momentum of 1 these become the statistics of the batch: nothing is computed twice
+        mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
+        normed = F.batch_norm(rows, mean, variance, self.weight, self.bias, True, momentum=1.0, eps=self.eps)
         with torch.no_grad():
-            mean, variance = rows.float().mean(0), rows.float().var(0, unbiased=False)
-            self.running_mean.lerp_(mean.to(self.running_mean.dtype), MOMENTUM)
-            self.running_var.lerp_(variance.to(self.running_var.dtype), MOMENTUM)
+            self.running_mean.lerp_(mean, MOMENTUM)
+            self.running_var.lerp_(variance * ((len(rows) - 1) / len(rows)), MOMENTUM)
             assert self.num_batches_tracked is not None
             self.num_batches_tracked.add_(1)
-        return F.batch_norm(rows, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        return normed
 
 
 @torch.no_grad()

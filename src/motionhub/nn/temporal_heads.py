@@ -37,6 +37,9 @@ class SequenceNorm(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         valid = valid_frames(features, lengths)
+        if bool(valid.all()):  # no copies where nothing is left out
+            whole: Tensor = self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
+            return whole
         normed = self.norm(features[valid])
         return torch.zeros_like(features, dtype=normed.dtype).masked_scatter(valid.unsqueeze(-1), normed)
 
