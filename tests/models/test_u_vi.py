@@ -1,5 +1,6 @@
 """U-VI: the official numbers, points that rotate as stated, clips of any length, clear errors."""
 
+import importlib.util
 import math
 import sys
 from pathlib import Path
@@ -19,6 +20,12 @@ from motionhub.models.u_vi import (
     rotate_and_move,
 )
 
+
+def has_timm() -> bool:
+    return sys.modules.get("timm", "") is not None and importlib.util.find_spec("timm") is not None
+
+
+needs_timm = pytest.mark.skipif(not has_timm(), reason="needs timm (motionhub[towers])")
 
 SMALL = {
     "image_size": 64,
@@ -164,6 +171,38 @@ def test_a_head_takes_the_encoder_and_starts_its_own_layers(tmp_path):
         assert 0 < tensor.abs().max() <= bound and tensor.unique().numel() > 1
 
 
+@needs_timm
+@torch.no_grad()
+def test_a_resnet_with_an_lstm_gives_points_as_the_official_encoder_does(tmp_path):
+    options = {"pose_backbone": "resnet10t", "recurrent": "lstm", "in_channels": 1}
+    torch.manual_seed(0)
+    model, pictures = small(UViModel, **options), images(2)[:, :1]
+    outputs = model(pictures, reconstruct=True)
+    assert outputs.pose.shape == (2, 5, 3) and outputs.reconstruction.shape == (2, 1, 64, 64)
+    network = model.pose_encoder.network
+    last_map = network.forward_features(pictures)  # 64 pixels: 2 x 2 cells
+    assert last_map.shape == (2, 512, 2, 2)
+    points = last_map.flatten(1) @ model.pose_encoder.points.weight.T + model.pose_encoder.points.bias
+    torch.testing.assert_close(outputs.pooler_output, points)
+    model.save_pretrained(tmp_path)
+    head = UViForActionClassification.from_pretrained(tmp_path, num_labels=3).eval()
+    assert isinstance(head.head.recurrent, torch.nn.LSTM)
+    torch.testing.assert_close(head.encoder(pictures).pooler_output, outputs.pooler_output)
+    assert head(pictures[None]).logits.shape == (1, 3)
+
+
+@needs_timm
+def test_a_resnet_that_timm_does_not_have_is_told():
+    with pytest.raises(ValueError, match="timm has no model 'resnet19x'"):
+        small(UViModel, pose_backbone="resnet19x")
+
+
+@pytest.mark.skipif(has_timm(), reason="timm is installed")
+def test_without_timm_the_error_says_what_to_install():
+    with pytest.raises(ImportError, match=r"pip install .motionhub\[towers\]"):
+        small(UViModel, pose_backbone="resnet18")
+
+
 @torch.no_grad()
 def test_wrong_images_say_what_is_expected():
     model, head = small(UViModel), small(UViForActionClassification)
@@ -189,6 +228,7 @@ def test_wrong_images_say_what_is_expected():
         ({"num_points": 0}, "at least 1"),
         ({"view_channels": [8]}, "2 to 2 view_channels"),
         ({"channels": [8]}, "2 to 9 channels"),
+        ({"pose_backbone": "vit_tiny_patch16_224"}, "a ResNet of timm"),
     ],
 )
 def test_impossible_sizes_are_refused(options, reason):

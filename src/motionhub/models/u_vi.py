@@ -13,13 +13,18 @@ Deliberate deviations from the official code:
   (`.view(B, N, 3)` of a `(B, 3, N)` tensor), so its "points" mix x, y and z; `official=True` returns those. What the
   decoder sees is the same: all x, then all y, then all z;
 - the two hidden layers of the pose encoder have the paper's ReLU; `official=True` is the code's ReLU of SiLU;
-- three batch norms that the official pose encoder registers and never uses are not kept.
+- three batch norms that the official pose encoder registers and never uses are not kept;
+- the paper's other variant, "2D ResNet + LSTM", is in no official code: `pose_backbone="resnet18"` (or another ResNet
+  of timm) with `recurrent="lstm"`. The paper says neither which ResNet nor what follows it: here its last map is
+  flattened, not averaged, because the points have to follow the person's place in the image (eq. 6), and one linear
+  layer gives the points. It begins with random weights; the rest of the auto-encoder is the same.
 
 Where paper and code differ in sizes the code is the default; the paper's viewpoint encoder is
 `view_channels=[128, 256], view_hidden_size=512`. Its Table 1 lists two transposed convolutions a stage, the code one
 transposed and one plain; only the latter gives the 16 -> 128 pixels of the text.
 """
 
+import importlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,6 +41,7 @@ from motionhub.nn.recurrent_head import RecurrentHead
 DIMS = 3  # the points of a posture are in space
 VIEW_POOL = 7
 VIEW_KERNEL = 5
+RESNET_REDUCTION = 32  # pixels of the image per cell of a ResNet's last map
 
 
 @strict
@@ -53,6 +59,8 @@ class UViConfig(PreTrainedConfig):
         view_hidden_size: of the viewpoint encoder's hidden layer.
         dropout: of the viewpoint encoder and the decoder.
         official: keep the quirks of the official code, see the module.
+        pose_backbone: None: the official pose encoder. `"resnet18"`, ...: a ResNet of timm (extra `towers`) instead;
+            `channels` are then the decoder's alone, `pose_hidden_sizes` are not used.
         recurrent: `"gru"` (the paper's) or `"lstm"`, of the heads.
         recurrent_size, recurrent_layers: hidden size of each direction, and layers.
         max_score: highest score of `UViForMovementQuality`; it has a class for each of 0..max_score.
@@ -69,6 +77,7 @@ class UViConfig(PreTrainedConfig):
     view_hidden_size: int = 256
     dropout: float | int = 0.3
     official: bool = False
+    pose_backbone: str | None = None
     recurrent: Literal["gru", "lstm"] = "gru"
     recurrent_size: int = 512
     recurrent_layers: int = 2
@@ -97,6 +106,13 @@ class UViConfig(PreTrainedConfig):
             raise ValueError(
                 f"UViConfig expects image_size divisible by {self.reduction} and of at least 64 pixels for the "
                 f"viewpoint encoder, got {self.image_size}."
+            )
+
+    def validate_pose_backbone(self) -> None:
+        if self.pose_backbone is not None and not self.pose_backbone.startswith("resnet"):
+            raise ValueError(
+                f"UViConfig expects pose_backbone None or a ResNet of timm ('resnet18', 'resnet50'; "
+                f"timm.list_models('resnet*') lists them), got {self.pose_backbone!r}."
             )
 
     @property
@@ -212,6 +228,35 @@ class PoseEncoder(nn.Module):
         return self.points(hidden).unflatten(1, (-1, DIMS))
 
 
+class ResNetPoseEncoder(nn.Module):
+    """The same by a ResNet of timm: its last map, flattened, and one linear layer.
+
+    Raises:
+        ImportError: timm is not installed.
+        ValueError: timm has no such ResNet.
+    """
+
+    def __init__(self, config: UViConfig) -> None:
+        super().__init__()
+        assert config.pose_backbone
+        self.network = _timm_resnet(config.pose_backbone, config.in_channels)
+        cells = -(-config.image_size // RESNET_REDUCTION)  # every stage rounds up
+        self.points = nn.Linear(self.network.num_features * cells**2, config.hidden_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.points(self.network.forward_features(images).flatten(1)).unflatten(1, (-1, DIMS))
+
+
+def _timm_resnet(name: str, in_channels: int) -> Any:
+    try:
+        timm = importlib.import_module("timm")
+    except ImportError:
+        raise ImportError(f'UViConfig(pose_backbone={name!r}) needs timm: pip install "motionhub[towers]"') from None
+    if not timm.is_model(name):
+        raise ValueError(f"timm has no model {name!r}; timm.list_models('resnet*') lists its ResNets.")
+    return timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, global_pool="")
+
+
 class ViewpointEncoder(nn.Module):
     """Images `(B, C, H, W)` -> rotation `(B, 3)` in radians and translation `(B, 3)`."""
 
@@ -300,7 +345,7 @@ class UViModel(UViPreTrainedModel):
 
     def __init__(self, config: UViConfig) -> None:
         super().__init__(config)
-        self.pose_encoder = PoseEncoder(config)
+        self.pose_encoder = PoseEncoder(config) if config.pose_backbone is None else ResNetPoseEncoder(config)
         self.viewpoint_encoder = ViewpointEncoder(config)
         self.decoder = ImageDecoder(config)
         self.post_init()
