@@ -66,13 +66,10 @@ def render_capsules(
                 f"{float(nearest.nan_to_num(-torch.inf).max()):.3g} towards it: it is inside or behind the body; "
                 "use a larger distance (or none: parallel rays)."
             )
-    origins, directions = (rays.flatten(1, 2) for rays in camera_rays(size, half_width, distance, starts))
-    drawn = [
-        _nearest_surface(
-            *(part if len(part) == 1 else part[row : row + 1] for part in (origins, directions)), *capsules
-        )
-        for row, capsules in enumerate(zip(starts.split(1), ends.split(1), radii.split(1), strict=True))
-    ]  # picture by picture: what one needs fits in the processor's cache
+    rays = (each.flatten(1, 2).expand(len(starts), -1, -1) for each in camera_rays(size, half_width, distance, starts))
+    inputs = (*rays, starts, ends, radii)
+    # picture by picture: what one needs fits in the processor's cache
+    drawn = [_nearest_surface(*(each[row : row + 1] for each in inputs)) for row in range(len(starts))]
     depth, part = (torch.cat(parts).unflatten(1, (size, size)) for parts in zip(*drawn, strict=True))
     return depth, part
 
