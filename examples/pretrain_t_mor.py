@@ -21,7 +21,7 @@ import motionhub  # noqa: F401  (its models)
 from motionhub.cli import reported
 from motionhub.data.class_phrases import class_texts
 from motionhub.models.text_towers import load_text_tower
-from motionhub.objectives.t_mor import LOSSES, TEXT_NEGATIVES, TMor
+from motionhub.objectives.t_mor import LOSSES, QUEUE_DTYPES, TEXT_NEGATIVES, TMor
 from motionhub.training.heads import check_inputs, class_names_of_dataset
 from motionhub.training.probe import probed_by_labels
 from motionhub.training.run import load_splits, parse_training
@@ -37,6 +37,7 @@ def main(words: list[str]) -> None:
     options.add_argument("--momentum", type=float)
     options.add_argument("--text_negatives", choices=TEXT_NEGATIVES)
     options.add_argument("--denominator")
+    options.add_argument("--queue_dtype", choices=list(QUEUE_DTYPES))
     options.add_argument("--probe_fraction", type=float, default=0.0)
     chosen, rest = options.parse_known_args(words)
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])

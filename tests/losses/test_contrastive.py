@@ -11,6 +11,8 @@ from motionhub.losses.contrastive import (
     frame_info_nce,
     in_batch_info_nce,
     info_nce,
+    info_nce_of_queue,
+    info_nce_of_similarities,
     uniformity,
 )
 
@@ -121,6 +123,41 @@ def test_the_gradient_is_the_numerical_one(denominator, several):
         return info_nce(*parts, temperature=0.5, negative_mask=mask, denominator=denominator, several=several)
 
     assert torch.autograd.gradcheck(loss, (queries, positives, negatives))
+
+
+@pytest.mark.parametrize("denominator", ["standard", "printed"])
+def test_a_long_queue_gives_the_loss_and_the_gradients_of_all_similarities_at_once(denominator):
+    generator = torch.Generator().manual_seed(5)
+    queries, positives = (functional.normalize(torch.randn(3, 8, generator=generator), dim=1) for _ in range(2))
+    keys = functional.normalize(torch.randn(20_000, 8, generator=generator), dim=1)  # three stretches
+    mask = torch.rand(3, 20_000, generator=generator) < 0.9
+    mask[0, :9000] = False  # a whole stretch without a negative
+    found = {}
+    for way in ("queue", "at once"):
+        query, temperature = queries.clone().requires_grad_(), torch.tensor(0.07, requires_grad=True)
+        how = {"negative_mask": mask, "denominator": denominator}
+        if way == "queue":
+            loss = info_nce_of_queue(query, positives, keys, temperature=temperature, **how)
+        else:
+            warmed = (query * positives).sum(1, keepdim=True) / temperature, query @ keys.mT / temperature
+            loss = info_nce_of_similarities(*warmed, temperature=1.0, **how)
+        loss.backward()
+        found[way] = loss.detach(), query.grad, temperature.grad
+    for one, other in zip(*found.values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    halved = info_nce_of_queue(queries, positives, keys.bfloat16(), temperature=0.07, **how)
+    torch.testing.assert_close(halved, found["queue"][0], rtol=5e-3, atol=5e-3)
+
+
+def test_an_empty_queue_is_zero_in_the_standard_form_and_an_error_in_the_printed_one():
+    query = torch.tensor([X], requires_grad=True)
+    loss = info_nce_of_queue(query, torch.tensor([X]), torch.empty(0, 2), temperature=0.1)
+    loss.backward()
+    assert float(loss.detach()) == 0 and query.grad.tolist() == [[0, 0]]
+    with pytest.raises(ValueError, match="needs a negative"):
+        info_nce_of_queue(query, torch.tensor([X]), torch.empty(0, 2), temperature=0.1, denominator="printed")
+    with pytest.raises(ValueError, match="denominator must be one of"):
+        info_nce_of_queue(query, torch.tensor([X]), torch.empty(0, 2), temperature=0.1, denominator="none")
 
 
 def test_no_negatives_at_all_is_zero_in_the_standard_form_and_an_error_in_the_printed_one():

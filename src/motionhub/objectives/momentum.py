@@ -82,6 +82,7 @@ class FeatureQueue(nn.Module):
         shape: of a key: channels, or (frames, channels).
         start: "random" fills the queue with random keys of a fixed seed (uniform, +-1/sqrt(channels / 3), as the
             official MoCo code), "empty" leaves it empty.
+        dtype: of the keys.
     """
 
     features: Tensor
@@ -89,7 +90,9 @@ class FeatureQueue(nn.Module):
     position: Tensor
     seen: Tensor
 
-    def __init__(self, size: int, shape: int | tuple[int, ...], *, start: str = "random") -> None:
+    def __init__(
+        self, size: int, shape: int | tuple[int, ...], *, start: str = "random", dtype: torch.dtype = torch.float32
+    ) -> None:
         super().__init__()
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         if size < 1 or start not in ("random", "empty"):
@@ -97,7 +100,7 @@ class FeatureQueue(nn.Module):
         limit = 1 / math.sqrt(shape[-1] / 3)
         random = torch.rand(size, *shape, generator=torch.Generator().manual_seed(0))
         self.size, self.start = size, start
-        self.register_buffer("features", (2 * random - 1) * limit)
+        self.register_buffer("features", ((2 * random - 1) * limit).to(dtype))
         self.register_buffer("rows", torch.full((size,), -1, dtype=torch.long))
         self.register_buffer("position", torch.zeros((), dtype=torch.long))
         self.register_buffer("seen", torch.zeros((), dtype=torch.long))

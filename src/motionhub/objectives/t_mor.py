@@ -24,12 +24,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce_of_similarities, uniformity
+from motionhub.losses.contrastive import (
+    DENOMINATORS,
+    alignment,
+    info_nce_of_queue,
+    info_nce_of_similarities,
+    uniformity,
+)
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
 
 
 LOSSES = ("mm", "mv", "mt")
 TEXT_NEGATIVES = ("queue", "classes")
+QUEUE_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class TMor(nn.Module):
@@ -47,6 +54,8 @@ class TMor(nn.Module):
         similar_texts: classes of which two phrasings have a cosine above this are no negatives of each other; at the
             default those that have a phrasing in common.
         denominator: `"standard"` or `"printed"`.
+        queue_dtype: `"float32"`, or `"bfloat16"`: queues of half the size, similarities to them in two thirds of the
+            time and right to three digits.
 
     Raises:
         ValueError: an option has no such value, or a loss lacks its features.
@@ -73,21 +82,22 @@ class TMor(nn.Module):
         text_negatives: str = "queue",
         similar_texts: float = 0.999,
         denominator: str = "standard",
+        queue_dtype: str = "float32",
     ) -> None:
         super().__init__()
         self.losses, self.weights = tuple(losses), dict.fromkeys(losses, 1.0) | (weights or {})
         if not losses or not set(self.weights) <= set(LOSSES) or len(self.weights) != len(self.losses):
             raise ValueError(f"losses must be different ones of {LOSSES}, with weights for them, got {losses}.")
-        if text_negatives not in TEXT_NEGATIVES or denominator not in DENOMINATORS:
+        if text_negatives not in TEXT_NEGATIVES or denominator not in DENOMINATORS or queue_dtype not in QUEUE_DTYPES:
             raise ValueError(
-                f"text_negatives must be one of {TEXT_NEGATIVES} and denominator of {DENOMINATORS}, got "
-                f"{text_negatives!r} and {denominator!r}."
+                f"text_negatives must be one of {TEXT_NEGATIVES}, denominator of {DENOMINATORS} and queue_dtype of "
+                f"{tuple(QUEUE_DTYPES)}, got {text_negatives!r}, {denominator!r} and {queue_dtype!r}."
             )
         for loss, given in (("mt", text_features), ("mv", video_features)):
             if loss in losses and given is None:
                 raise ValueError(f"Loss {loss!r} needs {'text' if loss == 'mt' else 'video'}_features, got none.")
         self.queue_size, self.momentum, self.denominator = queue_size, momentum, denominator
-        self.text_negatives, self.similar_texts = text_negatives, similar_texts
+        self.text_negatives, self.similar_texts, self.queue_dtype = text_negatives, similar_texts, queue_dtype
         # What two views are for is L_mm alone.
         self.num_views = 2 if "mm" in losses else 1
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
@@ -118,6 +128,7 @@ class TMor(nn.Module):
         """What must not change when a run is resumed."""
         names = ["losses", "weights", "queue_size", "momentum", "text_negatives", "similar_texts", "denominator"]
         settings = {name: getattr(self, name) for name in names} | {"losses": list(self.losses)}
+        settings |= {} if self.queue_dtype == "float32" else {"queue_dtype": self.queue_dtype}
         return settings | ({"num_classes": len(self.text_counts)} if "mt" in self.losses else {})
 
     def prepare(self, model: Any, run: Any) -> nn.Module:
@@ -136,7 +147,8 @@ class TMor(nn.Module):
         self.momentum_model = MomentumEncoder(model, self.momentum)
         self.queues = nn.ModuleDict()
         for name in self._queued():
-            self.queues[name] = FeatureQueue(self.queue_size, config.projection_size, start="empty")
+            how: dict[str, Any] = {"start": "empty", "dtype": QUEUE_DTYPES[self.queue_dtype]}
+            self.queues[name] = FeatureQueue(self.queue_size, config.projection_size, **how)
         self._new = {name: Gathered() for name in self.queues}
         return model
 
@@ -252,15 +264,16 @@ class TMor(nn.Module):
         return self._info_nce(output, output.motion_embeds[known], own[known], everyone, others[known])
 
     def _info_nce(self, output: Any, queries: Tensor, positives: Tensor, negatives: Tensor, mask: Tensor) -> Tensor:
-        """All vectors are of length 1. The temperature may learn: it divides the similarities here."""
+        """All vectors are of length 1. The temperature may learn."""
+        if self.denominator == "printed" and not bool(mask.any(1).all()):
+            return 0 * (queries * positives).sum()  # the queue is still empty
+        how: dict[str, Any] = {"negative_mask": mask, "denominator": self.denominator}
+        if not negatives.requires_grad:
+            return info_nce_of_queue(queries, positives, negatives, temperature=output.temperature, **how)
         queries = queries.float()
         attraction = (queries * positives.float()).sum(1, keepdim=True) / output.temperature
         repulsion = queries @ negatives.float().mT / output.temperature
-        if self.denominator == "printed" and not bool(mask.any(1).all()):
-            return 0 * attraction.sum()  # the queue is still empty
-        return info_nce_of_similarities(
-            attraction, repulsion, temperature=1.0, negative_mask=mask, denominator=self.denominator
-        )
+        return info_nce_of_similarities(attraction, repulsion, temperature=1.0, **how)
 
     @torch.no_grad()
     def after_update(self, model: nn.Module) -> None:
