@@ -8,8 +8,8 @@ arm has seen: N-UCLA (a linear layer fitted on view 1, tested on view 2; and by 
 clips, epochs and optimizer of the others; only the losses differ.
 
 L_mv needs a video of every clip and a video tower with learned weights. Neither is at hand: of UTD-MHAD 54 clips have
-their depth recording (subjects 1 and 2, first takes), and there are no weights of a video tower. So there are two kinds
-of L_mv, both with the features of a frozen R3D with random weights, standardised over the clips:
+their depth recording (subjects 1 and 2, first takes), and there are no weights of a video tower. So there are two
+kinds of L_mv, both with the features of a frozen R3D with random weights, standardised over the clips:
 
 - "drawn": every clip's skeleton drawn as a body of capsules, in front of a depth camera (`data/body_pictures.py`). Not
   a real video: it shows nothing that the skeleton does not.
