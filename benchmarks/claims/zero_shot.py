@@ -5,9 +5,15 @@
 "splits": the classes of UTD-MHAD, N-UCLA and Penn Action, those of one meaning made one, are divided in five; each
 fifth is unseen once. Of a seen class every fourth performer (of Penn every fourth clip) is for the test. Columns: ZSL,
 unseen clips among unseen classes; then with all classes to choose from the accuracy of seen, of unseen clips, and
-their harmonic mean H; AUROC of "none of these", seen test clips against unseen clips by the best similarity to a seen
-class. From cosines, and from standard scores (`models.t_mor.TypicalMotion`, measured on the training clips).
-PRECOG-2016 has no names ("action 1"), so there is nothing to read.
+their harmonic mean H; "H as is" without the handicap; AUROC of "none of these", seen test clips against unseen clips
+by the best similarity to a seen class. From cosines, and from standard scores (`models.t_mor.TypicalMotion`, measured
+on the training clips). PRECOG-2016 has no names ("action 1"), so there is nothing to read.
+
+The handicap: a model that was only ever rewarded for seen classes calls nearly everything by them. A number is taken
+off their similarities before they are compared with those of unseen classes (calibrated stacking, Chao et al. 2016).
+It is fitted on seen classes alone: every arm is also trained without a fifth of them, which plays unseen, and tested
+on another quarter of the performers of the training clips. No unseen class and no test clip has a part in it.
+`--develop` divides the classes otherwise; what stands above was chosen there.
 
 "cross": training without N-UCLA (UTD-MHAD, Penn Action, Bandai-Namco), test by the names of N-UCLA; and a linear layer
 on frozen features, view 1 to view 2. Arms L_mm, L_mt, L_mm + L_mt: no data set here has both videos and captions, so
@@ -27,7 +33,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +68,7 @@ SAME = {
     "baseball_pitch": "throw",
 }
 SPLITS, MADE = 5, "~"
+DIVISION, DEVELOP = 1000, 999  # seeds of the order in which classes are divided
 SIZES = {"projection_size": 384, "projection_hidden_size": 192, "text_size": 384, "text_projection_layers": 0}
 GATE_H, GATE_TIMES = 30.0, 2.0
 
@@ -109,11 +116,15 @@ class Pool:
         self.labels = torch.cat([self.solid.labels, self.flat.labels])
         # Classes of made motions come last: their names begin with MADE.
         self.num_real = sum(not name.startswith(MADE) for name in self.names)
-        tests = torch.cat([self.solid.subjects % 4 == 2, _every_fourth(self.flat.labels)])
-        self.tests = tests & (self.labels < self.num_real)
+        real = self.labels < self.num_real
+        self.tests = self._quarter(2, 0) & real
+        self.inner_tests = self._quarter(1, 1) & real
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def _quarter(self, subject: int, place: int) -> Tensor:
+        return torch.cat([self.solid.subjects % 4 == subject, _every_fourth(self.flat.labels, place)])
 
     def batch(self, rows: Tensor, generator: Generator | None = None) -> Batch:
         """With a generator cut, on any body, by any camera; else whole, by their own camera."""
@@ -181,26 +192,33 @@ def embedded(model: Any, pool: Pool, rows: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def accuracies(scores: Tensor, labels: Tensor, unseen: Tensor) -> tuple[float, float]:
-    """Of seen and of unseen clips, with all classes to choose from."""
-    right, new = scores.argmax(1) == labels, unseen[labels]
+def accuracies(scores: Tensor, labels: Tensor, unseen: Tensor, handicap: float = 0.0) -> tuple[float, float]:
+    """Of seen and of unseen clips, with all classes to choose from and the handicap taken off the seen ones."""
+    right, new = (scores - handicap * ~unseen).argmax(1) == labels, unseen[labels]
     return float(right[~new].float().mean()), float(right[new].float().mean())
 
 
-def measured(scores: Tensor, labels: Tensor, unseen: Tensor, standard: Tensor | None = None) -> dict[str, float]:
-    """All columns; `standard` are standard scores, of arms that have them."""
+def fitted_handicap(scores: Tensor, labels: Tensor, unseen: Tensor) -> float:
+    """The handicap of seen classes with the best harmonic mean."""
+    most = float(scores.max() - scores.min())
+    tried = [most * step / 200 for step in range(201)]
+    return max(tried, key=lambda handicap: harmonic_mean(*accuracies(scores, labels, unseen, handicap)))
+
+
+def measured(scores: Tensor, labels: Tensor, unseen: Tensor, handicap: float) -> dict[str, float]:
+    """All columns."""
     new = unseen[labels]
-    found = {}
-    for name, table in (("", scores), (", standard scores", standard)):
-        if table is not None:
-            among = table[new].masked_fill(~unseen, -torch.inf).argmax(1)
-            best = table.masked_fill(unseen, -torch.inf).max(1).values
-            seen_right, unseen_right = accuracies(table, labels, unseen)
-            found[f"ZSL{name}"] = float((among == labels[new]).float().mean())
-            found[f"seen{name}"], found[f"unseen{name}"] = seen_right, unseen_right
-            found[f"H{name}"] = harmonic_mean(seen_right, unseen_right)
-            found[f"AUROC none{name}"] = auroc(best[~new], best[new])
-    return found
+    among = scores[new].masked_fill(~unseen, -torch.inf).argmax(1)
+    best = scores.masked_fill(unseen, -torch.inf).max(1).values
+    seen_right, unseen_right = accuracies(scores, labels, unseen, handicap)
+    return {
+        "ZSL": float((among == labels[new]).float().mean()),
+        "seen": seen_right,
+        "unseen": unseen_right,
+        "H": harmonic_mean(seen_right, unseen_right),
+        "H as is": harmonic_mean(*accuracies(scores, labels, unseen)),
+        "AUROC none": auroc(best[~new], best[new]),
+    }
 
 
 class Agreement(nn.Module):
@@ -249,39 +267,89 @@ def frozen_scores(arm: str, train: tuple[Tensor, Tensor], test: Tensor, texts: T
     return torch.cat([model(some, texts) for some in tested.split(128)])
 
 
-def split_arms(pool: Pool, texts: list[Tensor], fold: int, epochs: int, seed: int) -> dict[str, dict[str, float]]:
-    """Every arm on one division of the classes."""
-    order = torch.randperm(pool.num_real, generator=Generator().manual_seed(1000))
+@dataclass(frozen=True)
+class Division:
+    """Which classes are unseen, which clips teach and which test."""
+
+    unseen: Tensor
+    learn: Tensor
+    test: Tensor
+
+    @property
+    def known(self) -> list[int]:
+        return (~self.unseen).nonzero().squeeze(1).tolist()
+
+
+def divided(pool: Pool, fold: int, order_seed: int) -> tuple[Division, Division]:
+    """A division of the classes, and within its training clips another one, for the handicap.
+
+    The classes unseen in the second are a fifth of those seen in the first; the classes unseen in the first are not in
+    it at all: neither their clips nor, among the classes to choose from, their names (see `scored`).
+    """
+    order = torch.randperm(pool.num_real, generator=Generator().manual_seed(order_seed))
     unseen = torch.zeros(pool.num_real, dtype=torch.bool)
     unseen[order[fold::SPLITS]] = True
-    known = [label for label in range(pool.num_real) if not unseen[label]]
-    rows, real = torch.arange(len(pool)), pool.labels < pool.num_real
-    new = torch.cat([unseen, torch.zeros(len(pool.names) - pool.num_real, dtype=torch.bool)])[pool.labels]
-    learn, test = rows[real & ~new & ~pool.tests], rows[real & (new | pool.tests)]
-    part = Part(pool, learn, known)
-    means = torch.stack([functional.normalize(text.mean(0), dim=0) for text in texts[: pool.num_real]])
+    outer = _divided(pool, unseen, torch.arange(len(pool)), pool.tests)
+    known = [label for label in order.tolist() if not unseen[label]]
+    held_back = torch.zeros_like(unseen)
+    held_back[known[::SPLITS]] = True
+    return outer, _divided(pool, held_back, outer.learn, pool.inner_tests)
+
+
+def _divided(pool: Pool, unseen: Tensor, rows: Tensor, tests: Tensor) -> Division:
+    rows = rows[pool.labels[rows] < pool.num_real]
+    new = unseen[pool.labels[rows]]
+    return Division(unseen, rows[~new & ~tests[rows]], rows[new | tests[rows]])
+
+
+def arm_scores(
+    pool: Pool, texts: Sequence[Tensor], division: Division, allowed: list[int], epochs: int, seed: int
+) -> dict[str, Tensor]:
+    """What every arm, trained on a division, says of its test clips: similarities to the real classes."""
+    known = [label for label in division.known if label in allowed]
+    made = (pool.labels >= pool.num_real).nonzero().squeeze(1)
+    part = Part(pool, division.learn, known)
+    wide = Part(pool, torch.cat([division.learn, made]), [*known, *range(pool.num_real, len(pool.names))])
     moved = dict(zip(known, known[1:] + known[:1], strict=True))
-    wide = Part(pool, torch.cat([learn, rows[~real]]), [*known, *range(pool.num_real, len(pool.names))])
-    arms = {"T-MOR": (part, known), "shuffled texts": (part, [moved[label] for label in known])}
-    arms["T-MOR, synthetic motions too"] = (wide, wide.classes)
-    found: dict[str, dict[str, float]] = {}
+    arms = {
+        "T-MOR": (part, known),
+        "T-MOR, synthetic motions too": (wide, wide.classes),
+        "shuffled texts": (part, [moved[label] for label in known]),
+    }
+    means = torch.stack([functional.normalize(text.mean(0), dim=0) for text in texts[: pool.num_real]])
+    found: dict[str, Tensor] = {}
     for arm, (shown, told) in arms.items():
         model = trained(shown, [texts[label] for label in told], epochs, seed)
-        embeds = embedded(model, pool, test)
-        plain = embeds @ means.T
-        model.typical_motion.measure(embedded(model, pool, learn))
+        embeds = embedded(model, pool, division.test)
+        found[arm] = embeds @ means.T
+        model.typical_motion.measure(embedded(model, pool, division.learn))
         with torch.inference_mode():
-            standard = model.similarities(embeds, means)
-        found[arm] = measured(plain, pool.labels[test], unseen, standard)
+            found[f"{arm}, standard scores"] = model.similarities(embeds, means)
     torch.manual_seed(seed)
     encoder = motions.Encoder(motions.encoder_config())
     frozen = motions.pretrained(encoder, Labels(len(known)), part, seen, epochs, seed)  # type: ignore[arg-type]
-    train = (embedded(frozen, pool, learn), pool.labels[learn])
-    features = embedded(frozen, pool, test)
+    train = (embedded(frozen, pool, division.learn), pool.labels[division.learn])
+    features = embedded(frozen, pool, division.test)
     for arm in ("linear map", "SMIE-style"):
-        scores = frozen_scores(arm, train, features, means, seed)
-        found[arm] = measured(scores, pool.labels[test], unseen)
+        found[arm] = frozen_scores(arm, train, features, means, seed)
     return found
+
+
+def handicaps(pool: Pool, texts: Sequence[Tensor], outer: Division, inner: Division, epochs: int) -> dict[str, float]:
+    """Of every arm, fitted on the inner division with seed 0; all seeds of a division share it."""
+    allowed = torch.tensor(outer.known)
+    scores = arm_scores(pool, texts, inner, outer.known, epochs, 0)
+    place = {label: index for index, label in enumerate(outer.known)}
+    labels = torch.tensor([place[int(label)] for label in pool.labels[inner.test]])
+    return {arm: fitted_handicap(table[:, allowed], labels, inner.unseen[allowed]) for arm, table in scores.items()}
+
+
+def split_arms(
+    pool: Pool, texts: Sequence[Tensor], outer: Division, taken: dict[str, float], epochs: int, seed: int
+) -> dict[str, dict[str, float]]:
+    """Every arm on one division of the classes, with the handicaps of seen classes."""
+    scores = arm_scores(pool, texts, outer, outer.known, epochs, seed)
+    return {arm: measured(table, pool.labels[outer.test], outer.unseen, taken[arm]) for arm, table in scores.items()}
 
 
 def cross(parts: dict[str, tuple[Clips, list[str]]], epochs: int, seed: int, few: bool) -> dict[str, dict[str, float]]:
@@ -330,10 +398,10 @@ def texts_of_made() -> list[Tensor]:
     return [tower.encode(list(worded.phrases)) for worded in worded_motions()]
 
 
-def _every_fourth(labels: Tensor) -> Tensor:
+def _every_fourth(labels: Tensor, place: int) -> Tensor:
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label in labels.unique():
-        chosen[(labels == label).nonzero().squeeze(1)[::4]] = True
+        chosen[(labels == label).nonzero().squeeze(1)[place::4]] = True
     return chosen
 
 
@@ -378,8 +446,9 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--parts", nargs="+", choices=("splits", "cross", "few"), default=["splits", "cross", "few"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(SPLITS)))
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--develop", action="store_true", help="other divisions of the classes, to choose methods by")
     parser.add_argument("--quick", action="store_true", help="does it run: one epoch, one fold")
     chosen = parser.parse_args(words)
     if chosen.quick:
@@ -391,13 +460,17 @@ def main(words: Sequence[str]) -> int:
     }
     begin, report = time.perf_counter(), {}
     for name in chosen.parts:
-        found = []
+        found: list[dict[str, dict[str, float]]] = []
+        taken: dict[int, dict[str, float]] = {}
         for seed in chosen.seeds:
             if name == "splits":
                 pool = Pool([*(parts[each] for each in names[:3]), made_motions(chosen.cache)])
                 texts = texts_of(pool.names[: pool.num_real]) + texts_of_made()
                 for fold in chosen.folds:
-                    found.append(split_arms(pool, texts, fold, chosen.epochs, seed))
+                    outer, inner = divided(pool, fold, DEVELOP if chosen.develop else DIVISION)
+                    if fold not in taken:
+                        taken[fold] = handicaps(pool, texts, outer, inner, chosen.epochs)
+                    found.append(split_arms(pool, texts, outer, taken[fold], chosen.epochs, seed))
                     print(json.dumps({"fold": fold, "seed": seed, **found[-1]}), flush=True)
             else:
                 found.append(cross(parts, chosen.epochs, seed, name == "few"))
@@ -411,10 +484,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def verdict(report: dict[str, Any]) -> int:
-    """The gate: the harmonic mean, by standard scores, at least 30 and far above that with shuffled texts."""
+    """The gate: the harmonic mean at least 30 and far above that with shuffled texts."""
     if "splits" not in report:
         return 0
-    own, shuffled = (100 * np.mean(report["splits"][arm]["H, standard scores"]) for arm in ("T-MOR", "shuffled texts"))
+    own, shuffled = (100 * np.mean(report["splits"][arm]["H"]) for arm in ("T-MOR", "shuffled texts"))
     holds = bool(own >= GATE_H and own >= GATE_TIMES * shuffled)
     print(f"H {own:.1f} (shuffled texts {shuffled:.1f}), needed {GATE_H:g} and {GATE_TIMES:g} times shuffled: {holds}")
     return 0 if holds else 1
