@@ -31,6 +31,8 @@ MOMENTS, CAMERAS = 5, 4  # of a clip, drawn for training without labels
 REAL_FILE = "utd_mhad_depth_s1-2_t1.zip"
 REAL_SUBJECTS = (1, 2)
 AZIMUTHS = {"front": 0.0, "between": 45.0, "side": 90.0}
+FRONTS = {"bandai": 0.0, "utd": 180.0, "synthetic": 180.0}  # people before a Kinect look along -z
+VIEWS = {"bandai": ("front", "side", "between"), "utd": ("front", "side")}
 MOVEMENTS, GRADES, PEOPLE = ("squat", "sit down"), 5, (16, 10)  # people that train and that test, of every grade
 PROCESSOR = PosturePictureProcessor(image_size=SIDE, in_channels=1, depth_unit=1.0)
 
@@ -58,15 +60,16 @@ def spread(num_frames: int, count: int) -> list[int]:
     return ((np.arange(count) + 0.5) / count * num_frames).astype(int).tolist()
 
 
-def cameras_at(names: Sequence[str], generator: np.random.Generator) -> list[Camera]:
-    return [Camera(AZIMUTHS[name] + generator.uniform(-15, 15), generator.uniform(-10, 10)) for name in names]
+def cameras_at(azimuths: Sequence[float], generator: np.random.Generator) -> list[Camera]:
+    return [Camera(azimuth + generator.uniform(-15, 15), generator.uniform(-10, 10)) for azimuth in azimuths]
 
 
-def clips_seen(sequences: Sequence[Any], names: Sequence[str], seed: int) -> Views:
+def clips_seen(sequences: Sequence[Any], source: str, names: Sequence[str], seed: int) -> Views:
     """Every sequence as each of the cameras sees it, decided by its place in the list."""
+    azimuths = [FRONTS[source] + AZIMUTHS[name] for name in names]
     made = []
     for index, sequence in enumerate(sequences):
-        cameras = cameras_at(names, np.random.default_rng([seed, index]))
+        cameras = cameras_at(azimuths, np.random.default_rng([seed, index]))
         made.append(seen(sequence, spread(sequence.num_frames, FRAMES), cameras))
     return dict(zip(names, torch.stack(made, dim=1), strict=True))
 
@@ -80,18 +83,18 @@ def graded(movement: str, first: int, count: int, names: Sequence[str]) -> tuple
         )
         for index, grade in enumerate(grades)
     ]
-    return clips_seen(sequences, names, first), torch.tensor(grades)
+    return clips_seen(sequences, "synthetic", names, first), torch.tensor(grades)
 
 
 def recorded(folder: Path) -> tuple[Tensor, Tensor]:
-    """The real depth clips `(54, FRAMES, SIDE, SIDE)` and their actions."""
+    """The real depth clips `(54, FRAMES, SIDE, SIDE)` and their actions; Kinect's pictures are mirrored, these not."""
     processor = PosturePictureProcessor(image_size=SIDE, in_channels=1)
     clips, labels = [], []
     with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(folder / REAL_FILE) as archive:
         archive.extractall(place)
         for path in sorted(Path(place).rglob("*_depth.mat")):
             depth = read_utd_mhad_depth(path)
-            clips.append(as_bytes(processor.prepare(depth[spread(len(depth), FRAMES)])))
+            clips.append(as_bytes(processor.prepare(depth[spread(len(depth), FRAMES), :, ::-1])))
             labels.append(int(path.name[1:].split("_")[0]) - 1)
     return torch.stack(clips), torch.tensor(labels)
 
@@ -107,7 +110,7 @@ def load(folder: Path, most: int | None) -> dict[str, Any]:
     for place, (name, rows) in enumerate(chosen.items()):
         source = {"bandai": bandai, "utd": utd}[name].select(rows)
         clips = [from_row(row) for row in source.with_format("numpy")]
-        made[name] = clips_seen(clips, tuple(AZIMUTHS), place)
+        made[name] = clips_seen(clips, name, VIEWS[name], place)
         made[f"{name} labels"], made[f"{name} setups"] = (torch.tensor(source[key]) for key in ("label", "setup"))
         made[f"{name} takes"] = torch.stack([anywhere(clip, [2 + place, row]) for row, clip in enumerate(clips)])
     for movement in MOVEMENTS:
