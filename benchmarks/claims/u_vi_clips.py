@@ -32,7 +32,7 @@ REAL_FILE = "utd_mhad_depth_s1-2_t1.zip"
 REAL_SUBJECTS = (1, 2)
 AZIMUTHS = {"front": 0.0, "between": 45.0, "side": 90.0}
 FRONTS = {"bandai": 0.0, "utd": 180.0, "synthetic": 180.0}  # people before a Kinect look along -z
-VIEWS = {"bandai": ("front", "side", "between"), "utd": ("front", "side")}
+VIEWS = {"bandai": ("front", "between", "side"), "utd": ("front", "side")}
 MOVEMENTS, GRADES, PEOPLE = ("squat", "sit down"), 5, (16, 10)  # people that train and that test, of every grade
 PROCESSOR = PosturePictureProcessor(image_size=SIDE, in_channels=1, depth_unit=1.0)
 
