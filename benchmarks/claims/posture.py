@@ -43,7 +43,7 @@ from motionhub.training.objective import RunShape
 
 LAYOUT = get_layout("cv-mim-13")
 COLUMNS = [motions.LAYOUT.index(name) for name in LAYOUT.joints]
-WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 256, 1000, 64, 0.02  # four poses a clip: 256 as in the paper
+WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 1000, 64, 0.02  # four poses a clip: 256 as in the paper
 FRAMES = 32
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 160, 32, 5e-3, 0.99
 QUERIES, SAME_POSE = 1500, 0.1
