@@ -45,14 +45,14 @@ SIZES: dict[str, Any] = {
     "image_size": SIDE,
     "in_channels": 1,
     "num_points": 32,
-    "channels": [16, 32, 64, 64, 64],
+    "channels": [8, 16, 32, 64, 64],
     "pose_hidden_sizes": [256, 128],
     "view_channels": [16, 16],
     "view_hidden_size": 128,
     "dropout": 0.1,
     "recurrent_size": 64,
 }
-UPDATES, BATCH, RATE = 1000, 8, 1e-3
+UPDATES, BATCH, RATE = 900, 8, 1e-3
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE = 150, 32, 3e-3
 WHOLE_UPDATES, WHOLE_RATE = 200, 5e-4  # training of the encoder with labels
 # name -> weights of invariance and equivariance, reconstruction has 1; None: random weights
