@@ -446,7 +446,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--parts", nargs="+", choices=("splits", "cross", "few"), default=["splits", "cross", "few"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(SPLITS)))
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--json", type=Path, default=None)
     parser.add_argument("--develop", action="store_true", help="other divisions of the classes, to choose methods by")
     parser.add_argument("--quick", action="store_true", help="does it run: one epoch, one fold")
