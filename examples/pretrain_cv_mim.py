@@ -6,8 +6,9 @@ r"""Pre-train an encoder of single poses, CV-MIM or one of its baselines, on pic
 
 Every field of `motionhub.TrainingRecipe` is an option; the optimizers are Adagrad's, with its learning rate.
 OUTPUT_DIR/last embeds poses: pipeline("skeleton-feature-extraction", model="OUTPUT_DIR/last")(clip, level="frame"),
-finds them: motionhub index FOLDER -o INDEX --model OUTPUT_DIR/last --level frame, and a classifier starts from it, the
-encoder frozen as in the paper: motionhub train --model OUTPUT_DIR/last --mode linear ...
+finds them: motionhub index FOLDER -o INDEX --model OUTPUT_DIR/last --level frame (how well says
+examples/pose_retrieval.py), and a classifier starts from it, the encoder frozen as in the paper:
+motionhub train --model OUTPUT_DIR/last --mode linear ...
 """
 
 import argparse
@@ -57,8 +58,10 @@ def main(words: list[str]) -> None:
     model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
     objective = OBJECTIVES[name](motionhub.get_layout(model.config.layout), ranges=CameraRanges(**angles), **chosen)
     solid = {**processor.to_dict(), "num_dims": 3, "num_people": 1, "normalization": "none", "num_frames": None}
-    solid |= {"train_sampling": "all"}  # poses are drawn from the whole clip
-    clips = ClipDataset(load_splits(arguments)["train"], type(processor).from_dict(solid), training=True)
+    # Poses are drawn from the whole clip; which way is up, `up` says.
+    solid |= {"test_sampling": "all", "test_num_frames": None, "upright": False}
+    # Whatever is drawn at random is the objective's, so every clip is prepared once.
+    clips = ClipDataset(load_splits(arguments)["train"], type(processor).from_dict(solid), training=False)
     result = train(model, processor, clips, None, recipe, objective=objective)
     if result.is_main_process:
         print(f"{result.steps} updates in {result.seconds:.0f} s: {result.last_dir}")

@@ -22,8 +22,8 @@ def clips(tmp_path_factory) -> Path:
     return folder
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("pretrain_cv_mim", ROOT / "examples" / "pretrain_cv_mim.py")
+def load(name: str = "pretrain_cv_mim"):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -52,3 +52,23 @@ def test_every_objective_leaves_an_encoder(clips, tmp_path, capsys, objective, o
     assert (out / "last" / "preprocessor_config.json").exists()
     log = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert {"alignment", "uniformity"} <= set(log[-1])
+
+
+def test_poses_are_searched_for_before_another_camera_and_the_card_takes_the_numbers(clips, tmp_path, capsys):
+    out = tmp_path / "run"
+    CvMimModel(CvMimConfig(width=8, pose_size=4, view_size=4)).save_pretrained(out / "last")
+    SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso").save_pretrained(out / "last")
+    data = ["--dataset", str(clips), "--split", "train", "--poses", "12", "--poses_per_clip", "2"]
+    picture = ["--picture", str(tmp_path / "found.png"), "--rows", "1"] if importlib.util.find_spec("PIL") else []
+    load("pose_retrieval").main(["--model", str(out / "last"), *data, "--output_dir", str(out), *picture])
+    assert "12 poses" in capsys.readouterr().out
+    report = json.loads((out / "last" / "metrics.json").read_text())
+    assert report["hit@1"] <= report["hit@5"] <= report["hit@10"] <= 1
+    assert report["chance"] >= 1 / 12  # every pose is there again
+    assert not picture or (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
+    (out / "log.jsonl").write_text('{"seconds": 90.0}\n')
+    (entry, *_) = load("write_card").summarise([out], "made clips", "command", control=False)
+    assert entry == {
+        **{"benchmark": "made clips", "metric": "hit@1", "value": round(100 * report["hit@1"], 1)},
+        **{"command": "command", "runs": 1, "time": "1.5 min a run", "each": [round(100 * report["hit@1"], 1)]},
+    }
