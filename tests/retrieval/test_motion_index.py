@@ -37,6 +37,19 @@ def test_without_faiss_the_results_are_the_same(monkeypatch):
         assert [hit.entry for hit in one] == [hit.entry for hit in other]
 
 
+@pytest.mark.parametrize("with_faiss", [True, False])
+def test_of_equals_the_earlier_entries_are_found(monkeypatch, with_faiss):
+    if with_faiss:
+        pytest.importorskip("faiss")
+    else:
+        monkeypatch.setitem(sys.modules, "faiss", None)
+    values = np.random.default_rng(0).normal(size=(5, 64)).repeat(40, axis=0)
+    equals = MotionIndex(values, [Entry("a.npz", frame=frame) for frame in range(200)], "frame", {})
+    for row in range(5):
+        (hits,) = equals.search(values[40 * row], top_k=3)
+        assert [hit.entry.frame for hit in hits] == [40 * row, 40 * row + 1, 40 * row + 2]
+
+
 def test_saved_and_loaded_finds_the_same(tmp_path):
     index().save(tmp_path / "i")
     loaded = MotionIndex.load(tmp_path / "i")

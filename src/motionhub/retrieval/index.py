@@ -9,6 +9,7 @@ import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -162,15 +163,19 @@ def _nearest_of(vectors: np.ndarray) -> Any:
     try:
         faiss: Any = importlib.import_module("faiss")
     except ImportError:
-        from sklearn.neighbors import NearestNeighbors
-
-        finder = NearestNeighbors(metric="cosine", algorithm="brute").fit(vectors)
-
-        def by_scikit(queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-            distances, rows = finder.kneighbors(queries, n_neighbors=count)
-            return 1 - distances, rows
-
-        return by_scikit
+        return partial(_by_scikit, vectors)
     store = faiss.IndexFlatIP(vectors.shape[1])
     store.add(np.ascontiguousarray(vectors))
     return lambda queries, count: store.search(np.ascontiguousarray(queries), count)
+
+
+def _by_scikit(vectors: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.metrics import pairwise_distances_chunked
+
+    def nearest(distances: np.ndarray, _: int) -> tuple[np.ndarray, np.ndarray]:
+        # stable: where many are equal, the earlier ones are kept
+        rows = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        return 1 - np.take_along_axis(distances, rows, axis=1), rows
+
+    parts = list(pairwise_distances_chunked(queries, vectors, reduce_func=nearest, metric="cosine"))
+    return np.concatenate([cosines for cosines, _ in parts]), np.concatenate([rows for _, rows in parts])
