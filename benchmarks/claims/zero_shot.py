@@ -5,12 +5,12 @@
 "splits": the classes of UTD-MHAD, N-UCLA and Penn Action, those of one meaning made one, are divided in five; each
 fifth is unseen once. Of a seen class every fourth performer (of Penn every fourth clip) is for the test. Columns: ZSL,
 unseen clips among unseen classes; then with all classes to choose from the accuracy of seen, of unseen clips, and
-their harmonic mean H; "H as is" without the handicap; AUROC of "none of these", seen test clips against unseen clips
+their harmonic mean H; "H as is" without the bonus; AUROC of "none of these", seen test clips against unseen clips
 by the best similarity to a seen class. From cosines, and from standard scores (`models.t_mor.TypicalMotion`, measured
 on the training clips). PRECOG-2016 has no names ("action 1"), so there is nothing to read.
 
-The handicap: a model that was only ever rewarded for seen classes calls nearly everything by them. A number is taken
-off their similarities before they are compared with those of unseen classes (calibrated stacking, Chao et al. 2016).
+The bonus: a model that was only ever rewarded for seen classes calls nearly everything by them. A number is added to
+the similarities of unseen classes before they are compared (calibrated stacking, Chao et al., ECCV 2016).
 It is fitted on seen classes alone: every arm is also trained without a fifth of them, which plays unseen, and tested
 on another quarter of the performers of the training clips. No unseen class and no test clip has a part in it.
 `--develop` divides the classes otherwise; what stands above was chosen there.
@@ -50,7 +50,7 @@ from motionhub.data.class_phrases import class_texts
 from motionhub.data.readers import get_reader
 from motionhub.data.synthetic_phrases import worded_motions
 from motionhub.data.worded_dataset import synthetic_tellings
-from motionhub.metrics.open_set import auroc, harmonic_mean
+from motionhub.metrics.open_set import auroc, fit_unseen_bonus, harmonic_mean, seen_and_unseen
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.models.text_towers import MINILM, load_text_tower
 from motionhub.objectives.t_mor import TMor
@@ -192,31 +192,18 @@ def embedded(model: Any, pool: Pool, rows: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def accuracies(scores: Tensor, labels: Tensor, unseen: Tensor, handicap: float = 0.0) -> tuple[float, float]:
-    """Of seen and of unseen clips, with all classes to choose from and the handicap taken off the seen ones."""
-    right, new = (scores - handicap * ~unseen).argmax(1) == labels, unseen[labels]
-    return float(right[~new].float().mean()), float(right[new].float().mean())
-
-
-def fitted_handicap(scores: Tensor, labels: Tensor, unseen: Tensor) -> float:
-    """The handicap of seen classes with the best harmonic mean."""
-    most = float(scores.max() - scores.min())
-    tried = [most * step / 200 for step in range(201)]
-    return max(tried, key=lambda handicap: harmonic_mean(*accuracies(scores, labels, unseen, handicap)))
-
-
-def measured(scores: Tensor, labels: Tensor, unseen: Tensor, handicap: float) -> dict[str, float]:
+def measured(scores: Tensor, labels: Tensor, unseen: Tensor, bonus: float) -> dict[str, float]:
     """All columns."""
     new = unseen[labels]
     among = scores[new].masked_fill(~unseen, -torch.inf).argmax(1)
     best = scores.masked_fill(unseen, -torch.inf).max(1).values
-    seen_right, unseen_right = accuracies(scores, labels, unseen, handicap)
+    seen_right, unseen_right = seen_and_unseen(scores, labels, unseen, bonus)
     return {
         "ZSL": float((among == labels[new]).float().mean()),
         "seen": seen_right,
         "unseen": unseen_right,
         "H": harmonic_mean(seen_right, unseen_right),
-        "H as is": harmonic_mean(*accuracies(scores, labels, unseen)),
+        "H as is": harmonic_mean(*seen_and_unseen(scores, labels, unseen)),
         "AUROC none": auroc(best[~new], best[new]),
     }
 
@@ -281,7 +268,7 @@ class Division:
 
 
 def divided(pool: Pool, fold: int, order_seed: int) -> tuple[Division, Division]:
-    """A division of the classes, and within its training clips another one, for the handicap.
+    """A division of the classes, and within its training clips another one, for the bonus.
 
     The classes unseen in the second are a fifth of those seen in the first; the classes unseen in the first are not in
     it at all: neither their clips nor, among the classes to choose from, their names (see `scored`).
@@ -335,21 +322,21 @@ def arm_scores(
     return found
 
 
-def handicaps(pool: Pool, texts: Sequence[Tensor], outer: Division, inner: Division, epochs: int) -> dict[str, float]:
+def bonuses(pool: Pool, texts: Sequence[Tensor], outer: Division, inner: Division, epochs: int) -> dict[str, float]:
     """Of every arm, fitted on the inner division with seed 0; all seeds of a division share it."""
     allowed = torch.tensor(outer.known)
     scores = arm_scores(pool, texts, inner, outer.known, epochs, 0)
     place = {label: index for index, label in enumerate(outer.known)}
     labels = torch.tensor([place[int(label)] for label in pool.labels[inner.test]])
-    return {arm: fitted_handicap(table[:, allowed], labels, inner.unseen[allowed]) for arm, table in scores.items()}
+    return {arm: fit_unseen_bonus(table[:, allowed], labels, inner.unseen[allowed]) for arm, table in scores.items()}
 
 
 def split_arms(
-    pool: Pool, texts: Sequence[Tensor], outer: Division, taken: dict[str, float], epochs: int, seed: int
+    pool: Pool, texts: Sequence[Tensor], outer: Division, bonus: dict[str, float], epochs: int, seed: int
 ) -> dict[str, dict[str, float]]:
-    """Every arm on one division of the classes, with the handicaps of seen classes."""
+    """Every arm on one division of the classes, with the bonuses of its unseen classes."""
     scores = arm_scores(pool, texts, outer, outer.known, epochs, seed)
-    return {arm: measured(table, pool.labels[outer.test], outer.unseen, taken[arm]) for arm, table in scores.items()}
+    return {arm: measured(table, pool.labels[outer.test], outer.unseen, bonus[arm]) for arm, table in scores.items()}
 
 
 def cross(parts: dict[str, tuple[Clips, list[str]]], epochs: int, seed: int, few: bool) -> dict[str, dict[str, float]]:
@@ -469,7 +456,7 @@ def main(words: Sequence[str]) -> int:
                 for fold in chosen.folds:
                     outer, inner = divided(pool, fold, DEVELOP if chosen.develop else DIVISION)
                     if fold not in taken:
-                        taken[fold] = handicaps(pool, texts, outer, inner, chosen.epochs)
+                        taken[fold] = bonuses(pool, texts, outer, inner, chosen.epochs)
                     found.append(split_arms(pool, texts, outer, taken[fold], chosen.epochs, seed))
                     print(json.dumps({"fold": fold, "seed": seed, **found[-1]}), flush=True)
             else:

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from motionhub.metrics.open_set import auroc, fit_none_similarity, fit_temperature, harmonic_mean
+from motionhub.metrics.open_set import (
+    auroc,
+    fit_none_similarity,
+    fit_temperature,
+    fit_unseen_bonus,
+    harmonic_mean,
+    seen_and_unseen,
+)
 
 
 def test_auroc_is_the_share_of_pairs_in_the_right_order():
@@ -17,6 +24,20 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order():
 def test_harmonic_mean_is_nothing_where_either_is_nothing():
     assert harmonic_mean(0.0, 0.9) == 0.0 and harmonic_mean(0.0, 0.0) == 0.0
     assert harmonic_mean(0.6, 0.3) == pytest.approx(0.4)
+
+
+def test_a_bonus_gives_unseen_labels_what_they_lack():
+    # Two seen labels, one unseen; clips of the unseen label lack 0.3, one clip of a seen label is ahead by 0.5.
+    scores = [[0.9, 0.2, 0.1], [0.1, 0.6, 0.1], [0.6, 0.1, 0.3], [0.5, 0.1, 0.2]]
+    truth, unseen = [0, 1, 2, 2], [False, False, True]
+    assert seen_and_unseen(scores, truth, unseen) == (1.0, 0.0)
+    assert seen_and_unseen(scores, truth, unseen, 0.31) == (1.0, 1.0)
+    assert seen_and_unseen(scores, truth, unseen, 0.6) == (0.5, 1.0)
+    assert 0.3 < fit_unseen_bonus(scores, truth, unseen) < 0.5
+    with pytest.raises(ValueError, match="clips of both kinds"):
+        seen_and_unseen(scores[:2], truth[:2], unseen)
+    with pytest.raises(ValueError, match="whether it is unseen"):
+        fit_unseen_bonus(scores, truth, [False, True])
 
 
 def test_the_fitted_temperature_is_the_one_labels_were_drawn_with():

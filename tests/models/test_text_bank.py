@@ -157,3 +157,14 @@ def test_no_labels_no_bank_no_tower(bank):
         text_vectors(["sit down"])
     with pytest.raises(ValueError, match="something in them"):
         text_vectors(["sit down", ""], bank)
+
+
+def test_what_was_learned_is_known_by_its_vector_and_survives_saving(bank, tmp_path):
+    bank.learned = ["sit down", "sitting down"]
+    bank.save_pretrained(tmp_path)
+    loaded = TextBank.from_pretrained(tmp_path)
+    assert loaded is not None and loaded.learned == bank.learned
+    assert loaded.are_learned(bank.lookup(["Sitdown", "stand up"])).tolist() == [True, False]
+    assert TextBank.build(PHRASES, tower=MadeUpTower()).are_learned(bank.lookup(["sit down"])).tolist() == [False]
+    with pytest.raises(ValueError, match="learned phrases of the bank, got .'swim'"):
+        TextBank(PHRASES, bank.embeddings, bank.tower, bank.probe, learned=["swim"])

@@ -100,6 +100,18 @@ def test_none_of_these_wins_where_no_label_reaches_its_similarity():
     assert [entry["score"] for entry in each] == pytest.approx([1 / (1 + np.exp(-2.5)), 1 / (1 + np.exp(2.5))])
 
 
+def test_labels_that_were_never_learned_get_their_bonus():
+    pipe = pipe_of(unseen_bonus=0.4)
+    labels = ["stand", "walk about", "sit"]
+    assert pipe.candidates(labels).new.tolist() == [False] * 3  # the bank does not say what was learned
+    pipe.text_bank.learned = ["walk"]
+    pipe._known.clear()
+    assert pipe.candidates(labels).new.tolist() == [True, False, True]
+    (person,) = pipe(clip_at(1), candidate_labels=labels)
+    scores = {entry["label"]: entry["score"] for entry in person["scores"]}
+    assert scores["stand"] == pytest.approx(np.exp(2) / (2 * np.exp(2) + np.exp(5)), rel=1e-4)
+
+
 def test_a_long_clip_is_seen_in_windows_and_a_label_set_is_encoded_once(monkeypatch):
     pipe = pipe_of()
     clip = pipe.preprocess(clip_at(*[1] * 8))  # eight seconds, windows of 2.5, half overlapping

@@ -1,4 +1,5 @@
-"""Zero-shot scores that mean what they say: a temperature, the similarity of "none of these", and what they are worth.
+"""Zero-shot scores that mean what they say: a temperature, the similarity of "none of these", a fair start for labels
+that were never learned, and what they are worth.
 
 It does not know models or texts: similarities `(clips, labels)` go in, numbers come out. Fit on clips that the model
 has not learned from.
@@ -32,6 +33,42 @@ def auroc(known: Any, unknown: Any) -> float:
 def harmonic_mean(seen: float, unseen: float) -> float:
     """Of two accuracies; 0 where either is."""
     return 0.0 if seen + unseen == 0 else 2 * seen * unseen / (seen + unseen)
+
+
+def seen_and_unseen(scores: Any, truth: Any, unseen: Any, bonus: float = 0.0) -> tuple[float, float]:
+    """Accuracy on clips of seen and of unseen labels, with all labels to choose from.
+
+    Args:
+        scores: `(clips, labels)` similarities.
+        truth: the label of each clip.
+        unseen: `(labels,)` bool, which labels the model has not learned.
+        bonus: added to the similarities of those.
+
+    Raises:
+        ValueError: the shapes do not fit, or there are no clips of one kind.
+    """
+    scores, truth = _checked(scores, truth)
+    unseen = np.asarray(unseen, dtype=bool)
+    if unseen.shape != scores.shape[1:] or not 0 < unseen[truth].sum() < len(truth):
+        raise ValueError(
+            f"Expected for each of {scores.shape[1]} labels whether it is unseen, and clips of both kinds, got "
+            f"{unseen.shape} and {int(unseen[truth].sum()) if unseen.shape == scores.shape[1:] else 0} of "
+            f"{len(truth)} clips of unseen labels."
+        )
+    right, new = (scores + bonus * unseen).argmax(1) == truth, unseen[truth]
+    return float(right[~new].mean()), float(right[new].mean())
+
+
+def fit_unseen_bonus(scores: Any, truth: Any, unseen: Any) -> float:
+    """What to add to similarities of labels never learned, for the best harmonic mean of seen and unseen accuracy.
+
+    A model that was only ever rewarded for some labels says little else; the bonus makes up for it (calibrated
+    stacking, Chao et al., ECCV 2016). Arguments: see `seen_and_unseen`; of clips and labels that play unseen.
+    """
+    most = float(np.max(scores) - np.min(scores))
+    tried = np.linspace(0, most, 201)
+    means = [harmonic_mean(*seen_and_unseen(scores, truth, unseen, float(bonus))) for bonus in tried]
+    return float(tried[int(np.argmax(means))])
 
 
 def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 10.0)) -> float:

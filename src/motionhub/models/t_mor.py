@@ -57,6 +57,8 @@ class TMorConfig(PreTrainedConfig):
         score_temperature: by which similarities are divided before the softmax over labels.
         none_similarity: the similarity that "none of these" has; None: not fitted, there is no such answer.
         window_none_similarity: the same for windows of an untrimmed recording; None: as for clips.
+        unseen_bonus: added to the similarity of labels that the model was not trained with, as far as its text bank
+            says so: without it nearly everything is called by labels it knows. See `metrics/open_set.py`.
         window_seconds: length of motion that the model is meant to see at once.
     """
 
@@ -78,6 +80,7 @@ class TMorConfig(PreTrainedConfig):
     score_temperature: float | int = 0.1
     none_similarity: float | int | None = None
     window_none_similarity: float | int | None = None
+    unseen_bonus: float | int = 0.0
     window_seconds: float | int = 2.5
 
     def __post_init__(self, **kwargs: Any) -> None:

@@ -29,6 +29,8 @@ PROBE = "a person slowly raises the left arm"
 _SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
 # Float16 rounds a unit vector's cosine by less than 1e-5; another network differs by far more.
 SAME_TOWER = 0.999
+# Texts with a greater cosine say the same in other words.
+SAME_MEANING = 0.9
 
 
 def normalised_spelling(phrase: str) -> str:
@@ -51,9 +53,10 @@ class TextBank:
         probe: the tower's vector (dim) of `PROBE`.
         fingerprint: sha256 of the tower's weights, or None.
         aliases: other spellings, with the phrase whose vector each has.
+        learned: those of the phrases that the checkpoint was trained with; empty: not stated.
 
     Raises:
-        ValueError: the shapes disagree, two phrases are spelled alike, or an alias is of a phrase that is not there.
+        ValueError: the shapes disagree, two phrases are spelled alike, or an alias or a learned phrase is not there.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class TextBank:
         probe: Tensor,
         fingerprint: str | None = None,
         aliases: Mapping[str, str] | None = None,
+        learned: Sequence[str] = (),
     ) -> None:
         self.phrases = checked_texts(phrases)
         if embeddings.ndim != 2 or len(embeddings) != len(self.phrases) or probe.shape != embeddings.shape[1:]:
@@ -83,6 +87,9 @@ class TextBank:
             if normalised_spelling(phrase) not in self._places:
                 raise ValueError(f"Expected the alias {alias!r} to be of a phrase of the bank, got {phrase!r}.")
             self._places.setdefault(normalised_spelling(alias), self._places[normalised_spelling(phrase)])
+        self.learned = list(learned)
+        if lacking := [phrase for phrase in self.learned if self._place(phrase) is None]:
+            raise ValueError(f"Expected learned phrases of the bank, got {lacking[:5]}.")
 
     @classmethod
     def build(
@@ -132,6 +139,12 @@ class TextBank:
             raise ValueError(self.unknown_message(unknown))
         rows = self.embeddings[torch.tensor([place for place in places if place is not None], dtype=torch.long)]
         return torch.nn.functional.normalize(rows.float(), dim=-1)
+
+    def are_learned(self, vectors: Tensor) -> Tensor:
+        """`(n,)` bool: whether the checkpoint was trained with the text of a vector `(n, dim)`, or nearly that."""
+        if not self.learned:
+            return torch.zeros(len(vectors), dtype=torch.bool)
+        return (vectors.float() @ self.lookup(self.learned).mT > SAME_MEANING).any(1)
 
     def _place(self, phrase: str) -> int | None:
         """The row of a phrase, also of one with "a person is" before it; None where the bank lacks it."""
@@ -189,7 +202,7 @@ class TextBank:
         facts = {"schema": SCHEMA, "tower": self.tower.to_dict(), "fingerprint": self.fingerprint, "probe": PROBE}
         tensors = {"embeddings": self.embeddings.contiguous(), "probe": self.probe.contiguous()}
         save_file(tensors, target / VECTORS)
-        facts |= {"phrases": self.phrases, "aliases": self.aliases}
+        facts |= {"phrases": self.phrases, "aliases": self.aliases, "learned": self.learned}
         text = json.dumps(facts, ensure_ascii=False, indent=0)
         (target / FACTS).write_text(text + "\n", encoding="utf-8")
 
@@ -214,7 +227,7 @@ class TextBank:
             if facts["schema"] > SCHEMA:
                 raise ValueError(f"a newer schema {facts['schema']}; run: pip install --upgrade motionhub")
             made_by = (facts["tower"], tensors["probe"], facts["fingerprint"])
-            return cls(facts["phrases"], tensors["embeddings"], *made_by, facts["aliases"])
+            return cls(facts["phrases"], tensors["embeddings"], *made_by, facts["aliases"], facts.get("learned", ()))
         except (ValueError, KeyError, TypeError, SafetensorError) as error:
             raise ValueError(f"The text bank of {checkpoint} cannot be read: {error}.") from error
 

@@ -33,10 +33,11 @@ BATCH = 64
 
 @dataclass(frozen=True)
 class Candidates:
-    """Labels and their unit vectors `(labels, projection_size)` in the model's space."""
+    """Labels, their unit vectors `(labels, projection_size)` in the model's space, and which it never learned."""
 
     labels: tuple[str, ...]
     vectors: Tensor
+    new: Tensor
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,8 @@ class ZeroShotPipeline(SkeletonPipeline):
         templates = (hypothesis_template,) if isinstance(hypothesis_template, str) else tuple(hypothesis_template)
         key = (tuple(told.items()), templates, tuple(described.items()), neighbours)
         if key not in self._known:
-            self._known = {**dict(list(self._known.items())[-7:]), key: self._encoded(told, templates, described)}
-            if neighbours:
-                self._known[key] = self._encoded(told, templates, described, neighbours)
+            made = self._encoded(told, templates, described, neighbours)
+            self._known = {**dict(list(self._known.items())[-7:]), key: made}
         return self._known[key]
 
     def _encoded(
@@ -96,7 +96,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         told: Mapping[str, tuple[str, ...]],
         templates: Sequence[str],
         described: Mapping[str, tuple[str, ...]],
-        neighbours: int = 0,
+        neighbours: int,
     ) -> Candidates:
         texts, groups = [], []
         for index, phrases in enumerate(told.values()):
@@ -114,7 +114,17 @@ class ZeroShotPipeline(SkeletonPipeline):
             anchors = with_body_parts(anchors, *_part_table(told, described, vectors[len(texts) :]))
         with torch.inference_mode():
             embeds = self._t_mor().get_text_features(anchors.to(self.device)).pooler_output.float().cpu()
-        return Candidates(tuple(told), embeds)
+        return Candidates(tuple(told), embeds, self._never_learned(told))
+
+    def _never_learned(self, told: Mapping[str, tuple[str, ...]]) -> Tensor:
+        """`(labels,)` bool: of no phrasing of the label the bank says that the model was trained with it."""
+        if self.text_bank is None or not self.text_bank.learned or not self.model.config.unseen_bonus:
+            return torch.zeros(len(told), dtype=torch.bool)
+        said = [phrase for phrases in told.values() for phrase in phrases]
+        known = self.text_bank.are_learned(text_vectors(said, self.text_bank, self.text_tower)).split(
+            [len(phrases) for phrases in told.values()]
+        )
+        return torch.stack([~of_label.any() for of_label in known])
 
     def _t_mor(self) -> Any:
         """The model without its head, whichever was given."""
@@ -266,7 +276,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         """`(windows, labels)`: how well each label says what happens in each window."""
         with torch.inference_mode():
             made = self._t_mor().similarities(embeds.to(self.device), candidates.vectors.to(self.device))
-        return made.float().cpu()
+        return made.float().cpu() + self.model.config.unseen_bonus * candidates.new
 
     def none_level(self) -> float | None:
         """The similarity that "none of these" has; None where it was not fitted."""
