@@ -7,7 +7,8 @@ r"""How well is a movement done? Train and test a score on any encoder, each sub
 Scores: correct or incorrect (UI-PRMD), a column `score`, or class names that are numbers; see --score_column. For
 clips of your own: --dataset folder --data_root FOLDER with labels.csv: file,label,subject, where label is the score.
 `--mode linear` keeps the encoder frozen, `--mode scratch` starts from random weights. The report of the held-out
-scores is OUTPUT_DIR/metrics.json, the scores themselves held_out.csv.
+scores is OUTPUT_DIR/metrics.json, the scores themselves held_out.csv. With --final true a model of every movement is
+left too: pipeline("movement-quality", model="OUTPUT_DIR/final MOVEMENT/last")("clip.json").
 """
 
 import csv
@@ -61,7 +62,7 @@ def main(words: list[str]) -> None:
         table.writerow(["clip_id", "movement", "subject", "score", "held_out"])
         table.writerows(zip(dataset["clip_id"], rows.movements, rows.subjects, rows.truth, held_out, strict=True))
     if options.final:
-        for movement, folder in train_on_everybody(make_model, processor, dataset, recipe, column).items():
+        for movement, folder in train_on_everybody(make_model, processor, dataset, recipe, column, report).items():
             print(f"{movement}: trained on all subjects, in {folder}")
 
 

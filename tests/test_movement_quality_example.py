@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoProcessor, PreTrainedConfig
+from transformers import AutoConfig, AutoProcessor, PreTrainedConfig, pipeline
 
 import motionhub
 from motionhub.hub.card import read_card_facts
+from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.models.unik import UnikConfig
+from motionhub.processing.posture_pictures import PosturePictureProcessor
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.movement_quality import QualityOptions
 from motionhub.training.run import parse_training
@@ -78,7 +80,27 @@ def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(
     model = motionhub.AutoModelForMovementQuality.from_pretrained(folder)
     processor = motionhub.SkeletonProcessor.from_pretrained(folder)
     (clip,) = motionhub.read(graded / "0.npz")
-    assert model(**processor(clip)).scores.shape == (1,)
+    score = float(model.eval()(**processor(clip)).scores.detach())
+    (told,) = pipeline("movement-quality", model=str(folder), device="cpu")(str(graded / "0.npz"))
+    limits = report["movements"]["movement"]["agreement"]
+    ends = [min(max(score - limits[name], 0), 2) for name in ("upper", "lower")]
+    assert (told["score"], told["interval"]) == (pytest.approx(score), pytest.approx(ends))
+    assert told["track_id"] == 0 and told["coverage"] == 1.0 and model.config.movement == "movement"
+
+
+def test_a_score_has_no_interval_where_none_was_measured_and_pictures_are_refused(start, tmp_path):
+    model = SkeletonForMovementQuality.from_encoder(start, pretrained=False, recurrent_size=4)
+    processor = motionhub.SkeletonProcessor.from_pretrained(start)
+    pipe = pipeline("movement-quality", model=model, feature_extractor=processor, device="cpu")
+    frames = np.random.default_rng(0).normal(size=(2, 8, 20, 3)).astype("f4")
+    frames[1] = np.nan
+    clip = motionhub.SkeletonSequence(frames, "kinect-20", 30.0, "metre")
+    (told,) = pipe(clip)  # the second person was never seen
+    assert 0 <= told["score"] <= 1 and told["interval"] is None
+    with pytest.warns(UserWarning, match="nothing to tell"):
+        assert pipe(clip.replace(keypoints=frames * np.nan)) == []
+    with pytest.raises(ValueError, match="takes skeletons"):
+        pipeline("movement-quality", model=model, feature_extractor=PosturePictureProcessor(), device="cpu")
 
 
 @torch.no_grad()

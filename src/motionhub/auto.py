@@ -46,6 +46,7 @@ from motionhub.models.video_backbone import VideoBackboneConfig, VideoBackboneMo
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.action_segmentation import ActionSegmentationPipeline
 from motionhub.pipelines.motion_retargeting import MotionRetargetingPipeline
+from motionhub.pipelines.movement_quality import MovementQualityPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
 from motionhub.pipelines.zero_shot_action_classification import ZeroShotActionClassificationPipeline
 from motionhub.pipelines.zero_shot_action_segmentation import ZeroShotActionSegmentationPipeline
@@ -186,6 +187,7 @@ PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
     "action-classification": (ActionClassificationPipeline, AutoModelForActionClassification),
     "action-segmentation": (ActionSegmentationPipeline, AutoModelForActionSegmentation),
     "motion-retargeting": (MotionRetargetingPipeline, AutoModelForMotionRetargeting),
+    "movement-quality": (MovementQualityPipeline, AutoModelForMovementQuality),
     "skeleton-feature-extraction": (SkeletonFeatureExtractionPipeline, AutoModel),
     "zero-shot-action-classification": (
         ZeroShotActionClassificationPipeline,

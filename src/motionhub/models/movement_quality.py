@@ -36,6 +36,9 @@ class MovementQualityConfig(PreTrainedConfig):
         max_score: highest grade; 1 for incorrect and correct.
         recurrent: `"gru"` or `"lstm"`.
         recurrent_size, recurrent_layers: of each direction.
+        movement: what the clips show that the model judges; "": not said.
+        held_out: how scores agreed with true ones on people left out of the training (`metrics.agreement`), as JSON
+            values; None: not measured.
     """
 
     model_type = "motionhub_movement_quality"
@@ -47,6 +50,8 @@ class MovementQualityConfig(PreTrainedConfig):
     recurrent: Literal["gru", "lstm"] = "gru"
     recurrent_size: int = 512
     recurrent_layers: int = 2
+    movement: str = ""
+    held_out: dict | None = None
 
     def validate_sizes(self) -> None:
         sizes = {name: getattr(self, name) for name in ("max_score", "recurrent_size", "recurrent_layers")}

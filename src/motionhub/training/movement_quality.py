@@ -6,7 +6,7 @@ every clip once, whatever the number of folds. It does not know model families: 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -357,11 +357,17 @@ def evaluate_movement_quality(
 
 
 def train_on_everybody(
-    make_model: Callable[[], Any], processor: Any, dataset: Dataset, recipe: TrainingRecipe, column: str | None = None
+    make_model: Callable[[], Any],
+    processor: Any,
+    dataset: Dataset,
+    recipe: TrainingRecipe,
+    column: str | None = None,
+    report: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
     """Train a model of every movement on all subjects, to be used; the folder of each.
 
-    Nobody is left to judge it: what to expect of it is the report of `evaluate_movement_quality`. Arguments as there.
+    Nobody is left to judge it: what to expect of it is the report of `evaluate_movement_quality`, which its config
+    takes along when `report` is given. The other arguments are as there.
     """
     rows = scored_rows(dataset, column)
     _check_scores(rows.truth, make_model().config, recipe)
@@ -369,8 +375,10 @@ def train_on_everybody(
     for movement in np.unique(rows.movements):
         chosen = ScoredClips(clips, np.flatnonzero(rows.movements == movement), rows.truth)
         set_seed(recipe.seed)
-        own = _in_folder(recipe, f"final {movement}")
-        folders[str(movement)] = train(make_model(), processor, chosen, None, own, collate=collate_scored).last_dir
+        own, model = _in_folder(recipe, f"final {movement}"), make_model()
+        model.config.movement = str(movement)
+        model.config.held_out = None if report is None else dict(report["movements"][str(movement)])
+        folders[str(movement)] = train(model, processor, chosen, None, own, collate=collate_scored).last_dir
     return folders
 
 

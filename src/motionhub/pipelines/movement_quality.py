@@ -1,0 +1,70 @@
+"""`pipeline("movement-quality", model=...)`: how well is a movement done, per person or per clip.
+
+It does not know which encoder reads the movement, nor whether a clip shows the movement that the model judges.
+"""
+
+from typing import Any
+
+import torch
+
+from motionhub.pipelines.action_classification import coverage, take_input_parameters
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline
+
+
+class MovementQualityPipeline(SkeletonPipeline):
+    """Scores the movement of every person. Inputs and common arguments: see `SkeletonPipeline`.
+
+    Returns:
+        For each input a list with one dict per person who was seen: `track_id` (None with `per_person=False`), `score`
+        (higher is better where it was in training; of incorrect and correct, how probably correct), `interval` and
+        `coverage`, the share of the model's joints that were seen in the frames it used. The list is empty, with a
+        warning, when nobody was seen.
+
+        `interval` is `[lower, upper]`: where the true scores of 95 % of the clips lie that got such a score, as
+        measured on people left out of the training (limits of agreement). It is None for a model of two grades, whose
+        score is a probability, and for one that was never judged on others; `pipe.model.config.held_out` has what was
+        measured.
+
+    Raises:
+        ValueError: a model of pictures.
+
+    Example:
+        >>> pipe = pipeline("movement-quality", model="runs/quality/final deep squat/last")
+        >>> pipe("clip.json")
+        [{'track_id': 0, 'score': 0.93, 'interval': None, 'coverage': 1.0}]
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not hasattr(self.feature_extractor, "layout"):
+            raise ValueError(
+                f"This pipeline takes skeletons, but {type(self.model).__name__} takes pictures: call it on what its "
+                "processor makes of them, model(**processor(pictures)).scores."
+            )
+
+    def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        return take_input_parameters(kwargs), {}, {}
+
+    def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, torch.Tensor]:
+        return {"scores": self.model(**batch["model"]).scores.float().cpu()}
+
+    def postprocess(self, model_outputs: Any) -> list[dict[str, Any]]:
+        clip, outputs = model_outputs
+        return [
+            {
+                "track_id": None if row is None else clip.sequence.track_ids[row],
+                "score": float(outputs["scores"][index]),
+                "interval": self._interval(float(outputs["scores"][index])),
+                "coverage": coverage(clip.samples[index]),
+            }
+            for index, row in enumerate(clip.rows)
+        ]
+
+    def _interval(self, score: float) -> list[float] | None:
+        limits = (getattr(self.model.config, "held_out", None) or {}).get("agreement")
+        if not limits:
+            return None
+        ends = [score - limits["upper"], score - limits["lower"]]  # the limits are of predicted minus true
+        if self.model.config.scores == "value":
+            return ends
+        return [min(max(end, 0.0), float(self.model.config.max_score)) for end in ends]
