@@ -56,6 +56,13 @@ def test_table_and_gates_compare_what_both_arms_have(claim):
     assert lines[2] == "| lunge | 1.00 [1.00, 1.00] | 0.00 [0.00, 0.00] | - |"
     assert lines[4].startswith("| **mean** | 1.00 [1.00, 1.00] of 2 | 0.50 [0.50, 0.50] of 2 | 0.00")
     assert lines[5] == "| accuracy, mean | 1.00 | 0.50 | 0.00 |"
-    gates = claim.gates(reports)
+    gates = claim.gates([reports])
     assert len(gates) == 2 and "+0.500" in gates[0] and "FAILS" in gates[0]  # 1 and 0 of two movements: no proof
-    assert "over 1 movements: +1.000" in gates[1]
+    assert "over 1 movements, 1 seeds: +1.000" in gates[1]
+    # a second seed in which the other arm is right too: half the gain, movement by movement
+    other = {"frozen UNIK": reports["frozen UNIK"], "random UNIK": reports["frozen UNIK"]}
+    assert "over 2 movements, 2 seeds: +0.250" in claim.gates([reports, other])[0]
+    assert (
+        claim.over_seeds([reports, other])[3]
+        == "| random UNIK | 0.750 ± 0.354 | 0.447 ± 0.632 | 0.750 ± 0.354 | 2 | 2 |"
+    )
