@@ -43,9 +43,9 @@ from motionhub.training.objective import RunShape
 
 LAYOUT = get_layout("cv-mim-13")
 COLUMNS = [motions.LAYOUT.index(name) for name in LAYOUT.joints]
-WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 1000, 64, 0.02  # four poses a clip: 256 as in the paper
+WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 500, 64, 0.02  # four poses a clip: 256 as in the paper
 FRAMES = 32
-HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 160, 32, 5e-3, 0.99
+HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 120, 32, 5e-3, 0.99
 QUERIES, SAME_POSE = 1500, 0.1
 TEST_STYLES, TEST_SUBJECT = ("exhausted", "masculine", "youthful"), 6
 SIDES = ("left", "right", "front", "back")
