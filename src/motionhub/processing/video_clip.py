@@ -231,6 +231,26 @@ class VideoClipProcessor(FeatureExtractionMixin):
         return clip.flip(-1) if pictures.chance(self.mirror_probability, generator) else clip
 
 
+def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor:
+    """The processor of a video tower: the one beside its weights, or one that makes such pixels, eight a video.
+
+    Args:
+        source: folder or Hub id of the tower.
+        pixels: `models.video_towers.VideoTower.pixels`; empty: the tower's own file says all.
+
+    Raises:
+        ValueError: the file is absent, broken, or of another processor.
+    """
+    if pixels:
+        return VideoClipProcessor(**pixels)
+    try:
+        made: VideoClipProcessor = VideoClipProcessor.from_pretrained(source)
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{source}: preprocessor_config.json is of no VideoClipProcessor: {reason}") from None
+    return made
+
+
 def checked_frames(frames: Any) -> np.ndarray:
     """`(frames, height, width, 3)` as an array.
 

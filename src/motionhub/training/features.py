@@ -129,16 +129,14 @@ def video_column(
     return FeatureColumn(name, ("clip_id",), encode, {**facts, "of": "video"})
 
 
-def video_embedder(model: Any, processor: Any, device: str = "cpu") -> Callable[[Path], np.ndarray]:
+def video_embedder(tower: Any, processor: Any) -> Callable[[Path], np.ndarray]:
     """A video file -> the unit vector (dim) of its clips' mean, of which only the frames that are seen are kept.
 
     Args:
-        model: has `get_video_features(pixel_values)`, such as ViCLIP.
+        tower: has `embed(pixel_values)` -> unit vectors: `models.video_towers.VideoTower`.
         processor: its `VideoClipProcessor`.
     """
-    model.eval().to(device)
 
-    @torch.inference_mode()
     def embed(path: Path) -> np.ndarray:
         video = open_video(path)
         # A header may promise more frames than there are.
@@ -149,11 +147,26 @@ def video_embedder(model: Any, processor: Any, device: str = "cpu") -> Callable[
         if not pictures:
             raise ValueError(f"{path}: not one of its frames could be decoded.")
         clips = [processor.process(np.stack([_nearest(pictures, int(n)) for n in numbers])) for numbers in views]
-        features = model.get_video_features(torch.cat(clips).to(device)).float()
-        vector = torch.nn.functional.normalize(torch.nn.functional.normalize(features, dim=-1).mean(dim=0), dim=-1)
-        return np.asarray(vector.cpu())
+        vector = torch.nn.functional.normalize(tower.embed(torch.cat(clips)).mean(dim=0), dim=-1)
+        return np.asarray(vector)
 
     return embed
+
+
+def feature_table(dataset: Any, name: str = "video_features") -> torch.Tensor:
+    """`(rows, dim)` of a column that `motionhub features` made, NaN where a clip has nothing.
+
+    Raises:
+        ValueError: there is no such column, every row is empty, or rows have several vectors.
+    """
+    if name not in dataset.column_names:
+        raise ValueError(f"The dataset has no column {name!r}; make it: motionhub features (see its --help).")
+    vectors = [np.asarray(vector, np.float32) for vector in dataset.with_format(None)[name]]
+    sizes = {len(vector) for vector in vectors} - {0}
+    if len(sizes) != 1:
+        raise ValueError(f"Column {name!r} must hold one vector a clip, got the sizes {sorted(sizes)}.")
+    nothing = np.full(sizes.pop(), np.nan, np.float32)
+    return torch.from_numpy(np.stack([vector if len(vector) else nothing for vector in vectors]))
 
 
 def _nearest(pictures: Mapping[int, np.ndarray], number: int) -> np.ndarray:
