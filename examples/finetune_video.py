@@ -4,8 +4,9 @@
         --recipe hub_configs/ltn-ucf101/linear --mode linear --output_dir runs/linear
 
 The lists have a line for each video: its file and the number of its class. Every field of `motionhub.TrainingRecipe`
-is an option. The model is any checkpoint of R3D (conversion/pyslowfast.py makes one of the authors' files). Bad files
-are left out and listed.
+is an option. A test sees the whole shorter side of a picture (three squares of 256, as the official code); training
+sees crops of the processor's size. The model is any checkpoint of R3D (conversion/pyslowfast.py makes one of the
+authors' files). Bad files are left out and listed.
 """
 
 import argparse
@@ -28,11 +29,14 @@ def main(words: list[str]) -> None:
     options.add_argument("--video_root", default=".")
     options.add_argument("--temporal_views", type=int, default=10)
     options.add_argument("--spatial_crops", type=int, default=3)
+    options.add_argument("--test_size", type=int, default=None, help="of the crops; default the shorter side (256)")
     options.add_argument("--classifier_dropout", type=float, default=0.0)
     chosen, rest = options.parse_known_args(words)
     arguments, recipe = parse_training([*rest, "--dataset", "videos"], __doc__.split("\n")[0])
     processor = load_processor(arguments.model)
     views = {"temporal_views": chosen.temporal_views, "spatial_crops": chosen.spatial_crops}
+    size = chosen.test_size or processor.shorter_side or processor.image_size
+    views |= {"image_size": size, "shorter_side": max(size, processor.shorter_side or size)}
     tested = type(processor).from_dict({**processor.to_dict(), **views})
     clips = VideoDataset(*read_video_list(chosen.train, chosen.video_root), processor, training=True, seed=recipe.seed)
     test = VideoDataset(*read_video_list(chosen.test, chosen.video_root), tested, training=False)
