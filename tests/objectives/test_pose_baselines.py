@@ -7,6 +7,8 @@ import pytest
 import torch
 from toy_poses import LAYOUT, RUN, batch, encoder
 
+from motionhub.geometry.alignment import procrustes_error
+from motionhub.losses.probabilistic import semi_hard_negatives
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.objective import OwnOptimizers, Pretext
@@ -75,8 +77,27 @@ def test_pr_vipe_takes_other_poses_only_as_negatives():
     given = batch()
     given["keypoints"][1] = given["keypoints"][0] * 2 + 1  # the same poses, elsewhere and larger
     given["seeds"][1] = given["seeds"][0]
-    others = objective.others(objective.views(given))
+    views = objective.views(given)
+    count = len(views.points)
+    others = objective.others(views, torch.zeros(count, count))  # none is beyond its positive: all are compared
     assert not others.diagonal().any() and others[0, 1] and not others[0, 4] and not others[4, 0]
+
+
+def test_negatives_are_those_of_aligning_every_pair():
+    objective = PrVipe(LAYOUT, least_difference=0.2)
+    given = batch(clips=8)
+    given["keypoints"] = given["keypoints"][:1].expand(8, -1, -1, -1, -1).clone()  # every pose several times
+    views = objective.views(given)
+    count = len(views.points)
+    one, other = (index.flatten() for index in torch.meshgrid(*[torch.arange(count)] * 2, indexing="ij"))
+    allowed = (procrustes_error(views.points[one], views.points[other]) >= 0.2).view(count, count)
+    assert 0.1 < allowed.float().mean() < 0.9
+    for seed in range(20):
+        distances = torch.rand(count, count, generator=torch.Generator().manual_seed(seed))
+        distances.fill_diagonal_(seed / 20)
+        chosen, found = semi_hard_negatives(distances, objective.others(views, distances))
+        wanted, there = semi_hard_negatives(distances, allowed)
+        assert torch.equal(found, there) and torch.equal(chosen[there], wanted[there])
 
 
 def test_encoders_without_what_a_baseline_needs_are_refused():

@@ -13,6 +13,7 @@ errors are summed over coordinates, as eq. 12 is written (the official code aver
 weights is left out, as are its additional inputs.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -28,6 +29,10 @@ from motionhub.nn.pose_trunk import ResidualTrunk
 from motionhub.objectives.cv_mim import check_pose_encoder, keras_adagrad, sampler_settings
 from motionhub.objectives.pose_views import PoseViews, ViewSampler
 from motionhub.skeletons.layout import SkeletonLayout
+
+
+# Poses beyond the positive that are first looked at for a negative.
+COMPARED = 8
 
 
 class _PosePretext(nn.Module):
@@ -270,9 +275,8 @@ class PrVipe(_PosePretext):
         views: PoseViews = self.views(batch)
         means, deviations, scale, shift = model(views.pictures, views.seen)
         with torch.no_grad():
-            chosen, has_negative = semi_hard_negatives(
-                mean_distances(means[0], means[1], scale, shift), self.others(views)
-            )
+            distances = mean_distances(means[0], means[1], scale, shift)
+            chosen, has_negative = semi_hard_negatives(distances, self.others(views, distances))
         shape = (2, len(views.points), self.num_samples, means.shape[-1])
         noise = torch.randn(shape, generator=self.generator(batch)).to(means.device)
         anchors, positives = means.unsqueeze(2) + deviations.unsqueeze(2) * noise
@@ -283,15 +287,29 @@ class PrVipe(_PosePretext):
         loss = triplet + self.divergence_weight * divergence + self.positive_weight * positive.mean()
         return {"loss": loss, "triplet": triplet.detach(), "positive": positive.mean().detach(), **_numbers(means)}
 
-    def others(self, views: PoseViews) -> Tensor:
-        """`(n, n)` bool: poses that differ enough to be negatives."""
-        count = len(views.points)
-        one, other = torch.triu_indices(count, count, offset=1, device=views.points.device)
-        both = views.visible[one] & views.visible[other]
-        different = procrustes_error(views.points[one], views.points[other], both) >= self.least_difference
-        allowed = torch.zeros(count, count, dtype=torch.bool, device=different.device)
-        allowed[one, other] = allowed[other, one] = different
+    def others(self, views: PoseViews, distances: Tensor) -> Tensor:
+        """`(n, n)` bool: poses that differ enough to be negatives of the anchors (rows), as far as that matters.
+
+        Aligning all pairs takes most of an update, and the nearest pose beyond the positive is nearly always another
+        one. So an anchor's nearest ones are compared, and all of them only where none of these is its negative.
+        """
+        count = len(distances)
+        anchors = torch.arange(count, device=distances.device)
+        beyond = distances.masked_fill(distances <= distances.diagonal().unsqueeze(1), math.inf)
+        near = beyond.topk(min(COMPARED, count), largest=False)
+        allowed = torch.zeros(count, count, dtype=torch.bool, device=distances.device)
+        found = near.values.isfinite() & self._different(views, anchors[:, None], near.indices)
+        allowed[anchors[:, None], near.indices] = found
+        rest = anchors[~found.any(1)]
+        allowed[rest] = self._different(views, rest[:, None], anchors)
         return allowed
+
+    def _different(self, views: PoseViews, one: Tensor, other: Tensor) -> Tensor:
+        """Bool for every pair of rows (which are broadcast); a pose is not another than itself."""
+        one, other = torch.broadcast_tensors(one, other)
+        both = views.visible[one] & views.visible[other]
+        errors = procrustes_error(views.points[one], views.points[other], both)
+        return (errors >= self.least_difference) & (one != other)
 
 
 def model_config(network: nn.Module) -> Any:
