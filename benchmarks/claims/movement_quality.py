@@ -103,10 +103,17 @@ def network_scores(arm: str, rows: ScoredRows, dataset: Any, source: Path, seed:
         features = frozen_features(whole, processor, dataset) if frozen else []
         clips = [] if frozen else [ClipDataset(dataset, processor, training=on, seed=seed) for on in (True, False)]
 
+        def fresh() -> SkeletonForMovementQuality:
+            if not frozen:
+                return head_on(source, arm)
+            model = SkeletonForMovementQuality(whole.config)  # a new head; the encoder is not read again
+            model.encoder = whole.encoder
+            return model
+
         def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
             both = [standardised(features, trained)] * 2 if frozen else clips
             parts = [ScoredClips(each, part, rows.truth) for each, part in zip(both, (trained, tested), strict=True)]
-            return scores_of_fold(lambda: head_on(source, arm), processor, *parts, recipe)
+            return scores_of_fold(fresh, processor, *parts, recipe)
 
         return leave_one_subject_out(rows, fit)
 
