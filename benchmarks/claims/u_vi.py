@@ -3,13 +3,13 @@
     python benchmarks/claims/u_vi.py --data FOLDER --cache FOLDER --seeds 0 1 2 --output FILE.json --picture FILE.png
 
 Without labels, auto-encoders are trained on pairs of depth pictures of one moment: motions of Bandai-Namco (four
-styles) and UTD-MHAD (subjects 3 to 6) as bodies of capsules before four cameras that stand anywhere. Arms are those
-of the paper's table 5: reconstruction alone, with equivariance, with invariance, with both. Then the pose encoder is
-frozen and a GRU learns from labels:
+styles) and UTD-MHAD (subjects 3 to 6) as bodies of capsules before two cameras, one in front (within 15 degrees), one
+at the side. Arms are those of the paper's table 5: reconstruction alone, with equivariance, with invariance, with
+both. Then the pose encoder is frozen and a GRU learns from labels:
 
-- Bandai-Namco, 10 contents: four styles train, three test. "front" and "side": clips of a camera in front (within 15
-  degrees) train, cameras in front and at the side test. "between": clips from the front and from the side train,
-  cameras at 45 degrees test.
+- Bandai-Namco, 10 contents: four styles train, three test. "between": clips by both cameras train, a camera at 45
+  degrees tests, which nothing was trained on (the paper's cross-view protocol). "front" and "side": clips from the
+  front train, the cameras in front and at the side test.
 - real: 54 recorded depth clips of UTD-MHAD, 27 actions, subjects 1 and 2, a camera in front; drawn clips of the other
   subjects train, from the front ("real, front") or from the side ("real, side").
 - rank: five grades of amplitude and tempo of two synthetic movements; drawn from the front they train, other people
@@ -49,10 +49,13 @@ SIZES: dict[str, Any] = {
     "pose_hidden_sizes": [256, 128],
     "view_channels": [16, 16],
     "view_hidden_size": 128,
-    "dropout": 0.1,
+    "dropout": 0.0,
     "recurrent_size": 64,
 }
-UPDATES, BATCH, RATE = 900, 8, 1e-3
+UPDATES, BATCH, RATE = 1200, 8, 1e-3
+# Points are counted in units of 8 pixels, and the last norm of the decoder begins at 0.2 instead of 1: with the
+# published start so few updates end while the decoder still draws the mean body from the translation alone.
+SHIFT_UNIT, LAST_NORM = 8.0, 0.2
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE = 80, 32, 4e-3
 WHOLE_UPDATES, WHOLE_RATE = 200, 5e-4  # training of the encoder with labels
 # name -> weights of invariance and equivariance, reconstruction has 1; None: random weights
@@ -87,18 +90,23 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
     weights = ARMS[arm]
     if weights is None:
         return model.eval()
-    objective = UVi(invariance_weight=weights[0], equivariance_weight=weights[1])
+    nn.init.constant_(
+        [norm for norm in model.decoder.modules() if isinstance(norm, nn.BatchNorm2d)][-1].weight, LAST_NORM
+    )
+    objective = UVi(invariance_weight=weights[0], equivariance_weight=weights[1] * SHIFT_UNIT**2)
     network = objective.prepare(model, None).train()
     takes = [RecordedTake(str(index), tuple(views.numpy()), as_pictures) for index, views in enumerate(stored)]
     pairs = ViewPairDataset(takes, seed=seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=updates, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda done: min(1.0, (done + 1) / 30, (updates - done) / (0.3 * updates))
+    )
     generator = Generator().manual_seed(seed)
     for update in range(updates):
         pairs.set_epoch(update)
         rows = torch.randint(len(pairs), (BATCH,), generator=generator)
         batch = collate_view_pairs([pairs[row] for row in rows.tolist()])
-        batch["seeds"] = motions.seeds_of(rows, generator)
+        batch |= {"seeds": motions.seeds_of(rows, generator), "shift": batch["shift"] / SHIFT_UNIT}
         with torch.autocast("cpu", torch.bfloat16):
             losses = objective(network, batch)
         optimizer.zero_grad()

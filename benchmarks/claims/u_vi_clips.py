@@ -27,7 +27,6 @@ from motionhub.skeletons.rows import from_row
 
 
 SIDE, FRAMES = 64, 16  # pixels of a picture's side; pictures of a clip, as in the paper
-MOMENTS, CAMERAS = 5, 4  # of a clip, drawn for training without labels
 REAL_FILE = "utd_mhad_depth_s1-2_t1.zip"
 REAL_SUBJECTS = (1, 2)
 AZIMUTHS = {"front": 0.0, "between": 45.0, "side": 90.0}
@@ -112,19 +111,11 @@ def load(folder: Path, most: int | None) -> dict[str, Any]:
         clips = [from_row(row) for row in source.with_format("numpy")]
         made[name] = clips_seen(clips, name, VIEWS[name], place)
         made[f"{name} labels"], made[f"{name} setups"] = (torch.tensor(source[key]) for key in ("label", "setup"))
-        made[f"{name} takes"] = torch.stack([anywhere(clip, [2 + place, row]) for row, clip in enumerate(clips)])
     for movement in MOVEMENTS:
         made[f"{movement} train"] = graded(movement, 0, PEOPLE[0] if most is None else 2, ("front",))
         made[f"{movement} test"] = graded(movement, 1000, PEOPLE[1] if most is None else 2, ("front", "side"))
     made["real"], made["real labels"] = recorded(folder)
     return made
-
-
-def anywhere(sequence: Any, seed: Sequence[int]) -> Tensor:
-    """`(CAMERAS, MOMENTS, SIDE, SIDE)` uint8: what trains without labels."""
-    generator = np.random.default_rng(seed)
-    cameras = [Camera(generator.uniform(-180, 180), generator.uniform(-20, 20)) for _ in range(CAMERAS)]
-    return seen(sequence, spread(sequence.num_frames, MOMENTS), cameras)
 
 
 def split(drawn: dict[str, Any], develop: bool) -> dict[str, Any]:
@@ -137,7 +128,9 @@ def split(drawn: dict[str, Any], develop: bool) -> dict[str, Any]:
     for name, rows in (("train", is_train), ("test", is_test)):
         data[name] = {view: pictures[rows] for view, pictures in drawn["bandai"].items()}
         data[f"{name} labels"] = drawn["bandai labels"][rows]
-    data["takes"] = torch.cat([drawn["bandai takes"][is_train], drawn["utd takes"]])
+    data["takes"] = torch.cat(
+        [torch.stack([views["front"], views["side"]], dim=1) for views in (data["train"], drawn["utd"])]
+    )  # (clips, 2, FRAMES, SIDE, SIDE)
     hidden = ("real", *MOVEMENTS) if develop else ()
     return {name: value for name, value in data.items() if not name.startswith(hidden)} if hidden else data
 
