@@ -35,7 +35,8 @@ import torch
 from motions import Clips
 from torch import Tensor
 from torch.nn import functional
-from zero_shot import SIZES, Part, Pool, _last_part, fewer_frames, gathered, seen, table, texts_of, twice
+from worded_clips import Part, Pool, fewer_frames, last_part, seen, texts_of, twice
+from zero_shot import SIZES, gathered, table
 
 from motionhub.data.body_pictures import draw_body
 from motionhub.data.build import build_dataset
@@ -176,7 +177,7 @@ def tested(name: str, folder: Path, cache: Path | None) -> tuple[list[Any], Tens
     """Batches of a data set to fit and to test a linear layer on, and its names as vectors."""
     clips: Clips = motions.load(name, folder, cache)
     view = motions.kinect_camera if name == "n-ucla" else motions.photographs
-    fits = clips.cameras == clips.cameras.min() if name == "n-ucla" else ~_last_part(clips.labels)
+    fits = clips.cameras == clips.cameras.min() if name == "n-ucla" else ~last_part(clips.labels)
     halves = (clips.of(rows.nonzero().squeeze(1)) for rows in (fits, ~fits))
     batches = [view(fewer_frames(motions.windows(half, torch.arange(len(half)), None))) for half in halves]
     texts = texts_of(list(get_reader(name).class_names))
