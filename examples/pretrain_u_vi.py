@@ -1,24 +1,28 @@
-r"""Pre-train U-VI without labels: depth pictures of moving bodies before two cameras, drawn from motion capture.
+r"""Pre-train U-VI without labels: pictures of one moment by two cameras, drawn from motion capture or recorded.
 
     python examples/pretrain_u_vi.py --motions bandai_namco_2_subset --model CONFIGS --mode scratch --epochs 10 \
         --optimizer adamw --learning_rate 0.0002 --batch_size 8 --output_dir runs/u-vi
+    python examples/pretrain_u_vi.py --recordings nturgb+d_depth_masked --model hub_configs/u-vi-ntu60-depth ...
 
 CONFIGS is a folder with the config of a UViModel and of its PosturePictureProcessor, or a checkpoint of one.
-`--motions` are files or folders of 3-D skeletons that `motionhub.read` knows (BVH, Kinect, ...). Every item is a
-moment of a clip before two cameras that stand anywhere within `--azimuth` and `--elevation` degrees. Every field of
-`motionhub.TrainingRecipe` is an option, and so are the weights of the losses. OUTPUT_DIR/last is a UViModel with its
-processor; UViForActionClassification and UViForMovementQuality start from it.
+`--motions` are files or folders of 3-D skeletons that `motionhub.read` knows (BVH, Kinect, ...): every item is the
+depth of a moment of a clip before two cameras that stand anywhere within `--azimuth` and `--elevation` degrees.
+`--recordings` is a folder of depth maps, masks or DensePose by several cameras, see `motionhub.data.recorded_views`.
+Every field of `motionhub.TrainingRecipe` is an option, and so are the weights of the losses. OUTPUT_DIR/last is a
+UViModel with its processor; UViForActionClassification and UViForMovementQuality start from it.
 """
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, HfArgumentParser, set_seed
 
 import motionhub
 from motionhub.cli import reported
 from motionhub.data.pairs import PairRanges
+from motionhub.data.recorded_views import find_takes
 from motionhub.data.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
 from motionhub.objectives.u_vi import UVi
 from motionhub.training.arguments import read_recipe_file
@@ -28,15 +32,24 @@ from motionhub.training.trainer import train
 WEIGHTS = ("invariance_weight", "equivariance_weight", "reconstruction_weight")
 
 
-def motion_files(sources: list[Path]) -> list[Path]:
-    """The files named, and all files in the folders named."""
-    found = [file for source in sources for file in (sorted(source.rglob("*")) if source.is_dir() else [source])]
-    return [file for file in found if not file.is_dir()]
+def drawn_takes(chosen: argparse.Namespace, processor: Any) -> list[DrawnTake]:
+    """A take of every clip in the files named and in all files of the folders named."""
+    ranges = PairRanges(azimuth=chosen.azimuth, elevation=chosen.elevation)
+    drawn = type(processor).from_dict({**processor.to_dict(), "depth_unit": 1.0})  # bodies are drawn in metres
+    found = [file for path in chosen.motions for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return [
+        DrawnTake(f"{file.name} {index}", sequence, drawn.prepare, ranges, chosen.up, size=processor.image_size)
+        for file in found
+        if not file.is_dir()
+        for index, sequence in enumerate(motionhub.read(file))
+    ]
 
 
 def main(words: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    options.add_argument("--motions", type=Path, nargs="+", required=True)
+    sources = options.add_mutually_exclusive_group(required=True)
+    sources.add_argument("--motions", type=Path, nargs="+")
+    sources.add_argument("--recordings", type=Path)
     options.add_argument("--model", required=True)
     options.add_argument("--recipe", help="folder or file of a training.json; options go first")
     options.add_argument("--up", default="y", help="the axis that points up")
@@ -55,13 +68,7 @@ def main(words: list[str]) -> None:
         model = AutoModel.from_config(AutoConfig.from_pretrained(chosen.model))
     else:
         model = AutoModel.from_pretrained(chosen.model)
-    ranges = PairRanges(azimuth=chosen.azimuth, elevation=chosen.elevation)
-    drawn = type(processor).from_dict({**processor.to_dict(), "depth_unit": 1.0})  # bodies are drawn in metres
-    takes = [
-        DrawnTake(f"{file.name} {index}", sequence, drawn.prepare, ranges, chosen.up, size=processor.image_size)
-        for file in motion_files(chosen.motions)
-        for index, sequence in enumerate(motionhub.read(file))
-    ]
+    takes = drawn_takes(chosen, processor) if chosen.motions else find_takes(chosen.recordings, processor.prepare)
     objective = UVi(**{name: vars(chosen)[name] for name in WEIGHTS if name in chosen})
     pairs = ViewPairDataset(takes, moments=chosen.moments, seed=recipe.seed)
     result = train(model, processor, pairs, None, recipe, objective=objective, collate=collate_view_pairs)

@@ -15,9 +15,11 @@ from motionhub.training.arguments import TrainingRecipe
 
 
 ROOT = Path(__file__).resolve().parent.parent / "hub_configs"
-# They name no actions of their own, or take videos: test_{retarget,lac,t_mor,video}_hub_configs.py and, of quality,
-# test_movement_quality_example.py.
-OTHERS = ("retarget-", "lac-generator", "t-mor-", "tmor-", "viclip-", "slow-r50-", "ltn-", "movement-quality-")
+# They name no actions of their own, or take pictures: test_{retarget,lac,t_mor,video,u_vi}_hub_configs.py and, of
+# quality, test_movement_quality_example.py.
+OTHERS = (
+    *("retarget-", "lac-generator", "t-mor-", "tmor-", "viclip-", "slow-r50-", "ltn-", "movement-quality-", "u-vi-"),
+)
 FOLDERS = sorted(
     path for path in ROOT.iterdir() if (path / "config.json").exists() and not path.name.startswith(OTHERS)
 )

@@ -226,8 +226,10 @@ def _input(config: Facts, processor: Facts) -> str:
     sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model takes what its encoder takes
     shape = [f"{sizes[key]} {what}" for key, what in INPUT_SIZES.items() if sizes.get(key) is not None]
     said = f"The model takes {', '.join(shape)}. The processor makes that from any layout that has the joints:"
-    if not shape:
+    if "num_joints" not in sizes:
         said = "The model takes clips of pictures. The processor makes them of videos:"
+    if "kind" in processor:
+        said = "The model takes pictures of one person. The processor cuts the person out and scales the picture:"
     return f"{said}\n\n| processor | value |\n|---|---|\n{lines}"
 
 
