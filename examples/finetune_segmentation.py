@@ -3,6 +3,8 @@ r"""Train a model that labels every frame: who does what from when to when, on o
     accelerate launch examples/finetune_segmentation.py --dataset precog --data_root precog2016_s1-8.zip \
         --protocol subjects-1-6 --model hub_configs/unik-precog-small --mode scratch --output_dir runs/precog
     torchrun --nproc-per-node 2 examples/finetune_segmentation.py ... --cpu --num_processes 2
+    python examples/finetune_segmentation.py --dataset precog --data_root precog2016_s1-8.zip \
+        --protocol subjects-1-6 --model hub_configs/tmor-small --output_dir runs/precog-tmor    # its encoder
 
 Rows need labels per frame or segments. Training sees windows of the processor's `num_frames`, evaluation whole clips,
 window by window. Every field of `motionhub.TrainingRecipe` is an option, with the defaults of the model's

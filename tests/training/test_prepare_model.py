@@ -14,6 +14,7 @@ from motionhub.auto import AutoModelForActionClassification
 from motionhub.data.schema import features
 from motionhub.models.agcn import AgcnConfig
 from motionhub.models.st_gcn import StGcnConfig
+from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons import SkeletonLayout, SkeletonSequence, get_layout
@@ -171,3 +172,23 @@ def test_recipe_of_another_layout_prepares_the_clips_in_the_models(
     assert all(np.array_equal(before[name], value) for name, value in weights(model).items() if "encoder" in name)
     line = f"motionhub: mode finetune, from the weights of {model_folder}, recipe of {recipe_folder}.\n"
     assert line in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("with_weights", [True, False])
+def test_of_a_model_around_an_encoder_the_encoder_is_trained(tmp_path: Path, with_weights: bool) -> None:
+    from motionhub.auto import AutoModelForActionSegmentation
+
+    inside = UnikConfig(layout="penn-13", num_joints=13, num_people=1, channels=[8, 8], strides=[1, 2], num_heads=1)
+    config = TMorConfig(encoder_config=inside, projection_size=4, text_size=6, video_size=None)
+    torch.manual_seed(2)
+    whole = TMorForZeroShotActionClassification(config)
+    (whole if with_weights else config).save_pretrained(tmp_path)
+    SkeletonProcessor(layout="penn-13", num_people=1, normalization="none").save_pretrained(tmp_path)
+    expected = weights(whole.t_mor.encoder)
+    for model_class in (AutoModelForActionClassification, AutoModelForActionSegmentation):
+        mode = "finetune" if with_weights else "scratch"
+        model, processor = prepare_model(tmp_path, toy_dataset(4), model_class, mode=mode)
+        assert processor.layout == "penn-13" and model.config.id2label == dict(enumerate(CLASS_NAMES))
+        own = weights(model.base_model)
+        assert own.keys() == expected.keys()
+        assert all(np.array_equal(own[name], expected[name]) for name in own) == with_weights

@@ -14,7 +14,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import class_names_of
-from motionhub.training.sources import check_source, has_weights, load_processor, load_weights
+from motionhub.training.sources import check_source, has_weights, load_processor, load_weights, trainable_source
 
 
 def prepare_model(
@@ -33,7 +33,8 @@ def prepare_model(
     it must fit. By default the processor converts the dataset's skeletons to the layout of the checkpoint.
 
     Args:
-        source: folder or Hub id with config.json, preprocessor_config.json and, unless `mode="scratch"`, weights.
+        source: folder or Hub id with config.json, preprocessor_config.json and, unless `mode="scratch"`, weights. Of a
+            model around an encoder (T-MOR, LTN) the encoder is taken.
         dataset: rows of `motionhub.skeletons.rows` whose `label` is a ClassLabel.
         model_class: `motionhub.AutoModelForActionClassification` or a model class.
         mode: `"scratch"` makes random weights from the config; `"finetune"` and `"linear"` load them.
@@ -45,9 +46,22 @@ def prepare_model(
     Raises:
         ValueError: no ClassLabel, no weights to load, weights that do not fit, or joints that cannot be converted.
     """
-    source = str(source)
     class_names = class_names_of_dataset(dataset)
     check_source(source, weights=mode != "scratch")
+    with trainable_source(source, model_class) as found:
+        return _prepared(found, dataset, class_names, model_class, mode, layout, seed, processor)
+
+
+def _prepared(
+    source: str,
+    dataset: Dataset,
+    class_names: list[str],
+    model_class: Any,
+    mode: str,
+    layout: str,
+    seed: int,
+    processor: Any,
+) -> tuple[PreTrainedModel, Any]:
     config = AutoConfig.from_pretrained(source)
     processor = load_processor(source) if processor is None else processor
     known_names = class_names_of(config)

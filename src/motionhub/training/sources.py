@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from transformers import AutoConfig, AutoFeatureExtractor, PreTrainedModel
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 
@@ -122,6 +123,30 @@ def start_pretext(
     if wrong := [name for name in unfit if not (anew and name.startswith(anew))]:
         raise ValueError(f"The weights of {source} do not fit its config: {wrong[:3]}; use --mode scratch.")
     return model, processor
+
+
+@contextmanager
+def trainable_source(source: str | Path, model_class: Any) -> Iterator[str]:
+    """The checkpoint itself; of one that has no such head (T-MOR, LTN), the encoder inside, in a folder for a while.
+
+    Args:
+        source: folder or Hub id that passes `check_source`.
+        model_class: of transformers' auto classes, or a model class, which takes the checkpoint as it is.
+    """
+    config = AutoConfig.from_pretrained(source)
+    inside, known = getattr(config, "encoder_config", None), getattr(model_class, "_model_mapping", None)
+    if known is None or type(config) in known or not isinstance(inside, PreTrainedConfig) or type(inside) not in known:
+        yield str(source)
+        return
+    with TemporaryDirectory() as folder:
+        if not Path(source).is_dir() or has_weights(source):
+            model: Any = load_checkpoint(source, AutoModel)[0]
+            with _quiet():
+                model.encoder.save_pretrained(folder)
+        else:
+            inside.save_pretrained(folder)
+        load_processor(source).save_pretrained(folder)
+        yield folder
 
 
 def load_processor(source: str | Path) -> Any:
