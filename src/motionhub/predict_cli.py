@@ -23,6 +23,7 @@ def add_zero_shot_options(predict: argparse.ArgumentParser) -> None:
     )
     words.add_argument("--template", default="{}", help='a sentence around each label, such as "a person is {}"')
     words.add_argument("--multi_label", action="store_true", help="several labels may be true at once")
+    words.add_argument("--video_tower", metavar="MODEL", help="a ViCLIP, CLIP or SigLIP that looks at videos, too")
     words.add_argument("--no_none", action="store_true", help='never answer "none of these"')
     words.add_argument("--intervals", metavar="OUT", help="write who does what when: .csv, .json, .srt or .eaf (ELAN)")
     words.add_argument("--ribbon", metavar="PNG", help="draw it: a bar per action over time")
@@ -63,6 +64,7 @@ def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> in
     name = pipeline("zero-shot-action-classification", **given)
     none = {"none_label": None} if arguments.no_none else {}
     labels = {"candidate_labels": arguments.labels, **none, "top_k": arguments.top_k}
+    labels |= _asked_of_video(arguments)
     clips = clips_to_ask(arguments.files, processor, options)
     results = name(clips, **labels, **how)
     for file, people in zip(arguments.files, results, strict=True):
@@ -83,6 +85,20 @@ def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> in
         )
         _tell_when(arguments, found, clips[0], options)
     return 0
+
+
+def _asked_of_video(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What has the pipeline fuse the motion's scores with those of a video-text model."""
+    if arguments.video_tower is None:
+        return {}
+    from motionhub.pipelines.video_scores import VideoScores, scores_of_video
+    from motionhub.pipelines.zero_shot_action_classification import checked_labels
+
+    tower = VideoScores(arguments.video_tower)
+    if len(arguments.files) > 1:
+        return {"video_tower": tower}
+    told = list(checked_labels(arguments.labels))
+    return {"video_scores": scores_of_video(str(arguments.files[0]), told, tower=tower)}
 
 
 def clips_to_ask(files: list[str], processor: Any, options: dict[str, Any]) -> list[Any]:

@@ -20,6 +20,7 @@ from motionhub.models.text_anchors import ensemble, fill_templates, neighbour_av
 from motionhub.models.text_bank import TextBank, normalised_spelling, text_vectors
 from motionhub.pipelines.action_classification import checked_top_k, coverage, take_input_parameters
 from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, as_sequence, describe, dims_of, model_inputs
+from motionhub.pipelines.video_scores import fused_with_video, scores_of_video
 from motionhub.processing.upright import turned_upright
 from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -310,6 +311,7 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
             seen in windows, and its similarities are averaged.
         video_scores: probabilities of a video-text model such as ViCLIP for the same labels in their order, fused with
             those of the motion as `models.t_mor.fuse_scores` says; `video_weight` (default 0.5) is the video's.
+        video_tower: of an input that is a video, the model that makes them (see `pipelines.video_scores`).
 
     Returns:
         For each input a list with one dict per person who was seen: `track_id`, `scores`, a list of `{"label",
@@ -325,7 +327,7 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
         postprocess: dict[str, Any] = {}
         if "top_k" in kwargs:
             postprocess["top_k"] = checked_top_k(kwargs.pop("top_k"))
-        for name in ("multi_label", "none_label", "video_scores", "video_weight"):
+        for name in ("multi_label", "none_label", "video_scores", "video_tower", "video_weight"):
             if name in kwargs:
                 postprocess[name] = kwargs.pop(name)
         preprocess = take_window_parameters(kwargs)
@@ -351,10 +353,12 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
         none_label: str | None = NONE,
         top_k: int | None = None,
         video_scores: Any = None,
+        video_tower: Any = None,
         video_weight: float = 0.5,
     ) -> list[dict[str, Any]]:
         chosen = given_candidates(candidates)
         clip, outputs = model_outputs
+        video_scores = scores_of_video(clip.name, chosen.labels, video_scores, video_tower)
         found = []
         for person, row in enumerate(clip.rows):
             own = [index for index, whose in enumerate(clip.people) if whose == person]
@@ -410,14 +414,6 @@ def take_window_parameters(kwargs: dict[str, Any], names: Sequence[str] = ("wind
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
             raise ValueError(f"{name} must be seconds above 0, got {value!r}.")
     return taken
-
-
-def fused_with_video(scores: Tensor, video_scores: Any, weight: float) -> Tensor:
-    """The motion's scores with those of a video-text model."""
-    from motionhub.models.t_mor import fuse_scores
-
-    video = torch.as_tensor(np.asarray(video_scores, np.float32)).reshape(1, -1)
-    return fuse_scores(scores, video, weight)
 
 
 def drawn_labels(
