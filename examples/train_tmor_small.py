@@ -83,12 +83,12 @@ def main(words: list[str]) -> None:
     bank = bank_of(phrases, tower)
     bank.save_pretrained(folder)
     pipe = pipeline("zero-shot-action-classification", model=str(folder))
+    pipe.model.config.unseen_bonus = bonus
     print(pipe.calibrate(list(held_out.values()), typical=typical(dataset)))
     find = pipeline("zero-shot-action-segmentation", model=pipe.model, feature_extractor=pipe.feature_extractor,
                     text_bank=bank)  # fmt: skip
     names = [class_texts(action)[0] for action in ACTIONS]
     print(find.calibrate_windows([(clip, frames, names) for clip, frames in synthetic_recordings(30)]))
-    pipe.model.config.unseen_bonus = bonus
     pipe.save_pretrained(folder)
     results = measured(pipe, held_out, f"python examples/train_tmor_small.py --data {chosen.data.name.upper()}")
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
