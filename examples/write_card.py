@@ -22,6 +22,7 @@ from motionhub.hub.push import draw_layout
 METRICS = {"top-1": "top1", "mean per-class accuracy": "mean_class_accuracy"}
 FRAME_METRICS = {"frame mAP": "frame_map", "segmental F1@10": "f1@10", "segmental F1@25": "f1@25"}
 POSE_METRICS = {name: name for name in ("hit@1", "hit@5", "hit@10", "view, hit@1", "coordinates, hit@1")}
+CONTROLS = {"coordinates, hit@1"}  # measured beside the model, without it
 FRAME_METRICS |= {"segmental F1@50": "f1@50", "edit score": "edit", "event mAP@0.5": "event_map@0.5"}
 
 
@@ -38,7 +39,7 @@ def summarise(runs: list[Path], benchmark: str, command: str, control: bool) -> 
         entry |= {"runs": len(runs), "time": f"{duration} a run", "each": values.round(1).tolist()}
         if len(runs) > 1:
             entry["spread"] = round(float(values.std(ddof=1)), 1)
-        if control:
+        if control or metric in CONTROLS:
             entry["control"] = True
         entries.append(entry)
     return entries
