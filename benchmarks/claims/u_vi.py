@@ -32,7 +32,7 @@ import motions
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from u_vi_clips import GRADES, MOVEMENTS, PROCESSOR, SIDE, as_pictures, draw_reconstructions, load, split
+from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_reconstructions, load, split
 
 from motionhub.data.view_pairs import RecordedTake, ViewPairDataset, collate_view_pairs
 from motionhub.metrics.agreement import rank_correlation
@@ -42,20 +42,20 @@ from motionhub.objectives.u_vi import UVi
 
 
 SIZES: dict[str, Any] = {
-    "image_size": SIDE,
+    "image_size": PIXELS,
     "in_channels": 1,
     "num_points": 32,
-    "channels": [8, 16, 32, 64, 64],
+    "channels": [16, 32, 64, 64],
     "pose_hidden_sizes": [256, 128],
     "view_channels": [16, 16],
-    "view_hidden_size": 128,
+    "view_hidden_size": 64,
+    "view_kernel": 3,
+    "view_pool": 2,
     "dropout": 0.0,
     "recurrent_size": 64,
 }
-UPDATES, BATCH, RATE = 1200, 8, 2e-3  # of the pose encoder half as much: it has layers without norm
-# Points are counted in units of 4 pixels, and the last norm of the decoder begins at 0.2 instead of 1: with the
-# published start so few updates end while the decoder still draws the mean body from the translation alone.
-SHIFT_UNIT, LAST_NORM = 4.0, 0.2
+UPDATES, BATCH, RATE = 1500, 8, 2e-3  # of the pose encoder half as much: its last layers have no norm
+LAST_NORM = 0.2  # where the decoder's last norm begins: at 1 pictures are far too bright for hundreds of updates
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE = 80, 32, 4e-3
 WHOLE_UPDATES, WHOLE_RATE = 200, 5e-4  # training of the encoder with labels
 # name -> weights of invariance and equivariance, reconstruction has 1; None: random weights
@@ -93,7 +93,7 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
     nn.init.constant_(
         [norm for norm in model.decoder.modules() if isinstance(norm, nn.BatchNorm2d)][-1].weight, LAST_NORM
     )
-    objective = UVi(invariance_weight=weights[0], equivariance_weight=weights[1] * SHIFT_UNIT**2)
+    objective = UVi(invariance_weight=weights[0], equivariance_weight=weights[1])
     network = objective.prepare(model, None).train()
     takes = [RecordedTake(str(index), tuple(views.numpy()), as_pictures) for index, views in enumerate(stored)]
     pairs = ViewPairDataset(takes, seed=seed)
@@ -110,7 +110,7 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
         pairs.set_epoch(update)
         rows = torch.randint(len(pairs), (BATCH,), generator=generator)
         batch = collate_view_pairs([pairs[row] for row in rows.tolist()])
-        batch |= {"seeds": motions.seeds_of(rows, generator), "shift": batch["shift"] / SHIFT_UNIT}
+        batch["seeds"] = motions.seeds_of(rows, generator)
         with torch.autocast("cpu", torch.bfloat16):
             losses = objective(network, batch)
         optimizer.zero_grad()
@@ -131,7 +131,7 @@ def features(model: UViModel | None, pictures: Tensor) -> Tensor:
     for part in flat.split(64):
         images = as_pictures(part)
         if model is None:
-            made.append(nn.functional.avg_pool2d(images, SIDE // 16).flatten(1))
+            made.append(nn.functional.avg_pool2d(images, PIXELS // 16).flatten(1))
             continue
         with torch.autocast("cpu", torch.bfloat16):
             made.append(model.pose_encoder(images.to(memory_format=torch.channels_last)).flatten(1).float())
@@ -315,7 +315,9 @@ def drawn_once(options: argparse.Namespace) -> dict[str, Any]:
 def saved(model: UViModel, folder: Path) -> None:
     """As a checkpoint for `AutoModel.from_pretrained`, for depth in millimetres."""
     model.save_pretrained(folder)
-    type(PROCESSOR).from_dict({**PROCESSOR.to_dict(), "depth_unit": 0.001}).save_pretrained(folder)
+    type(PROCESSOR).from_dict({**PROCESSOR.to_dict(), "depth_unit": 0.001, "image_size": PIXELS}).save_pretrained(
+        folder
+    )
 
 
 def main(words: Sequence[str] | None = None) -> int:

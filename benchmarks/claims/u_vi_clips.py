@@ -26,7 +26,8 @@ from motionhub.processing.posture_pictures import PosturePictureProcessor
 from motionhub.skeletons.rows import from_row
 
 
-SIDE, FRAMES = 64, 16  # pixels of a picture's side; pictures of a clip, as in the paper
+SIDE, FRAMES = 64, 16  # pixels of a side of what is kept; pictures of a clip, as in the paper
+PIXELS = 32  # pixels of a side of what the networks see
 REAL_FILE = "utd_mhad_depth_s1-2_t1.zip"
 REAL_SUBJECTS = (1, 2)
 AZIMUTHS = {"front": 0.0, "between": 45.0, "side": 90.0}
@@ -50,8 +51,10 @@ def as_bytes(pictures: Tensor) -> Tensor:
 
 
 def as_pictures(stored: Any) -> Tensor:
-    """uint8 `(..., SIDE, SIDE)` -> `(..., 1, SIDE, SIDE)` in 0..1."""
-    return torch.as_tensor(stored).unsqueeze(-3).float() / 255
+    """uint8 `(..., SIDE, SIDE)` -> `(..., 1, PIXELS, PIXELS)` in 0..1."""
+    values = torch.as_tensor(stored).float() / 255
+    blocks = values.unflatten(-1, (PIXELS, -1)).unflatten(-3, (PIXELS, -1))
+    return blocks.mean((-3, -1)).unsqueeze(-3)
 
 
 def spread(num_frames: int, count: int) -> list[int]:

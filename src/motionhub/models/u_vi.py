@@ -39,8 +39,6 @@ from motionhub.nn.recurrent_head import RecurrentHead
 
 
 DIMS = 3  # the points of a posture are in space
-VIEW_POOL = 7
-VIEW_KERNEL = 5
 RESNET_REDUCTION = 32  # pixels of the image per cell of a ResNet's last map
 
 
@@ -50,13 +48,14 @@ class UViConfig(PreTrainedConfig):
 
     Args:
         image_size: pixels of a side; a multiple of `2 ** (len(channels) - 1)`, and large enough for the viewpoint
-            encoder (64 with its two stages).
+            encoder (64 with the official `view_kernel` and `view_pool`).
         in_channels: of an image.
         num_points: N, points of a posture.
         channels: of the pose encoder's stages, each but the last halves the image; the decoder has them in reverse.
         pose_hidden_sizes: of the pose encoder's two hidden layers.
         view_channels: of the viewpoint encoder's two stages.
         view_hidden_size: of the viewpoint encoder's hidden layer.
+        view_kernel, view_pool: pixels of a side of its convolutions, and of the pooling after them.
         dropout: of the viewpoint encoder and the decoder.
         official: keep the quirks of the official code, see the module.
         pose_backbone: None: the official pose encoder. `"resnet18"`, ...: a ResNet of timm (extra `towers`) instead;
@@ -75,6 +74,8 @@ class UViConfig(PreTrainedConfig):
     pose_hidden_sizes: list[int] | None = None
     view_channels: list[int] | None = None
     view_hidden_size: int = 256
+    view_kernel: int = 5
+    view_pool: int = 7
     dropout: float | int = 0.3
     official: bool = False
     pose_backbone: str | None = None
@@ -90,8 +91,9 @@ class UViConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_sizes(self) -> None:
-        names = ("image_size", "in_channels", "num_points", "view_hidden_size", "recurrent_size", "recurrent_layers")
-        sizes = {name: [getattr(self, name)] for name in (*names, "max_score")}
+        names = ("image_size", "in_channels", "num_points", "view_hidden_size", "view_kernel", "view_pool")
+        names += ("recurrent_size", "recurrent_layers", "max_score")
+        sizes = {name: [getattr(self, name)] for name in names}
         sizes |= {name: getattr(self, name) for name in ("channels", "pose_hidden_sizes", "view_channels")}
         wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
         if wrong:
@@ -104,8 +106,9 @@ class UViConfig(PreTrainedConfig):
     def validate_image_size(self) -> None:
         if self.image_size % self.reduction or self.view_grid < 1:
             raise ValueError(
-                f"UViConfig expects image_size divisible by {self.reduction} and of at least 64 pixels for the "
-                f"viewpoint encoder, got {self.image_size}."
+                f"UViConfig expects image_size divisible by {self.reduction} and large enough for the viewpoint "
+                f"encoder (at least 64 pixels with view_kernel=5 and view_pool=7), got {self.image_size}; smaller "
+                "pictures need smaller ones of these."
             )
 
     def validate_pose_backbone(self) -> None:
@@ -125,8 +128,8 @@ class UViConfig(PreTrainedConfig):
         """Cells of a side that the viewpoint encoder leaves: each stage convolves twice, once with stride 2."""
         side = self.image_size
         for _ in self.view_channels or []:
-            side = (side - VIEW_KERNEL) // 2 + 1 - (VIEW_KERNEL - 1)
-        return side // VIEW_POOL
+            side = (side - self.view_kernel) // 2 + 1 - (self.view_kernel - 1)
+        return side // self.view_pool
 
     @property
     def hidden_size(self) -> int:
@@ -263,16 +266,16 @@ class ViewpointEncoder(nn.Module):
     def __init__(self, config: UViConfig) -> None:
         super().__init__()
         assert config.view_channels
-        channels = [config.in_channels, *config.view_channels]
+        channels, kernel = [config.in_channels, *config.view_channels], config.view_kernel
         self.stages = nn.Sequential(
             *(
                 nn.Sequential(
-                    *(nn.Conv2d(before, after, VIEW_KERNEL, stride=2), nn.BatchNorm2d(after), nn.ReLU()),
-                    *(nn.Conv2d(after, after, VIEW_KERNEL), nn.BatchNorm2d(after), nn.ReLU()),
+                    *(nn.Conv2d(before, after, kernel, stride=2), nn.BatchNorm2d(after), nn.ReLU()),
+                    *(nn.Conv2d(after, after, kernel), nn.BatchNorm2d(after), nn.ReLU()),
                 )
                 for before, after in zip(channels, channels[1:], strict=False)
             ),
-            nn.MaxPool2d(VIEW_POOL),
+            nn.MaxPool2d(config.view_pool),
         )
         self.hidden = nn.Linear(config.view_channels[-1] * config.view_grid**2, config.view_hidden_size)
         self.dropout = nn.Dropout(config.dropout)
