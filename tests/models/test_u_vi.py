@@ -130,6 +130,15 @@ def test_a_drawing_has_the_size_of_the_image_and_lies_in_0_to_1():
 
 
 @torch.no_grad()
+def test_smaller_pictures_need_a_smaller_kernel_and_pooling():
+    options = {"image_size": 32, "view_kernel": 3, "view_pool": 2}
+    model = small(UViModel, **options)
+    # 32 -> 15 -> 13 -> 6 -> 4 pixels by convolutions of 3 x 3, every other one with stride 2, then 2 by pooling
+    assert model.viewpoint_encoder.hidden.in_features == 4 * 2**2
+    assert model(images(1, size=32), reconstruct=True).reconstruction.shape == (1, 3, 32, 32)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("recurrent", ["gru", "lstm"])
 def test_padded_frames_change_nothing(recurrent):
     model, clips = small(UViForActionClassification, num_labels=3, recurrent=recurrent), images(2, 5)
@@ -225,6 +234,7 @@ def test_wrong_images_say_what_is_expected():
     [
         ({"image_size": 100}, "divisible by 8"),
         ({"image_size": 56}, "at least 64 pixels"),
+        ({"image_size": 32, "view_kernel": 3}, "smaller pictures need"),
         ({"num_points": 0}, "at least 1"),
         ({"view_channels": [8]}, "2 to 2 view_channels"),
         ({"channels": [8]}, "2 to 9 channels"),

@@ -91,8 +91,8 @@ class UViConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_sizes(self) -> None:
-        names = ("image_size", "in_channels", "num_points", "view_hidden_size", "view_kernel", "view_pool")
-        names += ("recurrent_size", "recurrent_layers", "max_score")
+        names = ["image_size", "in_channels", "num_points", "view_hidden_size", "view_kernel", "view_pool"]
+        names += ["recurrent_size", "recurrent_layers", "max_score"]
         sizes = {name: [getattr(self, name)] for name in names}
         sizes |= {name: getattr(self, name) for name in ("channels", "pose_hidden_sizes", "view_channels")}
         wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
