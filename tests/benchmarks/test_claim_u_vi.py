@@ -1,0 +1,99 @@
+"""The claim on U-VI: what trains is never tested, every arm learns what its name says, gates by hand."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+
+CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
+
+
+@pytest.fixture(scope="module")
+def claim():
+    """Under a name of its own: conversion/u_vi.py is another module."""
+    sys.path.insert(0, str(CLAIMS))
+    spec = importlib.util.spec_from_file_location("claim_u_vi", CLAIMS / "u_vi.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.path.remove(str(CLAIMS))
+    return module
+
+
+@pytest.fixture
+def drawn():
+    """What `load` gives, of noise: a clip of each style of Bandai-Namco."""
+    generator = torch.Generator().manual_seed(0)
+
+    def clips(count):
+        return torch.randint(256, (count, 16, 64, 64), generator=generator, dtype=torch.uint8)
+
+    grades = torch.arange(3) % 5
+    return {
+        "bandai": {view: clips(7) for view in ("front", "side", "between")},
+        "bandai labels": torch.arange(7) % 2,
+        "bandai setups": torch.arange(7),
+        "utd": {view: clips(2) for view in ("front", "side")},
+        "utd labels": torch.tensor([0, 1]),
+        "real": clips(2),
+        "real labels": torch.tensor([0, 1]),
+        **{f"{name} train": ({"front": clips(3)}, grades) for name in ("squat", "sit down")},
+        **{f"{name} test": ({"front": clips(3), "side": clips(3)}, grades) for name in ("squat", "sit down")},
+    }
+
+
+def test_styles_that_test_never_train_and_choosing_sees_nothing_recorded(claim, drawn):
+    measured, chosen = claim.split(drawn, False), claim.split(drawn, True)
+    names = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
+    styles = {name: number for number, name in enumerate(names)}
+    held = [styles[name] for name in ("exhausted", "masculine", "youthful")]
+    assert torch.equal(measured["test"]["side"], drawn["bandai"]["side"][held])
+    assert torch.equal(chosen["test"]["side"], drawn["bandai"]["side"][[styles["elderly"]]])
+    assert len(measured["train"]["front"]) == 4 and len(chosen["train"]["front"]) == 3
+    assert measured["takes"].shape == (4 + 2, 2, 16, 64, 64)
+    assert torch.equal(measured["takes"][0, 1], measured["train"]["side"][0])
+    assert not any(name.startswith(("real", "squat", "sit down")) for name in chosen)
+
+
+@pytest.mark.slow
+def test_every_arm_trains_two_updates_and_is_judged_in_every_column(claim, drawn, monkeypatch):
+    monkeypatch.setattr(claim, "HEAD_UPDATES", 1)
+    data = claim.split(drawn, False)
+    weights = {}
+    for arm in claim.ARMS:
+        model = claim.trained(arm, data["takes"], 2, 0)
+        weights[arm] = model.pose_encoder.points.weight.detach()
+    assert len({tuple(weight.flatten().tolist()) for weight in weights.values()}) == len(weights)
+    again = claim.trained("U-VI", data["takes"], 2, 0)
+    assert torch.equal(again.pose_encoder.points.weight, weights["U-VI"])
+    assert set(claim.scores_of(again, data, 0)) == set(claim.COLUMNS)
+    assert set(claim.scores_with_labels(again, data, 1, 0)) == {"front", "side"}
+
+
+def test_raw_pictures_are_averages_of_four_by_four_pixels(claim):
+    picture = torch.arange(64 * 64).view(64, 64) % 200
+    made = claim.features(None, picture.to(torch.uint8)[None, None])
+    assert made.shape == (1, 1, 256)
+    torch.testing.assert_close(made[0, 0, 17], picture[4:8, 4:8].float().mean() / 255)
+
+
+def test_gates_by_hand(claim):
+    scores = {
+        "U-VI": {"side": [0.5, 0.6], "code": [0.3, 0.3]},
+        "rec": {"side": [0.3, 0.4], "code": [0.9, 0.9]},
+        "rec + equiv": {"code": [0.5, 0.7]},
+    }
+    lines = claim.gates(scores)
+    assert lines[0] == "- U-VI - rec, side: +20.0, needed above 10.0: holds"
+    assert lines[1] == "- U-VI against rec + equiv: codes of two cameras 50 % nearer, needed 50 %: holds"
+    assert "| U-VI | - | 55.0 ± 7.1 |" in claim.table(scores)[2]
+
+
+def test_a_shorter_clip_gives_frames_more_than_once_and_cameras_stand_where_they_are_said(claim):
+    clips = sys.modules["u_vi_clips"]
+    assert clips.spread(32, 16)[:2] == [1, 3] and clips.spread(4, 8) == [0, 0, 1, 1, 2, 2, 3, 3]
+    cameras = clips.cameras_at([0.0, 90.0], np.random.default_rng(0))
+    assert abs(cameras[0].azimuth) <= 15 and abs(cameras[1].azimuth - 90) <= 15
