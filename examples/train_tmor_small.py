@@ -29,6 +29,7 @@ from motionhub.data.synthetic import ACTIONS
 from motionhub.data.synthetic_phrases import worded_motions
 from motionhub.data.worded_dataset import (
     Telling,
+    also_true,
     learned_from,
     synthetic_recordings,
     synthetic_tellings,
@@ -124,7 +125,12 @@ def trained(
     """Where the model lies, what it learned from, and the phrases of each class."""
     dataset, phrases = worded_dataset(tellings, rows_per_clip=rows_per_clip)
     processor = AutoFeatureExtractor.from_pretrained(START)
-    objective = TMor(losses=("mt",), text_features=[tower.encode(each) for each in phrases], text_negatives="classes")
+    objective = TMor(
+        losses=("mt",),
+        text_features=[tower.encode(each) for each in phrases],
+        text_negatives="classes",
+        also_true=torch.from_numpy(also_true(phrases)),
+    )
     torch.manual_seed(recipe.seed)
     model = motionhub.TMorModel(AutoConfig.from_pretrained(START))
     result = train(model, processor, dataset, None, recipe, objective=objective)

@@ -5,7 +5,14 @@ import pytest
 
 from motionhub.data.synthetic import ACTIONS, generate
 from motionhub.data.synthetic_phrases import worded_motions
-from motionhub.data.worded_dataset import LAYOUT, Telling, learned_from, synthetic_recordings, worded_dataset
+from motionhub.data.worded_dataset import (
+    LAYOUT,
+    Telling,
+    also_true,
+    learned_from,
+    synthetic_recordings,
+    worded_dataset,
+)
 from motionhub.skeletons.rows import from_row
 
 
@@ -29,6 +36,12 @@ def test_clips_of_one_first_phrase_are_one_class_with_all_phrases():
     for clip in clips:  # y downward: heads have the smaller y
         height = np.nanmean(clip.keypoints[..., head, 1]) - np.nanmean(clip.keypoints[..., ankle, 1])
         assert not height > 0
+
+
+def test_a_name_is_true_of_what_says_more_but_not_the_other_way_round():
+    phrases = [("walk", "go on foot"), ("stroll", "walk slowly"), ("sit",), ("sit up",), ("walk",)]
+    found = also_true(phrases)
+    assert found.nonzero()[0].tolist() == [1, 1] and found.nonzero()[1].tolist() == [0, 4]
 
 
 def test_rows_of_a_clip_differ_and_come_again_with_the_seed():

@@ -184,3 +184,17 @@ def test_every_loss_moves_what_it_should_and_nothing_else():
     assert moved == {"encoder", "motion_projection", "text_projection", "temperature"}
     learns = {name.split(".")[0] for name, value in network.named_parameters() if value.requires_grad}
     assert learns == moved
+
+
+def test_a_text_that_is_also_true_is_no_negative_but_the_other_way_round_it_is():
+    also = torch.tensor([[False, True], [False, False]])
+    objective = TMor(
+        losses=("mt",), text_features=[axis(0), axis(1)], text_negatives="classes", also_true=also, queue_size=4
+    )
+    objective.prepare(Mirror(), RUN)
+    free = objective(Mirror(), batch_of(axis(0), [0]))["loss"]
+    assert float(free) == pytest.approx(0.0, abs=1e-6)
+    held = objective(Mirror(), batch_of(axis(1), [1]))["loss"]
+    assert float(held) == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
+    with pytest.raises(ValueError, match="also_true must be"):
+        TMor(losses=("mt",), text_features=[axis(0)], also_true=also)

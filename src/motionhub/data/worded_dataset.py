@@ -23,6 +23,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 LAYOUT = "smarthome-15"
+# A verb with one of these is another verb.
+PARTICLES = frozenset("up down on off in out over back away together apart under to for with into onto".split())
 _LEGS, _ARMS = {"leg", "pelvis"}, {"arm"}
 
 
@@ -102,6 +104,25 @@ def told(
             told_by, name = str(row["source"]), str(row["clip_id"])
             said = tuple(phrases[names[label]])
             yield Telling(from_row(row), said, name, int(row["subject"]), told_by, str(row["licence"]))
+
+
+def also_true(phrases: Sequence[Sequence[str]]) -> np.ndarray:
+    """`(classes, classes)` bool: the name of the second class is true of clips of the first, "walk" of "walk slowly".
+
+    A name, the first phrase, is true where a phrase begins with all its words, unless the next word makes another verb
+    of it ("sit", "sit up"). Such texts are no negatives; the other way round they are: who walks need not be slow.
+    """
+    names: dict[tuple[str, ...], list[int]] = {}
+    for number, texts in enumerate(phrases):
+        names.setdefault(tuple(texts[0].casefold().split()), []).append(number)
+    found = np.zeros((len(phrases), len(phrases)), dtype=bool)
+    for number, texts in enumerate(phrases):
+        for words in (text.casefold().split() for text in texts):
+            for length in range(1, len(words)):
+                if words[length] not in PARTICLES:
+                    found[number, names.get(tuple(words[:length]), [])] = True
+    np.fill_diagonal(found, False)
+    return found
 
 
 def synthetic_tellings(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[Telling]:
