@@ -4,11 +4,12 @@ r"""Train a model that labels every frame: who does what from when to when, on o
         --protocol subjects-1-6 --model hub_configs/unik-precog-small --mode scratch --output_dir runs/precog
     torchrun --nproc-per-node 2 examples/finetune_segmentation.py ... --cpu --num_processes 2
     python examples/finetune_segmentation.py --dataset precog --data_root precog2016_s1-8.zip \
-        --protocol subjects-1-6 --model hub_configs/tmor-small --output_dir runs/precog-tmor    # its encoder
+        --protocol subjects-1-6 --model hub_configs/tmor-small --window 64 --output_dir runs/precog-tmor
 
-Rows need labels per frame or segments. Training sees windows of the processor's `num_frames`, evaluation whole clips,
-window by window. Every field of `motionhub.TrainingRecipe` is an option, with the defaults of the model's
-training.json; so are those of `motionhub.training.segmentation.SegmentationOptions`.
+Rows need labels per frame or segments. Training sees windows of `--window` frames (default: the processor's
+`num_frames`), evaluation whole clips, window by window. Of a model around an encoder (T-MOR, LTN) the encoder is
+trained. Every field of `motionhub.TrainingRecipe` is an option, with the defaults of the model's training.json; so are
+those of `motionhub.training.segmentation.SegmentationOptions`.
 """
 
 import sys

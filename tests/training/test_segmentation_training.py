@@ -21,6 +21,7 @@ from motionhub.training.segmentation import (
     SegmentationEvaluation,
     SegmentationOptions,
     evaluate_segmentation,
+    frame_processor,
     is_segmentation_model,
     train_segmentation,
 )
@@ -159,3 +160,16 @@ def test_the_loss_of_overlapping_actions_trains_too(tmp_path):
     ).loss
     loss.backward()
     assert torch.isfinite(loss) and model.classifier.weight.grad.any()
+
+
+def test_a_processor_that_squeezes_clips_keeps_their_frames_and_another_stays_as_it_is():
+    squeezing = type(frames_processor()).from_dict(
+        {**frames_processor().to_dict(), "test_sampling": "resize", "train_sampling": "resize", "num_frames": 8}
+    )
+    kept = frame_processor(squeezing, 16)
+    assert (kept.test_sampling, kept.train_sampling, kept.num_frames) == ("all", "random-window", 16)
+    assert squeezing.test_sampling == "resize" and frame_processor(squeezing).num_frames == 8
+    own = frames_processor()
+    assert frame_processor(own) is own and frame_processor(own, 5).to_dict() == {**own.to_dict(), "num_frames": 5}
+    with pytest.raises(ValueError, match="at least 1 frame, got 0"):
+        frame_processor(own, 0)

@@ -48,6 +48,10 @@ def prepare_model(
     """
     class_names = class_names_of_dataset(dataset)
     check_source(source, weights=mode != "scratch")
+    if mode == "scratch" and has_weights(source):
+        warnings.warn(
+            f"mode 'scratch': the weights in {source} are not used; mode 'finetune' starts from them", stacklevel=2
+        )
     with trainable_source(source, model_class) as found:
         return _prepared(found, dataset, class_names, model_class, mode, layout, seed, processor)
 
@@ -73,10 +77,6 @@ def _prepared(
     check_inputs(config, processor, dataset)
     torch.manual_seed(seed)
     if mode == "scratch":
-        if has_weights(source):
-            warnings.warn(
-                f"mode 'scratch': the weights in {source} are not used; mode 'finetune' starts from them", stacklevel=2
-            )
         make = model_class.from_config if hasattr(model_class, "from_config") else model_class
         return make(config), processor
     return _load(source, config, model_class, keep_head=known_names == class_names), processor

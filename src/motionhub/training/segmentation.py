@@ -52,6 +52,9 @@ class SegmentationOptions:
     hop: int | None = field(
         default=None, metadata={"help": "Evaluation: frames from window to window; none: half a window."}
     )
+    window: int | None = field(
+        default=None, metadata={"help": "Frames of a window; none: the num_frames of the checkpoint's processor."}
+    )
     convention: Literal["scikit-learn", "ms-tct"] = field(
         default="scikit-learn",
         metadata={
@@ -99,6 +102,7 @@ def train_segmentation(
     if options.add_background:
         chosen = [with_background(split) for split in chosen]
     model, processor = prepare_start(arguments, recipe, chosen[0], model_class)
+    processor = frame_processor(processor, options.window)
     if options.labels != "auto":
         kind = "single" if options.labels == "exclusive" else "multi"
         model.config.problem_type = f"{kind}_label_classification"
@@ -126,6 +130,22 @@ def train_segmentation(
         evaluation=evaluation,
         primary_metric="frame_map",
     )
+
+
+def frame_processor(processor: Any, window: int | None = None) -> Any:
+    """The processor with windows of so many frames, which in a test keeps every frame.
+
+    That of a checkpoint that sees whole clips (a classifier, T-MOR) may squeeze them into a few frames.
+
+    Raises:
+        ValueError: a window below 1.
+    """
+    if window is not None and window < 1:
+        raise ValueError(f"window must be at least 1 frame, got {window}.")
+    changes: dict[str, Any] = {} if window is None else {"num_frames": window}
+    if processor.test_sampling != "all":
+        changes |= {"test_sampling": "all", "train_sampling": "random-window", "test_num_frames": None}
+    return type(processor).from_dict({**processor.to_dict(), **changes}) if changes else processor
 
 
 class SegmentationEvaluation:
