@@ -1,7 +1,7 @@
 """Pre-train T-MOR's motion encoder on a data set with classes: motion against motion, and against words.
 
     python examples/pretrain_t_mor.py --dataset n-ucla --data_root nucla.zip --protocol cross-view \
-        --model hub_configs/t-mor-nucla --losses mm mt --output_dir runs/t-mor
+        --model hub_configs/tmor-small --mode scratch --losses mm mt --output_dir runs/t-mor
     python examples/finetune_classification.py ... --model runs/t-mor/encoder --mode linear
 
 Texts are the phrasings of the class names (`motionhub.data.class_phrases`) by the tower of the config. Videos
