@@ -105,11 +105,27 @@ def test_it_is_saved_and_loaded(tmp_path):
         ({"kind": "iuv"}, np.full((8, 8, 3), 30), "parts 0..24"),
         ({}, [], "empty list"),
         ({}, np.array([["a", "b"]]), "numbers"),
+        ({}, [person(), np.zeros((8, 8), np.uint16)], "Picture 1 of 2: Nobody"),
+        ({}, person() / 1000, "depth_unit=0.001 is metres"),
+        ({"depth_unit": 1.0}, person(), "depth_unit=1.0 is metres"),
+        ({"kind": "mask"}, np.full((8, 8), 0.7), "choose .mask > 0.5."),
+        ({"kind": "iuv"}, np.full((8, 8, 3), 0.5), "multiply these two by 255"),
     ],
 )
 def test_bad_pictures_say_what_was_expected(options, picture, reason):
     with pytest.raises(ValueError, match=reason):
         PosturePictureProcessor(**options)(picture)
+
+
+def test_a_picture_full_of_person_is_doubted():
+    with pytest.warns(UserWarning, match="100 % of the picture is taken for the person"):
+        PosturePictureProcessor(image_size=8)(np.full((20, 20), 3000, np.uint16))
+
+
+def test_pictures_of_pillow_are_taken_as_they_are():
+    image = pytest.importorskip("PIL.Image")
+    processor = PosturePictureProcessor(image_size=20)
+    assert torch.equal(processor(image.fromarray(person())).pixel_values, processor(person()).pixel_values)
 
 
 @pytest.mark.parametrize(

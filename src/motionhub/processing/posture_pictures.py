@@ -3,6 +3,7 @@
 It does not know files, cameras nor models.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ JET = (
     ((0.0, 0.0), (0.125, 0.0), (0.375, 1.0), (0.64, 1.0), (0.91, 0.0), (1.0, 0.0)),
     ((0.0, 0.5), (0.11, 1.0), (0.34, 1.0), (0.65, 0.0), (1.0, 0.0)),
 )
+NEAREST, FARTHEST = 0.1, 100.0  # metres to a person; beyond, the unit is another
+FULL = 0.9  # share of a picture; a person never fills so much of it
 NEAR_AND_FAR = 1.0  # metres before and behind the middle of a person that still make a difference
 
 
@@ -85,11 +88,19 @@ class PosturePictureProcessor(FeatureExtractionMixin):
         Raises:
             ValueError: none, another shape, values of another kind, or one in which nobody is.
         """
+        if hasattr(pictures, "__array_interface__"):  # a PIL image is no sequence
+            pictures = np.asarray(pictures)
         single = getattr(pictures, "ndim", 0) == (3 if self.kind == "iuv" else 2)
         pictures = [pictures] if single else list(pictures)
         if not pictures:
             raise ValueError("Expected at least one picture, got an empty list.")
-        return BatchFeature({"pixel_values": torch.cat([self.prepare(np.asarray(each)[None]) for each in pictures])})
+        prepared = []
+        for index, picture in enumerate(pictures):
+            try:
+                prepared.append(self.prepare(np.asarray(picture)[None]))
+            except ValueError as error:
+                raise ValueError(f"Picture {index} of {len(pictures)}: {error}") from None
+        return BatchFeature({"pixel_values": torch.cat(prepared)})
 
     def clips(self, clips: Sequence[Any], generator: torch.Generator | None = None) -> BatchFeature:
         """`pixel_values (batch, clip_frames, ...)`, `attention_mask (batch, clip_frames)` of `(frames, ...)` arrays.
@@ -133,6 +144,12 @@ class PosturePictureProcessor(FeatureExtractionMixin):
                 f"Nobody is in {len(empty)} of {len(frames)} pictures (first: {int(empty[0])}): all values are 0 or "
                 "NaN. Leave these out."
             )
+        if person.mean() > FULL:
+            warnings.warn(
+                f"{100 * person.mean():.0f} % of the picture is taken for the person: is the background still there? "
+                "Set it to 0.",
+                stacklevel=2,
+            )
         top, bottom, left, right = self._square(person)
         values = torch.from_numpy(self._values(frames, person))
         values = functional.pad(
@@ -148,6 +165,11 @@ class PosturePictureProcessor(FeatureExtractionMixin):
             raise ValueError(f"A picture of kind {self.kind!r} is {whole}, got shape {frames.shape[1:]}.")
         if not (np.issubdtype(frames.dtype, np.number) or frames.dtype == bool):
             raise ValueError(f"Pictures hold numbers, got {frames.dtype}.")
+        whole_numbers = not np.issubdtype(frames.dtype, np.floating)
+        if self.kind == "mask" and not whole_numbers and ((frames > 0) & (frames < 1)).any():
+            raise ValueError("Masks say where the person is, got numbers between 0 and 1: choose (mask > 0.5).")
+        if self.kind == "iuv" and not whole_numbers and 0 < np.nanmax(frames[..., 1:]) <= 1:
+            raise ValueError("DensePose pictures hold u and v in 0..255, got at most 1: multiply these two by 255.")
         if self.kind == "iuv" and (frames[..., 0].max() > DENSEPOSE_PARTS or frames.min() < 0 or frames.max() > 255):
             raise ValueError(
                 f"DensePose pictures hold parts 0..{DENSEPOSE_PARTS} and u, v in 0..255, got parts up to "
@@ -190,6 +212,11 @@ class PosturePictureProcessor(FeatureExtractionMixin):
             return jet(depth / depth.max((1, 2), keepdims=True))
         metres = depth * self.depth_unit
         middle = np.array([np.median(each[seen]) for each, seen in zip(metres, person, strict=True)], np.float32)
+        if middle.min() < NEAREST or middle.max() > FARTHEST:
+            raise ValueError(
+                f"The person is {middle.min():.3g} to {middle.max():.3g} metres away, which no depth sensor sees: "
+                f"depth_unit={self.depth_unit} is metres of a depth of 1 (0.001 for millimetres, 1 for metres)."
+            )
         nearer = (middle[:, None, None] - metres).clip(-NEAR_AND_FAR, NEAR_AND_FAR) / NEAR_AND_FAR
         return np.where(person, 0.6 + 0.4 * nearer, 0).astype(np.float32)[:, None]
 
