@@ -439,20 +439,24 @@ def cell(values: Sequence[float]) -> str:
 
 
 def gates(scores: dict[str, dict[str, list[float]]]) -> list[str]:
-    """Paired by seed: the mean difference must exceed the least one and twice its deviation over the seeds."""
+    """Paired by seed: the mean difference must exceed the least one and twice its deviation over the seeds.
+
+    Of one seed only the least difference can be asked for.
+    """
     lines = []
     for better, other, column, least in GATES:
         pair = [scores.get(arm, {}).get(column, []) for arm in (better, other)]
-        both = max(map(len, pair)) if min(map(len, pair)) else 0
+        both = min(map(len, pair))
         if not both:
             continue
-        # what has no seed (raw coordinates before a search) is the same for all
-        one, two = (values * both if len(values) == 1 else values[:both] for values in pair)
-        both = min(len(one), len(two))
+        one, two = pair
         gains = 100 * (np.array(one[:both]) - np.array(two[:both]))
         needed = max(least, 2 * float(np.std(gains, ddof=1)) if len(gains) > 1 else 0.0)
         verdict = "holds" if gains.mean() > needed else "FAILS"
-        lines.append(f"- {better} - {other}, {column}: {gains.mean():+.1f}, needed above {needed:.1f}: {verdict}")
+        seeds = f"{both} seeds" if both > 1 else "1 seed"
+        lines.append(
+            f"- {better} - {other}, {column}: {gains.mean():+.1f} ({seeds}), needed above {needed:.1f}: {verdict}"
+        )
     return lines
 
 

@@ -38,9 +38,12 @@ def test_gates_are_paired_by_seed_and_need_twice_the_spread(posture):
         "auto-encoder": {"hit@1": [0.45, 0.2]},
     }
     lines = posture.gates(scores)
-    assert lines[0] == "- CV-MIM, InfoNCE - raw, ConvNet, hit@1: +30.0, needed above 15.0: holds"
+    assert lines[0] == "- CV-MIM, InfoNCE - raw, ConvNet, hit@1: +30.0 (2 seeds), needed above 15.0: holds"
     # gains of 5 and 40: mean 22.5, deviation 24.7
-    assert lines[1] == "- CV-MIM, InfoNCE - auto-encoder, hit@1: +22.5, needed above 49.5: FAILS"
+    assert lines[1] == "- CV-MIM, InfoNCE - auto-encoder, hit@1: +22.5 (2 seeds), needed above 49.5: FAILS"
+    # only the seeds that both have are compared
+    scores["CV-MIM, InfoNCE"]["hit@1"].append(0.0)
+    assert posture.gates(scores)[:2] == lines[:2]
 
 
 def test_every_arm_trains_two_updates_and_the_control_is_shown_other_poses(posture):
