@@ -3,7 +3,7 @@ r"""Train an action classifier: fine-tune, linear evaluation, few labels or from
     accelerate launch examples/finetune_classification.py --dataset n-ucla --data_root nucla_views12.zip \
         --protocol cross-subject --model hub_configs/unik-nucla --mode scratch --output_dir runs/nucla
     torchrun --nproc-per-node 2 examples/finetune_classification.py ... --cpu --num_processes 2
-    python examples/finetune_classification.py --dataset sbu --data_root sbu_folds1-4.zip --protocol fold-1 \
+    python examples/finetune_classification.py --dataset sbu --data_root sbu_folds1-4.zip --protocol folds-test-1 \
         --model hub_configs/tmor-small --mode linear --epochs 15    # or --mode finetune --label_fraction 0.1
 
 Of a model around an encoder (T-MOR, LTN) the encoder is trained. Every field of `motionhub.TrainingRecipe` is an
