@@ -60,6 +60,17 @@ def test_none_stands_between_similarities_of_known_and_of_unknown_clips():
     assert level == pytest.approx((0.8 + 0.2 + 0.05 * np.log(3)) / 2, abs=0.01)
 
 
+def test_none_is_as_ready_as_it_is_often_right():
+    # One label and none, similarities without any information: the share itself is the best answer.
+    same = np.zeros((50, 1))
+    level = fit_none_similarity(
+        [(np.r_[same, [[1.0]]], np.zeros(51, int))], [np.r_[same, [[-1.0]]]], temperature=0.5, none_share=0.25
+    )
+    assert 1 / (1 + np.exp(level / 0.5)) == pytest.approx(0.75, abs=0.02)
+    with pytest.raises(ValueError, match="none_share"):
+        fit_none_similarity([(same, np.zeros(50, int))], [same], temperature=0.5, none_share=1.0)
+
+
 def test_labels_that_are_not_among_the_columns_are_refused():
     with pytest.raises(ValueError, match="label of each clip"):
         fit_temperature([(np.zeros((2, 3)), np.array([0, 3]))])

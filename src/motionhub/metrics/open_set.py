@@ -91,14 +91,17 @@ def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 10.0))
     return float(np.exp(found.x))
 
 
-def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: float) -> float:
+def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5) -> float:
     """The similarity that "none of these" gets beside the labels, for the least cross entropy.
 
     Args:
         known: `(similarities, true label)` of clips whose label is among the labels.
-        unknown: similarities `(clips, labels)` of clips whose label is not; both kinds count alike.
+        unknown: similarities `(clips, labels)` of clips whose label is not.
         temperature: of the softmax over labels and none.
+        none_share: how often, where this is used, none of the labels is right; so much the unknown clips count.
     """
+    if not 0 < none_share < 1:
+        raise ValueError(f"none_share must be between 0 and 1, got {none_share!r}.")
     checked = [_checked(*table) for table in known]
     others = [np.asarray(scores, np.float64) for scores in unknown]
     if not sum(len(truth) for _, truth in checked) or not sum(len(scores) for scores in others):
@@ -112,7 +115,7 @@ def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: floa
         refused = np.concatenate(
             [_cross_entropy(scores, np.full(len(scores), scores.shape[1] - 1)) for scores in none]
         )
-        return float(right.mean() + refused.mean())
+        return float((1 - none_share) * right.mean() + none_share * refused.mean())
 
     found = minimize_scalar(loss, bounds=(float(everything.min()), float(everything.max())), method="bounded")
     return float(found.x)

@@ -27,6 +27,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 NONE = "none of these"
+# How often it is taken to be right: labels are chosen by somebody who knows what a recording may show.
+NONE_SHARE = 0.25
 # A clip up to so many windows long is seen at once.
 WHOLE = 1.6
 BATCH = 64
@@ -234,6 +236,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         *,
         typical: Sequence[Any] = (),
         at_once: int = 8,
+        none_share: float = NONE_SHARE,
     ) -> dict[str, float]:
         """Fits what scores mean on labelled clips that the model has not learned from, and sets it in the model.
 
@@ -243,6 +246,7 @@ class ZeroShotPipeline(SkeletonPipeline):
                 `typical_motion` is measured first. Empty: it stays as it is.
             at_once: how many labels the scores are fitted for: its own and others drawn for each clip, or only others,
                 so that "none of these" is right.
+            none_share: how often "none of these" is right where the model is used.
 
         Returns:
             `score_temperature` and `none_similarity` as they now stand in the config, and over all sets `accuracy`
@@ -262,7 +266,7 @@ class ZeroShotPipeline(SkeletonPipeline):
             right.append(similarity.argmax(1) == labels)
         config = self.model.config
         config.score_temperature = fit_temperature(known)
-        config.none_similarity = fit_none_similarity(known, unknown, config.score_temperature)
+        config.none_similarity = fit_none_similarity(known, unknown, config.score_temperature, none_share)
         best = [np.concatenate([table.max(1) for table in tables]) for tables in ([k for k, _ in known], unknown)]
         fitted = {"score_temperature": config.score_temperature, "none_similarity": config.none_similarity}
         return {**fitted, "accuracy": float(np.concatenate(right).mean()), "none_auroc": auroc(*best)}

@@ -15,6 +15,7 @@ from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.open_set import auroc, fit_none_similarity
 from motionhub.pipelines.action_classification import take_input_parameters
 from motionhub.pipelines.zero_shot_action_classification import (
+    NONE_SHARE,
     Candidates,
     WindowedClip,
     ZeroShotActionClassificationPipeline,
@@ -75,14 +76,14 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
         return super().none_level() if level is None else float(level)
 
     def calibrate_windows(
-        self, recordings: Sequence[tuple[Any, Sequence[int], Any]], *, at_once: int = 8
+        self, recordings: Sequence[tuple[Any, Sequence[int], Any]], *, at_once: int = 8, none_share: float = NONE_SHARE
     ) -> dict[str, float]:
         """Fits "none of these" on windows of untrimmed recordings, and sets it in the model.
 
         Args:
             recordings: each with the label of every frame as a number, -1 where nothing is done, and its candidate
                 labels. A window has the label of its middle.
-            at_once: see `calibrate`.
+            at_once, none_share: see `calibrate`.
 
         Returns:
             `window_none_similarity` as it now stands in the config; `accuracy` of the windows with a label; and
@@ -100,7 +101,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
             unknown += [others, generator.permuted(similarity[truth < 0], axis=1)[:, :at_once]]
             right.append(similarity[truth >= 0].argmax(1) == truth[truth >= 0])
         config = self.model.config
-        config.window_none_similarity = fit_none_similarity(known, unknown, config.score_temperature)
+        config.window_none_similarity = fit_none_similarity(known, unknown, config.score_temperature, none_share)
         best = [np.concatenate([table.max(1) for table in tables]) for tables in ([k for k, _ in known], unknown)]
         fitted = {"window_none_similarity": config.window_none_similarity, "none_auroc": auroc(*best)}
         return {**fitted, "accuracy": float(np.concatenate(right).mean())}
