@@ -67,6 +67,25 @@ def test_clips_are_found_by_view_vectors_and_the_query_itself_is_left_out(world,
     assert not _pillow() or (world / "found.gif").read_bytes().startswith(b"GIF8")
 
 
+def test_a_folder_with_a_file_for_each_frame_is_one_clip(tmp_path):
+    for frame in range(3):
+        person = {"person_id": [-1], "pose_keypoints_2d": np.arange(75.0).tolist()}
+        file = tmp_path / "clips" / "wave" / "one" / f"one_{frame:012}_keypoints.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"version": 1.3, "people": [person]}))
+    motionhub.write(clip(0), tmp_path / "clips" / "two.npz")
+    index = build_index(
+        tmp_path / "clips",
+        lambda sequence: np.ones((sequence.num_people, sequence.num_frames, 2)),
+        level="frame",
+        facts={"model": "ones"},
+        read_options={"fps": 30},
+    )
+    found = [(entry.file, entry.frame, entry.label) for entry in index.entries]
+    assert found[-3:] == [("wave/one", 0, "wave"), ("wave/one", 1, "wave"), ("wave/one", 2, "wave")]
+    assert {file for file, *_ in found} == {"two.npz", "wave/one"}
+
+
 def _pillow() -> bool:
     try:
         import PIL  # noqa: F401

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.readers import read
+from motionhub.data.readers import openpose, read
 from motionhub.data.readers.pose_files import is_pose_file
 from motionhub.retrieval.index import Entry, MotionIndex
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -120,7 +120,7 @@ def query_vector(
 
 
 def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, SkeletonSequence]]:
-    for file in sorted(path for path in root.rglob("*") if path.is_file() and is_pose_file(path)):
+    for file in _places(root):
         try:
             clips = read(file, **options)
         except ValueError as error:
@@ -129,3 +129,12 @@ def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, S
         for number, sequence in enumerate(clips):
             if sequence.num_frames and sequence.num_people and sequence.joint_mask.any():
                 yield file, number, sequence
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """All files, folder by folder; a folder that holds a file for each frame, as OpenPose writes, is one place."""
+    for folder in [root, *sorted(path for path in root.rglob("*") if path.is_dir())]:
+        if openpose.matches(folder, b""):
+            yield folder
+        else:
+            yield from sorted(path for path in folder.iterdir() if path.is_file() and is_pose_file(path))
