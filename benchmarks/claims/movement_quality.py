@@ -49,6 +49,7 @@ FILE = "uiprmd_kinect_s1-7.npz"
 ARMS = ("ridge", "frozen UNIK", "random UNIK", "shuffled labels", "fine-tuned UNIK", "frozen CV-MIM")
 HUB_CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
 RECURRENT_SIZE = 32
+THINNING = 4  # CV-MIM has a vector for every frame, UNIK for every fourth
 # (better arm, other arm): mean area under the curve over the movements that both have
 GATES = (
     ("frozen UNIK", "random UNIK"),
@@ -101,6 +102,8 @@ def network_scores(arm: str, rows: ScoredRows, dataset: Any, source: Path, seed:
         whole = head_on(source, arm)
         frozen = recipe.mode == "linear"
         features = frozen_features(whole, processor, dataset) if frozen else []
+        if arm == "frozen CV-MIM":
+            features = [feature[::THINNING] for feature in features]
         clips = [] if frozen else [ClipDataset(dataset, processor, training=on, seed=seed) for on in (True, False)]
 
         def fresh() -> SkeletonForMovementQuality:
