@@ -91,7 +91,7 @@ def main(words: list[str]) -> None:
     names = [class_texts(action)[0] for action in ACTIONS]
     print(find.calibrate_windows([(clip, frames, names) for clip, frames in synthetic_recordings(30)]))
     pipe.save_pretrained(folder)
-    results = measured(pipe, held_out, f"python examples/train_tmor_small.py --data {chosen.data.name.upper()}")
+    results = measured(pipe, held_out, "python examples/train_tmor_small.py --data FOLDER")
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print("\n".join(f"{each['benchmark']}: {each['metric']} {each['value']}" for each in results))
 
