@@ -31,7 +31,7 @@ def drawn():
     def clips(count):
         return torch.randint(256, (count, 16, 64, 64), generator=generator, dtype=torch.uint8)
 
-    grades = torch.arange(3) % 5
+    grades = torch.arange(5)
     return {
         "bandai": {view: clips(7) for view in ("front", "side", "between")},
         "bandai labels": torch.arange(7) % 2,
@@ -40,8 +40,8 @@ def drawn():
         "utd labels": torch.tensor([0, 1]),
         "real": clips(2),
         "real labels": torch.tensor([0, 1]),
-        **{f"{name} train": ({"front": clips(3)}, grades) for name in ("squat", "sit down")},
-        **{f"{name} test": ({"front": clips(3), "side": clips(3)}, grades) for name in ("squat", "sit down")},
+        **{f"{name} train": ({"front": clips(5)}, grades) for name in ("squat", "sit down")},
+        **{f"{name} test": ({"front": clips(5), "side": clips(5)}, grades) for name in ("squat", "sit down")},
     }
 
 
