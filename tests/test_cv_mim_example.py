@@ -29,6 +29,14 @@ def load(name: str = "pretrain_cv_mim"):
     return module
 
 
+def _pillow() -> bool:
+    try:
+        import PIL  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     ("objective", "options", "words"),
     [
@@ -59,7 +67,7 @@ def test_poses_are_searched_for_before_another_camera_and_the_card_takes_the_num
     CvMimModel(CvMimConfig(width=8, pose_size=4, view_size=4)).save_pretrained(out / "last")
     SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso").save_pretrained(out / "last")
     data = ["--dataset", str(clips), "--split", "train", "--poses", "12", "--poses_per_clip", "2"]
-    picture = ["--picture", str(tmp_path / "found.png"), "--rows", "1"] if importlib.util.find_spec("PIL") else []
+    picture = ["--picture", str(tmp_path / "found.png"), "--rows", "1"] if _pillow() else []
     load("pose_retrieval").main(["--model", str(out / "last"), *data, "--output_dir", str(out), *picture])
     assert "12 poses" in capsys.readouterr().out
     report = json.loads((out / "last" / "metrics.json").read_text())
