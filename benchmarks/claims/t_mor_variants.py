@@ -204,7 +204,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--output", type=Path, help="JSON file of the results")
     parser.add_argument("--videos", action="store_true", help="only make the features of the videos, for --cache")
     options = parser.parse_args(words)
