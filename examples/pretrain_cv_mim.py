@@ -7,7 +7,7 @@ r"""Pre-train an encoder of single poses, CV-MIM or one of its baselines, on pic
 Every field of `motionhub.TrainingRecipe` is an option; the optimizers are Adagrad's, with its learning rate.
 OUTPUT_DIR/last embeds poses: pipeline("skeleton-feature-extraction", model="OUTPUT_DIR/last")(clip, level="frame"),
 finds them: motionhub index FOLDER -o INDEX --model OUTPUT_DIR/last --level frame (how well says
-examples/pose_retrieval.py), and a classifier starts from it, the encoder frozen as in the paper:
+benchmarks/pose_retrieval.py), and a classifier starts from it, the encoder frozen as in the paper:
 motionhub train --model OUTPUT_DIR/last --mode linear ...
 """
 

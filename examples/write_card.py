@@ -20,10 +20,9 @@ from motionhub.hub.push import draw_layout
 
 
 METRICS = {"top-1": "top1", "mean per-class accuracy": "mean_class_accuracy"}
-FRAME_METRICS = {"frame mAP": "frame_map", "segmental F1@10": "f1@10", "segmental F1@25": "f1@25"}
+FRAME_METRICS = {"frame mAP": "frame_map", "edit score": "edit", "event mAP@0.5": "event_map@0.5"}
+FRAME_METRICS |= {f"segmental F1@{overlap}": f"f1@{overlap}" for overlap in (10, 25, 50)}
 POSE_METRICS = {name: name for name in ("hit@1", "hit@5", "hit@10", "view, hit@1", "coordinates, hit@1")}
-CONTROLS = {"coordinates, hit@1"}  # measured beside the model, without it
-FRAME_METRICS |= {"segmental F1@50": "f1@50", "edit score": "edit", "event mAP@0.5": "event_map@0.5"}
 
 
 def summarise(runs: list[Path], benchmark: str, command: str, control: bool) -> list[dict[str, object]]:
@@ -32,16 +31,15 @@ def summarise(runs: list[Path], benchmark: str, command: str, control: bool) -> 
     seconds = float(np.mean([_seconds(run) for run in runs]))
     duration = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
     entries = []
-    metrics = {name: key for name, key in (METRICS | FRAME_METRICS | POSE_METRICS).items() if key in reports[0]}
-    for metric, key in metrics.items():
+    for metric, key in (METRICS | FRAME_METRICS | POSE_METRICS).items():
+        if key not in reports[0]:
+            continue
         values = 100 * np.array([report[key] for report in reports])
         entry = {"benchmark": benchmark, "metric": metric, "value": round(float(values.mean()), 1), "command": command}
         entry |= {"runs": len(runs), "time": f"{duration} a run", "each": values.round(1).tolist()}
         if len(runs) > 1:
             entry["spread"] = round(float(values.std(ddof=1)), 1)
-        if control or metric in CONTROLS:
-            entry["control"] = True
-        entries.append(entry)
+        entries.append(entry | ({"control": True} if control or metric.startswith("coordinates") else {}))
     return entries
 
 

@@ -22,8 +22,8 @@ def clips(tmp_path_factory) -> Path:
     return folder
 
 
-def load(name: str = "pretrain_cv_mim"):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+def load(place: str = "examples/pretrain_cv_mim.py"):
+    spec = importlib.util.spec_from_file_location(Path(place).stem, ROOT / place)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -68,14 +68,16 @@ def test_poses_are_searched_for_before_another_camera_and_the_card_takes_the_num
     SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso").save_pretrained(out / "last")
     data = ["--dataset", str(clips), "--split", "train", "--poses", "12", "--poses_per_clip", "2"]
     picture = ["--picture", str(tmp_path / "found.png"), "--rows", "1"] if _pillow() else []
-    load("pose_retrieval").main(["--model", str(out / "last"), *data, "--output_dir", str(out), *picture])
+    load("benchmarks/pose_retrieval.py").main(
+        ["--model", str(out / "last"), *data, "--output_dir", str(out), *picture]
+    )
     assert "12 poses" in capsys.readouterr().out
     report = json.loads((out / "last" / "metrics.json").read_text())
     assert report["hit@1"] <= report["hit@5"] <= report["hit@10"] <= 1
     assert report["chance"] >= 1 / 12  # every pose is there again
     assert not picture or (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
     (out / "log.jsonl").write_text('{"seconds": 90.0}\n')
-    (entry, *_) = load("write_card").summarise([out], "made clips", "command", control=False)
+    (entry, *_) = load("examples/write_card.py").summarise([out], "made clips", "command", control=False)
     assert entry == {
         **{"benchmark": "made clips", "metric": "hit@1", "value": round(100 * report["hit@1"], 1)},
         **{"command": "command", "runs": 1, "time": "1.5 min a run", "each": [round(100 * report["hit@1"], 1)]},

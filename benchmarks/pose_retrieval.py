@@ -1,6 +1,6 @@
 r"""How often an encoder of single poses finds a pose again before another camera, and what it finds, as a picture.
 
-    python examples/pose_retrieval.py --model hub_configs/cv-mim-small --dataset bandai-namco \
+    python benchmarks/pose_retrieval.py --model hub_configs/cv-mim-small --dataset bandai-namco \
         --data_root bandai_namco_2_subset.zip --protocol cross-style --output_dir runs/found --picture runs/found.png
 
 Poses are drawn from 3-D clips and each is seen by two cameras from any side (`motionhub.objectives.pose_views`); the

@@ -1,6 +1,6 @@
 """Train the bundled zero-shot model: recordings and synthetic motions told in words, seen from anywhere in 2-D.
 
-    python examples/train_tmor_small.py --data FOLDER --output_dir runs/tmor-small
+    python benchmarks/train_tmor_small.py --data FOLDER --output_dir runs/tmor-small
 
 FOLDER holds the archives of SOURCES. Learned from: N-UCLA view 1, the odd subjects of UTD-MHAD and UI-PRMD, the first
 three quarters of every class of Penn Action, Bandai-Namco, and synthetic motions. Calibrated on what is left of the
@@ -91,7 +91,7 @@ def main(words: list[str]) -> None:
     names = [class_texts(action)[0] for action in ACTIONS]
     print(find.calibrate_windows([(clip, frames, names) for clip, frames in synthetic_recordings(30)]))
     pipe.save_pretrained(folder)
-    results = measured(pipe, held_out, "python examples/train_tmor_small.py --data FOLDER")
+    results = measured(pipe, held_out, "python benchmarks/train_tmor_small.py --data FOLDER")
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print("\n".join(f"{each['benchmark']}: {each['metric']} {each['value']}" for each in results))
 
