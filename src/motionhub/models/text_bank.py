@@ -29,7 +29,7 @@ PROBE = "a person slowly raises the left arm"
 _SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
 # Float16 rounds a unit vector's cosine by less than 1e-5; another network differs by far more.
 SAME_TOWER = 0.999
-# Texts with a greater cosine say the same in other words.
+# Training with a text of a greater cosine counts as training with a text ("left" and "right" of a motion are as near).
 SAME_MEANING = 0.9
 
 
@@ -251,7 +251,7 @@ def text_vectors(
         return loaded.encode(wanted)
     if loaded is not None and _identity(loaded.description) != _identity(bank.tower):
         bank.check_tower(loaded)
-    unknown = [text for text in wanted if text not in bank]
+    unknown = [text for text in dict.fromkeys(wanted) if text not in bank]
     if not unknown:
         return bank.lookup(wanted) if wanted else torch.zeros(0, bank.dim)
     reader = loaded or load_text_tower(bank.tower)

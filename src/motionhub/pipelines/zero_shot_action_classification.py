@@ -107,26 +107,27 @@ class ZeroShotPipeline(SkeletonPipeline):
             texts += sentences
             groups += [index] * len(sentences)
         parts = [text for label in told for text in described.get(label, ())]
-        vectors = text_vectors([*texts, *parts], self.text_bank, self.text_tower)
+        learns = self.text_bank is not None and bool(self.text_bank.learned)
+        said = [phrase for phrases in told.values() for phrase in phrases] if learns else []
+        vectors = text_vectors([*texts, *parts, *said], self.text_bank, self.text_tower)
         anchors = ensemble(vectors[: len(texts)], groups)
         if neighbours:
             if self.text_bank is None:
                 raise ValueError("neighbours are phrases of the checkpoint's text bank, and it has none; give 0.")
             anchors = neighbour_averaged(anchors, self.text_bank.embeddings.float(), neighbours)
         if parts:
-            anchors = with_body_parts(anchors, *_part_table(told, described, vectors[len(texts) :]))
+            anchors = with_body_parts(
+                anchors, *_part_table(told, described, vectors[len(texts) : len(texts) + len(parts)])
+            )
         with torch.inference_mode():
             embeds = self._t_mor().get_text_features(anchors.to(self.device)).pooler_output.float().cpu()
-        return Candidates(tuple(told), embeds, self._never_learned(told))
+        return Candidates(tuple(told), embeds, self._never_learned(told, vectors[len(texts) + len(parts) :]))
 
-    def _never_learned(self, told: Mapping[str, tuple[str, ...]]) -> Tensor:
-        """`(labels,)` bool: of no phrasing of the label the bank says that the model was trained with it."""
-        if self.text_bank is None or not self.text_bank.learned or not self.model.config.unseen_bonus:
+    def _never_learned(self, told: Mapping[str, tuple[str, ...]], vectors: Tensor) -> Tensor:
+        """`(labels,)` bool: of no phrasing of the label, by their vectors, the bank says that it was learned."""
+        if self.text_bank is None or not self.text_bank.learned:
             return torch.zeros(len(told), dtype=torch.bool)
-        said = [phrase for phrases in told.values() for phrase in phrases]
-        known = self.text_bank.are_learned(text_vectors(said, self.text_bank, self.text_tower)).split(
-            [len(phrases) for phrases in told.values()]
-        )
+        known = self.text_bank.are_learned(vectors).split([len(phrases) for phrases in told.values()])
         return torch.stack([~of_label.any() for of_label in known])
 
     def _t_mor(self) -> Any:
