@@ -13,7 +13,8 @@ features f forget when something happens. LTN compares f* instead, which is f mo
     "none" f* = f                                      the baseline
 
 One variant is ours. In a trial every form above, like the baseline, lost the order of time ("raise the arm" against
-the same motion played backwards). `"complement"` compares only what lies outside the span of D, f* = f - D D^T f, and
+the same motion played backwards); `benchmarks/claims/time_order.md` could not repeat that.
+`"complement"` compares only what lies outside the span of D, f* = f - D D^T f, and
 a head of the objective predicts from the coordinates D^T f of two segments how many seconds lie between them.
 
 Where the thesis is silent: t becomes 128 numbers by two layers; batch norm stands before the first of the two layers
