@@ -69,6 +69,23 @@ def test_examples_stay_short() -> None:
         assert len(path.read_text().splitlines()) <= 80, path.name
 
 
+def test_single_shot_trains_on_each_camera_and_tests_on_all(
+    nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for clip in sorted(nucla_like.glob("*_v01.json")):
+        (nucla_like / clip.name.replace("_v01", "_v02")).write_text(clip.read_text().replace("_v01", "_v02"))
+    data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
+    run = tmp_path / "run"
+    with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
+        load_example("single_shot").main([*data, "--model", str(tiny_checkpoint), "--output_dir", str(run)])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[-4] == ["camera", "clips", "all", "known", "own", "view", "others"]
+    assert [line[:2] for line in lines[-3:-1]] == [["1", "12"], ["2", "12"]] and lines[-1][0] == "mean"
+    report = json.loads((run / "metrics.json").read_text())
+    assert report["cameras"]["1"]["num_clips"] == 12
+    assert {path.name for path in run.iterdir()} == {"camera 1", "camera 2", "metrics.json"}
+
+
 def test_finetune_classification_trains_and_prints_the_table(
     nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
