@@ -286,21 +286,6 @@ def fine_tuned_accuracy(
     return float((predicted == test["labels"]).float().mean())
 
 
-def gate(name: str, gains: Sequence[float], least: float, *, clear: bool = True) -> str:
-    """Whether a gate holds, as a line of text.
-
-    Args:
-        name: of the gate.
-        gains: differences of two arms, as shares, paired by seed.
-        least: points that their mean must exceed.
-        clear: it must exceed twice their deviation over the seeds, too.
-    """
-    points = 100 * np.asarray(gains)
-    needed = max(least, 2 * float(np.std(points, ddof=1)) if clear and len(points) > 1 else least)
-    verdict = "holds" if points.mean() > needed else "FAILS"
-    return f"- {name}: {points.mean():+.1f}, needed above {needed:.1f}: {verdict}"
-
-
 def looks_at(rows: Tensor, ranges: LookRanges, generator: Generator | None = None) -> Looks:
     return draw_looks(seeds_of(rows, generator), ranges)
 

@@ -21,8 +21,9 @@ from typing import Any
 import motions
 import numpy as np
 import torch
+from arm_scores import cell, gate
 from motions import Batch, Clips
-from pretraining import Data, cell, encoder, one_camera, twice, whole
+from pretraining import Data, encoder, one_camera, twice, whole
 from torch import Generator, Tensor
 
 from motionhub.augment.occlusion import PATTERNS, hide, visibility
@@ -123,7 +124,7 @@ def gates(curves: dict[str, Curves]) -> list[str]:
             continue
         pairs = zip(curves[better][column], curves[other][column], strict=False)  # the seeds that both have
         gains = [first - second for first, second in pairs]
-        lines.append(motions.gate(f"{better} - {other}, {column}", gains, least, clear=least > 0))
+        lines.append(gate(f"{better} - {other}, {column}", gains, least, clear=least > 0))
     return lines
 
 

@@ -9,25 +9,22 @@ fitted on front views and tested on any view. It does not choose anything by the
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import motions
 import numpy as np
 import torch
-from motions import Clips
+from arm_scores import ArmScores, added, cell, opened, paired_gates
+from posture_poses import FRAMES, LAYOUT, Data, Pictures, thirteen
 from torch import Generator, Tensor, nn
 
-from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
-from motionhub.data.readers.bandai_namco import STYLES
-from motionhub.data.readers.penn import CLASS_NAMES as PENN_CLASSES
+from motionhub.data.readers.penn import CAMERA_SIDES
 from motionhub.geometry.alignment import turned_error
-from motionhub.geometry.torso import in_torso_units
 from motionhub.models.cv_mim import CvMimConfig, CvMimModel
 from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification
 from motionhub.nn.hcn import Hcn
@@ -35,22 +32,15 @@ from motionhub.nn.keras_layers import init_keras
 from motionhub.nn.temporal_heads import ResTcn, TemporalConvNet
 from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
-from motionhub.objectives.pose_views import PoseViews, torso_joints
+from motionhub.objectives.pose_views import PoseViews
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.skeletons.layouts import get_layout
 from motionhub.training.objective import RunShape
 
 
-LAYOUT = get_layout("cv-mim-13")
-COLUMNS = [motions.LAYOUT.index(name) for name in LAYOUT.joints]
-WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 500, 64, 0.02  # four poses a clip: 256 as in the paper
-FRAMES = 32
-HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 120, 32, 5e-3, 0.99
-QUERIES, SAME_POSE = 1500, 0.1
-TEST_STYLES, TEST_SUBJECT = ("exhausted", "masculine", "youthful"), 6
+WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 1500, 64, 0.02  # four poses a clip: 256 as in the paper
+HEAD_UPDATES, HEAD_BATCH, HEAD_RATE, HEAD_AVERAGE = 300, 32, 3e-3, 0.95
+SAME_POSE = 0.1
 SIDES = ("left", "right", "front", "back")
-SIDE_NUMBERS = {"back": 0, "front": 1, "left": 2, "right": 3}
-ANY, FRONT = CameraRanges(), CameraRanges(azimuth=15.0, elevation=0.0, roll=0.0)
 # Table 1 of the paper: Penn Action, single-shot, average over the four sides.
 PAPER = {
     "raw, Res-TCN": 82.21,
@@ -153,96 +143,6 @@ GATES = (
     ("CV-MIM", "w/o L_inter", "Penn", 0.0),
     ("CV-MIM", "w/o L_prior", "Penn", 0.0),
 )
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures `(clips, frames, joints, 2)` in torso units, which joints are seen, labels and camera sides."""
-
-    points: Tensor
-    seen: Tensor
-    labels: Tensor
-    sides: Tensor
-
-    def of(self, rows: Tensor) -> "Pictures":
-        return Pictures(*(value[rows] for value in vars(self).values()))
-
-
-class Data:
-    """What trains without labels, what is searched, and the two tasks; the same for every arm and seed.
-
-    Args:
-        develop: for choosing numbers: no style, subject or clip of Penn's last fifth; "elderly" and subject 5 test.
-        most: clips of a data set, for a quick look.
-    """
-
-    def __init__(self, folder: Path, cache: Path | None, develop: bool = False, most: int | None = None) -> None:
-        bandai, utd, penn = (motions.load(name, folder, cache) for name in ("bandai-namco", "utd-mhad", "penn-action"))
-        styles = ("elderly",) if develop else TEST_STYLES
-        never = torch.tensor([STYLES[style] in TEST_STYLES for style in bandai.setups.tolist()])
-        held = torch.tensor([STYLES[style] in styles for style in bandai.setups.tolist()])
-        subject = TEST_SUBJECT - 1 if develop else TEST_SUBJECT
-        trains, others = utd.subjects < subject, utd.subjects == subject
-        bandai_train, bandai_test = bandai.of(~held & ~never), bandai.of(held)
-        self.unlabelled = thinned(motions.joined(bandai_train, utd.of(trains)), most)
-        self.searched = motions.joined(bandai_test, utd.of(others))
-        self.queries, self.gallery, self.poses, self.visible = retrieval_set(self.searched, 200 if most else QUERIES)
-        clips = [thinned(bandai_train, most), thinned(bandai_test, most), thinned(bandai_test, most)]
-        looks = zip(clips, (FRONT, FRONT, ANY), (11, 12, 13), strict=True)
-        self.front, self.front_test, self.any_test = (seen_clips(one, ranges, seed) for one, ranges, seed in looks)
-        points, seen = in_torso_units(*thirteen(penn), *torso_joints(LAYOUT))
-        kept = penn.labels != PENN_CLASSES.index("strum_guitar")  # as the paper
-        pictures = Pictures(points, seen, penn.labels, penn.cameras).of(kept & seen.any(-1).any(1))
-        first = first_part(pictures, 0.8)
-        if develop:
-            pictures = pictures.of(first)
-            first = first_part(pictures, 0.8)
-        self.penn_train, self.penn_test = pictures.of(first), pictures.of(~first)
-
-
-def thinned(clips: Clips, most: int | None) -> Clips:
-    if most is None or len(clips) <= most:
-        return clips
-    return clips.of(torch.linspace(0, len(clips) - 1, most).long())
-
-
-def thirteen(clips: Clips) -> tuple[Tensor, Tensor]:
-    """`(clips, FRAMES, 13, dims)` and which joints are seen."""
-    places = slice(None, None, motions.STORED // FRAMES)
-    return clips.keypoints[:, places, COLUMNS], clips.seen[:, places, COLUMNS]
-
-
-def first_part(pictures: Pictures, share: float) -> Tensor:
-    """Bool per clip: the first ones of every class and side; neighbouring clips can be of one video."""
-    first = torch.zeros(len(pictures.labels), dtype=torch.bool)
-    for group in (16 * pictures.labels + pictures.sides).unique():
-        rows = (16 * pictures.labels + pictures.sides == group).nonzero().squeeze(1)
-        first[rows[: max(1, round(share * len(rows)))]] = True
-    return first
-
-
-def seen_clips(clips: Clips, ranges: CameraRanges, seed: int) -> Pictures:
-    """Every clip by one camera, decided by its row."""
-    points, seen = in_torso_units(*thirteen(clips), *torso_joints(LAYOUT))
-    angles = draw_cameras(torch.rand(len(points), 3, generator=Generator().manual_seed(seed)), ranges)
-    angles = angles[:, None].expand(-1, points.shape[1], -1)
-    made = in_torso_units(*pictures_of(points, seen, angles, ranges), *torso_joints(LAYOUT))
-    return Pictures(*made, clips.labels, clips.cameras)
-
-
-def retrieval_set(clips: Clips, count: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor, Tensor]:
-    """`count` poses, each before two cameras: queries, gallery, and the poses."""
-    generator = Generator().manual_seed(21)
-    points, seen = (value.flatten(0, 1) for value in thirteen(clips))
-    points, seen = in_torso_units(points, seen, *torso_joints(LAYOUT))
-    whole = seen.all(-1).nonzero().squeeze(1)
-    rows = whole[torch.randperm(len(whole), generator=generator)[:count]]
-    points, seen = points[rows], seen[rows]
-    views = []
-    for _ in range(2):
-        angles = draw_cameras(torch.rand(count, 3, generator=generator), ANY)
-        views.append(in_torso_units(*pictures_of(points, seen, angles, ANY), *torso_joints(LAYOUT)))
-    return views[0], views[1], points, seen
 
 
 def trained(arm: str, data: Data, updates: int, seed: int) -> CvMimModel:
@@ -391,7 +291,7 @@ def action_scores(arm: str, model: CvMimModel | None, data: Data, seed: int, all
     train, test = features(data.penn_train), features(data.penn_test)
     make = head_of(arm, train.flatten(2).shape[2])
     for side in SIDES:
-        rows = data.penn_train.sides == SIDE_NUMBERS[side]
+        rows = data.penn_train.sides == CAMERA_SIDES[side]
         labels = data.penn_train.labels[rows]
         (predicted,) = classified(train[rows], labels, [test], make, seed)
         right = (predicted == data.penn_test.labels).float()
@@ -410,7 +310,7 @@ def action_scores(arm: str, model: CvMimModel | None, data: Data, seed: int, all
     return scores
 
 
-def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+def table(scores: ArmScores) -> list[str]:
     """Per cent, mean and sample deviation over the seeds."""
     order = (
         "hit@1",
@@ -428,35 +328,6 @@ def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
         paper = {**PAPER, **PAPER_ABLATION}.get(arm)
         cells = [cell(values.get(name, [])) for name in order]
         lines.append(f"| {arm} | " + " | ".join(cells) + f" | {'-' if paper is None else paper} |")
-    return lines
-
-
-def cell(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{100 * np.mean(values):.1f}{spread}"
-
-
-def gates(scores: dict[str, dict[str, list[float]]]) -> list[str]:
-    """Paired by seed: the mean difference must exceed the least one and twice its deviation over the seeds.
-
-    Of one seed only the least difference can be asked for.
-    """
-    lines = []
-    for better, other, column, least in GATES:
-        pair = [scores.get(arm, {}).get(column, []) for arm in (better, other)]
-        both = min(map(len, pair))
-        if not both:
-            continue
-        one, two = pair
-        gains = 100 * (np.array(one[:both]) - np.array(two[:both]))
-        needed = max(least, 2 * float(np.std(gains, ddof=1)) if len(gains) > 1 else 0.0)
-        verdict = "holds" if gains.mean() > needed else "FAILS"
-        seeds = f"{both} seeds" if both > 1 else "1 seed"
-        lines.append(
-            f"- {better} - {other}, {column}: {gains.mean():+.1f} ({seeds}), needed above {needed:.1f}: {verdict}"
-        )
     return lines
 
 
@@ -481,9 +352,7 @@ def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     torch.set_num_threads(1)
     data = Data(options.data, options.cache, options.develop, 60 if options.quick else None)
-    scores: dict[str, dict[str, list[float]]] = {}
-    if options.output and options.output.exists():
-        scores = json.loads(options.output.read_text())
+    scores = opened(options.output)
     for seed in options.seeds:
         for arm in [arm for arm in options.arms if arm not in options.skip]:
             start = time.perf_counter()
@@ -494,14 +363,9 @@ def main(words: Sequence[str] | None = None) -> int:
             found = retrieval_scores(model, data) if arm in ARMS or arm == "raw, ConvNet" else {}
             if not options.retrieval_only:
                 found |= action_scores(arm, model, data, seed, options.all_sides)
-            for name, value in found.items():
-                scores.setdefault(arm, {}).setdefault(name, []).append(value)
-            numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
             judged = time.perf_counter() - start - made
-            print(f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s): {numbers}", file=sys.stderr, flush=True)
-            if options.output:
-                options.output.write_text(json.dumps(scores))
-    print("\n".join([*table(scores), "", *gates(scores)]))
+            added(scores, arm, found, f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s)", options.output)
+    print("\n".join([*table(scores), "", *paired_gates(scores, GATES)]))
     return 0
 
 

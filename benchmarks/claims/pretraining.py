@@ -33,6 +33,7 @@ from typing import Any
 import motions
 import numpy as np
 import torch
+from arm_scores import cell, gate
 from motions import Batch, Clips
 from torch import Generator, Tensor, nn
 
@@ -367,13 +368,6 @@ def with_seeds(values: Scores, seeds: Collection[str]) -> str:
     return cell(list(values.values())) + fewer
 
 
-def cell(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{100 * np.mean(values):.1f}{spread}"
-
-
 def said_seeds(seeds: Collection[str]) -> str:
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}"
 
@@ -388,7 +382,7 @@ def gates(results: Results) -> list[str]:
         if not both:
             continue
         name = f"{better} - {other}, {column} ({said_seeds(both)})"
-        lines.append(motions.gate(name, [first[seed] - second[seed] for seed in both], least))
+        lines.append(gate(name, [first[seed] - second[seed] for seed in both], least))
     return lines
 
 

@@ -36,6 +36,7 @@ from typing import Any
 import motions
 import numpy as np
 import torch
+from arm_scores import gate
 from motions import Batch, Clips
 from torch import Generator, Tensor
 
@@ -236,7 +237,7 @@ def gates(results: Results) -> list[str]:
         if better in results and other in results:
             shared = sorted(results[better].keys() & results[other].keys())
             gains = [results[better][seed][column] - results[other][seed][column] for seed in shared]
-            lines.append(motions.gate(f"{better} - {other}, {column}", gains, least))
+            lines.append(gate(f"{better} - {other}, {column}", gains, least))
     return lines
 
 

@@ -11,7 +11,8 @@ both. Then the pose encoder is frozen and a GRU learns from labels:
   degrees tests, which nothing was trained on (the paper's cross-view protocol). "front" and "side": clips from the
   front train, the cameras in front and at the side test.
 - real: 54 recorded depth clips of UTD-MHAD, 27 actions, subjects 1 and 2, a camera in front; drawn clips of the other
-  subjects train, from the front ("real, front") or from the side ("real, side").
+  subjects train, from the front ("real, front") or from the side ("real, side"); or the 27 recorded clips of one of
+  the two people train and the other's test, both ways ("real, person").
 - rank: five grades of amplitude and tempo of two synthetic movements; drawn from the front they train, other people
   from the front and from the side test; Spearman's rank correlation, 100 is perfect.
 - code: how far the postures of one moment by the cameras in front and at the side are apart, in per cent of those of
@@ -21,7 +22,6 @@ It does not choose anything by these numbers: `--develop` is for that (the style
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +31,7 @@ from typing import Any
 import motions
 import numpy as np
 import torch
+from arm_scores import ArmScores, added, cell, opened, paired_gates
 from torch import Generator, Tensor, nn
 from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_reconstructions, load, split
 
@@ -67,7 +68,17 @@ ARMS: dict[str, tuple[float, float] | None] = {
     "U-VI": (1.0, 0.001),
 }
 RAW, SCRATCH, TUNED = "raw pictures", "labels, from scratch", "labels, from U-VI"
-COLUMNS = ("front", "side", "between", "real, front", "real, side", "rank, front", "rank, side", "code")
+COLUMNS = (
+    "front",
+    "side",
+    "between",
+    "real, front",
+    "real, side",
+    "real, person",
+    "rank, front",
+    "rank, side",
+    "code",
+)
 # Table 5 of the paper, NTU RGB+D, cross-view: depth and DensePose of RGB.
 PAPER = {"rec": (35.4, 35.6), "rec + equiv": (64.1, 69.1), "rec + invar": (59.6, 70.3), "U-VI": (67.5, 74.8)}
 # (better arm, other arm, column, least gain in points)
@@ -101,7 +112,7 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
         {"params": model.pose_encoder.parameters(), "lr": RATE / 2},
         {"params": [*model.viewpoint_encoder.parameters(), *model.decoder.parameters()], "lr": RATE},
     ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda done: min(1.0, (done + 1) / 30, (updates - done) / (0.3 * updates))
     )
@@ -204,7 +215,18 @@ def scores_of(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores
         for view in ("front", "side"):
             (made,) = probed(utd[view], data["utd labels"], [real], seed)
             found[f"real, {view}"] = share_right(made, data["real labels"])
+        found["real, person"] = other_person(real, data["real labels"], data["real subjects"], seed)
     return found | (ranks(model, data, seed) if f"{MOVEMENTS[0]} test" in data else {})
+
+
+def other_person(clips: Tensor, labels: Tensor, subjects: Tensor, seed: int) -> float:
+    """Accuracy on each person's recorded clips after training on the others', the mean over people."""
+    found = []
+    for person in subjects.unique():
+        tests = subjects == person
+        (made,) = probed(clips[~tests], labels[~tests], [clips[tests]], seed)
+        found.append(share_right(made, labels[tests]))
+    return float(np.mean(found))
 
 
 def ranks(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores:
@@ -249,7 +271,7 @@ def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: in
     return found
 
 
-def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+def table(scores: ArmScores) -> list[str]:
     """Per cent, mean and sample deviation over the seeds."""
     lines = ["| arm | " + " | ".join(COLUMNS) + " | paper, depth | paper, RGB |", "|---" * (len(COLUMNS) + 3) + "|"]
     for arm, values in scores.items():
@@ -258,21 +280,9 @@ def table(scores: dict[str, dict[str, list[float]]]) -> list[str]:
     return lines
 
 
-def cell(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    spread = f" ± {100 * np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{100 * np.mean(values):.1f}{spread}"
-
-
-def gates(scores: dict[str, dict[str, list[float]]]) -> list[str]:
+def gates(scores: ArmScores) -> list[str]:
     """Differences paired by seed, and what the invariance loss takes off the distance of codes."""
-    lines = []
-    for better, other, column, least in GATES:
-        pairs = [scores.get(arm, {}).get(column, []) for arm in (better, other)]
-        gains = [one - two for one, two in zip(*pairs, strict=False)]
-        if gains:
-            lines.append(motions.gate(f"{better} - {other}, {column}", gains, least))
+    lines = paired_gates(scores, GATES)
     for with_loss, without in (("U-VI", "rec + equiv"), ("rec + invar", "rec")):
         codes = [scores.get(arm, {}).get("code", []) for arm in (with_loss, without)]
         if all(codes):
@@ -325,9 +335,7 @@ def main(words: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     data = drawn_once(options)
     updates = 3 if options.quick else options.updates
-    scores: dict[str, dict[str, list[float]]] = {}
-    if options.output and options.output.exists():
-        scores = json.loads(options.output.read_text())
+    scores = opened(options.output)
     for seed in options.seeds:
         for arm in options.arms:
             start = time.perf_counter()
@@ -344,13 +352,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 found = scores_with_labels(model, data, 3 if options.quick else WHOLE_UPDATES, seed)
             else:
                 found = scores_of(model, data, seed)
-            for name, value in found.items():
-                scores.setdefault(arm, {}).setdefault(name, []).append(value)
-            numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
             judged = time.perf_counter() - start - made
-            print(f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s): {numbers}", file=sys.stderr, flush=True)
-            if options.output:
-                options.output.write_text(json.dumps(scores))
+            added(scores, arm, found, f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s)", options.output)
     print("\n".join([*table(scores), "", *gates(scores)]))
     return 0
 

@@ -88,17 +88,22 @@ def graded(movement: str, first: int, count: int, names: Sequence[str]) -> tuple
     return clips_seen(sequences, "synthetic", names, first), torch.tensor(grades)
 
 
-def recorded(folder: Path) -> tuple[Tensor, Tensor]:
-    """The real depth clips `(54, FRAMES, SIDE, SIDE)` and their actions; Kinect's pictures are mirrored, these not."""
+def recorded(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
+    """The real depth clips `(54, FRAMES, SIDE, SIDE)`, their actions and subjects.
+
+    Kinect's pictures are mirrored, these not.
+    """
     processor = PosturePictureProcessor(image_size=SIDE, in_channels=1)
-    clips, labels = [], []
+    clips, labels, subjects = [], [], []
     with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(folder / REAL_FILE) as archive:
         archive.extractall(place)
         for path in sorted(Path(place).rglob("*_depth.mat")):
             depth = read_utd_mhad_depth(path)
             clips.append(as_bytes(processor.prepare(depth[spread(len(depth), FRAMES), :, ::-1])))
-            labels.append(int(path.name[1:].split("_")[0]) - 1)
-    return torch.stack(clips), torch.tensor(labels)
+            action, subject = path.name.split("_")[:2]
+            labels.append(int(action[1:]) - 1)
+            subjects.append(int(subject[1:]))
+    return torch.stack(clips), torch.tensor(labels), torch.tensor(subjects)
 
 
 def load(folder: Path, most: int | None) -> dict[str, Any]:
@@ -117,7 +122,7 @@ def load(folder: Path, most: int | None) -> dict[str, Any]:
     for movement in MOVEMENTS:
         made[f"{movement} train"] = graded(movement, 0, PEOPLE[0] if most is None else 2, ("front",))
         made[f"{movement} test"] = graded(movement, 1000, PEOPLE[1] if most is None else 2, ("front", "side"))
-    made["real"], made["real labels"] = recorded(folder)
+    made["real"], made["real labels"], made["real subjects"] = recorded(folder)
     return made
 
 

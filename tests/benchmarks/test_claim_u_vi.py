@@ -40,6 +40,7 @@ def drawn():
         "utd labels": torch.tensor([0, 1]),
         "real": clips(2),
         "real labels": torch.tensor([0, 1]),
+        "real subjects": torch.tensor([1, 2]),
         **{f"{name} train": ({"front": clips(5)}, grades) for name in ("squat", "sit down")},
         **{f"{name} test": ({"front": clips(5), "side": clips(5)}, grades) for name in ("squat", "sit down")},
     }
@@ -73,6 +74,22 @@ def test_every_arm_trains_two_updates_and_is_judged_in_every_column(claim, drawn
     assert set(claim.scores_with_labels(again, data, 1, 0)) == {"front", "side"}
 
 
+def test_the_recorded_clips_of_a_person_are_named_by_what_the_others_taught(claim, monkeypatch):
+    taught = []
+
+    def by_mark(train, labels, tests, seed):
+        taught.append(train.flatten().tolist())
+        return [nn_one_hot(tests[0])]
+
+    def nn_one_hot(clips):
+        return torch.nn.functional.one_hot(clips.flatten().long() % 2, 2).float()
+
+    monkeypatch.setattr(claim, "probed", by_mark)
+    clips, subjects = torch.tensor([10.0, 11.0, 20.0, 21.0])[:, None, None], torch.tensor([1, 1, 2, 2])
+    assert claim.other_person(clips, torch.tensor([0, 1, 0, 0]), subjects, 0) == 0.75
+    assert taught == [[20.0, 21.0], [10.0, 11.0]]
+
+
 def test_raw_pictures_are_averages_of_four_by_four_pixels(claim):
     picture = torch.arange(64 * 64).view(64, 64) % 200
     made = claim.features(None, picture.to(torch.uint8)[None, None])
@@ -87,7 +104,7 @@ def test_gates_by_hand(claim):
         "rec + equiv": {"code": [0.5, 0.7]},
     }
     lines = claim.gates(scores)
-    assert lines[0] == "- U-VI - rec, side: +20.0, needed above 10.0: holds"
+    assert lines[0] == "- U-VI - rec, side (2 seeds): +20.0, needed above 10.0: holds"
     assert lines[1] == "- U-VI against rec + equiv: codes of two cameras 50 % nearer, needed 50 %: holds"
     assert "| U-VI | - | 55.0 ± 7.1 |" in claim.table(scores)[2]
 
