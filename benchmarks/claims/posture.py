@@ -25,6 +25,7 @@ from torch import Generator, Tensor, nn
 
 from motionhub.data.readers.penn import CAMERA_SIDES
 from motionhub.geometry.alignment import turned_error
+from motionhub.losses.mutual_information import mutual_information_loss
 from motionhub.models.cv_mim import CvMimConfig, CvMimModel
 from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification
 from motionhub.nn.hcn import Hcn
@@ -78,6 +79,21 @@ class OtherPoses(CvMim):
         return losses
 
 
+class OtherScores(CvMim):
+    """The estimators differ in two things, the loss and what it compares; here each compares what the other does.
+
+    Jensen-Shannon gets the angles over the temperature, InfoNCE the dot products.
+    """
+
+    def information(self, first: Tensor, second: Tensor) -> Tensor:
+        if self.estimator == "jsd":
+            scale = self.temperature**-0.5
+            angles = [scale * nn.functional.normalize(value, dim=1) for value in (first, second)]
+            return mutual_information_loss(*angles, estimator="jsd")
+        products, own = first @ second.mT, torch.arange(len(first))
+        return (nn.functional.cross_entropy(products, own) + nn.functional.cross_entropy(products.mT, own)) / 2
+
+
 class QuickDropout(nn.Module):
     """Dropout of a share in 256ths, eight numbers from one draw: five times as fast on a processor."""
 
@@ -115,6 +131,8 @@ ARMS: dict[str, tuple[dict[str, Any], Callable[[], Any] | None]] = {
     "CV-MIM, other poses": ({}, lambda: OtherPoses(LAYOUT)),
     "CV-MIM, InfoNCE": ({}, lambda: CvMim(LAYOUT, estimator="infonce")),
     "CV-MIM, negatives x 20": ({}, lambda: CvMim(LAYOUT, negative_weight=20.0)),
+    "CV-MIM, JSD of angles": ({}, lambda: OtherScores(LAYOUT)),
+    "CV-MIM, InfoNCE of products": ({}, lambda: OtherScores(LAYOUT, estimator="infonce")),
     "CV-MIM, concatenation": ({}, lambda: CvMim(LAYOUT, fusion="concatenation")),
     "CV-MIM, product": ({}, lambda: CvMim(LAYOUT, fusion="product")),
     "w/o L_inter": ({}, lambda: CvMim(LAYOUT, disentangle_weight=0.0)),

@@ -68,3 +68,17 @@ def test_every_arm_trains_two_updates_and_the_control_is_shown_other_poses(postu
     )
     control = posture.trained("CV-MIM, other poses", data, 2, 0)
     assert not torch.equal(control.embedder.weight, posture.trained("CV-MIM", data, 2, 0).embedder.weight)
+
+
+def test_each_estimator_can_compare_what_the_other_does(posture):
+    first = torch.nn.functional.normalize(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), dim=1)
+    second = torch.nn.functional.normalize(torch.randn(8, 4, generator=torch.Generator().manual_seed(1)), dim=1)
+    stretch = 10**0.5  # angles over a temperature of 0.1 are products of vectors of this length
+    for estimator, given in (("jsd", 1.0), ("infonce", stretch)):
+        own = posture.CvMim(posture.LAYOUT, estimator=estimator)
+        other = posture.OtherScores(posture.LAYOUT, estimator=estimator)
+        scaled = [value * stretch / given for value in (first, second)]
+        expected = own.information(*scaled)
+        torch.testing.assert_close(other.information(first * given, second * given), expected)
+    long = posture.OtherScores(posture.LAYOUT).information(3 * first, 7 * second)
+    torch.testing.assert_close(long, posture.OtherScores(posture.LAYOUT).information(first, second))
