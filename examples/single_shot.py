@@ -9,6 +9,7 @@ limited supervision. A row is a camera: accuracy over all test clips, over those
 and the others' views. The report is OUTPUT_DIR/metrics.json; each camera's model stays in OUTPUT_DIR/camera NAME.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ def main(words: list[str]) -> None:
         return np.argmax(score_clips(model, processor, tests)[0], axis=1)
 
     report = single_shot(splits["train"], tests, fit, camera_names=names)
+    if os.environ.get("RANK", "0") != "0":  # another process of the same run says it
+        return
     print("".join(f"{title:>10}" for title in ("camera", "clips", *COLUMNS.values())))
     for camera, entry in report["cameras"].items():
         print(f"{camera:>10}{entry['num_clips']:>10}" + "".join(f"{shown(entry[name]):>10}" for name in COLUMNS))
