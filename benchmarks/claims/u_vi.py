@@ -55,7 +55,7 @@ SIZES: dict[str, Any] = {
     "dropout": 0.0,
     "recurrent_size": 64,
 }
-UPDATES, BATCH, RATE = 2500, 8, 2e-3  # of the pose encoder half as much: its last layers have no norm
+UPDATES, BATCH, RATE = 8000, 8, 2e-3  # of the pose encoder half as much: its last layers have no norm
 LAST_NORM = 0.2  # where the decoder's last norm begins: at 1 pictures are far too bright for hundreds of updates
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE = 80, 32, 4e-3
 WHOLE_UPDATES, WHOLE_RATE = 200, 5e-4  # training of the encoder with labels
