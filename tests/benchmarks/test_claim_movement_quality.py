@@ -1,8 +1,5 @@
 """The claim on movement quality: what is shuffled, standardised and held against what, on made numbers."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,15 +7,9 @@ import torch
 from motionhub.training.movement_quality import ScoredRows
 
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "claims" / "movement_quality.py"
-
-
 @pytest.fixture(scope="module")
-def claim():
-    spec = importlib.util.spec_from_file_location("claim_on_movement_quality", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def claim(load_claim):
+    return load_claim("movement_quality")
 
 
 def test_shuffling_keeps_how_many_clips_of_a_subject_and_movement_are_correct(claim):

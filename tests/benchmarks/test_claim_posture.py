@@ -1,22 +1,14 @@
 """The posture claim: nothing that trains is tested, the negative control has other poses, gates by hand."""
 
-import importlib
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 
-CLAIMS = str(Path(__file__).resolve().parents[2] / "benchmarks" / "claims")
-
-
 @pytest.fixture(scope="module")
-def posture():
-    sys.path.insert(0, CLAIMS)
-    module = importlib.import_module("posture")
-    sys.path.remove(CLAIMS)
-    return module
+def posture(load_claim):
+    return load_claim("posture")
 
 
 @pytest.fixture(scope="module")

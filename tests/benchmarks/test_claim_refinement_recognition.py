@@ -1,9 +1,5 @@
 """The damages of the recognition claim do what the table says."""
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 import pytest
 
@@ -11,13 +7,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 @pytest.fixture(scope="module")
-def claim() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "claims" / "refinement_recognition.py"
-    spec = importlib.util.spec_from_file_location("refinement_recognition", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def claim(load_claim):
+    return load_claim("refinement_recognition")
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The claim on retargeting: arms are what their names say, and gates compare the seeds that both arms have."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -12,16 +10,12 @@ from motionhub.objectives.via import ViaPairs
 from motionhub.skeletons.layouts import get_layout
 
 
-CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
 LAYOUT = get_layout("smarthome-15")
 
 
 @pytest.fixture(scope="module")
-def retargeting():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(CLAIMS)
-        import retargeting as script
-    return script
+def retargeting(load_claim):
+    return load_claim("retargeting")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The claim on segmentation: arms differ in what the table says and in nothing else, and the readout converges."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,18 +16,12 @@ from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.frame_labels import FrameLabelDataset
 
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "claims" / "segmentation.py"
 NAMES = ["rest", "move"]
 
 
 @pytest.fixture(scope="module")
-def claim():
-    spec = importlib.util.spec_from_file_location("claim_on_segmentation", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(SCRIPT.parent)  # the scripts import each other
-        spec.loader.exec_module(module)
-    return module
+def claim(load_claim):
+    return load_claim("segmentation")
 
 
 def config(**changes):

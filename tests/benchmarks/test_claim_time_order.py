@@ -1,23 +1,12 @@
 """What the claim on the order of time shows its arms: segments of one start, mirrored ones, and directions."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "claims" / "time_order.py"
-
-
 @pytest.fixture(scope="module")
-def claim():
-    spec = importlib.util.spec_from_file_location("claim_on_time_order", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(SCRIPT.parent)  # the scripts import each other
-        spec.loader.exec_module(module)
-    return module
+def claim(load_claim):
+    return load_claim("time_order")
 
 
 def clips(claim, count: int = 6):

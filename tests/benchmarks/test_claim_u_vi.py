@@ -1,26 +1,15 @@
 """The claim on U-VI: what trains is never tested, every arm learns what its name says, gates by hand."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 
-CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
-
-
 @pytest.fixture(scope="module")
-def claim():
-    """Under a name of its own: conversion/u_vi.py is another module."""
-    sys.path.insert(0, str(CLAIMS))
-    spec = importlib.util.spec_from_file_location("claim_u_vi", CLAIMS / "u_vi.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(CLAIMS))
-    return module
+def claim(load_claim):
+    return load_claim("u_vi")
 
 
 @pytest.fixture
