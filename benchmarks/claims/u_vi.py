@@ -337,10 +337,13 @@ def main(words: Sequence[str] | None = None) -> int:
     updates = 3 if options.quick else options.updates
     scores = opened(options.output)
     for seed in options.seeds:
+        encoders: dict[str, UViModel] = {}
         for arm in options.arms:
             start = time.perf_counter()
             source = "U-VI" if arm == TUNED else arm
-            model = trained(source, data["takes"], updates, seed) if source in ARMS else None
+            if source in ARMS and source not in encoders:
+                encoders[source] = trained(source, data["takes"], updates, seed)
+            model = encoders.get(source)
             made = time.perf_counter() - start
             if options.save and model is not None and arm in ARMS:
                 saved(model, options.save / f"{arm}-{seed}")
