@@ -31,9 +31,11 @@ COLUMNS = {"top1": "all", "top1_known": "known", "same_camera": "own view", "oth
 
 def main(words: list[str]) -> None:
     arguments, recipe = parse_training(words, __doc__.split("\n")[0])
+    if arguments.stream:
+        raise ValueError("The clips of a camera are chosen by row: leave --stream out.")
     splits = load_splits(arguments)
     tests = splits[arguments.eval_split]
-    names = {number: side for side, number in CAMERA_SIDES.items()} if arguments.dataset == "penn-action" else {}
+    names = {number: side for side, number in CAMERA_SIDES.items()} if set(tests["source"]) == {"penn-action"} else {}
 
     def fit(rows: Dataset) -> Any:
         camera = rows[0]["camera"]

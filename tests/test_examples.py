@@ -84,6 +84,8 @@ def test_single_shot_trains_on_each_camera_and_tests_on_all(
     report = json.loads((run / "metrics.json").read_text())
     assert report["cameras"]["1"]["num_clips"] == 12
     assert {path.name for path in run.iterdir()} == {"camera 1", "camera 2", "metrics.json"}
+    with pytest.raises(ValueError, match="leave --stream out"):
+        load_example("single_shot").main([*data, "--model", str(tiny_checkpoint), "--stream"])
 
 
 def test_finetune_classification_trains_and_prints_the_table(
