@@ -16,7 +16,7 @@ import motionhub
 from motionhub.cli import reported
 from motionhub.data.video_clips import VideoDataset, collate_videos, read_video_list
 from motionhub.training.dataset import class_names_of
-from motionhub.training.run import parse_training
+from motionhub.training.run import parse_own, parse_training
 from motionhub.training.sources import load_processor
 from motionhub.training.trainer import train
 from motionhub.training.video_evaluation import MultiViewEvaluation
@@ -31,7 +31,7 @@ def main(words: list[str]) -> None:
     options.add_argument("--spatial_crops", type=int, default=3)
     options.add_argument("--test_size", type=int, default=None, help="of the crops; default the shorter side (256)")
     options.add_argument("--classifier_dropout", type=float, default=0.0)
-    chosen, rest = options.parse_known_args(words)
+    chosen, rest = parse_own(options, words, __doc__.split("\n")[0])
     arguments, recipe = parse_training([*rest, "--dataset", "videos"], __doc__.split("\n")[0])
     processor = load_processor(arguments.model)
     views = {"temporal_views": chosen.temporal_views, "spatial_crops": chosen.spatial_crops}

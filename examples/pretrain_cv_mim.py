@@ -23,7 +23,7 @@ from motionhub.cli import reported
 from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.run import load_splits, parse_training
+from motionhub.training.run import load_splits, parse_own, parse_training
 from motionhub.training.sources import start_pretext
 from motionhub.training.trainer import train
 
@@ -49,7 +49,7 @@ def main(words: list[str]) -> None:
         options.add_argument(f"--{name}", type=float)
     for name in ("azimuth", "elevation", "roll"):
         options.add_argument(f"--{name}", type=float, help="degrees either way")
-    known, rest = options.parse_known_args(words)
+    known, rest = parse_own(options, words, __doc__.split("\n")[0])
     chosen: dict[str, Any] = vars(known)
     name = chosen.pop("objective")
     chosen |= {"estimator": "jsd"} if name == "dim" else {}

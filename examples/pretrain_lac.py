@@ -27,7 +27,7 @@ from motionhub.objectives.lac_contrast import ComposedLabels, LacContrast
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_training, prepare_start
+from motionhub.training.run import load_splits, parse_own, parse_training, prepare_start
 from motionhub.training.sources import load_checkpoint, start_pretext
 from motionhub.training.trainer import train
 
@@ -42,7 +42,7 @@ def main(words: list[str]) -> None:
     for name in ("triplet_weight", "sequence_weight", "frame_weight", "temperature", "momentum"):
         options.add_argument(f"--{name}", type=float)
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    known, rest = options.parse_known_args(words)
+    known, rest = parse_own(options, words, __doc__.split("\n")[0])
     chosen = vars(known)
     stage, generator, fraction = (chosen.pop(name) for name in ("stage", "generator", "probe_fraction"))
     if (stage == "generator") == bool(generator):

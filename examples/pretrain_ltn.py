@@ -22,7 +22,7 @@ from motionhub.cli import reported
 from motionhub.data.video_clips import VideoSegments, read_video_list
 from motionhub.objectives.byol import LtnByol
 from motionhub.objectives.ltn import LtnMoco
-from motionhub.training.run import load_splits, parse_training
+from motionhub.training.run import load_splits, parse_own, parse_training
 from motionhub.training.segments import SegmentDataset, collate_segments
 from motionhub.training.sources import load_processor, start_pretext
 from motionhub.training.trainer import train
@@ -41,7 +41,7 @@ def main(words: list[str]) -> None:
     options.add_argument("--queue_size", type=int)
     for name in ("temperature", "momentum_of_keys", "time_weight", "time_unit"):
         options.add_argument(f"--{name}", type=float)
-    parsed, rest = options.parse_known_args(words)
+    parsed, rest = parse_own(options, words, __doc__.split("\n")[0])
     chosen = vars(parsed)
     names = ("videos", "video_root", "encoder", "variant", "num_directions", "objective", "num_segments", "seconds")
     videos, root, encoder, variant, directions, kind, segments, seconds = (chosen.pop(name) for name in names)

@@ -22,7 +22,7 @@ from motionhub.cli import reported
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_training
+from motionhub.training.run import load_splits, parse_own, parse_training
 from motionhub.training.sources import start_pretext
 from motionhub.training.trainer import train
 
@@ -35,7 +35,7 @@ def main(words: list[str]) -> None:
         options.add_argument(f"--{name}")
     options.add_argument("--spatial_masks", action=argparse.BooleanOptionalAction)
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    chosen, rest = options.parse_known_args(words)
+    chosen, rest = parse_own(options, words, __doc__.split("\n")[0])
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
     fraction = vars(chosen).pop("probe_fraction")
     splits = load_splits(arguments)

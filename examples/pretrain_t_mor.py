@@ -27,7 +27,7 @@ from motionhub.objectives.t_mor import LOSSES, QUEUE_DTYPES, TEXT_NEGATIVES, TMo
 from motionhub.training.features import feature_table
 from motionhub.training.heads import check_inputs, class_names_of_dataset
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_training
+from motionhub.training.run import load_splits, parse_own, parse_training
 from motionhub.training.sources import start_pretext
 from motionhub.training.trainer import train
 
@@ -42,7 +42,7 @@ def main(words: list[str]) -> None:
     options.add_argument("--denominator")
     options.add_argument("--queue_dtype", choices=list(QUEUE_DTYPES))
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    chosen, rest = options.parse_known_args(words)
+    chosen, rest = parse_own(options, words, __doc__.split("\n")[0])
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
     given = vars(chosen)
     fraction, videos = given.pop("probe_fraction"), given.pop("video_features")

@@ -26,6 +26,7 @@ from motionhub.data.recorded_views import find_takes
 from motionhub.data.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
 from motionhub.objectives.u_vi import UVi
 from motionhub.training.arguments import read_recipe_file
+from motionhub.training.run import parse_own
 from motionhub.training.trainer import train
 
 
@@ -53,12 +54,10 @@ def main(words: list[str]) -> None:
     options.add_argument("--model", required=True)
     options.add_argument("--recipe", help="folder or file of a training.json; options go first")
     options.add_argument("--up", default="y", help="the axis that points up")
-    options.add_argument("--azimuth", type=float, default=180.0)
-    options.add_argument("--elevation", type=float, default=20.0)
     options.add_argument("--moments", type=int, default=1, help="of each clip in an epoch")
-    for name in WEIGHTS:
-        options.add_argument(f"--{name}", type=float, default=argparse.SUPPRESS)
-    chosen, rest = options.parse_known_args(words)
+    for name, value in {"azimuth": 180.0, "elevation": 20.0, **dict.fromkeys(WEIGHTS, argparse.SUPPRESS)}.items():
+        options.add_argument(f"--{name}", type=float, default=value)
+    chosen, rest = parse_own(options, words, __doc__.split("\n")[0], (motionhub.TrainingRecipe,))
     parser = HfArgumentParser([motionhub.TrainingRecipe], description=__doc__.split("\n")[0])
     parser.set_defaults(**(read_recipe_file(chosen.recipe) if chosen.recipe else {}))
     (recipe,) = parser.parse_args_into_dataclasses(rest)

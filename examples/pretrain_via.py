@@ -25,7 +25,7 @@ from motionhub.objectives.via import ViaCycle, ViaPairs
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_training
+from motionhub.training.run import load_splits, parse_own, parse_training
 from motionhub.training.sources import start_pretext
 from motionhub.training.trainer import train
 
@@ -41,7 +41,7 @@ def main(words: list[str]) -> None:
     for name in ("self_weight", "cycle_weight", "triplet_weight", "velocity_weight"):
         options.add_argument(f"--{name}", type=float)
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    known, rest = options.parse_known_args(words)
+    known, rest = parse_own(options, words, __doc__.split("\n")[0])
     chosen = vars(known)
     stage, up, fraction = chosen.pop("stage"), chosen.pop("up"), chosen.pop("probe_fraction")
     arguments, recipe = parse_training(rest, __doc__.split("\n")[0])

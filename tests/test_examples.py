@@ -69,6 +69,15 @@ def test_examples_stay_short() -> None:
         assert len(path.read_text().splitlines()) <= 80, path.name
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_help_of_every_example_shows_its_own_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    own = set(re.findall(r'add_argument\("(--\w+)"', (EXAMPLES / f"{name}.py").read_text()))
+    with pytest.raises(SystemExit) as left:
+        load_example(name).main(["--help"])
+    assert left.value.code == 0
+    assert own <= set(re.findall(r"--\w+", capsys.readouterr().out))
+
+
 def test_single_shot_trains_on_each_camera_and_tests_on_all(
     nucla_like: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,6 +89,30 @@ def parse_training(words: Sequence[str], description: str, *further: type) -> tu
     return arguments, recipe, *others
 
 
+def parse_own(
+    options: argparse.ArgumentParser,
+    words: Sequence[str],
+    description: str,
+    shown: Sequence[type] = (RunArguments, TrainingRecipe),
+) -> tuple[argparse.Namespace, list[str]]:
+    """The options that only one script has, and the words left for `parse_training`; `--help` shows both and ends.
+
+    Args:
+        options: without help of its own, `argparse.ArgumentParser(add_help=False, ...)`.
+        shown: dataclasses of what the other words set, for the help.
+    """
+    if {"-h", "--help"} & set(words):  # before options that are required are asked for
+        others = HfArgumentParser(shown, add_help=False)
+        helper = argparse.ArgumentParser(
+            description=description,
+            parents=[others, options],
+            conflict_handler="resolve",  # a script's own --momentum, of its queue, is what is read: that one is shown
+            formatter_class=others.formatter_class,
+        )
+        helper.parse_args(["--help"])
+    return options.parse_known_args(words)
+
+
 def model_named_in(words: Sequence[str]) -> str:
     """The `--model` of a command line that `parse_training` will read; "" when there is none."""
     return _first_look(words).model or ""
