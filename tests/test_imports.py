@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "papers": set(),
     "version": set(),
     # It looks at skeleton files too, and draws them.
-    "doctor": {"skeletons", "data", "visualization"},
+    "doctor": {"skeletons", "data", "visualization", "nn"},
     "intervals": set(),
     "metrics": {"geometry"},
     # A card shows the joints of a layout on a made-up pose.
@@ -37,11 +37,11 @@ ALLOWED: dict[str, set[str]] = {
     # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
-    # An evaluation of labels per frame makes intervals of scores.
-    "training": {"data", "metrics", "skeletons", "intervals"},
+    # An evaluation of labels per frame makes intervals of scores. What "auto" computes in is a fact of the device.
+    "training": {"data", "metrics", "skeletons", "intervals", "nn"},
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores; zero-shot reads labels by
     # the text bank of the models, and turns whole clips upright as a processor turns its windows.
-    "pipelines": {"data", "skeletons", "poses", "metrics", "intervals", "models", "processing"},
+    "pipelines": {"data", "skeletons", "poses", "metrics", "intervals", "models", "processing", "nn"},
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data", "skeletons"},
     # It lists the names of formats, data sets and protocols.

@@ -164,7 +164,7 @@ def build_parser() -> argparse.ArgumentParser:
     order = ("dataset", "protocol")
     evaluate.add_argument("--class_order", choices=order, default=order[0], help="whose numbers the classes have")
     evaluate.add_argument("--batch_size", type=int, default=64)
-    evaluate.add_argument("--mixed_precision", choices=("no", "bf16"), default="no")
+    evaluate.add_argument("--mixed_precision", choices=("auto", "bf16", "no"), default="no")
     evaluate.add_argument("--output_dir", default=None, help="for metrics.json, scores.npz and the pictures")
     _add_second_stream(evaluate)
     add_evaluate_options(evaluate)

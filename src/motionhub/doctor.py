@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 
 if TYPE_CHECKING:
+    import torch
+
     from motionhub.skeletons.sequence import SkeletonSequence
 
 CORE_PACKAGES = (
@@ -31,6 +33,8 @@ CORE_PACKAGES = (
     "scipy",
     "scikit-learn",
 )
+# What keeps PyTorch and oneDNN from instructions that the processor has.
+CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 
 
 @dataclass(frozen=True)
@@ -74,21 +78,32 @@ def _devices() -> Iterable[Finding]:
     except Exception as error:  # a broken binary raises OSError or RuntimeError, and the report must go on
         yield Finding("problem", "torch", f"does not import: {error}", "pip install --force-reinstall torch")
         return
-    threads = f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"
-    bf16 = "bf16 in hardware" if torch.backends.mkldnn.is_available() and _has_bf16(torch) else "no bf16 in hardware"
-    yield Finding("ok", "cpu", f"{threads}, {bf16}")
+    yield Finding("ok", "cpu", _cpu(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()))
+    yield _precision(torch.device("cpu"))
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             yield Finding("ok", f"cuda:{index}", torch.cuda.get_device_name(index))
+            yield _precision(torch.device("cuda", index))
     elif torch.backends.mps.is_available():
         yield Finding("ok", "mps", "Apple GPU")
+        yield _precision(torch.device("mps"))
     else:
         yield Finding("note", "gpu", "none visible to torch; everything runs on the CPU")
 
 
-def _has_bf16(torch: object) -> bool:
-    mkldnn = torch.ops.mkldnn  # type: ignore[attr-defined]
-    return bool(mkldnn._is_mkldnn_bf16_supported())
+def _cpu(instructions: str, threads: int) -> str:
+    """The cores, and the instructions that PyTorch and oneDNN use: both can be limited by the environment."""
+    limits = [f"{name}={os.environ[name]}" for name in CPU_LIMITS if os.environ.get(name)]
+    limited = f" (limited by {', '.join(limits)})" if limits else ""
+    cores = os.cpu_count() or 1
+    counts = f"{cores} core{'s' if cores > 1 else ''}, {threads} torch thread{'s' if threads > 1 else ''}"
+    return f"{counts}, {platform.machine()} {instructions}{limited}"
+
+
+def _precision(device: "torch.device") -> Finding:
+    from motionhub.nn.precision import choose_precision
+
+    return Finding("ok", f"precision {device}", f'mixed_precision "auto" is {choose_precision("auto", device)}')
 
 
 def _extras() -> Iterable[Finding]:

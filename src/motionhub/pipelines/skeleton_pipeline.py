@@ -20,6 +20,7 @@ from transformers import AutoFeatureExtractor, Pipeline
 from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.data.readers import read
 from motionhub.data.video import is_video
+from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
 from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.layout import SkeletonLayout
@@ -78,7 +79,10 @@ class SkeletonPipeline(Pipeline):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.pop("local_files_only", None)  # transformers passes it on after loading with it
+        dtype = kwargs.get("dtype")
         super().__init__(*args, **kwargs)
+        if dtype == "auto":
+            avoid_emulated_bf16(self.model, self.device)
         if self.feature_extractor is None:
             self.feature_extractor = self.processor
         if self.feature_extractor is None:
@@ -254,6 +258,20 @@ def _check_finite(clip: Clip, results: dict[str, torch.Tensor]) -> None:
         f"{clip.name}: the model gives numbers that are not finite; its coordinates reach {largest:.3g} "
         f"{clip.sequence.unit}s. Check the unit and the numbers, and the weights of the model."
     )
+
+
+def avoid_emulated_bf16(model: torch.nn.Module, device: torch.device) -> None:
+    """Turns weights saved in bfloat16 to float32 where the device only emulates bfloat16, with a warning."""
+    if getattr(model, "dtype", None) is not torch.bfloat16:
+        return
+    computes, reason = bf16_support(device)
+    if not computes:
+        warnings.warn(
+            f"The weights are bfloat16, and {reason}: they are turned to float32, which is faster here. "
+            "pipeline(..., dtype=torch.bfloat16) keeps them.",
+            stacklevel=3,
+        )
+        model.float()
 
 
 def _why_unreadable(source: str) -> str:

@@ -91,7 +91,11 @@ class TrainingRecipe:
         "update is filled up with clips seen at the start of the epoch.",
     )
     max_grad_norm: float | None = _option(None, "Clip the norm of the gradient to this; none does not clip.")
-    mixed_precision: Literal["no", "bf16"] = _option("no", "bf16: autocast the forward pass to bfloat16.")
+    mixed_precision: Literal["auto", "bf16", "no"] = _option(
+        "auto",
+        "bf16: autocast the forward pass to bfloat16. no: float32. auto: bf16 where the hardware computes it (CPU: "
+        "AVX-512-BF16 or AMX), else float32; the run says which.",
+    )
     label_smoothing: float = _option(0.0, "Cross-entropy label smoothing, 0 to below 1.")
     seed: int = _option(1, "Seed of order, augmentation, dropout and the few-label choice.")
     num_workers: int = _option(0, "Processes that prepare batches, per training process. Does not change the result.")
@@ -124,7 +128,7 @@ class TrainingRecipe:
             "repeat_classes": ("none", "smarthome-cross-view"),
             "optimizer": ("sgd", "adamw"),
             "schedule": ("step", "cosine"),
-            "mixed_precision": ("no", "bf16"),
+            "mixed_precision": ("auto", "bf16", "no"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

@@ -39,6 +39,8 @@ class Progress:
         seconds: time spent training and evaluating, over all interruptions.
         best_metric, best_epoch: of the best evaluation so far, or None.
         history: one dictionary of scalars per evaluation.
+        precisions: what it computed in, `"bf16"` or `"no"`; several when `mixed_precision="auto"` was resumed on a
+            machine where it means something else.
     """
 
     epoch: int = 0
@@ -48,6 +50,7 @@ class Progress:
     best_metric: float | None = None
     best_epoch: int | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
+    precisions: list[str] = field(default_factory=list)
 
 
 class CheckpointError(OSError):
@@ -152,17 +155,21 @@ def find_state(recipe: TrainingRecipe) -> Path | None:
 def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]) -> Progress:
     """The progress saved in a state folder, after checking that this run continues the same experiment.
 
+    With `mixed_precision="auto"` what it means on this machine may differ from what it meant before.
+
     Raises:
         ValueError: a fact of the run (see `facts_of_run`) is not that of the run that saved it.
     """
     content = json.loads((state / "progress.json").read_text(encoding="utf-8"))
-    changed = _differences(content, run_facts)
+    free = ("mixed_precision",) if recipe.mixed_precision == "auto" else ()
+    changed = _differences(content, {name: value for name, value in run_facts.items() if name not in free})
     if changed:
         raise ValueError(
             f"{state} belongs to another run: {', '.join(changed)}. Set it back to continue that run, or start anew "
             f"with resume='none' (--resume none) or another output_dir (--output_dir, now {recipe.output_dir!r})."
         )
-    return Progress(**content["progress"])
+    # States written before "auto" existed have the precision among the facts only.
+    return Progress(**{"precisions": [content["mixed_precision"]], **content["progress"]})
 
 
 def facts_of_run(

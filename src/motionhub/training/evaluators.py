@@ -3,7 +3,6 @@
 It does not know how the model was trained nor draw pictures (`motionhub.visualization` does, from the saved report).
 """
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from transformers import PreTrainedModel
 
 from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.metrics.classification import classification_report, fuse_streams
+from motionhub.nn.precision import choose_precision
 from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
 
 
@@ -41,7 +41,8 @@ def evaluate(
         model: gives `.logits` `(batch, num_labels)`; its `config.id2label` names the classes.
         processor: turns rows into its inputs, see `ClipDataset`.
         dataset: rows with labels in 0..num_labels-1.
-        mixed_precision: `"no"` or `"bf16"` (autocast).
+        mixed_precision: `"no"`, `"bf16"` (autocast) or `"auto"`, see `nn.precision`. Float32 by default, so that a
+            report does not depend on the machine.
         device: where to compute; the model's own device by default.
         output_dir: when given, `metrics.json` and `scores.npz` are written there.
 
@@ -119,10 +120,9 @@ def score_clips(
     num_workers: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds."""
-    if mixed_precision not in ("no", "bf16"):
-        raise ValueError(f"mixed_precision must be 'no' or 'bf16', got {mixed_precision!r}.")
     check_labels(dataset, model.config)
     place = next(model.parameters()).device if device is None else torch.device(device)
+    precision = choose_precision(mixed_precision, place)
     clips = ClipDataset(dataset, processor, training=False)
     loader = DataLoader(
         clips,
@@ -134,7 +134,7 @@ def score_clips(
     was_training = model.training
     model.to(place).eval()
     started = time.perf_counter()
-    with torch.autocast(place.type, torch.bfloat16) if mixed_precision == "bf16" else contextlib.nullcontext():
+    with precision.autocast(place):
         logits = collect_logits(model, loader, len(clips), device=place)
     seconds = time.perf_counter() - started
     model.train(was_training)

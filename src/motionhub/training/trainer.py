@@ -22,6 +22,7 @@ from accelerate.utils import broadcast, set_seed
 from transformers import PreTrainedModel
 
 from motionhub.data.collate import averages_padding, collate_skeletons
+from motionhub.nn.precision import choose_precision
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.checkpoints import (
     Progress,
@@ -130,15 +131,17 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
     """The Accelerator of a run; a box without accelerator trains on its CPU, one or several processes (gloo).
 
     Raises:
-        ValueError: fewer or more processes are running than asked for.
+        ValueError: fewer or more processes are running than asked for, or "auto" is another precision in some.
     """
     on_cpu = recipe.cpu or not torch.accelerator.is_available()
+    device = None if on_cpu else torch.accelerator.current_accelerator()
+    precision = choose_precision(recipe.mixed_precision, device or torch.device("cpu")).name
     if is_initialized() and not torch.distributed.is_initialized():
         # An earlier run of this interpreter fixed the precision and the device for good; this run has its own.
         AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(
         cpu=on_cpu,
-        mixed_precision=recipe.mixed_precision,
+        mixed_precision=precision,
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         step_scheduler_with_optimizer=False,
     )
@@ -148,6 +151,12 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
             f"{expected} processes were asked for, but {accelerator.num_processes} is running. `accelerate launch "
             "--cpu --num_processes N` starts a single one: on CPU start with `torchrun --nproc-per-node "
             f"{expected} your_script.py ...`, on GPUs with `accelerate launch --num_processes {expected} ...`."
+        )
+    chosen = torch.tensor([int(precision == "bf16")], device=accelerator.device)
+    if len(set(accelerator.gather(chosen).tolist())) > 1:
+        raise ValueError(
+            "The machines of this run differ: mixed_precision 'auto' is bf16 in some processes and float32 in others. "
+            "State one for all: --mixed_precision no, or bf16."
         )
     return accelerator
 
@@ -185,6 +194,7 @@ class _Loop:
         self.accelerator, self.bare_model, self.processor = accelerator, model, processor
         self.is_main_process = accelerator.is_main_process
         self.recipe, self.objective, self.primary_metric = recipe, objective, primary_metric
+        self.precision = choose_precision(recipe.mixed_precision, accelerator.device)
         self.pretext = objective if isinstance(objective, Pretext) else None
         self.folder = Path(recipe.output_dir)
         self.metrics: dict[str, Any] = {}
@@ -194,6 +204,7 @@ class _Loop:
         recipe, accelerator = self.recipe, self.accelerator
         processes = accelerator.num_processes
         self.facts = facts_of_run(recipe, self.bare_model, self.processor, train_clips, eval_clips, processes)
+        self.facts["mixed_precision"] = self.precision.name  # what the run computes in, where the recipe says "auto"
         batch_size = clips_per_update(len(train_clips), recipe, accelerator.num_processes)
         self.order = epoch_order(train_clips, batch_size, recipe)
         self.batch_size, self.updates_per_epoch = batch_size, self.order.updates
@@ -264,6 +275,7 @@ class _Loop:
         )
         if progress.step:
             self.journal.say(f"Resuming {self.folder} after update {progress.step} of {total}.")
+        self._say_precision()
         if self.batch_size != recipe.batch_size:
             self.journal.say(f"Only {self.batch_size} clips an update: the set is smaller than {recipe.batch_size}.")
         self.clock = time.perf_counter() - progress.seconds
@@ -274,6 +286,20 @@ class _Loop:
             self.journal.close()
             self._give_back()
         return self._result()
+
+    def _say_precision(self) -> None:
+        """What "auto" chose here, and whether an interrupted run computed in something else until now."""
+        if self.recipe.mixed_precision == "auto":
+            self.journal.say(f"mixed_precision auto: {self.precision}.")
+        before = self.progress.precisions[-1:]
+        if before and before != [self.precision.name]:
+            self.journal.say(
+                f"The first {self.progress.step} updates were computed with mixed_precision {before[0]!r}, the others "
+                f"are with {self.precision.name!r}: this run no longer equals one that was never interrupted. "
+                f"--mixed_precision {before[0]} continues as it began."
+            )
+        if before != [self.precision.name]:
+            self.progress.precisions.append(self.precision.name)
 
     def _epochs(self) -> None:
         try:
