@@ -34,6 +34,14 @@ def test_missing_extra_names_its_packages_and_the_extra_to_install(monkeypatch: 
     assert towers.fix == 'pip install "motionhub[towers]"'
 
 
+def test_the_processor_its_limits_and_what_auto_means_on_it_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    found = findings_by_subject(timeout=0.1)
+    assert "limited by" in found["cpu"].detail and "ONEDNN_MAX_CPU_ISA=AVX2" in found["cpu"].detail
+    assert found["precision cpu"].detail.startswith('mixed_precision "auto" is ')
+    assert doctor._cpu("AVX2", 1, 1).startswith("1 core, 1 torch thread, ")
+
+
 def test_unreachable_hub_is_a_note_and_offline_use_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 

@@ -78,7 +78,9 @@ def _devices() -> Iterable[Finding]:
     except Exception as error:  # a broken binary raises OSError or RuntimeError, and the report must go on
         yield Finding("problem", "torch", f"does not import: {error}", "pip install --force-reinstall torch")
         return
-    yield Finding("ok", "cpu", _cpu(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()))
+    yield Finding(
+        "ok", "cpu", _cpu(torch.backends.cpu.get_cpu_capability(), os.cpu_count() or 1, torch.get_num_threads())
+    )
     yield _precision(torch.device("cpu"))
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
@@ -91,11 +93,10 @@ def _devices() -> Iterable[Finding]:
         yield Finding("note", "gpu", "none visible to torch; everything runs on the CPU")
 
 
-def _cpu(instructions: str, threads: int) -> str:
+def _cpu(instructions: str, cores: int, threads: int) -> str:
     """The cores, and the instructions that PyTorch and oneDNN use: both can be limited by the environment."""
     limits = [f"{name}={os.environ[name]}" for name in CPU_LIMITS if os.environ.get(name)]
     limited = f" (limited by {', '.join(limits)})" if limits else ""
-    cores = os.cpu_count() or 1
     counts = f"{cores} core{'s' if cores > 1 else ''}, {threads} torch thread{'s' if threads > 1 else ''}"
     return f"{counts}, {platform.machine()} {instructions}{limited}"
 

@@ -146,6 +146,16 @@ def local_answer(model, processor, clip):
     return ActionClassificationPipeline(model=model, feature_extractor=processor)(clip, top_k=None)
 
 
+def assert_same_answers(answers, expected):
+    """Scores nearly: loaded weights lie at other memory alignments, so a kernel may round otherwise."""
+    for answer, wanted in zip(answers, expected, strict=True):
+        assert answer.keys() == wanted.keys() and answer["track_id"] == wanted["track_id"]
+        scores, expected_scores = (
+            {each["label"]: each["score"] for each in one["scores"]} for one in (answer, wanted)
+        )
+        assert scores == pytest.approx(expected_scores, rel=1e-5, abs=1e-6)
+
+
 def test_pushed_model_and_processor_come_back_exactly(hub, model, processor, clip):
     model.push_to_hub(MODEL)
     processor.push_to_hub(MODEL)
@@ -154,7 +164,7 @@ def test_pushed_model_and_processor_come_back_exactly(hub, model, processor, cli
     for auto in (AutoFeatureExtractor, AutoProcessor):
         assert auto.from_pretrained(MODEL).to_dict() == processor.to_dict()
     pipe = pipeline("action-classification", model=MODEL, device="cpu")
-    assert pipe(clip, top_k=None) == local_answer(model, processor, clip)
+    assert_same_answers(pipe(clip, top_k=None), local_answer(model, processor, clip))
     assert pipe.model.config.id2label == dict(enumerate(LABELS))
 
 
@@ -164,7 +174,8 @@ def test_features_by_repo_id_are_those_of_the_model_that_was_pushed(hub, model, 
     loaded = pipeline("skeleton-feature-extraction", model=MODEL, device="cpu")
     local = SkeletonFeatureExtractionPipeline(model=model.encoder, feature_extractor=processor)
     assert local(clip).shape == (2, 16)
-    np.testing.assert_array_equal(loaded(clip), local(clip))
+    # Downloaded weights lie at other memory alignments, so a kernel may add up in another order.
+    np.testing.assert_allclose(loaded(clip), local(clip), rtol=1e-5, atol=1e-6)
 
 
 def test_a_pushed_pipeline_comes_back_from_one_commit_without_trusting_code(hub, model, processor, clip):

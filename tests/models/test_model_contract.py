@@ -246,7 +246,7 @@ def test_saving_and_loading_keeps_every_parameter_buffer_and_output(family, mode
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     buffers = dict(loaded.named_buffers())
     assert all(torch.equal(buffer, buffers[name]) for name, buffer in model.named_buffers())
-    # Not bit for bit: the loaded weights lie at other memory alignments, for which a kernel may add up in another order.
+    # Not bit for bit: loaded weights lie at other memory alignments, so a kernel may add up in another order.
     torch.testing.assert_close(
         main_output(loaded(batch(family))), main_output(model(batch(family))), rtol=1e-5, atol=1e-6
     )

@@ -86,7 +86,9 @@ def test_pre_training_weights_serve_the_trunk_and_the_auto_class(tmp_path):
     assert type(AutoModelForPreTraining.from_pretrained(tmp_path)) is R3dForPreTraining
     clip = noise(2, 3, 3, 16, 16)
     with torch.no_grad():
-        assert torch.equal(R3dModel.from_pretrained(tmp_path)(clip).pooler_output, model(clip).pooler_output)
+        trunk = R3dModel.from_pretrained(tmp_path)
+        # Loaded weights lie at other memory alignments, so a kernel may add up in another order.
+        torch.testing.assert_close(trunk(clip).pooler_output, model(clip).pooler_output, rtol=1e-5, atol=1e-6)
 
 
 def test_activation_checkpointing_keeps_the_gradients():

@@ -13,6 +13,7 @@ from transformers import AutoConfig, pipeline
 
 import motionhub
 from motionhub.data.schema import features
+from motionhub.pipelines import skeleton_pipeline
 from motionhub.skeletons.rows import to_row
 from motionhub.training.evaluators import evaluate_streams, load_scores
 
@@ -228,6 +229,20 @@ def test_a_clip_the_model_cannot_take_is_refused_with_what_it_is(pipe, shape, la
 def test_half_precision_gives_nearly_the_same_scores(pipe, checkpoint):
     half = pipeline("action-classification", model=checkpoint, device="cpu", dtype=torch.bfloat16)
     np.testing.assert_allclose(flat([half(motion(9))]), flat([pipe(motion(9))]), atol=0.02)
+
+
+@pytest.mark.parametrize("computes", [True, False])
+def test_weights_saved_in_bfloat16_stay_so_only_where_the_processor_computes_it(
+    checkpoint, tmp_path, monkeypatch, recwarn, computes
+):
+    monkeypatch.setattr(skeleton_pipeline, "bf16_support", lambda device: (computes, "a made-up processor"))
+    saved = pipeline("action-classification", model=checkpoint, device="cpu", dtype=torch.bfloat16)
+    assert saved.model.dtype is torch.bfloat16  # what is stated is not changed
+    saved.save_pretrained(tmp_path)
+    loaded = pipeline("action-classification", model=str(tmp_path), device="cpu")
+    assert loaded.model.dtype is (torch.bfloat16 if computes else torch.float32)
+    said = [str(warning.message) for warning in recwarn if "bfloat16" in str(warning.message)]
+    assert len(said) == (not computes) and all("dtype=torch.bfloat16" in text for text in said)
 
 
 def test_pushing_is_one_commit_of_model_and_processor(pipe, monkeypatch):

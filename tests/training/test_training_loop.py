@@ -26,6 +26,7 @@ from toy_training import (
 
 from motionhub.metrics.segmentation import frame_average_precision
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation
+from motionhub.nn import precision
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.training import checkpoints
 from motionhub.training.arguments import MACHINE_FIELDS
@@ -394,6 +395,62 @@ def test_bf16_trains_and_gives_the_model_back_without_autocast(tmp_path: Path) -
     full, _ = toy_run(toy_recipe(tmp_path / "full", epochs=6, milestones=[5]))
     difference = max(np.abs(weights(full)[name] - value).max() for name, value in weights(model).items())
     assert 0 < difference < 0.1  # it really computed in another precision
+
+
+def auto_means(monkeypatch: pytest.MonkeyPatch, computes: bool) -> None:
+    """The machine of the next run: one that computes bfloat16, or one that emulates it."""
+    monkeypatch.setattr(precision, "bf16_support", lambda device: (computes, "a made-up processor"))
+
+
+@pytest.mark.parametrize(("computes", "same_as"), [(True, "bf16"), (False, "no")])
+def test_auto_is_what_the_machine_computes_and_is_said_once_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], computes: bool, same_as: str
+) -> None:
+    auto_means(monkeypatch, computes)
+    chosen, _ = toy_run(toy_recipe(tmp_path / "auto", mixed_precision="auto", epochs=2))
+    said = capsys.readouterr().err
+    stated, _ = toy_run(toy_recipe(tmp_path / "stated", mixed_precision=same_as, epochs=2))
+    for name, value in weights(stated).items():
+        np.testing.assert_array_equal(value, weights(chosen)[name], err_msg=name)
+    assert said.count("mixed_precision auto:") == 1 and "a made-up processor" in said
+    state = json.loads((tmp_path / "auto" / "last" / "state" / "progress.json").read_text())
+    assert state["progress"]["precisions"] == [same_as]
+    assert "mixed_precision" not in capsys.readouterr().err  # what was stated is not repeated
+
+
+def test_auto_resumed_on_a_machine_without_bf16_says_what_differs_and_keeps_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    auto_means(monkeypatch, True)
+    toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=1))
+    auto_means(monkeypatch, False)
+    toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=2))
+    said = capsys.readouterr().err
+    assert "updates were computed with mixed_precision 'bf16', the others are with 'no'" in said
+    assert "--mixed_precision bf16 continues as it began" in said
+    state = json.loads((tmp_path / "last" / "state" / "progress.json").read_text())
+    assert state["progress"]["precisions"] == ["bf16", "no"]
+
+
+def test_a_stated_precision_that_differs_from_the_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto_means(monkeypatch, True)
+    toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=1))
+    with pytest.raises(ValueError, match="mixed_precision was bf16, is now no"):
+        toy_run(toy_recipe(tmp_path, mixed_precision="no", epochs=2))
+    toy_run(toy_recipe(tmp_path, mixed_precision="bf16", epochs=2))  # stating what it was goes on
+
+
+def test_a_state_written_before_auto_existed_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy_run(toy_recipe(tmp_path, mixed_precision="no", epochs=1))
+    file = tmp_path / "last" / "state" / "progress.json"
+    state = json.loads(file.read_text())
+    del state["progress"]["precisions"]
+    file.write_text(json.dumps(state))
+    auto_means(monkeypatch, False)
+    toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=2))
+    assert json.loads(file.read_text())["progress"]["precisions"] == ["no"]
 
 
 def test_clipping_bounds_the_step(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import torch
 
 
 PRECISIONS = ("auto", "bf16", "no")
+# The environment's limit on the instructions that oneDNN uses, under its present and its former name.
+ISA_VARIABLES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 # Limits of oneDNN at which it still takes bfloat16 but computes it by float32 instructions.
 ISA_LIMITS_WITHOUT_BF16 = ("AVX512_CORE", "AVX512_CORE_VNNI")
 
@@ -78,9 +80,10 @@ def _bf16_of_cpu() -> tuple[bool, str]:
     if platform.machine().lower() in ("x86_64", "amd64"):
         if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
             return False, "this CPU has no bf16 instructions (AVX-512-BF16 or AMX)"
-        limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
+        variable = next((name for name in ISA_VARIABLES if os.environ.get(name)), "")
+        limit = os.environ.get(variable, "")
         if limit.upper() in ISA_LIMITS_WITHOUT_BF16 or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-            cause = f"ONEDNN_MAX_CPU_ISA={limit}" if limit else "oneDNN"
+            cause = f"{variable}={limit}" if limit else "oneDNN"
             return False, f"{cause} does not use this CPU's bf16 instructions"
         return True, f"this CPU has {'AMX' if torch.cpu._is_amx_tile_supported() else 'AVX-512-BF16'}"
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
