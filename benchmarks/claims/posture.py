@@ -248,7 +248,7 @@ def classified(
     network.train()
     for _ in range(HEAD_UPDATES):
         rows = torch.randint(len(train), (min(HEAD_BATCH, len(train)),), generator=generator)
-        with torch.autocast("cpu", torch.bfloat16):  # up to twice as fast
+        with motions.half_precision():  # up to twice as fast
             logits = network(train[rows])
         loss = nn.functional.cross_entropy(logits.float(), labels[rows])
         optimizer.zero_grad()

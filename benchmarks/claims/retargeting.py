@@ -265,7 +265,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--layout", default="smarthome-15", help="joints of Bandai-Namco that are used; bandai-22: all"
     )
-    parser.add_argument("--float32", action="store_true", help="training in full precision, not in bfloat16")
+    parser.add_argument("--float32", action="store_true", help="never train in bfloat16")
     parser.add_argument("--output", type=Path, help="errors as JSON, by arm and seed; a run again replaces its own")
     return parser.parse_args(words)
 
@@ -286,7 +286,7 @@ def main(words: Sequence[str] | None = None) -> int:
         results.setdefault("copy the source", {})[str(seed)] = copied
         for arm in options.arms:
             start = time.perf_counter()
-            model = learned(task, arm, seed, options.epochs, "no" if options.float32 else "bf16")
+            model = learned(task, arm, seed, options.epochs, "no" if options.float32 else "auto")
             found, own = error(model, task.pairs), error(model, task.pairs, "first", "first")
             results.setdefault(arm, {})[str(seed)] = found
             seconds = time.perf_counter() - start

@@ -262,7 +262,7 @@ def pretrained(splits: Any, model: str, archive: str, epochs: int, folder: Path)
         LacContrast(generator, processor.num_frames, frame_weight=0.0, **lac),
         OrVpe(motionhub.get_layout(processor.layout), temperature=0.1, mapping="none"),
     )
-    own = {"learning_rate": 2e-3, "epochs": epochs, "batch_size": 32, "mixed_precision": "bf16"}
+    own = {"learning_rate": 2e-3, "epochs": epochs, "batch_size": 32, "mixed_precision": "auto"}
     for (name, place), objective in zip(folders.items(), objectives, strict=True):
         torch.manual_seed(0)
         encoder = AutoModel.from_config(AutoConfig.from_pretrained(model))
@@ -336,7 +336,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--unlabelled", help="utd_mhad_s1-6.zip: make encoders without labels")
     parser.add_argument("--pretraining_epochs", type=int, default=5)
     parser.add_argument("--epochs", type=int, help="instead of those of training.json")
-    parser.add_argument("--bf16", action="store_true", help="half precision in training, twice as fast on some CPUs")
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 in training where the processor computes it")
     parser.add_argument("--arms", nargs="+", help="only these rows")
     parser.add_argument("--ablations", action="store_true", help="loss and augmentation, mirror images")
     parser.add_argument("--develop", action="store_true", help="subjects 1 to 4 train, 5 and 6 test")
@@ -356,7 +356,7 @@ def run_arms(chosen: argparse.Namespace, splits: Any, folder: Path) -> dict[str,
     unknown = sorted(set(chosen.arms or []) - set(arms))
     if unknown:
         raise ValueError(f"--arms takes some of {list(arms)}, got {unknown}.")
-    changes: dict[str, Any] = {"mixed_precision": "bf16"} if chosen.bf16 else {}
+    changes: dict[str, Any] = {"mixed_precision": "auto"} if chosen.bf16 else {}
     changes |= {} if chosen.epochs is None else {"epochs": chosen.epochs}
     rows: dict[str, list[dict[str, Any]]] = {}
     for seed in chosen.seeds:

@@ -122,7 +122,7 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
         rows = torch.randint(len(pairs), (BATCH,), generator=generator)
         batch = collate_view_pairs([pairs[row] for row in rows.tolist()])
         batch["seeds"] = motions.seeds_of(rows, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with motions.half_precision():
             losses = objective(network, batch)
         optimizer.zero_grad()
         losses["loss"].backward()
@@ -144,7 +144,7 @@ def features(model: UViModel | None, pictures: Tensor) -> Tensor:
         if model is None:
             made.append(nn.functional.avg_pool2d(images, PIXELS // 16).flatten(1))
             continue
-        with torch.autocast("cpu", torch.bfloat16):
+        with motions.half_precision():
             made.append(model.pose_encoder(images.to(memory_format=torch.channels_last)).flatten(1).float())
     return torch.cat(made).unflatten(0, pictures.shape[:2])
 
@@ -257,7 +257,7 @@ def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: in
             self.network = network
 
         def forward(self, clips: Tensor) -> Tensor:
-            with torch.autocast("cpu", torch.bfloat16):
+            with motions.half_precision():
                 logits: Tensor = self.network(clips).logits
             return logits.float()
 
