@@ -21,13 +21,13 @@ from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.data.readers import read
 from motionhub.data.video import is_video
 from motionhub.poses.extraction import extract_clip
-from motionhub.skeletons.doubts import doubts
+from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_doubts
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, np.ndarray, torch.Tensor, Mapping)
+SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, *ARRAYS, Mapping)
 INPUT_PARAMETERS = ("layout", "fps", "unit", "image_size", "per_person")
 
 
@@ -100,8 +100,7 @@ class SkeletonPipeline(Pipeline):
     def preprocess(self, item: Any, *, per_person: bool = True, **facts: Any) -> Clip:
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
-        for doubt in doubts(sequence):
-            warnings.warn(f"{name}: {doubt}.", stacklevel=2)
+        warn_of_doubts(sequence, name)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         rows, samples = [], []
         for row in people:
@@ -225,16 +224,8 @@ def as_sequence(
         return sequences[0]
     if isinstance(item, Mapping):
         return from_row(item)
-    if isinstance(item, np.ndarray | torch.Tensor):
-        given = {"layout": layout, "fps": fps, "unit": unit}
-        missing = [name for name, value in given.items() if value is None]
-        if missing:
-            raise ValueError(
-                f"An array needs layout, fps and unit, but got none for {missing}; call "
-                'pipe(array, layout="coco-17", fps=30, unit="pixel") with what the array really is.'
-            )
-        array = item.detach().cpu().numpy() if isinstance(item, torch.Tensor) else item
-        return SkeletonSequence(array, image_size=image_size, **given)  # type: ignore[arg-type]
+    if isinstance(item, ARRAYS):
+        return sequence_of(item, layout=layout, fps=fps, unit=unit, image_size=image_size)
     raise ValueError(
         "A pipeline takes a path, a SkeletonSequence, a dataset row, an array with layout=, fps= and unit=, or a list "
         f"or iterator of these; got {type(item).__name__}."
@@ -265,11 +256,6 @@ def _why_unreadable(source: str) -> str:
     except (OSError, ValueError, TypeError) as error:
         return f" ({' '.join(str(error).split())})"
     return ""
-
-
-def describe(sequence: SkeletonSequence) -> str:
-    """A sequence in words, for warnings."""
-    return f"a {sequence.layout.name} sequence of {sequence.num_people} people and {sequence.num_frames} frames"
 
 
 def model_inputs(samples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
