@@ -88,6 +88,7 @@ class SkeletonPipeline(Pipeline):
                 f"preprocessor_config.json{_why_unreadable(source)}; put the checkpoint's own file there, or pass "
                 "feature_extractor=SkeletonProcessor(layout=...)."
             )
+        _check_no_pictures(self.model, self.feature_extractor)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """One result for one input, a list for a list, an iterator for another iterable (see the class)."""
@@ -235,6 +236,15 @@ def as_sequence(
 def dims_of(processor: Any) -> int:
     """2 or 3: what the processor makes; those of pictures only do not say it."""
     return int(getattr(processor, "num_dims", 2))
+
+
+def _check_no_pictures(model: Any, processor: Any) -> None:
+    for part, names in ((model, [model.main_input_name]), (processor, processor.model_input_names)):
+        if "pixel_values" in names:
+            raise ValueError(
+                f"This pipeline takes skeletons, but {type(part).__name__} takes pictures: call the model on what its "
+                "processor makes of them, model(**processor(pictures))."
+            )
 
 
 def _check_finite(clip: Clip, results: dict[str, torch.Tensor]) -> None:
