@@ -12,6 +12,7 @@ from transformers import (
     AutoTokenizer,
     pipeline,
 )
+from transformers.models.auto.video_processing_auto import AutoVideoProcessor  # without torchvision, too
 from transformers.pipelines import PIPELINE_REGISTRY
 
 import motionhub
@@ -120,6 +121,6 @@ def test_a_tokenizer_beside_a_model_is_found_and_is_not_taken_for_the_processor(
     motionhub.ViClipConfig().save_pretrained(tmp_path / "viclip")
     motionhub.VideoClipProcessor(num_frames=4).save_pretrained(tmp_path / "viclip")
     clip_tokenizer(vocabulary).save_pretrained(tmp_path / "viclip")
-    for auto in (AutoProcessor, AutoFeatureExtractor):
+    for auto in (AutoProcessor, AutoFeatureExtractor, AutoVideoProcessor):
         assert auto.from_pretrained(tmp_path / "viclip").num_frames == 4
     assert AutoTokenizer.from_pretrained(tmp_path / "viclip")("walk")["input_ids"] == [515, 514, 516]

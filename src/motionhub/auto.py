@@ -23,6 +23,7 @@ from transformers import (
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 from transformers.models.auto.auto_factory import _BaseAutoModelClass, _LazyAutoMapping
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.video_processing_auto import AutoVideoProcessor
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from motionhub.hub.remote_code import carry_remote_code
@@ -248,6 +249,8 @@ def _register() -> None:
         # Not the family's processor: the checkpoint's file may name another. Without this line AutoProcessor gives the
         # tokenizer of a checkpoint that has one.
         AutoProcessor.register(family.config, AutoFeatureExtractor, exist_ok=True)
+        if family.processor is VideoClipProcessor:
+            AutoVideoProcessor.register(family.config, AutoFeatureExtractor, exist_ok=True)
         for auto_class, model in family.models.items():
             auto_class.register(family.config, model, exist_ok=True)  # type: ignore[attr-defined]
         named = {auto_class.__name__: model for auto_class, model in family.models.items()}

@@ -1,4 +1,4 @@
-"""`SkeletonProcessor`: any `SkeletonSequence` in, one checkpoint's tensors out; saved as `preprocessor_config.json`.
+"""`SkeletonProcessor`: motion of any form in, one checkpoint's tensors out; saved as `preprocessor_config.json`.
 
 It does not know file formats, datasets' splits or models. All facts about a checkpoint's input are its fields.
 """
