@@ -7,12 +7,15 @@ needs are imported here and nowhere else.
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
     AutoModel,
     AutoModelForPreTraining,
+    AutoProcessor,
+    AutoTokenizer,
     Pipeline,
     PreTrainedConfig,
     PreTrainedModel,
@@ -20,6 +23,7 @@ from transformers import (
 from transformers.feature_extraction_utils import FeatureExtractionMixin
 from transformers.models.auto.auto_factory import _BaseAutoModelClass, _LazyAutoMapping
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.video_processing_auto import AutoVideoProcessor
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from motionhub.hub.remote_code import carry_remote_code
@@ -197,11 +201,56 @@ PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
 }
 
 
+class WrongTask:
+    """In Auto classes, in place of a model (or tokenizer) that a family does not have: says what there is instead.
+
+    `pipeline("video-classification", model=...)` and `AutoModelForVideoClassification.from_pretrained(...)` come here.
+    It is a LookupError because `pipeline` prints the whole traceback of a ValueError, once for each of its classes.
+    """
+
+    @classmethod
+    def from_pretrained(cls, source: Any, *arguments: Any, config: Any = None, **options: Any) -> NoReturn:
+        if config is None:
+            config = AutoConfig.from_pretrained(source, **options)
+        raise LookupError(_what_it_has(config, str(source)))
+
+    @classmethod
+    def _from_config(cls, config: Any, **options: Any) -> NoReturn:
+        raise LookupError(_what_it_has(config, "CHECKPOINT"))
+
+
+def tasks_of(family: Family) -> list[str]:
+    """The tasks of `pipeline` that a family's checkpoints are for; none where the input is images."""
+    if family.processor not in (SkeletonProcessor, RetargetProcessor):
+        return []
+    tasks = [task for task, (_, auto_class) in PIPELINES.items() if auto_class in family.models]
+    # A score is no vector.
+    scores_only = family.models[AutoModel] is family.models.get(AutoModelForMovementQuality)
+    return [task for task in tasks if not (scores_only and PIPELINES[task][1] is AutoModel)]
+
+
+def _what_it_has(config: PreTrainedConfig, source: str) -> str:
+    family = next(family for family in FAMILIES if isinstance(config, family.config))
+    tasks = sorted(tasks_of(family), key=lambda task: PIPELINES[task][1] is not AutoModel)
+    which = f"{source} is a motionhub checkpoint ({config.model_type}) with no tokenizer and no head for this task"
+    if not tasks:
+        return (
+            f"{which}; call AutoModel.from_pretrained({source!r}) on what AutoFeatureExtractor.from_pretrained("
+            f"{source!r}) makes of its input."
+        )
+    others = f", or one of its other tasks {tasks[1:]}" if tasks[1:] else ""
+    return f"{which}; call pipeline({tasks[0]!r}, model={source!r}){others}."
+
+
 def _register() -> None:
     for family in FAMILIES:
         AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
-        # AutoProcessor finds a feature extractor by itself when a repository has no other processor.
         AutoFeatureExtractor.register(family.config, family.processor, exist_ok=True)
+        # Not the family's processor: the checkpoint's file may name another. Without this line AutoProcessor gives the
+        # tokenizer of a checkpoint that has one.
+        AutoProcessor.register(family.config, AutoFeatureExtractor, exist_ok=True)
+        if family.processor is VideoClipProcessor:
+            AutoVideoProcessor.register(family.config, AutoFeatureExtractor, exist_ok=True)
         for auto_class, model in family.models.items():
             auto_class.register(family.config, model, exist_ok=True)  # type: ignore[attr-defined]
         named = {auto_class.__name__: model for auto_class, model in family.models.items()}
@@ -212,6 +261,16 @@ def _register() -> None:
         PIPELINE_REGISTRY.register_pipeline(
             task, pipeline_class=pipeline_class, pt_model=auto_class, type="multimodal"
         )
+    _refuse_other_tasks()
+
+
+def _refuse_other_tasks() -> None:
+    for family in FAMILIES:
+        AutoTokenizer.register(family.config, WrongTask, exist_ok=True)
+        for task in PIPELINE_REGISTRY.supported_tasks.values():
+            for auto_class in task["pt"]:
+                if auto_class not in family.models:
+                    auto_class.register(family.config, WrongTask, exist_ok=True)
 
 
 _register()

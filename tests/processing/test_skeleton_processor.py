@@ -406,7 +406,7 @@ def test_screen_normalisation_needs_pixels_and_the_image_size():
 @pytest.mark.parametrize("item", [np.zeros((5, 20, 3)), "clip.json", None])
 def test_something_else_than_a_sequence_is_refused_with_the_call_that_makes_one(item):
     with pytest.raises(ValueError, match="motionhub.SkeletonSequence\\("):
-        processor()(item)
+        processor().process(item)
 
 
 def test_an_empty_batch_is_refused():

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
-from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, describe, model_inputs
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, model_inputs
+from motionhub.processing.arrays import describe, warn_of_doubts
 from motionhub.skeletons.attach import attach
 from motionhub.skeletons.bodies import with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
-from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -248,8 +248,7 @@ def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
     sequence = as_sequence(item, **facts)
     if not sequence.num_frames:
         raise ValueError(f"Expected a motion with at least one frame, got {describe(sequence)}.")
-    for doubt in doubts(sequence):
-        warnings.warn(f"{describe(sequence)}: {doubt}.", stacklevel=2)
+    warn_of_doubts(sequence, describe(sequence))
     return sequence
 
 

@@ -34,14 +34,6 @@ class MovementQualityPipeline(SkeletonPipeline):
         [{'track_id': 0, 'score': 0.93, 'interval': None, 'coverage': 1.0}]
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not hasattr(self.feature_extractor, "layout"):
-            raise ValueError(
-                f"This pipeline takes skeletons, but {type(self.model).__name__} takes pictures: call it on what its "
-                "processor makes of them, model(**processor(pictures)).scores."
-            )
-
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         return take_input_parameters(kwargs), {}, {}
 

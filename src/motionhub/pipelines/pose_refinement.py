@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.pipelines.skeleton_pipeline import as_sequence, describe
+from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.poses import filters
 from motionhub.poses.experts import reconcile
 from motionhub.poses.refine import OFFICIAL_LAYOUT, aggregate
 from motionhub.poses.refine import as_sequence as aggregate_as_sequence
+from motionhub.processing.arrays import describe
 from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.motion_symptoms import noise_level

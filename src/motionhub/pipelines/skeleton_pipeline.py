@@ -22,13 +22,13 @@ from motionhub.data.readers import read
 from motionhub.data.video import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
-from motionhub.skeletons.doubts import doubts
+from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_doubts
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, np.ndarray, torch.Tensor, Mapping)
+SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, *ARRAYS, Mapping)
 INPUT_PARAMETERS = ("layout", "fps", "unit", "image_size", "per_person")
 
 
@@ -92,6 +92,7 @@ class SkeletonPipeline(Pipeline):
                 f"preprocessor_config.json{_why_unreadable(source)}; put the checkpoint's own file there, or pass "
                 "feature_extractor=SkeletonProcessor(layout=...)."
             )
+        _check_no_pictures(self.model, self.feature_extractor)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """One result for one input, a list for a list, an iterator for another iterable (see the class)."""
@@ -104,8 +105,7 @@ class SkeletonPipeline(Pipeline):
     def preprocess(self, item: Any, *, per_person: bool = True, **facts: Any) -> Clip:
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
-        for doubt in doubts(sequence):
-            warnings.warn(f"{name}: {doubt}.", stacklevel=2)
+        warn_of_doubts(sequence, name)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         rows, samples = [], []
         for row in people:
@@ -229,16 +229,8 @@ def as_sequence(
         return sequences[0]
     if isinstance(item, Mapping):
         return from_row(item)
-    if isinstance(item, np.ndarray | torch.Tensor):
-        given = {"layout": layout, "fps": fps, "unit": unit}
-        missing = [name for name, value in given.items() if value is None]
-        if missing:
-            raise ValueError(
-                f"An array needs layout, fps and unit, but got none for {missing}; call "
-                'pipe(array, layout="coco-17", fps=30, unit="pixel") with what the array really is.'
-            )
-        array = item.detach().cpu().numpy() if isinstance(item, torch.Tensor) else item
-        return SkeletonSequence(array, image_size=image_size, **given)  # type: ignore[arg-type]
+    if isinstance(item, ARRAYS):
+        return sequence_of(item, layout=layout, fps=fps, unit=unit, image_size=image_size)
     raise ValueError(
         "A pipeline takes a path, a SkeletonSequence, a dataset row, an array with layout=, fps= and unit=, or a list "
         f"or iterator of these; got {type(item).__name__}."
@@ -248,6 +240,15 @@ def as_sequence(
 def dims_of(processor: Any) -> int:
     """2 or 3: what the processor makes; those of pictures only do not say it."""
     return int(getattr(processor, "num_dims", 2))
+
+
+def _check_no_pictures(model: Any, processor: Any) -> None:
+    for part, names in ((model, [model.main_input_name]), (processor, processor.model_input_names)):
+        if "pixel_values" in names:
+            raise ValueError(
+                f"This pipeline takes skeletons, but {type(part).__name__} takes pictures: call the model on what its "
+                "processor makes of them, model(**processor(pictures))."
+            )
 
 
 def _check_finite(clip: Clip, results: dict[str, torch.Tensor]) -> None:
@@ -283,11 +284,6 @@ def _why_unreadable(source: str) -> str:
     except (OSError, ValueError, TypeError) as error:
         return f" ({' '.join(str(error).split())})"
     return ""
-
-
-def describe(sequence: SkeletonSequence) -> str:
-    """A sequence in words, for warnings."""
-    return f"a {sequence.layout.name} sequence of {sequence.num_people} people and {sequence.num_frames} frames"
 
 
 def model_inputs(samples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:

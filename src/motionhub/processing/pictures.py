@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
+from motionhub.processing.batching import as_feature, check_return_tensors
 from motionhub.skeletons.layouts import get_layout
 
 
@@ -61,15 +62,18 @@ class PictureProcessor(FeatureExtractionMixin):
         """Pixels of the model's input per pixel of a picture of this size."""
         return min(self.short_side / min(height, width), self.long_side / max(height, width))
 
-    def __call__(self, pictures: Any) -> BatchFeature:
+    def __call__(self, pictures: Any, return_tensors: str | None = "pt") -> BatchFeature:
         """`pixel_values (batch, 3, height, width)`, `image_sizes (batch, 2)` and `scales (batch, 2)` (y, x).
 
         Args:
-            pictures: one `(height, width, 3)` array of red, green and blue, uint8 or in 0..1, or a list of them.
+            pictures: one `(height, width, 3)` array of red, green and blue, uint8 or in 0..1, or several: a list of
+                them, or `(batch, height, width, 3)`.
+            return_tensors: `"pt"` (also None) or `"np"`.
 
         Raises:
-            ValueError: no picture, or one that is none.
+            ValueError: no picture, one that is none, or other `return_tensors`.
         """
+        check_return_tensors(return_tensors)
         pictures = [pictures] if getattr(pictures, "ndim", 0) == 3 else list(pictures)
         if not pictures:
             raise ValueError("Expected at least one picture (height, width, 3), got an empty list.")
@@ -78,7 +82,8 @@ class PictureProcessor(FeatureExtractionMixin):
         padded = [functional.pad(each, (0, width - each.shape[2], 0, height - each.shape[1])) for each in resized]
         sizes = torch.tensor([each.shape[1:] for each in resized])
         originals = torch.tensor([np.shape(picture)[:2] for picture in pictures])
-        return BatchFeature({"pixel_values": torch.stack(padded), "image_sizes": sizes, "scales": sizes / originals})
+        tensors = {"pixel_values": torch.stack(padded), "image_sizes": sizes, "scales": sizes / originals}
+        return as_feature(tensors, return_tensors)
 
     def _resized(self, picture: Any) -> Tensor:
         pixels = np.asarray(picture)

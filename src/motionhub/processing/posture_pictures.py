@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
+from motionhub.processing.batching import as_feature, check_return_tensors
+
 
 KINDS = ("depth", "iuv", "mask")
 DENSEPOSE_PARTS = 24
@@ -79,15 +81,19 @@ class PosturePictureProcessor(FeatureExtractionMixin):
     def register_for_auto_class(cls, auto_class: str = "AutoFeatureExtractor") -> None:
         """Nothing: published repositories load this class from the installed library, never from copied code."""
 
-    def __call__(self, pictures: Any) -> BatchFeature:
+    def __call__(self, pictures: Any, return_tensors: str | None = "pt") -> BatchFeature:
         """`pixel_values (batch, channels, size, size)` of single pictures.
 
         Args:
-            pictures: one `(height, width)` (`"iuv"`: `(height, width, 3)`), or a list of them.
+            pictures: one `(height, width)` (`"iuv"`: `(height, width, 3)`), or several: a list of them, or an array
+                with one axis more.
+            return_tensors: `"pt"` (also None) or `"np"`.
 
         Raises:
-            ValueError: none, another shape, values of another kind, or one in which nobody is.
+            ValueError: none, another shape, values of another kind, one in which nobody is, or other
+                `return_tensors`.
         """
+        check_return_tensors(return_tensors)
         if hasattr(pictures, "__array_interface__"):  # a PIL image is no sequence
             pictures = np.asarray(pictures)
         single = getattr(pictures, "ndim", 0) == (3 if self.kind == "iuv" else 2)
@@ -100,7 +106,7 @@ class PosturePictureProcessor(FeatureExtractionMixin):
                 prepared.append(self.prepare(np.asarray(picture)[None]))
             except ValueError as error:
                 raise ValueError(f"Picture {index} of {len(pictures)}: {error}") from None
-        return BatchFeature({"pixel_values": torch.cat(prepared)})
+        return as_feature({"pixel_values": torch.cat(prepared)}, return_tensors)
 
     def clips(self, clips: Sequence[Any], generator: torch.Generator | None = None) -> BatchFeature:
         """`pixel_values (batch, clip_frames, ...)`, `attention_mask (batch, clip_frames)` of `(frames, ...)` arrays.

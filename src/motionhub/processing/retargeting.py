@@ -18,12 +18,13 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
+from motionhub.processing.arrays import checked_sequence, clips_of, each_of
+from motionhub.processing.batching import as_feature, check_return_tensors, padded_batch
 from motionhub.processing.checks import check_carried
 from motionhub.processing.conversion import converted
 from motionhub.processing.filling import FILLS, fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
-from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -132,25 +133,28 @@ class RetargetProcessor(FeatureExtractionMixin):
         return [joint for joint in layout.joints if joint != layout.root] + ["velocity"]
 
     def __call__(
-        self, sequences: SkeletonSequence | Mapping[str, Any] | Sequence[Any], return_tensors: str = "pt"
+        self,
+        sequences: Any,
+        return_tensors: str | None = "pt",
+        *,
+        layout: str | SkeletonLayout | Mapping[str, Any] | Sequence[Any] | None = None,
+        fps: float | Sequence[float] | None = None,
+        unit: str | Sequence[str] | None = None,
+        image_size: Sequence[Any] | None = None,
+        confidence: Any = None,
     ) -> BatchFeature:
-        """A batch: keypoints `(batch, people, frames, rows, 2)`, joint_mask and attention_mask, padded with zeros."""
-        if return_tensors not in ("pt", "np"):
-            raise ValueError(f'return_tensors must be "pt" or "np", got {return_tensors!r}.')
-        items: list[Any] = list(sequences) if isinstance(sequences, list | tuple) else [sequences]
-        if not items:
-            raise ValueError("A batch needs at least one SkeletonSequence, got an empty list.")
-        samples = [self.process(item) for item in items]
-        people, frames = (max(sample["attention_mask"].shape[axis] for sample in samples) for axis in (0, 1))
-        batch = {}
-        for name in self.model_input_names:
-            values = [sample[name] for sample in samples]
-            batch[name] = values[0].new_zeros(len(values), people, frames, *values[0].shape[2:])
-            for row, value in enumerate(values):
-                batch[name][row, : value.shape[0], : value.shape[1]] = value
-        return BatchFeature(
-            {name: value.numpy() if return_tensors == "np" else value for name, value in batch.items()}
-        )
+        """A batch: keypoints `(batch, people, frames, rows, 2)`, joint_mask and attention_mask, padded with zeros.
+
+        Args:
+            sequences, return_tensors, layout, fps, unit, image_size, confidence: as in `SkeletonProcessor`: sequences,
+                rows, or arrays `(people, frames, joints, 2)` together with their layout, fps and unit.
+
+        Raises:
+            ValueError: as in `SkeletonProcessor`, and see `process`.
+        """
+        check_return_tensors(return_tensors)
+        clips = clips_of(sequences, layout=layout, fps=fps, unit=unit, image_size=image_size, confidence=confidence)
+        return as_feature(padded_batch(each_of(clips, self.process), self.model_input_names), return_tensors)
 
     def process(self, sequence: SkeletonSequence | Mapping[str, Any]) -> dict[str, Tensor]:
         """One clip: keypoints `(people, frames, rows, 2)` float32, joint_mask `(people, frames, rows)`, attention_mask
@@ -311,13 +315,7 @@ FIELDS = tuple(
 
 
 def _checked_sequence(sequence: SkeletonSequence | Mapping[str, Any]) -> SkeletonSequence:
-    if isinstance(sequence, Mapping):
-        sequence = from_row(sequence)
-    if not isinstance(sequence, SkeletonSequence):
-        raise ValueError(
-            f"Expected a SkeletonSequence (or a row of a motionhub dataset), got {type(sequence).__name__}; call "
-            'motionhub.SkeletonSequence(array, layout="coco-17", fps=30, unit="pixel"), or motionhub.read(path).'
-        )
+    sequence = checked_sequence(sequence)
     if sequence.num_dims != 2:
         raise ValueError(
             "2-D retargeting takes keypoints in an image, got 3-D; project them first: x to the right, y down, "

@@ -1,4 +1,4 @@
-"""`SkeletonProcessor`: any `SkeletonSequence` in, one checkpoint's tensors out; saved as `preprocessor_config.json`.
+"""`SkeletonProcessor`: motion of any form in, one checkpoint's tensors out; saved as `preprocessor_config.json`.
 
 It does not know file formats, datasets' splits or models. All facts about a checkpoint's input are its fields.
 """
@@ -15,6 +15,8 @@ from transformers.feature_extraction_utils import BatchFeature, FeatureExtractio
 
 from motionhub.augment import flip, occlusion, temporal, views
 from motionhub.processing import normalization as norms
+from motionhub.processing.arrays import checked_sequence, clips_of, each_of
+from motionhub.processing.batching import as_feature, check_return_tensors, padded, padded_batch
 from motionhub.processing.checks import check_carried, check_fields
 from motionhub.processing.conversion import converted
 from motionhub.processing.filling import fill_missing
@@ -24,7 +26,6 @@ from motionhub.processing.rows import RowTransform
 from motionhub.processing.upright import turned_upright
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
-from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.streams import bone_stream, velocity_stream
 
@@ -171,38 +172,57 @@ class SkeletonProcessor(FeatureExtractionMixin):
 
     def __call__(
         self,
-        sequences: SkeletonSequence | Mapping[str, Any] | Sequence[Any],
+        sequences: Any,
         training: bool = False,
         generator: Generator | None = None,
-        return_tensors: str = "pt",
+        return_tensors: str | None = "pt",
+        *,
+        layout: str | SkeletonLayout | Mapping[str, Any] | Sequence[Any] | None = None,
+        fps: float | Sequence[float] | None = None,
+        unit: str | Sequence[str] | None = None,
+        image_size: Sequence[Any] | None = None,
+        confidence: Any = None,
     ) -> BatchFeature:
         """A batch of one or several clips.
 
         Args:
-            sequences: a `SkeletonSequence`, a row of a motionhub dataset, or a list of them (of any lengths and
-                people).
+            sequences: a clip or several, of any lengths and people. A clip is a `SkeletonSequence`, a row of a
+                motionhub dataset, or an array `(people, frames, joints, dims)` or, of one person, `(frames, joints,
+                dims)`: NumPy, torch, or nested lists. Several are a list of these, or one array `(batch, people,
+                frames, joints, dims)`. NaN where a joint was not seen.
             training: sample and augment as in training.
             generator: of all random draws; None draws from torch's global one.
-            return_tensors: `"pt"` or `"np"`.
+            return_tensors: `"pt"` (also None) or `"np"`.
+            layout, fps, unit: what the arrays are, see `SkeletonSequence`; all three are required for an array, and
+                nothing is inferred. One for all clips, or a list with one for each. Sequences and rows keep their own.
+            image_size: `(width, height)` in pixels of the arrays, for screen normalisation, or a list of these.
+            confidence: `(people, frames, joints)` in 0..1 of an array, a list of these for several clips. It is
+                checked and changes nothing: to leave out uncertain joints, make them NaN.
 
         Returns:
             keypoints `(batch, people, frames, joints, dims)` float32 without NaN, joint_mask `(batch, people, frames,
             joints)` bool, attention_mask `(batch, people, frames)` bool: False for absent people and padded frames.
+
+        Raises:
+            ValueError: an array without layout, fps or unit, one that does not fit them, metadata for another number
+                of clips, or a clip that does not fit this processor; of several clips the message names the position.
+
+        Examples:
+            >>> import numpy as np
+            >>> from motionhub import SkeletonProcessor
+            >>> processor = SkeletonProcessor(layout="coco-17", num_people=1)
+            >>> clip = np.full((1, 60, 17, 2), 320.0)  # people, frames, joints, (x, y)
+            >>> facts = {"layout": "coco-17", "fps": 30, "unit": "pixel", "image_size": (640, 480)}
+            >>> processor(clip, **facts)["keypoints"].shape
+            torch.Size([1, 1, 60, 17, 2])
+            >>> batch = processor([clip, clip[:, :20]], **facts, return_tensors="np")  # the shorter one is padded
+            >>> batch["keypoints"].shape, batch["attention_mask"].sum(axis=(1, 2)).tolist()
+            ((2, 1, 60, 17, 2), [60, 20])
         """
-        if return_tensors not in ("pt", "np"):
-            raise ValueError(f'return_tensors must be "pt" or "np", got {return_tensors!r}.')
-        items: list[Any] = list(sequences) if isinstance(sequences, list | tuple) else [sequences]
-        if not items:
-            raise ValueError("A batch needs at least one SkeletonSequence, got an empty list.")
-        samples = [self.process(item, training, generator) for item in items]
-        people, frames = (max(sample["attention_mask"].shape[axis] for sample in samples) for axis in (0, 1))
-        batch = {
-            name: torch.stack([_padded(sample[name], people, frames) for sample in samples])
-            for name in self.model_input_names
-        }
-        return BatchFeature(
-            {name: value.numpy() if return_tensors == "np" else value for name, value in batch.items()}
-        )
+        check_return_tensors(return_tensors)
+        clips = clips_of(sequences, layout=layout, fps=fps, unit=unit, image_size=image_size, confidence=confidence)
+        samples = each_of(clips, lambda clip: self.process(clip, training, generator))
+        return as_feature(padded_batch(samples, self.model_input_names), return_tensors)
 
     def process(
         self,
@@ -236,10 +256,10 @@ class SkeletonProcessor(FeatureExtractionMixin):
         sample = self._masked_and_filled(keypoints)
         num_people = len(keypoints) if self.num_people is None else self.num_people
         num_frames = max(keypoints.shape[1], wanted or 1)
-        sample = {name: _padded(value, max(num_people, 1), num_frames) for name, value in sample.items()}
+        sample = {name: padded(value, max(num_people, 1), num_frames) for name, value in sample.items()}
         if frame_labels is not None:
             labels = torch.as_tensor(np.asarray(frame_labels), dtype=torch.float32)
-            sample["labels"] = _padded(labels[source_frames][None], 1, num_frames)[0]
+            sample["labels"] = padded(labels[source_frames][None], 1, num_frames)[0]
         return sample
 
     def row_transform(self, training: bool = False, seed: int = 0) -> RowTransform:
@@ -265,13 +285,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
 
     def _measured(self, sequence: SkeletonSequence | Mapping[str, Any]) -> tuple[Tensor, norms.Normalization, Tensor]:
         """Selected, converted, resampled keypoints, their normalisation, and the source frame of each frame."""
-        if isinstance(sequence, Mapping):
-            sequence = from_row(sequence)
-        if not isinstance(sequence, SkeletonSequence):
-            raise ValueError(
-                f"Expected a SkeletonSequence (or a row of a motionhub dataset), got {type(sequence).__name__}; call "
-                'motionhub.SkeletonSequence(array, layout="coco-17", fps=30, unit="pixel"), or motionhub.read(path).'
-            )
+        sequence = checked_sequence(sequence)
         if sequence.num_dims < self.num_dims:
             raise ValueError(
                 f"This processor makes {self.num_dims}-D input, got a {sequence.num_dims}-D sequence; "
@@ -405,15 +419,6 @@ class SkeletonProcessor(FeatureExtractionMixin):
 FIELDS = tuple(
     name for name in inspect.signature(SkeletonProcessor.__init__).parameters if name not in ("self", "kwargs")
 )
-
-
-def _padded(values: Tensor, people: int, frames: int) -> Tensor:
-    """Zeros (False) after the last person and the last frame, up to `people` and `frames`."""
-    if values.shape[:2] == (people, frames):
-        return values
-    padded = values.new_zeros(people, frames, *values.shape[2:])
-    padded[: values.shape[0], : values.shape[1]] = values
-    return padded
 
 
 def _as_list(values: Sequence[Any] | None) -> list[Any] | None:

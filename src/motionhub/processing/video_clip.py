@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
 from motionhub.augment import pictures
+from motionhub.processing.batching import as_feature, check_return_tensors
 
 
 # What transformers itself writes into or reads from preprocessor_config.json.
@@ -125,16 +126,17 @@ class VideoClipProcessor(FeatureExtractionMixin):
         fps: float | None = None,
         training: bool = False,
         generator: Generator | None = None,
-        return_tensors: str = "pt",
+        return_tensors: str | None = "pt",
     ) -> BatchFeature:
         """A batch of one or several whole videos that are in memory.
 
         Args:
-            videos: `(frames, height, width, 3)` RGB, or a list of them, of any lengths and sizes.
+            videos: `(frames, height, width, 3)` RGB, or several: a list of them, of any lengths and sizes, or one
+                array `(batch, frames, height, width, 3)`.
             fps: their frame rate, which `sampling="stride"` needs to know where it is not the processor's.
             training: choose and augment as in training: one clip of each video.
             generator: of all random draws; None draws from torch's global one.
-            return_tensors: `"pt"` or `"np"`.
+            return_tensors: `"pt"` (also None) or `"np"`.
 
         Returns:
             pixel_values `(videos * views, num_frames, 3, image_size, image_size)` float32: the views of the first
@@ -143,9 +145,9 @@ class VideoClipProcessor(FeatureExtractionMixin):
         Raises:
             ValueError: no video, a video without frames, other axes or colours than expected, NaN.
         """
-        if return_tensors not in ("pt", "np"):
-            raise ValueError(f'return_tensors must be "pt" or "np", got {return_tensors!r}.')
-        listed = list(videos) if isinstance(videos, list | tuple) else [videos]
+        check_return_tensors(return_tensors)
+        several = isinstance(videos, list | tuple) or getattr(videos, "ndim", 0) == 5
+        listed = list(videos) if several else [videos]
         if not listed:
             raise ValueError("A batch needs at least one video (frames, height, width, 3), got an empty list.")
         clips = []
@@ -153,8 +155,7 @@ class VideoClipProcessor(FeatureExtractionMixin):
             frames = checked_frames(frames)
             for numbers in self.frame_numbers(len(frames), fps or self.fps, training, generator):
                 clips.append(self.process(frames[numbers], training, generator))
-        pixels = torch.cat(clips)
-        return BatchFeature({"pixel_values": pixels.numpy() if return_tensors == "np" else pixels})
+        return as_feature({"pixel_values": torch.cat(clips)}, return_tensors)
 
     def frame_numbers(
         self, num_frames: int, fps: float, training: bool = False, generator: Generator | None = None
@@ -263,7 +264,9 @@ def checked_frames(frames: Any) -> np.ndarray:
         if array.ndim == 4 and array.shape[1] == 3:
             hint = "the colours come last: frames.transpose(0, 2, 3, 1)"
         elif array.ndim == 3:
-            hint = "a single picture is picture[None]; a gray video is numpy.repeat(frames[..., None], 3, -1)"
+            hint = "a single picture is picture[None], pictures in a list make a video by numpy.stack(pictures)"
+            if array.shape[-1] != 3:
+                hint = "a gray video is numpy.repeat(frames[..., None], 3, -1)"
         raise ValueError(f"VideoClipProcessor expects (frames, height, width, 3), got {array.shape}; {hint}.")
     if not array.size:
         raise ValueError(f"A video without frames or pixels has no clip, got {array.shape}; leave it out.")

@@ -109,11 +109,14 @@ class SkeletonSequence:
 
 def _as_float32(values: Any, name: str) -> np.ndarray:
     try:
-        return np.asarray(values, dtype=np.float32)
+        array = np.asarray(values)
+        if array.dtype.kind not in "biufO":  # NumPy would read numbers in text, and drop imaginary parts
+            raise TypeError(f"its entries are {array.dtype}")
+        return array.astype(np.float32, copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{name} must be a rectangular array of numbers (num_people, num_frames, num_joints, num_dims); "
-            f"got something that is not: {error}. Ragged clips go in as a list of SkeletonSequence."
+            f"got something that is not: {error}. Ragged clips go in as a list of arrays."
         ) from None
 
 
@@ -122,7 +125,7 @@ def _check_shape(keypoints: np.ndarray, layout: SkeletonLayout) -> None:
     if keypoints.ndim != 4 or keypoints.shape[3] not in (2, 3):
         raise ValueError(
             f"keypoints of layout {layout.name!r} must have shape {expected}, got {keypoints.shape}. "
-            "If the last column is a score, pass it as confidence=array[..., 2]."
+            f"{_shape_hint(keypoints.ndim)}"
         )
     if layout.dims not in (None, keypoints.shape[3]):
         raise ValueError(
@@ -135,6 +138,15 @@ def _check_shape(keypoints: np.ndarray, layout: SkeletonLayout) -> None:
             f"(shape {keypoints.shape}). "
             "Name the layout the array really has, then convert: motionhub.convert_layout(sequence, target)."
         )
+
+
+def _shape_hint(ndim: int) -> str:
+    """What such an array most likely is, and how to give it."""
+    if ndim == 2:
+        return "A single frame is a clip of one, array[None]; frames in a list make one, numpy.stack(frames)."
+    if ndim == 5:
+        return "Several clips are a list of arrays: list(array)."
+    return "If the last column is a score, pass it as confidence=array[..., 2]."
 
 
 def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | None:

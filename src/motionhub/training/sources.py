@@ -93,7 +93,7 @@ def load_weights(source: str | Path, model_class: Any, **options: Any) -> tuple[
             model, info = model_class.from_pretrained(
                 str(source), dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **options
             )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (LookupError, OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ValueError(f"{source} cannot be loaded: {one_line(error)}") from None
     mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
     return model, sorted({*mismatched, *info["missing_keys"]})
@@ -135,7 +135,8 @@ def trainable_source(source: str | Path, model_class: Any) -> Iterator[str]:
     """
     config = AutoConfig.from_pretrained(source)
     inside, known = getattr(config, "encoder_config", None), getattr(model_class, "_model_mapping", None)
-    if known is None or type(config) in known or not isinstance(inside, PreTrainedConfig) or type(inside) not in known:
+    has_head = known is None or _has_model(known, config)
+    if has_head or not isinstance(inside, PreTrainedConfig) or not _has_model(known, inside):
         yield str(source)
         return
     with TemporaryDirectory() as folder:
@@ -147,6 +148,12 @@ def trainable_source(source: str | Path, model_class: Any) -> Iterator[str]:
             inside.save_pretrained(folder)
         load_processor(source).save_pretrained(folder)
         yield folder
+
+
+def _has_model(known: Any, config: PreTrainedConfig) -> bool:
+    """Whether an auto class has a model for this config, and not only a refusal."""
+    found = known.get(type(config), None)
+    return isinstance(found, type) and issubclass(found, PreTrainedModel)
 
 
 def load_processor(source: str | Path) -> Any:

@@ -1,0 +1,175 @@
+"""Raw arrays with their metadata as `SkeletonSequence`s, for the call of a processor and for pipelines."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+
+from motionhub.skeletons.doubts import doubts
+from motionhub.skeletons.rows import from_row
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+ARRAYS = (np.ndarray, torch.Tensor)
+_LISTS = (list, tuple)
+
+
+def sequence_of(
+    array: Any,
+    *,
+    layout: Any,
+    fps: Any,
+    unit: Any,
+    image_size: Any = None,
+    confidence: Any = None,
+    call: str = "pipe",
+) -> SkeletonSequence:
+    """One clip `(people, frames, joints, dims)` or `(frames, joints, dims)` as a sequence; nothing is inferred.
+
+    Args:
+        array: NumPy, torch (any device and float type), or nested lists.
+        layout, fps, unit, image_size, confidence: as in `SkeletonSequence`.
+        call: how the error names the function to call.
+
+    Raises:
+        ValueError: layout, fps or unit is missing (the message names which), or does not fit the array.
+    """
+    needed = {"layout": layout, "fps": fps, "unit": unit}
+    missing = [name for name, value in needed.items() if value is None]
+    if missing:
+        raise ValueError(
+            f"An array needs layout, fps and unit, but got none for {missing}; call "
+            f'{call}(array, layout="coco-17", fps=30, unit="pixel") with what the array really is.'
+        )
+    return SkeletonSequence(_on_cpu(array), layout, fps, unit, confidence=_on_cpu(confidence), image_size=image_size)
+
+
+def clips_of(
+    inputs: Any, *, layout: Any, fps: Any, unit: Any, image_size: Any, confidence: Any
+) -> list[SkeletonSequence | Mapping[str, Any]]:
+    """The clips of a processor's input, arrays among them as sequences with their share of the metadata.
+
+    A list of arrays, sequences or rows, and an array of five axes, are batches; any other list is nested numbers and
+    read as the array that it makes.
+
+    Raises:
+        ValueError: no clip at all, metadata for another number of clips, or an array that is no clip.
+    """
+    items = _items(inputs)
+    facts = {
+        "layout": _shared(layout, len(items), "layout", _is_row(layout)),
+        "fps": _shared(fps, len(items), "fps", _is_row(fps)),
+        "unit": _shared(unit, len(items), "unit", _is_row(unit)),
+        "image_size": _shared(image_size, len(items), "image_size", _are_sizes(image_size)),
+        "confidence": _shared(confidence, len(items), "confidence", _is_row(confidence) and _is_batch(inputs)),
+    }
+    pairs = [(item, {name: values[index] for name, values in facts.items()}) for index, item in enumerate(items)]
+    return each_of(pairs, lambda pair: _clip(*pair))
+
+
+def checked_sequence(clip: Any) -> SkeletonSequence:
+    """A clip as a processor works on it: rows become sequences.
+
+    Raises:
+        ValueError: neither a sequence nor a row.
+    """
+    if isinstance(clip, Mapping):
+        clip = from_row(clip)
+    if not isinstance(clip, SkeletonSequence):
+        raise ValueError(
+            f"Expected a SkeletonSequence (or a row of a motionhub dataset), got {type(clip).__name__}; call "
+            'motionhub.SkeletonSequence(array, layout="coco-17", fps=30, unit="pixel"), or motionhub.read(path).'
+        )
+    return clip
+
+
+def each_of(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
+    """`function` of every clip; the `ValueError` of one among several says which."""
+    results = []
+    for index, item in enumerate(items):
+        try:
+            results.append(function(item))
+        except ValueError as error:
+            if len(items) == 1:
+                raise
+            raise ValueError(f"sequences[{index}] of {len(items)}: {error}") from None
+    return results
+
+
+def warn_of_doubts(sequence: SkeletonSequence, name: str) -> None:
+    """A warning for each likely mistake in the numbers, such as scores read as coordinates."""
+    for doubt in doubts(sequence):
+        warnings.warn(f"{name}: {doubt}.", stacklevel=3)
+
+
+def describe(sequence: SkeletonSequence) -> str:
+    """A sequence in words, for warnings."""
+    return f"a {sequence.layout.name} sequence of {sequence.num_people} people and {sequence.num_frames} frames"
+
+
+def _clip(item: Any, facts: Mapping[str, Any]) -> Any:
+    if not isinstance(item, (*ARRAYS, *_LISTS)):
+        return item  # what it says of itself counts
+    sequence = sequence_of(item, call="processor", **facts)
+    warn_of_doubts(sequence, describe(sequence))
+    if not sequence.joint_mask.any():
+        warnings.warn(f"{describe(sequence)}: no joint of any person was seen, all masks are False.", stacklevel=2)
+    return sequence
+
+
+def _items(inputs: Any) -> list[Any]:
+    items = list(inputs) if _is_batch(inputs) else [inputs]
+    if not items:
+        raise ValueError(f"A batch needs at least one SkeletonSequence, row or array, got an empty {_kind(inputs)}.")
+    return items
+
+
+def _is_batch(inputs: Any) -> bool:
+    """Whether these are several clips: an array of five axes, or a list of what is a clip each."""
+    if isinstance(inputs, ARRAYS):
+        return inputs.ndim == 5
+    if not isinstance(inputs, _LISTS):
+        return False
+    nested = all(isinstance(entry, (*_LISTS, Real)) for entry in inputs)
+    return not inputs or not nested or _levels(inputs) == 5
+
+
+def _levels(nested: Any) -> int:
+    """How many axes the array of nested lists has, by the first entries."""
+    levels = 0
+    while isinstance(nested, _LISTS) and nested:
+        nested, levels = nested[0], levels + 1
+    return levels + (nested.ndim if isinstance(nested, ARRAYS) else 0)
+
+
+def _shared(value: Any, count: int, name: str, one_per_clip: bool) -> list[Any]:
+    """The value for each of the clips."""
+    if not one_per_clip:
+        return [value] * count
+    if len(value) != count:
+        clips = "1 clip" if count == 1 else f"{count} clips"
+        raise ValueError(f"{name} has {len(value)} entries for {clips}; give one for all clips, or one for each.")
+    return list(value)
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, _LISTS) or (isinstance(value, ARRAYS) and value.ndim > 0)
+
+
+def _are_sizes(value: Any) -> bool:
+    """Whether these are image sizes, and not one (width, height)."""
+    if isinstance(value, ARRAYS):
+        return value.ndim == 2
+    return isinstance(value, _LISTS) and len(value) > 0 and not any(isinstance(side, Real) for side in value)
+
+
+def _kind(inputs: Any) -> str:
+    return "list" if isinstance(inputs, _LISTS) else "array"
+
+
+def _on_cpu(array: Any) -> Any:
+    """bfloat16 has no NumPy type, so torch makes float32 of it."""
+    return array.detach().cpu().float().numpy() if isinstance(array, torch.Tensor) else array
