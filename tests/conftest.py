@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,13 @@ EXTRA_MODULES = (
 )
 if os.environ.get("MOTIONHUB_WITHOUT_EXTRAS") == "1":
     sys.modules.update(dict.fromkeys(EXTRA_MODULES))  # None makes `import` raise ModuleNotFoundError
+
+# Caches of the tests: nothing of the user is read or written, and a home that cannot be written does not matter.
+# Before `datasets` and `huggingface_hub` are imported, which read it then; processes that tests start inherit it.
+CACHES = tempfile.TemporaryDirectory(prefix="motionhub-tests-", ignore_cleanup_errors=True)
+os.environ["HF_HOME"] = CACHES.name
+for name in ("HF_HUB_CACHE", "HF_DATASETS_CACHE", "HF_ASSETS_CACHE", "HF_XET_CACHE"):
+    os.environ.pop(name, None)
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 

@@ -29,7 +29,11 @@ from motionhub.training.trainer import train
 
 
 SCRIPT = Path(__file__).with_name("toy_pretraining.py")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    "MKL_NUM_THREADS": str(torch.get_num_threads()),
+}
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 

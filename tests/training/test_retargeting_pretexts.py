@@ -17,7 +17,11 @@ from motionhub.objectives.shared_pass import SharedPass, padded_alike
 
 
 SCRIPT = Path(__file__).with_name("toy_retargeting.py")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    "MKL_NUM_THREADS": str(torch.get_num_threads()),
+}
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 

@@ -59,7 +59,11 @@ def test_killed_and_resumed_equals_uninterrupted(whole_run, tmp_path):
 @pytest.mark.slow
 def test_two_processes_score_every_clip_once_and_alike(tmp_path):
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        "MKL_NUM_THREADS": str(torch.get_num_threads()),
+    }
     done = subprocess.run(
         [*launch, str(SCRIPT), str(tmp_path)], env=environment, capture_output=True, text=True, check=False
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -208,7 +209,7 @@ def main(order: dict[str, Any]) -> None:
 def test_two_processes_of_torchrun_take_every_clip_once_and_end_as_one_does(files: list[str], tmp_path: Path) -> None:
     order = {"files": files, "report": str(tmp_path), "output_dir": str(tmp_path / "run"), "num_processes": 2}
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     ran = subprocess.run(
         [*launch, json.dumps(order)], env=environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -237,3 +238,11 @@ def test_an_empty_shard_does_no_harm(files: list[str], tmp_path: Path) -> None:
 
 if __name__ == "__main__":
     main(json.loads(sys.argv[1]))
+
+
+def test_a_cache_that_cannot_be_written_is_one_line_with_the_variable_to_set(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "file" / "datasets"))
+    with pytest.raises(ValueError, match=r"cannot be written; .*export HF_HOME=") as error:
+        ShardedRows.from_saved(str(tmp_path))
+    assert "\n" not in str(error.value)

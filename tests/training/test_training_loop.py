@@ -35,7 +35,11 @@ from motionhub.training.trainer import clips_per_update, train
 
 
 SCRIPT = Path(__file__).with_name("toy_training.py")
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    "MKL_NUM_THREADS": str(torch.get_num_threads()),
+}
 
 
 def assert_same_weights(one: dict[str, np.ndarray], other: dict[str, np.ndarray], tolerance: float = 0.0) -> None:
@@ -414,7 +418,8 @@ def test_auto_is_what_the_machine_computes_and_is_said_once_and_kept(
         np.testing.assert_array_equal(value, weights(chosen)[name], err_msg=name)
     assert said.count("mixed_precision auto:") == 1 and "a made-up processor" in said
     state = json.loads((tmp_path / "auto" / "last" / "state" / "progress.json").read_text())
-    assert state["progress"]["precisions"] == [same_as]
+    (machine,) = state["progress"]["machines"]
+    assert machine["mixed_precision"] == same_as and machine["threads"] == torch.get_num_threads()
     assert "mixed_precision" not in capsys.readouterr().err  # what was stated is not repeated
 
 
@@ -426,10 +431,24 @@ def test_auto_resumed_on_a_machine_without_bf16_says_what_differs_and_keeps_both
     auto_means(monkeypatch, False)
     toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=2))
     said = capsys.readouterr().err
-    assert "updates were computed with mixed_precision 'bf16', the others are with 'no'" in said
-    assert "--mixed_precision bf16 continues as it began" in said
+    assert "computes otherwise (mixed_precision bf16 -> no)" in said
+    assert "--mixed_precision bf16 keeps its precision" in said
     state = json.loads((tmp_path / "last" / "state" / "progress.json").read_text())
-    assert state["progress"]["precisions"] == ["bf16", "no"]
+    assert [machine["mixed_precision"] for machine in state["progress"]["machines"]] == ["bf16", "no"]
+
+
+def test_resumed_with_other_threads_says_so_and_with_the_same_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy_run(toy_recipe(tmp_path, epochs=1))
+    toy_run(toy_recipe(tmp_path, epochs=2))
+    assert "computes otherwise" not in capsys.readouterr().err
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads + 1)
+    toy_run(toy_recipe(tmp_path, epochs=3))
+    said = capsys.readouterr().err
+    assert f"From update 10 on this run computes otherwise (threads {threads} -> {threads + 1})" in said
+    assert "keeps its precision" not in said
 
 
 def test_a_stated_precision_that_differs_from_the_run_is_refused(
@@ -446,11 +465,11 @@ def test_a_state_written_before_auto_existed_is_resumed(tmp_path: Path, monkeypa
     toy_run(toy_recipe(tmp_path, mixed_precision="no", epochs=1))
     file = tmp_path / "last" / "state" / "progress.json"
     state = json.loads(file.read_text())
-    del state["progress"]["precisions"]
+    del state["progress"]["machines"]
     file.write_text(json.dumps(state))
     auto_means(monkeypatch, False)
     toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=2))
-    assert json.loads(file.read_text())["progress"]["precisions"] == ["no"]
+    assert json.loads(file.read_text())["progress"]["machines"] == [{"mixed_precision": "no"}]
 
 
 def test_clipping_bounds_the_step(tmp_path: Path) -> None:

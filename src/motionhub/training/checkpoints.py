@@ -39,8 +39,7 @@ class Progress:
         seconds: time spent training and evaluating, over all interruptions.
         best_metric, best_epoch: of the best evaluation so far, or None.
         history: one dictionary of scalars per evaluation.
-        precisions: what it computed in, `"bf16"` or `"no"`; several when `mixed_precision="auto"` was resumed on a
-            machine where it means something else.
+        machines: what it computed with (see `machine_facts`), in order; several when it was resumed elsewhere.
     """
 
     epoch: int = 0
@@ -50,7 +49,7 @@ class Progress:
     best_metric: float | None = None
     best_epoch: int | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
-    precisions: list[str] = field(default_factory=list)
+    machines: list[dict[str, Any]] = field(default_factory=list)
 
 
 class CheckpointError(OSError):
@@ -168,8 +167,18 @@ def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]
             f"{state} belongs to another run: {', '.join(changed)}. Set it back to continue that run, or start anew "
             f"with resume='none' (--resume none) or another output_dir (--output_dir, now {recipe.output_dir!r})."
         )
-    # States written before "auto" existed have the precision among the facts only.
-    return Progress(**{"precisions": [content["mixed_precision"]], **content["progress"]})
+    # States written before machines were noted have the precision among the facts only.
+    return Progress(**{"machines": [{"mixed_precision": content["mixed_precision"]}], **content["progress"]})
+
+
+def machine_facts(precision: str) -> dict[str, Any]:
+    """What rounding depends on besides the recipe: equal facts give equal numbers bit for bit on CPU."""
+    return {
+        "mixed_precision": precision,
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
 
 
 def facts_of_run(

@@ -20,7 +20,7 @@ from motionhub.data.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
 from motionhub.training.sources import check_source, has_weights, load_processor
-from motionhub.training.streaming import ShardedRows
+from motionhub.training.streaming import ShardedRows, require_cache
 
 
 @dataclass
@@ -217,4 +217,5 @@ def _load_saved(arguments: RunArguments) -> DatasetDict:
         raise ValueError(
             f"{name}: is a file; give the folder of a saved dataset, or --dataset READER --data_root FILE."
         )
+    require_cache()
     return load_dataset(name, arguments.protocol)

@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import datasets.config
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
@@ -30,6 +31,20 @@ LANES = 8
 WINDOW = 3
 # Kept decoded per process, 4 to 8 MB each: the window of every lane, and one more at the change to the next.
 CACHED_GROUPS = LANES * (WINDOW + 1)
+
+
+def require_cache() -> None:
+    """Raises ValueError where `datasets` cannot write its cache (a read-only home): it would say "no such file"."""
+    folder = datasets.config.HF_DATASETS_CACHE
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise ValueError(
+            f"The cache of datasets, {folder}, cannot be written; name another folder: export HF_HOME=/tmp/huggingface"
+        )
 
 
 class ShardedRows:
@@ -61,8 +76,9 @@ class ShardedRows:
         """One split of a saved dataset (`motionhub dataset build`) or of one on the Hub.
 
         Raises:
-            ValueError: there is no such dataset, config or split.
+            ValueError: there is no such dataset, config or split, or the cache cannot be written.
         """
+        require_cache()
         try:
             builder = load_dataset_builder(source, config)
         except FileNotFoundError as error:

@@ -28,6 +28,7 @@ from motionhub.training.checkpoints import (
     Progress,
     facts_of_run,
     find_state,
+    machine_facts,
     read_progress,
     save_model_folder,
     save_state,
@@ -275,7 +276,7 @@ class _Loop:
         )
         if progress.step:
             self.journal.say(f"Resuming {self.folder} after update {progress.step} of {total}.")
-        self._say_precision()
+        self._say_machine()
         if self.batch_size != recipe.batch_size:
             self.journal.say(f"Only {self.batch_size} clips an update: the set is smaller than {recipe.batch_size}.")
         self.clock = time.perf_counter() - progress.seconds
@@ -287,19 +288,23 @@ class _Loop:
             self._give_back()
         return self._result()
 
-    def _say_precision(self) -> None:
-        """What "auto" chose here, and whether an interrupted run computed in something else until now."""
+    def _say_machine(self) -> None:
+        """What "auto" chose here, and what differs from the machine on which an interrupted run computed before."""
+        machines, now = self.progress.machines, machine_facts(self.precision.name)
         if self.recipe.mixed_precision == "auto":
             self.journal.say(f"mixed_precision auto: {self.precision}.")
-        before = self.progress.precisions[-1:]
-        if before and before != [self.precision.name]:
-            self.journal.say(
-                f"The first {self.progress.step} updates were computed with mixed_precision {before[0]!r}, the others "
-                f"are with {self.precision.name!r}: this run no longer equals one that was never interrupted. "
-                f"--mixed_precision {before[0]} continues as it began."
+        before = machines[-1] if machines else now
+        changed = [f"{name} {before[name]} -> {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
+        if changed:
+            keep = f" --mixed_precision {before['mixed_precision']} keeps its precision." * (
+                before["mixed_precision"] != now["mixed_precision"]
             )
-        if before != [self.precision.name]:
-            self.progress.precisions.append(self.precision.name)
+            self.journal.say(
+                f"From update {self.progress.step} on this run computes otherwise ({', '.join(changed)}): it "
+                f"no longer equals a run without interruption bit for bit.{keep}"
+            )
+        if changed or not machines:
+            machines.append(now)
 
     def _epochs(self) -> None:
         try:
