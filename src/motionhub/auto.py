@@ -22,6 +22,7 @@ from transformers.models.auto.auto_factory import _BaseAutoModelClass, _LazyAuto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from motionhub.hub.packaged import answer_packaged_ids
 from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
 from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
@@ -198,6 +199,7 @@ PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
 
 
 def _register() -> None:
+    answer_packaged_ids()
     for family in FAMILIES:
         AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
         # AutoProcessor finds a feature extractor by itself when a repository has no other processor.
