@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "papers": set(),
     "version": set(),
     # It looks at skeleton files too, and draws them.
-    "doctor": {"skeletons", "data", "visualization"},
+    "doctor": {"skeletons", "data", "visualization", "version"},
     "intervals": set(),
     "metrics": {"geometry"},
     # A card shows the joints of a layout on a made-up pose.

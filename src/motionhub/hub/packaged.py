@@ -177,20 +177,24 @@ def _task(source: str) -> str:
 
 
 def _or_similar(original: Any, source: str, filenames: list[str], options: dict[str, Any]) -> Any:
-    """The answer of the Hub; of an id that it does not know, or cannot be asked about, one line with similar ids."""
+    """The answer of the Hub; of an id of ours that it does not know, or is not reached for, one line with similar ids.
+
+    Names without an owner count as ours when a packaged one is similar; errors about ids of others stay as they are.
+    """
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
         return original(source, filenames, **options)
     except OSError as error:
         reasons = {
+            GatedRepoError: None,
             RepositoryNotFoundError: "the Hub does not know it",
             LocalEntryNotFoundError: "the Hub is not reached",
         }
         reason = next((text for kind, text in reasons.items() if isinstance(error.__cause__, kind)), None)
         similar = similar_ids(source)
-        mine = source.startswith(f"{OWNER}/") and packaged_folder(source) is None
-        if reason is None or isinstance(error.__cause__, GatedRepoError) or not (similar or mine):
+        ours = source.startswith(f"{OWNER}/") or (similar and "/" not in source)
+        if reason is None or not ours or packaged_folder(source) is not None:
             raise
         known = f"did you mean {' or '.join(similar)}?" if similar else f"packaged are {', '.join(packaged_names())}."
         raise OSError(f"{source}: no folder, not packaged with motionhub, and {reason}; {known}") from error

@@ -199,7 +199,9 @@ def read_recipe_file(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         similar = similar_ids(str(path))
         meant = f"Did you mean {' or '.join(similar)}? Or write" if similar else "Write"
-        raise ValueError(f"No recipe at {path}. {meant} one with TrainingRecipe(...).to_file({str(path)!r}).") from None
+        raise ValueError(
+            f"No recipe at {path}. {meant} one with TrainingRecipe(...).to_file({str(path)!r})."
+        ) from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}.") from None
     known = [entry.name for entry in fields(TrainingRecipe)]
