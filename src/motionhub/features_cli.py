@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from motionhub.hub.packaged import A_MODEL, model_id
+from motionhub.hub.packaged import A_MODEL, check_weights, model_id
 
 
 # A video takes a second or so: a kill may cost that many seconds.
@@ -137,6 +137,7 @@ def _video_columns(arguments: argparse.Namespace) -> list[Any]:
     from motionhub.training.features import video_column, video_embedder
 
     disable_progress_bar()
+    check_weights(arguments.video_tower)
     tower = load_video_tower(arguments.video_tower, arguments.device)
     processor = clip_processor(arguments.video_tower, tower.pixels)
     facts = {"tower": tower.config, "pixels": {**processor.to_dict()}}

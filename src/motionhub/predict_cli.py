@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from motionhub.hub.packaged import model_id
+from motionhub.hub.packaged import check_weights, model_id
 
 
 ZERO_SHOT = "motionhub/tmor-small"
@@ -96,6 +96,7 @@ def _asked_of_video(arguments: argparse.Namespace) -> dict[str, Any]:
     from motionhub.pipelines.video_scores import VideoScores, scores_of_video
     from motionhub.pipelines.zero_shot_action_classification import checked_labels
 
+    check_weights(arguments.video_tower)
     tower = VideoScores(arguments.video_tower)
     if len(arguments.files) > 1:
         return {"video_tower": tower}

@@ -195,6 +195,10 @@ def test_a_pipeline_and_the_command_line_say_the_same_of_a_recipe(tmp_path, caps
     motionhub.write(generate("wave", seed=1), tmp_path / "clip.npz")
     assert main(["predict", str(tmp_path / "clip.npz"), "--model", "unik-posetics"]) == 2
     assert capsys.readouterr().err == f"motionhub: {said}\n"
+    words = ["--labels", "wave, walk", "--video_tower", "viclip-b-16"]
+    assert main(["predict", str(tmp_path / "clip.npz"), *words]) == 2
+    error = capsys.readouterr().err
+    assert "motionhub/viclip-b-16 has no weights" in error and error.count("\n") == 1
 
 
 def test_weights_that_are_cut_off_are_one_line_with_the_fix(damaged, tmp_path, capsys):

@@ -196,7 +196,8 @@ def _or_similar(original: Any, source: str, filenames: list[str], options: dict[
         ours = source.startswith(f"{OWNER}/") or (similar and "/" not in source)
         if reason is None or not ours or packaged_folder(source) is not None:
             raise
-        known = f"did you mean {' or '.join(similar)}?" if similar else f"packaged are {', '.join(packaged_names())}."
+        packaged = ", ".join(packaged_names()) or f"none: hub_configs is absent, {REINSTALL}"
+        known = f"did you mean {' or '.join(similar)}?" if similar else f"packaged are {packaged}."
         raise OSError(f"{source}: no folder, not packaged with motionhub, and {reason}; {known}") from error
 
 
