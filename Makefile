@@ -20,7 +20,7 @@ MEDIAPIPE := mediapipe==0.10.21 absl-py attrs flatbuffers opencv-contrib-python-
 SUPERVISION := supervision defusedxml pydeprecate
 CORE_FOLDERS := $(addprefix tests/,hub intervals models pipelines poses processing skeletons visualization)
 
-.PHONY: demo test test-core style quality types bench clean
+.PHONY: demo test test-core wheel test-wheel style quality types bench clean
 
 demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
@@ -32,6 +32,19 @@ test: $(VENV)/.dev
 # imports an optional package at its top is read from the source of all of them by tests/test_imports.py.
 test-core: $(VENV)/.dev
 	MOTIONHUB_WITHOUT_EXTRAS=1 $(PYTEST) -m "not slow" $(wildcard tests/test_*.py) $(CORE_FOLDERS)
+
+# The sdist, and of it the wheel, as a package index gets them.
+wheel: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m build
+
+# As on a stranger's machine: an environment that has the wheel alone, a folder that has nothing, no network.
+test-wheel: wheel
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/empty" && \
+	$(PYTHON) -m venv "$$folder/venv" && \
+	"$$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS) dist/*.whl && \
+	cd "$$folder/empty" && $(ONE_THREAD) HF_HOME="$$folder/hf" \
+	"$$folder/venv/bin/python" -I "$(CURDIR)/tests/check_wheel.py" "$(CURDIR)"
 
 style: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -30,6 +30,7 @@ from unik import (
 
 import motionhub
 from motionhub.hub.card import read_card_facts, write_model_card
+from motionhub.hub.packaged import folder_of
 from motionhub.nn.joint_encoder import JointEncoderConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 
@@ -242,7 +243,7 @@ def parse_arguments(model: OfficialModel, arguments: list[str] | None) -> argpar
     parser.add_argument("source", type=Path, help="official .pt file")
     parser.add_argument("output_dir", type=Path, help="folder for model, processor and card")
     parser.add_argument(
-        "--like", type=Path, help="folder of hub_configs: layout, class names, processor and card facts"
+        "--like", type=folder_of, help="folder or packaged name: layout, class names, processor and card facts"
     )
     parser.add_argument("--layout", help=f"joint layout; default by the number of joints: {OFFICIAL_LAYOUTS}")
     parser.add_argument("--num-people", type=int, help="checked against the weights where they tell it")

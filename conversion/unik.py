@@ -23,6 +23,7 @@ from transformers import AutoConfig, AutoModel
 import motionhub
 from motionhub.data.readers import READERS
 from motionhub.hub.card import read_card_facts, write_model_card
+from motionhub.hub.packaged import folder_of
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel
 from motionhub.processing.skeleton import SkeletonProcessor
 
@@ -359,7 +360,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("source", type=Path, help="official .pt file (plain, module. or model_action. names)")
     parser.add_argument("output_dir", type=Path, help="folder for model, processor and card")
     parser.add_argument(
-        "--like", type=Path, help="folder of hub_configs: layout, class names, processor and card facts"
+        "--like", type=folder_of, help="folder or packaged name: layout, class names, processor and card facts"
     )
     parser.add_argument("--layout", help=f"joint layout; default by the number of joints: {OFFICIAL_LAYOUTS}")
     for size in ("--heads", "--num-people", "--tau"):

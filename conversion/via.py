@@ -20,6 +20,7 @@ from transformers import AutoModel
 
 import motionhub
 from motionhub.hub.card import read_card_facts, write_model_card
+from motionhub.hub.packaged import folder_of
 from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig, ViaModel
 from motionhub.processing.skeleton import SkeletonProcessor
@@ -142,7 +143,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Convert the weights of an official ViA encoder.")
     parser.add_argument("source", type=Path, help="official .pt file")
     parser.add_argument("output_dir", type=Path, help="folder for model, processor and card")
-    parser.add_argument("--like", type=Path, help="folder of hub_configs: processor and card facts")
+    parser.add_argument("--like", type=folder_of, help="folder or packaged name: processor and card facts")
     parser.add_argument("--layout", help=f"joint layout; default by the number of joints: {OFFICIAL_LAYOUTS}")
     parser.add_argument(
         "--coordinate-order",

@@ -2,10 +2,13 @@
 
 import importlib.metadata
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
 from motionhub import doctor
+from motionhub.version import __version__
 
 
 def findings_by_subject(**options: float) -> dict[str, doctor.Finding]:
@@ -61,3 +64,36 @@ def test_reachable_hub_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
         assert doctor._hub(timeout=1.0).status == "ok"
+
+
+def installed(site: Path, *versions: str) -> None:
+    for version in versions:
+        folder = site / f"motionhub-{version}.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: motionhub\nVersion: {version}\n")
+
+
+def test_two_installed_versions_are_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(tmp_path, __version__, "0.0.1")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    (found,) = doctor._own_versions()
+    assert found.status == "problem" and "pip uninstall" in found.fix
+    assert f"0.0.1 in {tmp_path}" in found.detail and f"{__version__} in {tmp_path}" in found.detail
+
+
+def test_files_of_another_version_than_pip_knows_are_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, "0.0.1")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    (found,) = doctor._own_versions()
+    assert found.status == "problem" and found.detail.startswith(f"the files are motionhub {__version__}, ")
+
+
+def test_one_version_is_no_finding_even_when_it_is_found_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path / "a", __version__)
+    installed(tmp_path / "b", __version__)
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert list(doctor._own_versions()) == []

@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "papers": set(),
     "version": set(),
     # It looks at skeleton files too, and draws them.
-    "doctor": {"skeletons", "data", "visualization", "nn"},
+    "doctor": {"skeletons", "data", "visualization", "nn", "version"},
     "intervals": set(),
     "metrics": {"geometry"},
     # A card shows the joints of a layout on a made-up pose.
@@ -37,8 +37,9 @@ ALLOWED: dict[str, set[str]] = {
     # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
-    # An evaluation of labels per frame makes intervals of scores. What "auto" computes in is a fact of the device.
-    "training": {"data", "metrics", "skeletons", "intervals", "nn"},
+    # An evaluation of labels per frame makes intervals of scores. What "auto" computes in is a fact of the device, and a
+    # checkpoint may be packaged with the library.
+    "training": {"data", "metrics", "skeletons", "intervals", "nn", "hub"},
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores; zero-shot reads labels by
     # the text bank of the models, and turns whole clips upright as a processor turns its windows.
     "pipelines": {"data", "skeletons", "poses", "metrics", "intervals", "models", "processing", "nn"},
@@ -49,12 +50,12 @@ ALLOWED: dict[str, set[str]] = {
     "convert_cli": {"data", "skeletons", "cli_help"},
     "dataset_cli": {"data", "poses", "visualization", "cli_help"},
     # Pictures for the towers of other libraries are made as their own files say.
-    "features_cli": {"auto", "data", "models", "training", "processing"},
+    "features_cli": {"auto", "data", "models", "training", "processing", "hub"},
     "hub_cli": {"hub", "auto"},
-    "predict_cli": {"auto", "data", "training", "pipelines", "intervals", "visualization"},
-    "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization"},
+    "predict_cli": {"auto", "data", "training", "pipelines", "intervals", "visualization", "hub"},
+    "segmentation_cli": {"auto", "training", "metrics", "intervals", "visualization", "hub"},
     # It asks a checkpoint for vectors of motions or of words, and draws what was found.
-    "retrieval_cli": {"auto", "models", "training", "pipelines", "retrieval", "data", "visualization"},
+    "retrieval_cli": {"auto", "models", "training", "pipelines", "retrieval", "data", "visualization", "hub"},
     # It looks at videos, may mend and draw what it found, and writes files.
     "poses_cli": {"data", "pipelines", "poses", "skeletons", "visualization"},
     # It reads and writes files, and draws what changed.

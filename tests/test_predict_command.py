@@ -9,10 +9,9 @@ from motionhub.cli import main
 from motionhub.data.synthetic import generate
 from motionhub.data.writers import write
 from motionhub.models.text_towers import MissingTowerError
-from motionhub.predict_cli import BUNDLED
 
 
-NAMED = BUNDLED.with_name("unik-nucla-small")
+NAMED = "motionhub/unik-nucla-small"
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def test_labels_give_a_table_intervals_and_pictures(clip, tmp_path, capsys):
     files = ["--json", str(tmp_path / "scores.json"), "--intervals", str(tmp_path / "when.csv")]
     files += ["--ribbon", str(tmp_path / "ribbon.png"), "--gif", str(tmp_path / "clip.gif")]
     words = ["--labels", "sit down, clap, kick, walk", "--top_k", "2"]
-    assert main(["predict", clip, *words, "--model", str(BUNDLED), *files]) == 0
+    assert main(["predict", clip, *words, "--model", "tmor-small", *files]) == 0
     said = capsys.readouterr().out
     assert said.count("100% of the joints seen") == 2
     scores = json.loads((tmp_path / "scores.json").read_text())[clip]
@@ -36,7 +35,7 @@ def test_labels_give_a_table_intervals_and_pictures(clip, tmp_path, capsys):
     assert (tmp_path / "ribbon.png").stat().st_size > 1000 and (tmp_path / "clip.gif").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("words", [["--labels", "sit down, clap, walk"], ["--model", str(NAMED)]], ids=["2-D", "3-D"])
+@pytest.mark.parametrize("words", [["--labels", "sit down, clap, walk"], ["--model", NAMED]], ids=["2-D", "3-D"])
 def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatch):
     pytest.importorskip("PIL")
     looked = []
@@ -45,7 +44,7 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
         looked.append(video)
         solid = generate("sit down", seed=2)
         flat = solid.replace(keypoints=solid.keypoints[..., :2])  # a model of 3-D would refuse it
-        tracks = SimpleNamespace(clip=flat, world=solid) if NAMED.name in words[1] else SimpleNamespace(clip=solid)
+        tracks = SimpleNamespace(clip=flat, world=solid) if NAMED in words[1] else SimpleNamespace(clip=solid)
         return SimpleNamespace(tracks=tracks)
 
     monkeypatch.setattr("motionhub.pipelines.skeleton_pipeline.extract_clip", found)

@@ -18,6 +18,7 @@ from motionhub.cli_help import in_units, list_of_layouts
 from motionhub.convert_cli import add_convert
 from motionhub.dataset_cli import add_dataset
 from motionhub.features_cli import add_command as add_features
+from motionhub.hub.packaged import A_MODEL, model_id
 from motionhub.hub_cli import add_commands as add_hub_commands
 from motionhub.poses_cli import add_command as add_poses
 from motionhub.predict_cli import add_zero_shot_options, clips_to_ask, default_model, predict_labels
@@ -136,7 +137,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     predict = commands.add_parser("predict", help="name the action of every person in skeleton files or videos")
     predict.add_argument("files", nargs="+", metavar="FILE", help="any readable file, or a video")
-    predict.add_argument("--model", help="folder or Hub id of an action classifier; with --labels not needed")
+    predict.add_argument("--model", type=model_id, help=f"{A_MODEL} of an action classifier; with --labels not needed")
     predict.add_argument("--top_k", type=int, default=5, help="labels per person (default 5)")
     predict.add_argument("--clip", action="store_true", help="one answer for all people of a clip together")
     _add_second_stream(predict)
@@ -156,7 +157,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.set_defaults(run=lambda arguments: _train(["--help"]))
 
     evaluate = commands.add_parser("evaluate", help="score a classifier on a split, with tables and pictures")
-    evaluate.add_argument("--model", required=True, help="folder or Hub id of an action classifier")
+    evaluate.add_argument("--model", type=model_id, required=True, help=f"{A_MODEL} of an action classifier")
     evaluate.add_argument("--dataset", required=True, help="a reader with --data_root, else a saved dataset or Hub id")
     evaluate.add_argument("--data_root", default=None, help="folder or zip file with the raw files")
     evaluate.add_argument("--protocol", default=None, help="such as cross-subject")
@@ -179,7 +180,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_second_stream(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--second", default=None, help="folder or Hub id of a second stream (bones) to fuse with")
+    command.add_argument("--second", type=model_id, help=f"{A_MODEL} of a second stream (bones) to fuse with")
     command.add_argument("--second_weight", type=float, default=1.0, help="what it counts, the first counting 1")
     command.add_argument("--fusion", choices=("logits", "softmax"), default="logits", help="what is added up")
 

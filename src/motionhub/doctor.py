@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from motionhub.version import __version__
+
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +59,7 @@ def examine(*, timeout: float = 2.0) -> list[Finding]:
     return [
         Finding("ok", "python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
         *_core_packages(),
+        *_own_versions(),
         *_devices(),
         *_extras(),
         _cache(),
@@ -70,6 +73,19 @@ def _core_packages() -> Iterable[Finding]:
             yield Finding("ok", name, importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
             yield Finding("problem", name, "not installed", "pip install motionhub")
+
+
+def _own_versions() -> Iterable[Finding]:
+    """Nothing, unless motionhub is installed twice, or its files are not those of the version that pip knows."""
+    places: dict[str, str] = {}
+    for found in importlib.metadata.distributions(name="motionhub"):
+        places.setdefault(found.version, str(found.locate_file("")))
+    versions = ", ".join(f"{version} in {place}" for version, place in places.items())
+    fix = "pip uninstall -y motionhub   # until it finds none; then: pip install motionhub"
+    if len(places) > 1:
+        yield Finding("problem", "two versions", f"motionhub is installed as {versions}", fix)
+    elif places and __version__ not in places:
+        yield Finding("problem", "two versions", f"the files are motionhub {__version__}, pip knows {versions}", fix)
 
 
 def _devices() -> Iterable[Finding]:

@@ -8,6 +8,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from motionhub.hub.packaged import A_MODEL, check_weights, model_id
+
 
 # A video takes a second or so: a kill may cost that many seconds.
 VIDEO_ROWS = 16
@@ -31,10 +33,11 @@ def add_command(commands: Any) -> None:
     which = "texts of the clip, of its class's name, both (default), or its class_descriptions"
     command.add_argument("--text_of", choices=of, default="both", help=which)
     command.add_argument("--phrasings", type=int, default=4, help="of a class, at most (default 4)")
-    command.add_argument("--encoder", help="folder or Hub id of an encoder of motion")
+    command.add_argument("--encoder", type=model_id, help=f"{A_MODEL} of an encoder of motion")
     command.add_argument("--videos", help="folder of videos named by clip_id, for --video_tower")
     command.add_argument(
         "--video_tower",
+        type=model_id,
         help="folder or Hub id of a ViCLIP, of a video encoder, or of a CLIP or SigLIP (mean of the frames), or "
         "open-clip:NAME@WEIGHTS",
     )
@@ -134,6 +137,7 @@ def _video_columns(arguments: argparse.Namespace) -> list[Any]:
     from motionhub.training.features import video_column, video_embedder
 
     disable_progress_bar()
+    check_weights(arguments.video_tower)
     tower = load_video_tower(arguments.video_tower, arguments.device)
     processor = clip_processor(arguments.video_tower, tower.pixels)
     facts = {"tower": tower.config, "pixels": {**processor.to_dict()}}

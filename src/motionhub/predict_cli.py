@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from motionhub.hub.packaged import check_weights, model_id
 
-HUB_ID = "motionhub/tmor-small"
-# Of a clone of the repository, where the checkpoint lies in a folder.
-BUNDLED = Path(__file__).resolve().parents[2] / "hub_configs" / "tmor-small"
+
+ZERO_SHOT = "motionhub/tmor-small"
 
 
 def add_zero_shot_options(predict: argparse.ArgumentParser) -> None:
@@ -23,7 +23,9 @@ def add_zero_shot_options(predict: argparse.ArgumentParser) -> None:
     )
     words.add_argument("--template", default="{}", help='a sentence around each label, such as "a person is {}"')
     words.add_argument("--multi_label", action="store_true", help="several labels may be true at once")
-    words.add_argument("--video_tower", metavar="MODEL", help="a ViCLIP, CLIP or SigLIP that looks at videos, too")
+    words.add_argument(
+        "--video_tower", type=model_id, metavar="MODEL", help="a ViCLIP, CLIP or SigLIP that looks at videos, too"
+    )
     words.add_argument("--no_none", action="store_true", help='never answer "none of these"')
     words.add_argument("--intervals", metavar="OUT", help="write who does what when: .csv, .json, .srt or .eaf (ELAN)")
     words.add_argument("--ribbon", metavar="PNG", help="draw it: a bar per action over time")
@@ -41,7 +43,7 @@ def default_model(arguments: argparse.Namespace) -> str:
         raise ValueError(
             'predict needs --model FOLDER, or words to choose from: --labels "sit down, wave, fall down".'
         )
-    return str(BUNDLED) if (BUNDLED / "model.safetensors").is_file() else HUB_ID
+    return ZERO_SHOT
 
 
 def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
@@ -94,6 +96,7 @@ def _asked_of_video(arguments: argparse.Namespace) -> dict[str, Any]:
     from motionhub.pipelines.video_scores import VideoScores, scores_of_video
     from motionhub.pipelines.zero_shot_action_classification import checked_labels
 
+    check_weights(arguments.video_tower)
     tower = VideoScores(arguments.video_tower)
     if len(arguments.files) > 1:
         return {"video_tower": tower}

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from motionhub.hub.packaged import A_MODEL, model_id
+
 
 ReadOptions = Callable[[argparse.Namespace], dict[str, Any]]
 
@@ -20,7 +22,7 @@ def add_commands(
     index = commands.add_parser("index", help="vectors of all motions of a folder, for motionhub search")
     index.add_argument("folder", metavar="FOLDER", help="skeleton files, also in subfolders")
     index.add_argument("-o", "--output", required=True, metavar="INDEX", help="folder of the index")
-    index.add_argument("--model", required=True, help="folder or Hub id of an encoder")
+    index.add_argument("--model", type=model_id, required=True, help=f"{A_MODEL} of an encoder")
     index.add_argument("--level", choices=("frame", "clip"), default="clip", help="search for poses, or for clips")
     which = "pose, view: of an encoder of both, by which; text: of clips by T-MOR, for motionhub search --text"
     index.add_argument("--representation", choices=("pose", "view", "text"), default=None, help=which)
@@ -37,7 +39,7 @@ def add_commands(
     )
     search.add_argument("--person", type=int, default=0, help="which person of the query, from 0")
     search.add_argument("--top_k", type=int, default=5, help="results (default 5)")
-    search.add_argument("--model", default=None, help="the encoder, if it is elsewhere now")
+    search.add_argument("--model", type=model_id, help="the encoder, if it is elsewhere now")
     search.add_argument("--json", metavar="OUT", help="also write the results as JSON")
     search.add_argument("--picture", metavar="OUT", help="also draw them: .png (poses) or .gif (moving clips)")
     add_read_options(search)

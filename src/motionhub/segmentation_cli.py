@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionhub.hub.packaged import A_MODEL, model_id
+
 
 def add_segment(
     commands: Any,
@@ -22,7 +24,7 @@ def add_segment(
     """
     segment = commands.add_parser("segment", help="say who does what from when to when in a skeleton file or video")
     segment.add_argument("file", metavar="FILE", help="any readable file, folder of OpenPose files, or a video")
-    segment.add_argument("--model", required=True, help="folder or Hub id of a model that labels every frame")
+    segment.add_argument("--model", type=model_id, required=True, help=f"{A_MODEL} of a model that labels every frame")
     segment.add_argument(
         "-o", "--output", metavar="OUT", help="also write the table: .csv, .json, .srt or .eaf (ELAN)"
     )

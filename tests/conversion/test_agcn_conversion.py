@@ -97,7 +97,7 @@ def test_folder_works_in_a_pipeline_with_the_told_names(scripts, tmp_path, name)
 
 @pytest.mark.parametrize(("name", "folder"), [("agcn", "agcn-ntu60"), ("st_gcn", "st-gcn-ntu60")])
 def test_like_takes_processor_names_and_card_from_a_published_folder(scripts, tmp_path, name, folder):
-    assert convert(scripts[name], tmp_path, official(name), "--like", str(ROOT / "hub_configs" / folder)) == 0
+    assert convert(scripts[name], tmp_path, official(name), "--like", folder) == 0
     told = AutoProcessor.from_pretrained(ROOT / "hub_configs" / folder)
     assert AutoProcessor.from_pretrained(tmp_path / "out").to_dict() == told.to_dict()
     model = motionhub.AutoModelForActionClassification.from_pretrained(tmp_path / "out")

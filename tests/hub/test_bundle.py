@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 SMALL = Path(__file__).resolve().parents[2] / "hub_configs" / "unik-nucla-small"
-MODEL, ROWS = "motionhub/unik-nucla-small", "motionhub/n-UCLA"
+MODEL, ROWS = "somebody/unik-small", "motionhub/n-UCLA"
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +77,8 @@ def assert_refused(path, tmp_path, match="refused"):
 OFFLINE = """
 import datasets, motionhub
 from transformers import AutoModel, pipeline
-encoder = AutoModel.from_pretrained("motionhub/unik-nucla-small")
-pipe = pipeline("action-classification", model="motionhub/unik-nucla-small", device="cpu")
+encoder = AutoModel.from_pretrained("somebody/unik-small")
+pipe = pipeline("action-classification", model="somebody/unik-small", device="cpu")
 test = datasets.load_dataset("motionhub/n-UCLA", "cross-subject", split="test")
 default = datasets.load_dataset("motionhub/n-UCLA")
 stream = list(datasets.load_dataset("motionhub/n-UCLA", "cross-subject", split="test", streaming=True))

@@ -216,8 +216,8 @@ def test_a_model_needs_its_processor(hub, model):
 
 
 def test_the_checkpoint_of_this_repository_can_be_pushed_as_it_is(hub):
-    push(SMALL, "motionhub/unik-nucla-small")
-    pipe = pipeline("action-classification", model="motionhub/unik-nucla-small", device="cpu")
+    push(SMALL, "somebody/unik-small")
+    pipe = pipeline("action-classification", model="somebody/unik-small", device="cpu")
     assert pipe.model.config.id2label[0] == "pick up with one hand"
 
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from motionhub.hub.packaged import folder_of, similar_ids
+
 
 # Changing one of these in the middle of a run would make the resumed run a different experiment. So would `epochs`
 # with the cosine schedule, whose every learning rate depends on it (see `fixed_on_resume`).
@@ -188,14 +190,22 @@ class TrainingRecipe:
 
 
 def read_recipe_file(path: str | Path) -> dict[str, Any]:
-    """The fields written in a recipe file, e.g. as defaults of a command line (`parser.set_defaults(**fields)`)."""
-    path = Path(path)
+    """The fields written in a recipe file, e.g. as defaults of a command line (`parser.set_defaults(**fields)`).
+
+    Args:
+        path: a JSON file, a folder with a training.json, or a packaged name such as `unik-penn`.
+    """
+    path = folder_of(path)
     if path.is_dir():
         path = path / "training.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"No recipe at {path}. Write one with TrainingRecipe(...).to_file({str(path)!r}).") from None
+        similar = similar_ids(str(path))
+        meant = f"Did you mean {' or '.join(similar)}? Or write" if similar else "Write"
+        raise ValueError(
+            f"No recipe at {path}. {meant} one with TrainingRecipe(...).to_file({str(path)!r})."
+        ) from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}.") from None
     known = [entry.name for entry in fields(TrainingRecipe)]

@@ -17,6 +17,7 @@ from transformers import HfArgumentParser, PreTrainedModel
 from motionhub.data.build import build_dataset
 from motionhub.data.readers import get_reader
 from motionhub.data.splits import PROTOCOLS, get_protocol, relabel
+from motionhub.hub.packaged import folder_of, model_id
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
 from motionhub.training.sources import check_source, has_weights, load_processor
@@ -29,7 +30,7 @@ class RunArguments:
 
     dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
     model: str = field(
-        metadata={"help": "Folder or Hub id of a checkpoint; with --mode scratch its configs are enough."}
+        metadata={"help": "Folder, Hub id or packaged name of a checkpoint; for --mode scratch, configs are enough."}
     )
     data_root: str | None = field(default=None, metadata={"help": "Folder or zip file with the raw files."})
     protocol: str | None = field(default=None, metadata={"help": "Split, e.g. cross-subject; the first by default."})
@@ -38,8 +39,8 @@ class RunArguments:
     recipe: str | None = field(
         default=None,
         metadata={
-            "help": "training.json, or a folder with one, to follow instead of the model's own; the folder's "
-            "preprocessor_config.json prepares the clips, in the model's layout."
+            "help": "training.json, or a folder or packaged name with one, to follow instead of the model's own; the "
+            "folder's preprocessor_config.json prepares the clips, in the model's layout."
         },
     )
     class_order: Literal["dataset", "protocol"] = field(
@@ -53,6 +54,9 @@ class RunArguments:
         default=False,
         metadata={"help": "Read a saved dataset from its shards, a few at a time: for sets larger than memory."},
     )
+
+    def __post_init__(self) -> None:
+        self.model = model_id(self.model)
 
 
 def parse_training(words: Sequence[str], description: str, *further: type) -> tuple[Any, ...]:
@@ -73,14 +77,14 @@ def parse_training(words: Sequence[str], description: str, *further: type) -> tu
     parser = HfArgumentParser([RunArguments, TrainingRecipe, *further], description=description)
     chosen = _first_look(words)
     defaults: dict[str, Any] = {}
-    if chosen.recipe or (Path(chosen.model or "") / "training.json").is_file() and chosen.model:
+    if chosen.recipe or chosen.model and (folder_of(chosen.model) / "training.json").is_file():
         content = read_recipe_file(chosen.recipe or chosen.model)
         defaults = {name: value for name, value in content.items() if name not in MACHINE_FIELDS}
     if chosen.model:
         defaults["mode"] = _default_mode(chosen.model, defaults.get("mode", "finetune"), bool(chosen.recipe))
     parser.set_defaults(**defaults)
     arguments, recipe, *others = parser.parse_args_into_dataclasses(list(words))
-    if recipe.mode != "scratch" and Path(arguments.model).is_dir() and not has_weights(arguments.model):
+    if recipe.mode != "scratch" and folder_of(arguments.model).is_dir() and not has_weights(arguments.model):
         raise ValueError(
             f"mode {recipe.mode!r} starts from weights, but {arguments.model} has none (model.safetensors): give "
             "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py makes one "
@@ -121,7 +125,7 @@ def model_named_in(words: Sequence[str]) -> str:
 def _first_look(words: Sequence[str]) -> argparse.Namespace:
     """The model and the recipe, which decide what the other options are."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--model")
+    parser.add_argument("--model", type=model_id)
     parser.add_argument("--recipe")
     return parser.parse_known_args(list(words))[0]
 
@@ -134,7 +138,7 @@ def _default_mode(model: str, written: str, named: bool) -> str:
         written: the mode in the recipe.
         named: whether the recipe was named by itself (`--recipe`): then its `"linear"` holds.
     """
-    if Path(model).is_dir() and not has_weights(model):
+    if folder_of(model).is_dir() and not has_weights(model):
         return written
     return "linear" if named and written == "linear" else "finetune"
 
@@ -160,10 +164,11 @@ def prepare_start(
 
 def _recipe_processor(recipe: str, model: str) -> Any:
     """The processor beside a recipe, with the model's own layout: skeletons are converted to what its weights know."""
-    if not (Path(recipe) / "preprocessor_config.json").is_file():
+    folder = folder_of(recipe)
+    if not (folder / "preprocessor_config.json").is_file():
         return None
     check_source(model, weights=False)
-    processor, own = load_processor(recipe), load_processor(model)
+    processor, own = load_processor(folder), load_processor(model)
     people = min(processor.num_people, own.num_people)
     return type(processor).from_dict({**processor.to_dict(), "layout": own.layout, "num_people": people})
 

@@ -24,6 +24,7 @@ from motionhub.training.dataset import class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
 from motionhub.training.frame_labels import BACKGROUND, FrameLabelDataset, collate_frames, with_background
 from motionhub.training.run import RunArguments, prepare_start
+from motionhub.training.sources import check_source
 from motionhub.training.trainer import TrainingResult, train
 
 
@@ -73,6 +74,7 @@ def is_segmentation_model(source: str | Path) -> bool:
     False where there is nothing to read: whoever loads the checkpoint says why.
     """
     try:
+        check_source(source, weights=False)
         names = AutoConfig.from_pretrained(str(source)).architectures
     except (OSError, ValueError, TypeError):
         return False

@@ -17,30 +17,37 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
+
 
 # What `from_pretrained` looks for: one file, or the list of the files that hold a share each.
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def check_source(source: str | Path, *, weights: bool = True) -> None:
-    """Raises a one-line ValueError when `source` is no folder that `from_pretrained` can load; Hub ids pass.
+    """Raises a one-line ValueError when `source` is no folder that `from_pretrained` can load; ids of the Hub pass.
 
     Args:
-        source: folder or Hub id of a checkpoint.
+        source: folder or Hub id (`owner/name`) of a checkpoint; one that is packaged is checked as a folder.
         weights: whether weights are needed; without, `config.json` and `preprocessor_config.json` are enough.
     """
-    folder = Path(source)
+    folder = packaged_folder(source) or Path(source)
     if not folder.exists() and _HUB_ID.fullmatch(str(source)):
         return
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise ValueError(f"{source}: {what}; expected the folder of a checkpoint (config.json, ...) or a Hub id.")
+        similar = similar_ids(str(source))
+        meant = f"; did you mean {' or '.join(similar)}?" if similar and not folder.exists() else "."
+        wanted = "the folder of a checkpoint (config.json, ...) or a Hub id"
+        raise ValueError(f"{source}: {what}; expected {wanted}{meant}")
     config = _read_object(folder / "config.json")
     if "model_type" not in config:
         raise ValueError(f"{folder / 'config.json'}: has no 'model_type'; restore the checkpoint's own config.json.")
     _read_object(folder / "preprocessor_config.json")
     present = [folder / name for name in WEIGHTS if (folder / name).is_file()]
+    if weights and not present and packaged_folder(source):
+        raise ValueError(without_weights(str(source)))
     if weights and not present:
         raise ValueError(
             f"{source} holds no weights (model.safetensors), only {sorted(path.name for path in folder.iterdir())}; "
@@ -52,8 +59,8 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
 
 
 def has_weights(source: str | Path) -> bool:
-    """Whether a folder holds weights; False for a Hub id."""
-    return any((Path(source) / name).is_file() for name in WEIGHTS)
+    """Whether a folder, or what is packaged under an id, holds weights; False for any other Hub id."""
+    return any((folder_of(source) / name).is_file() for name in WEIGHTS)
 
 
 def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedModel, Any]:
@@ -140,7 +147,7 @@ def trainable_source(source: str | Path, model_class: Any) -> Iterator[str]:
         yield str(source)
         return
     with TemporaryDirectory() as folder:
-        if not Path(source).is_dir() or has_weights(source):
+        if not folder_of(source).is_dir() or has_weights(source):
             model: Any = load_checkpoint(source, AutoModel)[0]
             with _quiet():
                 model.encoder.save_pretrained(folder)
