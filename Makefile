@@ -1,6 +1,7 @@
 # On a fresh machine with Python 3.11+ these two targets are all the set-up there is:
 #   make demo   creates .venv, installs the core with pictures, names an action and draws it (demo_output/)
 #   make test   creates .venv, installs the development tools, runs the whole test suite
+# make test-towers runs what needs timm, open_clip or torchvision, in an environment of its own (7 GB, once a machine).
 # PIP_FLAGS is handed to every pip install, for example to choose another PyTorch build:
 #   make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
 
@@ -20,13 +21,22 @@ MEDIAPIPE := mediapipe==0.10.21 absl-py attrs flatbuffers opencv-contrib-python-
 SUPERVISION := supervision defusedxml pydeprecate
 CORE_FOLDERS := $(addprefix tests/,hub intervals models pipelines poses processing skeletons visualization)
 
-.PHONY: demo test test-core wheel test-wheel style quality types bench clean
+# The packages of `towers` need another torch (constraints-towers.txt). They lie in the user's cache, in a folder named by a
+# checksum of what it holds, and serve every checkout; .venv-towers is those packages and this checkout.
+TOWERS_PYTHON ?= $(PYTHON)
+TOWERS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/motionhub
+TOWERS_HOLDS = { sed -n '/^install_requires/,/^$$/p; /^\[options.extras_require\]/,$$p' setup.cfg; \
+	cat constraints.txt constraints-towers.txt; $(TOWERS_PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; }
+TOWERS_VENV ?= $(TOWERS_CACHE)/towers-$(shell $(TOWERS_HOLDS) | cksum | cut -d' ' -f1)
+
+.PHONY: demo test test-core test-towers towers clean-towers wheel test-wheel style quality types bench clean
 
 demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
 
+# A test that is skipped for a package, or for any reason that tests/conftest.py does not allow, is a failure.
 test: $(VENV)/.dev
-	$(PYTEST)
+	$(PYTEST) --strict-skips
 
 # With every optional package hidden: the core must not need them. Only the tests of what a user calls; that no module
 # imports an optional package at its top is read from the source of all of them by tests/test_imports.py.
@@ -45,6 +55,30 @@ test-wheel: wheel
 	"$$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_FLAGS) dist/*.whl && \
 	cd "$$folder/empty" && $(ONE_THREAD) HF_HOME="$$folder/hf" \
 	"$$folder/venv/bin/python" -I "$(CURDIR)/tests/check_wheel.py" "$(CURDIR)"
+
+test-towers: towers
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 .venv-towers/bin/python -m pytest -m towers --with-towers --strict-skips
+
+# Made under another name and renamed when whole, so that nobody takes a part of it; of two makers one is kept.
+towers:
+	@test -d "$(TOWERS_VENV)" || { set -e; mkdir -p "$(TOWERS_CACHE)"; \
+	new=$$(mktemp -d "$(TOWERS_VENV).XXXXXX"); trap 'rm -rf "$$new"' EXIT; \
+	echo "making $(TOWERS_VENV) (some minutes, 7 GB; once)"; \
+	$(TOWERS_PYTHON) -m venv "$$new"; \
+	{ grep -v '^torch==' constraints.txt; cat constraints-towers.txt; } > "$$new/constraints.txt"; \
+	"$$new/bin/python" -m pip install --quiet --disable-pip-version-check -c "$$new/constraints.txt" $(PIP_FLAGS) \
+		".[all]" 'setuptools>=77' pytest hypothesis; \
+	"$$new/bin/python" -m pip uninstall --quiet --yes motionhub; \
+	"$$new/bin/python" -c 'import os, sys; os.rename(*sys.argv[1:])' "$$new" "$(TOWERS_VENV)" || test -d "$(TOWERS_VENV)"; }
+	@rm -rf .venv-towers
+	@"$(TOWERS_VENV)/bin/python" -m venv --without-pip .venv-towers
+	@"$(TOWERS_VENV)/bin/python" -c 'import sys, sysconfig; print(f"import site; site.addsitedir({sysconfig.get_path(sys.argv[1])!r})")' purelib \
+		> "$$(.venv-towers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/towers.pth"
+	@"$(TOWERS_VENV)/bin/python" -m pip --python .venv-towers/bin/python install --quiet --disable-pip-version-check \
+		--no-build-isolation -e .
+
+clean-towers:
+	rm -rf .venv-towers "$(TOWERS_CACHE)"/towers-*
 
 style: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -75,4 +109,4 @@ $(VENV)/.dev: setup.cfg constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) demo_output build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-towers demo_output build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

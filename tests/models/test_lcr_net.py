@@ -7,16 +7,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
-from motionhub.models.lcr_net import BACKGROUND, LcrNetConfig, LcrNetModel, Targets, detection_parts
+from motionhub.models.lcr_net import BACKGROUND, LcrNetConfig, LcrNetModel, Targets
 from motionhub.processing.pictures import PictureProcessor
 
 
-try:
-    detection_parts()
-    LACKING = ""
-except ImportError as error:
-    LACKING = str(error)
-needs_torchvision = pytest.mark.skipif(bool(LACKING), reason=LACKING)
+needs_torchvision = pytest.mark.towers("torchvision")
 SMALL = {
     "backbone": "resnet10",
     "pyramid_channels": 16,

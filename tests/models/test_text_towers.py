@@ -230,8 +230,10 @@ def test_a_model_without_text_features_is_refused(tiny):
         load_text_tower({"kind": "transformers-clip", "name": str(tiny)}).encode(["sit"])
 
 
+@pytest.mark.towers("open_clip")
 def test_the_text_half_of_open_clip():
-    open_clip = pytest.importorskip("open_clip", reason="needs pip install motionhub[towers]")
+    import open_clip
+
     tower = load_text_tower({"kind": "open-clip", "name": "RN50", "dim": 1024})
     vectors = tower.encode(["a person sits down", "a person stands up"])
     with torch.no_grad():

@@ -1,6 +1,5 @@
 """U-VI: the official numbers, points that rotate as stated, clips of any length, clear errors."""
 
-import importlib.util
 import math
 import sys
 from pathlib import Path
@@ -21,11 +20,7 @@ from motionhub.models.u_vi import (
 )
 
 
-def has_timm() -> bool:
-    return sys.modules.get("timm", "") is not None and importlib.util.find_spec("timm") is not None
-
-
-needs_timm = pytest.mark.skipif(not has_timm(), reason="needs timm (motionhub[towers])")
+needs_timm = pytest.mark.towers("timm")
 
 SMALL = {
     "image_size": 64,
@@ -206,8 +201,8 @@ def test_a_resnet_that_timm_does_not_have_is_told():
         small(UViModel, pose_backbone="resnet19x")
 
 
-@pytest.mark.skipif(has_timm(), reason="timm is installed")
-def test_without_timm_the_error_says_what_to_install():
+def test_without_timm_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm", None)  # `import` then raises as if it were not installed
     with pytest.raises(ImportError, match=r"pip install .motionhub\[towers\]"):
         small(UViModel, pose_backbone="resnet18")
 

@@ -1,6 +1,5 @@
 """Backbones of torchvision and timm: vectors of clips, saved and loaded like every model of ours."""
 
-import importlib.util
 import sys
 
 import pytest
@@ -10,12 +9,8 @@ from transformers import AutoModel
 from motionhub.models.video_backbone import VideoBackboneConfig, VideoBackboneModel
 
 
-def installed(name: str) -> bool:
-    return sys.modules.get(name, "") is not None and importlib.util.find_spec(name) is not None
-
-
-needs_torchvision = pytest.mark.skipif(not installed("torchvision"), reason="needs torchvision (motionhub[towers])")
-needs_timm = pytest.mark.skipif(not installed("timm"), reason="needs timm (motionhub[towers])")
+needs_torchvision = pytest.mark.towers("torchvision")
+needs_timm = pytest.mark.towers("timm")
 
 
 @needs_torchvision

@@ -72,8 +72,10 @@ def test_towers_of_pictures_give_the_mean_of_the_frames(tmp_path, family):
     assert processor.resize == ("shorter-side" if family == "CLIP" else "stretch")
 
 
+@pytest.mark.towers("open_clip")
 def test_the_video_half_of_open_clip():
-    open_clip = pytest.importorskip("open_clip", reason='needs pip install "motionhub[towers]"')
+    import open_clip
+
     torch.manual_seed(0)
     tower = load_video_tower("open-clip:ViT-B-32")
     assert tower.dim == 512 and tower.pixels["image_size"] == 224

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import PreTrainedModel, VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
-from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel, detection_parts
+from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
 from motionhub.poses.self_training import LabelledFrame, fit_anchor_poses, pose_boxes
 from motionhub.poses.students import (
     HeatmapStudent,
@@ -25,12 +25,7 @@ from motionhub.poses.students import (
 from motionhub.processing.pictures import PictureProcessor
 
 
-try:
-    detection_parts()
-    LACKING = ""
-except ImportError as error:
-    LACKING = str(error)
-needs_torchvision = pytest.mark.skipif(bool(LACKING), reason=LACKING)
+needs_torchvision = pytest.mark.towers("torchvision")
 MISSING = float("nan")
 
 
@@ -91,13 +86,15 @@ def test_the_first_training_moves_the_regression_too(student, tmp_path) -> None:
 @pytest.mark.slow
 def test_a_small_student_learns_to_find_the_person_it_was_shown(student, tmp_path) -> None:
     labels, pictures = scene(4)
-    numbers = {"epochs": 30, "optimizer": "adamw", "learning_rate": 3e-3}
+    # The last 40 updates are small: estimating reads running averages of the batch norm, which must catch up with the
+    # weights. Without them one seed's error is 2 pixels by the batch's own statistics and 17 by the running ones.
+    numbers = {"epochs": 100, "milestones": [60], "optimizer": "adamw", "learning_rate": 3e-3}
     student.train(labels, pictures, recipe(tmp_path, **numbers), regression=True)
     found = student.estimate([pictures[label.frame] for label in labels])
     assert [len(people["poses"]) for people in found] == [1, 1, 1, 1]  # untrained it finds five in each
     pairs = zip(found, labels, strict=True)
     errors = [np.linalg.norm(people["poses"][0] - label.poses[0], axis=-1).mean() for people, label in pairs]
-    assert np.median(errors) < 5  # pixels, of circles 34 to 48 across
+    assert np.median(errors) < 3  # pixels, of circles 34 to 48 across; 0.5 to 1.4 with other seeds
 
 
 def test_a_frame_without_its_picture_is_named(tmp_path) -> None:

@@ -17,9 +17,8 @@ def tiny(tmp_path):
     return path
 
 
+@pytest.mark.towers("open_clip")
 def test_official_numbers():
-    if importlib.util.find_spec("open_clip") is None:
-        pytest.skip("CLIP's vocabulary is inside open_clip, which is not installed (motionhub[towers])")
     tokenizer = clip_tokenizer()
     rows = tokenizer(["a person is drinking", "walk"], padding="max_length", truncation=True)["input_ids"]
     assert rows[0] == [49406, 320, 2533, 533, 5778, 49407] + 26 * [0]
