@@ -65,11 +65,11 @@ class FrameConv2d(nn.Conv2d):
     def forward(self, features: Tensor) -> Tensor:
         """`(people, in_channels, joints, frames)` -> `(people, out_channels, joints, ceil(frames / stride))`.
 
-        One frame wide, a stride only leaves out frames, and they are left out before the convolution: its strided form
-        writes behind its memory and ends the process, with few channels, several threads and AVX-512 (oneDNN of
-        PyTorch 2.13, `jit_1x1` of the weights' gradient).
+        With few channels and one frame wide, frames are left out before the convolution instead of by its stride: on
+        processors with AVX-512 and several threads, that form damages memory below 16 channels and may end the
+        process (PyTorch 2.13, oneDNN's `jit_1x1` of the weights' gradient).
         """
-        if self.kernel_size == (1, 1) and self.stride[1] > 1:
+        if self.kernel_size == (1, 1) and self.stride[1] > 1 and self.in_channels < 16:
             return F.conv2d(features[..., :: self.stride[1]], self.weight, self.bias)
         return super().forward(features)
 
