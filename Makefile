@@ -14,13 +14,13 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Two test processes; the tests of one file stay together, they share what they prepare.
 WORKERS ?= 2
 PYTEST = $(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-# Without what it names but does not need for poses (jax, sounddevice): it says numpy<2 and works with 2.4 all the same.
-MEDIAPIPE := mediapipe==0.10.21 absl-py attrs flatbuffers opencv-contrib-python-headless protobuf
-# With the OpenCV above, not a second one.
-SUPERVISION := supervision defusedxml pydeprecate
+# The environment of every extra: 7.5 GB, three minutes. Its torch is the one that the newest torchvision is built for.
+ALL_VENV ?= .venv-all
+ALL_TORCH ?= 2.14.1
+ALL_INSTALL = $(ALL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c $(ALL_VENV)/constraints.txt $(PIP_FLAGS)
 CORE_FOLDERS := $(addprefix tests/,hub intervals models pipelines poses processing skeletons visualization)
 
-.PHONY: demo test test-core style quality types bench clean
+.PHONY: demo test test-core check-extras style quality types bench clean
 
 demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
@@ -32,6 +32,16 @@ test: $(VENV)/.dev
 # imports an optional package at its top is read from the source of all of them by tests/test_imports.py.
 test-core: $(VENV)/.dev
 	MOTIONHUB_WITHOUT_EXTRAS=1 $(PYTEST) -m "not slow" $(wildcard tests/test_*.py) $(CORE_FOLDERS)
+
+# `pip install "motionhub[all]"` as a user says it, in a new environment, and what exports models: nothing contradicts another
+# package, all can be imported into one process, and poses are found beside all of them.
+check-extras:
+	$(PYTHON) -m venv --clear $(ALL_VENV)
+	sed "s/^torch==.*/torch==$(ALL_TORCH)/" constraints.txt > $(ALL_VENV)/constraints.txt
+	$(ALL_INSTALL) ".[all]" onnx onnxscript
+	$(ALL_VENV)/bin/python -m pip check
+	$(ALL_INSTALL) pytest
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(ALL_VENV)/bin/python -m pytest tests/test_extras.py tests/poses/test_estimators.py tests/visualization/test_overlay.py
 
 style: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -58,8 +68,8 @@ $(VENV)/.demo: setup.cfg constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: setup.cfg constraints.txt | $(BIN)/python
 	$(INSTALL) -e ".[dev]"
-	$(INSTALL) --no-deps $(MEDIAPIPE) $(SUPERVISION)
+	$(BIN)/python -m pip check
 	@touch $@ $(VENV)/.demo
 
 clean:
-	rm -rf $(VENV) demo_output build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(ALL_VENV) demo_output build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

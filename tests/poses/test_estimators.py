@@ -197,9 +197,11 @@ def test_mediapipe_reads_the_picture_whatever_the_order_of_its_bytes_in_memory(s
 def test_mediapipe_leaves_stderr_to_python(shared):
     """In a process of its own: MediaPipe writes past Python, and its destructor once failed when Python ended."""
     pytest.importorskip("mediapipe")
+    video = str(shared("videos/stgcn_ta_chi.mp4"))
     code = (
-        "import sys; from motionhub.poses import extract_clip\n"
-        f"found = extract_clip({str(shared('videos/stgcn_ta_chi.mp4'))!r}, 'mediapipe', seconds=0.2, progress=False)\n"
+        "import sys; from motionhub.poses import estimators, extract_clip\n"
+        "lives_to_the_end = estimators.get_estimator('mediapipe')\n"
+        f"found = extract_clip({video!r}, lives_to_the_end, seconds=0.2, progress=False)\n"
         "print(found.clip.num_people); print('heard', file=sys.stderr)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -90,8 +90,7 @@ class MediaPipePoses:
         )
         with _stderr_silenced():
             self._landmarker, self._last_time = tasks.vision.PoseLandmarker.create_from_options(options), -1
-        # Its own destructor fails when Python ends.
-        self._close = weakref.finalize(self, self._landmarker.close)
+        self._close = weakref.finalize(self, _release, self._landmarker)
 
     def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
         # MediaPipe 1.2 reads rows that do not follow each other in memory as if they did.
@@ -112,6 +111,14 @@ class MediaPipePoses:
         # Milliseconds that must grow: above 1000 frames per second they would repeat.
         self._last_time = max(self._last_time + 1, round(seconds * 1000))
         return self._landmarker.detect_for_video(picture, self._last_time)
+
+
+def _release(landmarker: Any) -> None:
+    """Closes it. When Python ends its thread is gone first; without a handle its destructor does not try again."""
+    try:
+        landmarker.close()
+    except RuntimeError:
+        landmarker._handle = None
 
 
 def _person(landmarks: Any, world: Any, width: int, height: int) -> PersonInFrame:
