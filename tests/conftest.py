@@ -19,6 +19,7 @@ EXTRA_MODULES = (
     "mediapipe",
     "open_clip",
     "PIL",
+    "ray",
     "rtmlib",
     "sentence_transformers",
     "supervision",
