@@ -24,6 +24,7 @@ EXTRA_MODULES = (
     "mediapipe",
     "open_clip",
     "PIL",
+    "ray",
     "rtmlib",
     "sentence_transformers",
     "supervision",

@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
-    # An evaluation of labels per frame makes intervals of scores. What "auto" computes in is a fact of the device, and a
+    # An evaluation of labels per frame makes intervals of scores. What "auto" computes in is a fact of the device; a
     # checkpoint may be packaged with the library.
     "training": {"data", "metrics", "skeletons", "intervals", "nn", "hub"},
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores; zero-shot reads labels by

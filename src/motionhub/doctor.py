@@ -37,6 +37,19 @@ CORE_PACKAGES = (
 )
 # What keeps PyTorch and oneDNN from instructions that the processor has.
 CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+# What each extra of setup.cfg is for; `all`, `dev` and the older name `mediapipe` are made of these.
+EXTRAS = {
+    "video": "reading videos, keypoints of the people in them",
+    "rtmlib": "keypoints by RTMPose",
+    "vitpose": "keypoints by ViTPose",
+    "overlay": "keypoints drawn over a video by supervision",
+    "viz": "pictures, GIFs and ribbons of motions; reading PNG files",
+    "text": "labels and captions in words that the text bank does not hold",
+    "towers": "networks that read frames and text: CLIP, SigLIP, ViCLIP, ResNets",
+    "tensorboard": "curves of a training",
+    "ray": "building datasets on many machines",
+    "faiss": "faster search in a large index",
+}
 
 
 @dataclass(frozen=True)
@@ -124,31 +137,30 @@ def _precision(device: "torch.device") -> Finding:
 
 
 def _extras() -> Iterable[Finding]:
-    """Extras and their packages come from the installed metadata, so setup.cfg stays the only list."""
+    """Their packages come from the installed metadata, so setup.cfg stays the only list."""
     try:
         requirements = importlib.metadata.requires("motionhub") or []
     except importlib.metadata.PackageNotFoundError:
         return
-    for extra, packages in _packages_by_extra(requirements).items():
+    for extra, purpose in EXTRAS.items():
+        packages = _packages_of(extra, requirements)
         missing = [package for package in packages if not _is_installed(package)]
         if missing:
             fix = f'pip install "motionhub[{extra}]"'
-            yield Finding("note", f"extra {extra}", f"without {', '.join(missing)}", fix)
-        else:
-            yield Finding("ok", f"extra {extra}", ", ".join(packages))
+            yield Finding("note", f"extra {extra}", f"{purpose}; without {', '.join(missing)}", fix)
+        elif packages:
+            yield Finding("ok", f"extra {extra}", f"{purpose}: {', '.join(packages)}")
 
 
-def _packages_by_extra(requirements: list[str]) -> dict[str, list[str]]:
+def _packages_of(extra: str, requirements: list[str]) -> list[str]:
+    """Of this extra itself, without those of the extras it is made of."""
     from packaging.requirements import Requirement
 
-    extras: dict[str, list[str]] = {"video": [], "mediapipe": [], "towers": [], "viz": [], "tensorboard": []}
-    for text in requirements:
-        requirement = Requirement(text)
-        for extra, packages in extras.items():
-            needed = requirement.marker is not None and requirement.marker.evaluate({"extra": extra})
-            if needed and requirement.name != "motionhub":
-                packages.append(requirement.name)
-    return extras
+    own = []
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is not None and requirement.marker.evaluate({"extra": extra}):
+            own.append(requirement.name)
+    return [name for name in own if name != "motionhub"]
 
 
 def _is_installed(package: str) -> bool:

@@ -8,15 +8,14 @@ import pytest
 
 
 CONVERSION = Path(__file__).resolve().parents[2] / "conversion"
+sys.path.insert(0, str(CONVERSION))  # official_weights, which the scripts share
 
 
 def conversion_script(name: str):
-    """conversion/NAME.py, imported beside the scripts it uses."""
-    sys.path.insert(0, str(CONVERSION))
+    """conversion/NAME.py, imported."""
     spec = importlib.util.spec_from_file_location(f"conversion_{name}", CONVERSION / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    sys.path.remove(str(CONVERSION))
     return module
 
 

@@ -33,7 +33,7 @@ for _ in range(20):
 
 
 def test_training_with_few_channels_and_several_threads_does_not_damage_memory():
-    """PyTorch 2.13 did with strided convolutions one frame wide, on processors with AVX-512 and two threads or more."""
+    """PyTorch 2.13 did with strided convolutions one frame wide, on AVX-512 with two threads or more."""
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "MALLOC_CHECK_": "3"}
     done = subprocess.run([sys.executable, "-c", TRAIN], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-500:]

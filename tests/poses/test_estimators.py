@@ -1,7 +1,12 @@
 """The estimators of the library: the real code path of each, as far as it runs without a download."""
 
+import hashlib
+import importlib.metadata
+import subprocess
 import sys
 import types
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,10 +25,10 @@ def video_of(image: np.ndarray) -> Video:
     return Video("made up", (image.shape[1], image.shape[0]), 10.0, 1)
 
 
-@pytest.mark.parametrize("name", ["mediapipe", "rtmlib"])
-def test_what_is_not_installed_is_told_with_its_line(name, monkeypatch):
+@pytest.mark.parametrize(("name", "extra"), [("mediapipe", "video"), ("rtmlib", "rtmlib")])
+def test_what_is_not_installed_is_told_with_its_line(name, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=rf'pip install "motionhub\[{name}\]"'):
+    with pytest.raises(ImportError, match=rf'pip install "motionhub\[{extra}\]"'):
         get_estimator(name)
 
 
@@ -173,3 +178,56 @@ def test_mediapipe_without_memory_gives_the_same_answer_twice(landmarker, shared
     assert len(one) == len(two) == 2  # both people of the picture
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(first.keypoints, second.keypoints)
+
+
+def test_mediapipe_reads_the_picture_whatever_the_order_of_its_bytes_in_memory(shared):
+    pytest.importorskip("mediapipe")
+    pytest.importorskip("av")
+    from motionhub.data.video import open_video
+
+    image = next(open_video(shared("videos/stgcn_ta_chi.mp4")).frames()).image
+    padded = np.zeros((image.shape[0], image.shape[1] + 7, 3), np.uint8)
+    padded[:, :-7] = image
+    anew = get_estimator("mediapipe", {"follow": False})
+    anew.start(video_of(image))
+    (one,), (two,) = anew(frame_of(np.ascontiguousarray(image))), anew(frame_of(padded[:, :-7]))
+    np.testing.assert_array_equal(one.keypoints, two.keypoints)
+
+
+def test_mediapipe_leaves_stderr_to_python(shared):
+    """In a process of its own: MediaPipe writes past Python, and its destructor once failed when Python ended."""
+    pytest.importorskip("mediapipe")
+    video = str(shared("videos/stgcn_ta_chi.mp4"))
+    code = (
+        "import sys; from motionhub.poses import estimators, extract_clip\n"
+        "lives_to_the_end = estimators.get_estimator('mediapipe')\n"
+        f"found = extract_clip({video!r}, lives_to_the_end, seconds=0.2, progress=False)\n"
+        "print(found.clip.num_people); print('heard', file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("1\n", "heard\n")
+
+
+def test_the_networks_of_mediapipe_lie_uncompressed_with_their_licence():
+    """Its reader maps the file into memory. The networks' digests are those of the file that was measured."""
+    folder = Path(estimators.__file__).parent / "pose_landmarker"
+    with zipfile.ZipFile(folder / "pose_landmarker_full.task") as content:
+        assert {entry.compress_type for entry in content.infolist()} == {zipfile.ZIP_STORED}
+        digests = {name: hashlib.sha256(content.read(name)).hexdigest()[:16] for name in content.namelist()}
+    assert digests == {
+        "pose_detector.tflite": "ba17bf03cccbf7c5",
+        "pose_landmarks_detector.tflite": "51b8d04297537d01",
+    }
+    assert "Apache License" in (folder / "LICENSE").read_text(encoding="utf-8")
+    assert "Copyright The MediaPipe Authors" in (folder / "NOTICE").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("version", "reports"), [("0.10.21", False), ("0.10.33", False), ("0.10.35", True), ("1.2.3", True)]
+)
+def test_a_mediapipe_that_reports_its_use_is_warned_of(version, reports, monkeypatch, recwarn):
+    pytest.importorskip("mediapipe")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
+    get_estimator("mediapipe")
+    told = [str(warning.message) for warning in recwarn]
+    assert any(f"MediaPipe {version} reports its use" in text for text in told) == reports

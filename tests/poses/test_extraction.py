@@ -241,7 +241,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
 def test_pipelines_take_a_video_once_an_estimator_is_there(tmp_path, monkeypatch):
     video = write_video(tmp_path / "a.mp4", two_who_cross())
     monkeypatch.setattr(estimators, "_is_importable", lambda name: False)
-    with pytest.raises(ImportError, match=r'pip install "motionhub\[mediapipe\]"'):
+    with pytest.raises(ImportError, match=r'pip install "motionhub\[video\]"'):
         as_sequence(video)
     monkeypatch.setitem(estimators.ESTIMATORS, "mediapipe", SquareFinder)
     monkeypatch.setattr(estimators, "_is_importable", lambda name: True)

@@ -83,7 +83,7 @@ def _first_installed() -> str:
         if _is_importable(name):
             return name
     raise ImportError(
-        'Keypoints of a video need a pose estimator, and none is installed: pip install "motionhub[mediapipe]", or '
+        'Keypoints of a video need a pose estimator, and none is installed: pip install "motionhub[video]", or '
         "give a file of keypoints."
     )
 

@@ -1,21 +1,24 @@
 """MediaPipe's pose landmarker: 33 joints, several people, landmarks in metres beside those in pixels; offline.
 
-It does not know who is who. The wheel of MediaPipe 0.10.21 carries the two networks (person detector and "full"
-landmarks) for its old one-person interface only. They are bundled here, in memory, into what its newer interface
-reads, which finds several people. That interface wants to be told how pictures are scaled: to -1..1 for the detector,
-to 0..1 for the landmarks, as the graphs in the wheel do it.
+It does not know who is who. Its two networks (person detector and "full" landmarks) lie in `pose_landmarker/`, with
+their licence; `conversion/pose_landmarker.py` made the file.
 
 How several people are found: the detector looks at the whole picture, shrunk to 224 x 224, until `num_people` are
 followed; each is then followed by the region around the last landmarks. Two who touch or hide each other are often
 taken for one then, while `follow=False`, which looks anew in every frame, finds both but loses more frames of
 somebody alone. Who is smaller than about a quarter of the picture is seldom found.
 
-Newer releases of MediaPipe carry no network: they need `model=`, a `.task` file of theirs.
+From 0.10.35 on MediaPipe reports its use to Google (metrics, not pictures, says its privacy notice) and has no switch
+for it: those releases work, with a warning.
 """
 
-import io
+import contextlib
+import importlib.metadata
 import os
-import zipfile
+import sys
+import warnings
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +28,9 @@ from motionhub.data.video import Video, VideoFrame
 from motionhub.poses.estimators.estimator import PersonInFrame, box_around
 
 
-# Name in the bundle -> file in the wheel, and mean and standard deviation of the pixels that it expects.
-_NETWORKS = {
-    "pose_detector.tflite": ("pose_detection/pose_detection.tflite", 127.5, 127.5),
-    "pose_landmarks_detector.tflite": ("pose_landmark/pose_landmark_full.tflite", 0.0, 255.0),
-}
-_INSTALL = 'pip install "motionhub[mediapipe]"'
+_NETWORKS = Path(__file__).parent / "pose_landmarker" / "pose_landmarker_full.task"
+_INSTALL = 'pip install "motionhub[video]"'
+_FIRST_THAT_REPORTS = "0.10.34"  # 0.10.33 opens no socket, 0.10.35 does; there is no 0.10.34
 
 
 class MediaPipePoses:
@@ -42,11 +42,11 @@ class MediaPipePoses:
         find_confidence: of the detector. It is low because the next network has the last word: at MediaPipe's own 0.5
             people in the background are left out.
         follow: False looks for people in every frame anew: slower, and no memory from frame to frame.
-        model: path of a `pose_landmarker_*.task` file; None takes the networks in the wheel.
+        model: path of another `pose_landmarker_*.task` file; None takes the library's own.
 
     Raises:
-        ImportError: MediaPipe is not installed.
-        ValueError: the model is absent, or the installed MediaPipe carries none.
+        ImportError: MediaPipe is not installed, or lacks a library of the system.
+        ValueError: the model is absent.
     """
 
     name = "mediapipe"
@@ -69,13 +69,15 @@ class MediaPipePoses:
         self.num_people, self.min_confidence, self.follow = num_people, min_confidence, follow
         self.find_confidence = find_confidence
         self._mediapipe = _import_mediapipe()
-        self._bundle = _bundle_of_wheel(self._mediapipe) if model is None else _bundle_of_file(Path(model))
+        self._bundle = _bundle_of_file(_NETWORKS if model is None else Path(model))
         self._landmarker: Any = None
+        self._close: Any = None
+        self._found_somebody = False
         self._last_time = -1
 
     def start(self, video: Video) -> None:
-        if self._landmarker is not None:
-            self._landmarker.close()
+        if self._close is not None:
+            self._close()
         tasks = self._mediapipe.tasks
         modes = tasks.vision.RunningMode
         options = tasks.vision.PoseLandmarkerOptions(
@@ -86,21 +88,37 @@ class MediaPipePoses:
             min_pose_presence_confidence=self.min_confidence,
             min_tracking_confidence=self.min_confidence,
         )
-        self._landmarker, self._last_time = tasks.vision.PoseLandmarker.create_from_options(options), -1
+        with _stderr_silenced():
+            self._landmarker, self._last_time = tasks.vision.PoseLandmarker.create_from_options(options), -1
+        self._close = weakref.finalize(self, _release, self._landmarker)
 
     def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
-        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=frame.image)
-        if self.follow:
-            # Milliseconds that must grow: above 1000 frames per second they would repeat.
-            self._last_time = max(self._last_time + 1, round(frame.time * 1000))
-            found = self._landmarker.detect_for_video(picture, self._last_time)
-        else:
-            found = self._landmarker.detect(picture)
+        # MediaPipe 1.2 reads rows that do not follow each other in memory as if they did.
+        pixels = np.ascontiguousarray(frame.image)
+        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=pixels)
+        with contextlib.nullcontext() if self._found_somebody else _stderr_silenced():
+            found = self._detect(picture, frame.time)
+        self._found_somebody |= bool(found.pose_landmarks)
         height, width = frame.image.shape[:2]
         return [
             _person(landmarks, world, width, height)
             for landmarks, world in zip(found.pose_landmarks, found.pose_world_landmarks, strict=True)
         ]
+
+    def _detect(self, picture: Any, seconds: float) -> Any:
+        if not self.follow:
+            return self._landmarker.detect(picture)
+        # Milliseconds that must grow: above 1000 frames per second they would repeat.
+        self._last_time = max(self._last_time + 1, round(seconds * 1000))
+        return self._landmarker.detect_for_video(picture, self._last_time)
+
+
+def _release(landmarker: Any) -> None:
+    """Closes it. When Python ends its thread is gone first; without a handle its destructor does not try again."""
+    try:
+        landmarker.close()
+    except RuntimeError:
+        landmarker._handle = None
 
 
 def _person(landmarks: Any, world: Any, width: int, height: int) -> PersonInFrame:
@@ -114,14 +132,13 @@ def _person(landmarks: Any, world: Any, width: int, height: int) -> PersonInFram
 
 
 def _import_mediapipe() -> Any:
-    # Its C++ part prints a line for every network that it loads, whatever Python's logging says; read on import.
-    os.environ.setdefault("GLOG_minloglevel", "2")
     try:
         import mediapipe
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision  # noqa: F401  # an attribute of tasks from here on
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a library of the system is absent
         raise ImportError(f"The estimator 'mediapipe' needs MediaPipe ({error}): {_INSTALL}") from None
+    _warn_of_reports(importlib.metadata.version("mediapipe"))
     return _Mediapipe(mediapipe, tasks)
 
 
@@ -130,7 +147,16 @@ class _Mediapipe:
 
     def __init__(self, package: Any, tasks: Any) -> None:
         self.Image, self.ImageFormat, self.tasks = package.Image, package.ImageFormat, tasks
-        self.folder = Path(package.__file__).parent
+
+
+def _warn_of_reports(version: str) -> None:
+    from packaging.version import Version
+
+    if Version(version) >= Version(_FIRST_THAT_REPORTS):
+        warnings.warn(
+            f"MediaPipe {version} reports its use to Google and cannot be told not to; one that does not: {_INSTALL}",
+            stacklevel=4,
+        )
 
 
 def _bundle_of_file(path: Path) -> bytes:
@@ -139,24 +165,15 @@ def _bundle_of_file(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _bundle_of_wheel(mediapipe: _Mediapipe) -> bytes:
-    """The wheel's networks as a `.task` file, which is a zip of networks that know how their input is scaled."""
-    bundle = io.BytesIO()
-    with zipfile.ZipFile(bundle, "w", zipfile.ZIP_STORED) as content:
-        for name, (file, mean, deviation) in _NETWORKS.items():
-            network = mediapipe.folder / "modules" / file
-            if not network.is_file():
-                raise ValueError(
-                    f"This release of MediaPipe carries no {network.name}: pip install mediapipe==0.10.21, or give "
-                    "model= a pose_landmarker_full.task file."
-                )
-            content.writestr(name, _with_scaling(network.read_bytes(), mean, deviation))
-    return bundle.getvalue()
-
-
-def _with_scaling(network: bytes, mean: float, deviation: float) -> bytes:
-    from mediapipe.tasks.python.metadata.metadata_writers import metadata_writer
-
-    writer = metadata_writer.MetadataWriter.create(bytearray(network))
-    writer.add_image_input([mean], [deviation])
-    return bytes(writer.populate()[0])
+@contextlib.contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """Its C++ part writes a line for each network and one for the first person, past Python and any setting."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
