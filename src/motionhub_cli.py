@@ -1,8 +1,4 @@
-"""The `motionhub` command's entry point, outside the package so that the package can tell who started it.
-
-`import motionhub` registers the models with transformers, which imports torch (seconds). The command line must answer
-`--help` at once; it registers when a command needs a model. It does not know any command (`motionhub.cli`).
-"""
+"""The `motionhub` command's entry point: `--help` answers without torch, a command imports what it needs."""
 
 
 def main() -> int:

@@ -89,3 +89,62 @@ def test_plain_transformers_finds_the_model_in_a_fresh_process(folder):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "ActionClassificationPipeline"
+
+
+def names_printed(code: str) -> list[str]:
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+    )
+    # transformers asks on standard output whether to trust a repository's code before AutoProcessor tries our class
+    return run.stdout.splitlines()[-1].removeprefix("Do you wish to run the custom code? [y/N] ").split()
+
+
+# Each in a process of its own: what one looks up first must be enough to find it.
+FIRST_LOOKS = {
+    "config": (
+        "from transformers import AutoConfig as A; print(type(A.from_pretrained({folder})).__name__)",
+        "UnikConfig",
+    ),
+    "model": (
+        "from transformers import AutoModel as A; print(type(A.from_pretrained({folder})).__name__)",
+        "UnikModel",
+    ),
+    "extractor": (
+        "from transformers import AutoFeatureExtractor as A; print(type(A.from_pretrained({folder})).__name__)",
+        "SkeletonProcessor",
+    ),
+    "processor": (
+        "from transformers import AutoProcessor as A; print(type(A.from_pretrained({folder})).__name__)",
+        "SkeletonProcessor",
+    ),
+    "tasks": (
+        "from transformers.pipelines import get_supported_tasks; print('movement-quality' in get_supported_tasks())",
+        "True",
+    ),
+    "model class": (
+        "from motionhub.models.unik import UnikConfig; from transformers import AutoModel; "
+        "print(type(AutoModel.from_config(UnikConfig(channels=[8], strides=[1]))).__name__)",
+        "UnikModel",
+    ),
+}
+
+
+@pytest.mark.parametrize("order", ["import motionhub; {look}", "import transformers.pipelines, motionhub; {look}"])
+@pytest.mark.parametrize("name", FIRST_LOOKS)
+def test_whatever_is_looked_for_first_is_found(folder, name, order):
+    look, expected = FIRST_LOOKS[name]
+    assert names_printed(order.format(look=look.format(folder=repr(str(folder))))) == [expected]
+
+
+def test_models_of_others_are_found_without_importing_ours():
+    code = (
+        "import sys, motionhub; from transformers import AutoConfig; "
+        "print(type(AutoConfig.for_model('bert')).__name__, 'motionhub.auto' in sys.modules)"
+    )
+    assert names_printed(code) == ["BertConfig", "False"]
+
+
+def test_a_processor_without_a_config_beside_it_is_found_first(folder, tmp_path):
+    (tmp_path / "preprocessor_config.json").write_bytes((folder / "preprocessor_config.json").read_bytes())
+    code = "import motionhub; from transformers import AutoFeatureExtractor as A; "
+    assert names_printed(f"{code} print(type(A.from_pretrained({str(tmp_path)!r})).__name__)") == ["SkeletonProcessor"]

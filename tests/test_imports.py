@@ -60,6 +60,8 @@ ALLOWED: dict[str, set[str]] = {
     "poses_cli": {"data", "pipelines", "poses", "skeletons", "visualization"},
     # It reads and writes files, and draws what changed.
     "refine_cli": {"data", "pipelines", "poses", "visualization"},
+    # It imports the table by name, when something of it is looked for.
+    "registration": set(),
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }
@@ -170,4 +172,24 @@ def test_the_command_line_starts_without_torch():
     modules = ["motionhub_cli", "motionhub", "motionhub.training.arguments", "motionhub.papers", "motionhub.doctor"]
     modules += ["motionhub.cli"] if (SOURCE / "cli.py").exists() else []
     code = f"import sys, {', '.join(modules)}; print({{'torch', 'transformers'}} & {{*sys.modules}})"
+    assert run_python(code) == "set()"
+
+
+HEAVY = {
+    *("accelerate", "av", "datasets", "matplotlib", "numpy", "pandas", "PIL", "pyarrow", "scipy", "sklearn", "torch"),
+    *("torchvision", "transformers"),
+}
+
+
+def test_importing_motionhub_imports_nothing_heavy():
+    assert run_python(f"import sys, motionhub; print({HEAVY!r} & {{*sys.modules}})") == "set()"
+
+
+def test_keypoint_files_are_read_without_torch_and_transformers():
+    code = "import sys, motionhub; motionhub.read; print({'torch', 'transformers', 'datasets'} & {*sys.modules})"
+    assert run_python(code) == "set()"
+
+
+def test_models_and_pipelines_do_not_import_what_only_training_and_metrics_need():
+    code = "import sys, motionhub.auto; print({'datasets', 'pandas', 'pyarrow', 'sklearn', 'av'} & {*sys.modules})"
     assert run_python(code) == "set()"

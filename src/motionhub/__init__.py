@@ -1,15 +1,14 @@
 """motionhub: encoders of human motion. Importing it makes its models known to the Auto classes of transformers.
 
-Public names are loaded when first used, so only what a program needs costs time. Registration with transformers cannot
-wait, because `AutoModel.from_pretrained` does not ask us: it happens here, on import. The one exception is the command
-line, whose entry point `motionhub_cli` is imported before this package: it must answer `--help` without torch, and
-imports `motionhub.auto` in the commands that load a model.
+Public names are loaded when first used, so only what a program needs costs time. Registration with transformers waits
+until someone looks for a model, a processor or a pipeline (`motionhub.registration`): neither PyTorch nor transformers
+is imported here.
 """
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
+from motionhub.registration import watch_imports
 from motionhub.version import __version__
 
 
@@ -182,5 +181,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
-if "motionhub_cli" not in sys.modules:
-    importlib.import_module("motionhub.auto")
+watch_imports()

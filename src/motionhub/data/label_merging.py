@@ -8,8 +8,11 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from datasets import ClassLabel, Dataset
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 
 COLUMNS = ("merging", "source", "label", "class", "description", "stated_in")
@@ -76,12 +79,14 @@ def read_label_merging(name: str, table: str | Path | None = None) -> LabelMergi
     return merging
 
 
-def merge_labels(dataset: Dataset, merging: LabelMerging, source: str = "") -> Dataset:
+def merge_labels(dataset: "Dataset", merging: LabelMerging, source: str = "") -> "Dataset":
     """The rows with the merged classes as labels; a row without a label (-1) keeps that.
 
     Raises:
         ValueError: the labels of the data set have no names.
     """
+    from datasets import ClassLabel  # a second of imports that the readers, which merge nothing here, do not pay
+
     feature = dataset.features["label"]
     if not isinstance(feature, ClassLabel):
         raise ValueError(f"Merging needs labels with names (ClassLabel), but column 'label' is {feature}.")

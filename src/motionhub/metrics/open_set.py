@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
-from sklearn.metrics import roc_auc_score
 
 
 Tables = Sequence[tuple[Any, Any]]
@@ -23,6 +22,8 @@ def auroc(known: Any, unknown: Any) -> float:
     Raises:
         ValueError: one of them is empty.
     """
+    from sklearn.metrics import roc_auc_score  # the pipelines import this module; few of their calls measure
+
     known, unknown = np.asarray(known, np.float64).ravel(), np.asarray(unknown, np.float64).ravel()
     if not len(known) or not len(unknown):
         raise ValueError(f"AUROC needs scores of both kinds, got {len(known)} known and {len(unknown)} unknown.")
