@@ -61,7 +61,8 @@ ALLOWED: dict[str, set[str]] = {
     # It reads and writes files, and draws what changed.
     "refine_cli": {"data", "pipelines", "poses", "visualization"},
     # It imports the table by name, when something of it is looked for.
-    "registration": set(),
+    # Ids of packaged checkpoints are answered from the first file on.
+    "registration": {"hub"},
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }

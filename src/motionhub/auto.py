@@ -26,7 +26,6 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.models.auto.video_processing_auto import AutoVideoProcessor
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from motionhub.hub.packaged import answer_packaged_ids
 from motionhub.hub.remote_code import carry_remote_code
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnForActionSegmentation, AgcnModel
 from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
@@ -244,7 +243,6 @@ def _what_it_has(config: PreTrainedConfig, source: str) -> str:
 
 
 def _register() -> None:
-    answer_packaged_ids()
     for family in FAMILIES:
         AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
         AutoFeatureExtractor.register(family.config, family.processor, exist_ok=True)

@@ -14,6 +14,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from motionhub.hub.packaged import answer_packaged_ids
+
 
 OWN_PREFIX = "motionhub_"  # of every model_type of the library
 
@@ -57,8 +59,14 @@ def defer_processors(module: ModuleType) -> None:
     module.FEATURE_EXTRACTOR_MAPPING._extra_content = DeferredEntries(module.FEATURE_EXTRACTOR_MAPPING._extra_content)
 
 
+def find_packaged(_: ModuleType) -> None:
+    """Ids of the checkpoints that come with the library are found from the first file on that transformers looks for."""
+    answer_packaged_ids()
+
+
 # Module -> what happens as soon as it has been imported.
 AFTER_IMPORT: dict[str, Callable[[ModuleType], None]] = {
+    "transformers.utils.hub": find_packaged,
     "transformers.models.auto.configuration_auto": defer_configs,
     "transformers.models.auto.feature_extraction_auto": defer_processors,
     "transformers.pipelines": register_families,

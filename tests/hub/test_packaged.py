@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -246,3 +247,31 @@ def test_a_misspelt_name_is_told_on_the_command_line_without_asking_the_hub(tmp_
     assert similar_ids("tmor-smal")[0] == "motionhub/tmor-small"
     with pytest.raises(ValueError, match="Did you mean motionhub/unik-penn "):
         motionhub.TrainingRecipe.from_file("unik-pen")
+
+
+FIRST_LOOKUPS = [
+    "AutoConfig.from_pretrained('motionhub/tmor-small')",
+    "AutoModel.from_pretrained('motionhub/unik-nucla-small')",
+    "AutoFeatureExtractor.from_pretrained('motionhub/unik-nucla-small')",
+    "AutoProcessor.from_pretrained('motionhub/unik-nucla-small')",
+    "pipeline('action-classification', model='motionhub/unik-nucla-small')",
+    "motionhub.UnikModel.from_pretrained('motionhub/unik-nucla-small')",
+]
+
+
+@pytest.mark.parametrize("imports", ["import motionhub, transformers", "import transformers, motionhub"])
+@pytest.mark.parametrize("lookup", FIRST_LOOKUPS)
+def test_a_packaged_id_is_found_by_whatever_looks_for_it_first_in_a_new_process(tmp_path, imports, lookup):
+    name = re.split(r"[.(]", lookup)[0]
+    code = f"{imports}, socket\nsocket.socket.connect = None  # whoever calls it fails\n"
+    code += "" if name == "motionhub" else f"from transformers import {name}\n"
+    environment = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
+    done = subprocess.run(
+        [sys.executable, "-c", code + lookup],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-800:]
