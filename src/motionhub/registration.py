@@ -60,7 +60,7 @@ def defer_processors(module: ModuleType) -> None:
 
 
 def find_packaged(_: ModuleType) -> None:
-    """Ids of the checkpoints that come with the library are found from the first file on that transformers looks for."""
+    """Ids of packaged checkpoints are found from the first file on that transformers looks for."""
     answer_packaged_ids()
 
 
