@@ -31,8 +31,8 @@ from measuring import machine
 from torch.utils.data import DataLoader
 from unik_train_step import build as build_steps
 
-from motionhub.data.collate import collate_skeletons
-from motionhub.data.shards import merge, read_facts, stage
+from motionhub.data.build.shards import merge, read_facts, stage
+from motionhub.processing.collate import collate_skeletons
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence

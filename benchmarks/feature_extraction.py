@@ -123,8 +123,8 @@ def measure_labels(count: int, repeats: int, device: str) -> dict[str, Any]:
     from transformers import pipeline
 
     import motionhub  # noqa: F401
-    from motionhub.data.synthetic import generate
-    from motionhub.models.text_towers import load_text_tower
+    from motionhub.data.synthetic.generate import generate
+    from motionhub.towers.text_towers import load_text_tower
 
     before = megabytes()
     pipe = pipeline("zero-shot-action-classification", model=str(BUNDLED), device=device)

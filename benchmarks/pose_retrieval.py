@@ -24,10 +24,10 @@ from transformers import AutoModel
 
 import motionhub
 from motionhub.augment.views import CameraRanges
-from motionhub.cli import reported
-from motionhub.data.collate import collate_skeletons
+from motionhub.cli.main import reported
 from motionhub.metrics.retrieval import hit_at_k
 from motionhub.objectives.pose_views import PoseViews, ViewSampler, same_poses
+from motionhub.processing.collate import collate_skeletons
 from motionhub.training.dataset import ClipDataset, item_seed
 from motionhub.training.run import RunArguments, load_splits
 from motionhub.training.sources import load_checkpoint

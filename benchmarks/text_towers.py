@@ -24,8 +24,8 @@ os.environ.setdefault("MKL_NUM_THREADS", "1")
 import torch
 from measuring import machine
 
-from motionhub.data.class_phrases import action_phrases
-from motionhub.models.text_towers import TextTower, load_text_tower
+from motionhub.data.datasets.class_phrases import action_phrases
+from motionhub.towers.text_towers import TextTower, load_text_tower
 
 
 # transformers' config class -> sizes of the text half that differ from its defaults (those of B/32 and base).

@@ -23,11 +23,9 @@ from datasets import Dataset
 from transformers import AutoConfig, AutoFeatureExtractor, pipeline
 
 import motionhub
-from motionhub.cli import reported
-from motionhub.data.class_phrases import bank_phrases, class_texts
-from motionhub.data.synthetic import ACTIONS
-from motionhub.data.synthetic_phrases import worded_motions
-from motionhub.data.worded_dataset import (
+from motionhub.cli.main import reported
+from motionhub.data.datasets.class_phrases import bank_phrases, class_texts
+from motionhub.data.synthetic.captions import (
     Telling,
     also_true,
     learned_from,
@@ -36,12 +34,14 @@ from motionhub.data.worded_dataset import (
     told,
     worded_dataset,
 )
+from motionhub.data.synthetic.generate import ACTIONS
+from motionhub.data.synthetic.phrases import worded_motions
 from motionhub.metrics.open_set import auroc, fit_unseen_bonus, seen_and_unseen
-from motionhub.models.text_bank import TextBank
-from motionhub.models.text_towers import TextTower, load_text_tower
 from motionhub.objectives.t_mor import TMor
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.towers.text_bank import TextBank
+from motionhub.towers.text_towers import TextTower, load_text_tower
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.trainer import train
 

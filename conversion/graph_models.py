@@ -31,7 +31,7 @@ from unik import (
 import motionhub
 from motionhub.hub.card import read_card_facts, write_model_card
 from motionhub.hub.packaged import folder_of
-from motionhub.nn.joint_encoder import JointEncoderConfig
+from motionhub.models.skeleton_encoder import JointEncoderConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 
 

@@ -16,8 +16,8 @@ from transformers import AutoFeatureExtractor, AutoModel
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
-from motionhub.cli import reported
-from motionhub.data.synthetic import generate
+from motionhub.cli.main import reported
+from motionhub.data.synthetic.generate import generate
 from motionhub.visualization.plots import attention_picture, dependency_picture
 
 

@@ -14,7 +14,7 @@ defaults. Weights in the model's folder are used (`--mode finetune`) unless anot
 import sys
 
 import motionhub
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.metrics.classification import format_report
 from motionhub.training.run import load_splits, parse_training, prepare_start
 from motionhub.training.trainer import train

@@ -17,19 +17,19 @@ from pathlib import Path
 
 from datasets import concatenate_datasets
 
-from motionhub.cli import reported
-from motionhub.data.build import build_dataset
+from motionhub.cli.main import reported
+from motionhub.data.build.build import build_dataset
 from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.training.evaluators import save_report
-from motionhub.training.movement_quality import (
+from motionhub.training.run import load_splits, parse_training
+from motionhub.training.sources import load_processor
+from motionhub.training.tasks.movement_quality import (
     QualityOptions,
     evaluate_movement_quality,
     format_quality_report,
     scored_rows,
     train_on_everybody,
 )
-from motionhub.training.run import load_splits, parse_training
-from motionhub.training.sources import load_processor
 
 
 def main(words: list[str]) -> None:

@@ -9,16 +9,16 @@ r"""Train a model that labels every frame: who does what from when to when, on o
 Rows need labels per frame or segments. Training sees windows of `--window` frames (default: the processor's
 `num_frames`), evaluation whole clips, window by window. Of a model around an encoder (T-MOR, LTN) the encoder is
 trained. Every field of `motionhub.TrainingRecipe` is an option, with the defaults of the model's training.json; so are
-those of `motionhub.training.segmentation.SegmentationOptions`.
+those of `motionhub.training.tasks.segmentation.SegmentationOptions`.
 """
 
 import sys
 
 import motionhub
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.metrics.segmentation_report import format_segmentation_report
 from motionhub.training.run import load_splits, parse_training
-from motionhub.training.segmentation import SegmentationOptions, train_segmentation
+from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
 
 
 def main(words: list[str]) -> None:

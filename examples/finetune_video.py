@@ -13,13 +13,13 @@ import argparse
 import sys
 
 import motionhub
-from motionhub.cli import reported
-from motionhub.data.video_clips import VideoDataset, collate_videos, read_video_list
+from motionhub.cli.main import reported
+from motionhub.data.video.clips import VideoDataset, collate_videos, read_video_list
 from motionhub.training.dataset import class_names_of
 from motionhub.training.run import parse_own, parse_training
 from motionhub.training.sources import load_processor
+from motionhub.training.tasks.video_evaluation import MultiViewEvaluation
 from motionhub.training.trainer import train
-from motionhub.training.video_evaluation import MultiViewEvaluation
 
 
 def main(words: list[str]) -> None:

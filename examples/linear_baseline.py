@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from transformers import AutoFeatureExtractor, HfArgumentParser
 
 import motionhub  # noqa: F401  registers the processor
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.metrics.classification import classification_report, format_report
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.evaluators import save_report

@@ -19,7 +19,7 @@ from transformers import AutoModel
 
 import motionhub
 from motionhub.augment.views import CameraRanges
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.training.dataset import ClipDataset

@@ -21,7 +21,7 @@ from typing import Any
 from transformers import AutoModel
 
 import motionhub
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
 from motionhub.objectives.lac_contrast import ComposedLabels, LacContrast
 from motionhub.training.dataset import ClipDataset

@@ -18,7 +18,7 @@ import sys
 from transformers import AutoModel
 
 import motionhub
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels

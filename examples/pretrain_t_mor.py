@@ -4,7 +4,7 @@
         --model hub_configs/tmor-small --mode scratch --losses mm mt --output_dir runs/t-mor
     python examples/finetune_classification.py ... --model runs/t-mor/encoder --mode linear
 
-Texts are the phrasings of the class names (`motionhub.data.class_phrases`) by the tower of the config. Videos
+Texts are the phrasings of the class names (`motionhub.data.datasets.class_phrases`) by the tower of the config. Videos
 (--losses mm mv) are vectors of a video tower, one per clip: the column `video_features` of a dataset that
 `motionhub features DATASET --videos FOLDER --video_tower MODEL` made, or a .npy file (--video_features), NaN where
 there is no video. The trained model is in `last/`, its encoder for finetune_classification.py and
@@ -20,10 +20,10 @@ import torch
 from transformers import AutoModel
 
 import motionhub  # noqa: F401  (its models)
-from motionhub.cli import reported
-from motionhub.data.class_phrases import class_texts
-from motionhub.models.text_towers import load_text_tower
+from motionhub.cli.main import reported
+from motionhub.data.datasets.class_phrases import class_texts
 from motionhub.objectives.t_mor import LOSSES, QUEUE_DTYPES, TEXT_NEGATIVES, TMor
+from motionhub.towers.text_towers import load_text_tower
 from motionhub.training.features import feature_table
 from motionhub.training.heads import check_inputs, class_names_of_dataset
 from motionhub.training.probe import probed_by_labels

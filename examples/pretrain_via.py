@@ -20,7 +20,7 @@ from typing import Any
 
 import motionhub
 from motionhub.augment.looks import LookRanges
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.objectives.via import ViaCycle, ViaPairs
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.heads import check_inputs

@@ -17,9 +17,9 @@ from transformers import pipeline
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
-from motionhub.cli import reported
-from motionhub.data.synthetic import Scene, compose
-from motionhub.predict_cli import labels_over_time
+from motionhub.cli.main import reported
+from motionhub.cli.predict import labels_over_time
+from motionhub.data.synthetic.generate import Scene, compose
 from motionhub.visualization.animate import animate
 from motionhub.visualization.ribbon import plot_ribbon
 

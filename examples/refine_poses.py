@@ -15,8 +15,8 @@ from pathlib import Path
 from transformers import AutoModel, VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
 import motionhub
-from motionhub.cli import reported
-from motionhub.data.video import open_video
+from motionhub.cli.main import reported
+from motionhub.data.video.reader import open_video
 from motionhub.poses.extraction import extract_clip
 from motionhub.poses.self_training import fit_anchor_poses, held_out, noisy_copies, poses_at, pseudo_labels
 from motionhub.poses.students import HeatmapStudent, LcrNetStudent, agreement, self_training_recipe

@@ -16,7 +16,7 @@ from pathlib import Path
 from transformers import pipeline
 
 import motionhub
-from motionhub.cli import reported
+from motionhub.cli.main import reported
 from motionhub.pipelines.motion_retargeting import as_motion
 
 

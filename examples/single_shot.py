@@ -18,11 +18,11 @@ import numpy as np
 from datasets import Dataset
 
 import motionhub
-from motionhub.cli import reported
-from motionhub.data.readers.penn import CAMERA_SIDES
+from motionhub.cli.main import reported
+from motionhub.data.datasets.penn import CAMERA_SIDES
 from motionhub.training.evaluators import save_report, score_clips
 from motionhub.training.run import load_splits, parse_training, prepare_start
-from motionhub.training.single_shot import single_shot
+from motionhub.training.tasks.single_shot import single_shot
 from motionhub.training.trainer import train
 
 

@@ -2,6 +2,6 @@
 
 
 def main() -> int:
-    from motionhub.cli import main as run
+    from motionhub.cli.main import main as run
 
     return run()

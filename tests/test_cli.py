@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motionhub.cli import main
+from motionhub.cli.main import main
 
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +20,7 @@ SMALL = str(ROOT / "hub_configs" / "unik-nucla-small")
 @pytest.fixture
 def clip_file(tmp_path: Path) -> Path:
     """An N-UCLA file of our own making: somebody sits down."""
-    from motionhub.data.synthetic import generate
+    from motionhub.data.synthetic.generate import generate
 
     frames = generate("sit down", seed=3).keypoints[0]
     path = tmp_path / "a08_s01_e00_v01.json"
@@ -85,7 +85,7 @@ def test_convert_refuses_in_one_line_and_writes_nothing(
 
 def test_convert_takes_one_person_of_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import motionhub
-    from motionhub.data.synthetic import generate
+    from motionhub.data.synthetic.generate import generate
 
     clip = generate("wave", num_frames=6, second_person="clap")
     two = motionhub.write(clip, tmp_path / "two.npz")
@@ -116,8 +116,8 @@ def test_convert_projects_what_is_in_space(
 
 
 def test_what_help_promises_is_there(capsys: pytest.CaptureFixture[str]) -> None:
-    from motionhub.data.readers import FORMATS, READERS
-    from motionhub.data.writers import WRITERS
+    from motionhub.data.formats import FORMATS, READERS
+    from motionhub.data.formats.writers import WRITERS
     from motionhub.skeletons.layouts import LAYOUTS
 
     with pytest.raises(SystemExit):
@@ -133,7 +133,7 @@ def test_what_help_promises_is_there(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_normalised_coordinates_have_a_plural(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import motionhub
-    from motionhub.data.synthetic import generate
+    from motionhub.data.synthetic.generate import generate
 
     clip = generate("wave", num_frames=2).replace(unit="normalised")
     assert main(["info", str(motionhub.write(clip, tmp_path / "clip.npz"))]) == 0

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> Path:
-    from motionhub.data.synthetic_dataset import save_generated
+    from motionhub.data.synthetic.dataset import save_generated
 
     folder = tmp_path_factory.mktemp("clips") / "made"
     save_generated(folder, 8, seed=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from motionhub import doctor
+from motionhub.cli import doctor
 from motionhub.version import __version__
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.synthetic import straight_walk
+from motionhub.cli.main import main
+from motionhub.data.synthetic.generate import straight_walk
 from motionhub.skeletons import repair
 
 

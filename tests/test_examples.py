@@ -239,7 +239,7 @@ def test_pretrain_lac_goes_from_the_generator_to_encoders(
     assert labelled["architectures"] == ["UnikForActionClassification"] and len(labelled["id2label"]) == 10
 
 
-CLI = "import sys; from motionhub.cli import main; sys.exit(main())"
+CLI = "import sys; from motionhub.cli.main import main; sys.exit(main())"
 
 
 @pytest.mark.parametrize("start", [["-c", CLI, "train"], [str(EXAMPLES / "finetune_classification.py")]])

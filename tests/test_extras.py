@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from motionhub.doctor import EXTRAS, examine
+from motionhub.cli.doctor import EXTRAS, examine
 
 
 ROOT = Path(__file__).resolve().parents[1]

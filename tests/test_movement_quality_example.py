@@ -17,8 +17,8 @@ from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.models.unik import UnikConfig
 from motionhub.processing.posture_pictures import PosturePictureProcessor
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.movement_quality import QualityOptions
 from motionhub.training.run import parse_training
+from motionhub.training.tasks.movement_quality import QualityOptions
 
 
 ROOT = Path(__file__).resolve().parent.parent

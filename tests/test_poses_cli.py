@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.cli import main
+from motionhub.cli.main import main
 from motionhub.poses import estimators
 from motionhub.poses.estimators.estimator import PersonInFrame
 
@@ -64,7 +64,7 @@ def test_several_go_to_a_folder_and_a_broken_one_is_told(video, tmp_path, capsys
 
 def test_the_overlay_is_a_video_of_as_many_frames(video, tmp_path):
     pytest.importorskip("PIL")
-    from motionhub.data.video import open_video
+    from motionhub.data.video.reader import open_video
 
     out = tmp_path / "keypoints.npz"
     words = ["poses", str(video), "-o", str(out), "--estimator", "mediapipe", "--overlay", "--seconds", "0.8"]

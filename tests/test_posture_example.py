@@ -8,7 +8,7 @@ import pytest
 from transformers import AutoFeatureExtractor, AutoModel
 
 import motionhub
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
 from motionhub.models.u_vi import UViConfig
 from motionhub.processing.posture_pictures import PosturePictureProcessor
 

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from motionhub.cli import main
-from motionhub.data.synthetic import generate
-from motionhub.data.writers import write
-from motionhub.models.text_towers import MissingTowerError
+from motionhub.cli.main import main
+from motionhub.data.formats.writers import write
+from motionhub.data.synthetic.generate import generate
+from motionhub.towers.text_towers import MissingTowerError
 
 
 NAMED = "motionhub/unik-nucla-small"
@@ -67,7 +67,7 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
     ],
 )
 def test_words_that_do_not_fit_are_one_line(words, message, clip, capsys, monkeypatch):
-    monkeypatch.setattr("motionhub.models.text_towers.TextTower._load", _no_tower)
+    monkeypatch.setattr("motionhub.towers.text_towers.TextTower._load", _no_tower)
     assert main(["predict", clip, *words]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and any(part in said for part in message.split("|"))

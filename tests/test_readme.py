@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from motionhub.cli import build_parser
+from motionhub.cli.main import build_parser
 from motionhub.skeletons.layouts import load_layout
 from motionhub.training.run import parse_training
 

@@ -39,7 +39,7 @@ def test_it_writes_the_motion_and_prints_the_errors(tmp_path, capsys):
 
 
 def test_bones_alone_need_no_target(tmp_path, capsys):
-    from motionhub.cli import reported
+    from motionhub.cli.main import reported
     from motionhub.skeletons.bodies import with_bone_lengths
 
     motionhub.RetargetNet(motionhub.RetargetNetConfig(variant="view")).save_pretrained(tmp_path / "model")

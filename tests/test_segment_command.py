@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.cli import main
-from motionhub.data.readers.precog import CLASS_NAMES, COLUMNS
+from motionhub.cli.main import main
+from motionhub.data.datasets.precog import CLASS_NAMES, COLUMNS
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation
 from motionhub.processing.skeleton import SkeletonProcessor
 

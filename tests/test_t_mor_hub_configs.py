@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModel, AutoProcessor, PreTrainedConfig
 
 import motionhub
 from motionhub.hub.card import read_card_facts, render_model_card
-from motionhub.models.text_towers import load_text_tower
+from motionhub.towers.text_towers import load_text_tower
 from motionhub.training.arguments import TrainingRecipe
 
 

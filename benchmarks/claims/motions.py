@@ -21,9 +21,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
 
 from motionhub.augment.looks import LookRanges, Looks, draw_looks, limb_responses, with_looks
-from motionhub.data.build import build_dataset
+from motionhub.data.build.build import build_dataset
+from motionhub.models.skeleton_encoder import JointEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
-from motionhub.nn.joint_encoder import JointEncoderOutput
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.filling import fill_missing
 from motionhub.processing.skeleton import SkeletonProcessor

@@ -29,11 +29,12 @@ from transformers import AutoFeatureExtractor
 from transformers.utils import logging as transformers_logging
 
 import motionhub  # noqa: F401  registers the models
-from motionhub.data.build import build_dataset
+from motionhub.data.build.build import build_dataset
 from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.movement_quality import (
+from motionhub.training.sources import has_weights
+from motionhub.training.tasks.movement_quality import (
     ScoredClips,
     ScoredRows,
     frozen_features,
@@ -42,7 +43,6 @@ from motionhub.training.movement_quality import (
     scored_rows,
     scores_of_fold,
 )
-from motionhub.training.sources import has_weights
 
 
 FILE = "uiprmd_kinect_s1-7.npz"

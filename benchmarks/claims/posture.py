@@ -23,7 +23,7 @@ from arm_scores import ArmScores, added, cell, opened, paired_gates
 from posture_poses import FRAMES, LAYOUT, Data, Pictures, thirteen
 from torch import Generator, Tensor, nn
 
-from motionhub.data.readers.penn import CAMERA_SIDES
+from motionhub.data.datasets.penn import CAMERA_SIDES
 from motionhub.geometry.alignment import turned_error
 from motionhub.losses.mutual_information import mutual_information_loss
 from motionhub.models.cv_mim import CvMimConfig, CvMimModel

@@ -13,8 +13,8 @@ from motions import Clips
 from torch import Generator, Tensor
 
 from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
-from motionhub.data.readers.bandai_namco import STYLES
-from motionhub.data.readers.penn import CLASS_NAMES as PENN_CLASSES
+from motionhub.data.datasets.bandai_namco import STYLES
+from motionhub.data.datasets.penn import CLASS_NAMES as PENN_CLASSES
 from motionhub.geometry.torso import in_torso_units
 from motionhub.objectives.pose_views import torso_joints
 from motionhub.skeletons.layouts import get_layout

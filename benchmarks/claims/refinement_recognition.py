@@ -23,7 +23,7 @@ from datasets import Dataset
 from transformers import AutoFeatureExtractor
 
 from motionhub import AutoModelForActionClassification, SkeletonSequence, aggregate_experts, refine
-from motionhub.data.build import build_dataset
+from motionhub.data.build.build import build_dataset
 from motionhub.metrics.classification import classification_report
 from motionhub.poses import filters
 from motionhub.skeletons.rows import from_row, to_row

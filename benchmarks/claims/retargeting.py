@@ -34,8 +34,8 @@ from datasets import Dataset
 from torch import nn
 
 from motionhub.augment.looks import LookRanges, draw_looks
-from motionhub.data.build import build_dataset
-from motionhub.data.pairs import PairMaker, PairRanges
+from motionhub.data.build.build import build_dataset
+from motionhub.data.views.pairs import PairMaker, PairRanges
 from motionhub.losses.reconstruction import reconstruction_loss
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.unik import UnikConfig

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -36,20 +36,20 @@ from transformers import AutoConfig, AutoModel
 
 import motionhub
 from motionhub.augment.looks import LookRanges
-from motionhub.cli import reported
-from motionhub.data.build import build_dataset
-from motionhub.data.collate import collate_skeletons
+from motionhub.cli.main import reported
+from motionhub.data.build.build import build_dataset
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
+from motionhub.processing.collate import collate_skeletons
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.frame_labels import FrameLabelDataset, collate_frames
 from motionhub.training.heads import prepare_model
 from motionhub.training.run import RunArguments
-from motionhub.training.segmentation import SegmentationOptions, evaluate_segmentation, train_segmentation
 from motionhub.training.sources import load_checkpoint, load_processor, load_weights
+from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
+from motionhub.training.tasks.segmentation import SegmentationOptions, evaluate_segmentation, train_segmentation
 from motionhub.training.trainer import train
 
 

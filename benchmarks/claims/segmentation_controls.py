@@ -12,8 +12,8 @@ import motionhub
 from motionhub.augment.flip import mirror
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
-from motionhub.training.frame_labels import FrameLabelDataset
 from motionhub.training.heads import class_names_of_dataset
+from motionhub.training.tasks.frame_labels import FrameLabelDataset
 
 
 def frames_of(

@@ -35,7 +35,7 @@ from arm_scores import ArmScores, added, cell, opened, paired_gates
 from torch import Generator, Tensor, nn
 from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_reconstructions, load, split
 
-from motionhub.data.view_pairs import RecordedTake, ViewPairDataset, collate_view_pairs
+from motionhub.data.views.view_pairs import RecordedTake, ViewPairDataset, collate_view_pairs
 from motionhub.metrics.agreement import rank_correlation
 from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViModel
 from motionhub.nn.recurrent_head import RecurrentHead

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionhub.data.body_pictures import draw_body
-from motionhub.data.build import build_dataset
-from motionhub.data.pairs import Camera
-from motionhub.data.picture_files import read_utd_mhad_depth
-from motionhub.data.readers.bandai_namco import STYLES
-from motionhub.data.splits import BANDAI_TEST_STYLES
-from motionhub.data.synthetic import generate
-from motionhub.data.view_pairs import SENSOR_DISTANCE
+from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.bandai_namco import STYLES
+from motionhub.data.datasets.splits import BANDAI_TEST_STYLES
+from motionhub.data.synthetic.generate import generate
+from motionhub.data.views.body_pictures import draw_body
+from motionhub.data.views.pairs import Camera
+from motionhub.data.views.picture_files import read_utd_mhad_depth
+from motionhub.data.views.view_pairs import SENSOR_DISTANCE
 from motionhub.processing.posture_pictures import PosturePictureProcessor
 from motionhub.skeletons.rows import from_row
 

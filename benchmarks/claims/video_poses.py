@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from motionhub.data.video import open_video
+from motionhub.data.video.reader import open_video
 from motionhub.poses.extraction import Extraction, extract_clip, place_in_clip
 from motionhub.skeletons.layouts import get_layout
 

@@ -12,10 +12,10 @@ import torch
 from motions import Batch, Clips
 from torch import Generator, Tensor
 
-from motionhub.data.class_phrases import class_texts
-from motionhub.data.synthetic_phrases import worded_motions
-from motionhub.data.worded_dataset import synthetic_tellings
-from motionhub.models.text_towers import MINILM, load_text_tower
+from motionhub.data.datasets.class_phrases import class_texts
+from motionhub.data.synthetic.captions import synthetic_tellings
+from motionhub.data.synthetic.phrases import worded_motions
+from motionhub.towers.text_towers import MINILM, load_text_tower
 
 
 # Names of one meaning in several data sets: a class, so that none is seen under one name and unseen under another.

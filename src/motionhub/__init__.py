@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from motionhub.auto import (
         AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification,
     )
-    from motionhub.data.build import build_dataset as build_dataset
-    from motionhub.data.build import save_dataset as save_dataset
-    from motionhub.data.readers import READERS as READERS
-    from motionhub.data.readers import read as read
-    from motionhub.data.synthetic_dataset import generate_dataset as generate_dataset
-    from motionhub.data.writers import write as write
+    from motionhub.data.build.build import build_dataset as build_dataset
+    from motionhub.data.build.build import save_dataset as save_dataset
+    from motionhub.data.formats import READERS as READERS
+    from motionhub.data.formats import read as read
+    from motionhub.data.formats.writers import write as write
+    from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
@@ -95,12 +95,12 @@ _HOMES = {
     "AutoModelForActionSegmentation": "motionhub.auto",
     "AutoModelForMotionRetargeting": "motionhub.auto",
     "AutoModelForZeroShotActionClassification": "motionhub.auto",
-    "build_dataset": "motionhub.data.build",
-    "save_dataset": "motionhub.data.build",
-    "READERS": "motionhub.data.readers",
-    "read": "motionhub.data.readers",
-    "generate_dataset": "motionhub.data.synthetic_dataset",
-    "write": "motionhub.data.writers",
+    "build_dataset": "motionhub.data.build.build",
+    "save_dataset": "motionhub.data.build.build",
+    "READERS": "motionhub.data.formats",
+    "read": "motionhub.data.formats",
+    "generate_dataset": "motionhub.data.synthetic.dataset",
+    "write": "motionhub.data.formats.writers",
     "summarise_intervals": "motionhub.intervals.table",
     "write_intervals": "motionhub.intervals.table",
     "AgcnConfig": "motionhub.models.agcn",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.training.movement_quality import ScoredRows
+from motionhub.training.tasks.movement_quality import ScoredRows
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from motionhub.data.readers.precog import COLUMNS as PRECOG_COLUMNS
-from motionhub.data.synthetic import Scene, generate
-from motionhub.data.writers import WRITERS
+from motionhub.data.datasets.precog import COLUMNS as PRECOG_COLUMNS
+from motionhub.data.formats.writers import WRITERS
+from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -11,12 +11,12 @@ import pytest
 import yaml
 from datasets import load_dataset
 
-from motionhub.cli import main
-from motionhub.data.build import save_dataset, save_dataset_report
-from motionhub.data.dataset_card import is_open
-from motionhub.data.licences import hub_licence
-from motionhub.data.readers import READERS, read
-from motionhub.data.synthetic_dataset import LICENCE, save_generated
+from motionhub.cli.main import main
+from motionhub.data.build.build import save_dataset, save_dataset_report
+from motionhub.data.build.dataset_card import is_open
+from motionhub.data.datasets.licences import hub_licence
+from motionhub.data.formats import READERS, read
+from motionhub.data.synthetic.dataset import LICENCE, save_generated
 from motionhub.hub.push import check_dataset_card
 
 
@@ -64,7 +64,7 @@ def test_a_changed_file_is_named_when_a_build_goes_on(raw, tmp_path, monkeypatch
 
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
-        patched.setattr("motionhub.data.build.merge", killed)
+        patched.setattr("motionhub.data.build.build.merge", killed)
         with pytest.warns(UserWarning, match="the same call continues"), pytest.raises(KeyboardInterrupt):
             save_dataset("n-ucla", raw, out)
     assert not out.exists()
@@ -81,10 +81,10 @@ def test_a_changed_file_is_named_when_a_build_goes_on(raw, tmp_path, monkeypatch
 def test_a_zip_goes_on_too(raw, tmp_path, monkeypatch):
     archive, out = zipped(raw, tmp_path / "raw.zip"), tmp_path / "out"
     with monkeypatch.context() as patched:
-        patched.setattr("motionhub.data.build.merge", None)
+        patched.setattr("motionhub.data.build.build.merge", None)
         with pytest.warns(UserWarning, match="continues"), pytest.raises(TypeError):
             save_dataset("n-ucla", archive, out)
-    monkeypatch.setattr("motionhub.data.build.read_file", lambda *words: pytest.fail("read again"))
+    monkeypatch.setattr("motionhub.data.build.build.read_file", lambda *words: pytest.fail("read again"))
     assert save_dataset_report("n-ucla", archive, out).num_clips == 20
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "raw", "raw.zip"]
 

@@ -14,10 +14,10 @@ import pytest
 import yaml
 from datasets import load_dataset
 
-from motionhub.data.build import build_dataset, collect_rows, save_dataset
-from motionhub.data.readers import READERS, get_reader, read
-from motionhub.data.readers.data_set_names import ALIASES
-from motionhub.data.splits import get_protocol
+from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
+from motionhub.data.datasets.dataset_names import ALIASES
+from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.formats import READERS, get_reader, read
 from motionhub.skeletons.rows import from_row
 
 
@@ -101,8 +101,8 @@ def test_a_zip_bomb_is_refused_before_anything_is_extracted(tmp_path, monkeypatc
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a01_s01_e01_v01.json", bytes(20_000_000))
     for name, value in limits.items():
-        monkeypatch.setattr(f"motionhub.data.raw_files.{name}", value)
-    monkeypatch.setattr("motionhub.data.raw_files._extract_member", lambda *words: pytest.fail("extracted"))
+        monkeypatch.setattr(f"motionhub.data.datasets.raw_files.{name}", value)
+    monkeypatch.setattr("motionhub.data.datasets.raw_files._extract_member", lambda *words: pytest.fail("extracted"))
     with pytest.raises(ValueError, match=reason):
         build_dataset("n-ucla", tmp_path / "bomb.zip")
 
@@ -304,16 +304,16 @@ def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, t
 
     before = sorted(tmp_path.iterdir())
     with monkeypatch.context() as patched:
-        patched.setattr("motionhub.data.shards.rows_to_table", full_disk)
+        patched.setattr("motionhub.data.build.shards.rows_to_table", full_disk)
         with pytest.raises(OSError, match="the disk is full .* left.*Nothing was left behind.*saved"):
             save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
     assert sorted(tmp_path.iterdir()) == before
     with monkeypatch.context() as patched:
-        patched.setattr("motionhub.data.build.merge", full_disk)
+        patched.setattr("motionhub.data.build.build.merge", full_disk)
         with pytest.raises(OSError, match=r"the disk is full .* left.*continues from .*\.saved.building"):
             save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
     assert not (tmp_path / "saved").exists()
-    monkeypatch.setattr("motionhub.data.build.read_file", full_disk)  # all files were read before
+    monkeypatch.setattr("motionhub.data.build.build.read_file", full_disk)  # all files were read before
     save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
     assert len(load_dataset(str(tmp_path / "saved"), "full", split="full", streaming=True).take(99).to_list()) == 40
     assert not list(tmp_path.glob(".saved*"))

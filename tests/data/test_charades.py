@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from motionhub.data.build import build_dataset
-from motionhub.data.readers import READERS
-from motionhub.data.splits import get_protocol
+from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.formats import READERS
 from motionhub.skeletons.rows import frame_labels_of
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from motionhub.data.class_phrases import (
+from motionhub.data.datasets.class_phrases import (
     PARTS,
     action_phrases,
     bank_phrases,
@@ -15,8 +15,8 @@ from motionhub.data.class_phrases import (
     spelling_key,
     third_person,
 )
-from motionhub.data.readers import READERS
-from motionhub.data.synthetic import ACTIONS
+from motionhub.data.formats import READERS
+from motionhub.data.synthetic.generate import ACTIONS
 
 
 # Names that say nothing: the data sets publish numbers only.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from motionhub.data.collate import collate_skeletons
+from motionhub.processing.collate import collate_skeletons
 
 
 def sample(people: int, frames: int, joints: int = 5, dims: int = 3, **extra) -> dict:

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.readers import read
-from motionhub.data.writers import WRITERS
+from motionhub.cli.main import main
+from motionhub.data.formats import read
+from motionhub.data.formats.writers import WRITERS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

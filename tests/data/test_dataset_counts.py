@@ -2,9 +2,9 @@
 
 import pytest
 
-from motionhub.data.counts import PAPER_COUNTS, check_counts
-from motionhub.data.readers import READERS
-from motionhub.data.splits import PROTOCOLS
+from motionhub.data.datasets.counts import PAPER_COUNTS, check_counts
+from motionhub.data.datasets.splits import PROTOCOLS
+from motionhub.data.formats import READERS
 
 
 def rows_of(clips, classes=1, subjects=0):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from motionhub.data.build import rows_to_dataset
-from motionhub.data.schema import features
+from motionhub.data.build.build import rows_to_dataset
+from motionhub.data.formats.schema import features
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import (

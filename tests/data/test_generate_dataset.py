@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from datasets import load_dataset
 
-from motionhub.cli import main
-from motionhub.data.synthetic import ACTIONS, Scene, crossing_people
-from motionhub.data.synthetic_dataset import Mixture, generate_dataset, generate_rows, save_generated
+from motionhub.cli.main import main
+from motionhub.data.synthetic.dataset import Mixture, generate_dataset, generate_rows, save_generated
+from motionhub.data.synthetic.generate import ACTIONS, Scene, crossing_people
 from motionhub.skeletons.rows import COLUMNS, frame_labels_of, from_row
 from motionhub.skeletons.tracking import track_people
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from motionhub.data.build import build_dataset
-from motionhub.data.readers import READERS, find_reader, read
+from motionhub.data.build.build import build_dataset
+from motionhub.data.formats import READERS, find_reader, read
 
 
 READER = READERS["kinetics-skeleton"]

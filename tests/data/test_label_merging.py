@@ -3,7 +3,7 @@
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from motionhub.data.label_merging import NUM_CLASSES, merge_labels, read_label_merging
+from motionhub.data.datasets.label_merging import NUM_CLASSES, merge_labels, read_label_merging
 
 
 FOOD = ("making cakes", "making sushi", "making pizza")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from motionhub.data.readers.matlab import load_variables, variable_names
+from motionhub.data.formats.matlab import load_variables, variable_names
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -75,6 +75,6 @@ def test_a_file_of_the_newer_version_tells_what_to_do(tmp_path):
 def test_a_compressed_bomb_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "bomb.mat"
     scipy.io.savemat(path, {"x": np.zeros((1000, 100))}, do_compression=True)
-    monkeypatch.setattr("motionhub.data.readers.matlab._MAX_INFLATED", 10_000)
+    monkeypatch.setattr("motionhub.data.formats.matlab._MAX_INFLATED", 10_000)
     with pytest.raises(ValueError, match="grow beyond 10000 bytes"):
         load_variables(path, ("x",))

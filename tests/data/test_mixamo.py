@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motionhub.data.build import build_dataset
-from motionhub.data.mixamo_pairs import MixamoPairs, body_frame, prepared, projected, windows
-from motionhub.data.readers import mixamo
+from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets import mixamo
+from motionhub.data.views.mixamo_pairs import MixamoPairs, body_frame, prepared, projected, windows
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.skeletons.sequence import SkeletonSequence
 

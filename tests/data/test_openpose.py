@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from motionhub.cli import main
-from motionhub.data.readers import READERS, find_reader, read
+from motionhub.cli.main import main
+from motionhub.data.formats import READERS, find_reader, read
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 
 

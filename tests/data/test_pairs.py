@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.data.pairs import Camera, PairMaker, PairRanges, make_pair, seen_by, upright
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
+from motionhub.data.views.pairs import Camera, PairMaker, PairRanges, make_pair, seen_by, upright
 from motionhub.skeletons.bodies import with_bone_lengths
 
 

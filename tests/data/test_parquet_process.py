@@ -10,7 +10,7 @@ from format_samples import SAMPLES
 from torch.utils.data import DataLoader
 
 import motionhub
-from motionhub.data.readers import parquet, parquet_process
+from motionhub.data.formats import parquet, parquet_process
 
 
 (SAMPLE,) = SAMPLES["parquet"][0].files.values()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from motionhub.data.picture import FILLED, picture_of
-from motionhub.data.synthetic import Scene, generate, take_picture
+from motionhub.data.synthetic.generate import Scene, generate, take_picture
+from motionhub.data.views.picture import FILLED, picture_of
 
 
 @pytest.fixture

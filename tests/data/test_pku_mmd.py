@@ -5,10 +5,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from motionhub.data.build import build_dataset
-from motionhub.data.readers import READERS, find_reader, read
-from motionhub.data.readers.pku_mmd import read_segments
-from motionhub.data.splits import get_protocol
+from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.pku_mmd import read_segments
+from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.formats import READERS, find_reader, read
 
 
 READER = READERS["pku-mmd"]

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from motionhub.data.build import collect_rows
-from motionhub.data.readers import READERS
-from motionhub.data.readers.posecap import pose_share
+from motionhub.data.build.build import collect_rows
+from motionhub.data.datasets.posecap import pose_share
+from motionhub.data.formats import READERS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 

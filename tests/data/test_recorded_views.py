@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.recorded_views import find_takes
-from motionhub.data.view_pairs import ViewPairDataset, collate_view_pairs
+from motionhub.data.views.recorded_views import find_takes
+from motionhub.data.views.view_pairs import ViewPairDataset, collate_view_pairs
 from motionhub.processing.posture_pictures import PosturePictureProcessor
 
 

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
-from motionhub.data.build import build_dataset
-from motionhub.data.readers import READERS, find_reader, read
-from motionhub.data.split_lists import SBU_FOLDS
-from motionhub.data.splits import get_protocol
+from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.split_lists import SBU_FOLDS
+from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.formats import READERS, find_reader, read
 
 
 READER = READERS["sbu"]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from motionhub.data.shards import Facts, Staged, merge, read_facts, stage
+from motionhub.data.build.shards import Facts, Staged, merge, read_facts, stage
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -151,7 +151,7 @@ def test_shards_hold_every_row_once_by_cell(tmp_path: Path) -> None:
 
 
 def test_shards_have_a_bounded_size_and_say_how_many_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("motionhub.data.shards.ROWS_PER_GROUP", 4)
+    monkeypatch.setattr("motionhub.data.build.shards.ROWS_PER_GROUP", 4)
     result = staged(tmp_path)
     (cell,) = merge(result, np.zeros(36, int), ["all"], tmp_path / "out", CLASSES, shard_bytes=1)
     assert len(cell.files) >= 6

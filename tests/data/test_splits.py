@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from motionhub.data.few_labels import segment_counts
-from motionhub.data.readers import READERS
-from motionhub.data.splits import PROTOCOLS, few_label_subset, get_protocol
+from motionhub.data.datasets.few_labels import segment_counts
+from motionhub.data.datasets.splits import PROTOCOLS, few_label_subset, get_protocol
+from motionhub.data.formats import READERS
 
 
 def facts(**changes):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.readers import nucla
-from motionhub.data.synthetic import (
+from motionhub.data.datasets import nucla
+from motionhub.data.synthetic.body import Body, two_bones
+from motionhub.data.synthetic.generate import (
     ACTIONS,
     BACKGROUND,
     HIDDEN_PARTS,
@@ -18,7 +19,6 @@ from motionhub.data.synthetic import (
     straight_walk,
     take_picture,
 )
-from motionhub.data.synthetic_body import Body, two_bones
 from motionhub.geometry.cameras import camera_rotation, project
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout

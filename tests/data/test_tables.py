@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.readers import find_reader, read
-from motionhub.data.readers.names import joint_name
+from motionhub.data.formats import find_reader, read
+from motionhub.data.formats.names import joint_name
 from motionhub.skeletons.layouts import get_layout
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from motionhub.data.build import build_dataset
-from motionhub.data.readers import READERS, find_reader, read
-from motionhub.data.splits import get_protocol
+from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.formats import READERS, find_reader, read
 
 
 READER = READERS["uav-human"]

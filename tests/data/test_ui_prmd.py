@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 import pytest
 
-from motionhub.data.build import build_dataset, collect_rows
-from motionhub.data.readers import READERS, find_reader, read
-from motionhub.data.splits import get_protocol
+from motionhub.data.build.build import build_dataset, collect_rows
+from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.formats import READERS, find_reader, read
 from motionhub.skeletons.rows import from_row
 
 

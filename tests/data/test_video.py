@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from motionhub.data.video import is_video, open_video
+from motionhub.data.video.reader import is_video, open_video
 
 
 av = pytest.importorskip("av")

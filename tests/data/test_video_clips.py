@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.video_clips import (
+from motionhub.data.video.clips import (
     VideoDataset,
     VideoSegments,
     collate_videos,
@@ -16,7 +16,7 @@ from motionhub.data.video_clips import (
     readable_videos,
 )
 from motionhub.processing.video_clip import VideoClipProcessor
-from motionhub.training.segments import collate_segments
+from motionhub.training.tasks.segments import collate_segments
 
 
 av = pytest.importorskip("av", reason="videos need PyAV (motionhub[video])")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.body_pictures import body_height, draw_body
-from motionhub.data.pairs import Camera
-from motionhub.data.view_pairs import RecordedTake, ViewPairDataset, shift_picture
+from motionhub.data.views.body_pictures import body_height, draw_body
+from motionhub.data.views.pairs import Camera
+from motionhub.data.views.view_pairs import RecordedTake, ViewPairDataset, shift_picture
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.data.synthetic import ACTIONS, generate
-from motionhub.data.synthetic_phrases import worded_motions
-from motionhub.data.worded_dataset import (
+from motionhub.data.synthetic.captions import (
     LAYOUT,
     Telling,
     also_true,
@@ -13,6 +11,8 @@ from motionhub.data.worded_dataset import (
     synthetic_recordings,
     worded_dataset,
 )
+from motionhub.data.synthetic.generate import ACTIONS, generate
+from motionhub.data.synthetic.phrases import worded_motions
 from motionhub.skeletons.rows import from_row
 
 

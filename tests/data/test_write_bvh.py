@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import motionhub
-from motionhub.data.readers import bvh as reader
-from motionhub.data.synthetic import Scene, generate, pendulum_arm
+from motionhub.data.formats import bvh as reader
+from motionhub.data.synthetic.generate import Scene, generate, pendulum_arm
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

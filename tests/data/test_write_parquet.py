@@ -7,9 +7,9 @@ import pytest
 from datasets import load_dataset
 
 import motionhub
-from motionhub.data.readers import find_reader
-from motionhub.data.schema import features
-from motionhub.data.synthetic import Scene, generate
+from motionhub.data.formats import find_reader
+from motionhub.data.formats.schema import features
+from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION, from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence

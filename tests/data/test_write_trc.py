@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.data.synthetic import Scene, generate
+from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

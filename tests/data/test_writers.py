@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.synthetic import Scene, generate
-from motionhub.data.writers import WRITERS, find_writer, write
+from motionhub.cli.main import main
+from motionhub.data.formats.writers import WRITERS, find_writer, write
+from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

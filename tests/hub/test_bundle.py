@@ -15,8 +15,8 @@ from huggingface_hub import HfApi, scan_cache_dir, snapshot_download
 from transformers import AutoModel
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.build import save_dataset
+from motionhub.cli.main import main
+from motionhub.data.build.build import save_dataset
 from motionhub.hub import bundle as bundle_module
 from motionhub.hub.archive import read_manifest, write_archive
 from motionhub.hub.bundle import create_bundle, install_bundle, verify_bundle

@@ -7,8 +7,8 @@ from transformers import AutoFeatureExtractor, pipeline
 
 import motionhub
 from motionhub.auto import AutoModelForActionClassification
-from motionhub.data.schema import features
-from motionhub.data.synthetic import generate
+from motionhub.data.formats.schema import features
+from motionhub.data.synthetic.generate import generate
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.heads import prepare_model

@@ -18,8 +18,8 @@ from loopback_hub import LoopbackHub
 from transformers import AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline
 
 import motionhub
-from motionhub.data.build import build_dataset, save_dataset
-from motionhub.data.readers import READERS
+from motionhub.data.build.build import build_dataset, save_dataset
+from motionhub.data.formats import READERS
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
 

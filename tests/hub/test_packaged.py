@@ -14,8 +14,8 @@ from huggingface_hub import HfApi
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.synthetic import generate
+from motionhub.cli.main import main
+from motionhub.data.synthetic.generate import generate
 from motionhub.hub import packaged
 from motionhub.hub.packaged import folder_of, model_id, packaged_folder, packaged_names, similar_ids
 from motionhub.hub.push import push
@@ -38,8 +38,8 @@ def refused(*arguments, **options):
 socket.getaddrinfo = socket.socket.connect = refused
 
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline
-import motionhub, motionhub.cli
-from motionhub.data.synthetic import generate
+import motionhub, motionhub.cli.main
+from motionhub.data.synthetic.generate import generate
 
 AutoConfig.from_pretrained("motionhub/unik-posetics")
 for kind in (AutoFeatureExtractor, AutoProcessor, motionhub.SkeletonProcessor):
@@ -53,8 +53,8 @@ print(name(clip, candidate_labels=["wave", "sit down"])[0]["scores"][0]["label"]
 print(pipeline(model="motionhub/unik-nucla-small")(clip)[0]["scores"][0]["label"])
 motionhub.write(clip, "clip.npz")
 for words in (["--labels", "wave, sit down"], ["--model", "tmor-small", "--labels", "wave, sit down"]):
-    assert motionhub.cli.main(["predict", "clip.npz", *words]) == 0
-assert motionhub.cli.main(["predict", "clip.npz", "--model", "unik-nucla-small"]) == 0
+    assert motionhub.cli.main.main(["predict", "clip.npz", *words]) == 0
+assert motionhub.cli.main.main(["predict", "clip.npz", "--model", "unik-nucla-small"]) == 0
 print(asked)
 """
 

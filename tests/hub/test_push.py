@@ -16,8 +16,8 @@ from loopback_hub import TOKEN
 from transformers import AutoModel, pipeline
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.build import save_dataset
+from motionhub.cli.main import main
+from motionhub.data.build.build import save_dataset
 from motionhub.hub.push import push
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from motionhub.models.text_anchors import TEMPLATES, ensemble, fill_templates, neighbour_averaged, with_body_parts
+from motionhub.towers.text_anchors import TEMPLATES, ensemble, fill_templates, neighbour_averaged, with_body_parts
 
 
 X, Y, Z = torch.eye(3)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from text_models import MadeUpTower
 
-from motionhub.models.text_bank import FACTS, PROBE, VECTORS, TextBank, normalised_spelling, text_vectors
-from motionhub.models.text_towers import MissingTowerError, TextTower, TowerName
+from motionhub.towers.text_bank import FACTS, PROBE, VECTORS, TextBank, normalised_spelling, text_vectors
+from motionhub.towers.text_towers import MissingTowerError, TextTower, TowerName
 
 
 PHRASES = ["sit down", "stand up", "wave a hand", "坐下"]

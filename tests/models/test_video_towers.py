@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from motionhub.models.r3d import R3dConfig, R3dModel
 from motionhub.models.vi_clip import ViClipConfig, ViClipModel
-from motionhub.models.video_towers import load_video_tower
 from motionhub.processing.video_clip import VideoClipProcessor, clip_processor
+from motionhub.towers.video_towers import load_video_tower
 
 
 VISION = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 32, "patch_size": 16}

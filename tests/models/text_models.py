@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from motionhub.models.text_towers import TextTower, TowerName
+from motionhub.towers.text_towers import TextTower, TowerName
 
 
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]

@@ -8,8 +8,8 @@ import torch
 
 import motionhub
 from motionhub.augment.looks import LookRanges, Looks, draw_looks
-from motionhub.data.pairs import Camera, seen_by
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
+from motionhub.data.views.pairs import Camera, seen_by
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
 from motionhub.processing.retargeting import RetargetProcessor

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from motionhub.data.pairs import PairRanges
-from motionhub.data.synthetic import generate
-from motionhub.data.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
+from motionhub.data.synthetic.generate import generate
+from motionhub.data.views.pairs import PairRanges
+from motionhub.data.views.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
 from motionhub.models.u_vi import UViConfig, UViModel
 from motionhub.objectives.u_vi import UVi, both_views, equivariance_loss
 from motionhub.processing.posture_pictures import PosturePictureProcessor

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.models.cv_mim import CvMimConfig, CvMimModel
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row

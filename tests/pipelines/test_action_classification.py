@@ -12,7 +12,7 @@ from small_checkpoints import LABELS, PROBABILITIES, motion, save, save_constant
 from transformers import AutoConfig, pipeline
 
 import motionhub
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.pipelines import skeleton_pipeline
 from motionhub.skeletons.rows import to_row
 from motionhub.training.evaluators import evaluate_streams, load_scores
@@ -66,7 +66,7 @@ def test_path_sequence_array_tensor_and_row_of_one_clip_give_one_answer(pipe, nu
 def test_list_generator_and_dataset_give_one_result_each_in_order(pipe):
     from datasets import Dataset
 
-    from motionhub.data.schema import features
+    from motionhub.data.formats.schema import features
     from motionhub.skeletons.rows import to_row
 
     clips = [motion(frames, seed=frames) for frames in (5, 9, 7)]

@@ -291,8 +291,8 @@ def in_space(frames=20, seed=0, **changes):
 @pytest.mark.parametrize("role", ["source", "target", "view"])
 def test_motion_in_space_for_a_model_of_pictures_is_told_with_the_calls_that_help(pipes, echo, monkeypatch, role):
     """With the processor of RetargetNet, and with the general one, which would drop the depth."""
-    from motionhub.data.pairs import Camera, seen_by
-    from motionhub.data.picture import picture_of
+    from motionhub.data.views.pairs import Camera, seen_by
+    from motionhub.data.views.picture import picture_of
 
     clips = {name: motion(seed=seed) for seed, name in enumerate(("source", "target", "view"))} | {role: in_space()}
     general = motionhub.SkeletonProcessor(layout="lac-15", num_dims=2, num_people=1, normalization="centre")

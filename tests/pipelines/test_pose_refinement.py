@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.data.synthetic import straight_walk
+from motionhub.data.synthetic.generate import straight_walk
 from motionhub.pipelines.pose_refinement import STEPS, refine, report
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -62,7 +62,7 @@ def test_files_are_scored_as_their_frames_are(folder, tmp_path):
     pytest.importorskip("av", reason='needs pip install "motionhub[video]"')
     from small_videos import greys, write_video
 
-    from motionhub.data.video import open_video
+    from motionhub.data.video.reader import open_video
 
     path = write_video(tmp_path / "clip.mp4", greys(9))
     frames = np.stack([frame.image for frame in open_video(path).frames()])

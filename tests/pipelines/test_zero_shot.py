@@ -7,13 +7,13 @@ from transformers import pipeline
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 import motionhub
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
-from motionhub.models.text_bank import TextBank
 from motionhub.models.unik import UnikConfig
 from motionhub.pipelines.zero_shot_action_classification import NONE, checked_labels
 from motionhub.pipelines.zero_shot_action_segmentation import over_frames
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.towers.text_bank import TextBank
 
 
 TOWER = {"kind": "sentence-transformers", "name": "no-such-tower", "dim": 4}

@@ -9,10 +9,10 @@ import torch
 from transformers import pipeline
 
 import motionhub
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
 from motionhub.models.t_mor import TMorForZeroShotActionClassification
-from motionhub.models.text_bank import TextBank
-from motionhub.models.text_towers import load_text_tower
+from motionhub.towers.text_bank import TextBank
+from motionhub.towers.text_towers import load_text_tower
 
 
 BUNDLED = Path(__file__).resolve().parents[2] / "hub_configs" / "tmor-small"

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motionhub.data.video import Video, VideoFrame
+from motionhub.data.video.reader import Video, VideoFrame
 from motionhub.poses import estimators
 from motionhub.poses.estimators import get_estimator
 from motionhub.skeletons.layouts import get_layout
@@ -168,7 +168,7 @@ def test_mediapipe_finds_the_person_of_a_real_video(landmarker, shared):
 
 def test_mediapipe_without_memory_gives_the_same_answer_twice(landmarker, shared):
     pytest.importorskip("av")
-    from motionhub.data.video import open_video
+    from motionhub.data.video.reader import open_video
 
     video = open_video(shared("videos/pyskl_ntu_sample.avi"))
     frame = next(video.frames())
@@ -183,7 +183,7 @@ def test_mediapipe_without_memory_gives_the_same_answer_twice(landmarker, shared
 def test_mediapipe_reads_the_picture_whatever_the_order_of_its_bytes_in_memory(shared):
     pytest.importorskip("mediapipe")
     pytest.importorskip("av")
-    from motionhub.data.video import open_video
+    from motionhub.data.video.reader import open_video
 
     image = next(open_video(shared("videos/stgcn_ta_chi.mp4")).frames()).image
     padded = np.zeros((image.shape[0], image.shape[1] + 7, 3), np.uint8)

@@ -130,7 +130,7 @@ def test_keypoints_of_a_turned_video_lie_in_the_picture_as_it_is_shown(tmp_path)
 
 
 def test_a_camera_needs_an_end(monkeypatch):
-    from motionhub.data.video import open_video
+    from motionhub.data.video.reader import open_video
 
     live = open_video("testsrc=size=64x48:rate=10", format="lavfi")
     with pytest.raises(ValueError, match="give seconds=10"):

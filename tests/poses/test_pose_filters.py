@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.data.synthetic import straight_walk
+from motionhub.data.synthetic.generate import straight_walk
 from motionhub.poses import filters
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -7,8 +7,8 @@ import pytest
 from datasets import load_dataset
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.label_merging import LabelMerging
+from motionhub.cli.main import main
+from motionhub.data.datasets.label_merging import LabelMerging
 from motionhub.poses import video_dataset
 from motionhub.poses.video_dataset import Expert, build_of_videos, labelled_videos, poses_of_videos
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.collate import collate_skeletons
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
+from motionhub.processing.collate import collate_skeletons
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence

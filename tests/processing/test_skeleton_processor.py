@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.collate import collate_skeletons
+from motionhub.processing.collate import collate_skeletons
 from motionhub.processing.skeleton import FIELDS, SkeletonProcessor
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layout import SkeletonLayout

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import motionhub
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.upright import HEIGHTS, turned_upright
 from motionhub.skeletons.layouts import LAYOUTS

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 import motionhub
-from motionhub.cli import main
-from motionhub.data.synthetic import generate
+from motionhub.cli.main import main
+from motionhub.data.synthetic.generate import generate
 from motionhub.models.t_mor import TMorConfig, TMorModel
-from motionhub.models.text_bank import TextBank
 from motionhub.retrieval.by_text import check_text_index, text_query, text_space_embedder
+from motionhub.towers.text_bank import TextBank
 
 
 TOWER = {"kind": "sentence-transformers", "name": "nobody/nothing", "dim": 6}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import motionhub
-from motionhub.cli import main
+from motionhub.cli.main import main
 from motionhub.models.cv_mim import CvMimConfig, CvMimModel
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.retrieval.build import build_index, query_vector, source_frames

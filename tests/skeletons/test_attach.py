@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.skeletons.attach import attach, known_joints, nearest
+from motionhub.skeletons.context import attach, known_joints, nearest
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motionhub import LAYOUTS, SkeletonSequence
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
 from motionhub.skeletons.bodies import GROUPS, limb_group, with_bone_lengths
 
 

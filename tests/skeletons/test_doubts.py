@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.data.synthetic import generate
+from motionhub.data.synthetic.generate import generate
 from motionhub.skeletons.doubts import doubts
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.data.synthetic import ACTIONS, Scene, generate, straight_walk
+from motionhub.data.synthetic.generate import ACTIONS, Scene, generate, straight_walk
 from motionhub.skeletons import SkeletonLayout, SkeletonSequence, convert_layout, repair
 from motionhub.skeletons.inspection import describe, first_good_frame, inspect
 from motionhub.skeletons.proportions import rank_layouts

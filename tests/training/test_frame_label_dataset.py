@@ -6,10 +6,10 @@ import torch
 from datasets import Dataset
 from toy_frames import HEIGHTS, NAMES, frames_dataset, frames_processor
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.frame_labels import FrameLabelDataset, collate_frames, with_background
+from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames, with_background
 
 
 def row(keypoints: np.ndarray, **facts) -> dict:

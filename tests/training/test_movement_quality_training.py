@@ -8,14 +8,14 @@ import torch
 from datasets import ClassLabel, Dataset
 
 import motionhub
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.unik import UnikConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.movement_quality import (
+from motionhub.training.tasks.movement_quality import (
     ScoredClips,
     ScoredRows,
     collate_scored,

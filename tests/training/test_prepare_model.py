@@ -11,7 +11,7 @@ from huggingface_hub.errors import StrictDataclassClassValidationError
 from toy_training import CLASS_NAMES, toy_dataset, weights
 
 from motionhub.auto import AutoModelForActionClassification
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.models.agcn import AgcnConfig
 from motionhub.models.st_gcn import StGcnConfig
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification

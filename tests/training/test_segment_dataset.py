@@ -6,7 +6,7 @@ import torch
 from datasets import Dataset
 from toy_training import toy_recipe
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.objectives.byol import LtnByol
@@ -14,7 +14,7 @@ from motionhub.objectives.ltn import LtnMoco
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.segments import SegmentDataset, collate_segments, cut
+from motionhub.training.tasks.segments import SegmentDataset, collate_segments, cut
 from motionhub.training.trainer import train
 
 

@@ -15,9 +15,9 @@ from toy_training import weights
 from motionhub.models.unik import UnikForActionSegmentation
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import with_index
-from motionhub.training.frame_labels import FrameLabelDataset, collate_frames
 from motionhub.training.run import RunArguments
-from motionhub.training.segmentation import (
+from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
+from motionhub.training.tasks.segmentation import (
     SegmentationEvaluation,
     SegmentationOptions,
     evaluate_segmentation,

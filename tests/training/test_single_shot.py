@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from motionhub.training.single_shot import single_shot
+from motionhub.training.tasks.single_shot import single_shot
 
 
 def rows(cameras, labels, marks) -> Dataset:

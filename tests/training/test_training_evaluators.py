@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from toy_training import CLASS_NAMES, toy_dataset, toy_model, toy_processor, toy_recipe
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row

@@ -13,15 +13,15 @@ from datasets import load_dataset
 pytest.importorskip("av", reason='needs pip install "motionhub[video]"')
 from small_videos import greys, write_video  # noqa: E402
 
-from motionhub.cli import main  # noqa: E402
-from motionhub.data.feature_columns import feature_facts  # noqa: E402
-from motionhub.data.synthetic_dataset import save_generated  # noqa: E402
+from motionhub.cli.main import main  # noqa: E402
+from motionhub.data.build.feature_columns import feature_facts  # noqa: E402
+from motionhub.data.synthetic.dataset import save_generated  # noqa: E402
 from motionhub.models.r3d import R3dConfig, R3dModel  # noqa: E402
 from motionhub.models.t_mor import TMorConfig, TMorModel  # noqa: E402
 from motionhub.models.unik import UnikConfig  # noqa: E402
-from motionhub.models.video_towers import load_video_tower  # noqa: E402
 from motionhub.processing.skeleton import SkeletonProcessor  # noqa: E402
 from motionhub.processing.video_clip import VideoClipProcessor  # noqa: E402
+from motionhub.towers.video_towers import load_video_tower  # noqa: E402
 from motionhub.training.features import feature_table  # noqa: E402
 
 
@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory):
 
 def test_a_killed_run_goes_on_and_every_video_has_the_towers_vector(made, capsys, monkeypatch):
     root, names, words = made
-    from motionhub.models.video_towers import VideoTower
+    from motionhub.towers.video_towers import VideoTower
 
     whole, calls = VideoTower.embed, []
 
@@ -68,7 +68,7 @@ def test_a_killed_run_goes_on_and_every_video_has_the_towers_vector(made, capsys
     assert [len(row) for row in rows["video_features"]] == [0 if i in (4, 10, 11) else 8 for i in range(12)]
     assert feature_facts(root / "out")["video_features"]["tower"]["kind"] == "video-encoder"
     # Frames 0, 1, 2, 3 of the first video (six frames in four parts) are what the tower saw.
-    from motionhub.data.video import open_video
+    from motionhub.data.video.reader import open_video
 
     processor = VideoClipProcessor.from_pretrained(root / "tower")
     frames = np.stack([frame.image for frame in open_video(root / "videos" / f"{names[0]}.mp4").frames()][:4])

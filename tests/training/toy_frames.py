@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.models.unik import UnikConfig, UnikForActionSegmentation
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.frame_labels import FrameLabelDataset, collate_frames
-from motionhub.training.segmentation import SegmentationEvaluation
+from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
+from motionhub.training.tasks.segmentation import SegmentationEvaluation
 from motionhub.training.trainer import TrainingResult, train
 
 

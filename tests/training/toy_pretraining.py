@@ -150,6 +150,6 @@ def main(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    from motionhub.cli import reported
+    from motionhub.cli.main import reported
 
     sys.exit(reported(lambda: main(json.loads(sys.argv[1]))))

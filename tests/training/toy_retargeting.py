@@ -17,7 +17,7 @@ from toy_pretraining import memory
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast

@@ -18,7 +18,7 @@ from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from motionhub.data.schema import features
+from motionhub.data.formats.schema import features
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence

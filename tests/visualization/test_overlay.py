@@ -63,7 +63,7 @@ def test_only_pixels_can_lie_over_a_picture():
 
 def test_the_video_has_a_picture_for_every_frame_also_for_those_left_out(tmp_path):
     pytest.importorskip("av")
-    from motionhub.data.video import open_video
+    from motionhub.data.video.reader import open_video
 
     image = np.zeros((121, 321, 3), np.uint8)  # odd, which H.264 does not take
     path = write_overlay(((number, image) for number in (0, 1, 4)), people(5), tmp_path / "new" / "a.mp4")

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from motionhub.data.synthetic import generate, pendulum_arm
+from motionhub.data.synthetic.generate import generate, pendulum_arm
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization import canvas

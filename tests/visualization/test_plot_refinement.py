@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.data.synthetic import straight_walk
+from motionhub.data.synthetic.generate import straight_walk
 from motionhub.visualization.refinement import _window, plot_refinement
 
 

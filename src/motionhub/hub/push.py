@@ -264,7 +264,7 @@ def draw_layout(name: str, folder: str | Path) -> str | None:
         import PIL.Image  # noqa: F401
     except ImportError:
         return None
-    from motionhub.data.synthetic import generate
+    from motionhub.data.synthetic.generate import generate
     from motionhub.visualization.draw import draw_frame
 
     clip = generate("wave", seed=1, layout=name)

@@ -20,9 +20,9 @@ Deliberate deviations from the official code, all without effect on its numbers:
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
+from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention, JointGraph
-from motionhub.nn.joint_encoder import JointBlock, JointEncoder, JointEncoderConfig
-from motionhub.nn.joint_heads import JointClassifier, JointFrameLabeller
 from motionhub.skeletons.graph import adjacency_subsets
 from motionhub.skeletons.layouts import stated_layout
 

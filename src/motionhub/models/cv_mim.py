@@ -30,9 +30,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.skeleton_encoder import check_keypoints
+from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.nn.heads import clip_loss
-from motionhub.nn.joint_encoder import check_keypoints
-from motionhub.nn.joint_heads import JointHeadOutput
 from motionhub.nn.keras_layers import HeNormalLinear, init_keras
 from motionhub.nn.people import frames_of_clip
 from motionhub.nn.pose_trunk import LinearBlock, ResidualBlock

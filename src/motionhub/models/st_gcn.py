@@ -23,9 +23,9 @@ from typing import ClassVar
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
+from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import GraphConv, JointGraph
-from motionhub.nn.joint_encoder import JointBlock, JointEncoder, JointEncoderConfig
-from motionhub.nn.joint_heads import JointClassifier, JointFrameLabeller
 from motionhub.skeletons.graph import spatial_configuration
 from motionhub.skeletons.layouts import stated_layout
 

@@ -386,7 +386,7 @@ class TMorForZeroShotActionClassification(TMorPreTrainedModel):
         if text_features is None:
             raise ValueError(
                 "Zero-shot classification needs text_features (num_texts, text_size); encode labels with "
-                'motionhub.models.text_towers.load_text_tower, or use pipeline("zero-shot-action-classification").'
+                'motionhub.towers.text_towers.load_text_tower, or use pipeline("zero-shot-action-classification").'
             )
         outputs = self.t_mor(keypoints, joint_mask, attention_mask, text_features, return_dict=True)
         similarity = self.t_mor.similarities(outputs.motion_embeds, outputs.text_embeds)

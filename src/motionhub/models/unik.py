@@ -24,9 +24,9 @@ from typing import Literal
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
+from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention
-from motionhub.nn.joint_encoder import JointBlock, JointEncoder, JointEncoderConfig
-from motionhub.nn.joint_heads import JointClassifier, JointFrameLabeller
 
 
 @strict

@@ -38,10 +38,10 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.skeleton_encoder import check_keypoints
+from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
-from motionhub.nn.joint_encoder import check_keypoints
-from motionhub.nn.joint_heads import JointHeadOutput
 from motionhub.nn.motion_autoencoder import MotionDecoder, MotionRetargetingOutput, fewest_frames, init_convolution
 from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates
 from motionhub.nn.people import frames_of_clip

@@ -5,7 +5,7 @@ on Unsupervised Spatiotemporal Representation Learning" (rho MoCo), whose code i
 variant "none" this is rho MoCo itself.
 
 It does not know encoders or data: a model with `compared` in its output, and batches with P segments of every clip
-(`training/segments.py`, `data/video_clips.py`), all first segments before all second ones.
+(`training/tasks/segments.py`, `data/video/clips.py`), all first segments before all second ones.
 
 The rule of the code, kept here: keys of all P segments are made once by the slow encoder; each segment in turn is the
 query against the keys of the other P - 1, and the P losses are added up, not averaged (what is logged is their sum

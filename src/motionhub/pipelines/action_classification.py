@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from motionhub.data.collate import averages_padding
 from motionhub.pipelines.skeleton_pipeline import INPUT_PARAMETERS, Clip, SkeletonPipeline, model_inputs
+from motionhub.processing.collate import averages_padding
 
 
 FUSIONS = ("logits", "softmax")

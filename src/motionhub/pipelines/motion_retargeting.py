@@ -21,8 +21,8 @@ import torch
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
 from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, model_inputs
 from motionhub.processing.arrays import describe, warn_of_doubts
-from motionhub.skeletons.attach import attach
 from motionhub.skeletons.bodies import with_bone_lengths
+from motionhub.skeletons.context import attach
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -61,7 +61,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         not for longer than `max_gap`, is missing there, as is everybody in frames in which the source does not show
         them at all. (The root, of which all others are told, is bridged however long; its own place is not shown.)
         Joints that the network does not know (hands, eyes, toes) are carried along:
-        `motionhub.skeletons.attach`.
+        `motionhub.skeletons.context`.
 
         The report, for each person of the source who is seen: `track_id`; `bone_length_error` to the target's body in
         proportions, its `bone_length_error_of_source` before (what copying the source would have), `per_bone`;
@@ -186,9 +186,9 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         came = f"This checkpoint works in {works_in}-D, and the {role} is {sequence.num_dims}-D ({describe(sequence)})"
         if works_in == 2:
             raise ValueError(
-                f"{came}; choose from where it is seen: motionhub.data.picture.picture_of(sequence, azimuth=0) gives "
-                "pixels, motionhub.data.pairs.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and for files: "
-                "motionhub convert IN OUT --project 0 0."
+                f"{came}; choose from where it is seen: motionhub.data.views.picture.picture_of(sequence, azimuth=0) "
+                "gives pixels, motionhub.data.views.pairs.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and for "
+                "files: motionhub convert IN OUT --project 0 0."
             )
         raise ValueError(
             f"{came}; the depth of a picture is not known here: give a motion in space (BVH, Kinect, motion capture), "

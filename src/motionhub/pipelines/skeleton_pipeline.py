@@ -17,12 +17,12 @@ import torch
 from huggingface_hub import HfApi
 from transformers import AutoFeatureExtractor, Pipeline
 
-from motionhub.data.collate import averages_padding, collate_skeletons
-from motionhub.data.readers import read
-from motionhub.data.video import is_video
+from motionhub.data.formats import read
+from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
 from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_doubts
+from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence

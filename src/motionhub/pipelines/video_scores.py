@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionhub.data.video import is_video
-from motionhub.data.video_clips import read_clips
+from motionhub.data.video.clips import read_clips
+from motionhub.data.video.reader import is_video
 from motionhub.models.t_mor import fuse_scores
-from motionhub.models.text_towers import load_text_tower
-from motionhub.models.video_towers import load_video_tower
 from motionhub.processing.video_clip import clip_processor
+from motionhub.towers.text_towers import load_text_tower
+from motionhub.towers.video_towers import load_video_tower
 
 
 class VideoScores:

@@ -1,7 +1,7 @@
 """`pipeline("zero-shot-action-classification", model=...)`: which of these words says what each person does.
 
 It does not know which model answers, only that it embeds motions and texts in one space; nor how texts become vectors
-(`models/text_bank.py`). What the two zero-shot pipelines share is here: labels, and windows over time.
+(`towers/text_bank.py`). What the two zero-shot pipelines share is here: labels, and windows over time.
 """
 
 import os
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from motionhub.metrics.open_set import auroc, fit_none_similarity, fit_temperature
-from motionhub.models.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
-from motionhub.models.text_bank import TextBank, normalised_spelling, text_vectors
 from motionhub.pipelines.action_classification import checked_top_k, coverage, take_input_parameters
 from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, as_sequence, dims_of, model_inputs
 from motionhub.pipelines.video_scores import fused_with_video, scores_of_video
 from motionhub.processing.arrays import describe, warn_of_doubts
 from motionhub.processing.upright import turned_upright
 from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
+from motionhub.towers.text_bank import TextBank, normalised_spelling, text_vectors
 
 
 NONE = "none of these"

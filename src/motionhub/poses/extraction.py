@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from motionhub.data.video import Video, VideoFrame, open_video
+from motionhub.data.video.reader import Video, VideoFrame, open_video
 from motionhub.poses.estimators import Estimator, get_estimator
 from motionhub.poses.estimators.estimator import PersonInFrame
 from motionhub.poses.tracks import Tracks, follow_people

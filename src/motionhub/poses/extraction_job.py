@@ -1,6 +1,6 @@
 """Many videos to files of keypoints: one file each, in this process, in several, or over many machines; resumable.
 
-It does not know how a video becomes keypoints (`extraction.py`) nor who runs the parts (`data/engines.py`).
+It does not know how a video becomes keypoints (`extraction.py`) nor who runs the parts (`data/build/engines.py`).
 """
 
 import json
@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from motionhub.data.engines import run_parts
-from motionhub.data.progress import FolderProgress
-from motionhub.data.writers import write
+from motionhub.data.build.engines import run_parts
+from motionhub.data.build.progress import FolderProgress
+from motionhub.data.formats.writers import write
 from motionhub.poses.estimators import Estimator
 from motionhub.poses.extraction import Extraction, extract_clip
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -86,7 +86,7 @@ def extract_files(
         world: also `NAME.world.npz` in metres, of estimators that lift.
         change: made of the keypoints before they are written, such as a refinement.
         also: called with (video, extraction, path without suffix) before the keypoints are written.
-        num_proc, engine: see `data/engines.py`; "ray" works on many machines that share the folder.
+        num_proc, engine: see `data/build/engines.py`; "ray" works on many machines that share the folder.
         progress: a bar; None shows it on a terminal only.
 
     Returns:

@@ -1,7 +1,7 @@
 """A data set of poses made of raw videos, as Posetics was: several estimators, SST-A, and clips with nobody left out.
 
 It does not know how a video becomes keypoints (`extraction.py`), how experts are aggregated (`refine.py`) nor how a
-folder of pose files becomes a data set (`data/build.py`, reader "folder").
+folder of pose files becomes a data set (`data/build/build.py`, reader "folder").
 
 Thesis of Di Yang, section 3.5: clips of Kinetics-400; poses by LCR-Net++ refined by SSTA-PRS; a clip is kept when a
 pose is found in more than half of its frames. Which estimators are taken is said by the caller.
@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.build import SavedDataset, save_dataset_report
-from motionhub.data.feature_columns import FeatureColumn, add_feature_columns
-from motionhub.data.label_merging import LabelMerging
-from motionhub.data.licences import OwnTerms
-from motionhub.data.readers import read
-from motionhub.data.readers.clip_table import load_table
-from motionhub.data.readers.folder import TABLE
+from motionhub.data.build.build import SavedDataset, save_dataset_report
+from motionhub.data.build.feature_columns import FeatureColumn, add_feature_columns
+from motionhub.data.datasets.clip_table import load_table
+from motionhub.data.datasets.folder import TABLE
+from motionhub.data.datasets.label_merging import LabelMerging
+from motionhub.data.datasets.licences import OwnTerms
+from motionhub.data.formats import read
 from motionhub.poses.estimators import ESTIMATORS
 from motionhub.poses.extraction_job import extract_files, write_whole
 from motionhub.poses.refine import aggregate_experts

@@ -1,6 +1,6 @@
 """`VideoClipProcessor`: pictures of a video in, one checkpoint's `pixel_values` out; `preprocessor_config.json`.
 
-It does not know video files (`data/video_clips.py` decodes the frames that this asks for), texts, or models.
+It does not know video files (`data/video/clips.py` decodes the frames that this asks for), texts, or models.
 
 Pictures are `(frames, height, width, 3)`, red first, uint8 or floats in 0..1. That red and blue have changed places
 cannot be seen from numbers: what OpenCV reads has blue first, `frames[..., ::-1]` is the other.

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.readers import openpose, read
-from motionhub.data.readers.pose_files import is_pose_file
+from motionhub.data.datasets.pose_files import is_pose_file
+from motionhub.data.formats import openpose, read
 from motionhub.retrieval.index import Entry, MotionIndex
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -1,6 +1,6 @@
 """A `SkeletonSequence` as a flat row of a dataset and back: plain numbers, flat lists, shape columns.
 
-It does not know `datasets` (the columns' types are in `data/schema.py`) nor who wrote the row.
+It does not know `datasets` (the columns' types are in `data/formats/schema.py`) nor who wrote the row.
 """
 
 from collections.abc import Mapping, Sequence

@@ -18,9 +18,9 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
-from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.metrics.classification import classification_report, fuse_streams
 from motionhub.nn.precision import choose_precision
+from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
 
 

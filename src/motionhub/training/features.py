@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from motionhub.data.class_phrases import class_texts
-from motionhub.data.collate import collate_skeletons
-from motionhub.data.feature_columns import FeatureColumn
-from motionhub.data.video import open_video
+from motionhub.data.build.feature_columns import FeatureColumn
+from motionhub.data.datasets.class_phrases import class_texts
+from motionhub.data.video.reader import open_video
+from motionhub.processing.collate import collate_skeletons
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import INPUTS
 from motionhub.training.evaluators import by_length

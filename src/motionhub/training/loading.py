@@ -13,8 +13,8 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from motionhub.data.repetition import repeat_classes
-from motionhub.data.splits import few_label_subset
+from motionhub.data.datasets.repetition import repeat_classes
+from motionhub.data.datasets.splits import few_label_subset
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, item_seed, with_index
 from motionhub.training.streaming import ShardedRows, ShardOrder

@@ -13,9 +13,9 @@ from accelerate import Accelerator
 from datasets import Dataset
 from torch.utils.data import DataLoader
 
-from motionhub.data.collate import averages_padding, collate_skeletons
-from motionhub.data.splits import few_label_subset
+from motionhub.data.datasets.splits import few_label_subset
 from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
+from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.training.dataset import ClipDataset, with_index
 from motionhub.training.evaluators import by_length, without_wrapper
 

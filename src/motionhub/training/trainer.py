@@ -21,8 +21,8 @@ from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import broadcast, set_seed
 from transformers import PreTrainedModel
 
-from motionhub.data.collate import averages_padding, collate_skeletons
 from motionhub.nn.precision import choose_precision
+from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.checkpoints import (
     Progress,

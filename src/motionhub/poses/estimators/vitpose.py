@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.video import Video, VideoFrame
+from motionhub.data.video.reader import Video, VideoFrame
 from motionhub.poses.estimators.estimator import PersonInFrame
 
 

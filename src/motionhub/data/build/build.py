@@ -1,0 +1,442 @@
+"""Raw files -> `DatasetDict` by protocol in memory, or a saved dataset of any size that `datasets` loads by itself.
+
+It does not know formats (`readers/`), which clips train (`splits.py`), how shards are written (`shards.py`), nor what
+the card says (`dataset_card.py`).
+"""
+
+import errno
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from datasets import Dataset, DatasetDict
+
+from motionhub.data.build.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card, under
+from motionhub.data.build.shards import (
+    ROWS_PER_GROUP,
+    SHARD_BYTES,
+    Facts,
+    Staged,
+    finished_parts,
+    merge,
+    read_facts,
+    rows_to_table,
+    shortened,
+    stage,
+)
+from motionhub.data.datasets.clip_list import clips_among, lists_to_heed
+from motionhub.data.datasets.counts import PAPER_COUNTS, Expect, check_counts
+from motionhub.data.datasets.licences import UNSTATED, OwnTerms
+from motionhub.data.datasets.raw_files import (
+    data_root,
+    mark_of,
+    opened,
+    other_data_set,
+    sidecar_marks,
+)
+from motionhub.data.datasets.splits import PROTOCOLS, Protocol, Split, get_protocol
+from motionhub.data.formats import Reader, get_reader
+from motionhub.data.formats.schema import features
+from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
+
+
+SPLITS = ("train", "test")
+# Not "all": `datasets.load_dataset` reserves that name for the union of splits and refuses it.
+FULL = "full"
+PICTURE = "layout.png"
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class SavedDataset:
+    """What `save_dataset_report` left.
+
+    Args:
+        folder: the dataset.
+        num_clips: clips in it.
+        num_files: raw files found.
+        broken: one line per file that was left out because it could not be read.
+    """
+
+    folder: Path
+    num_clips: int
+    num_files: int
+    broken: tuple[str, ...]
+
+
+def build_dataset(
+    reader: str,
+    root: str | Path,
+    protocol: str | None = None,
+    *,
+    strict: bool = False,
+    num_proc: int | None = None,
+    exclude: str | Path | None = None,
+) -> DatasetDict:
+    """All clips of a data set below `root`, in memory, with the columns of `skeletons.rows.COLUMNS`.
+
+    Args:
+        reader: a name in `READERS`.
+        root: a folder, searched with its sub-folders, or a zip file of one.
+        protocol: a name in `PROTOCOLS[reader]` -> splits "train" and "test"; None -> everything in split "full".
+        strict: a broken file is an error; otherwise it is left out and listed in one warning at the end.
+        num_proc: processes that read files, None for this one alone.
+        exclude: a text file with the names of clips to leave out, such as the NTU authors' list of clips with missing
+            skeletons (`data/datasets/clip_list.py`); None: such a list is heeded where it lies with the files.
+
+    Raises:
+        ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.
+    """
+    chosen = None if protocol is None else get_protocol(reader, protocol)
+    facts, rows, _ = _collect(reader, Path(root), strict, num_proc, exclude)
+    if chosen is None:
+        return DatasetDict({FULL: rows_to_dataset(rows, facts.class_names)})
+    splits = chosen.assign(rows)
+    _check_filled(facts, chosen, splits, rows)
+    parts = {name: [row for row, split in zip(rows, splits, strict=True) if split == name] for name in SPLITS}
+    for name, part in parts.items():
+        _warn_of_absent_classes(facts, chosen, name, _classes_in(part))
+    return DatasetDict({name: rows_to_dataset(part, facts.class_names) for name, part in parts.items()})
+
+
+def save_dataset(reader: str, root: str | Path, out_dir: str | Path, **options: Any) -> Path:
+    """`save_dataset_report`, of which it gives the folder: parquet files and a card in `out_dir`."""
+    return save_dataset_report(reader, root, out_dir, **options).folder
+
+
+def save_dataset_report(
+    reader: str,
+    root: str | Path,
+    out_dir: str | Path,
+    *,
+    strict: bool = False,
+    num_proc: int | None = None,
+    exclude: str | Path | None = None,
+    engine: str = "datasets",
+    progress: bool | None = False,
+    draw_layout: Callable[[str, Path], None] | None = None,
+    shard_bytes: int = SHARD_BYTES,
+    expect: Expect = "subset",
+    terms: OwnTerms | None = None,
+    named: tuple[str, str] | None = None,
+) -> SavedDataset:
+    """Writes parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
+
+    Every clip is stored once: clips that all protocols treat alike share a folder of shards, and each protocol is a
+    config that selects folders. The config "full" has every clip. Protocols that the data cannot fill are left out and
+    named on the card. The folder appears complete or not at all. Memory does not grow with the clips, only with their
+    names (`shards.py`); the disk holds them twice for a while.
+
+    What was read is kept in `.NAME.building` beside `out_dir` until the end. After a kill the same call continues from
+    there, reading anew only files that have changed since, which one warning names.
+
+    Args:
+        reader, root, strict, num_proc, exclude: as `build_dataset`.
+        out_dir: new or empty folder.
+        engine: `"datasets"` (`num_proc` processes of this machine) or `"ray"`, see `engines.run_parts`.
+        progress: a progress bar on stderr; None: on terminals only.
+        draw_layout: `draw_layout(name of a layout, path)` saves a picture of it, for the card.
+        shard_bytes: size of a shard in memory (Arrow).
+        expect: "paper": counts that are not those of the papers are an error; "subset": only higher ones are, others
+            go on the card (`data/datasets/counts.py`).
+        terms: licence, home page and citation of the user's own data (reader "folder"); every row names the licence.
+        named: title and provenance on the card, where the reader's own ("a folder of pose files") say too little.
+
+    Raises:
+        ValueError: as `build_dataset`; `out_dir` exists and is not empty; the counts are not as expected; or `terms`
+            for data of others.
+        OSError: the disk is full or not writable; what was read so far is kept.
+    """
+    out_dir, root, facts = Path(out_dir), Path(root), under(get_reader(reader), terms)
+    facts = facts if named is None else replace(facts, title=named[0], provenance=named[1])
+    if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
+    with _state_folder(out_dir) as state:
+        with opened(root, facts, into=state) as (folder, found):
+            lists = lists_to_heed(facts, folder, exclude)
+            paths = clips_among(facts, root, folder, found, lists)
+            facts = facts.at(data_root(facts, root, folder))
+            staged = stage(
+                [path.relative_to(folder).as_posix() for path in paths],
+                [mark_of(path) for path in paths],
+                partial(read_file, reader, str(folder), strict, licence=facts.licence),
+                facts.class_names,
+                state / "parts",
+                options=_options(facts, folder, strict),
+                num_proc=num_proc,
+                engine=engine,
+                progress=progress,
+            )
+            if staged.changed:
+                message = f"changed since the build was interrupted, and read again: {shortened(staged.changed)}"
+                warnings.warn(message, stacklevel=2)
+            rows = read_facts(staged)
+            if not len(rows):
+                raise _all_broken(facts, root, staged.broken, paths)
+        complete = state / "complete"
+        shutil.rmtree(complete, ignore_errors=True)
+        _write_complete(facts, rows, staged, complete, [path.name for path in lists], draw_layout, shard_bytes, expect)
+        out_dir.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(complete, out_dir)
+    if staged.broken:
+        warnings.warn(_broken_message(staged.broken, staged.num_sources), stacklevel=2)
+    return SavedDataset(out_dir, len(rows), staged.num_sources, staged.broken)
+
+
+def _write_complete(
+    facts: Reader,
+    rows: Facts,
+    staged: Staged,
+    folder: Path,
+    exclude: Sequence[str],
+    draw_layout: Callable[[str, Path], None] | None,
+    shard_bytes: int,
+    expect: Expect,
+) -> None:
+    """Shards, card and picture."""
+    assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS.get(facts.name, {}).values()}
+    by_name = {protocol.name: splits for protocol, splits in assigned.items()}
+    differences = check_counts(facts.name, rows, by_name, expect=expect, classes=staged.classes)
+    filled = {protocol: splits for protocol, splits in assigned.items() if set(SPLITS) <= set(splits)}
+    names, index = _cells(filled, len(rows))
+    cells = merge(staged, index, names, folder, facts.class_names, shard_bytes=shard_bytes)
+    split_of = {protocol: [splits[cell.first_row] for cell in cells] for protocol, splits in filled.items()}
+    for protocol, splits in split_of.items():
+        for name in SPLITS:
+            inside = [cell for cell, split in zip(cells, splits, strict=True) if split == name]
+            counts = sum(cell.clips_of_class + cell.frames_of_class + cell.segments_of_class for cell in inside)
+            _warn_of_absent_classes(facts, protocol, name, set(np.flatnonzero(counts).tolist()))
+    if draw_layout is not None:
+        draw_layout(facts.layout, folder / PICTURE)
+    card = CardFacts(
+        reader=facts,
+        cells=cells,
+        splits=split_of,
+        skipped=[protocol for protocol in assigned if protocol not in filled],
+        frames=rows.column("num_frames"),
+        joints=staged.joints,
+        missing=staged.missing,
+        broken=staged.broken,
+        exclude=exclude,
+        picture=PICTURE if (folder / PICTURE).is_file() else None,
+        differences=differences if facts.name in PAPER_COUNTS else None,
+    )
+    (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
+    if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs somebody to get the clips from
+        (folder / "recipe").mkdir()
+        (folder / "recipe" / "README.md").write_text(render_recipe_card(card), encoding="utf-8")
+        if card.picture:
+            shutil.copyfile(folder / PICTURE, folder / "recipe" / PICTURE)
+
+
+def collect_rows(
+    reader: str,
+    root: str | Path,
+    *,
+    strict: bool = False,
+    num_proc: int | None = None,
+    exclude: str | Path | None = None,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The rows of all readable files below `root` in the order of their paths, and one line for every broken file.
+
+    Raises:
+        ValueError: no file matches the reader's pattern, all are broken or left out, or (strict) one is broken.
+    """
+    _, rows, broken = _collect(reader, Path(root), strict, num_proc, exclude)
+    return rows, broken
+
+
+def _collect(
+    reader: str, root: Path, strict: bool, num_proc: int | None, exclude: str | Path | None
+) -> tuple[Reader, list[dict[str, Any]], list[str]]:
+    """What `collect_rows` gives, and the data set with what its folder tells."""
+    facts = get_reader(reader)
+    with opened(root, facts) as (folder, found):
+        paths = clips_among(facts, root, folder, found, lists_to_heed(facts, folder, exclude))
+        facts = facts.at(data_root(facts, root, folder))
+        sources = [path.relative_to(folder).as_posix() for path in paths]
+        read = partial(read_file, reader, str(folder), strict)
+        if num_proc is not None and num_proc > 1:
+            with ProcessPoolExecutor(num_proc) as pool:
+                results = list(pool.map(read, sources, chunksize=64))
+        else:
+            results = [read(source) for source in sources]
+        rows = [row for result in results if not isinstance(result, str) for row in result]
+        broken = [result for result in results if isinstance(result, str)]
+        if broken and not rows:
+            raise _all_broken(facts, root, broken, paths)
+    if broken:
+        warnings.warn(_broken_message(broken, len(paths)), stacklevel=3)
+    return facts, rows, broken
+
+
+def read_file(
+    reader: str, folder: str, strict: bool, source: str, *, licence: str | None = None
+) -> list[dict[str, Any]] | str:
+    """The rows of one file, or the line that says why there are none, with the path as seen from the root.
+
+    Args:
+        source: the file's path below `folder`, with `/`.
+        licence: of the rows; None: the reader's.
+
+    Raises:
+        ValueError: the file is broken, and `strict`.
+    """
+    facts = get_reader(reader)
+    facts = facts if licence is None else replace(facts, licence=licence)
+    try:
+        return _rows_of(facts, Path(folder) / source)
+    except ValueError as error:
+        message = str(error).replace(folder + os.sep, "")
+        if strict:
+            raise ValueError(message) from None
+        return message
+
+
+def _rows_of(facts: Reader, path: Path) -> list[dict[str, Any]]:
+    clips, sequences = facts.facts_of(path), facts.read(path)
+    if len(clips) == 1 and len(sequences) != 1:
+        names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
+        clips = [replace(clips[0], clip_id=name) for name in names]
+    return [
+        to_row(sequence, **{**asdict(clip), "licence": clip.licence or facts.licence}, source=facts.name)
+        for sequence, clip in zip(sequences, clips, strict=True)
+    ]
+
+
+def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] | None) -> Dataset:
+    """Rows of `skeletons.rows.to_row` as a `Dataset` in memory; NaN stays NaN (a missing number is not a null)."""
+    schema = features(class_names).arrow_schema
+    chunks = [rows[start : start + ROWS_PER_GROUP] for start in range(0, len(rows), ROWS_PER_GROUP)]
+    return Dataset(pa.concat_tables([schema.empty_table(), *(rows_to_table(chunk, schema) for chunk in chunks)]))
+
+
+def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:
+    """What decides the rows besides the files; `strict` does not, but what it refused must be looked at again."""
+    labels = sidecar_marks(folder, facts)
+    decides = {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
+    # Of a user's folder: a new class moves the numbers of the others.
+    return {**decides, "classes": list(facts.class_names), "licence": facts.licence}
+
+
+class _NothingReadable(ValueError):
+    """Not one clip came out: nothing to go on with."""
+
+
+def _all_broken(facts: Reader, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
+    what = f"all {len(broken)} files of {facts.name!r} are broken, the first: {broken[0]}" if broken else "no clips"
+    return _NothingReadable(f"{root}: {what}{other_data_set(facts, paths)}")
+
+
+def _broken_message(broken: Sequence[str], num_files: int) -> str:
+    more = f"\n  ... and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
+    listed = "\n  ".join(broken[:_SHOWN])
+    summary = f"{len(broken)} of {num_files} files are broken and were left out (strict=True stops at the first)"
+    return f"{summary}:\n  {listed}{more}"
+
+
+def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]) -> None:
+    empty = [name for name in SPLITS if name not in splits]
+    if not empty:
+        return
+    others = [other.name for other in PROTOCOLS[facts.name].values() if set(SPLITS) <= set(other.assign(rows))]
+    raise ValueError(
+        f"Protocol {protocol.name!r} of {facts.name!r} leaves {' and '.join(map(repr, empty))} without clips: "
+        f"{protocol.source} None of the {len(rows)} clips found belongs there. "
+        f"Protocols that work with these files: {others}."
+    )
+
+
+def _classes_in(rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    return set().union(*(classes_of(row) for row in rows))
+
+
+def _warn_of_absent_classes(facts: Reader, protocol: Protocol, split: str, present: set[int]) -> None:
+    expected = protocol.class_names or facts.class_names[: protocol.num_classes]
+    absent = [title for title in expected if facts.class_names.index(title) not in present]
+    if absent:
+        what = f"{facts.name} {protocol.name}: {split!r} has no clip of {len(absent)} of {len(expected)} classes"
+        warnings.warn(f"{what}: {shortened(absent, _SHOWN)}", stacklevel=4)
+
+
+def _cells(assigned: Mapping[Protocol, Sequence[Split]], num_rows: int) -> tuple[list[str], np.ndarray]:
+    """Names of the cells, sorted, and each row's cell: one per distinct tuple of splits under the protocols."""
+    code = np.zeros(num_rows, np.int64)
+    numbers: dict[tuple[str, ...], int] = {(): 0}
+    for splits in assigned.values():
+        # Protocol after protocol, numbering only the combinations that occur.
+        kinds = list(numbers)
+        choice = np.array([("train", "test", None).index(split) for split in splits])
+        values, code = np.unique(3 * code + choice, return_inverse=True)
+        numbers = {
+            (*kinds[value // 3], ("train", "test", "none")[value % 3]): number
+            for number, value in enumerate(values.tolist())
+        }
+    names = ["-".join(kind) or "all" for kind in numbers]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = np.empty(len(names), np.int64)
+    rank[order] = np.arange(len(names))
+    return [names[position] for position in order], rank[code]
+
+
+@contextmanager
+def _state_folder(out_dir: Path) -> Iterator[Path]:
+    """`.NAME.building` beside `out_dir`; it stays when the block fails after a part was finished, and goes else."""
+    state = out_dir.parent / f".{out_dir.name}.building"
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        with _locked(state / "lock", out_dir):
+            yield state
+    except BaseException as error:
+        kept = finished_parts(state / "parts")
+        if isinstance(error, BlockingIOError):
+            raise ValueError(
+                f"{out_dir}: another process is building it; wait for it, or give another folder."
+            ) from None
+        if not kept or isinstance(error, _NothingReadable):
+            shutil.rmtree(state, ignore_errors=True)
+            kept = 0
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise _disk_full(out_dir, state, kept) from error
+        if kept:
+            what = f"what was read so far ({kept} parts) is in {state}; the same call continues from there"
+            warnings.warn(what, stacklevel=4)
+        raise
+    shutil.rmtree(state, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path, out_dir: Path) -> Iterator[None]:
+    """One build at a time; the lock goes with the process, also when it is killed.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with path.open("w") as file:
+        try:
+            # Not flock: that lock would live on in the processes a killed build had started.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except PermissionError as error:  # what some systems say instead
+            raise BlockingIOError(*error.args) from None
+        yield
+
+
+def _disk_full(out_dir: Path, state: Path, kept: int) -> OSError:
+    free = shutil.disk_usage(out_dir.parent).free
+    left = f"the same call then continues from {state} ({kept} parts)" if kept else "Nothing was left behind"
+    message = f"the disk is full ({free / 2**20:.0f} MiB left); make room or save elsewhere. {left}"
+    return OSError(errno.ENOSPC, message, str(out_dir))

@@ -1,0 +1,260 @@
+"""A saved dataset with vectors of its clips as further columns, computed once: by frozen towers, or any encoder.
+
+It does not know encoders: a `FeatureColumn` says what it needs of a row and makes the vectors. Rows are read, encoded
+and written in chunks, so memory does not grow with the data set; every finished chunk is kept on disk, so a run that
+was killed goes on where it was. The new dataset has the files, splits and card of the old one.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from datasets import Features, List, Value
+from tqdm.auto import tqdm
+
+from motionhub.data.build.shards import write_whole
+
+
+CHUNK_ROWS = 512
+FACTS = "features.json"
+_STAGING = ".features"
+
+Encode = Callable[[Sequence[Mapping[str, Any]]], Sequence[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """One new column: flat float32 lists.
+
+    Args:
+        name: of the column; the dataset has none of that name.
+        needs: columns of a row that `encode` reads.
+        encode: rows -> an array each, of any shape, stored flat; an empty one where a clip has nothing to encode (no
+            caption, no video).
+        facts: which encoder this is, as JSON values: what decides the vectors, for `features.json` and for knowing
+            whether an earlier run made the same.
+        missing: NaN says that something was not seen, as in keypoints; otherwise it is an error.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    encode: Encode
+    facts: dict[str, Any] = field(default_factory=dict)
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What `add_feature_columns` did.
+
+    Args:
+        folder: of the new dataset.
+        num_rows: clips in it.
+        computed, kept: chunks that were computed now, and that an earlier run left.
+        empty: by column, clips without anything to encode.
+    """
+
+    folder: Path
+    num_rows: int
+    computed: int
+    kept: int
+    empty: dict[str, int]
+
+
+def add_feature_columns(
+    source: str | Path,
+    out: str | Path,
+    columns: Sequence[FeatureColumn],
+    *,
+    chunk_rows: int = CHUNK_ROWS,
+    progress: bool | None = None,
+) -> Extraction:
+    """Copies a saved dataset and adds columns. Call it again after a kill with the same arguments: it continues.
+
+    Args:
+        source: folder of a dataset in parquet files, as `motionhub dataset build` and `generate` write.
+        out: a new folder, or that of the run to go on with.
+        columns: with different names.
+        chunk_rows: rows that are encoded, and kept, at once.
+        progress: a bar on stderr; None: on terminals only.
+
+    Raises:
+        ValueError: the source has no parquet files or lacks a column, a column is there already, `out` holds another
+            dataset, or an encoder does not give one finite array for each row.
+    """
+    root, target = Path(source), Path(out)
+    files = _files(root)
+    _check_columns(files[0], columns)
+    mark = _mark(root, files, columns, chunk_rows)
+    staging = _staging(target, mark)
+    counts = [pq.ParquetFile(file).metadata.num_rows for file in files]
+    computed = kept = 0
+    with tqdm(
+        total=sum(counts), desc="encoding", unit=" clips", disable=None if progress is None else not progress
+    ) as bar:
+        for number, file in enumerate(files):
+            for place, table in enumerate(_chunks(file, chunk_rows)):
+                chunk = staging / f"{number:05d}-{place:06d}.npz"
+                if chunk.is_file():
+                    kept += 1
+                else:
+                    _save_chunk(chunk, table, columns)
+                    computed += 1
+                bar.update(len(table))
+    empty = dict.fromkeys((column.name for column in columns), 0)
+    for number, file in enumerate(files):
+        final = target / file.relative_to(root)
+        for name, count in _write_shard(file, final, staging, number, columns, chunk_rows).items():
+            empty[name] += count
+    _copy_others(root, target, {file.relative_to(root) for file in files})
+    _extend_card(target / "README.md", columns)
+    earlier = json.loads((root / FACTS).read_text(encoding="utf-8")) if (root / FACTS).is_file() else {}
+    write_whole(target / FACTS, json.dumps(earlier | {c.name: c.facts for c in columns}, indent=2) + "\n")
+    write_whole(target / _STAGING / "done", mark)
+    shutil.rmtree(staging)
+    return Extraction(target, sum(counts), computed, kept, empty)
+
+
+def feature_facts(folder: str | Path) -> dict[str, dict[str, Any]]:
+    """By column, which encoder made it; empty for a dataset without such columns."""
+    path = Path(folder) / FACTS
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def _files(root: Path) -> list[Path]:
+    found = sorted(path for path in root.rglob("*.parquet") if not any(part.startswith(".") for part in path.parts))
+    if not found:
+        raise ValueError(
+            f"{root}: expected the folder of a saved dataset with parquet files, found none. Make one: "
+            "motionhub dataset build NAME --raw FILES --out FOLDER; one of the Hub: hf download ID --repo-type dataset"
+        )
+    return found
+
+
+def _check_columns(file: Path, columns: Sequence[FeatureColumn]) -> None:
+    names = [column.name for column in columns]
+    present = set(pq.read_schema(file).names)
+    if not columns or len(set(names)) < len(names) or set(names) & present:
+        raise ValueError(f"Expected new columns of different names, got {names}; {file} has {sorted(present)}.")
+    lacking = {need for column in columns for need in column.needs} - present
+    if lacking:
+        raise ValueError(f"{file} lacks the columns {sorted(lacking)}; it has {sorted(present)}.")
+
+
+def _mark(root: Path, files: Sequence[Path], columns: Sequence[FeatureColumn], chunk_rows: int) -> str:
+    """A text that differs where anything that decides the vectors does."""
+    states = [(str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    content = [states, [(column.name, column.facts) for column in columns], chunk_rows]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _staging(target: Path, mark: str) -> Path:
+    """The folder of the chunks; those of other arguments are removed. Raises ValueError for somebody else's folder."""
+    strangers = target.is_dir() and any(target.iterdir()) and not (target / _STAGING).is_dir()
+    if strangers or (target.exists() and not target.is_dir()):
+        raise ValueError(f"{target} exists and was not made by this; give a new folder.")
+    staging = target / _STAGING / mark
+    for other in [] if not staging.parent.is_dir() else list(staging.parent.iterdir()):
+        if other.is_dir() and other != staging:
+            shutil.rmtree(other)
+    staging.mkdir(parents=True, exist_ok=True)
+    return staging
+
+
+def _chunks(file: Path, chunk_rows: int) -> Iterator[pa.Table]:
+    with pq.ParquetFile(file) as opened:
+        for batch in opened.iter_batches(batch_size=chunk_rows):
+            yield pa.Table.from_batches([batch])
+
+
+def _save_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]) -> None:
+    """The flat vectors and their lengths, by column, in one file that appears whole."""
+    arrays: dict[str, np.ndarray] = {}
+    for column in columns:
+        rows = _rows(table, column.needs)
+        made = [np.asarray(values, dtype=np.float32).reshape(-1) for values in column.encode(rows)]
+        flat = np.concatenate([np.zeros(0, np.float32), *made])
+        wrong = np.isinf(flat).any() if column.missing else not np.isfinite(flat).all()
+        if len(made) != len(rows) or wrong:
+            got = f"{len(made)} arrays for {len(rows)} rows, {int((~np.isfinite(flat)).sum())} numbers not finite"
+            raise ValueError(f"Column {column.name!r}: expected one finite array for each row, got {got}.")
+        arrays[f"{column.name}.values"] = flat
+        arrays[f"{column.name}.lengths"] = np.array([len(values) for values in made], np.int32)
+    writing = chunk.with_name(f"{chunk.stem}.writing-{os.getpid()}.npz")
+    np.savez(writing, **arrays)  # type: ignore[arg-type]
+    os.replace(writing, chunk)
+
+
+def _rows(table: pa.Table, needs: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows as dictionaries; lists of numbers as NumPy arrays."""
+    columns: dict[str, Sequence[Any]] = {}
+    for name in needs:
+        column = table.column(name).combine_chunks()
+        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        if pa.types.is_list(column.type) and not pa.types.is_nested(column.type.value_type):
+            values, ends = column.flatten().to_numpy(zero_copy_only=False), np.cumsum(column.value_lengths())
+            columns[name] = np.split(values, ends[:-1])
+        else:
+            columns[name] = column.to_pylist()
+    return [{name: columns[name][row] for name in needs} for row in range(len(table))]
+
+
+def _write_shard(
+    file: Path, final: Path, staging: Path, number: int, columns: Sequence[FeatureColumn], chunk_rows: int
+) -> dict[str, int]:
+    """The rows of a file with their vectors; how many of each column are empty."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    types = Features.from_arrow_schema(pq.read_schema(file))
+    new = Features({**types, **{column.name: List(Value("float32")) for column in columns}}).arrow_schema
+    empty = dict.fromkeys((column.name for column in columns), 0)
+    writing = final.with_name(f".{final.name}.writing-{os.getpid()}")
+    try:
+        with pq.ParquetWriter(writing, new, compression="zstd") as writer:
+            for place, table in enumerate(_chunks(file, chunk_rows)):
+                with np.load(staging / f"{number:05d}-{place:06d}.npz") as arrays:
+                    for column in columns:
+                        lengths = arrays[f"{column.name}.lengths"]
+                        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+                        values = pa.ListArray.from_arrays(pa.array(ends), pa.array(arrays[f"{column.name}.values"]))
+                        table = table.append_column(column.name, values)
+                        empty[column.name] += int((lengths == 0).sum())
+                writer.write_table(table.cast(new))
+        os.replace(writing, final)
+    finally:
+        writing.unlink(missing_ok=True)
+    return empty
+
+
+def _copy_others(root: Path, target: Path, files: set[Path]) -> None:
+    """The card and its pictures."""
+    for path in root.rglob("*"):
+        place = path.relative_to(root)
+        if path.is_file() and place not in files and not any(part.startswith(".") for part in place.parts):
+            (target / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / place)
+
+
+def _extend_card(path: Path, columns: Sequence[FeatureColumn]) -> None:
+    """Tells people, and `datasets`, of the new columns."""
+    from datasets.info import DatasetInfosDict
+    from huggingface_hub import DatasetCard
+
+    if not path.is_file():
+        return
+    card = DatasetCard.load(path)
+    infos = DatasetInfosDict.from_dataset_card_data(card.data)
+    for info in infos.values():
+        if info.features is not None:
+            info.features.update({column.name: List(Value("float32")) for column in columns})
+    infos.to_dataset_card_data(card.data)
+    lines = [f"- `{column.name}`: flat float32 vectors by {json.dumps(column.facts)}" for column in columns]
+    card.text = f"{card.text.rstrip()}\n\n## Features\n\n" + "\n".join(lines) + "\n"
+    card.save(path)

@@ -1,0 +1,85 @@
+"""Reads the Bandai-Namco motion data set 2: one BVH file a clip, whose name says what is done and in which style.
+
+It does not know how BVH is written (`bvh.py`), nor which styles train (`splits.py`). All clips have nearly the
+same body, and clips of one content and style are near copies of each other: a random split of clips tells nothing.
+"""
+
+import re
+from pathlib import Path
+
+from motionhub.data.formats import bvh
+from motionhub.data.formats.options import ReadOptions
+from motionhub.data.formats.reader import ClipFacts, Reader, bad_file
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# The contents of data set 2, in alphabetical order: the authors number neither these nor the styles.
+CLASS_NAMES = (
+    "raise-up-both-hands",
+    "raise-up-left-hand",
+    "raise-up-right-hand",
+    "run",
+    "walk",
+    "walk-turn-left",
+    "walk-turn-right",
+    "wave-both-hands",
+    "wave-left-hand",
+    "wave-right-hand",
+)
+STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
+FPS = 30.0
+_NAME = re.compile(r"dataset-2_([a-z-]{1,40})_([a-z]{1,20})_(\d{1,5})")
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """`(1, num_frames, 22, 3)` metres, y up."""
+    return bvh.read(path, ReadOptions(layout="bandai-22", fps=FPS))
+
+
+def annotate(path: Path) -> ClipFacts:
+    """Content and style (`setup`, the position in `STYLES`) from the name `dataset-2_CONTENT_STYLE_NNN`."""
+    named = _NAME.fullmatch(path.stem)
+    if named is None:
+        raise bad_file(path, "name", "expected dataset-2_CONTENT_STYLE_NNN.bvh; rename it back.")
+    content, style, _ = named.groups()
+    if content not in CLASS_NAMES:
+        raise bad_file(path, "name", f"expected one of the contents {CLASS_NAMES}, got {content!r}.")
+    if style not in STYLES:
+        raise bad_file(path, "name", f"expected one of the styles {STYLES}, got {style!r}.")
+    return ClipFacts(CLASS_NAMES.index(content), None, None, STYLES.index(style), clip_id=path.stem)
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """BVH with the data set's first joint, in a file called as it calls them; other BVH files are `bvh.py`'s."""
+    return _NAME.fullmatch(path.stem) is not None and bvh.matches(path, head) and b"ROOT joint_Root" in head
+
+
+READER = Reader(
+    name="bandai-namco",
+    title="Bandai-Namco motion data set 2",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    pattern="dataset-2_*.bvh",
+    container="text",
+    signature="BVH with the joints joint_Root, Hips, ..., called dataset-2_CONTENT_STYLE_NNN.bvh",
+    layout="bandai-22",
+    fps=FPS,
+    fps_source="the files' own frame time",
+    unit="metre",
+    class_names=CLASS_NAMES,
+    missing_joints="motion capture: every joint is there in every frame",
+    licence="CC BY-NC 4.0",
+    homepage="https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",
+    citation="Kobayashi, Liao, Inoue, Yojima, Takahashi: Motion Capture Dataset for Practical Use of AI-based Motion "
+    "Editing and Stylization. arXiv 2306.08861, 2023.",
+    provenance="Read from the authors' BVH files: positions by forward kinematics of their rotations, in metres where "
+    "the files have centimetres; the frame rate is theirs",
+    remarks="Nearly the same body in all clips, and near copies among the clips of one content and style: divide by "
+    "style, never by clip",
+    column_notes={
+        "setup": "style: " + ", ".join(f"{number} {style}" for number, style in enumerate(STYLES)),
+        "subject": "not in the files (-1); three actors",
+        "camera": "motion capture without a view (-1)",
+    },
+)

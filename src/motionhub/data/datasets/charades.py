@@ -1,0 +1,109 @@
+"""Reads Charades: pose files of the user's own, named by video, and the list of actions in seconds.
+
+It does not know the pose files' format (`pose_files.py` finds it out): the authors publish videos, not poses.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
+from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
+from motionhub.data.formats.reader import ClipFacts, FolderFacts, Reader, bad_file, read_bytes
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+NUM_CLASSES = 157
+# The authors' own names; `at(root)` takes titles from their list where it lies with the poses.
+CLASS_NAMES = tuple(f"c{number:03d}" for number in range(NUM_CLASSES))
+LIST = "charades.json"
+CLASS_LIST = "Charades_v1_classes.txt"
+# `setup`: (the list's subset, whether the video has an action).
+SETUPS = {("testing", True): 0, ("training", True): 1, ("testing", False): 2, ("training", False): 3}
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """The poses as their file has them, in one clip."""
+    return [read_one_clip(path)]
+
+
+def annotate(path: Path) -> ClipFacts:
+    """Actions by frame, and the subset (`setup`), from `charades.json` beside or above the clip."""
+    found = find_list(path, LIST)
+    if found is None:
+        raise bad_file(path, "labels", f"expected {LIST} beside the clips or above them, found none.")
+    entry = entry_of(found, path.stem, NUM_CLASSES)
+    if entry is None:
+        raise bad_file(path, "labels", f"{path.stem} is not in {found}; name the file by the video it shows.")
+    # The published code passes over actions that end before they start.
+    kept = tuple(action for action in entry.actions if action[2] >= action[1])
+    entry = TimedActions(entry.trains, entry.duration, kept)
+    setup = SETUPS["training" if entry.trains else "testing", bool(kept)]
+    segments = segments_of_actions(entry, read_one_clip(path).num_frames)
+    return ClipFacts(None, None, None, setup, clip_id=path.stem, segments=segments)
+
+
+def look_into(root: Path) -> FolderFacts:
+    """The titles of the classes, where the authors' list lies there, and layout, frame rate and unit of a clip.
+
+    Raises:
+        ValueError: no pose file is there, or the first one cannot be read.
+    """
+    first = next((path for path in sorted(root.rglob(READER.pattern)) if path.is_file()), None)
+    if first is None:
+        raise bad_file(root, "folder", "holds no pose file named by a video, such as 001YG.json.")
+    found, clip = find_list(first, CLASS_LIST), read_one_clip(first)
+    titles = CLASS_NAMES if found is None else _titles(found, found.stat().st_mtime_ns)
+    return folder_facts(titles, clip)
+
+
+@lru_cache(maxsize=4)
+def _titles(found: Path, changed: int) -> tuple[str, ...]:
+    """`c000 Holding some clothes` and 156 more lines."""
+    lines = read_bytes(found).decode("utf-8", errors="replace").splitlines()
+    split = [line.split(maxsplit=1) for line in lines if line.strip()]
+    if [words[0] for words in split] != list(CLASS_NAMES) or not all(len(words) == 2 for words in split):
+        raise bad_file(found, "content", f"expected {NUM_CLASSES} lines of a class and its title, c000 to c156.")
+    return tuple(words[1].strip() for words in split)
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """Never: poses of any format may lie there; `dataset build charades` asks for this reader."""
+    return False
+
+
+READER = Reader(
+    name="charades",
+    title="Charades, poses estimated by the user",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    sidecars=(LIST, CLASS_LIST, OPTIONS_FILE),
+    pattern="[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9].*",
+    container="folder",
+    signature=f"pose files called by the video, such as 001YG.json, with {LIST}",
+    # Of the data once `at(root)` has looked into the folder.
+    layout="coco-17",
+    fps=30.0,
+    fps_source="the first pose file's",
+    unit="pixel",
+    class_names=CLASS_NAMES,
+    missing_joints="as the pose files' format marks it",
+    licence="non-commercial use, see the authors' page; the poses belong to whoever estimated them",
+    homepage="https://prior.allenai.org/projects/charades",
+    citation="Sigurdsson, Varol, Wang, Farhadi, Laptev, Gupta: Hollywood in Homes: Crowdsourcing Data Collection for "
+    "Activity Understanding. ECCV 2016.",
+    provenance="Read from pose files that whoever built this estimated on the authors' videos; the actions are those "
+    "of the authors' list",
+    remarks="Several actions may happen at once: frame_labels_of(row, num_classes=157) of motionhub.skeletons.rows "
+    "gives them by frame. As in published code a frame has an action where start < time < end, the frames lie evenly "
+    "over the duration, actions that end before they start are passed over, and an action without a frame strictly "
+    "inside is left out",
+    column_notes={
+        "label": "-1: several actions, see the segments",
+        "setup": "0 testing, 1 training; 2 testing, 3 training, of a video without any action",
+        "subject": "unknown in this data set (-1)",
+        "camera": "unknown in this data set (-1)",
+    },
+    generic_names=True,
+    look_into=look_into,
+)

@@ -1,0 +1,202 @@
+"""Reads a user's own data set: a folder of pose files per class, or a `labels.csv` that names files and labels.
+
+It does not know the files' format (`pose_files.py` finds it out), nor which clips train unless the table says so.
+"""
+
+import math
+from functools import lru_cache
+from pathlib import Path
+
+from motionhub.data.datasets.clip_table import TableRow, find_table, load_table, rows_of
+from motionhub.data.datasets.licences import UNSTATED
+from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, is_pose_file, read_one_clip, read_poses
+from motionhub.data.formats.reader import ClipFacts, FolderFacts, Reader, bad_file
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+TABLE = "labels.csv"
+_SHOWN = 5
+_ARRANGED = f"expected {TABLE} (file,label), or a folder of files for each class"
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """The clips of a file; with times in the table, the parts of it that the table names.
+
+    A part has the frames from `start_s` on and before `end_s`.
+    """
+    rows = _rows(path)
+    if not any(row.times for row in rows):
+        return read_poses(path)
+    whole = read_one_clip(path)
+    return [_part(path, whole, *row.times) for row in rows if row.times]
+
+
+def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> SkeletonSequence:
+    # A thousandth of a frame is rounding of the table's decimals, not time.
+    start, end = (math.ceil(seconds * whole.fps - 1e-3) for seconds in (start_s, end_s))
+    if not start < end <= whole.num_frames:
+        has = f"{whole.num_frames} frames at {whole.fps:g} per second"
+        raise bad_file(path, TABLE, f"{start_s:g} s to {end_s:g} s is no part of {has}; correct start_s and end_s.")
+    confidence = None if whole.confidence is None else whole.confidence[:, start:end]
+    return whole.replace(keypoints=whole.keypoints[:, start:end], confidence=confidence)
+
+
+def annotate_all(path: Path) -> list[ClipFacts]:
+    """Label, split (`setup`), subject and camera of every clip of a file, in the order of `read`."""
+    found, rows = find_table(path, TABLE), _rows(path)
+    if found is None:
+        root, classes = path.absolute().parent.parent, class_folders(path.absolute().parent.parent)
+        name = path.absolute().parent.name
+        if name not in classes:
+            raise bad_file(path, "folder", f"{_ARRANGED}.")
+        return [ClipFacts(classes.index(name), None, None, None, path.absolute().relative_to(root).as_posix())]
+    if not rows:
+        raise bad_file(path, "labels", f"{found} does not name it.")
+    classes = table_classes(found)
+    return [
+        ClipFacts(
+            classes.index(row.label),
+            row.subject,
+            row.camera,
+            row.trains,
+            row.file if len(rows) == 1 else f"{row.file}_{number}",
+            caption=row.caption,
+            licence=row.licence,
+        )
+        for number, row in enumerate(rows)
+    ]
+
+
+def annotate(path: Path) -> ClipFacts:
+    """The facts of a file that is one clip."""
+    facts = annotate_all(path)
+    if len(facts) != 1:
+        raise bad_file(path, "content", f"holds {len(facts)} clips; call READERS['folder'].facts_of(path).")
+    return facts[0]
+
+
+def _rows(path: Path) -> tuple[TableRow, ...]:
+    found = find_table(path, TABLE)
+    return () if found is None else rows_of(found, path)
+
+
+def is_clip(path: Path) -> bool:
+    """The files that the table names, where there is one; else every file but the options and hidden ones."""
+    found = find_table(path, TABLE)
+    return is_pose_file(path) if found is None else bool(rows_of(found, path))
+
+
+def table_classes(found: Path) -> tuple[str, ...]:
+    """The table's labels, by number where all are numbers, else by name."""
+    return _table_classes(found, found.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _table_classes(found: Path, changed: int) -> tuple[str, ...]:
+    labels = {row.label for rows in load_table(found).values() for row in rows}
+    numbered = all(label.isascii() and label.isdigit() for label in labels)
+    return tuple(sorted(labels, key=(lambda label: (int(label), label)) if numbered else None))
+
+
+def class_folders(root: Path) -> tuple[str, ...]:
+    """The names of the folders in `root` that are not hidden."""
+    return _class_folders(root, root.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _class_folders(root: Path, changed: int) -> tuple[str, ...]:
+    return tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
+
+
+def look_into(root: Path) -> FolderFacts:
+    """The classes of a folder, and layout, frame rate and unit of its first clip.
+
+    Raises:
+        ValueError: the folder is empty, mixes class folders with files, has a folder in a class folder or an empty
+            class, or no clip can be read (the first file's error).
+    """
+    if (root / TABLE).is_file():
+        classes = table_classes(root / TABLE)
+        files = [root / name for name in load_table(root / TABLE)]
+    else:
+        above = find_table(root / "class" / "file", TABLE)
+        if above is not None:
+            raise bad_file(above, "folder", f"lies above {root} and would be taken for its table; build from there.")
+        classes, files = class_folders(root), _files_of_classes(root)
+    return folder_facts(classes, _first_clip(files))
+
+
+def _first_clip(files: list[Path]) -> SkeletonSequence:
+    """Of the first file that has one: a build lists the broken ones and goes on."""
+    error = None
+    for file in files:
+        try:
+            clips = read(file)
+        except ValueError as broken:
+            error = error or broken
+            continue
+        if clips:
+            return clips[0]
+    raise error or bad_file(files[0], "content", "holds no clip.")
+
+
+def _files_of_classes(root: Path) -> list[Path]:
+    classes = class_folders(root)
+    loose = sorted(entry.name for entry in root.iterdir() if entry.is_file() and is_pose_file(entry))
+    if loose and classes:
+        reason = f"files {loose[:_SHOWN]} beside class folders {list(classes[:_SHOWN])}"
+        raise bad_file(root, "folder", f"{_ARRANGED}; got {reason}. Move the files into a class.")
+    if not classes:
+        raise bad_file(root, "folder", f"{_ARRANGED}; got {loose[:_SHOWN] or 'an empty folder'}.")
+    files = {name: [entry for entry in sorted((root / name).iterdir()) if is_pose_file(entry)] for name in classes}
+    empty = [name for name, entries in files.items() if not entries]
+    if empty:
+        raise bad_file(root, "folder", f"the class folders {empty[:_SHOWN]} are empty; fill or remove them.")
+    nested = [f"{name}/{entry.name}" for name, entries in files.items() for entry in entries if entry.is_dir()]
+    if nested:
+        reason = f"{_ARRANGED}; got folders in class folders: {nested[:_SHOWN]}"
+        raise bad_file(root, "folder", f"{reason}. A folder of JSON files: motionhub convert {nested[0]} CLIP.npz")
+    return [entry for name in classes for entry in files[name]]
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """Never: files of any format may lie there; `dataset build folder` asks for this reader."""
+    return False
+
+
+READER = Reader(
+    name="folder",
+    title="A folder of pose files",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    annotate_all=annotate_all,
+    is_clip=is_clip,
+    sidecars=(TABLE, OPTIONS_FILE),
+    # Every file but an archive: no pose file's name ends with the p of .zip.
+    pattern="*[!pP]",
+    container="folder",
+    signature=f"a folder of files per class, or {TABLE} with the columns file,label",
+    # Of the data once `at(root)` has looked into the folder.
+    layout="coco-17",
+    fps=30.0,
+    fps_source="the first clip's",
+    unit="pixel",
+    class_names=(),
+    missing_joints="as the files' format marks it",
+    licence=UNSTATED,
+    homepage="",
+    citation="",
+    remarks=f"Layout, frame rate and unit above are the first clip's. With {TABLE}, files that it does not name "
+    "are left out, and a file named with times gives the frames from start_s on and before end_s",
+    column_notes={
+        "setup": f"1 where {TABLE} says train, 0 where it says test, else -1",
+        "subject": f"as {TABLE} says",
+        "camera": f"as {TABLE} says",
+    },
+    generic_names=True,
+    look_into=look_into,
+    owned_by_user=True,
+    provenance="Read from the owner's pose files, each in the format that its content shows; what a file does not say "
+    f"itself is as {OPTIONS_FILE} says",
+)

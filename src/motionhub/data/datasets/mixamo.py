@@ -1,0 +1,117 @@
+"""Reads Mixamo motions as Aberman et al. (and LAC) store them: `CHARACTER/ANIMATION/motions/NUMBER.npy`, (15, 3, T).
+
+It does not know pairs nor projections (`data/views/mixamo_pairs.py`).
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.arrays import array_of
+from motionhub.data.formats.reader import ClipFacts, FolderFacts, Reader, bad_file, read_bytes
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# In the official code these train, those test.
+TRAIN_CHARACTERS = (
+    *("Aj", "BigVegas", "Claire", "Jasper", "Lola", "Malcolm", "Pearl", "Warrok", "Globin", "Kaya", "PeanutMan"),
+)
+TEST_CHARACTERS = ("Ty", "Andromeda", "Pumpkinhulk", "SportyGranny")
+CHARACTERS = (*TRAIN_CHARACTERS, *TEST_CHARACTERS)
+FPS = 30.0
+LAYOUT = get_layout("lac-15")
+_MIDDLES = {"neck": ("right_shoulder", "left_shoulder"), "mid_hip": ("right_hip", "left_hip")}
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """`(1, num_frames, 15, 3)`, z up; neck and hips in the middle of the shoulders and of the upper legs."""
+    return [SkeletonSequence(with_middles(load(path))[None], layout=LAYOUT, fps=FPS, unit="metre")]
+
+
+def load(path: Path) -> np.ndarray:
+    """`(frames, 15, 3)` float32 as stored, about a metre the unit. Raises ValueError when the file is no motion."""
+    motion = array_of(path, "array", read_bytes(path))
+    if motion.ndim != 3 or motion.shape[:2] != (15, 3) or not motion.shape[2] or motion.dtype.kind != "f":
+        reason = f"expected floats of shape (15 joints, 3 coordinates, frames), got {motion.dtype} {motion.shape}."
+        raise bad_file(path, "array", reason)
+    if not np.isfinite(motion).all():
+        raise bad_file(path, "array", "holds numbers that are not finite; export it again.")
+    return motion.transpose(2, 0, 1).astype(np.float32)
+
+
+def with_middles(motion: np.ndarray) -> np.ndarray:
+    """A copy with neck and mid-hip where the official code puts them: between both sides."""
+    moved = motion.copy()
+    for joint, sides in _MIDDLES.items():
+        moved[:, LAYOUT.index(joint)] = moved[:, [LAYOUT.index(side) for side in sides]].mean(1)
+    return moved
+
+
+def is_clip(path: Path) -> bool:
+    return path.parent.name == "motions"
+
+
+def annotate(path: Path) -> ClipFacts:
+    """Character (`subject`, the position in `CHARACTERS`) and animation from the folders."""
+    if not is_clip(path) or len(path.parents) < 4:
+        raise bad_file(path, "name", "expected CHARACTER/ANIMATION/motions/NUMBER.npy; put the folders back.")
+    character, animation = path.parents[2].name, path.parents[1].name
+    if character not in CHARACTERS:
+        raise bad_file(path, "name", f"expected one of the characters {CHARACTERS}, got {character!r}.")
+    names = animations(path.parents[3])
+    if animation not in names:  # new since the folder was looked into
+        raise bad_file(path, "name", f"expected one of the animations {names[:20]}, got {animation!r}; start anew.")
+    label = names.index(animation)
+    clip_id = f"{character}/{animation}/{path.stem}"
+    return ClipFacts(label, CHARACTERS.index(character), None, None, clip_id=clip_id)
+
+
+@lru_cache(maxsize=4)
+def animations(root: Path) -> tuple[str, ...]:
+    """The names of all animations, sorted. Raises ValueError when there are none."""
+    found = {folder.parent.name for folder in root.glob("**/motions")}
+    if not found:
+        raise bad_file(root, "folder", "expected CHARACTER/ANIMATION/motions/NUMBER.npy in it, found none.")
+    return tuple(sorted(found))
+
+
+def look_into(root: Path) -> FolderFacts:
+    """The animations are the classes."""
+    return FolderFacts(animations(root), LAYOUT.name, FPS, "metre")
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """An array (15, 3, frames) in a folder called motions: no other array has its frames last."""
+    return path.parent.name == "motions" and head.startswith(b"\x93NUMPY") and b"(15, 3, " in head[:256]
+
+
+READER = Reader(
+    name="mixamo",
+    title="Mixamo, motions of 3-D characters",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    is_clip=is_clip,
+    pattern="*.npy",
+    container="binary",
+    signature="NumPy arrays (15, 3, frames) in folders CHARACTER/ANIMATION/motions",
+    layout=LAYOUT.name,
+    fps=FPS,
+    fps_source="assumed: Mixamo exports 30 frames per second; the files carry no time stamps",
+    unit="metre",
+    class_names=(),
+    missing_joints="animation: every joint is there in every frame",
+    licence="terms of Adobe, which do not allow the motions to be redistributed",
+    homepage="https://www.mixamo.com",
+    citation="Aberman, Wu, Lischinski, Chen, Cohen-Or: Learning Character-Agnostic Motion for Motion Retargeting in "
+    "2D. SIGGRAPH 2019.",
+    remarks="The classes are the animations, of which every character has the same",
+    column_notes={
+        "subject": "character: " + ", ".join(f"{number} {name}" for number, name in enumerate(CHARACTERS)),
+        "camera": "3-D characters without a view (-1)",
+    },
+    generic_names=True,
+    look_into=look_into,
+)

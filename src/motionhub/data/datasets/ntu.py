@@ -1,0 +1,309 @@
+"""Reads NTU RGB+D 60 and 120 `.skeleton` text files: frames of tracked Kinect v2 bodies.
+
+It does not know the protocols (`datasets/splits.py`), nor the authors' list of clips with missing skeletons (heeded by
+`build/build.py`), nor which body is the actor: all bodies are kept in the order in which the file first shows them.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+CLASS_NAMES = (
+    "drink water",
+    "eat meal/snack",
+    "brushing teeth",
+    "brushing hair",
+    "drop",
+    "pickup",
+    "throw",
+    "sitting down",
+    "standing up (from sitting position)",
+    "clapping",
+    "reading",
+    "writing",
+    "tear up paper",
+    "wear jacket",
+    "take off jacket",
+    "wear a shoe",
+    "take off a shoe",
+    "wear on glasses",
+    "take off glasses",
+    "put on a hat/cap",
+    "take off a hat/cap",
+    "cheer up",
+    "hand waving",
+    "kicking something",
+    "put something inside pocket / take out something from pocket",
+    "hopping (one foot jumping)",
+    "jump up",
+    "make a phone call/answer phone",
+    "playing with phone/tablet",
+    "typing on a keyboard",
+    "pointing to something with finger",
+    "taking a selfie",
+    "check time (from watch)",
+    "rub two hands together",
+    "nod head/bow",
+    "shake head",
+    "wipe face",
+    "salute",
+    "put the palms together",
+    "cross hands in front (say stop)",
+    "sneeze/cough",
+    "staggering",
+    "falling",
+    "touch head (headache)",
+    "touch chest (stomachache/heart pain)",
+    "touch back (backache)",
+    "touch neck (neckache)",
+    "nausea or vomiting condition",
+    "use a fan (with hand or paper)/feeling warm",
+    "punching/slapping other person",
+    "kicking other person",
+    "pushing other person",
+    "pat on back of other person",
+    "point finger at the other person",
+    "hugging other person",
+    "giving something to other person",
+    "touch other person's pocket",
+    "handshaking",
+    "walking towards each other",
+    "walking apart from each other",
+    "put on headphone",
+    "take off headphone",
+    "shoot at the basket",
+    "bounce ball",
+    "tennis bat swing",
+    "juggling table tennis balls",
+    "hush (quiet)",
+    "flick hair",
+    "thumb up",
+    "thumb down",
+    "make ok sign",
+    "make victory sign",
+    "staple book",
+    "counting money",
+    "cutting nails",
+    "cutting paper (using scissors)",
+    "snapping fingers",
+    "open bottle",
+    "sniff (smell)",
+    "squat down",
+    "toss a coin",
+    "fold paper",
+    "ball up paper",
+    "play magic cube",
+    "apply cream on face",
+    "apply cream on hand back",
+    "put on bag",
+    "take off bag",
+    "put something into a bag",
+    "take something out of a bag",
+    "open a box",
+    "move heavy objects",
+    "shake fist",
+    "throw up cap/hat",
+    "hands up (both hands)",
+    "cross arms",
+    "arm circles",
+    "arm swings",
+    "running on the spot",
+    "butt kicks (kick backward)",
+    "cross toe touch",
+    "side kick",
+    "yawn",
+    "stretch oneself",
+    "blow nose",
+    "hit other person with something",
+    "wield knife towards other person",
+    "knock over other person (hit with body)",
+    "grab other person's stuff",
+    "shoot at other person with a gun",
+    "step on foot",
+    "high-five",
+    "cheers and drink",
+    "carry something with other person",
+    "take a photo of other person",
+    "follow other person",
+    "whisper in other person's ear",
+    "exchange things with other person",
+    "support somebody with hand",
+    "finger-guessing game (playing rock-paper-scissors)",
+)
+FPS = 30.0
+NUM_JOINTS = 25
+# A file of 120 clips' length with a body each still fits; a corrupt or hostile one must not fill the memory.
+MAX_VALUES = 2**26
+# Kinect v2: 0 not tracked, 1 inferred from its neighbours, 2 tracked.
+TRACKING_CONFIDENCE = {"0": 0.0, "1": 0.5, "2": 1.0}
+_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+
+# body id -> (joints, 4) x, y, z, confidence. The ids exceed 2**53, so they stay integers: as floats two become one.
+Bodies = dict[int, np.ndarray]
+
+
+class _Lines:
+    """The lines of one file, taken one by one, with errors that name the line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = read_text(path).rstrip().splitlines()
+        self.position = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.lines) - self.position
+
+    def error(self, reason: str) -> ValueError:
+        return bad_file(self.path, f"line {max(self.position, 1)}", reason)
+
+    def take(self, what: str, length: int) -> list[str]:
+        if self.left == 0:
+            raise self.error(f"the file ends where {what} should follow; it is cut off.")
+        words = self.lines[self.position].split()
+        self.position += 1
+        if len(words) != length:
+            shown = self.lines[self.position - 1][:40]
+            raise self.error(f"expected {what} ({length} numbers), got {len(words)} words: {shown!r}.")
+        return words
+
+    def take_count(self, what: str, lines_each: int) -> int:
+        """A count that the rest of the file can hold; nothing is allocated for a count that it cannot."""
+        word = self.take(what, 1)[0]
+        if not word.isascii() or not word.isdigit() or len(word) > 12:
+            raise self.error(f"expected {what} (a whole number), got {word[:40]!r}.")
+        if int(word) * lines_each > self.left:
+            raise self.error(f"{what} is {word}, but only {self.left} lines follow; the file is cut off or corrupt.")
+        return int(word)
+
+
+def _body(lines: _Lines, num_joints: int) -> tuple[int, np.ndarray]:
+    """One body of one frame: its header of 10 numbers, the joint count, a line of 12 numbers each."""
+    body_id = lines.take("a body's header", 10)[0]
+    if not body_id.isascii() or not body_id.isdigit() or int(body_id) >= 2**63:
+        raise lines.error(f"expected a body id (a whole number), got {body_id[:40]!r}.")
+    joints = lines.take_count("the number of joints", 1)
+    if joints != num_joints:
+        raise lines.error(f"expected {num_joints} joints, got {joints}.")
+    return int(body_id), np.array([_joint(lines) for _ in range(num_joints)])
+
+
+def _joint(lines: _Lines) -> list[float]:
+    words = lines.take("a joint", 12)
+    if words[11] not in TRACKING_CONFIDENCE:
+        raise lines.error(f"expected a tracking state 0, 1 or 2 at the end of a joint, got {words[11][:40]!r}.")
+    try:
+        return [float(words[0]), float(words[1]), float(words[2]), TRACKING_CONFIDENCE[words[11]]]
+    except ValueError:
+        raise lines.error(f"expected the numbers x, y, z of a joint, got {' '.join(words[:3])[:60]!r}.") from None
+
+
+def _frame(lines: _Lines, num_joints: int) -> Bodies:
+    bodies: Bodies = {}
+    for _ in range(lines.take_count("the number of bodies", num_joints + 2)):
+        body_id, joints = _body(lines, num_joints)
+        if body_id in bodies:
+            raise lines.error(f"body {body_id} occurs twice in one frame.")
+        bodies[body_id] = joints
+    return bodies
+
+
+def read_bodies(path: Path, num_joints: int) -> tuple[np.ndarray, tuple[int, ...]]:
+    """A file in NTU's text format with bodies of `num_joints` joints.
+
+    Returns:
+        `(num_bodies, num_frames, num_joints, 4)` float64 x, y, z (NaN where a frame does not show the body) and
+        confidence (0 there), and the body ids in the order in which the file first shows them.
+
+    Raises:
+        ValueError: the file is broken; names the line.
+    """
+    lines = _Lines(path)
+    num_frames = lines.take_count("the number of frames", 1)
+    if num_frames == 0:
+        raise lines.error("the clip has no frames.")
+    frames = [_frame(lines, num_joints) for _ in range(num_frames)]
+    if lines.left:
+        raise lines.error(f"{lines.left} lines follow the last of {num_frames} frames; the counts are corrupt.")
+    track_ids = tuple(dict.fromkeys(body_id for frame in frames for body_id in frame))
+    if len(track_ids) * num_frames * num_joints * 4 > MAX_VALUES:
+        raise lines.error(f"{len(track_ids)} bodies in {num_frames} frames are more than a clip can hold.")
+    values = np.full((len(track_ids), num_frames, num_joints, 4), (np.nan, np.nan, np.nan, 0.0))
+    for time, frame in enumerate(frames):
+        for body_id, joints in frame.items():
+            values[track_ids.index(body_id), time] = joints
+    return values, track_ids
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """`(num_bodies, num_frames, 25, 3)` metres in the camera's frame; the body ids are the track ids.
+
+    A body that a frame does not show is NaN there, and so is a joint at exactly (0, 0, 0). `confidence` is the
+    Kinect's tracking state: 1 tracked, 0.5 inferred, 0 not tracked or absent. A clip without any body has zero people.
+    """
+    values, track_ids = read_bodies(path, NUM_JOINTS)
+    with np.errstate(over="ignore"):
+        keypoints = origin_is_missing(values[..., :3]).astype(np.float32)
+    confidence = values[..., 3].astype(np.float32)
+    layout = get_layout("ntu-25")
+    return [SkeletonSequence(keypoints, layout, FPS, "metre", confidence=confidence, track_ids=track_ids)]
+
+
+def annotate(path: Path) -> ClipFacts:
+    """Everything from the name `SsssCcccPpppRrrrAaaa` (setup, camera, performer, replication, action 1..120)."""
+    named = _NAME.fullmatch(path.stem)
+    if named is None:
+        raise bad_file(path, "name", "expected SsssCcccPpppRrrrAaaa.skeleton; rename it back.")
+    setup, camera, performer, _, action = (int(number) for number in named.groups())
+    if not 1 <= action <= len(CLASS_NAMES):
+        raise bad_file(path, "name", f"expected an action in 1..{len(CLASS_NAMES)}, got {action}.")
+    return ClipFacts(label=action - 1, subject=performer, camera=camera, setup=setup, clip_id=path.stem)
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """A frame count, then frames: empty ones are a line "0", the first other one has a body header and 25 joints."""
+    return has_bodies(head, NUM_JOINTS)
+
+
+def has_bodies(head: bytes, num_joints: int) -> bool:
+    """Whether the first bytes are of NTU's text format with that many joints."""
+    lines = head.decode("ascii", errors="replace").splitlines()
+    if not lines or not lines[0].strip().isdigit():
+        return False
+    rest = lines[1:]
+    while rest and rest[0].strip() == "0":
+        rest = rest[1:]
+    if len(rest) < 3:  # nothing but empty frames, for as far as the head reaches
+        return len(lines) > 1 and not rest
+    return rest[0].strip().isdigit() and len(rest[1].split()) == 10 and rest[2].strip() == str(num_joints)
+
+
+READER = Reader(
+    name="ntu-rgbd",
+    title="NTU RGB+D 60 and 120",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    pattern="S[0-9][0-9][0-9]C[0-9][0-9][0-9]P[0-9][0-9][0-9]R[0-9][0-9][0-9]A[0-9][0-9][0-9].skeleton",
+    container="text",
+    signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 lines of 12",
+    layout="ntu-25",
+    fps=FPS,
+    fps_source="the Kinect v2 delivers 30 frames per second; the files carry no time stamps",
+    unit="metre",
+    class_names=CLASS_NAMES,
+    missing_joints="a joint at exactly (0, 0, 0), or of a body absent from the frame, becomes missing",
+    licence="academic research only, by agreement with the ROSE Lab, NTU Singapore; no redistribution",
+    homepage="https://rose1.ntu.edu.sg/dataset/actionRecognition/",
+    citation="Shahroudy, Liu, Ng, Wang: NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis. CVPR 2016. "
+    "Liu et al.: NTU RGB+D 120: A Large-Scale Benchmark for 3D Human Activity Understanding. TPAMI 2019.",
+    remarks="",
+    exclude_lists=("*samples_with_missing_skeletons.txt",),
+    column_notes={"subject": "performer", "camera": "camera 1, 2 or 3", "setup": "setup 1..32"},
+)

@@ -1,0 +1,107 @@
+"""Reads Northwestern-UCLA skeleton clips: one JSON object a clip with `file_name`, `skeletons` and `label`.
+
+It does not know the evaluation protocols (`data/datasets/splits.py`).
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats.json_content import load_json
+from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+CLASS_NAMES = (
+    "pick up with one hand",
+    "pick up with two hands",
+    "drop trash",
+    "walk around",
+    "sit down",
+    "stand up",
+    "donning",
+    "doffing",
+    "throw",
+    "carry",
+)
+FPS = 30.0
+_NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)_v(\d+)")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    clip = load_json(path)
+    if not isinstance(clip, dict) or "skeletons" not in clip:
+        got = f"keys {list(clip)[:8]}" if isinstance(clip, dict) else f"a {type(clip).__name__}"
+        raise bad_file(path, "JSON", f"expected an object with 'file_name', 'skeletons' and 'label', got {got}.")
+    return clip
+
+
+def _frame(path: Path, index: int, frame: Any) -> np.ndarray:
+    try:
+        values = np.asarray(frame)
+        # Numbers, and null for a number that is missing; text that looks like a number is not one.
+        points = values.astype(np.float64) if values.dtype.kind in "iufO" else None
+    except (TypeError, ValueError, OverflowError):
+        points = None
+    if points is None:
+        raise bad_file(path, f"skeletons[{index}]", "expected 20 triples of numbers (x, y, z).")
+    if points.shape != (20, 3):
+        raise bad_file(path, f"skeletons[{index}]", f"expected 20 joints x 3 coordinates, got shape {points.shape}.")
+    return points
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """One person, `(1, num_frames, 20, 3)` metres in the camera's frame, Kinect v1 SDK order.
+
+    Joints at exactly (0, 0, 0) are missing (NaN), and so are joints with a null.
+    """
+    frames = _load(path)["skeletons"]
+    if not isinstance(frames, list) or not frames:
+        raise bad_file(path, "skeletons", "expected a non-empty list of frames.")
+    points = np.stack([_frame(path, index, frame) for index, frame in enumerate(frames)])
+    with np.errstate(over="ignore"):
+        keypoints = origin_is_missing(points).astype(np.float32)
+    return [SkeletonSequence(keypoints, layout=get_layout("kinect-20"), fps=FPS, unit="metre")]
+
+
+def annotate(path: Path) -> ClipFacts:
+    """Label from the content (1..10 there, 0..9 here), subject and view from the name `aAA_sSS_eEE_vVV`."""
+    clip = _load(path)
+    label = clip.get("label")
+    if not isinstance(label, int) or isinstance(label, bool) or not 1 <= label <= len(CLASS_NAMES):
+        raise bad_file(path, "label", f"expected a whole number in 1..{len(CLASS_NAMES)}, got {str(label)[:40]}.")
+    named = _NAME.fullmatch(path.stem) or _NAME.fullmatch(str(clip.get("file_name", "")))
+    if named is None:
+        raise bad_file(path, "name", "expected aAA_sSS_eEE_vVV.json (action, subject, episode, view); rename it back.")
+    _, subject, _, view = (int(number) for number in named.groups())
+    return ClipFacts(label=label - 1, subject=subject, camera=view, setup=None, clip_id=named.group())
+
+
+def matches(path: Path, head: bytes) -> bool:
+    return head.lstrip().startswith(b"{") and b'"skeletons"' in head
+
+
+READER = Reader(
+    name="n-ucla",
+    title="Northwestern-UCLA Multiview Action 3D",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
+    container="json",
+    signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',
+    layout="kinect-20",
+    fps=FPS,
+    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
+    unit="metre",
+    class_names=CLASS_NAMES,
+    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
+    licence="research use; no licence text comes with the files, see the home page before redistributing",
+    homepage="https://wangjiangb.github.io/my_data.html",
+    citation="Wang, Nie, Xia, Wu, Zhu: Cross-view Action Modeling, Learning and Recognition. CVPR 2014.",
+    remarks="",
+    column_notes={"camera": "view 1, 2 or 3 of the data set"},
+)

@@ -1,0 +1,120 @@
+"""Reads Penn Action label files: one `.mat` a video with `x`, `y`, `visibility`, `action`, `pose`, `train` and more.
+
+It does not know the images nor the evaluation protocols (`data/datasets/splits.py`). The bounding boxes are not read.
+
+Invisible joints. In the 1,258 official training files 22 % of the joints have visibility 0. About a third of those
+carry a placeholder (MATLAB's pixel (1, 1) times the video's scale, so x = y < 2), the others carry an annotator's
+guess inside the image. Both are missing (NaN) here: the data set itself says that nobody saw them.
+Visible coordinates are kept as published, some a little outside the image.
+
+Left and right. The joints keep the published order, documented as head, left shoulder, right shoulder, ... But the
+published "left" is the person's right, so the layout penn-13 names it right (`left_*` is always the person's left):
+in front views of jumping jacks 0 of 50 clips have the "left" shoulder at the larger x, in back views of bowling 127 of
+127 do; and the wrist called left is the faster one in 81 % of the tennis serves.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
+from motionhub.data.formats.reader import ClipFacts, Reader, bad_file
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+CLASS_NAMES = (
+    "baseball_pitch",
+    "baseball_swing",
+    "bench_press",
+    "bowl",
+    "clean_and_jerk",
+    "golf_swing",
+    "jump_rope",
+    "jumping_jacks",
+    "pullup",
+    "pushup",
+    "situp",
+    "squat",
+    "strum_guitar",
+    "tennis_forehand",
+    "tennis_serve",
+)
+CAMERA_SIDES = {"back": 0, "front": 1, "left": 2, "right": 3}
+FPS = 30.0
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """One person, `(1, num_frames, 13, 2)` pixels, x to the right and y down; visibility 0 is missing (NaN)."""
+    content = load_variables(path, ("x", "y", "visibility", "dimensions"))
+    x, y, visibility = (as_numbers(path, name, content[name]) for name in ("x", "y", "visibility"))
+    if not x.shape == y.shape == visibility.shape or x.ndim != 2 or x.shape[1] != 13 or len(x) == 0:
+        shapes = f"x {x.shape}, y {y.shape}, visibility {visibility.shape}"
+        raise bad_file(path, "x, y, visibility", f"expected three arrays (frames, 13), got {shapes}.")
+    if not np.isin(visibility, (0, 1)).all():
+        raise bad_file(path, "visibility", "expected only 0 and 1.")
+    seen = visibility[..., None] == 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        keypoints = np.where(seen, np.stack([x, y], axis=-1), np.nan).astype(np.float32)
+    size = _image_size(path, content["dimensions"])
+    return [SkeletonSequence(keypoints, layout=get_layout("penn-13"), fps=FPS, unit="pixel", image_size=size)]
+
+
+def _image_size(path: Path, dimensions: np.ndarray | str) -> tuple[int, int]:
+    numbers = as_numbers(path, "dimensions", dimensions).ravel()
+    if numbers.size < 2 or not np.isfinite(numbers).all() or min(numbers[:2]) < 1:
+        raise bad_file(path, "dimensions", f"expected (height, width, frames), got {numbers[:4].tolist()}.")
+    return int(numbers[1]), int(numbers[0])
+
+
+def annotate(path: Path) -> ClipFacts:
+    """Action, camera side and official split from the content; the clip's number from the name."""
+    content = load_variables(path, ("action", "pose", "train"))
+    action, side = str(content["action"])[:60], str(content["pose"])[:60]
+    if action not in CLASS_NAMES:
+        raise bad_file(path, "action", f"expected one of {list(CLASS_NAMES)}, got {action!r}.")
+    if side and side not in CAMERA_SIDES:
+        raise bad_file(path, "pose", f"expected one of {list(CAMERA_SIDES)}, got {side!r}.")
+    train = as_numbers(path, "train", content["train"]).ravel()
+    if train.size != 1 or train[0] not in (-1, 0, 1):
+        raise bad_file(path, "train", f"expected 1 (training) or -1 (test), got {train[:4].tolist()}.")
+    return ClipFacts(
+        label=CLASS_NAMES.index(action),
+        subject=None,
+        camera=CAMERA_SIDES.get(side),
+        setup=int(train[0] == 1),
+        clip_id=path.stem,
+    )
+
+
+def matches(path: Path, head: bytes) -> bool:
+    return head.startswith(MAGIC) and {"x", "y", "visibility", "action"} <= set(variable_names(path))
+
+
+READER = Reader(
+    name="penn-action",
+    title="Penn Action",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    pattern="[0-9][0-9][0-9][0-9].mat",
+    container="mat",
+    signature="MATLAB file with x, y, visibility (frames x 13), action, pose, dimensions, train",
+    layout="penn-13",
+    fps=FPS,
+    fps_source="assumed: the videos come from the web at mixed rates, 30 frames per second is nominal",
+    unit="pixel",
+    class_names=CLASS_NAMES,
+    missing_joints="visibility 0 becomes missing, whatever coordinates the file carries for it",
+    licence="research use; no licence text comes with the files, see the home page before redistributing",
+    homepage="https://dreamdragon.github.io/PennAction/",
+    citation="Zhang, Zhu, Derpanis: From Actemes to Action: A Strongly-supervised Representation for Detailed "
+    "Action Understanding. ICCV 2013.",
+    remarks="What the files call left is the person's right (in views from the front it lies left in the image), so "
+    "the layout penn-13 names the joints right first; order and numbers are as published",
+    column_notes={
+        "camera": "the side the camera looks from: 0 back, 1 front, 2 left, 3 right",
+        "setup": "1 official training clip, 0 official test clip",
+        "subject": "unknown in this data set (-1)",
+    },
+)

@@ -1,0 +1,253 @@
+"""Reads PKU-MMD untrimmed recordings: a line per frame with two Kinect v2 bodies, actions in a label file.
+
+It does not know the protocols (`datasets/splits.py`), only whether the authors' cross-subject list names a recording.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_head, read_text
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# 1..51 as in the authors' table of actions, from general knowledge: verify against Actions.xlsx.
+CLASS_NAMES = (
+    "background",
+    "bow",
+    "brushing hair",
+    "brushing teeth",
+    "check time (from watch)",
+    "cheer up",
+    "clapping",
+    "cross hands in front (say stop)",
+    "drink water",
+    "drop",
+    "eat meal/snack",
+    "falling",
+    "giving something to other person",
+    "hand waving",
+    "handshaking",
+    "hopping (one foot jumping)",
+    "hugging other person",
+    "jump up",
+    "kicking other person",
+    "kicking something",
+    "make a phone call/answer phone",
+    "pat on back of other person",
+    "pickup",
+    "playing with phone/tablet",
+    "point finger at the other person",
+    "pointing to something with finger",
+    "punching/slapping other person",
+    "pushing other person",
+    "put on a hat/cap",
+    "put something inside pocket",
+    "reading",
+    "rub two hands together",
+    "salute",
+    "sitting down",
+    "standing up",
+    "take off a hat/cap",
+    "take off glasses",
+    "take off jacket",
+    "take out something from pocket",
+    "taking a selfie",
+    "tear up paper",
+    "throw",
+    "touch back (backache)",
+    "touch chest (stomachache/heart pain)",
+    "touch head (headache)",
+    "touch neck (neckache)",
+    "typing on a keyboard",
+    "use a fan (with hand or paper)/feeling warm",
+    "wear jacket",
+    "wear on glasses",
+    "wipe face",
+    "writing",
+)
+FPS = 30.0
+NUM_JOINTS = 25
+NUM_VALUES = 2 * NUM_JOINTS * 3
+CAMERAS = {"L": 0, "M": 1, "R": 2}
+MAX_BYTES = 2**29
+SUBJECT_LIST = "cross-subject.txt"
+# The list lies in the folder of the clips or up to this many folders above.
+_LEVELS = 3
+_NAME = re.compile(r"(\d{4})-([LMR])")
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """`(people, num_frames, 25, 3)` metres in the camera's frame, NTU's joint order, one or two people.
+
+    A joint at exactly (0, 0, 0) is missing. The second person, who is all zeros in most recordings, is left out where
+    no frame shows it; a recording without anybody has zero people.
+    """
+    people = _frames(path).reshape(-1, 2, NUM_JOINTS, 3).transpose(1, 0, 2, 3)
+    with np.errstate(over="ignore"):
+        keypoints = origin_is_missing(people).astype(np.float32)
+    shown = [body for body in range(2) if np.isfinite(keypoints[body]).any()]
+    return [SkeletonSequence(keypoints[shown], get_layout("ntu-25"), FPS, "metre", track_ids=tuple(shown))]
+
+
+def _frames(path: Path) -> np.ndarray:
+    """`(frames, 150)`"""
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no recording of this data set.")
+    lines = read_text(path).splitlines()
+    rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not rows:
+        raise bad_file(path, "content", "the recording has no frames.")
+    return np.array(rows, dtype=np.float64)
+
+
+def _numbers(path: Path, number: int, line: str) -> list[float]:
+    words = line.replace(",", " ").split()
+    if len(words) != NUM_VALUES:
+        raise bad_file(path, f"line {number}", f"expected {NUM_VALUES} numbers (2 bodies), got {len(words)} words.")
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        raise bad_file(path, f"line {number}", f"expected {NUM_VALUES} numbers, got {line[:40]!r}.") from None
+
+
+def read_segments(path: Path) -> list[tuple[int, int, int, int]]:
+    """The actions of a label file: `(label 1..51, first frame, last frame, confidence 1 or 2)`, as written there.
+
+    Raises:
+        ValueError: a line is not four whole numbers, with commas or spaces, or its action or frames make no sense.
+    """
+    segments = []
+    lines = read_text(path).splitlines()
+    for number, line in enumerate(lines, start=1):
+        words = line.replace(",", " ").split()
+        if not words:
+            continue
+        if len(words) != 4 or not all(word.isascii() and word.isdigit() and len(word) < 10 for word in words):
+            reason = f"expected 4 whole numbers (label, start, end, confidence), got {line[:40]!r}."
+            raise bad_file(path, f"line {number}", reason)
+        label, start, end, confidence = (int(word) for word in words)
+        if not 1 <= label < len(CLASS_NAMES) or start > end:
+            reason = f"expected a label in 1..{len(CLASS_NAMES) - 1} and start <= end, got {line[:40]!r}."
+            raise bad_file(path, f"line {number}", reason)
+        segments.append((label, start, end, confidence))
+    return segments
+
+
+def frame_labels(path: Path, num_frames: int) -> tuple[int, ...]:
+    """The action of every frame from a label file: 0 between the actions, the later one where two overlap.
+
+    Frames are counted from 0, both ends are in the action, and what lies behind the last frame is cut off.
+    """
+    labels = np.zeros(num_frames, dtype=int)
+    for label, start, end, _ in sorted(read_segments(path), key=lambda segment: segment[1]):
+        labels[start : end + 1] = label
+    return tuple(labels.tolist())
+
+
+def annotate(path: Path) -> ClipFacts:
+    """Actions from the label file of the same name, camera from the name, `setup` from the cross-subject list."""
+    named = _NAME.fullmatch(path.stem)
+    if named is None:
+        raise bad_file(path, "name", "expected NNNN-V.skeleton (recording, view L, M or R); rename it back.")
+    labels = _label_file(path)
+    if labels is None:
+        raise bad_file(path, "labels", f"expected {path.stem}.label or .txt beside it or in a folder beside its own.")
+    lines = read_text(path).splitlines()
+    actions = frame_labels(labels, sum(bool(line.strip()) for line in lines))
+    camera, trains = CAMERAS[named.group(2)], _trains(path)
+    return ClipFacts(None, None, camera, trains, clip_id=path.stem, frame_labels=actions)
+
+
+def is_recording(path: Path) -> bool:
+    """False for label files, which are called like recordings: their lines have four numbers."""
+    if path.suffix == ".label":
+        return False
+    if path.suffix == ".skeleton":
+        return True
+    try:
+        first = read_head(path).lstrip().split(b"\n")[0].replace(b",", b" ").split()
+    except ValueError:
+        return True  # reading it says what is wrong
+    return len(first) != 4
+
+
+def _label_file(path: Path) -> Path | None:
+    own = path.absolute().parent
+    folders = [own, *sorted(folder for folder in own.parent.iterdir() if folder.is_dir() and folder != own)]
+    names = (f"{path.stem}.label", f"{path.stem}.txt")
+    candidates = (folder / name for folder in folders for name in names)
+    return next((found for found in candidates if found.is_file() and not is_recording(found)), None)
+
+
+def _trains(path: Path) -> int | None:
+    """1 when the cross-subject list has the recording under its training videos, 0 under the others, else None."""
+    for folder in path.absolute().parents[:_LEVELS]:
+        found = folder / SUBJECT_LIST
+        if found.is_file():
+            return _subject_list(found, found.stat().st_mtime_ns).get(path.stem)
+    return None
+
+
+@lru_cache(maxsize=4)
+def _subject_list(path: Path, changed: int) -> dict[str, int]:
+    """Names below a heading with "train" are 1, below another heading 0."""
+    trains, listed = None, {}
+    for line in read_text(path).splitlines():
+        names = re.findall(r"\d{4}-[LMR]", line)
+        if not names and re.search("[A-Za-z]", line):
+            trains = int("train" in line.lower())
+        elif trains is not None:
+            listed.update(dict.fromkeys(names, trains))
+    if set(listed.values()) != {0, 1}:
+        raise bad_file(
+            path, "content", "expected names such as 0002-M below a heading for training and one for the rest."
+        )
+    return listed
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """A line of 150 numbers."""
+    words = head.split(b"\n")[0].replace(b",", b" ").split()
+    if len(words) != NUM_VALUES:
+        return False
+    try:
+        return all(np.isfinite(float(word)) for word in words)
+    except ValueError:
+        return False
+
+
+READER = Reader(
+    name="pku-mmd",
+    title="PKU-MMD (phase 1)",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    is_clip=is_recording,
+    sidecars=(SUBJECT_LIST,),
+    pattern="[0-9][0-9][0-9][0-9]-[LMR].*",
+    container="text",
+    signature="text: a line of 150 numbers per frame (2 bodies x 25 joints x 3)",
+    layout="ntu-25",
+    fps=FPS,
+    fps_source="the authors give 30 frames per second",
+    unit="metre",
+    class_names=CLASS_NAMES,
+    missing_joints="a joint at exactly (0, 0, 0), or of a body absent from the frame, becomes missing",
+    licence="academic research only, by agreement with the authors; no redistribution",
+    homepage="https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html",
+    citation="Liu, Hu, Li, Song, Liu: PKU-MMD: A Large Scale Benchmark for Continuous Multi-Modal Human Action "
+    "Understanding. arXiv 1703.07475, 2017.",
+    remarks="The class titles come from general knowledge of the data set: verify them against the authors' "
+    "Actions.xlsx. Frames of the label files were counted from 0, both ends in the action; where two actions overlap, "
+    "the one that starts later holds",
+    column_notes={
+        "label": "-1: the action changes within a clip, see frame_labels",
+        "camera": "0 left, 1 middle, 2 right",
+        "setup": "1 training recording of the authors' cross-subject list, 0 another one of it, -1 without the list",
+        "subject": "not in the files (-1)",
+    },
+)

@@ -1,0 +1,112 @@
+"""Reads PRECOG-2016 untrimmed recordings: one CSV a sequence, 20 joints and an action number a frame.
+
+It does not know what the actions are called: the files only number them.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+CLASS_NAMES = ("background", *(f"action {number}" for number in range(1, 9)))
+FPS = 30.0
+# The header's names, in the order of layout kinect-20.
+COLUMNS = tuple(
+    "HipCenter Spine ShoulderCenter Head ShoulderLeft ElbowLeft WristLeft HandLeft ShoulderRight ElbowRight "
+    "WristRight HandRight HipLeft KneeLeft AnkleLeft FootLeft HipRight KneeRight AnkleRight FootRight".split()
+)
+MAX_BYTES = 2**28
+_NAME = re.compile(r"Seq(\d{1,3})_(\d{1,3})")
+
+
+def _load(path: Path) -> tuple[np.ndarray, tuple[int, ...]]:
+    """`(frames, 20, 3)` coordinates and one action per frame."""
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no sequence of this data set.")
+    header, *lines = read_text(path).splitlines() or [""]
+    names = tuple(name.strip() for name in header.split(";"))
+    if names[: len(COLUMNS)] != COLUMNS or len(names) > len(COLUMNS) + 1:
+        expected = f"expected the joints {'; '.join(COLUMNS[:3])}; ... {COLUMNS[-1]}"
+        raise bad_file(path, "line 1", f"{expected}, got {header[:60]!r}.")
+    rows = [_row(path, number, line) for number, line in enumerate(lines, start=2) if line.strip()]
+    if not rows:
+        raise bad_file(path, "content", "the sequence has no frames.")
+    return np.array([points for points, _ in rows]), tuple(action for _, action in rows)
+
+
+def _row(path: Path, number: int, line: str) -> tuple[list[list[float]], int]:
+    cells = line.split(";")
+    if len(cells) != len(COLUMNS) + 1:
+        expected = f"expected {len(COLUMNS)} joints and an action between semicolons"
+        raise bad_file(path, f"line {number}", f"{expected}, got {len(cells)} cells.")
+    action = cells[-1].strip()
+    if action not in "012345678" or len(action) != 1:
+        raise bad_file(path, f"line {number}", f"expected an action 0..8 in the last cell, got {action[:40]!r}.")
+    return [_point(path, number, cell) for cell in cells[:-1]], int(action)
+
+
+def _point(path: Path, number: int, cell: str) -> list[float]:
+    words = cell.split()
+    try:
+        if len(words) == 3:
+            return [float(word) for word in words]
+    except ValueError:
+        pass
+    raise bad_file(path, f"line {number}", f"expected the numbers x y z of a joint, got {cell[:40]!r}.")
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """One person, `(1, num_frames, 20, 3)` metres in the camera's frame, y up, Kinect v1 SDK order."""
+    points, _ = _load(path)
+    with np.errstate(over="ignore"):
+        keypoints = origin_is_missing(points).astype(np.float32)
+    return [SkeletonSequence(keypoints, get_layout("kinect-20"), FPS, "metre")]
+
+
+def annotate(path: Path) -> ClipFacts:
+    """The action of every frame from the content; subject and sequence number from the name `SeqN_S`."""
+    named = _NAME.fullmatch(path.stem)
+    if named is None:
+        raise bad_file(path, "name", "expected SeqN_S.csv (sequence, subject); rename it back.")
+    sequence, subject = (int(number) for number in named.groups())
+    _, actions = _load(path)
+    return ClipFacts(None, subject, None, sequence, path.stem, frame_labels=actions)
+
+
+def matches(path: Path, head: bytes) -> bool:
+    return head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode())
+
+
+READER = Reader(
+    name="precog",
+    title="PRECOG-2016 (untrimmed Kinect sequences)",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    pattern="Seq*_*.csv",
+    container="text",
+    signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number a frame",
+    layout="kinect-20",
+    fps=FPS,
+    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
+    unit="metre",
+    class_names=CLASS_NAMES,
+    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
+    licence="MIT, as stated where the files are published; check the home page before redistributing",
+    homepage="https://github.com/DavidJardim/precog_dataset_16",
+    citation="David Jardim: PRECOG Dataset 2016. Eight aggressive actions such as punching and kicking, six sequences "
+    "of five actions each by twelve people.",
+    remarks="The files number the actions 1..8 and do not name them; 0 is background. The second number of a file's "
+    "name is the person: twelve people did six sequences, and the bone lengths in the files vary with it alone",
+    column_notes={
+        "label": "-1: the action changes within a clip, see frame_labels",
+        "subject": "the second number of the file's name",
+        "setup": "the first number of the file's name: which of the person's sequences",
+        "camera": "a single camera (-1)",
+    },
+)

@@ -1,0 +1,133 @@
+"""Reads UI-PRMD rehabilitation movements by Kinect from one `.npz` that holds many clips.
+
+It does not know the Vicon recordings of the same performances, nor the protocols (`data/datasets/splits.py`).
+"""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.arrays import archive_of
+from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, read_bytes
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+CLASS_NAMES = (
+    "deep squat",
+    "hurdle step",
+    "inline lunge",
+    "side lunge",
+    "sit to stand",
+    "standing active straight leg raise",
+    "standing shoulder abduction",
+    "standing shoulder extension",
+    "standing shoulder internal-external rotation",
+    "standing shoulder scaption",
+)
+FPS = 30.0
+NUM_JOINTS = 22
+ARRAYS = ("frames", "scale_cm", "offsets", "movement", "subject", "episode", "correct")
+
+
+def _load(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Some of the arrays. Nothing in the file is run, and no size that it announces is believed."""
+    arrays = archive_of(path, read_bytes(path), names)
+    absent = [name for name in names if name not in arrays]
+    if absent:
+        raise bad_file(path, "arrays", f"expected {list(ARRAYS)}, {absent} are absent.")
+    for name in names:
+        if arrays[name].dtype.kind not in "iufb":
+            raise bad_file(path, name, f"expected numbers, got {arrays[name].dtype}.")
+    return arrays
+
+
+def _offsets(path: Path, offsets: np.ndarray, num_frames: int) -> list[int]:
+    """Where each clip begins, and the end of the last."""
+    fits = offsets.ndim == 1 and len(offsets) > 1 and offsets.dtype.kind in "iu"
+    if not fits or offsets[0] != 0 or offsets[-1] != num_frames or (offsets[1:] <= offsets[:-1]).any():
+        reason = f"expected whole numbers that grow from 0 to the number of frames ({num_frames})"
+        raise bad_file(path, "offsets", f"{reason}, got shape {offsets.shape}.")
+    return [int(offset) for offset in offsets]
+
+
+def read(path: Path) -> list[SkeletonSequence]:
+    """One person per clip, `(1, num_frames, 22, 3)` metres in the Kinect's frame, y up, in the order of the file."""
+    arrays = _load(path, ("frames", "scale_cm", "offsets"))
+    frames, scale = arrays["frames"], arrays["scale_cm"]
+    if frames.ndim != 3 or frames.shape[1:] != (NUM_JOINTS, 3):
+        raise bad_file(path, "frames", f"expected shape (frames, {NUM_JOINTS}, 3), got {frames.shape}.")
+    if scale.size != 1 or not 0 < float(scale.item()) < np.inf:
+        raise bad_file(path, "scale_cm", "expected one positive number of centimetres.")
+    offsets = _offsets(path, arrays["offsets"], len(frames))
+    with np.errstate(over="ignore", invalid="ignore"):
+        metres = (frames * (float(scale.item()) / 100)).astype(np.float32)
+    layout = get_layout("ui-prmd-22")
+    return [
+        SkeletonSequence(metres[start:end], layout, FPS, "metre")
+        for start, end in zip(offsets[:-1], offsets[1:], strict=True)
+    ]
+
+
+def annotate_all(path: Path) -> list[ClipFacts]:
+    """Movement 1..10 as label 0..9, subject, and `setup`: 1 done correctly, 0 not. Ids are mMM_sSS_eEE_c or _i."""
+    arrays = _load(path, ("offsets", "movement", "subject", "episode", "correct"))
+    clips = len(arrays["offsets"]) - 1 if arrays["offsets"].ndim == 1 else -1
+    for name in ("movement", "subject", "episode", "correct"):
+        if arrays[name].shape != (clips,) or arrays[name].dtype.kind not in "iub":
+            raise bad_file(path, name, f"expected {clips} whole numbers, one per clip, got {arrays[name].shape}.")
+    facts = []
+    for movement, subject, episode, correct in zip(*(arrays[name].tolist() for name in ARRAYS[3:]), strict=True):
+        if not 1 <= movement <= len(CLASS_NAMES):
+            raise bad_file(path, "movement", f"expected 1..{len(CLASS_NAMES)}, got {movement}.")
+        clip_id = f"m{movement:02d}_s{subject:02d}_e{episode:02d}_{'c' if correct else 'i'}"
+        facts.append(ClipFacts(movement - 1, subject, None, int(bool(correct)), clip_id))
+    return facts
+
+
+def annotate(path: Path) -> ClipFacts:
+    """The facts of a file with a single clip. Raises ValueError for others: `annotate_all` has them."""
+    facts = annotate_all(path)
+    if len(facts) != 1:
+        raise bad_file(path, "content", f"holds {len(facts)} clips; call READERS['ui-prmd'].facts_of(path).")
+    return facts[0]
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """A zip archive with this data set's arrays."""
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {f"{name}.npy" for name in ARRAYS} <= set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+
+
+READER = Reader(
+    name="ui-prmd",
+    title="UI-PRMD: University of Idaho Physical Rehabilitation Movement Data (Kinect)",
+    matches=matches,
+    read=read,
+    annotate=annotate,
+    annotate_all=annotate_all,
+    pattern="uiprmd_kinect*.npz",
+    container="binary",
+    signature="NumPy archive with frames (frames x 22 x 3), scale_cm, offsets, movement, subject, episode, correct",
+    layout="ui-prmd-22",
+    fps=FPS,
+    fps_source="the Kinect delivers 30 frames per second; the file carries no time stamps",
+    unit="metre",
+    class_names=CLASS_NAMES,
+    missing_joints="the format has no mark for a joint that was not seen",
+    licence="research use; no licence text comes with the file, see the home page before redistributing",
+    homepage="https://webpages.uidaho.edu/ui-prmd/",
+    citation="Vakanski, Jun, Paul, Baker: A Data Set of Human Body Movements for Physical Rehabilitation Exercises. "
+    "Data 3(1), 2018.",
+    remarks="The published angles went through forward kinematics; centimetres became metres",
+    provenance="Not read from the authors' text files of joint angles, but from one `.npz` with the positions that "
+    "somebody else computed from them (arrays `frames`, `scale_cm`, `offsets`, `movement`, `subject`, `episode`, "
+    "`correct`)",
+    column_notes={"setup": "1 performed correctly, 0 incorrectly", "camera": "a single camera (-1)"},
+)

@@ -1,0 +1,228 @@
+"""Reads NumPy files: a `.npy` array, or a `.npz` with `keypoints` (or `kpts`) and perhaps `confidence`.
+
+It does not know the joint order of a bare array (an option), and no pickled objects: nothing in a file is ever run.
+Arrays are read here from their bytes and not by `numpy.load`, which allocates what a header of a few bytes announces.
+"""
+
+import io
+import math
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+NPY_MAGIC = b"\x93NUMPY"
+ZIP_MAGIC = b"PK\x03\x04"
+KEYPOINT_KEYS = ("keypoints", "kpts")
+CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
+FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "num_dims", "joints", "bones", "root")
+_MAX_BYTES = 8 * MAX_VALUES
+# Keypoints pack to a tenth, even with most of them missing; a thousandth is a bomb, unless it is small.
+_MOST_PACKED, _SMALL_BYTES = 100, 2**24
+_HEADER_ERRORS = (
+    *(ValueError, KeyError, SyntaxError, TypeError, EOFError, MemoryError, RecursionError, OverflowError),
+    tokenize.TokenError,
+)
+_ARCHIVE_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
+    *(ValueError, KeyError, IndexError, OverflowError),
+)
+
+
+def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """One clip of `(people, frames, joints, dims)` or `(frames, joints, dims)`; NaN is missing.
+
+    A `.npz` may say `layout`, `fps`, `unit`, `image_size` and `track_ids` itself, a layout of its own by `joints`,
+    `bones` and `root`, and by `num_dims` that all columns are coordinates. One with `kpts` is a file of the
+    SSTA-PRS tools: `(frames, 17, 2)` pixels in COCO order where (0, 0) is missing, unless an option says otherwise.
+    """
+    content = read_bytes(path)
+    if content.startswith(NPY_MAGIC):
+        arrays: dict[str, np.ndarray] = {"keypoints": array_of(path, "array", content)}
+    else:
+        arrays = archive_of(path, content, {*KEYPOINT_KEYS, *CONFIDENCE_KEYS, *FACT_KEYS})
+    key = next((key for key in KEYPOINT_KEYS if key in arrays), None)
+    if key is None:
+        raise bad_file(path, "arrays", f"expected one called {' or '.join(KEYPOINT_KEYS)}, got {sorted(arrays)[:10]}.")
+    points = _keypoints(path, key, arrays[key])
+    ssta = key == "kpts"
+    unit = options.unit_of(path, _stated_unit(path, arrays), assumed="pixel" if ssta else None)
+    if points.shape[-1] == 3 and unit == "pixel" and _number(path, arrays, "num_dims") != 3:
+        fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
+        raise bad_file(path, key, f"three columns in pixels: what is the third? {fix}.")
+    if ssta:
+        points = np.where((points == 0).all(axis=-1, keepdims=True), np.nan, points)
+    confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
+    clip = options.sequence(
+        path,
+        points,
+        options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None),
+        fps=options.fps_of(path, _number(path, arrays, "fps")),
+        unit=unit,
+        image_size=options.image_size_of(path, _image_size(path, arrays)),
+        confidence=None if confidence is None else _numeric(path, "confidence", confidence),
+        track_ids=_track_ids(path, arrays),
+    )
+    return [clip]
+
+
+def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
+    """The array in the bytes of a `.npy` file: numbers, booleans or text."""
+    stream = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about headers of Python 2, and about a broken one's spelling
+            shape, fortran, dtype = read_header(stream)
+    except _HEADER_ERRORS as error:
+        raise bad_file(path, place, f"not a valid .npy header ({error}).") from None
+    if dtype.kind not in "biufU" or dtype.itemsize == 0:
+        reason = f"expected numbers, got {dtype}"
+        raise bad_file(path, place, f"{reason}; pickled objects are refused, as reading them runs code in the file.")
+    data = content[stream.tell() :]
+    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
+        raise bad_file(
+            path, place, f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
+        )
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def archive_of(path: Path, content: bytes, wanted: Collection[str]) -> dict[str, np.ndarray]:
+    """The arrays of a `.npz` that are asked for; the others are named, but not unpacked.
+
+    Raises:
+        ValueError: the archive or an array is broken, is no array of numbers or texts, or unpacks to far more than
+            keypoints would.
+    """
+    arrays = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for entry in archive.infolist():
+                name = entry.filename.removesuffix(".npy")
+                arrays[name] = array_of(path, name, _unpacked(path, archive, entry)) if name in wanted else np.zeros(0)
+    except _ARCHIVE_ERRORS as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise bad_file(path, "archive", f"not a readable .npz file ({error}).") from None
+    return arrays
+
+
+def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise bad_file(path, entry.filename[:40], "is packed in a way that NumPy does not write; refused.")
+    limit = min(_MAX_BYTES, max(_SMALL_BYTES, _MOST_PACKED * min(entry.compress_size, path.stat().st_size)))
+    with archive.open(entry) as stream:
+        unpacked = stream.read(limit + 1)  # the announced size may lie
+    if len(unpacked) > limit:
+        name = entry.filename[:40]
+        raise bad_file(path, name, f"unpacks from {entry.compress_size} to more than {limit} bytes; refused.")
+    return unpacked
+
+
+def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:
+    points = _numeric(path, key, array)
+    if points.ndim not in (3, 4) or points.shape[-1] not in (2, 3):
+        expected = "(people, frames, joints, 2 or 3) or (frames, joints, 2 or 3)"
+        raise bad_file(path, key, f"expected shape {expected}, got {points.shape}.")
+    checked_size(path, *points.shape)
+    return points
+
+
+def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "iuf":
+        raise bad_file(path, key, f"expected numbers, got {array.dtype}.")
+    return array.astype(np.float64)
+
+
+def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout | None:
+    """A layout by name, or one whose joints, bones and root the file holds."""
+    if "joints" not in arrays or "layout" not in arrays:
+        text = _text(path, arrays, "layout")
+        return None if text is None else layout_in_file(path, "layout", text)
+    parts = [arrays.get(key, np.zeros(0)) for key in ("layout", "joints", "bones", "root")]
+    shaped = [part.dtype.kind == "U" for part in parts] + [parts[1].ndim == 1, parts[2].ndim == 2]
+    if not all(shaped) or parts[2].shape[1] != 2 or parts[0].size != 1 or parts[3].size != 1:
+        reason = "expected the texts layout, joints (joints), bones (bones, 2) of child and parent, and root"
+        raise bad_file(path, "joints", f"{reason}, got shapes {[part.shape for part in parts]}.")
+    bones = tuple((str(child), str(parent)) for child, parent in parts[2])
+    try:
+        return SkeletonLayout(str(parts[0].item()), tuple(map(str, parts[1])), bones, str(parts[3].item()))
+    except ValueError as error:
+        raise bad_file(path, "joints", str(error)) from None
+
+
+def _stated_unit(path: Path, arrays: dict[str, np.ndarray]) -> str | None:
+    unit = _text(path, arrays, "unit")
+    try:
+        return ReadOptions(unit=unit).unit
+    except ValueError as error:
+        raise bad_file(path, "unit", str(error)) from None
+
+
+def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> str | None:
+    if key not in arrays:
+        return None
+    if arrays[key].dtype.kind != "U" or arrays[key].size != 1:
+        raise bad_file(path, key, f"expected one text, got {arrays[key].dtype} of shape {arrays[key].shape}.")
+    return str(arrays[key].reshape(()))
+
+
+def _number(path: Path, arrays: dict[str, np.ndarray], key: str) -> float | None:
+    if key not in arrays:
+        return None
+    values = _numeric(path, key, arrays[key]).ravel()
+    if values.size != 1 or not 0 < values[0] < math.inf:
+        raise bad_file(path, key, f"expected one positive number, got {values[:4].tolist()}.")
+    return float(values[0])
+
+
+def _image_size(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, int] | None:
+    if "image_size" not in arrays:
+        return None
+    values = _numeric(path, "image_size", arrays["image_size"]).ravel()
+    if values.size != 2 or not np.isfinite(values).all() or values.min() < 1 or values.max() > 1e9:
+        raise bad_file(path, "image_size", f"expected (width, height), got {values[:4].tolist()}.")
+    return int(values[0]), int(values[1])
+
+
+def _track_ids(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, ...] | None:
+    if "track_ids" not in arrays:
+        return None
+    if arrays["track_ids"].dtype.kind not in "iu" or arrays["track_ids"].ndim != 1:
+        raise bad_file(path, "track_ids", "expected a list of whole numbers.")
+    return tuple(arrays["track_ids"].tolist())
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """A `.npy` file; or a zip archive that begins with an array, as NumPy writes it."""
+    return head.startswith(NPY_MAGIC) or (head.startswith(ZIP_MAGIC) and NPY_MAGIC in head) or _is_npz(path, head)
+
+
+def _is_npz(path: Path, head: bytes) -> bool:
+    return head.startswith(ZIP_MAGIC) and path.suffix.lower() == ".npz"
+
+
+FORMAT = PoseFormat(
+    name="numpy",
+    title="NumPy arrays (.npz, .npy)",
+    matches=matches,
+    read=read,
+    pattern="*.np[yz]",
+    container="binary",
+    signature=".npy array, or .npz with keypoints or kpts (people, frames, joints, dims) and confidence",
+    needs=("layout", "fps", "unit"),
+)

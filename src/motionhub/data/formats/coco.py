@@ -1,0 +1,168 @@
+"""Reads COCO keypoint JSON: a detector's result list, or an annotation file with images and categories.
+
+It does not know boxes, masks and the scores of whole detections. The images are taken for the frames of one
+recording: they are ordered by number, and absent numbers are frames without anybody. People are told apart by their
+`track_id`, or where that is absent by `skeletons/tracking.py`.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats.detections import Detection, clip_of, frame_positions
+from motionhub.data.formats.json_content import list_of, load_json, number_array
+from motionhub.data.formats.names import layout_of_names
+from motionhub.data.formats.options import PoseFormat, ReadOptions
+from motionhub.data.formats.reader import bad_file
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+_LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
+
+
+def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """One clip, `(people, frames, joints, 2)` pixels.
+
+    A joint at (0, 0) with score or visibility 0 is missing (NaN). Results are coco-17, unless the caller says
+    otherwise; annotations name their joints. The visibility flags 1 (hidden) and 2 become the confidences 0.5 and 1.
+    """
+    content = load_json(path)
+    if isinstance(content, dict):
+        return [_annotations(path, content, options)]
+    entries = list_of(path, "results", content, dict)
+    return [clip_of_results(path, entries, options, _image_number, lambda entry: entry.get("track_id"))]
+
+
+def clip_of_results(
+    path: Path,
+    entries: list[dict[str, Any]],
+    options: ReadOptions,
+    frame_of: Callable[[Path, str, dict[str, Any]], int],
+    track_of: Callable[[dict[str, Any]], Any],
+) -> SkeletonSequence:
+    """A list of people with `keypoints` (x, y, score of each joint) and something that numbers their frame."""
+    if not entries:
+        raise bad_file(path, "results", "the list is empty: nobody was found in any frame.")
+    places = [f"results[{index}]" for index in range(len(entries))]
+    numbers = [frame_of(path, place, entry) for place, entry in zip(places, entries, strict=True)]
+    people = [_person(path, place, entry, track_of(entry)) for place, entry in zip(places, entries, strict=True)]
+    joints = len(people[0].points)
+    layout = options.layout_of(path, assumed="coco-17" if joints == 17 else None)
+    return _clip(path, numbers, numbers, people, options, layout, options.image_size_of(path))
+
+
+def _clip(
+    path: Path,
+    frames: list[int],
+    numbers: list[int],
+    people: list[Detection],
+    options: ReadOptions,
+    layout: SkeletonLayout,
+    size: tuple[int, int] | None,
+) -> SkeletonSequence:
+    """`frames` are the numbers of all frames there are; `numbers` that of each person."""
+    positions = frame_positions(path, frames)
+    fps, unit = options.fps_of(path), options.unit_of(path, assumed="pixel")
+    rows: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
+    for number, person in zip(numbers, people, strict=True):
+        rows[positions[number]].append(person)
+    return clip_of(path, rows, options, layout, fps=fps, unit=unit, image_size=size)
+
+
+def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bool = False) -> Detection:
+    values = number_array(path, f"{place}.keypoints", entry.get("keypoints"))
+    if values.ndim != 1 or values.size == 0 or values.size % 3:
+        reason = f"expected x, y and a score of each joint, got an array of shape {values.shape}."
+        raise bad_file(path, f"{place}.keypoints", reason)
+    points, scores = values.reshape(-1, 3)[:, :2], np.nan_to_num(values.reshape(-1, 3)[:, 2])
+    missing = (points == 0).all(axis=-1) & (scores <= 0)
+    own = int(track) if isinstance(track, int | float) and track >= 0 and track == int(track) else None
+    return Detection(np.where(missing[:, None], np.nan, points), scores / 2 if flags else scores, own)
+
+
+def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> SkeletonSequence:
+    images = {
+        _image_number(path, f"images[{index}]", image, "id"): image
+        for index, image in enumerate(list_of(path, "images", content.get("images"), dict))
+    }
+    entries = [
+        entry for entry in list_of(path, "annotations", content.get("annotations"), dict) if "keypoints" in entry
+    ]
+    if not images or not entries:
+        raise bad_file(path, "annotations", f"expected images and keypoints, got {len(images)} and {len(entries)}.")
+    numbers, people = [], []
+    frames = {image_id: _frame_number(image, image_id) for image_id, image in images.items()}
+    if len(set(frames.values())) < len(frames):
+        frames = {image_id: image_id for image_id in images}
+    for index, entry in enumerate(entries):
+        image_id = _image_number(path, f"annotations[{index}]", entry)
+        if image_id not in frames:
+            raise bad_file(path, f"annotations[{index}]", f"there is no image with the id {image_id}.")
+        numbers.append(frames[image_id])
+        people.append(_person(path, f"annotations[{index}]", entry, entry.get("track_id"), flags=True))
+    names = _names(path, content)
+    layout, order = layout_of_names(path, names, options)
+    if any(len(person.points) != len(names) for person in people):
+        raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
+    chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
+    size = options.image_size_of(path, _one_size([*images.values()]))
+    return _clip(path, list(frames.values()), numbers, chosen, options, layout, size)
+
+
+def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
+    """The images' size, if all state the same."""
+    sides = [side for image in images for side in (image.get("width"), image.get("height"))]
+    if not all(type(side) is int and 0 < side < 1e9 for side in sides):
+        return None
+    sizes = {(int(width), int(height)) for width, height in zip(sides[::2], sides[1::2], strict=True)}  # type: ignore[arg-type]
+    return next(iter(sizes)) if len(sizes) == 1 else None
+
+
+def _names(path: Path, content: dict[str, Any]) -> list[str]:
+    for category in list_of(path, "categories", content.get("categories"), dict):
+        names = category.get("keypoints")
+        if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+            return names
+    raise bad_file(path, "categories", "expected one with the names of its keypoints.")
+
+
+def _frame_number(image: dict[str, Any], image_id: int) -> int:
+    frame = image.get("frame_id")
+    return frame if type(frame) is int and abs(frame) < 1e15 else number_in(image.get("file_name"), image_id)
+
+
+def number_in(name: Any, default: int) -> int:
+    """The last number in a file's name: 12 in "cam1_000012.jpg"."""
+    found = _LAST_NUMBER.search(Path(name).stem) if isinstance(name, str) else None
+    return default if found is None else int(found[1])
+
+
+def _image_number(path: Path, place: str, entry: dict[str, Any], key: str = "image_id") -> int:
+    number = entry.get(key)
+    if type(number) is not int or not 0 <= number < 2**53:
+        raise bad_file(path, f"{place}.{key}", f"expected a whole number, got {str(number)[:40]!r}.")
+    return number
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """A list of people with image and category; or an annotation file, whose keys may stand beyond the head."""
+    start = head.lstrip()
+    if start.startswith(b"["):
+        return b'"keypoints"' in head and b'"image_id"' in head
+    return start.startswith(b"{") and (b'"images"' in head or b'"annotations"' in head)
+
+
+FORMAT = PoseFormat(
+    name="coco",
+    title="COCO keypoint JSON",
+    matches=matches,
+    read=read,
+    pattern="",
+    container="json",
+    signature='list of objects with "image_id" and "keypoints" (x, y, score), or "images" and "annotations"',
+    needs=("fps",),
+)

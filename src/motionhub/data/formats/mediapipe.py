@@ -1,0 +1,108 @@
+"""Reads MediaPipe pose landmarks saved as JSON: 33 objects with x, y, z and visibility per person and frame.
+
+It does not know hands and faces. MediaPipe has no file format of its own; read are the shapes in which its results
+are dumped: a list of frames, or an object with "frames", where a frame is one person's 33 landmarks, a list of people,
+null or empty, or an object with "pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks".
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats.detections import Detection, clip_of
+from motionhub.data.formats.json_content import load_json, number_array, read_json
+from motionhub.data.formats.options import FILE_UNITS, PoseFormat, ReadOptions
+from motionhub.data.formats.reader import bad_file
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+JOINTS = 33
+_IMAGE_KEYS = ("pose_landmarks", "poseLandmarks", "landmarks")
+_WORLD_KEYS = ("pose_world_landmarks", "poseWorldLandmarks", "world_landmarks", "worldLandmarks")
+_SIGNS = (b'"visibility"', *(f'"{key}"'.encode() for key in (*_IMAGE_KEYS, *_WORLD_KEYS)))
+
+
+def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """One clip of layout mediapipe-33; `confidence` is the landmarks' visibility. People are told apart by tracking.
+
+    Landmarks are fractions of the image's width and height: `(people, frames, 33, 2)` of unit "normalised". With
+    `unit="pixel"` and `image_size=` they become pixels, which keep the shape of the body. With `unit="metre"` the
+    world landmarks are read: `(people, frames, 33, 3)`, y down, the origin between the hips; a plain list of landmarks
+    is taken for such then.
+    """
+    content = load_json(path)
+    frames = content.get("frames", [content]) if isinstance(content, dict) else content
+    if not isinstance(frames, list) or not frames:
+        raise bad_file(path, "frames", "expected a non-empty list of frames.")
+    unit = options.unit_of(path, assumed="normalised")
+    world = FILE_UNITS[unit][0] == "metre"
+    objects = [frame for frame in frames if isinstance(frame, dict)]
+    if world and objects and not any(key in frame for frame in objects for key in _WORLD_KEYS):
+        raise bad_file(path, "frames", f"expected {_WORLD_KEYS[0]!r} for a unit of length; leave unit out.")
+    size = options.image_size_of(path)
+    if unit == "pixel" and size is None:
+        raise bad_file(
+            path, "image_size", "landmarks are fractions of the image; give image_size=(width, height) too."
+        )
+    scale = np.ones(3) if world else np.array(size if unit == "pixel" else (1, 1), np.float64)
+    people = [
+        [
+            _person(path, f"frame {time}, person {row}", person, scale)
+            for row, person in enumerate(_people(frame, world))
+        ]
+        for time, frame in enumerate(frames)
+    ]
+    layout, fps = options.layout_of(path, "mediapipe-33"), options.fps_of(path)
+    return [clip_of(path, people, options, layout, fps=fps, unit=unit, image_size=size, dims=len(scale))]
+
+
+def _people(frame: Any, world: bool) -> list[Any]:
+    """The people's landmarks in a frame."""
+    if isinstance(frame, dict):
+        frame = next((frame[key] for key in (_WORLD_KEYS if world else _IMAGE_KEYS) if key in frame), None)
+    if isinstance(frame, dict):  # as protocol buffers are dumped
+        frame = frame.get("landmark")
+    if not frame:
+        return []
+    if isinstance(frame, list) and isinstance(frame[0], dict) and "x" in frame[0]:
+        return [frame]
+    return frame if isinstance(frame, list) else [frame]
+
+
+def _person(path: Path, place: str, landmarks: Any, scale: np.ndarray) -> Detection:
+    if isinstance(landmarks, dict):
+        landmarks = landmarks.get("landmark", landmarks.get("landmarks"))
+    if (
+        not isinstance(landmarks, list)
+        or len(landmarks) != JOINTS
+        or not all(isinstance(one, dict) for one in landmarks)
+    ):
+        raise bad_file(path, place, f"expected {JOINTS} landmarks, objects with x, y, z and visibility.")
+    axes = "xyz"[: len(scale)]
+    points = number_array(path, place, [[one.get(axis) for axis in axes] for one in landmarks])
+    seen = number_array(path, place, [one.get("visibility", 1.0) for one in landmarks])
+    return Detection(points * scale, np.nan_to_num(seen))
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """Landmarks have x and y of their own; the first person may come long after the head."""
+    start = head.lstrip()
+    if not start.startswith((b"[", b"{")) or not any(
+        sign in head for sign in (*_SIGNS, b"[null", b"[[]", b'"frames"')
+    ):
+        return False
+    content = head if b'"x"' in head else read_json(path)
+    return b'"x"' in content and b'"y"' in content and any(sign in content for sign in _SIGNS)
+
+
+FORMAT = PoseFormat(
+    name="mediapipe",
+    title="MediaPipe pose landmarks (JSON)",
+    matches=matches,
+    read=read,
+    pattern="",
+    container="json",
+    signature='list of frames with 33 landmarks {"x", "y", "z", "visibility"}, or with "pose_landmarks"',
+    needs=("fps",),
+)

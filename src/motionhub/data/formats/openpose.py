@@ -1,0 +1,124 @@
+"""Reads what OpenPose writes with `--write_json`: a folder with one JSON object a frame, BODY_25 or COCO-18.
+
+It does not know faces and hands (not read), 3-D output, nor the video: the frame rate and the image size are options.
+Which of the two models ran is told by the number of values (75 or 54): the format has no other of these lengths.
+"""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats.detections import Detection, clip_of, frame_positions
+from motionhub.data.formats.json_content import list_of, load_json, number_array
+from motionhub.data.formats.options import PoseFormat, ReadOptions, UnstatedFact
+from motionhub.data.formats.reader import bad_file, read_head
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# Numbers of a person (x, y, score of each joint) -> the model that writes so many.
+LAYOUTS = {75: "body-25", 54: "openpose-18"}
+_NAME = re.compile(r"(.*?)_?(\d{1,15})(?:_keypoints)?\.json", re.IGNORECASE)
+
+
+def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """One clip for each recording in the folder, `(people, frames, 25 or 18, 2)` pixels; or the one frame of a file.
+
+    A joint at exactly (0, 0) with score 0 is missing (NaN). Frames are ordered by the number in their name; absent
+    numbers are frames without anybody. OpenPose does not follow people (its `person_id` is -1): they are told apart
+    by `skeletons/tracking.py`, and numbered in the order in which they appear.
+    """
+    if not path.is_dir():
+        return [_recording(path, {0: path}, options)]
+    return [_named_recording(path, name, files, options) for name, files in _recordings(path).items()]
+
+
+def _recordings(folder: Path) -> dict[str, dict[int, Path]]:
+    """Name of the recording -> frame number -> file."""
+    found: dict[str, dict[int, Path]] = defaultdict(dict)
+    for file in sorted(folder.iterdir()):
+        named = _NAME.fullmatch(file.name)
+        if named is None or not file.is_file():
+            continue
+        files = found[named[1]]
+        if int(named[2]) in files:
+            raise bad_file(folder, file.name, f"has the same frame number as {files[int(named[2])].name}.")
+        files[int(named[2])] = file
+    return dict(found)
+
+
+def _named_recording(folder: Path, name: str, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
+    """One of a folder's recordings. Errors name the folder, which exists, and then the recording, which is no path."""
+    try:
+        return _recording(folder, files, options)
+    except UnstatedFact:
+        raise  # the call that helps is one for the folder
+    except ValueError as error:
+        about_folder = f"{folder}: "
+        if not name or not str(error).startswith(about_folder):
+            raise
+        raise bad_file(folder, f"recording {name}", str(error).removeprefix(about_folder)) from None
+
+
+def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
+    fps, unit = options.fps_of(path), options.unit_of(path, assumed="pixel")
+    positions = frame_positions(path, list(files))
+    frames: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
+    lengths: dict[int, Path] = {}
+    for number in sorted(files):
+        people = _people(files[number])
+        lengths.update({3 * len(person.points): files[number] for person in people})
+        frames[positions[number]] = people
+    if len(lengths) > 1:
+        raise bad_file(path, "people", f"frames differ in the numbers a person has: {sorted(lengths)}.")
+    stated = LAYOUTS[next(iter(lengths))] if lengths else None
+    # A recording in which nobody was ever found has no numbers to tell the model by.
+    layout = options.layout_of(path, stated, assumed=None if lengths else get_layout("body-25"))
+    return clip_of(path, frames, options, layout, fps=fps, unit=unit, image_size=options.image_size_of(path))
+
+
+def _people(path: Path) -> list[Detection]:
+    content = load_json(path)
+    if not isinstance(content, dict) or "people" not in content:
+        raise bad_file(path, "JSON", 'expected an object with "people".')
+    people = []
+    for index, person in enumerate(list_of(path, "people", content["people"], dict)):
+        # OpenPose before 1.3 wrote the shorter name.
+        values = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
+        if values:  # empty when only a hand or a face was found
+            people.append(_person(path, f"people[{index}]", values, person.get("person_id")))
+    return people
+
+
+def _person(path: Path, place: str, values: Any, person_id: Any) -> Detection:
+    numbers = number_array(path, place, values)
+    if numbers.ndim != 1 or numbers.size not in LAYOUTS:
+        reason = f"expected {' or '.join(f'{size} numbers ({name})' for size, name in LAYOUTS.items())}"
+        raise bad_file(path, place, f"{reason}, got an array of shape {numbers.shape}.")
+    points, scores = numbers.reshape(-1, 3)[:, :2], numbers.reshape(-1, 3)[:, 2]
+    missing = (points == 0).all(axis=-1) & ~(scores > 0)
+    track = person_id[0] if isinstance(person_id, list) and len(person_id) == 1 else None
+    own = track if isinstance(track, int) and track >= 0 else None
+    return Detection(np.where(missing[:, None], np.nan, points), np.nan_to_num(scores), own)
+
+
+def matches(path: Path, head: bytes) -> bool:
+    if not path.is_dir():
+        return head.lstrip().startswith(b"{") and b'"people"' in head
+    first = next((file for file in sorted(path.iterdir()) if _NAME.fullmatch(file.name) and file.is_file()), None)
+    return first is not None and matches(first, read_head(first))
+
+
+FORMAT = PoseFormat(
+    name="openpose",
+    title="OpenPose JSON (a folder with one file a frame)",
+    matches=matches,
+    read=read,
+    pattern="*_keypoints.json",
+    container="json",
+    signature='folder of JSON objects, one a frame, with "people", each with 75 or 54 "pose_keypoints_2d"',
+    needs=("fps",),
+)

@@ -1,0 +1,131 @@
+"""Reads parquet files of the published columns (`skeletons/rows.py`): a clip a row, of every schema version so far.
+
+It does not know labels, nor data sets too large for memory: `datasets.load_dataset` reads those. A file is decoded in
+a process of its own (`parquet_process.py`, a tenth of a second), as pyarrow ends its process on some damaged files.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from multiprocessing.spawn import get_executable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats import parquet_process
+from motionhub.data.formats.options import PoseFormat, ReadOptions, most_values
+from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.skeletons.rows import COLUMNS, from_row
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+MAGIC = b"PAR1"
+# What `from_row` needs; the others may be absent, as in rows of older versions.
+_SHAPE = ("num_people", "num_frames", "num_joints", "num_dims")
+_NEEDED = ("schema_version", "keypoints", *_SHAPE, "layout", "fps", "unit", "image_width", "image_height")
+_WANTED = (*_NEEDED, "confidence", "track_ids")
+_TEXTS = ("layout", "unit")
+_LISTS = ("keypoints", "confidence", "track_ids")
+# Rows beside their numbers cost memory too: many empty ones must not fill it.
+_MAX_ROWS = 2**18
+# A footer that names more or longer things than a row of ours could.
+_LIMITS = {"thrift_string_size_limit": 2**24, "thrift_container_size_limit": 2**20}
+# Of the process: what Python and pyarrow take, and what so many bytes of a file or numbers of a clip may add. The
+# seconds are of computing; waiting for a slow disk or a busy machine has more.
+_BASE_MEMORY, _MEMORY_PER_BYTE, _MEMORY_PER_VALUE = 2**30, 2, 24
+_BASE_SECONDS, _BYTES_PER_SECOND, _WAITING = 15, 2**21, 10
+# Threads of the process would reserve memory, and have nothing to do.
+_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """A clip a row, in their order."""
+    content = read_bytes(path)
+    if not content.startswith(MAGIC) or not content.endswith(MAGIC) or len(content) < 12:
+        raise bad_file(path, "file", f"a parquet file begins and ends with {MAGIC!r}; this one is cut off or corrupt.")
+    size = len(content)
+    del content
+    clips = []
+    for number, row in enumerate(_rows(path, size)):
+        try:
+            clip = from_row(row)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise bad_file(path, f"row {number}", str(error)) from None
+        clips.append(options.agree(path, clip))
+    return clips
+
+
+def _rows(path: Path, size: int) -> list[dict[str, Any]]:
+    answer = _decoded(path, size)
+    end = answer.find(b"\n") + 1
+    told = json.loads(answer[:end])
+    if "refused" in told:
+        raise bad_file(path, *told["refused"])
+    columns, start = told["columns"], end
+    for name in (name for name in _LISTS if name in columns):
+        dtype, ends = np.dtype(columns[name]["dtype"]), np.cumsum(columns[name]["lengths"], dtype=np.int64)
+        values = np.frombuffer(answer, dtype, int(ends[-1]) if len(ends) else 0, start).copy()  # aligned, writeable
+        start += values.nbytes
+        columns[name] = np.split(values, ends[:-1]) if len(ends) else []
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _decoded(path: Path, size: int) -> bytes:
+    """What the process says. Raises ValueError when it cannot be started, or dies of the file."""
+    seconds, values = _BASE_SECONDS + size // _BYTES_PER_SECOND, most_values(path)
+    request = {
+        "import_path": [folder for folder in sys.path if os.path.isabs(folder)],
+        "memory": _BASE_MEMORY + _MEMORY_PER_BYTE * size + _MEMORY_PER_VALUE * values,
+        "seconds": seconds,
+        "limits": _LIMITS,
+        "wanted": {name: COLUMNS[name] for name in _WANTED},
+        **{"needed": _NEEDED, "texts": _TEXTS, "lists": _LISTS, "shape": _SHAPE},
+        **{"most_rows": _MAX_ROWS, "most_values": values},
+    }
+    # Isolated: the process runs nothing that lies in the working folder or that environment variables name.
+    command = [os.fsdecode(get_executable() or "python"), "-I", "-S", parquet_process.__file__, json.dumps(request)]
+    try:
+        with path.open("rb") as file:
+            done = subprocess.run(
+                command,
+                stdin=file,
+                capture_output=True,
+                timeout=_WAITING * seconds,
+                env={**os.environ, **_ENVIRONMENT},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows, no flashing console
+                check=False,
+            )
+    except subprocess.TimeoutExpired:
+        raise bad_file(path, "parquet", f"not decoded in {_WAITING * seconds} s; the file is damaged.") from None
+    except OSError as error:
+        reason = f"is decoded in a process of its own, which cannot be started ({error})."
+        raise bad_file(path, "parquet", reason) from None
+    if done.returncode:
+        raise bad_file(path, "parquet", f"{_death(done)}; the file is damaged, write or download it again.")
+    return done.stdout
+
+
+def _death(done: subprocess.CompletedProcess[bytes]) -> str:
+    if done.returncode < 0:
+        known = {int(each): each.name for each in signal.Signals}
+        return f"pyarrow died decoding it ({known.get(-done.returncode, -done.returncode)})"
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    return f"pyarrow failed decoding it (exit status {done.returncode}: {''.join(last)[:200]})"
+
+
+def matches(path: Path, head: bytes) -> bool:
+    return head.startswith(MAGIC)
+
+
+FORMAT = PoseFormat(
+    name="parquet",
+    title="parquet in motionhub's columns",
+    matches=matches,
+    read=read,
+    pattern="*.parquet",
+    container="binary",
+    signature="parquet with the columns keypoints, num_people, num_frames, num_joints, num_dims, layout, fps, unit",
+)

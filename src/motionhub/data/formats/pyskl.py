@@ -1,0 +1,114 @@
+"""Reads the pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
+
+It does not know the splits and labels in them, nor the layout: the files do not name one, and 17 joints are several.
+Pickles are read without running what is in them (`plain_pickle.py`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats.detections import Detection, clip_of
+from motionhub.data.formats.options import PoseFormat, ReadOptions
+from motionhub.data.formats.plain_pickle import array, load_pickle
+from motionhub.data.formats.reader import bad_file, origin_is_missing
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """One clip for each annotation with a `keypoint` `(people, frames, joints, 2 or 3)`, or one of a list of frames.
+
+    2-D points are pixels (unless an option says otherwise), of images of size `img_shape`; a joint at (0, 0) with
+    score 0 is missing. 3-D points need a unit, and (0, 0, 0) is missing there.
+    """
+    content = load_pickle(path)
+    if isinstance(content, dict):
+        content = content["annotations"] if "annotations" in content else [content]
+    if not isinstance(content, list) or not content:
+        raise bad_file(path, "pickle", "expected annotations with 'keypoint', or a list of frames of people.")
+    if all(isinstance(entry, dict) and "keypoint" in entry for entry in content):
+        return [_annotated(path, f"annotations[{index}]", entry, options) for index, entry in enumerate(content)]
+    if any(isinstance(entry, dict) for entry in content):
+        keys = next(list(entry)[:10] for entry in content if isinstance(entry, dict))
+        raise bad_file(path, "pickle", f"expected annotations with 'keypoint', got one with the keys {keys}.")
+    return [_frames(path, content, options)]
+
+
+def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptions) -> SkeletonSequence:
+    points = array(path, f"{place}.keypoint", entry["keypoint"])
+    if points.ndim != 4 or points.shape[-1] not in (2, 3):
+        raise bad_file(path, place, f"expected keypoint (people, frames, joints, 2 or 3), got {points.shape}.")
+    scores = None
+    if entry.get("keypoint_score") is not None:
+        scores = array(path, f"{place}.keypoint_score", entry["keypoint_score"])
+        if scores.shape != points.shape[:3]:
+            raise bad_file(path, place, f"expected keypoint_score {points.shape[:3]}, got {scores.shape}.")
+    flat = points.shape[-1] == 2
+    points = _without_zeros(points, scores) if flat else origin_is_missing(points)
+    return options.sequence(
+        path,
+        points,
+        options.layout_of(path),
+        fps=options.fps_of(path),
+        unit=options.unit_of(path, assumed="pixel" if flat else None),
+        image_size=options.image_size_of(path, _image_size(path, place, entry)) if flat else None,
+        confidence=None if scores is None else np.nan_to_num(scores),
+    )
+
+
+def _without_zeros(points: np.ndarray, scores: np.ndarray | None) -> np.ndarray:
+    missing = (points == 0).all(axis=-1)
+    if scores is not None:
+        missing &= ~(scores > 0)
+    return np.where(missing[..., None], np.nan, points)
+
+
+def _image_size(path: Path, place: str, entry: dict[str, Any]) -> tuple[int, int] | None:
+    """`img_shape` is (height, width)."""
+    if entry.get("img_shape") is None:
+        return None
+    size = array(path, f"{place}.img_shape", entry["img_shape"])
+    if size.shape != (2,) or not 1 <= size.min() <= size.max() < 1e9:
+        raise bad_file(path, place, f"expected img_shape (height, width), got {size.ravel()[:4].tolist()}.")
+    return int(size[1]), int(size[0])
+
+
+def _frames(path: Path, content: list[Any], options: ReadOptions) -> SkeletonSequence:
+    frames = []
+    for time, people in enumerate(content):
+        if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
+            raise bad_file(path, f"frame {time}", "expected a list of people with 'keypoints'.")
+        frames.append([_person(path, f"frame {time}, person {row}", person) for row, person in enumerate(people)])
+    unit = options.unit_of(path, assumed="pixel")
+    size = options.image_size_of(path)
+    return clip_of(
+        path, frames, options, options.layout_of(path), fps=options.fps_of(path), unit=unit, image_size=size
+    )
+
+
+def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
+    points = array(path, f"{place}.keypoints", person.get("keypoints"))
+    if points.ndim != 2 or points.shape[1] not in (2, 3):
+        raise bad_file(path, place, f"expected keypoints (joints, 2 or 3: x, y, score), got {points.shape}.")
+    scores = points[:, 2] if points.shape[1] == 3 else None
+    track = person.get("track_id")
+    points = _without_zeros(points[:, :2], scores)
+    return Detection(points, None if scores is None else np.nan_to_num(scores), track if type(track) is int else None)
+
+
+def matches(path: Path, head: bytes) -> bool:
+    """A pickle of protocol 2 or later begins with its number; what is in it is seen only when it is read."""
+    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
+
+
+FORMAT = PoseFormat(
+    name="pyskl",
+    title="PYSKL, MMAction2 or MMPose pickle",
+    matches=matches,
+    read=read,
+    pattern="*.pkl",
+    container="binary",
+    signature='pickle of "annotations" with "keypoint" (people, frames, joints, dims), or of frames of people',
+    needs=("layout", "fps"),
+)

@@ -1,0 +1,84 @@
+"""Reads TRC marker files (OpenSim, Pose2Sim, Cortex): tab-separated 3-D positions with names, rate and unit.
+
+It does not know what a marker means beyond its name. A layout given as an option takes its joints out of the markers.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.names import layout_of_names
+from motionhub.data.formats.options import PoseFormat, ReadOptions, checked_size
+from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+_UNITS = {"m": "metre", "cm": "centimetre", "mm": "millimetre"}
+_HEADER_LINES = 5
+
+
+def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
+    """One person, `(1, frames, markers, 3)` metres. An empty or nan cell is a marker that was not seen."""
+    lines = [line.rstrip("\r").split("\t") for line in read_text(path).split("\n")]
+    if len(lines) < _HEADER_LINES + 1:
+        raise bad_file(path, f"line {len(lines)}", "the file ends inside its header; it is cut off.")
+    facts = {key.strip(): value.strip() for key, value in zip(lines[1], lines[2], strict=False)}
+    rate, markers = _positive(path, facts, "DataRate"), int(_positive(path, facts, "NumMarkers"))
+    length = int(_positive(path, facts, "NumFrames"))
+    unit = _UNITS.get(facts.get("Units", "").lower())
+    if unit is None:
+        raise bad_file(path, "line 3", f"expected Units {list(_UNITS)}, got {facts.get('Units', '')[:20]!r}.")
+    names = [name.strip() for name in lines[3][2:] if name.strip()]
+    if len(names) != markers:
+        raise bad_file(path, "line 4", f"expected {markers} marker names, got {len(names)}.")
+    rows = [(number, row) for number, row in enumerate(lines[_HEADER_LINES:], _HEADER_LINES + 1) if any(row)]
+    if len(rows) != length:
+        raise bad_file(path, f"line {len(lines)}", f"expected {length} frames, got {len(rows)}; it is cut off?")
+    checked_size(path, length, markers, 3)
+    points = np.stack([_points(path, number, row, markers) for number, row in rows])
+    layout, order = layout_of_names(path, names, options)
+    clip = options.sequence(
+        path,
+        points[:, order],
+        layout,
+        fps=options.fps_of(path, rate),
+        unit=options.unit_of(path, unit),
+        image_size=options.image_size_of(path),
+    )
+    return [clip]
+
+
+def _positive(path: Path, facts: dict[str, str], key: str) -> float:
+    try:
+        value = float(facts[key])
+    except (KeyError, ValueError):
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise bad_file(path, "line 3", f"expected a positive {key}, got {facts.get(key, 'none')[:20]!r}.")
+    return value
+
+
+def _points(path: Path, line: int, row: list[str], markers: int) -> np.ndarray:
+    cells = [cell.strip() for cell in row[2 : 2 + 3 * markers]]
+    cells += [""] * (3 * markers - len(cells))  # programs leave out the empty cells at the end
+    if any(cell.strip() for cell in row[2 + 3 * markers :]):
+        raise bad_file(path, f"line {line}", f"expected {3 * markers} coordinates, got more.")
+    try:
+        return np.array([float(cell) if cell else np.nan for cell in cells]).reshape(markers, 3)
+    except ValueError as error:
+        raise bad_file(path, f"line {line}", f"expected numbers ({error}).") from None
+
+
+def matches(path: Path, head: bytes) -> bool:
+    return head.lstrip().startswith(b"PathFileType")
+
+
+FORMAT = PoseFormat(
+    name="trc",
+    title="TRC marker trajectories",
+    matches=matches,
+    read=read,
+    pattern="*.trc",
+    container="text",
+    signature="text that starts with PathFileType, with DataRate, Units and marker names",
+)

@@ -1,0 +1,218 @@
+"""Clips of any data sets that were told in words, as pictures from anywhere in one layout: what T-MOR learns from.
+
+Every clip gives several rows: cut where it is long, on other bodies and before other cameras where it is 3-D, with
+hidden parts and a little noise. Classes of several data sets that have their first phrase in common are one class. It
+does not know file formats (rows come in), models, nor how texts become vectors.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from motionhub.data.build.build import rows_to_dataset
+from motionhub.data.synthetic.generate import ACTIONS, compose, generate
+from motionhub.data.synthetic.phrases import worded_motions
+from motionhub.data.views.pairs import PairRanges, seen_by
+from motionhub.skeletons.bodies import limb_group, with_bone_lengths
+from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.rows import from_row, to_row
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+LAYOUT = "smarthome-15"
+# A verb with one of these is another verb.
+PARTICLES = frozenset("up down on off in out over back away together apart under to for with into onto".split())
+_LEGS, _ARMS = {"leg", "pelvis"}, {"arm"}
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One clip and what it may be called, the name of its class first."""
+
+    sequence: SkeletonSequence
+    phrases: tuple[str, ...]
+    clip_id: str = ""
+    subject: int = -1
+    source: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Variety:
+    """How different the rows of a clip are.
+
+    Args:
+        ranges: of bodies and cameras, for clips in 3-D.
+        window: least and greatest seconds of a row; longer clips are cut at a random place.
+        hidden: probability that a row lacks both legs, one arm or a few joints for the whole clip.
+        noise: greatest standard deviation of the noise, in sizes of the body.
+    """
+
+    ranges: PairRanges = field(
+        default_factory=lambda: PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, elevation=25.0, roll=8.0)
+    )
+    window: tuple[float, float] = (2.0, 4.0)
+    hidden: float = 0.2
+    noise: float = 0.012
+
+
+def worded_dataset(
+    tellings: Iterable[Telling], *, rows_per_clip: int = 4, variety: Variety | None = None, seed: int = 0
+) -> tuple[Dataset, list[tuple[str, ...]]]:
+    """Rows in 2-D of `LAYOUT`, y downward, and for each class all that it may be called.
+
+    Args:
+        tellings: the clips, of one person each (of several people the first is taken).
+        rows_per_clip: how often each is seen.
+        seed: of everything random; each clip's draws depend on it and its own number alone.
+
+    Raises:
+        ValueError: no clips, or one without phrases.
+    """
+    phrases: dict[str, dict[str, None]] = {}
+    rows: list[dict[str, Any]] = []
+    chosen = variety or Variety()
+    for number, telling in enumerate(tellings):
+        if not telling.phrases:
+            raise ValueError(f"Clip {telling.clip_id or number} has no phrases; leave out what has no name.")
+        phrases.setdefault(telling.phrases[0], {}).update(dict.fromkeys(telling.phrases))
+        label = list(phrases).index(telling.phrases[0])
+        rows += _rows(telling, label, rows_per_clip, chosen, [seed, number])
+    if not rows:
+        raise ValueError("There are no clips to tell of.")
+    return rows_to_dataset(rows, list(phrases)), [tuple(names) for names in phrases.values()]
+
+
+def told(
+    dataset: Dataset, phrases: Mapping[str, Sequence[str]], keep: Iterable[int] | None = None
+) -> Iterator[Telling]:
+    """The labelled clips of a data set whose class has phrases.
+
+    Args:
+        phrases: class name -> what it is called; classes that are not there are left out.
+        keep: rows to take; None: all.
+    """
+    names = dataset.features["label"].names
+    rows = dataset.with_format("numpy")
+    for index in range(len(rows)) if keep is None else keep:
+        row = rows[int(index)]
+        label = int(row["label"])
+        if label >= 0 and phrases.get(names[label]):
+            told_by, name = str(row["source"]), str(row["clip_id"])
+            said = tuple(phrases[names[label]])
+            yield Telling(from_row(row), said, name, int(row["subject"]), told_by, str(row["licence"]))
+
+
+def also_true(phrases: Sequence[Sequence[str]]) -> np.ndarray:
+    """`(classes, classes)` bool: the name of the second class is true of clips of the first, "walk" of "walk slowly".
+
+    A name, the first phrase, is true where a phrase begins with all its words, unless the next word makes another verb
+    of it ("sit", "sit up"). Such texts are no negatives; the other way round they are: who walks need not be slow.
+    """
+    names: dict[tuple[str, ...], list[int]] = {}
+    for number, texts in enumerate(phrases):
+        names.setdefault(tuple(texts[0].casefold().split()), []).append(number)
+    found = np.zeros((len(phrases), len(phrases)), dtype=bool)
+    for number, texts in enumerate(phrases):
+        for words in (text.casefold().split() for text in texts):
+            for length in range(1, len(words)):
+                if words[length] not in PARTICLES:
+                    found[number, names.get(tuple(words[:length]), [])] = True
+    np.fill_diagonal(found, False)
+    return found
+
+
+def synthetic_tellings(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[Telling]:
+    """All `synthetic_phrases.worded_motions`, each by as many bodies, speeds and styles."""
+    for number, worded in enumerate(worded_motions()):
+        for take in range(clips_per_motion):
+            chance = np.random.default_rng([seed, number, take])
+            speed, style = float(chance.uniform(0.75, 1.4)), float(chance.uniform(0.75, 1.2))
+            sequence = generate(worded.motion, seed=chance, left_handed=worded.mirror, speed=speed, style=style)
+            name = f"synthetic_{seed}_{number:03d}_{take:02d}"
+            yield Telling(sequence, worded.phrases, name, take, "motionhub-synthetic", "CC0-1.0")
+
+
+def synthetic_recordings(count: int, *, seed: int = 5) -> Iterator[tuple[SkeletonSequence, np.ndarray]]:
+    """Untrimmed recordings of four actions, with the number in `synthetic.ACTIONS` of every frame, -1 in between."""
+    chance = np.random.default_rng(seed)
+    for number in range(count):
+        actions, speed = [str(action) for action in chance.choice(ACTIONS, 4)], float(chance.uniform(0.8, 1.3))
+        yield compose(actions, seed=1000 + number, pause=1.0, speed=speed)
+
+
+def learned_from(name: str, rows: Dataset) -> np.ndarray:
+    """Which clips of a data set the bundled tmor-small learned from, `(clips,)` bool; the others were held out.
+
+    N-UCLA: view 1. Penn Action: the first three quarters of each class. Bandai-Namco: all. Others: odd subjects.
+    """
+    labels = np.asarray(rows["label"])
+    if name == "n-ucla":
+        return np.asarray(np.asarray(rows["camera"]) == min(rows["camera"]))
+    if name == "penn-action":
+        before = np.array([(labels[:index] == label).sum() for index, label in enumerate(labels)])
+        return np.asarray(before < 0.75 * np.bincount(labels)[labels])
+    return np.asarray(labels >= 0 if name == "bandai-namco" else np.asarray(rows["subject"]) % 2 == 1)
+
+
+def _rows(telling: Telling, label: int, count: int, variety: Variety, seed: Sequence[int]) -> Iterator[dict[str, Any]]:
+    for look in range(count):
+        chance = np.random.default_rng([*seed, look])
+        sequence = seen_from_somewhere(telling.sequence, variety, chance)
+        if sequence is not None:
+            yield to_row(
+                sequence,
+                label=label,
+                subject=telling.subject,
+                camera=look,
+                clip_id=f"{telling.clip_id}#{look}",
+                caption="\n".join(telling.phrases),
+                source=telling.source,
+                licence=telling.licence,
+            )
+
+
+def seen_from_somewhere(
+    sequence: SkeletonSequence, variety: Variety, chance: np.random.Generator
+) -> SkeletonSequence | None:
+    """A picture of the first person, cut, on another body, before another camera; None where nobody can be seen."""
+    part = _window(sequence.person(0), variety.window, chance)
+    body, camera = variety.ranges.draw_body(chance), variety.ranges.draw_camera(chance)
+    if part.num_dims == 3:
+        root = part.layout.index(part.layout.root)
+        if not part.joint_mask[0, :, root].any():
+            return None
+        part = seen_by(with_bone_lengths(part, body), camera)
+    if part.layout.name != LAYOUT:
+        part = convert_layout(part, LAYOUT)
+    points = _hidden(part.keypoints, part.layout.joints, variety, chance)
+    if not np.isfinite(points).any():
+        return None
+    spread = np.nanmax(points, axis=(0, 1, 2)) - np.nanmin(points, axis=(0, 1, 2))
+    size = 0.25 * float(spread.max())  # about the standard deviation of a standing body's joints
+    points = points + size * chance.uniform(0, variety.noise) * chance.standard_normal(points.shape)
+    return part.replace(keypoints=points.astype(np.float32), confidence=None)
+
+
+def _window(sequence: SkeletonSequence, seconds: tuple[float, float], chance: np.random.Generator) -> SkeletonSequence:
+    length = max(2, round(float(chance.uniform(*seconds)) * sequence.fps))
+    start = int(chance.integers(max(1, sequence.num_frames - length + 1)))
+    if sequence.num_frames <= length:
+        return sequence
+    return sequence.replace(keypoints=sequence.keypoints[:, start : start + length], confidence=None)
+
+
+def _hidden(points: np.ndarray, joints: Sequence[str], variety: Variety, chance: np.random.Generator) -> np.ndarray:
+    """A clip without its lower body, without one arm, or without some joints."""
+    lot, side, lost = chance.random(), chance.choice(["left", "right"]), chance.random(len(joints)) < 0.2
+    if lot >= variety.hidden:
+        return points
+    groups = [limb_group(joint) for joint in joints]
+    if lot < variety.hidden * 0.4:
+        lost = np.array([group in _LEGS or joint == "mid_hip" for joint, group in zip(joints, groups, strict=True)])
+    elif lot < variety.hidden * 0.7:
+        lost = np.array([g in _ARMS and joint.startswith(side) for joint, g in zip(joints, groups, strict=True)])
+    return np.where(lost[None, None, :, None], np.nan, points)

@@ -1,0 +1,283 @@
+"""A labelled dataset of synthetic motion in the published columns: seeded, of any size, free to share.
+
+It does not know how a motion is made (`synthetic.py`); here is only what is drawn at random for each clip. Every clip
+depends on the seed and its own number alone, so more clips of a seed begin with the same ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from motionhub.data.build.build import rows_to_dataset
+from motionhub.data.formats.schema import features
+from motionhub.data.synthetic.body import Body
+from motionhub.data.synthetic.generate import ACTIONS, Scene, compose, crossing_people, generate, take_picture
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.rows import to_row
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+SOURCE, LICENCE = "motionhub-synthetic", "CC0-1.0"
+NUM_SUBJECTS = 40
+# Degrees by which the cameras 0, 1, 2 stand to the side; each clip's is some degrees off.
+CAMERA_YAWS = (-45.0, 0.0, 45.0)
+_KINDS = ("action", "pair", "crossing", "composition")
+_ROWS_PER_GROUP = 200
+# Apart from clip numbers, so that nobody's body is drawn as a clip is.
+_BODIES, _LENSES = 2**31, 2**32
+# Focal lengths in pixels: from a wide angle to a telephone's.
+PICTURE_SIZE, FOCALS = (1920, 1080), (700.0, 1400.0)
+_KEYPOINTS = {
+    2: f"pixels of a picture of {PICTURE_SIZE[0]} x {PICTURE_SIZE[1]}, y downward; what is outside it is missing",
+    3: "metres before a depth camera: y up, z away from it",
+}
+_CARD = """---
+license: cc0-1.0
+pretty_name: Synthetic motion of motionhub
+configs:
+- config_name: default
+  data_files: clips.parquet
+---
+# Synthetic motion
+
+{num_clips} clips made by
+
+    motionhub dataset generate --num_clips {num_clips} --seed {seed} --layout {layout} --num_dims {num_dims} --out DIR
+
+without any recording of a person. The columns are those of motionhub's data sets; `datasets.load_dataset` reads them.
+
+- Keypoints: {keypoints}.
+- Actions (`label`): {actions}.
+- `subject`: one of {num_subjects} bodies; `camera`: 0, 1, 2 stand at {yaws} degrees to the side.
+- Clips of two people have the label of the first; three people who cross have `{crossing}`; compositions have no label
+  but one for every frame (`frame_labels`, -1 between actions).
+- Speed, style, place, noise, missing joints and joints hidden behind furniture are drawn for every clip.
+"""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a dataset is made of; the shares are of all clips, the rest is one person with one action.
+
+    Args:
+        pairs: share of clips of two people who face each other, each with an action.
+        crossings: share of clips of three people who walk through each other's ways.
+        compositions: share of untrimmed clips of three to six actions, with a label for every frame.
+        noise: greatest standard deviation of the noise, in metres.
+        dropout: greatest share of joints missing at random.
+        occlusion: probability that furniture hides what is below, or on one side of, an edge for a while.
+        hidden_parts: probability that a limb or the lower body of a person is hidden for a while, see `Scene`.
+    """
+
+    pairs: float = 0.1
+    crossings: float = 0.05
+    compositions: float = 0.1
+    noise: float = 0.015
+    dropout: float = 0.05
+    occlusion: float = 0.25
+    hidden_parts: float = 0.0
+
+    def __post_init__(self) -> None:
+        shares = (self.pairs, self.crossings, self.compositions)
+        if min(shares) < 0 or sum(shares) > 1:
+            raise ValueError(f"pairs, crossings and compositions must be shares with a sum in 0..1, got {shares}.")
+        if not 0 <= self.occlusion <= 1:
+            raise ValueError(f"occlusion must be a probability in 0..1, got {self.occlusion!r}.")
+        if not 0 <= self.hidden_parts <= 1:
+            raise ValueError(f"hidden_parts must be a probability in 0..1, got {self.hidden_parts!r}.")
+        Scene(noise=self.noise, dropout=self.dropout)
+
+
+def generate_dataset(
+    num_clips: int = 1000,
+    *,
+    seed: int = 0,
+    actions: Sequence[str] = ACTIONS,
+    mixture: Mixture | None = None,
+    layout: str = "kinect-20",
+    fps: float = 30.0,
+    num_dims: int = 3,
+) -> Dataset:
+    """Labelled clips in the columns of `skeletons.rows.COLUMNS`, in memory; the same seed gives the same, bit for bit.
+
+    Args:
+        num_clips: how many; each takes about 30 ms and 100 kB.
+        seed: 0 or more.
+        actions: some of `data.synthetic.ACTIONS`; `label` counts them in this order.
+        mixture: shares and strengths; `Mixture()` when None.
+        layout, fps: of every clip.
+        num_dims: 3 for metres; 2 for the pictures of the same motions, in pixels of `PICTURE_SIZE`.
+
+    Raises:
+        ValueError: an unknown action or layout, or a number out of its range.
+    """
+    rows = generate_rows(
+        num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps, num_dims=num_dims
+    )
+    return rows_to_dataset(list(rows), list(actions))
+
+
+def save_generated(
+    out_dir: str | Path,
+    num_clips: int = 1000,
+    *,
+    seed: int = 0,
+    actions: Sequence[str] = ACTIONS,
+    mixture: Mixture | None = None,
+    layout: str = "kinect-20",
+    fps: float = 30.0,
+    num_dims: int = 3,
+) -> Path:
+    """The same as a folder that `datasets.load_dataset` reads, written clip by clip, so of any size; the folder.
+
+    Raises:
+        ValueError: as `generate_dataset`; or `out_dir` exists and is not empty.
+    """
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    out_dir = Path(out_dir)
+    if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another one.")
+    rows = generate_rows(
+        num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps, num_dims=num_dims
+    )
+    first = next(rows)  # before anything is written: arguments that do not fit leave nothing behind
+    out_dir.mkdir(parents=True, exist_ok=True)
+    schema, group = features(list(actions)).arrow_schema, [first]
+    writing = out_dir / ".clips.parquet.writing"
+    try:
+        with pq.ParquetWriter(writing, schema, compression="zstd") as file:
+            for row in rows:
+                if len(group) == _ROWS_PER_GROUP:
+                    file.write_table(pa.Table.from_pylist(group, schema=schema))
+                    group = []
+                group.append(row)
+            file.write_table(pa.Table.from_pylist(group, schema=schema))
+        writing.rename(out_dir / "clips.parquet")
+    finally:
+        writing.unlink(missing_ok=True)
+    card = _CARD.format(
+        num_clips=num_clips,
+        seed=seed,
+        layout=layout,
+        num_dims=num_dims,
+        keypoints=_KEYPOINTS[num_dims],
+        actions=", ".join(actions),
+        num_subjects=NUM_SUBJECTS,
+        yaws=", ".join(f"{yaw:g}" for yaw in CAMERA_YAWS),
+        crossing=_crossing_label(actions),
+    )
+    (out_dir / "README.md").write_text(card, encoding="utf-8")
+    return out_dir
+
+
+def generate_rows(
+    num_clips: int,
+    *,
+    seed: int = 0,
+    actions: Sequence[str] = ACTIONS,
+    mixture: Mixture | None = None,
+    layout: str = "kinect-20",
+    fps: float = 30.0,
+    num_dims: int = 3,
+) -> Iterator[dict[str, Any]]:
+    """The rows of such a dataset one by one. Raises ValueError as `generate_dataset`, at once."""
+    unknown = sorted({*actions} - {*ACTIONS})
+    if isinstance(actions, str) or not actions or unknown or len({*actions}) < len(actions):
+        raise ValueError(f"actions must be different ones of {list(ACTIONS)}, got {list(actions)}.")
+    if num_clips < 1 or seed < 0:
+        raise ValueError(f"num_clips must be 1 or more and seed 0 or more, got {num_clips} and {seed}.")
+    if not fps > 0:
+        raise ValueError(f"fps must be a positive number, got {fps!r}.")
+    if num_dims not in (2, 3):
+        raise ValueError(f"num_dims must be 2 (pixels) or 3 (metres), got {num_dims!r}.")
+    get_layout(layout)
+    chosen = mixture or Mixture()
+    return (_row(seed, number, tuple(actions), chosen, layout, fps, num_dims) for number in range(num_clips))
+
+
+def _row(
+    seed: int, number: int, actions: tuple[str, ...], mixture: Mixture, layout: str, fps: float, num_dims: int
+) -> dict[str, Any]:
+    chance = np.random.default_rng([seed, number])
+    shares = (mixture.pairs, mixture.crossings, mixture.compositions)
+    kind = chance.choice(_KINDS, p=[max(0.0, 1 - sum(shares)), *shares])
+    subject, camera = int(chance.integers(NUM_SUBJECTS)), int(chance.integers(len(CAMERA_YAWS)))
+    body = Body.random(np.random.default_rng([seed, _BODIES + subject]))
+    # Clips go through the actions in turn, so that every class has its share even of a few.
+    action = actions[number % len(actions)]
+    scene, speed = _scene(chance, camera, mixture), float(chance.uniform(0.75, 1.35))
+    drawn: dict[str, Any] = {"body": body, "scene": scene, "speed": speed, "style": float(chance.uniform(0.8, 1.2))}
+    drawn |= {"fps": fps, "seed": chance, "layout": layout}
+    frame_labels, caption = None, action
+    if kind == "composition":
+        chosen = [str(each) for each in chance.choice(actions, size=chance.integers(3, 7))]
+        sequence, named = compose(chosen, **drawn)
+        order = np.array([actions.index(name) if name in actions else -1 for name in ACTIONS] + [-1])
+        frame_labels, caption = order[named].tolist(), ", then ".join(chosen)
+    elif kind == "crossing":
+        action = caption = _crossing_label(actions)
+        scene = replace(scene, distance=scene.distance + 1.5)  # so that nobody walks past the camera
+        sequence = crossing_people(seed=chance, scene=scene, speed=1.1 * speed, fps=fps, layout=layout)
+    else:
+        other = str(chance.choice(actions)) if kind == "pair" else None
+        if other is not None:  # they face each other: seen from the side, nobody hides the other
+            drawn["scene"] = replace(scene, heading=scene.heading + 90)
+        sequence, caption = (
+            generate(action, second_person=other, **drawn),
+            action if other is None else f"{action}, {other}",
+        )
+    if chance.random() < mixture.occlusion:
+        sequence = _occluded(sequence, chance)
+    if num_dims == 2:  # a generator of its own, so that the motions are those of the 3-D clips
+        focal = float(np.random.default_rng([seed, _LENSES + number]).uniform(*FOCALS))
+        sequence = take_picture(sequence, focal, PICTURE_SIZE, scene.tilt)
+    return to_row(
+        sequence,
+        label=None if kind == "composition" else actions.index(action),
+        frame_labels=frame_labels,
+        subject=subject,
+        camera=camera,
+        clip_id=f"synthetic_{seed}_{number:07d}",
+        caption=caption,
+        source=SOURCE,
+        licence=LICENCE,
+    )
+
+
+def _crossing_label(actions: Sequence[str]) -> str:
+    return "walk around" if "walk around" in actions else actions[0]
+
+
+def _scene(chance: np.random.Generator, camera: int, mixture: Mixture) -> Scene:
+    return Scene(
+        heading=float(chance.uniform(-35, 35)),
+        place=(float(chance.uniform(-0.4, 0.4)), float(chance.uniform(-0.4, 0.4))),
+        camera_yaw=CAMERA_YAWS[camera] + float(chance.uniform(-8, 8)),
+        camera_pitch=float(chance.uniform(0, 20)),
+        camera_height=float(chance.uniform(0.7, 1.7)),
+        distance=float(chance.uniform(2.6, 4.5)),
+        noise=float(chance.uniform(0, mixture.noise)),
+        dropout=float(chance.uniform(0, mixture.dropout)),
+        occlusion=mixture.hidden_parts,
+    )
+
+
+def _occluded(sequence: SkeletonSequence, chance: np.random.Generator) -> SkeletonSequence:
+    """What is below a table's edge, or on one side of a door's, is missing from some frame to some other."""
+    frames = sequence.num_frames
+    start = int(chance.integers(frames))
+    end = start + int(chance.integers(1, max(2, frames // 2)))
+    axis, above = int(chance.integers(2)), bool(chance.random() < 0.5)
+    places = sequence.keypoints[..., axis]
+    if not np.isfinite(places).any():
+        return sequence
+    edge = np.nanquantile(places, 0.35)
+    hidden = places > 2 * np.nanmedian(places) - edge if axis == 0 and above else places < edge
+    hidden &= ((np.arange(frames) >= start) & (np.arange(frames) < end))[None, :, None]
+    return sequence.replace(keypoints=np.where(hidden[..., None], np.nan, sequence.keypoints))

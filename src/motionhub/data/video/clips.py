@@ -1,0 +1,281 @@
+"""Clips of video files as a processor asks for them: only the frames that are needed are kept.
+
+It does not know models, nor which frames or colours they want: a processor has `frame_numbers(num_frames, fps,
+training, generator)` and `process(frames, training, generator)`. What videos are is `data/video/reader.py`'s.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from motionhub.data.video.reader import Video, open_video
+
+
+Choice = Callable[[int, float], Sequence[np.ndarray]]
+# Frames between two wanted ones beyond which it pays to enter the file anew at a key frame.
+SEEK_BEYOND = 250
+
+
+@dataclass(frozen=True)
+class VideoClip:
+    """Some frames of a video.
+
+    Args:
+        frames: `(frames, height, width, 3)` uint8 RGB.
+        numbers: of the frames in the file.
+        start_seconds: when the first of them is shown.
+    """
+
+    frames: np.ndarray
+    numbers: np.ndarray
+    start_seconds: float
+
+
+def read_clips(source: str | Path, choose: Choice) -> list[VideoClip]:
+    """The clips of a video that `choose(num_frames, fps)` names by their frame numbers; each frame is decoded once.
+
+    A frame that cannot be decoded is replaced by the one before it, or the next.
+
+    Raises:
+        ValueError: no such file, no frame in it can be decoded, or none of those that were asked for.
+        ImportError: PyAV is not installed.
+    """
+    video = open_video(source)
+    if video.num_frames is None:
+        raise ValueError(f"{source}: nobody knows how many frames it has; record it to a file first.")
+    wanted = [np.asarray(numbers, dtype=np.int64) for numbers in choose(video.num_frames, video.fps)]
+    pictures, times = _decoded(video, np.unique(np.concatenate(wanted)))
+    found = np.array(sorted(pictures))
+    clips = []
+    for numbers in wanted:
+        before = np.searchsorted(found, numbers, side="right") - 1
+        taken = found[before.clip(min=0)]
+        frames = np.stack([pictures[int(number)] for number in taken])
+        clips.append(VideoClip(frames, numbers, times[int(taken[0])]))
+    return clips
+
+
+def _decoded(video: Video, numbers: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, float]]:
+    """Picture and time of the frames, by number."""
+    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > SEEK_BEYOND) + 1)
+    pictures: dict[int, np.ndarray] = {}
+    times: dict[int, float] = {}
+    for run in runs:
+        # Frames of a variable rate are found by counting from the start.
+        start = 0.0 if video.variable_rate else max(0.0, (float(run[0]) - 0.5) / video.fps)
+        left = set(run.tolist())
+        for frame in video.frames(start):
+            if frame.index in left:
+                pictures[frame.index], times[frame.index] = frame.image, frame.time
+                left.discard(frame.index)
+            if frame.index >= run[-1]:
+                break
+    if not pictures:
+        raise ValueError(f"{video.name}: none of the {len(numbers)} frames that were asked for can be decoded.")
+    return pictures, times
+
+
+def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path], list[int]]:
+    """Files and labels of a list as PySlowFast takes it: a file and a whole number on every line, by space or comma.
+
+    Args:
+        path: the list.
+        root: folder that the names in it are relative to.
+
+    Raises:
+        ValueError: no such list, an empty one, or a line without a number at its end.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"{path}: the list of videos cannot be read ({error.strerror}).") from None
+    sources, labels = [], []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, _, label = line.strip().replace(",", " ").rpartition(" ")
+        if not name.strip() or not label.isdigit():
+            raise ValueError(f"{path}, line {number}: expected 'FILE LABEL' with a number from 0 on, got {line!r}.")
+        sources.append(Path(root) / name.strip())
+        labels.append(int(label))
+    if not sources:
+        raise ValueError(f"{path} names no videos; expected a line 'FILE LABEL' for each.")
+    return sources, labels
+
+
+def read_many(
+    sources: Sequence[str | Path], choose: Choice, num_threads: int = 4
+) -> Iterator[tuple[str, list[VideoClip] | str]]:
+    """`(name, clips)` of every video in order, or `(name, why not)` of one that cannot be read, in several threads.
+
+    Decoding does not hold Python's lock, so threads help; no more videos than threads are in memory.
+    """
+    if num_threads < 1:
+        raise ValueError(f"num_threads must be at least 1, got {num_threads}.")
+    with ThreadPoolExecutor(num_threads) as pool:
+        pending: list[Any] = []
+        for source in sources:
+            pending.append((str(source), pool.submit(_or_reason, source, choose)))
+            if len(pending) >= num_threads:
+                name, result = pending.pop(0)
+                yield name, result.result()
+        for name, result in pending:
+            yield name, result.result()
+
+
+def _or_reason(source: str | Path, choose: Choice) -> list[VideoClip] | str:
+    try:
+        return read_clips(source, choose)
+    except ValueError as error:
+        return str(error)
+
+
+def readable_videos(sources: Sequence[str | Path], num_threads: int = 4) -> tuple[list[int], dict[str, str]]:
+    """Which of the videos can be opened and hold a frame (their places in `sources`), and why the others cannot.
+
+    Raises:
+        ValueError: none can, or there are none.
+    """
+    with ThreadPoolExecutor(num_threads) as pool:
+        reasons = list(pool.map(_why_not, sources))
+    bad = {str(source): reason for source, reason in zip(sources, reasons, strict=True) if reason is not None}
+    good = [place for place, reason in enumerate(reasons) if reason is None]
+    if not good:
+        first = next(iter(bad.values()), "the list is empty")
+        raise ValueError(f"None of {len(reasons)} videos can be read; the first: {first}.")
+    return good, bad
+
+
+def _why_not(source: str | Path) -> str | None:
+    try:
+        open_video(source)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+class VideoDataset(TorchDataset):
+    """Videos as clips of a model, for `train(..., collate=collate_videos)`; files that cannot be read are left out.
+
+    An item has `pixel_values`, in training `(frames, 3, height, width)` of a random clip, otherwise `(views, frames,
+    3, height, width)` of all test views; `labels` and `index`. Every random number of clip i in epoch e comes from
+    (seed, e, i).
+
+    Args:
+        sources: files.
+        labels: one whole number a file; None: -1.
+        processor: see the module.
+        training: see above.
+        seed: of places and augmentation.
+        num_threads: that look at the files first.
+
+    Attributes:
+        bad: name of each file that was left out -> why.
+
+    Raises:
+        ValueError: no file can be read, or other labels than files.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        labels: Sequence[int] | None,
+        processor: Any,
+        *,
+        training: bool,
+        seed: int = 0,
+        num_threads: int = 4,
+    ) -> None:
+        if labels is not None and len(labels) != len(sources):
+            raise ValueError(f"Expected a label for each of {len(sources)} videos, got {len(labels)}.")
+        good, self.bad = readable_videos(sources, num_threads)
+        self.sources = [Path(sources[place]) for place in good]
+        self.labels = np.array([-1 if labels is None else int(labels[place]) for place in good])
+        self.processor, self.training, self.seed, self.epoch = processor, training, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers of epoch `epoch` (0-based)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def fingerprint(self) -> str:
+        """Names of the files in order, and labels."""
+        return "\n".join(f"{source.name}\t{label}" for source, label in zip(self.sources, self.labels, strict=True))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        index = int(index)
+        generator = self._generator(index)
+        pixels = torch.cat([clip for clip, _ in self._clips(index, 1, generator)])
+        labels = torch.tensor(int(self.labels[index]))
+        return {"pixel_values": pixels[0] if self.training else pixels, "labels": labels, "index": torch.tensor(index)}
+
+    def _generator(self, index: int) -> Generator:
+        mixed = np.random.SeedSequence([self.seed, self.epoch, index]).generate_state(1, np.uint64)[0] >> np.uint64(1)
+        return Generator().manual_seed(int(mixed))
+
+    def _clips(self, index: int, count: int, generator: Generator) -> list[tuple[Tensor, float]]:
+        """Pixels `(crops, frames, 3, height, width)` and start of each clip, `count` random ones in training."""
+        process = self.processor
+
+        def choose(num_frames: int, fps: float) -> list[np.ndarray]:
+            drawn = [process.frame_numbers(num_frames, fps, self.training, generator) for _ in range(count)]
+            return [numbers for clips in drawn for numbers in clips]
+
+        clips = read_clips(self.sources[index], choose)
+        return [(process.process(clip.frames, self.training, generator), clip.start_seconds) for clip in clips]
+
+
+class VideoSegments(VideoDataset):
+    """P random clips of every video with the second each starts at: what LTN learns from.
+
+    An item is `{"segments": [{"pixel_values", "start_seconds"}, P times], "index": row}`, for
+    `train(..., collate=motionhub.training.tasks.segments.collate_segments)`.
+
+    Args:
+        sources, processor, seed, num_threads: see `VideoDataset`.
+        num_segments: P.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str | Path],
+        processor: Any,
+        *,
+        num_segments: int = 4,
+        seed: int = 0,
+        num_threads: int = 4,
+    ) -> None:
+        if num_segments < 1:
+            raise ValueError(f"num_segments must be at least 1, got {num_segments}.")
+        super().__init__(sources, None, processor, training=True, seed=seed, num_threads=num_threads)
+        self.num_segments = num_segments
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        index = int(index)
+        clips = self._clips(index, self.num_segments, self._generator(index))
+        segments = [{"pixel_values": pixels[0], "start_seconds": torch.tensor(start)} for pixels, start in clips]
+        return {"segments": segments, "index": torch.tensor(index)}
+
+
+def collate_videos(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    """Stacked `pixel_values` and `labels`.
+
+    Raises:
+        ValueError: no items, or clips of different sizes.
+    """
+    shapes = {tuple(item["pixel_values"].shape) for item in items}
+    if len(shapes) != 1:
+        raise ValueError(f"A batch needs clips of one size, at least one, got {sorted(shapes)}; use one processor.")
+    batch = {"pixel_values": torch.stack([item["pixel_values"] for item in items])}
+    if "labels" in items[0]:
+        batch["labels"] = torch.stack([item["labels"] for item in items])
+    return batch

@@ -1,0 +1,155 @@
+"""Exact pairs of Mixamo motions for retargeting networks: two motions, each by two characters, seen by two cameras.
+
+The preparation, windows, characters, cameras and projection are those of Aberman et al. 2019 (official code
+https://github.com/ChrisWu1997/2D-Motion-Retargeting), which LAC uses too. The 2-D clips are in pixels of a canvas of
+512 x 512, so `RetargetProcessor(smoothing=0)` makes the official rows of them. It does not know models.
+
+`data.pairs` makes pairs without such recordings, of other bone lengths; here the characters were animated one by one.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.datasets.mixamo import FPS, LAYOUT, TEST_CHARACTERS, TRAIN_CHARACTERS, load, with_middles
+from motionhub.data.views.pairs import MotionPair
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+UNIT = 128.0  # canvas pixels of a unit in 3-D
+CANVAS = (512, 512)
+AZIMUTHS = (-90.0, -60.0, -30.0, 0.0, 30.0, 60.0, 90.0)
+TRAIN_WINDOW, TEST_WINDOW = (64, 32), (120, 60)  # frames, and frames from one window to the next
+_SIDES = ("right", "left")
+
+
+def prepared(motion: np.ndarray) -> np.ndarray:
+    """`(frames, 15, 3)` as stored -> canvas pixels, neck and hips in the middle."""
+    return with_middles(UNIT * np.asarray(motion))
+
+
+def body_frame(motion: np.ndarray, azimuth: float) -> np.ndarray:
+    """Rows are the camera's axes (right, depth, up) in the world: what the person faces on average, turned.
+
+    Args:
+        motion: `(frames, 15, 3)`, z up.
+        azimuth: degrees about the vertical; 0 looks the person in the face.
+
+    Raises:
+        ValueError: the person has no breadth, or lies on a side, so nobody can say where they face.
+    """
+    right, left = (motion[:, [LAYOUT.index(f"{side}_{part}") for part in ("shoulder", "hip")]] for side in _SIDES)
+    across = (right - left).mean((0, 1), dtype=np.float64)
+    up = np.array([0.0, 0.0, 1.0])
+    depth = np.cross(across, up)
+    if not np.linalg.norm(depth) > 0:
+        raise ValueError("Shoulders and hips have no horizontal direction, so where the person faces is not known.")
+    depth /= np.linalg.norm(depth)
+    sine, cosine = np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))
+    turn = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
+    return np.stack([np.cross(depth, up), depth, up]) @ turn
+
+
+def projected(motion: np.ndarray, azimuth: float | None = None) -> np.ndarray:
+    """`(frames, 15, 2)`, y downward, of a `prepared` motion: before a camera of `body_frame`, or as the world lies."""
+    axes = np.eye(3) if azimuth is None else body_frame(motion, azimuth)
+    return (motion @ axes[[0, 2]].T * [1.0, -1.0]).astype(np.float32)
+
+
+def windows(num_frames: int, length: int, step: int) -> list[slice]:
+    """The official windows: `num_frames // step - 1` of them (step is half a length); none in a shorter motion."""
+    return [slice(start * step, start * step + length) for start in range(num_frames // step - 1)]
+
+
+class MixamoPairs:
+    """Pairs by number: pair `i` is always the same, and begins with window `i` (modulo their number).
+
+    The other motion is of another animation. Characters and azimuths are two, and every look has a size of its own.
+
+    Args:
+        root: holds `CHARACTER/ANIMATION/motions/NUMBER.npy`. Motions that one of the characters lacks are left out.
+        training: the official training characters and windows, otherwise those of the test.
+        characters: others than these.
+        azimuths: of the cameras; empty for the world's own axes.
+        sizes: least and greatest factor of a body (official: 0.5 to 1.5).
+        seed: of everything random.
+
+    Raises:
+        ValueError: fewer than two characters, animations or azimuths (or a single one, given on purpose).
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        training: bool = True,
+        characters: Sequence[str] | None = None,
+        azimuths: Sequence[float] = AZIMUTHS,
+        sizes: tuple[float, float] = (0.5, 1.5),
+        seed: int = 0,
+    ) -> None:
+        self.root, self.azimuths, self.sizes, self.seed = Path(root), tuple(azimuths), sizes, seed
+        known = TRAIN_CHARACTERS if training else TEST_CHARACTERS
+        present = [name for name in (characters or known) if (self.root / name).is_dir()]
+        if len(present) < 2 or not 0 < sizes[0] <= sizes[1]:
+            raise ValueError(
+                f"Pairs need two or more characters in {self.root} and sizes above 0, got {present} and {sizes}; the "
+                f"{'training' if training else 'test'} characters are {known}."
+            )
+        self.characters = present
+        shared = [
+            {"/".join(path.parts[-3:]) for path in (self.root / name).glob("*/motions/*.npy")} for name in present
+        ]
+        self.windows: list[tuple[str, slice]] = []
+        for name in sorted(set.intersection(*shared)):
+            frames = min(len(load(self.root / character / name)) for character in present)
+            self.windows += [(name, window) for window in windows(frames, *_window(training))]
+        if len({_animation(name) for name, _ in self.windows}) < 2:
+            raise ValueError(
+                f"Pairs need windows of {_window(training)[0]} frames of two or more animations that all of {present} "
+                f"have, found {len(self.windows)} windows in {self.root}."
+            )
+
+    def __len__(self) -> int:
+        """Windows, each the first motion of a pair."""
+        return len(self.windows)
+
+    def pair(self, number: int) -> MotionPair:
+        """2-D clips in `lac-15`, pixels."""
+        random = np.random.default_rng([self.seed, number])
+        first = self.windows[number % len(self)]
+        others = [each for each in self.windows if _animation(each[0]) != _animation(first[0])]
+        second = others[int(random.integers(len(others)))]
+        names = random.choice(len(self.characters), 2, replace=False)
+        cameras = self._cameras(random)
+        looks = [
+            (self.characters[name], camera, float(random.uniform(*self.sizes)))
+            for name, camera in zip(names, cameras, strict=True)
+        ]
+        return MotionPair(
+            self._clip(first, *looks[0]),
+            self._clip(second, *looks[1]),
+            self._clip(first, *looks[1]),
+            self._clip(second, *looks[0]),
+        )
+
+    def _cameras(self, random: np.random.Generator) -> list[float | None]:
+        if len(self.azimuths) < 2:
+            return [*self.azimuths, *self.azimuths] or [None, None]
+        return [float(each) for each in random.choice(self.azimuths, 2, replace=False)]
+
+    def _clip(self, window: tuple[str, slice], character: str, azimuth: float | None, size: float) -> SkeletonSequence:
+        name, frames = window
+        motion = size * prepared(load(self.root / character / name)[frames])
+        return SkeletonSequence(
+            projected(motion, azimuth)[None], layout=LAYOUT, fps=FPS, unit="pixel", image_size=CANVAS
+        )
+
+
+def _window(training: bool) -> tuple[int, int]:
+    return TRAIN_WINDOW if training else TEST_WINDOW
+
+
+def _animation(name: str) -> str:
+    return name.split("/")[0]

@@ -1,0 +1,171 @@
+"""Heads over a joint encoder: one label per clip, or scores per frame, also of clips of any length by windows.
+
+They do not know the encoder's blocks; a family names its encoder class.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers.utils import ModelOutput, can_return_tuple
+
+from motionhub.models.skeleton_encoder import JointEncoder, JointEncoderConfig, JointPreTrainedModel
+from motionhub.nn.heads import clip_loss, frame_cross_entropy, frame_loss, to_frame_rate, window_starts
+from motionhub.nn.people import frames_of_clip
+
+
+@dataclass
+class JointHeadOutput(ModelOutput):
+    """What a head returns: `logits (B, num_labels)` per clip or `(B, T, num_labels)` per frame; `loss` with labels."""
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    dependencies: tuple[Tensor, ...] | None = None
+
+
+class JointClassifier(JointPreTrainedModel):
+    """One label per clip: the encoder, dropout, one linear layer; logits without softmax."""
+
+    encoder_class: type[JointEncoder]
+
+    def __init__(self, config: JointEncoderConfig) -> None:
+        super().__init__(config)
+        self.encoder = self.encoder_class(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> JointHeadOutput:
+        """As the encoder; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
+        outputs = self.encoder(
+            keypoints,
+            attention_mask=attention_mask,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+            return_dict=True,
+        )
+        logits = self.classifier(self.dropout(outputs.pooler_output))
+        return JointHeadOutput(
+            loss=None if labels is None else clip_loss(logits, labels),
+            logits=logits,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+            dependencies=outputs.dependencies,
+        )
+
+
+class JointFrameLabeller(JointPreTrainedModel):
+    """Scores per input frame: several actions may be on at once (sigmoid), or with
+    `config.problem_type="single_label_classification"` one at a time (softmax).
+
+    The encoder scores every `frame_stride`-th frame; here these scores return to the input rate, score k
+    standing at input frame `k * frame_stride`: in between `"linear"` interpolates, `"repeat"` holds.
+    """
+
+    encoder_class: type[JointEncoder]
+
+    def __init__(self, config: JointEncoderConfig) -> None:
+        super().__init__(config)
+        self.encoder = self.encoder_class(config)
+        self.dropout = nn.Dropout(config.classifier_dropout)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> JointHeadOutput:
+        """As the encoder; logits `(B, T, num_labels)`.
+
+        `labels (B, T, num_labels)` of 0 and 1 give the mean binary cross entropy over the frames of each clip;
+        negative entries (unknown) do not count. Of one action at a time: the mean cross entropy over the frames that
+        have one.
+        """
+        outputs = self.encoder(
+            keypoints,
+            attention_mask=attention_mask,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+            return_dict=True,
+        )
+        clip_mask = frames_of_clip(attention_mask)
+        coarse = self.coarse_logits(outputs.last_hidden_state, clip_mask)
+        lengths = None if clip_mask is None else clip_mask.any(1).sum(1)
+        logits = to_frame_rate(coarse, keypoints.shape[2], self.config.frame_stride, self.config.upsampling, lengths)
+        loss_function = frame_cross_entropy if self.exclusive else frame_loss
+        return JointHeadOutput(
+            loss=None if labels is None else loss_function(logits, labels, lengths),
+            logits=logits,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+            dependencies=outputs.dependencies,
+        )
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a frame has one action at most; otherwise each has a probability of its own."""
+        return bool(self.config.problem_type == "single_label_classification")
+
+    def coarse_logits(self, last_hidden_state: Tensor, clip_mask: Tensor | None = None) -> Tensor:
+        """Scores at the encoder's frame rate, `(B, T', num_labels)`; features are averaged over joints and people."""
+        features = last_hidden_state.mean(3)
+        if clip_mask is None or self.config.pooling == "official":
+            features = features.mean(1)
+        else:
+            people = clip_mask[:, :, :: self.config.frame_stride].unsqueeze(-1).to(features.dtype)
+            features = features.mul(people).sum(1) / people.sum(1).clamp(min=1)
+        return self.classifier(self.dropout(features))
+
+    @torch.no_grad()
+    def predict_windows(
+        self,
+        keypoints: Tensor,
+        attention_mask: Tensor | None = None,
+        *,
+        window: int,
+        hop: int | None = None,
+        batch_size: int = 16,
+    ) -> Tensor:
+        """Logits `(B, T, num_labels)` of clips of any length, from windows of `window` frames every `hop` frames.
+
+        Windows see nothing outside themselves; where they overlap (`hop < window`, default no overlap) logits are
+        averaged. Each clip's last window ends with the clip; padded frames and clips
+        without anybody get zeros. A clip no longer than the window gives what one forward call gives.
+        """
+        clip_mask = frames_of_clip(attention_mask)
+        logits = keypoints.new_zeros(keypoints.shape[0], keypoints.shape[2], self.config.num_labels)
+        for index, clip in enumerate(keypoints):
+            mask = None if clip_mask is None else clip_mask[index]
+            frames = keypoints.shape[2] if mask is None else int(mask.any(0).sum())
+            if not frames:  # nobody is there: zeros
+                continue
+            starts = window_starts(frames, window, hop or window)
+            counts = logits.new_zeros(frames, 1)
+            for group in (starts[first : first + batch_size] for first in range(0, len(starts), batch_size)):
+                parts = [slice(start, min(start + window, frames)) for start in group]
+                masks = None if mask is None else torch.stack([mask[:, part] for part in parts])
+                scores = self(torch.stack([clip[:, part] for part in parts]), attention_mask=masks).logits
+                for part, score in zip(parts, scores, strict=True):
+                    logits[index, part] += score
+                    counts[part] += 1
+            logits[index, :frames] /= counts
+        return logits

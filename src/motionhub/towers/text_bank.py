@@ -1,0 +1,267 @@
+"""Text vectors that travel with a checkpoint, so that labels by name work where the text tower cannot be loaded.
+
+It does not know which phrases are worth having (`datasets/class_phrases.py`) nor how towers make vectors. Phrases are
+found by a normalised spelling, so "Sit_down" is "sit down"; a phrase the bank lacks needs the tower, and the error
+says which one.
+"""
+
+import difflib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from motionhub.towers.text_tower_models import install_line
+from motionhub.towers.text_towers import MissingTowerError, TextTower, TowerName, checked_texts, load_text_tower
+
+
+VECTORS = "text_bank.safetensors"
+FACTS = "text_bank.json"
+SCHEMA = 1
+# Encoded with every bank: two towers of one name that disagree on it are not the same.
+PROBE = "a person slowly raises the left arm"
+# Whoever does it: the verb's form that follows is an alias of its own.
+_SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
+# Float16 rounds a unit vector's cosine by less than 1e-5; another network differs by far more.
+SAME_TOWER = 0.999
+# Training with a text of a greater cosine counts as training with a text ("left" and "right" of a motion are as near).
+SAME_MEANING = 0.9
+
+
+def normalised_spelling(phrase: str) -> str:
+    """Lower case, words apart by one space: "Drink_From-Cup " -> "drink from cup"; every script keeps its letters."""
+    folded = unicodedata.normalize("NFKC", phrase).casefold().replace("\u2019", "'")
+    # Marks (Mn, Mc) are part of a letter in many scripts, and no letter by themselves.
+    kept = "".join(
+        char if char.isalnum() or char == "'" or unicodedata.category(char)[0] == "M" else " " for char in folded
+    )
+    return re.sub(r"\s+", " ", kept).strip()
+
+
+class TextBank:
+    """Phrases and their unit vectors by one text tower.
+
+    Args:
+        phrases: different in normalised spelling, none blank.
+        embeddings: (num_phrases, dim), each row of about length 1; kept in the given dtype (float16 halves the file).
+        tower: which tower made them.
+        probe: the tower's vector (dim) of `PROBE`.
+        fingerprint: sha256 of the tower's weights, or None.
+        aliases: other spellings, with the phrase whose vector each has.
+        learned: those of the phrases that the checkpoint was trained with; empty: not stated.
+
+    Raises:
+        ValueError: the shapes disagree, two phrases are spelled alike, or an alias or a learned phrase is not there.
+    """
+
+    def __init__(
+        self,
+        phrases: Sequence[str],
+        embeddings: Tensor,
+        tower: Mapping[str, Any] | str | TowerName,
+        probe: Tensor,
+        fingerprint: str | None = None,
+        aliases: Mapping[str, str] | None = None,
+        learned: Sequence[str] = (),
+    ) -> None:
+        self.phrases = checked_texts(phrases)
+        if embeddings.ndim != 2 or len(embeddings) != len(self.phrases) or probe.shape != embeddings.shape[1:]:
+            found = f"{tuple(embeddings.shape)} for {len(self.phrases)} phrases and a probe {tuple(probe.shape)}"
+            raise ValueError(f"Expected embeddings (num_phrases, dim) and a probe (dim), got {found}.")
+        self.embeddings, self.probe, self.fingerprint = embeddings, probe, fingerprint
+        self.tower = TowerName.parse(tower)
+        self._places: dict[str, int] = {}
+        for place, phrase in enumerate(self.phrases):
+            first = self._places.setdefault(normalised_spelling(phrase), place)
+            if first != place:
+                raise ValueError(
+                    f"Expected phrases of different spelling, got {self.phrases[first]!r} and {phrase!r}."
+                )
+        self.aliases = dict(aliases or {})
+        for alias, phrase in self.aliases.items():
+            if normalised_spelling(phrase) not in self._places:
+                raise ValueError(f"Expected the alias {alias!r} to be of a phrase of the bank, got {phrase!r}.")
+            self._places.setdefault(normalised_spelling(alias), self._places[normalised_spelling(phrase)])
+        self.learned = list(learned)
+        if lacking := [phrase for phrase in self.learned if self._place(phrase) is None]:
+            raise ValueError(f"Expected learned phrases of the bank, got {lacking[:5]}.")
+
+    @classmethod
+    def build(
+        cls,
+        phrases: Sequence[str],
+        aliases: Mapping[str, str] | None = None,
+        *,
+        tower: Mapping[str, Any] | str | TextTower,
+        dtype: torch.dtype = torch.float16,
+    ) -> "TextBank":
+        """The bank of phrases by a tower, which is loaded; phrases that are spelled alike become one.
+
+        `TextBank.build(*bank_phrases(), tower=...)` is the bank of `data/datasets/class_phrases.py`.
+
+        Raises:
+            MissingTowerError: the tower is not here.
+        """
+        made_by = tower if isinstance(tower, TextTower) else load_text_tower(tower)
+        different: dict[str, str] = {}
+        for phrase in checked_texts(phrases):
+            different.setdefault(normalised_spelling(phrase), phrase)
+        vectors = made_by.encode([*different.values(), PROBE]).to(dtype)
+        own = list(different.values())
+        return cls(own, vectors[:-1], made_by.description, vectors[-1], made_by.fingerprint(), aliases)
+
+    @property
+    def dim(self) -> int:
+        """Numbers of a vector."""
+        return self.embeddings.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.phrases)
+
+    def __contains__(self, phrase: object) -> bool:
+        return isinstance(phrase, str) and self._place(phrase) is not None
+
+    def lookup(self, phrases: Sequence[str]) -> Tensor:
+        """Unit vectors (num_phrases, dim) float32 of phrases, found by their normalised spelling.
+
+        Raises:
+            ValueError: the bank lacks a phrase; the message has the line that installs its tower and the three known
+                phrases of the most similar spelling.
+        """
+        places = [self._place(phrase) for phrase in checked_texts(phrases)]
+        unknown = [phrase for phrase, place in zip(phrases, places, strict=True) if place is None]
+        if unknown:
+            raise ValueError(self.unknown_message(unknown))
+        rows = self.embeddings[torch.tensor([place for place in places if place is not None], dtype=torch.long)]
+        return torch.nn.functional.normalize(rows.float(), dim=-1)
+
+    def are_learned(self, vectors: Tensor) -> Tensor:
+        """`(n,)` bool: whether the checkpoint was trained with the text of a vector `(n, dim)`, or nearly that."""
+        if not self.learned:
+            return torch.zeros(len(vectors), dtype=torch.bool)
+        return (vectors.float() @ self.lookup(self.learned).mT > SAME_MEANING).any(1)
+
+    def _place(self, phrase: str) -> int | None:
+        """The row of a phrase, also of one with "a person is" before it; None where the bank lacks it."""
+        spelling = normalised_spelling(phrase)
+        return self._places.get(spelling, self._places.get(_SUBJECT.sub("", spelling)))
+
+    def nearest(self, phrase: str, count: int = 3) -> list[str]:
+        """Known phrases of the most similar spelling, the most similar first; empty where nothing is similar."""
+        wanted = normalised_spelling(phrase)[:80]
+        # An alias may be more similar than its phrase, and several may be of one.
+        found = difflib.get_close_matches(wanted, self._places, n=4 * count, cutoff=0.4)
+        return list(dict.fromkeys(self.phrases[self._places[spelling]] for spelling in found))[:count]
+
+    def unknown_message(self, unknown: Sequence[str]) -> str:
+        """What to do about phrases that the bank lacks."""
+        shown = ", ".join(
+            f"{phrase[:60]!r} (similar known phrases: {', '.join(map(repr, self.nearest(phrase))) or 'none'})"
+            for phrase in unknown[:5]
+        )
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        how = f"Use known phrases, or install the tower that reads any text: {install_line(self.tower)}"
+        return f"The checkpoint's bank of {len(self)} phrases lacks {shown}{more}. {how}."
+
+    def check_tower(self, tower: Mapping[str, Any] | str | TowerName | TextTower) -> None:
+        """Raises ValueError unless the tower is the one that made this bank.
+
+        A `TextTower` is loaded and asked for its vector of `PROBE`, so the same weights under another name pass; a
+        name alone is compared by kind, name, revision and prompt.
+        """
+        fix = (
+            "Build it again with TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank"
+        )
+        if not isinstance(tower, TextTower):
+            own, other = (_identity(name) for name in (self.tower, TowerName.parse(tower)))
+            if own != other:
+                raise ValueError(f"This text bank was made by the tower {own}, not by {other}. {fix}.")
+            return
+        probe = tower.encode([PROBE])[0]
+        if probe.shape != self.probe.shape:
+            what = f"vectors of {self.dim} numbers, {tower.name!r} makes {len(probe)}"
+            raise ValueError(f"This text bank was made by the tower {self.tower.name!r} with {what}. {fix}.")
+        cosine = float(probe @ torch.nn.functional.normalize(self.probe.float(), dim=0))
+        if cosine < SAME_TOWER:
+            what = (
+                f"by other weights than those of {tower.name!r}: their cosine on one sentence is {cosine:.3f}, not 1"
+            )
+            raise ValueError(f"This text bank was made by {self.tower.name!r}, {what}. {fix}.")
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes `text_bank.safetensors` and `text_bank.json` into a checkpoint's folder."""
+        from safetensors.torch import save_file
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        facts = {"schema": SCHEMA, "tower": self.tower.to_dict(), "fingerprint": self.fingerprint, "probe": PROBE}
+        tensors = {"embeddings": self.embeddings.contiguous(), "probe": self.probe.contiguous()}
+        save_file(tensors, target / VECTORS)
+        facts |= {"phrases": self.phrases, "aliases": self.aliases, "learned": self.learned}
+        text = json.dumps(facts, ensure_ascii=False, indent=0)
+        (target / FACTS).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, checkpoint: str | Path, revision: str | None = None) -> "TextBank | None":
+        """The bank beside a checkpoint (a folder or a Hub id), or None where it has none.
+
+        Raises:
+            ValueError: the files are there and broken.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+        from transformers.utils import cached_file
+
+        quiet: dict[str, Any] = {"revision": revision, "_raise_exceptions_for_missing_entries": False}
+        places = [cached_file(str(checkpoint), name, **quiet) for name in (FACTS, VECTORS)]
+        if None in places:
+            return None
+        try:
+            facts = json.loads(Path(places[0]).read_text(encoding="utf-8"))
+            tensors = load_file(places[1])
+            if facts["schema"] > SCHEMA:
+                raise ValueError(f"a newer schema {facts['schema']}; run: pip install --upgrade motionhub")
+            made_by = (facts["tower"], tensors["probe"], facts["fingerprint"])
+            return cls(facts["phrases"], tensors["embeddings"], *made_by, facts["aliases"], facts.get("learned", ()))
+        except (ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ValueError(f"The text bank of {checkpoint} cannot be read: {error}.") from error
+
+
+def text_vectors(
+    texts: Sequence[str], bank: TextBank | None = None, tower: Mapping[str, Any] | str | TextTower | None = None
+) -> Tensor:
+    """Unit vectors (num_texts, dim) float32 of texts: from the bank what it knows, the rest by the tower.
+
+    A text has the same vector on every machine, as the bank goes first; the tower is loaded only for other texts.
+
+    Raises:
+        ValueError: there is neither a bank nor a tower; the bank is of another tower.
+        MissingTowerError: the bank lacks a text, and the tower is not on this machine.
+    """
+    wanted = checked_texts(texts)
+    loaded = tower if isinstance(tower, TextTower) or tower is None else load_text_tower(tower)
+    if bank is None:
+        if loaded is None:
+            raise ValueError("Expected a text bank or a text tower to read labels with, got neither.")
+        return loaded.encode(wanted)
+    if loaded is not None and _identity(loaded.description) != _identity(bank.tower):
+        bank.check_tower(loaded)
+    unknown = [text for text in dict.fromkeys(wanted) if text not in bank]
+    if not unknown:
+        return bank.lookup(wanted) if wanted else torch.zeros(0, bank.dim)
+    reader = loaded or load_text_tower(bank.tower)
+    try:
+        bank.check_tower(reader)
+        made = dict(zip(unknown, reader.encode(unknown), strict=True))
+    except MissingTowerError as error:
+        raise MissingTowerError(f"{bank.unknown_message(unknown)} ({error})") from error
+    return torch.stack([made[text] if text in made else bank.lookup([text])[0] for text in wanted])
+
+
+def _identity(tower: TowerName) -> dict[str, Any]:
+    return {key: value for key, value in tower.to_dict().items() if key != "dim"}

@@ -1,0 +1,299 @@
+"""Training and evaluation of models that label every frame, through the one training loop.
+
+It does not know model families nor draw pictures; rows become windows in `frame_labels.py`, numbers come from
+`metrics.segmentation_report`.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from datasets import Dataset
+from torch.utils.data import DataLoader
+from transformers import AutoConfig, PreTrainedModel
+
+from motionhub.intervals.decode import DecodingRule
+from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
+from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.dataset import class_names_of, with_index
+from motionhub.training.evaluators import save_report, without_wrapper
+from motionhub.training.run import RunArguments, prepare_start
+from motionhub.training.sources import check_source
+from motionhub.training.tasks.frame_labels import BACKGROUND, FrameLabelDataset, collate_frames, with_background
+from motionhub.training.trainer import TrainingResult, train
+
+
+@dataclass
+class SegmentationOptions:
+    """What training on labels per frame has to know besides data, model and recipe."""
+
+    labels: Literal["auto", "overlapping", "exclusive"] = field(
+        default="auto",
+        metadata={
+            "help": "overlapping: several actions may be on at once (binary cross entropy). exclusive: one at a time "
+            "(cross entropy). auto: as the model's config says, overlapping where it says nothing."
+        },
+    )
+    add_background: bool = field(
+        default=False,
+        metadata={"help": f"Frames without an action get a class of their own, '{BACKGROUND}', if there is none."},
+    )
+    windows_per_clip: int | None = field(
+        default=None,
+        metadata={"help": "Training windows of every clip in an epoch; none: about as long as the clip together."},
+    )
+    per_person: bool = field(
+        default=False, metadata={"help": "Every person alone, with the labels of the clip; else all people together."}
+    )
+    hop: int | None = field(
+        default=None, metadata={"help": "Evaluation: frames from window to window; none: half a window."}
+    )
+    window: int | None = field(
+        default=None, metadata={"help": "Frames of a window; none: the num_frames of the checkpoint's processor."}
+    )
+    convention: Literal["scikit-learn", "ms-tct"] = field(
+        default="scikit-learn",
+        metadata={
+            "help": "Frame mAP: frames of equal scores. ms-tct: one by one, the official TSU and Charades code."
+        },
+    )
+    event_protocol: Literal["activitynet", "pku-mmd"] = field(
+        default="activitynet",
+        metadata={"help": "Event mAP: how intervals are matched. pku-mmd: as PKU-MMD's official code does."},
+    )
+
+
+def is_segmentation_model(source: str | Path) -> bool:
+    """Whether a checkpoint labels frames, by the class that its config.json names.
+
+    False where there is nothing to read: whoever loads the checkpoint says why.
+    """
+    try:
+        check_source(source, weights=False)
+        names = AutoConfig.from_pretrained(str(source)).architectures
+    except (OSError, ValueError, TypeError):
+        return False
+    return any("ForActionSegmentation" in str(name) for name in names or [])
+
+
+def train_segmentation(
+    splits: Any,
+    arguments: RunArguments,
+    recipe: TrainingRecipe,
+    model_class: Any,
+    options: SegmentationOptions | None = None,
+) -> TrainingResult:
+    """What `examples/finetune_segmentation.py` and `motionhub train` do: start, data, evaluation, training.
+
+    Args:
+        splits: datasets by split, from `run.load_splits`.
+        model_class: `motionhub.AutoModelForActionSegmentation` or a model class.
+
+    Raises:
+        ValueError: labels that overlap where one action at a time was asked for, and what `train` raises.
+    """
+    options = options or SegmentationOptions()
+    if recipe.label_smoothing:
+        raise ValueError(f"label_smoothing={recipe.label_smoothing} is of labels per clip; set it to 0 here.")
+    chosen = [splits["train"], splits[arguments.eval_split]]
+    if options.add_background:
+        chosen = [with_background(split) for split in chosen]
+    model, processor = prepare_start(arguments, recipe, chosen[0], model_class)
+    processor = frame_processor(processor, options.window)
+    if options.labels != "auto":
+        kind = "single" if options.labels == "exclusive" else "multi"
+        model.config.problem_type = f"{kind}_label_classification"
+    clips = FrameLabelDataset(
+        chosen[0],
+        processor,
+        training=True,
+        seed=recipe.seed,
+        windows_per_clip=options.windows_per_clip,
+        per_person=options.per_person,
+    )
+    if model.exclusive and clips.overlapping:
+        raise ValueError("Two actions are on at once in this data: train with --labels overlapping.")
+    tested = FrameLabelDataset(chosen[1], processor, training=False, per_person=options.per_person)
+    evaluation = SegmentationEvaluation(
+        tested, hop=options.hop, convention=options.convention, protocol=options.event_protocol
+    )
+    return train(
+        model,
+        processor,
+        clips,
+        tested,
+        recipe,
+        collate=collate_frames,
+        evaluation=evaluation,
+        primary_metric="frame_map",
+    )
+
+
+def frame_processor(processor: Any, window: int | None = None) -> Any:
+    """The processor with windows of so many frames, which in a test keeps every frame.
+
+    That of a checkpoint that sees whole clips (a classifier, T-MOR) may squeeze them into a few frames.
+
+    Raises:
+        ValueError: a window below 1.
+    """
+    if window is not None and window < 1:
+        raise ValueError(f"window must be at least 1 frame, got {window}.")
+    changes: dict[str, Any] = {} if window is None else {"num_frames": window}
+    if processor.test_sampling != "all":
+        changes |= {"test_sampling": "all", "train_sampling": "random-window", "test_num_frames": None}
+    return type(processor).from_dict({**processor.to_dict(), **changes}) if changes else processor
+
+
+class SegmentationEvaluation:
+    """What the training loop runs after an epoch: windows over every whole clip, then the report.
+
+    The scores of all clips are kept in memory, 4 bytes per frame and class.
+
+    Args:
+        clips: the evaluation set.
+        window: frames that the model sees at once; default: the processor's `num_frames` (None there: the whole clip).
+        hop: frames from window to window; default: half a window.
+        rule: how scores become events; by default a threshold of 0.5, one action at a time if the model says so.
+        convention, protocol: of frame and event average precision, see `metrics`.
+
+    Raises:
+        ValueError: a training set, or a hop that leaves frames out.
+    """
+
+    def __init__(
+        self,
+        clips: FrameLabelDataset,
+        *,
+        window: int | None = None,
+        hop: int | None = None,
+        rule: DecodingRule | None = None,
+        convention: str = "scikit-learn",
+        protocol: str = "activitynet",
+    ) -> None:
+        if clips.training:
+            raise ValueError("An evaluation needs whole clips: FrameLabelDataset(..., training=False).")
+        self.clips, self.rule = clips, rule
+        self.window = window or clips.processor.num_frames
+        if hop is not None and not 1 <= hop <= (self.window or hop):
+            raise ValueError(f"hop must be in 1..{self.window} (the window), got {hop}.")
+        self.hop = hop or (None if self.window is None else max(self.window // 2, 1))
+        self.conventions = {"convention": convention, "protocol": protocol}
+        self.last: list[FrameScores] = []
+
+    def __call__(self, model: Any, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
+        bare: Any = without_wrapper(model, accelerator)
+        self.last = self.scores(bare, loader, accelerator)
+        return self.report(bare, self.last)
+
+    def report(self, model: Any, scores: Sequence[FrameScores]) -> dict[str, Any]:
+        """The report of `metrics.segmentation_report` on scores of `model`."""
+        background = self.clips.background
+        rule = self.rule or DecodingRule(exclusive=model.exclusive, background=background)
+        return segmentation_report(
+            scores,
+            self.clips.class_names,
+            rule,
+            exclusive=model.exclusive,
+            background=background,
+            threshold=rule.threshold,
+            **self.conventions,
+        )
+
+    @torch.no_grad()
+    def scores(self, model: Any, loader: Any, accelerator: Accelerator | None = None) -> list[FrameScores]:
+        """Probabilities and truth of every clip, in the order of the set; in every process those of all."""
+        found: dict[int, FrameScores] = {}
+        place = next(model.parameters()).device
+        for batch in loader:
+            batch = {name: value.to(place) for name, value in batch.items()}
+            index, labels, mask = batch["index"], batch["labels"], batch["attention_mask"]
+            logits = self._logits(model, batch["keypoints"], mask).float()
+            probabilities = logits.softmax(-1) if model.exclusive else logits.sigmoid()
+            # Nobody is there: nothing is done.
+            probabilities = probabilities * mask.flatten(1).any(1)[:, None, None]
+            parts: Any = (index, probabilities, labels, batch["num_frames"])
+            if accelerator is not None:
+                # Processes hold clips of other lengths; gathering wants one.
+                parts = accelerator.pad_across_processes(parts, dim=1)
+                parts = accelerator.gather_for_metrics(parts)
+            for row, own, truth, length in zip(*(part.cpu().numpy() for part in parts), strict=True):
+                name, fps = self.clips.name_of(int(row)), self.clips.fps_of(int(row))
+                found[int(row)] = FrameScores(name, own[:length], truth[:length], fps)
+        return [found[row] for row in sorted(found)]
+
+    def _logits(self, model: Any, keypoints: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if self.window is None:
+            return model(keypoints=keypoints, attention_mask=mask).logits
+        return model.predict_windows(keypoints, mask, window=self.window, hop=self.hop)
+
+
+def evaluate_segmentation(
+    model: PreTrainedModel,
+    processor: Any,
+    dataset: Dataset,
+    *,
+    per_person: bool = False,
+    batch_size: int = 16,
+    num_workers: int = 0,
+    device: str | torch.device | None = None,
+    output_dir: str | Path | None = None,
+    **options: Any,
+) -> tuple[dict[str, Any], list[FrameScores]]:
+    """Label every frame of `dataset` and report (see `metrics.segmentation_report`), with `frames_per_second`.
+
+    Args:
+        model: labels frames, such as `UnikForActionSegmentation`; `config.id2label` names the classes of the dataset.
+        device: where to compute; the model's own device by default.
+        output_dir: when given, `metrics.json` and `scores.npz` (per clip: probabilities and labels) are written there.
+        options: of `SegmentationEvaluation`.
+
+    Returns:
+        The report, and the probabilities and labels of every clip.
+
+    Raises:
+        ValueError: other classes than the model's, and what `FrameLabelDataset` and the metrics raise.
+    """
+    names = class_names_of(model.config)
+    if BACKGROUND in names:
+        dataset = with_background(dataset)
+    clips = FrameLabelDataset(dataset, processor, training=False, per_person=per_person)
+    if clips.class_names != names:
+        raise ValueError(f"The dataset has the classes {clips.class_names[:5]}..., but the model {names[:5]}...")
+    evaluation = SegmentationEvaluation(clips, **options)
+    loader = DataLoader(
+        clips,
+        batch_size,
+        sampler=clips.by_length(),
+        num_workers=num_workers,
+        collate_fn=with_index(collate_frames),
+    )
+    if device is not None:
+        model.to(torch.device(device))
+    was_training, started = model.training, time.perf_counter()
+    scores = evaluation.scores(model.eval(), loader)
+    seconds = time.perf_counter() - started
+    model.train(was_training)
+    report = evaluation.report(model, scores)
+    report["frames_per_second"] = sum(len(clip.labels) for clip in scores) / seconds
+    if output_dir is not None:
+        save_report(output_dir, report)
+        save_frame_scores(Path(output_dir) / "scores.npz", scores)
+    return report, scores
+
+
+def save_frame_scores(path: str | Path, scores: Sequence[FrameScores]) -> None:
+    """Write probabilities and labels of every clip as one `.npz`, with `names`, `ends` (frames, cumulative), `fps`."""
+    np.savez(
+        path,
+        names=np.asarray([clip.name for clip in scores], dtype=np.str_),
+        ends=np.cumsum([len(clip.labels) for clip in scores]),
+        fps=np.asarray([clip.fps for clip in scores]),
+        probabilities=np.concatenate([clip.probabilities for clip in scores]).astype(np.float32),
+        labels=np.concatenate([clip.labels for clip in scores]).astype(np.int8),
+    )

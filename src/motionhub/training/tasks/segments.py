@@ -1,0 +1,93 @@
+"""Several segments of every clip at once, each with the second it starts at: what LTN learns from, of skeletons.
+
+It does not know objectives or models. Videos have `data/video_clips.VideoSegments`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Generator, Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from motionhub.processing.collate import collate_skeletons
+from motionhub.skeletons.rows import from_row
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.training.dataset import ClipDataset, item_seed
+
+
+class SegmentDataset(TorchDataset):
+    """Rows of `skeletons.rows` as P segments at random places; for `train(..., collate=collate_segments)`.
+
+    An item is `{"segments": [inputs of the model and start_seconds, P times], "index": row}`. Every random number of
+    clip i in epoch e comes from (seed, e, i).
+
+    Args:
+        dataset: rows with the columns of `motionhub.skeletons.rows`.
+        processor: has `process(sequence, training=, generator=)`.
+        num_segments: P.
+        seconds: length of a segment; a clip that is shorter is seen whole, from second 0.
+        seed: of places and augmentation.
+
+    Raises:
+        ValueError: no rows, or numbers that are not positive.
+    """
+
+    def __init__(
+        self, dataset: Dataset, processor: Any, *, num_segments: int = 4, seconds: float = 1.0, seed: int = 0
+    ) -> None:
+        if num_segments < 1 or not seconds > 0 or not len(dataset):
+            raise ValueError(
+                f"SegmentDataset expects rows, num_segments of at least 1 and seconds above 0, got {len(dataset)} "
+                f"rows, {num_segments} and {seconds}."
+            )
+        self._clips = ClipDataset(dataset, processor, training=True, seed=seed, cache=False)
+        self._rows = dataset.with_format("numpy")
+        self._kept: dict[int, SkeletonSequence] = {}
+        self.processor, self.num_segments, self.seconds, self.seed = processor, num_segments, float(seconds), seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers of epoch `epoch` (0-based)."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def fingerprint(self) -> str:
+        """That of the clips."""
+        return self._clips.fingerprint()
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        index = int(index)
+        if index not in self._kept:
+            self._kept[index] = from_row(self._rows[index])
+        generator = Generator().manual_seed(item_seed(self.seed, self.epoch, index))
+        segments = [self._segment(self._kept[index], generator) for _ in range(self.num_segments)]
+        return {"segments": segments, "index": torch.tensor(index)}
+
+    def _segment(self, sequence: SkeletonSequence, generator: Generator) -> dict[str, Tensor]:
+        frames = max(1, round(self.seconds * sequence.fps))
+        start = int(torch.randint(max(sequence.num_frames - frames, 0) + 1, (), generator=generator))
+        sample = self.processor.process(cut(sequence, start, frames), training=True, generator=generator)
+        return {**sample, "start_seconds": torch.tensor(start / sequence.fps)}
+
+
+def cut(sequence: SkeletonSequence, start: int, frames: int) -> SkeletonSequence:
+    """`frames` frames from `start` on, fewer where the clip ends."""
+    part = slice(start, start + frames)
+    confidence = None if sequence.confidence is None else sequence.confidence[:, part]
+    return sequence.replace(keypoints=sequence.keypoints[:, part], confidence=confidence)
+
+
+def collate_segments(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+    """A batch of all first segments, then all second ones, and so on: inputs of the model and `start_seconds`."""
+    if len({len(item["segments"]) for item in items}) != 1:
+        raise ValueError("Every clip of a batch needs as many segments; give one dataset num_segments.")
+    samples = [item["segments"][place] for place in range(len(items[0]["segments"])) for item in items]
+    starts = torch.stack([torch.as_tensor(sample["start_seconds"]).float() for sample in samples])
+    inputs = [{name: value for name, value in sample.items() if name != "start_seconds"} for sample in samples]
+    if "pixel_values" in inputs[0]:
+        return {"pixel_values": torch.stack([sample["pixel_values"] for sample in inputs]), "start_seconds": starts}
+    return {**collate_skeletons(inputs), "start_seconds": starts}

@@ -1,0 +1,89 @@
+"""The single-shot cross-view protocol (CV-MIM, tables 1 and 3): one camera trains, all test; also with few labels.
+
+It does not know models: `fit` trains on rows and names the test clips. The score of a camera is the accuracy over the
+test clips of all cameras, the score of the protocol its mean over the cameras that train.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+
+from motionhub.data.datasets.splits import few_label_subset
+
+
+# (training rows) -> class of every test row, (num_test,) integers
+Fit = Callable[[Dataset], Any]
+
+
+def single_shot(
+    train_dataset: Dataset,
+    test_dataset: Dataset,
+    fit: Fit,
+    *,
+    label_fraction: float = 1.0,
+    seed: int = 0,
+    camera_names: Mapping[int, str] | None = None,
+) -> dict[str, Any]:
+    """Trains once for each camera of the training rows.
+
+    Args:
+        train_dataset, test_dataset: labelled rows with `camera`; a row whose camera is unknown (-1) is an error.
+        fit: called with the rows of one camera, see `Fit`.
+        label_fraction: share of each class's clips of a camera that is used (limited supervision), at least one each.
+        seed: of that choice.
+        camera_names: how to call the cameras in the report; their numbers by default.
+
+    Returns:
+        `top1`, the mean over cameras; `top1_known`, the same over test clips of classes that the camera has shown;
+        and `cameras`: for each its `top1`, `top1_known`, `same_camera`, `other_cameras` (None without such clips) and
+        `num_clips`.
+
+    Raises:
+        ValueError: no rows, an unknown camera or label, or predictions that do not fit the test rows.
+    """
+    cameras, labels = _known(train_dataset, "train_dataset")
+    test_cameras, test_labels = _known(test_dataset, "test_dataset")
+    report = {}
+    for camera in np.unique(cameras):
+        rows = train_dataset.select(np.flatnonzero(cameras == camera))
+        if label_fraction < 1:
+            rows = few_label_subset(rows, label_fraction, seed)
+        predicted = np.asarray(fit(rows))
+        if predicted.shape != test_labels.shape:
+            raise ValueError(f"fit must name {len(test_labels)} test clips, got an array {predicted.shape}.")
+        right = predicted == test_labels
+        shown = np.isin(test_labels, labels[cameras == camera])
+        report[(camera_names or {}).get(int(camera), str(camera))] = {
+            "top1": float(right.mean()),
+            "top1_known": _mean(right[shown]),
+            "same_camera": _mean(right[test_cameras == camera]),
+            "other_cameras": _mean(right[test_cameras != camera]),
+            "num_clips": len(rows),
+        }
+    known = [entry["top1_known"] for entry in report.values() if entry["top1_known"] is not None]
+    return {
+        "top1": float(np.mean([entry["top1"] for entry in report.values()])),
+        "top1_known": _mean(np.array(known)),
+        "cameras": report,
+    }
+
+
+def _known(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    if not len(dataset):
+        raise ValueError(f"{name} holds no clips.")
+    cameras, labels = (
+        np.asarray([-1 if value is None else value for value in dataset[column]]) for column in ("camera", "label")
+    )
+    unknown = int(((cameras < 0) | (labels < 0)).sum())
+    if unknown:
+        raise ValueError(
+            f"{unknown} of {len(dataset)} clips of {name} have no camera or no label; leave them out with "
+            "dataset.filter(lambda row: row['camera'] >= 0 and row['label'] >= 0)."
+        )
+    return cameras, labels
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None
