@@ -50,13 +50,13 @@ FRONT = LookRanges(bone_factor=(1.0, 1.0), azimuth=15.0, elevation=0.0)
 Batch = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
 def half_precision() -> contextlib.AbstractContextManager[object]:
     """Autocast to bfloat16 where this CPU computes it, nothing elsewhere (it would be 20 times as slow)."""
     cpu = torch.device("cpu")
     return choose_precision("auto", cpu).autocast(cpu)
 
 
+@dataclass(frozen=True)
 class Clips:
     """Clips of one data set, or of several.
 
