@@ -21,7 +21,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 import motionhub
-from motionhub.data.formats import READERS
+from motionhub.data.datasets.readers import READERS
 from motionhub.hub.card import read_card_facts, write_model_card
 from motionhub.hub.packaged import folder_of
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel

@@ -116,7 +116,7 @@ def test_convert_projects_what_is_in_space(
 
 
 def test_what_help_promises_is_there(capsys: pytest.CaptureFixture[str]) -> None:
-    from motionhub.data.formats import FORMATS, READERS
+    from motionhub.data.datasets.readers import FORMATS, READERS
     from motionhub.data.formats.writers import WRITERS
     from motionhub.skeletons.layouts import LAYOUTS
 

@@ -39,7 +39,7 @@ from worded_clips import Part, Pool, fewer_frames, last_part, seen, texts_of, tw
 from zero_shot import SIZES, gathered, table
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.formats import get_reader
+from motionhub.data.datasets.readers import get_reader
 from motionhub.data.views.body_pictures import draw_body
 from motionhub.data.views.pairs import Camera
 from motionhub.data.views.picture_files import read_utd_mhad_depth

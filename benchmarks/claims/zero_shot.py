@@ -46,7 +46,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 from worded_clips import Part, Pool, fewer_frames, last_part, made_motions, seen, texts_of, texts_of_made
 
-from motionhub.data.formats import get_reader
+from motionhub.data.datasets.readers import get_reader
 from motionhub.metrics.open_set import auroc, fit_unseen_bonus, harmonic_mean, seen_and_unseen
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.objectives.t_mor import TMor

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     )
     from motionhub.data.build.build import build_dataset as build_dataset
     from motionhub.data.build.build import save_dataset as save_dataset
-    from motionhub.data.formats import READERS as READERS
-    from motionhub.data.formats import read as read
+    from motionhub.data.datasets.readers import READERS as READERS
+    from motionhub.data.datasets.readers import read as read
     from motionhub.data.formats.writers import write as write
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
     from motionhub.hub.push import push as push
@@ -97,8 +97,8 @@ _HOMES = {
     "AutoModelForZeroShotActionClassification": "motionhub.auto",
     "build_dataset": "motionhub.data.build.build",
     "save_dataset": "motionhub.data.build.build",
-    "READERS": "motionhub.data.formats",
-    "read": "motionhub.data.formats",
+    "READERS": "motionhub.data.datasets.readers",
+    "read": "motionhub.data.datasets.readers",
     "generate_dataset": "motionhub.data.synthetic.dataset",
     "write": "motionhub.data.formats.writers",
     "summarise_intervals": "motionhub.intervals.table",

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from motionhub.data.formats import find_reader, read
+from motionhub.data.datasets.readers import find_reader, read
 
 
 TOLD = {"layout": "coco-17", "fps": 30, "unit": "metre"}

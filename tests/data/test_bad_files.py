@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from motionhub.data.formats import READERS, read
+from motionhub.data.datasets.readers import READERS, read
 
 
 def error_of(path: Path, call=read) -> str:

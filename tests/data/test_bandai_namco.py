@@ -5,9 +5,9 @@ import pytest
 from motionhub.cli.main import main
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.bandai_namco import STYLES
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.data.datasets.split_lists import BANDAI_TEST_STYLES
 from motionhub.data.datasets.splits import PROTOCOLS, get_protocol
-from motionhub.data.formats import READERS, find_reader, read
 
 
 READER = READERS["bandai-namco"]

@@ -15,7 +15,7 @@ from motionhub.cli.main import main
 from motionhub.data.build.build import save_dataset, save_dataset_report
 from motionhub.data.build.dataset_card import is_open
 from motionhub.data.datasets.licences import hub_licence
-from motionhub.data.formats import READERS, read
+from motionhub.data.datasets.readers import READERS, read
 from motionhub.data.synthetic.dataset import LICENCE, save_generated
 from motionhub.hub.push import check_dataset_card
 

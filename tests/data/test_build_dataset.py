@@ -16,8 +16,8 @@ from datasets import load_dataset
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.datasets.dataset_names import ALIASES
+from motionhub.data.datasets.readers import READERS, get_reader, read
 from motionhub.data.datasets.splits import get_protocol
-from motionhub.data.formats import READERS, get_reader, read
 from motionhub.skeletons.rows import from_row
 
 

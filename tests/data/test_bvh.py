@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.formats import find_reader, read
+from motionhub.data.datasets.readers import find_reader, read
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.readers import READERS
 from motionhub.data.datasets.splits import get_protocol
-from motionhub.data.formats import READERS
 from motionhub.skeletons.rows import frame_labels_of
 
 

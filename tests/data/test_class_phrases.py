@@ -15,7 +15,7 @@ from motionhub.data.datasets.class_phrases import (
     spelling_key,
     third_person,
 )
-from motionhub.data.formats import READERS
+from motionhub.data.datasets.readers import READERS
 from motionhub.data.synthetic.generate import ACTIONS
 
 

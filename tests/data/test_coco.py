@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.formats import find_reader, read
+from motionhub.data.datasets.readers import find_reader, read
 from motionhub.skeletons.layouts import get_layout
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import motionhub
 from motionhub.cli.main import main
-from motionhub.data.formats import read
+from motionhub.data.datasets.readers import read
 from motionhub.data.formats.writers import WRITERS
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -3,8 +3,8 @@
 import pytest
 
 from motionhub.data.datasets.counts import PAPER_COUNTS, check_counts
+from motionhub.data.datasets.readers import READERS
 from motionhub.data.datasets.splits import PROTOCOLS
-from motionhub.data.formats import READERS
 
 
 def rows_of(clips, classes=1, subjects=0):

@@ -8,8 +8,8 @@ import pytest
 from datasets import load_dataset
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
+from motionhub.data.datasets.readers import READERS
 from motionhub.data.datasets.splits import get_protocol
-from motionhub.data.formats import READERS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
 

@@ -21,7 +21,7 @@ from format_samples import SAMPLES, Sample
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from motionhub.data.formats import FORMATS, READERS, Reader, find_reader, read
+from motionhub.data.datasets.readers import FORMATS, READERS, Reader, find_reader, read
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

@@ -18,7 +18,7 @@ import pytest
 import scipy.io
 from format_samples import FRAMES, PIXELS, SAMPLES, points
 
-from motionhub.data.formats import READERS, read
+from motionhub.data.datasets.readers import READERS, read
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence

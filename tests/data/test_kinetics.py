@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.formats import READERS, find_reader, read
+from motionhub.data.datasets.readers import READERS, find_reader, read
 
 
 READER = READERS["kinetics-skeleton"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motionhub.cli.main import main
-from motionhub.data.formats import READERS, find_reader, read
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.pku_mmd import read_segments
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.data.datasets.splits import get_protocol
-from motionhub.data.formats import READERS, find_reader, read
 
 
 READER = READERS["pku-mmd"]

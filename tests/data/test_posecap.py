@@ -7,7 +7,7 @@ import pytest
 
 from motionhub.data.build.build import collect_rows
 from motionhub.data.datasets.posecap import pose_share
-from motionhub.data.formats import READERS
+from motionhub.data.datasets.readers import READERS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -8,7 +8,7 @@ from datasets import load_dataset
 
 from motionhub.data.build.build import save_dataset
 from motionhub.data.datasets.precog import COLUMNS
-from motionhub.data.formats import READERS, find_reader, read
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import frame_labels_of, from_row
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from motionhub.data.formats import find_reader, read
+from motionhub.data.datasets.readers import find_reader, read
 
 
 TOLD = {"layout": "coco-17", "fps": 30}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from motionhub.data.formats import READERS, find_reader, get_reader, read
+from motionhub.data.datasets.readers import READERS, find_reader, get_reader, read
 
 
 def test_every_reader_is_filed_under_its_own_name():

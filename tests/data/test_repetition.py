@@ -9,9 +9,9 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from motionhub.data.build.build import rows_to_dataset, save_dataset
+from motionhub.data.datasets.readers import READERS
 from motionhub.data.datasets.repetition import REPETITIONS, SMARTHOME_CLIPS, repeat_classes, repeated_rows
 from motionhub.data.datasets.split_lists import SMARTHOME_CV_CLASSES
-from motionhub.data.formats import READERS
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.data.datasets.split_lists import SMARTHOME_CV_CLASSES
 from motionhub.data.datasets.splits import get_protocol, relabel
-from motionhub.data.formats import READERS, find_reader, read
 
 
 FLAT, SOLID = READERS["smarthome"], READERS["smarthome-3d"]

@@ -5,8 +5,8 @@ import pytest
 from datasets import Dataset
 
 from motionhub.data.datasets.few_labels import segment_counts
+from motionhub.data.datasets.readers import READERS
 from motionhub.data.datasets.splits import PROTOCOLS, few_label_subset, get_protocol
-from motionhub.data.formats import READERS
 
 
 def facts(**changes):

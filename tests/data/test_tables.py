@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.formats import find_reader, read
+from motionhub.data.datasets.readers import find_reader, read
 from motionhub.data.formats.names import joint_name
 from motionhub.skeletons.layouts import get_layout
 

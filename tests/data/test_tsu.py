@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.data.datasets.splits import get_protocol
 from motionhub.data.datasets.timed_actions import TimedActions, segments_of_actions
-from motionhub.data.formats import READERS, find_reader, read
 from motionhub.skeletons.rows import classes_of, frame_labels_of, segments_of
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.data.datasets.splits import get_protocol
-from motionhub.data.formats import READERS, find_reader, read
 
 
 READER = READERS["uav-human"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset, collect_rows
+from motionhub.data.datasets.readers import READERS, find_reader, read
 from motionhub.data.datasets.splits import get_protocol
-from motionhub.data.formats import READERS, find_reader, read
 from motionhub.skeletons.rows import from_row
 
 

@@ -7,7 +7,7 @@ import pytest
 from datasets import load_dataset
 
 import motionhub
-from motionhub.data.formats import find_reader
+from motionhub.data.datasets.readers import find_reader
 from motionhub.data.formats.schema import features
 from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layout import SkeletonLayout

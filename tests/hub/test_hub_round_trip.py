@@ -19,7 +19,7 @@ from transformers import AutoFeatureExtractor, AutoModel, AutoProcessor, pipelin
 
 import motionhub
 from motionhub.data.build.build import build_dataset, save_dataset
-from motionhub.data.formats import READERS
+from motionhub.data.datasets.readers import READERS
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.data.formats import READERS, read
+from motionhub.data.datasets.readers import READERS, read
 from motionhub.skeletons import SkeletonSequence, get_layout
 
 

@@ -62,7 +62,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 def _converted(arguments: argparse.Namespace) -> list[Any]:
     """The clips of IN: one person, another layout, another frame rate, a picture, in this order."""
-    from motionhub.data.formats import read
+    from motionhub.data.datasets.readers import read
     from motionhub.skeletons.convert import convert_layout, resample
     from motionhub.skeletons.layouts import get_layout
 

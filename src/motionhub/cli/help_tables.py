@@ -32,8 +32,8 @@ def add_late_help(command: argparse.ArgumentParser, more: Callable[[], str]) -> 
 
 def data_sets_and_protocols() -> str:
     """The names of the data sets, and the protocols each is built with."""
+    from motionhub.data.datasets.readers import READERS
     from motionhub.data.datasets.splits import PROTOCOLS
-    from motionhub.data.formats import READERS
 
     rows = {name: _shortened(PROTOCOLS.get(name, ())) or "-" for name in sorted(READERS)}
     end = "Other spellings, such as NTU-60, utd or Toyota Smarthome, are understood. All protocols are built at once."
@@ -42,7 +42,7 @@ def data_sets_and_protocols() -> str:
 
 def formats_and_layouts() -> str:
     """What can be read and written, and where the layouts are listed."""
-    from motionhub.data.formats import FORMATS, READERS
+    from motionhub.data.datasets.readers import FORMATS, READERS
     from motionhub.data.formats.writers import WRITERS
 
     writers = {each.name: f"{each.title} ({each.suffix or 'a folder'})" for each in WRITERS.values()}

@@ -214,7 +214,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     from motionhub.data.datasets.raw_files import about_zip, starts_like_zip
-    from motionhub.data.formats import Reader, ReadOptions, find_reader, read_with
+    from motionhub.data.datasets.readers import Reader, ReadOptions, find_reader, read_with
 
     if arguments.layouts:
         print(list_of_layouts())

@@ -187,8 +187,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if works_in == 2:
             raise ValueError(
                 f"{came}; choose from where it is seen: motionhub.data.views.picture.picture_of(sequence, azimuth=0) "
-                "gives pixels, motionhub.data.views.pairs.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and for "
-                "files: motionhub convert IN OUT --project 0 0."
+                "gives pixels, motionhub.data.views.pairs.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and "
+                "for files: motionhub convert IN OUT --project 0 0."
             )
         raise ValueError(
             f"{came}; the depth of a picture is not known here: give a motion in space (BVH, Kinect, motion capture), "

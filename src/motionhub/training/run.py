@@ -15,8 +15,8 @@ from datasets import Dataset, DatasetDict, load_dataset
 from transformers import HfArgumentParser, PreTrainedModel
 
 from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.readers import get_reader
 from motionhub.data.datasets.splits import PROTOCOLS, get_protocol, relabel
-from motionhub.data.formats import get_reader
 from motionhub.hub.packaged import folder_of, model_id
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model

@@ -43,8 +43,8 @@ from motionhub.data.datasets.raw_files import (
     other_data_set,
     sidecar_marks,
 )
+from motionhub.data.datasets.readers import Reader, get_reader
 from motionhub.data.datasets.splits import PROTOCOLS, Protocol, Split, get_protocol
-from motionhub.data.formats import Reader, get_reader
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
 

@@ -17,8 +17,8 @@ from huggingface_hub import DatasetCardData
 
 from motionhub.data.build.shards import Cell
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms, hub_licence, lets_pass_on
+from motionhub.data.datasets.readers import Reader
 from motionhub.data.datasets.splits import Protocol, Split
-from motionhub.data.formats import Reader
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION

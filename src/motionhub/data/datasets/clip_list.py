@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motionhub.data.datasets.raw_files import lists_to_leave_out, nothing_found
-from motionhub.data.formats import Reader
+from motionhub.data.datasets.readers import Reader
 from motionhub.data.formats.reader import bad_file, read_bytes
 
 

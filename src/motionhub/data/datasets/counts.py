@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from motionhub.data.datasets.readers import get_reader
 from motionhub.data.datasets.splits import Split
-from motionhub.data.formats import get_reader
 from motionhub.skeletons.rows import classes_of
 
 

@@ -31,7 +31,7 @@ def read_poses(path: Path, lcrnet_unit: str | None = None) -> list[SkeletonSeque
         ValueError: as `motionhub.read`; what a file lacks belongs in `pose_options.json`.
     """
     # Imported here because the table of readers contains those that call this.
-    from motionhub.data.formats import find_reader, read_with
+    from motionhub.data.datasets.readers import find_reader, read_with
 
     form, options = find_reader(path), options_of(path)
     if form.name == "lcrnet" and lcrnet_unit is not None:

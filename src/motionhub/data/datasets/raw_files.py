@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from motionhub.data.formats import READERS, Reader, find_reader
+from motionhub.data.datasets.readers import READERS, Reader, find_reader
 from motionhub.data.formats.json_content import MAX_JSON_BYTES
 from motionhub.data.formats.reader import MAX_FILE_BYTES
 
