@@ -58,8 +58,8 @@ ALLOWED: dict[str, set[str]] = {
     # Retargeting reports the errors of what it made; segmentation makes intervals of scores; zero-shot reads labels by
     # the text bank, and turns whole clips upright as a processor turns its windows.
     "pipelines": {
-        *("data/formats", "data/video", "skeletons", "poses", "metrics", "intervals", "models", "towers"),
-        *("processing", "nn"),
+        *("data/datasets", "data/formats", "data/video", "skeletons", "poses", "metrics", "intervals", "models"),
+        *("towers", "processing", "nn"),
     },
     # An index over a folder reads its files; who makes the vectors is an argument.
     "retrieval": {"data/formats", "data/datasets", "skeletons"},
