@@ -1,6 +1,7 @@
 """Clips for training: random numbers that belong to a clip and an epoch, orders of whole updates, real labels."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from datasets import Dataset, Value
 from toy_training import CLASS_NAMES, ToyConfig, toy_dataset, toy_processor
 
+from motionhub.training import dataset as dataset_module
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, item_seed
 
 
@@ -99,3 +101,16 @@ def test_labels_may_be_plain_integers() -> None:
     dataset: Dataset = toy_dataset(6).cast_column("label", Value("int64"))
     check_labels(dataset, CONFIG)
     assert np.array_equal(ClipDataset(dataset, toy_processor(), training=False).labels, [0, 1, 2, 0, 1, 2])
+
+
+def test_workers_without_shared_memory_are_refused_in_one_line_instead_of_waiting_for_ever(monkeypatch, tmp_path):
+    monkeypatch.setattr(dataset_module, "SHARED_MEMORY", tmp_path)
+    for free in (0, 2**24 - 1):
+        monkeypatch.setattr(dataset_module.shutil, "disk_usage", lambda path, free=free: SimpleNamespace(free=free))
+        with pytest.raises(ValueError, match=r"num_workers=2 .* use --num_workers 0, or .*--shm-size"):
+            dataset_module.check_workers(2)
+        dataset_module.check_workers(0)
+    monkeypatch.setattr(dataset_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))
+    dataset_module.check_workers(2)
+    monkeypatch.setattr(dataset_module, "SHARED_MEMORY", tmp_path / "none")  # another system
+    dataset_module.check_workers(2)

@@ -5,7 +5,9 @@ result does not depend on how many processes or workers share the clips, nor on 
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,9 @@ from motionhub.training.streaming import RowGroup, ShardedRows, ShardOrder
 # Sets up to this size are decoded once and kept (the N-UCLA clips take 30 MB, NTU-60 20 GB).
 CACHE_BYTES = 2**30
 INPUTS = ("keypoints", "joint_mask", "attention_mask")
+# Where Linux keeps the memory that processes share; a container may have next to nothing of it.
+SHARED_MEMORY = Path("/dev/shm")
+LEAST_SHARED_BYTES = 16 * 2**20
 
 
 class ClipDataset(TorchDataset):
@@ -151,6 +156,18 @@ class EpochOrder(Sampler[int]):
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_clips)
         order = np.resize(order, self.updates * self.batch_size)  # cuts it, or repeats it from its start
         return iter(order[self.first_update * self.batch_size :].tolist())
+
+
+def check_workers(num_workers: int) -> None:
+    """Raises ValueError where the processes of a loader cannot hand over batches: they would wait for ever."""
+    if not num_workers or not SHARED_MEMORY.is_dir():  # macOS and Windows share memory otherwise
+        return
+    free = shutil.disk_usage(SHARED_MEMORY).free
+    if free < LEAST_SHARED_BYTES:
+        raise ValueError(
+            f"num_workers={num_workers} hands batches over in shared memory, but {SHARED_MEMORY} has "
+            f"{free / 2**20:.1f} MiB free; use --num_workers 0, or start the container with more: docker run --shm-size=1g."
+        )
 
 
 def with_index(

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 from motionhub.metrics.classification import classification_report, fuse_streams
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.collate import averages_padding, collate_skeletons
-from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
+from motionhub.training.dataset import ClipDataset, check_labels, check_workers, class_names_of, with_index
 
 
 def evaluate(
@@ -121,6 +121,7 @@ def score_clips(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds."""
     check_labels(dataset, model.config)
+    check_workers(num_workers)
     place = next(model.parameters()).device if device is None else torch.device(device)
     precision = choose_precision(mixed_precision, place)
     clips = ClipDataset(dataset, processor, training=False)

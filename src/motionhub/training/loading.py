@@ -16,7 +16,7 @@ from torch.utils.data import Dataset as TorchDataset
 from motionhub.data.datasets.repetition import repeat_classes
 from motionhub.data.datasets.splits import few_label_subset
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, item_seed, with_index
+from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, check_workers, item_seed, with_index
 from motionhub.training.streaming import ShardedRows, ShardOrder
 
 
@@ -95,7 +95,12 @@ def epoch_order(clips: Any, batch_size: int, recipe: TrainingRecipe) -> EpochOrd
 def build_loader(
     clips: Any, batch_size: int, recipe: TrainingRecipe, collate: Any, sampler: Any = None, lengths: bool = False
 ) -> DataLoader:
-    """A loader of `batch_size` clips (of `Views`: that many clips with all their views)."""
+    """A loader of `batch_size` clips (of `Views`: that many clips with all their views).
+
+    Raises:
+        ValueError: `num_workers` without shared memory, see `check_workers`.
+    """
+    check_workers(recipe.num_workers)
     collate_fn: Callable[[Any], dict[str, Any]] = with_index(collate, lengths=lengths)
     # Its own generator: otherwise every pass draws from the global one and shifts dropout after a resume.
     return DataLoader(

@@ -20,7 +20,7 @@ from transformers import AutoConfig, PreTrainedModel
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.dataset import class_names_of, with_index
+from motionhub.training.dataset import check_workers, class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
 from motionhub.training.run import RunArguments, prepare_start
 from motionhub.training.sources import check_source
@@ -266,6 +266,7 @@ def evaluate_segmentation(
     if clips.class_names != names:
         raise ValueError(f"The dataset has the classes {clips.class_names[:5]}..., but the model {names[:5]}...")
     evaluation = SegmentationEvaluation(clips, **options)
+    check_workers(num_workers)
     loader = DataLoader(
         clips,
         batch_size,
