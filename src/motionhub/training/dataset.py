@@ -166,7 +166,8 @@ def check_workers(num_workers: int) -> None:
     if free < LEAST_SHARED_BYTES:
         raise ValueError(
             f"num_workers={num_workers} hands batches over in shared memory, but {SHARED_MEMORY} has "
-            f"{free / 2**20:.1f} MiB free; use --num_workers 0, or start the container with more: docker run --shm-size=1g."
+            f"{free / 2**20:.1f} MiB free; use --num_workers 0, or start the container with more: "
+            "docker run --shm-size=1g."
         )
 
 
