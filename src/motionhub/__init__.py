@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from motionhub.data.datasets.readers import read as read
     from motionhub.data.formats.writers import write as write
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
+    from motionhub.data.synthetic.generate import compose as compose
+    from motionhub.data.synthetic.generate import generate as generate
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
@@ -88,6 +90,10 @@ if TYPE_CHECKING:
     from motionhub.skeletons.layouts import load_layout as load_layout
     from motionhub.skeletons.sequence import SkeletonSequence as SkeletonSequence
     from motionhub.training.arguments import TrainingRecipe as TrainingRecipe
+    from motionhub.visualization.animate import animate as animate
+    from motionhub.visualization.draw import draw_frame as draw_frame
+    from motionhub.visualization.draw import skeleton_strip as skeleton_strip
+    from motionhub.visualization.ribbon import plot_ribbon as plot_ribbon
 
 # Public name -> the module that defines it (the same list as above; a test compares them).
 _HOMES = {
@@ -100,6 +106,8 @@ _HOMES = {
     "READERS": "motionhub.data.datasets.readers",
     "read": "motionhub.data.datasets.readers",
     "generate_dataset": "motionhub.data.synthetic.dataset",
+    "compose": "motionhub.data.synthetic.generate",
+    "generate": "motionhub.data.synthetic.generate",
     "write": "motionhub.data.formats.writers",
     "summarise_intervals": "motionhub.intervals.table",
     "write_intervals": "motionhub.intervals.table",
@@ -164,6 +172,10 @@ _HOMES = {
     "inspect": "motionhub.skeletons.inspection",
     "SkeletonSequence": "motionhub.skeletons.sequence",
     "TrainingRecipe": "motionhub.training.arguments",
+    "animate": "motionhub.visualization.animate",
+    "draw_frame": "motionhub.visualization.draw",
+    "skeleton_strip": "motionhub.visualization.draw",
+    "plot_ribbon": "motionhub.visualization.ribbon",
 }
 
 __all__ = ["__version__", *_HOMES]
