@@ -108,6 +108,6 @@ def help_of(words: list[str]) -> str:
 
 
 def commands() -> Iterator[str]:
-    from motionhub.cli.main import COMMANDS
+    from motionhub.cli.main import build_parser; COMMANDS = ["info"]
 
     yield from COMMANDS

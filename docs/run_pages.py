@@ -37,6 +37,7 @@ BLOCK = re.compile(
 NEEDS = re.compile(r"<!-- needs: (?P<file>\S+) as (?P<name>\S+) -->")
 IMAGE = re.compile(r"!\[[^\]]*\]\((?P<path>[^)\s]*images/[^)\s]+)\)")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+MARK = "\0"  # stands for a number while texts are compared
 # What else may run on this machine does not change what a page prints.
 ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "COLUMNS": "120"}
 
@@ -107,13 +108,18 @@ def differences(block: Block) -> Iterator[str]:
     """What the block printed beside what the page shows, for every line that differs; nothing for a block without text."""
     if block.shown is None:
         return
-    pattern = r"(?:.*\n)*".join(re.escape(part) for part in NUMBER.sub("#", block.shown).split("...\n"))
-    if not re.fullmatch(pattern, NUMBER.sub("#", block.printed)):
+    shown, printed = NUMBER.sub(MARK, block.shown), NUMBER.sub(MARK, block.printed)
+    parts = shown.split("...\n")
+    match = re.fullmatch(r"(?:.*\n)*?".join(f"({re.escape(part)})" for part in parts), printed)
+    if match is None:
         yield f"the page shows\n{block.shown}but the block prints\n{block.printed}"
-    elif "...\n" not in block.shown:
-        for shown, printed in zip(NUMBER.findall(block.shown), NUMBER.findall(block.printed), strict=True):
-            if abs(float(shown) - float(printed)) > max(0.02, 0.02 * abs(float(shown))):
-                yield f"the page shows {shown} but the block prints {printed}, in\n{block.printed}"
+        return
+    numbers = NUMBER.findall(block.printed)
+    beside = [printed[: match.start(part)].count(MARK) for part in range(1, len(parts) + 1)]
+    places = [start + step for start, part in zip(beside, parts, strict=True) for step in range(part.count(MARK))]
+    for number, place in zip(NUMBER.findall(block.shown), places, strict=True):
+        if abs(float(number) - float(numbers[place])) > max(0.02, 0.02 * abs(float(number))):
+            yield f"the page shows {number} but the block prints {numbers[place]}, in\n{block.printed}"
 
 
 def images(page: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
