@@ -15,7 +15,7 @@ from motionhub.cli.doctor import EXTRAS, examine
 
 ROOT = Path(__file__).resolve().parents[1]
 # Made of other extras, or for those who work on motionhub; not told by `motionhub doctor`.
-OF_OTHERS = {"all", "dev", "mediapipe"}
+OF_OTHERS = {"all", "dev", "docs", "mediapipe"}
 # Where the module is not called as its package on the index is.
 MODULES = {
     "faiss-cpu": "faiss",
