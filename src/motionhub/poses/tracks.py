@@ -1,6 +1,6 @@
-"""From who is in each frame to who is who: the people of a video as one sequence, one row a person.
+"""From the people of each frame to people over time: one sequence, one row a person.
 
-It does not know pictures or estimators; identity is found on keypoints alone (`skeletons/tracking.py`).
+Identity is found on keypoints alone (`skeletons/tracking.py`).
 """
 
 import math
@@ -29,7 +29,7 @@ class Tracks:
 
     Args:
         clip: all of them, `(people, frames, joints, 2)` pixels, in the order in which they appear.
-        world: the same people as `(people, frames, joints, 3)` metres, y up, x to the right of the picture, z towards
+        world: the same people as `(people, frames, joints, 3)` metres, y up, x to the right of the image, z towards
             the camera, from an origin in each body; None where the estimator does not lift.
         boxes: `(people, frames, 4)` left, top, right, bottom; NaN where a person is absent.
         num_twice: detections that were left out because another one is of the same body.
@@ -55,9 +55,8 @@ def follow_people(
     """Who is who in the detections of each frame.
 
     Args:
-        frames: for each point in time, who is there.
+        frames: the people at each point in time, of which there are `fps` per second.
         layout: name of the joint layout.
-        fps: points in time per second.
         image_size: (width, height).
         min_confidence: a joint below it is missing (NaN); its confidence is kept.
         min_frames: who is there for fewer is left out, as false alarms are; half the clip is enough in a short one.
@@ -73,21 +72,13 @@ def follow_people(
     numbers = track_people(points, max_gap=math.ceil(MAX_GAP_SECONDS * fps))
     numbers, num_short = _without_short(numbers, min(min_frames, math.ceil(len(frames) / 2)))
     keypoints, track_ids = stack_people(points, numbers)
-    if not track_ids:
-        keypoints = np.zeros((0, len(frames), joints, 2), np.float32)
+    shape = (len(track_ids), len(frames), joints)
     scores = [np.array([person.confidence for person in people]).reshape(-1, joints) for people in single]
-    confidence = stack_people(scores, numbers, 0.0)[0].reshape(keypoints.shape[:3])
-    boxes = stack_people([_boxes(people) for people in single], numbers)[0].reshape(*keypoints.shape[:2], 4)
-    seen = confidence >= min_confidence
-    clip = SkeletonSequence(
-        np.where(seen[..., None], keypoints, np.nan),
-        get_layout(layout),
-        fps,
-        "pixel",
-        confidence,
-        image_size,
-        track_ids,
-    )
+    confidence = stack_people(scores, numbers, 0.0)[0].reshape(shape)
+    corners = [np.array([person.box for person in people], np.float64).reshape(-1, 4) for people in single]
+    boxes = stack_people(corners, numbers)[0].reshape(*shape[:2], 4)
+    seen = np.where((confidence >= min_confidence)[..., None], keypoints.reshape(*shape, 2), np.nan)
+    clip = SkeletonSequence(seen, get_layout(layout), fps, "pixel", confidence, image_size, track_ids)
     return Tracks(clip, _world(single, numbers, clip), boxes, num_twice, num_short)
 
 
@@ -123,12 +114,8 @@ def _without_short(numbers: list[np.ndarray], min_frames: int) -> tuple[list[np.
     return [np.where(np.isin(row, short), -1, row) for row in numbers], len(short)
 
 
-def _boxes(people: Sequence[PersonInFrame]) -> np.ndarray:
-    return np.array([person.box for person in people], dtype=np.float64).reshape(-1, 4)
-
-
 def _world(frames: Frames, numbers: list[np.ndarray], clip: SkeletonSequence) -> SkeletonSequence | None:
-    """A joint that was not seen in the picture is missing here too."""
+    """A joint that was not seen in the image is missing here too."""
     worlds = [[person.world for person in people] for people in frames]
     if not clip.num_people or any(world is None for row in worlds for world in row):
         return None
