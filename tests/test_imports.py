@@ -42,8 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     # it is looked for.
     "registration": {"hub"},
     "models": {"nn", "skeletons", "papers"},
-    # A tower may be one of our own models.
-    "towers": {"models"},
+    # A tower may be one of our own models; its fingerprint is the hash of its weights.
+    "towers": {"models", "nn"},
     # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},

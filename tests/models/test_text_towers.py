@@ -9,8 +9,7 @@ import pytest
 import torch
 from text_models import MadeUpTower, save_clip, save_sentence_encoder
 
-from motionhub.towers.text_tower_models import pool
-from motionhub.towers.text_towers import MissingTowerError, TowerName, load_text_tower
+from motionhub.towers.text_towers import MissingTowerError, TowerName, load_text_tower, pool
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def test_a_small_student_learns_to_find_the_person_it_was_shown(student, tmp_pat
 def test_a_frame_without_its_picture_is_named(tmp_path) -> None:
     labels, pictures = scene(3)
     del pictures[1]
-    with pytest.raises(ValueError, match=r"no picture of \[1\]"):
+    with pytest.raises(ValueError, match=r"no image of \[1\]"):
         PersonCrops(labels, pictures, (32, 24))
     with pytest.raises(ValueError, match="got 0 frames"):
         PersonCrops([], pictures, (32, 24))

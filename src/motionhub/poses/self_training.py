@@ -1,20 +1,21 @@
 """Pseudo ground truth for a pose estimator, out of what SST-A makes of several: boxes, anchor poses, classes.
 
-It does not know networks or pictures (`poses.students` trains them on it). SSTA-PRS, Yang et al., WACV 2021; section
-3.3.3 of Yang's thesis: of the frames whose confidence is high enough, the box around the pose grown by 10 % teaches
-localisation, and the anchor pose nearest to the pose teaches classification. The pose itself teaches nothing there:
-"not sufficiently accurate for regression".
+SSTA-PRS, Yang et al., WACV 2021; section 3.3.3 of Yang's thesis: in frames of high confidence, the box around the pose
+grown by 10 % trains localisation, and the nearest anchor pose trains classification. The pose itself is "not
+sufficiently accurate for regression".
 
 Where the thesis says nothing, here: a frame in which only some of the people are good enough is left out, because
-those left unlabelled would be taught as background; so is a pose with fewer joints than `min_seen`, whose box
-would be too small.
+those left unlabelled would count as background; so is a pose with fewer joints than `min_seen`, whose box would be too
+small.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from motionhub.poses.estimators.estimator import box_around
 from motionhub.poses.refine import PAPER_MIN_CONFIDENCE
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.findings import body_size
@@ -27,6 +28,7 @@ FRAME_SHARE = 0.1
 VALIDATION_SHARE = 0.2
 # Pixels: a smaller box is no person to learn from.
 MIN_SIDE = 2.0
+pose_boxes = partial(box_around, growth=BOX_GROWTH)
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ def pseudo_labels(
         best = float(np.nanmax(scores)) if scores.size and not np.isnan(scores).all() else 0.0
         raise ValueError(
             f"None of {len(found)} frames has a pose to learn from: the highest confidence is {best:.2f}, needed are "
-            f"{min_confidence} and {min_seen:.0%} of the joints of {layout!r}. Experts that disagree, or saw nobody, "
-            "teach nothing; look at them, or lower min_confidence or min_seen."
+            f"{min_confidence} and {min_seen:.0%} of the joints of {layout!r}. Experts that disagree, or detect no "
+            "person, give no labels; look at them, or lower min_confidence or min_seen."
         )
     return labels
 
@@ -103,15 +105,13 @@ def poses_at(
 ) -> list[LabelledFrame]:
     """All people of these frames as they are, good or not: to compare with, or to learn from one estimator alone.
 
-    Only who has no box at all (one joint, or joints in one line) is left out.
+    Only people without a box (one joint, or joints in one line) are left out.
     """
-    found = []
+    points, found = _points(pose, layout), []
     for frame in frames:
-        poses = _points(pose, layout)[:, frame]
-        boxes = pose_boxes(poses)
-        there = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1)  # False of NaN
-        scores = np.full(int(there.sum()), confidence, np.float32)
-        found.append(LabelledFrame(int(frame), poses[there].astype(np.float32), boxes[there], scores))
+        poses = points[:, frame]
+        poses = poses[_large(pose_boxes(poses))]
+        found.append(LabelledFrame(int(frame), poses, pose_boxes(poses), np.full(len(poses), confidence, np.float32)))
     return found
 
 
@@ -142,23 +142,14 @@ def _labelled(
         return None
     poses, seen, confidence = poses[there], seen[there], confidence[there]
     boxes = pose_boxes(poses)
-    large = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1)
-    if not (large & (confidence >= min_confidence) & (seen.mean(axis=-1) >= min_seen)).all():
+    if not (_large(boxes) & (confidence >= min_confidence) & (seen.mean(axis=-1) >= min_seen)).all():
         return None
-    return LabelledFrame(int(frame), poses.astype(np.float32), boxes, confidence.astype(np.float32))
+    return LabelledFrame(int(frame), poses, boxes, confidence.astype(np.float32))
 
 
-def pose_boxes(poses: np.ndarray, growth: float = BOX_GROWTH) -> np.ndarray:
-    """`(..., 4)` left, top, right, bottom around the joints seen, each side grown by the factor about the centre.
-
-    Poses without any joint have NaN.
-    """
-    seen = ~np.isnan(poses).any(axis=-1, keepdims=True)
-    low, high = np.where(seen, poses, np.inf).min(axis=-2), np.where(seen, poses, -np.inf).max(axis=-2)
-    with np.errstate(invalid="ignore"):
-        margin = (high - low) * (growth - 1) / 2
-        boxes = np.concatenate([low - margin, high + margin], axis=-1)
-    return np.where(np.isfinite(boxes), boxes, np.nan).astype(np.float32)
+def _large(boxes: np.ndarray) -> np.ndarray:
+    """Whether each `(people, 4)` is the box of a person; False of NaN."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1))
 
 
 def in_unit_box(poses: np.ndarray, boxes: np.ndarray) -> np.ndarray:

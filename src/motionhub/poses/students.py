@@ -1,9 +1,7 @@
-"""Pose estimators that learn from pseudo ground truth: LCR-Net by the paper's recipe, or any model of heat maps.
+"""Pose estimators trained on pseudo ground truth: LCR-Net by the paper's recipe, or any model of heat maps.
 
-It does not know where the labels come from (`poses.self_training`), video, or files. Pictures are `(height, width, 3)`
-arrays of red, green and blue, by their frame's number.
-
-`LcrNetStudent` finds people by itself; `HeatmapStudent` is told their boxes (top-down), and learns all joints.
+Images are `(height, width, 3)` RGB arrays, by frame number. `LcrNetStudent` finds people by itself; `HeatmapStudent`
+needs their boxes (top-down), and learns all joints.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +25,12 @@ NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 
 
 def self_training_recipe(**changes: Any) -> TrainingRecipe:
-    """The numbers of SSTA-PRS: 4 pictures an update (512 boxes a picture are the model's `boxes_per_image`).
+    """The numbers of SSTA-PRS: 4 images an update (512 boxes an image are the model's `boxes_per_image`).
 
-    Its papers refer to "standard settings" for the rest; these are Faster R-CNN's, scaled to 4 pictures.
+    Its papers refer to "standard settings" for the rest; these are Faster R-CNN's, scaled to 4 images.
     """
     numbers = {"batch_size": 4, "learning_rate": 0.005, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 12}
-    source = "SSTA-PRS: 4 pictures an update; the rest Faster R-CNN's schedule"
+    source = "SSTA-PRS: 4 images an update; the rest Faster R-CNN's schedule"
     return TrainingRecipe(**{**numbers, "milestones": [8, 11], "source": source, **changes})
 
 
@@ -52,20 +50,19 @@ class LcrNetStudent:
     ) -> TrainingResult:
         """Fine-tune localisation and classification; the regression's weights stay as they are.
 
-        What the regression reads, the features below it, moves: large steps spoil its poses. With the recipe's SGD
-        they stay (on pictures that it had learned, mean error 0.049 boxes before and 0.045 after 10 epochs; 0.28
-        after as many of AdamW at 0.003).
+        The features below the regression move, and large steps spoil its poses. With the recipe's SGD they stay (on
+        images of its training, mean error 0.049 boxes before and 0.045 after 10 epochs; 0.28 with AdamW at 0.003).
 
         Args:
-            labels: frames with poses and boxes; their classes are made here, of the model's anchor poses. A frame
-                without people is left out: that nobody was found does not teach that nobody is there.
+            labels: frames with poses and boxes; their classes are made here, of the model's anchor poses. Frames
+                without people are left out: a missed person is no background.
             pictures: of those frames.
             recipe: see `self_training_recipe`; leaves `last/` in its `output_dir`.
             regression: also train the regression, on the poses. For the first training of a student that has no
                 weights yet: SSTA-PRS starts from one that was trained on true poses.
 
         Raises:
-            ValueError: no labels, a frame without its picture, or what `train` says.
+            ValueError: no labels, a frame without its image, or what `train` says.
         """
         named = classified([label for label in labels if len(label.boxes)], self.model.anchor_poses.cpu().numpy())
         rows = LabelledPictures(named, pictures, self.processor)
@@ -75,7 +72,7 @@ class LcrNetStudent:
 
     @torch.no_grad()
     def estimate(self, pictures: Sequence[np.ndarray], batch_size: int = 4) -> list[dict[str, np.ndarray]]:
-        """People of each picture in its pixels, best first: `poses`, `boxes`, `confidence`, `class_scores`."""
+        """People of each image in its pixels, best first: `poses`, `boxes`, `confidence`, `class_scores`."""
         self.model.eval()
         found: list[dict[str, np.ndarray]] = []
         for start in range(0, len(pictures), batch_size):
@@ -111,7 +108,7 @@ class LabelledPictures(torch.utils.data.Dataset):
     """Items for `collate_pictures`: one frame with its people, in the pixels of the model's input.
 
     Raises:
-        ValueError: no frame, or one without its picture.
+        ValueError: no frame, or one without its image.
     """
 
     def __init__(self, labels: Sequence[LabelledFrame], pictures: Pictures, processor: Any) -> None:
@@ -138,29 +135,24 @@ def _check_pictures(labels: Sequence[LabelledFrame], pictures: Pictures) -> None
     lacking = [label.frame for label in labels if label.frame not in pictures]
     if not labels or lacking:
         raise ValueError(
-            f"A student needs labelled frames and the picture of each, got {len(labels)} frames and no picture of "
+            f"A student needs labelled frames and the image of each, got {len(labels)} frames and no image of "
             f"{lacking[:5]}."
         )
 
 
 def collate_pictures(items: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Pictures padded with zeros right and below, people with NaN boxes."""
+    """Images padded with zeros right and below, people with NaN boxes."""
     height, width = (max(item["pixel_values"].shape[side] for item in items) for side in (1, 2))
     people = max(len(item["boxes"]) for item in items)
-    batch = {
-        "pixel_values": torch.stack(
-            [
-                functional.pad(pixels, (0, width - pixels.shape[2], 0, height - pixels.shape[1]))
-                for pixels in (item["pixel_values"] for item in items)
-            ]
-        ),
-        "image_sizes": torch.stack([item["image_sizes"] for item in items]),
-    }
-    for name, nobody in (("boxes", torch.nan), ("keypoints", torch.nan), ("classes", 0)):
+    images = [
+        functional.pad(pixels, (0, width - pixels.shape[2], 0, height - pixels.shape[1]))
+        for pixels in (item["pixel_values"] for item in items)
+    ]
+    batch = {"pixel_values": torch.stack(images), "image_sizes": torch.stack([item["image_sizes"] for item in items])}
+    for name, absent in (("boxes", torch.nan), ("keypoints", torch.nan), ("classes", 0)):
         rows = [item[name] for item in items]
-        batch[name] = torch.stack(
-            [torch.cat([row, row.new_full((people - len(row), *row.shape[1:]), nobody)]) for row in rows]
-        )
+        padding = [row.new_full((people - len(row), *row.shape[1:]), absent) for row in rows]
+        batch[name] = torch.stack([torch.cat(pair) for pair in zip(rows, padding, strict=True)])
     return batch
 
 
@@ -181,7 +173,7 @@ class HeatmapStudent:
         """Fine-tune all weights on the joints that are there; missing ones teach nothing.
 
         Raises:
-            ValueError: no labels, a frame without its picture, or what `train` says.
+            ValueError: no labels, a frame without its image, or what `train` says.
         """
         rows = PersonCrops(labels, pictures, self.crop_size)
         return train(
@@ -195,13 +187,12 @@ class HeatmapStudent:
             [heatmaps.shape[-1] / self.crop_size[1], heatmaps.shape[-2] / self.crop_size[0]], device=heatmaps.device
         )
         target, seen = gaussian_targets(cells, heatmaps.shape[-2:], self.sigma)
-        return (
-            functional.mse_loss(heatmaps, target, reduction="none").mean(dim=(2, 3)) * seen
-        ).sum() / seen.sum().clamp(min=1)
+        errors = functional.mse_loss(heatmaps, target, reduction="none").mean(dim=(2, 3))
+        return (errors * seen).sum() / seen.sum().clamp(min=1)
 
     @torch.no_grad()
     def estimate(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
-        """`poses` and `confidence` of the people in these boxes `(people, 4)` of each picture, in its pixels."""
+        """`poses` and `confidence` of the people in these boxes `(people, 4)` of each image, in its pixels."""
         self.model.eval()
         return [self._estimate_one(picture, own) for picture, own in zip(pictures, boxes, strict=True)]
 
@@ -246,12 +237,12 @@ def crop_window(box: np.ndarray, crop_size: tuple[int, int], growth: float = 1.2
 
 
 def cut_out(picture: np.ndarray, window: np.ndarray, crop_size: tuple[int, int]) -> Tensor:
-    """`(3, height, width)` normalised; what lies outside the picture is zero. Bilinear."""
+    """`(3, height, width)` normalised; what lies outside the image is zero. Bilinear."""
     height, width = picture.shape[:2]
     pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float()
     pixels = pixels / 255 if np.issubdtype(picture.dtype, np.integer) else pixels
     mean, std = (torch.tensor(values)[:, None, None] for values in NORMALISATION)
-    # `affine_grid` counts from -1 to 1 over the picture.
+    # `affine_grid` counts from -1 to 1 over the image.
     size = np.array([width, height])
     low, high = 2 * window[:2] / size - 1, 2 * window[2:] / size - 1
     matrix = np.concatenate([np.diag((high - low) / 2), (high + low)[:, None] / 2], axis=1)
@@ -294,32 +285,23 @@ def gaussian_targets(cells: Tensor, size: Sequence[int], sigma: float) -> tuple[
 
 def highest_cells(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Where each map is highest, `(people, joints, 2)` in cells, a quarter of a cell towards the higher neighbour."""
-    height, width = heatmaps.shape[-2:]
     peaks, places = heatmaps.flatten(2).max(dim=-1)
-    row, column = places // width, places % width
-    x = column + 0.5 + 0.25 * _lean(heatmaps, row, column, 0, 1)
-    y = row + 0.5 + 0.25 * _lean(heatmaps, row, column, 1, 0)
-    return torch.stack([x, y], dim=-1), peaks
-
-
-def _lean(heatmaps: Tensor, row: Tensor, column: Tensor, down: int, across: int) -> Tensor:
-    """-1, 0 or 1: which neighbour of a cell is higher; 0 at the border."""
-    height, width = heatmaps.shape[-2:]
+    row, column = places // heatmaps.shape[-1], places % heatmaps.shape[-1]
     people = torch.arange(len(heatmaps))[:, None]
     joints = torch.arange(heatmaps.shape[1])[None]
-    inside = (row >= down) & (row < height - down) & (column >= across) & (column < width - across)
+    around = functional.pad(heatmaps, (1, 1, 1, 1), value=torch.nan)  # at the border there is no higher neighbour
 
-    def at(sign: int) -> Tensor:
-        rows, columns = (row + sign * down).clamp(0, height - 1), (column + sign * across).clamp(0, width - 1)
-        return heatmaps[people, joints, rows, columns]
+    def lean(down: int, across: int) -> Tensor:
+        after, before = (around[people, joints, row + 1 + sign * down, column + 1 + sign * across] for sign in (1, -1))
+        return torch.sign(after - before).nan_to_num()
 
-    return torch.where(inside, torch.sign(at(1) - at(-1)), 0)
+    return torch.stack([column + 0.5 + 0.25 * lean(0, 1), row + 0.5 + 0.25 * lean(1, 0)], dim=-1), peaks
 
 
 def agreement(
     found: Sequence[Mapping[str, np.ndarray]], labels: Sequence[LabelledFrame], share: float = 0.1
 ) -> dict[str, float]:
-    """How near what a student found is to labels: as good as they are, so of pseudo labels no accuracy.
+    """How near what a student found is to labels; of pseudo labels this is no accuracy.
 
     Args:
         found: `poses` of each labelled frame, NaN missing (a joint that only the label has is not right); each pose

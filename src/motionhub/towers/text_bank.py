@@ -1,8 +1,7 @@
 """Text vectors that travel with a checkpoint, so that labels by name work where the text tower cannot be loaded.
 
-It does not know which phrases are worth having (`datasets/class_phrases.py`) nor how towers make vectors. Phrases are
-found by a normalised spelling, so "Sit_down" is "sit down"; a phrase the bank lacks needs the tower, and the error
-says which one.
+Phrases are found by a normalised spelling, so "Sit_down" is "sit down"; a phrase the bank lacks needs the tower, and
+the error says which one.
 """
 
 import difflib
@@ -16,8 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from motionhub.towers.text_tower_models import install_line
-from motionhub.towers.text_towers import MissingTowerError, TextTower, TowerName, checked_texts, load_text_tower
+from motionhub.towers.text_towers import (
+    MissingTowerError,
+    TextTower,
+    TowerName,
+    checked_texts,
+    install_line,
+    load_text_tower,
+)
 
 
 VECTORS = "text_bank.safetensors"
@@ -112,8 +117,8 @@ class TextBank:
         for phrase in checked_texts(phrases):
             different.setdefault(normalised_spelling(phrase), phrase)
         vectors = made_by.encode([*different.values(), PROBE]).to(dtype)
-        own = list(different.values())
-        return cls(own, vectors[:-1], made_by.description, vectors[-1], made_by.fingerprint(), aliases)
+        facts = (made_by.description, vectors[-1], made_by.fingerprint(), aliases)
+        return cls(list(different.values()), vectors[:-1], *facts)
 
     @property
     def dim(self) -> int:
@@ -199,12 +204,10 @@ class TextBank:
 
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
+        save_file({"embeddings": self.embeddings.contiguous(), "probe": self.probe.contiguous()}, target / VECTORS)
         facts = {"schema": SCHEMA, "tower": self.tower.to_dict(), "fingerprint": self.fingerprint, "probe": PROBE}
-        tensors = {"embeddings": self.embeddings.contiguous(), "probe": self.probe.contiguous()}
-        save_file(tensors, target / VECTORS)
         facts |= {"phrases": self.phrases, "aliases": self.aliases, "learned": self.learned}
-        text = json.dumps(facts, ensure_ascii=False, indent=0)
-        (target / FACTS).write_text(text + "\n", encoding="utf-8")
+        (target / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, checkpoint: str | Path, revision: str | None = None) -> "TextBank | None":
