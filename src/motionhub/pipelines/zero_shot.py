@@ -14,6 +14,7 @@ from torch import Tensor
 from motionhub.metrics.open_set import auroc, fit_rejection_threshold, fit_temperature
 from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, Span, model_inputs, process, take
 from motionhub.processing.upright import turned_upright
+from motionhub.skeletons import repair
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
 from motionhub.towers.text_bank import TextBank, normalised_spelling, text_vectors
@@ -142,7 +143,7 @@ class ZeroShotPipeline(SkeletonPipeline):
             part = part.replace(keypoints=turned_upright(torch.tensor(part.keypoints), part.layout).numpy())
             processor = copy.copy(processor)  # other threads use the original
             processor.upright = False
-        cuts = [(span, cut(part, span)) for span in self._spans(part, window, hop)]
+        cuts = [(span, repair.part(part, *span)) for span in self._spans(part, window, hop)]
         return [(span, process(processor, piece, name)) for span, piece in cuts if piece.joint_mask.any()]
 
     def _spans(self, part: SkeletonSequence, window: float | None, hop: float | None) -> list[Span]:
@@ -305,13 +306,6 @@ def take_windowing(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
             raise ValueError(f"{name} must be seconds above 0, got {value!r}.")
     return taken
-
-
-def cut(sequence: SkeletonSequence, span: Span) -> SkeletonSequence:
-    """The frames of a span."""
-    frames = slice(*span)
-    confidence = None if sequence.confidence is None else sequence.confidence[:, frames]
-    return sequence.replace(keypoints=sequence.keypoints[:, frames], confidence=confidence)
 
 
 def _part_table(
