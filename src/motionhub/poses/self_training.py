@@ -18,7 +18,6 @@ import numpy as np
 from motionhub.poses.estimators.estimator import box_around
 from motionhub.poses.refine import PAPER_MIN_CONFIDENCE
 from motionhub.skeletons.convert import convert_layout
-from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -116,21 +115,7 @@ def poses_at(
 
 
 def _points(pose: SkeletonSequence, layout: str) -> np.ndarray:
-    return convert_layout(pose, layout).keypoints if pose.layout.name != layout else pose.keypoints
-
-
-def noisy_copies(pose: SkeletonSequence, seed: int = 0) -> list[SkeletonSequence]:
-    """Two experts out of one, by two noise settings: joints that go missing, and joints that shake.
-
-    The first misses 15 % of the joints and shakes by 1 % of the body's size, the second 2 % and 3 %.
-    """
-    chance = np.random.default_rng(seed)
-    copies = []
-    for share, shaking in ((0.15, 0.01), (0.02, 0.03)):
-        moved = pose.keypoints + chance.normal(0, shaking * body_size(pose), pose.keypoints.shape)
-        missing = chance.random(pose.keypoints.shape[:3]) < share
-        copies.append(pose.replace(keypoints=np.where(missing[..., None], np.nan, moved)))
-    return copies
+    return convert_layout(pose, layout).keypoints
 
 
 def _labelled(

@@ -19,18 +19,18 @@ import numpy as np
 from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.build import SavedDataset, save_dataset_report
 from motionhub.data.build.feature_columns import FeatureColumn, add_feature_columns
-from motionhub.data.datasets.clip_table import load_table
+from motionhub.data.datasets.clip_table import COLUMNS, load_table
 from motionhub.data.datasets.folder import TABLE
 from motionhub.data.datasets.label_merging import LabelMerging
 from motionhub.data.datasets.licences import OwnTerms
 from motionhub.data.datasets.readers import read
+from motionhub.data.video.reader import VIDEO_SUFFIXES
 from motionhub.poses.estimators import ESTIMATORS
 from motionhub.poses.extraction_job import extract_files, write_clip
 from motionhub.poses.refine import aggregate_experts
 from motionhub.skeletons.convert import convert_layout
 
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
 LAYOUT = "posetics-17"
 MIN_PRESENT = 0.5
 REPORT = "videos.json"
@@ -39,7 +39,7 @@ WORLD = "world"
 
 @dataclass(frozen=True)
 class Expert:
-    """A pose estimator as it is asked.
+    """A pose estimator with its options.
 
     Args:
         name: of its folder of results; unique among the experts.
@@ -73,13 +73,13 @@ class Expert:
 
 @dataclass(frozen=True)
 class PosesOfVideos:
-    """What `poses_of_videos` left.
+    """What `poses_of_videos` made.
 
     Args:
         folder: pose files and their `labels.csv`, for `data.build.save_dataset("folder", folder, ...)`.
         kept: videos in it.
         left_out: name of a video -> why it is not.
-        failures: name of a video that is kept -> what an expert said that could not read it, `"expert: error"`.
+        failures: name of a video that is kept -> the error of an expert that could not read it, `"expert: error"`.
         lifted: whether `folder/../world` has keypoints in metres of the same names.
     """
 
@@ -108,8 +108,8 @@ def poses_of_videos(
     Args:
         videos: a folder per class, or with a `labels.csv` (file, label; split, subject, licence, ... as for the
             reader "folder") that names videos.
-        work: folder for what each expert found (`work/experts/NAME`), the aggregates (`work/clips`) and what lifts
-            (`work/world`, of the first expert). No frame is written.
+        work: folder of each expert's results (`work/experts/NAME`), the aggregates (`work/clips`) and keypoints in
+            metres (`work/world`, where the first expert lifts). No frame is written.
         experts: see `Expert.parse`; of one nothing is aggregated.
         layout: what clips are converted to.
         min_present: a clip is kept when a person is detected in more than this share of its frames.
@@ -221,7 +221,7 @@ def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
     if not lines:
         raise ValueError(
             f"{folder} has no videos: expected {TABLE} (file,label) or a folder of videos for each class, of "
-            f"{', '.join(VIDEO_SUFFIXES)}."
+            f"{', '.join(sorted(VIDEO_SUFFIXES))}."
         )
     return lines
 
@@ -231,7 +231,7 @@ def _name_of(file: str) -> str:
 
 
 def _ask(expert: Expert, lines: Mapping[str, Mapping[str, str]], work: Path, **options: Any) -> Path:
-    """The folder with what the expert found in each video, `NAME.npz`."""
+    """The folder of the expert's results, `NAME.npz` for each video."""
     folder = work / "experts" / expert.name
     folder.mkdir(parents=True, exist_ok=True)
     if expert.estimator not in ESTIMATORS:
@@ -258,10 +258,8 @@ def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_pr
     seen = [clip for clip in there if clip.num_people and clip.num_frames]
     if not seen:
         return "no person detected" if there else "no expert has keypoints of it"
-    clip = seen[0] if len(seen) == 1 else aggregate_experts(seen)[0]
-    if clip.layout.name != layout:
-        clip = convert_layout(clip, layout)
-    present = float(np.isfinite(clip.keypoints[..., 0]).any(axis=(0, 2)).mean())
+    clip = convert_layout(seen[0] if len(seen) == 1 else aggregate_experts(seen)[0], layout)
+    present = float(clip.joint_mask.any(axis=(0, 2)).mean())
     if present <= min_present:
         return f"a person is detected in {present:.0%} of the frames, not in more than {min_present:.0%}"
     write_clip(clip, work / "clips" / f"{name}.npz")
@@ -296,8 +294,8 @@ def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:
     source = work / "experts" / first.name / f"{name}.world.npz"
     if not source.is_file():
         return False
-    [solid], [clip] = read(source), read(work / "clips" / f"{name}.npz")
-    solid = convert_layout(solid, layout) if solid.layout.name != layout else solid
+    [clip] = read(work / "clips" / f"{name}.npz")
+    solid = convert_layout(read(source)[0], layout)
     keypoints = np.full((*clip.keypoints.shape[:3], 3), np.nan, dtype=np.float32)
     rows = dict(zip(clip.track_ids or range(clip.num_people), range(clip.num_people), strict=True))
     for track, person in zip(solid.track_ids or range(solid.num_people), solid.keypoints, strict=True):
@@ -316,7 +314,7 @@ def world_keypoints(work: Path, rows: Sequence[Mapping[str, Any]]) -> list[np.nd
 
 
 def _write_table(path: Path, lines: Sequence[Mapping[str, str]]) -> None:
-    columns = ["file", "label", "split", "subject", "camera", "source", "caption", "licence"]
+    columns = [name for name in COLUMNS if not name.endswith("_s")]
     with atomic_path(path) as writing, writing.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
         table.writeheader()

@@ -1,4 +1,4 @@
-"""Text vectors that travel with a checkpoint, so that labels by name work where the text tower cannot be loaded.
+"""Text vectors saved with a checkpoint, so that labels by name work where the text tower cannot be loaded.
 
 Phrases are found by a normalised spelling, so "Sit_down" is "sit down"; a phrase the bank lacks needs the tower, and
 the error says which one.
@@ -42,10 +42,8 @@ def normalised_spelling(phrase: str) -> str:
     """Lower case, words apart by one space: "Drink_From-Cup " -> "drink from cup"; every script keeps its letters."""
     folded = unicodedata.normalize("NFKC", phrase).casefold().replace("\u2019", "'")
     # Marks (Mn, Mc) are part of a letter in many scripts, and no letter by themselves.
-    kept = "".join(
-        char if char.isalnum() or char == "'" or unicodedata.category(char)[0] == "M" else " " for char in folded
-    )
-    return re.sub(r"\s+", " ", kept).strip()
+    kept = (char if char.isalnum() or char == "'" or unicodedata.category(char)[0] == "M" else " " for char in folded)
+    return " ".join("".join(kept).split())
 
 
 class TextBank:
@@ -173,30 +171,21 @@ class TextBank:
         how = f"Use known phrases, or install the tower that reads any text: {install_line(self.tower)}"
         return f"The checkpoint's bank of {len(self)} phrases lacks {shown}{more}. {how}."
 
-    def check_tower(self, tower: Mapping[str, Any] | str | TowerName | TextTower) -> None:
-        """Raises ValueError unless the tower is the one that made this bank.
-
-        A `TextTower` is loaded and asked for its vector of `PROBE`, so the same weights under another name pass; a
-        name alone is compared by kind, name, revision and prompt.
-        """
-        fix = (
-            "Build it again with TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank"
-        )
-        if not isinstance(tower, TextTower):
-            own, other = (_identity(name) for name in (self.tower, TowerName.parse(tower)))
-            if own != other:
-                raise ValueError(f"This text bank was made by the tower {own}, not by {other}. {fix}.")
-            return
+    def check_tower(self, tower: TextTower) -> None:
+        """Raises ValueError unless the tower, by its vector of `PROBE`, has the weights that made this bank."""
         probe = tower.encode([PROBE])[0]
+        wrong = None
         if probe.shape != self.probe.shape:
-            what = f"vectors of {self.dim} numbers, {tower.name!r} makes {len(probe)}"
-            raise ValueError(f"This text bank was made by the tower {self.tower.name!r} with {what}. {fix}.")
-        cosine = float(probe @ torch.nn.functional.normalize(self.probe.float(), dim=0))
-        if cosine < SAME_TOWER:
-            what = (
+            wrong = f"with vectors of {self.dim} numbers, {tower.name!r} makes {len(probe)}"
+        elif (cosine := float(probe @ torch.nn.functional.normalize(self.probe.float(), dim=0))) < SAME_TOWER:
+            wrong = (
                 f"by other weights than those of {tower.name!r}: their cosine on one sentence is {cosine:.3f}, not 1"
             )
-            raise ValueError(f"This text bank was made by {self.tower.name!r}, {what}. {fix}.")
+        if wrong is not None:
+            raise ValueError(
+                f"This text bank was made by the tower {self.tower.name!r}, {wrong}. Build it again with "
+                "TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank."
+            )
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes `text_bank.safetensors` and `text_bank.json` into a checkpoint's folder."""
