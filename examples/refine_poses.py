@@ -39,7 +39,7 @@ def new_student(name: str, labels: list) -> LcrNetStudent | HeatmapStudent:
 
 
 def noisy_copies(pose: motionhub.SkeletonSequence) -> list[motionhub.SkeletonSequence]:
-    """Two experts out of one: the first misses 15 % of the joints and shakes by 1 % of the body; the second 2 and 3."""
+    """Two experts out of one: the first misses 15 % of the joints and shakes by 1 % of the body; second: 2 and 3."""
     chance, copies = np.random.default_rng(0), []
     for share, shaking in ((0.15, 0.01), (0.02, 0.03)):
         moved = pose.keypoints + chance.normal(0, shaking * body_size(pose), pose.keypoints.shape)

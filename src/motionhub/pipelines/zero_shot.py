@@ -20,7 +20,7 @@ from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_av
 from motionhub.towers.text_bank import TextBank, normalised_spelling, text_vectors
 
 
-# How often "none of these" is taken to be right: labels are chosen by somebody who knows what a recording may show.
+# How often "none of these" is taken to be right: users choose labels that a recording may show.
 NONE_SHARE = 0.25
 # A clip up to so many windows long is seen at once.
 WHOLE = 1.6

@@ -80,7 +80,7 @@ def _lengthened(expert: SkeletonSequence, num_frames: int) -> SkeletonSequence:
 
 def _with_same_people(experts: list[SkeletonSequence]) -> list[SkeletonSequence]:
     if all(expert.num_people == 1 for expert in experts):
-        return experts  # one person in the video: whoever it is, experts that disagree have seen the same one
+        return experts  # a single person is the same one, however much the experts disagree
     people = list(experts[0].keypoints)
     identifiers = list(experts[0].track_ids or ())
     rows = [list(range(experts[0].num_people))]

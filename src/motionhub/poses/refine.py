@@ -168,7 +168,7 @@ def _nearest(experts: np.ndarray) -> np.ndarray:
 
 
 def _closest_pair(experts: np.ndarray) -> np.ndarray:
-    """`(people, frames, joints)`: of the two experts closest to each other the first; whoever sees it if only one."""
+    """`(people, frames, joints)`: of the two experts closest to each other the first; the only one that sees it."""
     points, count = experts.astype(np.float64), len(experts)
     pairs = [(first, second) for first in range(count) for second in range(first + 1, count)]
     seen = ~np.isnan(points).any(axis=-1)

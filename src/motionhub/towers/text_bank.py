@@ -30,7 +30,7 @@ FACTS = "text_bank.json"
 SCHEMA = 1
 # Encoded with every bank: two towers of one name that disagree on it are not the same.
 PROBE = "a person slowly raises the left arm"
-# Whoever does it: the verb's form that follows is an alias of its own.
+# The subject of a phrase; the form of the verb that follows is an alias of its own.
 _SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
 # Float16 rounds a unit vector's cosine by less than 1e-5; another network differs by far more.
 SAME_TOWER = 0.999

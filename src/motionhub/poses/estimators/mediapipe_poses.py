@@ -76,7 +76,7 @@ class MediaPipePoses(Estimator):
         self._bundle = path.read_bytes()
         self._landmarker: Any = None
         self._close: Any = None
-        self._found_somebody = False
+        self._found_people = False
         self._last_time = -1
 
     def start(self, video: Video) -> None:
@@ -100,9 +100,9 @@ class MediaPipePoses(Estimator):
         # MediaPipe 1.2 reads rows that do not follow each other in memory as if they did.
         pixels = np.ascontiguousarray(frame.image)
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=pixels)
-        with contextlib.nullcontext() if self._found_somebody else _stderr_silenced():
+        with contextlib.nullcontext() if self._found_people else _stderr_silenced():
             found = self._detect(image, frame.time)
-        self._found_somebody |= bool(found.pose_landmarks)
+        self._found_people |= bool(found.pose_landmarks)
         height, width = frame.image.shape[:2]
         return [
             _person(landmarks, world, width, height)
@@ -151,7 +151,7 @@ def _warn_of_reports(version: str) -> None:
 
     if Version(version) >= Version(_FIRST_THAT_REPORTS):
         warnings.warn(
-            f"MediaPipe {version} reports its use to Google and cannot be told not to; one that does not: {_INSTALL}",
+            f"MediaPipe {version} reports its use to Google, without a switch; a version that does not: {_INSTALL}",
             stacklevel=4,
         )
 
