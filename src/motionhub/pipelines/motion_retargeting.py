@@ -197,8 +197,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if sequence is None:
             return
         layout = get_layout(self.feature_extractor.layout)
-        shown = convert_layout(sequence, layout).joint_mask.any(axis=(0, 1))
-        unseen = [joint for joint, is_shown in zip(layout.joints, shown, strict=True) if not is_shown]
+        shown = np.flatnonzero(convert_layout(sequence, layout).joint_mask.any(axis=(0, 1)))
+        unseen = [joint for index, joint in enumerate(layout.joints) if index not in shown]
         if unseen:
             warnings.warn(
                 f"{role}: {describe(sequence)} never shows {unseen}; the processor's stand-in (the mean pose) takes "

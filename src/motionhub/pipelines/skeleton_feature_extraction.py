@@ -35,8 +35,8 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
             if given.get(name, choices[0]) not in choices:
                 raise ValueError(f"{name} must be one of {choices}, got {given[name]!r}.")
         preprocess = take_input_parameters(kwargs)
-        forward = {name: given[name] for name in ("level", "representation") if name in given}
-        postprocess = {name: given[name] for name in ("level", "normalize") if name in given}
+        forward: dict[str, Any] = {name: given[name] for name in ("level", "representation") if name in given}
+        postprocess: dict[str, Any] = {name: given[name] for name in ("level", "normalize") if name in given}
         if "per_person" in preprocess:
             postprocess["per_person"] = preprocess["per_person"]
         return preprocess, forward, postprocess

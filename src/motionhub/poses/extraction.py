@@ -171,5 +171,7 @@ def place_in_clip(video: Video, frame: VideoFrame) -> int:
 
 def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
     """Custom estimators may answer with plain triples. Nothing else is kept of a frame, so it is kept small."""
-    people = [[None if part is None else np.asarray(part, np.float32) for part in person] for person in finder(frame)]
+    people: list[list[Any]] = [
+        [None if part is None else np.asarray(part, np.float32) for part in person] for person in finder(frame)
+    ]
     return [PersonInFrame(*person) for person in people]

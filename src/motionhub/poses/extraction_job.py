@@ -124,8 +124,8 @@ def _named(videos: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
     if not videos:
         raise ValueError("There is no video to look at: give at least one file.")
     named: dict[str, str] = {}
-    for video in map(os.fspath, videos):
-        stem = Path(video).stem
+    for item in videos:
+        video, stem = os.fspath(item), Path(item).stem
         if stem in named:
             raise ValueError(f"{named[stem]} and {video} would both become {stem}.npz; use a folder for each.")
         named[stem] = video

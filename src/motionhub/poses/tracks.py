@@ -122,5 +122,5 @@ def _world(frames: Frames, numbers: list[np.ndarray], clip: SkeletonSequence) ->
     if not clip.num_people or any(person.world is None for people in frames for person in people):
         return None
     # Half a turn about the x axis: y up, and left stays left.
-    metres = stack_people(_column(frames, "world", clip.num_joints, 3), numbers)[0] * np.float32([1, -1, -1])
+    metres = stack_people(_column(frames, "world", clip.num_joints, 3), numbers)[0] * np.array([1, -1, -1], np.float32)
     return clip.replace(keypoints=np.where(clip.joint_mask[..., None], metres, np.nan), unit="metre", image_size=None)
