@@ -117,7 +117,8 @@ def aggregate(experts: np.ndarray, layout: SkeletonLayout, official: bool = Fals
     if official:
         return _official(experts, layout)
     experts = experts.astype(np.float32)
-    choice = _follow(_nearest(experts), _closest_pair(experts))
+    points = experts.astype(np.float64)
+    choice = _follow(_nearest(points), _closest_pair(points))
     keypoints = _picked(experts, choice)
     if not paper:
         return Aggregate(keypoints, _agreement(experts, keypoints, layout), choice)
@@ -154,22 +155,21 @@ def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.asarray(np.sqrt(((first - second) ** 2).sum(axis=-1)))
 
 
-def _nearest(experts: np.ndarray) -> np.ndarray:
+def _nearest(points: np.ndarray) -> np.ndarray:
     """`(experts, people, frames, joints)`: if expert k had the joint in the frame before, who is nearest to it now.
 
     Where none has it now the answer is the number of experts. The first frame's answers mean nothing.
     """
-    points = experts.astype(np.float64)
-    nearest = np.full(experts.shape[:4], len(experts), dtype=np.int64)
+    nearest = np.full(points.shape[:4], len(points), dtype=np.int64)
     for before, answer in zip(points, nearest, strict=True):
         # An expert that is asked for had the joint, so NaN means that none has it now.
-        answer[:, 1:] = _first_smallest(_distance(points[:, :, 1:], before[:, :-1]), len(experts))
+        answer[:, 1:] = _first_smallest(_distance(points[:, :, 1:], before[:, :-1]), len(points))
     return nearest
 
 
-def _closest_pair(experts: np.ndarray) -> np.ndarray:
+def _closest_pair(points: np.ndarray) -> np.ndarray:
     """`(people, frames, joints)`: of the two experts closest to each other the first; the only one that sees it."""
-    points, count = experts.astype(np.float64), len(experts)
+    count = len(points)
     pairs = [(first, second) for first in range(count) for second in range(first + 1, count)]
     seen = ~np.isnan(points).any(axis=-1)
     alone = np.where(seen.any(axis=0), seen.argmax(axis=0), count)
@@ -281,13 +281,10 @@ def _official(experts: np.ndarray, layout: SkeletonLayout) -> Aggregate:
     # that the first of equals is that one.
     order = np.array([0, 2, 1])
     ordered = points[order]
-    nearest = np.zeros(ordered.shape[:4], dtype=np.int64)
-    for before, answer in zip(ordered, nearest, strict=True):
-        answer[:, 1:] = _distance(ordered[:, :, 1:], before[:, :-1]).argmin(axis=0)
     alpha_pose, openpose, lcr_net = ordered
     pairs = [_distance(alpha_pose, openpose), _distance(lcr_net, alpha_pose), _distance(lcr_net, openpose)]
     start = np.array([1, 2, 2])[np.stack(pairs).argmin(axis=0)]
-    choice = order[_follow(nearest, start)]
+    choice = order[_follow(_nearest(ordered), start)]
     keypoints = _picked(points, choice)
     keypoints[:, -1:] = 0  # the code's loop ends a frame early
     confidence = _official_confidence(points, keypoints)
