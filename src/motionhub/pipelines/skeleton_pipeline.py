@@ -63,13 +63,12 @@ class Clip:
 class SkeletonPipeline(Pipeline):
     """Base of the skeleton pipelines.
 
-    An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file does not say them), a
-    video (its people are found by the first pose estimator that is installed, see `poses/`; a model of 3-D gets metres
-    about each person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub
-    dataset, or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` together with `layout=`, `fps=`
-    and `unit=` (and `image_size=(width, height)` where the model wants pixels normalised by it). A
-    list gives a list of results; any other iterable (a generator, a
-    `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
+    An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file lacks them), a video (its
+    people are found by the first pose estimator that is installed, see `poses/`; a 3-D model gets metres about each
+    person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub dataset, or
+    an array `(people, frames, joints, dims)` or `(frames, joints, dims)` with `layout=`, `fps=` and `unit=` (and
+    `image_size=(width, height)` where the processor needs it). A list gives a list of results; any other iterable (a
+    generator, a `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
     Args of every call:
         per_person: True (default) gives each person to the model alone; False gives the clip with all its people.
@@ -164,10 +163,7 @@ class SkeletonPipeline(Pipeline):
         forward_params: dict[str, Any],
         postprocess_params: dict[str, Any],
     ) -> Iterator[Any]:
-        """Replaces the data loader of transformers, which can pad one axis only and knows no people.
-
-        `num_workers` has no effect: clips are read in this process.
-        """
+        """In place of the data loader of transformers, which pads one axis only. `num_workers` has no effect."""
         if averages_padding(self.model.config):
             batch_size = 1
         source = iter(inputs)
@@ -208,16 +204,10 @@ class SkeletonPipeline(Pipeline):
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
         if revision is not None and not revision.startswith("refs/pr"):
             api.create_branch(repo_id, branch=revision, exist_ok=True)
+        how = {"revision": revision, "create_pr": create_pr, "commit_message": commit_message}
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
-            commit = api.upload_folder(
-                repo_id=repo_id,
-                folder_path=folder,
-                revision=revision,
-                create_pr=create_pr,
-                commit_message=commit_message,
-            )
-        return str(commit.commit_url)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=folder, **how).commit_url)
 
 
 def as_sequence(

@@ -4,12 +4,12 @@ import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from motionhub.metrics.open_set import auroc, fit_rejection_threshold, fit_temperature
 from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, Span, model_inputs, process, take
@@ -118,7 +118,9 @@ class ZeroShotPipeline(SkeletonPipeline):
                 raise ValueError("neighbours are phrases of the checkpoint's text bank, and it has none; give 0.")
             anchors = neighbour_averaged(anchors, bank.embeddings.float(), neighbours)
         if parts:
-            anchors = with_body_parts(anchors, *_part_table(phrasings, described, part_vectors))
+            counts = [len(described.get(label, ())) for label in phrasings]
+            table = pad_sequence(part_vectors.split(counts), batch_first=True)
+            anchors = with_body_parts(anchors, table, torch.arange(table.shape[1]) < torch.tensor(counts)[:, None])
         with torch.inference_mode():
             embeds = self.model.base_model.get_text_features(anchors.to(self.device)).pooler_output.float().cpu()
         new = torch.zeros(len(phrasings), dtype=torch.bool)
@@ -306,15 +308,3 @@ def take_windowing(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
             raise ValueError(f"{name} must be seconds above 0, got {value!r}.")
     return taken
-
-
-def _part_table(
-    labels: Mapping[str, Any], described: Mapping[str, tuple[str, ...]], vectors: Tensor
-) -> tuple[Tensor, Tensor]:
-    """`(labels, most parts, dim)` vectors of the descriptions, and which of them there are."""
-    counts = [len(described.get(label, ())) for label in labels]
-    table = vectors.new_zeros(len(counts), max(counts), vectors.shape[1])
-    there = torch.zeros(len(counts), max(counts), dtype=torch.bool)
-    for index, (end, count) in enumerate(zip(accumulate(counts), counts, strict=True)):
-        table[index, :count], there[index, :count] = vectors[end - count : end], True
-    return table, there
