@@ -65,8 +65,8 @@ class SkeletonPipeline(Pipeline):
 
     An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file lacks them), a video (its
     people are found by the first pose estimator that is installed, see `poses/`; a 3-D model gets metres about each
-    person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub dataset, or
-    an array `(people, frames, joints, dims)` or `(frames, joints, dims)` with `layout=`, `fps=` and `unit=` (and
+    person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub dataset,
+    or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` with `layout=`, `fps=` and `unit=` (and
     `image_size=(width, height)` where the processor needs it). A list gives a list of results; any other iterable (a
     generator, a `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
