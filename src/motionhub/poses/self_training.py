@@ -81,7 +81,7 @@ def pseudo_labels(
         )
     if not 0 < frame_share <= 1 or not 0 < min_seen <= 1:
         raise ValueError(f"frame_share and min_seen must be in (0, 1], got {frame_share} and {min_seen}.")
-    points = _points(pose, layout)
+    points = convert_layout(pose, layout).keypoints
     count = max(1, round(frame_share * pose.num_frames))
     looked_at = np.unique(np.linspace(0, max(pose.num_frames - 1, 0), count).round().astype(int))
     found = [
@@ -99,23 +99,17 @@ def pseudo_labels(
     return labels
 
 
-def poses_at(
-    pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13", confidence: float = 1.0
-) -> list[LabelledFrame]:
+def poses_at(pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13") -> list[LabelledFrame]:
     """All people of these frames as they are, good or not: to compare with, or to learn from one estimator alone.
 
     Only people without a box (one joint, or joints in one line) are left out.
     """
-    points, found = _points(pose, layout), []
+    points, found = convert_layout(pose, layout).keypoints, []
     for frame in frames:
         poses = points[:, frame]
         poses = poses[_large(pose_boxes(poses))]
-        found.append(LabelledFrame(int(frame), poses, pose_boxes(poses), np.full(len(poses), confidence, np.float32)))
+        found.append(LabelledFrame(int(frame), poses, pose_boxes(poses), np.ones(len(poses), np.float32)))
     return found
-
-
-def _points(pose: SkeletonSequence, layout: str) -> np.ndarray:
-    return convert_layout(pose, layout).keypoints
 
 
 def _labelled(

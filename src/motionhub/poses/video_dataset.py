@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -207,12 +207,9 @@ def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
         for file, rows in load_table(table).items():
             if len(rows) > 1 or rows[0].times:
                 raise ValueError(f"{table}: {file} is named with times; cut the video into files first.")
-            row = rows[0]
-            split = {1: "train", 0: "test", None: ""}[row.trains]
-            numbers = {"subject": row.subject, "camera": row.camera}
-            texts = {name: "" if value is None else str(value) for name, value in numbers.items()}
-            rest = {"split": split, "source": row.source, "caption": row.caption, "licence": row.licence, **texts}
-            lines[_name_of(file)] = {"video": str(folder / file), "label": row.label, **rest}
+            cells = {name: "" if value is None else str(value) for name, value in asdict(rows[0]).items()}
+            cells["split"] = {1: "train", 0: "test", None: ""}[rows[0].trains]
+            lines[_name_of(file)] = {**cells, "video": str(folder / file)}
     else:
         for path in sorted(folder.glob("*/*")):
             if path.suffix.lower() in VIDEO_SUFFIXES:
