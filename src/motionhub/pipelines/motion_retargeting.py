@@ -117,7 +117,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         motion = as_motion(source, **facts)
         body = None if target is None else chosen_person(as_motion(target, **facts), "target", target_person)
         seen_as = None if view is None else chosen_person(as_motion(view, **facts), "view", view_person)
-        rows = [row for row in range(motion.num_people) if motion.person(row).joint_mask.any()]
+        rows = detected(motion)
         if not rows:
             warnings.warn(f"{describe(motion)}: no valid keypoints, so there is no motion to retarget.", stacklevel=3)
             empty = motion.replace(confidence=None)
@@ -146,7 +146,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         seen_as: SkeletonSequence | None,
         max_gap: int | None,
     ) -> tuple[list[SkeletonSequence], SkeletonSequence]:
-        """What the network makes of `parts`, the people `rows` of `motion`: in its own layout, and in the source's."""
+        """`parts`, the people `rows` of `motion`, retargeted: in the layout of the model, and in the source's."""
         samples = [self._sample(part) for part in parts]
         bodies = samples if body is None else [self._sample(body)] * len(rows)
         self._warn_of_unseen(body, "target")
@@ -245,11 +245,16 @@ def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
     return sequence
 
 
+def detected(sequence: SkeletonSequence) -> list[int]:
+    """The positions of the people with valid keypoints."""
+    return [int(row) for row in np.flatnonzero(sequence.joint_mask.any(axis=(1, 2)))]
+
+
 def chosen_person(sequence: SkeletonSequence, role: str, person: int | None) -> SkeletonSequence:
     """The one person whose body or view is meant. Raises ValueError for none, or several without `person`."""
     if person is not None:
         sequence = sequence.person(person)
-    seen = [row for row in range(sequence.num_people) if sequence.person(row).joint_mask.any()]
+    seen = detected(sequence)
     if not seen:
         raise ValueError(f"{role}: no valid keypoints in {describe(sequence)}; choose another clip.")
     if len(seen) > 1:
