@@ -36,7 +36,7 @@ from motionhub.data.synthetic.captions import (
 )
 from motionhub.data.synthetic.generate import ACTIONS
 from motionhub.data.synthetic.phrases import worded_motions
-from motionhub.metrics.open_set import auroc, fit_unseen_bonus, seen_and_unseen
+from motionhub.metrics.open_set import auroc, fit_calibrated_stacking, seen_and_unseen
 from motionhub.objectives.t_mor import TMor
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -84,12 +84,17 @@ def main(words: list[str]) -> None:
     bank = bank_of(phrases, tower)
     bank.save_pretrained(folder)
     pipe = pipeline("zero-shot-action-classification", model=str(folder))
-    pipe.model.config.unseen_bonus = bonus
-    print(pipe.calibrate(list(held_out.values()), typical=typical(dataset)))
+    pipe.model.config.calibrated_stacking = bonus
+    pipe.model.base_model.typical_motion.measure(pipe.embeddings(typical(dataset)))
+    calibration = pipe.calibrate(list(held_out.values()))
+    pipe.model.config.update(calibration.config)
+    print(calibration)
     find = pipeline("zero-shot-action-segmentation", model=pipe.model, feature_extractor=pipe.feature_extractor,
                     text_bank=bank)  # fmt: skip
     names = [class_texts(action)[0] for action in ACTIONS]
-    print(find.calibrate_windows([(clip, frames, names) for clip, frames in synthetic_recordings(30)]))
+    calibration = find.calibrate_windows([(clip, frames, names) for clip, frames in synthetic_recordings(30)])
+    pipe.model.config.update(calibration.config)
+    print(calibration)
     pipe.save_pretrained(folder)
     results = measured(pipe, held_out, "python benchmarks/train_tmor_small.py --data FOLDER")
     (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
@@ -175,7 +180,7 @@ def fitted_bonus(
             scores.append(pipe.similarities(pipe.embeddings(clips), pipe.candidates(names)).numpy())
             truth += [names.index(own[label]) for label in labels]
     unseen = np.array([name in hidden for name in names])
-    bonus = fit_unseen_bonus(np.concatenate(scores), truth, unseen)
+    bonus = fit_calibrated_stacking(np.concatenate(scores), truth, unseen)
     for given in (0.0, bonus):
         print(f"bonus {given:.2f}: seen and unseen {seen_and_unseen(np.concatenate(scores), truth, unseen, given)}")
     return bonus

@@ -97,7 +97,7 @@ def test_a_score_has_no_interval_where_none_was_measured_and_pictures_are_refuse
     clip = motionhub.SkeletonSequence(frames, "kinect-20", 30.0, "metre")
     (told,) = pipe(clip)  # the second person was never seen
     assert 0 <= told["score"] <= 1 and told["interval"] is None
-    with pytest.warns(UserWarning, match="nothing to tell"):
+    with pytest.warns(UserWarning, match="no valid keypoints"):
         assert pipe(clip.replace(keypoints=frames * np.nan)) == []
     with pytest.raises(ValueError, match="takes skeletons"):
         pipeline("movement-quality", model=model, feature_extractor=PosturePictureProcessor(), device="cpu")

@@ -227,7 +227,7 @@ def test_report_of_a_copy_has_the_errors_of_the_source(echo):
     [
         ("view", lambda: (motion(), None), "Nothing to change"),
         ("view", lambda: (motion(), motion(people=2)), "2 people.*target_person=0"),
-        ("view", lambda: (motion(), motion().replace(keypoints=np.full((1, 20, 25, 2), NAN))), "target: no joint"),
+        ("view", lambda: (motion(), motion().replace(keypoints=np.full((1, 20, 25, 2), NAN))), "target: no valid"),
         ("view", lambda: (motion(image_size=None), motion()), "image_size"),
         ("view", lambda: (motion(), motion(frames=0)), "at least one frame"),
         ("view", lambda: (motion(), 3), "A pipeline takes a path"),

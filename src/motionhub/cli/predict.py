@@ -94,7 +94,7 @@ def _asked_of_video(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.video_tower is None:
         return {}
     from motionhub.pipelines.video_scores import VideoScores, scores_of_video
-    from motionhub.pipelines.zero_shot_action_classification import checked_labels
+    from motionhub.pipelines.zero_shot import checked_labels
 
     check_weights(arguments.video_tower)
     tower = VideoScores(arguments.video_tower)

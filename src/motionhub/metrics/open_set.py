@@ -1,8 +1,6 @@
-"""Zero-shot scores that mean what they say: a temperature, the similarity of "none of these", a fair start for labels
-that were never learned, and what they are worth.
+"""Calibration of zero-shot scores: temperature, rejection threshold ("none of these"), calibrated stacking, AUROC.
 
-It does not know models or texts: similarities `(clips, labels)` go in, numbers come out. Fit on clips that the model
-has not learned from.
+Similarities `(clips, labels)` go in, numbers come out. Fit on clips that the model was not trained with.
 """
 
 from collections.abc import Sequence
@@ -60,7 +58,7 @@ def seen_and_unseen(scores: Any, truth: Any, unseen: Any, bonus: float = 0.0) ->
     return float(right[~new].mean()), float(right[new].mean())
 
 
-def fit_unseen_bonus(scores: Any, truth: Any, unseen: Any) -> float:
+def fit_calibrated_stacking(scores: Any, truth: Any, unseen: Any) -> float:
     """What to add to similarities of labels never learned, for the best harmonic mean of seen and unseen accuracy.
 
     A model that was only ever rewarded for some labels says little else; the bonus makes up for it (calibrated
@@ -92,7 +90,9 @@ def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 10.0))
     return float(np.exp(found.x))
 
 
-def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5) -> float:
+def fit_rejection_threshold(
+    known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5
+) -> float:
     """The similarity that "none of these" gets beside the labels, for the least cross entropy.
 
     Args:

@@ -11,11 +11,11 @@ Where the thesis is silent:
 - The projections are Linear-ReLU-Linear onto `projection_size`. With few classes a learned map of the text bends the
   space of sentences to the classes it saw; `text_projection_layers=0` leaves the text as its tower says it, and the
   motion is projected into that space.
-- Actions are told by cosines less their mean over many motions, over their standard deviation (`TypicalMotion`,
-  measured after training, without labels); until that is measured, by plain cosines.
-- `score_temperature` and `none_similarity` are fitted on motions that the model has not learned from, see
-  `metrics/open_set.py`: scores that mean what they say, and a "none of these" that is as probable as an action
-  whose similarity is `none_similarity`.
+- Actions are told by cosines less their mean over many motions, over their standard deviation
+  (`SimilarityNormalizer`, measured after training, without labels); until that is measured, by plain cosines.
+- `score_temperature` and `rejection_threshold` are fitted on motions that the model was not trained with, see
+  `metrics/open_set.py`: calibrated scores, and a "none of these" that is as probable as an action whose similarity is
+  `rejection_threshold`.
 """
 
 import math
@@ -55,15 +55,21 @@ class TMorConfig(PreTrainedConfig):
         temperature: of the similarities in training, at its start.
         learn_temperature: whether it learns.
         score_temperature: by which similarities are divided before the softmax over labels.
-        none_similarity: the similarity that "none of these" has; None: not fitted, there is no such answer.
-        window_none_similarity: the same for windows of an untrimmed recording; None: as for clips.
-        unseen_bonus: added to the similarity of labels that the model was not trained with, as far as its text bank
-            says so: without it nearly everything is called by labels it knows. See `metrics/open_set.py`.
+        rejection_threshold: the similarity that "none of these" has; None: not fitted, there is no such answer.
+        window_rejection_threshold: the same for windows of an untrimmed recording; None: as for clips.
+        calibrated_stacking: added to the similarity of labels that the model was not trained with, as far as its text
+            bank says so: without it the labels of the training win nearly always. See `metrics/open_set.py`.
         window_seconds: length of motion that the model is meant to see at once.
     """
 
     model_type = "motionhub_t_mor"
     sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_unik")}
+    # Names of earlier versions, as in saved configs.
+    attribute_map = {
+        "none_similarity": "rejection_threshold",
+        "window_none_similarity": "window_rejection_threshold",
+        "unseen_bonus": "calibrated_stacking",
+    }
 
     encoder_config: dict | PreTrainedConfig | None = None
     projection_size: int = 512
@@ -78,9 +84,9 @@ class TMorConfig(PreTrainedConfig):
     temperature: float | int = 0.1
     learn_temperature: bool = False
     score_temperature: float | int = 0.1
-    none_similarity: float | int | None = None
-    window_none_similarity: float | int | None = None
-    unseen_bonus: float | int = 0.0
+    rejection_threshold: float | int | None = None
+    window_rejection_threshold: float | int | None = None
+    calibrated_stacking: float | int = 0.0
     window_seconds: float | int = 2.5
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -202,11 +208,11 @@ class Temperature(nn.Module):
         return self.logarithm.exp().clamp(min=0.01)
 
 
-class TypicalMotion(nn.Module):
-    """What many motions have in common, and how much each text's similarity to them varies.
+class SimilarityNormalizer(nn.Module):
+    """Similarities less their mean over many motions, in units of their standard deviation.
 
-    A text that fits every motion a little, or none by much, says less than its cosine: similarities are counted from
-    their mean, in units of their standard deviation. Until it is measured, they are cosines.
+    A text that fits every motion a little, or none by much, says less than its cosine. Until the statistics are
+    measured, similarities are cosines.
     """
 
     mean: Tensor
@@ -266,7 +272,7 @@ class TMorPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, Temperature):
             init.constant_(module.logarithm, math.log(module.start))
-        elif isinstance(module, TypicalMotion):
+        elif isinstance(module, SimilarityNormalizer):
             init.zeros_(module.mean)
             init.zeros_(module.factor)
             init.ones_(module.floor)
@@ -293,7 +299,7 @@ class TMorModel(TMorPreTrainedModel):
             self.video_projection = Projection(config.video_projection_layers, config.video_size, hidden, size)
         self.temperature = Temperature(float(config.temperature))
         self.temperature.requires_grad_(config.learn_temperature)
-        self.typical_motion = TypicalMotion(size)
+        self.typical_motion = SimilarityNormalizer(size)  # the name in saved weights
         self.post_init()
 
     @can_return_tuple

@@ -1,16 +1,17 @@
 """Towers give sentence-transformers' own vectors, unit length, each text once; what is missing is said in one line."""
 
+import itertools
 import logging
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from text_models import MadeUpTower, save_clip, save_sentence_encoder
 
-from motionhub.towers.text_tower_models import pool
-from motionhub.towers.text_towers import MissingTowerError, TowerName, load_text_tower
+from motionhub.towers.text_towers import MissingTowerError, TowerName, load_text_tower, pool
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,18 @@ def test_a_text_is_encoded_once_however_often_it_stands_there():
     torch.testing.assert_close(vectors[0], vectors[2])
     tower.encode(["sit", "run"])
     assert tower.calls == ["wave", "sit", "run"]
+
+
+def test_eight_threads_share_a_tower_whose_cache_is_full(tiny, monkeypatch):
+    monkeypatch.setattr("motionhub.towers.text_towers.MAX_CACHED_TEXTS", 3)
+    words = ["one", "two three", "b", "four five six", "c d", "seven"]
+    lists = [list(texts) for texts in itertools.permutations(words, 3)]
+    alone = [tower_of(tiny, revision="alone").encode(texts) for texts in lists]
+    shared = tower_of(tiny, revision="shared")
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(shared.encode, lists))
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
 def test_a_thousand_labels_and_none():
