@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.engines import run_parts
-from motionhub.data.build.progress import FolderProgress
 from motionhub.data.formats.writers import write
 from motionhub.poses.estimators import Estimator
 from motionhub.poses.extraction import Extraction, extract_clip
@@ -106,8 +106,7 @@ def extract_files(
     one_process = engine == "datasets" and (num_proc is None or num_proc < 2 or len(parts) < 2)
     work = _Work(target, estimator, {**options, "progress": progress}, world, change, also, one_process)
     # One bar: of the frames here, or of the videos where several processes work.
-    with FolderProgress(target, parts, False if one_process else progress):
-        run_parts(parts, work, num_proc=num_proc, engine=engine)
+    run_parts(parts, work, num_proc=num_proc, engine=engine, progress=False if one_process else progress)
     return [_report(target / f"{stem}{_REPORT}.json", source, stem in done) for stem, source in named.items()]
 
 
@@ -139,15 +138,10 @@ def _report(path: Path, source: str, kept: bool) -> dict[str, Any]:
 
 
 def _write_report(path: Path, report: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    write_text(path, json.dumps(report, indent=2) + "\n")
 
 
 def write_whole(clip: SkeletonSequence, path: Path) -> None:
-    """Under another name first: a process that is killed leaves no half a file under this one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    write(clip, partial, "npz")
-    os.replace(partial, path)
+    """The clip as a file that is complete or not there."""
+    with atomic_path(path) as writing:
+        write(clip, writing, "npz")

@@ -9,8 +9,7 @@ What grows with the data set are the names of the sources and the `Facts` of the
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -19,8 +18,8 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.engines import run_parts
-from motionhub.data.build.progress import FolderProgress
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import classes_of
 
@@ -135,16 +134,10 @@ class WritePart:
     def __call__(self, name: str, sources: Sequence[str]) -> None:
         """Write `name.parquet`, then `name.json`: a part is finished when that is there."""
         schema = features(self.class_names).arrow_schema
-        final, writing = Path(self.folder) / f"{name}.parquet", Path(self.folder) / f"{name}.writing-{os.getpid()}"
+        final = Path(self.folder) / f"{name}.parquet"
         summary: dict[str, Any] = {"sources": len(sources), "broken": [], "joints": 0, "missing": 0, "classes": []}
-        try:
-            with pq.ParquetWriter(writing, schema, compression="lz4", use_dictionary=_DICTIONARY) as writer:
-                for rows in _groups(self._rows(sources, summary)):
-                    writer.write_table(rows_to_table(rows, schema))
-            os.replace(writing, final)
-        finally:
-            writing.unlink(missing_ok=True)
-        write_whole(final.with_suffix(".json"), json.dumps(summary))
+        write_rows(final, self._rows(sources, summary), schema, compression="lz4", use_dictionary=_DICTIONARY)
+        write_text(final.with_suffix(".json"), json.dumps(summary))
 
     def _rows(self, sources: Sequence[str], summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
         classes: set[int] = set()
@@ -190,8 +183,8 @@ def stage(
     _remove_strangers(folder, set(parts))
     pending = {name: part for name, part in parts.items() if not (folder / f"{name}.json").is_file()}
     work = WritePart(read, None if class_names is None else tuple(class_names), str(folder))
-    with FolderProgress(folder, parts, progress):
-        run_parts(pending, work, num_proc=num_proc, engine=engine)
+    done = sum(len(part) for name, part in parts.items() if name not in pending)
+    run_parts(pending, work, num_proc=num_proc, engine=engine, progress=progress, done=done)
     summaries = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in parts]
     return Staged(
         paths=tuple(folder / f"{name}.parquet" for name in parts),
@@ -331,11 +324,11 @@ def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
     return pa.Table.from_arrays([_column(rows, field) for field in schema], schema=schema)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """A file that appears with all of its content or not at all."""
-    writing = path.with_name(f"{path.name}.writing-{os.getpid()}")
-    writing.write_text(text, encoding="utf-8")
-    os.replace(writing, path)
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, **encoding: Any) -> None:
+    """Rows as one parquet file, complete or not there; in memory are those of one row group."""
+    with atomic_path(path) as writing, pq.ParquetWriter(writing, schema, **encoding) as writer:
+        for group in _groups(rows):
+            writer.write_table(rows_to_table(group, schema))
 
 
 def _column(rows: Sequence[Mapping[str, Any]], field: pa.Field) -> pa.Array:
@@ -348,7 +341,7 @@ def _column(rows: Sequence[Mapping[str, Any]], field: pa.Field) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, from_pandas=False), type=field.type)
 
 
-def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Rows in lists of one row group each."""
     group: list[dict[str, Any]] = []
     size = 0
@@ -397,8 +390,8 @@ def _changes(path: Path, sources: Sequence[str], marks: Sequence[str], options: 
         found = [f"{name} (option)" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         if not now.equals(before):
             found += _changed_marks(_marks_by_source(before), dict(zip(sources, marks, strict=True)))
-    pq.write_table(now, path.with_suffix(".writing-inputs"))
-    os.replace(path.with_suffix(".writing-inputs"), path)
+    with atomic_path(path) as writing:
+        pq.write_table(now, writing)
     return found
 
 
@@ -418,8 +411,6 @@ def _remove_strangers(folder: Path, names: set[str]) -> None:
     """Parts of other inputs, and half-written ones."""
     for path in folder.iterdir():
         if path.is_file() and path.name != _INPUTS and path.name.split(".")[0] not in names:
-            path.unlink()
-        elif ".writing-" in path.name:
             path.unlink()
 
 
