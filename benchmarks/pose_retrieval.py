@@ -86,7 +86,7 @@ def draw(
     vectors: dict[str, Tensor], views: PoseViews, layout: motionhub.SkeletonLayout, path: Path, rows: int
 ) -> None:
     """Queries spread over the poses: for each a row of the nearest by pose vectors and one by view vectors."""
-    from motionhub.visualization.neighbours import draw_neighbours
+    from motionhub.visualization.draw import draw_neighbours
 
     def sequence(view: int, place: int) -> motionhub.SkeletonSequence:
         picture = views.pictures[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))

@@ -72,7 +72,7 @@ def _segment(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     if arguments.output:
         print(f"written: {write_intervals(found['intervals'], arguments.output)}")
     if arguments.ribbon:
-        from motionhub.visualization.ribbon import plot_ribbon
+        from motionhub.visualization.plots import plot_ribbon
 
         title = Path(arguments.file).name
         print(f"drawn: {plot_ribbon(found['intervals'], arguments.ribbon, duration=_duration(found), title=title)}")
@@ -187,7 +187,7 @@ def draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, fol
     from motionhub.metrics.segmentation_report import true_intervals
     from motionhub.training.dataset import class_names_of
     from motionhub.training.tasks.frame_labels import BACKGROUND
-    from motionhub.visualization.ribbon import plot_ribbon
+    from motionhub.visualization.plots import plot_ribbon
 
     names = class_names_of(model.config)
     background = names.index(BACKGROUND) if BACKGROUND in names else None

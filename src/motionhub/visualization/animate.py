@@ -1,9 +1,6 @@
-"""Moving pictures of skeletons: a GIF with labels, scores beside the bodies and a timeline below.
+"""GIFs of skeletons: a clip with labels, scores beside the bodies and a timeline below; several clips in step."""
 
-It does not know models; labels and scores come as plain text and numbers.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +9,7 @@ import numpy as np
 
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import (
+    ACCENT,
     FAINT,
     FLOOR,
     INK,
@@ -22,14 +20,14 @@ from motionhub.visualization.canvas import (
     Box,
     Canvas,
     Colour,
+    Placed,
     View,
-    body_size,
-    draw_body,
-    fit,
+    middles,
     mixed,
     need,
+    placed,
     side_colour,
-    view_angles,
+    unseen_text,
     viewed,
 )
 
@@ -37,8 +35,7 @@ from motionhub.visualization.canvas import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# The score panel's accent and the timeline's colours, from Okabe and Ito's set, away from left and right.
-ACCENT: Colour = (0, 158, 115)
+# The timeline's colours, from Okabe and Ito's set, away from left and right.
 SEGMENTS: tuple[Colour, ...] = (
     (0, 158, 115),
     (230, 159, 0),
@@ -52,6 +49,7 @@ _COLOURS = 128
 _PANEL = 270
 _ROW = 42
 _TIMELINE = 46
+_TOP, _BOTTOM = 34, 22  # above and below the panels of several clips
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,7 @@ class _Page:
 
     background: Canvas
     stage: Box
-    pixels: np.ndarray  # (people, frames, joints, 2)
-    depth: np.ndarray
-    body: float
+    bodies: Placed
     names: tuple[str, ...]
     scores: np.ndarray | None  # (frames, names)
 
@@ -85,7 +81,7 @@ def animate(
     """Writes the clip as a GIF that repeats for ever.
 
     Args:
-        sequence: 2-D pixels (y down) or 3-D (y up), all people in one picture.
+        sequence: 2-D pixels (y down) or 3-D (y up), all people in one image.
         path: the GIF to write.
         labels: one text per person, above the head.
         frame_labels: one text (or None) per frame: coloured segments on the timeline, the present one in words.
@@ -115,18 +111,8 @@ def animate(
     names, values = _score_table(scores, score_names, sequence.num_frames)
     page = _page(sequence, names, values, title, frame_labels, top_k, view, size)
     drawn = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
-    images = [_frame(page, sequence, frame, labels, frame_labels, top_k) for frame in drawn[:: -(-len(drawn) // 4)]]
-    palette, undithered = shared_palette(images), need("PIL.Image").Dither.NONE
-    # One picture at a time in full colour: a long clip stays small in memory.
-    frames = [
-        _frame(page, sequence, frame, labels, frame_labels, top_k).quantize(palette=palette, dither=undithered)
-        for frame in drawn
-    ]
-    durations = frame_durations(len(drawn), (fps or sequence.fps) * len(drawn) / sequence.num_frames)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return path
+    pace = (fps or sequence.fps) * len(drawn) / sequence.num_frames
+    return _write_gif(path, drawn, pace, lambda frame: _frame(page, sequence, frame, labels, frame_labels, top_k))
 
 
 def _score_table(
@@ -166,21 +152,14 @@ def _page(
         background.text(16, 23, background.shortened(title, 17, width - 32), 17, INK)
     points, depth = viewed(sequence, view)
     # Room above the heads for the labels.
-    place = fit(points, (stage[0], stage[1] + 22, stage[2], stage[3] - 14), margin=0.05)
-    pixels = place(points)
-    _draw_floor(background, sequence, pixels, view, stage)
+    box: Box = (stage[0], stage[1] + 22, stage[2], stage[3] - 14)
+    bodies = placed(sequence.layout, points, depth, box, margin=0.05)
+    background.floor(stage[0] + 16, stage[2] - 16, bodies.floor() + 5, view, sequence.num_dims)
     _draw_legend(background, stage)
     if scores is not None:
-        box: Box = (size, top, width - 12, height - _TIMELINE)
-        background.bar(box, (247, 248, 250), radius=10)
+        background.bar((size, top, width - 12, height - _TIMELINE), (247, 248, 250), radius=10)
     _draw_timeline(background, sequence, frame_labels)
-    return _Page(background, stage, pixels, depth, body_size(points) * place.scale, names, scores)
-
-
-def _draw_floor(canvas: Canvas, sequence: SkeletonSequence, pixels: np.ndarray, view: View, stage: Box) -> None:
-    if sequence.num_dims == 3 and abs(view_angles(view)[1]) <= 1 and np.isfinite(pixels).any():
-        y = float(np.nanmax(pixels[..., 1])) + 5
-        canvas.line(np.array([[stage[0] + 16, y], [stage[2] - 16, y]]), FLOOR, 2)
+    return _Page(background, stage, bodies, names, scores)
 
 
 def _draw_legend(canvas: Canvas, stage: Box) -> None:
@@ -227,15 +206,13 @@ def _frame(
     top_k: int,
 ) -> "Image":
     canvas = page.background.copy()
-    points = page.pixels[:, frame]
-    for person in reversed(range(sequence.num_people)):
-        draw_body(canvas, points[person], page.depth[person, frame], sequence.layout, page.body, person)
+    points = page.bodies.pixels[:, frame]
+    page.bodies.draw(canvas, frame)
     for person in range(sequence.num_people if labels else 0):
         _draw_label(canvas, points[person], (labels or [])[person], page, person)
     if not np.isfinite(points).any():
         middle = (page.stage[1] + page.stage[3]) / 2
-        text = "no joint seen" if sequence.num_people else "no people"
-        canvas.text(page.stage[2] / 2, middle, text, 15, FAINT, "mm")
+        canvas.text(page.stage[2] / 2, middle, unseen_text(sequence), 15, FAINT, "mm")
     if page.scores is not None:
         _draw_scores(canvas, page, frame, top_k)
     _draw_moment(canvas, sequence, frame, frame_labels, page.stage)
@@ -248,7 +225,7 @@ def _draw_label(canvas: Canvas, points: np.ndarray, text: str, page: _Page, pers
         return
     half = canvas.text_width(text, 13) / 2 + 8
     x = float(np.clip((seen[:, 0].min() + seen[:, 0].max()) / 2, half + 4, max(page.stage[2] - half - 4, half + 4)))
-    y = max(float(seen[:, 1].min()) - page.body * 0.055 - 16, page.stage[1] + 8)
+    y = max(float(seen[:, 1].min()) - page.bodies.size * 0.055 - 16, page.stage[1] + 8)
     canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
     canvas.text(x, y, text, 13, PAPER, "mm")
 
@@ -288,7 +265,106 @@ def _draw_moment(
         )
 
 
-def shared_palette(images: "list[Image]") -> "Image":
+@dataclass(frozen=True)
+class _Panel:
+    """One clip of several, in the pixels of the image."""
+
+    sequence: SkeletonSequence
+    bodies: Placed
+
+    def frame_at(self, seconds: float) -> int:
+        """The frame shown then; the last one after the end."""
+        return min(int(seconds * self.sequence.fps + 0.5), self.sequence.num_frames - 1)
+
+
+def animate_side_by_side(
+    sequences: Sequence[SkeletonSequence],
+    path: str | Path,
+    *,
+    titles: Sequence[str] | None = None,
+    follow: bool = True,
+    view: View = "front",
+    size: int = 320,
+    max_frames: int = 600,
+) -> Path:
+    """Writes a GIF with a panel for each clip, which plays as long as the first; a shorter clip stays at its end.
+
+    Args:
+        sequences: clips of any layouts, people, frame rates and units; each is scaled to fill its panel.
+        path: the GIF to write.
+        titles: one line above each panel.
+        follow: True keeps the people in the middle of their panel, False shows how they move across.
+        view: for 3-D, as in `draw_frame`.
+        size: width and height of a panel in pixels.
+        max_frames: a longer clip is thinned evenly to so many frames; it plays as long as before.
+
+    Returns:
+        the path written.
+
+    Raises:
+        ValueError: no clip, one without frames, or another number of titles.
+        ImportError: the extra `viz` is not installed.
+    """
+    if not sequences or not all(sequence.num_frames for sequence in sequences):
+        frames = [sequence.num_frames for sequence in sequences]
+        raise ValueError(f"Expected one or more clips with at least one frame each, got frames {frames}.")
+    if titles is not None and len(titles) != len(sequences):
+        raise ValueError(f"titles must be {len(sequences)} texts, one per clip, got {len(titles)}.")
+    panels = [_panel(sequence, index, follow, view, size) for index, sequence in enumerate(sequences)]
+    background = _background(titles or [""] * len(panels), size)
+    first = sequences[0]
+    count = min(first.num_frames, max(1, max_frames))
+    moments = np.linspace(0, first.num_frames - 1, count).round() / first.fps
+    pace = first.fps * count / first.num_frames
+    return _write_gif(path, moments, pace, lambda moment: _drawn(background, panels, moment))
+
+
+def animate_neighbours(clips: Sequence[tuple[SkeletonSequence, str]], path: str | Path, view: View = "front") -> Path:
+    """Search results: a GIF with a panel for each clip, the query first; see `animate_side_by_side`."""
+    return animate_side_by_side([clip for clip, _ in clips], path, titles=[text for _, text in clips], view=view)
+
+
+def _panel(sequence: SkeletonSequence, index: int, follow: bool, view: View, size: int) -> _Panel:
+    points, depth = viewed(sequence, view)
+    if follow:
+        points = points - middles(points)
+    box = (index * size, _TOP, (index + 1) * size, _TOP + size - _BOTTOM)
+    return _Panel(sequence, placed(sequence.layout, points, depth, box, margin=0.06))
+
+
+def _background(titles: Sequence[str], size: int) -> Canvas:
+    canvas = Canvas(size * len(titles), _TOP + size)
+    for index, title in enumerate(titles):
+        canvas.text((index + 0.5) * size, _TOP / 2 + 2, canvas.shortened(title, 15, size - 16), 15, INK, "mm")
+        if index:
+            canvas.line(np.array([[index * size, 8.0], [index * size, _TOP + size - _BOTTOM]]), FLOOR, 1.5)
+    return canvas
+
+
+def _drawn(background: Canvas, panels: Sequence[_Panel], seconds: float) -> "Image":
+    canvas = background.copy()
+    for panel in panels:
+        panel.bodies.draw(canvas, panel.frame_at(seconds))
+    canvas.text(canvas.width - 10, canvas.height - 10, f"{seconds:.2f} s", 11, FAINT, "rm")
+    return canvas.finished()
+
+
+def _write_gif(path: str | Path, moments: np.ndarray, fps: float, drawn: "Callable[[Any], Image]") -> Path:
+    """`drawn(moment)` of every moment, as a GIF that repeats for ever."""
+    palette = _shared_palette([drawn(moment) for moment in moments[:: -(-len(moments) // 4)]])
+    undithered = need("PIL.Image").Dither.NONE
+    # One image at a time in full colour: a long clip stays small in memory.
+    images = [drawn(moment).quantize(palette=palette, dither=undithered) for moment in moments]
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Milliseconds in hundredths of a second, whose sum keeps the pace. Players refuse less than two.
+    edges = np.round(np.arange(len(moments) + 1) * 100 / fps).astype(int)
+    durations = [10 * max(2, int(step)) for step in np.diff(edges)]
+    images[0].save(path, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
+    return path
+
+
+def _shared_palette(images: "list[Image]") -> "Image":
     """One palette for all frames, so that colours do not flicker, from some of them; our own colours are exact.
 
     Entries close to our own are left out: Pillow finds the nearest entry roughly, and a neighbour would sometimes win.
@@ -303,9 +379,3 @@ def shared_palette(images: "list[Image]") -> "Image":
     far = (np.abs(entries[:, None] - own).sum(axis=-1) > 30).all(axis=1)
     palette.putpalette(np.concatenate([own, entries[far]]).ravel().tolist())
     return palette
-
-
-def frame_durations(count: int, fps: float) -> list[int]:
-    """Milliseconds per frame in hundredths of a second; their sum keeps the pace. Players refuse less than two."""
-    edges = np.round(np.arange(count + 1) * 100 / fps).astype(int)
-    return [10 * max(2, int(step)) for step in np.diff(edges)]

@@ -142,8 +142,8 @@ def save_dataset_report(
     named on the card. The folder appears complete or not at all. Memory does not grow with the clips, only with their
     names (`shards.py`); the disk holds them twice for a while.
 
-    What was read is kept in `.NAME.building` beside `out_dir` until the end. After an interruption the same call resumes
-    from there and reads only files that have changed since, which one warning names.
+    What was read is kept in `.NAME.building` beside `out_dir` until the end. After an interruption the same call
+    resumes from there and reads only files that have changed since, which one warning names.
 
     Args:
         reader, root, strict, num_proc, exclude: as `build_dataset`.
