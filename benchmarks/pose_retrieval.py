@@ -25,7 +25,7 @@ from transformers import AutoModel
 import motionhub
 from motionhub.augment.views import CameraRanges
 from motionhub.cli.main import reported
-from motionhub.metrics.retrieval import hit_at_k
+from motionhub.metrics.embeddings import hit_at_k
 from motionhub.objectives.pose_views import PoseViews, ViewSampler, same_poses
 from motionhub.processing.collate import collate_skeletons
 from motionhub.training.dataset import ClipDataset, item_seed
