@@ -2,7 +2,7 @@
 
 Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
 is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every
-frame and extent 1. Motions in 3-D become pictures by a look (body and camera, `augment.view_params`); N-UCLA is seen by
+frame and extent 1. Motions in 3-D become pictures by a body and a camera (`augment.view_params`); N-UCLA is seen by
 its own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
 """
 

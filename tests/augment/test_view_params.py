@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from motionhub.augment.view_params import ViewParams, ViewRanges, apply_view, draw_views, limb_responses
-from motionhub.data.views.pairs import Camera, seen_by
+from motionhub.data.views.cameras import Camera, seen_by
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.bodies import GROUPS, with_bone_lengths
 from motionhub.skeletons.layouts import get_layout

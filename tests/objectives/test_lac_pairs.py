@@ -9,7 +9,7 @@ import torch
 import motionhub
 from motionhub.augment.view_params import ViewParams, ViewRanges, draw_views
 from motionhub.data.synthetic.generate import generate
-from motionhub.data.views.pairs import Camera, seen_by
+from motionhub.data.views.cameras import Camera, seen_by
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
 from motionhub.processing.retargeting import RetargetProcessor

@@ -7,7 +7,7 @@ loss, L_self + L_target). The official code adds triplets on the codes (`triplet
 It does not know the generator's insides: one with `encode`, `decode` and `config`, `motionhub.models.lac.LacModel`.
 
 Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`), and
-each also appears with the look of the next one in the order of their seeds (the paper renders Mixamo characters). So every
+each also appears with the view of the next one in order of their seeds (the paper renders Mixamo characters). So every
 clip of a batch is a source once and a target once: over it this is the sum of the code's four errors, halved. A batch
 is that of all processes (`objectives.shared_pass`), so two processes do what one does, where they see equally many
 joints; with accumulation steps other clips meet.

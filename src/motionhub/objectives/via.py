@@ -7,7 +7,7 @@ batch), `decode` and `config`, `motionhub.models.via.ViaForMotionRetargeting`.
 
 Where the paper is silent, or this differs:
 - Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`),
-  and each also appears with the look of the next one (in the order of their seeds). The paper renders Mixamo characters.
+  and each also appears with the view of the next one (in order of their seeds). The paper renders Mixamo characters.
 - The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
   A batch is that of all processes (`objectives.shared_pass`): two processes do what one does, but for batch norm,
   which each process has of its own clips, and means over joints where the processes see different numbers of them.

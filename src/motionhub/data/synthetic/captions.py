@@ -15,7 +15,8 @@ from datasets import Dataset
 from motionhub.data.build.build import rows_to_dataset
 from motionhub.data.synthetic.generate import ACTIONS, compose, generate
 from motionhub.data.synthetic.phrases import worded_motions
-from motionhub.data.views.pairs import PairRanges, seen_by
+from motionhub.data.views.cameras import seen_by
+from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.bodies import limb_group, with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.rows import from_row, to_row

@@ -2,9 +2,9 @@
 
 The preparation, windows, characters, cameras and projection are those of Aberman et al. 2019 (official code
 https://github.com/ChrisWu1997/2D-Motion-Retargeting), which LAC uses too. The 2-D clips are in pixels of a canvas of
-512 x 512, so `RetargetProcessor(smoothing=0)` makes the official rows of them. It does not know models.
+512 x 512, so `RetargetProcessor(smoothing=0)` makes the official rows of them.
 
-`data.pairs` makes pairs without such recordings, of other bone lengths; here the characters were animated one by one.
+Other than in `data.views.pairs`, the characters were animated one by one.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def windows(num_frames: int, length: int, step: int) -> list[slice]:
 class MixamoPairs:
     """Pairs by number: pair `i` is always the same, and begins with window `i` (modulo their number).
 
-    The other motion is of another animation. Characters and azimuths are two, and every look has a size of its own.
+    The other motion is of another animation. Characters and azimuths are two, and every view has a size of its own.
 
     Args:
         root: holds `CHARACTER/ANIMATION/motions/NUMBER.npy`. Motions that one of the characters lacks are left out.
@@ -123,15 +123,15 @@ class MixamoPairs:
         second = others[int(random.integers(len(others)))]
         names = random.choice(len(self.characters), 2, replace=False)
         cameras = self._cameras(random)
-        looks = [
+        views = [
             (self.characters[name], camera, float(random.uniform(*self.sizes)))
             for name, camera in zip(names, cameras, strict=True)
         ]
         return MotionPair(
-            self._clip(first, *looks[0]),
-            self._clip(second, *looks[1]),
-            self._clip(first, *looks[1]),
-            self._clip(second, *looks[0]),
+            self._clip(first, *views[0]),
+            self._clip(second, *views[1]),
+            self._clip(first, *views[1]),
+            self._clip(second, *views[0]),
         )
 
     def _cameras(self, random: np.random.Generator) -> list[float | None]:

@@ -1,6 +1,6 @@
 """A skeleton in 3-D as a camera with a depth sensor would see it: capsules around its bones, drawn for any camera.
 
-Exact pictures of one moment from several sides, without recordings of several cameras. It does not know models.
+Exact images of one moment from several sides, without recordings of several cameras.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionhub.data.views.pairs import Camera, upright
+from motionhub.data.views.cameras import Camera, upright
 from motionhub.geometry.cameras import camera_rotation
 from motionhub.geometry.capsules import render_capsules
 from motionhub.skeletons.bodies import limb_group
@@ -23,8 +23,8 @@ RADII = {"torso": 0.065, "head": 0.055, "shoulder": 0.04, "pelvis": 0.05, "arm":
 
 
 @dataclass(frozen=True)
-class BodyPictures:
-    """Pictures of one moment.
+class BodyImages:
+    """Images of one moment.
 
     Args:
         depth: `(size, size)` float32: how far the surface lies before the plane through the middle of the body,
@@ -53,8 +53,7 @@ def body_height(sequence: SkeletonSequence) -> float:
     if not np.isfinite(lengths).any():
         raise ValueError("No bone of the sequence is seen in any frame: there is no body to draw.")
     bones = np.where(np.isfinite(lengths).any(0), np.nan_to_num(np.nanmedian(lengths, axis=0)), 0.0)
-    reach = np.zeros((sequence.layout.num_joints,) * 2)
-    reach[:] = np.inf
+    reach = np.full((sequence.layout.num_joints,) * 2, np.inf)
     np.fill_diagonal(reach, 0)
     reach[pairs[:, 0], pairs[:, 1]] = reach[pairs[:, 1], pairs[:, 0]] = bones
     for joint in range(len(reach)):
@@ -71,7 +70,7 @@ def draw_body(
     up: str = "y",
     size: int = 128,
     half_width: float | None = None,
-) -> list[list[BodyPictures]]:
+) -> list[list[BodyImages]]:
     """The person in each of `frames` as each of `cameras` sees it; `[frame][camera]`.
 
     Every camera looks at the middle of the person's joints in that frame, as after cutting out a person.
@@ -79,7 +78,7 @@ def draw_body(
     Args:
         sequence: in 3-D.
         person: which of its people.
-        up: axis of the recording that points up, see `data.pairs.make_pair`.
+        up: axis of the recording that points up, see `cameras.seen_by`.
         size: pixels of a side.
         half_width: from the middle to the border, in the sequence's unit; 0.6 of the body's height by default.
 
@@ -115,10 +114,10 @@ def draw_body(
         half_width=0.6 * height if half_width is None else half_width,
         distance=None if distance is None else distance.repeat(len(points)),
     )
-    pictures = [
-        BodyPictures(each.numpy(), which.numpy().astype(np.int16)) for each, which in zip(depth, part, strict=True)
+    images = [
+        BodyImages(each.numpy(), which.numpy().astype(np.int16)) for each, which in zip(depth, part, strict=True)
     ]
-    return [pictures[first : first + count] for first in range(0, len(pictures), count)]
+    return [images[first : first + count] for first in range(0, len(images), count)]
 
 
 def _stand(cameras: Sequence[Camera]) -> tuple[Tensor, Tensor | None]:
