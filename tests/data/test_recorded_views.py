@@ -78,7 +78,7 @@ def test_where_nobody_is_a_moment_near_by_is_taken(tmp_path):
     assert columns(take.images([3], np.random.default_rng(0))[0, 0]) == 2  # 4 is as near and as empty
     for number in range(9):
         written(tmp_path / "walk" / "b" / f"{number}.png", depth(number, empty=True))
-    with pytest.raises(ValueError, match=r"3\.png: take walk: no person is seen here by both cameras"):
+    with pytest.raises(ValueError, match=r"3\.png: take walk: no person is seen by both cameras"):
         take.images([3], np.random.default_rng(0))
 
 

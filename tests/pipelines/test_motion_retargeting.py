@@ -298,7 +298,7 @@ def test_motion_in_space_for_a_model_of_pictures_is_told_with_the_calls_that_hel
     for processor in (echo.feature_extractor, general):
         monkeypatch.setattr(echo, "feature_extractor", processor)
         with pytest.raises(
-            ValueError, match=f"works in 2-D, and the {role} is 3-D.*project_to_pixels.*seen_by.*--project"
+            ValueError, match=f"works in 2-D, and the {role} is 3-D.*to_pixels.*seen_by.*--project"
         ):
             echo(**clips)
     for seen in (project_to_pixels(in_space(), azimuth=0), seen_by(in_space(), Camera(azimuth=0))):

@@ -1,4 +1,4 @@
-"""One moment seen by two cameras: what view-invariant posture is learned from, drawn, recorded, or in folders of files.
+"""One moment seen by two cameras: what view-invariant posture is learned from; drawn, recorded, or in folders.
 
 An item holds the two views, the same two moved sideways or up and down by some pixels, and the two views of another
 moment of the take.
@@ -149,9 +149,7 @@ class FolderTake:
                 images = [read_image(file) for file in files]
                 if all(_somebody(image) for image in images):
                     return torch.stack([self._prepared(*pair) for pair in zip(files, images, strict=True)])
-        raise bad_file(
-            folders[0] / self.moments[frame], f"take {self.name}", "no person is seen here by both cameras."
-        )
+        raise bad_file(folders[0] / self.moments[frame], f"take {self.name}", "no person is seen by both cameras.")
 
     def _prepared(self, file: Path, image: np.ndarray) -> Tensor:
         try:
