@@ -1,15 +1,15 @@
-"""Motions told in words: hundreds of small ones, composed of arms, legs and trunk, each with several phrasings.
+"""Captioned motions: hundreds of small ones, composed of arms, legs and trunk, each with several phrasings.
 
-They are for learning what words mean, where a data set of recordings has a dozen classes: "raise the left arm", "wave
-the right hand while walking", "stand still". It does not know how channels become bodies (`synthetic.py`).
+They teach what words mean, where a dataset of recordings has a dozen classes: "raise the left arm", "wave the right
+hand while walking", "stand still".
 
 Tables show the right side; what has a side is made for both. Hands are in arm lengths from the shoulder: outward, up,
-forward (see `synthetic_channels.py`).
+forward (see `channels.py`).
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from motionhub.data.synthetic.channels import HANG, Keys, Motion, Value
@@ -17,7 +17,7 @@ from motionhub.data.synthetic.motions import MOTIONS
 
 
 @dataclass(frozen=True)
-class WordedMotion:
+class CaptionedMotion:
     """A motion and what it is called.
 
     Args:
@@ -335,9 +335,9 @@ _ALSO_CALLED: dict[str, tuple[str, ...]] = {
 
 
 @cache
-def worded_motions() -> tuple[WordedMotion, ...]:
+def captioned_motions() -> tuple[CaptionedMotion, ...]:
     """All of them; motions that share a phrase stand apart, whoever trains with them knows that by the phrase."""
-    found = [WordedMotion((name, *_ALSO_CALLED[name]), motion) for name, motion in MOTIONS.items()]
+    found = [CaptionedMotion((name, *_ALSO_CALLED[name]), motion) for name, motion in MOTIONS.items()]
     for place, phrases in _REACHES.values():
         found += _sided(phrases, Motion(2.2, {"right_hand": [(0.1, HANG), (0.95, place), (2.2, place)]}))
     for keys, phrases in _ARM:
@@ -348,15 +348,15 @@ def worded_motions() -> tuple[WordedMotion, ...]:
         found += _sided(phrases, Motion(duration, dict(channels)))
     jacks = ("jumping jacks", "do jumping jacks", "star jumps")
     found += [
-        WordedMotion(jacks, _jumping_jacks()),
-        WordedMotion(("run", "running", "run forward", "sprint"), _run(2.6)),
-        WordedMotion(("jog", "jogging", "run slowly", "trot"), _run(1.9)),
-        WordedMotion(("run in place", "jog in place", "run on the spot"), _run(0.0, in_place=True)),
+        CaptionedMotion(jacks, _jumping_jacks()),
+        CaptionedMotion(("run", "running", "run forward", "sprint"), _run(2.6)),
+        CaptionedMotion(("jog", "jogging", "run slowly", "trot"), _run(1.9)),
+        CaptionedMotion(("run in place", "jog in place", "run on the spot"), _run(0.0, in_place=True)),
     ]
     return tuple(found)
 
 
-def _in_all_postures(phrases: tuple[str, ...], arms: dict[str, Keys]) -> list[WordedMotion]:
+def _in_all_postures(phrases: tuple[str, ...], arms: dict[str, Keys]) -> list[CaptionedMotion]:
     """An arm movement standing, sitting and walking."""
     duration = max(second for keys in arms.values() for second, _ in keys) + 0.1
     resting = {} if "left_hand" in arms else {"left_hand": _LAP}
@@ -368,11 +368,11 @@ def _in_all_postures(phrases: tuple[str, ...], arms: dict[str, Keys]) -> list[Wo
     return [*standing, *_sided(while_sitting, seated), *_sided(while_walking, walking)]
 
 
-def _sided(phrases: tuple[str, ...], motion: Motion) -> list[WordedMotion]:
+def _sided(phrases: tuple[str, ...], motion: Motion) -> list[CaptionedMotion]:
     """For each side its own, where any phrase names one."""
     if not any("{side}" in phrase for phrase in phrases):
-        return [WordedMotion(phrases, motion)]
+        return [CaptionedMotion(phrases, motion)]
     return [
-        replace(WordedMotion(phrases, motion, mirror), phrases=tuple(phrase.format(side=side) for phrase in phrases))
+        CaptionedMotion(tuple(phrase.format(side=side) for phrase in phrases), motion, mirror)
         for side, mirror in (("right", False), ("left", True))
     ]
