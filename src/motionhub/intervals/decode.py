@@ -1,6 +1,6 @@
-"""Scores per frame -> intervals: where an action begins, where it ends, how sure; with hysteresis and least duration.
+"""Scores per frame -> intervals: where an action begins and ends, and its score; with hysteresis and least duration.
 
-It does not know models, files nor people; probabilities are `(frames, classes)` of one person.
+Probabilities are `(frames, classes)` of one person.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Rows of actions in time, `{"track_id", "start_s", "end_s", "label", "score"}`: written to files, and summed up.
 
-It does not know where the rows come from. `track_id` is None where a whole clip was labelled, not a person.
+`track_id` is None where a whole clip was labelled, not a person.
 """
 
 import csv

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from motionhub.visualization.canvas import (
     MIDDLE,
     PAPER,
     RIGHT,
-    Box,
     Canvas,
     Colour,
     Placed,
@@ -50,17 +50,6 @@ _PANEL = 270
 _ROW = 42
 _TIMELINE = 46
 _TOP, _BOTTOM = 34, 22  # above and below the panels of several clips
-
-
-@dataclass(frozen=True)
-class _Page:
-    """Everything that stays the same from frame to frame."""
-
-    background: Canvas
-    stage: Box
-    bodies: Placed
-    names: tuple[str, ...]
-    scores: np.ndarray | None  # (frames, names)
 
 
 def animate(
@@ -109,10 +98,9 @@ def animate(
     if frame_labels is not None and len(frame_labels) != sequence.num_frames:
         raise ValueError(f"frame_labels must be {sequence.num_frames} texts, one per frame, got {len(frame_labels)}.")
     names, values = _score_table(scores, score_names, sequence.num_frames)
-    page = _page(sequence, names, values, title, frame_labels, top_k, view, size)
-    drawn = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
-    pace = (fps or sequence.fps) * len(drawn) / sequence.num_frames
-    return _write_gif(path, drawn, pace, lambda frame: _frame(page, sequence, frame, labels, frame_labels, top_k))
+    page = _Page(sequence, names, values, labels, frame_labels, title, top_k, view, size)
+    moments = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
+    return _write_gif(path, moments, (fps or sequence.fps) * len(moments) / sequence.num_frames, page.drawn)
 
 
 def _score_table(
@@ -133,136 +121,111 @@ def _score_table(
     return tuple(str(label) for label, _ in pairs), np.repeat(values[None], num_frames, axis=0)
 
 
-def _page(
-    sequence: SkeletonSequence,
-    names: tuple[str, ...],
-    scores: np.ndarray | None,
-    title: str | None,
-    frame_labels: Sequence[str | None] | None,
-    top_k: int,
-    view: View,
-    size: int,
-) -> _Page:
-    top = 40 if title else 8
-    width = size + (_PANEL if scores is not None else 0)
-    height = top + max(size, 70 + _ROW * min(top_k, len(names))) + _TIMELINE
-    stage: Box = (0, top, size, height - _TIMELINE)
-    background = Canvas(width, height)
-    if title:
-        background.text(16, 23, background.shortened(title, 17, width - 32), 17, INK)
-    points, depth = viewed(sequence, view)
-    # Room above the heads for the labels.
-    box: Box = (stage[0], stage[1] + 22, stage[2], stage[3] - 14)
-    bodies = placed(sequence.layout, points, depth, box, margin=0.05)
-    background.floor(stage[0] + 16, stage[2] - 16, bodies.floor() + 5, view, sequence.num_dims)
-    _draw_legend(background, stage)
-    if scores is not None:
-        background.bar((size, top, width - 12, height - _TIMELINE), (247, 248, 250), radius=10)
-    _draw_timeline(background, sequence, frame_labels)
-    return _Page(background, stage, bodies, names, scores)
+class _Page:
+    """One clip with labels, scores and a timeline; what stays the same from frame to frame is drawn once."""
 
+    def __init__(
+        self,
+        sequence: SkeletonSequence,
+        names: tuple[str, ...],
+        scores: np.ndarray | None,  # (frames, names)
+        labels: Sequence[str] | None,
+        frame_labels: Sequence[str | None] | None,
+        title: str | None,
+        top_k: int,
+        view: View,
+        size: int,
+    ) -> None:
+        self.sequence, self.names, self.scores, self.top_k = sequence, names, scores, top_k
+        self.labels, self.frame_labels = labels or (), frame_labels
+        different = dict.fromkeys(text for text in frame_labels or () if text is not None)
+        self.colours = {text: SEGMENTS[index % len(SEGMENTS)] for index, text in enumerate(different)}
+        top = 40 if title else 8
+        width = size + (_PANEL if scores is not None else 0)
+        height = top + max(size, 70 + _ROW * min(top_k, len(names))) + _TIMELINE
+        left, top, right, bottom = self.stage = (0, top, size, height - _TIMELINE)
+        self.background = canvas = Canvas(width, height)
+        if title:
+            canvas.text(16, 23, canvas.shortened(title, 17, width - 32), 17, INK)
+        points, depth = viewed(sequence, view)
+        # Room above the heads for the labels.
+        self.bodies = placed(sequence.layout, points, depth, (left, top + 22, right, bottom - 14), margin=0.05)
+        canvas.floor(left + 16, right - 16, self.bodies.floor() + 5, view, sequence.num_dims)
+        for x, side, colour in ((left + 20, "left", LEFT), (left + 66, "right", RIGHT)):
+            canvas.dot(np.array([x, bottom - 4]), colour, 4)
+            canvas.text(x + 8, bottom - 4, side, 11, mixed(colour, MIDDLE, 0.3))
+        if scores is not None:
+            canvas.bar((size, top, width - 12, bottom), (247, 248, 250), radius=10)
+        self._draw_timeline(canvas)
 
-def _draw_legend(canvas: Canvas, stage: Box) -> None:
-    x, y = stage[0] + 20, stage[3] - 4
-    for name, colour in (("left", LEFT), ("right", RIGHT)):
-        canvas.dot(np.array([x, y]), colour, 4)
-        canvas.text(x + 8, y, name, 11, mixed(colour, MIDDLE, 0.3))
-        x += 46
+    def drawn(self, frame: int) -> "Image":
+        """The image of a frame."""
+        canvas = self.background.copy()
+        points = self.bodies.pixels[:, frame]
+        self.bodies.draw(canvas, frame)
+        for person, text in enumerate(self.labels):
+            self._draw_label(canvas, points[person], text, person)
+        if not np.isfinite(points).any():
+            middle = (self.stage[1] + self.stage[3]) / 2
+            canvas.text(self.stage[2] / 2, middle, unseen_text(self.sequence), 15, FAINT, "mm")
+        if self.scores is not None:
+            self._draw_scores(canvas, self.scores[frame])
+        self._draw_moment(canvas, frame)
+        return canvas.finished()
 
+    def _timeline_x(self, frame: float) -> float:
+        return 16 + frame / self.sequence.num_frames * (self.background.width - 32)
 
-def _segments(frame_labels: Sequence[str | None]) -> list[tuple[int, int, str | None]]:
-    """(first frame, one past the last, label) of each run of equal labels."""
-    edges = [0, *(i for i in range(1, len(frame_labels)) if frame_labels[i] != frame_labels[i - 1]), len(frame_labels)]
-    return [(start, end, frame_labels[start]) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    def _draw_timeline(self, canvas: Canvas) -> None:
+        y, end = canvas.height - 16, 0
+        canvas.bar((16, y - 3, canvas.width - 16, y + 3), FLOOR, radius=3)
+        for label, run in groupby(self.frame_labels or ()):
+            start, end = end, end + len(list(run))
+            if label is not None:
+                left, right = self._timeline_x(start), self._timeline_x(end)
+                canvas.bar((left, y - 6, right, y + 6), self.colours[label], radius=3)
+                room = right - left - 4
+                if room > 26:
+                    canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
 
+    def _draw_label(self, canvas: Canvas, points: np.ndarray, text: str, person: int) -> None:
+        seen = points[np.isfinite(points).all(axis=-1)]
+        if not len(seen):
+            return
+        half = canvas.text_width(text, 13) / 2 + 8
+        middle = (seen[:, 0].min() + seen[:, 0].max()) / 2
+        x = float(np.clip(middle, half + 4, max(self.stage[2] - half - 4, half + 4)))
+        y = max(float(seen[:, 1].min()) - self.bodies.size * 0.055 - 16, self.stage[1] + 8)
+        canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
+        canvas.text(x, y, text, 13, PAPER, "mm")
 
-def _segment_colour(label: str, frame_labels: Sequence[str | None]) -> Colour:
-    seen = list(dict.fromkeys(text for text in frame_labels if text is not None))
-    return SEGMENTS[seen.index(label) % len(SEGMENTS)]
+    def _draw_scores(self, canvas: Canvas, values: np.ndarray) -> None:
+        """Bars of the `top_k` labels, the greatest first."""
+        left, right = self.stage[2] + 18, canvas.width - 30
+        top = self.stage[1] + 24
+        canvas.text(left, top, "scores", 12, FAINT)
+        for rank, label in enumerate(np.argsort(-values, kind="stable")[: self.top_k]):
+            y = top + 30 + rank * _ROW
+            value = float(np.clip(values[label], 0, 1))
+            colour = ACCENT if rank == 0 else mixed(ACCENT, (170, 174, 180), 0.75)
+            ink = INK if rank == 0 else MIDDLE
+            canvas.text(left, y, canvas.shortened(self.names[label], 14, right - left - 50), 14, ink)
+            canvas.text(right, y, f"{values[label]:.2f}", 13, ink, "rm")
+            canvas.bar((left, y + 12, right, y + 18), (228, 231, 235), radius=3)
+            canvas.bar((left, y + 12, left + value * (right - left), y + 18), colour, radius=3)
 
-
-def _timeline_x(canvas: Canvas, share: float) -> float:
-    return 16 + share * (canvas.width - 32)
-
-
-def _draw_timeline(canvas: Canvas, sequence: SkeletonSequence, frame_labels: Sequence[str | None] | None) -> None:
-    y = canvas.height - 16
-    canvas.bar((16, y - 3, canvas.width - 16, y + 3), FLOOR, radius=3)
-    for start, end, label in _segments(frame_labels) if frame_labels else []:
+    def _draw_moment(self, canvas: Canvas, frame: int) -> None:
+        """The play head, the time, and the label of this frame."""
+        y, x = canvas.height - 16, self._timeline_x(frame + 0.5)
+        if self.frame_labels is None:
+            canvas.bar((16, y - 3, x, y + 3), mixed(ACCENT, PAPER, 0.35), radius=3)
+        canvas.dot(np.array([x, y]), INK, 7)
+        canvas.dot(np.array([x, y]), PAPER, 3)
+        _, top, right, bottom = self.stage
+        canvas.text(right - 16, bottom - 4, f"{frame / self.sequence.fps:.2f} s", 11, FAINT, "rm")
+        label = self.frame_labels[frame] if self.frame_labels else None
         if label is not None:
-            left, right = (_timeline_x(canvas, edge / sequence.num_frames) for edge in (start, end))
-            canvas.bar((left, y - 6, right, y + 6), _segment_colour(label, frame_labels or []), radius=3)
-            room = right - left - 4
-            if room > 26:
-                canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
-
-
-def _frame(
-    page: _Page,
-    sequence: SkeletonSequence,
-    frame: int,
-    labels: Sequence[str] | None,
-    frame_labels: Sequence[str | None] | None,
-    top_k: int,
-) -> "Image":
-    canvas = page.background.copy()
-    points = page.bodies.pixels[:, frame]
-    page.bodies.draw(canvas, frame)
-    for person in range(sequence.num_people if labels else 0):
-        _draw_label(canvas, points[person], (labels or [])[person], page, person)
-    if not np.isfinite(points).any():
-        middle = (page.stage[1] + page.stage[3]) / 2
-        canvas.text(page.stage[2] / 2, middle, unseen_text(sequence), 15, FAINT, "mm")
-    if page.scores is not None:
-        _draw_scores(canvas, page, frame, top_k)
-    _draw_moment(canvas, sequence, frame, frame_labels, page.stage)
-    return canvas.finished()
-
-
-def _draw_label(canvas: Canvas, points: np.ndarray, text: str, page: _Page, person: int) -> None:
-    seen = points[np.isfinite(points).all(axis=-1)]
-    if not len(seen):
-        return
-    half = canvas.text_width(text, 13) / 2 + 8
-    x = float(np.clip((seen[:, 0].min() + seen[:, 0].max()) / 2, half + 4, max(page.stage[2] - half - 4, half + 4)))
-    y = max(float(seen[:, 1].min()) - page.bodies.size * 0.055 - 16, page.stage[1] + 8)
-    canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
-    canvas.text(x, y, text, 13, PAPER, "mm")
-
-
-def _draw_scores(canvas: Canvas, page: _Page, frame: int, top_k: int) -> None:
-    """Bars of the `top_k` labels, the greatest first."""
-    assert page.scores is not None
-    left, right = page.stage[2] + 18, canvas.width - 30
-    top = page.stage[1] + 24
-    canvas.text(left, top, "scores", 12, FAINT)
-    values = page.scores[frame]
-    for rank, label in enumerate(np.argsort(-values, kind="stable")[:top_k]):
-        y = top + 30 + rank * _ROW
-        value = float(np.clip(values[label], 0, 1))
-        colour = ACCENT if rank == 0 else mixed(ACCENT, (170, 174, 180), 0.75)
-        ink = INK if rank == 0 else MIDDLE
-        canvas.text(left, y, canvas.shortened(page.names[label], 14, right - left - 50), 14, ink)
-        canvas.text(right, y, f"{values[label]:.2f}", 13, ink, "rm")
-        canvas.bar((left, y + 12, right, y + 18), (228, 231, 235), radius=3)
-        canvas.bar((left, y + 12, left + value * (right - left), y + 18), colour, radius=3)
-
-
-def _draw_moment(
-    canvas: Canvas, sequence: SkeletonSequence, frame: int, frame_labels: Sequence[str | None] | None, stage: Box
-) -> None:
-    """The play head, the time, and the label of this frame."""
-    y, x = canvas.height - 16, _timeline_x(canvas, (frame + 0.5) / sequence.num_frames)
-    if frame_labels is None:
-        canvas.bar((16, y - 3, x, y + 3), mixed(ACCENT, PAPER, 0.35), radius=3)
-    canvas.dot(np.array([x, y]), INK, 7)
-    canvas.dot(np.array([x, y]), PAPER, 3)
-    canvas.text(stage[2] - 16, stage[3] - 4, f"{frame / sequence.fps:.2f} s", 11, FAINT, "rm")
-    label = frame_labels[frame] if frame_labels else None
-    if label is not None:
-        canvas.text(
-            stage[2] / 2, stage[1] + 8, label, 15, mixed(_segment_colour(label, frame_labels or []), INK, 0.35), "mm"
-        )
+            canvas.text(right / 2, top + 8, label, 15, mixed(self.colours[label], INK, 0.35), "mm")
 
 
 @dataclass(frozen=True)
