@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.data.synthetic.generate import Scene, generate, take_picture
+from motionhub.data.synthetic.generate import Scene, generate, project_pinhole
 from motionhub.data.views.cameras import FILLED, project_to_pixels
 
 
@@ -23,7 +23,7 @@ def test_everything_is_in_the_middle_and_fills_what_it_may(clip):
 def test_a_kinects_own_view_is_from_180_degrees(clip):
     # Far away perspective is none: the pinhole camera of the generator sees the same up to scale and place.
     far = generate("wave", num_frames=5, scene=Scene(distance=1000.0, camera_height=1.0))
-    pinhole = take_picture(far, focal=300_000.0).keypoints
+    pinhole = project_pinhole(far, focal=300_000.0).keypoints
     ours = project_to_pixels(far, 180).keypoints
     scale = np.ptp(ours[..., 1]) / np.ptp(pinhole[..., 1])
     centre = [(values.max(axis=(0, 1, 2)) + values.min(axis=(0, 1, 2))) / 2 for values in (ours, pinhole)]

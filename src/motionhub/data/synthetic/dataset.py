@@ -15,7 +15,7 @@ from motionhub.data.build.build import rows_to_dataset
 from motionhub.data.build.shards import write_rows
 from motionhub.data.formats.schema import features
 from motionhub.data.synthetic.body import Body
-from motionhub.data.synthetic.generate import ACTIONS, Scene, compose, crossing_people, generate, take_picture
+from motionhub.data.synthetic.generate import ACTIONS, Scene, compose, crossing_people, generate, project_pinhole
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -29,9 +29,9 @@ _KINDS = ("action", "pair", "crossing", "composition")
 # Apart from clip numbers, so that nobody's body is drawn as a clip is.
 _BODIES, _LENSES = 2**31, 2**32
 # Focal lengths in pixels: from a wide angle to a telephone's.
-PICTURE_SIZE, FOCALS = (1920, 1080), (700.0, 1400.0)
+IMAGE_SIZE, FOCALS = (1920, 1080), (700.0, 1400.0)
 _KEYPOINTS = {
-    2: f"pixels of a picture of {PICTURE_SIZE[0]} x {PICTURE_SIZE[1]}, y downward; what is outside it is missing",
+    2: f"pixels of an image of {IMAGE_SIZE[0]} x {IMAGE_SIZE[1]}, y downward; what is outside it is missing",
     3: "metres before a depth camera: y up, z away from it",
 }
 
@@ -86,7 +86,7 @@ def generate_dataset(
         actions: some of `data.synthetic.ACTIONS`; `label` counts them in this order.
         mixture: shares and strengths; `Mixture()` when None.
         layout, fps: of every clip.
-        num_dims: 3 for metres; 2 for the pictures of the same motions, in pixels of `PICTURE_SIZE`.
+        num_dims: 3 for metres; 2 for the images of the same motions, in pixels of `IMAGE_SIZE`.
 
     Raises:
         ValueError: an unknown action or layout, or a number out of its range.
@@ -190,7 +190,7 @@ def _row(
         sequence = _occluded(sequence, chance)
     if num_dims == 2:  # a generator of its own, so that the motions are those of the 3-D clips
         focal = float(np.random.default_rng([seed, _LENSES + number]).uniform(*FOCALS))
-        sequence = take_picture(sequence, focal, PICTURE_SIZE, scene.tilt)
+        sequence = project_pinhole(sequence, focal, IMAGE_SIZE, scene.tilt)
     return to_row(
         sequence,
         label=None if kind == "composition" else actions.index(action),

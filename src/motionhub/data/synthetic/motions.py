@@ -1,7 +1,7 @@
 """What each synthetic action does: a table of key poses per channel, in seconds of natural tempo.
 
-It does not know how keys are sampled (`synthetic_channels.py`, which explains the channels) nor bodies; numbers are
-relative to a body's own lengths. All tables show a right-handed person.
+The channels are explained in `channels.py`; numbers are relative to a body's own lengths. All tables show a
+right-handed person.
 """
 
 import numpy as np
