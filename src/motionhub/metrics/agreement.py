@@ -50,7 +50,7 @@ def weighted_kappa(predicted: Any, truth: Any, weights: str = "quadratic") -> fl
         raise ValueError(f"weights must be 'quadratic' or 'linear', got {weights!r}.")
     if len(np.unique(np.concatenate([predicted, truth]))) < 2:
         return float("nan")
-    # Every whole score between the lowest and the highest counts as a grade, also one that nobody got.
+    # Every whole score between the lowest and the highest counts as a grade, also one that never occurs.
     grades = np.arange(min(predicted.min(), truth.min()), max(predicted.max(), truth.max()) + 1)
     return float(
         cohen_kappa_score(truth.astype(int), predicted.astype(int), labels=grades.astype(int), weights=weights)

@@ -99,7 +99,7 @@ class Placed:
             draw_body(canvas, points[person], self.depth[person, frame], self.layout, self.size, person)
 
     def floor(self) -> float:
-        """Where the lowest joint is, in pixels from the top; NaN where nobody is seen."""
+        """Where the lowest joint is, in pixels from the top; NaN where no joint is seen."""
         return float(np.nanmax(self.pixels[..., 1])) if np.isfinite(self.pixels).any() else np.nan
 
 
@@ -256,5 +256,5 @@ def draw_body(
 
 
 def unseen_text(sequence: SkeletonSequence) -> str:
-    """What an image says where nobody is drawn."""
+    """What an image says where no joint is drawn."""
     return "no joint seen" if sequence.num_people else "no people"

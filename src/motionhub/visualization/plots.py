@@ -19,7 +19,7 @@ from motionhub.visualization.canvas import need
 # Okabe and Ito's colour-blind safe set, then lighter ones; labels beyond it share colours but never a row.
 _SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4B4E54", "#8C6BB1", "#A6761D")
 _DARK, _GREY, _LINE = "#26282C", "#4B4E54", "#E2E4E8"
-# Frames around the largest change that a panel can show so that single frames are told apart.
+# Frames around the largest change that a panel can show so that single frames are distinct.
 _CLOSE = 150
 
 

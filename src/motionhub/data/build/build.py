@@ -110,7 +110,7 @@ def build_dataset(
     _check_filled(facts, chosen, splits, rows)
     parts = {name: [row for row, split in zip(rows, splits, strict=True) if split == name] for name in SPLITS}
     for name, part in parts.items():
-        _warn_of_absent_classes(facts, chosen, name, _classes_in(part))
+        _warn_of_absent_classes(facts, chosen, name, set().union(*map(classes_of, part)))
     return DatasetDict({name: rows_to_dataset(part, facts.class_names) for name, part in parts.items()})
 
 
@@ -150,7 +150,7 @@ def save_dataset_report(
         out_dir: new or empty folder.
         engine: `"datasets"` (`num_proc` processes of this machine) or `"ray"`, see `engines.run_parts`.
         progress: a progress bar on stderr; None: on terminals only.
-        draw_layout: `draw_layout(name of a layout, path)` saves a picture of it, for the card.
+        draw_layout: `draw_layout(name of a layout, path)` saves an image of it, for the card.
         shard_bytes: size of a shard in memory (Arrow).
         expect: "paper": counts that are not those of the papers are an error; "subset": only higher ones are, others
             go on the card (`data/datasets/counts.py`).
@@ -208,7 +208,7 @@ def _write_complete(
     shard_bytes: int,
     expect: Expect,
 ) -> None:
-    """Shards, card and picture."""
+    """Shards, card and image of the layout."""
     assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS.get(facts.name, {}).values()}
     by_name = {protocol.name: splits for protocol, splits in assigned.items()}
     differences = check_counts(facts.name, rows, by_name, expect=expect, classes=staged.classes)
@@ -264,7 +264,7 @@ def collect_rows(
 def _collect(
     reader: str, root: Path, strict: bool, num_proc: int | None, exclude: str | Path | None
 ) -> tuple[Reader, list[dict[str, Any]], list[str]]:
-    """What `collect_rows` gives, and the data set with what its folder tells."""
+    """What `collect_rows` gives, and the dataset with the facts of its folder."""
     facts = get_reader(reader)
     with opened(root, facts) as (folder, found):
         paths = clips_among(facts, root, folder, found, lists_to_heed(facts, folder, exclude))
@@ -360,10 +360,6 @@ def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], ro
         f"{protocol.source} None of the {len(rows)} clips found belongs there. "
         f"Protocols that work with these files: {others}."
     )
-
-
-def _classes_in(rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    return set().union(*(classes_of(row) for row in rows))
 
 
 def _warn_of_absent_classes(facts: Reader, protocol: Protocol, split: str, present: set[int]) -> None:

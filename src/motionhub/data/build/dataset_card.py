@@ -31,7 +31,7 @@ class CardFacts:
     """What a card tells.
 
     Args:
-        reader: the data set.
+        reader: the dataset.
         cells: its clips, by what the protocols do with them.
         splits: protocol -> the split of each cell; the first protocol is the default config.
         skipped: protocols that these files cannot fill.
@@ -39,8 +39,8 @@ class CardFacts:
         joints, missing: joints of all clips, and those that were not seen.
         broken: one line per file that was left out.
         exclude: names of the lists of clips that were left out on purpose.
-        picture: file name of a picture of the layout, or None.
-        differences: what is not as the papers count it; None: nobody counted.
+        picture: file name of an image of the layout, or None.
+        differences: what is not as the papers count it; None: not counted.
     """
 
     reader: Reader
@@ -67,7 +67,7 @@ class CardFacts:
 
 
 def is_open(reader: Reader) -> bool:
-    """Whether the data set's licence lets others pass its clips on (`licences.lets_pass_on`)."""
+    """Whether the dataset's licence lets others pass its clips on (`licences.lets_pass_on`)."""
     return lets_pass_on(reader.licence, by_owner=reader.owned_by_user)
 
 

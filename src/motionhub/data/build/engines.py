@@ -77,7 +77,7 @@ def _with_processes(parts: Parts, work: Work, num_proc: int) -> Generator[str]:
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process, a worker, soon after its parent: a killed build leaves nobody behind who writes parts."""
+    """Ends this process, a worker, soon after its parent: a killed build leaves no process that writes parts."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -359,14 +359,11 @@ def _changes(path: Path, sources: Sequence[str], marks: Sequence[str], options: 
         old, new = (json.loads(table.schema.metadata[b"options"]) for table in (before, now))
         found = [f"{name} (option)" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         if not now.equals(before):
-            found += _changed_marks(_marks_by_source(before), dict(zip(sources, marks, strict=True)))
+            earlier = dict(zip(before["source"].to_pylist(), before["mark"].to_pylist(), strict=True))
+            found += _changed_marks(earlier, dict(zip(sources, marks, strict=True)))
     with atomic_path(path) as writing:
         pq.write_table(now, writing)
     return found
-
-
-def _marks_by_source(inputs: pa.Table) -> dict[str, str]:
-    return dict(zip(inputs.column("source").to_pylist(), inputs.column("mark").to_pylist(), strict=True))
 
 
 def _changed_marks(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

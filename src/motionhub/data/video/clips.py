@@ -48,7 +48,7 @@ def read_clips(source: str | Path, choose: Choice) -> list[VideoClip]:
     """
     video = open_video(source)
     if video.num_frames is None:
-        raise ValueError(f"{source}: nobody knows how many frames it has; record it to a file first.")
+        raise ValueError(f"{source}: the number of frames is unknown; record it to a file first.")
     wanted = [np.asarray(numbers, dtype=np.int64) for numbers in choose(video.num_frames, video.fps)]
     images, times = _decoded(video, np.unique(np.concatenate(wanted)))
     found = np.array(sorted(images))

@@ -28,8 +28,8 @@ class BodyImages:
 
     Args:
         depth: `(size, size)` float32: how far the surface lies before the plane through the middle of the body,
-            towards the camera, in the sequence's unit; NaN where nobody is.
-        part: `(size, size)` int16: index of the bone in `layout.bones`, -1 where nobody is.
+            towards the camera, in the sequence's unit; NaN where no surface is.
+        part: `(size, size)` int16: index of the bone in `layout.bones`, -1 where no surface is.
     """
 
     depth: np.ndarray
@@ -83,7 +83,7 @@ def draw_body(
         half_width: from the middle to the border, in the sequence's unit; 0.6 of the body's height by default.
 
     Raises:
-        ValueError: the sequence is 2-D, nobody is there in a frame, all joints are one point, or a camera stands
+        ValueError: the sequence is 2-D, no joint is seen in a frame, all joints are one point, or a camera stands
             inside the body.
     """
     turned = upright(sequence, up)
@@ -97,9 +97,9 @@ def draw_body(
             f"frames {outside[:8] or list(frames)[:8]}."
         )
     points = turned[person, list(frames)]
-    nobody = [frame for frame, joints in zip(frames, points, strict=True) if not np.isfinite(joints).all(-1).any()]
-    if nobody:
-        raise ValueError(f"Person {person} is not seen in frames {nobody[:8]}; choose others.")
+    unseen = [frame for frame, joints in zip(frames, points, strict=True) if not np.isfinite(joints).all(-1).any()]
+    if unseen:
+        raise ValueError(f"Person {person} is not seen in frames {unseen[:8]}; choose others.")
     centred = torch.from_numpy(points - np.nanmean(points, axis=1, keepdims=True)).float()
     pairs = torch.from_numpy(sequence.layout.bone_indices.astype(np.int64))
     rotation, distance = _stand(cameras)

@@ -21,7 +21,7 @@ _MASKED_DEPTH = re.compile(r"MDepth-(\d{8})\.png")
 
 
 def read_utd_mhad_depth(path: str | Path) -> np.ndarray:
-    """`d_depth` of a UTD-MHAD `*_depth.mat`: `(frames, height, width)` uint16 millimetres, 0 where nobody is.
+    """`d_depth` of a UTD-MHAD `*_depth.mat`: `(frames, height, width)` uint16 millimetres, 0 where no person is.
 
     Raises:
         ValueError: a broken file, another shape, or values that are no whole millimetres of 16 bits.

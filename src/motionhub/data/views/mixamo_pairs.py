@@ -37,7 +37,7 @@ def body_frame(motion: np.ndarray, azimuth: float) -> np.ndarray:
         azimuth: degrees about the vertical; 0 looks the person in the face.
 
     Raises:
-        ValueError: the person has no breadth, or lies on a side, so nobody can say where they face.
+        ValueError: the person has no breadth, or lies on a side, so where they face is unknown.
     """
     right, left = (motion[:, [LAYOUT.index(f"{side}_{part}") for part in ("shoulder", "hip")]] for side in _SIDES)
     across = (right - left).mean((0, 1), dtype=np.float64)
@@ -90,7 +90,7 @@ class MixamoPairs:
         seed: int = 0,
     ) -> None:
         self.root, self.azimuths, self.sizes, self.seed = Path(root), tuple(azimuths), sizes, seed
-        known = TRAIN_CHARACTERS if training else TEST_CHARACTERS
+        known, window = (TRAIN_CHARACTERS, TRAIN_WINDOW) if training else (TEST_CHARACTERS, TEST_WINDOW)
         present = [name for name in (characters or known) if (self.root / name).is_dir()]
         if len(present) < 2 or not 0 < sizes[0] <= sizes[1]:
             raise ValueError(
@@ -104,10 +104,10 @@ class MixamoPairs:
         self.windows: list[tuple[str, slice]] = []
         for name in sorted(set.intersection(*shared)):
             frames = min(len(load(self.root / character / name)) for character in present)
-            self.windows += [(name, window) for window in windows(frames, *_window(training))]
+            self.windows += [(name, part) for part in windows(frames, *window)]
         if len({_animation(name) for name, _ in self.windows}) < 2:
             raise ValueError(
-                f"Pairs need windows of {_window(training)[0]} frames of two or more animations that all of {present} "
+                f"Pairs need windows of {window[0]} frames of two or more animations that all of {present} "
                 f"have, found {len(self.windows)} windows in {self.root}."
             )
 
@@ -145,10 +145,6 @@ class MixamoPairs:
         return SkeletonSequence(
             projected(motion, azimuth)[None], layout=LAYOUT, fps=FPS, unit="pixel", image_size=CANVAS
         )
-
-
-def _window(training: bool) -> tuple[int, int]:
-    return TRAIN_WINDOW if training else TEST_WINDOW
 
 
 def _animation(name: str) -> str:
