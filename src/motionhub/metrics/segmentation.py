@@ -5,7 +5,7 @@ Intervals are half open, `[start, end)`, in frames or in seconds, as long as bot
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -247,24 +247,20 @@ def segmentation_report(
     """
     if not clips:
         raise ValueError("There are no clips to evaluate.")
-    known = [_known(clip.labels, exclusive) for clip in clips]
+    clips = [_known(clip, exclusive) for clip in clips]
     classes = [index for index in range(len(class_names)) if index != background]
-    names = [str(class_names[index]) for index in classes]
     frames = frame_average_precision(
         np.concatenate([clip.probabilities[:, classes] for clip in clips]),
-        np.concatenate([clip.labels[:, classes] for clip in clips]).clip(min=0),
-        names,
-        mask=np.concatenate(known),
+        np.concatenate([clip.labels[:, classes] for clip in clips]),
+        [str(class_names[index]) for index in classes],
         convention=convention,
     )
-    events = _events(clips, known, decode, background, protocol)
+    events = _events(clips, decode, background, protocol)
     segmental: dict[str, float] = {}
     if not any((clip.labels > 0).sum(axis=1).max(initial=0) > 1 for clip in clips):
         nothing = len(class_names) if background is None else background
         least = 0.0 if exclusive or background is not None else threshold
-        truth = [
-            np.where(mask, _single(clip.labels, 0.5, nothing), -1) for clip, mask in zip(clips, known, strict=True)
-        ]
+        truth = [_single(clip.labels, 0.5, nothing) for clip in clips]
         found = [_single(clip.probabilities, least, nothing) for clip in clips]
         segmental = segmental_scores(found, truth, background=nothing)
     of_class = {row["name"]: (row["positives"], row["average_precision"][-1]) for row in events["per_class"]}
@@ -283,12 +279,8 @@ def segmentation_report(
             for row, (count, precision) in zip(frames["per_class"], counts, strict=True)
         ],
         "per_clip": [
-            {
-                "name": clip.name,
-                "frames": int(mask.sum()),
-                "frame_f1": _frame_f1(clip, mask, exclusive, threshold, classes),
-            }
-            for clip, mask in zip(clips, known, strict=True)
+            {"name": clip.name, "frames": len(clip.labels), "frame_f1": _frame_f1(clip, exclusive, threshold, classes)}
+            for clip in clips
         ],
     }
 
@@ -436,9 +428,12 @@ def _pku_mmd(found: list[Segment], truth: list[Segment], threshold: float) -> fl
     return area
 
 
-def _known(labels: np.ndarray, exclusive: bool) -> np.ndarray:
-    known = (labels >= 0).all(axis=1)
-    return np.logical_and(known, labels.any(axis=1)) if exclusive else np.asarray(known)
+def _known(clip: FrameScores, exclusive: bool) -> FrameScores:
+    """The clip without the frames whose classes are unknown."""
+    known = (clip.labels >= 0).all(axis=1)
+    if exclusive:
+        known &= clip.labels.any(axis=1)
+    return replace(clip, probabilities=clip.probabilities[known], labels=clip.labels[known])
 
 
 def _single(scores: np.ndarray, least: float, nothing: int) -> np.ndarray:
@@ -446,31 +441,20 @@ def _single(scores: np.ndarray, least: float, nothing: int) -> np.ndarray:
     return np.where(scores.max(axis=1, initial=0) >= least, scores.argmax(axis=1), nothing)
 
 
-def _events(
-    clips: Sequence[FrameScores],
-    known: Sequence[np.ndarray],
-    decode: Decode,
-    background: int | None,
-    protocol: str,
-) -> dict[str, Any]:
+def _events(clips: Sequence[FrameScores], decode: Decode, background: int | None, protocol: str) -> dict[str, Any]:
     found, truth = [], []
-    for clip, mask in zip(clips, known, strict=True):
-        kept = np.flatnonzero(mask)  # unknown frames are cut out of both sides
-        probabilities, labels = clip.probabilities[kept], clip.labels[kept]
-        truth += [Segment(clip.name, index, start, end) for index, start, end in true_intervals(labels, background)]
-        times = np.arange(len(kept) + 1) / clip.fps
-        found += [Segment(clip.name, *interval) for interval in decode(probabilities, times)]
+    for clip in clips:
+        truth += [Segment(clip.name, *interval) for interval in true_intervals(clip.labels, background)]
+        times = np.arange(len(clip.labels) + 1) / clip.fps
+        found += [Segment(clip.name, *interval) for interval in decode(clip.probabilities, times)]
     return event_average_precision(found, truth, protocol=protocol)
 
 
-def _frame_f1(
-    clip: FrameScores, known: np.ndarray, exclusive: bool, threshold: float, classes: Sequence[int]
-) -> float | None:
-    scores, truth = clip.probabilities[known], clip.labels[known] > 0
-    said = scores >= threshold
+def _frame_f1(clip: FrameScores, exclusive: bool, threshold: float, classes: Sequence[int]) -> float | None:
+    said, truth = clip.probabilities >= threshold, clip.labels[:, classes] > 0
     if exclusive:
-        said = scores.argmax(axis=1)[:, None] == np.arange(scores.shape[1])
-    said, truth = said[:, classes], truth[:, classes]
+        said = clip.probabilities.argmax(axis=1)[:, None] == np.arange(clip.labels.shape[1])
+    said = said[:, classes]
     total = int(said.sum() + truth.sum())
     return 2 * int((said & truth).sum()) / total if total else None
 

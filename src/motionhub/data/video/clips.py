@@ -115,22 +115,22 @@ def readable_videos(sources: Sequence[str | Path], num_threads: int = 4) -> tupl
     Raises:
         ValueError: none can, or there are none.
     """
+
+    def why_not(source: str | Path) -> str | None:
+        try:
+            open_video(source)
+        except ValueError as error:
+            return str(error)
+        return None
+
     with ThreadPoolExecutor(num_threads) as pool:  # decoding does not hold Python's lock
-        reasons = list(pool.map(_why_not, sources))
+        reasons = list(pool.map(why_not, sources))
     bad = {str(source): reason for source, reason in zip(sources, reasons, strict=True) if reason is not None}
     good = [place for place, reason in enumerate(reasons) if reason is None]
     if not good:
         first = next(iter(bad.values()), "the list is empty")
         raise ValueError(f"None of {len(reasons)} videos can be read; the first: {first}.")
     return good, bad
-
-
-def _why_not(source: str | Path) -> str | None:
-    try:
-        open_video(source)
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 class VideoDataset(TorchDataset):

@@ -14,7 +14,6 @@ from motionhub.data.views.cameras import Camera, upright
 from motionhub.geometry.cameras import camera_rotation
 from motionhub.geometry.capsules import render_capsules
 from motionhub.skeletons.bodies import limb_group
-from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -34,11 +33,6 @@ class BodyImages:
 
     depth: np.ndarray
     part: np.ndarray
-
-
-def bone_radii(layout: SkeletonLayout, height: float) -> np.ndarray:
-    """`(num_bones,)` radius of the capsule around each bone of a body of this height."""
-    return np.array([RADII[limb_group(child)] * height for child, _ in layout.bones], dtype=np.float32)
 
 
 def body_height(sequence: SkeletonSequence) -> float:
@@ -108,7 +102,7 @@ def draw_body(
     depth, part = render_capsules(
         starts,
         ends,
-        torch.from_numpy(bone_radii(sequence.layout, height)),
+        torch.tensor([RADII[limb_group(child)] * height for child, _ in sequence.layout.bones]),
         rotation.repeat(len(points), 1, 1),
         size=size,
         half_width=0.6 * height if half_width is None else half_width,
