@@ -140,18 +140,16 @@ def plot_dependencies(
         ValueError: the matrix does not fit the layout.
     """
     layout = get_layout(layout)
-    heads = np.asarray(matrix, dtype=np.float64)
-    heads = heads[None] if heads.ndim == 2 else heads
-    joints = layout.num_joints
-    if heads.ndim != 3 or heads.shape[1] != heads.shape[2] or heads.shape[1] % joints or not heads.size:
+    joints, shape = layout.num_joints, np.shape(matrix)
+    if len(shape) not in (2, 3) or shape[-1] != shape[-2] or shape[-1] % joints or not np.size(matrix):
         raise ValueError(
             f"matrix must be (heads, {joints}, {joints}) or ({joints}, {joints}) for layout {layout.name!r}, or a "
-            f"multiple of {joints} for a window of several frames, got {np.shape(matrix)}. "
+            f"multiple of {joints} for a window of several frames, got {shape}. "
             "Take one clip, person and block of outputs.dependencies."
         )
-    window = heads.shape[1] // joints
-    names = [f"{joint} +{frame}" if frame else joint for frame in range(window) for joint in layout.joints]
-    return _heat_maps(heads, names, names, path, title)
+    frames = range(shape[-1] // joints)
+    names = [f"{joint} +{frame}" if frame else joint for frame in frames for joint in layout.joints]
+    return plot_attention(matrix, path, row_names=names, column_names=names, title=title)
 
 
 def plot_attention(
@@ -162,7 +160,9 @@ def plot_attention(
     column_names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Path:
-    """An attention map of any kind (frames by frames, words by joints) as a heat map per head.
+    """An attention map of any kind (frames by frames, words by joints) as a heat map per head, all in one scale.
+
+    The scale goes from zero upwards, or is symmetric about zero when there are negative values.
 
     Args:
         attention: `(rows, columns)` or `(heads, rows, columns)`.
@@ -174,19 +174,6 @@ def plot_attention(
         raise ValueError(f"attention must be (heads, rows, columns) or (rows, columns), got {np.shape(attention)}.")
     rows = _axis_names(row_names, heads.shape[1], "row_names")
     columns = _axis_names(column_names, heads.shape[2], "column_names")
-    return _heat_maps(heads, rows, columns, path, title)
-
-
-def _axis_names(names: Sequence[str] | None, count: int, argument: str) -> list[str]:
-    if names is not None and len(names) != count:
-        raise ValueError(f"{argument} must be {count} names, got {len(names)}.")
-    return [str(name) for name in (range(count) if names is None else names)]
-
-
-def _heat_maps(
-    heads: np.ndarray, rows: Sequence[str], columns: Sequence[str], path: str | Path, title: str | None
-) -> Path:
-    """Maps side by side in one scale: from zero upwards, or symmetric about zero when there are negative values."""
     top = float(np.nanmax(np.abs(heads))) or 1.0
     negative = bool((heads < 0).any())
     width = float(np.clip(0.2 * len(columns), 2.6, 9.0))
@@ -204,6 +191,12 @@ def _heat_maps(
     if title:
         figure.suptitle(title, fontsize=11)
     return save_figure(figure, path)
+
+
+def _axis_names(names: Sequence[str] | None, count: int, argument: str) -> list[str]:
+    if names is not None and len(names) != count:
+        raise ValueError(f"{argument} must be {count} names, got {len(names)}.")
+    return [str(name) for name in (range(count) if names is None else names)]
 
 
 def plot_refinement(
