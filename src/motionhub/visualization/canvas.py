@@ -7,6 +7,7 @@ Colours mean the person's sides: left blue, right orange-red (Okabe and Ito's co
 
 from __future__ import annotations
 
+import copy
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,8 +163,7 @@ class Canvas:
 
     def copy(self) -> Canvas:
         """The same image, to draw on without changing this one."""
-        twin = object.__new__(Canvas)
-        twin.__dict__.update(self.__dict__)
+        twin = copy.copy(self)
         twin._image = self._image.copy()
         twin._draw = self._draws.Draw(twin._image)
         return twin

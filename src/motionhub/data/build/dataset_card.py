@@ -14,7 +14,7 @@ from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
-from motionhub.data.build.shards import Cell
+from motionhub.data.build.shards import Cell, Staged
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms, hub_licence, lets_pass_on
 from motionhub.data.datasets.readers import Reader
 from motionhub.data.datasets.splits import Protocol, Split
@@ -36,8 +36,7 @@ class CardFacts:
         splits: protocol -> the split of each cell; the first protocol is the default config.
         skipped: protocols that these files cannot fill.
         frames: `(clips,)` frames of every clip.
-        joints, missing: joints of all clips, and those that were not seen.
-        broken: one line per file that was left out.
+        staged: joints of all clips, those that were not seen, and one line per file that was left out.
         exclude: names of the lists of clips that were left out on purpose.
         picture: file name of an image of the layout, or None.
         differences: what is not as the papers count it; None: not counted.
@@ -48,9 +47,7 @@ class CardFacts:
     splits: Mapping[Protocol, Sequence[Split]]
     skipped: Sequence[Protocol]
     frames: np.ndarray
-    joints: int
-    missing: int
-    broken: Sequence[str] = ()
+    staged: Staged
     exclude: Sequence[str] = ()
     picture: str | None = None
     differences: Sequence[str] | None = None
@@ -115,7 +112,7 @@ def _rendered(card: CardFacts, metadata: str, recipe: bool) -> str:
         if licence == UNSTATED
         else f"{licence if hub_licence(licence) else licence[0].upper() + licence[1:]}.",
         median=np.median(card.frames),
-        missing_percent=100 * card.missing / max(card.joints, 1),
+        missing_percent=100 * card.staged.missing / max(card.staged.joints, 1),
         schema_version=SCHEMA_VERSION,
         columns=COLUMNS,
         config=next((protocol.name for protocol in card.splits), "full"),

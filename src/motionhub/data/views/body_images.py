@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.sparse.csgraph import shortest_path
 from torch import Tensor
 
 from motionhub.data.views.cameras import Camera, upright
@@ -47,11 +48,9 @@ def body_height(sequence: SkeletonSequence) -> float:
     if not np.isfinite(lengths).any():
         raise ValueError("No bone of the sequence is seen in any frame: there is no body to draw.")
     bones = np.where(np.isfinite(lengths).any(0), np.nan_to_num(np.nanmedian(lengths, axis=0)), 0.0)
-    reach = np.full((sequence.layout.num_joints,) * 2, np.inf)
-    np.fill_diagonal(reach, 0)
-    reach[pairs[:, 0], pairs[:, 1]] = reach[pairs[:, 1], pairs[:, 0]] = bones
-    for joint in range(len(reach)):
-        reach = np.minimum(reach, reach[:, joint, None] + reach[None, joint])
+    graph = np.zeros((sequence.layout.num_joints,) * 2)
+    graph[pairs[:, 0], pairs[:, 1]] = np.maximum(bones, 1e-12)  # 0 is no edge
+    reach = shortest_path(graph, directed=False)
     return float(reach[np.isfinite(reach)].max())
 
 
