@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import label as connected
 
 
 class FrameInterval(NamedTuple):
@@ -98,9 +97,8 @@ def _checked(probabilities: Any, times: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _reaching(scores: np.ndarray, high: float, low: float) -> list[tuple[int, int]]:
     """Runs of frames with at least `low` that reach `high` somewhere."""
-    numbered, count = connected(scores >= low)
-    borders = [np.flatnonzero(numbered == index) for index in range(1, count + 1)]
-    return [(int(run[0]), int(run[-1]) + 1) for run in borders if scores[run].max() >= high]
+    borders = np.flatnonzero(np.diff(scores >= low, prepend=False, append=False)).reshape(-1, 2).tolist()
+    return [(start, end) for start, end in borders if scores[start:end].max() >= high]
 
 
 def _joined(pieces: list[tuple[int, int]], times: np.ndarray, max_gap: float) -> list[tuple[int, int]]:

@@ -248,10 +248,8 @@ def draw_body(
     head = next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), -1)
     for joint in np.flatnonzero(seen):
         colour = side_colour(layout.joints[joint], person)
-        if joint == head:
-            canvas.dot(points[joint], colour, size * 0.055)
-        else:
-            canvas.dot(points[joint], colour, width * 0.72)
+        canvas.dot(points[joint], colour, size * 0.055 if joint == head else width * 0.72)
+        if joint != head:
             canvas.dot(points[joint], mixed(colour, PAPER, 0.75), width * 0.3)
 
 

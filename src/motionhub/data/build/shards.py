@@ -188,11 +188,6 @@ def stage(
     )
 
 
-def finished_parts(folder: Path) -> int:
-    """How many parts a folder of `stage` holds."""
-    return sum(1 for _ in folder.glob("*.json"))
-
-
 def read_facts(staged: Staged) -> Facts:
     """The facts of all rows, in order."""
     tables = [pq.read_table(path, columns=list(_FACTS), memory_map=True) for path in staged.paths]

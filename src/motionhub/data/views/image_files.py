@@ -51,9 +51,7 @@ def read_ntu_masked_depth(folder: str | Path, frames: list[int] | None = None) -
         ImportError: Pillow is not installed.
     """
     folder = Path(folder)
-    matches = [
-        match for match in map(_MASKED_DEPTH.fullmatch, sorted(file.name for file in folder.glob("*"))) if match
-    ]
+    matches = [match for file in folder.glob("*") if (match := _MASKED_DEPTH.fullmatch(file.name))]
     files = {int(match[1]): folder / match[0] for match in matches}
     if not files:
         raise bad_file(folder, "files", "expected MDepth-00000001.png and so on (NTU RGB+D masked depth).")
