@@ -200,9 +200,9 @@ def segmental_scores(
             raise ValueError(f"Clip {index} has {theirs.size} true frames, but {ours.size} predicted ones.")
         ours, theirs = ours[theirs >= 0], theirs[theirs >= 0]
         right, total = right + int((ours == theirs).sum()), total + len(ours)
-        segments = [[run for run in runs(side) if run[0] != background] for side in (ours, theirs)]
-        counts += [_matches(*segments, overlap) for overlap in overlaps]
-        edits.append(_edit_score(*[[label for label, _, _ in side] for side in segments]))
+        found, true = ([run for run in runs(side) if run[0] != background] for side in (ours, theirs))
+        counts += [_matches(found, true, overlap) for overlap in overlaps]
+        edits.append(_edit_score([run[0] for run in found], [run[0] for run in true]))
     if not total:
         raise ValueError("No frame has a known class, so there is nothing to score.")
     scores = {}

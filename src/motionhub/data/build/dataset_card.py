@@ -23,7 +23,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION
 
 
-SPLITS: tuple[Split, ...] = ("train", "test")
+SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Motions of the tables `motions.yaml` and `phrases.yaml`: keys written out, as `channels.Motion`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,12 @@ def _ring(centre: Sequence[float], first: Sequence[float], second: Sequence[floa
     return keys
 
 
-_RULES = {"to_and_fro": _to_and_fro, "alternate": _alternate, "repeat": _repeat, "ring": _ring}
+_RULES: dict[str, Callable[..., Keys]] = {
+    "to_and_fro": _to_and_fro,
+    "alternate": _alternate,
+    "repeat": _repeat,
+    "ring": _ring,
+}
 _TABLE = read_table("motions.yaml")
 _POSES: dict[str, Value] = {"hang": HANG, **{name: tuple(place) for name, place in _TABLE["poses"].items()}}
 MOTIONS: dict[str, Motion] = {name: motion_of(entry) for name, entry in _TABLE["motions"].items()}
