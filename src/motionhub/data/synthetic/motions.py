@@ -1,7 +1,7 @@
 """Motions of the tables `motions.yaml` and `phrases.yaml`: keys written out, as `channels.Motion`."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def _ring(centre: Sequence[float], first: Sequence[float], second: Sequence[floa
     return keys
 
 
-_RULES: dict[str, Callable[..., Keys]] = {
+_RULES: dict[str, Any] = {
     "to_and_fro": _to_and_fro,
     "alternate": _alternate,
     "repeat": _repeat,
