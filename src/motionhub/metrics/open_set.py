@@ -108,21 +108,17 @@ def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: floa
         raise ValueError("Fitting needs clips with a true label among the labels and clips without.")
     everything = np.concatenate([scores.ravel() for scores, _ in checked] + [scores.ravel() for scores in others])
 
+    refused = [(scores, np.full(len(scores), scores.shape[1])) for scores in others]
+
+    def mean(tables: Tables, level: float) -> float:
+        with_none = [(np.pad(scores, ((0, 0), (0, 1)), constant_values=level), truth) for scores, truth in tables]
+        return float(np.concatenate([_cross_entropy(each / temperature, truth) for each, truth in with_none]).mean())
+
     def loss(level: float) -> float:
-        with_none = [(_with_none(scores, level) / temperature, truth) for scores, truth in checked]
-        none = [_with_none(scores, level) / temperature for scores in others]
-        right = np.concatenate([_cross_entropy(scores, truth) for scores, truth in with_none])
-        refused = np.concatenate(
-            [_cross_entropy(scores, np.full(len(scores), scores.shape[1] - 1)) for scores in none]
-        )
-        return float((1 - none_share) * right.mean() + none_share * refused.mean())
+        return (1 - none_share) * mean(checked, level) + none_share * mean(refused, level)
 
     found = minimize_scalar(loss, bounds=(float(everything.min()), float(everything.max())), method="bounded")
     return float(found.x)
-
-
-def _with_none(scores: np.ndarray, level: float) -> np.ndarray:
-    return np.concatenate([scores, np.full((len(scores), 1), level)], axis=1)
 
 
 def _cross_entropy(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
