@@ -247,7 +247,5 @@ def collate_videos(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     shapes = {tuple(item["pixel_values"].shape) for item in items}
     if len(shapes) != 1:
         raise ValueError(f"A batch needs clips of one size, at least one, got {sorted(shapes)}; use one processor.")
-    batch = {"pixel_values": torch.stack([item["pixel_values"] for item in items])}
-    if "labels" in items[0]:
-        batch["labels"] = torch.stack([item["labels"] for item in items])
-    return batch
+    names = [name for name in ("pixel_values", "labels") if name in items[0]]
+    return {name: torch.stack([item[name] for item in items]) for name in names}
