@@ -59,7 +59,9 @@ def relinked(text: str, folder: Path) -> str:
 
 def checkpoints() -> str:
     """The card of every folder of hub_configs, without its front matter, one heading lower."""
-    parts = ["# Checkpoints\n\nA checkpoint is loaded by `from_pretrained(\"motionhub/NAME\")`. Those with weights are part of the package.\n"]
+    parts = [
+        '# Checkpoints\n\nA checkpoint is loaded by `from_pretrained("motionhub/NAME")`. Those with weights are part of the package.\n'
+    ]
     for card in sorted((ROOT / "hub_configs").glob("*/README.md")):
         text = card.read_text(encoding="utf-8").split("\n---\n", 1)[1]
         parts.append(lowered(relinked(text, card.parent.relative_to(ROOT))))
@@ -77,7 +79,9 @@ def results() -> str:
 def lowered(text: str) -> str:
     """Every heading one level lower; a `#` inside a code block is none."""
     blocks = re.split(r"(^```.*?^```)", text, flags=re.DOTALL | re.MULTILINE)
-    return "".join(part if part.startswith("```") else re.sub(r"^#", "##", part, flags=re.MULTILINE) for part in blocks)
+    return "".join(
+        part if part.startswith("```") else re.sub(r"^#", "##", part, flags=re.MULTILINE) for part in blocks
+    )
 
 
 def reference() -> str:
@@ -108,6 +112,6 @@ def help_of(words: list[str]) -> str:
 
 
 def commands() -> Iterator[str]:
-    from motionhub.cli.main import build_parser; COMMANDS = ["info"]
+    COMMANDS = ["info"]
 
     yield from COMMANDS

@@ -7,7 +7,7 @@ r"""Pre-train U-VI without labels: pictures of one moment by two cameras, drawn 
 CONFIGS is a folder with the config of a UViModel and of its PosturePictureProcessor, or a checkpoint of one.
 `--motions` are files or folders of 3-D skeletons that `motionhub.read` knows (BVH, Kinect, ...): every item is the
 depth of a moment of a clip before two cameras that stand anywhere within `--azimuth` and `--elevation` degrees.
-`--recordings` is a folder of depth maps, masks or DensePose of several cameras; see `data.views.recorded_views`.
+`--recordings` is a folder of depth maps, masks or DensePose of several cameras; see `data.views.view_pairs`.
 Every field of `motionhub.TrainingRecipe` is an option, and so are the weights of the losses. OUTPUT_DIR/last is a
 UViModel with its processor; UViForActionClassification and UViForMovementQuality start from it.
 """
@@ -22,8 +22,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, HfArgument
 import motionhub
 from motionhub.cli.main import reported
 from motionhub.data.views.pairs import PairRanges
-from motionhub.data.views.recorded_views import find_takes
-from motionhub.data.views.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
+from motionhub.data.views.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs, find_takes
 from motionhub.objectives.u_vi import UVi
 from motionhub.training.arguments import read_recipe_file
 from motionhub.training.run import parse_own

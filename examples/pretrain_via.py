@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import motionhub
-from motionhub.augment.looks import LookRanges
+from motionhub.augment.view_params import ViewRanges
 from motionhub.cli.main import reported
 from motionhub.objectives.via import ViaCycle, ViaPairs
 from motionhub.training.dataset import ClipDataset
@@ -53,7 +53,7 @@ def main(words: list[str]) -> None:
     tested = splits[arguments.eval_split]
     probe = probed_by_labels(clips, tested, processor, fraction=fraction, seed=recipe.seed)
     if stage == "pairs":
-        ranges = LookRanges(**{name: chosen.pop(name) for name in ("azimuth", "elevation", "roll") if name in chosen})
+        ranges = ViewRanges(**{name: chosen.pop(name) for name in ("azimuth", "elevation", "roll") if name in chosen})
         objective: Any = ViaPairs(motionhub.get_layout(model.config.layout), ranges=ranges, up=up, **chosen)
         solid = {**processor.to_dict(), "num_dims": 3, "num_people": 1, "normalization": "centre", "scale": "none"}
         clips = ClipDataset(clips, type(processor).from_dict(solid), training=True, seed=recipe.seed)

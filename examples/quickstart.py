@@ -21,7 +21,7 @@ from motionhub.cli.main import reported
 from motionhub.cli.predict import labels_over_time
 from motionhub.data.synthetic.generate import Scene, compose
 from motionhub.visualization.animate import animate
-from motionhub.visualization.ribbon import plot_ribbon
+from motionhub.visualization.plots import plot_ribbon
 
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "hub_configs" / "tmor-small"

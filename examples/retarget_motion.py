@@ -66,7 +66,7 @@ def main(words: list[str]) -> None:
     print("feet: body sizes a second while standing")
 
     if options.gif:
-        from motionhub.visualization.side_by_side import animate_side_by_side
+        from motionhub.visualization.animate import animate_side_by_side
 
         titles = [f"{role}: {Path(paths[role]).stem}" for role in clips]
         print(animate_side_by_side([*clips.values(), result], options.gif, titles=[*titles, "result"]))

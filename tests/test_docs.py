@@ -138,7 +138,9 @@ TEXTS = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "hub_configs/**/*.md", "hub_configs/**/*.yaml")
     for path in ROOT.glob(pattern)
-) + sorted(path for folder in ("src", "examples", "benchmarks", "conversion") for path in (ROOT / folder).rglob("*.py"))
+) + sorted(
+    path for folder in ("src", "examples", "benchmarks", "conversion") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("words", SAY_INSTEAD)

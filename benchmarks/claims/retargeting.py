@@ -33,7 +33,7 @@ import torch
 from datasets import Dataset
 from torch import nn
 
-from motionhub.augment.looks import LookRanges, draw_looks
+from motionhub.augment.view_params import ViewRanges, draw_views
 from motionhub.data.build.build import build_dataset
 from motionhub.data.views.pairs import PairMaker, PairRanges
 from motionhub.losses.reconstruction import reconstruction_loss
@@ -120,7 +120,7 @@ class WrongPartner(ViaPairs):
 
     def forward(self, model: nn.Module, batch: Pairs) -> Pairs:
         everyone = SharedPass(batch["seeds"])
-        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
+        looks, partners = draw_views(everyone.seeds, self.ranges), everyone.later(1)
         keypoints, seen = self._seen(batch, looks.of(everyone.own))
         others = {name: batch[name].roll(1, 0) for name in ("keypoints", "joint_mask", "attention_mask")}
         target, target_seen = self._seen(others, looks.of(partners))
@@ -176,7 +176,7 @@ def sbit_task(data: Path, number: int) -> Task:
 
 def untrained(arm: str, task: Task) -> tuple[Any, Any]:
     """The model of an arm and what trains it."""
-    layout, ranges = task.layout, LookRanges(**(LOOKS if task.num_dims == 2 else BODIES))
+    layout, ranges = task.layout, ViewRanges(**(LOOKS if task.num_dims == 2 else BODIES))
     if arm in ARMS:
         model = ViaForMotionRetargeting(small_config(layout, task.num_dims, ARMS[arm]))
         if arm == FIXED:

@@ -35,7 +35,7 @@ from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModel
 
 import motionhub
-from motionhub.augment.looks import LookRanges
+from motionhub.augment.view_params import ViewRanges
 from motionhub.cli.main import reported
 from motionhub.data.build.build import build_dataset
 from motionhub.models.lac import LacConfig, LacModel
@@ -243,7 +243,7 @@ def generator_of(clips: Any, processor: Any, epochs: int, folder: Path) -> InMet
     torch.manual_seed(0)
     generator = LacModel(config)
     own = {"learning_rate": 1e-3, "epochs": epochs, "batch_size": 64, "output_dir": str(folder)}
-    pairs = LacPairs(layout, ranges=LookRanges(azimuth=60.0))
+    pairs = LacPairs(layout, ranges=ViewRanges(azimuth=60.0))
     train(generator, None, windows, None, TrainingRecipe(**{**PRETRAINING, **own}), objective=pairs)
     return InMetres(generator, float(torch.stack(extents).mean()))
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 import motionhub
 from motionhub.augment.flip import mirror
 from motionhub.intervals.decode import DecodingRule
-from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
+from motionhub.metrics.segmentation import FrameScores, segmentation_report
 from motionhub.training.heads import class_names_of_dataset
 from motionhub.training.tasks.frame_labels import FrameLabelDataset
 

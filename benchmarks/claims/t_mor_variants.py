@@ -11,7 +11,7 @@ L_mv needs a video of every clip and a video tower with learned weights. Neither
 their depth recording (subjects 1 and 2, first takes), and there are no weights of a video tower. So there are two
 kinds of L_mv, both with the features of a frozen R3D with random weights, standardised over the clips:
 
-- "drawn": every clip's skeleton drawn as a body of capsules, in front of a depth camera (`body_pictures.py`). Not
+- "drawn": every clip's skeleton drawn as a body of capsules, in front of a depth camera (`body_images.py`). Not
   a real video: it shows nothing that the skeleton does not.
 - "depth": the 54 real recordings; the other clips take no part in L_mv.
 
@@ -40,9 +40,9 @@ from zero_shot import SIZES, gathered, table
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.readers import get_reader
-from motionhub.data.views.body_pictures import draw_body
-from motionhub.data.views.pairs import Camera
-from motionhub.data.views.picture_files import read_utd_mhad_depth
+from motionhub.data.views.body_images import draw_body
+from motionhub.data.views.cameras import Camera
+from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.models.r3d import R3dConfig, R3dModel
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.objectives.t_mor import TMor

@@ -18,9 +18,9 @@ from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.bandai_namco import STYLES
 from motionhub.data.datasets.splits import BANDAI_TEST_STYLES
 from motionhub.data.synthetic.generate import generate
-from motionhub.data.views.body_pictures import draw_body
-from motionhub.data.views.pairs import Camera
-from motionhub.data.views.picture_files import read_utd_mhad_depth
+from motionhub.data.views.body_images import draw_body
+from motionhub.data.views.cameras import Camera
+from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.data.views.view_pairs import SENSOR_DISTANCE
 from motionhub.processing.posture_pictures import PosturePictureProcessor
 from motionhub.skeletons.rows import from_row

@@ -13,8 +13,8 @@ from motions import Batch, Clips
 from torch import Generator, Tensor
 
 from motionhub.data.datasets.class_phrases import class_texts
-from motionhub.data.synthetic.captions import synthetic_tellings
-from motionhub.data.synthetic.phrases import worded_motions
+from motionhub.data.synthetic.captions import synthetic_clips
+from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.towers.text_towers import MINILM, load_text_tower
 
 
@@ -45,10 +45,10 @@ def fewer_frames(batch: Batch) -> Batch:
 def made_motions(cache: Path | None, takes: int = 5) -> tuple[Clips, list[str]]:
     """Synthetic motions as clips, a class each."""
     kept = None if cache is None else cache / f"worded-{takes}.pt"
-    names = [f"{MADE}{index:03d}" for index in range(len(worded_motions()))]
+    names = [f"{MADE}{index:03d}" for index in range(len(captioned_motions()))]
     if kept is not None and kept.exists():
         return Clips(**torch.load(kept)), names
-    found = [motions._stored(telling.sequence) for telling in synthetic_tellings(takes)]
+    found = [motions._stored(clip.sequence) for clip in synthetic_clips(takes)]
     labels = torch.arange(len(names)).repeat_interleave(takes)
     zeros = torch.zeros_like(labels)
     clips = Clips(
@@ -134,7 +134,7 @@ def texts_of(names: Sequence[str]) -> list[Tensor]:
 
 def texts_of_made() -> list[Tensor]:
     tower = load_text_tower(MINILM)
-    return [tower.encode(list(worded.phrases)) for worded in worded_motions()]
+    return [tower.encode(list(motion.phrases)) for motion in captioned_motions()]
 
 
 def every_fourth(labels: Tensor, place: int) -> Tensor:

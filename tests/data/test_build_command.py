@@ -90,11 +90,10 @@ def test_a_zip_goes_on_too(raw, tmp_path, monkeypatch):
 
 
 def test_two_builds_of_one_folder_do_not_meet(raw, tmp_path):
-    pytest.importorskip("fcntl")
     state = tmp_path / ".out.building"
     state.mkdir()
     code = (
-        f"import fcntl; file = open({str(state / 'lock')!r}, 'w'); fcntl.lockf(file, fcntl.LOCK_EX); "
+        f"from filelock import FileLock; lock = FileLock({str(state / 'lock')!r}).acquire(); "
         "print('held', flush=True); input()"
     )
     with subprocess.Popen(

@@ -33,7 +33,9 @@ def test_its_clips_are_the_generated_ones(splits):
     for row in splits["train"]:
         expected = motionhub.generate(names[row["label"]], seed=0, num_frames=12, layout="coco-17")
         assert (row["layout"], row["fps"], row["unit"]) == ("coco-17", 30.0, "metre")
-        np.testing.assert_allclose(np.reshape(row["keypoints"], expected.keypoints.shape), expected.keypoints, atol=1e-6)
+        np.testing.assert_allclose(
+            np.reshape(row["keypoints"], expected.keypoints.shape), expected.keypoints, atol=1e-6
+        )
 
 
 def test_a_processor_and_a_parquet_reader_take_it(splits):

@@ -291,16 +291,15 @@ def in_space(frames=20, seed=0, **changes):
 @pytest.mark.parametrize("role", ["source", "target", "view"])
 def test_motion_in_space_for_a_model_of_pictures_is_told_with_the_calls_that_help(pipes, echo, monkeypatch, role):
     """With the processor of RetargetNet, and with the general one, which would drop the depth."""
-    from motionhub.data.views.pairs import Camera, seen_by
-    from motionhub.data.views.picture import picture_of
+    from motionhub.data.views.cameras import Camera, project_to_pixels, seen_by
 
     clips = {name: motion(seed=seed) for seed, name in enumerate(("source", "target", "view"))} | {role: in_space()}
     general = motionhub.SkeletonProcessor(layout="lac-15", num_dims=2, num_people=1, normalization="centre")
     for processor in (echo.feature_extractor, general):
         monkeypatch.setattr(echo, "feature_extractor", processor)
-        with pytest.raises(ValueError, match=f"works in 2-D, and the {role} is 3-D.*picture_of.*seen_by.*--project"):
+        with pytest.raises(ValueError, match=f"works in 2-D, and the {role} is 3-D.*to_pixels.*seen_by.*--project"):
             echo(**clips)
-    for seen in (picture_of(in_space(), azimuth=0), seen_by(in_space(), Camera(azimuth=0))):
+    for seen in (project_to_pixels(in_space(), azimuth=0), seen_by(in_space(), Camera(azimuth=0))):
         assert np.isfinite(echo(**{**clips, role: seen}).keypoints).all()
 
 

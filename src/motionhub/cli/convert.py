@@ -81,9 +81,9 @@ def _converted(arguments: argparse.Namespace) -> list[Any]:
     if arguments.fps is not None:
         clips = [resample(clip, arguments.fps) for clip in clips]
     if arguments.project is not None:
-        from motionhub.data.views.picture import picture_of
+        from motionhub.data.views.cameras import project_to_pixels
 
         azimuth, elevation = arguments.project
         picture = size or (1920, 1080)
-        clips = [picture_of(clip, azimuth, elevation, picture, up=arguments.up) for clip in clips]
+        clips = [project_to_pixels(clip, azimuth, elevation, picture, up=arguments.up) for clip in clips]
     return clips

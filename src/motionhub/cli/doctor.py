@@ -37,12 +37,11 @@ CORE_PACKAGES = (
 )
 # What keeps PyTorch and oneDNN from instructions that the processor has.
 CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-# What each extra of setup.cfg is for; `all`, `dev` and the older name `mediapipe` are made of these.
+# What each extra of setup.cfg is for; `all`, `dev` and the older names `mediapipe` and `overlay` are made of these.
 EXTRAS = {
     "video": "reading videos, keypoints of the people in them",
     "rtmlib": "keypoints by RTMPose",
     "vitpose": "keypoints by ViTPose",
-    "overlay": "keypoints drawn over a video by supervision",
     "viz": "pictures, GIFs and ribbons of motions; reading PNG files",
     "text": "labels and captions in words that the text bank does not hold",
     "towers": "networks that read frames and text: CLIP, SigLIP, ViCLIP, ResNets",

@@ -147,7 +147,7 @@ def _tell_when(arguments: argparse.Namespace, found: dict[str, Any], asked: Any,
 
         print(f"written: {write_intervals(rows, arguments.intervals)}")
     if arguments.ribbon:
-        from motionhub.visualization.ribbon import plot_ribbon
+        from motionhub.visualization.plots import plot_ribbon
 
         print(f"drawn: {plot_ribbon(rows, arguments.ribbon, duration=end, title=Path(file).name)}")
     if arguments.gif:

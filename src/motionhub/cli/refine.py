@@ -88,7 +88,7 @@ def _save_report(report: dict[str, Any], clips: list[Any], motion: Any, out: Pat
     print(f"saved: {written}")
     before = clips[0] if len(clips) == 1 else reconcile(clips, motion.layout)[0]
     try:
-        from motionhub.visualization.refinement import plot_refinement
+        from motionhub.visualization.plots import plot_refinement
 
         picture = Path(f"{out}.worst_joint.png")
         plot_refinement(before, motion, report["worst_joint"], picture, person=report["worst_person"])

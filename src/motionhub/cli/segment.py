@@ -72,7 +72,7 @@ def _segment(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     if arguments.output:
         print(f"written: {write_intervals(found['intervals'], arguments.output)}")
     if arguments.ribbon:
-        from motionhub.visualization.ribbon import plot_ribbon
+        from motionhub.visualization.plots import plot_ribbon
 
         title = Path(arguments.file).name
         print(f"drawn: {plot_ribbon(found['intervals'], arguments.ribbon, duration=_duration(found), title=title)}")
@@ -119,7 +119,7 @@ def labels_frames(model: str | Sequence[str]) -> bool:
 def train_frames(words: Sequence[str]) -> int:
     """`motionhub train` of a model that labels every frame."""
     from motionhub.auto import AutoModelForActionSegmentation
-    from motionhub.metrics.segmentation_report import format_segmentation_report
+    from motionhub.metrics.segmentation import format_segmentation_report
     from motionhub.training.run import load_splits, parse_training
     from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
 
@@ -155,7 +155,7 @@ def evaluate_frames(arguments: argparse.Namespace) -> int:
     from transformers.utils.logging import disable_progress_bar
 
     from motionhub.auto import AutoModelForActionSegmentation
-    from motionhub.metrics.segmentation_report import format_segmentation_report
+    from motionhub.metrics.segmentation import format_segmentation_report
     from motionhub.training.run import RunArguments, load_splits
     from motionhub.training.sources import load_checkpoint
     from motionhub.training.tasks.segmentation import evaluate_segmentation
@@ -184,10 +184,10 @@ def evaluate_frames(arguments: argparse.Namespace) -> int:
 def draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, folder: Path) -> None:
     """Ribbons of the clips with the best and the worst frame F1, with what is true as outlines."""
     from motionhub.intervals.decode import DecodingRule
-    from motionhub.metrics.segmentation_report import true_intervals
+    from motionhub.metrics.segmentation import true_intervals
     from motionhub.training.dataset import class_names_of
     from motionhub.training.tasks.frame_labels import BACKGROUND
-    from motionhub.visualization.ribbon import plot_ribbon
+    from motionhub.visualization.plots import plot_ribbon
 
     names = class_names_of(model.config)
     background = names.index(BACKGROUND) if BACKGROUND in names else None

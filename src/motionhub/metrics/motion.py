@@ -1,7 +1,4 @@
-"""How a motion keeps a body's bones and the floor: arrays in, plain numbers out.
-
-It does not know layouts (bones and feet come as indices), models or files. NaN means missing.
-"""
+"""How a motion keeps a body's bone lengths and its feet on the floor; bones and feet are indices, NaN is missing."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -6,8 +6,8 @@ loss, L_self + L_target). The official code adds triplets on the codes (`triplet
 
 It does not know the generator's insides: one with `encode`, `decode` and `config`, `motionhub.models.lac.LacModel`.
 
-Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and each
-also appears with the look of the next one in the order of their seeds (the paper renders Mixamo characters). So every
+Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`), and
+each also appears with the view of the next one in order of their seeds (the paper renders Mixamo characters). So every
 clip of a batch is a source once and a target once: over it this is the sum of the code's four errors, halved. A batch
 is that of all processes (`objectives.shared_pass`), so two processes do what one does, where they see equally many
 joints; with accumulation steps other clips meet.
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
+from motionhub.augment.view_params import ViewRanges, apply_view, draw_views, limb_responses
 from motionhub.losses.reconstruction import reconstruction_loss
 from motionhub.losses.triplet import triplet_loss
 from motionhub.objectives.shared_pass import SharedPass, padded_alike
@@ -134,7 +134,7 @@ class LacPairs(nn.Module):
         layout: SkeletonLayout,
         *,
         rows: JointRows | VelocityRows | None = None,
-        ranges: LookRanges | None = None,
+        ranges: ViewRanges | None = None,
         up: str = "y",
         triplet_weight: float = 0.0,
         margin: float = 1.0,
@@ -142,7 +142,7 @@ class LacPairs(nn.Module):
         super().__init__()
         if triplet_weight < 0 or margin < 0:
             raise ValueError(f"triplet_weight and margin must be 0 or more, got {triplet_weight} and {margin}.")
-        self.layout, self.rows, self.ranges, self.up = layout, rows or JointRows(layout), ranges or LookRanges(), up
+        self.layout, self.rows, self.ranges, self.up = layout, rows or JointRows(layout), ranges or ViewRanges(), up
         self.triplet_weight, self.margin = triplet_weight, margin
         self.register_buffer("responses", limb_responses(layout), persistent=False)
 
@@ -181,7 +181,7 @@ class LacPairs(nn.Module):
                 f"Pairs need two or more clips of one person in every forward pass, got {len(everyone)} clips of "
                 f"{batch['keypoints'].shape[1]}; raise batch_size, and use SkeletonProcessor(num_people=1)."
             )
-        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
+        looks, partners = draw_views(everyone.seeds, self.ranges), everyone.later(1)
         true, known = self._seen(batch, looks.of(everyone.own))
         target, target_known = self._seen(batch, looks.of(partners))
         others = self._tensors(target) if self.triplet_weight else None
@@ -212,7 +212,7 @@ class LacPairs(nn.Module):
         """Rows `(B, 1, T, rows, dims)` of the clips with these looks, frames after the end as the last one."""
         mask = batch["joint_mask"] & batch["attention_mask"].unsqueeze(-1)
         root = self.layout.index(self.layout.root)
-        picture, seen = with_looks(
+        picture, seen = apply_view(
             batch["keypoints"], mask, looks, self.responses,
             root=root, num_dims=self.num_dims, up=self.up, centred=self.rows.centred,
         )  # fmt: skip

@@ -53,7 +53,7 @@ class TMor(nn.Module):
         text_negatives: `"queue"` or `"classes"`.
         similar_texts: classes of which two phrasings have a cosine above this are no negatives of each other; at the
             default those that have a phrasing in common.
-        also_true: `(classes, classes)` bool, true where the texts of the second are true of clips of the first, as
+        entailment_mask: `(classes, classes)` bool, true where texts of the second are true of clips of the first, as
             "walk" is of walking slowly: no negatives there (the other way round they are). None: of no class.
         denominator: `"standard"` or `"printed"`.
         queue_dtype: `"float32"`, or `"bfloat16"`: queues of half the size, similarities to them in two thirds of the
@@ -83,7 +83,7 @@ class TMor(nn.Module):
         momentum: float = 0.994,
         text_negatives: str = "queue",
         similar_texts: float = 0.999,
-        also_true: Tensor | None = None,
+        entailment_mask: Tensor | None = None,
         denominator: str = "standard",
         queue_dtype: str = "float32",
     ) -> None:
@@ -105,8 +105,8 @@ class TMor(nn.Module):
         self.num_views = 2 if "mm" in losses else 1
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
         self._keep_texts(text_features)
-        if also_true is not None:
-            self._spare(also_true)
+        if entailment_mask is not None:
+            self._spare(entailment_mask)
         if video_features is not None:
             self.register_buffer("videos", video_features, persistent=False)
         self._new: dict[str, Gathered] = {}
@@ -129,14 +129,14 @@ class TMor(nn.Module):
         self.register_buffer("text_starts", counts.cumsum(0) - counts, persistent=False)
         self.register_buffer("other_class", ~same, persistent=False)
 
-    def _spare(self, also_true: Tensor) -> None:
+    def _spare(self, entailment_mask: Tensor) -> None:
         """Texts that are true of a clip are none of its negatives."""
-        if "mt" not in self.losses or also_true.shape != self.other_class.shape:
+        if "mt" not in self.losses or entailment_mask.shape != self.other_class.shape:
             raise ValueError(
-                "also_true must be (classes, classes), with text_features for L_mt, got "
-                f"{tuple(also_true.shape)} and losses {self.losses}."
+                "entailment_mask must be (classes, classes), with text_features for L_mt, got "
+                f"{tuple(entailment_mask.shape)} and losses {self.losses}."
             )
-        self.other_class &= ~also_true.bool()
+        self.other_class &= ~entailment_mask.bool()
 
     def settings(self) -> dict[str, Any]:
         """What must not change when a run is resumed."""

@@ -6,8 +6,8 @@ baseline) and goes on with real videos (`ViaCycle`). It does not know the model'
 batch), `decode` and `config`, `motionhub.models.via.ViaForMotionRetargeting`.
 
 Where the paper is silent, or this differs:
-- Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and
-  each also appears with the look of the next one (in the order of their seeds). The paper renders Mixamo characters.
+- Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`),
+  and each also appears with the view of the next one (in order of their seeds). The paper renders Mixamo characters.
 - The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
   A batch is that of all processes (`objectives.shared_pass`): two processes do what one does, but for batch norm,
   which each process has of its own clips, and means over joints where the processes see different numbers of them.
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
+from motionhub.augment.view_params import ViewRanges, apply_view, draw_views, limb_responses
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.motion import velocity_loss
 from motionhub.losses.reconstruction import reconstruction_loss
@@ -75,12 +75,12 @@ class ViaPairs(nn.Module):
         self,
         layout: SkeletonLayout,
         *,
-        ranges: LookRanges | None = None,
+        ranges: ViewRanges | None = None,
         up: str = "y",
         self_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.layout, self.ranges, self.up, self.self_weight = layout, ranges or LookRanges(), up, self_weight
+        self.layout, self.ranges, self.up, self.self_weight = layout, ranges or ViewRanges(), up, self_weight
         self.register_buffer("responses", limb_responses(layout), persistent=False)
 
     def settings(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class ViaPairs(nn.Module):
                 f"Pairs need two or more clips of one person in every forward pass, got {len(everyone)} clips of "
                 f"{batch['keypoints'].shape[1]}; raise batch_size, and use SkeletonProcessor(num_people=1)."
             )
-        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
+        looks, partners = draw_views(everyone.seeds, self.ranges), everyone.later(1)
         keypoints, seen = self._seen(batch, looks.of(everyone.own))
         target, target_seen = self._seen(batch, looks.of(partners))
         own, crossed = model(keypoints, batch["attention_mask"], everyone, partners)
@@ -124,7 +124,7 @@ class ViaPairs(nn.Module):
     def _seen(self, batch: dict[str, Tensor], looks: Any) -> tuple[Tensor, Tensor]:
         mask = batch["joint_mask"] & batch["attention_mask"].unsqueeze(-1)
         root = self.layout.index(self.layout.root)
-        return with_looks(
+        return apply_view(
             batch["keypoints"], mask, looks, self.responses, root=root, num_dims=self.num_dims, up=self.up
         )
 

@@ -184,8 +184,9 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         came = f"This checkpoint works in {works_in}-D, and the {role} is {sequence.num_dims}-D ({describe(sequence)})"
         if works_in == 2:
             raise ValueError(
-                f"{came}; choose from where it is seen: motionhub.data.views.picture.picture_of(sequence, azimuth=0) "
-                "gives pixels, motionhub.data.views.pairs.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and "
+                f"{came}; choose from where it is seen: "
+                "motionhub.data.views.cameras.project_to_pixels(sequence, azimuth=0) gives pixels, "
+                "motionhub.data.views.cameras.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and "
                 "for files: motionhub convert IN OUT --project 0 0."
             )
         raise ValueError(

@@ -9,7 +9,6 @@ from typing import Any
 
 from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.engines import run_parts
-from motionhub.data.build.progress import FolderProgress
 from motionhub.data.formats.writers import write
 from motionhub.poses.estimators import Estimator
 from motionhub.poses.extraction import Extraction, extract_clip
@@ -101,8 +100,7 @@ def extract_files(
     # One bar: of the frames here, or of the videos where several processes work.
     alone = engine == "datasets" and (num_proc is None or num_proc < 2 or len(parts) < 2)
     work = _Work(target, estimator, {**options, "progress": progress if alone else False}, world, change, also)
-    with FolderProgress(target, parts, False if alone else progress):
-        run_parts(parts, work, num_proc=num_proc, engine=engine)
+    run_parts(parts, work, num_proc=num_proc, engine=engine, progress=False if alone else progress)
     return [_report(target / f"{name}{_REPORT}.json", source, name in done) for name, source in named.items()]
 
 

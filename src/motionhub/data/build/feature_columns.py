@@ -7,7 +7,6 @@ was killed goes on where it was. The new dataset has the files, splits and card 
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Features, List, Value
 from tqdm.auto import tqdm
 
-from motionhub.data.build.shards import write_whole
+from motionhub.atomic import atomic_path, write_text
 
 
 CHUNK_ROWS = 512
@@ -117,8 +116,8 @@ def add_feature_columns(
     _copy_others(root, target, {file.relative_to(root) for file in files})
     _extend_card(target / "README.md", columns)
     earlier = json.loads((root / FACTS).read_text(encoding="utf-8")) if (root / FACTS).is_file() else {}
-    write_whole(target / FACTS, json.dumps(earlier | {c.name: c.facts for c in columns}, indent=2) + "\n")
-    write_whole(target / _STAGING / "done", mark)
+    write_text(target / FACTS, json.dumps(earlier | {c.name: c.facts for c in columns}, indent=2) + "\n")
+    write_text(target / _STAGING / "done", mark)
     shutil.rmtree(staging)
     return Extraction(target, sum(counts), computed, kept, empty)
 
@@ -188,9 +187,8 @@ def _save_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]) 
             raise ValueError(f"Column {column.name!r}: expected one finite array for each row, got {got}.")
         arrays[f"{column.name}.values"] = flat
         arrays[f"{column.name}.lengths"] = np.array([len(values) for values in made], np.int32)
-    writing = chunk.with_name(f"{chunk.stem}.writing-{os.getpid()}.npz")
-    np.savez(writing, **arrays)  # type: ignore[arg-type]
-    os.replace(writing, chunk)
+    with atomic_path(chunk) as writing, writing.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def _rows(table: pa.Table, needs: Sequence[str]) -> list[dict[str, Any]]:
@@ -211,25 +209,19 @@ def _write_shard(
     file: Path, final: Path, staging: Path, number: int, columns: Sequence[FeatureColumn], chunk_rows: int
 ) -> dict[str, int]:
     """The rows of a file with their vectors; how many of each column are empty."""
-    final.parent.mkdir(parents=True, exist_ok=True)
     types = Features.from_arrow_schema(pq.read_schema(file))
     new = Features({**types, **{column.name: List(Value("float32")) for column in columns}}).arrow_schema
     empty = dict.fromkeys((column.name for column in columns), 0)
-    writing = final.with_name(f".{final.name}.writing-{os.getpid()}")
-    try:
-        with pq.ParquetWriter(writing, new, compression="zstd") as writer:
-            for place, table in enumerate(_chunks(file, chunk_rows)):
-                with np.load(staging / f"{number:05d}-{place:06d}.npz") as arrays:
-                    for column in columns:
-                        lengths = arrays[f"{column.name}.lengths"]
-                        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-                        values = pa.ListArray.from_arrays(pa.array(ends), pa.array(arrays[f"{column.name}.values"]))
-                        table = table.append_column(column.name, values)
-                        empty[column.name] += int((lengths == 0).sum())
-                writer.write_table(table.cast(new))
-        os.replace(writing, final)
-    finally:
-        writing.unlink(missing_ok=True)
+    with atomic_path(final) as writing, pq.ParquetWriter(writing, new, compression="zstd") as writer:
+        for place, table in enumerate(_chunks(file, chunk_rows)):
+            with np.load(staging / f"{number:05d}-{place:06d}.npz") as arrays:
+                for column in columns:
+                    lengths = arrays[f"{column.name}.lengths"]
+                    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+                    values = pa.ListArray.from_arrays(pa.array(ends), pa.array(arrays[f"{column.name}.values"]))
+                    table = table.append_column(column.name, values)
+                    empty[column.name] += int((lengths == 0).sum())
+            writer.write_table(table.cast(new))
     return empty
 
 

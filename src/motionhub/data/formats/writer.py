@@ -47,7 +47,7 @@ class Writer:
 def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> None:
     """Refuses what a file of pixels in a fixed joint order cannot hold."""
     if sequence.num_dims != 2:
-        call = "motionhub.data.views.picture.picture_of(sequence, azimuth)"
+        call = "motionhub.data.views.cameras.project_to_pixels(sequence, azimuth)"
         reason = f"{format_name} holds 2-D keypoints, got 3-D; write {call}, or .npz, .csv, .trc or .bvh"
         raise WriteOption(f"{reason}.", "project")
     if sequence.unit != "pixel":

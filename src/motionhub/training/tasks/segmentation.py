@@ -1,7 +1,7 @@
 """Training and evaluation of models that label every frame, through the one training loop.
 
 It does not know model families nor draw pictures; rows become windows in `frame_labels.py`, numbers come from
-`metrics.segmentation_report`.
+`metrics.segmentation`.
 """
 
 import time
@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from transformers import AutoConfig, PreTrainedModel
 
 from motionhub.intervals.decode import DecodingRule
-from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
+from motionhub.metrics.segmentation import FrameScores, segmentation_report
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import check_workers, class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
@@ -192,7 +192,7 @@ class SegmentationEvaluation:
         return self.report(bare, self.last)
 
     def report(self, model: Any, scores: Sequence[FrameScores]) -> dict[str, Any]:
-        """The report of `metrics.segmentation_report` on scores of `model`."""
+        """The report of `metrics.segmentation` on scores of `model`."""
         background = self.clips.background
         rule = self.rule or DecodingRule(exclusive=model.exclusive, background=background)
         return segmentation_report(
@@ -245,7 +245,7 @@ def evaluate_segmentation(
     output_dir: str | Path | None = None,
     **options: Any,
 ) -> tuple[dict[str, Any], list[FrameScores]]:
-    """Label every frame of `dataset` and report (see `metrics.segmentation_report`), with `frames_per_second`.
+    """Label every frame of `dataset` and report (see `metrics.segmentation`), with `frames_per_second`.
 
     Args:
         model: labels frames, such as `UnikForActionSegmentation`; `config.id2label` names the classes of the dataset.

@@ -1,33 +1,31 @@
-"""Clips told in words: classes by their first phrase, rows in one layout, the same for the same seed."""
+"""Captioned clips: classes by their first phrase, rows in one layout, the same for the same seed."""
 
 import numpy as np
 import pytest
 
 from motionhub.data.synthetic.captions import (
     LAYOUT,
-    Telling,
-    also_true,
-    learned_from,
-    synthetic_recordings,
-    worded_dataset,
+    CaptionedClip,
+    captioned_dataset,
+    entailment_mask,
 )
-from motionhub.data.synthetic.generate import ACTIONS, generate
-from motionhub.data.synthetic.phrases import worded_motions
+from motionhub.data.synthetic.generate import generate
+from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.skeletons.rows import from_row
 
 
-def tellings() -> list[Telling]:
+def captioned() -> list[CaptionedClip]:
     first, second = generate("wave", seed=0), generate("squat", seed=1)
     flat = first.replace(keypoints=first.keypoints[..., :2] * [100, -100] + 300, unit="pixel", image_size=(640, 480))
     return [
-        Telling(first, ("wave", "greet"), "a"),
-        Telling(second, ("squat",), "b"),
-        Telling(flat, ("wave", "say hello"), "c"),
+        CaptionedClip(first, ("wave", "greet"), "a"),
+        CaptionedClip(second, ("squat",), "b"),
+        CaptionedClip(flat, ("wave", "say hello"), "c"),
     ]
 
 
 def test_clips_of_one_first_phrase_are_one_class_with_all_phrases():
-    rows, phrases = worded_dataset(tellings(), rows_per_clip=2)
+    rows, phrases = captioned_dataset(captioned(), rows_per_clip=2)
     assert phrases == [("wave", "greet", "say hello"), ("squat",)]
     assert rows["label"] == [0, 0, 1, 1, 0, 0] and rows.features["label"].names == ["wave", "squat"]
     clips = [from_row(row) for row in rows.with_format("numpy")]
@@ -40,13 +38,13 @@ def test_clips_of_one_first_phrase_are_one_class_with_all_phrases():
 
 def test_a_name_is_true_of_what_says_more_but_not_the_other_way_round():
     phrases = [("walk", "go on foot"), ("stroll", "walk slowly"), ("sit",), ("sit up",), ("walk",)]
-    found = also_true(phrases)
+    found = entailment_mask(phrases)
     assert found.nonzero()[0].tolist() == [1, 1] and found.nonzero()[1].tolist() == [0, 4]
 
 
 def test_rows_of_a_clip_differ_and_come_again_with_the_seed():
-    first, _ = worded_dataset(tellings(), rows_per_clip=2, seed=3)
-    again, _ = worded_dataset(tellings(), rows_per_clip=2, seed=3)
+    first, _ = captioned_dataset(captioned(), rows_per_clip=2, seed=3)
+    again, _ = captioned_dataset(captioned(), rows_per_clip=2, seed=3)
     assert first["clip_id"] == again["clip_id"] == ["a#0", "a#1", "b#0", "b#1", "c#0", "c#1"]
     np.testing.assert_array_equal(first[0]["keypoints"], again[0]["keypoints"])
     assert first[0]["keypoints"] != first[1]["keypoints"]
@@ -54,30 +52,19 @@ def test_rows_of_a_clip_differ_and_come_again_with_the_seed():
 
 def test_clips_without_words_and_no_clips_are_refused():
     with pytest.raises(ValueError, match="no phrases"):
-        worded_dataset([Telling(generate("wave"), ())])
+        captioned_dataset([CaptionedClip(generate("wave"), ())])
     with pytest.raises(ValueError, match="no clips"):
-        worded_dataset([])
+        captioned_dataset([])
 
 
 def test_words_say_which_side_moves():
-    sided = [worded for worded in worded_motions() if worded.phrases[0] in ("raise right arm", "raise left arm")]
-    assert [worded.mirror for worded in sided] == [False, True]
-    for worded, side in zip(sided, ("right", "left"), strict=True):
-        clip = generate(worded.motion, seed=0, left_handed=worded.mirror)
+    sided = [motion for motion in captioned_motions() if motion.phrases[0] in ("raise right arm", "raise left arm")]
+    assert [motion.mirror for motion in sided] == [False, True]
+    for motion, side in zip(sided, ("right", "left"), strict=True):
+        clip = generate(motion.motion, seed=0, left_handed=motion.mirror)
         rise = {
             each: np.ptp(clip.keypoints[0, :, clip.layout.index(f"{each}_wrist"), 1]) for each in ("left", "right")
         }
         assert max(rise, key=rise.get) == side
-    for worded in worded_motions():
-        assert not any("{" in phrase for phrase in worded.phrases)
-
-
-def test_recordings_have_a_label_for_every_frame_and_training_leaves_clips_out():
-    clip, labels = next(synthetic_recordings(1))
-    assert len(labels) == clip.num_frames and set(labels) <= {*range(len(ACTIONS)), -1}
-    assert len(np.unique(labels)) > 2
-    rows, _ = worded_dataset(tellings(), rows_per_clip=4)
-    # Labels 0 0 0 0 1 1 1 1 0 0 0 0: of eight and of four clips the first three quarters.
-    wanted = [True] * 7 + [False] + [True] * 2 + [False] * 2
-    np.testing.assert_array_equal(learned_from("penn-action", rows), wanted)
-    assert learned_from("bandai-namco", rows).all()
+    for motion in captioned_motions():
+        assert not any("{" in phrase for phrase in motion.phrases)

@@ -1,7 +1,4 @@
-"""Reads pictures of people that are no photographs: depth maps of UTD-MHAD and NTU RGB+D, and DensePose maps.
-
-It does not know how they become a model's input (`processing.posture_pictures`), nor splits.
-"""
+"""Reads depth maps and masks (UTD-MHAD, NTU RGB+D, any PNG with one channel) and DensePose maps of people."""
 
 import collections
 import io
@@ -24,7 +21,7 @@ _MASKED_DEPTH = re.compile(r"MDepth-(\d{8})\.png")
 
 
 def read_utd_mhad_depth(path: str | Path) -> np.ndarray:
-    """`d_depth` of a UTD-MHAD `*_depth.mat`: `(frames, height, width)` uint16 millimetres, 0 where nobody is.
+    """`d_depth` of a UTD-MHAD `*_depth.mat`: `(frames, height, width)` uint16 millimetres, 0 where no person is.
 
     Raises:
         ValueError: a broken file, another shape, or values that are no whole millimetres of 16 bits.
@@ -50,17 +47,11 @@ def read_ntu_masked_depth(folder: str | Path, frames: list[int] | None = None) -
             the frame before or after it is taken, as the official code does.
 
     Raises:
-        ValueError: no such files, a frame without neighbours, files of different size, or a picture of 8 bits.
+        ValueError: no such files, a frame without neighbours, files of different size, or an image of 8 bits.
         ImportError: Pillow is not installed.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("Reading PNG files needs Pillow: pip install 'motionhub[viz]'.") from error
     folder = Path(folder)
-    matches = [
-        match for match in map(_MASKED_DEPTH.fullmatch, sorted(file.name for file in folder.glob("*"))) if match
-    ]
+    matches = [match for file in folder.glob("*") if (match := _MASKED_DEPTH.fullmatch(file.name))]
     files = {int(match[1]): folder / match[0] for match in matches}
     if not files:
         raise bad_file(folder, "files", "expected MDepth-00000001.png and so on (NTU RGB+D masked depth).")
@@ -69,23 +60,41 @@ def read_ntu_masked_depth(folder: str | Path, frames: list[int] | None = None) -
         near = next((number for number in (frame, frame - 1, frame + 1) if number in files), None)
         if near is None:
             raise bad_file(folder, f"frame {frame}", f"is not there, nor its neighbours; it has {len(files)} frames.")
-        try:
-            with Image.open(files[near]) as picture:
-                maps.append(np.asarray(picture))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise bad_file(files[near], "picture", f"cannot be read: {error}.") from None
-        if maps[-1].ndim != 2 or maps[-1].dtype.itemsize < 2:
-            raise bad_file(
-                files[near], "picture", f"expected 16 bits per pixel, got {maps[-1].dtype} {maps[-1].shape}."
-            )
+        maps.append(read_image(files[near]))
+        if maps[-1].dtype.itemsize < 2:
+            raise bad_file(files[near], "image", f"expected 16 bits per pixel, got {maps[-1].dtype}.")
     shapes = {each.shape for each in maps}
     if len(shapes) > 1:
-        raise bad_file(folder, "pictures", f"expected one size, got {sorted(shapes)}.")
+        raise bad_file(folder, "images", f"expected one size, got {sorted(shapes)}.")
     return np.stack(maps).astype(np.uint16)
 
 
+def read_image(path: str | Path) -> np.ndarray:
+    """`(height, width)` of a PNG with one channel, or `(512, 512, 3)` of a DensePose `.pkl`.
+
+    Raises:
+        ValueError: a broken file, or a PNG in colours.
+        ImportError: Pillow is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".pkl":
+        return read_densepose(path)
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise ImportError("Reading PNG files needs Pillow: pip install 'motionhub[viz]'.") from error
+    try:
+        with Image.open(path) as image:
+            values = np.asarray(image)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise bad_file(path, "image", f"cannot be read: {error}.") from None
+    if values.ndim != 2:
+        raise bad_file(path, "image", f"expected one number a pixel (depth or mask), got shape {values.shape}.")
+    return values
+
+
 def read_densepose(path: str | Path) -> np.ndarray:
-    """The people of one picture as DensePose found them: `(512, 512, 3)` uint8: part 0..24, u and v in 0..255.
+    """The people of one image as DensePose found them: `(512, 512, 3)` uint8: part 0..24, u and v in 0..255.
 
     The file is the pickle that U-VI's official loader reads: for each person `[box, maps]` with the box's x and y
     first, maps `(3, height, width)` uint8, and one entry that is not a person at the end. Later people lie over

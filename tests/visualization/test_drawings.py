@@ -214,8 +214,8 @@ def test_score_bars_are_as_long_as_the_scores():
 
     sequence = standing_2d()
     names, values = module._score_table([("b", 0.25), ("a", 0.75)], None, 1)
-    page = module._page(sequence, names, values, None, None, 5, "front", 300)
-    image = np.asarray(module._frame(page, sequence, 0, None, None, 5))
+    page = module._Page(sequence, names, values, None, None, None, 5, "front", 300)
+    image = np.asarray(page.drawn(0))
     panel = image[: -module._TIMELINE, 300:]
     bars = (panel == np.array(module.ACCENT)).all(axis=-1).sum(axis=1).max()
     room = page.background.width - 30 - 318

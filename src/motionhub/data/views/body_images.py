@@ -1,6 +1,6 @@
 """A skeleton in 3-D as a camera with a depth sensor would see it: capsules around its bones, drawn for any camera.
 
-Exact pictures of one moment from several sides, without recordings of several cameras. It does not know models.
+Exact images of one moment from several sides, without recordings of several cameras.
 """
 
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.sparse.csgraph import shortest_path
 from torch import Tensor
 
-from motionhub.data.views.pairs import Camera, upright
+from motionhub.data.views.cameras import Camera, upright
 from motionhub.geometry.cameras import camera_rotation
 from motionhub.geometry.capsules import render_capsules
 from motionhub.skeletons.bodies import limb_group
-from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -23,22 +23,17 @@ RADII = {"torso": 0.065, "head": 0.055, "shoulder": 0.04, "pelvis": 0.05, "arm":
 
 
 @dataclass(frozen=True)
-class BodyPictures:
-    """Pictures of one moment.
+class BodyImages:
+    """Images of one moment.
 
     Args:
         depth: `(size, size)` float32: how far the surface lies before the plane through the middle of the body,
-            towards the camera, in the sequence's unit; NaN where nobody is.
-        part: `(size, size)` int16: index of the bone in `layout.bones`, -1 where nobody is.
+            towards the camera, in the sequence's unit; NaN where no surface is.
+        part: `(size, size)` int16: index of the bone in `layout.bones`, -1 where no surface is.
     """
 
     depth: np.ndarray
     part: np.ndarray
-
-
-def bone_radii(layout: SkeletonLayout, height: float) -> np.ndarray:
-    """`(num_bones,)` radius of the capsule around each bone of a body of this height."""
-    return np.array([RADII[limb_group(child)] * height for child, _ in layout.bones], dtype=np.float32)
 
 
 def body_height(sequence: SkeletonSequence) -> float:
@@ -53,12 +48,9 @@ def body_height(sequence: SkeletonSequence) -> float:
     if not np.isfinite(lengths).any():
         raise ValueError("No bone of the sequence is seen in any frame: there is no body to draw.")
     bones = np.where(np.isfinite(lengths).any(0), np.nan_to_num(np.nanmedian(lengths, axis=0)), 0.0)
-    reach = np.zeros((sequence.layout.num_joints,) * 2)
-    reach[:] = np.inf
-    np.fill_diagonal(reach, 0)
-    reach[pairs[:, 0], pairs[:, 1]] = reach[pairs[:, 1], pairs[:, 0]] = bones
-    for joint in range(len(reach)):
-        reach = np.minimum(reach, reach[:, joint, None] + reach[None, joint])
+    graph = np.zeros((sequence.layout.num_joints,) * 2)
+    graph[pairs[:, 0], pairs[:, 1]] = np.maximum(bones, 1e-12)  # 0 is no edge
+    reach = shortest_path(graph, directed=False)
     return float(reach[np.isfinite(reach)].max())
 
 
@@ -71,7 +63,7 @@ def draw_body(
     up: str = "y",
     size: int = 128,
     half_width: float | None = None,
-) -> list[list[BodyPictures]]:
+) -> list[list[BodyImages]]:
     """The person in each of `frames` as each of `cameras` sees it; `[frame][camera]`.
 
     Every camera looks at the middle of the person's joints in that frame, as after cutting out a person.
@@ -79,12 +71,12 @@ def draw_body(
     Args:
         sequence: in 3-D.
         person: which of its people.
-        up: axis of the recording that points up, see `data.pairs.make_pair`.
+        up: axis of the recording that points up, see `cameras.seen_by`.
         size: pixels of a side.
         half_width: from the middle to the border, in the sequence's unit; 0.6 of the body's height by default.
 
     Raises:
-        ValueError: the sequence is 2-D, nobody is there in a frame, all joints are one point, or a camera stands
+        ValueError: the sequence is 2-D, no joint is seen in a frame, all joints are one point, or a camera stands
             inside the body.
     """
     turned = upright(sequence, up)
@@ -98,9 +90,9 @@ def draw_body(
             f"frames {outside[:8] or list(frames)[:8]}."
         )
     points = turned[person, list(frames)]
-    nobody = [frame for frame, joints in zip(frames, points, strict=True) if not np.isfinite(joints).all(-1).any()]
-    if nobody:
-        raise ValueError(f"Person {person} is not seen in frames {nobody[:8]}; choose others.")
+    unseen = [frame for frame, joints in zip(frames, points, strict=True) if not np.isfinite(joints).all(-1).any()]
+    if unseen:
+        raise ValueError(f"Person {person} is not seen in frames {unseen[:8]}; choose others.")
     centred = torch.from_numpy(points - np.nanmean(points, axis=1, keepdims=True)).float()
     pairs = torch.from_numpy(sequence.layout.bone_indices.astype(np.int64))
     rotation, distance = _stand(cameras)
@@ -109,16 +101,16 @@ def draw_body(
     depth, part = render_capsules(
         starts,
         ends,
-        torch.from_numpy(bone_radii(sequence.layout, height)),
+        torch.tensor([RADII[limb_group(child)] * height for child, _ in sequence.layout.bones]),
         rotation.repeat(len(points), 1, 1),
         size=size,
         half_width=0.6 * height if half_width is None else half_width,
         distance=None if distance is None else distance.repeat(len(points)),
     )
-    pictures = [
-        BodyPictures(each.numpy(), which.numpy().astype(np.int16)) for each, which in zip(depth, part, strict=True)
+    images = [
+        BodyImages(each.numpy(), which.numpy().astype(np.int16)) for each, which in zip(depth, part, strict=True)
     ]
-    return [pictures[first : first + count] for first in range(0, len(pictures), count)]
+    return [images[first : first + count] for first in range(0, len(images), count)]
 
 
 def _stand(cameras: Sequence[Camera]) -> tuple[Tensor, Tensor | None]:

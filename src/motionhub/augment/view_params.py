@@ -1,8 +1,7 @@
-"""Looks for whole batches: a motion on another body, before another camera, as model input.
+"""Bodies and viewpoints for whole batches: a motion on another body, before another camera, as model input.
 
-A look is what stays the same over a clip: a factor for each limb and where the camera looks from (weak perspective).
-What `data.pairs` does clip by clip is done here on processed 3-D clips while training, on any device. It does not know
-models.
+View parameters stay the same over a clip: a factor for each limb and the camera's angles (weak perspective). What
+`data.views.pairs` does clip by clip is done here on processed 3-D clips while training, on any device.
 """
 
 import math
@@ -19,8 +18,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 @dataclass(frozen=True)
-class LookRanges:
-    """What looks are drawn from, each uniformly.
+class ViewRanges:
+    """What view parameters are drawn from, each uniformly.
 
     Args:
         bone_factor: least and greatest factor of a limb's bones; (1, 1) keeps the body.
@@ -35,14 +34,14 @@ class LookRanges:
     def __post_init__(self) -> None:
         if not 0 < self.bone_factor[0] <= self.bone_factor[1] or min(self.azimuth, self.elevation, self.roll) < 0:
             raise ValueError(
-                "Looks need a bone_factor (least, greatest) above 0 and angles in degrees of 0 or more, got "
+                "Views need a bone_factor (least, greatest) above 0 and angles in degrees of 0 or more, got "
                 f"{self.bone_factor} and {self.azimuth}, {self.elevation}, {self.roll}."
             )
 
 
 @dataclass(frozen=True)
-class Looks:
-    """One look per clip.
+class ViewParams:
+    """Body and viewpoint of each clip.
 
     Args:
         factors: `(batch, limbs)`, limbs in the order of `skeletons.bodies.GROUPS`.
@@ -52,20 +51,20 @@ class Looks:
     factors: Tensor
     angles: Tensor
 
-    def of(self, rows: Tensor) -> "Looks":
-        """The looks of other clips of the batch."""
-        return Looks(self.factors[rows], self.angles[rows])
+    def of(self, rows: Tensor) -> "ViewParams":
+        """Those of other clips of the batch."""
+        return ViewParams(self.factors[rows], self.angles[rows])
 
 
-def draw_looks(seeds: Tensor, ranges: LookRanges) -> Looks:
-    """A look for each of `seeds (batch,)`, decided by it alone."""
+def draw_views(seeds: Tensor, ranges: ViewRanges) -> ViewParams:
+    """View parameters for each of `seeds (batch,)`, decided by it alone."""
     limits = [math.radians(limit) for limit in (ranges.azimuth, ranges.elevation, ranges.roll)]
     drawn = torch.stack(
         [torch.rand(len(GROUPS) + 3, generator=Generator().manual_seed(seed)) for seed in seeds.tolist()]
     ).to(seeds.device)
     least, greatest = ranges.bone_factor
     factors = least + (greatest - least) * drawn[:, : len(GROUPS)]
-    return Looks(factors, (2 * drawn[:, len(GROUPS) :] - 1) * drawn.new_tensor(limits))
+    return ViewParams(factors, (2 * drawn[:, len(GROUPS) :] - 1) * drawn.new_tensor(limits))
 
 
 def limb_responses(layout: SkeletonLayout) -> Tensor:
@@ -81,10 +80,10 @@ def limb_responses(layout: SkeletonLayout) -> Tensor:
     return torch.from_numpy(np.stack(longer) - np.eye(joints, dtype=np.float32))
 
 
-def with_looks(
+def apply_view(
     keypoints: Tensor,
     joint_mask: Tensor,
-    looks: Looks,
+    views: ViewParams,
     responses: Tensor,
     *,
     root: int,
@@ -92,7 +91,9 @@ def with_looks(
     up: str = "y",
     centred: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """3-D clips with their looks, as `SkeletonProcessor(normalization="centre", scale="extent")` makes model input.
+    """3-D clips on their bodies before their cameras.
+
+    They are as `SkeletonProcessor(normalization="centre", scale="extent")` makes model input.
 
     Args:
         keypoints: `(batch, people, frames, joints, 3)`, zeros where a joint is missing.
@@ -100,7 +101,7 @@ def with_looks(
             a missing root its frame.
         responses: `limb_responses` of the layout.
         root: joint that goes to the origin in every frame.
-        num_dims: 2: pictures, y downward. 3: the clip turned by the camera's azimuth only.
+        num_dims: 2: image coordinates, y downward. 3: the clip turned by the camera's azimuth only.
         up: the axis that points up, `"x"`, `"y"` or `"z"`.
         centred: False leaves the clips where the root went, in their own scale.
 
@@ -112,16 +113,16 @@ def with_looks(
     """
     if keypoints.shape[-1] != 3 or up not in UPRIGHT or num_dims not in (2, 3):
         raise ValueError(
-            f"Looks are given to 3-D keypoints with up in {sorted(UPRIGHT)} and num_dims 2 or 3, got "
+            f"Views are made of 3-D keypoints with up in {sorted(UPRIGHT)} and num_dims 2 or 3, got "
             f"{tuple(keypoints.shape)}, {up!r} and {num_dims}; process with SkeletonProcessor(num_dims=3)."
         )
     same = torch.eye(len(responses[0]), device=keypoints.device)
-    bodies = same + torch.einsum("bl,lij->bij", looks.factors - 1, responses)
+    bodies = same + torch.einsum("bl,lij->bij", views.factors - 1, responses)
     needed = ((responses != 0).any(0) | same.bool()).to(keypoints.dtype)
     seen = (needed @ (~joint_mask).to(keypoints.dtype).unsqueeze(-1)).squeeze(-1) == 0
     seen = seen & seen[..., root : root + 1]
     points = torch.einsum("bij,bmtjc->bmtic", bodies, keypoints)[..., list(UPRIGHT[up])]
-    azimuth, elevation, roll = looks.angles.unbind(-1)
+    azimuth, elevation, roll = views.angles.unbind(-1)
     flat = points.flatten(1, 3)
     if num_dims == 3:
         flat = flat @ camera_rotation(azimuth, torch.zeros_like(azimuth)).mT

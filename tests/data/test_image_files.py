@@ -8,7 +8,7 @@ import torch
 from scipy.io import savemat
 
 from motionhub.data.datasets.readers import read
-from motionhub.data.views.picture_files import read_densepose, read_ntu_masked_depth, read_utd_mhad_depth
+from motionhub.data.views.image_files import read_densepose, read_ntu_masked_depth, read_utd_mhad_depth
 from motionhub.processing.posture_pictures import PosturePictureProcessor
 
 
@@ -100,7 +100,7 @@ def test_other_pickles_are_refused_and_run_nothing(tmp_path):
 
 
 def test_a_tensor_cannot_claim_more_numbers_than_it_has():
-    from motionhub.data.views.picture_files import _tensor
+    from motionhub.data.views.image_files import _tensor
 
     numbers = torch.arange(6)
     assert _tensor(numbers, 0, (2, 3), (3, 1)).tolist() == [[0, 1, 2], [3, 4, 5]]
