@@ -28,12 +28,12 @@ def new_student(name: str, labels: list) -> LcrNetStudent | HeatmapStudent:
         config = VitPoseConfig(backbone_config=VitPoseBackboneConfig(**sizes, num_attention_heads=4), num_labels=13)
         return HeatmapStudent(VitPoseForPoseEstimation(config), crop_size=(128, 96), sigma=1.5)
     if name != "lcr-net":
-        return LcrNetStudent(AutoModel.from_pretrained(name), motionhub.PictureProcessor.from_pretrained(name))
+        return LcrNetStudent(AutoModel.from_pretrained(name), motionhub.PersonImageProcessor.from_pretrained(name))
     sizes = {"pyramid_channels": 64, "head_size": 256, "num_anchor_poses": 5, "boxes_per_image": 128}
     config = motionhub.LcrNetConfig(backbone="resnet10", train_proposals=300, test_proposals=100, **sizes)
     model = motionhub.LcrNetModel(config)
     model.set_anchor_poses(fit_anchor_poses(labels, config.num_anchor_poses))
-    return LcrNetStudent(model, motionhub.PictureProcessor(short_side=256))
+    return LcrNetStudent(model, motionhub.PersonImageProcessor(short_side=256))
 
 
 def main(words: list[str]) -> None:

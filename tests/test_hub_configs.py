@@ -9,8 +9,9 @@ import torch
 from transformers import AutoConfig, AutoProcessor, PreTrainedConfig
 
 import motionhub
+from motionhub.augment.policy import POLICY_FIELDS
 from motionhub.hub.card import read_card_facts, render_model_card
-from motionhub.processing.skeleton import FIELDS
+from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.training.arguments import TrainingRecipe
 
 
@@ -58,7 +59,7 @@ def test_config_has_every_field_of_its_class_and_no_other(folder):
 def test_processor_has_known_fields_and_makes_what_the_model_takes(folder):
     config, processor = AutoConfig.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
     written = set(content(folder, "preprocessor_config.json"))
-    assert written - set(FIELDS) <= {"feature_extractor_type"}
+    assert written - {*SkeletonProcessor.FIELDS, *POLICY_FIELDS} <= {"feature_extractor_type"}
     assert processor.layout == config.layout
     assert motionhub.get_layout(processor.layout).num_joints == config.num_joints
     assert (processor.num_dims, processor.num_people) == (config.in_channels, config.num_people)
@@ -130,5 +131,5 @@ def test_recipes_are_those_of_the_official_files():
     for name, row in table.items():
         recipe, processor = TrainingRecipe.from_file(ROOT / name), AutoProcessor.from_pretrained(ROOT / name)
         written = (recipe.learning_rate, recipe.weight_decay, recipe.milestones, recipe.epochs, recipe.batch_size)
-        assert (*written, processor.num_frames, processor.random_move) == row
+        assert (*written, processor.num_frames, processor.augmentation.random_move) == row
         assert (recipe.optimizer, recipe.momentum, recipe.schedule, recipe.gamma) == ("sgd", 0.9, "step", 0.1)

@@ -8,8 +8,8 @@ import torch
 
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.processing import skeleton
-from motionhub.processing.pictures import PictureProcessor
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.person_images import PersonImageProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.video_clip import VideoClipProcessor
@@ -161,8 +161,8 @@ def test_confidence_changes_nothing_but_must_fit():
 PROCESSORS = {
     "skeleton": lambda **options: processor()(array(), **FACTS, **options),
     "retarget": lambda **options: RetargetProcessor("lac-15")(array(), **FACTS, **options),
-    "picture": lambda **options: PictureProcessor()(np.ones((8, 8, 3), np.float32), **options),
-    "posture": lambda **options: PosturePictureProcessor("mask")(np.eye(8, dtype=bool), **options),
+    "picture": lambda **options: PersonImageProcessor()(np.ones((8, 8, 3), np.float32), **options),
+    "posture": lambda **options: PostureImageProcessor("mask")(np.eye(8, dtype=bool), **options),
     "video": lambda **options: VideoClipProcessor(image_size=8)(np.ones((9, 8, 8, 3), np.float32), **options),
 }
 each_call = pytest.mark.parametrize("call", PROCESSORS.values(), ids=PROCESSORS.keys())

@@ -1,24 +1,140 @@
-"""Seeing the same motion from elsewhere: rotation, scale, shear, UNIK's moving view, and cameras about single poses.
+"""Motion on another body, before another camera: `Looks` of whole batches, and cameras about single poses.
 
-It does not know layouts. Keypoints are `(people, frames, joints, dims)`; NaN stays NaN. Cameras take any batch of
-poses, with a mask.
+A look is what stays the same over a clip: a factor for each limb and where the camera looks from (weak perspective).
+What `data.views.pairs` does clip by clip is done here on processed 3-D clips while training, on any device.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from motionhub.geometry.cameras import UPRIGHT, camera_rotation
-from motionhub.geometry.rotations import axis_angle_matrix, plane_matrix
+from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project
+from motionhub.skeletons.bodies import GROUPS, with_bone_lengths
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# The values UNIK's feeder draws from (SPECS 2.4): degrees, factor, shift in units of the (normalised) coordinates.
-MOVE_ANGLES = (-10.0, -5.0, 0.0, 5.0, 10.0)
-MOVE_SCALES = (0.9, 1.0, 1.1)
-MOVE_SHIFTS = (-0.2, -0.1, 0.0, 0.1, 0.2)
+@dataclass(frozen=True)
+class LookRanges:
+    """What looks are drawn from, each uniformly.
+
+    Args:
+        bone_factor: least and greatest factor of a limb's bones; (1, 1) keeps the body.
+        azimuth, elevation, roll: of the camera, degrees either way.
+    """
+
+    bone_factor: tuple[float, float] = (0.7, 1.4)
+    azimuth: float = 180.0
+    elevation: float = 30.0
+    roll: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.bone_factor[0] <= self.bone_factor[1] or min(self.azimuth, self.elevation, self.roll) < 0:
+            raise ValueError(
+                "Looks need a bone_factor (least, greatest) above 0 and angles in degrees of 0 or more, got "
+                f"{self.bone_factor} and {self.azimuth}, {self.elevation}, {self.roll}."
+            )
+
+
+@dataclass(frozen=True)
+class Looks:
+    """One look per clip.
+
+    Args:
+        factors: `(batch, limbs)`, limbs in the order of `skeletons.bodies.GROUPS`.
+        angles: `(batch, 3)` azimuth, elevation and roll in radians (`geometry.cameras`).
+    """
+
+    factors: Tensor
+    angles: Tensor
+
+    def of(self, rows: Tensor) -> "Looks":
+        """The looks of other clips of the batch."""
+        return Looks(self.factors[rows], self.angles[rows])
+
+
+def draw_looks(seeds: Tensor, ranges: LookRanges) -> Looks:
+    """A look for each of `seeds (batch,)`, decided by it alone."""
+    drawn = torch.stack(
+        [torch.rand(len(GROUPS) + 3, generator=Generator().manual_seed(seed)) for seed in seeds.tolist()]
+    ).to(seeds.device)
+    least, greatest = ranges.bone_factor
+    factors = least + (greatest - least) * drawn[:, : len(GROUPS)]
+    return Looks(factors, draw_cameras(drawn[:, len(GROUPS) :], ranges))
+
+
+def limb_responses(layout: SkeletonLayout) -> Tensor:
+    """`(limbs, joints, joints)`: what joint j adds to joint i when the bones of a limb are one length longer.
+
+    Longer bones move joints linearly: the body of factors f is `1 + sum_limb (f - 1) response` times the joints.
+    """
+    joints = layout.num_joints
+    places = np.zeros((1, joints, joints, 3), np.float32)
+    places[0, :, :, 0] = np.eye(joints)  # frame j: joint j one unit from all others
+    sequence = SkeletonSequence(places, layout=layout, fps=1.0, unit="metre")
+    longer = [with_bone_lengths(sequence, {limb: 2.0}).keypoints[0, :, :, 0].T for limb in GROUPS]
+    return torch.from_numpy(np.stack(longer) - np.eye(joints, dtype=np.float32))
+
+
+def with_looks(
+    keypoints: Tensor,
+    joint_mask: Tensor,
+    looks: Looks,
+    responses: Tensor,
+    *,
+    root: int,
+    num_dims: int = 2,
+    up: str = "y",
+    centred: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """3-D clips with their looks, as `SkeletonProcessor(normalization="centre", scale="extent")` makes model input.
+
+    Args:
+        keypoints: `(batch, people, frames, joints, 3)`, zeros where a joint is missing.
+        joint_mask: `(batch, people, frames, joints)` bool. A missing joint hides those whose place depends on it,
+            a missing root its frame.
+        responses: `limb_responses` of the layout.
+        root: joint that goes to the origin in every frame.
+        num_dims: 2: pictures, y downward. 3: the clip turned by the camera's azimuth only.
+        up: the axis that points up, `"x"`, `"y"` or `"z"`.
+        centred: False leaves the clips where the root went, in their own scale.
+
+    Returns:
+        keypoints `(batch, people, frames, joints, num_dims)` and joint_mask, as they are then.
+
+    Raises:
+        ValueError: not 3-D, or no such axis.
+    """
+    if keypoints.shape[-1] != 3 or up not in UPRIGHT or num_dims not in (2, 3):
+        raise ValueError(
+            f"Looks are given to 3-D keypoints with up in {sorted(UPRIGHT)} and num_dims 2 or 3, got "
+            f"{tuple(keypoints.shape)}, {up!r} and {num_dims}; process with SkeletonProcessor(num_dims=3)."
+        )
+    same = torch.eye(len(responses[0]), device=keypoints.device)
+    bodies = same + torch.einsum("bl,lij->bij", looks.factors - 1, responses)
+    needed = ((responses != 0).any(0) | same.bool()).to(keypoints.dtype)
+    seen = (needed @ (~joint_mask).to(keypoints.dtype).unsqueeze(-1)).squeeze(-1) == 0
+    seen = seen & seen[..., root : root + 1]
+    points = torch.einsum("bij,bmtjc->bmtic", bodies, keypoints)[..., list(UPRIGHT[up])]
+    azimuth, elevation, roll = looks.angles.unbind(-1)
+    flat = points.flatten(1, 3)
+    if num_dims == 3:
+        flat = flat @ camera_rotation(azimuth, torch.zeros_like(azimuth)).mT
+    else:
+        flat = project(flat, camera_rotation(azimuth, elevation, roll))
+    turned = flat.unflatten(1, points.shape[1:4])
+    return _centred(turned, seen, root) if centred else turned * seen.unsqueeze(-1).to(turned.dtype), seen
+
+
+def _centred(points: Tensor, seen: Tensor, root: int) -> Tensor:
+    """The root at the origin, root mean square distance of the seen joints from it 1; zeros where not seen."""
+    moved = (points - points[..., root : root + 1, :]) * seen.unsqueeze(-1).to(points.dtype)
+    count = seen.sum((2, 3)).clamp(min=1).to(points.dtype)
+    extent = (moved.square().sum((2, 3, 4)) / count).sqrt()
+    return moved / torch.where(extent > 0, extent, 1.0)[..., None, None, None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +163,7 @@ class CameraRanges:
             )
 
 
-def draw_cameras(draws: Tensor, ranges: CameraRanges) -> Tensor:
+def draw_cameras(draws: Tensor, ranges: CameraRanges | LookRanges) -> Tensor:
     """Azimuth, elevation and roll in radians, `(..., 3)`, from `draws (..., 3)` uniform in 0..1."""
     limits = [math.radians(limit) for limit in (ranges.azimuth, ranges.elevation, ranges.roll)]
     return (2 * draws - 1) * draws.new_tensor(limits)
@@ -78,79 +194,3 @@ def pictures_of(
     in_front = seen & (depth >= ranges.nearest)
     # Where a joint is not in front, a depth of 1 keeps value and gradient finite; the mask says it is not there.
     return picture * (ranges.distance / torch.where(in_front, depth, 1)).unsqueeze(-1), in_front
-
-
-@dataclass(frozen=True)
-class MoveNodes:
-    """What `move` goes through: every field is (value at the first frame, value at the last frame)."""
-
-    angles: Sequence[float]  # degrees
-    scales: Sequence[float]
-    shifts_x: Sequence[float]
-    shifts_y: Sequence[float]
-
-
-def draw_move_nodes(generator: Generator | None = None) -> MoveNodes:
-    """Start and end of a `random_move`, each value uniform over its set."""
-    choices = (MOVE_ANGLES, MOVE_SCALES, MOVE_SHIFTS, MOVE_SHIFTS)
-    picks = [torch.randint(len(values), (2,), generator=generator).tolist() for values in choices]
-    return MoveNodes(*([values[pick] for pick in chosen] for values, chosen in zip(choices, picks, strict=True)))
-
-
-def move(keypoints: Tensor, nodes: MoveNodes) -> Tensor:
-    """Rotate, scale and shift x and y (not z), the amounts changing linearly from the first frame to the last.
-
-    `xy' = scale * R(angle) xy + shift`, frame by frame; every person moves alike. Missing joints (NaN) stay missing.
-    """
-    frames = keypoints.shape[1]
-    table = torch.tensor([nodes.angles, nodes.scales, nodes.shifts_x, nodes.shifts_y], dtype=torch.float64)
-    share = torch.linspace(0, 1, frames, dtype=torch.float64)
-    angle, scale, shift_x, shift_y = table[:, :1] + (table[:, 1:] - table[:, :1]) * share
-    matrix = (plane_matrix(torch.deg2rad(angle)) * scale[:, None, None]).to(keypoints.dtype)
-    shift = torch.stack([shift_x, shift_y], dim=-1)[:, None].to(keypoints.dtype)
-    moved = keypoints[..., :2] @ matrix.mT + shift
-    return moved if keypoints.shape[-1] == 2 else torch.cat([moved, keypoints[..., 2:]], dim=-1)
-
-
-def random_move(keypoints: Tensor, generator: Generator | None = None, official: bool = False) -> Tensor:
-    """UNIK's moving view (SPECS 2.4).
-
-    Args:
-        keypoints: `(people, frames, joints, dims)`, normalised coordinates: the shifts are up to 0.2 of their unit.
-        official: True fills missing joints and absent people with zeros first and moves them too, as the official
-            feeder does; False keeps them missing.
-    """
-    values = keypoints.nan_to_num(nan=0.0) if official else keypoints
-    return move(values, draw_move_nodes(generator))
-
-
-def random_rotation(keypoints: Tensor, degrees: Sequence[float], generator: Generator | None = None) -> Tensor:
-    """Rotate the clip about the origin by angles uniform in `[-degrees, degrees]`, one limit per axis x, y, z.
-
-    Two-dimensional keypoints turn in the plane: only the limit of z counts. 3-D: about x, then y, then z.
-    """
-    limits = torch.tensor(list(degrees), dtype=torch.float64)
-    angles = torch.deg2rad(limits * _symmetric(3, generator))
-    if keypoints.shape[-1] == 2:
-        matrix = plane_matrix(angles[2])
-    else:
-        about = axis_angle_matrix(torch.eye(3, dtype=torch.float64), angles)
-        matrix = about[2] @ about[1] @ about[0]
-    return keypoints @ matrix.T.to(keypoints.dtype)
-
-
-def random_scale(keypoints: Tensor, jitter: float, generator: Generator | None = None) -> Tensor:
-    """Multiply every axis by its own factor, uniform in `[1 - jitter, 1 + jitter]`."""
-    return keypoints * (1 + jitter * _symmetric(keypoints.shape[-1], generator)).to(keypoints.dtype)
-
-
-def random_shear(keypoints: Tensor, limit: float, generator: Generator | None = None) -> Tensor:
-    """Add to every axis each other axis times a factor uniform in `[-limit, limit]`."""
-    dims = keypoints.shape[-1]
-    matrix = limit * _symmetric(dims * dims, generator).reshape(dims, dims)
-    matrix.fill_diagonal_(1.0)
-    return keypoints @ matrix.T.to(keypoints.dtype)
-
-
-def _symmetric(count: int, generator: Generator | None) -> Tensor:
-    return 2 * torch.rand(count, generator=generator, dtype=torch.float64) - 1

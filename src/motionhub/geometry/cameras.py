@@ -1,6 +1,6 @@
 """Cameras that look at points from any side: rotation from angles, weak and full perspective; batched, differentiable.
 
-It does not know skeletons. World and camera frames are right-handed: the world's y is up; the camera's x points to the
+World and camera frames are right-handed: the world's y is up; the camera's x points to the
 right of the picture, y up, z from the scene to the camera. Pictures have y downward, as pixels do.
 """
 

@@ -1,6 +1,6 @@
 """Depth and part maps of capsules (a segment and everything within a radius of it) as a camera sees them; batched.
 
-Differentiable where a ray meets a capsule. It does not know skeletons; cameras are those of `geometry.cameras`.
+Differentiable where a ray meets a capsule. Cameras are those of `geometry.cameras`.
 """
 
 import torch

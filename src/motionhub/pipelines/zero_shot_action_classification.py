@@ -20,7 +20,7 @@ from motionhub.pipelines.action_classification import checked_top_k, coverage, t
 from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, as_sequence, dims_of, model_inputs
 from motionhub.pipelines.video_scores import fused_with_video, scores_of_video
 from motionhub.processing.arrays import describe, warn_of_doubts
-from motionhub.processing.upright import turned_upright
+from motionhub.processing.steps import align_gravity
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
 from motionhub.towers.text_bank import TextBank, normalised_spelling, text_vectors
@@ -169,7 +169,7 @@ class ZeroShotPipeline(SkeletonPipeline):
     def _turned(self, part: SkeletonSequence) -> SkeletonSequence:
         if not getattr(self.feature_extractor, "upright", False):
             return part
-        turned = turned_upright(torch.tensor(part.keypoints), part.layout).numpy()
+        turned = align_gravity(torch.tensor(part.keypoints), part.layout).numpy()
         return part.replace(keypoints=turned)
 
     def _spans(self, part: SkeletonSequence, window: float | None, hop: float | None) -> list[tuple[int, int]]:

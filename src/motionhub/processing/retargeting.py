@@ -1,13 +1,11 @@
 """`RetargetProcessor`: people in 2-D as the retargeting networks read them, and their motions back as coordinates.
 
 A row per joint, relative to the root, and one for the root's velocity; all divided by the statistics of the training
-data. It does not know networks, nor joints that the network's layout does not have (the pipeline carries them along).
+data. Joints that the network's layout does not have are carried along by the pipeline.
 
 Source: preprocessing of Aberman et al. 2019, official code https://github.com/ChrisWu1997/2D-Motion-Retargeting.
 """
 
-import difflib
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,21 +14,19 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
-from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+from transformers.feature_extraction_utils import BatchFeature
 
 from motionhub.processing.arrays import checked_sequence, clips_of, each_of
-from motionhub.processing.batching import as_feature, check_return_tensors, padded_batch
-from motionhub.processing.checks import check_carried
-from motionhub.processing.conversion import converted
-from motionhub.processing.filling import FILLS, fill_missing
+from motionhub.processing.collate import padded_batch
+from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
+from motionhub.processing.steps import FILLS, converted, fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import get_layout, layout_reference
+from motionhub.skeletons.layouts import check_carried_layout, get_layout, layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 SCALES = ("image", "body")
 PLACES = ("source", "image-centre")
-_FOREIGN = ("feature_extractor_type", "processor_class", "auto_map")
 _GRID = 16  # the official canvas is a multiple of 16 pixels either way
 
 
@@ -56,7 +52,7 @@ class _Measured:
         return np.asarray(self.seen.any(axis=(1, 2)))
 
 
-class RetargetProcessor(FeatureExtractionMixin):
+class RetargetProcessor(FieldsProcessor):
     """Makes network input of a 2-D sequence in any layout, and coordinates of the network's output.
 
     The steps: layout conversion by joint names, gaps filled in time, Gaussian smoothing over time, scaling to the
@@ -100,14 +96,13 @@ class RetargetProcessor(FeatureExtractionMixin):
         placement: str = "source",
         **kwargs: Any,
     ) -> None:
-        _reject_unknown(kwargs)
-        super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
+        super().__init__(**kwargs)
         self.layout = layout_reference(get_layout(layout))
         self.mean = None if mean is None else np.asarray(mean, dtype=np.float64).tolist()
         self.std = None if std is None else np.asarray(std, dtype=np.float64).tolist()
         self.canvas_height = canvas_height
         self.scale = scale
-        self.default_image_size = None if default_image_size is None else list(default_image_size)
+        self.default_image_size = as_list(default_image_size)
         self.fill = fill
         self.smoothing = smoothing
         self.output_smoothing = output_smoothing
@@ -116,15 +111,10 @@ class RetargetProcessor(FeatureExtractionMixin):
 
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers; a field that the file does not mention can be set too."""
-        changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
-        if "layout" not in changes:
-            check_carried(feature_extractor_dict)
-        return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
+        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
+        if "layout" not in kwargs:
+            check_carried_layout(feature_extractor_dict)
+        return super().from_dict(feature_extractor_dict, **kwargs)
 
     @property
     def rows(self) -> list[str]:
@@ -291,10 +281,7 @@ class RetargetProcessor(FeatureExtractionMixin):
         return {"keypoints": torch.zeros(*shape, 2), **masks}
 
     def _check_fields(self) -> None:
-        choices = {"scale": SCALES, "fill": FILLS[1:], "placement": PLACES}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}.")
+        self._check_choices({"scale": SCALES, "fill": FILLS[1:], "placement": PLACES})
         for name in ("smoothing", "output_smoothing"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be 0 or more frames, got {getattr(self, name)!r}.")
@@ -307,11 +294,6 @@ class RetargetProcessor(FeatureExtractionMixin):
                 raise ValueError(f"{name} must have shape {shape}, rows {self.rows}; got {np.shape(value)}.")
         if self.std is not None and not (np.asarray(self.std) > 0).all():
             raise ValueError("std must be positive everywhere; a row that never varies cannot be normalised.")
-
-
-FIELDS = tuple(
-    name for name in inspect.signature(RetargetProcessor.__init__).parameters if name not in ("self", "kwargs")
-)
 
 
 def _checked_sequence(sequence: SkeletonSequence | Mapping[str, Any]) -> SkeletonSequence:
@@ -331,11 +313,3 @@ def _smoothed(points: np.ndarray, frames: float) -> np.ndarray:
 
 def _on_grid(length: int) -> int:
     return -(-length // _GRID) * _GRID
-
-
-def _reject_unknown(kwargs: Mapping[str, Any]) -> None:
-    for name in kwargs:
-        if name not in _FOREIGN:
-            near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else f"the fields are {list(FIELDS)}."
-            raise ValueError(f"RetargetProcessor has no field {name!r}; {hint}")

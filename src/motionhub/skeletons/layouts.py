@@ -304,6 +304,19 @@ def layout_text(layout: SkeletonLayout) -> str:
     return reference if isinstance(reference, str) else json.dumps(reference)
 
 
+def check_carried_layout(stored: Mapping[str, Any]) -> None:
+    """Raises a ValueError unless a saved processor holds its layout: a path means nothing on another machine."""
+    if "layout" not in stored:
+        return
+    try:
+        stated_layout(stored["layout"])
+    except ValueError as error:
+        raise ValueError(
+            f"preprocessor_config.json does not carry its layout: {error} From a file, once: "
+            "SkeletonProcessor.from_pretrained(folder, layout='my_layout.yaml').save_pretrained(folder)."
+        ) from None
+
+
 @lru_cache(maxsize=64)
 def _from_json(text: str) -> SkeletonLayout:
     """Cached: a dataset has the same text in every row."""
