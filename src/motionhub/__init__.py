@@ -80,9 +80,9 @@ if TYPE_CHECKING:
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
+    from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import resample as resample
-    from motionhub.skeletons.inspection import inspect as inspect
     from motionhub.skeletons.layout import SkeletonLayout as SkeletonLayout
     from motionhub.skeletons.layouts import LAYOUTS as LAYOUTS
     from motionhub.skeletons.layouts import get_layout as get_layout
@@ -162,7 +162,7 @@ _HOMES = {
     "LAYOUTS": "motionhub.skeletons.layouts",
     "get_layout": "motionhub.skeletons.layouts",
     "load_layout": "motionhub.skeletons.layouts",
-    "inspect": "motionhub.skeletons.inspection",
+    "inspect": "motionhub.skeletons.checks",
     "SkeletonSequence": "motionhub.skeletons.sequence",
     "TrainingRecipe": "motionhub.training.arguments",
 }

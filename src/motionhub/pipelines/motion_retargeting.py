@@ -20,7 +20,7 @@ import torch
 
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
 from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, model_inputs
-from motionhub.processing.arrays import describe, warn_of_doubts
+from motionhub.processing.arrays import describe, warn_of_findings
 from motionhub.skeletons.bodies import with_bone_lengths
 from motionhub.skeletons.context import attach
 from motionhub.skeletons.convert import convert_layout
@@ -248,7 +248,7 @@ def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
     sequence = as_sequence(item, **facts)
     if not sequence.num_frames:
         raise ValueError(f"Expected a motion with at least one frame, got {describe(sequence)}.")
-    warn_of_doubts(sequence, describe(sequence))
+    warn_of_findings(sequence, describe(sequence))
     return sequence
 
 

@@ -21,7 +21,7 @@ from motionhub.data.datasets.readers import read
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
-from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_doubts
+from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
@@ -105,7 +105,7 @@ class SkeletonPipeline(Pipeline):
     def preprocess(self, item: Any, *, per_person: bool = True, **facts: Any) -> Clip:
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
-        warn_of_doubts(sequence, name)
+        warn_of_findings(sequence, name)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         rows, samples = [], []
         for row in people:

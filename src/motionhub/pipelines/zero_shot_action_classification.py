@@ -19,7 +19,7 @@ from motionhub.metrics.open_set import auroc, fit_none_similarity, fit_temperatu
 from motionhub.pipelines.action_classification import checked_top_k, coverage, take_input_parameters
 from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, as_sequence, dims_of, model_inputs
 from motionhub.pipelines.video_scores import fused_with_video, scores_of_video
-from motionhub.processing.arrays import describe, warn_of_doubts
+from motionhub.processing.arrays import describe, warn_of_findings
 from motionhub.processing.steps import align_gravity
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
@@ -148,7 +148,7 @@ class ZeroShotPipeline(SkeletonPipeline):
             raise ValueError("Zero-shot models see one person at a time; leave per_person as it is.")
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
-        warn_of_doubts(sequence, name)
+        warn_of_findings(sequence, name)
         rows: list[int] = []
         samples: list[dict[str, Any]] = []
         people: list[int] = []

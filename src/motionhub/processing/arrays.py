@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from motionhub.skeletons.doubts import doubts
+from motionhub.skeletons.checks import quick_checks
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -99,10 +99,10 @@ def each_of(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
     return results
 
 
-def warn_of_doubts(sequence: SkeletonSequence, name: str) -> None:
+def warn_of_findings(sequence: SkeletonSequence, name: str) -> None:
     """A warning for each likely mistake in the numbers, such as scores read as coordinates."""
-    for doubt in doubts(sequence):
-        warnings.warn(f"{name}: {doubt}.", stacklevel=3)
+    for finding in quick_checks(sequence):
+        warnings.warn(f"{name}: {finding}.", stacklevel=3)
 
 
 def describe(sequence: SkeletonSequence) -> str:
@@ -114,9 +114,9 @@ def _clip(item: Any, facts: Mapping[str, Any]) -> Any:
     if not isinstance(item, (*ARRAYS, *_LISTS)):
         return item  # what it says of itself counts
     sequence = sequence_of(item, call="processor", **facts)
-    warn_of_doubts(sequence, describe(sequence))
+    warn_of_findings(sequence, describe(sequence))
     if not sequence.joint_mask.any():
-        warnings.warn(f"{describe(sequence)}: no joint of any person was seen, all masks are False.", stacklevel=2)
+        warnings.warn(f"{describe(sequence)}: no valid keypoints, all masks are False.", stacklevel=2)
     return sequence
 
 
