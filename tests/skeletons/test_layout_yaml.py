@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from motionhub.skeletons import LAYOUTS, SkeletonLayout, SkeletonSequence, convert_layout, get_layout, load_layout
-from motionhub.skeletons.layout_files import MAX_BYTES
+from motionhub.skeletons.layout import MAX_BYTES
 from motionhub.skeletons.rows import from_row, to_row
 
 

@@ -15,10 +15,10 @@ from motionhub.processing.arrays import checked_sequence, clips_of, each_of
 from motionhub.processing.collate import padded, padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
 from motionhub.processing.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
+from motionhub.skeletons.graph import bone_stream, velocity_stream
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import check_carried_layout, get_layout, layout_reference
 from motionhub.skeletons.sequence import UNITS, SkeletonSequence
-from motionhub.skeletons.streams import bone_stream, velocity_stream
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {

@@ -36,8 +36,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layout_files import SUFFIXES, read_layout
+from motionhub.skeletons.layout import SUFFIXES, SkeletonLayout, read_layout
 
 
 Bones = tuple[tuple[str, str], ...]
