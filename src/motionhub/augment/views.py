@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project
+from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project, project_visible
 from motionhub.skeletons.bodies import GROUPS, with_bone_lengths
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -185,12 +185,5 @@ def pictures_of(
     """
     if points.shape[-1] != 3 or up not in UPRIGHT:
         raise ValueError(f"Cameras see 3-D points with up in {sorted(UPRIGHT)}, got {tuple(points.shape)} and {up!r}.")
-    azimuth, elevation, roll = angles.unbind(-1)
-    camera = points[..., list(UPRIGHT[up])] @ camera_rotation(azimuth, elevation, roll).mT
-    picture = camera[..., :2] * camera.new_tensor([1.0, -1.0])
-    if ranges.distance is None:
-        return picture, seen
-    depth = ranges.distance - camera[..., 2]
-    in_front = seen & (depth >= ranges.nearest)
-    # Where a joint is not in front, a depth of 1 keeps value and gradient finite; the mask says it is not there.
-    return picture * (ranges.distance / torch.where(in_front, depth, 1)).unsqueeze(-1), in_front
+    rotation = camera_rotation(*angles.unbind(-1))
+    return project_visible(points[..., list(UPRIGHT[up])], seen, rotation, ranges.distance, ranges.nearest)

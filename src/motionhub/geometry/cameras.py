@@ -48,12 +48,11 @@ def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = 
     Raises:
         ValueError: a point lies at or behind the camera.
     """
-    camera = points @ rotation.mT
-    picture = camera[..., :2] * camera.new_tensor([1.0, -1.0])
+    picture, towards = _in_camera(points, rotation)
     if distance is None:
         return picture
     far = torch.as_tensor(distance, dtype=points.dtype, device=points.device)
-    depth = far[..., None] - camera[..., 2]
+    depth = far[..., None] - towards
     if bool((depth <= 0).any()):
         raise ValueError(
             f"The camera stands {float(far.min()):.3g} from the centre and points reach {float(depth.min()):.3g} "
@@ -61,3 +60,26 @@ def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = 
             "centre the points first."
         )
     return picture * (far[..., None] / depth)[..., None]
+
+
+def project_visible(
+    points: Tensor, seen: Tensor, rotation: Tensor, distance: float | None, nearest: float
+) -> tuple[Tensor, Tensor]:
+    """As `project`, of poses that the camera may stand inside of, and which points it sees `(..., n)`; differentiable.
+
+    Args:
+        points: what is not `seen` may be any finite number.
+        nearest: a point nearer to the camera than this, or behind it, is not seen.
+    """
+    picture, towards = _in_camera(points, rotation)
+    if distance is None:
+        return picture, seen
+    in_front = seen & (distance - towards >= nearest)
+    # Where a point is not in front, a depth of 1 keeps value and gradient finite; the mask says it is not there.
+    return picture * (distance / torch.where(in_front, distance - towards, 1)).unsqueeze(-1), in_front
+
+
+def _in_camera(points: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+    """Right and down `(..., n, 2)`, and towards the camera `(..., n)`."""
+    camera = points @ rotation.mT
+    return camera[..., :2] * camera.new_tensor([1.0, -1.0]), camera[..., 2]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from motionhub.geometry.boxes import bounds
 from motionhub.poses.refine import PAPER_MIN_CONFIDENCE
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.measures import body_size
@@ -153,8 +154,7 @@ def pose_boxes(poses: np.ndarray, growth: float = BOX_GROWTH) -> np.ndarray:
 
     Poses without any joint have NaN.
     """
-    seen = ~np.isnan(poses).any(axis=-1, keepdims=True)
-    low, high = np.where(seen, poses, np.inf).min(axis=-2), np.where(seen, poses, -np.inf).max(axis=-2)
+    low, high = bounds(poses)
     with np.errstate(invalid="ignore"):
         margin = (high - low) * (growth - 1) / 2
         boxes = np.concatenate([low - margin, high + margin], axis=-1)

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from motionhub.geometry.boxes import bounds
 from motionhub.skeletons import repair
+from motionhub.skeletons.bodies import limb_group
 from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.measures import body_size, handedness, noise_level, rank_layouts, same_up_to_sides
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -154,11 +156,11 @@ def first_good_frame(sequence: SkeletonSequence) -> int:
 
 
 def zeros(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Joints at exactly zero; a clip centred on one of its joints has that one there by definition."""
+    """Joints at exactly zero; a clip centred on a joint of its trunk has that one there by definition."""
     zero = (sequence.keypoints == 0).all(axis=-1)
-    always = zero.all(axis=(0, 1)).sum()
-    centred = sequence.num_people * sequence.num_frames if always == 1 else 0
-    if zero.sum() > centred:
+    joints, root = sequence.layout.joints, sequence.layout.root
+    central = np.array([joint == root or limb_group(joint) == "torso" for joint in joints])
+    if (zero & ~(zero.all(axis=(0, 1)) & central)).any():
         share = zero.sum() / sequence.joint_mask.sum()
         text = (
             f"{share:.1%} of the joints lie at exactly zero and count as seen; pose estimators write that for a miss"
@@ -251,10 +253,9 @@ def _is_dead(sequence: SkeletonSequence, person: int, joint: int, moved: np.ndar
 
 def _extent_over_time(track: np.ndarray) -> np.ndarray:
     """`(joints,)`: the longest side of the box that each joint moves in; NaN when seen in under 10 frames."""
-    seen = ~np.isnan(track[..., 0])
-    low = np.where(seen[..., None], track, np.inf).min(axis=0)
-    high = np.where(seen[..., None], track, -np.inf).max(axis=0)
-    return np.where(seen.sum(axis=0) >= 10, np.maximum(high - low, 0).max(axis=-1), np.nan)
+    low, high = bounds(track, axis=0)
+    often = (~np.isnan(track[..., 0])).sum(axis=0) >= 10
+    return np.where(often, np.maximum(high - low, 0).max(axis=-1), np.nan)
 
 
 def layout(sequence: SkeletonSequence) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motionhub.geometry import boxes
 from motionhub.skeletons.convert import conversion_weights
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
@@ -52,11 +53,8 @@ def body_size(sequence: SkeletonSequence) -> float:
 
     The measure of every other length in `skeletons.checks`.
     """
-    seen = sequence.joint_mask[..., None]
-    low = np.where(seen, sequence.keypoints, np.inf).min(axis=2, initial=np.inf)
-    high = np.where(seen, sequence.keypoints, -np.inf).max(axis=2, initial=-np.inf)
-    several = sequence.joint_mask.sum(axis=2) > 1
-    return float(np.median(np.linalg.norm((high - low)[several], axis=-1))) if several.any() else 0.0
+    size = boxes.body_size(sequence.keypoints, min_joints=2)
+    return 0.0 if np.isnan(size) else size
 
 
 def noise_level(sequence: SkeletonSequence) -> np.ndarray:
