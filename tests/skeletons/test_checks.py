@@ -5,9 +5,12 @@ import pytest
 
 import motionhub
 from motionhub.data.synthetic.generate import ACTIONS, Scene, generate, straight_walk
-from motionhub.skeletons import SkeletonLayout, SkeletonSequence, convert_layout, repair
+from motionhub.skeletons import repair
 from motionhub.skeletons.checks import describe, first_good_frame, inspect
+from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.measures import rank_layouts
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 WALK = straight_walk()

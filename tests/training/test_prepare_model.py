@@ -17,8 +17,10 @@ from motionhub.models.st_gcn import StGcnConfig
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.skeletons import SkeletonLayout, SkeletonSequence, get_layout
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
+from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.heads import prepare_model
 from motionhub.training.loading import as_clips

@@ -58,7 +58,10 @@ def clips_of(
     Raises:
         ValueError: no clip at all, metadata for another number of clips, or an array that is no clip.
     """
-    items = _items(inputs)
+    items = list(inputs) if _is_batch(inputs) else [inputs]
+    if not items:
+        kind = "list" if isinstance(inputs, _LISTS) else "array"
+        raise ValueError(f"A batch needs at least one SkeletonSequence, row or array, got an empty {kind}.")
     facts = {
         "layout": _shared(layout, len(items), "layout", _is_row(layout)),
         "fps": _shared(fps, len(items), "fps", _is_row(fps)),
@@ -84,6 +87,31 @@ def checked_sequence(clip: Any) -> SkeletonSequence:
             'motionhub.SkeletonSequence(array, layout="coco-17", fps=30, unit="pixel"), or motionhub.read(path).'
         )
     return clip
+
+
+def image_size_of(
+    sequence: SkeletonSequence, default: Sequence[float] | None, who: str, others: str
+) -> Sequence[float]:
+    """(width, height) of a clip in pixels, or the default for clips that lack it.
+
+    Args:
+        who: what needs it, and `others`: what to use without, for the error.
+
+    Raises:
+        ValueError: the unit is not pixels, or there is no image size.
+    """
+    if sequence.unit != "pixel":
+        raise ValueError(
+            f"{who} needs keypoints in pixels, got unit {sequence.unit!r}; give pixels together with image_size, or "
+            f"use {others}."
+        )
+    size = sequence.image_size or default
+    if size is None:
+        raise ValueError(
+            f"{who} needs the image size, but the sequence has none; call sequence.replace(image_size=(width, "
+            f"height)), set default_image_size=[640, 480] (official files), or use {others}."
+        )
+    return size
 
 
 def each_of(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
@@ -118,13 +146,6 @@ def _clip(item: Any, facts: Mapping[str, Any]) -> Any:
     if not sequence.joint_mask.any():
         warnings.warn(f"{describe(sequence)}: no valid keypoints, all masks are False.", stacklevel=2)
     return sequence
-
-
-def _items(inputs: Any) -> list[Any]:
-    items = list(inputs) if _is_batch(inputs) else [inputs]
-    if not items:
-        raise ValueError(f"A batch needs at least one SkeletonSequence, row or array, got an empty {_kind(inputs)}.")
-    return items
 
 
 def _is_batch(inputs: Any) -> bool:
@@ -164,10 +185,6 @@ def _are_sizes(value: Any) -> bool:
     if isinstance(value, ARRAYS):
         return value.ndim == 2
     return isinstance(value, _LISTS) and len(value) > 0 and not any(isinstance(side, Real) for side in value)
-
-
-def _kind(inputs: Any) -> str:
-    return "list" if isinstance(inputs, _LISTS) else "array"
 
 
 def _on_cpu(array: Any) -> Any:

@@ -1,12 +1,12 @@
 """Where the origin, the axes and the unit of a clip's coordinates are: `x' = R (x - centre) / scale`, and its inverse.
 
-It does not know files, batches or models. Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and
+Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and
 every rule below reads only joints that were seen.
 
 Reference person: the first person of whom any joint was seen. Joint `j` as a centre: its position per frame, or in the
 first frame where it was seen ("first-frame"). In frames where it was not seen: its last position before (or the first
-one after). If it was never seen: the mean of the joints that were, in the same way. If nobody was seen: no change.
-Directions of bones: from the first frame in which both ends were seen; if there is none, that rotation is left out.
+one after). If it was never seen: the mean of the joints that were, in the same way; without valid keypoints nothing
+changes. Directions of bones: from the first frame in which both ends were seen; else that rotation is left out.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from motionhub.geometry.rotations import aligning_matrix
 from motionhub.geometry.torso import torso_frame
+from motionhub.processing.steps import fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -204,14 +205,7 @@ def _centre_track(person: Tensor, joint: int, centring: str) -> Tensor:
             return person.new_zeros(1, 1, person.shape[-1])
     if centring == "first-frame":
         return path[int(seen.byte().argmax())][None, None]
-    return (path if bool(seen.all()) else path[_nearest_seen(seen)])[:, None]
-
-
-def _nearest_seen(seen: Tensor) -> Tensor:
-    """For each frame the last seen frame up to it; before the first seen frame, that one. `seen` has a True."""
-    frames = torch.arange(len(seen))
-    last = torch.where(seen, frames, frames.new_tensor(-1)).cummax(0).values
-    return torch.where(last < 0, seen.byte().argmax(), last)
+    return fill_missing(path[None, :, None], "previous")[0]
 
 
 def _aligning_rotation(person: Tensor, vertical: Sequence[int], lateral: Sequence[int] | None) -> Tensor:

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature
 
-from motionhub.processing.arrays import checked_sequence, clips_of, each_of
+from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
 from motionhub.processing.collate import padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
 from motionhub.processing.steps import FILLS, converted, fill_missing
@@ -214,7 +214,8 @@ class RetargetProcessor(FieldsProcessor):
         filled = np.where(np.broadcast_to(never[..., None], filled.shape), np.nan, filled)
         canvas = None
         if self.scale == "image":
-            width, height = self._image_size(sequence)
+            others = 'a processor with scale="body", which measures the body in any unit'
+            width, height = image_size_of(sequence, self.default_image_size, 'scale="image"', others)
             factor = self.canvas_height / height
             scale = np.full(len(filled), factor)
             canvas = (_on_grid(int(width * factor)), _on_grid(self.canvas_height))
@@ -253,21 +254,6 @@ class RetargetProcessor(FieldsProcessor):
                 )
             return np.tile(np.asarray(measured.canvas) / 2, (len(measured.points), 1))
         return measured.points[:, 0, root]
-
-    def _image_size(self, sequence: SkeletonSequence) -> Sequence[float]:
-        if sequence.unit != "pixel":
-            raise ValueError(
-                f'scale="image" needs keypoints in pixels, got unit {sequence.unit!r}; use pixels with image_size, or '
-                'a processor with scale="body", which takes any unit.'
-            )
-        size = sequence.image_size or self.default_image_size
-        if size is None:
-            raise ValueError(
-                "The retargeting networks need the image size, but the sequence has none; call "
-                "sequence.replace(image_size=(width, height)), or use a processor with scale='body', which measures "
-                "the body instead."
-            )
-        return size
 
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
         rows = len(self.rows)

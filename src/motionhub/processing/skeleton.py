@@ -11,7 +11,7 @@ from transformers.feature_extraction_utils import BatchFeature
 from motionhub.augment import temporal
 from motionhub.augment.policy import POLICY_FIELDS, AugmentationPolicy
 from motionhub.processing import normalization as norms
-from motionhub.processing.arrays import checked_sequence, clips_of, each_of
+from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
 from motionhub.processing.collate import padded, padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
 from motionhub.processing.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
@@ -309,7 +309,9 @@ class SkeletonProcessor(FieldsProcessor):
         if self.normalization == "none":
             return norms.Normalization(keypoints.new_zeros(1, 1, 1))
         if self.normalization == "screen":
-            return norms.screen(self._image_size(sequence), self.num_dims)
+            others = 'SkeletonProcessor(normalization="centre"), for any unit'
+            size = image_size_of(sequence, self.default_image_size, "Screen normalisation", others)
+            return norms.screen(size, self.num_dims)
         if self.normalization == "torso":
             return norms.torso(keypoints, layout)
         centring = self.centring or ("first-frame" if self.normalization == "unik-3d" else "per-frame")
@@ -322,20 +324,6 @@ class SkeletonProcessor(FieldsProcessor):
         chosen: list[Any] = [own if own is not None else its for own, its in zip(given, rule, strict=True)]
         joint, vertical, lateral = chosen
         return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
-
-    def _image_size(self, sequence: SkeletonSequence) -> Sequence[float]:
-        if sequence.unit != "pixel":
-            raise ValueError(
-                f"Screen normalisation needs keypoints in pixels, got unit {sequence.unit!r}; use "
-                'SkeletonProcessor(normalization="centre") for metres, or give pixels together with image_size.'
-            )
-        size = sequence.image_size or self.default_image_size
-        if size is None:
-            raise ValueError(
-                "Screen normalisation needs the image size, but the sequence has none; call "
-                "sequence.replace(image_size=(width, height)), or set default_image_size=[640, 480] (official files)."
-            )
-        return size
 
     def _wanted_frames(self, training: bool) -> int | None:
         """The number of frames to come out with; None: as many as there are."""

@@ -1,8 +1,8 @@
 """Converts sequences between layouts, by joint name and stated recipes, and between frame rates.
 
-It does not know any layout's indices (`layouts.py`), nor models. What cannot be told from the source is NaN and named
-in the report, never zero. The recipes are those by which the authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM
-made their skeletons from others; those that are our own choice say so.
+What cannot be told from the source is NaN and named in the report, never zero. The recipes are those by which the
+authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM made their skeletons from others; those that are our own
+choice say so.
 """
 
 from dataclasses import dataclass, field
@@ -166,18 +166,12 @@ def convert_layout(
     # `~mask @ used` counts the missing sources of each target joint.
     lacking = (~sequence.joint_mask).astype(np.float32) @ used.T.astype(np.float32) > 0
     keypoints[lacking | ~used.any(axis=1)] = np.nan
-    confidence = None if sequence.confidence is None else _weakest(sequence.confidence, used)
+    confidence = sequence.confidence
+    if confidence is not None:
+        weakest = np.where(used, confidence[..., None, :], np.inf).min(axis=-1)
+        confidence = np.where(used.any(axis=1), weakest, 0.0)
     converted = sequence.replace(keypoints=keypoints, layout=layout, confidence=confidence)
     return (converted, report) if return_report else converted
-
-
-def _weakest(confidence: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """`(people, frames, target joints)`: the smallest confidence of the used sources, 0 where there are none."""
-    columns = [
-        confidence[..., sources].min(axis=-1) if sources.any() else np.zeros(confidence.shape[:2], np.float32)
-        for sources in used
-    ]
-    return np.stack(columns, axis=-1)
 
 
 def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:

@@ -44,22 +44,17 @@ def spatial_configuration(layout: SkeletonLayout, centre: str | None = None) -> 
     Returns:
         `(3, joints, joints)` float32.
     """
+    from scipy.sparse.csgraph import shortest_path
+
     size = layout.num_joints
     joined = np.eye(size, dtype=bool)
     for child, parent in layout.bone_indices:
         joined[child, parent] = joined[parent, child] = True
-    distance = _distances(joined, layout.index(centre or CENTRES.get(layout.name, layout.root)))
+    start = layout.index(centre or CENTRES.get(layout.name, layout.root))
+    distance = shortest_path(joined, directed=False, unweighted=True, indices=start)
     weights = _columns_to_one(joined.astype(np.float32))
     itself, away = np.eye(size, dtype=bool), distance[:, None] < distance[None, :]
     return np.stack([weights * itself, weights * ~itself * ~away, weights * away])
-
-
-def _distances(joined: np.ndarray, start: int) -> np.ndarray:
-    """Number of edges from `start` to each joint, infinite where there is no way."""
-    distance = np.where(np.arange(len(joined)) == start, 0.0, np.inf)
-    for _ in range(len(joined)):
-        distance = np.minimum(distance, np.where(joined, distance[:, None] + 1, np.inf).min(axis=0))
-    return distance
 
 
 def _columns_to_one(matrix: np.ndarray) -> np.ndarray:

@@ -1,8 +1,6 @@
 """The skeleton layouts the library knows, by name, in one vocabulary of joint names.
 
-It does not know how to convert one into another (`convert.py`); it only names the same place of the body the same way.
-
-The vocabulary. A name means a place of the body, not what a data set happens to call it; `left_*` and `right_*` are
+The vocabulary. A name means a place of the body, not what a dataset happens to call it; `left_*` and `right_*` are
 the sides of the person.
 
 head             the head: its middle in Kinect (UI-PRMD "head tip"), its base in BVH, the face in LCR-Net, Posetics.
