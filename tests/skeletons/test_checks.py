@@ -112,7 +112,7 @@ DEFECTS = {
     "identity swap": (
         changed(lambda points: np.concatenate([points[:, :20], points[::-1, 20:]], axis=1), pair()),
         "identity-swap",
-        "people 0 and 1 exchange places at frame 20",
+        "people 0 and 1 swap places at frame 20",
         pair(),
     ),
     "zeros": (changed(zeros), "zeros", "0.3% of the joints", None),

@@ -98,7 +98,7 @@ def with_looks(
             a missing root its frame.
         responses: `limb_responses` of the layout.
         root: joint that goes to the origin in every frame.
-        num_dims: 2: pictures, y downward. 3: the clip turned by the camera's azimuth only.
+        num_dims: 2: images, y downward. 3: the clip turned by the camera's azimuth only.
         up: the axis that points up, `"x"`, `"y"` or `"z"`.
         centred: False leaves the clips where the root went, in their own scale.
 
@@ -145,7 +145,7 @@ class CameraRanges:
         azimuth, elevation, roll: degrees either way, each uniform.
         distance: of the camera from the origin; None: weak perspective.
         nearest: a joint nearer to the camera than this (or behind it) is not seen: a camera that stands inside the
-            body gives a picture of the rest.
+            body gives an image of the rest.
     """
 
     azimuth: float = 180.0

@@ -1,7 +1,7 @@
 """Cameras that look at points from any side: rotation from angles, weak and full perspective; batched, differentiable.
 
 World and camera frames are right-handed: the world's y is up; the camera's x points to the
-right of the picture, y up, z from the scene to the camera. Pictures have y downward, as pixels do.
+right of the image, y up, z from the scene to the camera. Images have y downward, as pixels do.
 """
 
 import torch
@@ -18,7 +18,7 @@ def camera_rotation(azimuth: Tensor, elevation: Tensor, roll: Tensor | None = No
     Args:
         azimuth: `(...)` radians about the vertical: 0 looks from +z, pi/2 from +x.
         elevation: `(...)` radians above the horizon.
-        roll: `(...)` radians by which the picture turns counter-clockwise; none by default.
+        roll: `(...)` radians by which the image turns counter-clockwise; none by default.
 
     Returns:
         `(..., 3, 3)`; `camera = points @ matrix.mT`.
@@ -48,9 +48,9 @@ def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = 
     Raises:
         ValueError: a point lies at or behind the camera.
     """
-    picture, towards = _in_camera(points, rotation)
+    image, towards = _in_camera(points, rotation)
     if distance is None:
-        return picture
+        return image
     far = torch.as_tensor(distance, dtype=points.dtype, device=points.device)
     depth = far[..., None] - towards
     if bool((depth <= 0).any()):
@@ -59,7 +59,7 @@ def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = 
             "before it: it is inside or behind the body; use a larger distance (or none: weak perspective), and "
             "centre the points first."
         )
-    return picture * (far[..., None] / depth)[..., None]
+    return image * (far[..., None] / depth)[..., None]
 
 
 def project_visible(
@@ -71,12 +71,12 @@ def project_visible(
         points: what is not `seen` may be any finite number.
         nearest: a point nearer to the camera than this, or behind it, is not seen.
     """
-    picture, towards = _in_camera(points, rotation)
+    image, towards = _in_camera(points, rotation)
     if distance is None:
-        return picture, seen
+        return image, seen
     in_front = seen & (distance - towards >= nearest)
     # Where a point is not in front, a depth of 1 keeps value and gradient finite; the mask says it is not there.
-    return picture * (distance / torch.where(in_front, distance - towards, 1)).unsqueeze(-1), in_front
+    return image * (distance / torch.where(in_front, distance - towards, 1)).unsqueeze(-1), in_front
 
 
 def _in_camera(points: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:

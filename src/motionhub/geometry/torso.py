@@ -13,7 +13,7 @@ from torch import Tensor
 from motionhub.geometry.rotations import safe_norm
 
 
-PICTURE_UNIT = 0.5  # what the longest side of the trunk becomes in a picture (CV-MIM's official code)
+PICTURE_UNIT = 0.5  # what the longest side of the trunk becomes in an image (CV-MIM's official code)
 
 
 def torso_frame(
@@ -21,7 +21,7 @@ def torso_frame(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Centre and unit of every pose (SPECS 9.3).
 
-    In pictures the unit is twice the longest of the six distances between shoulders and hips, of those that are seen;
+    In images the unit is twice the longest of the six distances between shoulders and hips, of those that are seen;
     in space the distance from the middle of the hips to the middle of the shoulders. The centre is the middle of the
     hips, or the one hip that is seen.
 

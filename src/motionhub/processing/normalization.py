@@ -113,8 +113,8 @@ def centre(
 def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
     """Every pose by its own trunk, as CV-MIM takes it (`geometry.torso`): hips at the origin, length as unit.
 
-    Pictures: the longest distance among shoulders and hips becomes 0.5. In space: middle of the hips to middle of the
-    shoulders becomes 1. A pose without a hip, or all on one spot, cannot be measured and becomes missing.
+    In images the longest distance among shoulders and hips becomes 0.5. In space the distance from the middle of the
+    hips to that of the shoulders becomes 1. A pose without a hip, or all on one spot, cannot be measured and becomes missing.
 
     Raises:
         ValueError: the layout has no shoulders or hips.

@@ -65,7 +65,7 @@ class RetargetProcessor(FieldsProcessor):
         mean, std: `(rows, 2)` statistics in canvas pixels: the layout's joints in order without the root, then the
             root's velocity. None: 0 and 1.
         canvas_height: pixels that the image's height becomes (`scale="image"`).
-        scale: `"image"` (official): the person's size in the picture counts, which needs pixels and the image size.
+        scale: `"image"` (official): the person's size in the image counts, which needs pixels and the image size.
             `"body"`: the median distance of neck and root becomes that of the mean pose, for any unit and any distance
             from the camera; a tall and a small body then differ in proportions only.
         default_image_size: (width, height) for sequences that do not know theirs. None: such a sequence is an error.
@@ -156,7 +156,7 @@ class RetargetProcessor(FieldsProcessor):
         """
         sequence = _checked_sequence(sequence)
         if not sequence.num_people or not sequence.num_frames:
-            return self._nobody(max(sequence.num_people, 1), max(sequence.num_frames, 1))
+            return self._empty(max(sequence.num_people, 1), max(sequence.num_frames, 1))
         measured = self._measured(sequence)
         layout = get_layout(self.layout)
         root = layout.index(layout.root)
@@ -231,7 +231,7 @@ class RetargetProcessor(FieldsProcessor):
             if absent:
                 assert sequence.track_ids is not None
                 raise ValueError(
-                    f"{absent} of person {sequence.track_ids[person]} is never seen (or cannot be told from layout "
+                    f"{absent} of person {sequence.track_ids[person]} is never seen (or cannot be made from layout "
                     f"{sequence.layout.name!r}), and everything is measured from it; estimate it first, or leave "
                     f"this person out: sequence.person(index)."
                 )
@@ -241,7 +241,7 @@ class RetargetProcessor(FieldsProcessor):
         trunk = points[:, :, layout.index("neck")] - points[:, :, layout.index(layout.root)]
         length = np.median(np.linalg.norm(trunk, axis=-1), axis=1)
         wanted = float(np.linalg.norm(self._statistics()[0][self.rows.index("neck")]))
-        # Nobody there, or no statistics: nothing to measure, so nothing is scaled.
+        # No person, or no statistics: nothing to measure, so nothing is scaled.
         return np.where(np.isfinite(length) & (length > 0) & (wanted > 0), wanted / np.maximum(length, 1e-12), 1.0)
 
     def _first_place(self, measured: _Measured, root: int) -> np.ndarray:
@@ -260,7 +260,7 @@ class RetargetProcessor(FieldsProcessor):
         mean = np.zeros((rows, 2)) if self.mean is None else np.asarray(self.mean)
         return mean, np.ones((rows, 2)) if self.std is None else np.asarray(self.std)
 
-    def _nobody(self, people: int, frames: int) -> dict[str, Tensor]:
+    def _empty(self, people: int, frames: int) -> dict[str, Tensor]:
         shape = (people, frames, len(self.rows))
         masks = {"joint_mask": torch.zeros(shape, dtype=torch.bool)}
         masks["attention_mask"] = torch.zeros(shape[:2], dtype=torch.bool)

@@ -36,12 +36,12 @@ class VideoClipProcessor(FieldsProcessor):
         sampling, frame_stride, fps: see above; the rate is of the frames that the stride counts.
         temporal_views: windows of a test video, `"stride"` only.
         image_size: height and width of what the model sees.
-        resize: `"stretch"` makes the whole picture square; `"shorter-side"` makes its shorter side `shorter_side`
+        resize: `"stretch"` makes the whole image square; `"shorter-side"` makes its shorter side `shorter_side`
             long, of which `spatial_crops` squares are seen.
         shorter_side: None: `image_size`.
         spatial_crops: 1 (the middle) or 3 (both ends of the longer side and the middle), `"shorter-side"` only.
         image_mean, image_std: of the colours in 0..1, subtracted and divided by.
-        crop_area, crop_ratio: training: a random part of the picture, of so much of its area and with its width over
+        crop_area, crop_ratio: training: a random part of the image, of so much of its area and with its width over
             its height in this range, instead of the test's crop. None: as in a test.
         color_jitter: training: strengths of brightness, contrast, saturation and hue; of `color_probability` clips.
         color_probability, gray_probability, blur_probability, mirror_probability: training: shares of the clips.
@@ -228,7 +228,7 @@ class VideoClipProcessor(FieldsProcessor):
         if self.temporal_views > 1 and self.sampling != "stride":
             raise ValueError('temporal_views above 1 need sampling="stride": segments already cover the whole video.')
         if self.spatial_crops > 1 and self.resize != "shorter-side":
-            raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched picture is seen whole.')
+            raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched image is seen whole.')
         lengths = {"image_mean": 3, "image_std": 3, "crop_ratio": 2, "color_jitter": 4, "blur_sigma": 2}
         for name, length in {**lengths, **({"crop_area": 2} if self.crop_area is not None else {})}.items():
             value = getattr(self, name)
@@ -275,7 +275,7 @@ def checked_frames(frames: Any) -> np.ndarray:
         if array.ndim == 4 and array.shape[1] == 3:
             hint = "the colours come last: frames.transpose(0, 2, 3, 1)"
         elif array.ndim == 3:
-            hint = "a single picture is picture[None], pictures in a list make a video by numpy.stack(pictures)"
+            hint = "a single image is image[None], images in a list make a video by numpy.stack(images)"
             if array.shape[-1] != 3:
                 hint = "a gray video is numpy.repeat(frames[..., None], 3, -1)"
         raise ValueError(f"VideoClipProcessor expects (frames, height, width, 3), got {array.shape}; {hint}.")

@@ -288,7 +288,7 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
     handed = handedness(sequence)
     if (up < -0.5).mean() > 0.9 and _feet_above_hips(sequence):
         text = f"the shoulders are below the hips in {(up < 0).mean():.0%} of the frames"
-        # Half a turn keeps left and right, a flip exchanges them; in 2-D y up is the likelier story.
+        # Half a turn keeps left and right, a flip swaps them; in 2-D y up is the likelier story.
         axes = ["x", "y"] if handed is not None and handed > 0 else ["y"]
         text += f"; here y is {'up' if sequence.num_dims == 3 else 'down, as in images'}"
         # Data sets with image-like 3-D (SBU) are published with y down: their models expect it.
@@ -339,7 +339,7 @@ def identity_swaps(sequence: SkeletonSequence) -> Iterator[Finding]:
             events = np.flatnonzero((cross < SWAP_GAIN * stay) & (stay > 0.15 * size)) + 1
         if len(events):
             spans = _alternate(events, sequence.num_frames)[0]
-            text = f"people {first} and {second} exchange places at frame {_listed(events)}: the motion goes on in "
+            text = f"people {first} and {second} swap places at frame {_listed(events)}: the motion goes on in "
             text += f"the other ({cross[events[0] - 1] / size:.1%} of a body in one frame instead of "
             text += f"{stay[events[0] - 1] / size:.0%})"
             arguments = {"first_person": first, "second_person": second, "frames": spans}
@@ -347,7 +347,7 @@ def identity_swaps(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def swapped_sides(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Frames in which left and right exchanged fit the motion better."""
+    """Frames in which a left/right swap fits the motion better."""
     mirror = sequence.layout.mirror
     sided = mirror != np.arange(sequence.num_joints)
     size = body_size(sequence)
@@ -470,7 +470,7 @@ def jitter(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def gaps(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Joints, or everybody, missing between frames in which they were seen."""
+    """Joints, or all people, missing between frames in which they were seen."""
     mask = sequence.joint_mask
     if mask.shape[1] < 3:
         return

@@ -1,6 +1,6 @@
 """Converts sequences between layouts, by joint name and stated recipes, and between frame rates.
 
-What cannot be told from the source is NaN and named in the report, never zero. The recipes are those by which the
+What cannot be made from the source is NaN and named in the report, never zero. The recipes are those by which the
 authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM made their skeletons from others; those that are our own
 choice say so.
 """
@@ -56,7 +56,7 @@ class ConversionReport:
         copied: joints both layouts have.
         interpolated: joint -> the source joints it is the (weighted) mean of; a single one means that this joint plays
             the other (`substituted`).
-        missing: joints that cannot be told from the source: NaN in every frame.
+        missing: joints that cannot be made from the source: NaN in every frame.
     """
 
     source: str

@@ -20,6 +20,7 @@ bone stream and drawings do.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ class SkeletonLayout:
 
     @cached_property
     def mirror(self) -> np.ndarray:
-        """`(num_joints,)` permutation that exchanges `left_*` and `right_*`; joints without a partner stay."""
+        """`(num_joints,)` permutation that swaps `left_*` and `right_*`; joints without a partner stay."""
         return np.array([self.joints.index(mirror_name(joint, self.joints)) for joint in self.joints], dtype=np.int64)
 
 
@@ -233,16 +234,9 @@ def _checked(layout: SkeletonLayout) -> SkeletonLayout:
     twice = sorted({child for child in children if children.count(child) > 1})
     if twice:
         raise ValueError(f"{twice} are the child of several bones; a bone is [child, parent], one per child.")
-    _refuse_circle(dict(layout.bones))
+    try:
+        TopologicalSorter({child: [parent] for child, parent in layout.bones}).prepare()
+    except CycleError as error:
+        way = " -> ".join(reversed(error.args[1]))
+        raise ValueError(f"the bones go in a circle: {way}; the root is no joint's child.") from None
     return layout
-
-
-def _refuse_circle(parents: dict[str, str]) -> None:
-    for joint in parents:
-        way = [joint]
-        while way[-1] in parents:
-            way.append(parents[way[-1]])
-            if way[-1] == joint:
-                raise ValueError(f"the bones go in a circle: {' -> '.join(way)}; the root is nobody's child.")
-            if way[-1] in way[:-1]:  # a circle further up, found when its own joints are looked at
-                break

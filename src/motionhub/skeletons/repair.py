@@ -1,6 +1,6 @@
 """Repairs what the input doctor finds: swaps of sides and people, joints to hide, gaps to bridge, repeated frames.
 
-Each function does what it is told, on a copy.
+Each function works on a copy.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Spans = Sequence[tuple[int, int]]
 
 
 def swap_sides(sequence: SkeletonSequence, person: int, frames: Spans) -> SkeletonSequence:
-    """`left_*` and `right_*` of one person exchanged in some frames.
+    """A left/right swap of one person undone in some frames.
 
     Args:
         frames: spans (first, end) of frames; the end is not included.
@@ -33,7 +33,7 @@ def swap_sides(sequence: SkeletonSequence, person: int, frames: Spans) -> Skelet
 
 
 def swap_people(sequence: SkeletonSequence, first_person: int, second_person: int, frames: Spans) -> SkeletonSequence:
-    """Two people, by position, exchanged in some frames: spans (first, end), the end not included."""
+    """Two people, by position, swapped in some frames: spans (first, end), the end not included."""
 
     def swap(values: np.ndarray) -> np.ndarray:
         values = values.copy()
@@ -115,7 +115,7 @@ def hide(sequence: SkeletonSequence, mask: np.ndarray) -> SkeletonSequence:
 
 
 def hide_joints(sequence: SkeletonSequence, joints: Sequence[str]) -> SkeletonSequence:
-    """Joints that are missing in every frame, for everybody."""
+    """Joints that are missing in every frame, of all people."""
     mask = np.zeros(sequence.num_joints, bool)
     mask[[sequence.layout.index(joint) for joint in joints]] = True
     return hide(sequence, mask)

@@ -17,7 +17,7 @@ from motionhub.geometry.boxes import body_size
 # Of the body's diagonal: how far a joint may be from its prediction to count as likely. COCO's hip has 0.107 of the
 # square root of the area, for the error of annotators; movement within a frame comes on top.
 TOLERANCE = 0.15
-# A prediction gets less certain with every frame that nobody confirmed it.
+# A prediction gets less certain with every frame that does not confirm it.
 TOLERANCE_GROWTH = 0.1
 # Below this likeness a detection is somebody else: about two tolerances away.
 MIN_LIKENESS = 0.1
@@ -66,7 +66,7 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
 
     Returns:
         per frame `(num_detections,)` int; people are numbered 0, 1, 2, ... in the order in which they appear. A
-        detection without a single joint is nobody: -1.
+        detection without a single joint is -1.
     """
     people: list[_Person] = []
     current: list[_Person] = []
