@@ -25,12 +25,17 @@ CENTRINGS = ("per-frame", "first-frame")
 SCALES = ("none", "bones", "extent")
 
 # Joints that play a part of the official rules, best first: a layout's first hit is used.
-# 2s-AGCN on NTU-25: centre 1 (chest), vertical 0 -> 1 (mid hip -> chest), lateral 8 - 4 (right - left shoulder).
-# UNIK on Posetics-17: centre 3 (chest), vertical 2 -> 4 (neck -> mid hip), lateral 5 - 6 (left - right shoulder).
 CENTRES = ("chest", "torso", "spine", "mid_hip", "shoulder_centre", "neck")
 LOWER_SPINES = ("mid_hip", "torso")
 UPPER_SPINES = ("chest", "torso", "spine", "shoulder_centre", "neck")
 NECKS = ("neck", "shoulder_centre", "neck_nose")
+# Where the vertical bone starts and ends, and the lateral pair (a, b): a minus b.
+RULES = {
+    # On NTU-25: centre 1 (chest), vertical 0 -> 1 (mid hip -> chest), lateral 8 - 4.
+    "agcn-3d": (LOWER_SPINES, UPPER_SPINES, ("right_shoulder", "left_shoulder")),
+    # On Posetics-17: centre 3 (chest), vertical 2 -> 4 (neck -> mid hip), lateral 5 - 6.
+    "unik-3d": (NECKS, LOWER_SPINES, ("left_shoulder", "right_shoulder")),
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Normalization:
         moved = keypoints - self.centre
         if self.rotation is not None:
             moved = moved @ self.rotation.T
-        return moved if _is_one(self.scale) else moved / self.scale
+        return moved / self.scale
 
     def inverse(self, normalised: Tensor) -> Tensor:
         """The keypoints before `apply`.
@@ -68,7 +73,7 @@ class Normalization:
                 f"Per-frame centring was measured on {frames} frames, but {normalised.shape[1]} are to be inverted; "
                 'process with all frames (num_frames=None, test_sampling="all", fps=None) or centring="first-frame".'
             )
-        moved = normalised if _is_one(self.scale) else normalised * self.scale
+        moved = normalised * self.scale
         if self.rotation is not None:
             moved = moved @ self.rotation
         return moved + self.centre
@@ -155,17 +160,15 @@ def align(
     return Normalization(track, _measured_scale(person - track, layout, scale), rotation)
 
 
-def agcn_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
-    """The joints of 2s-AGCN's rule in this layout: centre, vertical bone (from, to), lateral pair (right, left)."""
-    lower = first_joint(layout, LOWER_SPINES)
-    upper = first_joint(layout, [name for name in UPPER_SPINES if name != lower])
-    return first_joint(layout, CENTRES), (lower, upper), ("right_shoulder", "left_shoulder")
-
-
-def unik_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
-    """The joints of UNIK's rule in this layout: centre, vertical bone (neck to hip), lateral pair (left, right)."""
-    vertical = (first_joint(layout, NECKS), first_joint(layout, LOWER_SPINES))
-    return first_joint(layout, CENTRES), vertical, ("left_shoulder", "right_shoulder")
+def rule_joints(rule: str, layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
+    """The joints of an official rule in this layout: centre, vertical bone (from, to), lateral pair."""
+    starts, ends, lateral = RULES[rule]
+    start = first_joint(layout, starts)
+    return (
+        first_joint(layout, CENTRES),
+        (start, first_joint(layout, [name for name in ends if name != start])),
+        lateral,
+    )
 
 
 def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
@@ -181,10 +184,6 @@ def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
         f"Layout {layout.name!r} has none of the joints {list(names)}; name the joints to use: "
         'SkeletonProcessor(centre_joint="...", vertical_bone=["from", "to"], lateral_bone=["right", "left"]).'
     )
-
-
-def _is_one(scale: float | Tensor) -> bool:
-    return not isinstance(scale, Tensor) and scale == 1.0
 
 
 def _reference_person(keypoints: Tensor) -> Tensor:

@@ -318,9 +318,7 @@ class SkeletonProcessor(FieldsProcessor):
         if self.normalization == "centre":
             return norms.centre(keypoints, layout, self.centre_joint, centring, self.scale)
         given = (self.centre_joint, self.vertical_bone, self.lateral_bone)
-        rule: tuple[Any, ...] = (None, None, None)
-        if None in given:
-            rule = (norms.agcn_joints if self.normalization == "agcn-3d" else norms.unik_joints)(layout)
+        rule = norms.rule_joints(self.normalization, layout) if None in given else (None, None, None)
         chosen: list[Any] = [own if own is not None else its for own, its in zip(given, rule, strict=True)]
         joint, vertical, lateral = chosen
         return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
