@@ -119,7 +119,7 @@ def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
     """Every pose by its own trunk, as CV-MIM takes it (`geometry.torso`): hips at the origin, length as unit.
 
     In images the longest distance among shoulders and hips becomes 0.5. In space the distance from the middle of the
-    hips to that of the shoulders becomes 1. A pose without a hip, or all on one spot, cannot be measured and becomes missing.
+    hips to that of the shoulders becomes 1. A pose without a hip, or all on one spot, becomes missing.
 
     Raises:
         ValueError: the layout has no shoulders or hips.
