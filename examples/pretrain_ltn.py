@@ -22,9 +22,8 @@ from motionhub.cli.main import reported
 from motionhub.data.video.clips import VideoSegments, read_video_list
 from motionhub.objectives.byol import LtnByol
 from motionhub.objectives.ltn import LtnMoco
-from motionhub.training.loading import with_augmentation
 from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import load_processor, start_pretext
+from motionhub.training.sources import load_processor, start_pretext, with_augmentation
 from motionhub.training.tasks.segments import SegmentDataset, collate_segments
 from motionhub.training.trainer import train
 
@@ -65,7 +64,7 @@ def main(words: list[str]) -> None:
         print("".join(f"left out: {reason}\n" for reason in clips.bad.values()), end="")
     else:
         rows = load_splits(arguments)["train"]
-        augmented = with_augmentation(processor, recipe)
+        augmented = with_augmentation(processor, recipe.augmentation)
         clips = SegmentDataset(rows, augmented, num_segments=segments, seconds=seconds, seed=recipe.seed)
     if "momentum_of_keys" in chosen:
         chosen["momentum"] = chosen.pop("momentum_of_keys")

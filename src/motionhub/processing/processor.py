@@ -62,10 +62,10 @@ class FieldsProcessor(FeatureExtractionMixin):
 class Renamed:
     """Mixed into a class of an old name: making one warns and gives the class of the new name, which comes next."""
 
-    def __new__(cls, **kwargs: Any) -> Any:
+    def __new__(cls, *arguments: Any, **kwargs: Any) -> Any:
         new = cls.__mro__[2]
         warnings.warn(f"{cls.__name__} is now {new.__name__}; use the new name.", FutureWarning, stacklevel=2)
-        return new(**kwargs)
+        return new(*arguments, **kwargs)
 
 
 def check_return_tensors(return_tensors: Any) -> None:

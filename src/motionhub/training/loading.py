@@ -17,6 +17,7 @@ from motionhub.data.datasets.repetition import repeat_classes
 from motionhub.data.datasets.splits import few_label_subset
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, check_workers, item_seed, with_index
+from motionhub.training.sources import with_augmentation
 from motionhub.training.streaming import ShardedRows, ShardOrder
 
 
@@ -42,22 +43,9 @@ def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, 
         if not isinstance(dataset, Dataset):
             raise ValueError("repeat_classes needs a datasets.Dataset, got ShardedRows; load it without streaming.")
         dataset = repeat_classes(dataset, recipe.repeat_classes)
-    return ClipDataset(
-        dataset, with_augmentation(processor, recipe) if training else processor, training=training, seed=recipe.seed
-    )
-
-
-def with_augmentation(processor: Any, recipe: TrainingRecipe) -> Any:
-    """The processor with the augmentation that the recipe asks for; as it is where the recipe asks for none.
-
-    Raises:
-        ValueError: an unknown field, a value out of range, or a processor that is not of skeletons.
-    """
-    if recipe.augmentation is None:
-        return processor
-    if not hasattr(processor, "augmentation"):
-        raise ValueError(f"augmentation is of skeleton clips, got a {type(processor).__name__}; leave it out.")
-    return type(processor).from_dict({**processor.to_dict(), "augmentation": recipe.augmentation})
+    if training:
+        processor = with_augmentation(processor, recipe.augmentation)
+    return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
 
 
 class Views(TorchDataset):

@@ -20,8 +20,7 @@ from motionhub.data.datasets.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.hub.packaged import folder_of, model_id
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
-from motionhub.training.loading import with_augmentation
-from motionhub.training.sources import check_source, has_weights, load_processor
+from motionhub.training.sources import check_source, has_weights, load_processor, with_augmentation
 from motionhub.training.streaming import ShardedRows, require_cache
 
 
@@ -161,7 +160,7 @@ def prepare_start(
         seed=recipe.seed,
         processor=None if arguments.recipe is None else _recipe_processor(arguments.recipe, arguments.model),
     )
-    return model, with_augmentation(processor, recipe)
+    return model, with_augmentation(processor, recipe.augmentation)
 
 
 def _recipe_processor(recipe: str, model: str) -> Any:

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PreTrained
 from transformers.utils import logging as transformers_logging
 
 from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
+from motionhub.training.arguments import read_recipe_file
 
 
 # What `from_pretrained` looks for: one file, or the list of the files that hold a share each.
@@ -164,11 +165,32 @@ def _has_model(known: Any, config: PreTrainedConfig) -> bool:
 
 
 def load_processor(source: str | Path) -> Any:
-    """The processor of a checkpoint. Raises ValueError saying which field of its file is wrong."""
+    """The processor of a checkpoint; where it names no augmentation, with that of the recipe beside it.
+
+    Raises:
+        ValueError: says which field of its file, or of the recipe, is wrong.
+    """
     try:
-        return AutoFeatureExtractor.from_pretrained(str(source))
+        processor = AutoFeatureExtractor.from_pretrained(str(source))
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{source}: preprocessor_config.json cannot be used: {one_line(error)}") from None
+    recipe = folder_of(source) / "training.json"
+    if hasattr(processor, "augmentation") and not processor.augmentation.to_dict() and recipe.is_file():
+        return with_augmentation(processor, read_recipe_file(recipe).get("augmentation"))
+    return processor
+
+
+def with_augmentation(processor: Any, augmentation: Any) -> Any:
+    """The processor with the augmentation that a recipe asks for; as it is where the recipe asks for none.
+
+    Raises:
+        ValueError: an unknown field, a value out of range, or a processor that is not of skeletons.
+    """
+    if augmentation is None:
+        return processor
+    if not hasattr(processor, "augmentation"):
+        raise ValueError(f"augmentation is of skeleton clips, got a {type(processor).__name__}; leave it out.")
+    return type(processor).from_dict({**processor.to_dict(), "augmentation": augmentation})
 
 
 def one_line(error: BaseException) -> str:

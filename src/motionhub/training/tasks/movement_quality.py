@@ -31,7 +31,7 @@ from motionhub.metrics.agreement import (
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.loading import with_augmentation
+from motionhub.training.sources import with_augmentation
 from motionhub.training.trainer import train
 
 
@@ -372,7 +372,7 @@ def train_on_everybody(
     """
     rows = scored_rows(dataset, column)
     _check_scores(rows.truth, make_model().config, recipe)
-    clips = ClipDataset(dataset, with_augmentation(processor, recipe), training=True, seed=recipe.seed)
+    clips = ClipDataset(dataset, with_augmentation(processor, recipe.augmentation), training=True, seed=recipe.seed)
     folders = {}
     for movement in np.unique(rows.movements):
         chosen = ScoredClips(clips, np.flatnonzero(rows.movements == movement), rows.truth)
@@ -394,7 +394,7 @@ def _clips_of(
     if recipe.mode == "linear":
         features = frozen_features(model, processor, dataset)
         return features, features
-    trained = ClipDataset(dataset, with_augmentation(processor, recipe), training=True, seed=recipe.seed)
+    trained = ClipDataset(dataset, with_augmentation(processor, recipe.augmentation), training=True, seed=recipe.seed)
     return trained, ClipDataset(dataset, processor, training=False)
 
 
