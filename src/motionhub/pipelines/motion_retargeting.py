@@ -60,7 +60,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         not for longer than `max_gap`, is missing there, as is everybody in frames in which the source does not show
         them at all. (The root, of which all others are told, is bridged however long; its own place is not shown.)
         Joints that the network does not know (hands, eyes, toes) are carried along:
-        `motionhub.skeletons.context`.
+        `motionhub.skeletons.bodies`.
 
         The report, for each person of the source who is seen: `track_id`; `bone_length_error` to the target's body in
         proportions, its `bone_length_error_of_source` before (what copying the source would have), `per_bone`;
