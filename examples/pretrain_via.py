@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import motionhub
-from motionhub.augment.views import LookRanges
+from motionhub.augment.looks import LookRanges
 from motionhub.cli.main import reported
 from motionhub.objectives.via import ViaCycle, ViaPairs
 from motionhub.training.dataset import ClipDataset

@@ -2,7 +2,7 @@
 
 Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
 is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every
-frame and extent 1. Motions in 3-D become pictures by a look (body and camera, `augment.views`); N-UCLA is seen by its
+frame and extent 1. Motions in 3-D become pictures by a look (body and camera, `augment.looks`); N-UCLA is seen by its
 own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
 """
 
@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
 
-from motionhub.augment.views import LookRanges, Looks, draw_looks, limb_responses, with_looks
+from motionhub.augment.looks import LookRanges, Looks, draw_looks, limb_responses, with_looks
 from motionhub.data.build.build import build_dataset
 from motionhub.models.skeleton_encoder import JointEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel

@@ -33,7 +33,7 @@ import torch
 from datasets import Dataset
 from torch import nn
 
-from motionhub.augment.views import LookRanges, draw_looks
+from motionhub.augment.looks import LookRanges, draw_looks
 from motionhub.data.build.build import build_dataset
 from motionhub.data.views.pairs import PairMaker, PairRanges
 from motionhub.losses.reconstruction import reconstruction_loss

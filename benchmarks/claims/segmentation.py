@@ -35,7 +35,7 @@ from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModel
 
 import motionhub
-from motionhub.augment.views import LookRanges
+from motionhub.augment.looks import LookRanges
 from motionhub.cli.main import reported
 from motionhub.data.build.build import build_dataset
 from motionhub.models.lac import LacConfig, LacModel

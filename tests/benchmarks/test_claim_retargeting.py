@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from motionhub.augment.views import draw_looks
+from motionhub.augment.looks import draw_looks
 from motionhub.models.via import ViaForMotionRetargeting
 from motionhub.objectives.shared_pass import SharedPass
 from motionhub.objectives.via import ViaPairs

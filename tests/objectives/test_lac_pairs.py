@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import motionhub
-from motionhub.augment.views import LookRanges, Looks, draw_looks
+from motionhub.augment.looks import LookRanges, Looks, draw_looks
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.views.pairs import Camera, seen_by
 from motionhub.models.lac import LacConfig, LacModel

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from motionhub.augment.views import LookRanges
+from motionhub.augment.looks import LookRanges
 from motionhub.losses.reconstruction import reconstruction_loss
 from motionhub.losses.triplet import triplet_loss
 from motionhub.models.unik import UnikConfig

@@ -1,7 +1,7 @@
 """LcrNetModel: finds people in pictures and their 2-D poses, by localisation, classification and regression.
 
 It does not know files, video or where its labels come from (`poses.self_training`), nor how pictures are scaled
-(`PersonImageProcessor`). It is the student of SSTA-PRS, whose training moves localisation and classification only.
+(`PictureProcessor`). It is the student of SSTA-PRS, whose training moves localisation and classification only.
 
 Papers: Rogez, Weinzaepfel and Schmid, "LCR-Net++", TPAMI 2019, https://arxiv.org/abs/1803.00455 (the network); Yang et
 al., "Selective Spatio-Temporal Aggregation Based Pose Refinement System", WACV 2021, https://arxiv.org/abs/2011.05358
@@ -327,7 +327,7 @@ class LcrNetModel(PreTrainedModel):
         """People of each picture, or with `boxes` and `classes` the losses.
 
         Args:
-            pixel_values: `(batch, 3, height, width)` as `PersonImageProcessor` makes them, padded right and below.
+            pixel_values: `(batch, 3, height, width)` as `PictureProcessor` makes them, padded right and below.
             image_sizes: `(batch, 2)` height and width of each picture without padding; None: all of it.
             boxes: `(batch, people, 4)` pixels; NaN rows are nobody.
             classes: `(batch, people)` 1 to K, the anchor pose of each box.
@@ -441,7 +441,7 @@ class LcrNetModel(PreTrainedModel):
         if pixel_values.dim() != 4 or pixel_values.shape[1] != 3:
             raise ValueError(
                 f"LcrNetModel expects pixel_values (batch, 3, height, width), got {tuple(pixel_values.shape)}; "
-                "PersonImageProcessor()(pictures) makes them."
+                "PictureProcessor()(pictures) makes them."
             )
         height, width = pixel_values.shape[2:]
         if image_sizes is None:

@@ -6,7 +6,7 @@ loss, L_self + L_target). The official code adds triplets on the codes (`triplet
 
 It does not know the generator's insides: one with `encode`, `decode` and `config`, `motionhub.models.lac.LacModel`.
 
-Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.views`), and each
+Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and each
 also appears with the look of the next one in the order of their seeds (the paper renders Mixamo characters). So every
 clip of a batch is a source once and a target once: over it this is the sum of the code's four errors, halved. A batch
 is that of all processes (`objectives.shared_pass`), so two processes do what one does, where they see equally many
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionhub.augment.views import LookRanges, draw_looks, limb_responses, with_looks
+from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
 from motionhub.losses.reconstruction import reconstruction_loss
 from motionhub.losses.triplet import triplet_loss
 from motionhub.objectives.shared_pass import SharedPass, padded_alike

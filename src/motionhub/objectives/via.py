@@ -6,7 +6,7 @@ baseline) and goes on with real videos (`ViaCycle`). It does not know the model'
 batch), `decode` and `config`, `motionhub.models.via.ViaForMotionRetargeting`.
 
 Where the paper is silent, or this differs:
-- Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.views`), and
+- Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and
   each also appears with the look of the next one (in the order of their seeds). The paper renders Mixamo characters.
 - The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
   A batch is that of all processes (`objectives.shared_pass`): two processes do what one does, but for batch norm,
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from motionhub.augment.views import LookRanges, draw_looks, limb_responses, with_looks
+from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.motion import velocity_loss
 from motionhub.losses.reconstruction import reconstruction_loss

@@ -389,3 +389,19 @@ class SkeletonProcessor(FieldsProcessor):
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} needs num_frames, got None; pass num_frames=100, say."
                 )
+
+
+def with_augmentation(processor: Any, augmentation: Any) -> Any:
+    """The processor with the augmentation that a recipe asks for; as it is where the recipe asks for none.
+
+    Args:
+        augmentation: an `AugmentationPolicy`, a dictionary of its fields or their JSON text; None: none is asked for.
+
+    Raises:
+        ValueError: an unknown field, a value out of range, or a processor that is not of skeletons.
+    """
+    if augmentation is None:
+        return processor
+    if not isinstance(processor, SkeletonProcessor):
+        raise ValueError(f"augmentation is of skeleton clips, got a {type(processor).__name__}; leave it out.")
+    return type(processor).from_dict({**processor.to_dict(), "augmentation": augmentation})

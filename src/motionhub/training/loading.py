@@ -15,9 +15,9 @@ from torch.utils.data import Dataset as TorchDataset
 
 from motionhub.data.datasets.repetition import repeat_classes
 from motionhub.data.datasets.splits import few_label_subset
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, check_workers, item_seed, with_index
-from motionhub.training.sources import with_augmentation
 from motionhub.training.streaming import ShardedRows, ShardOrder
 
 

@@ -18,9 +18,10 @@ from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.readers import get_reader
 from motionhub.data.datasets.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.hub.packaged import folder_of, model_id
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
-from motionhub.training.sources import check_source, has_weights, load_processor, with_augmentation
+from motionhub.training.sources import check_source, has_weights, load_processor
 from motionhub.training.streaming import ShardedRows, require_cache
 
 

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PreTrained
 from transformers.utils import logging as transformers_logging
 
 from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import read_recipe_file
 
 
@@ -178,19 +179,6 @@ def load_processor(source: str | Path) -> Any:
     if hasattr(processor, "augmentation") and not processor.augmentation.to_dict() and recipe.is_file():
         return with_augmentation(processor, read_recipe_file(recipe).get("augmentation"))
     return processor
-
-
-def with_augmentation(processor: Any, augmentation: Any) -> Any:
-    """The processor with the augmentation that a recipe asks for; as it is where the recipe asks for none.
-
-    Raises:
-        ValueError: an unknown field, a value out of range, or a processor that is not of skeletons.
-    """
-    if augmentation is None:
-        return processor
-    if not hasattr(processor, "augmentation"):
-        raise ValueError(f"augmentation is of skeleton clips, got a {type(processor).__name__}; leave it out.")
-    return type(processor).from_dict({**processor.to_dict(), "augmentation": augmentation})
 
 
 def one_line(error: BaseException) -> str:

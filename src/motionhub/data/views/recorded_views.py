@@ -38,7 +38,7 @@ class FolderTake:
         name: of the take.
         folders: of the cameras.
         moments: file names that are in all folders, in order.
-        prepare: `PostureImageProcessor.prepare`.
+        prepare: `PosturePictureProcessor.prepare`.
     """
 
     name: str

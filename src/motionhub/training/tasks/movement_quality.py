@@ -29,9 +29,9 @@ from motionhub.metrics.agreement import (
     rank_correlation,
 )
 from motionhub.processing.collate import averages_padding, collate_skeletons
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.sources import with_augmentation
 from motionhub.training.trainer import train
 
 

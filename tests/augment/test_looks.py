@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.augment.views import LookRanges, Looks, draw_looks, limb_responses, with_looks
+from motionhub.augment.looks import LookRanges, Looks, draw_looks, limb_responses, with_looks
 from motionhub.data.views.pairs import Camera, seen_by
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.bodies import GROUPS, with_bone_lengths
