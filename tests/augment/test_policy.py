@@ -168,6 +168,8 @@ def test_a_policy_is_written_without_its_defaults_and_read_back():
         ({"miror_probability": 0.5}, "did you mean mirror_probability"),
         ({"mirror_probability": 1.5}, "mirror_probability must be between 0 and 1, got 1.5"),
         ({"rotation_degrees": [1, 2]}, "rotation_degrees must be a list of 3"),
+        ({"rotation_degrees": "xyz"}, "rotation_degrees must be a list of 3"),
+        ({"scale_jitter": "0.1"}, "scale_jitter must be between 0 and inf, got '0.1'"),
         ("{mirror", "augmentation must be a dictionary such as"),
         (3, "augmentation must be a dictionary such as"),
     ],

@@ -5,10 +5,13 @@ Keypoints are `(people, frames, joints, dims)`, normalised (or centred): the ori
 
 import difflib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -49,11 +52,14 @@ class AugmentationPolicy:
     joint_drop_probability: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("train_crop_fraction", "joint_drop_probability", "mirror_probability"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)!r}.")
-        if isinstance(self.rotation_degrees, str) or len(self.rotation_degrees) != 3:
-            raise ValueError(f"rotation_degrees must be a list of 3, got {self.rotation_degrees!r}.")
+        shares = dict.fromkeys(("train_crop_fraction", "joint_drop_probability", "mirror_probability"), 1.0)
+        for name, most in {**shares, "scale_jitter": math.inf, "shear": math.inf}.items():
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= value <= most:
+                raise ValueError(f"{name} must be between 0 and {most:g}, got {value!r}.")
+        degrees = self.rotation_degrees
+        if np.shape(degrees) != (3,) or not all(isinstance(limit, Real) for limit in degrees):
+            raise ValueError(f"rotation_degrees must be a list of 3 numbers, got {degrees!r}.")
         object.__setattr__(self, "rotation_degrees", tuple(self.rotation_degrees))
 
     @classmethod

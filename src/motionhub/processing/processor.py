@@ -39,10 +39,6 @@ class FieldsProcessor(FeatureExtractionMixin):
         return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
 
     @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
-
-    @classmethod
     def _near(cls, name: str) -> list[str]:
         return difflib.get_close_matches(name, (*cls.FIELDS, *cls.OLD_FIELDS), n=3, cutoff=0.7)
 
