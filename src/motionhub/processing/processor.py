@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
+from motionhub.skeletons.layouts import check_carried_layout
+
 
 # What transformers itself writes into or reads from preprocessor_config.json.
 FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
@@ -33,6 +35,8 @@ class FieldsProcessor(FeatureExtractionMixin):
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
         """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
+        if "layout" in cls.FIELDS and "layout" not in kwargs:
+            check_carried_layout(feature_extractor_dict)
         known = (*cls.FIELDS, *cls.OLD_FIELDS)
         cls._reject_unknown(name for name in kwargs if name not in known and cls._near(name))
         changes = {name: kwargs.pop(name) for name in list(kwargs) if name in known}

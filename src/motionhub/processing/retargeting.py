@@ -21,7 +21,7 @@ from motionhub.processing.collate import padded_batch
 from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
 from motionhub.processing.steps import FILLS, converted, fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import check_carried_layout, get_layout, layout_reference
+from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -108,13 +108,6 @@ class RetargetProcessor(FieldsProcessor):
         self.output_smoothing = output_smoothing
         self.placement = placement
         self._check_fields()
-
-    @classmethod
-    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
-        if "layout" not in kwargs:
-            check_carried_layout(feature_extractor_dict)
-        return super().from_dict(feature_extractor_dict, **kwargs)
 
     @property
     def rows(self) -> list[str]:

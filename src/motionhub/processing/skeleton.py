@@ -17,7 +17,7 @@ from motionhub.processing.processor import FieldsProcessor, as_feature, as_list,
 from motionhub.processing.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
 from motionhub.skeletons.graph import bone_stream, velocity_stream
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import check_carried_layout, get_layout, layout_reference
+from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.sequence import UNITS, SkeletonSequence
 
 
@@ -148,8 +148,6 @@ class SkeletonProcessor(FieldsProcessor):
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
         """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
-        if "layout" not in kwargs:
-            check_carried_layout(feature_extractor_dict)
         if "augmentation" in kwargs:  # a file of an earlier version says it field by field
             feature_extractor_dict = {
                 name: value for name, value in feature_extractor_dict.items() if name not in POLICY_FIELDS
