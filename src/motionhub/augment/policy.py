@@ -8,7 +8,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -55,10 +54,10 @@ class AugmentationPolicy:
         shares = dict.fromkeys(("train_crop_fraction", "joint_drop_probability", "mirror_probability"), 1.0)
         for name, most in {**shares, "scale_jitter": math.inf, "shear": math.inf}.items():
             value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= value <= most:
+            if not isinstance(value, int | float) or not 0 <= value <= most:
                 raise ValueError(f"{name} must be between 0 and {most:g}, got {value!r}.")
         degrees = self.rotation_degrees
-        if np.shape(degrees) != (3,) or not all(isinstance(limit, Real) for limit in degrees):
+        if np.shape(degrees) != (3,) or not all(isinstance(limit, int | float) for limit in degrees):
             raise ValueError(f"rotation_degrees must be a list of 3 numbers, got {degrees!r}.")
         object.__setattr__(self, "rotation_degrees", tuple(self.rotation_degrees))
 
