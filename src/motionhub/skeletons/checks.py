@@ -306,12 +306,12 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 def _feet_above_hips(sequence: SkeletonSequence) -> bool:
     """Or knees, whichever are seen: who lies head down on a slanted bench has them below; True when none is seen."""
-    joints = sequence.layout.joints
-    hips = sequence.keypoints[:, :, [joints.index("left_hip"), joints.index("right_hip")], 1]
+    hips = _sides(sequence, "hip")
     for part in ("ankle", "foot", "knee"):
-        if {f"left_{part}", f"right_{part}"} <= set(joints):
-            ends = sequence.keypoints[:, :, [joints.index(f"left_{part}"), joints.index(f"right_{part}")], 1]
-            above = (ends - hips)[~np.isnan(ends - hips)]
+        ends = _sides(sequence, part)
+        if ends is not None and hips is not None:
+            above = (ends - hips)[..., 1]
+            above = above[~np.isnan(above)]
             if len(above):
                 return bool(np.median(above if sequence.num_dims == 3 else -above) > 0)
     return True
@@ -319,13 +319,19 @@ def _feet_above_hips(sequence: SkeletonSequence) -> bool:
 
 def _trunk(sequence: SkeletonSequence) -> np.ndarray | None:
     """`(poses, dims)` from the middle of the hips to that of the shoulders, of poses with all four."""
-    joints = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
+    hips, shoulders = _sides(sequence, "hip"), _sides(sequence, "shoulder")
+    if hips is None or shoulders is None:
+        return None
+    trunk = (shoulders.mean(axis=2) - hips.mean(axis=2)).reshape(-1, sequence.num_dims).astype(np.float64)
+    return trunk[~np.isnan(trunk).any(axis=1)]
+
+
+def _sides(sequence: SkeletonSequence, part: str) -> np.ndarray | None:
+    """`(people, frames, 2, dims)`: the left and the right joint; None where the layout lacks one."""
+    joints = (f"left_{part}", f"right_{part}")
     if not set(joints) <= set(sequence.layout.joints):
         return None
-    hips_and_shoulders = sequence.keypoints[:, :, [sequence.layout.index(joint) for joint in joints]]
-    trunk = hips_and_shoulders[:, :, 2:].mean(axis=2) - hips_and_shoulders[:, :, :2].mean(axis=2)
-    trunk = trunk.reshape(-1, sequence.num_dims).astype(np.float64)
-    return trunk[~np.isnan(trunk).any(axis=1)]
+    return sequence.keypoints[:, :, [sequence.layout.index(joint) for joint in joints]]
 
 
 def identity_swaps(sequence: SkeletonSequence) -> Iterator[Finding]:
