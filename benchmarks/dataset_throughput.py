@@ -33,10 +33,10 @@ from unik_train_step import build as build_steps
 
 from motionhub.data.build.shards import merge, read_facts, stage
 from motionhub.processing.collate import collate_skeletons
-from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.dataset import ClipDataset, with_index
+from motionhub.training.sources import load_processor
 from motionhub.training.streaming import ShardedRows, ShardOrder
 
 
@@ -135,7 +135,7 @@ def drain(items: Iterable[Any]) -> None:
 def measure(options: argparse.Namespace, files: list[str], memory: Memory) -> float:
     """Clips per second of the full path to a batch."""
     rows = ShardedRows(files)
-    processor = SkeletonProcessor.from_pretrained(str(PROCESSOR))
+    processor = load_processor(PROCESSOR)
     clips = ClipDataset(rows, processor, training=True)
     some = min(options.some, len(rows))
     random = np.random.default_rng(0).integers(len(rows), size=min(some, 200)).tolist()

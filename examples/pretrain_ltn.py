@@ -22,6 +22,7 @@ from motionhub.cli.main import reported
 from motionhub.data.video.clips import VideoSegments, read_video_list
 from motionhub.objectives.byol import LtnByol
 from motionhub.objectives.ltn import LtnMoco
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.run import load_splits, parse_own, parse_training
 from motionhub.training.sources import load_processor, start_pretext
 from motionhub.training.tasks.segments import SegmentDataset, collate_segments
@@ -64,7 +65,8 @@ def main(words: list[str]) -> None:
         print("".join(f"left out: {reason}\n" for reason in clips.bad.values()), end="")
     else:
         rows = load_splits(arguments)["train"]
-        clips = SegmentDataset(rows, processor, num_segments=segments, seconds=seconds, seed=recipe.seed)
+        augmented = with_augmentation(processor, recipe.augmentation)
+        clips = SegmentDataset(rows, augmented, num_segments=segments, seconds=seconds, seed=recipe.seed)
     if "momentum_of_keys" in chosen:
         chosen["momentum"] = chosen.pop("momentum_of_keys")
     objective = (LtnMoco if kind == "moco" else LtnByol)(num_segments=segments, **chosen)

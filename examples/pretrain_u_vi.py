@@ -4,7 +4,7 @@ r"""Pre-train U-VI without labels: pictures of one moment by two cameras, drawn 
         --optimizer adamw --learning_rate 0.0002 --batch_size 8 --output_dir runs/u-vi
     python examples/pretrain_u_vi.py --recordings nturgb+d_depth_masked --model hub_configs/u-vi-ntu60-depth ...
 
-CONFIGS is a folder with the config of a UViModel and of its PosturePictureProcessor, or a checkpoint of one.
+CONFIGS is a folder with the config of a UViModel and of its PostureImageProcessor, or a checkpoint of one.
 `--motions` are files or folders of 3-D skeletons that `motionhub.read` knows (BVH, Kinect, ...): every item is the
 depth of a moment of a clip before two cameras that stand anywhere within `--azimuth` and `--elevation` degrees.
 `--recordings` is a folder of depth maps, masks or DensePose of several cameras; see `data.views.view_pairs`.

@@ -21,7 +21,7 @@ from motionhub.data.video.reader import open_video
 from motionhub.poses.extraction import extract_clip
 from motionhub.poses.self_training import fit_anchor_poses, held_out, poses_at, pseudo_labels
 from motionhub.poses.students import HeatmapStudent, LcrNetStudent, agreement, self_training_recipe
-from motionhub.skeletons.findings import body_size
+from motionhub.skeletons.measures import body_size
 
 
 def new_student(name: str, labels: list) -> LcrNetStudent | HeatmapStudent:
@@ -30,12 +30,12 @@ def new_student(name: str, labels: list) -> LcrNetStudent | HeatmapStudent:
         config = VitPoseConfig(backbone_config=VitPoseBackboneConfig(**sizes, num_attention_heads=4), num_labels=13)
         return HeatmapStudent(VitPoseForPoseEstimation(config), crop_size=(128, 96), sigma=1.5)
     if name != "lcr-net":
-        return LcrNetStudent(AutoModel.from_pretrained(name), motionhub.PictureProcessor.from_pretrained(name))
+        return LcrNetStudent(AutoModel.from_pretrained(name), motionhub.PersonImageProcessor.from_pretrained(name))
     sizes = {"pyramid_channels": 64, "head_size": 256, "num_anchor_poses": 5, "boxes_per_image": 128}
     config = motionhub.LcrNetConfig(backbone="resnet10", train_proposals=300, test_proposals=100, **sizes)
     model = motionhub.LcrNetModel(config)
     model.set_anchor_poses(fit_anchor_poses(labels, config.num_anchor_poses))
-    return LcrNetStudent(model, motionhub.PictureProcessor(short_side=256))
+    return LcrNetStudent(model, motionhub.PersonImageProcessor(short_side=256))
 
 
 def noisy_copies(pose: motionhub.SkeletonSequence) -> list[motionhub.SkeletonSequence]:

@@ -9,9 +9,11 @@ import torch
 from transformers import AutoConfig, AutoProcessor, PreTrainedConfig
 
 import motionhub
+from motionhub.augment.policy import AugmentationPolicy
 from motionhub.hub.card import read_card_facts, render_model_card
-from motionhub.processing.skeleton import FIELDS
+from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.sources import load_processor
 
 
 ROOT = Path(__file__).resolve().parent.parent / "hub_configs"
@@ -58,7 +60,8 @@ def test_config_has_every_field_of_its_class_and_no_other(folder):
 def test_processor_has_known_fields_and_makes_what_the_model_takes(folder):
     config, processor = AutoConfig.from_pretrained(folder), AutoProcessor.from_pretrained(folder)
     written = set(content(folder, "preprocessor_config.json"))
-    assert written - set(FIELDS) <= {"feature_extractor_type"}
+    assert written - {*SkeletonProcessor.FIELDS} <= {"feature_extractor_type"}
+    assert "augmentation" not in written  # it is the recipe's
     assert processor.layout == config.layout
     assert motionhub.get_layout(processor.layout).num_joints == config.num_joints
     assert (processor.num_dims, processor.num_people) == (config.in_channels, config.num_people)
@@ -75,6 +78,7 @@ def test_labels_are_a_numbering(folder):
 def test_recipe_is_valid(folder):
     recipe = TrainingRecipe.from_file(folder)
     assert recipe.source
+    AugmentationPolicy.of(recipe.augmentation)
     if recipe.schedule == "step":
         assert all(milestone < recipe.epochs for milestone in recipe.milestones)
 
@@ -129,6 +133,8 @@ def test_recipes_are_those_of_the_official_files():
     }
     for name, row in table.items():
         recipe, processor = TrainingRecipe.from_file(ROOT / name), AutoProcessor.from_pretrained(ROOT / name)
+        policy = AugmentationPolicy.of(recipe.augmentation)
+        assert load_processor(ROOT / name).augmentation == policy
         written = (recipe.learning_rate, recipe.weight_decay, recipe.milestones, recipe.epochs, recipe.batch_size)
-        assert (*written, processor.num_frames, processor.random_move) == row
+        assert (*written, processor.num_frames, policy.random_move) == row
         assert (recipe.optimizer, recipe.momentum, recipe.schedule, recipe.gamma) == ("sgd", 0.9, "step", 0.1)

@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoProcessor, PreTrainedConfig
 
 import motionhub
 from motionhub.hub.card import read_card_facts, render_model_card
-from motionhub.processing.retargeting import FIELDS, RetargetProcessor
+from motionhub.processing.retargeting import RetargetProcessor
 
 
 ROOT = Path(__file__).resolve().parent.parent / "hub_configs"
@@ -28,7 +28,7 @@ def test_config_and_processor_have_every_field_and_no_other(variant):
     inherited = {field.name for field in dataclasses.fields(PreTrainedConfig)}
     own = {field.name for field in dataclasses.fields(config)} - inherited
     assert set(content(variant, "config.json")) == own | {"model_type", "architectures"}
-    assert set(content(variant, "preprocessor_config.json")) == {*FIELDS, "feature_extractor_type"}
+    assert set(content(variant, "preprocessor_config.json")) == {*RetargetProcessor.FIELDS, "feature_extractor_type"}
     assert config.variant == variant
 
 

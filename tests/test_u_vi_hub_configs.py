@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PreTrained
 import motionhub
 from motionhub.hub.card import read_card_facts
 from motionhub.models.u_vi import UViConfig
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.training.arguments import TrainingRecipe
 
 
@@ -33,7 +33,7 @@ def test_config_and_processor_have_every_field_and_no_other(folder):
         "model_type",
         "architectures",
     }
-    assert set(content(folder, "preprocessor_config.json")) == set(PosturePictureProcessor().to_dict()) - {"auto_map"}
+    assert set(content(folder, "preprocessor_config.json")) == set(PostureImageProcessor().to_dict()) - {"auto_map"}
 
 
 @each_folder

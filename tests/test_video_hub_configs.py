@@ -10,7 +10,7 @@ from transformers import AutoConfig, AutoModelForPreTraining, AutoProcessor, Pre
 
 import motionhub
 from motionhub.hub.card import read_card_facts
-from motionhub.processing.video_clip import FIELDS, VideoClipProcessor
+from motionhub.processing.video_clip import VideoClipProcessor
 from motionhub.training.arguments import TrainingRecipe
 
 
@@ -43,7 +43,7 @@ def test_config_and_processor_have_every_field_and_no_other(folder):
     for name in ("vision_config", "text_config", "encoder_config"):
         if name in written:
             assert set(written[name]) == own_fields(getattr(config, name)) | {"model_type"}
-    assert set(content(folder, "preprocessor_config.json")) == {*FIELDS, "feature_extractor_type"}
+    assert set(content(folder, "preprocessor_config.json")) == {*VideoClipProcessor.FIELDS, "feature_extractor_type"}
     assert type(AutoProcessor.from_pretrained(folder)) is VideoClipProcessor
 
 

@@ -25,8 +25,8 @@ from motionhub.data.build.build import build_dataset
 from motionhub.models.skeleton_encoder import JointEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.precision import choose_precision
-from motionhub.processing.filling import fill_missing
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.processing.steps import fill_missing
 from motionhub.skeletons.bodies import GROUPS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row

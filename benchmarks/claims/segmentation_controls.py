@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 import motionhub
-from motionhub.augment.flip import mirror
+from motionhub.augment.policy import mirror
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation import FrameScores, segmentation_report
 from motionhub.training.heads import class_names_of_dataset

@@ -6,6 +6,7 @@ is imported here.
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from motionhub.registration import watch_imports
@@ -76,14 +77,14 @@ if TYPE_CHECKING:
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
     from motionhub.pipelines.pose_refinement import refine as refine
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
-    from motionhub.processing.pictures import PictureProcessor as PictureProcessor
-    from motionhub.processing.posture_pictures import PosturePictureProcessor as PosturePictureProcessor
+    from motionhub.processing.person_images import PersonImageProcessor as PersonImageProcessor
+    from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
+    from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import resample as resample
-    from motionhub.skeletons.inspection import inspect as inspect
     from motionhub.skeletons.layout import SkeletonLayout as SkeletonLayout
     from motionhub.skeletons.layouts import LAYOUTS as LAYOUTS
     from motionhub.skeletons.layouts import get_layout as get_layout
@@ -154,13 +155,13 @@ _HOMES = {
     "UViForActionClassification": "motionhub.models.u_vi",
     "UViForMovementQuality": "motionhub.models.u_vi",
     "UViModel": "motionhub.models.u_vi",
-    "PosturePictureProcessor": "motionhub.processing.posture_pictures",
+    "PostureImageProcessor": "motionhub.processing.posture_images",
     "PAPERS": "motionhub.papers",
     "OnlineIntervals": "motionhub.pipelines.online_segmentation",
     "OnlineSegmenter": "motionhub.pipelines.online_segmentation",
     "refine": "motionhub.pipelines.pose_refinement",
     "aggregate_experts": "motionhub.poses.refine",
-    "PictureProcessor": "motionhub.processing.pictures",
+    "PersonImageProcessor": "motionhub.processing.person_images",
     "RetargetProcessor": "motionhub.processing.retargeting",
     "SkeletonProcessor": "motionhub.processing.skeleton",
     "convert_layout": "motionhub.skeletons.convert",
@@ -169,7 +170,7 @@ _HOMES = {
     "LAYOUTS": "motionhub.skeletons.layouts",
     "get_layout": "motionhub.skeletons.layouts",
     "load_layout": "motionhub.skeletons.layouts",
-    "inspect": "motionhub.skeletons.inspection",
+    "inspect": "motionhub.skeletons.checks",
     "SkeletonSequence": "motionhub.skeletons.sequence",
     "TrainingRecipe": "motionhub.training.arguments",
     "animate": "motionhub.visualization.animate",
@@ -180,8 +181,15 @@ _HOMES = {
 
 __all__ = ["__version__", *_HOMES]
 
+# Old public name -> the new one.
+_RENAMED = {"PictureProcessor": "PersonImageProcessor", "PosturePictureProcessor": "PostureImageProcessor"}
+
 
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warnings.warn(f"motionhub.{name} is now motionhub.{new}; use the new name.", FutureWarning, stacklevel=2)
+        return __getattr__(new)
     if name not in _HOMES:
         raise AttributeError(f"module 'motionhub' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -54,8 +54,8 @@ from motionhub.pipelines.movement_quality import MovementQualityPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
 from motionhub.pipelines.zero_shot_action_classification import ZeroShotActionClassificationPipeline
 from motionhub.pipelines.zero_shot_action_segmentation import ZeroShotActionSegmentationPipeline
-from motionhub.processing.pictures import PictureProcessor
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.person_images import PersonImageProcessor, PictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor, PosturePictureProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.video_clip import VideoClipProcessor
@@ -164,14 +164,14 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         UViConfig,
-        PosturePictureProcessor,
+        PostureImageProcessor,
         {
             AutoModel: UViModel,
             AutoModelForActionClassification: UViForActionClassification,
             AutoModelForMovementQuality: UViForMovementQuality,
         },
     ),
-    Family(LcrNetConfig, PictureProcessor, {AutoModel: LcrNetModel}),
+    Family(LcrNetConfig, PersonImageProcessor, {AutoModel: LcrNetModel}),
     Family(ViClipConfig, VideoClipProcessor, {AutoModel: ViClipModel}),
     Family(LtnConfig, VideoClipProcessor, {AutoModel: LtnModel}),
     Family(VideoBackboneConfig, VideoClipProcessor, {AutoModel: VideoBackboneModel}),
@@ -257,6 +257,8 @@ def _register() -> None:
         carry_remote_code(family.config, {"AutoConfig": family.config, **named}, tuple(family.models.values()))
         kind = "AutoFeatureExtractor" if issubclass(family.processor, FeatureExtractionMixin) else "AutoProcessor"
         carry_remote_code(family.processor, {kind: family.processor})
+    for renamed in (PictureProcessor, PosturePictureProcessor):  # in files of earlier versions
+        AutoFeatureExtractor.register(renamed, renamed, exist_ok=True)
     for task, (pipeline_class, auto_class) in PIPELINES.items():
         PIPELINE_REGISTRY.register_pipeline(
             task, pipeline_class=pipeline_class, pt_model=auto_class, type="multimodal"

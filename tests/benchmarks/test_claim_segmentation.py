@@ -132,7 +132,8 @@ def test_augmentation_is_changed_in_a_copy(claim, model, tmp_path):
     before = json.loads((Path(model) / "preprocessor_config.json").read_text())
     copied = claim.changed(model, tmp_path / "copy", mirror_probability=0.5)
     after = json.loads((Path(copied) / "preprocessor_config.json").read_text())
-    assert {name for name in before if before[name] != after[name]} == {"mirror_probability"}
+    assert {name for name in after if before.get(name) != after[name]} == {"mirror_probability"}
+    assert motionhub.SkeletonProcessor.from_pretrained(copied).augmentation.mirror_probability == 0.5
 
 
 def test_a_generator_of_unit_extent_composes_clips_of_metres(claim):

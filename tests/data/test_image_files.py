@@ -9,7 +9,7 @@ from scipy.io import savemat
 
 from motionhub.data.datasets.readers import read
 from motionhub.data.views.image_files import read_densepose, read_ntu_masked_depth, read_utd_mhad_depth
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 
 
 def test_a_real_depth_clip_has_the_frames_of_its_skeleton(unzipped):
@@ -24,7 +24,7 @@ def test_a_real_depth_clip_has_the_frames_of_its_skeleton(unzipped):
     middle = np.array([np.median(frame[frame > 0]) for frame in depth]) / 1000
     spine = np.abs(np.nanmedian(sequence.keypoints[0, ..., 2], axis=1))
     assert np.abs(middle - spine).max() < 0.3
-    pixels = PosturePictureProcessor(image_size=64, in_channels=1).clips([depth]).pixel_values
+    pixels = PostureImageProcessor(image_size=64, in_channels=1).clips([depth]).pixel_values
     assert pixels.shape == (1, 16, 1, 64, 64) and 0.02 < float((pixels > 0).float().mean()) < 0.5
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from motionhub.data.views.view_pairs import ViewPairDataset, collate_view_pairs, find_takes
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 
 
 image = pytest.importorskip("PIL.Image")
@@ -29,7 +29,7 @@ def columns(picture):
     return int(torch.nonzero(picture[0].any(0))[0])
 
 
-WHOLE = PosturePictureProcessor(image_size=30, in_channels=1, crop="none")
+WHOLE = PostureImageProcessor(image_size=30, in_channels=1, crop="none")
 
 
 def test_clips_of_ntu_are_one_take_by_all_their_cameras(tmp_path):
@@ -65,7 +65,7 @@ def test_densepose_of_the_official_folders_is_read(tmp_path):
         folder = tmp_path / "1" / "2" / f"device_{device}" / "COLOR"
         folder.mkdir(parents=True)
         (folder / "a.pkl").write_bytes(pickle.dumps([person, "not a person"]))
-    [take] = find_takes(tmp_path, PosturePictureProcessor(kind="iuv", image_size=32).prepare)
+    [take] = find_takes(tmp_path, PostureImageProcessor(kind="iuv", image_size=32).prepare)
     assert take.name == "1/2/COLOR" and [folder.parent.name for folder in take.folders] == ["device_1", "device_2"]
     assert take.images([0], np.random.default_rng(0)).shape == (1, 2, 3, 32, 32)
 

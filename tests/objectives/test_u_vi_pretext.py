@@ -10,7 +10,7 @@ from motionhub.data.views.pairs import PairRanges
 from motionhub.data.views.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
 from motionhub.models.u_vi import UViConfig, UViModel
 from motionhub.objectives.u_vi import UVi, both_views, equivariance_loss
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.trainer import train
 
@@ -99,7 +99,7 @@ def test_the_network_swaps_postures_and_takes_the_rotation_it_is_told(source):
 
 
 def takes(count=3):
-    processor = PosturePictureProcessor(depth_unit=1.0, image_size=64, in_channels=1)
+    processor = PostureImageProcessor(depth_unit=1.0, image_size=64, in_channels=1)
     ranges = PairRanges(azimuth=90, elevation=10)
     walks = [generate("walk around", seed=seed, num_frames=20) for seed in range(count)]
     return [DrawnTake(f"walk {seed}", walk, processor.prepare, ranges) for seed, walk in enumerate(walks)]

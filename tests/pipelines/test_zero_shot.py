@@ -17,7 +17,7 @@ from motionhub.pipelines.zero_shot import checked_labels
 from motionhub.pipelines.zero_shot_action_classification import NONE
 from motionhub.pipelines.zero_shot_action_segmentation import over_frames
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.processing.upright import turned_upright
+from motionhub.processing.steps import align_gravity
 from motionhub.towers.text_bank import TextBank
 
 
@@ -167,7 +167,7 @@ def test_who_is_upright_for_most_of_a_clip_is_not_turned_over_when_lying():
     )  # fmt: skip
     pipe = upright_pipe(processor)
     clip = generate("fall", seed=0, num_frames=240)
-    whole = clip.replace(keypoints=turned_upright(torch.tensor(clip.keypoints), clip.layout).numpy())
+    whole = clip.replace(keypoints=align_gravity(torch.tensor(clip.keypoints), clip.layout).numpy())
     part = pipe.preprocess(clip, window=1.0)
     last = part.samples[-1]["keypoints"]
     again = SkeletonProcessor.from_dict({**processor.to_dict(), "upright": False})

@@ -22,7 +22,7 @@ from motionhub.poses.students import (
     highest_cells,
     self_training_recipe,
 )
-from motionhub.processing.pictures import PictureProcessor
+from motionhub.processing.person_images import PersonImageProcessor
 
 
 needs_torchvision = pytest.mark.towers("torchvision")
@@ -58,7 +58,7 @@ def student() -> LcrNetStudent:
     config = LcrNetConfig(backbone="resnet10", train_proposals=100, test_proposals=20, **sizes)
     model = LcrNetModel(config)
     model.set_anchor_poses(fit_anchor_poses(scene(8)[0], 2))
-    return LcrNetStudent(model, PictureProcessor(short_side=64, long_side=96))
+    return LcrNetStudent(model, PersonImageProcessor(short_side=64, long_side=96))
 
 
 @needs_torchvision

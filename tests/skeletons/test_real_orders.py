@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from motionhub.data.datasets.readers import READERS, read
-from motionhub.skeletons import SkeletonSequence, get_layout
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 def heights(sequence, joints, up=1.0):

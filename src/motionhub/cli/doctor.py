@@ -1,6 +1,6 @@
 """The reports of `motionhub doctor`: this machine, or a skeleton file; each problem with its one-line fix.
 
-It does not know models, nor what may be wrong with a motion (`skeletons/inspection.py`).
+It does not know models, nor what may be wrong with a motion (`skeletons/checks.py`).
 """
 
 import importlib.metadata
@@ -223,7 +223,7 @@ def examine_file(
         0: nothing found, or notes only; 1: at least one problem. (A file that cannot be read is status 2.)
     """
     from motionhub.data.datasets.readers import read
-    from motionhub.skeletons.inspection import describe, inspect
+    from motionhub.skeletons.checks import describe, inspect
 
     clips = read(path, **options)
     reports = []
@@ -249,7 +249,7 @@ MAX_PICTURES = 20
 
 
 def _draw_clips(clips: "list[SkeletonSequence]", path: Path, folder: Path) -> list[Path]:
-    from motionhub.skeletons.inspection import first_good_frame
+    from motionhub.skeletons.checks import first_good_frame
     from motionhub.visualization.draw import draw_frame
 
     pictures = []

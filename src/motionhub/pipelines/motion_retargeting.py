@@ -20,11 +20,10 @@ import torch
 
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
 from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, dims_of, model_inputs
-from motionhub.processing.arrays import describe, warn_of_doubts
-from motionhub.skeletons.bodies import with_bone_lengths
-from motionhub.skeletons.context import attach
+from motionhub.processing.arrays import describe, warn_of_findings
+from motionhub.skeletons.bodies import with_bone_lengths, with_context_of
+from motionhub.skeletons.checks import runs
 from motionhub.skeletons.convert import convert_layout
-from motionhub.skeletons.findings import runs
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -158,7 +157,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         moved = [self.postprocess((part, made[index, :1]), max_gap=max_gap) for index, part in enumerate(parts)]
         keypoints = np.full(motion.keypoints.shape, np.nan, dtype=np.float32)
         for row, part, person in zip(rows, parts, moved, strict=True):
-            keypoints[row] = attach(person, part).keypoints[0]
+            keypoints[row] = with_context_of(person, part).keypoints[0]
         return moved, motion.replace(keypoints=keypoints, confidence=None)
 
     def _sample(self, person: SkeletonSequence) -> dict[str, Any]:
@@ -242,7 +241,7 @@ def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
     sequence = as_sequence(item, **facts)
     if not sequence.num_frames:
         raise ValueError(f"Expected a motion with at least one frame, got {describe(sequence)}.")
-    warn_of_doubts(sequence, describe(sequence))
+    warn_of_findings(sequence, describe(sequence))
     return sequence
 
 

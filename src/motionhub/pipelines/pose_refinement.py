@@ -15,9 +15,8 @@ from motionhub.poses import filters
 from motionhub.poses.refine import aggregate_sequences
 from motionhub.poses.refine import as_sequence as aggregate_as_sequence
 from motionhub.processing.arrays import describe
-from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.motion_symptoms import noise_level
+from motionhub.skeletons.measures import body_size, noise_level
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

@@ -18,7 +18,7 @@ from motionhub.data.datasets.readers import read
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
-from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_doubts
+from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
@@ -126,7 +126,7 @@ class SkeletonPipeline(Pipeline):
         facts = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
-        warn_of_doubts(sequence, name)
+        warn_of_findings(sequence, name)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
         found = []
         for row in people:

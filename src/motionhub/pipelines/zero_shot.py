@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from motionhub.metrics.open_set import auroc, fit_rejection_threshold, fit_temperature
 from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, Span, model_inputs, process, take
-from motionhub.processing.upright import turned_upright
+from motionhub.processing.steps import align_gravity
 from motionhub.skeletons import repair
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
@@ -142,7 +142,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         """The windows of one person. A clip is turned upright as a whole: who lies at its end is not turned back."""
         processor = self.feature_extractor
         if getattr(processor, "upright", False):
-            part = part.replace(keypoints=turned_upright(torch.tensor(part.keypoints), part.layout).numpy())
+            part = part.replace(keypoints=align_gravity(torch.tensor(part.keypoints), part.layout).numpy())
             processor = copy.copy(processor)  # other threads use the original
             processor.upright = False
         cuts = [(span, repair.part(part, *span)) for span in self._spans(part, window, hop)]

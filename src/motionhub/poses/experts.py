@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from motionhub.skeletons.convert import convert_layout, resample
-from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.measures import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

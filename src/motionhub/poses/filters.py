@@ -6,8 +6,9 @@ frame rate.
 
 import numpy as np
 
-from motionhub.skeletons import motion_symptoms, repair
-from motionhub.skeletons.findings import body_size, runs
+from motionhub.skeletons import repair
+from motionhub.skeletons.checks import runs, swapped_sides
+from motionhub.skeletons.measures import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -58,7 +59,7 @@ def _running_median(values: np.ndarray, half: int) -> np.ndarray:
 
 def repair_swaps(sequence: SkeletonSequence) -> SkeletonSequence:
     """Left and right put back in the frames in which `swapped_sides` finds them swapped."""
-    for finding in list(motion_symptoms.swapped_sides(sequence)):
+    for finding in list(swapped_sides(sequence)):
         sequence = finding.apply(sequence)
     return sequence
 

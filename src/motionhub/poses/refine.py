@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from motionhub.geometry.boxes import bounds
 from motionhub.poses.experts import reconcile
 from motionhub.skeletons.convert import conversion_weights
 from motionhub.skeletons.layout import SkeletonLayout
@@ -234,9 +235,8 @@ def _body_scale(person: np.ndarray, layout: SkeletonLayout) -> float:
     lengths = lengths[lengths > 0]
     if len(lengths):
         return float(np.median(lengths))
-    seen = ~np.isnan(person)
-    low, high = np.where(seen, person, np.inf).min(axis=1), np.where(seen, person, -np.inf).max(axis=1)
-    diagonals = np.linalg.norm((high - low)[seen.any(axis=(1, 2))].astype(np.float64), axis=-1)
+    low, high = bounds(person)
+    diagonals = np.linalg.norm((high - low)[np.isfinite(low).all(axis=-1)].astype(np.float64), axis=-1)
     diagonals = diagonals[diagonals > 0]
     return float(np.median(diagonals)) * HEAD_OF_BODY if len(diagonals) else 1.0
 

@@ -39,7 +39,7 @@ class LcrNetStudent:
 
     Args:
         model: with anchor poses (`set_anchor_poses`).
-        processor: a `PictureProcessor`.
+        processor: a `PersonImageProcessor`.
     """
 
     def __init__(self, model: Any, processor: Any) -> None:

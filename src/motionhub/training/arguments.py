@@ -28,6 +28,7 @@ FIXED_ON_RESUME = (
     "max_grad_norm",
     "mixed_precision",
     "label_smoothing",
+    "augmentation",
     "seed",
 )
 
@@ -99,6 +100,11 @@ class TrainingRecipe:
         "AVX-512-BF16 or AMX), else float32; the run says which.",
     )
     label_smoothing: float = _option(0.0, "Cross-entropy label smoothing, 0 to below 1.")
+    augmentation: str | None = _option(
+        None,
+        "What training changes in skeleton clips, as JSON: fields of AugmentationPolicy, e.g. "
+        '{"mirror_probability": 0.5}. none: what the checkpoint\'s processor says.',
+    )
     seed: int = _option(1, "Seed of order, augmentation, dropout and the few-label choice.")
     num_workers: int = _option(0, "Processes that prepare batches, per training process. Does not change the result.")
     output_dir: str = _option("runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.")

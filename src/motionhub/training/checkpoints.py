@@ -196,6 +196,9 @@ def facts_of_run(
     facts["evaluation clips and labels"] = _fingerprint(eval_clips)
     facts["config"] = {name: value for name, value in model.config.to_dict().items() if name not in VOLATILE}
     facts["processor"] = processor.to_dict() if hasattr(processor, "to_dict") else None
+    if hasattr(processor, "augmentation"):  # field by field, as in runs of earlier versions
+        facts["processor"] = {**facts["processor"], **asdict(processor.augmentation)}
+        facts["processor"].pop("augmentation", None)
     facts["starting weights"] = weights_hash(model)
     # through JSON, as the other side of the comparison: integer keys become strings
     return dict(json.loads(json.dumps(facts, default=str)))

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from motionhub.data.datasets.repetition import repeat_classes
 from motionhub.data.datasets.splits import few_label_subset
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, check_workers, item_seed, with_index
 from motionhub.training.streaming import ShardedRows, ShardOrder
@@ -42,6 +43,8 @@ def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, 
         if not isinstance(dataset, Dataset):
             raise ValueError("repeat_classes needs a datasets.Dataset, got ShardedRows; load it without streaming.")
         dataset = repeat_classes(dataset, recipe.repeat_classes)
+    if training:
+        processor = with_augmentation(processor, recipe.augmentation)
     return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
 
 

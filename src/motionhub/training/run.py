@@ -18,6 +18,7 @@ from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.readers import get_reader
 from motionhub.data.datasets.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.hub.packaged import folder_of, model_id
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
 from motionhub.training.sources import check_source, has_weights, load_processor
@@ -151,7 +152,7 @@ def prepare_start(
         weights = "random weights" if recipe.mode == "scratch" else f"the weights of {arguments.model}"
         source = f", recipe of {arguments.recipe}" if arguments.recipe else ""
         print(f"motionhub: mode {recipe.mode}, from {weights}{source}.", file=sys.stderr)
-    return prepare_model(
+    model, processor = prepare_model(
         arguments.model,
         dataset,
         model_class,
@@ -160,6 +161,7 @@ def prepare_start(
         seed=recipe.seed,
         processor=None if arguments.recipe is None else _recipe_processor(arguments.recipe, arguments.model),
     )
+    return model, with_augmentation(processor, recipe.augmentation)
 
 
 def _recipe_processor(recipe: str, model: str) -> Any:

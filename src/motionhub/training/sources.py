@@ -18,6 +18,8 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, PreTrained
 from transformers.utils import logging as transformers_logging
 
 from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
+from motionhub.processing.skeleton import with_augmentation
+from motionhub.training.arguments import read_recipe_file
 
 
 # What `from_pretrained` looks for: one file, or the list of the files that hold a share each.
@@ -164,11 +166,19 @@ def _has_model(known: Any, config: PreTrainedConfig) -> bool:
 
 
 def load_processor(source: str | Path) -> Any:
-    """The processor of a checkpoint. Raises ValueError saying which field of its file is wrong."""
+    """The processor of a checkpoint; where it names no augmentation, with that of the recipe beside it.
+
+    Raises:
+        ValueError: says which field of its file, or of the recipe, is wrong.
+    """
     try:
-        return AutoFeatureExtractor.from_pretrained(str(source))
+        processor = AutoFeatureExtractor.from_pretrained(str(source))
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(f"{source}: preprocessor_config.json cannot be used: {one_line(error)}") from None
+    recipe = folder_of(source) / "training.json"
+    if hasattr(processor, "augmentation") and not processor.augmentation.to_dict() and recipe.is_file():
+        return with_augmentation(processor, read_recipe_file(recipe).get("augmentation"))
+    return processor
 
 
 def one_line(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motionhub.geometry import boxes
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -130,12 +131,8 @@ def middles(points: np.ndarray) -> np.ndarray:
 
 def body_size(points: np.ndarray) -> float:
     """Typical height of a body in `(people, frames, joints, 2)`, for line widths; 0 when nothing is seen."""
-    seen = np.isfinite(points).all(axis=-1)
-    enough = seen.sum(axis=-1) >= 3
-    if not enough.any():
-        return 0.0
-    bodies = np.where(seen[..., None], points, np.nan)[enough]
-    return float(np.median(np.linalg.norm(np.nanmax(bodies, axis=1) - np.nanmin(bodies, axis=1), axis=-1)))
+    size = boxes.body_size(points, min_joints=3)
+    return 0.0 if np.isnan(size) else size
 
 
 def side_colour(joint: str, person: int = 0) -> Colour:

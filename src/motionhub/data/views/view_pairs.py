@@ -49,7 +49,7 @@ class DrawnTake:
     Args:
         name: of the take.
         sequence: in 3-D.
-        prepare: `PosturePictureProcessor.prepare` of kind `"depth"` with `depth_unit` 1, or what does the same.
+        prepare: `PostureImageProcessor.prepare` of kind `"depth"` with `depth_unit` 1, or what does the same.
         ranges: what the cameras are drawn from; its body is not used.
         up: axis of the recording that points up.
         size: pixels of a side in which the body is drawn.
@@ -80,7 +80,7 @@ class RecordedTake:
     Args:
         name: of the take.
         views: of each camera `(frames, height, width[, 3])`, all of one length.
-        prepare: `PosturePictureProcessor.prepare`.
+        prepare: `PostureImageProcessor.prepare`.
 
     Raises:
         ValueError: one camera only, or recordings of different length.

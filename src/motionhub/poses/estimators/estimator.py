@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from motionhub.data.video.reader import Video, VideoFrame
+from motionhub.geometry.boxes import bounds
 
 
 class PersonInFrame(NamedTuple):
@@ -51,8 +52,7 @@ def box_around(keypoints: np.ndarray, growth: float = 1.0) -> np.ndarray:
 
     Each side grows by the factor about the centre.
     """
-    seen = np.isfinite(keypoints).all(axis=-1, keepdims=True)
-    low, high = np.where(seen, keypoints, np.inf).min(axis=-2), np.where(seen, keypoints, -np.inf).max(axis=-2)
+    low, high = bounds(keypoints)
     with np.errstate(invalid="ignore"):
         margin = (high - low) * (growth - 1) / 2
         boxes = np.concatenate([low - margin, high + margin], axis=-1)

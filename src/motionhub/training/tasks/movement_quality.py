@@ -29,6 +29,7 @@ from motionhub.metrics.agreement import (
     rank_correlation,
 )
 from motionhub.processing.collate import averages_padding, collate_skeletons
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.trainer import train
@@ -371,7 +372,8 @@ def train_on_everybody(
     """
     rows = scored_rows(dataset, column)
     _check_scores(rows.truth, make_model().config, recipe)
-    clips, folders = ClipDataset(dataset, processor, training=True, seed=recipe.seed), {}
+    clips = ClipDataset(dataset, with_augmentation(processor, recipe.augmentation), training=True, seed=recipe.seed)
+    folders = {}
     for movement in np.unique(rows.movements):
         chosen = ScoredClips(clips, np.flatnonzero(rows.movements == movement), rows.truth)
         set_seed(recipe.seed)
@@ -392,7 +394,7 @@ def _clips_of(
     if recipe.mode == "linear":
         features = frozen_features(model, processor, dataset)
         return features, features
-    trained = ClipDataset(dataset, processor, training=True, seed=recipe.seed)
+    trained = ClipDataset(dataset, with_augmentation(processor, recipe.augmentation), training=True, seed=recipe.seed)
     return trained, ClipDataset(dataset, processor, training=False)
 
 

@@ -1,6 +1,6 @@
-"""What a training clip of pictures goes through: one crop, one change of colours, one blur for all of its frames.
+"""What a training clip of images goes through: one crop, one change of colours, one blur for all of its frames.
 
-It does not know files, models or normalisation. Clips are `(frames, 3, height, width)` float RGB in 0..1; every draw
+Clips are `(frames, 3, height, width)` float RGB in 0..1; every draw
 comes from a `torch.Generator`. The rules and their order are those of PySlowFast's self-supervised recipes.
 """
 
@@ -24,9 +24,9 @@ def resized(clip: Tensor, height: int, width: int) -> Tensor:
 def random_resized_crop(
     clip: Tensor, size: int, area: tuple[float, float], ratio: tuple[float, float], generator: Generator | None = None
 ) -> Tensor:
-    """A part of the pictures, of `area` of theirs and with width over height in `ratio`, made `size` square.
+    """A part of the images, of `area` of theirs and with width over height in `ratio`, made `size` square.
 
-    Where ten draws do not fit into the picture, the largest square in its middle.
+    Where ten draws do not fit into the image, the largest square in its middle.
     """
     height, width = clip.shape[-2:]
     for _ in range(10):

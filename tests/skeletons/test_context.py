@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.skeletons.context import attach, known_joints, nearest
+from motionhub.skeletons.bodies import known_joints, nearest, with_context_of
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 
@@ -21,7 +21,7 @@ LAYOUTS = ["body-25", "coco-17", "ntu-25", "posetics-17", "mediapipe-33", "kinec
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_motion_that_was_not_changed_comes_back_whole(layout, dims):
     source = motion(layout, dims=dims)
-    same = attach(convert_layout(source, "lac-15"), source)
+    same = with_context_of(convert_layout(source, "lac-15"), source)
     assert same.layout.name == layout
     np.testing.assert_allclose(same.keypoints, source.keypoints, atol=1e-3)
 
@@ -32,7 +32,7 @@ def test_a_body_turned_scaled_and_moved_takes_all_its_joints_along(layout):
     angle = 0.7
     matrix = 1.7 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     moved = source.replace(keypoints=source.keypoints @ matrix.T + [30, -80])
-    result = attach(convert_layout(moved, "lac-15"), source)
+    result = with_context_of(convert_layout(moved, "lac-15"), source)
     np.testing.assert_allclose(result.keypoints, moved.keypoints, atol=1e-2)
 
 
@@ -44,7 +44,7 @@ def test_a_turn_in_space_takes_the_hand_along_its_forearm():
     points[:, :, hand] = points[:, :, wrist] + 0.3 * (points[:, :, wrist] - points[:, :, elbow])
     source = source.replace(keypoints=points)
     made = convert_layout(motion("ntu-25", dims=3, seed=5), "lac-15")
-    result = attach(made, source)
+    result = with_context_of(made, source)
     forearm, rest = (result.keypoints[:, :, a] - result.keypoints[:, :, b] for a, b in ((wrist, elbow), (hand, wrist)))
     cosine = (forearm * rest).sum(-1) / np.linalg.norm(forearm, axis=-1) / np.linalg.norm(rest, axis=-1)
     np.testing.assert_allclose(cosine, 1, atol=1e-4)
@@ -56,7 +56,7 @@ def test_a_forearm_twice_as_long_has_a_hand_twice_as_long():
     points = made.keypoints.copy()
     elbow, wrist = (made.layout.index(f"left_{joint}") for joint in ("elbow", "wrist"))
     points[:, :, wrist] += points[:, :, wrist] - points[:, :, elbow]
-    result = attach(made.replace(keypoints=points), source)
+    result = with_context_of(made.replace(keypoints=points), source)
     names = [source.layout.index(f"left_{joint}") for joint in ("hand", "wrist")]
     before, after = (item.keypoints[:, :, names[0]] - item.keypoints[:, :, names[1]] for item in (source, result))
     np.testing.assert_allclose(after, 2 * before, atol=1e-3)
@@ -64,7 +64,7 @@ def test_a_forearm_twice_as_long_has_a_hand_twice_as_long():
 
 def test_opposite_directions_turn_round():
     source = motion("coco-17", dims=3)
-    result = attach(convert_layout(source.replace(keypoints=-source.keypoints), "lac-15"), source)
+    result = with_context_of(convert_layout(source.replace(keypoints=-source.keypoints), "lac-15"), source)
     np.testing.assert_allclose(result.keypoints, -source.keypoints, atol=1e-2)
 
 
@@ -75,7 +75,7 @@ def test_what_hangs_on_a_missing_joint_is_missing():
     points[0, 3, source.layout.index("left_heel")] = np.nan
     source = source.replace(keypoints=points)
     made = convert_layout(motion("body-25", seed=1), "lac-15")
-    missing = np.isnan(attach(made, source).keypoints[0, :, source.layout.index("left_heel"), 0])
+    missing = np.isnan(with_context_of(made, source).keypoints[0, :, source.layout.index("left_heel"), 0])
     assert missing.tolist() == [False, False, True, True, False, False]
 
 
@@ -93,4 +93,4 @@ def test_which_joint_hangs_on_which():
 
 def test_motions_of_different_length_do_not_fit():
     with pytest.raises(ValueError, match="same people, frames"):
-        attach(convert_layout(motion("body-25", frames=5), "lac-15"), motion("body-25"))
+        with_context_of(convert_layout(motion("body-25", frames=5), "lac-15"), motion("body-25"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motionhub.data.datasets.readers import read
-from motionhub.skeletons.proportions import _SEGMENTS, _SOFTENING, rank_layouts
+from motionhub.skeletons.measures import _SEGMENTS, _SOFTENING, rank_layouts
 
 
 LIMBS = ("*_shoulder", "*_elbow", "*_hip", "*_knee")

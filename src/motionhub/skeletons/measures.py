@@ -1,17 +1,18 @@
-"""How well coordinates fit a layout: are its bones as long, as constant and as even on both sides as a body's?
-
-It does not know where the coordinates come from and never chooses a layout: it ranks those with the same joint count.
-"""
+"""What is measured on the bodies of a sequence: size, noise, handedness, and how well the bones of a layout fit."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from motionhub.geometry import boxes
 from motionhub.skeletons.convert import conversion_weights
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
+
+# The fourth difference of white noise of standard deviation 1 has the standard deviation sqrt(70).
+FOURTH_DIFFERENCE = 70**0.5
 
 # Lengths in trunks (middle of the shoulders to middle of the hips), of adults standing. Arms and legs are, rounded,
 # what textbooks repeat after Drillis and Contini 1966 (upper arm, forearm, thigh and shank 0.186, 0.146, 0.245 and
@@ -45,6 +46,61 @@ _SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
 _SOFTENING = 0.15
 # Frames that are looked at: more say nothing new about lengths.
 _MAX_FRAMES = 200
+
+
+def body_size(sequence: SkeletonSequence) -> float:
+    """Median diagonal of the box around a person's joints, about 1.9 m for an adult standing; 0 without joints.
+
+    The measure of every other length in `skeletons.checks`.
+    """
+    size = boxes.body_size(sequence.keypoints, min_joints=2)
+    return 0.0 if np.isnan(size) else size
+
+
+def noise_level(sequence: SkeletonSequence) -> np.ndarray:
+    """`(joints,)` standard deviation per coordinate of what changes independently from frame to frame; NaN unknown.
+
+    From the fourth difference over time, in which smooth motion nearly vanishes; its median, so that quick moments and
+    outliers count little.
+    """
+    if sequence.num_frames < 12:
+        return np.full(sequence.num_joints, np.nan)
+    rough = np.abs(np.diff(sequence.keypoints.astype(np.float64), n=4, axis=1))
+    rough = rough.transpose(2, 0, 1, 3).reshape(sequence.num_joints, -1)
+    # 0.6745: the median of the absolute value of a standard normal.
+    return np.array([np.nanmedian(row) if (~np.isnan(row)).sum() >= 20 else np.nan for row in rough]) / (
+        0.6745 * FOURTH_DIFFERENCE
+    )
+
+
+def handedness(sequence: SkeletonSequence) -> float | None:
+    """In -1..1: do knees bend and feet point to where left and right say the front is? None: nothing to tell it by.
+
+    Up times left is forward in right-handed coordinates. Knees bend forwards and toes lie before ankles whatever
+    the body does; each says so with its length, so straight legs say little.
+    """
+    points = sequence.keypoints.astype(np.float64)
+    joints = {joint: points[:, :, index] for index, joint in enumerate(sequence.layout.joints)}
+    limbs = [f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle")]
+    if sequence.num_dims != 3 or not {*limbs, "left_shoulder", "right_shoulder"} <= set(joints):
+        return None
+    middle_hip = (joints["left_hip"] + joints["right_hip"]) / 2
+    up = (joints["left_shoulder"] + joints["right_shoulder"]) / 2 - middle_hip
+    forward = np.cross(joints["left_hip"] - joints["right_hip"], up)
+    trunk = np.linalg.norm(up, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        forward = forward / np.linalg.norm(forward, axis=-1, keepdims=True)
+    says = []
+    for side in ("left", "right"):
+        hip, knee, ankle = (joints[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
+        says.append(((knee - (hip + ankle) / 2) * forward).sum(axis=-1))
+        if f"{side}_foot" in joints:
+            says.append(((joints[f"{side}_foot"] - ankle) * forward).sum(axis=-1))
+    votes = np.stack(says)
+    votes = votes[~np.isnan(votes)]
+    if not len(votes) or np.abs(votes).mean() < 0.04 * np.nanmedian(trunk):
+        return None
+    return float(votes.sum() / np.abs(votes).sum())
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
-"""The input doctor: one defect put into a clean walk gives its finding and no other, and the printed fix mends it."""
+"""The input doctor: one defect in a clean walk gives its finding and no other, and the printed fix repairs it."""
 
 import numpy as np
 import pytest
 
 import motionhub
 from motionhub.data.synthetic.generate import ACTIONS, Scene, generate, straight_walk
-from motionhub.skeletons import SkeletonLayout, SkeletonSequence, convert_layout, repair
-from motionhub.skeletons.inspection import describe, first_good_frame, inspect
-from motionhub.skeletons.proportions import rank_layouts
+from motionhub.skeletons import repair
+from motionhub.skeletons.checks import describe, first_good_frame, inspect
+from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.measures import rank_layouts
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 WALK = straight_walk()
@@ -21,7 +24,7 @@ def changed(change, sequence=WALK):
     return sequence.replace(keypoints=keypoints if result is None else result, track_ids=None, confidence=None)
 
 
-def mended(finding, sequence):
+def repaired(finding, sequence):
     """What the printed line of Python makes of it."""
     names = {"motionhub": motionhub, "repair": repair, "sequence": sequence}
     exec(finding.fix, names)  # noqa: S102 - that it runs is what is tested
@@ -109,7 +112,7 @@ DEFECTS = {
     "identity swap": (
         changed(lambda points: np.concatenate([points[:, :20], points[::-1, 20:]], axis=1), pair()),
         "identity-swap",
-        "people 0 and 1 exchange places at frame 20",
+        "people 0 and 1 swap places at frame 20",
         pair(),
     ),
     "zeros": (changed(zeros), "zeros", "0.3% of the joints", None),
@@ -143,7 +146,7 @@ def test_one_defect_gives_its_finding_and_no_other(defect):
 def test_the_fix_as_printed_removes_the_finding(defect):
     sequence, kind, _, clean = DEFECTS[defect]
     finding = the_only(inspect(sequence), kind)
-    result = mended(finding, sequence)
+    result = repaired(finding, sequence)
     assert kind not in {left.kind for left in inspect(result) if left.severity == "problem"}
     if kind not in ("dead-joint", "zeros"):  # a joint that is hidden is then missing, and that is said
         assert kind not in {left.kind for left in inspect(result)}
@@ -187,7 +190,7 @@ def test_a_wrong_layout_is_named_with_the_right_one_and_hides_no_other_finding(t
         clip = clip.replace(keypoints=clip.keypoints[..., :2] * [1, -1], unit="normalised")
     finding = the_only(inspect(clip.replace(layout=declared)), "layout")
     assert f"not the joints of {declared}" in finding.seen
-    assert mended(finding, clip.replace(layout=declared)).layout.name == true
+    assert repaired(finding, clip.replace(layout=declared)).layout.name == true
 
 
 def test_layouts_that_differ_in_sides_alone_fit_equally_and_are_never_preferred():

@@ -1,7 +1,4 @@
-"""`PosturePictureProcessor`: depth maps, body-part maps and masks of a person become what a posture encoder sees.
-
-It does not know files, cameras nor models.
-"""
+"""`PostureImageProcessor`: depth maps, body-part maps and masks of a person become what a posture encoder sees."""
 
 import warnings
 from collections.abc import Sequence
@@ -11,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+from transformers.feature_extraction_utils import BatchFeature
 
-from motionhub.processing.batching import as_feature, check_return_tensors
+from motionhub.processing.processor import FieldsProcessor, Renamed, as_feature, check_return_tensors
 
 
 KINDS = ("depth", "iuv", "mask")
@@ -25,22 +22,22 @@ JET = (
     ((0.0, 0.5), (0.11, 1.0), (0.34, 1.0), (0.65, 0.0), (1.0, 0.0)),
 )
 NEAREST, FARTHEST = 0.1, 100.0  # metres to a person; beyond, the unit is another
-FULL = 0.9  # share of a picture; a person never fills so much of it
+FULL = 0.9  # share of an image; a person never fills so much of it
 NEAR_AND_FAR = 1.0  # metres before and behind the middle of a person that still make a difference
 
 
-class PosturePictureProcessor(FeatureExtractionMixin):
-    """Pictures of one person, nothing behind, cut out and scaled to 0..1.
+class PostureImageProcessor(FieldsProcessor):
+    """Depth and DensePose images of one person, nothing behind, cut out and scaled to 0..1.
 
     Args:
-        kind: what the numbers are. `"depth"`: distance to the camera, 0 or NaN where nobody is. `"iuv"`: DensePose,
+        kind: what the numbers are. `"depth"`: distance to the camera, 0 or NaN where no person is. `"iuv"`: DensePose,
             `(height, width, 3)`: part 0..24, then u and v in 0..255. `"mask"`: true where the person is.
         image_size: pixels of a side.
         in_channels: 1 or 3 (grey in all three); `"iuv"` has 3.
         depth_unit: metres of a depth of 1: 0.001 for sensors that give millimetres.
         depth_scale: `"person"`: the person's median is 0.6, a metre nearer or farther 0.4 more or less. `"official"`:
             divided by the largest value and shown in the colours of "jet", as the official code does.
-        crop: `"person"`: the square around the person, of a clip around all its frames. `"none"`: the whole picture,
+        crop: `"person"`: the square around the person, of a clip around all its frames. `"none"`: the whole image,
             filled up to a square.
         margin: part of the square's side left free on each side by `crop="person"`.
         clip_frames: frames of a clip.
@@ -77,35 +74,31 @@ class PosturePictureProcessor(FeatureExtractionMixin):
         self.kind, self.image_size, self.in_channels, self.depth_unit = kind, image_size, in_channels, depth_unit
         self.depth_scale, self.crop, self.margin, self.clip_frames = depth_scale, crop, margin, clip_frames
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoFeatureExtractor") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
-    def __call__(self, pictures: Any, return_tensors: str | None = "pt") -> BatchFeature:
-        """`pixel_values (batch, channels, size, size)` of single pictures.
+    def __call__(self, images: Any, return_tensors: str | None = "pt") -> BatchFeature:
+        """`pixel_values (batch, channels, size, size)` of single images.
 
         Args:
-            pictures: one `(height, width)` (`"iuv"`: `(height, width, 3)`), or several: a list of them, or an array
+            images: one `(height, width)` (`"iuv"`: `(height, width, 3)`), or several: a list of them, or an array
                 with one axis more.
             return_tensors: `"pt"` (also None) or `"np"`.
 
         Raises:
-            ValueError: none, another shape, values of another kind, one in which nobody is, or other
+            ValueError: none, another shape, values of another kind, one without a person, or other
                 `return_tensors`.
         """
         check_return_tensors(return_tensors)
-        if hasattr(pictures, "__array_interface__"):  # a PIL image is no sequence
-            pictures = np.asarray(pictures)
-        single = getattr(pictures, "ndim", 0) == (3 if self.kind == "iuv" else 2)
-        pictures = [pictures] if single else list(pictures)
-        if not pictures:
-            raise ValueError("Expected at least one picture, got an empty list.")
+        if hasattr(images, "__array_interface__"):  # a PIL image is no sequence
+            images = np.asarray(images)
+        single = getattr(images, "ndim", 0) == (3 if self.kind == "iuv" else 2)
+        images = [images] if single else list(images)
+        if not images:
+            raise ValueError("Expected at least one image, got an empty list.")
         prepared = []
-        for index, picture in enumerate(pictures):
+        for index, image in enumerate(images):
             try:
-                prepared.append(self.prepare(np.asarray(picture)[None]))
+                prepared.append(self.prepare(np.asarray(image)[None]))
             except ValueError as error:
-                raise ValueError(f"Picture {index} of {len(pictures)}: {error}") from None
+                raise ValueError(f"Image {index} of {len(images)}: {error}") from None
         return as_feature({"pixel_values": torch.cat(prepared)}, return_tensors)
 
     def clips(self, clips: Sequence[Any], generator: torch.Generator | None = None) -> BatchFeature:
@@ -147,12 +140,12 @@ class PosturePictureProcessor(FeatureExtractionMixin):
         empty = np.flatnonzero(~person.any((1, 2)))
         if len(empty):
             raise ValueError(
-                f"Nobody is in {len(empty)} of {len(frames)} pictures (first: {int(empty[0])}): all values are 0 or "
-                "NaN. Leave these out."
+                f"No person detected in {len(empty)} of {len(frames)} images (first: {int(empty[0])}): all values are "
+                "0 or NaN. Leave these out."
             )
         if person.mean() > FULL:
             warnings.warn(
-                f"{100 * person.mean():.0f} % of the picture is taken for the person: is the background still there? "
+                f"{100 * person.mean():.0f} % of the image is taken for the person: is the background still there? "
                 "Set it to 0.",
                 stacklevel=2,
             )
@@ -168,22 +161,22 @@ class PosturePictureProcessor(FeatureExtractionMixin):
     def _check(self, frames: np.ndarray) -> None:
         dims, whole = (4, "(height, width, 3)") if self.kind == "iuv" else (3, "(height, width)")
         if frames.ndim != dims or not frames.size or (self.kind == "iuv" and frames.shape[-1] != 3):
-            raise ValueError(f"A picture of kind {self.kind!r} is {whole}, got shape {frames.shape[1:]}.")
+            raise ValueError(f"An image of kind {self.kind!r} is {whole}, got shape {frames.shape[1:]}.")
         if not (np.issubdtype(frames.dtype, np.number) or frames.dtype == bool):
-            raise ValueError(f"Pictures hold numbers, got {frames.dtype}.")
+            raise ValueError(f"Images hold numbers, got {frames.dtype}.")
         whole_numbers = not np.issubdtype(frames.dtype, np.floating)
         if self.kind == "mask" and not whole_numbers and ((frames > 0) & (frames < 1)).any():
             raise ValueError("Masks say where the person is, got numbers between 0 and 1: choose (mask > 0.5).")
         if self.kind == "iuv" and not whole_numbers and 0 < np.nanmax(frames[..., 1:]) <= 1:
-            raise ValueError("DensePose pictures hold u and v in 0..255, got at most 1: multiply these two by 255.")
+            raise ValueError("DensePose images hold u and v in 0..255, got at most 1: multiply these two by 255.")
         if self.kind == "iuv" and (frames[..., 0].max() > DENSEPOSE_PARTS or frames.min() < 0 or frames.max() > 255):
             raise ValueError(
-                f"DensePose pictures hold parts 0..{DENSEPOSE_PARTS} and u, v in 0..255, got parts up to "
+                f"DensePose images hold parts 0..{DENSEPOSE_PARTS} and u, v in 0..255, got parts up to "
                 f"{frames[..., 0].max()} and values in {frames.min()}..{frames.max()}."
             )
         if self.kind == "depth" and frames.dtype == np.uint8:
             raise ValueError(
-                "Depth in 8 bits is a picture for people, not distances: read the 16-bit map (millimetres), or use "
+                "Depth in 8 bits is an image for viewing, not distances: read the 16-bit map (millimetres), or use "
                 "kind='mask'."
             )
         if self.kind == "depth" and (np.isinf(frames).any() or np.nanmin(frames, initial=0) < 0):
@@ -195,7 +188,7 @@ class PosturePictureProcessor(FeatureExtractionMixin):
         return np.nan_to_num(plane) > 0
 
     def _square(self, person: np.ndarray) -> tuple[int, int, int, int]:
-        """top, bottom, left, right of the square that is kept; it may reach beyond the picture."""
+        """top, bottom, left, right of the square that is kept; it may reach beyond the image."""
         height, width = person.shape[1:]
         top, bottom, left, right, margin = 0, height, 0, width, 0.0
         if self.crop == "person":
@@ -245,7 +238,11 @@ def segment_frames(num_frames: int, segments: int, generator: torch.Generator | 
 
 
 def jet(values: np.ndarray) -> np.ndarray:
-    """`(frames, height, width)` in 0..1 -> `(frames, 3, height, width)`, in 256 steps as pictures are drawn."""
+    """`(frames, height, width)` in 0..1 -> `(frames, 3, height, width)`, in 256 steps as images are drawn."""
     steps = np.minimum((values * 256).astype(int), 255) / 255
     planes = [np.interp(steps, *np.transpose(lines)) for lines in JET]
     return np.stack(planes, axis=1).astype(np.float32)
+
+
+class PosturePictureProcessor(Renamed, PostureImageProcessor):
+    """The old name of `PostureImageProcessor`, for files of earlier versions."""
