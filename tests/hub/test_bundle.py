@@ -18,7 +18,7 @@ import motionhub
 from motionhub.cli.main import main
 from motionhub.data.build.build import save_dataset
 from motionhub.hub import bundle as bundle_module
-from motionhub.hub.archive import read_manifest, write_archive
+from motionhub.hub.archive import write_archive
 from motionhub.hub.bundle import create_bundle, install_bundle, verify_bundle
 from motionhub.hub.push import push
 
@@ -91,7 +91,7 @@ print(encoder.num_parameters(), len(test), set(test["subject"]), sum(map(len, de
 
 def test_after_installing_the_ids_load_offline_in_a_new_process(archive, tmp_path):
     installed = install_bundle(archive, cache_dir=tmp_path / "home")
-    assert [each.id for each in installed.manifest.repositories] == [ROWS, MODEL]
+    assert [each.id for each in installed.repositories] == [ROWS, MODEL]
     variables = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     variables |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
     run = subprocess.run([sys.executable, "-c", OFFLINE], capture_output=True, text=True, env=variables, timeout=180)
@@ -134,7 +134,7 @@ def test_what_was_downloaded_from_a_hub_is_packed_with_its_commit_and_blobs(hub,
     hub.stop()
     install_bundle(tmp_path / "out.tar.gz", cache_dir=tmp_path / "home")
     again = Path(snapshot_download(MODEL, cache_dir=tmp_path / "home" / "hub", local_files_only=True))
-    assert again.name == place.name == packed.manifest.repositories[1].revision
+    assert again.name == place.name == packed.repositories[1].revision
     for path in place.rglob("*"):
         if path.is_file():
             copy = again / path.relative_to(place)
@@ -176,7 +176,7 @@ def test_same_input_gives_the_same_bytes_in_every_compression(rows, archive, tmp
 
 
 def test_the_manifest_says_licence_versions_revision_sizes_and_hashes(archive):
-    facts = json.loads(read_manifest(archive))
+    facts = json.loads(verify_bundle(archive).manifest)
     assert facts["versions"]["motionhub"] == motionhub.__version__
     rows, model = facts["repositories"]
     assert (model["id"], model["licence"], len(model["revision"])) == (MODEL, "other", 40)
@@ -260,21 +260,21 @@ def link(kind, target):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda entries: [*entries, (tarfile.TarInfo("extra"), b"x")], "found a file 'extra'"),
+        (lambda entries: [*entries, (tarfile.TarInfo("extra"), b"x")], "found file 'extra'"),
         (lambda entries: [*entries, (tarfile.TarInfo("../../evil"), b"x")], "'../../evil'"),
         (lambda entries: [*entries, (tarfile.TarInfo("/etc/evil"), b"x")], "evil"),
-        (lambda entries: [*entries, link(tarfile.SYMTYPE, "/etc/passwd")], "a link"),
-        (lambda entries: [*entries[:2], link(tarfile.LNKTYPE, "/etc/passwd"), *entries[3:]], "a link"),
-        (lambda entries: [*entries[:2], link(tarfile.CHRTYPE, ""), *entries[3:]], "a device"),
-        (lambda entries: [*entries[:2], link(tarfile.FIFOTYPE, ""), *entries[3:]], "a pipe"),
-        (lambda entries: entries[:-1], "found the end"),
+        (lambda entries: [*entries, link(tarfile.SYMTYPE, "/etc/passwd")], "found link, device or pipe"),
+        (lambda entries: [*entries[:2], link(tarfile.LNKTYPE, "/etc/passwd"), *entries[3:]], "found link, device or pipe"),
+        (lambda entries: [*entries[:2], link(tarfile.CHRTYPE, ""), *entries[3:]], "found link, device or pipe"),
+        (lambda entries: [*entries[:2], link(tarfile.FIFOTYPE, ""), *entries[3:]], "found link, device or pipe"),
+        (lambda entries: entries[:-1], "found file 'end of the archive'"),
         (lambda entries: [*entries, entries[-1]], "expected the end"),
         (lambda entries: [*entries[:2], *entries[:1:-1]], "expected blobs"),
         (lambda entries: [*entries[:2], (entries[2][0], entries[2][1] + b"x"), entries[3]], "of 22 bytes"),
         (lambda entries: [*entries[:2], (entries[2][0], b"x" * len(entries[2][1])), entries[3]], "not what its name"),
         (lambda entries: [entries[0], (entries[1][0], entries[1][1].replace(b"mit", b"gpl"))], "not the one"),
         (lambda entries: entries[1:], "expected manifest.sha256"),
-        (lambda entries: [], "found the end"),
+        (lambda entries: [], "found file 'end of the archive'"),
     ],
 )  # fmt: skip
 def test_a_changed_archive_is_refused_before_anything_is_written(tiny, tmp_path, change, match):
@@ -284,7 +284,7 @@ def test_a_changed_archive_is_refused_before_anything_is_written(tiny, tmp_path,
 
 def forged(tiny, tmp_path, change):
     """Somebody who changes the manifest and knows to make its digest anew."""
-    facts = json.loads(read_manifest(tiny))
+    facts = json.loads(verify_bundle(tiny).manifest)
     change(facts["repositories"][0])
     contents = tmp_path / "contents"
     contents.mkdir()
@@ -351,23 +351,40 @@ def test_other_files_are_no_bundle(tmp_path, content):
 # Interruptions.
 
 
-@pytest.mark.parametrize(("number", "error"), [(0, OSError("disk")), (2, KeyboardInterrupt()), (5, OSError("disk"))])
-def test_an_interrupted_install_leaves_nothing(archive, tmp_path, monkeypatch, number, error):
-    """Interrupted at one of the renames: five Arrow folders, the dataset, the model."""
-    calls, replace = [], os.replace
+@pytest.mark.parametrize("error", [OSError("disk"), KeyboardInterrupt()])
+def test_before_the_first_rename_an_interrupted_install_leaves_nothing(archive, tmp_path, monkeypatch, error):
+    def failing(folder, target):
+        raise error
 
-    def failing(source, target):
-        if ".motionhub-install-" in str(source) and "builder" not in str(source) and "arrow" not in str(target):
-            calls.append(target)
-            if len(calls) > number:
-                raise error
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", failing)
+    monkeypatch.setattr(bundle_module, "place", failing)
     with pytest.raises(type(error)):
         install_bundle(archive, cache_dir=tmp_path / "home")
-    assert len(calls) == number + 1
     assert everything(tmp_path / "home") == []
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+def test_an_interrupted_install_leaves_whole_folders_and_is_completed_by_the_next(
+    archive, tmp_path, monkeypatch, number
+):
+    """Interrupted at one of the renames: five Arrow folders, the dataset, the model."""
+    calls, place = [], bundle_module.place
+
+    def failing(folder, target):
+        calls.append(target)
+        if len(calls) > number:
+            raise OSError("disk")
+        place(folder, target)
+
+    monkeypatch.setattr(bundle_module, "place", failing)
+    with pytest.raises(OSError, match="disk"):
+        install_bundle(archive, cache_dir=tmp_path / "home")
+    monkeypatch.undo()
+    install_bundle(archive, cache_dir=tmp_path / "whole")
+    for target in calls[:-1]:
+        assert everything(target) == everything(tmp_path / "whole" / target.relative_to(tmp_path / "home"))
+    assert not calls[-1].exists() and not list((tmp_path / "home").rglob(".motionhub*"))
+    install_bundle(archive, cache_dir=tmp_path / "home")
+    assert everything(tmp_path / "home") == everything(tmp_path / "whole")
 
 
 def test_what_a_killed_install_left_is_removed_by_the_next(tiny, tmp_path):
