@@ -133,12 +133,11 @@ def create_bundle(
             files.update(found)
         repositories.sort(key=lambda repository: (repository.kind, repository.id))
         bundle = Bundle(tuple(repositories), {name: importlib.metadata.version(name) for name in PACKAGES})
-        parse_manifest(bundle.manifest)  # what could not be read is not written
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = out.with_name(f".partial-{out.name}")
         try:
             write_archive(partial, bundle.manifest, files)
-            verify_bundle(partial, sha256=bundle.sha256)  # also refuses files that changed while they were packed
+            verify_bundle(partial)  # what could not be read, or changed while it was packed, is not written
             os.replace(partial, out)
         finally:
             partial.unlink(missing_ok=True)
@@ -236,8 +235,9 @@ def _valid(facts: Any) -> Any:
 
 
 def _read_manifest(archive: Archive, sha256: str | None) -> Bundle:
+    content = archive.read_manifest()
     try:
-        bundle = parse_manifest(archive.read_manifest())
+        bundle = parse_manifest(content)
     except ValueError as error:
         raise ValueError(f"{archive.path}: refused. {error}") from None
     if sha256 is not None and sha256.lower() != bundle.sha256:
@@ -256,13 +256,10 @@ def _read_files(archive: Archive, bundle: Bundle, into: Path | None = None) -> N
 
 
 def _convert(staged: Path, snapshot: Path, repository: BundledRepository) -> None:
-    import datasets
-    import yaml
-
     staged.mkdir(parents=True)
     try:
         stage_rows(staged, snapshot, repository)
-    except (OSError, ValueError, RuntimeError, yaml.YAMLError, datasets.exceptions.DatasetsError) as error:
+    except Exception as error:  # `datasets` has one of its own for every kind of broken file
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         raise ValueError(f"{repository.id}: its files are no dataset ({' '.join(str(error).split())}).") from None
