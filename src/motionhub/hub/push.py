@@ -1,7 +1,4 @@
-"""Publishes a checkpoint or a saved dataset on the Hub: one commit with all parts and the card, or a refusal.
-
-It does not know model families or processors (transformers' Auto classes read and write them) nor the card's words.
-"""
+"""Publishes a checkpoint or a saved dataset on the Hub: one commit with all parts and the card, or a refusal."""
 
 import json
 import re
@@ -68,53 +65,30 @@ def push(
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo_id):
         raise ValueError(f"Expected a repository 'owner/name', got {repo_id!r}.")
-    upload = _Upload(repo_id, "dataset" if dataset else "model", private, token, revision, create_pr, commit_message)
-    if dataset:
-        folder = Path(source)
-        _check_open(folder)
-        check_dataset_card(folder).validate()
-        return upload.run(folder, STALE_DATASET)
-    with TemporaryDirectory(prefix="motionhub-push-") as name:
-        staged = Path(name)
-        facts = _stage(source, staged, processor, card, recipe, results)
-        _write_cards(staged, facts, repo_id)
-        ModelCard.load(staged / "README.md").validate()
-        return upload.run(staged, STALE_MODEL)
-
-
-class _Upload:
-    """The arguments of `push` that say where and how."""
-
-    def __init__(
-        self,
-        repo_id: str,
-        kind: str,
-        private: bool | None,
-        token: str | None,
-        revision: str | None,
-        create_pr: bool,
-        commit_message: str | None,
-    ) -> None:
-        self.repo_id, self.kind, self.private, self.token = repo_id, kind, private, token
-        self.revision, self.create_pr = revision, create_pr
-        self.message = commit_message or f"Add {'the dataset' if kind == 'dataset' else 'model, processor and card'}"
-
-    def run(self, folder: Path, stale: list[str]) -> str:
-        api = HfApi(token=self.token)
-        repo_id = api.create_repo(self.repo_id, repo_type=self.kind, private=self.private, exist_ok=True).repo_id
-        if self.revision is not None and not self.revision.startswith("refs/pr"):
-            api.create_branch(repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
+    kind = "dataset" if dataset else "model"
+    with TemporaryDirectory(prefix="motionhub-push-") as staged:
+        folder = Path(source) if dataset else Path(staged)
+        if dataset:
+            _check_open(folder)
+            check_dataset_card(folder).validate()
+        else:
+            _write_cards(folder, _stage(source, folder, processor, card, recipe, results), repo_id)
+            ModelCard.load(folder / "README.md").validate()
+        api = HfApi(token=token)
+        repo_id = api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True).repo_id
+        if revision is not None and not revision.startswith("refs/pr"):
+            api.create_branch(repo_id, repo_type=kind, branch=revision, exist_ok=True)
         commit = api.upload_folder(
             repo_id=repo_id,
-            repo_type=self.kind,
+            repo_type=kind,
             folder_path=folder,
-            revision=self.revision,
-            create_pr=self.create_pr,
-            commit_message=self.message,
-            delete_patterns=stale,
+            revision=revision,
+            create_pr=create_pr,
+            commit_message=commit_message or f"Add {'the dataset' if dataset else 'model, processor and card'}",
+            delete_patterns=STALE_DATASET if dataset else STALE_MODEL,
             ignore_patterns=[".cache/*", "*.lock", "**/.ipynb_checkpoints/*"],
         )
-        return str(commit.commit_url)
+    return str(commit.commit_url)
 
 
 def stage_checkpoint(folder: str | Path, staged: Path, repo_id: str) -> None:
