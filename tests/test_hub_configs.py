@@ -27,7 +27,7 @@ from motionhub.training.arguments import TrainingRecipe
 
 ROOT = Path(__file__).resolve().parent.parent / "hub_configs"
 FOLDERS = sorted(path.parent for path in ROOT.glob("*/config.json"))
-# Official counts (SPECS 2.1, 10, 11). UNIK: less the official code's unused bias, joints numbers in each of ten blocks.
+# Official counts (SPECS 2.1, 10, 11); of UNIK less the unused bias, joints numbers in each of ten blocks.
 PARAMETERS = {
     "unik-posetics": (motionhub.UnikForActionClassification, 3_525_904 - 170),
     "unik-ntu60": (motionhub.UnikForActionClassification, 3_803_033 - 250),

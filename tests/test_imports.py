@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "registration": {"hub"},
     "models": {"nn", "skeletons", "papers"},
     # A tower may be one of our own models.
-    "towers": {"models"},
+    "towers": {"models", "nn"},
     # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},

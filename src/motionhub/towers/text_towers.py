@@ -8,7 +8,6 @@ A text longer than the tower's context is cut there, as the tower was trained, a
 may differ in its last bit (1e-7) with the texts it is batched with, as padding changes the order of sums.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+from motionhub.nn.weights import weights_hash
 
 
 if TYPE_CHECKING:
@@ -149,11 +150,7 @@ class TextTower:
 
     def fingerprint(self) -> str:
         """sha256 of the tower's weights, by name and value: equal where two towers are the same network."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.module.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+        return weights_hash(self.module)
 
     def _load(self) -> "LoadedTower":
         if self._loaded is None:
