@@ -250,9 +250,7 @@ def _read_files(archive: Archive, bundle: Bundle, into: Path | None = None) -> N
     for repository in bundle.repositories:
         for file in repository.files:  # a later download from the Hub would trust a blob by its name
             if file.blob not in (file.sha256, as_git[file.sha256]):
-                raise ValueError(
-                    f"{archive.path}: refused, {file.path} of {repository.id} is not the blob {file.blob}."
-                )
+                raise ValueError(f"{archive.path}: refused, {repository.id}/{file.path} is not the blob {file.blob}.")
 
 
 def _convert(staged: Path, snapshot: Path, repository: BundledRepository) -> None:
@@ -321,9 +319,8 @@ def _collect(
 
 def _snapshot(hub: Path, repo_id: str, kind: str, revision: str) -> Path:
     try:
-        return Path(
-            snapshot_download(repo_id, repo_type=kind, revision=revision, cache_dir=hub, local_files_only=True)
-        )
+        found = snapshot_download(repo_id, repo_type=kind, revision=revision, cache_dir=hub, local_files_only=True)
+        return Path(found)
     except IncompleteSnapshotError as error:  # somebody downloaded a part, which is packed as it is
         return Path(error.snapshot_path)
     except LocalEntryNotFoundError:
@@ -336,13 +333,13 @@ def _snapshot(hub: Path, repo_id: str, kind: str, revision: str) -> Path:
 
 def _check_links(source: Path, paths: Iterable[Path], staged: Path) -> None:
     """A link may lead to a file of its folder or, in a snapshot of the cache, to a blob of its repository."""
-    homes = [source.resolve(), staged.resolve()]
-    homes += [source.resolve().parents[1] / "blobs"] if source.resolve().parent.name == "snapshots" else []
+    source = source.resolve()
+    homes = [source, staged.resolve()]
+    if source.parent.name == "snapshots":
+        homes.append((source.parents[1] / "blobs").resolve())
     for path in paths:
         if not any(path.resolve().is_relative_to(home) for home in homes):
-            raise ValueError(
-                f"{path} is a link to {path.resolve()}, outside of {source}: not packed; copy the file there."
-            )
+            raise ValueError(f"{path} is a link to {path.resolve()}, outside of {source}: not packed; copy it there.")
 
 
 def _describe(path: Path, name: str) -> BundledFile:

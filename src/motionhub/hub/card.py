@@ -98,11 +98,14 @@ def render_model_card(
     check_facts(facts)
     language = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     language.filters |= {"cell": _cell, "paper": get_paper}
-    labels = _labels(config)
+    results = results or ()
+    # Of a network with a head; an encoder's config may have labels all the same, but it never says one.
+    encoder = all("For" not in name for name in config.get("architectures") or ("For",))
+    labels = [] if encoder else [str(name) for name in (config.get("id2label") or {}).values()]
     sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model takes what its encoder takes
-    commands = [(entry["benchmark"], entry["command"]) for entry in results or () if entry.get("command")]
+    commands = [(entry["benchmark"], entry["command"]) for entry in results if entry.get("command")]
     return language.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        metadata=_metadata(config, results or (), facts),
+        metadata=_metadata(config, results, facts),
         facts=facts,
         papers=[get_paper(key) for key in facts["papers"]],
         labels=labels,
@@ -110,15 +113,11 @@ def render_model_card(
         repo=repo,
         place=repo or facts["weights"].get("folder", facts.get("repo") or facts["name"]),
         sizes={key: f"{sizes[key]} {what}" for key, what in INPUT_SIZES.items() if sizes.get(key) is not None},
-        processor={
-            key: value
-            for key, value in processor.items()
-            if value is not None and not key.endswith("_type") and key != "auto_map"
-        },
+        processor=processor,
         joints=joints,
         picture=picture,
         recipe=recipe,
-        rows=_compared(results or (), facts.get("paper_results") or ()),
+        rows=_compared(results, facts.get("paper_results") or ()),
         commands=dict.fromkeys(commands),
     )
 
@@ -136,6 +135,8 @@ def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Fact
     Only benchmarks that `facts["benchmarks"]` ties to a Hub dataset have an entry (an invented id would fill somebody
     else's leaderboard), and of each only the first metric, because the format has one value per task.
     """
+    import yaml
+
     entries: dict[str, dict[str, EvalResultEntry]] = {}
     for result in _scores(results):
         place = (facts.get("benchmarks") or {}).get(result["benchmark"])
@@ -145,17 +146,14 @@ def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Fact
         notes = f"{result['metric']}, per cent: {_measured(result)}. {result.get('command') or ''}".strip()
         entry = EvalResultEntry(dataset_id=place["dataset"], task_id=task, value=result["value"], notes=notes)
         entries.setdefault(place["dataset"], {}).setdefault(task, entry)
-    return [_write_entries(Path(folder), dataset, [*tasks.values()]) for dataset, tasks in entries.items()]
-
-
-def _write_entries(folder: Path, dataset: str, entries: list[EvalResultEntry]) -> Path:
-    import yaml
-
-    path = folder / ".eval_results" / f"{_slug(dataset)}.yaml"
-    path.parent.mkdir(exist_ok=True)
-    content = yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True)
-    path.write_text(content, encoding="utf-8")
-    return path
+    written = []
+    for dataset, tasks in entries.items():
+        path = Path(folder) / ".eval_results" / f"{_slug(dataset)}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        content = yaml.safe_dump(eval_result_entries_to_yaml([*tasks.values()]), sort_keys=False, allow_unicode=True)
+        path.write_text(content, encoding="utf-8")
+        written.append(path)
+    return written
 
 
 def _scores(results: Sequence[Facts]) -> list[Facts]:
@@ -195,12 +193,6 @@ def _metadata(config: Facts, results: Sequence[Facts], facts: Facts) -> str:
         eval_results=measured or None,
     )
     return data.to_yaml().strip()
-
-
-def _labels(config: Facts) -> list[str]:
-    """Of a network with a head; an encoder's config may have labels all the same, but it never says one."""
-    encoder = all("For" not in name for name in config.get("architectures") or ("For",))
-    return [] if encoder else [str(name) for name in (config.get("id2label") or {}).values()]
 
 
 def _cell(value: Any) -> str:

@@ -154,16 +154,12 @@ def _stage(
     else:
         source.save_pretrained(staged)
         processor.save_pretrained(staged)
-    if isinstance(card, Mapping):
-        _write(staged / "card.yaml", card)
-    elif card is not None:
-        _copy(Path(card), staged / "card.yaml")
-    if isinstance(recipe, str | Path):
-        _copy(Path(recipe), staged / "training.json")
-    elif recipe is not None:
-        _write(staged / "training.json", recipe)
-    if results is not None:
-        _write(staged / "results.json", results)
+    for name, given in (("card.yaml", card), ("training.json", recipe), ("results.json", results)):
+        if isinstance(given, str | Path):
+            _copy(Path(given), staged / name)
+        elif given is not None:
+            (staged / name).unlink(missing_ok=True)  # it may be a link to the source's own file
+            (staged / name).write_text(json.dumps(given, indent=2) + "\n", encoding="utf-8")  # JSON is YAML too
     if not (staged / "card.yaml").is_file():
         raise ValueError(
             "Not pushed without card facts (card.yaml): licence of code, weights and data, provenance of the weights, "
@@ -257,8 +253,3 @@ def _copy(given: Path, path: Path) -> None:
 
 def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _write(path: Path, content: Any) -> None:
-    path.unlink(missing_ok=True)  # it may be a link to the source's own file
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")  # JSON is YAML too
