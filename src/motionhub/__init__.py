@@ -5,6 +5,7 @@ until someone looks for a model, a processor or a pipeline (`motionhub.registrat
 is imported here.
 """
 
+import ast
 import importlib
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from motionhub.registration import watch_imports
 from motionhub.version import __version__
 
 
+# The one list of public names: for type checkers, and read below.
 if TYPE_CHECKING:
     from motionhub.auto import AutoModelForActionClassification as AutoModelForActionClassification
     from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
@@ -94,89 +96,15 @@ if TYPE_CHECKING:
     from motionhub.visualization.animate import animate as animate
     from motionhub.visualization.draw import draw_frame as draw_frame
     from motionhub.visualization.draw import skeleton_strip as skeleton_strip
-    from motionhub.visualization.ribbon import plot_ribbon as plot_ribbon
+    from motionhub.visualization.plots import plot_ribbon as plot_ribbon
 
-# Public name -> the module that defines it (the same list as above; a test compares them).
-_HOMES = {
-    "AutoModelForActionClassification": "motionhub.auto",
-    "AutoModelForActionSegmentation": "motionhub.auto",
-    "AutoModelForMotionRetargeting": "motionhub.auto",
-    "AutoModelForZeroShotActionClassification": "motionhub.auto",
-    "build_dataset": "motionhub.data.build.build",
-    "save_dataset": "motionhub.data.build.build",
-    "READERS": "motionhub.data.datasets.readers",
-    "read": "motionhub.data.datasets.readers",
-    "generate_dataset": "motionhub.data.synthetic.dataset",
-    "compose": "motionhub.data.synthetic.generate",
-    "generate": "motionhub.data.synthetic.generate",
-    "write": "motionhub.data.formats.writers",
-    "summarise_intervals": "motionhub.intervals.table",
-    "write_intervals": "motionhub.intervals.table",
-    "AgcnConfig": "motionhub.models.agcn",
-    "AgcnForActionClassification": "motionhub.models.agcn",
-    "AgcnForActionSegmentation": "motionhub.models.agcn",
-    "AgcnModel": "motionhub.models.agcn",
-    "StGcnConfig": "motionhub.models.st_gcn",
-    "StGcnForActionClassification": "motionhub.models.st_gcn",
-    "StGcnForActionSegmentation": "motionhub.models.st_gcn",
-    "StGcnModel": "motionhub.models.st_gcn",
-    "CvMimConfig": "motionhub.models.cv_mim",
-    "CvMimForActionClassification": "motionhub.models.cv_mim",
-    "CvMimModel": "motionhub.models.cv_mim",
-    "LacConfig": "motionhub.models.lac",
-    "LacModel": "motionhub.models.lac",
-    "LcrNetConfig": "motionhub.models.lcr_net",
-    "LcrNetModel": "motionhub.models.lcr_net",
-    "RetargetNet": "motionhub.models.retarget_net",
-    "RetargetNetConfig": "motionhub.models.retarget_net",
-    "push": "motionhub.hub.push",
-    "TMorConfig": "motionhub.models.t_mor",
-    "TMorForZeroShotActionClassification": "motionhub.models.t_mor",
-    "TMorModel": "motionhub.models.t_mor",
-    "UnikConfig": "motionhub.models.unik",
-    "UnikForActionClassification": "motionhub.models.unik",
-    "UnikForActionSegmentation": "motionhub.models.unik",
-    "UnikModel": "motionhub.models.unik",
-    "LtnConfig": "motionhub.models.ltn",
-    "LtnModel": "motionhub.models.ltn",
-    "R3dConfig": "motionhub.models.r3d",
-    "R3dForActionClassification": "motionhub.models.r3d",
-    "R3dForPreTraining": "motionhub.models.r3d",
-    "R3dModel": "motionhub.models.r3d",
-    "VideoBackboneConfig": "motionhub.models.video_backbone",
-    "VideoBackboneModel": "motionhub.models.video_backbone",
-    "ViClipConfig": "motionhub.models.vi_clip",
-    "ViClipModel": "motionhub.models.vi_clip",
-    "VideoClipProcessor": "motionhub.processing.video_clip",
-    "AutoModelForMovementQuality": "motionhub.auto",
-    "MovementQualityConfig": "motionhub.models.movement_quality",
-    "SkeletonForMovementQuality": "motionhub.models.movement_quality",
-    "UViConfig": "motionhub.models.u_vi",
-    "UViForActionClassification": "motionhub.models.u_vi",
-    "UViForMovementQuality": "motionhub.models.u_vi",
-    "UViModel": "motionhub.models.u_vi",
-    "PostureImageProcessor": "motionhub.processing.posture_images",
-    "PAPERS": "motionhub.papers",
-    "OnlineIntervals": "motionhub.pipelines.online_segmentation",
-    "OnlineSegmenter": "motionhub.pipelines.online_segmentation",
-    "refine": "motionhub.pipelines.pose_refinement",
-    "aggregate_experts": "motionhub.poses.refine",
-    "PersonImageProcessor": "motionhub.processing.person_images",
-    "RetargetProcessor": "motionhub.processing.retargeting",
-    "SkeletonProcessor": "motionhub.processing.skeleton",
-    "convert_layout": "motionhub.skeletons.convert",
-    "resample": "motionhub.skeletons.convert",
-    "SkeletonLayout": "motionhub.skeletons.layout",
-    "LAYOUTS": "motionhub.skeletons.layouts",
-    "get_layout": "motionhub.skeletons.layouts",
-    "load_layout": "motionhub.skeletons.layouts",
-    "inspect": "motionhub.skeletons.checks",
-    "SkeletonSequence": "motionhub.skeletons.sequence",
-    "TrainingRecipe": "motionhub.training.arguments",
-    "animate": "motionhub.visualization.animate",
-    "draw_frame": "motionhub.visualization.draw",
-    "skeleton_strip": "motionhub.visualization.draw",
-    "plot_ribbon": "motionhub.visualization.ribbon",
+_HOMES = {  # public name -> the module that defines it, read from the imports above
+    alias.asname or alias.name: str(node.module)
+    for block in ast.parse(__spec__.loader.get_source(__name__)).body  # type: ignore[union-attr]
+    if isinstance(block, ast.If)
+    for node in block.body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
 }
 
 __all__ = ["__version__", *_HOMES]

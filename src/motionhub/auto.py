@@ -1,8 +1,8 @@
 """THE table: which config, models, processor, Auto classes and pipelines belong together. A new model adds one entry.
 
 Importing this module tells transformers about them, so that `AutoModel.from_pretrained` and `pipeline` find them.
-After `import motionhub` that happens when one of them is first looked for (`motionhub.registration`). It does not know
-how any model works. All private names of transformers that the library needs are imported here and nowhere else.
+After `import motionhub` that happens when one of them is first looked for (`motionhub.registration`). Private names of
+transformers are imported here and nowhere else.
 """
 
 from collections import OrderedDict

@@ -102,6 +102,6 @@ def _install(arguments: argparse.Namespace) -> int:
 
 
 def _show(bundle: Any) -> None:
-    for each in bundle.manifest.repositories:
+    for each in bundle.repositories:
         size = sum(file.size for file in each.files) / 1e6
         print(f"{each.kind} {each.id} ({each.revision[:8]}): {len(each.files)} files, {size:.1f} MB, {each.licence}")
