@@ -6,6 +6,7 @@ is imported here.
 """
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from motionhub.registration import watch_imports
@@ -48,8 +49,9 @@ if TYPE_CHECKING:
     from motionhub.models.r3d import R3dForActionClassification as R3dForActionClassification
     from motionhub.models.r3d import R3dForPreTraining as R3dForPreTraining
     from motionhub.models.r3d import R3dModel as R3dModel
-    from motionhub.models.retarget_net import RetargetNet as RetargetNet
     from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
+    from motionhub.models.retarget_net import RetargetNetForMotionRetargeting as RetargetNetForMotionRetargeting
+    from motionhub.models.retarget_net import RetargetNetModel as RetargetNetModel
     from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
@@ -118,8 +120,9 @@ _HOMES = {
     "LacModel": "motionhub.models.lac",
     "LcrNetConfig": "motionhub.models.lcr_net",
     "LcrNetModel": "motionhub.models.lcr_net",
-    "RetargetNet": "motionhub.models.retarget_net",
     "RetargetNetConfig": "motionhub.models.retarget_net",
+    "RetargetNetForMotionRetargeting": "motionhub.models.retarget_net",
+    "RetargetNetModel": "motionhub.models.retarget_net",
     "push": "motionhub.hub.push",
     "TMorConfig": "motionhub.models.t_mor",
     "TMorForZeroShotActionClassification": "motionhub.models.t_mor",
@@ -165,11 +168,16 @@ _HOMES = {
     "SkeletonSequence": "motionhub.skeletons.sequence",
     "TrainingRecipe": "motionhub.training.arguments",
 }
+# Earlier public name -> the name of today.
+_RENAMED = {"RetargetNet": "RetargetNetModel"}
 
 __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        warnings.warn(f"motionhub.{name} is now motionhub.{_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name not in _HOMES:
         raise AttributeError(f"module 'motionhub' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

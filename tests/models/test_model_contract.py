@@ -17,7 +17,7 @@ from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dModel
-from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
+from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetModel
 from motionhub.models.st_gcn import (
     StGcnConfig,
     StGcnForActionClassification,
@@ -104,7 +104,7 @@ FAMILIES = [
             "static_channels": [8, 8],
             "decoder_channels": [8, 8],
         },
-        base=RetargetNet,
+        base=RetargetNetModel,
         heads=[],
         clip=(2, 40, 15, 2),
     ),

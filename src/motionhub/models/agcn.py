@@ -20,7 +20,7 @@ Deliberate deviations from the official code, all without effect on its numbers:
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_encoder import SIZES, JointBlock, JointEncoder, JointEncoderConfig
 from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention, JointGraph
 from motionhub.skeletons.graph import adjacency_subsets
@@ -45,7 +45,7 @@ class AgcnConfig(JointEncoderConfig):
     """
 
     model_type = "motionhub_agcn"
-    sizes = ("key_ratio",)
+    sizes = (*SIZES, "key_ratio")
 
     layout: str = "ntu-25"
     num_joints: int = 25

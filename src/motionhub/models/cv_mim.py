@@ -20,16 +20,16 @@ Deliberate deviations:
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import MotionConfig
 from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.nn.heads import clip_loss
@@ -40,7 +40,7 @@ from motionhub.nn.temporal_heads import temporal_head
 
 
 @strict
-class CvMimConfig(PreTrainedConfig):
+class CvMimConfig(MotionConfig):
     """Sizes and options of CV-MIM; the defaults are the published ones.
 
     Args:
@@ -63,6 +63,7 @@ class CvMimConfig(PreTrainedConfig):
 
     model_type = "motionhub_cv_mim"
     frame_stride = 1
+    sizes = ("num_joints", "in_channels", "num_people", "width", "num_blocks", "pose_size")
 
     layout: str = "cv-mim-13"
     num_joints: int = 13
@@ -81,21 +82,9 @@ class CvMimConfig(PreTrainedConfig):
     temporal_head: Literal["convnet", "resnet", "res-tcn"] = "convnet"
     classifier_dropout: float | int = 0.5
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"CvMimConfig has no field {name!r}; did you mean {near[0]!r}?")
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        names = ("num_joints", "in_channels", "num_people", "width", "num_blocks", "pose_size")
-        wrong = {name: getattr(self, name) for name in names if getattr(self, name) < 1}
-        if wrong or self.view_size < 0 or not 0 <= self.dropout < 1 or not 0 <= self.classifier_dropout < 1:
-            raise ValueError(
-                f"CvMimConfig expects sizes of at least 1 (view_size 0 or more) and dropout in 0..1, below 1; got "
-                f"{wrong or {'view_size': self.view_size, 'dropout': self.dropout}}."
-            )
+    def validate_view_size(self) -> None:
+        if self.view_size < 0:
+            raise ValueError(f"CvMimConfig expects view_size of at least 0, got {self.view_size}.")
         if self.features != "pose" and not self.view_size:
             raise ValueError(f"features={self.features!r} needs a view vector, but view_size is 0; use 'pose'.")
 
@@ -165,10 +154,6 @@ class CvMimPreTrainedModel(PreTrainedModel):
             init.zeros_(module.vectors)
         else:
             init_keras(module)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
 
 class CvMimModel(CvMimPreTrainedModel):

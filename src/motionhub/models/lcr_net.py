@@ -28,9 +28,10 @@ import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import MotionConfig
 from motionhub.nn.pose_proposals import fit_into, integrate_proposals, relative_to
 
 
@@ -51,7 +52,7 @@ PADDING = {"poses": torch.nan, "confidence": 0.0, "scores": 0.0, "boxes": torch.
 
 
 @strict
-class LcrNetConfig(PreTrainedConfig):
+class LcrNetConfig(MotionConfig):
     """Sizes and thresholds of LcrNetModel; the defaults are those of SSTA-PRS and of Faster R-CNN.
 
     Args:
@@ -74,6 +75,15 @@ class LcrNetConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_lcr_net"
+    sizes = (
+        "num_joints",
+        "num_anchor_poses",
+        "pyramid_channels",
+        "head_size",
+        "train_proposals",
+        "test_proposals",
+    ) + (*("boxes_per_image", "max_people", "anchor_sizes"),)
+    default_lists = {"anchor_sizes": [32, 64, 128, 256, 512], "aspect_ratios": [0.5, 1.0, 2.0]}
 
     layout: str = "lcrnet-13"
     num_joints: int = 13
@@ -95,18 +105,8 @@ class LcrNetConfig(PreTrainedConfig):
     min_person_score: float | int = 0.002
     max_people: int = 20
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        self.anchor_sizes = self.anchor_sizes or [32, 64, 128, 256, 512]
-        self.aspect_ratios = self.aspect_ratios or [0.5, 1.0, 2.0]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        names = ["num_joints", "num_anchor_poses", "pyramid_channels", "head_size", "train_proposals"]
-        names += ["test_proposals", "boxes_per_image", "max_people"]
-        wrong = {name: getattr(self, name) for name in names if getattr(self, name) < 1}
-        if wrong:
-            raise ValueError(f"LcrNetConfig expects sizes of at least 1, got {wrong}.")
-        if len(self.anchor_sizes or []) != PYRAMID_LEVELS or min(self.anchor_sizes or [0]) < 1:
+    def validate_anchors(self) -> None:
+        if len(self.anchor_sizes or []) != PYRAMID_LEVELS:
             raise ValueError(
                 f"LcrNetConfig expects {PYRAMID_LEVELS} anchor_sizes, one per pyramid level, got {self.anchor_sizes}."
             )
@@ -245,7 +245,6 @@ class LcrNetModel(PreTrainedModel):
     """
 
     config: LcrNetConfig
-    config_class = LcrNetConfig
     base_model_prefix = "lcr_net"
     main_input_name = "pixel_values"
     input_modalities = ("image",)
@@ -294,10 +293,6 @@ class LcrNetModel(PreTrainedModel):
                 nn.init.kaiming_uniform_(module.weight, a=1)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
     def set_anchor_poses(self, anchor_poses: Any) -> None:
         """The centres of the classes, `(anchor poses, joints, 2)` in the unit box (`self_training.fit_anchor_poses`).

@@ -23,27 +23,27 @@ predicted, so the signs of D's columns matter: the default fixes them (`basis_si
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import EncoderInsideConfig
 from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates, projection
 
 
 @strict
-class LtnConfig(PreTrainedConfig):
+class LtnConfig(EncoderInsideConfig):
     """Sizes and options of LTN; the defaults are the thesis's on Slow-R50.
 
     Args:
-        encoder_config: of any encoder of this library with `hidden_size`; None: R3D-50.
+        encoder_config: of any encoder of this library; None: R3D-50.
         variant: how time enters what is compared, see the module.
         num_directions: M, columns of the basis.
         orthogonal: False takes the directions as they are learned (the thesis's ablation; not with "complement").
@@ -54,9 +54,9 @@ class LtnConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_ltn"
+    sizes = ("time_channels", "time_hidden_sizes")
     sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_r3d")}
 
-    encoder_config: dict | PreTrainedConfig | None = None
     variant: Literal["none", "v1", "v2", "v3", "complement"] = "v3"
     num_directions: int = 64
     orthogonal: bool = True
@@ -66,19 +66,10 @@ class LtnConfig(PreTrainedConfig):
     time_norm: bool = True
 
     def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"LtnConfig has no field {name!r}; did you mean {near[0]!r}?")
         self.time_hidden_sizes = [2048] if self.time_hidden_sizes is None else self.time_hidden_sizes
         super().__post_init__(**kwargs)
 
-    def validate_sizes(self) -> None:
-        if self.time_channels < 1 or any(size < 1 for size in self.time_hidden_sizes or []):
-            raise ValueError(
-                f"LtnConfig expects sizes of at least 1, got time_channels={self.time_channels} and "
-                f"time_hidden_sizes={self.time_hidden_sizes}."
-            )
+    def validate_directions(self) -> None:
         most = self.hidden_size - (self.variant == "complement")
         if not 1 <= self.num_directions <= most:
             raise ValueError(
@@ -87,17 +78,6 @@ class LtnConfig(PreTrainedConfig):
             )
         if self.variant == "complement" and not self.orthogonal:
             raise ValueError('variant="complement" leaves a subspace out, which needs orthogonal=True.')
-
-    @property
-    def encoder(self) -> PreTrainedConfig:
-        """`encoder_config`, as the config that it always is after construction."""
-        assert isinstance(self.encoder_config, PreTrainedConfig)
-        return self.encoder_config
-
-    @property
-    def hidden_size(self) -> int:
-        """Channels of the encoder's features."""
-        return int(self.encoder.hidden_size)
 
     @property
     def takes_time(self) -> bool:
@@ -158,7 +138,6 @@ class LtnModel(PreTrainedModel):
     """The encoder, the basis of time and the time encoder."""
 
     config: LtnConfig
-    config_class = LtnConfig
     base_model_prefix = "ltn"
     main_input_name = "pixel_values"
     input_modalities = ("video", "time")
@@ -187,10 +166,6 @@ class LtnModel(PreTrainedModel):
             init.orthogonal_(module.directions)
         elif isinstance(module, nn.BatchNorm1d):
             super()._init_weights(module)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
     @can_return_tuple
     def forward(

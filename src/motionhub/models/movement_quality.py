@@ -14,19 +14,17 @@ from typing import Literal
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers import initialization as init
-from transformers.configuration_utils import SubConfigSpec
-from transformers.models.auto.configuration_auto import AutoConfig
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import EncoderInsideConfig
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.people import frames_of_clip
 from motionhub.nn.recurrent_head import RecurrentHead
 
 
 @strict
-class MovementQualityConfig(PreTrainedConfig):
+class MovementQualityConfig(EncoderInsideConfig):
     """The encoder and its head.
 
     Args:
@@ -42,9 +40,8 @@ class MovementQualityConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_movement_quality"
-    sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_unik")}
+    sizes = ("max_score", "recurrent_size", "recurrent_layers")
 
-    encoder_config: dict | PreTrainedConfig | None = None
     scores: Literal["grades", "ordinal", "value"] = "grades"
     max_score: int = 1
     recurrent: Literal["gru", "lstm"] = "gru"
@@ -53,45 +50,10 @@ class MovementQualityConfig(PreTrainedConfig):
     movement: str = ""
     held_out: dict | None = None
 
-    def validate_sizes(self) -> None:
-        sizes = {name: getattr(self, name) for name in ("max_score", "recurrent_size", "recurrent_layers")}
-        if wrong := {name: size for name, size in sizes.items() if size < 1}:
-            raise ValueError(f"MovementQualityConfig expects sizes of at least 1, got {wrong}.")
-
-    @property
-    def _encoder(self) -> PreTrainedConfig:
-        assert isinstance(self.encoder_config, PreTrainedConfig)
-        return self.encoder_config
-
     @property
     def num_outputs(self) -> int:
         """Outputs of the head."""
         return {"grades": self.max_score + 1, "ordinal": self.max_score, "value": 1}[self.scores]
-
-    @property
-    def hidden_size(self) -> int:
-        """Channels of the encoder's features."""
-        return int(self._encoder.hidden_size)
-
-    @property
-    def layout(self) -> str:
-        """Name of the layout the weights expect: the encoder's."""
-        return str(self._encoder.layout)
-
-    @property
-    def num_joints(self) -> int:
-        """Joints of the input: the encoder's."""
-        return int(self._encoder.num_joints)
-
-    @property
-    def in_channels(self) -> int:
-        """Coordinates of a joint: the encoder's."""
-        return int(self._encoder.in_channels)
-
-    @property
-    def num_people(self) -> int:
-        """Person slots of the encoder."""
-        return int(self._encoder.num_people)
 
 
 @dataclass
@@ -107,14 +69,13 @@ class SkeletonForMovementQuality(PreTrainedModel):
     """A score per clip of keypoints."""
 
     config: MovementQualityConfig
-    config_class = MovementQualityConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
     input_modalities = ("time",)
 
     def __init__(self, config: MovementQualityConfig) -> None:
         super().__init__(config)
-        self.encoder = AutoModel.from_config(config._encoder)
+        self.encoder = AutoModel.from_config(config.encoder)
         self.head = RecurrentHead(
             config.hidden_size, config.recurrent_size, config.recurrent_layers, config.num_outputs, config.recurrent
         )
@@ -123,18 +84,8 @@ class SkeletonForMovementQuality(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """PyTorch's defaults; the encoder inside initialises itself."""
-        if isinstance(module, nn.RNNBase):
-            for parameter in module.parameters():
-                bound = module.hidden_size**-0.5
-                init.uniform_(parameter, -bound, bound)
-        elif isinstance(module, nn.Linear):
-            bound = module.in_features**-0.5
-            init.uniform_(module.weight, -bound, bound)
-            init.uniform_(module.bias, -bound, bound)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
+        if isinstance(module, nn.RNNBase | nn.Linear):
+            module.reset_parameters()
 
     @classmethod
     def from_encoder(
@@ -158,7 +109,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
         encoder = AutoConfig.from_pretrained(str(source))
         scored = isinstance(encoder, MovementQualityConfig)
         if isinstance(encoder, MovementQualityConfig):
-            encoder = encoder._encoder
+            encoder = encoder.encoder
         config = MovementQualityConfig(
             encoder_config=encoder,
             scores=scores,

@@ -6,18 +6,18 @@ It does not know how a family mixes the joints of a frame (its spatial unit), no
 import copy
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import MotionConfig
 from motionhub.nn.graph_conv import DependencyAttention, GraphConv, JointGraph
 from motionhub.nn.masked_norm import ChannelNorm, PersonNorm
 from motionhub.nn.people import Presence, frames_of_clip, mean_over_frames, zero_padding
@@ -26,10 +26,11 @@ from motionhub.nn.temporal import FrameConv2d, PointwiseLinear, TemporalConv
 
 OFFICIAL_CHANNELS = [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
 OFFICIAL_STRIDES = [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
+SIZES = ("num_joints", "in_channels", "num_people", "channels", "strides", "dilations")
 
 
 @strict
-class JointEncoderConfig(PreTrainedConfig):
+class JointEncoderConfig(MotionConfig):
     """Sizes and options that all families have; a family's config adds its own and says what they mean.
 
     Args:
@@ -57,16 +58,12 @@ class JointEncoderConfig(PreTrainedConfig):
     classifier_dropout: float | int = 0.0
     upsampling: Literal["linear", "repeat"] = "linear"
 
-    # No fields: which further ones must be at least 1, which odd; deviation of all initial weights (None: by fan-out).
-    sizes: ClassVar[tuple[str, ...]] = ()
+    # No fields: sizes that must be odd; std of all initial weights (None: by fan-out).
+    sizes: ClassVar[tuple[str, ...]] = SIZES
     odd_sizes: ClassVar[tuple[str, ...]] = ("temporal_kernel",)
     initial_std: ClassVar[float | None] = None
 
     def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"{type(self).__name__} has no field {name!r}; did you mean {near[0]!r}?")
         if self.channels is None:
             self.channels = list(OFFICIAL_CHANNELS)
             if self.strides is None:
@@ -77,13 +74,7 @@ class JointEncoderConfig(PreTrainedConfig):
             self.dilations = [1] * len(self.channels)
         super().__post_init__(**kwargs)
 
-    def validate_sizes(self) -> None:
-        single = ("num_joints", "in_channels", "num_people", *self.sizes)
-        sizes = {name: [getattr(self, name)] for name in single}
-        sizes |= {name: getattr(self, name) or [] for name in ("channels", "strides", "dilations")}
-        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
-        if wrong:
-            raise ValueError(f"{type(self).__name__} expects sizes of at least 1, got {wrong}.")
+    def validate_norms(self) -> None:
         if not 0 <= self.norm_momentum <= 1 or not self.norm_eps > 0:
             raise ValueError(
                 f"{type(self).__name__} expects norm_momentum in 0..1 and norm_eps above 0, got {self.norm_momentum} "
@@ -244,10 +235,6 @@ class JointPreTrainedModel(PreTrainedModel):
         if self.is_fused:
             raise ValueError("A fused model has no batch norms to save; save the model that fuse() was called on.")
         super().save_pretrained(*args, **kwargs)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
 
 class JointEncoder(JointPreTrainedModel):

@@ -64,10 +64,6 @@ class StGcnConfig(JointEncoderConfig):
         if self.centre_joint is not None:
             layout.index(self.centre_joint)
 
-    def validate_dropout(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"StGcnConfig expects dropout in 0..1 (below 1), got {self.dropout}.")
-
 
 def st_gcn_block(config: StGcnConfig, index: int, num_subsets: int) -> JointBlock:
     """Graph convolution, then the temporal convolution; the official first block has no dropout."""

@@ -31,9 +31,10 @@ from typing import Any, Literal
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import MotionConfig
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.recurrent_head import RecurrentHead
 
@@ -43,7 +44,7 @@ RESNET_REDUCTION = 32  # pixels of the image per cell of a ResNet's last map
 
 
 @strict
-class UViConfig(PreTrainedConfig):
+class UViConfig(MotionConfig):
     """Sizes and options of U-VI; the defaults are the official ones with the paper's 70 points.
 
     Args:
@@ -66,6 +67,15 @@ class UViConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_u_vi"
+    sizes = (
+        *("image_size", "in_channels", "num_points", "channels", "pose_hidden_sizes", "view_channels"),
+        *("view_hidden_size", "view_kernel", "view_pool", "recurrent_size", "recurrent_layers", "max_score"),
+    )
+    default_lists = {
+        "channels": [64, 128, 256, 512],
+        "pose_hidden_sizes": [1024, 512],
+        "view_channels": [128, 128],
+    }
 
     image_size: int = 128
     in_channels: int = 3
@@ -84,20 +94,7 @@ class UViConfig(PreTrainedConfig):
     recurrent_layers: int = 2
     max_score: int = 4
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        self.channels = self.channels or [64, 128, 256, 512]
-        self.pose_hidden_sizes = self.pose_hidden_sizes or [1024, 512]
-        self.view_channels = self.view_channels or [128, 128]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        names = ["image_size", "in_channels", "num_points", "view_hidden_size", "view_kernel", "view_pool"]
-        names += ["recurrent_size", "recurrent_layers", "max_score"]
-        sizes = {name: [getattr(self, name)] for name in names}
-        sizes |= {name: getattr(self, name) for name in ("channels", "pose_hidden_sizes", "view_channels")}
-        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
-        if wrong:
-            raise ValueError(f"UViConfig expects sizes of at least 1, got {wrong}.")
+    def validate_stages(self) -> None:
         counts = {"channels": (self.channels, 2, 9), "pose_hidden_sizes": (self.pose_hidden_sizes, 2, 2)}
         for name, (values, fewest, most) in {**counts, "view_channels": (self.view_channels, 2, 2)}.items():
             if not fewest <= len(values or []) <= most:
@@ -316,7 +313,6 @@ class UViPreTrainedModel(PreTrainedModel):
     """What the encoder and its heads share: the input check and PyTorch's own initialisation."""
 
     config: UViConfig
-    config_class = UViConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
     input_modalities = ("image",)

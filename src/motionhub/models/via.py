@@ -25,24 +25,24 @@ Where paper and code are silent, differ, or were left:
   borders), that is the clip the codes are of, and what is decoded is cut again. The official code needs such lengths.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import EncoderInsideConfig
+from motionhub.models.motion_retargeting import Inputs, MotionRetargetingOutput
 from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
-from motionhub.nn.motion_autoencoder import MotionDecoder, MotionRetargetingOutput, fewest_frames, init_convolution
+from motionhub.nn.motion_autoencoder import MotionDecoder, fewest_frames
 from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates
 from motionhub.nn.people import frames_of_clip
 
@@ -51,7 +51,7 @@ FRAMES_POOLED = 2  # features of so many encoder frames are averaged into one co
 
 
 @strict
-class ViaConfig(PreTrainedConfig):
+class ViaConfig(EncoderInsideConfig):
     """Sizes and options of ViA; the defaults are the journal paper's on Posetics.
 
     Args:
@@ -67,6 +67,8 @@ class ViaConfig(PreTrainedConfig):
 
     model_type = "motionhub_via"
     sub_configs_defaults = {"encoder_config": UnikConfig}
+    sizes = ("decoder_channels",)
+    default_lists = {"decoder_channels": [128, 64]}
     variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
 
     encoder_config: dict | UnikConfig | None = None
@@ -77,82 +79,31 @@ class ViaConfig(PreTrainedConfig):
     coordinate_order: Literal["joint-major", "official"] = "joint-major"
     classifier_dropout: float | int = 0.0
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"ViaConfig has no field {name!r}; did you mean {near[0]!r}?")
-        self.decoder_channels = self.decoder_channels or [128, 64]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
+    def validate_directions(self) -> None:
         if not 0 <= self.num_directions <= self.hidden_size:
             raise ValueError(
                 f"ViaConfig expects num_directions in 0..{self.hidden_size} (the channels of its encoder), got "
                 f"{self.num_directions}."
             )
-        if any(size < 1 for size in self.decoder_channels or []) or not 0 <= self.dropout < 1:
-            raise ValueError(
-                f"ViaConfig expects decoder_channels of at least 1 and dropout in 0..1, below 1, got "
-                f"{self.decoder_channels} and {self.dropout}."
-            )
         made = 2 ** (len(self.decoder_channels or []) + 1)
         if made != self.frame_stride:
             raise ValueError(
                 f"The decoder makes {made} frames of a code (decoder_channels={self.decoder_channels}), the encoder a "
-                f"code of {self.frame_stride} (strides={self._encoder.strides}, then {FRAMES_POOLED}); they must "
+                f"code of {self.frame_stride} (strides={self.encoder.strides}, then {FRAMES_POOLED}); they must "
                 "agree: one decoder layer per halving, decoder_channels one shorter."
             )
-        if self._encoder.pooling != "masked":
+        if self.encoder.pooling != "masked":
             raise ValueError("ViaConfig expects encoder_config with pooling='masked': each person has its own codes.")
-
-    @property
-    def _encoder(self) -> UnikConfig:
-        assert isinstance(self.encoder_config, UnikConfig)
-        return self.encoder_config
-
-    @property
-    def hidden_size(self) -> int:
-        """Channels of motion, character and pooled features."""
-        return self._encoder.hidden_size
 
     @property
     def frame_stride(self) -> int:
         """Input frames per code."""
-        return self._encoder.frame_stride * FRAMES_POOLED
+        return int(self.encoder.frame_stride) * FRAMES_POOLED
 
     @property
     def min_frames(self) -> int:
         """Frames that a clip is continued to at least."""
         return max(fewest_frames(len(self.decoder_channels or []) + 1), self.frame_stride)
-
-    @property
-    def layout(self) -> str:
-        """Name of the layout the weights expect: the encoder's."""
-        return self._encoder.layout
-
-    @layout.setter
-    def layout(self, name: str) -> None:
-        self._encoder.layout = name
-
-    @property
-    def num_joints(self) -> int:
-        """Joints of the input: the encoder's."""
-        return self._encoder.num_joints
-
-    @num_joints.setter
-    def num_joints(self, number: int) -> None:
-        self._encoder.num_joints = number
-
-    @property
-    def in_channels(self) -> int:
-        """Coordinates of a joint: the encoder's."""
-        return self._encoder.in_channels
-
-    @property
-    def num_people(self) -> int:
-        """Person slots of the encoder."""
-        return self._encoder.num_people
 
 
 @dataclass
@@ -180,7 +131,6 @@ class ViaPreTrainedModel(PreTrainedModel):
     """Loading, saving and initialisation; the UNIK inside initialises itself."""
 
     config: ViaConfig
-    config_class = ViaConfig
     base_model_prefix = "via"
     main_input_name = "keypoints"
     input_modalities = ("time",)
@@ -191,18 +141,12 @@ class ViaPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, OrthogonalBasis):
-            init.orthogonal_(module.directions)
-        elif isinstance(module, nn.Conv1d):
-            init_convolution(module)
+        if isinstance(module, OrthogonalBasis | nn.Conv1d):
+            module.reset_parameters()
         elif isinstance(module, nn.Linear):  # the classifier, as UNIK's
             init.normal_(module.weight, std=(2 / module.out_features) ** 0.5)
             bound = module.in_features**-0.5
             init.uniform_(module.bias, -bound, bound)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
 
 class ViaModel(ViaPreTrainedModel):
@@ -210,7 +154,7 @@ class ViaModel(ViaPreTrainedModel):
 
     def __init__(self, config: ViaConfig) -> None:
         super().__init__(config)
-        self.encoder = UnikModel(config._encoder)
+        self.encoder = UnikModel(config.encoder)
         self.basis = OrthogonalBasis(config.hidden_size, config.num_directions) if config.num_directions else None
         self.post_init()
 
@@ -232,7 +176,7 @@ class ViaModel(ViaPreTrainedModel):
         Raises:
             ValueError: the shape does not fit the config.
         """
-        check_keypoints(keypoints, attention_mask, self.config._encoder)
+        check_keypoints(keypoints, attention_mask, self.config.encoder)
         num_frames = frames_of_people(keypoints, attention_mask)
         whole = self.whole_frames(num_frames)
         longest = max(int(whole.max()), self.config.min_frames)
@@ -313,9 +257,7 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
         codes = self.via(keypoints, attention_mask=attention_mask)
         return self._output(codes, codes.character, keypoints)
 
-    def retarget(
-        self, source: Mapping[str, Tensor | None], target: Mapping[str, Tensor | None]
-    ) -> MotionRetargetingOutput:
+    def retarget(self, source: Inputs, target: Inputs) -> MotionRetargetingOutput:
         """The motion of `source` on the body and in the view of `target`.
 
         Args:

@@ -8,18 +8,19 @@ from a checkpoint that this library saved, or with `pretrained=True` from the ba
 """
 
 import importlib
-from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils import can_return_tuple
 
+from motionhub.models.motion_model import MotionConfig
+
 
 @strict
-class VideoBackboneConfig(PreTrainedConfig):
+class VideoBackboneConfig(MotionConfig):
     """Which network.
 
     Args:
@@ -35,13 +36,6 @@ class VideoBackboneConfig(PreTrainedConfig):
     name: str = "r3d_18"
     hidden_size: int | None = None
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"VideoBackboneConfig has no field {name!r}; did you mean {near[0]!r}?")
-        super().__post_init__(**kwargs)
-
 
 class VideoBackboneModel(PreTrainedModel):
     """Pictures of a clip in, one vector per clip out.
@@ -56,7 +50,6 @@ class VideoBackboneModel(PreTrainedModel):
     """
 
     config: VideoBackboneConfig
-    config_class = VideoBackboneConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
     input_modalities = ("video",)
@@ -75,10 +68,6 @@ class VideoBackboneModel(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: the network came initialised by its library."""
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
     @can_return_tuple
     def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> BaseModelOutputWithPooling:

@@ -54,10 +54,6 @@ class PictureProcessor(FeatureExtractionMixin):
         self.layout, self.short_side, self.long_side, self.stride = layout, short_side, long_side, stride
         self.mean, self.std = list(mean), list(std)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoFeatureExtractor") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
     def scale_of(self, height: int, width: int) -> float:
         """Pixels of the model's input per pixel of a picture of this size."""
         return min(self.short_side / min(height, width), self.long_side / max(height, width))

@@ -77,10 +77,6 @@ class PosturePictureProcessor(FeatureExtractionMixin):
         self.kind, self.image_size, self.in_channels, self.depth_unit = kind, image_size, in_channels, depth_unit
         self.depth_scale, self.crop, self.margin, self.clip_frames = depth_scale, crop, margin, clip_frames
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoFeatureExtractor") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
     def __call__(self, pictures: Any, return_tensors: str | None = "pt") -> BatchFeature:
         """`pixel_values (batch, channels, size, size)` of single pictures.
 

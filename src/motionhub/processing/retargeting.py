@@ -122,10 +122,6 @@ class RetargetProcessor(FeatureExtractionMixin):
             check_carried(feature_extractor_dict)
         return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
-
     @property
     def rows(self) -> list[str]:
         """What each row of the input is."""

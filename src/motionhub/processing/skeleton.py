@@ -166,10 +166,6 @@ class SkeletonProcessor(FeatureExtractionMixin):
             check_carried(feature_extractor_dict)
         return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
-
     def __call__(
         self,
         sequences: Any,

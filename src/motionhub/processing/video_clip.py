@@ -111,10 +111,6 @@ class VideoClipProcessor(FeatureExtractionMixin):
         changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
         return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
-
     @property
     def views(self) -> int:
         """Clips that a test video becomes."""

@@ -1,10 +1,12 @@
 """Writes the folders beside this README with the library as it was at commit 58fa04a."""
 
-import shutil, sys
+import json
+import shutil
+import sys
 from pathlib import Path
+
 import torch
-from safetensors.torch import save_file
-import motionhub
+
 from motionhub.models import (
     agcn,
     cv_mim,
@@ -21,20 +23,31 @@ from motionhub.models import (
     via,
 )
 
+
 out = Path(sys.argv[1])
-U = dict(
-    num_joints=3,
-    in_channels=2,
-    channels=[4, 4],
-    strides=[2, 2],
-    temporal_kernel=3,
-    num_heads=2,
-    first_block_heads=2,
-    key_ratio=4,
-    layout="lac-15",
-)
-A = dict(num_joints=15, in_channels=2, channels=[4, 4], strides=[1, 2], temporal_kernel=3, layout="lac-15")
-J = lambda j, d, t=16: (1, 2, t, j, d)
+U = {
+    "num_joints": 3,
+    "in_channels": 2,
+    "channels": [4, 4],
+    "strides": [2, 2],
+    "temporal_kernel": 3,
+    "num_heads": 2,
+    "first_block_heads": 2,
+    "key_ratio": 4,
+    "layout": "lac-15",
+}
+A = {
+    "num_joints": 15,
+    "in_channels": 2,
+    "channels": [4, 4],
+    "strides": [1, 2],
+    "temporal_kernel": 3,
+    "layout": "lac-15",
+}
+
+
+def J(joints, dims):
+    return (1, 2, 16, joints, dims)
 
 
 def enc():
@@ -151,8 +164,6 @@ def value(place, name, tensor):
     made = wave(tuple(tensor.shape), place)
     return made.abs() + 0.5 if name.endswith("running_var") else made / 2
 
-
-import json
 
 table = {}
 for name, (cls, config, inputs) in cases.items():

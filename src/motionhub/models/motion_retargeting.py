@@ -1,15 +1,39 @@
-"""The people of a batch one by one, without padding: what networks over time alone take, each of its own length.
+"""What models of motion retargeting share: their output, the people of a batch one by one, networks over time.
 
-It does not know what the rows of a person are, nor what the networks make of them.
+A network tensor is `(batch, rows * coordinates, frames)`, row-major, as the processor normalises. Its frames are a
+multiple of `config.frame_stride` (8) and at least `config.min_frames`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput, can_return_tuple
+
+from motionhub.nn.orthogonal_basis import OrthogonalBasis
+
+
+Inputs = Mapping[str, Tensor | None]
+
+
+@dataclass
+class MotionRetargetingOutput(ModelOutput):
+    """What `forward` and `retarget` of every motion retargeting model return.
+
+    Attributes:
+        keypoints: `(B, M, T, V, C)` the motion made, as the checkpoint's processor would have made it of a clip;
+            `processor.inverse(keypoints, sequence)` gives coordinates. People, frames and padding of the source.
+        last_hidden_state: `(B, M, T', 1, C')` all codes side by side, zero for absent people and padded frames.
+        pooler_output: `(B, C')` their mean over frames, then over people.
+    """
+
+    keypoints: Tensor | None = None
+    last_hidden_state: Tensor | None = None
+    pooler_output: Tensor | None = None
 
 
 @dataclass
@@ -100,4 +124,77 @@ def check_rows(keypoints: Tensor, attention_mask: Tensor | None, config: Any) ->
         raise ValueError(
             f"The model expects attention_mask (batch, people, frames) = {tuple(keypoints.shape[:3])}, got "
             f"{tuple(attention_mask.shape)}."
+        )
+
+
+class MotionRetargetingModel(PreTrainedModel):
+    """Convolutions over time on the people of a batch, each at its own length; a family defines `retarget`."""
+
+    main_input_name = "keypoints"
+    input_modalities = ("time",)
+    takes_clips: ClassVar[str] = "retarget takes clips"
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv1d | OrthogonalBasis):
+            module.reset_parameters()
+
+    @can_return_tuple
+    def forward(
+        self,
+        keypoints: Tensor,
+        joint_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> MotionRetargetingOutput:
+        """Encode a batch of clips and decode each person's own codes again.
+
+        Args:
+            keypoints: `(B, M, T, rows, dims)` as the processor makes them.
+            joint_mask: accepted and not used: missing joints enter with their filled-in values.
+            attention_mask: `(B, M, T)`; frames after a person's last True one are padding.
+
+        Raises:
+            ValueError: the shape does not fit the config.
+        """
+        own = {"keypoints": keypoints, "attention_mask": attention_mask}
+        return self.retarget(own, own)
+
+    def retarget(self, source: Inputs, target: Inputs) -> MotionRetargetingOutput:
+        """The motion of `source` on the body of `target`."""
+        raise NotImplementedError
+
+    def _padded(self, people: PeopleApart) -> list[Tensor]:
+        """Network tensors without the batch axis, each long enough for the network."""
+        return people.padded(self.config.frame_stride, self.config.min_frames)
+
+    def _check_network_tensor(self, motion: Tensor) -> None:
+        config = self.config
+        channels, stride = config.num_joints * config.in_channels, config.frame_stride
+        fits = motion.dim() == 3 and motion.shape[1] == channels
+        if not fits or motion.shape[2] % stride or motion.shape[2] < config.min_frames:
+            raise ValueError(
+                f"{type(self).__name__} expects network tensors (batch, {channels}, frames), frames a multiple of "
+                f"{stride} and at least {config.min_frames}, got {tuple(motion.shape)}; {self.takes_clips} of any "
+                "length as processed."
+            )
+
+    def _output(
+        self, people: PeopleApart, codes: list[Tensor], made: list[Tensor], frames: list[int], num_frames: int
+    ) -> MotionRetargetingOutput:
+        """Of each person: codes `(T', hidden_size)`, network tensor `(channels, T)`, and frames of them to keep."""
+        config = self.config
+        hidden = people.new_zeros(-(-num_frames // config.frame_stride), config.hidden_size)
+        keypoints = people.new_zeros(num_frames, config.num_joints * config.in_channels)
+        pooled = people.new_zeros(config.hidden_size)
+        for (clip, person), code, result, length in zip(people.places, codes, made, frames, strict=True):
+            kept = code[: -(-length // config.frame_stride)]
+            hidden[clip, person, : len(kept)] = kept
+            keypoints[clip, person, :length] = result[:, :length].T
+            pooled[clip, person] = kept.mean(dim=0)
+        present = people.present.sum(dim=1, keepdim=True).clamp(min=1)
+        return MotionRetargetingOutput(
+            keypoints=keypoints.unflatten(-1, (config.num_joints, config.in_channels)),
+            last_hidden_state=hidden.unsqueeze(3),
+            pooler_output=pooled.sum(dim=1) / present,
         )

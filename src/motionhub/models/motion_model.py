@@ -1,0 +1,103 @@
+"""What the families share: configs that refuse misspelt keys and impossible sizes, and configs around an encoder's."""
+
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+from transformers.models.auto.configuration_auto import AutoConfig
+
+
+class MotionConfig(PreTrainedConfig):
+    """A config that checks what it is given. A family says by class attributes what is to be checked.
+
+    Attributes:
+        sizes: fields that hold a size, or a list of sizes: each at least 1.
+        default_lists: fields for which None (or an empty list) stands for this list.
+    """
+
+    sizes: ClassVar[tuple[str, ...]] = ()
+    default_lists: ClassVar[dict[str, list[Any]]] = {}
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        fields = self.__dataclass_fields__
+        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
+            near = get_close_matches(name, fields, n=1, cutoff=0.85)
+            if near and name not in fields:
+                raise ValueError(f"{type(self).__name__} has no field {name!r}; did you mean {near[0]!r}?")
+        for name, values in self.default_lists.items():
+            setattr(self, name, getattr(self, name) or list(values))
+        super().__post_init__(**kwargs)
+
+    def validate_all_sizes(self) -> None:
+        wrong = {name: getattr(self, name) for name in self.sizes if least_of(getattr(self, name)) < 1}
+        if wrong:
+            raise ValueError(f"{type(self).__name__} expects sizes of at least 1, got {wrong}.")
+
+    def validate_dropouts(self) -> None:
+        for name in ("dropout", "classifier_dropout"):
+            if not 0 <= getattr(self, name, 0) < 1:
+                raise ValueError(f"{type(self).__name__} expects {name} in 0..1, below 1, got {getattr(self, name)}.")
+
+
+@strict
+class EncoderInsideConfig(MotionConfig):
+    """A config around the config of an encoder; the input is the encoder's.
+
+    Args:
+        encoder_config: of any encoder of this library; None: the Posetics UNIK.
+    """
+
+    sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_unik")}
+
+    encoder_config: dict | PreTrainedConfig | None = None
+
+    @property
+    def encoder(self) -> Any:
+        """`encoder_config`, as the config that it is after construction."""
+        assert isinstance(self.encoder_config, PreTrainedConfig)
+        return self.encoder_config
+
+    @property
+    def hidden_size(self) -> int:
+        """Channels of the encoder's features."""
+        return int(self.encoder.hidden_size)
+
+    @property
+    def frame_stride(self) -> int:
+        """Input frames per frame of the features."""
+        return int(self.encoder.frame_stride)
+
+    @property
+    def layout(self) -> str:
+        """Name of the skeleton layout the weights expect."""
+        return str(self.encoder.layout)
+
+    @layout.setter
+    def layout(self, name: str) -> None:
+        self.encoder.layout = name
+
+    @property
+    def num_joints(self) -> int:
+        """Joints of the input."""
+        return int(self.encoder.num_joints)
+
+    @num_joints.setter
+    def num_joints(self, number: int) -> None:
+        self.encoder.num_joints = number
+
+    @property
+    def in_channels(self) -> int:
+        """Coordinates of a joint."""
+        return int(self.encoder.in_channels)
+
+    @property
+    def num_people(self) -> int:
+        """Person slots of the encoder."""
+        return int(self.encoder.num_people)
+
+
+def least_of(value: Any) -> float:
+    """The smallest number of a list, or the number itself; None and an empty list count as 1."""
+    return min(value, default=1) if isinstance(value, list) else 1 if value is None else value
