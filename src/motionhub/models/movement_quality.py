@@ -18,9 +18,8 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.motion_model import EncoderInsideConfig
-from motionhub.nn.heads import clip_loss
+from motionhub.nn.heads import RecurrentHead, clip_loss
 from motionhub.nn.people import frames_of_clip
-from motionhub.nn.recurrent_head import RecurrentHead
 
 
 @strict

@@ -35,8 +35,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.motion_model import MotionConfig
-from motionhub.nn.heads import clip_loss
-from motionhub.nn.recurrent_head import RecurrentHead
+from motionhub.nn.heads import RecurrentHead, clip_loss
 
 
 DIMS = 3  # the points of a posture are in space

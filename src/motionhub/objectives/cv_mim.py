@@ -42,8 +42,7 @@ from motionhub.losses.mutual_information import (
     prior_loss,
     standard_normal_divergence,
 )
-from motionhub.nn.keras_layers import GlorotLinear, KerasNorm, init_keras
-from motionhub.nn.pose_trunk import ResidualTrunk
+from motionhub.nn.keras_layers import GlorotLinear, KerasNorm, ResidualTrunk, init_keras
 from motionhub.objectives.pose_views import PoseViews, ViewSampler
 from motionhub.skeletons.layout import SkeletonLayout
 

@@ -24,8 +24,7 @@ from motionhub.geometry.alignment import procrustes_error
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.mutual_information import fuse, mutual_information_loss, standard_normal_divergence
 from motionhub.losses.probabilistic import active_triplet_loss, mean_distances, sample_distance, semi_hard_negatives
-from motionhub.nn.keras_layers import init_keras
-from motionhub.nn.pose_trunk import ResidualTrunk
+from motionhub.nn.keras_layers import ResidualTrunk, init_keras
 from motionhub.objectives.cv_mim import check_pose_encoder, keras_adagrad, sampler_settings
 from motionhub.objectives.pose_views import PoseViews, ViewSampler
 from motionhub.skeletons.layout import SkeletonLayout
