@@ -43,6 +43,7 @@ from motionhub.nn.keras_layers import (
 )
 from motionhub.nn.people import frames_of_clip
 
+
 DEPTHS = (64, 128, 256)
 HEADS = ("convnet", "resnet", "res-tcn")
 
