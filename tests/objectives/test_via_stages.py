@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from motionhub.augment.looks import LookRanges
-from motionhub.losses.reconstruction import reconstruction_loss
-from motionhub.losses.triplet import triplet_loss
+from motionhub.losses.motion import reconstruction_loss, triplet_loss
 from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting, ViaModel
 from motionhub.objectives.via import ViaCycle, ViaPairs, contrastive_partners, k_means, paired_people

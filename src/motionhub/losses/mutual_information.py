@@ -1,7 +1,7 @@
 """Bounds of the mutual information of two vectors, from a batch: below (Jensen-Shannon, InfoNCE) and above (CLUB).
 
-And what CV-MIM adds to them: fusing two vectors, matching a uniform prior. Tensors in, scalars out; they do not know
-networks. Row i of one tensor belongs to row i of the other, all other rows are its negatives.
+And what CV-MIM adds to them: fusing two vectors, matching a uniform prior. Row i of one tensor belongs to row i of the
+other, all other rows are its negatives.
 """
 
 import math

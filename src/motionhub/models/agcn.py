@@ -1,8 +1,5 @@
 """2s-AGCN: an action encoder on the skeleton's graph, whose edges are given, learned and attended to at once.
 
-It does not know file formats or normalisation (the processor's), nor how it is trained; the second stream (bones) is
-the same network on another input, and its scores are added outside (`metrics.fuse_streams`, the pipeline's `second`).
-
 Paper: Shi et al., "Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action Recognition", CVPR 2019,
 https://arxiv.org/abs/1805.07694. Official code: https://github.com/lshiwjx/2s-AGCN.
 

@@ -1,8 +1,5 @@
 """CV-MIM: one 2-D pose as two vectors, what the body does (pose) and where the camera stands (view); and a classifier.
 
-It does not know file formats or normalisation (the processor's, `normalization="torso"`), nor how it is trained: the
-sub-encoder, the likelihood estimators and the discriminator belong to `objectives/cv_mim.py`.
-
 Paper: Zhao et al., "Learning View-Disentangled Human Pose Representation by Contrastive Cross-View Mutual Information
 Maximization", CVPR 2021, https://arxiv.org/abs/2012.01405. Official code (TensorFlow): google-research, poem/cv_mim.
 

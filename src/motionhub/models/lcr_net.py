@@ -1,7 +1,6 @@
 """LcrNetModel: finds people in pictures and their 2-D poses, by localisation, classification and regression.
 
-It does not know files, video or where its labels come from (`poses.self_training`), nor how pictures are scaled
-(`PictureProcessor`). It is the student of SSTA-PRS, whose training moves localisation and classification only.
+It is the student of SSTA-PRS, whose training moves localisation and classification only.
 
 Papers: Rogez, Weinzaepfel and Schmid, "LCR-Net++", TPAMI 2019, https://arxiv.org/abs/1803.00455 (the network); Yang et
 al., "Selective Spatio-Temporal Aggregation Based Pose Refinement System", WACV 2021, https://arxiv.org/abs/2011.05358

@@ -1,7 +1,6 @@
 """LTN: an encoder that contrastive learning teaches with the time of each segment beside it.
 
-It does not know videos or skeletons (the encoder and its processor do), nor the losses (`objectives/ltn.py`,
-`objectives/byol.py`). What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`.
+What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`.
 
 Paper: Yang et al., "Self-Supervised Video Representation Learning via Latent Time Navigation", AAAI 2023, as the
 thesis of Di Yang tells it (chapter 5); no official code. Segments of one video are positives of each other, so

@@ -1,7 +1,5 @@
 """How well a movement is done, from any skeleton encoder: its features frame by frame, a GRU, a score per clip.
 
-It does not know movements, file formats nor how agreement is measured (`metrics/agreement.py`).
-
 Paper: the head of U-VI (Sardari et al., BMVC 2021, section 4): two bidirectional GRU
 layers and one linear layer, averaged over a clip, with a class per whole score. Two further kinds of scores are ours:
 `"ordinal"`, which knows that 3 is between 2 and 4, and `"value"`, for scores that are any number.

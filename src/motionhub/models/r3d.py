@@ -1,7 +1,5 @@
 """R3D: a residual network of space-time convolutions, 50 layers deep, that keeps every frame (the "Slow" pathway).
 
-It does not know video files, sampling or colours (`processing/video_clip.py`), nor how it is trained.
-
 Papers: Feichtenhofer et al., "SlowFast Networks for Video Recognition", ICCV 2019; Feichtenhofer et al., "A
 Large-Scale Study on Unsupervised Spatiotemporal Representation Learning", CVPR 2021,
 https://arxiv.org/abs/2104.14558, whose self-supervised recipes LTN (`models/ltn.py`) starts from. Official code:

@@ -1,7 +1,4 @@
-"""What UNIK, 2s-AGCN and ST-GCN share: sizes, blocks over joints and frames, people and padding, loading, folding.
-
-It does not know how a family mixes the joints of a frame (its spatial unit), nor skeleton layouts, nor tasks.
-"""
+"""What UNIK, 2s-AGCN and ST-GCN share: sizes, blocks over joints and frames, people and padding, loading, folding."""
 
 import copy
 import math

@@ -1,7 +1,4 @@
-"""Heads over a joint encoder: one label per clip, or scores per frame, also of clips of any length by windows.
-
-They do not know the encoder's blocks; a family names its encoder class.
-"""
+"""Heads over a joint encoder: one label per clip, or scores per frame, also of clips of any length by windows."""
 
 from dataclasses import dataclass
 

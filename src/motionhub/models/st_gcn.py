@@ -1,7 +1,5 @@
 """ST-GCN: an action encoder on the skeleton's graph, whose edges are given and weighed by learned factors.
 
-It does not know file formats or normalisation (the processor's), nor how it is trained.
-
 Paper: Yan et al., "Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition", AAAI 2018,
 https://arxiv.org/abs/1801.07455. Official code: https://github.com/yysijie/st-gcn. CrosSCLR's smaller encoder
 (https://github.com/LinguoLi/CrosSCLR, hidden 16) is `channels=[16, 16, 16, 16, 32, 32, 32, 64, 64, 256]`.

@@ -1,9 +1,5 @@
 """T-MOR: a motion encoder whose features lie in one space with sentences and videos, so that words name actions.
 
-It does not know file formats, joints' names or normalisation (the processor's), how it is trained
-(`objectives/t_mor.py`), nor how texts become vectors (`text_towers.py`): towers are named in the config, loaded when
-first used, frozen, and never saved with the model.
-
 Paper: thesis of Di Yang, chapter 6, "Transferable Motion Representation" (PoseCap-1M); no official code, and none of
 its sizes are stated. Every modality has a projection; similarity is the cosine of two projections.
 

@@ -1,7 +1,5 @@
 """U-VI: posture from one image (depth, DensePose IUV, any mask), the same wherever the camera stood.
 
-It does not know how images are read or normalised (the processor's), nor how views are paired and trained.
-
 Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021.
 The official code has the networks and a loader, no weights.
 

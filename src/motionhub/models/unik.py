@@ -1,7 +1,5 @@
 """UNIK: an action encoder that learns which joints depend on which, for any skeleton layout.
 
-It does not know file formats, layouts' joint names or normalisation (the processor's), nor how it is trained.
-
 Paper: Yang et al., "UNIK: A Unified Framework for Real-world Skeleton-based Action Recognition", BMVC 2021,
 https://arxiv.org/abs/2107.08580. Official code: https://github.com/YangDi666/UNIK.
 

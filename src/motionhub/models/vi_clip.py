@@ -1,8 +1,5 @@
 """ViCLIP: a video tower and a text tower in one embedding space, so that a sentence finds its video.
 
-It does not know video files and colours (`processing/video_clip.py`), nor how words become tokens
-(`processing/clip_tokenizer.py`).
-
 Paper: Wang et al., "InternVid: A Large-scale Video-Text Dataset for Multimodal Understanding and Generation", ICLR
 2024, https://arxiv.org/abs/2307.06942. Official code: https://github.com/OpenGVLab/InternVideo (Data/InternVid).
 

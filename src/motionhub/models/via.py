@@ -1,8 +1,5 @@
 """ViA: UNIK features as motion plus character (body and view), learned by retargeting motions, then used for actions.
 
-It does not know file formats, joints' names or normalisation (the processor's), nor how it is trained
-(`objectives/via.py`).
-
 Paper: Yang et al., "View-invariant Skeleton Action Representation Learning via Motion Retargeting", IJCV 2024,
 https://arxiv.org/abs/2209.00065; no official repository. The encoder (`UNIK_Encoder`) that the authors published
 with its sequel LAC is ViA's, and is what the numbers here are checked against.

@@ -1,7 +1,7 @@
 """Video encoders of torchvision, and picture encoders of timm frame by frame, as models of this library.
 
-It does not know their insides: the network is built by its own library, without its classification head. It does not
-know video files or colours either (`processing/video_clip.py`; each backbone's own mean and std belong there).
+It does not know video files or colours either (`processing/video_clip.py`; each backbone's own mean and std belong
+there).
 
 torchvision and timm are imported when a model is built (extra `towers`). Weights are random unless they are loaded:
 from a checkpoint that this library saved, or with `pretrained=True` from the backbone's own library (by download).

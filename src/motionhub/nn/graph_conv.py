@@ -1,7 +1,4 @@
-"""Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels.
-
-They do not know any skeleton layout; a graph comes as matrices.
-"""
+"""Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels."""
 
 import numpy as np
 import torch

@@ -1,7 +1,4 @@
-"""Batch normalisation whose training statistics see valid positions only; features have their channels last.
-
-It does not know what a position is valid for: the caller says which frames of which person count.
-"""
+"""Batch normalisation whose training statistics see valid positions only; features have their channels last."""
 
 import torch
 from torch import Tensor, nn

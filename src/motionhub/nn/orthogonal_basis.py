@@ -1,7 +1,6 @@
 """A learned orthonormal basis: K directions in a feature space, orthonormalised by QR each time they are used.
 
-ViA's motion dictionary, LAC's linear action decomposition and LTN's time directions are this. It does not know what
-the directions mean, nor which axis of a feature map holds the channels: they come last here.
+ViA's motion dictionary, LAC's linear action decomposition and LTN's time directions are this.
 """
 
 import torch

@@ -1,7 +1,4 @@
-"""Which people of a batch are there, which frames are padding, and means that leave the others out.
-
-It does not know what the features mean.
-"""
+"""Which people of a batch are there, which frames are padding, and means that leave the others out."""
 
 import torch
 from torch import Tensor

@@ -1,7 +1,4 @@
-"""Channel and temporal convolutions over `(people, joints, frames, channels)`, channels last.
-
-They do not know which joints are connected; every joint is treated alike.
-"""
+"""Channel and temporal convolutions over `(people, joints, frames, channels)`, channels last."""
 
 import torch
 import torch.nn.functional as F

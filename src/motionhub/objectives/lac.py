@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionhub.losses.reconstruction import reconstruction_loss
-from motionhub.losses.triplet import triplet_loss
+from motionhub.losses.motion import reconstruction_loss, triplet_loss
 from motionhub.objectives.body_pairs import BodyPairs
 from motionhub.objectives.shared_pass import SharedPass
 from motionhub.skeletons.layout import SkeletonLayout

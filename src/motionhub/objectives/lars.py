@@ -1,7 +1,7 @@
 """LARS: SGD with momentum whose step is, tensor by tensor, in proportion to the length of the weights.
 
-You et al., "Large Batch Training of Convolutional Networks", 2017, https://arxiv.org/abs/1708.03888.
-Batches of thousands need it (BYOL). It does not know what the weights belong to.
+You et al., "Large Batch Training of Convolutional Networks", 2017, https://arxiv.org/abs/1708.03888. Batches of
+thousands need it (BYOL).
 """
 
 from collections.abc import Callable, Iterable

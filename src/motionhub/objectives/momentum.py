@@ -1,8 +1,8 @@
 """What contrastive methods remember: a slow copy of the network, a queue of old keys, one embedding per clip.
 
-All of it is state of an objective: saved with its `state_dict`, never optimised. Nothing here knows a loss or a model
-family. With several processes every one holds the same queue and the same bank: what goes in is gathered first, in an
-order that does not depend on how the clips were shared out (`Gathered`).
+All of it is state of an objective: saved with its `state_dict`, never optimised. With several processes every one
+holds the same queue and the same bank: what goes in is gathered first, in an order that does not depend on how the
+clips were shared out (`Gathered`).
 """
 
 import copy

@@ -1,8 +1,8 @@
 """Which clips of a forward pass meet, the same however the pass is shared out over processes.
 
-Every process has some of the clips. Here they stand in one order, that of their seeds, which is random and the same
-in every process; what a partner contributes is gathered, with gradients to where it was made. Accumulation steps are
-passes of their own: clips of two of them never meet. It does not know what is done with the clips.
+Every process has some of the clips. Here they stand in one order, that of their seeds, which is random and the same in
+every process; what a partner contributes is gathered, with gradients to where it was made. Accumulation steps are
+passes of their own: clips of two of them never meet.
 """
 
 import torch

@@ -283,9 +283,9 @@ class TMor(SelfSupervised):
         if not negatives.requires_grad:
             return info_nce_of_queue(queries, positives, negatives, temperature=output.temperature, **how)
         queries = queries.float()
-        attraction = (queries * positives.float()).sum(1, keepdim=True) / output.temperature
-        repulsion = queries @ negatives.float().mT / output.temperature
-        return info_nce_of_similarities(attraction, repulsion, temperature=1.0, **how)
+        attraction = (queries * positives.float()).sum(1, keepdim=True)
+        repulsion = queries @ negatives.float().mT
+        return info_nce_of_similarities(attraction, repulsion, temperature=output.temperature, **how)
 
     @torch.no_grad()
     def after_update(self, model: nn.Module) -> None:

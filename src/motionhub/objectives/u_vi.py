@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from motionhub.losses.reconstruction import reconstruction_loss
+from motionhub.losses.motion import reconstruction_loss
 from motionhub.objectives.self_supervised import SelfSupervised
 
 

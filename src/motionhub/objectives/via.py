@@ -25,9 +25,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from motionhub.losses.contrastive import alignment, uniformity
-from motionhub.losses.motion import velocity_loss
-from motionhub.losses.reconstruction import reconstruction_loss
-from motionhub.losses.triplet import triplet_loss
+from motionhub.losses.motion import reconstruction_loss, triplet_loss, velocity_loss
 from motionhub.objectives.body_pairs import BodyPairs
 from motionhub.objectives.momentum import Gathered, MemoryBank
 from motionhub.objectives.self_supervised import SelfSupervised, check_clips
