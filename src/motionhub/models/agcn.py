@@ -17,7 +17,7 @@ Deliberate deviations from the official code, all without effect on its numbers:
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import SIZES, JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_encoder import SIZES, GraphEncoderConfig, JointBlock, JointEncoder
 from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention, JointGraph
 from motionhub.skeletons.graph import adjacency_subsets
@@ -28,12 +28,11 @@ NUM_SUBSETS = 3
 
 
 @strict
-class AgcnConfig(JointEncoderConfig):
+class AgcnConfig(GraphEncoderConfig):
     """Sizes and options of 2s-AGCN; the defaults are the official NTU RGB+D encoder.
 
     Args:
-        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`); its bones are the
-            graph, so `num_joints` must be its number of joints.
+        layout: see `GraphEncoderConfig`.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
             classifier_dropout, upsampling: see `JointEncoderConfig`.
         key_ratio: query and key have `channels // key_ratio` channels per subset.
@@ -44,26 +43,9 @@ class AgcnConfig(JointEncoderConfig):
     model_type = "motionhub_agcn"
     sizes = (*SIZES, "key_ratio")
 
-    layout: str = "ntu-25"
-    num_joints: int = 25
-    in_channels: int = 3
     key_ratio: int = 4
     dependency_init: float | int = 1e-6
     spatial_norm_init: float | int = 1e-6
-
-    def validate_key_channels(self) -> None:
-        if any(count % self.key_ratio for count in self.channels or []):
-            raise ValueError(
-                f"AgcnConfig expects channels divisible by key_ratio={self.key_ratio}, got {self.channels}."
-            )
-
-    def validate_layout(self) -> None:
-        joints = stated_layout(self.layout).num_joints
-        if joints != self.num_joints:
-            raise ValueError(
-                f"AgcnConfig builds its graph from layout {self.layout[:80]!r}, which has {joints} joints, but "
-                f"num_joints is {self.num_joints}; set both."
-            )
 
 
 def agcn_block(config: AgcnConfig, index: int) -> JointBlock:

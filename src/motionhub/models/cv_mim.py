@@ -206,7 +206,6 @@ class CvMimModel(CvMimPreTrainedModel):
         keypoints: Tensor,
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> CvMimOutput:
         """Encode a batch of clips, frame by frame.
 
@@ -419,7 +418,6 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> JointHeadOutput:
         """As the encoder; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
         outputs = self.encoder(keypoints, joint_mask, attention_mask, return_dict=True)

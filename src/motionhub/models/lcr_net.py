@@ -315,7 +315,6 @@ class LcrNetModel(PreTrainedModel):
         boxes: Tensor | None = None,
         classes: Tensor | None = None,
         keypoints: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> LcrNetOutput:
         """People of each picture, or with `boxes` and `classes` the losses.
 

@@ -174,7 +174,6 @@ class LtnModel(PreTrainedModel):
         attention_mask: Tensor | None = None,
         pixel_values: Tensor | None = None,
         start_seconds: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> LtnOutput:
         """Encode a batch of segments.
 

@@ -145,7 +145,6 @@ class MotionRetargetingModel(PreTrainedModel):
         keypoints: Tensor,
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> MotionRetargetingOutput:
         """Encode a batch of clips and decode each person's own codes again.
 

@@ -136,7 +136,6 @@ class SkeletonForMovementQuality(PreTrainedModel):
         labels: Tensor | None = None,
         frame_features: Tensor | None = None,
         feature_lengths: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> MovementQualityOutput:
         """Inputs as the encoder's; people of a clip are averaged, padded frames left out.
 

@@ -175,7 +175,7 @@ class R3dModel(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> BaseModelOutputWithPooling:
+    def forward(self, pixel_values: Tensor) -> BaseModelOutputWithPooling:
         """Encode a batch of clips.
 
         Args:
@@ -216,9 +216,7 @@ class R3dForActionClassification(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(
-        self, pixel_values: Tensor, labels: Tensor | None = None, return_dict: bool | None = None
-    ) -> R3dOutput:
+    def forward(self, pixel_values: Tensor, labels: Tensor | None = None) -> R3dOutput:
         """Args as `R3dModel`; `labels (batch,)` whole numbers, negative where unknown: then there is a loss."""
         pooled = self.encoder(pixel_values).pooler_output
         logits = self.classifier(self.dropout(pooled))
@@ -241,7 +239,7 @@ class R3dForPreTraining(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> R3dProjectionOutput:
+    def forward(self, pixel_values: Tensor) -> R3dProjectionOutput:
         """Args as `R3dModel`."""
         pooled = self.encoder(pixel_values).pooler_output
         projected = self.projection[0](pooled)

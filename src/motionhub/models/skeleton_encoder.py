@@ -19,6 +19,7 @@ from motionhub.nn.graph_conv import DependencyAttention, GraphConv, JointGraph
 from motionhub.nn.masked_norm import ChannelNorm, PersonNorm
 from motionhub.nn.people import Presence, frames_of_clip, mean_over_frames, zero_padding
 from motionhub.nn.temporal import FrameConv2d, PointwiseLinear, TemporalConv
+from motionhub.skeletons.layouts import stated_layout
 
 
 OFFICIAL_CHANNELS = [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
@@ -94,6 +95,13 @@ class JointEncoderConfig(MotionConfig):
                     f"got {getattr(self, name)}; use {getattr(self, name) + 1}."
                 )
 
+    def validate_key_channels(self) -> None:
+        ratio = getattr(self, "key_ratio", 1)
+        if any(count % ratio for count in self.channels or []):
+            raise ValueError(
+                f"{type(self).__name__} expects channels divisible by key_ratio={ratio}, got {self.channels}."
+            )
+
     @property
     def hidden_size(self) -> int:
         """Channels of the features that leave the encoder."""
@@ -108,6 +116,27 @@ class JointEncoderConfig(MotionConfig):
         """Channels that go into block `index`, and that come out."""
         assert self.channels is not None
         return self.channels[index - 1] if index else self.in_channels, self.channels[index]
+
+
+@strict
+class GraphEncoderConfig(JointEncoderConfig):
+    """A config whose encoder mixes joints by the bones of `layout`, which fixes `num_joints`.
+
+    Args:
+        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`).
+    """
+
+    layout: str = "ntu-25"
+    num_joints: int = 25
+    in_channels: int = 3
+
+    def validate_layout(self) -> None:
+        joints = stated_layout(self.layout).num_joints
+        if joints != self.num_joints:
+            raise ValueError(
+                f"{type(self).__name__} builds its graph from layout {self.layout[:80]!r}, which has {joints} joints, "
+                f"but num_joints is {self.num_joints}; set both."
+            )
 
 
 @dataclass
@@ -265,7 +294,6 @@ class JointEncoder(JointPreTrainedModel):
         attention_mask: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-        return_dict: bool | None = None,
     ) -> JointEncoderOutput:
         """Encode a batch of clips.
 

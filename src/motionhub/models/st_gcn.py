@@ -21,7 +21,7 @@ from typing import ClassVar
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_encoder import GraphEncoderConfig, JointBlock, JointEncoder
 from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import GraphConv, JointGraph
 from motionhub.skeletons.graph import spatial_configuration
@@ -29,12 +29,11 @@ from motionhub.skeletons.layouts import stated_layout
 
 
 @strict
-class StGcnConfig(JointEncoderConfig):
+class StGcnConfig(GraphEncoderConfig):
     """Sizes and options of ST-GCN; the defaults are the official NTU RGB+D encoder.
 
     Args:
-        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`); its bones are the
-            graph, so `num_joints` must be its number of joints.
+        layout: see `GraphEncoderConfig`.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
             classifier_dropout, upsampling: see `JointEncoderConfig`.
         centre_joint: name of the joint that "towards the centre" refers to; None is the published one, or the root.
@@ -45,22 +44,13 @@ class StGcnConfig(JointEncoderConfig):
     model_type = "motionhub_st_gcn"
     initial_std: ClassVar[float | None] = 0.02  # of every convolution; norms are drawn around 1 by as much
 
-    layout: str = "ntu-25"
-    num_joints: int = 25
-    in_channels: int = 3
     centre_joint: str | None = None
     edge_importance: bool = True
     dropout: float | int = 0.0
 
-    def validate_layout(self) -> None:
-        layout = stated_layout(self.layout)
-        if layout.num_joints != self.num_joints:
-            raise ValueError(
-                f"StGcnConfig builds its graph from layout {self.layout[:80]!r}, which has {layout.num_joints} "
-                f"joints, but num_joints is {self.num_joints}; set both."
-            )
+    def validate_centre_joint(self) -> None:
         if self.centre_joint is not None:
-            layout.index(self.centre_joint)
+            stated_layout(self.layout).index(self.centre_joint)
 
 
 def st_gcn_block(config: StGcnConfig, index: int, num_subsets: int) -> JointBlock:

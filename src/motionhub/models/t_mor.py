@@ -249,7 +249,6 @@ class TMorModel(TMorPreTrainedModel):
         attention_mask: Tensor | None = None,
         text_features: Tensor | None = None,
         video_features: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> TMorOutput:
         """Embeddings of motions, and of the texts and videos given with them.
 
@@ -322,7 +321,6 @@ class TMorForZeroShotActionClassification(TMorPreTrainedModel):
         attention_mask: Tensor | None = None,
         text_features: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> ZeroShotOutput:
         """As the model; `text_features (num_texts, text_size)` are the candidates, the same for all motions.
 

@@ -347,7 +347,7 @@ class UViModel(UViPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, reconstruct: bool = False, return_dict: bool | None = None) -> UViOutput:
+    def forward(self, pixel_values: Tensor, reconstruct: bool = False) -> UViOutput:
         """Posture and camera of images `(B, C, H, W)` in 0..1; with `reconstruct` also what the decoder draws.
 
         Raises:
@@ -413,7 +413,6 @@ class UViForActionClassification(UViClipHead):
         pixel_values: Tensor,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> UViClipOutput:
         """Clips `(B, T, C, H, W)`, the paper's T is 16; `attention_mask (B, T)` is false at padded frames.
 
@@ -436,7 +435,6 @@ class UViForMovementQuality(UViClipHead):
         pixel_values: Tensor,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> UViClipOutput:
         """Clips `(B, T, C, H, W)`; `labels (B,)` whole scores in 0..max_score. `scores (B,)` are expected scores.
 

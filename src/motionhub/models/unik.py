@@ -55,12 +55,6 @@ class UnikConfig(JointEncoderConfig):
     dependency_init: Literal["official", "paper"] = "official"
     spatial_norm_init: float | int = 1e-6
 
-    def validate_key_channels(self) -> None:
-        if any(count % self.key_ratio for count in self.channels or []):
-            raise ValueError(
-                f"UnikConfig expects channels divisible by key_ratio={self.key_ratio}, got {self.channels}."
-            )
-
 
 def unik_block(config: UnikConfig, index: int) -> JointBlock:
     """Dependency attention, then the temporal convolution."""

@@ -373,7 +373,6 @@ class ViClipModel(PreTrainedModel):
         mask_ratio: float = 0.0,
         generator: Generator | None = None,
         return_loss: bool = False,
-        return_dict: bool | None = None,
     ) -> ViClipOutput:
         """Embeddings of videos, of texts, or of both with their similarities.
 

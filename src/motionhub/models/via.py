@@ -161,7 +161,6 @@ class ViaModel(ViaPreTrainedModel):
         keypoints: Tensor,
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> ViaOutput:
         """Encode a batch of clips.
 
@@ -248,7 +247,6 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
         keypoints: Tensor,
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> MotionRetargetingOutput:
         """Encode a batch of clips (see `ViaModel.forward`) and decode each person's own codes again."""
         codes = self.via(keypoints, attention_mask=attention_mask)
@@ -316,7 +314,6 @@ class ViaForActionClassification(ViaPreTrainedModel):
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> JointHeadOutput:
         """As `ViaModel`; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
         pooled = self.via(keypoints, attention_mask=attention_mask).pooler_output

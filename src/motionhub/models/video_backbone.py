@@ -70,7 +70,7 @@ class VideoBackboneModel(PreTrainedModel):
         """Nothing: the network came initialised by its library."""
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> BaseModelOutputWithPooling:
+    def forward(self, pixel_values: Tensor) -> BaseModelOutputWithPooling:
         """`(batch, frames, 3, height, width)` -> pooler_output `(batch, hidden_size)`.
 
         With timm `last_hidden_state` holds the features of the frames `(batch, frames, hidden_size)`.
