@@ -9,8 +9,7 @@ from torch import nn
 
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.unik import UnikConfig
-from motionhub.objectives.byol import LtnByol
-from motionhub.objectives.lars import Lars
+from motionhub.objectives.byol import Lars, LtnByol
 from motionhub.objectives.ltn import LtnMoco
 from motionhub.training.objective import OwnOptimizers, Pretext, RunShape
 

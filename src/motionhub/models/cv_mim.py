@@ -26,9 +26,8 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.models.motion_model import MotionConfig
+from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.models.skeleton_encoder import check_keypoints
-from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.keras_layers import (
     HeNormalConv1d,
@@ -418,7 +417,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-    ) -> JointHeadOutput:
+    ) -> HeadOutput:
         """As the encoder; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
         outputs = self.encoder(keypoints, joint_mask, attention_mask, return_dict=True)
         features = outputs.last_hidden_state.squeeze(3)
@@ -430,7 +429,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
             logits = logits.to(made.dtype).index_put((present.nonzero().squeeze(1),), made)
         people = (lengths > 0).sum(1, keepdim=True).clamp(min=1)
         logits = logits.unflatten(0, lengths.shape).sum(1) / people
-        return JointHeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+        return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
 
 
 def _frames_seen(keypoints: Tensor, joint_mask: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -38,7 +38,7 @@ from motionhub.models.motion_retargeting import (
     by_length,
 )
 from motionhub.nn.motion_autoencoder import MotionDecoder, MotionEncoder, fewest_frames
-from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates
+from motionhub.nn.orthogonal_basis import OrthogonalBasis
 
 
 @strict
@@ -149,13 +149,13 @@ class LacModel(MotionRetargetingModel):
         features = self.encoder(motion).mT
         basis = self.basis()
         moving, still = basis.split([self.config.num_motion_directions, self.config.num_static_directions], dim=1)
-        motion_magnitudes = coordinates(features, moving)
-        static_magnitudes = coordinates(features.mean(dim=1), still)
+        motion_magnitudes = features @ moving
+        static_magnitudes = features.mean(dim=1) @ still
         return LacCodes(
             motion_magnitudes,
             static_magnitudes,
-            combination(motion_magnitudes, moving).mT,
-            combination(static_magnitudes, still).unsqueeze(-1),
+            (motion_magnitudes @ moving.mT).mT,
+            (static_magnitudes @ still.mT).unsqueeze(-1),
         )
 
     def decode(self, motion: Tensor, static: Tensor) -> Tensor:
@@ -265,5 +265,5 @@ class LacModel(MotionRetargetingModel):
         self, people: PeopleApart, magnitudes: list[Tensor], frames: list[int], num_frames: int
     ) -> MotionRetargetingOutput:
         basis = self.basis()
-        made = by_length(self.decoder, [combination(code, basis).T for code in magnitudes])
+        made = by_length(self.decoder, [(code @ basis.mT).T for code in magnitudes])
         return self._output(people, magnitudes, made, frames, num_frames)

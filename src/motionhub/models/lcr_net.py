@@ -19,8 +19,8 @@ Deliberate deviations from LCR-Net++: 2-D only; no anchor poses of upper bodies 
 the lower body needs no weights of its own; two poses are one mode by their distance in the picture, not in metres.
 """
 
+import importlib
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import torch
@@ -149,54 +149,39 @@ class LcrNetOutput(ModelOutput):
     class_scores: Tensor | None = None
 
 
-def detection_parts() -> SimpleNamespace:
-    """The parts of torchvision that the model is made of.
+def detection_library() -> Any:
+    """torchvision, whose parts the model is made of.
 
     Raises:
         ImportError: torchvision is not there, or does not fit the installed torch; the message says what to do.
     """
     try:
-        from torchvision.models import resnet
-        from torchvision.models._utils import IntermediateLayerGetter
-        from torchvision.models.detection import _utils, anchor_utils, image_list, rpn
-        from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign, box_iou, feature_pyramid_network
+        return importlib.import_module("torchvision")
     except (
         ImportError,
         RuntimeError,
         AttributeError,
-    ) as error:  # a build for another torch fails in any of these ways
+    ) as error:  # one of them, of a build for another torch
         raise ImportError(
             f"LcrNetModel is made of torchvision's detection parts, but torchvision cannot be used here ({error}). "
             "Install the one that fits your torch: pip install 'motionhub[towers]' (or pip install torchvision)."
         ) from error
-    return SimpleNamespace(
-        resnet=resnet,
-        stages=IntermediateLayerGetter,
-        pyramid=feature_pyramid_network.FeaturePyramidNetwork,
-        coarsest=feature_pyramid_network.LastLevelMaxPool,
-        frozen_norm=FrozenBatchNorm2d,
-        anchors=anchor_utils.AnchorGenerator,
-        images=image_list.ImageList,
-        proposals=rpn.RegionProposalNetwork,
-        proposal_head=rpn.RPNHead,
-        pooling=MultiScaleRoIAlign,
-        matcher=_utils.Matcher,
-        sampler=_utils.BalancedPositiveNegativeSampler,
-        overlap=box_iou,
-    )
 
 
 class PyramidBackbone(nn.Module):
     """A ResNet whose four stages become five maps of the same number of channels, `{"0": ..., ..., "pool": ...}`."""
 
-    def __init__(self, config: LcrNetConfig, parts: SimpleNamespace) -> None:
+    def __init__(self, config: LcrNetConfig, vision: Any) -> None:
         super().__init__()
         block, layers = RESNETS[config.backbone]
-        norm = parts.frozen_norm if config.backbone_norm == "frozen" else nn.BatchNorm2d
-        resnet = parts.resnet.ResNet(getattr(parts.resnet, block), layers, norm_layer=norm)
-        widths = [64 * 2**stage * getattr(parts.resnet, block).expansion for stage in range(len(STAGES))]
-        self.stages = parts.stages(resnet, {name: str(index) for index, name in enumerate(STAGES)})
-        self.pyramid = parts.pyramid(widths, config.pyramid_channels, parts.coarsest())
+        norm = vision.ops.FrozenBatchNorm2d if config.backbone_norm == "frozen" else nn.BatchNorm2d
+        block_class = getattr(vision.models.resnet, block)
+        resnet = vision.models.resnet.ResNet(block_class, layers, norm_layer=norm)
+        widths = [64 * 2**stage * block_class.expansion for stage in range(len(STAGES))]
+        names = {name: str(index) for index, name in enumerate(STAGES)}
+        self.stages = vision.models._utils.IntermediateLayerGetter(resnet, names)
+        coarsest = vision.ops.feature_pyramid_network.LastLevelMaxPool()
+        self.pyramid = vision.ops.FeaturePyramidNetwork(widths, config.pyramid_channels, coarsest)
 
     def forward(self, pixel_values: Tensor) -> dict[str, Tensor]:
         return self.pyramid(self.stages(pixel_values))
@@ -250,27 +235,32 @@ class LcrNetModel(PreTrainedModel):
     def __init__(self, config: LcrNetConfig) -> None:
         super().__init__(config)
         assert config.anchor_sizes and config.aspect_ratios
-        parts = detection_parts()
-        self.images = parts.images
-        self.overlap = parts.overlap
-        self.backbone = PyramidBackbone(config, parts)
-        anchors = parts.anchors(
+        vision = detection_library()
+        detection = vision.models.detection
+        self.images, self.overlap = detection.image_list.ImageList, vision.ops.box_iou
+        self.backbone = PyramidBackbone(config, vision)
+        anchors = detection.anchor_utils.AnchorGenerator(
             tuple((size,) for size in config.anchor_sizes), (tuple(config.aspect_ratios),) * PYRAMID_LEVELS
         )
-        self.localisation = parts.proposals(
+        kept = {"training": config.train_proposals, "testing": config.test_proposals}
+        self.localisation = detection.rpn.RegionProposalNetwork(
             anchors,
-            parts.proposal_head(config.pyramid_channels, len(config.aspect_ratios)),
+            detection.rpn.RPNHead(config.pyramid_channels, len(config.aspect_ratios)),
             fg_iou_thresh=0.7,
             bg_iou_thresh=0.3,
             batch_size_per_image=256,
             positive_fraction=0.5,
-            pre_nms_top_n={"training": config.train_proposals, "testing": config.test_proposals},
-            post_nms_top_n={"training": config.train_proposals, "testing": config.test_proposals},
+            pre_nms_top_n=kept,
+            post_nms_top_n=kept,
             nms_thresh=0.7,
         )
-        self.pooling = parts.pooling([str(index) for index in range(len(STAGES))], POOLED_SIZE, sampling_ratio=2)
-        self.matcher = parts.matcher(0.5, 0.5, allow_low_quality_matches=False)
-        self.sampler = parts.sampler(config.boxes_per_image, float(config.positive_fraction))
+        self.pooling = vision.ops.MultiScaleRoIAlign(
+            [str(index) for index in range(len(STAGES))], POOLED_SIZE, sampling_ratio=2
+        )
+        self.matcher = detection._utils.Matcher(0.5, 0.5, allow_low_quality_matches=False)
+        self.sampler = detection._utils.BalancedPositiveNegativeSampler(
+            config.boxes_per_image, float(config.positive_fraction)
+        )
         self.head = PoseHead(config)
         self.register_buffer("anchor_poses", torch.zeros(config.num_anchor_poses, config.num_joints, 2))
         for layer in self.localisation.head.modules():

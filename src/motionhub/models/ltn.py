@@ -34,7 +34,7 @@ from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.motion_model import EncoderInsideConfig
-from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates, projection
+from motionhub.nn.orthogonal_basis import OrthogonalBasis
 
 
 @strict
@@ -203,7 +203,7 @@ class LtnModel(PreTrainedModel):
         if variant == "complement":
             assert isinstance(self.basis, OrthogonalBasis)
             basis = self.basis()
-            return features - projection(features, basis), coordinates(features, basis)
+            return features - features @ basis @ basis.mT, features @ basis
         if start_seconds is None:
             return None, None
         if start_seconds.shape != features.shape[:1]:
@@ -218,5 +218,5 @@ class LtnModel(PreTrainedModel):
         assert self.basis is not None
         basis = self.basis()
         if variant == "v2":
-            return features * combination(along.softmax(-1), basis), None
-        return features + combination(along, basis), along
+            return features * (along.softmax(-1) @ basis.mT), None
+        return features + along @ basis.mT, along

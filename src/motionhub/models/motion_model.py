@@ -1,12 +1,15 @@
-"""What the families share: configs that refuse misspelt keys and impossible sizes, and configs around an encoder's."""
+"""What the families share: configs that refuse misspelt keys and impossible sizes, and what a head returns."""
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from huggingface_hub.dataclasses import strict
+from torch import Tensor
 from transformers import PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
+from transformers.utils import ModelOutput
 
 
 class MotionConfig(PreTrainedConfig):
@@ -96,6 +99,27 @@ class EncoderInsideConfig(MotionConfig):
     def num_people(self) -> int:
         """Person slots of the encoder."""
         return int(self.encoder.num_people)
+
+
+@dataclass
+class HeadOutput(ModelOutput):
+    """What a head returns; what a family does not have is None.
+
+    Attributes:
+        loss: with labels.
+        logits: `(B, num_labels)` per clip or `(B, T, num_labels)` per frame.
+        scores: `(B,)` of movement quality.
+        pooler_output: `(B, hidden_size)` features of the clip.
+        hidden_states, attentions, dependencies: the encoder's.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    scores: Tensor | None = None
+    pooler_output: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+    attentions: tuple[Tensor, ...] | None = None
+    dependencies: tuple[Tensor, ...] | None = None
 
 
 def least_of(value: Any) -> float:

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.motion_model import EncoderInsideConfig
-from motionhub.nn.heads import RecurrentHead, clip_loss
+from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
 from motionhub.nn.people import frames_of_clip
 
 
@@ -167,7 +167,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
             return logits.squeeze(1)
         if self.config.scores == "ordinal":
             return logits.sigmoid().sum(1)
-        return logits.softmax(1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
+        return expected_grade(logits)
 
     def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy of grades, the mean binary one of "above k", or the mean squared error; over known labels."""
@@ -175,12 +175,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
             known = labels.isfinite()
             errors = (logits.squeeze(1).float() - labels.float()).masked_fill(~known, 0)
             return errors.square().sum() / known.sum().clamp(min=1)
-        if bool((labels > self.config.max_score).any()):
-            highest = int(labels.max())
-            raise ValueError(
-                f"Expected scores of 0..{self.config.max_score}, got {highest}; build the model with "
-                f"MovementQualityConfig(max_score={highest})."
-            )
+        check_grades(labels, self.config.max_score, "MovementQualityConfig")
         if self.config.scores == "grades":
             return clip_loss(logits, labels)
         known = labels >= 0

@@ -20,7 +20,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.models.motion_model import MotionConfig
+from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.nn.heads import clip_loss
 
 
@@ -72,15 +72,6 @@ class R3dConfig(MotionConfig):
     def hidden_size(self) -> int:
         """Channels of the features."""
         return (self.widths or [0])[-1]
-
-
-@dataclass
-class R3dOutput(ModelOutput):
-    """`loss` with labels; `logits (B, num_labels)`; `pooler_output (B, hidden_size)`."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    pooler_output: Tensor | None = None
 
 
 @dataclass
@@ -216,11 +207,11 @@ class R3dForActionClassification(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, labels: Tensor | None = None) -> R3dOutput:
+    def forward(self, pixel_values: Tensor, labels: Tensor | None = None) -> HeadOutput:
         """Args as `R3dModel`; `labels (batch,)` whole numbers, negative where unknown: then there is a loss."""
         pooled = self.encoder(pixel_values).pooler_output
         logits = self.classifier(self.dropout(pooled))
-        return R3dOutput(None if labels is None else clip_loss(logits, labels), logits, pooled)
+        return HeadOutput(None if labels is None else clip_loss(logits, labels), logits, pooler_output=pooled)
 
 
 class R3dForPreTraining(R3dPreTrainedModel):

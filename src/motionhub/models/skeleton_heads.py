@@ -1,11 +1,10 @@
 """Heads over a joint encoder: one label per clip, or scores per frame, also of clips of any length by windows."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
-from transformers.utils import ModelOutput, can_return_tuple
+from transformers.utils import can_return_tuple
 
+from motionhub.models.motion_model import HeadOutput
 from motionhub.models.skeleton_encoder import (
     JointEncoder,
     JointEncoderConfig,
@@ -14,17 +13,6 @@ from motionhub.models.skeleton_encoder import (
 )
 from motionhub.nn.heads import clip_loss, frame_cross_entropy, frame_loss, to_frame_rate, window_starts
 from motionhub.nn.people import frames_of_clip
-
-
-@dataclass
-class JointHeadOutput(ModelOutput):
-    """What a head returns: `logits (B, num_labels)` per clip or `(B, T, num_labels)` per frame; `loss` with labels."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
-    dependencies: tuple[Tensor, ...] | None = None
 
 
 class JointHead(JointPreTrainedModel):
@@ -48,7 +36,7 @@ class JointHead(JointPreTrainedModel):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-    ) -> JointHeadOutput:
+    ) -> HeadOutput:
         """Inputs as the encoder's; `labels` as `loss_of` takes them."""
         outputs = self.encoder(
             keypoints,
@@ -59,7 +47,7 @@ class JointHead(JointPreTrainedModel):
         )
         clip_mask = frames_of_clip(attention_mask)
         logits = self.logits_of(outputs, keypoints.shape[2], clip_mask)
-        return JointHeadOutput(
+        return HeadOutput(
             loss=None if labels is None else self.loss_of(logits, labels, clip_mask),
             logits=logits,
             hidden_states=outputs.hidden_states,

@@ -32,8 +32,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.models.motion_model import MotionConfig
-from motionhub.nn.heads import RecurrentHead, clip_loss
+from motionhub.models.motion_model import HeadOutput, MotionConfig
+from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
 
 
 DIMS = 3  # the points of a posture are in space
@@ -150,15 +150,6 @@ class UViOutput(ModelOutput):
     translation: Tensor | None = None
     view_pose: Tensor | None = None
     reconstruction: Tensor | None = None
-
-
-@dataclass
-class UViClipOutput(ModelOutput):
-    """What a head returns: `logits (B, num_labels)`, `loss` with labels, `scores (B,)` of movement quality."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    scores: Tensor | None = None
 
 
 def rotate_and_move(pose: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
@@ -403,27 +394,27 @@ class UViClipHead(UViPreTrainedModel):
         padded[present] = features
         return self.head(padded, present.sum(1))
 
-
-class UViForActionClassification(UViClipHead):
-    """One label per clip of images; logits without softmax."""
-
     @can_return_tuple
     def forward(
-        self,
-        pixel_values: Tensor,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-    ) -> UViClipOutput:
+        self, pixel_values: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None
+    ) -> HeadOutput:
         """Clips `(B, T, C, H, W)`, the paper's T is 16; `attention_mask (B, T)` is false at padded frames.
 
         `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count.
         """
         logits = self.clip_logits(pixel_values, attention_mask)
-        return UViClipOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+        return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+
+
+class UViForActionClassification(UViClipHead):
+    """One label per clip of images; logits without softmax."""
 
 
 class UViForMovementQuality(UViClipHead):
-    """How well a movement is done: a class for each score 0..max_score, trained by cross entropy as in the paper."""
+    """How well a movement is done: a class for each score 0..max_score, trained by cross entropy as in the paper.
+
+    A long sequence is cut into 16-frame clips and the logits of all of them are averaged (section 4 of the paper).
+    """
 
     @property
     def num_outputs(self) -> int:
@@ -431,30 +422,17 @@ class UViForMovementQuality(UViClipHead):
 
     @can_return_tuple
     def forward(
-        self,
-        pixel_values: Tensor,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-    ) -> UViClipOutput:
-        """Clips `(B, T, C, H, W)`; `labels (B,)` whole scores in 0..max_score. `scores (B,)` are expected scores.
-
-        A long sequence is cut into 16-frame clips and the logits of all of them are averaged (section 4 of the paper).
+        self, pixel_values: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None
+    ) -> HeadOutput:
+        """As for classification, of whole scores `labels (B,)` in 0..max_score; `scores (B,)` are expected scores.
 
         Raises:
             ValueError: a label above `max_score`.
         """
-        logits = self.clip_logits(pixel_values, attention_mask)
-        if labels is not None and bool((labels > self.config.max_score).any()):
-            raise ValueError(
-                f"UViForMovementQuality expects scores of 0..{self.config.max_score}, got {int(labels.max())}; build "
-                f"it with UViConfig(max_score={int(labels.max())})."
-            )
-        grades = torch.arange(self.num_outputs, dtype=logits.dtype, device=logits.device)
-        return UViClipOutput(
-            loss=None if labels is None else clip_loss(logits, labels),
-            logits=logits,
-            scores=logits.softmax(1) @ grades,
-        )
+        if labels is not None:
+            check_grades(labels, self.config.max_score, "UViConfig")
+        made = super().forward(pixel_values, attention_mask, labels, return_dict=True)
+        return HeadOutput(loss=made.loss, logits=made.logits, scores=expected_grade(made.logits))
 
 
 def _present(attention_mask: Tensor | None, batch: int, frames: int, device: torch.device) -> Tensor:

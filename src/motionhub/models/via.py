@@ -33,14 +33,13 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.models.motion_model import EncoderInsideConfig
+from motionhub.models.motion_model import EncoderInsideConfig, HeadOutput
 from motionhub.models.motion_retargeting import Inputs, MotionRetargetingOutput
 from motionhub.models.skeleton_encoder import check_keypoints
-from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.motion_autoencoder import MotionDecoder, fewest_frames
-from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates
+from motionhub.nn.orthogonal_basis import OrthogonalBasis
 from motionhub.nn.people import frames_of_clip
 
 
@@ -199,9 +198,9 @@ class ViaModel(ViaPreTrainedModel):
         """Magnitudes `(..., K)` and character `(..., C)` of features `(..., C)`: the projection on the directions."""
         if self.basis is None:
             return features[..., :0], torch.zeros_like(features)
-        directions = self.basis()
-        magnitudes = coordinates(features, directions.to(features.dtype))
-        return magnitudes, combination(magnitudes, directions.to(features.dtype))
+        directions = self.basis().to(features.dtype)
+        magnitudes = features @ directions
+        return magnitudes, magnitudes @ directions.mT
 
     def whole_frames(self, num_frames: Tensor) -> Tensor:
         """Frames that clips of `num_frames` are continued to; 0 stays 0."""
@@ -314,11 +313,11 @@ class ViaForActionClassification(ViaPreTrainedModel):
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-    ) -> JointHeadOutput:
+    ) -> HeadOutput:
         """As `ViaModel`; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
         pooled = self.via(keypoints, attention_mask=attention_mask).pooler_output
         logits = self.classifier(self.dropout(pooled))
-        return JointHeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+        return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
 
 
 def frames_of_people(keypoints: Tensor, attention_mask: Tensor | None) -> Tensor:

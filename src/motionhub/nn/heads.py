@@ -22,6 +22,20 @@ def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return loss / known.sum().clamp(min=1)
 
 
+def check_grades(labels: Tensor, max_score: int, config: str) -> None:
+    """ValueError for a label above `max_score`; `config` names the class that sets it."""
+    if bool((labels > max_score).any()):
+        highest = int(labels.max())
+        raise ValueError(
+            f"Expected scores of 0..{max_score}, got {highest}; build the model with {config}(max_score={highest})."
+        )
+
+
+def expected_grade(logits: Tensor) -> Tensor:
+    """`(B, grades)` -> `(B,)`: the mean grade under the softmax."""
+    return logits.softmax(1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
+
+
 def frame_loss(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor:
     """Mean binary cross entropy over known labels (not negative, not NaN) of the frames within each clip, else 0."""
     _check_frame_labels(logits, labels)

@@ -23,17 +23,12 @@ class PointwiseLinear(nn.Linear):
         self.fan_out = fan_out
 
     def forward(self, features: Tensor) -> Tensor:
-        return pointwise(features, self.weight, self.bias)
-
-
-def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`features (people, joints, frames, channels) @ weight.T + bias`."""
-    if features.device.type != "cpu":
-        return F.linear(features, weight, bias)
-    people, joints, frames, channels = features.shape
-    image = features.reshape(people * joints, 1, frames, channels).permute(0, 3, 1, 2)
-    out = F.conv2d(image, weight[:, :, None, None], bias)
-    return out.permute(0, 2, 3, 1).reshape(people, joints, frames, weight.shape[0])
+        if features.device.type != "cpu":
+            return super().forward(features)
+        people, joints, frames, channels = features.shape
+        image = features.reshape(people * joints, 1, frames, channels).permute(0, 3, 1, 2)
+        out = F.conv2d(image, self.weight[:, :, None, None], self.bias)
+        return out.permute(0, 2, 3, 1).reshape(people, joints, frames, self.out_features)
 
 
 def combine(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
