@@ -37,7 +37,7 @@ from motionhub.nn.keras_layers import (
     ResidualBlock,
     init_keras,
 )
-from motionhub.nn.people import frames_of_clip
+from motionhub.nn.people import frames_of_clip, frames_of_people
 
 
 DEPTHS = (64, 128, 256)
@@ -421,7 +421,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         """As the encoder; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
         outputs = self.encoder(keypoints, joint_mask, attention_mask, return_dict=True)
         features = outputs.last_hidden_state.squeeze(3)
-        lengths = _clip_lengths(features, attention_mask)
+        lengths = frames_of_people(features, attention_mask)
         present = lengths.flatten() > 0
         logits = features.new_zeros(len(present), self.config.num_labels)
         if bool(present.any()):
@@ -444,11 +444,3 @@ def _pooled(features: Tensor, rows: Tensor) -> Tensor:
     """`(B, M, T, C)` -> `(B, C)`; zeros for a clip of which nothing was seen."""
     people = features.sum(2) / rows.sum(2, keepdim=True).clamp(min=1)
     return people.sum(1) / rows.any(2).sum(1, keepdim=True).clamp(min=1)
-
-
-def _clip_lengths(features: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """Frames of every person's clip, `(B, M)`; 0 for who is absent."""
-    clip_mask = frames_of_clip(attention_mask)
-    if clip_mask is None:
-        return torch.full(features.shape[:2], features.shape[2], device=features.device)
-    return clip_mask.sum(2)

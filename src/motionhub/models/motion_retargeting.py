@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
+from motionhub.nn.people import frames_of_people
 
 
 Inputs = Mapping[str, Tensor | None]
@@ -61,15 +63,11 @@ class PeopleApart:
         """
         keypoints, attention_mask = inputs["keypoints"], inputs.get("attention_mask")
         assert keypoints is not None
-        check_rows(keypoints, attention_mask, config)
-        shape = keypoints.shape[:3]
-        mask = keypoints.new_ones(shape, dtype=torch.bool) if attention_mask is None else attention_mask.bool()
-        # Frames up to the last one that somebody has are the clip; the rest is padding.
-        last = torch.arange(1, shape[2] + 1, device=mask.device) * mask
-        lengths = last.amax(dim=-1)
+        check_keypoints(keypoints, attention_mask, config)
+        lengths = frames_of_people(keypoints, attention_mask)
         places = [(int(clip), int(person)) for clip, person in (lengths > 0).nonzero().tolist()]
         motions = [keypoints[place][: int(lengths[place])].flatten(1).T for place in places]
-        return cls(motions, places, lengths > 0, shape[2])
+        return cls(motions, places, lengths > 0, keypoints.shape[2])
 
     def matching(self, source: "PeopleApart", name: str) -> "PeopleApart":
         """For each person of the source, the one of the same clip that it is paired with."""
@@ -109,22 +107,6 @@ def by_length(function: Callable[[Tensor], Tensor], items: list[Tensor]) -> list
         together = function(torch.stack([items[row] for row in rows]))
         results.update(zip(rows, together, strict=True))
     return [results[row] for row in range(len(items))]
-
-
-def check_rows(keypoints: Tensor, attention_mask: Tensor | None, config: Any) -> None:
-    """ValueError unless the shapes are those of the config."""
-    rows, dims = config.num_joints, config.in_channels
-    if keypoints.dim() != 5 or keypoints.shape[3:] != (rows, dims) or not keypoints.shape[2]:
-        raise ValueError(
-            f"The model expects keypoints (batch, people, frames >= 1, {rows} rows, {dims} dims) as its processor "
-            f"makes them from any layout, got {tuple(keypoints.shape)}; process the sequence, or convert it first: "
-            f"motionhub.convert_layout(sequence, {config.layout!r})."
-        )
-    if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
-        raise ValueError(
-            f"The model expects attention_mask (batch, people, frames) = {tuple(keypoints.shape[:3])}, got "
-            f"{tuple(attention_mask.shape)}."
-        )
 
 
 class MotionRetargetingModel(PreTrainedModel):

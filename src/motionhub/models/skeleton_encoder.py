@@ -346,20 +346,17 @@ class JointEncoder(JointPreTrainedModel):
         return self.input_norm(keypoints.flatten(0, 1).unsqueeze(1), mask).view_as(keypoints)
 
 
-def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: JointEncoderConfig) -> None:
+def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: Any) -> None:
     """ValueError unless the shapes are those of the config."""
-    if keypoints.dim() != 5:
+    shape, rows = tuple(keypoints.shape), (config.num_joints, config.in_channels)
+    most = getattr(config, "num_people", None)
+    people = "people" if most is None else f"people <= {most}"
+    fits = keypoints.dim() == 5 and shape[3:] == rows and shape[2] > 0 and (most is None or shape[1] <= most)
+    if not fits:
         raise ValueError(
-            f"The model expects keypoints (batch, people, frames, joints, dims), got shape {tuple(keypoints.shape)}; "
-            f"a SkeletonProcessor makes it."
-        )
-    _, people, frames, joints, dims = keypoints.shape
-    if (joints, dims) != (config.num_joints, config.in_channels) or people > config.num_people or not frames:
-        raise ValueError(
-            f"This model expects keypoints (batch, people <= {config.num_people}, frames >= 1, "
-            f"{config.num_joints} joints, {config.in_channels} dims) in layout {config.layout[:80]!r}, got "
-            f"{tuple(keypoints.shape)}; convert with motionhub.convert_layout(sequence, {config.layout[:80]!r}) "
-            f"or the checkpoint's own processor."
+            f"This model expects keypoints (batch, {people}, frames >= 1, {rows[0]} joints, {rows[1]} dims) in layout "
+            f"{config.layout[:80]!r}, got {shape}; its processor makes them of any layout, or convert "
+            f"with motionhub.convert_layout(sequence, {config.layout[:80]!r})."
         )
     if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
         raise ValueError(

@@ -22,9 +22,8 @@ Where paper and code differ in sizes the code is the default; the paper's viewpo
 transposed and one plain; only the latter gives the 16 -> 128 pixels of the text.
 """
 
-import importlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -33,6 +32,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.motion_model import HeadOutput, MotionConfig
+from motionhub.models.video_backbone import timm_model
 from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
 
 
@@ -227,22 +227,14 @@ class ResNetPoseEncoder(nn.Module):
     def __init__(self, config: UViConfig) -> None:
         super().__init__()
         assert config.pose_backbone
-        self.network = _timm_resnet(config.pose_backbone, config.in_channels)
+        self.network = timm_model(
+            config.pose_backbone, pretrained=False, in_chans=config.in_channels, num_classes=0, global_pool=""
+        )
         cells = -(-config.image_size // RESNET_REDUCTION)  # every stage rounds up
         self.points = nn.Linear(self.network.num_features * cells**2, config.hidden_size)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.points(self.network.forward_features(images).flatten(1)).unflatten(1, (-1, DIMS))
-
-
-def _timm_resnet(name: str, in_channels: int) -> Any:
-    try:
-        timm = importlib.import_module("timm")
-    except ImportError:
-        raise ImportError(f'UViConfig(pose_backbone={name!r}) needs timm: pip install "motionhub[towers]"') from None
-    if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}; timm.list_models('resnet*') lists its ResNets.")
-    return timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, global_pool="")
 
 
 class ViewpointEncoder(nn.Module):

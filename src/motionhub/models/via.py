@@ -40,7 +40,7 @@ from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.motion_autoencoder import MotionDecoder, fewest_frames
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
-from motionhub.nn.people import frames_of_clip
+from motionhub.nn.people import frames_of_people
 
 
 FRAMES_POOLED = 2  # features of so many encoder frames are averaged into one code, official
@@ -318,14 +318,6 @@ class ViaForActionClassification(ViaPreTrainedModel):
         pooled = self.via(keypoints, attention_mask=attention_mask).pooler_output
         logits = self.classifier(self.dropout(pooled))
         return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
-
-
-def frames_of_people(keypoints: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """`(B, M)`: frames of each person's clip, up to the last one that is there."""
-    clip_mask = frames_of_clip(attention_mask)
-    if clip_mask is None:
-        return torch.full(keypoints.shape[:2], keypoints.shape[2], device=keypoints.device)
-    return clip_mask.sum(-1)
 
 
 def continue_clips(keypoints: Tensor, num_frames: Tensor, frames: int) -> Tensor:

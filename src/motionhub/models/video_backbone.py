@@ -8,7 +8,7 @@ from a checkpoint that this library saved, or with `pretrained=True` from the ba
 """
 
 import importlib
-from typing import Literal
+from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
@@ -109,11 +109,21 @@ def _torchvision(name: str, pretrained: bool) -> tuple[nn.Module, int]:
 
 
 def _timm(name: str, pretrained: bool) -> tuple[nn.Module, int]:
+    network = timm_model(name, pretrained=pretrained, num_classes=0)
+    return network, int(network.num_features)
+
+
+def timm_model(name: str, **options: Any) -> Any:
+    """An image model of timm.
+
+    Raises:
+        ImportError: timm is not installed.
+        ValueError: it has no such model.
+    """
     try:
         timm = importlib.import_module("timm")
     except ImportError:
-        raise ImportError('Picture models of timm need it: pip install "motionhub[towers]"') from None
+        raise ImportError(f'The image model {name!r} is timm\'s: pip install "motionhub[towers]"') from None
     if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}; timm.list_models('*vit*') lists some.")
-    network = timm.create_model(name, pretrained=pretrained, num_classes=0)
-    return network, int(network.num_features)
+        raise ValueError(f"timm has no model {name!r}; timm.list_models('*resnet*') lists some.")
+    return timm.create_model(name, **options)

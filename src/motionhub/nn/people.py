@@ -76,3 +76,11 @@ def mean_over_frames(features: Tensor, valid: Tensor | None) -> Tensor:
 def frames_of_clip(attention_mask: Tensor | None) -> Tensor | None:
     """`(B, M, T)` bool: a person's frames up to its last True one; a hole inside a clip is a frame, not padding."""
     return None if attention_mask is None else attention_mask.bool().flip(-1).cumsum(-1).flip(-1) > 0
+
+
+def frames_of_people(keypoints: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """`(B, M)`: frames of each person's clip, up to the last one that is there; 0 for who is absent."""
+    clip_mask = frames_of_clip(attention_mask)
+    if clip_mask is None:
+        return torch.full(keypoints.shape[:2], keypoints.shape[2], device=keypoints.device)
+    return clip_mask.sum(-1)
