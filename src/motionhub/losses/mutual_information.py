@@ -16,12 +16,7 @@ FUSIONS = ("mixture", "product", "concatenation")
 
 
 def mutual_information_loss(
-    first: Tensor,
-    second: Tensor,
-    *,
-    estimator: str = "jsd",
-    negative_weight: float = 1.0,
-    temperature: float = 0.1,
+    first: Tensor, second: Tensor, *, estimator: str = "jsd", negative_weight: float = 1.0, temperature: float = 0.1
 ) -> Tensor:
     """Minimised, it maximises a lower bound of the mutual information of `first` and `second (batch, channels)`.
 

@@ -17,7 +17,7 @@ Deliberate deviations from the official code, all without effect on its numbers:
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import SIZES, GraphEncoderConfig, JointBlock, JointEncoder
+from motionhub.models.skeleton_encoder import SIZES, GraphEncoderConfig, JointEncoder
 from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention, JointGraph
 from motionhub.skeletons.graph import adjacency_subsets
@@ -48,23 +48,6 @@ class AgcnConfig(GraphEncoderConfig):
     spatial_norm_init: float | int = 1e-6
 
 
-def agcn_block(config: AgcnConfig, index: int) -> JointBlock:
-    """Graph, free matrices and attention, then the temporal convolution."""
-    in_channels, out_channels = config.block_channels(index)
-    spatial = DependencyAttention(
-        num_joints=config.num_joints,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        num_heads=NUM_SUBSETS,
-        key_channels=out_channels // config.key_ratio,
-        initial_range=(float(config.dependency_init), float(config.dependency_init)),
-        initial_scale=float(config.spatial_norm_init),
-        eps=float(config.norm_eps),
-        momentum=float(config.norm_momentum),
-    )
-    return JointBlock(config, index, spatial)
-
-
 class AgcnModel(JointEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
 
@@ -73,8 +56,20 @@ class AgcnModel(JointEncoder):
     def __init__(self, config: AgcnConfig) -> None:
         config.validate_layout()
         super().__init__(config, JointGraph(adjacency_subsets(stated_layout(config.layout))))
-        self.blocks = nn.ModuleList(agcn_block(config, index) for index in range(len(config.channels or [])))
-        self.post_init()
+
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """Graph, free matrices and attention."""
+        config = self.config
+        return DependencyAttention(
+            num_joints=config.num_joints,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_heads=NUM_SUBSETS,
+            key_channels=out_channels // config.key_ratio,
+            initial_range=(float(config.dependency_init), float(config.dependency_init)),
+            initial_scale=float(config.spatial_norm_init),
+            **config.norm_options,
+        )
 
 
 class AgcnForActionClassification(JointClassifier):

@@ -29,14 +29,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.nn.heads import clip_loss
-from motionhub.nn.keras_layers import (
-    HeNormalConv1d,
-    HeNormalLinear,
-    KerasNorm,
-    LinearBlock,
-    ResidualBlock,
-    init_keras,
-)
+from motionhub.nn.keras_layers import HeNormalConv1d, HeNormalLinear, KerasNorm, LinearBlock, ResidualBlock, init_keras
 from motionhub.nn.people import frames_of_clip, frames_of_people
 
 
@@ -201,10 +194,7 @@ class CvMimModel(CvMimPreTrainedModel):
 
     @can_return_tuple
     def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> CvMimOutput:
         """Encode a batch of clips, frame by frame.
 

@@ -157,11 +157,7 @@ def detection_library() -> Any:
     """
     try:
         return importlib.import_module("torchvision")
-    except (
-        ImportError,
-        RuntimeError,
-        AttributeError,
-    ) as error:  # one of them, of a build for another torch
+    except (ImportError, RuntimeError, AttributeError) as error:  # one of them, of a build for another torch
         raise ImportError(
             f"LcrNetModel is made of torchvision's detection parts, but torchvision cannot be used here ({error}). "
             "Install the one that fits your torch: pip install 'motionhub[towers]' (or pip install torchvision)."

@@ -44,6 +44,18 @@ class MotionConfig(PreTrainedConfig):
                 raise ValueError(f"{type(self).__name__} expects {name} in 0..1, below 1, got {getattr(self, name)}.")
 
 
+def of_encoder(name: str, meaning: str) -> Any:
+    """A property that is the encoder's, to read and to set."""
+
+    def read(config: Any) -> Any:
+        return getattr(config.encoder, name)
+
+    def write(config: Any, value: Any) -> None:
+        setattr(config.encoder, name, value)
+
+    return property(read, write, doc=meaning)
+
+
 @strict
 class EncoderInsideConfig(MotionConfig):
     """A config around the config of an encoder; the input is the encoder's.
@@ -62,43 +74,12 @@ class EncoderInsideConfig(MotionConfig):
         assert isinstance(self.encoder_config, PreTrainedConfig)
         return self.encoder_config
 
-    @property
-    def hidden_size(self) -> int:
-        """Channels of the encoder's features."""
-        return int(self.encoder.hidden_size)
-
-    @property
-    def frame_stride(self) -> int:
-        """Input frames per frame of the features."""
-        return int(self.encoder.frame_stride)
-
-    @property
-    def layout(self) -> str:
-        """Name of the skeleton layout the weights expect."""
-        return str(self.encoder.layout)
-
-    @layout.setter
-    def layout(self, name: str) -> None:
-        self.encoder.layout = name
-
-    @property
-    def num_joints(self) -> int:
-        """Joints of the input."""
-        return int(self.encoder.num_joints)
-
-    @num_joints.setter
-    def num_joints(self, number: int) -> None:
-        self.encoder.num_joints = number
-
-    @property
-    def in_channels(self) -> int:
-        """Coordinates of a joint."""
-        return int(self.encoder.in_channels)
-
-    @property
-    def num_people(self) -> int:
-        """Person slots of the encoder."""
-        return int(self.encoder.num_people)
+    hidden_size = of_encoder("hidden_size", "Channels of the encoder's features.")
+    frame_stride = of_encoder("frame_stride", "Input frames per frame of the features.")
+    layout = of_encoder("layout", "Name of the skeleton layout the weights expect.")
+    num_joints = of_encoder("num_joints", "Joints of the input.")
+    in_channels = of_encoder("in_channels", "Coordinates of a joint.")
+    num_people = of_encoder("num_people", "Person slots of the encoder.")
 
 
 @dataclass

@@ -123,10 +123,7 @@ class MotionRetargetingModel(PreTrainedModel):
 
     @can_return_tuple
     def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> MotionRetargetingOutput:
         """Encode a batch of clips and decode each person's own codes again.
 

@@ -156,9 +156,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
             feature_lengths = torch.full((len(frame_features),), frame_features.shape[1])
         logits = self.head(frame_features, feature_lengths)
         return MovementQualityOutput(
-            loss=None if labels is None else self.loss_of(logits, labels),
-            scores=self.scores_of(logits),
-            logits=logits,
+            loss=None if labels is None else self.loss_of(logits, labels), scores=self.scores_of(logits), logits=logits
         )
 
     def scores_of(self, logits: Tensor) -> Tensor:

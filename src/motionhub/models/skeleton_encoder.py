@@ -112,6 +112,11 @@ class JointEncoderConfig(MotionConfig):
         """Input frames per output frame."""
         return math.prod(self.strides or OFFICIAL_STRIDES)
 
+    @property
+    def norm_options(self) -> dict[str, float]:
+        """Of every batch norm."""
+        return {"eps": float(self.norm_eps), "momentum": float(self.norm_momentum)}
+
     def block_channels(self, index: int) -> tuple[int, int]:
         """Channels that go into block `index`, and that come out."""
         assert self.channels is not None
@@ -164,21 +169,21 @@ class JointEncoderOutput(ModelOutput):
 class JointBlock(GradientCheckpointingLayer):
     """`relu(dropout(temporal(spatial(x))) + residual(x))` over `(people, joints, frames, channels)`."""
 
-    def __init__(self, config: JointEncoderConfig, index: int, spatial: nn.Module, dropout: float = 0.0) -> None:
+    def __init__(self, config: JointEncoderConfig, index: int, spatial: nn.Module) -> None:
         super().__init__()
         assert config.strides and config.dilations
         in_channels, out_channels = config.block_channels(index)
         self.stride = config.strides[index]
-        eps, momentum = float(config.norm_eps), float(config.norm_momentum)
+        norm = config.norm_options
         self.spatial = spatial
         self.temporal = TemporalConv(
-            out_channels, out_channels, config.temporal_kernel, self.stride, config.dilations[index], eps, momentum
+            out_channels, out_channels, config.temporal_kernel, self.stride, config.dilations[index], **norm
         )
         self.residual: TemporalConv | None = None
         if index and (in_channels != out_channels or self.stride != 1):
-            self.residual = TemporalConv(in_channels, out_channels, 1, self.stride, 1, eps, momentum)
+            self.residual = TemporalConv(in_channels, out_channels, 1, self.stride, 1, **norm)
         self.has_residual = index > 0  # the official first blocks add nothing
-        self.dropout = dropout
+        self.dropout = 0.0
 
     def forward(
         self, features: Tensor, valid: Tensor | None = None, graph: Tensor | None = None
@@ -266,25 +271,29 @@ class JointPreTrainedModel(PreTrainedModel):
 class JointEncoder(JointPreTrainedModel):
     """Keypoints of a clip in, features per person, frame and joint and one vector per clip out.
 
-    A family sets `blocks` (modules called like `JointBlock`), then calls `post_init`. With a `graph` its matrices go
-    to every block. With `slot_norm=False` all person slots share the statistics of the raw keypoints.
+    A family says which spatial unit each block has. With a `graph` its matrices go to every block. With
+    `slot_norm=False` all person slots share the statistics of the raw keypoints.
     """
 
     # Loading the encoder of a classifier or segmenter leaves its head behind, on purpose.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\."]
-    blocks: nn.ModuleList
+    slot_norm: ClassVar[bool] = True
 
-    def __init__(self, config: JointEncoderConfig, graph: JointGraph | None = None, slot_norm: bool = True) -> None:
+    def __init__(self, config: JointEncoderConfig, graph: JointGraph | None = None) -> None:
         super().__init__(config)
-        self.slot_norm = slot_norm
-        self.input_norm = PersonNorm(
-            config.num_people if slot_norm else 1,
-            config.num_joints,
-            config.in_channels,
-            eps=float(config.norm_eps),
-            momentum=float(config.norm_momentum),
-        )
+        slots = config.num_people if self.slot_norm else 1
+        self.input_norm = PersonNorm(slots, config.num_joints, config.in_channels, **config.norm_options)
         self.graph = graph
+        self.blocks = nn.ModuleList(self.block(index) for index in range(len(config.channels or [])))
+        self.post_init()
+
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """The module of block `index` that mixes the joints of a frame, called like `DependencyAttention`."""
+        raise NotImplementedError
+
+    def block(self, index: int) -> JointBlock:
+        """The spatial unit, then the temporal convolution."""
+        return JointBlock(self.config, index, self.spatial_unit(index, *self.config.block_channels(index)))
 
     @can_return_tuple
     def forward(

@@ -53,21 +53,6 @@ class StGcnConfig(GraphEncoderConfig):
             stated_layout(self.layout).index(self.centre_joint)
 
 
-def st_gcn_block(config: StGcnConfig, index: int, num_subsets: int) -> JointBlock:
-    """Graph convolution, then the temporal convolution; the official first block has no dropout."""
-    in_channels, out_channels = config.block_channels(index)
-    spatial = GraphConv(
-        num_joints=config.num_joints,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        num_subsets=num_subsets,
-        learn_importance=config.edge_importance,
-        eps=float(config.norm_eps),
-        momentum=float(config.norm_momentum),
-    )
-    return JointBlock(config, index, spatial, dropout=float(config.dropout) if index else 0.0)
-
-
 class StGcnModel(JointEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out.
 
@@ -76,14 +61,29 @@ class StGcnModel(JointEncoder):
     """
 
     config: StGcnConfig
+    slot_norm = False
 
     def __init__(self, config: StGcnConfig) -> None:
         config.validate_layout()
-        subsets = spatial_configuration(stated_layout(config.layout), config.centre_joint)
-        super().__init__(config, JointGraph(subsets), slot_norm=False)
-        blocks = range(len(config.channels or []))
-        self.blocks = nn.ModuleList(st_gcn_block(config, index, len(subsets)) for index in blocks)
-        self.post_init()
+        super().__init__(config, JointGraph(spatial_configuration(stated_layout(config.layout), config.centre_joint)))
+
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """Graph convolution."""
+        assert self.graph is not None
+        return GraphConv(
+            num_joints=self.config.num_joints,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_subsets=len(self.graph.subsets),
+            learn_importance=self.config.edge_importance,
+            **self.config.norm_options,
+        )
+
+    def block(self, index: int) -> JointBlock:
+        """The official first block has no dropout."""
+        block = super().block(index)
+        block.dropout = float(self.config.dropout) if index else 0.0
+        return block
 
 
 class StGcnForActionClassification(JointClassifier):

@@ -22,7 +22,7 @@ from typing import Literal
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import SIZES, JointBlock, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_encoder import SIZES, JointEncoder, JointEncoderConfig
 from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention
 
@@ -56,36 +56,28 @@ class UnikConfig(JointEncoderConfig):
     spatial_norm_init: float | int = 1e-6
 
 
-def unik_block(config: UnikConfig, index: int) -> JointBlock:
-    """Dependency attention, then the temporal convolution."""
-    in_channels, out_channels = config.block_channels(index)
-    positions = config.num_joints * config.tau
-    bound = 1 / positions if config.dependency_init == "official" else 1 / math.sqrt(positions)
-    spatial = DependencyAttention(
-        num_joints=config.num_joints,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        num_heads=config.num_heads if index else config.first_block_heads,
-        key_channels=out_channels // config.key_ratio,
-        tau=config.tau,
-        scaled=config.attention_scaling == "official",
-        initial_range=(-bound, bound),
-        initial_scale=float(config.spatial_norm_init),
-        eps=float(config.norm_eps),
-        momentum=float(config.norm_momentum),
-    )
-    return JointBlock(config, index, spatial)
-
-
 class UnikModel(JointEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
 
     config: UnikConfig
 
-    def __init__(self, config: UnikConfig) -> None:
-        super().__init__(config)
-        self.blocks = nn.ModuleList(unik_block(config, index) for index in range(len(config.channels or [])))
-        self.post_init()
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """Dependency attention."""
+        config = self.config
+        positions = config.num_joints * config.tau
+        bound = 1 / positions if config.dependency_init == "official" else 1 / math.sqrt(positions)
+        return DependencyAttention(
+            num_joints=config.num_joints,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_heads=config.num_heads if index else config.first_block_heads,
+            key_channels=out_channels // config.key_ratio,
+            tau=config.tau,
+            scaled=config.attention_scaling == "official",
+            initial_range=(-bound, bound),
+            initial_scale=float(config.spatial_norm_init),
+            **config.norm_options,
+        )
 
 
 class UnikForActionClassification(JointClassifier):

@@ -156,10 +156,7 @@ class ViaModel(ViaPreTrainedModel):
 
     @can_return_tuple
     def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> ViaOutput:
         """Encode a batch of clips.
 
@@ -242,10 +239,7 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
 
     @can_return_tuple
     def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> MotionRetargetingOutput:
         """Encode a batch of clips (see `ViaModel.forward`) and decode each person's own codes again."""
         codes = self.via(keypoints, attention_mask=attention_mask)

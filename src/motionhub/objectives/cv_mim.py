@@ -191,11 +191,7 @@ class CvMim(PoseObjective):
     def information(self, first: Tensor, second: Tensor) -> Tensor:
         """The chosen bound, as a loss."""
         return mutual_information_loss(
-            first,
-            second,
-            estimator=self.estimator,
-            negative_weight=self.negative_weight,
-            temperature=self.temperature,
+            first, second, estimator=self.estimator, negative_weight=self.negative_weight, temperature=self.temperature
         )
 
     def network(self, model: Any, run: Any) -> nn.Module:
