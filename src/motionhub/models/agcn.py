@@ -17,7 +17,7 @@ Deliberate deviations from the official code, all without effect on its numbers:
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import SIZES, GraphEncoderConfig, JointEncoder
+from motionhub.models.skeleton_encoder import GraphEncoderConfig, JointEncoder
 from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention, JointGraph
 from motionhub.skeletons.graph import adjacency_subsets
@@ -41,7 +41,6 @@ class AgcnConfig(GraphEncoderConfig):
     """
 
     model_type = "motionhub_agcn"
-    sizes = (*SIZES, "key_ratio")
 
     key_ratio: int = 4
     dependency_init: float | int = 1e-6

@@ -61,7 +61,7 @@ class CvMimConfig(MotionConfig):
 
     model_type = "motionhub_cv_mim"
     frame_stride = 1
-    sizes = ("num_joints", "in_channels", "num_people", "width", "num_blocks", "pose_size")
+    may_be_zero = ("view_size",)
 
     layout: str = "cv-mim-13"
     num_joints: int = 13

@@ -59,9 +59,6 @@ class LacConfig(MotionConfig):
 
     model_type = "motionhub_lac"
     variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
-    sizes = ("num_joints", "in_channels", "num_motion_directions", "num_static_directions", "encoder_channels") + (
-        "decoder_channels",
-    )
     default_lists = {"encoder_channels": [64, 96, 160], "decoder_channels": [128, 64]}
 
     layout: str = "lac-15"

@@ -73,14 +73,6 @@ class LcrNetConfig(MotionConfig):
     """
 
     model_type = "motionhub_lcr_net"
-    sizes = (
-        "num_joints",
-        "num_anchor_poses",
-        "pyramid_channels",
-        "head_size",
-        "train_proposals",
-        "test_proposals",
-    ) + (*("boxes_per_image", "max_people", "anchor_sizes"),)
     default_lists = {"anchor_sizes": [32, 64, 128, 256, 512], "aspect_ratios": [0.5, 1.0, 2.0]}
 
     layout: str = "lcrnet-13"

@@ -53,7 +53,6 @@ class LtnConfig(EncoderInsideConfig):
     """
 
     model_type = "motionhub_ltn"
-    sizes = ("time_channels", "time_hidden_sizes")
     sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_r3d")}
 
     variant: Literal["none", "v1", "v2", "v3", "complement"] = "v3"

@@ -12,15 +12,18 @@ from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.utils import ModelOutput
 
 
+WHOLE_NUMBERS = (int, int | None, list[int], list[int] | None)
+
+
 class MotionConfig(PreTrainedConfig):
     """A config that checks what it is given. A family says by class attributes what is to be checked.
 
     Attributes:
-        sizes: fields that hold a size, or a list of sizes: each at least 1.
+        may_be_zero: whole numbers that are no sizes; all others, also in lists, are at least 1.
         default_lists: fields for which None (or an empty list) stands for this list.
     """
 
-    sizes: ClassVar[tuple[str, ...]] = ()
+    may_be_zero: ClassVar[tuple[str, ...]] = ()
     default_lists: ClassVar[dict[str, list[Any]]] = {}
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -34,7 +37,9 @@ class MotionConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     def validate_all_sizes(self) -> None:
-        wrong = {name: getattr(self, name) for name in self.sizes if least_of(getattr(self, name)) < 1}
+        ours = set(self.__dataclass_fields__) - {*PreTrainedConfig.__dataclass_fields__, *self.may_be_zero}
+        numbers = {name: getattr(self, name) for name in ours if self.__dataclass_fields__[name].type in WHOLE_NUMBERS}
+        wrong = {name: value for name, value in sorted(numbers.items()) if least_of(value) < 1}
         if wrong:
             raise ValueError(f"{type(self).__name__} expects sizes of at least 1, got {wrong}.")
 
@@ -103,6 +108,6 @@ class HeadOutput(ModelOutput):
     dependencies: tuple[Tensor, ...] | None = None
 
 
-def least_of(value: Any) -> float:
-    """The smallest number of a list, or the number itself; None and an empty list count as 1."""
-    return min(value, default=1) if isinstance(value, list) else 1 if value is None else value
+def least_of(value: Any) -> int:
+    """The smallest of a list, or the number itself; none counts as 1."""
+    return min(value, default=1) if isinstance(value, list) else 1 if value is None else int(value)

@@ -37,7 +37,6 @@ class MovementQualityConfig(EncoderInsideConfig):
     """
 
     model_type = "motionhub_movement_quality"
-    sizes = ("max_score", "recurrent_size", "recurrent_layers")
 
     scores: Literal["grades", "ordinal", "value"] = "grades"
     max_score: int = 1

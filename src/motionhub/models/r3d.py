@@ -40,7 +40,6 @@ class R3dConfig(MotionConfig):
     """
 
     model_type = "motionhub_r3d"
-    sizes = ("num_channels", "stem_channels", "depths", "widths", "temporal_kernels", "projection_sizes")
     default_lists = {
         "depths": [3, 4, 6, 3],
         "widths": [256, 512, 1024, 2048],

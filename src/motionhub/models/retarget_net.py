@@ -56,9 +56,6 @@ class RetargetNetConfig(MotionConfig):
     """
 
     model_type = "motionhub_retarget_net"
-    sizes = ("in_channels", "body_code_size", "view_code_size", "motion_channels", "static_channels") + (
-        "decoder_channels",
-    )
     default_lists = {"motion_channels": [64, 96, 128], "decoder_channels": [128, 64]}
 
     variant: Literal["view", "skeleton", "full"] = "view"

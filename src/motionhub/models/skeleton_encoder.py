@@ -24,7 +24,6 @@ from motionhub.skeletons.layouts import stated_layout
 
 OFFICIAL_CHANNELS = [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
 OFFICIAL_STRIDES = [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
-SIZES = ("num_joints", "in_channels", "num_people", "channels", "strides", "dilations")
 
 
 @strict
@@ -57,7 +56,6 @@ class JointEncoderConfig(MotionConfig):
     upsampling: Literal["linear", "repeat"] = "linear"
 
     # No fields: sizes that must be odd; std of all initial weights (None: by fan-out).
-    sizes: ClassVar[tuple[str, ...]] = SIZES
     odd_sizes: ClassVar[tuple[str, ...]] = ("temporal_kernel",)
     initial_std: ClassVar[float | None] = None
 

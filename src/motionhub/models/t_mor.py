@@ -57,7 +57,7 @@ class TMorConfig(EncoderInsideConfig):
     """
 
     model_type = "motionhub_t_mor"
-    sizes = ("projection_size", "projection_hidden_size", "text_size", "video_size")
+    may_be_zero = ("text_projection_layers", "video_projection_layers")
 
     projection_size: int = 512
     projection_hidden_size: int | None = None

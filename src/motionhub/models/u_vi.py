@@ -64,10 +64,6 @@ class UViConfig(MotionConfig):
     """
 
     model_type = "motionhub_u_vi"
-    sizes = (
-        *("image_size", "in_channels", "num_points", "channels", "pose_hidden_sizes", "view_channels"),
-        *("view_hidden_size", "view_kernel", "view_pool", "recurrent_size", "recurrent_layers", "max_score"),
-    )
     default_lists = {"channels": [64, 128, 256, 512], "pose_hidden_sizes": [1024, 512], "view_channels": [128, 128]}
 
     image_size: int = 128

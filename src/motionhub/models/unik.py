@@ -22,7 +22,7 @@ from typing import Literal
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import SIZES, JointEncoder, JointEncoderConfig
+from motionhub.models.skeleton_encoder import JointEncoder, JointEncoderConfig
 from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
 from motionhub.nn.graph_conv import DependencyAttention
 
@@ -44,7 +44,6 @@ class UnikConfig(JointEncoderConfig):
     """
 
     model_type = "motionhub_unik"
-    sizes = (*SIZES, "num_heads", "first_block_heads", "key_ratio")
     odd_sizes = ("tau", "temporal_kernel")
 
     num_heads: int = 3

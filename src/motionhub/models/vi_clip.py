@@ -57,10 +57,6 @@ class ViClipVisionConfig(ViClipTowerConfig):
 
     model_type = "motionhub_viclip_vision"
     base_config_key = "vision_config"
-    sizes = (
-        *("hidden_size", "num_hidden_layers", "num_attention_heads", "num_channels", "num_frames"),
-        *("image_size", "patch_size", "projection_dim"),
-    )
 
     hidden_size: int = 768
     num_hidden_layers: int = 12
@@ -96,10 +92,6 @@ class ViClipTextConfig(ViClipTowerConfig):
 
     model_type = "motionhub_viclip_text"
     base_config_key = "text_config"
-    sizes = (
-        *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
-        *("max_position_embeddings", "projection_dim"),
-    )
 
     vocab_size: int = 49408
     hidden_size: int = 512

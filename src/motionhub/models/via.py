@@ -40,7 +40,7 @@ from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.motion_autoencoder import MotionDecoder, fewest_frames
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
-from motionhub.nn.people import frames_of_people
+from motionhub.nn.people import continue_clips, frames_of_people
 
 
 FRAMES_POOLED = 2  # features of so many encoder frames are averaged into one code, official
@@ -62,8 +62,8 @@ class ViaConfig(EncoderInsideConfig):
     """
 
     model_type = "motionhub_via"
+    may_be_zero = ("num_directions",)
     sub_configs_defaults = {"encoder_config": UnikConfig}
-    sizes = ("decoder_channels",)
     default_lists = {"decoder_channels": [128, 64]}
     variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
 
@@ -312,13 +312,6 @@ class ViaForActionClassification(ViaPreTrainedModel):
         pooled = self.via(keypoints, attention_mask=attention_mask).pooler_output
         logits = self.classifier(self.dropout(pooled))
         return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
-
-
-def continue_clips(keypoints: Tensor, num_frames: Tensor, frames: int) -> Tensor:
-    """`(B, M, T, V, C)` -> `(B, M, frames, V, C)`: after the last frame of each person that frame is repeated."""
-    last = (num_frames - 1).clamp(min=0)
-    index = torch.minimum(torch.arange(frames, device=keypoints.device), last[..., None])
-    return keypoints.gather(2, index[..., None, None].expand(-1, -1, -1, *keypoints.shape[3:]))
 
 
 def check_looks(looks: Tensor, moving: Tensor) -> None:

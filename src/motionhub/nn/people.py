@@ -84,3 +84,10 @@ def frames_of_people(keypoints: Tensor, attention_mask: Tensor | None) -> Tensor
     if clip_mask is None:
         return torch.full(keypoints.shape[:2], keypoints.shape[2], device=keypoints.device)
     return clip_mask.sum(-1)
+
+
+def continue_clips(keypoints: Tensor, num_frames: Tensor, frames: int) -> Tensor:
+    """`(B, M, T, V, C)` -> `(B, M, frames, V, C)`: after the last frame of each person that frame is repeated."""
+    last = (num_frames - 1).clamp(min=0)
+    index = torch.minimum(torch.arange(frames, device=keypoints.device), last[..., None])
+    return keypoints.gather(2, index[..., None, None].expand(-1, -1, -1, *keypoints.shape[3:]))

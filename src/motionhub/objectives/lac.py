@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from motionhub.losses.motion import reconstruction_loss, triplet_loss
+from motionhub.nn.people import continue_clips, frames_of_people
 from motionhub.objectives.body_pairs import BodyPairs
 from motionhub.objectives.shared_pass import SharedPass
 from motionhub.skeletons.layout import SkeletonLayout
@@ -174,10 +175,7 @@ class LacPairs(BodyPairs):
     def _seen(self, batch: dict[str, Tensor], looks: Any, **options: Any) -> tuple[Tensor, Tensor]:
         """Rows `(B, 1, T, rows, dims)` of the clips with these looks, frames after the end as the last one."""
         rows, known = self.rows(*super()._seen(batch, looks, centred=self.rows.centred))
-        frames = torch.arange(rows.shape[2], device=rows.device)
-        last = (batch["attention_mask"].bool() * (frames + 1)).amax(-1).clamp(min=1) - 1
-        place = torch.minimum(frames, last[..., None])[..., None, None].expand_as(rows)
-        return rows.gather(2, place), known
+        return continue_clips(rows, frames_of_people(rows, batch["attention_mask"]), rows.shape[2]), known
 
     def _tensors(self, rows: Tensor) -> Tensor:
         """Network tensors `(B, rows * dims, frames)`, the last frame repeated as far as the network needs."""

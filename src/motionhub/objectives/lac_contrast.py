@@ -37,6 +37,7 @@ from motionhub.losses.contrastive import (
     info_nce,
     uniformity,
 )
+from motionhub.nn.people import continue_clips, frames_of_people
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
 from motionhub.objectives.self_supervised import SelfSupervised
 from motionhub.objectives.shared_pass import SharedPass, padded_alike
@@ -264,11 +265,8 @@ def whole_clips(keypoints: Tensor, attention_mask: Tensor, num_frames: int) -> t
     frames = keypoints.shape[2]
     if frames > num_frames:
         raise ValueError(f"Clips of {num_frames} frames were announced, got {frames}; set the processor's num_frames.")
-    positions = torch.arange(num_frames, device=keypoints.device)
-    last = (attention_mask.bool() * torch.arange(1, frames + 1, device=keypoints.device)).amax(-1)
-    place = torch.minimum(positions, (last - 1).clamp(min=0)[..., None])
-    filled = keypoints.gather(2, place[..., None, None].expand(*place.shape, *keypoints.shape[3:]))
-    return filled, last > 0
+    last = frames_of_people(keypoints, attention_mask)
+    return continue_clips(keypoints, last, num_frames), last > 0
 
 
 @torch.no_grad()
