@@ -29,7 +29,7 @@ def info_nce(
     positives: Tensor,
     negatives: Tensor,
     *,
-    temperature: float,
+    temperature: Tensor | float,
     negative_mask: Tensor | None = None,
     **forms: str,
 ) -> Tensor:

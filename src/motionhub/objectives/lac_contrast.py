@@ -7,9 +7,8 @@ whole sequences and, frame by frame, their features: L = L_seq + L_frame (eq. 4.
 
 Generator and encoder take the same input (the same processor).
 
-The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`. The code has
-one positive, no sequence term and adds up 30 cosines before it divides by 0.07: logits of +-428. Where both are
-silent:
+The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`: one positive,
+no sequence term, 30 cosines added up before they are divided by 0.07. Where both are silent:
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, of all processes
   (`objectives.shared_pass`; `ComposedLabels`: of the own process). A person is composed with the same slot of the

@@ -25,17 +25,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionhub.losses.contrastive import (
-    DENOMINATORS,
-    alignment,
-    info_nce_of_queue,
-    info_nce_of_similarities,
-    uniformity,
-)
+from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, info_nce_of_queue, uniformity
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
 from motionhub.objectives.self_supervised import SelfSupervised
 
 
+INPUTS = ("keypoints", "joint_mask", "attention_mask")
 LOSSES = ("mm", "mv", "mt")
 TEXT_NEGATIVES = ("queue", "classes")
 QUEUE_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -84,7 +79,7 @@ class TMor(SelfSupervised):
     text_starts: Tensor = field(init=False)
     other_class: Tensor = field(init=False)
     videos: Tensor = field(init=False)
-    queues: nn.ModuleDict = field(init=False)
+    queues: Any = field(init=False)
 
     def __post_init__(
         self, text_features: Sequence[Tensor] | None, video_features: Tensor | None, also_true: Tensor | None
@@ -153,23 +148,15 @@ class TMor(SelfSupervised):
         if "mv" not in self.losses and model.video_projection is not None:
             model.video_projection.requires_grad_(False)
         self.momentum_model = MomentumEncoder(model, self.momentum)
-        self.queues = nn.ModuleDict()
-        for name in self._queued():
-            how: dict[str, Any] = {"start": "empty", "dtype": QUEUE_DTYPES[self.queue_dtype]}
-            self.queues[name] = FeatureQueue(self.queue_size, config.projection_size, **how)
+        queued = [name for name in self.losses if name != "mt" or self.text_negatives == "queue"]
+        how: dict[str, Any] = {"start": "empty", "dtype": QUEUE_DTYPES[self.queue_dtype]}
+        size = (self.queue_size, config.projection_size)
+        self.queues = nn.ModuleDict({name: FeatureQueue(*size, **how) for name in queued})
         self._new = {name: Gathered() for name in self.queues}
         return model
 
     def _copy(self) -> Any:
         return self.momentum_model.network
-
-    def _queue(self, name: str) -> FeatureQueue:
-        queue = self.queues[name]
-        assert isinstance(queue, FeatureQueue)
-        return queue
-
-    def _queued(self) -> list[str]:
-        return [name for name in self.losses if name != "mt" or self.text_negatives == "queue"]
 
     def _check_features(self, config: Any, num_clips: int) -> None:
         if "mt" in self.losses and self.texts.shape[1] != config.text_size:
@@ -188,11 +175,12 @@ class TMor(SelfSupervised):
         first = slice(0, len(batch["index"]) // self.num_views)
         index = batch["index"][first]
         given, labels, shown = self._given(batch, first)
-        output = model(**{name: batch[name][first] for name in ("keypoints", "joint_mask", "attention_mask")}, **given)
+        output = model(**{name: batch[name][first] for name in INPUTS}, **given)
         parts: dict[str, Tensor] = {}
         if "mm" in self.losses:
-            keys = self._motion_keys(batch, first)
-            parts["mm"] = self._against_queue("mm", output, output.motion_embeds, keys, index)
+            second = {name: batch[name][first.stop :] for name in INPUTS}
+            keys, queue = self.momentum_model(**second).motion_embeds.float(), self.queues["mm"]
+            parts["mm"] = self._info_nce(output, output.motion_embeds, keys, held_keys(queue), queue.others(index))
             parts["alignment"] = alignment(output.motion_embeds.detach(), keys)
             self._new["mm"].add(index, keys)
         if "mv" in self.losses:
@@ -227,17 +215,6 @@ class TMor(SelfSupervised):
         # The low bits of the seeds are as random as the others.
         return self.texts[self.text_starts[classes] + seeds.abs() % self.text_counts[classes]]
 
-    @torch.no_grad()
-    def _motion_keys(self, batch: dict[str, Tensor], first: slice) -> Tensor:
-        second = slice(first.stop, None)
-        inputs = {name: batch[name][second] for name in ("keypoints", "joint_mask", "attention_mask")}
-        keys: Tensor = self.momentum_model(**inputs).motion_embeds
-        return keys.float()
-
-    def _against_queue(self, name: str, output: Any, queries: Tensor, positives: Tensor, rows: Tensor) -> Tensor:
-        queue = self._queue(name)
-        return self._info_nce(output, queries, positives, held_keys(queue), queue.others(rows))
-
     def _video_loss(self, output: Any, videos: Tensor, shown: Tensor, index: Tensor) -> Tensor:
         with torch.no_grad():
             keys = self._copy().get_video_features(videos).pooler_output.float()
@@ -245,7 +222,7 @@ class TMor(SelfSupervised):
         self._new["mv"].add(torch.where(shown, index, -2), keys)
         if not bool(shown.any()):
             return 0 * (output.motion_embeds.sum() + output.video_embeds.sum())
-        queue = self._queue("mv")
+        queue = self.queues["mv"]
         others = queue.others(index[shown]) & (queue.others(index.new_tensor([-2])))
         embeds = output.motion_embeds[shown], output.video_embeds[shown]
         return self._info_nce(output, *embeds, held_keys(queue), others)
@@ -256,7 +233,7 @@ class TMor(SelfSupervised):
         if self.text_negatives == "queue":
             with torch.no_grad():
                 keys = self._copy().get_text_features(texts).pooler_output.float()
-            queue = self._queue("mt")  # which remembers the class of a text where the others remember the clip
+            queue = self.queues["mt"]  # which remembers the class of a text where the others remember the clip
             everyone = held_keys(queue)
             others = self._other_classes(labels, queue.rows[: len(everyone)])
             self._new["mt"].add(torch.where(known, labels, -1), keys)
@@ -282,10 +259,7 @@ class TMor(SelfSupervised):
         how: dict[str, Any] = {"negative_mask": mask, "denominator": self.denominator}
         if not negatives.requires_grad:
             return info_nce_of_queue(queries, positives, negatives, temperature=output.temperature, **how)
-        queries = queries.float()
-        attraction = (queries * positives.float()).sum(1, keepdim=True)
-        repulsion = queries @ negatives.float().mT
-        return info_nce_of_similarities(attraction, repulsion, temperature=output.temperature, **how)
+        return info_nce(queries, positives, negatives, temperature=output.temperature, **how)
 
     @torch.no_grad()
     def after_update(self, model: nn.Module) -> None:
@@ -293,7 +267,7 @@ class TMor(SelfSupervised):
         self.momentum_model.update(model)
         for name, new in self._new.items():
             rows, keys = new.take()
-            self._queue(name).enqueue(keys, rows)
+            self.queues[name].enqueue(keys, rows)
         super().after_update(model)
 
 
