@@ -1,23 +1,22 @@
-"""LAC's generator: a motion as magnitudes along learned directions, so that motions can be added and bodies exchanged.
+"""LAC's generator: a motion as magnitudes along learned directions, so that motions are added and bodies exchanged.
 
 Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Segmentation", ICCV 2023,
 https://arxiv.org/abs/2308.14500. Official code: https://github.com/walker1126/Latent_Action_Composition. No weights
-of it exist: what the authors published as the generator is the `view` network of Aberman et al. (RetargetNet).
+exist: what the authors published as the generator is the `view` network of Aberman et al. (RetargetNet).
 
 An encoder gives a feature per eight frames. An orthonormal basis splits the feature space into
 `num_motion_directions`, along which magnitudes change over time, and `num_static_directions`, along which they are
 the mean over the clip (body and view). The decoder makes a motion of the sum of both parts. Composing motions is the
 mean of their motion magnitudes.
 
-Signs of the magnitudes: with `basis_signs="positive"` (default) direction k points along the k-th learned vector
-(Gram-Schmidt, the diagonal of R positive), so magnitudes of one checkpoint are comparable everywhere and change
-smoothly while it trains. `"householder"` is the sign that QR happens to give, as in the official code: motions are the
-same, magnitudes differ by signs.
+With `basis_signs="positive"` (default) direction k points along the k-th learned vector, so magnitudes of one
+checkpoint are comparable everywhere and change smoothly while it trains; `"householder"` is the sign that QR gives, as
+in the official code: motions are the same, magnitudes differ by signs.
 
 Deliberate deviations from the official code, without effect on its numbers where both are defined:
-- the decoder's activation, which is missing in the published code, is LeakyReLU(0.2) after all but the last layer;
-- clips of any length and several people, each as if alone (the published composition mixes people up). In
-  `last_hidden_state` stand the motion magnitudes, then the static ones;
+- the decoder's activation, missing in the published code, is LeakyReLU(0.2) after all but the last layer;
+- clips of any length and several people, each as if alone. `last_hidden_state` holds the motion magnitudes, then the
+  static ones;
 - more than two motions can be composed, and the mean is over all of them.
 """
 

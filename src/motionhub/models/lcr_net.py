@@ -1,22 +1,19 @@
-"""LcrNetModel: finds people in pictures and their 2-D poses, by localisation, classification and regression.
-
-It is the student of SSTA-PRS, whose training moves localisation and classification only.
+"""LcrNetModel: finds people in images and their 2-D poses, by localisation, classification and regression.
 
 Papers: Rogez, Weinzaepfel and Schmid, "LCR-Net++", TPAMI 2019, https://arxiv.org/abs/1803.00455 (the network); Yang et
 al., "Selective Spatio-Temporal Aggregation Based Pose Refinement System", WACV 2021, https://arxiv.org/abs/2011.05358
-(2-D only, self-training). No weights of either can be converted here: the first's are 3-D and of another framework's
-layers, the second's were never published.
+(2-D only; this network is the student of its self-training, which moves localisation and classification only). No
+weights of either can be converted: the first's are 3-D, the second's were never published.
 
 1. Localisation: a region proposal network on the feature pyramid of a ResNet gives boxes that may hold a person.
 2. Classification: which of the anchor poses (K-Means centres, stored with the weights) a box holds, or none.
 3. Regression: for each anchor pose its own displacement of every joint, relative to the size of the box.
 4. Integration: overlapping proposals become one pose per person (`integrate_proposals`).
 
-Steps 1 and 2 are torchvision's parts of Faster R-CNN. torchvision is needed to make the model, not to import this
-module or to read its config.
+Steps 1 and 2 are torchvision's parts of Faster R-CNN, needed to make the model, not to read its config.
 
-Deliberate deviations from LCR-Net++: 2-D only; no anchor poses of upper bodies alone (SSTA-PRS has 20 full ones), so
-the lower body needs no weights of its own; two poses are one mode by their distance in the picture, not in metres.
+Deliberate deviations from LCR-Net++: 2-D only; no anchor poses of upper bodies alone (SSTA-PRS has 20 full ones); two
+poses are one mode by their distance in the image, not in metres.
 """
 
 import importlib

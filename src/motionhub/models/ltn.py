@@ -1,23 +1,21 @@
 """LTN: an encoder that contrastive learning teaches with the time of each segment beside it.
 
-What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`.
-
-Paper: Yang et al., "Self-Supervised Video Representation Learning via Latent Time Navigation", AAAI 2023, as the
-thesis of Di Yang tells it (chapter 5); no official code. Segments of one video are positives of each other, so
-features f forget when something happens. LTN compares f* instead, which is f moved along learned directions of time:
+What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`. Paper: Yang et al.,
+"Self-Supervised Video Representation Learning via Latent Time Navigation", AAAI 2023, after chapter 5 of the thesis of
+Di Yang; no official code. Segments of one video are positives of each other, so features f forget when something
+happens. LTN compares f* instead, which is f moved along learned directions of time:
 
     "v1"   f* = f + e(t, f)                            e: the time encoder, t: when the segment starts, in seconds
     "v2"   f* = f times sum_i softmax(e(t, f))_i d_i   d_i: columns of an orthonormal basis D, elementwise product
     "v3"   f* = f + D e(t, f)                          the paper's final form
     "none" f* = f                                      the baseline
 
-One variant is ours. In a trial every form above, like the baseline, lost the order of time ("raise the arm" against
-the same motion played backwards); `benchmarks/claims/time_order.md` could not repeat that.
-`"complement"` compares only what lies outside the span of D, f* = f - D D^T f, and
-a head of the objective predicts from the coordinates D^T f of two segments how many seconds lie between them.
+One variant is ours: `"complement"` compares only what lies outside the span of D, f* = f - D D^T f, and a head of the
+objective predicts from the coordinates D^T f of two segments how many seconds lie between them. In a trial every form
+above, like the baseline, lost the order of time; `benchmarks/claims/time_order.md` could not repeat that.
 
 Where the thesis is silent: t becomes 128 numbers by two layers; batch norm stands before the first of the two layers
-that see these and f; their width is 2048; weights begin as the projections of the backbone's recipes do. A is
+that see these and f; their width is 2048; weights begin as the projections of the backbone's recipes do. e is
 predicted, so the signs of D's columns matter: the default fixes them (`basis_signs`, see `nn/orthogonal_basis.py`).
 """
 

@@ -3,16 +3,15 @@
 Paper: Aberman et al., "Learning Character-Agnostic Motion for Motion Retargeting in 2D", SIGGRAPH 2019,
 https://arxiv.org/abs/1905.01680. Official code: https://github.com/ChrisWu1997/2D-Motion-Retargeting (MIT).
 
-One network encodes what moves (`motion`, a code per eight frames), another what does not (one code per clip); the
-decoder puts motion and static codes of different clips together. The three official variants:
+One network encodes what moves (a code per eight frames), another what does not (one code per clip); the decoder puts
+motion and static codes of different clips together. The three official variants:
 - `view`: the static code holds body and viewing direction together;
 - `skeleton`: the static code holds the body only, and the view stays in the motion;
 - `full`: a code for the body and one for the view, so each can come from a clip of its own.
 
-Deliberate deviations from the official code, without effect on its numbers where both are defined:
-- a clip of any length: its last frame is repeated up to a multiple of eight frames (and to 32 or 16 at least, which
-  the reflected borders of the convolutions need), and the result is cut again; the official code drops frames;
-- clips of one batch that differ in length go through the network apart, so that none sees another's padding.
+Deliberate deviations from the official code, without effect on its numbers where both are defined: the last frame of a
+clip is repeated up to a multiple of eight frames (at least 32 or 16, for the reflected borders) and the result is cut
+again, where the official code drops frames; clips of different lengths go through the network apart.
 """
 
 from collections.abc import Sequence

@@ -1,25 +1,20 @@
-"""U-VI: posture from one image (depth, DensePose IUV, any mask), the same wherever the camera stood.
+"""U-VI: posture from one image (depth, DensePose IUV, any mask), the same from every camera.
 
-Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021.
-The official code has the networks and a loader, no weights.
-
-The pose encoder gives N points in 3-D that should not depend on the camera, the viewpoint encoder a rotation and a
-translation; the decoder draws the image from the points as the camera sees them.
+Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021. The official
+code has the networks and a loader, no weights. The pose encoder gives N points in 3-D that should not depend on the
+camera, the viewpoint encoder a rotation and a translation; the decoder draws the image from the points as seen.
 
 Deliberate deviations from the official code:
-- the view-specific points are returned as the points they are. The official code reinterprets memory
-  (`.view(B, N, 3)` of a `(B, 3, N)` tensor), so its "points" mix x, y and z; `official=True` returns those. What the
-  decoder sees is the same: all x, then all y, then all z;
-- the two hidden layers of the pose encoder have the paper's ReLU; `official=True` is the code's ReLU of SiLU;
-- three batch norms that the official pose encoder registers and never uses are not kept;
-- the paper's other variant, "2D ResNet + LSTM", is in no official code: `pose_backbone="resnet18"` (or another ResNet
-  of timm) with `recurrent="lstm"`. The paper says neither which ResNet nor what follows it: here its last map is
-  flattened, not averaged, because the points have to follow the person's place in the image (eq. 6), and one linear
-  layer gives the points. It begins with random weights; the rest of the auto-encoder is the same.
+- view-specific points are returned as points. The official code reads the memory of a `(B, 3, N)` tensor as
+  `(B, N, 3)`, which mixes x, y and z; `official=True` returns those. The decoder sees the same: all x, all y, all z;
+- the hidden layers of the pose encoder have the paper's ReLU; `official=True` is the code's ReLU of SiLU;
+- three batch norms that the official pose encoder never uses are not kept;
+- the paper's "2D ResNet + LSTM", which is in no official code, is `pose_backbone="resnet18"` (or another ResNet of
+  timm) with `recurrent="lstm"`. Its last map is flattened, not averaged, because the points follow the person's place
+  in the image (eq. 6), and one linear layer gives the points. It begins with random weights.
 
-Where paper and code differ in sizes the code is the default; the paper's viewpoint encoder is
-`view_channels=[128, 256], view_hidden_size=512`. Its Table 1 lists two transposed convolutions a stage, the code one
-transposed and one plain; only the latter gives the 16 -> 128 pixels of the text.
+Sizes are the code's; the paper's viewpoint encoder is `view_channels=[128, 256], view_hidden_size=512`. A stage of the
+decoder has one transposed convolution and a plain one: the paper's two do not give its 16 -> 128 pixels.
 """
 
 from dataclasses import dataclass

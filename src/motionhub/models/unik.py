@@ -6,11 +6,10 @@ https://arxiv.org/abs/2107.08580. Official code: https://github.com/YangDi666/UN
 Deliberate deviations from the official code, all without effect on its numbers:
 - heads are stored stacked and computed together; joints are mixed before the value projection;
 - the official `bias` of the spatial unit, registered but never used, is not kept;
-- `pooling="masked"` (default) leaves absent people and padded frames out exactly: only people present are computed,
-  padded frames are zero before every temporal convolution (what the border's zero padding would be) and do not enter
-  the attention (whose scale uses the clip's own length), the batch statistics of training, or the means. Missing
-  joints enter with the value the processor filled in. `pooling="official"` averages absent people and padded
-  frames as zeros that went through the whole network, like the official code.
+- `pooling="masked"` (default) leaves absent people and padded frames out exactly: padded frames are zero before every
+  temporal convolution (as the border's zero padding) and enter neither attention (whose scale uses the clip's own
+  length), nor batch statistics, nor means. Missing joints enter with the value the processor filled in.
+  `pooling="official"` averages absent people and padded frames as zeros that went through the whole network.
 
 Where code and paper differ (dependency bound, dilations, attention scaling), the code is the default and the paper an
 option.

@@ -1,25 +1,23 @@
 """ViA: UNIK features as motion plus character (body and view), learned by retargeting motions, then used for actions.
 
 Paper: Yang et al., "View-invariant Skeleton Action Representation Learning via Motion Retargeting", IJCV 2024,
-https://arxiv.org/abs/2209.00065; no official repository. The encoder (`UNIK_Encoder`) that the authors published
-with its sequel LAC is ViA's, and is what the numbers here are checked against.
+https://arxiv.org/abs/2209.00065; no official repository. The encoder that the authors published with its sequel LAC
+(`UNIK_Encoder`) is ViA's; the numbers here are checked against it.
 
-A clip's features r, one vector per eight frames, are split by K orthonormal directions ("latent motion
-disentanglement"): the mean of r over time, projected onto them, is the character c, one vector per clip; motion is
-m = r - c. A decoder makes a clip of m + c again, and of m + c' the same motion on the body, and in the view, of
-another.
+K orthonormal directions split the features r of a clip, one vector per eight frames: the mean of r over time,
+projected onto them, is the character c, one vector per clip; motion is m = r - c. A decoder makes the clip of m + c,
+and of m + c' the same motion on the body, and in the view, of another.
 
 Where paper and code are silent, differ, or were left:
-- K is 32 (the paper's best; the code has 64). c is the projection of the mean over time, as in the code and eq. 5;
-  eq. 2 reads as one per frame.
+- K is 32 (the paper's best; the code has 64). c projects the mean over time (code, eq. 5; eq. 2 reads as per frame).
 - The decoder is that of Aberman et al. (table 1 gives its convolutions only): nearest upsampling, reflected borders,
   LeakyReLU 0.2, dropout 0.2.
 - `features="motion"` classifies the mean of m ("E_Pose stacked with LMD"), `"full"` that of r.
-- The official 3-D input `(N, 30, T)` is written joint by joint and read axis by axis, which scrambles coordinates:
-  `coordinate_order="official"` repeats that for weights trained so. The default reads coordinates as they are.
+- The official 3-D input is written joint by joint and read axis by axis, which scrambles coordinates:
+  `coordinate_order="official"` repeats that for weights trained so.
 - Every person has codes of their own. The official encoder averages people first, which for the means is the same.
-- Any length: a clip goes on with its last frame up to a multiple of eight frames (16 at least, for the reflected
-  borders), that is the clip the codes are of, and what is decoded is cut again. The official code needs such lengths.
+- Any length: the last frame of a clip is repeated up to a multiple of eight frames (at least 16, for the reflected
+  borders), the codes are of that clip, and what is decoded is cut again.
 """
 
 from dataclasses import dataclass
