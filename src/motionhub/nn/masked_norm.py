@@ -32,6 +32,16 @@ class ChannelNorm(nn.BatchNorm2d):
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         return scale, self.bias - self.running_mean * scale
 
+    @torch.no_grad()
+    def fold_into(self, layer: nn.Linear | nn.Conv2d, stacks: int = 1) -> None:
+        """Inference only: this norm becomes part of the layer before it, whose stacks of outputs are added up."""
+        scale, shift = self.scale_and_shift()
+        scale = scale.repeat(stacks)
+        assert layer.bias is not None
+        layer.weight.mul_(scale.view(-1, *[1] * (layer.weight.dim() - 1)))
+        layer.bias.mul_(scale)
+        layer.bias[: len(shift)] += shift  # once, in the first stack
+
 
 class PersonNorm(nn.BatchNorm1d):
     """Batch norm of the raw keypoints: one feature per person slot, joint and channel (in this order).

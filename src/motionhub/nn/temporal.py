@@ -1,6 +1,5 @@
 """Channel and temporal convolutions over `(people, joints, frames, channels)`, channels last."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -92,13 +91,8 @@ class TemporalConv(nn.Module):
         out = self.conv(features.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return out if self.norm is None else self.norm(out, valid_out)
 
-    @torch.no_grad()
     def fold_norms(self) -> None:
         """Inference only: the batch norm becomes part of the convolution."""
-        if self.norm is None:
-            return
-        scale, shift = self.norm.scale_and_shift()
-        assert self.conv.bias is not None
-        self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
-        self.conv.bias.mul_(scale).add_(shift)
-        self.norm = None
+        if self.norm is not None:
+            self.norm.fold_into(self.conv)
+            self.norm = None
