@@ -7,7 +7,7 @@ layers and one linear layer, averaged over a clip, with a class per whole score.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -84,36 +84,20 @@ class SkeletonForMovementQuality(PreTrainedModel):
             module.reset_parameters()
 
     @classmethod
-    def from_encoder(
-        cls,
-        source: str | Path,
-        *,
-        pretrained: bool = True,
-        scores: Literal["grades", "ordinal", "value"] = "grades",
-        max_score: int = 1,
-        recurrent_size: int = 512,
-        recurrent_layers: int = 2,
-    ) -> "SkeletonForMovementQuality":
+    def from_encoder(cls, source: str | Path, *, pretrained: bool = True, **head: Any) -> "SkeletonForMovementQuality":
         """A new head on the encoder of a checkpoint.
 
         Args:
             source: folder or Hub id of any skeleton encoder, alone or below a head of its own; or of a model of
                 movement quality, whose encoder is taken.
             pretrained: False: random weights, of the encoder too (the control of every pre-trained one).
-            scores, max_score, recurrent_size, recurrent_layers: see `MovementQualityConfig`.
+            head: scores, max_score, recurrent_size, ..., see `MovementQualityConfig`.
         """
         encoder = AutoConfig.from_pretrained(str(source))
         scored = isinstance(encoder, MovementQualityConfig)
         if isinstance(encoder, MovementQualityConfig):
             encoder = encoder.encoder
-        config = MovementQualityConfig(
-            encoder_config=encoder,
-            scores=scores,
-            max_score=max_score,
-            recurrent_size=recurrent_size,
-            recurrent_layers=recurrent_layers,
-        )
-        model = cls(config)
+        model = cls(MovementQualityConfig(encoder_config=encoder, **head))
         if pretrained:
             found = AutoModel.from_pretrained(str(source))
             model.encoder = found.encoder if scored else found

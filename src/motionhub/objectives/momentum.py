@@ -238,6 +238,8 @@ def gathered(values: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
+    """torch.distributed.nn's `all_gather` gives other gradients: a test of two processes fails with it."""
+
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:
         parts = [torch.empty_like(values, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]
