@@ -46,7 +46,7 @@ class Echo(torch.nn.Module):
         self.config, self.device, self.dtype = model.config, model.device, model.dtype
 
     def retarget(self, source, target, view=None):
-        from motionhub.nn.motion_autoencoder import MotionRetargetingOutput
+        from motionhub.models.motion_retargeting import MotionRetargetingOutput
 
         return MotionRetargetingOutput(keypoints=source["keypoints"])
 

@@ -31,12 +31,14 @@ from torch import Tensor
 from motionhub.models.motion_model import MotionConfig
 from motionhub.models.motion_retargeting import (
     Inputs,
+    MotionDecoder,
+    MotionEncoder,
     MotionRetargetingModel,
     MotionRetargetingOutput,
     PeopleApart,
     by_length,
+    fewest_frames,
 )
-from motionhub.nn.motion_autoencoder import MotionDecoder, MotionEncoder, fewest_frames
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
 
 

@@ -1,10 +1,10 @@
-"""What models of motion retargeting share: their output, the people of a batch one by one, networks over time.
+"""What models of motion retargeting share: output, people of a batch one by one, networks of Aberman et al. over time.
 
 A network tensor is `(batch, rows * coordinates, frames)`, row-major, as the processor normalises. Its frames are a
 multiple of `config.frame_stride` (8) and at least `config.min_frames`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,8 @@ from motionhub.nn.people import frames_of_people
 
 
 Inputs = Mapping[str, Tensor | None]
+SLOPE = 0.2
+_BORDER = 3  # frames reflected on either side, before kernels of 7 and 8
 
 
 @dataclass
@@ -107,6 +109,53 @@ def by_length(function: Callable[[Tensor], Tensor], items: list[Tensor]) -> list
         together = function(torch.stack([items[row] for row in rows]))
         results.update(zip(rows, together, strict=True))
     return [results[row] for row in range(len(items))]
+
+
+class MotionEncoder(nn.Module):
+    """Three (or more) strided convolutions: `(batch, in, frames)` -> `(batch, channels[-1], frames / 2 ** layers)`."""
+
+    def __init__(self, in_channels: int, channels: Sequence[int]) -> None:
+        super().__init__()
+        widths = [in_channels, *channels]
+        self.convs = nn.ModuleList(
+            nn.Conv1d(before, after, kernel_size=8, stride=2)
+            for before, after in zip(widths[:-1], widths[1:], strict=True)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        for conv in self.convs:
+            features = F.leaky_relu(conv(reflected(features)), SLOPE)
+        return features
+
+
+class MotionDecoder(nn.Module):
+    """Codes per coarse frame -> motion: repeat every frame twice, convolve, once per layer; dropout as official."""
+
+    def __init__(self, in_channels: int, channels: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        widths = [in_channels, *channels]
+        self.convs = nn.ModuleList(
+            nn.Conv1d(before, after, kernel_size=7) for before, after in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        features = codes
+        for index, conv in enumerate(self.convs):
+            features = conv(reflected(features.repeat_interleave(2, dim=-1)))
+            if index < len(self.convs) - 1:
+                features = F.leaky_relu(self.dropout(features), SLOPE)
+        return features
+
+
+def reflected(features: Tensor) -> Tensor:
+    """The border frames mirrored outwards, as PyTorch's `ReflectionPad1d(3)`; needs four frames."""
+    return F.pad(features, (_BORDER, _BORDER), mode="reflect")
+
+
+def fewest_frames(num_halvings: int) -> int:
+    """The shortest clip whose frames can be reflected before the last of so many halving layers."""
+    return (_BORDER + 1) * 2 ** (num_halvings - 1)
 
 
 class MotionRetargetingModel(PreTrainedModel):

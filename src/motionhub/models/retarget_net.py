@@ -24,13 +24,17 @@ from torch import Tensor, nn
 
 from motionhub.models.motion_model import MotionConfig
 from motionhub.models.motion_retargeting import (
+    SLOPE,
     Inputs,
+    MotionDecoder,
+    MotionEncoder,
     MotionRetargetingModel,
     MotionRetargetingOutput,
     PeopleApart,
     by_length,
+    fewest_frames,
+    reflected,
 )
-from motionhub.nn.motion_autoencoder import SLOPE, MotionDecoder, MotionEncoder, fewest_frames, reflected
 
 
 # Channels after each layer of the static encoders.

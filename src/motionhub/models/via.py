@@ -32,11 +32,10 @@ from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
 from motionhub.models.motion_model import EncoderInsideConfig, HeadOutput
-from motionhub.models.motion_retargeting import Inputs, MotionRetargetingOutput
+from motionhub.models.motion_retargeting import Inputs, MotionDecoder, MotionRetargetingOutput, fewest_frames
 from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
-from motionhub.nn.motion_autoencoder import MotionDecoder, fewest_frames
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
 from motionhub.nn.people import continue_clips, frames_of_people
 

@@ -173,7 +173,9 @@ class LacContrast(SelfSupervised):
                 f"{clips} clips; raise batch_size, or lower num_positives."
             )
         keypoints, present = whole_clips(batch["keypoints"], batch["attention_mask"], self.num_frames)
-        composed = self._composed(everyone.of_all(keypoints), everyone.of_all(present))
+        partner, statics = int(self.compose), [*range(self.num_positives + 1)]  # the query's, then those of the keys
+        everybody = everyone.of_all(keypoints), everyone.of_all(present)
+        composed = compositions(self.generator, *everybody, partner, statics)
         made = [(clip[everyone.own], mask[everyone.own]) for clip, mask in composed]
         queries = model(*made[0])
         keys = [self.slow(*key) for key in made[1:]]
@@ -211,12 +213,6 @@ class LacContrast(SelfSupervised):
                 queries[1], frame_keys, negatives, over_frames=self.over_frames, negative_mask=others, **self._loss
             )
         return losses
-
-    def _composed(self, keypoints: Tensor, attention_mask: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The query, then the keys: as encoder inputs."""
-        partner = 1 if self.compose else 0
-        statics = [0, *range(1, self.num_positives + 1)]
-        return compositions(self.generator, keypoints, attention_mask, partner, statics)
 
 
 class ComposedLabels:
