@@ -210,6 +210,14 @@ class ViClipLayer(GradientCheckpointingLayer):
         return tokens + self.mlp_out(hidden * torch.sigmoid(1.702 * hidden))
 
 
+def layers_of(config: ViClipTowerConfig, causal: bool) -> nn.ModuleList:
+    """The layers of a tower."""
+    depth = config.num_hidden_layers
+    return nn.ModuleList(
+        ViClipLayer(config.hidden_size, config.num_attention_heads, depth, causal) for _ in range(depth)
+    )
+
+
 class ViClipVisionTower(nn.Module):
     """Frames in, one embedding per clip out."""
 
@@ -222,10 +230,7 @@ class ViClipVisionTower(nn.Module):
         self.position_embedding = nn.Parameter(torch.empty(1 + config.patches_per_frame, width))
         self.temporal_embedding = nn.Parameter(torch.empty(config.num_frames, width))
         self.input_norm = nn.LayerNorm(width)
-        depth = config.num_hidden_layers
-        self.layers = nn.ModuleList(
-            ViClipLayer(width, config.num_attention_heads, depth, causal=False) for _ in range(depth)
-        )
+        self.layers = layers_of(config, causal=False)
         self.output_norm = nn.LayerNorm(width)
         self.projection = nn.Parameter(torch.empty(width, config.projection_dim))
 
@@ -275,10 +280,7 @@ class ViClipTextTower(nn.Module):
         width = config.hidden_size
         self.token_embedding = nn.Embedding(config.vocab_size, width)
         self.position_embedding = nn.Parameter(torch.empty(config.max_position_embeddings, width))
-        depth = config.num_hidden_layers
-        self.layers = nn.ModuleList(
-            ViClipLayer(width, config.num_attention_heads, depth, causal=True) for _ in range(depth)
-        )
+        self.layers = layers_of(config, causal=True)
         self.output_norm = nn.LayerNorm(width)
         self.projection = nn.Parameter(torch.empty(width, config.projection_dim))
 

@@ -273,7 +273,8 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
         for length in sorted(set(whole.tolist()) - {0}):  # by length: borders are reflected where a clip ends
             people = (whole == length).nonzero().squeeze(1)
             decoded = self.decoder(codes[people, :, : length // self.config.frame_stride]).transpose(1, 2)
-            made = made.index_copy(0, people, _up_to(decoded, frames).to(made.dtype))
+            padded = nn.functional.pad(decoded, (0, 0, 0, frames - decoded.shape[1]))
+            made = made.index_copy(0, people, padded.to(made.dtype))
         kept = torch.arange(frames, device=made.device) < num_frames.flatten()[:, None]
         made = made * kept.unsqueeze(2).to(made.dtype)
         return made.unflatten(2, (self.config.num_joints, -1)).unflatten(0, tuple(num_frames.shape))
@@ -326,8 +327,3 @@ def check_looks(looks: Tensor, moving: Tensor) -> None:
             f"target has nobody for person {person} of clip {clip}; give one person who is there, or as many as the "
             "source has."
         )
-
-
-def _up_to(values: Tensor, frames: int) -> Tensor:
-    """`(people, T, channels)` with zeros after T, up to `frames`."""
-    return nn.functional.pad(values, (0, 0, 0, frames - values.shape[1]))

@@ -1,9 +1,12 @@
 """Which people of a batch are there, which frames are padding, and means that leave the others out."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 
+@dataclass(eq=False)
 class Presence:
     """Who is there: which person slots are computed, and where their results belong.
 
@@ -12,14 +15,10 @@ class Presence:
     `present (batch, slots)` is None when everybody is, `rows (people,)` when every slot is computed.
     """
 
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        valid: Tensor | None = None,
-        present: Tensor | None = None,
-        rows: Tensor | None = None,
-    ) -> None:
-        self.shape, self.valid, self.present, self.rows = shape, valid, present, rows
+    shape: tuple[int, int]
+    valid: Tensor | None = None
+    present: Tensor | None = None
+    rows: Tensor | None = None
 
     @classmethod
     def of(cls, shape: tuple[int, int], clip_mask: Tensor | None) -> "Presence":

@@ -22,7 +22,7 @@ class SharedPass:
 
     def __init__(self, seeds: Tensor) -> None:
         self._order = gathered(seeds).argsort(stable=True)
-        first = _rank() * len(seeds)
+        first = 0 if _alone() else dist.get_rank() * len(seeds)
         self.own = self._order.argsort()[first : first + len(seeds)]
         self.seeds = self.of_all(seeds)
 
@@ -59,7 +59,3 @@ def padded_alike(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _alone() -> bool:
     return not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1
-
-
-def _rank() -> int:
-    return 0 if _alone() else dist.get_rank()
