@@ -85,10 +85,10 @@ def frame_info_nce(
             "Frame-level InfoNCE expects (batch, frames, channels) with one number of frames, got "
             f"{tuple(queries.shape)}, {tuple(positives.shape)}, {tuple(negatives.shape)}; resample or cut the clips."
         )
-    # The cosine of all frames side by side, each of length 1, is the mean of their cosines.
-    parts = (_units(part).flatten(-2) for part in (queries, positives, negatives))
     heat = temperature if over_frames == "mean" else temperature / queries.shape[1]
-    return info_nce(*parts, temperature=heat, negative_mask=negative_mask, **forms)
+    # The cosine of all frames side by side, each of length 1, is the mean of their cosines.
+    queries, positives, negatives = (_units(part).flatten(-2) for part in (queries, positives, negatives))
+    return info_nce(queries, positives, negatives, temperature=heat, negative_mask=negative_mask, **forms)
 
 
 def info_nce_of_similarities(

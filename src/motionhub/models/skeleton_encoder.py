@@ -111,7 +111,7 @@ class JointEncoderConfig(MotionConfig):
         return math.prod(self.strides or OFFICIAL_STRIDES)
 
     @property
-    def norm_options(self) -> dict[str, float]:
+    def norm_options(self) -> dict[str, Any]:
         """Of every batch norm."""
         return {"eps": float(self.norm_eps), "momentum": float(self.norm_momentum)}
 

@@ -141,7 +141,8 @@ class LacContrast(SelfSupervised):
         Raises:
             ValueError: encoder and generator do not take the same input.
         """
-        wanted, own = ((config.num_joints, config.in_channels) for config in (self.generator.config, model.config))
+        made: Any = self.generator
+        wanted, own = ((config.num_joints, config.in_channels) for config in (made.config, model.config))
         if wanted != own:
             raise ValueError(
                 f"The encoder takes (joints, dims) {own}, but the generator makes {wanted}; train a generator on what "
