@@ -255,8 +255,7 @@ class SequenceNorm(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         valid = valid_frames(features, lengths)
         if bool(valid.all()):  # no copies where nothing is left out
-            whole: Tensor = self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
-            return whole
+            return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
         normed = self.norm(features[valid])
         return torch.zeros_like(features, dtype=normed.dtype).masked_scatter(valid.unsqueeze(-1), normed)
 
@@ -277,8 +276,7 @@ class TemporalConvNet(nn.Module):
         for conv, norm in zip(self.convs, self.norms, strict=True):
             features, lengths = conv(features, lengths)
             features = self.dropout(norm(features, lengths).relu())
-        logits: Tensor = self.last(mean_frames(features, lengths))
-        return logits
+        return self.last(mean_frames(features, lengths))
 
 
 class TemporalResNet(nn.Module):
@@ -297,8 +295,7 @@ class TemporalResNet(nn.Module):
         features = self.norm(features, lengths).relu()
         for block in self.blocks:
             features, lengths = block(features, lengths)
-        logits: Tensor = self.last(mean_frames(features, lengths))
-        return logits
+        return self.last(mean_frames(features, lengths))
 
 
 class _ResNetBlock(nn.Module):
@@ -348,8 +345,7 @@ class ResTcn(nn.Module):
             changed, made = conv(self.dropout(norm(features, lengths).relu()), lengths)
             kept = self.shortcuts[str(index)](features, lengths)[0] if str(index) in self.shortcuts else features
             features, lengths = kept + changed, made
-        logits: Tensor = self.last(mean_frames(self.last_norm(features, lengths).relu(), lengths))
-        return logits
+        return self.last(mean_frames(self.last_norm(features, lengths).relu(), lengths))
 
 
 def temporal_head(name: str, in_features: int, num_labels: int, dropout: float = 0.5) -> nn.Module:

@@ -287,8 +287,7 @@ class TMorModel(TMorPreTrainedModel):
 
     def similarities(self, motion_embeds: Tensor, text_embeds: Tensor) -> Tensor:
         """`(n, m)`: how well each text says what a motion is; cosines until `typical_motion` is measured."""
-        made: Tensor = self.typical_motion(motion_embeds, text_embeds)
-        return made
+        return self.typical_motion(motion_embeds, text_embeds)
 
     def _projected(self, kind: str, features: Tensor) -> Tensor:
         size = getattr(self.config, f"{kind}_size")

@@ -139,5 +139,4 @@ class ResidualTrunk(nn.Module):
             rows = self.first(rows)
         for block in self.blocks:
             rows = block(rows)
-        embedded: Tensor = self.last(rows)
-        return embedded
+        return self.last(rows)

@@ -154,8 +154,7 @@ class CvMimNetwork(nn.Module):
 def constant(module: nn.Module, *inputs: Tensor) -> Tensor:
     """`module(*inputs)` with its weights as constants: gradients reach the inputs only."""
     frozen = {name: weight.detach() for name, weight in module.named_parameters()}
-    result: Tensor = functional_call(module, frozen, inputs)
-    return result
+    return functional_call(module, frozen, inputs)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -218,5 +217,4 @@ class CvMim(PoseObjective):
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The losses of a batch of clips (see `training.objective.Pretext`)."""
         views: PoseViews = self.views(batch)
-        losses: dict[str, Tensor] = model(views.pictures, views.seen, views.noise.transpose(0, 1).contiguous())
-        return losses
+        return model(views.pictures, views.seen, views.noise.transpose(0, 1).contiguous())
