@@ -77,6 +77,12 @@ def test_every_public_name_exists(name):
     assert name in dir(motionhub)
 
 
+def test_an_earlier_name_warns_and_is_the_class_of_today():
+    with pytest.warns(DeprecationWarning, match="motionhub.RetargetNetModel"):
+        assert motionhub.RetargetNet is motionhub.RetargetNetModel
+    assert motionhub.auto.RetargetNet is motionhub.RetargetNetModel  # as `auto_map` of saved checkpoints names it
+
+
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Unikk'"):
         motionhub.Unikk  # noqa: B018

@@ -36,7 +36,7 @@ from torch import nn
 from motionhub.augment.view_params import ViewRanges, draw_views
 from motionhub.data.build.build import build_dataset
 from motionhub.data.views.pairs import PairMaker, PairRanges
-from motionhub.losses.reconstruction import reconstruction_loss
+from motionhub.losses.motion import reconstruction_loss
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting

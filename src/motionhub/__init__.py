@@ -53,8 +53,9 @@ if TYPE_CHECKING:
     from motionhub.models.r3d import R3dForActionClassification as R3dForActionClassification
     from motionhub.models.r3d import R3dForPreTraining as R3dForPreTraining
     from motionhub.models.r3d import R3dModel as R3dModel
-    from motionhub.models.retarget_net import RetargetNet as RetargetNet
     from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
+    from motionhub.models.retarget_net import RetargetNetForMotionRetargeting as RetargetNetForMotionRetargeting
+    from motionhub.models.retarget_net import RetargetNetModel as RetargetNetModel
     from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
@@ -110,7 +111,11 @@ _HOMES = {  # public name -> the module that defines it, read from the imports a
 __all__ = ["__version__", *_HOMES]
 
 # Old public name -> the new one.
-_RENAMED = {"PictureProcessor": "PersonImageProcessor", "PosturePictureProcessor": "PostureImageProcessor"}
+_RENAMED = {
+    "PictureProcessor": "PersonImageProcessor",
+    "PosturePictureProcessor": "PostureImageProcessor",
+    "RetargetNet": "RetargetNetModel",
+}
 
 
 def __getattr__(name: str) -> Any:

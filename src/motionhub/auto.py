@@ -34,7 +34,7 @@ from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPreTraining, R3dModel
-from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
+from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetForMotionRetargeting, RetargetNetModel
 from motionhub.models.st_gcn import (
     StGcnConfig,
     StGcnForActionClassification,
@@ -59,6 +59,9 @@ from motionhub.processing.posture_images import PostureImageProcessor, PosturePi
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.video_clip import VideoClipProcessor
+
+
+RetargetNet = RetargetNetModel  # its name in the `auto_map` of checkpoints saved before 0.1.0
 
 
 class AutoModelForActionClassification(_BaseAutoModelClass):
@@ -136,7 +139,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         RetargetNetConfig,
         RetargetProcessor,
-        {AutoModel: RetargetNet, AutoModelForMotionRetargeting: RetargetNet},
+        {AutoModel: RetargetNetModel, AutoModelForMotionRetargeting: RetargetNetForMotionRetargeting},
     ),
     Family(
         LacConfig,

@@ -25,7 +25,7 @@ def motion(frames=20, people=1, layout="body-25", seed=0, **changes):
 
 def save(folder, variant, processor=None):
     torch.manual_seed(0)
-    motionhub.RetargetNet(motionhub.RetargetNetConfig(variant=variant)).save_pretrained(folder)
+    motionhub.RetargetNetModel(motionhub.RetargetNetConfig(variant=variant)).save_pretrained(folder)
     statistics = {"mean": np.zeros((15, 2)), "std": np.full((15, 2), 50.0)}
     (processor or RetargetProcessor(**statistics)).save_pretrained(folder)
     return str(folder)
@@ -46,7 +46,7 @@ class Echo(torch.nn.Module):
         self.config, self.device, self.dtype = model.config, model.device, model.dtype
 
     def retarget(self, source, target, view=None):
-        from motionhub.nn.motion_autoencoder import MotionRetargetingOutput
+        from motionhub.models.motion_retargeting import MotionRetargetingOutput
 
         return MotionRetargetingOutput(keypoints=source["keypoints"])
 

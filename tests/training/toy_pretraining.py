@@ -18,7 +18,7 @@ from toy_training import toy_dataset, toy_processor
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from motionhub.losses.contrastive import in_batch_info_nce, info_nce
+from motionhub.losses.contrastive import info_nce
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MemoryBank, MomentumEncoder, gathered
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.trainer import TrainingResult, train
@@ -111,7 +111,7 @@ class EveryMemory(nn.Module):
             "bank": info_nce(
                 queries, self.bank(index), self.bank.vectors, temperature=0.2, negative_mask=rows != index[:, None]
             ),
-            "batch": in_batch_info_nce(queries, everybody, same, temperature=0.2),
+            "batch": info_nce(queries, others, everybody, temperature=0.2, negative_mask=~same),
         }
         self.new.add(index, torch.cat([keys, queries], dim=1))
         return {"loss": sum(losses.values()), **{name: loss.detach() for name, loss in losses.items()}}

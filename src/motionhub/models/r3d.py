@@ -1,7 +1,5 @@
 """R3D: a residual network of space-time convolutions, 50 layers deep, that keeps every frame (the "Slow" pathway).
 
-It does not know video files, sampling or colours (`processing/video_clip.py`), nor how it is trained.
-
 Papers: Feichtenhofer et al., "SlowFast Networks for Video Recognition", ICCV 2019; Feichtenhofer et al., "A
 Large-Scale Study on Unsupervised Spatiotemporal Representation Learning", CVPR 2021,
 https://arxiv.org/abs/2104.14558, whose self-supervised recipes LTN (`models/ltn.py`) starts from. Official code:
@@ -12,23 +10,22 @@ of pictures are pooled as a whole, and clips are `(batch, frames, channels, heig
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.nn.heads import clip_loss
 
 
 @strict
-class R3dConfig(PreTrainedConfig):
+class R3dConfig(MotionConfig):
     """Sizes of the network; the defaults are Slow-R50.
 
     Args:
@@ -43,6 +40,12 @@ class R3dConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_r3d"
+    default_lists = {
+        "depths": [3, 4, 6, 3],
+        "widths": [256, 512, 1024, 2048],
+        "temporal_kernels": [1, 1, 3, 3],
+        "projection_sizes": [2048, 2048, 128],
+    }
 
     num_channels: int = 3
     stem_channels: int = 64
@@ -54,48 +57,20 @@ class R3dConfig(PreTrainedConfig):
     norm_eps: float | int = 1e-5
     norm_momentum: float | int = 0.1
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"R3dConfig has no field {name!r}; did you mean {near[0]!r}?")
-        self.depths = self.depths or [3, 4, 6, 3]
-        self.widths = self.widths or [256, 512, 1024, 2048]
-        self.temporal_kernels = self.temporal_kernels or [1, 1, 3, 3]
-        self.projection_sizes = self.projection_sizes or [2048, 2048, 128]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
+    def validate_stages(self) -> None:
         stages = {name: getattr(self, name) or [] for name in ("depths", "widths", "temporal_kernels")}
-        sizes = {**stages, "stem_channels": [self.stem_channels], "num_channels": [self.num_channels]}
-        sizes["projection_sizes"] = self.projection_sizes or []
-        if wrong := {name: values for name, values in sizes.items() if not values or min(values) < 1}:
-            raise ValueError(f"R3dConfig expects sizes of at least 1, got {wrong}.")
         if len({len(values) for values in stages.values()}) != 1:
             raise ValueError(f"R3dConfig expects depths, widths and temporal_kernels of one length, got {stages}.")
-        if any(width % 4 for width in stages["widths"]) or any(
-            kernel % 2 == 0 for kernel in stages["temporal_kernels"]
-        ):
+        if any(width % 4 for width in stages["widths"]) or any(size % 2 == 0 for size in stages["temporal_kernels"]):
             raise ValueError(
                 f"R3dConfig expects widths divisible by 4 and odd temporal_kernels, got {self.widths} and "
                 f"{self.temporal_kernels}."
             )
-        if not 0 <= self.classifier_dropout < 1:
-            raise ValueError(f"R3dConfig expects classifier_dropout in 0..1, below 1, got {self.classifier_dropout}.")
 
     @property
     def hidden_size(self) -> int:
         """Channels of the features."""
         return (self.widths or [0])[-1]
-
-
-@dataclass
-class R3dOutput(ModelOutput):
-    """`loss` with labels; `logits (B, num_labels)`; `pooler_output (B, hidden_size)`."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    pooler_output: Tensor | None = None
 
 
 @dataclass
@@ -152,7 +127,6 @@ class R3dPreTrainedModel(PreTrainedModel):
     """Loading, saving and the official initialisation."""
 
     config: R3dConfig
-    config_class = R3dConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
     input_modalities = ("video",)
@@ -168,10 +142,6 @@ class R3dPreTrainedModel(PreTrainedModel):
             init.zeros_(module.bias)
         else:
             super()._init_weights(module)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
 
 class R3dModel(R3dPreTrainedModel):
@@ -195,7 +165,7 @@ class R3dModel(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> BaseModelOutputWithPooling:
+    def forward(self, pixel_values: Tensor) -> BaseModelOutputWithPooling:
         """Encode a batch of clips.
 
         Args:
@@ -236,13 +206,11 @@ class R3dForActionClassification(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(
-        self, pixel_values: Tensor, labels: Tensor | None = None, return_dict: bool | None = None
-    ) -> R3dOutput:
+    def forward(self, pixel_values: Tensor, labels: Tensor | None = None) -> HeadOutput:
         """Args as `R3dModel`; `labels (batch,)` whole numbers, negative where unknown: then there is a loss."""
         pooled = self.encoder(pixel_values).pooler_output
         logits = self.classifier(self.dropout(pooled))
-        return R3dOutput(None if labels is None else clip_loss(logits, labels), logits, pooled)
+        return HeadOutput(None if labels is None else clip_loss(logits, labels), logits, pooler_output=pooled)
 
 
 class R3dForPreTraining(R3dPreTrainedModel):
@@ -261,7 +229,7 @@ class R3dForPreTraining(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> R3dProjectionOutput:
+    def forward(self, pixel_values: Tensor) -> R3dProjectionOutput:
         """Args as `R3dModel`."""
         pooled = self.encoder(pixel_values).pooler_output
         projected = self.projection[0](pooled)

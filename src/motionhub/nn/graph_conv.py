@@ -1,7 +1,4 @@
-"""Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels.
-
-They do not know any skeleton layout; a graph comes as matrices.
-"""
+"""Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels."""
 
 import numpy as np
 import torch
@@ -151,21 +148,14 @@ class DependencyAttention(nn.Module):
         weight = self.window_merge.weight.view(channels, self.tau, channels).transpose(0, 1)
         return combine(parts, weight, self.window_merge.bias).unflatten(1, (joints, frames))
 
-    @torch.no_grad()
     def fold_norms(self) -> None:
         """Inference only: every batch norm becomes part of the layer before it."""
         if self.norm is not None:
-            scale, shift = self.norm.scale_and_shift()
-            self.value.weight.mul_(scale.repeat(self.num_heads).unsqueeze(1))
-            self.value.bias.mul_(scale.repeat(self.num_heads))
-            self.value.bias[: self.out_channels] += shift  # once, in the first head
-            self.norm = None
+            self.norm.fold_into(self.value, self.num_heads)
         for layer, norm in ((self.shortcut, self.shortcut_norm), (self.window_merge, self.window_norm)):
             if layer is not None and norm is not None:
-                scale, shift = norm.scale_and_shift()
-                layer.weight.mul_(scale.unsqueeze(1))
-                layer.bias.mul_(scale).add_(shift)
-        self.shortcut_norm = self.window_norm = None
+                norm.fold_into(layer)
+        self.norm = self.shortcut_norm = self.window_norm = None
 
 
 class GraphConv(nn.Module):
@@ -226,7 +216,7 @@ class GraphConv(nn.Module):
 
     @torch.no_grad()
     def fold_norms(self) -> None:
-        """Inference only: the batch norm becomes part of the projections and of the bias."""
+        """Inference only: the batch norm becomes part of the projections and of the bias, whose shift is not mixed."""
         if self.norm is None:
             return
         scale, shift = self.norm.scale_and_shift()

@@ -1,8 +1,8 @@
 """What contrastive methods remember: a slow copy of the network, a queue of old keys, one embedding per clip.
 
-All of it is state of an objective: saved with its `state_dict`, never optimised. Nothing here knows a loss or a model
-family. With several processes every one holds the same queue and the same bank: what goes in is gathered first, in an
-order that does not depend on how the clips were shared out (`Gathered`).
+All of it is state of an objective: saved with its `state_dict`, never optimised. With several processes every one
+holds the same queue and the same bank: what goes in is gathered first, in an order that does not depend on how the
+clips were shared out (`Gathered`).
 """
 
 import copy
@@ -238,6 +238,8 @@ def gathered(values: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
+    """torch.distributed.nn's `all_gather` gives other gradients: a test of two processes fails with it."""
+
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:
         parts = [torch.empty_like(values, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]

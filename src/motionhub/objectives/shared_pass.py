@@ -1,8 +1,8 @@
 """Which clips of a forward pass meet, the same however the pass is shared out over processes.
 
-Every process has some of the clips. Here they stand in one order, that of their seeds, which is random and the same
-in every process; what a partner contributes is gathered, with gradients to where it was made. Accumulation steps are
-passes of their own: clips of two of them never meet. It does not know what is done with the clips.
+Every process has some of the clips. Here they stand in one order, that of their seeds, which is random and the same in
+every process; what a partner contributes is gathered, with gradients to where it was made. Accumulation steps are
+passes of their own: clips of two of them never meet.
 """
 
 import torch
@@ -22,7 +22,7 @@ class SharedPass:
 
     def __init__(self, seeds: Tensor) -> None:
         self._order = gathered(seeds).argsort(stable=True)
-        first = _rank() * len(seeds)
+        first = 0 if _alone() else dist.get_rank() * len(seeds)
         self.own = self._order.argsort()[first : first + len(seeds)]
         self.seeds = self.of_all(seeds)
 
@@ -59,7 +59,3 @@ def padded_alike(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _alone() -> bool:
     return not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1
-
-
-def _rank() -> int:
-    return 0 if _alone() else dist.get_rank()

@@ -8,7 +8,7 @@ The interface of a model:
 `source`, `target` and `view` are dicts of `keypoints (B, M, T, V, C)`, `joint_mask` and `attention_mask (B, M, T)`, as
 the checkpoint's processor makes them (here M is 1; lengths differ). `outputs.keypoints (B, M, T, V, C)`, T that of the
 source, are in the same normalised form, and `processor.inverse(keypoints of one clip, its source sequence)` gives
-coordinates in the processor's layout. `motionhub.nn.motion_autoencoder.MotionRetargetingOutput` is such an output.
+coordinates in the processor's layout. `motionhub.models.motion_retargeting.MotionRetargetingOutput` is such an output.
 """
 
 import warnings

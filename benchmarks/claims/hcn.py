@@ -1,6 +1,6 @@
 """HCN (Li et al., IJCAI 2018): convolutions over time per joint, then over joints as channels; a raw-pose baseline.
 
-It does not know layouts. Where the paper leaves a size open it is the one of its figure 2; one person, so the maximum
+Where the paper leaves a size open it is the one of its figure 2; one person, so the maximum
 over people is left out.
 """
 

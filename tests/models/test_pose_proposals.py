@@ -2,7 +2,7 @@
 
 import torch
 
-from motionhub.nn.pose_proposals import fit_into, integrate_proposals, relative_to
+from motionhub.models.lcr_net import fit_into, integrate_proposals, relative_to
 
 
 # Four joints at the corners of a square of side 1.
