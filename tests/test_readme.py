@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from motionhub.cli.main import build_parser
+from motionhub.cli.main import app
 from motionhub.skeletons.layouts import load_layout
 from motionhub.training.run import parse_training
 
@@ -46,13 +47,21 @@ def test_make_targets_exist() -> None:
     assert {"demo", "test"} <= wanted <= targets
 
 
+def parse(words: list[str]) -> None:
+    """Reads a command line as the command does, without running it; a usage error is raised."""
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    command.make_context(command.name, words)
+
+
 @each_page
 def test_command_lines_parse(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     lines = [words[1:] for words in commands("motionhub", page) if words[1] != "train"]
     assert {words[0] for words in lines} >= {"dataset", "convert", "push"}
     for words in lines:
-        build_parser().parse_args(words)
+        parse(words)
 
 
 @each_page

@@ -1,0 +1,101 @@
+"""`motionhub train`: fine-tuning, linear evaluation, few labels or from scratch."""
+
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from inspect import Parameter, Signature
+from typing import Annotated, Any, Literal, get_origin
+
+from typer import Context, Option
+
+from motionhub.cli.models import labels_frames
+from motionhub.cli.options import Command
+from motionhub.training.arguments import RunArguments, TrainingRecipe
+
+
+class TrainCommand(Command):
+    """Leaves its arguments to `parse_training`, which knows the recipe that a checkpoint brings.
+
+    The options declared here are those of the help and of shell completion.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing or {"-h", "--help"} & {*args}:
+            return super().parse_args(ctx, args)
+        ctx.args = list(args)
+        return ctx.args
+
+
+def train(context: Context, **recipe: Any) -> None:
+    """Fine-tune, linear evaluation, few labels or from scratch.
+
+    The model's training.json, or that of --recipe, gives the defaults of the recipe; those shown here hold where
+    neither is there.
+    """
+    from motionhub.training.run import model_named_in
+
+    if labels_frames(model_named_in(context.args)):
+        _train_frames(context.args)
+    else:
+        _train_clips(context.args)
+
+
+def _train_clips(argv: list[str]) -> None:
+    from motionhub.auto import AutoModelForActionClassification
+    from motionhub.metrics.classification import format_report
+    from motionhub.training import trainer
+    from motionhub.training.run import load_splits, parse_training, prepare_start
+
+    arguments, recipe = parse_training(argv, prog="motionhub train")
+    splits = load_splits(arguments)
+    model, processor = prepare_start(arguments, recipe, splits["train"], AutoModelForActionClassification)
+    result = trainer.train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
+    if result.is_main_process:
+        print(format_report(result.last_metrics))
+        _print_run(result, "last epoch")
+
+
+def _train_frames(argv: list[str]) -> None:
+    from motionhub.auto import AutoModelForActionSegmentation
+    from motionhub.metrics.segmentation_report import format_segmentation_report
+    from motionhub.training.run import load_splits, parse_training
+    from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
+
+    arguments, recipe, options = parse_training(argv, "", SegmentationOptions, prog="motionhub train")
+    splits = load_splits(arguments)
+    result = train_segmentation(splits, arguments, recipe, AutoModelForActionSegmentation, options)
+    if result.is_main_process:
+        print(format_segmentation_report(result.last_metrics))
+        _print_run(result, "last")
+
+
+def _print_run(result: Any, last: str) -> None:
+    print(f"{result.steps} updates in {result.seconds:.0f} s; {last}: {result.last_dir}, best: {result.best_dir}")
+
+
+def _declared(kind: type, panel: str) -> Iterator[Parameter]:
+    """The fields of a dataclass as options, with their help."""
+    for each in fields(kind):
+        flag = f"--{each.name}/--no_{each.name}" if each.default is True else f"--{each.name}"
+        known = each.type if each.type is bool or get_origin(each.type) is Literal else str | None
+        option = Option(flag, help=each.metadata["help"], rich_help_panel=panel)
+        yield Parameter(
+            each.name, Parameter.KEYWORD_ONLY, default=_shown_default(each), annotation=Annotated[known, option]
+        )
+
+
+def _shown_default(each: Field[Any]) -> Any:
+    value = each.default_factory() if each.default_factory is not MISSING else each.default
+    if value is MISSING:
+        return Parameter.empty
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value if value is None or isinstance(value, bool | str) else str(value)
+
+
+train.__signature__ = Signature(  # type: ignore[attr-defined]
+    [
+        Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=Context),
+        *_declared(RunArguments, "Data and model"),
+        *_declared(TrainingRecipe, "Recipe"),
+    ]
+)
