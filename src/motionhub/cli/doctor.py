@@ -20,20 +20,11 @@ from motionhub.version import __version__
 
 
 if TYPE_CHECKING:
-    import torch
-
     from motionhub.skeletons.sequence import SkeletonSequence
 
 CORE_PACKAGES = (
-    "torch",
-    "transformers",
-    "huggingface-hub",
-    "safetensors",
-    "datasets",
-    "accelerate",
-    "numpy",
-    "scipy",
-    "scikit-learn",
+    *("torch", "transformers", "huggingface-hub", "safetensors", "datasets", "accelerate"),
+    *("numpy", "scipy", "scikit-learn"),
 )
 # What keeps PyTorch and oneDNN from instructions that the processor has.
 CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
@@ -60,9 +51,7 @@ _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 def doctor(
     file: Annotated[str | None, Argument(help=READABLE)] = None,
     *,
-    output: Annotated[
-        Path | None, Option(help="Also draw the first good frame with joint names, to this folder")
-    ] = None,
+    output: Annotated[Path | None, Option(help="Folder for images of the first good frame, with joint names")] = None,
     json: Annotated[bool, Option(help="The findings as JSON, for programs")] = False,
     layout: Layout = None,
     fps: Fps = None,
@@ -109,12 +98,10 @@ def examine(*, timeout: float = 2.0) -> list[Finding]:
 
 def _core_packages() -> Iterable[Finding]:
     for name in ("motionhub", *CORE_PACKAGES):
-        version = _installed(name)
-        yield (
-            Finding("ok", name, version)
-            if version
-            else Finding("problem", name, "not installed", "pip install motionhub")
-        )
+        if version := _installed(name):
+            yield Finding("ok", name, version)
+        else:
+            yield Finding("problem", name, "not installed", "pip install motionhub")
 
 
 def _installed(package: str) -> str:
@@ -144,18 +131,17 @@ def _devices() -> Iterable[Finding]:
     except Exception as error:  # a broken binary raises OSError or RuntimeError, and the report must go on
         yield Finding("problem", "torch", f"does not import: {error}", "pip install --force-reinstall torch")
         return
-    yield Finding(
-        "ok", "cpu", _cpu(torch.backends.cpu.get_cpu_capability(), os.cpu_count() or 1, torch.get_num_threads())
-    )
-    yield _precision(torch.device("cpu"))
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            yield Finding("ok", f"cuda:{index}", torch.cuda.get_device_name(index))
-            yield _precision(torch.device("cuda", index))
-    elif torch.backends.mps.is_available():
-        yield Finding("ok", "mps", "Apple GPU")
-        yield _precision(torch.device("mps"))
-    else:
+    from motionhub.nn.precision import choose_precision
+
+    devices = {"cpu": _cpu(torch.backends.cpu.get_cpu_capability(), os.cpu_count() or 1, torch.get_num_threads())}
+    devices |= {f"cuda:{index}": torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())}
+    if torch.backends.mps.is_available():
+        devices["mps"] = "Apple GPU"
+    for name, detail in devices.items():
+        yield Finding("ok", name, detail)
+        precision = choose_precision("auto", torch.device(name))
+        yield Finding("ok", f"precision {name}", f'mixed_precision "auto" is {precision}')
+    if len(devices) == 1:
         yield Finding("note", "gpu", "none visible to torch; everything runs on the CPU")
 
 
@@ -165,12 +151,6 @@ def _cpu(instructions: str, cores: int, threads: int) -> str:
     limited = f" (limited by {', '.join(limits)})" if limits else ""
     counts = f"{cores} core{'s' if cores > 1 else ''}, {threads} torch thread{'s' if threads > 1 else ''}"
     return f"{counts}, {platform.machine()} {instructions}{limited}"
-
-
-def _precision(device: "torch.device") -> Finding:
-    from motionhub.nn.precision import choose_precision
-
-    return Finding("ok", f"precision {device}", f'mixed_precision "auto" is {choose_precision("auto", device)}')
 
 
 def _extras() -> Iterable[Finding]:
@@ -210,9 +190,8 @@ def _hub(timeout: float) -> Finding:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return Finding(
-            "note", "hub", "offline by HF_HUB_OFFLINE; cached and local models load", "unset HF_HUB_OFFLINE"
-        )
+        detail = "offline by HF_HUB_OFFLINE; cached and local models load"
+        return Finding("note", "hub", detail, "unset HF_HUB_OFFLINE")
     address = urlsplit(constants.ENDPOINT)
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
@@ -239,10 +218,8 @@ def _examine_file(path: str, options: dict[str, Any], output: Path | None, *, as
     clips = read(path, **options)
     reports = []
     for number, clip in enumerate(clips):
-        findings = [
-            {"kind": found.kind, "severity": found.severity, "seen": found.seen, "fix": found.fix}
-            for found in inspect(clip)
-        ]
+        names = ("kind", "severity", "seen", "fix")
+        findings = [{name: getattr(found, name) for name in names} for found in inspect(clip)]
         reports.append({"file": path, "clip": number, **describe(clip), "findings": findings})
     images = _draw_clips(clips, Path(path).stem, output) if output is not None else []
     if as_json:
@@ -282,12 +259,10 @@ def _file_lines(report: dict[str, Any], call: str) -> list[str]:
     for found in report["findings"]:
         lines += [f"{_MARKS[found['severity']]} {found['kind']:<15} {found['seen']}", f"        fix: {found['fix']}"]
     if any(found["fix"].startswith("sequence") for found in report["findings"]):
-        lines.append(
-            f"  before the fixes: import motionhub; from motionhub.skeletons import repair; sequence = {call}"
-        )
-        lines.append(
-            '  after them: motionhub.write(sequence, "repaired.npz"), and look again: motionhub doctor repaired.npz'
-        )
+        lines += [
+            f"  before the fixes: import motionhub; from motionhub.skeletons import repair; sequence = {call}",
+            '  after them: motionhub.write(sequence, "repaired.npz"), and look again: motionhub doctor repaired.npz',
+        ]
     return lines if report["findings"] else [*lines, "ok      nothing found"]
 
 

@@ -1,6 +1,6 @@
 """`motionhub evaluate`: scores of a model on a split, as tables and images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -50,15 +50,21 @@ def evaluate(
     data = RunArguments(dataset, model, data_root, protocol, eval_split, class_order=class_order)
     if frames:
         rules = {"convention": convention, "protocol": event_protocol}
-        _score_frames(data, output_dir, batch_size, {name: rule for name, rule in rules.items() if rule is not None})
-        return
-    options = {"fusion": fusion, "batch_size": batch_size, "mixed_precision": mixed_precision}
-    _score_clips(data, output_dir, second, second_weight, options)
+        given = {name: rule for name, rule in rules.items() if rule is not None}
+        draw = _score_frames(data, batch_size=batch_size, output_dir=output_dir, **given)
+    else:
+        options = {"batch_size": batch_size, "output_dir": output_dir, "mixed_precision": mixed_precision}
+        draw = _score_clips(data, second, weights=[1.0, second_weight], fusion=fusion, **options)
+    if output_dir:
+        print(f"saved: {output_dir}/metrics.json, scores.npz")
+        with optional_images():
+            draw(Path(output_dir))
 
 
 def _score_clips(
-    data: Any, output_dir: str | None, second: str | None, second_weight: float, options: dict[str, Any]
-) -> None:
+    data: Any, second: str | None, *, weights: list[float], fusion: str, **options: Any
+) -> Callable[[Path], None]:
+    """Prints the report; the function that draws it into a folder."""
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
     from motionhub.training.evaluators import evaluate_streams
@@ -67,16 +73,12 @@ def _score_clips(
     names = [data.model] if second is None else [data.model, second]
     streams = [load(name, AutoModelForActionClassification) for name in names]
     clips = load_splits(data)[data.eval_split]
-    weights = [1.0, second_weight][: len(streams)]
-    report = evaluate_streams(streams, clips, weights=weights, output_dir=output_dir, **options)
+    report = evaluate_streams(streams, clips, weights=weights[: len(streams)], fusion=fusion, **options)
     print(format_report(report))
     if second is not None:
         alone = ", ".join(f"{name} {top1:.1%}" for name, top1 in zip(names, report["streams"], strict=True))
-        print(f"top-1 of each stream alone: {alone}; fused by {options['fusion']}")
-    if output_dir:
-        print(f"saved: {output_dir}/metrics.json, scores.npz")
-        with optional_images():
-            _draw_report(report, Path(output_dir))
+        print(f"top-1 of each stream alone: {alone}; fused by {fusion}")
+    return partial(_draw_report, report)
 
 
 def _draw_report(report: dict[str, Any], folder: Path) -> None:
@@ -88,22 +90,17 @@ def _draw_report(report: dict[str, Any], folder: Path) -> None:
     print(f"drawn: {folder}/confusion_matrix.png, per_class.png")
 
 
-def _score_frames(data: Any, output_dir: str | None, batch_size: int, rules: dict[str, Any]) -> None:
+def _score_frames(data: Any, **options: Any) -> Callable[[Path], None]:
+    """Prints the report; the function that draws its best and worst clip into a folder."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.metrics.segmentation_report import format_segmentation_report
     from motionhub.training.run import load_splits
     from motionhub.training.tasks.segmentation import evaluate_segmentation
 
     model, processor = load(data.model, AutoModelForActionSegmentation)
-    clips = load_splits(data)[data.eval_split]
-    report, scores = evaluate_segmentation(
-        model, processor, clips, batch_size=batch_size, output_dir=output_dir, **rules
-    )
+    report, scores = evaluate_segmentation(model, processor, load_splits(data)[data.eval_split], **options)
     print(format_segmentation_report(report))
-    if output_dir:
-        print(f"saved: {output_dir}/metrics.json, scores.npz")
-        with optional_images():
-            _draw_extremes(report, scores, model, Path(output_dir))
+    return partial(_draw_extremes, report, scores, model)
 
 
 def _draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, folder: Path) -> None:
@@ -117,9 +114,8 @@ def _draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, fo
     names = class_names_of(model.config)
     background = names.index(BACKGROUND) if BACKGROUND in names else None
     decode = DecodingRule(exclusive=model.exclusive, background=background)
-    ranked = sorted(
-        (clip for clip in report["per_clip"] if clip["frame_f1"] is not None), key=lambda clip: clip["frame_f1"]
-    )
+    scored = [clip for clip in report["per_clip"] if clip["frame_f1"] is not None]
+    ranked = sorted(scored, key=lambda clip: clip["frame_f1"])
     by_name = {clip.name: clip for clip in scores}
     for word, entry in (("worst", ranked[0]), ("best", ranked[-1])) if ranked else ():
         clip = by_name[entry["name"]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from motionhub.cli.options import Engine, NumProc, Progress, Step, steps_of
+from motionhub.cli.report import check_new
 
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ _REFINE = "Repair the keypoints by these steps of motionhub refine; none named: 
 def poses(
     videos: Annotated[list[str], Argument(metavar="VIDEO", help=_VIDEO)],
     *,
-    output: Annotated[
-        Path, Option("-o", "--output", help="New file (.npz, .csv, ...), or a folder for several videos")
-    ],
+    output: Annotated[Path, Option("-o", "--output", help="New file (.npz, .csv, ...), or folder of several")],
     estimator: Annotated[str, Option(help=_ESTIMATOR)] = "auto",
     options: Annotated[list[str] | None, Option(metavar="KEY=VALUE...", help=_OPTIONS)] = None,
     refine: Annotated[list[Step] | None, Option(metavar="[STEP...]", help=_REFINE)] = None,
@@ -73,17 +72,15 @@ def poses(
 def _to_file(
     videos: list[str], out: Path, estimator: str, how: dict[str, Any], change: Any, *, overlay: bool, world: bool
 ) -> None:
-    from motionhub.data.formats.writers import find_writer, write
+    from motionhub.data.formats.writers import write
     from motionhub.poses.extraction import extract_clip
     from motionhub.poses.extraction_job import changed
 
-    find_writer(out)  # a suffix that nobody writes, or a file that is there, is said before the work
     if len(videos) > 1:
         raise ValueError(f"{len(videos)} videos do not fit into {out}; name a folder: -o {out.stem}")
     in_metres = out.with_suffix(".world.npz")
     for file in (out, *([in_metres] if world else [])):
-        if file.exists():
-            raise ValueError(f"{file} exists and is not overwritten; choose another name, or remove it.")
+        check_new(file)
     (named,) = videos
     camera = named.isdigit() and not Path(named).exists()
     if camera and overlay:

@@ -1,7 +1,6 @@
 """`motionhub predict`: names actions, by a classifier's own labels or by labels chosen now."""
 
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Option
@@ -21,6 +20,7 @@ from motionhub.cli.options import (
     model_option,
 )
 from motionhub.cli.report import save_json, who
+from motionhub.cli.segment import duration_of, interval_line, save_intervals
 from motionhub.hub.packaged import check_weights
 
 
@@ -56,40 +56,52 @@ def predict(
     image_size: ImageSize = None,
 ) -> None:
     """Name the action of every person in skeleton files or videos."""
+    from transformers import pipeline
+
+    from motionhub.auto import AutoModelForZeroShotActionClassification
+
     options = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
-    outputs = {"gif": gif} if labels is None else {"gif": gif, "ribbon": ribbon, "intervals": intervals}
-    _check_one_file(files, outputs)
+    single = [name for name, path in {"gif": gif, "ribbon": ribbon, "intervals": intervals}.items() if path]
+    if single and len(files) != 1:
+        raise ValueError(f"--{single[0]} is about one file, got {len(files)}; call motionhub predict once per file.")
     if labels is None:
         pipe = _classifier(model)
-        how = {"per_person": not clip, **_second_stream(second, second_weight, fusion)}
+        asked: dict[str, Any] = {"per_person": not clip}
+        if second is not None:
+            asked |= {"second": _classifier(second), "second_weight": second_weight, "fusion": fusion}
     else:
         if second is not None or clip:
             raise ValueError(
                 "--second and --clip belong to models with labels of their own; leave them out with --labels."
             )
-        pipe = _zero_shot("classification", model)
-        sentences = {"hypothesis_template": template, "multi_label": multi_label}
-        none: dict[str, Any] = {"none_label": None} if no_none else {}
-        how = {"candidate_labels": labels, **sentences, **none, **_video_scores(video_tower, files, labels)}
+        zero_shot = AutoModelForZeroShotActionClassification
+        pipe = load_pipeline("zero-shot-action-classification", model or ZERO_SHOT, zero_shot)
+        words = {"candidate_labels": labels, "hypothesis_template": template, "multi_label": multi_label}
+        asked = words | ({"none_label": None} if no_none else {}) | _video_scores(video_tower, files, labels)
     clips = _clips(files, pipe.feature_extractor, options)
-    results = pipe(clips, top_k=top_k, **how, **options)
+    results = pipe(clips, top_k=top_k, **asked, **options)
     for file, people in zip(files, results, strict=True):
         print(_table(file, people))
     if json:
         save_json(dict(zip(files, results, strict=True)), json)
-    if labels is None and gif:
-        _draw(clips[0], results[0], gif, options)
-    elif labels is not None and len(files) == 1:
-        find = _zero_shot("segmentation", pipe=pipe)
-        asked = {"candidate_labels": labels, "background": background or (), "none_label": not no_none}
-        found = find(clips[0], **asked, return_scores=True, **sentences, **options)
-        _report_intervals(found, file=files[0], clip=clips[0], options=options, **outputs)
+    if labels is not None and len(files) == 1:
+        find = pipeline(
+            "zero-shot-action-segmentation",  # type: ignore[call-overload]
+            model=pipe.model,
+            feature_extractor=pipe.feature_extractor,
+        )
+        limits = {"background": background or (), "none_label": not no_none}
+        found = find(clips[0], return_scores=True, **words, **limits, **options)
+        _print_intervals(found)
+        save_intervals(found, files[0], intervals, ribbon)
+    if gif:
+        from motionhub.pipelines.skeleton_pipeline import as_sequence
+        from motionhub.visualization.animate import animate
 
-
-def _check_one_file(files: list[str], outputs: dict[str, str | None]) -> None:
-    given = [f"--{name}" for name, path in outputs.items() if path]
-    if given and len(files) != 1:
-        raise ValueError(f"{given[0]} is about one file, got {len(files)}; call motionhub predict once per file.")
+        sequence = as_sequence(clips[0], **options)
+        over_time = None if labels is None else labels_over_time(found["intervals"], sequence)
+        shown = _best_labels(results[0], sequence) if labels is None else {"frame_labels": over_time}
+        print(f"drawn: {animate(sequence, gif, **shown)}")
 
 
 def _classifier(model: str | None) -> Any:
@@ -100,24 +112,6 @@ def _classifier(model: str | None) -> Any:
     if labels_frames(model):
         raise ValueError(f"{model} labels every frame: motionhub segment FILE --model {model}")
     return load_pipeline("action-classification", model, AutoModelForActionClassification)
-
-
-def _second_stream(second: str | None, weight: float, fusion: str) -> dict[str, Any]:
-    if second is None:
-        return {}
-    return {"second": _classifier(second), "second_weight": weight, "fusion": fusion}
-
-
-def _zero_shot(task: str, model: str | None = None, pipe: Any = None) -> Any:
-    """The zero-shot pipeline of "classification" or "segmentation", with the model of another one if there is one."""
-    from transformers import pipeline
-
-    from motionhub.auto import AutoModelForZeroShotActionClassification
-
-    name: Any = f"zero-shot-action-{task}"
-    if pipe is None:
-        return load_pipeline(name, model or ZERO_SHOT, AutoModelForZeroShotActionClassification)
-    return pipeline(name, model=pipe.model, feature_extractor=pipe.feature_extractor)
 
 
 def _video_scores(video_tower: str | None, files: list[str], labels: str) -> dict[str, Any]:
@@ -152,53 +146,21 @@ def _table(file: str, people: list[dict[str, Any]]) -> str:
     return "\n".join(lines if people else [*lines, "  no person detected"])
 
 
-def _draw(clip: Any, people: list[dict[str, Any]], path: str, options: dict[str, Any]) -> None:
-    from motionhub.pipelines.skeleton_pipeline import as_sequence
-    from motionhub.visualization.animate import animate
+def _print_intervals(found: dict[str, Any]) -> None:
+    for row in found["intervals"]:
+        print(f"  {who(row['track_id'])} {interval_line(row)}")
+    if found["scores"] and not found["intervals"]:
+        print(f"  no interval in {duration_of(found):.1f} s")
 
-    sequence = as_sequence(clip, **options)
-    tracks, labels = list(sequence.track_ids or ()), ["not seen"] * sequence.num_people
-    for person in people:
-        if person["track_id"] is not None:
-            best = person["scores"][0]
-            labels[tracks.index(person["track_id"])] = f"{best['label']} {best['score']:.0%}"
+
+def _best_labels(people: list[dict[str, Any]], clip: Any) -> dict[str, Any]:
+    """What `animate` draws: a label beside every person, and the scores of a single one."""
     scores = people[0]["scores"] if len(people) == 1 else None
-    animate(sequence, path, labels=None if people and people[0]["track_id"] is None else labels, scores=scores)
-    print(f"drawn: {path}")
-
-
-def _report_intervals(
-    found: dict[str, Any],
-    *,
-    file: str,
-    clip: Any,
-    options: dict[str, Any],
-    gif: str | None,
-    ribbon: str | None,
-    intervals: str | None,
-) -> None:
-    """The intervals as a table, as a file, as a ribbon and over the skeletons."""
-    rows = found["intervals"]
-    end = max((float(person["times"][-1]) for person in found["scores"]), default=0.0)
-    for row in rows:
-        times = f"{row['start_s']:7.2f}s {row['end_s']:7.2f}s"
-        print(f"  person {row['track_id']} {times}  {row['score']:6.1%}  {row['label']}")
-    if not rows and found["scores"]:
-        print(f"  no interval in {end:.1f} s")
-    if intervals:
-        from motionhub.intervals.table import write_intervals
-
-        print(f"written: {write_intervals(rows, intervals)}")
-    if ribbon:
-        from motionhub.visualization.ribbon import plot_ribbon
-
-        print(f"drawn: {plot_ribbon(rows, ribbon, duration=end, title=Path(file).name)}")
-    if gif:
-        from motionhub.pipelines.skeleton_pipeline import as_sequence
-        from motionhub.visualization.animate import animate
-
-        sequence = as_sequence(clip, **options)
-        print(f"drawn: {animate(sequence, gif, frame_labels=labels_over_time(rows, sequence))}")
+    best = {person["track_id"]: person["scores"][0] for person in people}
+    if None in best:  # one answer for all people
+        return {"labels": None, "scores": scores}
+    texts = {track: f"{entry['label']} {entry['score']:.0%}" for track, entry in best.items()}
+    return {"labels": [texts.get(track, "not seen") for track in clip.track_ids or ()], "scores": scores}
 
 
 def labels_over_time(rows: list[dict[str, Any]], clip: Any) -> list[str | None]:

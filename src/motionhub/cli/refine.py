@@ -7,7 +7,7 @@ import typer
 from typer import Argument, Option
 
 from motionhub.cli.options import Fps, ImageSize, Layout, Step, Unit, steps_of
-from motionhub.cli.report import optional_images, save_json
+from motionhub.cli.report import check_new, optional_images, save_json
 
 
 _STEPS = "Of swaps, outliers, gaps, savitzky-golay (these by default), one-euro, in this order; none: only aggregate"
@@ -31,15 +31,13 @@ def refine(
     Outliers, left/right swaps, gaps and jitter of one file; several files are the same video by several pose
     estimators and are aggregated first (SST-A), the one you trust most given first.
     """
-    from motionhub.data.formats.writers import find_writer, write
+    from motionhub.data.formats.writers import write
     from motionhub.pipelines import pose_refinement
     from motionhub.pipelines.skeleton_pipeline import as_sequence
 
     if official and paper:
         raise typer.BadParameter("--official and --paper are two rules; give one of them.")
-    find_writer(output)  # a suffix that nobody writes, or a file that is there, is said before the work
-    if output.exists():
-        raise ValueError(f"{output} exists and is not overwritten; choose another name, or remove it.")
+    check_new(output)
     clips = [as_sequence(file, layout=layout, fps=fps, unit=unit, image_size=image_size) for file in files]
     rule = {"official": official, "paper": paper}
     chosen = steps_of(steps or [Step.DEFAULT])

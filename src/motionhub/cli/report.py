@@ -58,6 +58,15 @@ def save_json(content: Any, path: str | Path) -> None:
     Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
+def check_new(path: Path) -> None:
+    """Refuses, before the work, a file that exists, and one whose suffix no format has."""
+    from motionhub.data.formats.writers import find_writer
+
+    find_writer(path)
+    if path.exists():
+        raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.")
+
+
 def in_units(unit: str) -> str:
     """What coordinates are measured in, in words: metres, pixels, normalised units."""
     return "normalised units" if unit == "normalised" else f"{unit}s"

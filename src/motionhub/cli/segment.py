@@ -54,15 +54,30 @@ def segment(
         **({} if window is None else {"window": window}),
     )
     print(_table(file, found))
-    if output:
-        from motionhub.intervals.table import write_intervals
+    save_intervals(found, file, output, ribbon)
 
-        print(f"written: {write_intervals(found['intervals'], output)}")
+
+def save_intervals(found: dict[str, Any], file: str, table: str | None, ribbon: str | None) -> None:
+    """Writes the intervals of a segmentation pipeline as a table, and draws them, where a path is given."""
+    from motionhub.intervals.table import write_intervals
+
+    if table:
+        print(f"written: {write_intervals(found['intervals'], table)}")
     if ribbon:
         from motionhub.visualization.ribbon import plot_ribbon
 
-        title = Path(file).name
-        print(f"drawn: {plot_ribbon(found['intervals'], ribbon, duration=_duration(found), title=title)}")
+        title, duration = Path(file).name, duration_of(found)
+        print(f"drawn: {plot_ribbon(found['intervals'], ribbon, duration=duration, title=title)}")
+
+
+def interval_line(row: dict[str, Any]) -> str:
+    """One action of one person: when, how sure, and what."""
+    return f"{row['start_s']:7.2f}s {row['end_s']:7.2f}s  {row['score']:6.1%}  {row['label']}"
+
+
+def duration_of(found: dict[str, Any]) -> float:
+    """Seconds that a segmentation pipeline has scores for."""
+    return max((float(person["times"][-1]) for person in found["scores"]), default=0.0)
 
 
 def _table(file: str, found: dict[str, Any]) -> str:
@@ -73,17 +88,11 @@ def _table(file: str, found: dict[str, Any]) -> str:
     if not found["scores"]:
         return f"{file}\n  no person detected"
     if not rows:
-        return f"{file}\n  no action in {_duration(found):.1f} s"
+        return f"{file}\n  no action in {duration_of(found):.1f} s"
     lines = [file, f"  {'who':10s} {'start':>8s} {'end':>8s}  {'score':>6s}  action"]
-    for row in rows:
-        times = f"{row['start_s']:7.2f}s {row['end_s']:7.2f}s"
-        lines.append(f"  {who(row['track_id']):10s} {times}  {row['score']:6.1%}  {row['label']}")
-    lines.append(f"in all, of {_duration(found):.1f} s:")
-    for entry in summarise_intervals(rows, _duration(found)):
+    lines += [f"  {who(row['track_id']):10s} {interval_line(row)}" for row in rows]
+    lines.append(f"in all, of {duration_of(found):.1f} s:")
+    for entry in summarise_intervals(rows, duration_of(found)):
         share = f"{entry['total_s']:7.2f}s {entry['share']:6.1%}"
         lines.append(f"  {who(entry['track_id']):10s} {share}  {entry['count']} x {entry['label']}")
     return "\n".join(lines)
-
-
-def _duration(found: dict[str, Any]) -> float:
-    return max((float(person["times"][-1]) for person in found["scores"]), default=0.0)

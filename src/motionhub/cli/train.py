@@ -25,77 +25,51 @@ class TrainCommand(Command):
         return ctx.args
 
 
-def train(context: Context, **recipe: Any) -> None:
+def train(context: Context, **options: Any) -> None:
     """Fine-tune, linear evaluation, few labels or from scratch.
 
     The model's training.json, or that of --recipe, gives the defaults of the recipe; those shown here hold where
     neither is there.
     """
-    from motionhub.training.run import model_named_in
-
-    if labels_frames(model_named_in(context.args)):
-        _train_frames(context.args)
-    else:
-        _train_clips(context.args)
-
-
-def _train_clips(argv: list[str]) -> None:
-    from motionhub.auto import AutoModelForActionClassification
+    from motionhub.auto import AutoModelForActionClassification, AutoModelForActionSegmentation
     from motionhub.metrics.classification import format_report
-    from motionhub.training import trainer
-    from motionhub.training.run import load_splits, parse_training, prepare_start
-
-    arguments, recipe = parse_training(argv, prog="motionhub train")
-    splits = load_splits(arguments)
-    model, processor = prepare_start(arguments, recipe, splits["train"], AutoModelForActionClassification)
-    result = trainer.train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
-    if result.is_main_process:
-        print(format_report(result.last_metrics))
-        _print_run(result, "last epoch")
-
-
-def _train_frames(argv: list[str]) -> None:
-    from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.metrics.segmentation_report import format_segmentation_report
-    from motionhub.training.run import load_splits, parse_training
+    from motionhub.training import trainer
+    from motionhub.training.run import load_splits, model_named_in, parse_training, prepare_start
     from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
 
-    arguments, recipe, options = parse_training(argv, "", SegmentationOptions, prog="motionhub train")
+    frames = labels_frames(model_named_in(context.args))
+    further = [SegmentationOptions] if frames else []
+    arguments, recipe, *rest = parse_training(context.args, "", *further, prog="motionhub train")
     splits = load_splits(arguments)
-    result = train_segmentation(splits, arguments, recipe, AutoModelForActionSegmentation, options)
+    if frames:
+        result = train_segmentation(splits, arguments, recipe, AutoModelForActionSegmentation, *rest)
+    else:
+        model, processor = prepare_start(arguments, recipe, splits["train"], AutoModelForActionClassification)
+        result = trainer.train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
     if result.is_main_process:
-        print(format_segmentation_report(result.last_metrics))
-        _print_run(result, "last")
-
-
-def _print_run(result: Any, last: str) -> None:
-    print(f"{result.steps} updates in {result.seconds:.0f} s; {last}: {result.last_dir}, best: {result.best_dir}")
+        print((format_segmentation_report if frames else format_report)(result.last_metrics))
+        print(f"{result.steps} updates in {result.seconds:.0f} s; last: {result.last_dir}, best: {result.best_dir}")
 
 
 def _declared(kind: type, panel: str) -> Iterator[Parameter]:
     """The fields of a dataclass as options, with their help."""
     for each in fields(kind):
         flag = f"--{each.name}/--no_{each.name}" if each.default is True else f"--{each.name}"
-        known = each.type if each.type is bool or get_origin(each.type) is Literal else str | None
-        option = Option(flag, help=each.metadata["help"], rich_help_panel=panel)
-        yield Parameter(
-            each.name, Parameter.KEYWORD_ONLY, default=_shown_default(each), annotation=Annotated[known, option]
-        )
+        shown = each.type if each.type is bool or get_origin(each.type) is Literal else str | None
+        annotation = Annotated[shown, Option(flag, help=each.metadata["help"], rich_help_panel=panel)]
+        yield Parameter(each.name, Parameter.KEYWORD_ONLY, default=_default(each), annotation=annotation)
 
 
-def _shown_default(each: Field[Any]) -> Any:
-    value = each.default_factory() if each.default_factory is not MISSING else each.default
+def _default(each: Field[Any]) -> Any:
+    """As text, as the option is declared; `Parameter.empty` makes it required."""
+    value = each.default if each.default_factory is MISSING else " ".join(map(str, each.default_factory()))
     if value is MISSING:
         return Parameter.empty
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return value if value is None or isinstance(value, bool | str) else str(value)
+    return value if value is None or isinstance(value, bool) else str(value)
 
 
+_OPTIONS = [*_declared(RunArguments, "Data and model"), *_declared(TrainingRecipe, "Recipe")]
 train.__signature__ = Signature(  # type: ignore[attr-defined]
-    [
-        Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=Context),
-        *_declared(RunArguments, "Data and model"),
-        *_declared(TrainingRecipe, "Recipe"),
-    ]
+    [Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=Context), *_OPTIONS]
 )
