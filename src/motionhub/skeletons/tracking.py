@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 
 # Of the body's diagonal: how far a joint may be from its prediction to count as likely. COCO's hip has 0.107 of the
@@ -91,6 +90,8 @@ def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -
     """Pairs (detection, person) whose likeness, summed over all pairs, is greatest."""
     if not people or not detections:
         return []
+    from scipy.optimize import linear_sum_assignment
+
     likeness = _likeness(people, np.stack(detections), frame)
     rows, columns = linear_sum_assignment(likeness, maximize=True)
     return [
