@@ -52,7 +52,7 @@ def poses(
         "min_frames": min_frames,
         "progress": progress,
     }
-    change = None if refine is None else partial(refined, steps=steps_of(refine))
+    change = partial(refined, steps=steps_of(refine)) if refine else None
     if output.suffix:
         _to_file(videos, output, estimator, how, change, overlay=overlay, world=world)
         return 0
