@@ -68,8 +68,7 @@ def _text_columns(name: str, text_of: str, dataset: Path, phrasings: int, batch_
 
     tower = load_text_tower(name)
     if text_of == "description":
-        options = {"batch_size": batch_size, "column": "class_descriptions"}
-        return [caption_column(tower, "description_features", **options)]
+        return [caption_column(tower, "description_features", batch_size=batch_size, column="class_descriptions")]
     columns = [caption_column(tower, batch_size=batch_size)] if text_of != "label" else []
     if text_of != "caption":
         names = _class_names(dataset)

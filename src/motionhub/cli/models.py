@@ -24,7 +24,7 @@ def load_pipeline(task: str, source: str, auto_class: Any = None) -> Any:
     from transformers import pipeline
 
     model, processor = load(source, auto_class)
-    return pipeline(task, model=model, feature_extractor=processor)  # type: ignore[call-overload]
+    return pipeline(task, model=model, feature_extractor=processor)
 
 
 def labels_frames(source: str) -> bool:

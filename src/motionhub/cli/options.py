@@ -83,7 +83,7 @@ class Command(TyperCommand):
         return super().parse_args(ctx, list(self._spread(ctx, args)))
 
     def _spread(self, ctx: Any, args: list[str]) -> Iterator[str]:
-        options = {
+        options: dict[str, Any] = {
             name: param
             for param in self.get_params(ctx)
             if param.param_type_name == "option"

@@ -44,7 +44,7 @@ def poses(
     Finds and follows the people of every VIDEO. One video may go to a file; several go to a folder, one .npz each, and
     a run that was stopped resumes there. No frame is written unless --overlay asks.
     """
-    how = {
+    how: dict[str, Any] = {
         "estimator_options": dict(map(_option, options or ())),
         "fps": fps,
         "seconds": seconds,

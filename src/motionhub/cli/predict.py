@@ -60,7 +60,7 @@ def predict(
 
     from motionhub.auto import AutoModelForZeroShotActionClassification
 
-    options = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
+    options: dict[str, Any] = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
     single = [name for name, path in {"gif": gif, "ribbon": ribbon, "intervals": intervals}.items() if path]
     if single and len(files) != 1:
         raise ValueError(f"--{single[0]} is about one file, got {len(files)}; call motionhub predict once per file.")
@@ -85,11 +85,8 @@ def predict(
     if json:
         save_json(dict(zip(files, results, strict=True)), json)
     if labels is not None and len(files) == 1:
-        find = pipeline(
-            "zero-shot-action-segmentation",  # type: ignore[call-overload]
-            model=pipe.model,
-            feature_extractor=pipe.feature_extractor,
-        )
+        both = {"model": pipe.model, "feature_extractor": pipe.feature_extractor}
+        find = pipeline("zero-shot-action-segmentation", **both)
         limits = {"background": background or (), "none_label": not no_none}
         found = find(clips[0], return_scores=True, **words, **limits, **options)
         _print_intervals(found)

@@ -39,7 +39,7 @@ def refine(
         raise typer.BadParameter("--official and --paper are two rules; give one of them.")
     check_new(output)
     clips = [as_sequence(file, layout=layout, fps=fps, unit=unit, image_size=image_size) for file in files]
-    rule = {"official": official, "paper": paper}
+    rule: dict[str, Any] = {"official": official, "paper": paper}
     chosen = steps_of(steps or [Step.DEFAULT])
     motion, found = pose_refinement.refine(clips, steps=chosen, **rule, return_report=True)
     for row, file in zip(found.get("experts", ()), files, strict=False):

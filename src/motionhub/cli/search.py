@@ -67,7 +67,7 @@ def search(
     from motionhub.retrieval.build import query_vector
     from motionhub.retrieval.index import MotionIndex
 
-    options = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
+    options: dict[str, Any] = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
     vectors = MotionIndex.load(index)
     root, itself, asked = Path(vectors.facts["root"]), list[str](), None
     source = model or vectors.facts["model"]

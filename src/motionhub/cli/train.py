@@ -56,7 +56,7 @@ def _declared(kind: type, panel: str) -> Iterator[Parameter]:
     """The fields of a dataclass as options, with their help."""
     for each in fields(kind):
         flag = f"--{each.name}/--no_{each.name}" if each.default is True else f"--{each.name}"
-        shown = each.type if each.type is bool or get_origin(each.type) is Literal else str | None
+        shown: Any = each.type if each.type is bool or get_origin(each.type) is Literal else str | None
         annotation = Annotated[shown, Option(flag, help=each.metadata["help"], rich_help_panel=panel)]
         yield Parameter(each.name, Parameter.KEYWORD_ONLY, default=_default(each), annotation=annotation)
 
