@@ -28,7 +28,7 @@ def evaluate(
     eval_split: Annotated[str, Option(help="Split to evaluate on")] = "test",
     class_order: Annotated[Literal["dataset", "protocol"], Option(help="Whose numbers the classes have")] = "dataset",
     batch_size: BatchSize = 64,
-    mixed_precision: Annotated[Literal["auto", "bf16", "no"], Option()] = "no",
+    mixed_precision: Annotated[Literal["auto", "bf16", "no"], Option(help="auto: bf16 if it is fast here")] = "no",
     output_dir: Annotated[str | None, Option(help="For metrics.json, scores.npz and the images")] = None,
     second: Second = None,
     second_weight: SecondWeight = 1.0,

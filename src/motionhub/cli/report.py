@@ -1,5 +1,6 @@
 """What a command says besides its results: errors and notes in one line each, and its exit status."""
 
+import io
 import json
 import os
 import sys
@@ -20,8 +21,8 @@ def reported(run: Callable[[], int | None]) -> int:
     The scripts in `examples/` use it, too.
     """
     warnings.showwarning = _show_warning
-    if not (sys.stdout.encoding or "").lower().startswith("utf"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _closed_pipe_ends_quietly():
             return run() or 0

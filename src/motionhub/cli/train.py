@@ -49,7 +49,8 @@ def train(context: Context, **options: Any) -> None:
         result = trainer.train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
     if result.is_main_process:
         print((format_segmentation_report if frames else format_report)(result.last_metrics))
-        print(f"{result.steps} updates in {result.seconds:.0f} s; last: {result.last_dir}, best: {result.best_dir}")
+        last = f"{'last' if frames else 'last epoch'}: {result.last_dir}"
+        print(f"{result.steps} updates in {result.seconds:.0f} s; {last}, best: {result.best_dir}")
 
 
 def _declared(kind: type, panel: str) -> Iterator[Parameter]:
