@@ -100,6 +100,8 @@ def values(command: str, words: list[str]) -> dict[str, Any]:
         ["a", "b", "--steps", "gaps", "none", "-o", "out"],
         ["a", "--steps", "gaps", "--steps", "none", "-o", "out", "b"],
         ["--output=out", "--steps=gaps", "--steps=none", "a", "b"],
+        ["-o=out", "--steps", "gaps", "none", "--", "a", "b"],
+        ["-oout", "a", "b", "--steps", "gaps", "none"],
         ["a", "--outp", "out", "--step", "gaps", "none", "--", "b"],
     ],
 )

@@ -153,9 +153,9 @@ def _is_value(word: str) -> bool:
 
 
 def _in_full(word: str, options: dict[str, Any]) -> str:
-    """The option that a word abbreviates; any other word as it is."""
+    """The option that a word abbreviates, and `-oOUT` for `-o=OUT`; any other word as it is."""
     name, equals, value = word.partition("=")
+    if name in options:
+        return word if name.startswith("--") else f"{name}{value}"
     found = [option for option in options if option.startswith(name)]
-    if not name.startswith("--") or name == "--" or name in options or len(found) != 1:
-        return word
-    return f"{found[0]}{equals}{value}"
+    return f"{found[0]}{equals}{value}" if len(found) == 1 and name[2:] and name.startswith("--") else word
