@@ -120,8 +120,11 @@ def _flag_hint(error: Exception) -> str:
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-    """The library's own warnings have no source line here, and options for keywords."""
-    if "motionhub" in Path(filename).parts:
+    """The library's own warnings have no source line here, and options for keywords.
+
+    One that is about a command's caller is attributed to typer, which calls the commands.
+    """
+    if {"motionhub", "typer"} & {*Path(filename).parts}:
         text = str(message).replace("strict=True", "--strict").replace("exclude=LIST", "--exclude LIST")
         text = f"motionhub: note: {text}\n"
     else:
