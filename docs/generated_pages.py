@@ -112,6 +112,11 @@ def help_of(words: list[str]) -> str:
 
 
 def commands() -> Iterator[str]:
-    COMMANDS = ["info"]
+    """Every command, those of `dataset` and `bundle` after them."""
+    import typer
 
-    yield from COMMANDS
+    from motionhub.cli.main import app
+
+    for name, command in typer.main.get_command(app).commands.items():
+        yield name
+        yield from (f"{name} {action}" for action in getattr(command, "commands", ()))

@@ -228,8 +228,8 @@ def test_a_zip_cut_off_in_the_middle_is_said_to_be(raw, tmp_path, share, capsys)
 
 def test_help_lists_data_sets_and_protocols_without_importing_torch():
     code = (
-        "import sys; sys.argv[1:] = ['dataset', 'build', '--help']\nfrom motionhub_cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    print({'torch', 'transformers'} & set(sys.modules))"
+        "import sys; from motionhub.cli.main import main; main(['dataset', 'build', '--help'])\n"
+        "print({'torch', 'transformers'} & set(sys.modules))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     lines = [line.split() for line in shown.splitlines()]

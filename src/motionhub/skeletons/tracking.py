@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from motionhub.geometry.boxes import body_size
 
@@ -93,6 +92,8 @@ def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -
     """Pairs (detection, person) whose likeness, summed over all pairs, is greatest."""
     if not people or not detections:
         return []
+    from scipy.optimize import linear_sum_assignment
+
     likeness = _likeness(people, np.stack(detections), frame)
     rows, columns = linear_sum_assignment(likeness, maximize=True)
     return [

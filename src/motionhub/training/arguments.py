@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from motionhub.hub.packaged import folder_of, similar_ids
+from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 
 # Changing one of these in the middle of a run would make the resumed run a different experiment. So would `epochs`
@@ -52,6 +52,41 @@ def _option(default: Any, text: str) -> Any:
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata={"help": text})
     return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class RunArguments:
+    """The data and the model; how to train is a TrainingRecipe."""
+
+    dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
+    model: str = field(
+        metadata={"help": "Folder, Hub id or packaged name of a checkpoint; for --mode scratch, configs are enough."}
+    )
+    data_root: str | None = field(default=None, metadata={"help": "Folder or zip file with the raw files."})
+    protocol: str | None = field(default=None, metadata={"help": "Split, e.g. cross-subject; the first by default."})
+    eval_split: str = field(default="test", metadata={"help": "Split to evaluate on."})
+    layout: str = field(default="checkpoint", metadata={"help": "'dataset' (with scratch) keeps the data's joints."})
+    recipe: str | None = field(
+        default=None,
+        metadata={
+            "help": "training.json, or a folder or packaged name with one, to follow instead of the model's own; the "
+            "folder's preprocessor_config.json prepares the clips, in the model's layout."
+        },
+    )
+    class_order: Literal["dataset", "protocol"] = field(
+        default="dataset",
+        metadata={
+            "help": "'protocol' numbers the classes as the protocol does (Smarthome's cv1 and cv2: 19 classes in an "
+            "order of their own), 'dataset' as the data set does."
+        },
+    )
+    stream: bool = field(
+        default=False,
+        metadata={"help": "Read a saved dataset from its shards, a few at a time: for sets larger than memory."},
+    )
+
+    def __post_init__(self) -> None:
+        self.model = model_id(self.model)
 
 
 @dataclass

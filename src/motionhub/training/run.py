@@ -7,9 +7,8 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from datasets import Dataset, DatasetDict, load_dataset
 from transformers import HfArgumentParser, PreTrainedModel
@@ -19,48 +18,15 @@ from motionhub.data.datasets.readers import get_reader
 from motionhub.data.datasets.splits import PROTOCOLS, get_protocol, relabel
 from motionhub.hub.packaged import folder_of, model_id
 from motionhub.processing.skeleton import with_augmentation
-from motionhub.training.arguments import MACHINE_FIELDS, TrainingRecipe, read_recipe_file
+from motionhub.training.arguments import MACHINE_FIELDS, RunArguments, TrainingRecipe, read_recipe_file
 from motionhub.training.heads import prepare_model
 from motionhub.training.sources import check_source, has_weights, load_processor
 from motionhub.training.streaming import ShardedRows, require_cache
 
 
-@dataclass
-class RunArguments:
-    """The data and the model; how to train is a TrainingRecipe."""
-
-    dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
-    model: str = field(
-        metadata={"help": "Folder, Hub id or packaged name of a checkpoint; for --mode scratch, configs are enough."}
-    )
-    data_root: str | None = field(default=None, metadata={"help": "Folder or zip file with the raw files."})
-    protocol: str | None = field(default=None, metadata={"help": "Split, e.g. cross-subject; the first by default."})
-    eval_split: str = field(default="test", metadata={"help": "Split to evaluate on."})
-    layout: str = field(default="checkpoint", metadata={"help": "'dataset' (with scratch) keeps the data's joints."})
-    recipe: str | None = field(
-        default=None,
-        metadata={
-            "help": "training.json, or a folder or packaged name with one, to follow instead of the model's own; the "
-            "folder's preprocessor_config.json prepares the clips, in the model's layout."
-        },
-    )
-    class_order: Literal["dataset", "protocol"] = field(
-        default="dataset",
-        metadata={
-            "help": "'protocol' numbers the classes as the protocol does (Smarthome's cv1 and cv2: 19 classes in an "
-            "order of their own), 'dataset' as the data set does."
-        },
-    )
-    stream: bool = field(
-        default=False,
-        metadata={"help": "Read a saved dataset from its shards, a few at a time: for sets larger than memory."},
-    )
-
-    def __post_init__(self) -> None:
-        self.model = model_id(self.model)
-
-
-def parse_training(words: Sequence[str], description: str, *further: type) -> tuple[Any, ...]:
+def parse_training(
+    words: Sequence[str], description: str = "", *further: type, prog: str | None = None
+) -> tuple[Any, ...]:
     """`--dataset ... --model ...` and any recipe field; a training.json gives the defaults of the rest.
 
     That is the one of `--recipe`, else the one in the model's folder; where and how a run is done (MACHINE_FIELDS) is
@@ -68,6 +34,7 @@ def parse_training(words: Sequence[str], description: str, *further: type) -> tu
 
     Args:
         further: dataclasses whose fields are options too.
+        prog: name of the program in usage errors; None: that of the script.
 
     Returns:
         A `RunArguments`, a `TrainingRecipe`, and one object of each class of `further`.
@@ -75,7 +42,7 @@ def parse_training(words: Sequence[str], description: str, *further: type) -> tu
     Raises:
         ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
     """
-    parser = HfArgumentParser([RunArguments, TrainingRecipe, *further], description=description)
+    parser = HfArgumentParser([RunArguments, TrainingRecipe, *further], description=description, prog=prog)
     chosen = _first_look(words)
     defaults: dict[str, Any] = {}
     if chosen.recipe or chosen.model and (folder_of(chosen.model) / "training.json").is_file():

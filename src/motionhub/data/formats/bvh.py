@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from motionhub.data.formats.names import joint_name
 from motionhub.data.formats.options import PoseFormat, ReadOptions, checked_size, rate_of
@@ -119,6 +118,8 @@ def _mixamo(name: str) -> str:
 
 def positions(motion: Motion) -> np.ndarray:
     """`(frames, joints, 3)` by forward kinematics, in the file's unit of length; NaN where a number is broken."""
+    from scipy.spatial.transform import Rotation  # takes 0.3 s, more than the help of a command may
+
     frames, broken = len(motion.values), ~(np.abs(motion.values) < _LARGEST).all(axis=1)
     values = np.where(broken[:, None], 0.0, motion.values)
     places = np.empty((frames, len(motion.joints), 3))

@@ -9,15 +9,17 @@ Bandai-Namco's files, so that every motion reads back as it was.
 import io
 import warnings
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from motionhub.data.formats.writer import WriteOption, Writer
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 # Metres, for one bone; those further up the chain do not add to it.
 TOLERANCE = 1e-4
@@ -114,8 +116,10 @@ def _rest(nodes: list[_Node], places: np.ndarray) -> np.ndarray:
 
 def _solve(
     nodes: list[_Node], places: np.ndarray, offsets: np.ndarray
-) -> tuple[list[np.ndarray], list[bool], list[Rotation]]:
+) -> tuple[list[np.ndarray], list[bool], list["Rotation"]]:
     """Of each joint: place relative to its parent, whether it has position channels, and turn in space, per frame."""
+    from scipy.spatial.transform import Rotation  # takes 0.3 s, more than the help of a command may
+
     reached, locals_, moved = np.array(places), [], []
     turns: list[Rotation] = []
     for row, node in enumerate(nodes):
@@ -135,8 +139,10 @@ def _solve(
     return locals_, moved, turns
 
 
-def _turn(before: Rotation, rest: np.ndarray, bones: np.ndarray) -> Rotation:
+def _turn(before: "Rotation", rest: np.ndarray, bones: np.ndarray) -> "Rotation":
     """The turn of a joint in each frame, which takes `rest` `(children, 3)` to `bones` `(frames, children, 3)`."""
+    from scipy.spatial.transform import Rotation
+
     if len(rest) == 0:
         return before
     if len(rest) == 1:
@@ -150,8 +156,10 @@ def _turn(before: Rotation, rest: np.ndarray, bones: np.ndarray) -> Rotation:
     return Rotation.from_matrix(np.array(turns))
 
 
-def _smallest(start: np.ndarray, end: np.ndarray) -> Rotation:
+def _smallest(start: np.ndarray, end: np.ndarray) -> "Rotation":
     """The smallest turns from the directions `start` to `end` `(frames, 3)`; none where one has no length."""
+    from scipy.spatial.transform import Rotation
+
     lengths = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
     axis = np.cross(start, end)
     sine, cosine = np.linalg.norm(axis, axis=-1), (start * end).sum(axis=-1)
