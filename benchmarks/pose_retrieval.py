@@ -28,9 +28,9 @@ from motionhub.cli.main import reported
 from motionhub.metrics.retrieval import hit_at_k
 from motionhub.objectives.pose_views import PoseViews, ViewSampler, same_poses
 from motionhub.processing.collate import collate_skeletons
+from motionhub.training.arguments import RunArguments
 from motionhub.training.dataset import ClipDataset, item_seed
-from motionhub.training.run import RunArguments, load_splits
-from motionhub.training.sources import load_checkpoint
+from motionhub.training.start import load_checkpoint, load_splits
 
 
 BATCH = 64

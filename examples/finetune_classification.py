@@ -16,7 +16,7 @@ import sys
 import motionhub
 from motionhub.cli.main import reported
 from motionhub.metrics.classification import format_report
-from motionhub.training.run import load_splits, parse_training, prepare_start
+from motionhub.training.start import load_splits, parse_training, prepare_start
 from motionhub.training.trainer import train
 
 

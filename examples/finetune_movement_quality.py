@@ -21,8 +21,7 @@ from motionhub.cli.main import reported
 from motionhub.data.build.build import build_dataset
 from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.training.evaluators import save_report
-from motionhub.training.run import load_splits, parse_training
-from motionhub.training.sources import load_processor
+from motionhub.training.start import load_processor, load_splits, parse_training
 from motionhub.training.tasks.movement_quality import (
     QualityOptions,
     evaluate_movement_quality,

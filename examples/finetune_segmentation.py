@@ -17,7 +17,7 @@ import sys
 import motionhub
 from motionhub.cli.main import reported
 from motionhub.metrics.segmentation_report import format_segmentation_report
-from motionhub.training.run import load_splits, parse_training
+from motionhub.training.start import load_splits, parse_training
 from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
 
 

@@ -23,9 +23,10 @@ from transformers import AutoFeatureExtractor, HfArgumentParser
 import motionhub  # noqa: F401  registers the processor
 from motionhub.cli.main import reported
 from motionhub.metrics.classification import classification_report, format_report
+from motionhub.training.arguments import RunArguments
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.evaluators import save_report
-from motionhub.training.run import RunArguments, load_splits
+from motionhub.training.start import load_splits
 
 
 @dataclass

@@ -23,8 +23,7 @@ from motionhub.cli.main import reported
 from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
+from motionhub.training.start import load_splits, parse_own, parse_training, start_pretext
 from motionhub.training.trainer import train
 
 

@@ -25,10 +25,16 @@ from motionhub.cli.main import reported
 from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
 from motionhub.objectives.lac_contrast import ComposedLabels, LacContrast
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training, prepare_start
-from motionhub.training.sources import load_checkpoint, start_pretext
+from motionhub.training.start import (
+    check_inputs,
+    load_checkpoint,
+    load_splits,
+    parse_own,
+    parse_training,
+    prepare_start,
+    start_pretext,
+)
 from motionhub.training.trainer import train
 
 

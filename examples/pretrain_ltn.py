@@ -22,8 +22,7 @@ from motionhub.cli.main import reported
 from motionhub.data.video.clips import VideoSegments, read_video_list
 from motionhub.objectives.byol import LtnByol
 from motionhub.objectives.ltn import LtnMoco
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import load_processor, start_pretext
+from motionhub.training.start import load_processor, load_splits, parse_own, parse_training, start_pretext
 from motionhub.training.tasks.segments import SegmentDataset, collate_segments
 from motionhub.training.trainer import train
 

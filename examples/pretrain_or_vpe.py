@@ -20,10 +20,8 @@ from transformers import AutoModel
 import motionhub
 from motionhub.cli.main import reported
 from motionhub.objectives.or_vpe import OrVpe
-from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
+from motionhub.training.start import check_inputs, load_splits, parse_own, parse_training, start_pretext
 from motionhub.training.trainer import train
 
 

@@ -25,10 +25,15 @@ from motionhub.data.datasets.class_phrases import class_texts
 from motionhub.objectives.t_mor import LOSSES, QUEUE_DTYPES, TEXT_NEGATIVES, TMor
 from motionhub.towers.text_towers import load_text_tower
 from motionhub.training.features import feature_table
-from motionhub.training.heads import check_inputs, class_names_of_dataset
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
+from motionhub.training.start import (
+    check_inputs,
+    class_names_of_dataset,
+    load_splits,
+    parse_own,
+    parse_training,
+    start_pretext,
+)
 from motionhub.training.trainer import train
 
 

@@ -26,7 +26,7 @@ from motionhub.data.views.recorded_views import find_takes
 from motionhub.data.views.view_pairs import DrawnTake, ViewPairDataset, collate_view_pairs
 from motionhub.objectives.u_vi import UVi
 from motionhub.training.arguments import read_recipe_file
-from motionhub.training.run import parse_own
+from motionhub.training.start import parse_own
 from motionhub.training.trainer import train
 
 

@@ -23,10 +23,8 @@ from motionhub.augment.looks import LookRanges
 from motionhub.cli.main import reported
 from motionhub.objectives.via import ViaCycle, ViaPairs
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import check_inputs
 from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
+from motionhub.training.start import check_inputs, load_splits, parse_own, parse_training, start_pretext
 from motionhub.training.trainer import train
 
 

@@ -21,7 +21,7 @@ import motionhub
 from motionhub.cli.main import reported
 from motionhub.data.datasets.penn import CAMERA_SIDES
 from motionhub.training.evaluators import save_report, score_clips
-from motionhub.training.run import load_splits, parse_training, prepare_start
+from motionhub.training.start import load_splits, parse_training, prepare_start
 from motionhub.training.tasks.single_shot import single_shot
 from motionhub.training.trainer import train
 

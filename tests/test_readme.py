@@ -9,7 +9,7 @@ import pytest
 
 from motionhub.cli.main import build_parser
 from motionhub.skeletons.layouts import load_layout
-from motionhub.training.run import parse_training
+from motionhub.training.start import parse_training
 
 
 ROOT = Path(__file__).resolve().parent.parent

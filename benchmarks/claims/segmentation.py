@@ -43,11 +43,9 @@ from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.processing.collate import collate_skeletons
-from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import prepare_model
-from motionhub.training.run import RunArguments
-from motionhub.training.sources import load_checkpoint, load_processor, load_weights
+from motionhub.training.start import load_checkpoint, load_processor, load_weights, prepare_model
 from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
 from motionhub.training.tasks.segmentation import SegmentationOptions, evaluate_segmentation, train_segmentation
 from motionhub.training.trainer import train

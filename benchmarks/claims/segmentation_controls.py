@@ -12,7 +12,7 @@ import motionhub
 from motionhub.augment.flip import mirror
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
-from motionhub.training.heads import class_names_of_dataset
+from motionhub.training.start import class_names_of_dataset
 from motionhub.training.tasks.frame_labels import FrameLabelDataset
 
 

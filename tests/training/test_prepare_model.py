@@ -19,9 +19,8 @@ from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons import SkeletonLayout, SkeletonSequence, get_layout
 from motionhub.skeletons.rows import to_row
-from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.heads import prepare_model
-from motionhub.training.run import RunArguments, prepare_start
+from motionhub.training.arguments import RunArguments, TrainingRecipe
+from motionhub.training.start import prepare_model, prepare_start
 
 
 def checkpoint(folder: Path, class_names: list[str], layout: str = "penn-13", joints: int = 13) -> Path:

@@ -10,9 +10,10 @@ import torch
 from toy_training import toy_model, weights
 from transformers import HfArgumentParser
 
+from motionhub.cli.main import main
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.optimization import build_optimizer, learning_rate_factor
-from motionhub.training.run import parse_training
+from motionhub.training.start import parse_training
 
 
 HUB_CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
@@ -146,3 +147,20 @@ def test_adamw_spares_biases_from_decay_and_sgd_does_not() -> None:
         after = weights(model)
         assert ((after["classifier.bias"] == before["classifier.bias"]).all()) == untouched
         assert after["classifier.weight"] == pytest.approx(0.95 * before["classifier.weight"])
+
+
+def test_abbreviated_and_required_options_are_parsed_beside_the_recipe_of_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "training.json").write_text(json.dumps({"mode": "scratch", "epochs": 7}))
+    _, recipe = parse_training(["--dataset", "d", "--model", str(tmp_path), "--learning_r", "0.5"], "test")
+    assert (recipe.epochs, recipe.learning_rate) == (7, 0.5)
+    with pytest.raises(SystemExit):
+        parse_training(["--dataset", "d"], "test")
+    assert "required: --model" in capsys.readouterr().err
+
+
+def test_options_of_models_that_label_frames_are_refused_for_whole_clips(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "--dataset", "n-ucla", "--model", str(HUB_CONFIGS / "unik-penn"), "--mode", "scratch"]
+    assert main([*words, "--hop", "5"]) == 2
+    assert "--hop is for models that label every frame" in capsys.readouterr().err

@@ -118,7 +118,7 @@ def _skeleton_columns(arguments: argparse.Namespace) -> list[Any]:
 
     import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
     from motionhub.training.features import skeleton_column
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.start import load_checkpoint
 
     disable_progress_bar()
     model, processor = load_checkpoint(arguments.encoder, AutoModel)

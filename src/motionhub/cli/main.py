@@ -265,7 +265,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     from transformers.utils.logging import disable_progress_bar
 
     from motionhub.auto import AutoModelForActionClassification
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.start import load_checkpoint
 
     if labels_frames(arguments.model):
         raise ValueError(f"{arguments.model} labels every frame: motionhub segment FILE --model {arguments.model}")
@@ -313,15 +313,18 @@ def _draw_prediction(asked: Any, people: list[dict[str, Any]], path: str, option
     print(f"drawn: {path}")
 
 
-def _train(words: Sequence[str]) -> int:
+def _train(argv: Sequence[str]) -> int:
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
-    from motionhub.training.run import load_splits, parse_training, prepare_start
+    from motionhub.training.start import load_splits, parse_training, prepare_start
+    from motionhub.training.tasks.segmentation import SegmentationOptions
     from motionhub.training.trainer import train
 
-    if labels_frames(words):
-        return train_frames(words)
-    arguments, recipe = parse_training(words, "motionhub train: fine-tune, linear, few labels or from scratch")
+    about = "motionhub train: fine-tune, linear, few labels or from scratch"
+    arguments, recipe, options = parse_training(argv, about, SegmentationOptions)
+    if labels_frames(arguments.model):
+        return train_frames(arguments, recipe, options)
+    options.check_not_given(arguments.model)
     splits = load_splits(arguments)
     model, processor = prepare_start(arguments, recipe, splits["train"], AutoModelForActionClassification)
     result = train(model, processor, splits["train"], splits[arguments.eval_split], recipe)
@@ -337,9 +340,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
+    from motionhub.training.arguments import RunArguments
     from motionhub.training.evaluators import evaluate_streams
-    from motionhub.training.run import RunArguments, load_splits
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.start import load_checkpoint, load_splits
 
     if labels_frames(arguments.model):
         return evaluate_frames(arguments)

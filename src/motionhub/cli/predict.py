@@ -56,7 +56,7 @@ def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> in
     from transformers.utils.logging import disable_progress_bar
 
     from motionhub.auto import AutoModelForZeroShotActionClassification
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.start import load_checkpoint
 
     _check(arguments)
     disable_progress_bar()

@@ -51,7 +51,7 @@ def _pipeline(model: str) -> Any:
     from transformers.utils.logging import disable_progress_bar
 
     import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.start import load_checkpoint
 
     disable_progress_bar()
     encoder, processor = load_checkpoint(model, AutoModel)

@@ -53,7 +53,7 @@ def _segment(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.intervals.table import write_intervals
     from motionhub.training.dataset import class_names_of
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.start import load_checkpoint
     from motionhub.training.tasks.frame_labels import BACKGROUND
     from motionhub.training.tasks.segmentation import is_segmentation_model
 
@@ -108,23 +108,20 @@ def _duration(found: dict[str, Any]) -> float:
     return max((float(person["times"][-1]) for person in found["scores"]), default=0.0)
 
 
-def labels_frames(model: str | Sequence[str]) -> bool:
-    """Whether a checkpoint labels every frame: the one named, or the one in the words of `motionhub train`."""
-    from motionhub.training.run import model_named_in
+def labels_frames(model: str) -> bool:
+    """Whether a checkpoint labels every frame."""
     from motionhub.training.tasks.segmentation import is_segmentation_model
 
-    return is_segmentation_model(model if isinstance(model, str) else model_named_in(model))
+    return is_segmentation_model(model)
 
 
-def train_frames(words: Sequence[str]) -> int:
+def train_frames(arguments: Any, recipe: Any, options: Any) -> int:
     """`motionhub train` of a model that labels every frame."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.metrics.segmentation_report import format_segmentation_report
-    from motionhub.training.run import load_splits, parse_training
-    from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
+    from motionhub.training.start import load_splits
+    from motionhub.training.tasks.segmentation import train_segmentation
 
-    about = "motionhub train, of a model that labels every frame: fine-tune, linear or from scratch"
-    arguments, recipe, options = parse_training(words, about, SegmentationOptions)
     splits = load_splits(arguments)
     result = train_segmentation(splits, arguments, recipe, AutoModelForActionSegmentation, options)
     if result.is_main_process:
@@ -156,8 +153,8 @@ def evaluate_frames(arguments: argparse.Namespace) -> int:
 
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.metrics.segmentation_report import format_segmentation_report
-    from motionhub.training.run import RunArguments, load_splits
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.arguments import RunArguments
+    from motionhub.training.start import load_checkpoint, load_splits
     from motionhub.training.tasks.segmentation import evaluate_segmentation
 
     if arguments.second is not None or arguments.mixed_precision != "no":

@@ -1,14 +1,11 @@
-"""`TrainingRecipe`: every number that decides a training run, checked, readable from a command line or a JSON file.
-
-It does not know the model, the data nor the processor: those are arguments of `train`.
-"""
+"""What decides a run: `RunArguments` names data and model, `TrainingRecipe` holds every number, checked."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from motionhub.hub.packaged import folder_of, similar_ids
+from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 
 # Changing one of these in the middle of a run would make the resumed run a different experiment. So would `epochs`
@@ -31,7 +28,7 @@ FIXED_ON_RESUME = (
     "seed",
 )
 
-# Where and how a run was done, not what: nothing a later run should take over from a checkpoint's training.json.
+# Where and how a run was done, not what: a later run takes none of it over from a checkpoint's training.json.
 MACHINE_FIELDS = (
     "num_workers",
     "output_dir",
@@ -41,9 +38,11 @@ MACHINE_FIELDS = (
     "log_updates",
     "cpu",
     "num_processes",
+    "log_with",
     "tensorboard",
     "progress_bar",
 )
+TRACKERS = ("tensorboard", "wandb", "trackio")
 
 
 def _option(default: Any, text: str) -> Any:
@@ -51,6 +50,36 @@ def _option(default: Any, text: str) -> Any:
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata={"help": text})
     return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class RunArguments:
+    """The data and the model; how to train is a TrainingRecipe."""
+
+    dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
+    model: str = field(
+        metadata={"help": "Folder, Hub id or packaged name of a checkpoint; for --mode scratch, configs are enough."}
+    )
+    data_root: str | None = _option(None, "Folder or zip file with the raw files.")
+    protocol: str | None = _option(None, "Split, e.g. cross-subject; the first by default.")
+    eval_split: str = _option("test", "Split to evaluate on.")
+    layout: str = _option("checkpoint", "'dataset' (with scratch) keeps the data's joints.")
+    recipe: str | None = _option(
+        None,
+        "training.json, or a folder or packaged name with one, to follow instead of the model's own; the folder's "
+        "preprocessor_config.json prepares the clips, in the model's layout.",
+    )
+    class_order: Literal["dataset", "protocol"] = _option(
+        "dataset",
+        "'protocol' numbers the classes as the protocol does (Smarthome's cv1 and cv2: 19 classes in an order of "
+        "their own), 'dataset' as the dataset does.",
+    )
+    stream: bool = _option(
+        False, "Read a saved dataset from its shards, a few at a time: for datasets larger than memory."
+    )
+
+    def __post_init__(self) -> None:
+        self.model = model_id(self.model)
 
 
 @dataclass
@@ -114,27 +143,21 @@ class TrainingRecipe:
     num_processes: int | None = _option(
         None, "How many processes must be running; anything else is an error. none: any number."
     )
-    tensorboard: bool = _option(False, "Also write TensorBoard events to output_dir/tensorboard.")
+    log_with: list[str] = _option([], "Trackers besides log.jsonl, of Accelerate: tensorboard, wandb, trackio.")
+    tensorboard: bool = _option(False, "The same as --log_with tensorboard: events in output_dir/tensorboard.")
     progress_bar: bool = _option(True, "Show a progress bar, on terminals only.")
     source: str = _option("", "Where these numbers come from; has no effect.")
 
     def __post_init__(self) -> None:
-        self._check_choices()
+        for entry in fields(self):
+            allowed = get_args(entry.type)
+            if getattr(entry.type, "__origin__", None) is Literal and getattr(self, entry.name) not in allowed:
+                raise ValueError(f"{entry.name} must be one of {allowed}, got {getattr(self, entry.name)!r}.")
+        if unknown := sorted(set(self.log_with) - set(TRACKERS)):
+            raise ValueError(f"log_with must be of {TRACKERS}, got {unknown}.")
         self._check_numbers()
         if self.schedule == "step" and sorted(set(self.milestones)) != list(self.milestones):
             raise ValueError(f"milestones must be epochs in rising order, e.g. [30, 40], got {self.milestones}.")
-
-    def _check_choices(self) -> None:
-        choices = {
-            "mode": ("finetune", "linear", "scratch"),
-            "repeat_classes": ("none", "smarthome-cross-view"),
-            "optimizer": ("sgd", "adamw"),
-            "schedule": ("step", "cosine"),
-            "mixed_precision": ("auto", "bf16", "no"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}.")
 
     def _check_numbers(self) -> None:
         counts = ["epochs", "batch_size", "eval_batch_size", "gradient_accumulation_steps"]

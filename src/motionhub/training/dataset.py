@@ -217,7 +217,7 @@ def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name:
     if isinstance(feature, ClassLabel) and not unnamed and list(feature.names) != own_names:
         raise ValueError(
             f"{name} has the classes {_shown(feature.names)}, but the model {_shown(own_names)}. Give the model the "
-            "classes of this data with motionhub.training.heads.prepare_model and train it, or bring the dataset to "
+            "classes of this data with motionhub.training.start.prepare_model and train it, or bring the dataset to "
             "the model's with dataset.align_labels_with_mapping(model.config.label2id, 'label')."
         )
     values = list(dataset["label"])
@@ -231,7 +231,7 @@ def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name:
         f"{name}: labels must be 0..{num_labels - 1} (the model has {num_labels} classes), but {len(wrong)} of "
         f"{len(labels)} clips have another ({shown}). Leave out clips without a label with "
         "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0), and give the model the classes "
-        "of this data with motionhub.training.heads.prepare_model."
+        "of this data with motionhub.training.start.prepare_model."
     )
 
 

@@ -14,7 +14,7 @@ from datasets import ClassLabel, Dataset
 from motionhub.processing.collate import collate_skeletons
 from motionhub.skeletons.rows import frame_labels_of, from_row
 from motionhub.training.dataset import INPUTS, ClipDataset, EpochOrder, item_seed
-from motionhub.training.heads import class_names_of_dataset
+from motionhub.training.start import class_names_of_dataset
 
 
 # The class that stands for no action, where a dataset or a model has one of this name.

@@ -6,7 +6,7 @@ It does not know model families nor draw pictures; rows become windows in `frame
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,10 @@ from transformers import AutoConfig, PreTrainedModel
 
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
-from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import check_workers, class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
-from motionhub.training.run import RunArguments, prepare_start
-from motionhub.training.sources import check_source
+from motionhub.training.start import check_source, prepare_start
 from motionhub.training.tasks.frame_labels import BACKGROUND, FrameLabelDataset, collate_frames, with_background
 from motionhub.training.trainer import TrainingResult, train
 
@@ -66,6 +65,15 @@ class SegmentationOptions:
         default="activitynet",
         metadata={"help": "Event mAP: how intervals are matched. pku-mmd: as PKU-MMD's official code does."},
     )
+
+    def check_not_given(self, model: str) -> None:
+        """Raises ValueError when one of these was chosen though `model` names whole clips."""
+        chosen = [entry.name for entry in fields(self) if getattr(self, entry.name) != entry.default]
+        if chosen:
+            raise ValueError(
+                f"--{', --'.join(chosen)} is for models that label every frame, but {model} names whole clips: leave "
+                "it out."
+            )
 
 
 def is_segmentation_model(source: str | Path) -> bool:
