@@ -16,8 +16,8 @@ import motionhub
 from motionhub.cli.main import reported
 from motionhub.data.video.clips import VideoDataset, collate_videos, read_video_list
 from motionhub.training.dataset import class_names_of
+from motionhub.training.evaluators import MultiViewEvaluation
 from motionhub.training.start import load_processor, parse_own, parse_training
-from motionhub.training.tasks.video_evaluation import MultiViewEvaluation
 from motionhub.training.trainer import train
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from toy_training import toy_model, weights
-from transformers import HfArgumentParser
+from transformers import HfArgumentParser, get_scheduler
 
 from motionhub.cli.main import main
 from motionhub.training.arguments import TrainingRecipe
@@ -133,6 +133,26 @@ def test_cosine_rises_linearly_then_falls_to_zero() -> None:
     assert factors[30] == pytest.approx(0.5)  # half way between updates 10 and 50
     assert factors[20] == pytest.approx((1 + math.cos(math.pi / 4)) / 2)
     assert factors[50] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_cosine_without_warm_up_is_that_of_transformers_and_with_it_is_not() -> None:
+    def rates(recipe: TrainingRecipe, schedule: Any) -> list[float]:
+        return [schedule(recipe, update) for update in range(recipe.epochs * 7 + 1)]
+
+    def of_transformers(recipe: TrainingRecipe, update: int) -> float:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        warmup, total = int(recipe.warmup_epochs * 7), recipe.epochs * 7
+        made = get_scheduler("cosine", optimizer, num_warmup_steps=warmup, num_training_steps=total)
+        return float(made.lr_lambdas[0](update))
+
+    def own(recipe: TrainingRecipe, update: int) -> float:
+        return learning_rate_factor(recipe, update, updates_per_epoch=7)
+
+    plain = TrainingRecipe(schedule="cosine", epochs=5)
+    assert rates(plain, own) == rates(plain, of_transformers)
+    warmed = TrainingRecipe(schedule="cosine", epochs=5, warmup_epochs=1)
+    assert rates(warmed, own)[7:] == rates(warmed, of_transformers)[7:]
+    assert rates(warmed, own)[:7] == rates(warmed, of_transformers)[1:8]
 
 
 def test_adamw_spares_biases_from_decay_and_sgd_does_not() -> None:

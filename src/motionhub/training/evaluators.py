@@ -1,7 +1,4 @@
-"""Evaluation of classifiers: scores of every clip once, the report of `metrics`, and the files they are saved in.
-
-It does not know how the model was trained nor draw pictures (`motionhub.visualization` does, from the saved report).
-"""
+"""Evaluation: the output of every clip once, the report of `metrics`, and the files it is saved in."""
 
 import json
 import time
@@ -24,46 +21,7 @@ from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.training.dataset import ClipDataset, check_labels, check_workers, class_names_of, with_index
 
 
-def evaluate(
-    model: PreTrainedModel,
-    processor: Any,
-    dataset: Dataset,
-    *,
-    batch_size: int = 64,
-    mixed_precision: str = "no",
-    device: str | torch.device | None = None,
-    num_workers: int = 0,
-    output_dir: str | Path | None = None,
-) -> dict[str, Any]:
-    """Score every clip of `dataset` and report (see `metrics.classification_report`), with `clips_per_second`.
-
-    Args:
-        model: gives `.logits` `(batch, num_labels)`; its `config.id2label` names the classes.
-        processor: turns rows into its inputs, see `ClipDataset`.
-        dataset: rows with labels in 0..num_labels-1.
-        mixed_precision: `"no"`, `"bf16"` (autocast) or `"auto"`, see `nn.precision`. Float32 by default, so that a
-            report does not depend on the machine.
-        device: where to compute; the model's own device by default.
-        output_dir: when given, `metrics.json` and `scores.npz` are written there.
-
-    Raises:
-        ValueError: no clips, a label that is no class, NaN scores.
-    """
-    logits, labels, seconds = score_clips(
-        model,
-        processor,
-        dataset,
-        batch_size=batch_size,
-        mixed_precision=mixed_precision,
-        device=device,
-        num_workers=num_workers,
-    )
-    report = classification_report(logits, labels, class_names_of(model.config))
-    report["clips_per_second"] = len(labels) / seconds
-    if output_dir is not None:
-        save_report(output_dir, report)
-        save_scores(Path(output_dir) / "scores.npz", dataset["clip_id"], logits, labels)
-    return report
+Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]
 
 
 def evaluate_streams(
@@ -75,25 +33,28 @@ def evaluate_streams(
     output_dir: str | Path | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Score every clip by several checkpoints (joints and bones) and report on their fused scores.
+    """Score every clip by one checkpoint, or several (joints and bones) whose scores are fused, and report.
 
     Args:
-        streams: `(model, processor)` of each; all tell the same labels in the same order.
+        streams: `(model, processor)` of each; a model gives `.logits` `(batch, num_labels)`, and `config.id2label` of
+            all names the same classes in the same order.
+        dataset: rows with labels in 0..num_labels-1.
         weights: one factor per stream, 1 by default.
         fusion: `"logits"` (official code) or `"softmax"` (UNIK paper), see `metrics.fuse_streams`.
         output_dir: when given, `metrics.json` and `scores.npz` (the fused scores) are written there.
         options: of `score_clips`.
 
     Returns:
-        The report, as of `evaluate`; of several streams, `streams` in it is the top-1 accuracy of each alone.
+        `metrics.classification_report` with `clips_per_second`; of several streams, `streams` in it is the top-1
+        accuracy of each alone.
 
     Raises:
-        ValueError: labels that differ, wrong weights or fusion, and what `evaluate` raises.
+        ValueError: no clips, a label that is no class, NaN scores, classes that differ, wrong weights or fusion.
     """
     names = [class_names_of(model.config) for model, _ in streams]
     if any(other != names[0] for other in names[1:]):
         raise ValueError(
-            "Streams can be fused only when they tell the same labels in the same order, but they differ: "
+            "Streams can be fused only when they have the same labels in the same order, but they differ: "
             f"{[each[:5] for each in names]}..."
         )
     scored = [score_clips(model, processor, dataset, **options) for model, processor in streams]
@@ -119,7 +80,13 @@ def score_clips(
     device: str | torch.device | None = None,
     num_workers: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds."""
+    """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds.
+
+    Args:
+        mixed_precision: `"no"`, `"bf16"` (autocast) or `"auto"`, see `nn.precision`. Float32 by default, so that a
+            report does not depend on the machine.
+        device: where to compute; the model's own device by default.
+    """
     check_labels(dataset, model.config)
     check_workers(num_workers)
     place = next(model.parameters()).device if device is None else torch.device(device)
@@ -136,49 +103,46 @@ def score_clips(
     model.to(place).eval()
     started = time.perf_counter()
     with precision.autocast(place):
-        logits = collect_logits(model, loader, len(clips), device=place)
+        logits, _ = outputs_of_clips(partial(_logits, model), loader, device=place)
     seconds = time.perf_counter() - started
     model.train(was_training)
     return logits, clips.labels, seconds
 
 
 @torch.inference_mode()
-def collect_logits(
-    model: torch.nn.Module,
-    loader: Any,
-    num_clips: int,
-    *,
-    device: torch.device | None = None,
-    accelerator: Accelerator | None = None,
-) -> np.ndarray:
-    """The logits of all clips, `(num_clips, num_labels)` float32 in the order of the dataset.
+def outputs_of_clips(
+    compute: Compute, loader: Any, *, device: torch.device | None = None, accelerator: Accelerator | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`compute(batch)` and the label of every clip in the order of the rows, `(num_clips, channels)`, `(num_clips,)`.
 
-    Several processes (with `accelerator` and a prepared loader) each compute a share and all get the whole; the clips
-    that accelerate repeats to fill the last batch are told by their `index` and counted once. Batches that tell the
-    length of their clips (`num_frames`) go through the model by length, without padding.
+    Several processes (with `accelerator` and a prepared loader) each compute a share and all get the whole; clips that
+    accelerate repeats to fill the last batch are known by their `index` and counted once. Batches with the length of
+    their clips (`num_frames`) are computed by length, without padding.
+
+    Args:
+        compute: a batch without `index`, `labels` and `num_frames` -> `(clips, channels)`.
+        device: where batches are moved; they stay where they are by default.
+
+    Raises:
+        ValueError: there are no clips.
     """
-    scores: np.ndarray | None = None
+    found: dict[int, tuple[np.ndarray, int]] = {}
     for batch in loader:
         if device is not None:
             batch = {name: value.to(device) for name, value in batch.items()}
-        index = batch.pop("index")
-        batch.pop("labels", None)
-        lengths = batch.pop("num_frames", None)
-        compute = partial(_logits, model)
-        logits = compute(batch) if lengths is None else by_length(compute, batch, lengths)
+        index, labels, lengths = batch.pop("index"), batch.pop("labels"), batch.pop("num_frames", None)
+        outputs = compute(batch) if lengths is None else by_length(compute, batch, lengths)
         if accelerator is not None:
-            index, logits = accelerator.gather_for_metrics((index, logits))
-        if scores is None:
-            scores = np.full((num_clips, logits.shape[1]), np.nan, dtype=np.float32)
-        scores[index.cpu().numpy()] = logits.cpu().numpy()
-    if scores is None:
+            index, labels, outputs = accelerator.gather_for_metrics((index, labels, outputs))
+        rows = zip(index.tolist(), outputs.cpu().numpy(), labels.tolist(), strict=True)
+        found.update({row: (output, label) for row, output, label in rows})
+    if not found:
         raise ValueError("There are no clips to evaluate.")
-    return scores
+    in_order = [found[row] for row in sorted(found)]
+    return np.stack([output for output, _ in in_order]), np.array([label for _, label in in_order])
 
 
-def by_length(
-    compute: Callable[[dict[str, torch.Tensor]], torch.Tensor], batch: dict[str, torch.Tensor], lengths: torch.Tensor
-) -> torch.Tensor:
+def by_length(compute: Compute, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
     """`compute(batch)` of a padded batch, a row per clip, as if every clip had been alone in it.
 
     Args:
@@ -202,17 +166,62 @@ class ClassificationEvaluation:
     """What the training loop runs after an epoch: all logits, then the report.
 
     Args:
-        labels: `(num_clips,)` class of each clip of the evaluation set.
         class_names: one per class.
     """
 
-    def __init__(self, labels: np.ndarray, class_names: Sequence[str]) -> None:
-        self.labels, self.class_names = labels, list(class_names)
+    needs_lengths = True
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = list(class_names)
 
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
-        bare = without_wrapper(model, accelerator)
-        logits = collect_logits(bare, loader, len(self.labels), accelerator=accelerator)
-        return classification_report(logits, self.labels, self.class_names)
+        compute = partial(_logits, without_wrapper(model, accelerator))
+        logits, labels = outputs_of_clips(compute, loader, accelerator=accelerator)
+        return classification_report(logits, labels, self.class_names)
+
+
+class MultiViewEvaluation:
+    """An `evaluation` of video classifiers: probabilities are summed over the views of a video (PySlowFast).
+
+    Batches hold `pixel_values (videos, views, frames, 3, height, width)` and `labels (videos,)`, as `VideoDataset`
+    with `training=False` and `collate_videos` make them.
+
+    Args:
+        class_names: of the model, in order.
+        views_at_once: clips of one forward pass.
+    """
+
+    def __init__(self, class_names: Sequence[str], views_at_once: int = 8) -> None:
+        if views_at_once < 1:
+            raise ValueError(f"views_at_once must be at least 1, got {views_at_once}.")
+        self.class_names, self.views_at_once = list(class_names), views_at_once
+
+    def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
+        scores, labels = [], []
+        for batch in loader:
+            summed = self.scores(model, batch["pixel_values"])
+            gathered = accelerator.gather_for_metrics((summed, batch["labels"]))
+            scores.append(gathered[0].cpu().numpy())
+            labels.append(gathered[1].cpu().numpy())
+        if not scores:
+            raise ValueError("There are no videos to evaluate.")
+        return classification_report(np.concatenate(scores), np.concatenate(labels), self.class_names)
+
+    @torch.inference_mode()
+    def scores(self, model: torch.nn.Module, pixel_values: torch.Tensor) -> torch.Tensor:
+        """`(videos, classes)`: probabilities summed over the views.
+
+        Raises:
+            ValueError: there is no axis of views.
+        """
+        if pixel_values.dim() != 6:
+            raise ValueError(
+                "Several views are (videos, views, frames, 3, height, width), got "
+                f"{tuple(pixel_values.shape)}; make them by VideoDataset(..., training=False)."
+            )
+        parts = pixel_values.flatten(0, 1).split(self.views_at_once)
+        probabilities = torch.cat([model(part).logits.float().softmax(-1) for part in parts])
+        return probabilities.unflatten(0, (-1, pixel_values.shape[1])).sum(1)
 
 
 def without_wrapper(model: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
@@ -252,27 +261,3 @@ def load_scores(path: str | Path) -> dict[str, np.ndarray]:
     """`{clip_id: logits (num_labels,)}` from a file of `save_scores`."""
     with np.load(path, allow_pickle=False) as content:
         return dict(zip(content["clip_ids"].tolist(), content["logits"], strict=True))
-
-
-def fuse_score_files(
-    first: str | Path, second: str | Path, *, weight: float = 1.0, mode: str = "logits", class_names: Any = None
-) -> dict[str, Any]:
-    """The report of two streams (joint and bone) added up from their score files: first + weight * second.
-
-    Args:
-        mode: `"logits"` (official code) or `"softmax"` (UNIK paper), see `metrics.fuse_streams`.
-
-    Raises:
-        ValueError: the files do not score the same clips.
-    """
-    streams = [load_scores(first), load_scores(second)]
-    names = list(streams[0])
-    if set(names) != set(streams[1]):
-        odd = sorted(set(names) ^ set(streams[1]))
-        raise ValueError(
-            f"{first} and {second} must score the same clips; {len(odd)} are in one only, e.g. {odd[:3]}."
-        )
-    with np.load(first, allow_pickle=False) as content:
-        labels = content["labels"]
-    logits = [np.stack([stream[name] for name in names]) for stream in streams]
-    return classification_report(fuse_streams(*logits, weights=[1.0, weight], mode=mode), labels, class_names)

@@ -1,6 +1,6 @@
-"""What a pre-training run tells of itself between epochs: a linear classifier on frozen features, and their rank.
+"""What a pre-training run reports between epochs: a linear classifier on frozen features, and their rank.
 
-It does not know how the encoder is trained. Choosing an epoch by the probe uses its labels: report the last epoch, or
+Choosing an epoch by the probe uses its labels: report the last epoch, or
 probe on clips that no result is reported on.
 """
 
@@ -17,7 +17,7 @@ from motionhub.data.datasets.splits import few_label_subset
 from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.training.dataset import ClipDataset, with_index
-from motionhub.training.evaluators import by_length, without_wrapper
+from motionhub.training.evaluators import outputs_of_clips, without_wrapper
 
 
 # Below either, the features are a point or a line whatever the clips show.
@@ -39,6 +39,8 @@ class EmbeddingProbe:
         ValueError: a row without a label.
     """
 
+    needs_lengths = True
+
     def __init__(self, train_dataset: Dataset, processor: Any, *, batch_size: int = 64) -> None:
         self.clips = ClipDataset(train_dataset, processor, training=False)
         self.batch_size = batch_size
@@ -53,8 +55,8 @@ class EmbeddingProbe:
             collate_fn=with_index(collate_skeletons, lengths=averages_padding(encoder.config)),
         )
         # Every process embeds all the training clips: they are few.
-        train, labels = embeddings_of(encoder, own_loader, device=accelerator.device)
-        test, test_labels = embeddings_of(encoder, loader, accelerator=accelerator)
+        train, labels = outputs_of_clips(partial(_pooled, encoder), own_loader, device=accelerator.device)
+        test, test_labels = outputs_of_clips(partial(_pooled, encoder), loader, accelerator=accelerator)
         _check_labels(test_labels)
         report: dict[str, Any] = {
             "probe_top1": linear_accuracy(train, labels, test, test_labels),
@@ -90,36 +92,6 @@ def probed_by_labels(
         return {"eval_dataset": None}
     probe = EmbeddingProbe(few_label_subset(train_dataset, fraction, seed), processor)
     return {"eval_dataset": eval_dataset, "evaluation": probe, "primary_metric": "probe_top1"}
-
-
-@torch.inference_mode()
-def embeddings_of(
-    encoder: torch.nn.Module,
-    loader: Any,
-    *,
-    device: torch.device | None = None,
-    accelerator: Accelerator | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """`pooler_output` and labels of all clips in row order, `(num_clips, channels)` and `(num_clips,)`.
-
-    With `accelerator` and a prepared loader every process computes a share and all get the whole, each clip once.
-    Batches that tell the length of their clips (`num_frames`) go through the encoder by length, without padding.
-    """
-    found: dict[int, tuple[np.ndarray, int]] = {}
-    for batch in loader:
-        if device is not None:
-            batch = {name: value.to(device) for name, value in batch.items()}
-        index, labels, lengths = batch.pop("index"), batch.pop("labels"), batch.pop("num_frames", None)
-        compute = partial(_pooled, encoder)
-        features = compute(batch) if lengths is None else by_length(compute, batch, lengths)
-        if accelerator is not None:
-            index, labels, features = accelerator.gather_for_metrics((index, labels, features))
-        rows = zip(index.tolist(), features.cpu().numpy(), labels.tolist(), strict=True)
-        found.update({row: (feature, label) for row, feature, label in rows})
-    if not found:
-        raise ValueError("There are no clips to embed.")
-    rows_in_order = sorted(found)
-    return np.stack([found[row][0] for row in rows_in_order]), np.array([found[row][1] for row in rows_in_order])
 
 
 def _pooled(encoder: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:

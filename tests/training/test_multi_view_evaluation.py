@@ -7,7 +7,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from motionhub.training.tasks.video_evaluation import MultiViewEvaluation
+from motionhub.training.evaluators import MultiViewEvaluation
 
 
 class Pixel(torch.nn.Module):
