@@ -46,8 +46,13 @@ from motionhub.processing.collate import collate_skeletons
 from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import ClipDataset
 from motionhub.training.start import load_checkpoint, load_processor, load_weights, prepare_model
-from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
-from motionhub.training.tasks.segmentation import SegmentationOptions, evaluate_segmentation, train_segmentation
+from motionhub.training.tasks.segmentation import (
+    FrameLabelDataset,
+    SegmentationOptions,
+    collate_frames,
+    evaluate_segmentation,
+    train_segmentation,
+)
 from motionhub.training.trainer import train
 
 

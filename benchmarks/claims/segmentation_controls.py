@@ -13,7 +13,7 @@ from motionhub.augment.flip import mirror
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
 from motionhub.training.start import class_names_of_dataset
-from motionhub.training.tasks.frame_labels import FrameLabelDataset
+from motionhub.training.tasks.segmentation import FrameLabelDataset
 
 
 def frames_of(

@@ -15,10 +15,11 @@ from toy_training import weights
 from motionhub.models.unik import UnikForActionSegmentation
 from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import with_index
-from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
 from motionhub.training.tasks.segmentation import (
+    FrameLabelDataset,
     SegmentationEvaluation,
     SegmentationOptions,
+    collate_frames,
     evaluate_segmentation,
     frame_processor,
     is_segmentation_model,

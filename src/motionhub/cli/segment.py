@@ -54,8 +54,7 @@ def _segment(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     from motionhub.intervals.table import write_intervals
     from motionhub.training.dataset import class_names_of
     from motionhub.training.start import load_checkpoint
-    from motionhub.training.tasks.frame_labels import BACKGROUND
-    from motionhub.training.tasks.segmentation import is_segmentation_model
+    from motionhub.training.tasks.segmentation import BACKGROUND, is_segmentation_model
 
     disable_progress_bar()
     model, processor = load_checkpoint(arguments.model, AutoModelForActionSegmentation)
@@ -183,7 +182,7 @@ def draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, fol
     from motionhub.intervals.decode import DecodingRule
     from motionhub.metrics.segmentation_report import true_intervals
     from motionhub.training.dataset import class_names_of
-    from motionhub.training.tasks.frame_labels import BACKGROUND
+    from motionhub.training.tasks.segmentation import BACKGROUND
     from motionhub.visualization.ribbon import plot_ribbon
 
     names = class_names_of(model.config)

@@ -1,12 +1,13 @@
-"""Clips for training: dataset rows through the processor, in an order and with an augmentation that a seed decides.
+"""Clips for training: dataset rows through the processor, with an augmentation that a seed decides.
 
-It does not know models nor devices. Every random number of clip `i` in epoch `e` comes from (seed, e, i), so the
-result does not depend on how many processes or workers share the clips, nor on where an interrupted epoch is resumed.
+Every random number of clip `i` in epoch `e` comes from (seed, e, i), so the result does not depend on how many
+processes or workers share the clips, nor on where an interrupted epoch is resumed.
 """
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import numpy as np
 import torch
 from datasets import ClassLabel, Dataset
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import Sampler
 from transformers import PreTrainedConfig
 
 from motionhub.skeletons.rows import from_row
-from motionhub.training.streaming import RowGroup, ShardedRows, ShardOrder
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.training.order import EpochOrder, ShardOrder
+from motionhub.training.streaming import RowGroup, ShardedRows
 
 
 # Sets up to this size are decoded once and kept (the N-UCLA clips take 30 MB, NTU-60 20 GB).
@@ -64,7 +66,7 @@ class ClipDataset(TorchDataset):
         self.cache = small if cache is None else cache
         # Decoded at once, before worker processes are forked, so that they share it.
         self._sequences = [from_row(row) for row in self.rows] if self.cache else []
-        self._processed: dict[int, dict[str, torch.Tensor]] = {}
+        self._processed: dict[int, dict[str, Any]] = {}
         self.labels = labels_of(dataset)
 
     def set_epoch(self, epoch: int) -> None:
@@ -74,10 +76,14 @@ class ClipDataset(TorchDataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _row(self, index: int) -> Any:
-        if self._arrow is None:
-            return self.rows[index]
-        return RowGroup(self._arrow[index])[0]
+    def _sequence(self, row: int) -> SkeletonSequence:
+        if self.cache:
+            return self._sequences[row]
+        return from_row(self.rows[row] if self._arrow is None else RowGroup(self._arrow[row])[0])
+
+    def _generator(self, index: int) -> torch.Generator | None:
+        """Where the random numbers of an item come from."""
+        return torch.Generator().manual_seed(item_seed(self.seed, self.epoch, index)) if self.training else None
 
     def fingerprint(self) -> str:
         """SHA-256 of the clips' names, in order, and labels: equal for the same split of the same data."""
@@ -85,7 +91,7 @@ class ClipDataset(TorchDataset):
         lines = [f"{name}\t{label}" for name, label in zip(names, self.labels, strict=True)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> "EpochOrder | ShardOrder":
+    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> EpochOrder:
         """The order of training: any clip after any other, or one that reads every row group of `ShardedRows` once."""
         if isinstance(self.rows, ShardedRows):
             return ShardOrder(self.rows.group_sizes, batch_size, seed, drop_last)
@@ -100,19 +106,21 @@ class ClipDataset(TorchDataset):
             return list(range(len(self)))
         return np.argsort(-np.asarray(self.rows["num_frames"]), kind="stable").tolist()
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         index = int(index)
         if index in self._processed:
             return self._processed[index]
-        sequence = self._sequences[index] if self.cache else from_row(self._row(index))
-        generator = torch.Generator().manual_seed(item_seed(self.seed, self.epoch, index)) if self.training else None
-        arrays = self.processor.process(sequence, training=self.training, generator=generator)
-        item = {name: torch.as_tensor(arrays[name]) for name in INPUTS}
-        item["labels"] = torch.tensor(int(self.labels[index]))
-        item["index"] = torch.tensor(index)
+        item = self._item(index) | {"index": torch.tensor(index)}
         if self.cache and not self.training:
             self._processed[index] = item
         return item
+
+    def _item(self, index: int) -> dict[str, Any]:
+        arrays = self.processor.process(
+            self._sequence(index), training=self.training, generator=self._generator(index)
+        )
+        inputs = {name: torch.as_tensor(arrays[name]) for name in INPUTS}
+        return inputs | {"labels": torch.tensor(int(self.labels[index]))}
 
 
 def labels_of(dataset: Dataset) -> np.ndarray:
@@ -122,40 +130,9 @@ def labels_of(dataset: Dataset) -> np.ndarray:
     return np.asarray([-1 if label is None else label for label in dataset["label"]])
 
 
-def item_seed(seed: int, epoch: int, index: int) -> int:
+def item_seed(*numbers: int) -> int:
     """A 63-bit seed for one clip in one epoch; different for every (seed, epoch, index)."""
-    return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-class EpochOrder(Sampler[int]):
-    """The order of the clips in one epoch, always a whole number of updates, the same in every process.
-
-    Args:
-        num_clips: size of the training set.
-        batch_size: clips per update.
-        seed: of the shuffling.
-        drop_last: leave out the clips that do not fill the last update; otherwise fill it from the start of the order.
-    """
-
-    def __init__(self, num_clips: int, batch_size: int, seed: int, drop_last: bool = True) -> None:
-        self.num_clips, self.batch_size, self.seed = num_clips, batch_size, seed
-        whole, rest = divmod(num_clips, batch_size)
-        self.updates = whole if drop_last or not rest else whole + 1
-        if not self.updates:
-            raise ValueError(f"batch_size is {batch_size}, but there are only {num_clips} clips to train on.")
-        self.epoch, self.first_update = 0, 0
-
-    def begin(self, epoch: int, first_update: int = 0) -> None:
-        """Choose the epoch (0-based) and how many of its updates were already done."""
-        self.epoch, self.first_update = epoch, first_update
-
-    def __len__(self) -> int:
-        return (self.updates - self.first_update) * self.batch_size
-
-    def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_clips)
-        order = np.resize(order, self.updates * self.batch_size)  # cuts it, or repeats it from its start
-        return iter(order[self.first_update * self.batch_size :].tolist())
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def check_workers(num_workers: int) -> None:
@@ -179,21 +156,16 @@ def with_index(
     Args:
         lengths: also tell how many frames each clip has before padding, as `num_frames` (batch,).
     """
-    return _WithIndex(collate, lengths)
+    return partial(_collated_with_index, collate, lengths)  # worker processes started by spawn can unpickle it
 
 
-class _WithIndex:
-    # A class, not a closure, so that worker processes started by spawn can unpickle it.
-    def __init__(self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]], lengths: bool) -> None:
-        self.collate, self.lengths = collate, lengths
-
-    def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        batch = dict(self.collate([{name: item[name] for name in item if name != "index"} for item in items]))
-        if "index" in items[0]:
-            batch["index"] = torch.stack([torch.as_tensor(item["index"]) for item in items])
-        if self.lengths:
-            batch["num_frames"] = torch.tensor([item["keypoints"].shape[1] for item in items])
-        return batch
+def _collated_with_index(collate: Any, lengths: bool, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    batch = dict(collate([{name: item[name] for name in item if name != "index"} for item in items]))
+    if "index" in items[0]:
+        batch["index"] = torch.stack([torch.as_tensor(item["index"]) for item in items])
+    if lengths:
+        batch["num_frames"] = torch.tensor([item["keypoints"].shape[1] for item in items])
+    return batch
 
 
 def class_names_of(config: PreTrainedConfig) -> list[str]:
@@ -221,15 +193,14 @@ def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name:
             "the model's with dataset.align_labels_with_mapping(model.config.label2id, 'label')."
         )
     values = list(dataset["label"])
-    labels = np.array([np.nan if value is None else float(value) for value in values])
-    wrong = np.flatnonzero(~np.isin(labels, np.arange(num_labels)))
-    if not len(wrong):
+    wrong = [row for row, value in enumerate(values) if value is None or value not in range(num_labels)]
+    if not wrong:
         return
     ids = dataset["clip_id"] if "clip_id" in dataset.column_names else [f"row {i}" for i in range(len(dataset))]
-    shown = ", ".join(f"{ids[int(i)]}: {values[int(i)]}" for i in wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+    shown = ", ".join(f"{ids[row]}: {values[row]}" for row in wrong[:5]) + (", ..." if len(wrong) > 5 else "")
     raise ValueError(
         f"{name}: labels must be 0..{num_labels - 1} (the model has {num_labels} classes), but {len(wrong)} of "
-        f"{len(labels)} clips have another ({shown}). Leave out clips without a label with "
+        f"{len(values)} clips have another ({shown}). Leave out clips without a label with "
         "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0), and give the model the classes "
         "of this data with motionhub.training.start.prepare_model."
     )

@@ -1,13 +1,10 @@
-"""Rows become clips, clips become batches of one or several views, with the seeds of what an objective draws itself.
-
-It does not know what a model or an objective computes.
-"""
+"""Rows become clips, clips become batches of one or several views, with seeds for what an objective draws itself."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader
@@ -16,31 +13,31 @@ from torch.utils.data import Dataset as TorchDataset
 from motionhub.data.datasets.repetition import repeat_classes
 from motionhub.data.datasets.splits import few_label_subset
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, check_workers, item_seed, with_index
-from motionhub.training.streaming import ShardedRows, ShardOrder
+from motionhub.training.dataset import ClipDataset, check_labels, check_workers, item_seed, with_index
+from motionhub.training.order import EpochOrder
+from motionhub.training.streaming import ShardedRows
 
 
 def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, *, training: bool) -> Any:
     """Rows as model inputs; labels must be the classes of a classifier's config, with None there may be none."""
+    chosen = recipe.label_fraction < 1 or recipe.repeat_classes != "none"
+    if training and chosen and not isinstance(dataset, Dataset):
+        raise ValueError(
+            "label_fraction and repeat_classes choose among the rows of a datasets.Dataset with labels, got "
+            f"{type(dataset).__name__}; load it without streaming, or choose and repeat the clips yourself."
+        )
     if not isinstance(dataset, Dataset | ShardedRows):
-        if training and recipe.label_fraction < 1:
-            raise ValueError("label_fraction needs a datasets.Dataset with labels; choose the subset yourself.")
-        if training and recipe.repeat_classes != "none":
-            raise ValueError("repeat_classes needs a datasets.Dataset with labels; repeat the clips yourself.")
         return dataset
     if processor is None:
         raise ValueError("A datasets.Dataset needs a processor, got None; give a SkeletonProcessor.")
+    name = "train_dataset" if training else "eval_dataset"
     if config is not None:
-        check_labels(dataset, config, "train_dataset" if training else "eval_dataset")
+        check_labels(dataset, config, name)
     elif not len(dataset):
-        raise ValueError(f"{'train_dataset' if training else 'eval_dataset'} holds no clips.")
+        raise ValueError(f"{name} holds no clips.")
     if training and recipe.label_fraction < 1:
-        if not isinstance(dataset, Dataset):
-            raise ValueError("label_fraction needs a datasets.Dataset, got ShardedRows; load it without streaming.")
         dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
     if training and recipe.repeat_classes != "none":
-        if not isinstance(dataset, Dataset):
-            raise ValueError("repeat_classes needs a datasets.Dataset, got ShardedRows; load it without streaming.")
         dataset = repeat_classes(dataset, recipe.repeat_classes)
     return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
 
@@ -74,21 +71,10 @@ class Views(TorchDataset):
         return [clips[index] for clips in self.clips]
 
 
-class _ViewAfterView:
-    # A class, not a closure, so that worker processes started by spawn can unpickle it.
-    def __init__(self, collate: Callable[[Any], dict[str, Any]]) -> None:
-        self.collate = collate
-
-    def __call__(self, items: Sequence[Any]) -> dict[str, Any]:
-        views = range(len(items[0]))
-        return self.collate([item[view] for view in views for item in items])
-
-
-def epoch_order(clips: Any, batch_size: int, recipe: TrainingRecipe) -> EpochOrder | ShardOrder:
+def epoch_order(clips: Any, batch_size: int, recipe: TrainingRecipe) -> EpochOrder:
     """The order of training clips; that of `ShardedRows` reads every row group once."""
-    first = clips.clips[0] if isinstance(clips, Views) else clips
-    if isinstance(first, ClipDataset):
-        return first.epoch_order(batch_size, recipe.seed, recipe.drop_last)
+    if isinstance(clips, ClipDataset):
+        return clips.epoch_order(batch_size, recipe.seed, recipe.drop_last)
     return EpochOrder(len(clips), batch_size, recipe.seed, recipe.drop_last)
 
 
@@ -101,28 +87,26 @@ def build_loader(
         ValueError: `num_workers` without shared memory, see `check_workers`.
     """
     check_workers(recipe.num_workers)
-    collate_fn: Callable[[Any], dict[str, Any]] = with_index(collate, lengths=lengths)
+    collate_fn = with_index(collate, lengths=lengths)
     # Its own generator: otherwise every pass draws from the global one and shifts dropout after a resume.
     return DataLoader(
         clips,
         batch_size=batch_size,
         sampler=sampler,
         num_workers=recipe.num_workers,
-        collate_fn=_ViewAfterView(collate_fn) if isinstance(clips, Views) else collate_fn,
+        collate_fn=partial(_view_after_view, collate_fn) if isinstance(clips, Views) else collate_fn,
         generator=torch.Generator().manual_seed(recipe.seed),
         pin_memory=torch.cuda.is_available() and not recipe.cpu,
     )
 
 
+def _view_after_view(collate: Any, items: Sequence[Any]) -> dict[str, Any]:
+    return dict(collate([item[view] for view in range(len(items[0])) for item in items]))
+
+
 def seeds_of_entries(seed: int, epoch: int, index: torch.Tensor, num_views: int) -> torch.Tensor:
     """`(batch,)` int64 seeds, different for every (seed, epoch, row, view) and unlike those of the processor."""
     per_view = max(1, len(index) // num_views)
-    seeds = [
-        # The processor draws from [seed, epoch, row], which a fourth number 0 would not change.
-        int(
-            np.random.SeedSequence([seed, epoch, row, 1 + place // per_view]).generate_state(1, np.uint64)[0]
-            >> np.uint64(1)
-        )
-        for place, row in enumerate(index.tolist())
-    ]
+    # The processor draws from [seed, epoch, row], which a fourth number 0 would not change.
+    seeds = [item_seed(seed, epoch, row, 1 + place // per_view) for place, row in enumerate(index.tolist())]
     return torch.tensor(seeds, dtype=torch.int64)
