@@ -1,6 +1,6 @@
 """Vectors of a dataset's clips by frozen encoders, as columns for `add_feature_columns`.
 
-A text tower is anything with `encode(texts)`, an encoder a model and its processor, a video tower a function of a file.
+A text tower is anything with `encode(texts)`, an encoder a model and its processor, a video tower a function.
 """
 
 import warnings
