@@ -36,7 +36,7 @@ from transformers import AutoConfig, AutoModel
 
 import motionhub
 from motionhub.augment.looks import LookRanges
-from motionhub.cli.main import reported
+from motionhub.cli.main import handle_cli_errors
 from motionhub.data.build.build import build_dataset
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import LacPairs
@@ -385,4 +385,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(handle_cli_errors(lambda: main(sys.argv[1:])))

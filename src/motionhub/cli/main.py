@@ -36,13 +36,13 @@ def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; its exit status. Bad input is one line on stderr and status 2, not a traceback."""
     words = list(sys.argv[1:] if words is None else words)
     if words[:1] == ["train"] and "--help" not in words and "-h" not in words:
-        return reported(lambda: _train(words[1:]))
+        return handle_cli_errors(lambda: _train(words[1:]))
     with _readers_may_leave():
         arguments = build_parser().parse_args(words)
-    return reported(lambda: arguments.run(arguments), arguments.input_flags)
+    return handle_cli_errors(lambda: arguments.run(arguments), arguments.input_flags)
 
 
-def reported(run: Callable[[], int | None], input_flags: Mapping[str, str] = MappingProxyType({})) -> int:
+def handle_cli_errors(run: Callable[[], int | None], input_flags: Mapping[str, str] = MappingProxyType({})) -> int:
     """Runs what a command does; its exit status. The scripts in `examples/` use it too, to fail as quietly.
 
     Args:

@@ -42,7 +42,13 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NOT_GIVEN = object()
 
 
-def parse_training(argv: Sequence[str], description: str, *further: type, prog: str | None = None) -> tuple[Any, ...]:
+def parse_training(
+    argv: Sequence[str],
+    description: str,
+    *further: type,
+    own: argparse.ArgumentParser | None = None,
+    prog: str | None = None,
+) -> tuple[Any, ...]:
     """`--dataset ... --model ...` and any recipe field; a training.json gives the defaults of the rest.
 
     The training.json is that of `--recipe`, else the one in the model's folder; its MACHINE_FIELDS are ignored.
@@ -50,20 +56,25 @@ def parse_training(argv: Sequence[str], description: str, *further: type, prog: 
 
     Args:
         further: dataclasses whose fields are options too.
+        own: options that only one script has, see `parse_own`.
         prog: the name of the program in its help; by default that of the script.
 
     Returns:
-        A `RunArguments`, a `TrainingRecipe`, and one object of each class of `further`.
+        A `RunArguments`, a `TrainingRecipe`, one object of each class of `further`, and the Namespace of `own`.
 
     Raises:
         ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
     """
     kinds: tuple[Any, ...] = (RunArguments, TrainingRecipe, *further)
+    chosen = []
+    if own is not None:
+        of_script, argv = parse_own(own, argv, description, kinds)
+        chosen = [of_script]
     parser = HfArgumentParser(kinds, description=description, prog=prog)
     names = [list(kind.__dataclass_fields__) for kind in kinds]
-    unset = argparse.Namespace(**{name: _NOT_GIVEN for own in names for name in own})
+    unset = argparse.Namespace(**{name: _NOT_GIVEN for fields in names for name in fields})
     parsed = vars(parser.parse_args(list(argv), unset))
-    given = [{name: parsed[name] for name in own if parsed[name] is not _NOT_GIVEN} for own in names]
+    given = [{name: parsed[name] for name in fields if parsed[name] is not _NOT_GIVEN} for fields in names]
     arguments = RunArguments(**given[0])
     written = {}
     if arguments.recipe or (folder_of(arguments.model) / "training.json").is_file():
@@ -77,7 +88,7 @@ def parse_training(argv: Sequence[str], description: str, *further: type, prog: 
             "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py makes one "
             "of the authors' file)."
         )
-    return arguments, recipe, *(kind(**own) for kind, own in zip(further, given[2:], strict=True))
+    return arguments, recipe, *(kind(**fields) for kind, fields in zip(further, given[2:], strict=True)), *chosen
 
 
 def parse_own(
