@@ -124,7 +124,7 @@ class ClipDataset(TorchDataset):
 
 
 def labels_of(dataset: Dataset) -> np.ndarray:
-    """The labels `(num_clips,)`; -1 where a row, or the whole data set, has none (pre-training needs none)."""
+    """The labels `(num_clips,)`; -1 where a row, or the whole dataset, has none (pre-training needs none)."""
     if "label" not in dataset.column_names:
         return np.full(len(dataset), -1)
     return np.asarray([-1 if label is None else label for label in dataset["label"]])
@@ -189,7 +189,7 @@ def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name:
     if isinstance(feature, ClassLabel) and not unnamed and list(feature.names) != own_names:
         raise ValueError(
             f"{name} has the classes {_shown(feature.names)}, but the model {_shown(own_names)}. Give the model the "
-            "classes of this data with motionhub.training.start.prepare_model and train it, or bring the dataset to "
+            "classes of this data with motionhub.prepare_model and train it, or bring the dataset to "
             "the model's with dataset.align_labels_with_mapping(model.config.label2id, 'label')."
         )
     values = list(dataset["label"])
@@ -202,7 +202,7 @@ def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name:
         f"{name}: labels must be 0..{num_labels - 1} (the model has {num_labels} classes), but {len(wrong)} of "
         f"{len(values)} clips have another ({shown}). Leave out clips without a label with "
         "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0), and give the model the classes "
-        "of this data with motionhub.training.start.prepare_model."
+        "of this data with motionhub.prepare_model."
     )
 
 

@@ -163,7 +163,7 @@ def _logits(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Ten
 
 
 class ClassificationEvaluation:
-    """What the training loop runs after an epoch: all logits, then the report.
+    """What the training loop runs after an epoch: the scores of all clips, then the report.
 
     Args:
         class_names: one per class.
@@ -175,53 +175,45 @@ class ClassificationEvaluation:
         self.class_names = list(class_names)
 
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
-        compute = partial(_logits, without_wrapper(model, accelerator))
-        logits, labels = outputs_of_clips(compute, loader, accelerator=accelerator)
-        return classification_report(logits, labels, self.class_names)
+        compute = partial(self.scores, without_wrapper(model, accelerator))
+        scores, labels = outputs_of_clips(compute, loader, accelerator=accelerator)
+        return classification_report(scores, labels, self.class_names)
+
+    def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """`(clips, classes)`; the highest is the class."""
+        return _logits(model, batch)
 
 
-class MultiViewEvaluation:
-    """An `evaluation` of video classifiers: probabilities are summed over the views of a video (PySlowFast).
+class MultiViewEvaluation(ClassificationEvaluation):
+    """Of video classifiers: probabilities are summed over the views of a video (PySlowFast).
 
-    Batches hold `pixel_values (videos, views, frames, 3, height, width)` and `labels (videos,)`, as `VideoDataset`
-    with `training=False` and `collate_videos` make them.
+    Batches hold `pixel_values (videos, views, frames, 3, height, width)` as `VideoDataset` with `training=False` and
+    `collate_videos` make them.
 
     Args:
         class_names: of the model, in order.
         views_at_once: clips of one forward pass.
     """
 
+    needs_lengths = False
+
     def __init__(self, class_names: Sequence[str], views_at_once: int = 8) -> None:
+        super().__init__(class_names)
         if views_at_once < 1:
             raise ValueError(f"views_at_once must be at least 1, got {views_at_once}.")
-        self.class_names, self.views_at_once = list(class_names), views_at_once
+        self.views_at_once = views_at_once
 
-    def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
-        scores, labels = [], []
-        for batch in loader:
-            summed = self.scores(model, batch["pixel_values"])
-            gathered = accelerator.gather_for_metrics((summed, batch["labels"]))
-            scores.append(gathered[0].cpu().numpy())
-            labels.append(gathered[1].cpu().numpy())
-        if not scores:
-            raise ValueError("There are no videos to evaluate.")
-        return classification_report(np.concatenate(scores), np.concatenate(labels), self.class_names)
-
-    @torch.inference_mode()
-    def scores(self, model: torch.nn.Module, pixel_values: torch.Tensor) -> torch.Tensor:
-        """`(videos, classes)`: probabilities summed over the views.
-
-        Raises:
-            ValueError: there is no axis of views.
-        """
-        if pixel_values.dim() != 6:
+    def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """`(videos, classes)`: probabilities summed over the views. Raises ValueError without an axis of views."""
+        pixels = batch["pixel_values"]
+        if pixels.dim() != 6:
             raise ValueError(
                 "Several views are (videos, views, frames, 3, height, width), got "
-                f"{tuple(pixel_values.shape)}; make them by VideoDataset(..., training=False)."
+                f"{tuple(pixels.shape)}; make them by VideoDataset(..., training=False)."
             )
-        parts = pixel_values.flatten(0, 1).split(self.views_at_once)
+        parts = pixels.flatten(0, 1).split(self.views_at_once)
         probabilities = torch.cat([model(part).logits.float().softmax(-1) for part in parts])
-        return probabilities.unflatten(0, (-1, pixel_values.shape[1])).sum(1)
+        return probabilities.unflatten(0, (-1, pixels.shape[1])).sum(1)
 
 
 def without_wrapper(model: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:

@@ -52,7 +52,7 @@ def parse_training(
     """`--dataset ... --model ...` and any recipe field; a training.json gives the defaults of the rest.
 
     The training.json is that of `--recipe`, else the one in the model's folder; its MACHINE_FIELDS are ignored.
-    Without `--mode`, weights that exist are used: see `_default_mode`.
+    Without `--mode`, weights that exist are used.
 
     Args:
         further: dataclasses whose fields are options too.
@@ -65,30 +65,46 @@ def parse_training(
     Raises:
         ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
     """
-    kinds: tuple[Any, ...] = (RunArguments, TrainingRecipe, *further)
-    chosen = []
+    kinds = (RunArguments, TrainingRecipe, *further)
+    of_script = []
     if own is not None:
-        of_script, argv = parse_own(own, argv, description, kinds)
-        chosen = [of_script]
+        parsed, argv = parse_own(own, argv, description, kinds)
+        of_script.append(parsed)
     parser = HfArgumentParser(kinds, description=description, prog=prog)
-    names = [list(kind.__dataclass_fields__) for kind in kinds]
-    unset = argparse.Namespace(**{name: _NOT_GIVEN for fields in names for name in fields})
-    parsed = vars(parser.parse_args(list(argv), unset))
-    given = [{name: parsed[name] for name in fields if parsed[name] is not _NOT_GIVEN} for fields in names]
-    arguments = RunArguments(**given[0])
-    written = {}
-    if arguments.recipe or (folder_of(arguments.model) / "training.json").is_file():
-        written = read_recipe_file(arguments.recipe or arguments.model)
-    written = {name: value for name, value in written.items() if name not in MACHINE_FIELDS}
-    written["mode"] = _default_mode(arguments, written.get("mode", "finetune"))
-    recipe = TrainingRecipe(**{**written, **given[1]})
+    of_run, of_recipe, *others = _given_options(parser, argv, kinds)
+    arguments = RunArguments(**of_run)
+    recipe = TrainingRecipe(**{**_defaults_of_recipe(arguments), **of_recipe})
     if recipe.mode != "scratch" and folder_of(arguments.model).is_dir() and not has_weights(arguments.model):
         raise ValueError(
             f"mode {recipe.mode!r} starts from weights, but {arguments.model} has none (model.safetensors): give "
             "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py makes one "
             "of the authors' file)."
         )
-    return arguments, recipe, *(kind(**fields) for kind, fields in zip(further, given[2:], strict=True)), *chosen
+    return arguments, recipe, *(kind(**given) for kind, given in zip(further, others, strict=True)), *of_script
+
+
+def _given_options(parser: argparse.ArgumentParser, argv: Sequence[str], kinds: Sequence[Any]) -> list[dict[str, Any]]:
+    """For each dataclass, the fields that the command line sets; argparse leaves a value that is there already."""
+    names = [list(kind.__dataclass_fields__) for kind in kinds]
+    unset = argparse.Namespace(**{name: _NOT_GIVEN for fields in names for name in fields})
+    parsed = vars(parser.parse_args(list(argv), unset))
+    return [{name: parsed[name] for name in fields if parsed[name] is not _NOT_GIVEN} for fields in names]
+
+
+def _defaults_of_recipe(arguments: RunArguments) -> dict[str, Any]:
+    """The fields of the training.json that applies, without those of its machine, and the default mode.
+
+    Existing weights are used, whatever the recipe that made them did; `"linear"` holds when the recipe was named by
+    itself (`--recipe`).
+    """
+    folder = folder_of(arguments.model)
+    written = {}
+    if arguments.recipe or (folder / "training.json").is_file():
+        written = read_recipe_file(arguments.recipe or arguments.model)
+    mode = written.get("mode", "finetune")
+    if not folder.is_dir() or has_weights(arguments.model):
+        mode = "linear" if arguments.recipe and mode == "linear" else "finetune"
+    return {name: value for name, value in written.items() if name not in MACHINE_FIELDS} | {"mode": mode}
 
 
 def parse_own(
@@ -113,17 +129,6 @@ def parse_own(
         )
         helper.parse_args(["--help"])
     return options.parse_known_args(argv)
-
-
-def _default_mode(arguments: RunArguments, written: str) -> str:
-    """The mode when none is given: existing weights are used, whatever the recipe that made them did.
-
-    Args:
-        written: the mode in the recipe; `"linear"` holds when the recipe was named by itself (`--recipe`).
-    """
-    if folder_of(arguments.model).is_dir() and not has_weights(arguments.model):
-        return written
-    return "linear" if arguments.recipe and written == "linear" else "finetune"
 
 
 def load_splits(arguments: RunArguments) -> Mapping[str, Any]:

@@ -56,7 +56,7 @@ class TrainingResult:
         last_dir, best_dir: `from_pretrained` folders (best_dir None without an evaluation set).
         steps: parameter updates.
         seconds: training and evaluation time, over all interruptions.
-        is_main_process: True in the one process that should print and go on.
+        is_main_process: True in the one process that should print and continue.
     """
 
     last_metrics: dict[str, Any]
@@ -101,8 +101,8 @@ def train(
     Raises:
         ValueError: labels, recipe, number of processes or an earlier run in output_dir do not fit; the loss is NaN.
         CheckpointError: a checkpoint could not be written (disk full); the earlier one is intact.
-        ConnectionError: another process of the run ended (killed, out of memory); says how to go on.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved and the way to resume is printed.
+        ConnectionError: another process of the run ended (killed, out of memory); says how to resume.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved and the way to resume is reported.
     """
     accelerator = build_accelerator(recipe)
     objective = as_objective(objective, recipe.label_smoothing)
@@ -115,7 +115,7 @@ def train(
         if not isinstance(eval_clips, ClipDataset) or config is None:
             raise ValueError(
                 "An eval_dataset that is not a datasets.Dataset, and any with a pretext objective, needs its own "
-                "evaluation=..., e.g. motionhub.training.probe.EmbeddingProbe."
+                "evaluation=..., e.g. motionhub.EmbeddingProbe."
             )
         evaluation = ClassificationEvaluation(class_names_of(config))
     loop = _Loop(accelerator, model, processor, recipe, objective, primary_metric)
@@ -123,24 +123,22 @@ def train(
     return loop.run()
 
 
+@dataclass
 class _Loop:
     """The state of one run. `prepare` once, then `run` once."""
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        model: PreTrainedModel,
-        processor: Any,
-        recipe: TrainingRecipe,
-        objective: Objective,
-        primary_metric: str,
-    ) -> None:
-        self.accelerator, self.bare_model, self.processor = accelerator, model, processor
-        self.is_main_process = accelerator.is_main_process
-        self.recipe, self.objective, self.primary_metric = recipe, objective, primary_metric
-        self.precision = choose_precision(recipe.mixed_precision, accelerator.device)
-        self.pretext = objective if isinstance(objective, Pretext) else None
-        self.folder = Path(recipe.output_dir)
+    accelerator: Accelerator
+    bare_model: PreTrainedModel
+    processor: Any
+    recipe: TrainingRecipe
+    objective: Objective
+    primary_metric: str
+
+    def __post_init__(self) -> None:
+        self.is_main_process = self.accelerator.is_main_process
+        self.precision = choose_precision(self.recipe.mixed_precision, self.accelerator.device)
+        self.pretext = self.objective if isinstance(self.objective, Pretext) else None
+        self.folder = Path(self.recipe.output_dir)
         self.metrics: dict[str, Any] = {}
 
     def prepare(self, train_clips: Any, eval_clips: Any, evaluation: Evaluation | None, collate: Any) -> None:
@@ -193,8 +191,8 @@ class _Loop:
         if self.accelerator.num_processes > 1:
             for value in self.bare_model.to(self.accelerator.device).state_dict().values():
                 broadcast(value)
-        shape = RunInfo(len(train_clips), fingerprint, self.updates_per_epoch, recipe.epochs, recipe.seed)
-        return self.pretext.prepare(self.bare_model, shape)
+        run = RunInfo(len(train_clips), fingerprint, self.updates_per_epoch, recipe.epochs, recipe.seed)
+        return self.pretext.prepare(self.bare_model, run)
 
     def _resume(self) -> Progress:
         state = find_state(self.recipe)
@@ -204,14 +202,13 @@ class _Loop:
         self.accelerator.load_state(str(state))
         metrics = state.parent / "metrics.json"
         if metrics.is_file():
-            self.metrics = _read_json(metrics)
+            self.metrics = dict(json.loads(metrics.read_text(encoding="utf-8")))
         return progress
 
     def run(self) -> TrainingResult:
         progress, recipe = self.progress, self.recipe
         total = recipe.epochs * self.updates_per_epoch
-        trackers = start_trackers(recipe, progress.step)
-        self.accelerator.trackers = trackers
+        self.accelerator.trackers = trackers = start_trackers(recipe, progress.step)
         shown = recipe.progress_bar and self.is_main_process
         try:
             with StopRequest() as self.stop, progress_bar(total, progress.step, shown=shown) as self.bar:
@@ -425,7 +422,3 @@ class _Loop:
             seconds=progress.seconds,
             is_main_process=self.is_main_process,
         )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
