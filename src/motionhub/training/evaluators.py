@@ -88,17 +88,10 @@ def score_clips(
         device: where to compute; the model's own device by default.
     """
     check_labels(dataset, model.config)
-    check_workers(num_workers)
     place = next(model.parameters()).device if device is None else torch.device(device)
     precision = choose_precision(mixed_precision, place)
     clips = ClipDataset(dataset, processor, training=False)
-    loader = DataLoader(
-        clips,
-        batch_size,
-        sampler=clips.by_length(),
-        num_workers=num_workers,
-        collate_fn=with_index(collate_skeletons, lengths=averages_padding(model.config)),
-    )
+    loader = evaluation_loader(clips, batch_size, model.config, num_workers)
     was_training = model.training
     model.to(place).eval()
     started = time.perf_counter()
@@ -107,6 +100,13 @@ def score_clips(
     seconds = time.perf_counter() - started
     model.train(was_training)
     return logits, clips.labels, seconds
+
+
+def evaluation_loader(clips: ClipDataset, batch_size: int, config: Any, num_workers: int = 0) -> DataLoader:
+    """Batches of all clips, from the longest to the shortest, for `outputs_of_clips`; `config` is the model's."""
+    check_workers(num_workers)
+    collate = with_index(collate_skeletons, lengths=averages_padding(config))
+    return DataLoader(clips, batch_size, sampler=clips.by_length(), num_workers=num_workers, collate_fn=collate)
 
 
 @torch.inference_mode()

@@ -1,7 +1,6 @@
 """What a pre-training run reports between epochs: a linear classifier on frozen features, and their rank.
 
-Choosing an epoch by the probe uses its labels: report the last epoch, or
-probe on clips that no result is reported on.
+Choosing an epoch by the probe uses its labels: report the last epoch, or probe on clips that no result is reported on.
 """
 
 from functools import partial
@@ -11,13 +10,11 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
-from torch.utils.data import DataLoader
 
 from motionhub.data.datasets.splits import few_label_subset
 from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
-from motionhub.processing.collate import averages_padding, collate_skeletons
-from motionhub.training.dataset import ClipDataset, with_index
-from motionhub.training.evaluators import outputs_of_clips, without_wrapper
+from motionhub.training.dataset import ClipDataset
+from motionhub.training.evaluators import evaluation_loader, outputs_of_clips, without_wrapper
 
 
 # Below either, the features are a point or a line whatever the clips show.
@@ -48,15 +45,11 @@ class EmbeddingProbe:
 
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
         encoder = without_wrapper(model, accelerator)
-        own_loader = DataLoader(
-            self.clips,
-            self.batch_size,
-            sampler=self.clips.by_length(),
-            collate_fn=with_index(collate_skeletons, lengths=averages_padding(encoder.config)),
-        )
+        compute = partial(_pooled, encoder)
         # Every process embeds all the training clips: they are few.
-        train, labels = outputs_of_clips(partial(_pooled, encoder), own_loader, device=accelerator.device)
-        test, test_labels = outputs_of_clips(partial(_pooled, encoder), loader, accelerator=accelerator)
+        own_loader = evaluation_loader(self.clips, self.batch_size, encoder.config)
+        train, labels = outputs_of_clips(compute, own_loader, device=accelerator.device)
+        test, test_labels = outputs_of_clips(compute, loader, accelerator=accelerator)
         _check_labels(test_labels)
         report: dict[str, Any] = {
             "probe_top1": linear_accuracy(train, labels, test, test_labels),

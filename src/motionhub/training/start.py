@@ -252,8 +252,7 @@ def prepare_model(
         warnings.warn(
             f"mode 'scratch': the weights in {source} are not used; mode 'finetune' starts from them", stacklevel=2
         )
-    with trainable_source(source, model_class) as found:
-        config = AutoConfig.from_pretrained(found)
+    with _trainable_source(source, model_class) as (found, config):
         processor = load_processor(found) if processor is None else processor
         keep_head = class_names_of(config) == class_names
         config.id2label = dict(enumerate(class_names))
@@ -412,8 +411,8 @@ def load_processor(source: str | Path) -> Any:
 
 
 @contextmanager
-def trainable_source(source: str | Path, model_class: Any) -> Iterator[str]:
-    """The checkpoint itself; of one without such a head (T-MOR, LTN), a temporary folder with the encoder inside it.
+def _trainable_source(source: str | Path, model_class: Any) -> Iterator[tuple[str, PreTrainedConfig]]:
+    """The checkpoint itself, and its config; of one without such a head (T-MOR, LTN), the encoder in a folder for now.
 
     Args:
         source: folder or Hub id that passes `check_source`.
@@ -423,7 +422,7 @@ def trainable_source(source: str | Path, model_class: Any) -> Iterator[str]:
     inside, known = getattr(config, "encoder_config", None), getattr(model_class, "_model_mapping", None)
     has_head = known is None or _has_model(known, config)
     if has_head or not isinstance(inside, PreTrainedConfig) or not _has_model(known, inside):
-        yield str(source)
+        yield str(source), config
         return
     with TemporaryDirectory() as folder:
         if not folder_of(source).is_dir() or has_weights(source):
@@ -433,7 +432,7 @@ def trainable_source(source: str | Path, model_class: Any) -> Iterator[str]:
         else:
             inside.save_pretrained(folder)
         load_processor(source).save_pretrained(folder)
-        yield folder
+        yield folder, AutoConfig.from_pretrained(folder)
 
 
 def _has_model(known: Any, config: PreTrainedConfig) -> bool:

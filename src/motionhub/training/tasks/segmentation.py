@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from datasets import ClassLabel, Dataset
 from torch.utils.data import DataLoader
-from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
@@ -24,7 +24,6 @@ from motionhub.skeletons.rows import frame_labels_of
 from motionhub.training.arguments import RunArguments, TrainingRecipe, option
 from motionhub.training.dataset import INPUTS, ClipDataset, check_workers, class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
-from motionhub.training.order import EpochOrder
 from motionhub.training.start import check_source, class_names_of_dataset, prepare_start
 from motionhub.training.trainer import TrainingResult, train
 
@@ -75,7 +74,7 @@ def is_segmentation_model(source: str | Path) -> bool:
     """
     try:
         check_source(source, weights=False)
-        names = AutoConfig.from_pretrained(str(source)).architectures
+        names = PreTrainedConfig.get_config_dict(str(source))[0].get("architectures")
     except (OSError, ValueError, TypeError):
         return False
     return any("ForActionSegmentation" in str(name) for name in names or [])
@@ -224,10 +223,6 @@ class FrameLabelDataset(ClipDataset):
         for classes in self.frame_labels:
             digest.update(np.packbits(classes > 0).tobytes())
         return digest.hexdigest()
-
-    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> EpochOrder:
-        """Windows of all clips in random order."""
-        return EpochOrder(len(self), batch_size, seed, drop_last)
 
     def by_length(self) -> list[int]:
         """The items from the longest clip to the shortest."""
