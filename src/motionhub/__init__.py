@@ -128,12 +128,12 @@ if TYPE_CHECKING:
     from motionhub.training.arguments import read_recipe_file as read_recipe_file
     from motionhub.training.dataset import ClipDataset as ClipDataset
     from motionhub.training.dataset import class_names_of as class_names_of
+    from motionhub.training.evaluators import EmbeddingProbe as EmbeddingProbe
     from motionhub.training.evaluators import MultiViewEvaluation as MultiViewEvaluation
+    from motionhub.training.evaluators import probed_by_labels as probed_by_labels
     from motionhub.training.evaluators import save_report as save_report
     from motionhub.training.evaluators import score_clips as score_clips
     from motionhub.training.features import feature_table as feature_table
-    from motionhub.training.probe import EmbeddingProbe as EmbeddingProbe
-    from motionhub.training.probe import probed_by_labels as probed_by_labels
     from motionhub.training.start import check_inputs as check_inputs
     from motionhub.training.start import class_names_of_dataset as class_names_of_dataset
     from motionhub.training.start import load_checkpoint as load_checkpoint

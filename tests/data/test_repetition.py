@@ -17,7 +17,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import RunArguments, TrainingRecipe
-from motionhub.training.loading import as_clips
+from motionhub.training.dataset import as_clips
 from motionhub.training.start import load_splits
 
 

@@ -32,9 +32,16 @@ from motionhub.training.checkpoints import (
     save_state,
     write_folder,
 )
-from motionhub.training.dataset import ClipDataset, class_names_of
+from motionhub.training.dataset import (
+    ClipDataset,
+    Views,
+    as_clips,
+    build_loader,
+    class_names_of,
+    epoch_order,
+    seeds_of_entries,
+)
 from motionhub.training.evaluators import ClassificationEvaluation
-from motionhub.training.loading import Views, as_clips, build_loader, epoch_order, seeds_of_entries
 from motionhub.training.objective import Objective, Pretext, RunInfo, as_objective, losses_of
 from motionhub.training.optimization import build_optimizers, build_schedule, freeze_backbone, set_mode
 from motionhub.training.processes import StopRequest, build_accelerator, clips_per_update, connection_lost
