@@ -33,6 +33,7 @@ HUB_CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
         ({"milestones": [40, 30]}, "rising order"),
         ({"batch_size": 6, "gradient_accumulation_steps": 4}, "multiple of gradient_accumulation_steps"),
         ({"mixed_precision": "fp16"}, "mixed_precision must be one of"),
+        ({"log_with": ["tensorboards"]}, r"log_with must be of .*got \['tensorboards'\]"),
     ],
 )
 def test_impossible_numbers_are_named(change: dict[str, Any], message: str) -> None:

@@ -102,7 +102,7 @@ def train(
             model's classification loss.
         collate: list of items (without their index) -> batch; `labels` in it go to the loss, whatever their shape.
         evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`. A
-            Pretext needs one, such as `probe.EmbeddingProbe`; a `"warning"` in the report is shown.
+            Pretext needs one, such as `EmbeddingProbe`; a `"warning"` in the report is shown.
         primary_metric: entry of the report that chooses `best/`; higher is better.
 
     Raises:
