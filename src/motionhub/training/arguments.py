@@ -8,20 +8,48 @@ from typing import Any, Literal, get_args
 from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 
+# Changing one of these in the middle of a run would make the resumed run a different experiment. So would `epochs`
+# with the cosine schedule, whose every learning rate depends on it (see `fixed_on_resume`).
+FIXED_ON_RESUME = (
+    "mode",
+    "label_fraction",
+    "optimizer",
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "schedule",
+    "gamma",
+    "warmup_epochs",
+    "batch_size",
+    "drop_last",
+    "max_grad_norm",
+    "mixed_precision",
+    "label_smoothing",
+    "seed",
+)
+
+# Where and how a run was done, not what: a later run takes none of it over from a checkpoint's training.json.
+MACHINE_FIELDS = (
+    "num_workers",
+    "output_dir",
+    "resume",
+    "checkpoint_epochs",
+    "checkpoint_updates",
+    "log_updates",
+    "cpu",
+    "num_processes",
+    "log_with",
+    "tensorboard",
+    "progress_bar",
+)
 TRACKERS = ("tensorboard", "wandb", "trackio")
 
 
-def option(default: Any, text: str, **facts: bool) -> Any:
-    """A dataclass field whose `help` becomes the command-line help.
-
-    Args:
-        facts: `fixed`: changing it in the middle of a run would make the resumed run a different experiment.
-            `machine`: where and how a run is done, not what: a later run does not take it over from a training.json.
-    """
-    metadata = {"help": text, **facts}
+def option(default: Any, text: str) -> Any:
+    """A dataclass field whose `help` becomes the command-line help."""
     if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
+        return field(default_factory=lambda: list(default), metadata={"help": text})
+    return field(default=default, metadata={"help": text})
 
 
 @dataclass
@@ -67,79 +95,57 @@ class TrainingRecipe:
         "finetune",
         "finetune: all weights learn, from a checkpoint. linear: only the head learns, the backbone is frozen with "
         "its batch-norm statistics. scratch: all weights learn, from random ones.",
-        fixed=True,
     )
-    label_fraction: float = option(
-        1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).", fixed=True
-    )
+    label_fraction: float = option(1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).")
     repeat_classes: Literal["none", "smarthome-cross-view"] = option(
         "none",
         "smarthome-cross-view: training clips of rare classes are seen several times an epoch, as in UNIK's code for "
         "Smarthome's cv1 and cv2. none: every clip once.",
     )
-    optimizer: Literal["sgd", "adamw"] = option("sgd", "sgd with Nesterov momentum, or adamw.", fixed=True)
-    learning_rate: float = option(0.1, "Learning rate at the start (step) or after the warm-up (cosine).", fixed=True)
-    momentum: float = option(0.9, "Momentum of sgd.", fixed=True)
-    weight_decay: float = option(1e-4, "Weight decay. With adamw, biases and norm weights are left out.", fixed=True)
-    schedule: Literal["step", "cosine"] = option(
-        "step", "step: times gamma at each milestone. cosine: down to 0.", fixed=True
-    )
+    optimizer: Literal["sgd", "adamw"] = option("sgd", "sgd with Nesterov momentum, or adamw.")
+    learning_rate: float = option(0.1, "Learning rate at the start (step) or after the warm-up (cosine).")
+    momentum: float = option(0.9, "Momentum of sgd.")
+    weight_decay: float = option(1e-4, "Weight decay. With adamw, biases and norm weights are left out.")
+    schedule: Literal["step", "cosine"] = option("step", "step: times gamma at each milestone. cosine: down to 0.")
     milestones: list[int] = option([30, 40], "Epochs (0-based) at which the learning rate is multiplied by gamma.")
-    gamma: float = option(0.1, "Factor of the step schedule.", fixed=True)
-    warmup_epochs: float = option(0.0, "Linear warm-up of either schedule, in epochs.", fixed=True)
+    gamma: float = option(0.1, "Factor of the step schedule.")
+    warmup_epochs: float = option(0.0, "Linear warm-up of either schedule, in epochs.")
     epochs: int = option(
         50, "Passes over the training clips. A resumed run may have more, except with cosine, which ends at the last."
     )
-    batch_size: int = option(
-        32, "Clips of one parameter update, over all processes and accumulation steps.", fixed=True
-    )
+    batch_size: int = option(32, "Clips of one parameter update, over all processes and accumulation steps.")
     eval_batch_size: int = option(64, "Clips of one evaluation batch, over all processes.")
     gradient_accumulation_steps: int = option(1, "Cut an update into this many forward passes, to save memory.")
     drop_last: bool = option(
         True,
         "Leave out the clips that do not fill the last update of an epoch (others each time). Otherwise the last "
         "update is filled up with clips seen at the start of the epoch.",
-        fixed=True,
     )
-    max_grad_norm: float | None = option(
-        None, "Clip the norm of the gradient to this; none does not clip.", fixed=True
-    )
+    max_grad_norm: float | None = option(None, "Clip the norm of the gradient to this; none does not clip.")
     mixed_precision: Literal["auto", "bf16", "no"] = option(
         "auto",
         "bf16: autocast the forward pass to bfloat16. no: float32. auto: bf16 where the hardware computes it (CPU: "
         "AVX-512-BF16 or AMX), else float32; the run says which.",
-        fixed=True,
     )
-    label_smoothing: float = option(0.0, "Cross-entropy label smoothing, 0 to below 1.", fixed=True)
-    seed: int = option(1, "Seed of order, augmentation, dropout and the few-label choice.", fixed=True)
-    num_workers: int = option(
-        0, "Processes that prepare batches, per training process. Does not change the result.", machine=True
-    )
-    output_dir: str = option(
-        "runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.", machine=True
-    )
+    label_smoothing: float = option(0.0, "Cross-entropy label smoothing, 0 to below 1.")
+    seed: int = option(1, "Seed of order, augmentation, dropout and the few-label choice.")
+    num_workers: int = option(0, "Processes that prepare batches, per training process. Does not change the result.")
+    output_dir: str = option("runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.")
     resume: str = option(
         "auto",
         "auto: continue from output_dir/last when it is there. none: start anew. Or a folder such as runs/x/last.",
-        machine=True,
     )
     eval_epochs: int = option(1, "Evaluate every this many epochs, and after the last one.")
-    checkpoint_epochs: int = option(1, "Save last/ every this many epochs, and after the last one.", machine=True)
-    checkpoint_updates: int | None = option(
-        None, "Also save last/ every this many updates, inside long epochs.", machine=True
-    )
-    log_updates: int = option(10, "Write a line to log.jsonl every this many updates.", machine=True)
-    cpu: bool = option(False, "Stay on the CPU even when an accelerator is there.", machine=True)
+    checkpoint_epochs: int = option(1, "Save last/ every this many epochs, and after the last one.")
+    checkpoint_updates: int | None = option(None, "Also save last/ every this many updates, inside long epochs.")
+    log_updates: int = option(10, "Write a line to log.jsonl every this many updates.")
+    cpu: bool = option(False, "Stay on the CPU even when an accelerator is there.")
     num_processes: int | None = option(
-        None, "How many processes must be running; anything else is an error. none: any number.", machine=True
+        None, "How many processes must be running; anything else is an error. none: any number."
     )
-    log_with: list[str] = option(
-        [], "Trackers besides log.jsonl, of Accelerate: tensorboard, wandb, trackio.", machine=True
-    )
-    tensorboard: bool = option(
-        False, "The same as --log_with tensorboard: events in output_dir/tensorboard.", machine=True
-    )
-    progress_bar: bool = option(True, "Show a progress bar, on terminals only.", machine=True)
+    log_with: list[str] = option([], "Trackers besides log.jsonl, of Accelerate: tensorboard, wandb, trackio.")
+    tensorboard: bool = option(False, "The same as --log_with tensorboard: events in output_dir/tensorboard.")
+    progress_bar: bool = option(True, "Show a progress bar, on terminals only.")
     source: str = option("", "Where these numbers come from; has no effect.")
 
     def __post_init__(self) -> None:
@@ -200,17 +206,12 @@ class TrainingRecipe:
 
     def fixed_on_resume(self) -> dict[str, Any]:
         """The fields that a resumed run must have as they were."""
-        names = [entry.name for entry in fields(self) if entry.metadata.get("fixed")]
-        # With cosine every learning rate depends on the number of epochs.
-        names += ["epochs"] if self.schedule == "cosine" else []
+        names = (*FIXED_ON_RESUME, "epochs") if self.schedule == "cosine" else FIXED_ON_RESUME
         return {name: getattr(self, name) for name in names}
 
     def replace(self, **changes: Any) -> "TrainingRecipe":
         """A copy with some fields changed, checked again."""
         return replace(self, **changes)
-
-
-MACHINE_FIELDS = tuple(entry.name for entry in fields(TrainingRecipe) if entry.metadata.get("machine"))
 
 
 def read_recipe_file(path: str | Path) -> dict[str, Any]:
