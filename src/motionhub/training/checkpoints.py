@@ -5,7 +5,6 @@ holds what a resume needs. It does not know when to save nor how to train.
 """
 
 import errno
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from motionhub.nn.weights import weights_hash
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.processes import any_process
 
@@ -196,15 +196,6 @@ def facts_of_run(
     facts["starting weights"] = weights_hash(model)
     # through JSON, as the other side of the comparison: integer keys become strings
     return dict(json.loads(json.dumps(facts, default=str)))
-
-
-def weights_hash(model: torch.nn.Module) -> str:
-    """SHA-256 over names and bytes of all weights and buffers; equal for equal weights only."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _fingerprint(clips: Any) -> str | None:

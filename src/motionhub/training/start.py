@@ -44,7 +44,7 @@ _NOT_GIVEN = object()
 
 def parse_training(
     argv: Sequence[str],
-    description: str,
+    description: str = "",
     *further: type,
     own: argparse.ArgumentParser | None = None,
     prog: str | None = None,
