@@ -513,7 +513,7 @@ def test_a_tracker_of_accelerate_gets_the_numbers_of_the_log(
 
 def test_a_tracker_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ValueError, match="log_with='wandb' needs a package: pip install wandb"):
+    with pytest.raises(ValueError, match="log_with='wandb' needs a package: pip install -U accelerate wandb"):
         toy_run(toy_recipe(tmp_path, epochs=1, log_with=["wandb"]))
 
 

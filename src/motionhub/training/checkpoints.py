@@ -1,7 +1,7 @@
 """Checkpoints on disk: a folder appears whole or not at all, and the one before stays until then.
 
 `best/` and `last/` are `from_pretrained` folders (model, processor, metrics.json, training.json); `last/state/` also
-holds what a resume needs. It does not know when to save nor how to train.
+holds what a resume needs.
 """
 
 import errno
@@ -203,7 +203,7 @@ def _fingerprint(clips: Any) -> str | None:
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """In words; of dictionaries the entries, of hashes only that they differ."""
+    """One text per fact; of dictionaries per entry, of hashes only that they differ."""
     found = []
     for name, value in now.items():
         old = before.get(name)

@@ -249,7 +249,7 @@ def with_index(
     """A collate function that carries `index` along and hands the rest, labels too, to `collate`.
 
     Args:
-        lengths: also tell how many frames each clip has before padding, as `num_frames` (batch,).
+        lengths: also return the number of frames of each clip before padding, `num_frames` (batch,).
     """
     return partial(_collated_with_index, collate, lengths)  # worker processes started by spawn can unpickle it
 

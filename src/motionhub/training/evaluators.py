@@ -100,7 +100,7 @@ def score_clips(
     model.to(place).eval()
     started = time.perf_counter()
     with precision.autocast(place):
-        logits, _ = outputs_of_clips(partial(_logits, model), loader, device=place)
+        logits, _ = outputs_of_clips(partial(_output, model, "logits"), loader, device=place)
     seconds = time.perf_counter() - started
     model.train(was_training)
     return logits, clips.labels, seconds
@@ -161,9 +161,9 @@ def by_length(compute: Compute, batch: dict[str, torch.Tensor], lengths: torch.T
     return torch.cat(parts)[torch.cat(places).argsort()]
 
 
-def _logits(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    logits: torch.Tensor = model(**batch).logits
-    return logits.float()
+def _output(model: torch.nn.Module, name: str, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    output: torch.Tensor = getattr(model(**batch), name)
+    return output.float()
 
 
 class ClassificationEvaluation:
@@ -185,7 +185,7 @@ class ClassificationEvaluation:
 
     def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """`(clips, classes)`; the highest is the class."""
-        return _logits(model, batch)
+        return _output(model, "logits", batch)
 
 
 class MultiViewEvaluation(ClassificationEvaluation):
@@ -247,7 +247,7 @@ class EmbeddingProbe:
 
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
         encoder = without_wrapper(model, accelerator)
-        compute = partial(_pooled, encoder)
+        compute = partial(_output, encoder, "pooler_output")
         # Every process embeds all the training clips: they are few.
         own_loader = evaluation_loader(self.clips, self.batch_size, encoder.config)
         train, labels = outputs_of_clips(compute, own_loader, device=accelerator.device)
@@ -287,11 +287,6 @@ def probed_by_labels(
         return {"eval_dataset": None}
     probe = EmbeddingProbe(few_label_subset(train_dataset, fraction, seed), processor)
     return {"eval_dataset": eval_dataset, "evaluation": probe, "primary_metric": "probe_top1"}
-
-
-def _pooled(encoder: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    features: torch.Tensor = encoder(**batch).pooler_output
-    return features.float()
 
 
 def _check_labels(labels: np.ndarray) -> None:

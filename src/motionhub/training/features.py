@@ -76,7 +76,7 @@ def label_column(
 def skeleton_column(
     model: Any, processor: Any, source: str, name: str = "skeleton_features", device: str = "cpu", batch_size: int = 32
 ) -> FeatureColumn:
-    """`pooler_output` (dim) of every clip by an encoder of motion; none where nobody is seen.
+    """`pooler_output` (dim) of every clip by an encoder of motion; none where no person is detected.
 
     Args:
         model: an encoder whose output has `pooler_output`, used as it is: in evaluation mode, without gradients.

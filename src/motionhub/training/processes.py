@@ -139,5 +139,5 @@ def any_process(accelerator: Accelerator, flag: bool) -> bool:
 def connection_lost(error: RuntimeError) -> bool:
     """Whether an error says that another process of the run ended, and not that this one failed."""
     # Gloo reports a closed connection as a plain RuntimeError that names its own source file.
-    words = ("gloo", "nccl", "connection closed by peer", "connection reset by peer")
-    return isinstance(error, torch.distributed.DistError) or any(word in str(error).lower() for word in words)
+    signs = ("gloo", "nccl", "connection closed by peer", "connection reset by peer")
+    return isinstance(error, torch.distributed.DistError) or any(sign in str(error).lower() for sign in signs)

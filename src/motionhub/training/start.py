@@ -113,7 +113,7 @@ def parse_own(
     description: str,
     shown: Sequence[type] = (RunArguments, TrainingRecipe),
 ) -> tuple[argparse.Namespace, list[str]]:
-    """The options that only one script has, and the words left for `parse_training`; `--help` shows both and exits.
+    """The options of one script alone, and the arguments left for `parse_training`; `--help` shows both and exits.
 
     Args:
         options: without help of its own, `argparse.ArgumentParser(add_help=False, ...)`.
@@ -229,8 +229,9 @@ def prepare_model(
 ) -> tuple[PreTrainedModel, Any]:
     """A model and a processor that are ready to train on `dataset`.
 
-    The classes come from the dataset. A head whose classes differ from the checkpoint's is made anew; everything below
-    it must fit. By default the processor converts the dataset's skeletons to the layout of the checkpoint.
+    The classes come from the dataset. A head whose classes differ from the checkpoint's is initialised again;
+    everything below it must fit. By default the processor converts the dataset's skeletons to the layout of the
+    checkpoint.
 
     Args:
         source: folder or Hub id with config.json, preprocessor_config.json and, unless `mode="scratch"`, weights. Of a

@@ -44,7 +44,7 @@ class ShardedRows:
 
     Args:
         files: paths or fsspec URLs (`hf://...`), in the order of the rows.
-        features: types of the columns; by default those that the first file tells.
+        features: types of the columns; by default those of the first file.
 
     Raises:
         ValueError: no files, or one that is no parquet file.
@@ -135,7 +135,7 @@ class ShardedRows:
 
     @staticmethod
     def _open(file: str, use: Any) -> Any:
-        """`use(ParquetFile)`; opened anew each time, so that nothing is shared between forked processes."""
+        """`use(ParquetFile)`; opened each time, so that nothing is shared between forked processes."""
         system, path = url_to_fs(file)
         try:
             if "://" not in file:

@@ -92,8 +92,8 @@ def start_trackers(recipe: TrainingRecipe, first_update: int) -> list[GeneralTra
                 tracker = LOGGER_TYPE_TO_CLASS[name]("motionhub", name=folder.name)
                 tracker.start()
                 tracker.store_init_configuration(asdict(recipe))
-        except ImportError:
-            package = "'motionhub[tensorboard]'" if name == "tensorboard" else name
+        except (ImportError, KeyError):  # accelerate 1.10 knows no trackio
+            package = "'motionhub[tensorboard]'" if name == "tensorboard" else f"-U accelerate {name}"
             raise ValueError(f"log_with={name!r} needs a package: pip install {package}, or leave it out.") from None
         trackers.append(tracker)
     return trackers

@@ -229,7 +229,7 @@ class _Loop:
         finally:
             for tracker in trackers:
                 tracker.finish()
-            self._give_back()
+            self._restore_model()
         return self._result()
 
     def _info(self, message: str) -> None:
@@ -410,8 +410,8 @@ class _Loop:
 
         write_folder(self.folder / name, self.accelerator, write, self.progress.step)
 
-    def _give_back(self) -> None:
-        """The model as it came: without autocast around its forward, in evaluation mode."""
+    def _restore_model(self) -> None:
+        """Removes autocast from around the model's forward, and leaves it in evaluation mode."""
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.network.eval()
         self.accelerator.free_memory()

@@ -176,7 +176,7 @@ def folds(rows: ScoredRows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def held_out_report(rows: ScoredRows, held_out: np.ndarray, *, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """Agreement by movement, and its mean over the movements, with intervals by drawing subjects anew.
+    """Agreement by movement, and its mean over the movements, with intervals by a bootstrap over subjects.
 
     Returns:
         `movements`: name -> `metrics.agreement.quality_report`, or `{"reason": ...}` where nothing was held out or all

@@ -70,7 +70,7 @@ class SegmentationOptions:
 def is_segmentation_model(source: str | Path) -> bool:
     """Whether a checkpoint labels frames, by the class that its config.json names.
 
-    False where there is nothing to read: whoever loads the checkpoint says why.
+    False where there is nothing to read: loading the checkpoint raises the error.
     """
     try:
         check_source(source, weights=False)
@@ -260,7 +260,7 @@ class FrameLabelDataset(ClipDataset):
 
 
 def collate_frames(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """As `collate_skeletons`; whole clips also tell how many frames they have (`num_frames`)."""
+    """As `collate_skeletons`; whole clips also have their number of frames, `num_frames` (batch,)."""
     batch: dict[str, Any] = dict(collate_skeletons(items))
     if "num_frames" in items[0]:
         batch["num_frames"] = torch.stack([torch.as_tensor(item["num_frames"]) for item in items])

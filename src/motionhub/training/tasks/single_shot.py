@@ -1,7 +1,7 @@
 """The single-shot cross-view protocol (CV-MIM, tables 1 and 3): one camera trains, all test; also with few labels.
 
-It does not know models: `fit` trains on rows and names the test clips. The score of a camera is the accuracy over the
-test clips of all cameras, the score of the protocol its mean over the cameras that train.
+The score of a camera is the accuracy over the test clips of all cameras, the score of the protocol its mean over the
+cameras that train.
 """
 
 from collections.abc import Callable, Mapping
@@ -52,7 +52,9 @@ def single_shot(
             rows = few_label_subset(rows, label_fraction, seed)
         predicted = np.asarray(fit(rows))
         if predicted.shape != test_labels.shape:
-            raise ValueError(f"fit must name {len(test_labels)} test clips, got an array {predicted.shape}.")
+            raise ValueError(
+                f"fit must return a class for {len(test_labels)} test clips, got an array {predicted.shape}."
+            )
         right = predicted == test_labels
         shown = np.isin(test_labels, labels[cameras == camera])
         report[(camera_names or {}).get(int(camera), str(camera))] = {
