@@ -45,7 +45,7 @@ def test_unknown_cameras_labels_and_wrong_predictions_are_errors():
         single_shot(rows([-1], [0], [0]), TEST, by_mark)
     with pytest.raises(ValueError, match="1 of 1 clips of test_dataset"):
         single_shot(TRAIN, rows([0], [-1], [0]), by_mark)
-    with pytest.raises(ValueError, match="name 5 test clips"):
+    with pytest.raises(ValueError, match="a class for 5 test clips"):
         single_shot(TRAIN, TEST, lambda given: np.zeros(2))
     with pytest.raises(ValueError, match="no clips"):
         single_shot(TRAIN, TEST.select([]), by_mark)
