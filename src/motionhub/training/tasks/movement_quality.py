@@ -334,16 +334,16 @@ def evaluate_movement_quality(
     model = make_model()
     _check_scores(rows.truth, model.config, recipe)
     if recipe.mode == "linear":
-        trained_on = tested_on = frozen_features(model, processor, dataset)
+        features = frozen_features(model, processor, dataset)
+        clips: tuple[Any, Any] = features, features
     else:
-        trained_on, tested_on = (
-            ClipDataset(dataset, processor, training=training, seed=recipe.seed) for training in (True, False)
-        )
+        trained = ClipDataset(dataset, processor, training=True, seed=recipe.seed)
+        clips = trained, ClipDataset(dataset, processor, training=False)
 
     def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
         fold = _in_folder(recipe, f"{rows.movements[tested[0]]} without {rows.subjects[tested[0]]}")
-        clips = ScoredClips(trained_on, trained, rows.truth), ScoredClips(tested_on, tested, rows.truth)
-        return scores_of_fold(make_model, processor, *clips, fold)
+        chosen = (ScoredClips(one, own, rows.truth) for one, own in zip(clips, (trained, tested), strict=True))
+        return scores_of_fold(make_model, processor, *chosen, fold)
 
     held_out = leave_one_subject_out(rows, fit)
     return held_out_report(rows, held_out, resamples=resamples, seed=recipe.seed), held_out
