@@ -20,7 +20,7 @@ from motionhub.metrics.classification import classification_report, fuse_streams
 from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.collate import averages_padding, collate_skeletons
-from motionhub.training.dataset import ClipDataset, check_labels, check_workers, class_names_of, with_index
+from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
 
 
 Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]
@@ -75,42 +75,30 @@ def evaluate_streams(
 
 
 def score_clips(
-    model: PreTrainedModel,
-    processor: Any,
-    dataset: Dataset,
-    *,
-    batch_size: int = 64,
-    mixed_precision: str = "no",
-    device: str | torch.device | None = None,
-    num_workers: int = 0,
+    model: PreTrainedModel, processor: Any, dataset: Dataset, *, batch_size: int = 64, mixed_precision: str = "no"
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds.
 
     Args:
         mixed_precision: `"no"`, `"bf16"` (autocast) or `"auto"`, see `nn.precision`. Float32 by default, so that a
             report does not depend on the machine.
-        device: where to compute; the model's own device by default.
     """
     check_labels(dataset, model.config)
-    place = next(model.parameters()).device if device is None else torch.device(device)
-    precision = choose_precision(mixed_precision, place)
+    precision = choose_precision(mixed_precision, model.device)
     clips = ClipDataset(dataset, processor, training=False)
-    loader = evaluation_loader(clips, batch_size, model.config, num_workers)
-    was_training = model.training
-    model.to(place).eval()
-    started = time.perf_counter()
-    with precision.autocast(place):
-        logits, _ = outputs_of_clips(partial(_output, model, "logits"), loader, device=place)
+    loader = evaluation_loader(clips, batch_size, model.config)
+    was_training, started = model.training, time.perf_counter()
+    with precision.autocast(model.device):
+        logits, _ = outputs_of_clips(partial(_output, model.eval(), "logits"), loader, device=model.device)
     seconds = time.perf_counter() - started
     model.train(was_training)
     return logits, clips.labels, seconds
 
 
-def evaluation_loader(clips: ClipDataset, batch_size: int, config: Any, num_workers: int = 0) -> DataLoader:
+def evaluation_loader(clips: ClipDataset, batch_size: int, config: Any) -> DataLoader:
     """Batches of all clips, from the longest to the shortest, for `outputs_of_clips`; `config` is the model's."""
-    check_workers(num_workers)
     collate = with_index(collate_skeletons, lengths=averages_padding(config))
-    return DataLoader(clips, batch_size, sampler=clips.by_length(), num_workers=num_workers, collate_fn=collate)
+    return DataLoader(clips, batch_size, sampler=clips.by_length(), collate_fn=collate)
 
 
 @torch.inference_mode()

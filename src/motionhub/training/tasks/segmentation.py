@@ -22,7 +22,7 @@ from motionhub.metrics.segmentation_report import FrameScores, segmentation_repo
 from motionhub.processing.collate import collate_skeletons
 from motionhub.skeletons.rows import frame_labels_of
 from motionhub.training.arguments import RunArguments, TrainingRecipe, option
-from motionhub.training.dataset import INPUTS, ClipDataset, check_workers, class_names_of, with_index
+from motionhub.training.dataset import INPUTS, ClipDataset, class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
 from motionhub.training.start import check_source, class_names_of_dataset, prepare_start
 from motionhub.training.trainer import TrainingResult, train
@@ -381,8 +381,6 @@ def evaluate_segmentation(
     *,
     per_person: bool = False,
     batch_size: int = 16,
-    num_workers: int = 0,
-    device: str | torch.device | None = None,
     output_dir: str | Path | None = None,
     **options: Any,
 ) -> tuple[dict[str, Any], list[FrameScores]]:
@@ -390,7 +388,6 @@ def evaluate_segmentation(
 
     Args:
         model: labels frames, such as `UnikForActionSegmentation`; `config.id2label` names the classes of the dataset.
-        device: where to compute; the model's own device by default.
         output_dir: when given, `metrics.json` and `scores.npz` (per clip: probabilities and labels) are written there.
         options: of `SegmentationEvaluation`.
 
@@ -407,16 +404,7 @@ def evaluate_segmentation(
     if clips.class_names != names:
         raise ValueError(f"The dataset has the classes {clips.class_names[:5]}..., but the model {names[:5]}...")
     evaluation = SegmentationEvaluation(clips, **options)
-    check_workers(num_workers)
-    loader = DataLoader(
-        clips,
-        batch_size,
-        sampler=clips.by_length(),
-        num_workers=num_workers,
-        collate_fn=with_index(collate_frames),
-    )
-    if device is not None:
-        model.to(torch.device(device))
+    loader = DataLoader(clips, batch_size, sampler=clips.by_length(), collate_fn=with_index(collate_frames))
     was_training, started = model.training, time.perf_counter()
     scores = evaluation.scores(model.eval(), loader)
     seconds = time.perf_counter() - started
