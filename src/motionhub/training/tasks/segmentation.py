@@ -151,7 +151,6 @@ class FrameLabelDataset(ClipDataset):
         windows_per_clip: windows of every clip in an epoch, however long it is.
         per_person: every person of a clip is an item alone, with the clip's labels where the person is seen (elsewhere
             unknown); otherwise all people of a clip have its labels together.
-        cache: as of `ClipDataset`.
 
     Raises:
         ValueError: no clips, no class names, a row without labels per frame, or a processor that leaves frames out of
@@ -167,7 +166,6 @@ class FrameLabelDataset(ClipDataset):
         seed: int = 0,
         windows_per_clip: int | None = None,
         per_person: bool = False,
-        cache: bool | None = None,
     ) -> None:
         if not isinstance(dataset, Dataset):
             raise ValueError(f"Labels per frame need a datasets.Dataset, got {type(dataset).__name__}.")
@@ -180,7 +178,7 @@ class FrameLabelDataset(ClipDataset):
                 "'random-window', e.g. processor.from_dict({**processor.to_dict(), 'test_sampling': 'all'})."
             )
         self.class_names = class_names_of_dataset(dataset)
-        super().__init__(dataset, processor, training=training, seed=seed, cache=cache)
+        super().__init__(dataset, processor, training=training, seed=seed)
         columns = ("num_frames", "frame_labels", "segment_labels", "segment_starts", "segment_ends", "clip_id")
         without_motion = dataset.select_columns([name for name in columns if name in dataset.column_names])
         facts = list(without_motion.with_format("numpy"))
@@ -267,12 +265,12 @@ def collate_frames(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return batch
 
 
-def with_background(dataset: Dataset, name: str = BACKGROUND) -> Dataset:
-    """The dataset with one class more, at the end, for frames without an action; itself if it has one of that name."""
+def with_background(dataset: Dataset) -> Dataset:
+    """The dataset with one class more, at the end, for frames without an action; itself if it has it."""
     names = class_names_of_dataset(dataset)
-    if name in names:
+    if BACKGROUND in names:
         return dataset
-    return dataset.cast_column("label", ClassLabel(names=[*names, name]))
+    return dataset.cast_column("label", ClassLabel(names=[*names, BACKGROUND]))
 
 
 def frame_processor(processor: Any, window: int | None = None) -> Any:
@@ -300,7 +298,6 @@ class SegmentationEvaluation:
         clips: the evaluation set.
         window: frames that the model sees at once; default: the processor's `num_frames` (None there: the whole clip).
         hop: frames from window to window; default: half a window.
-        rule: how scores become events; by default a threshold of 0.5, one action at a time if the model says so.
         convention, protocol: of frame and event average precision, see `metrics`.
 
     Raises:
@@ -313,29 +310,26 @@ class SegmentationEvaluation:
         *,
         window: int | None = None,
         hop: int | None = None,
-        rule: DecodingRule | None = None,
         convention: str = "scikit-learn",
         protocol: str = "activitynet",
     ) -> None:
         if clips.training:
             raise ValueError("An evaluation needs whole clips: FrameLabelDataset(..., training=False).")
-        self.clips, self.rule = clips, rule
+        self.clips = clips
         self.window = window or clips.processor.num_frames
         if hop is not None and not 1 <= hop <= (self.window or hop):
             raise ValueError(f"hop must be in 1..{self.window} (the window), got {hop}.")
         self.hop = hop or (None if self.window is None else max(self.window // 2, 1))
         self.conventions = {"convention": convention, "protocol": protocol}
-        self.last: list[FrameScores] = []
 
     def __call__(self, model: Any, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
         bare: Any = without_wrapper(model, accelerator)
-        self.last = self.scores(bare, loader, accelerator)
-        return self.report(bare, self.last)
+        return self.report(bare, self.scores(bare, loader, accelerator))
 
     def report(self, model: Any, scores: Sequence[FrameScores]) -> dict[str, Any]:
-        """The report of `metrics.segmentation_report` on scores of `model`."""
+        """The report of `metrics.segmentation_report` on scores of `model`: events are where they reach 0.5."""
         background = self.clips.background
-        rule = self.rule or DecodingRule(exclusive=model.exclusive, background=background)
+        rule = DecodingRule(exclusive=model.exclusive, background=background)
         return segmentation_report(
             scores,
             self.clips.class_names,

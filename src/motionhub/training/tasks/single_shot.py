@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from motionhub.data.datasets.splits import few_label_subset
-
 
 # (training rows) -> class of every test row, (num_test,) integers
 Fit = Callable[[Dataset], Any]
@@ -22,8 +20,6 @@ def single_shot(
     test_dataset: Dataset,
     fit: Fit,
     *,
-    label_fraction: float = 1.0,
-    seed: int = 0,
     camera_names: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
     """Trains once for each camera of the training rows.
@@ -31,8 +27,6 @@ def single_shot(
     Args:
         train_dataset, test_dataset: labelled rows with `camera`; a row whose camera is unknown (-1) is an error.
         fit: called with the rows of one camera, see `Fit`.
-        label_fraction: share of each class's clips of a camera that is used (limited supervision), at least one each.
-        seed: of that choice.
         camera_names: how to call the cameras in the report; their numbers by default.
 
     Returns:
@@ -48,8 +42,6 @@ def single_shot(
     report = {}
     for camera in np.unique(cameras):
         rows = train_dataset.select(np.flatnonzero(cameras == camera))
-        if label_fraction < 1:
-            rows = few_label_subset(rows, label_fraction, seed)
         predicted = np.asarray(fit(rows))
         if predicted.shape != test_labels.shape:
             raise ValueError(
