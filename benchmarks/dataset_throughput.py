@@ -36,8 +36,9 @@ from motionhub.processing.collate import collate_skeletons
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.dataset import ClipDataset, with_index
-from motionhub.training.sources import load_processor
-from motionhub.training.streaming import ShardedRows, ShardOrder
+from motionhub.training.order import ShardOrder
+from motionhub.training.start import load_processor
+from motionhub.training.streaming import ShardedRows
 
 
 # name -> layout, frames of a clip (of a video of ten seconds at 30 per second, half to all of it), people, classes

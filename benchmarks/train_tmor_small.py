@@ -23,7 +23,7 @@ from datasets import Dataset
 from transformers import AutoConfig, AutoFeatureExtractor, pipeline
 
 import motionhub
-from motionhub.cli.main import reported
+from motionhub.cli.main import handle_cli_errors
 from motionhub.data.datasets.class_phrases import bank_phrases, class_texts
 from motionhub.data.synthetic.captions import (
     CaptionedClip,
@@ -228,4 +228,4 @@ def measured(pipe: Any, held_out: dict[str, HeldOut], command: str) -> list[dict
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -16,7 +16,6 @@ import numpy as np
 from transformers import AutoModel, VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
 import motionhub
-from motionhub.cli.main import reported
 from motionhub.data.video.reader import open_video
 from motionhub.poses.extraction import extract_clip
 from motionhub.poses.self_training import fit_anchor_poses, held_out, poses_at, pseudo_labels
@@ -48,7 +47,7 @@ def noisy_copies(pose: motionhub.SkeletonSequence) -> list[motionhub.SkeletonSeq
     return copies
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--video", required=True)
     parser.add_argument("--experts", nargs="+", required=True, metavar="FILE_OR_ESTIMATOR")
@@ -57,7 +56,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--frame_share", type=float, default=0.25, help="share of the frames that is labelled")
     parser.add_argument("--min_confidence", type=float, default=0.18)
     parser.add_argument("--epochs", type=int, nargs=2, default=[20, 12], help="of a student without weights; of SST-A")
-    options = parser.parse_args(words)
+    options = parser.parse_args(argv)
     read = [motionhub.read(x)[0] if Path(x).exists() else extract_clip(options.video, x).clip for x in options.experts]
     experts = read if len(read) > 1 else noisy_copies(read[0])
     pose, confidence = motionhub.aggregate_experts(experts)
@@ -89,4 +88,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

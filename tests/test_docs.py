@@ -11,7 +11,7 @@ import typer
 
 import motionhub
 from motionhub.cli.main import app
-from motionhub.training.run import parse_training
+from motionhub.training.start import parse_training
 
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -142,8 +142,8 @@ def test_every_module_has_its_row_in_the_table():
     assert {part_of(path) for path in FILES} <= set(ALLOWED) | EVERYTHING
 
 
-def test_nothing_but_the_command_line_imports_the_command_line():
-    assert not {source for source, target in arrows() if target == "cli"}
+def test_nothing_but_the_public_names_imports_the_command_line():
+    assert {source for source, target in arrows() if target == "cli"} <= {"__init__"}  # handle_cli_errors
 
 
 def test_no_catch_all_module():

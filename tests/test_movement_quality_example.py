@@ -17,7 +17,7 @@ from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.models.unik import UnikConfig
 from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.run import parse_training
+from motionhub.training.start import parse_training
 from motionhub.training.tasks.movement_quality import QualityOptions
 
 

@@ -39,7 +39,7 @@ def test_it_writes_the_motion_and_prints_the_errors(tmp_path, capsys):
 
 
 def test_bones_alone_need_no_target(tmp_path, capsys):
-    from motionhub.cli.main import reported
+    from motionhub.cli.main import handle_cli_errors
     from motionhub.skeletons.bodies import with_bone_lengths
 
     motionhub.RetargetNetModel(motionhub.RetargetNetConfig(variant="view")).save_pretrained(tmp_path / "model")
@@ -54,7 +54,7 @@ def test_bones_alone_need_no_target(tmp_path, capsys):
     (result,) = motionhub.read(tmp_path / "out.npz")
     np.testing.assert_allclose(result.keypoints, with_bone_lengths(clip, {"leg": 1.2, "arm": 0.9}).keypoints)
     capsys.readouterr()
-    assert reported(lambda: example.main(words)) == 2  # nothing to change
+    assert handle_cli_errors(lambda: example.main(words)) == 2  # nothing to change
     assert "bone_factors" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         example.main([*words, "--bone_factors", "leg"])

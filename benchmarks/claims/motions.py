@@ -30,7 +30,7 @@ from motionhub.processing.steps import fill_missing
 from motionhub.skeletons.bodies import GROUPS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
-from motionhub.training.objective import RunShape
+from motionhub.training.objective import RunInfo
 
 
 LAYOUT = get_layout("smarthome-15")
@@ -188,7 +188,7 @@ def pretrained(
     size = min(64, len(clips))
     updates = len(clips) // size
     mark = hashlib.sha256(clips.labels.numpy().tobytes()).hexdigest()
-    network = objective.prepare(model, RunShape(len(clips), mark, updates, epochs, seed)).train()
+    network = objective.prepare(model, RunInfo(len(clips), mark, updates, epochs, seed)).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=epochs * updates, pct_start=0.1)
     for _ in range(epochs):

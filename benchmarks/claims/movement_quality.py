@@ -32,7 +32,7 @@ from motionhub.data.build.build import build_dataset
 from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.sources import has_weights, load_processor
+from motionhub.training.start import has_weights, load_processor
 from motionhub.training.tasks.movement_quality import (
     ScoredClips,
     ScoredRows,

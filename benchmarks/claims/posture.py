@@ -34,7 +34,7 @@ from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.objectives.pose_views import PoseViews
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.training.objective import RunShape
+from motionhub.training.objective import RunInfo
 
 
 WIDTH, UPDATES, CLIPS_PER_UPDATE, RATE = 128, 1500, 64, 0.02  # four poses a clip: 256 as in the paper
@@ -170,7 +170,7 @@ def trained(arm: str, data: Data, updates: int, seed: int) -> CvMimModel:
     if make is None:
         return model.eval()
     objective, clips = make(), data.unlabelled
-    network = objective.prepare(model, RunShape(len(clips), "", updates, 1, seed)).train()
+    network = objective.prepare(model, RunInfo(len(clips), "", updates, 1, seed)).train()
     with_quick_dropout(network)
     optimizers = objective.optimizers(network, RATE)
     for optimizer in optimizers:

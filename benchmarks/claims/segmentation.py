@@ -36,20 +36,23 @@ from transformers import AutoConfig, AutoModel
 
 import motionhub
 from motionhub.augment.view_params import ViewRanges
-from motionhub.cli.main import reported
+from motionhub.cli.main import handle_cli_errors
 from motionhub.data.build.build import build_dataset
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.processing.collate import collate_skeletons
-from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import prepare_model
-from motionhub.training.run import RunArguments
-from motionhub.training.sources import load_checkpoint, load_processor, load_weights
-from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
-from motionhub.training.tasks.segmentation import SegmentationOptions, evaluate_segmentation, train_segmentation
+from motionhub.training.start import load_checkpoint, load_processor, load_weights, prepare_model
+from motionhub.training.tasks.segmentation import (
+    FrameLabelDataset,
+    SegmentationOptions,
+    collate_frames,
+    evaluate_segmentation,
+    train_segmentation,
+)
 from motionhub.training.trainer import train
 
 
@@ -382,4 +385,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -12,8 +12,8 @@ import motionhub
 from motionhub.augment.policy import mirror
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation import FrameScores, segmentation_report
-from motionhub.training.heads import class_names_of_dataset
-from motionhub.training.tasks.frame_labels import FrameLabelDataset
+from motionhub.training.start import class_names_of_dataset
+from motionhub.training.tasks.segmentation import FrameLabelDataset
 
 
 def frames_of(

@@ -16,6 +16,8 @@ from motionhub.version import __version__
 
 # The one list of public names: for type checkers, and read below.
 if TYPE_CHECKING:
+    from motionhub.augment.view_params import ViewRanges as ViewRanges
+    from motionhub.augment.views import CameraRanges as CameraRanges
     from motionhub.auto import AutoModelForActionClassification as AutoModelForActionClassification
     from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
     from motionhub.auto import AutoModelForMotionRetargeting as AutoModelForMotionRetargeting
@@ -23,17 +25,32 @@ if TYPE_CHECKING:
     from motionhub.auto import (
         AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification,
     )
+    from motionhub.cli.main import handle_cli_errors as handle_cli_errors
     from motionhub.data.build.build import build_dataset as build_dataset
     from motionhub.data.build.build import save_dataset as save_dataset
+    from motionhub.data.datasets.class_phrases import class_texts as class_texts
+    from motionhub.data.datasets.penn import CAMERA_SIDES as CAMERA_SIDES
     from motionhub.data.datasets.readers import READERS as READERS
     from motionhub.data.datasets.readers import read as read
     from motionhub.data.formats.writers import write as write
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
     from motionhub.data.synthetic.generate import compose as compose
     from motionhub.data.synthetic.generate import generate as generate
+    from motionhub.data.video.clips import VideoDataset as VideoDataset
+    from motionhub.data.video.clips import VideoSegments as VideoSegments
+    from motionhub.data.video.clips import collate_videos as collate_videos
+    from motionhub.data.video.clips import read_video_list as read_video_list
+    from motionhub.data.views.pairs import PairRanges as PairRanges
+    from motionhub.data.views.recorded_views import find_takes as find_takes
+    from motionhub.data.views.view_pairs import DrawnTake as DrawnTake
+    from motionhub.data.views.view_pairs import ViewPairDataset as ViewPairDataset
+    from motionhub.data.views.view_pairs import collate_view_pairs as collate_view_pairs
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
+    from motionhub.metrics.classification import classification_report as classification_report
+    from motionhub.metrics.classification import format_report as format_report
+    from motionhub.metrics.segmentation import format_segmentation_report as format_segmentation_report
     from motionhub.models.agcn import AgcnConfig as AgcnConfig
     from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
     from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
@@ -75,6 +92,22 @@ if TYPE_CHECKING:
     from motionhub.models.vi_clip import ViClipModel as ViClipModel
     from motionhub.models.video_backbone import VideoBackboneConfig as VideoBackboneConfig
     from motionhub.models.video_backbone import VideoBackboneModel as VideoBackboneModel
+    from motionhub.objectives.byol import LtnByol as LtnByol
+    from motionhub.objectives.cv_mim import CvMim as CvMim
+    from motionhub.objectives.lac import JointRows as JointRows
+    from motionhub.objectives.lac import LacPairs as LacPairs
+    from motionhub.objectives.lac import VelocityRows as VelocityRows
+    from motionhub.objectives.lac_contrast import ComposedLabels as ComposedLabels
+    from motionhub.objectives.lac_contrast import LacContrast as LacContrast
+    from motionhub.objectives.ltn import LtnMoco as LtnMoco
+    from motionhub.objectives.or_vpe import OrVpe as OrVpe
+    from motionhub.objectives.pose_baselines import CrossReconstruction as CrossReconstruction
+    from motionhub.objectives.pose_baselines import DirectInformation as DirectInformation
+    from motionhub.objectives.pose_baselines import PrVipe as PrVipe
+    from motionhub.objectives.t_mor import TMor as TMor
+    from motionhub.objectives.u_vi import UVi as UVi
+    from motionhub.objectives.via import ViaCycle as ViaCycle
+    from motionhub.objectives.via import ViaPairs as ViaPairs
     from motionhub.papers import PAPERS as PAPERS
     from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
@@ -84,6 +117,7 @@ if TYPE_CHECKING:
     from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
+    from motionhub.processing.skeleton import with_augmentation as with_augmentation
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
     from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
@@ -93,7 +127,39 @@ if TYPE_CHECKING:
     from motionhub.skeletons.layouts import get_layout as get_layout
     from motionhub.skeletons.layouts import load_layout as load_layout
     from motionhub.skeletons.sequence import SkeletonSequence as SkeletonSequence
+    from motionhub.towers.text_towers import load_text_tower as load_text_tower
+    from motionhub.training.arguments import RunArguments as RunArguments
     from motionhub.training.arguments import TrainingRecipe as TrainingRecipe
+    from motionhub.training.arguments import read_recipe_file as read_recipe_file
+    from motionhub.training.dataset import ClipDataset as ClipDataset
+    from motionhub.training.dataset import class_names_of as class_names_of
+    from motionhub.training.evaluators import EmbeddingProbe as EmbeddingProbe
+    from motionhub.training.evaluators import MultiViewEvaluation as MultiViewEvaluation
+    from motionhub.training.evaluators import probed_by_labels as probed_by_labels
+    from motionhub.training.evaluators import save_report as save_report
+    from motionhub.training.evaluators import score_clips as score_clips
+    from motionhub.training.features import feature_table as feature_table
+    from motionhub.training.start import check_inputs as check_inputs
+    from motionhub.training.start import class_names_of_dataset as class_names_of_dataset
+    from motionhub.training.start import load_checkpoint as load_checkpoint
+    from motionhub.training.start import load_processor as load_processor
+    from motionhub.training.start import load_splits as load_splits
+    from motionhub.training.start import parse_own as parse_own
+    from motionhub.training.start import parse_training as parse_training
+    from motionhub.training.start import prepare_model as prepare_model
+    from motionhub.training.start import prepare_start as prepare_start
+    from motionhub.training.start import start_pretext as start_pretext
+    from motionhub.training.tasks.movement_quality import QualityOptions as QualityOptions
+    from motionhub.training.tasks.movement_quality import evaluate_movement_quality as evaluate_movement_quality
+    from motionhub.training.tasks.movement_quality import format_quality_report as format_quality_report
+    from motionhub.training.tasks.movement_quality import scored_rows as scored_rows
+    from motionhub.training.tasks.movement_quality import train_on_everybody as train_on_everybody
+    from motionhub.training.tasks.segmentation import SegmentationOptions as SegmentationOptions
+    from motionhub.training.tasks.segmentation import train_segmentation as train_segmentation
+    from motionhub.training.tasks.segments import SegmentDataset as SegmentDataset
+    from motionhub.training.tasks.segments import collate_segments as collate_segments
+    from motionhub.training.tasks.single_shot import single_shot as single_shot
+    from motionhub.training.trainer import train as train
     from motionhub.visualization.animate import animate as animate
     from motionhub.visualization.draw import draw_frame as draw_frame
     from motionhub.visualization.draw import skeleton_strip as skeleton_strip

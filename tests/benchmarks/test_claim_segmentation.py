@@ -13,7 +13,7 @@ import motionhub
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.tasks.frame_labels import FrameLabelDataset
+from motionhub.training.tasks.segmentation import FrameLabelDataset
 
 
 NAMES = ["rest", "move"]

@@ -16,9 +16,9 @@ from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.loading import as_clips
-from motionhub.training.run import RunArguments, load_splits
+from motionhub.training.arguments import RunArguments, TrainingRecipe
+from motionhub.training.dataset import as_clips
+from motionhub.training.start import load_splits
 
 
 NAME = "smarthome-cross-view"

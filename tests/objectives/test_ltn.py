@@ -11,12 +11,12 @@ from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.unik import UnikConfig
 from motionhub.objectives.byol import Lars, LtnByol
 from motionhub.objectives.ltn import LtnMoco
-from motionhub.training.objective import OwnOptimizers, Pretext, RunShape
+from motionhub.training.objective import OwnOptimizers, Pretext, RunInfo
 
 
 CLIPS, SEGMENTS = 3, 2
 ENCODER = {"num_joints": 5, "in_channels": 2, "channels": [8], "strides": [1], "layout": "lac-15", "num_people": 1}
-RUN = RunShape(num_clips=10, fingerprint="x", updates_per_epoch=4, epochs=5, seed=0)
+RUN = RunInfo(num_clips=10, fingerprint="x", updates_per_epoch=4, epochs=5, seed=0)
 
 
 def model(variant: str, **options) -> LtnModel:

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.models.unik import UnikConfig
 from motionhub.objectives.t_mor import TMor
-from motionhub.training.objective import Pretext, RunShape
+from motionhub.training.objective import Pretext, RunInfo
 
 
 SIZE = 6
-RUN = RunShape(num_clips=4, fingerprint="", updates_per_epoch=1, epochs=1, seed=0)
+RUN = RunInfo(num_clips=4, fingerprint="", updates_per_epoch=1, epochs=1, seed=0)
 
 
 class Mirror(nn.Module):

@@ -21,10 +21,9 @@ from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.heads import prepare_model
-from motionhub.training.loading import as_clips
-from motionhub.training.run import RunArguments, prepare_start
+from motionhub.training.arguments import RunArguments, TrainingRecipe
+from motionhub.training.dataset import as_clips
+from motionhub.training.start import prepare_model, prepare_start
 
 
 def checkpoint(folder: Path, class_names: list[str], layout: str = "penn-13", joints: int = 13) -> Path:

@@ -21,10 +21,9 @@ from motionhub.models.agcn import AgcnConfig, AgcnModel
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.skeletons.layouts import get_layout
-from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import prepare_model
-from motionhub.training.loading import Views, seeds_of_entries
-from motionhub.training.probe import EmbeddingProbe, probed_by_labels
+from motionhub.training.dataset import ClipDataset, Views, seeds_of_entries
+from motionhub.training.evaluators import EmbeddingProbe, probed_by_labels
+from motionhub.training.start import prepare_model
 from motionhub.training.trainer import train
 
 

@@ -150,6 +150,6 @@ def main(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    from motionhub.cli.main import reported
+    from motionhub.cli.main import handle_cli_errors
 
-    sys.exit(reported(lambda: main(json.loads(sys.argv[1]))))
+    sys.exit(handle_cli_errors(lambda: main(json.loads(sys.argv[1]))))

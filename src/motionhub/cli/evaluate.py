@@ -37,7 +37,7 @@ def evaluate(
     event_protocol: Annotated[Literal["activitynet", "pku-mmd"] | None, FrameOption(help=_EVENTS)] = None,
 ) -> None:
     """Score a classifier on a split, with tables and images."""
-    from motionhub.training.run import RunArguments
+    from motionhub.training.arguments import RunArguments
 
     frames = labels_frames(model)
     if frames and (second is not None or mixed_precision != "no"):
@@ -68,7 +68,7 @@ def _score_clips(
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
     from motionhub.training.evaluators import evaluate_streams
-    from motionhub.training.run import load_splits
+    from motionhub.training.start import load_splits
 
     names = [data.model] if second is None else [data.model, second]
     streams = [load(name, AutoModelForActionClassification) for name in names]
@@ -94,7 +94,7 @@ def _score_frames(data: Any, **options: Any) -> Callable[[Path], None]:
     """Prints the report; the function that draws its best and worst clip into a folder."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.metrics.segmentation import format_segmentation_report
-    from motionhub.training.run import load_splits
+    from motionhub.training.start import load_splits
     from motionhub.training.tasks.segmentation import evaluate_segmentation
 
     model, processor = load(data.model, AutoModelForActionSegmentation)
@@ -108,7 +108,7 @@ def _draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, fo
     from motionhub.intervals.decode import DecodingRule
     from motionhub.metrics.segmentation import true_intervals
     from motionhub.training.dataset import class_names_of
-    from motionhub.training.tasks.frame_labels import BACKGROUND
+    from motionhub.training.tasks.segmentation import BACKGROUND
     from motionhub.visualization.plots import plot_ribbon
 
     names = class_names_of(model.config)

@@ -23,7 +23,7 @@ from motionhub.cli.poses import poses
 from motionhub.cli.predict import predict
 from motionhub.cli.push import push
 from motionhub.cli.refine import refine
-from motionhub.cli.report import reported
+from motionhub.cli.report import handle_cli_errors
 from motionhub.cli.search import index, search
 from motionhub.cli.segment import segment
 from motionhub.cli.train import TrainCommand, train
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except typer.Exit as left:
             return left.exit_code
 
-    return reported(run)
+    return handle_cli_errors(run)
 
 
 def _show_version(asked: bool) -> None:

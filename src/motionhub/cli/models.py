@@ -13,7 +13,7 @@ def load(source: str, auto_class: Any = None) -> tuple[Any, Any]:
     from transformers.utils.logging import disable_progress_bar
 
     import motionhub.auto  # noqa: F401  (registers the models)
-    from motionhub.training.sources import load_checkpoint
+    from motionhub.training.start import load_checkpoint
 
     disable_progress_bar()
     return load_checkpoint(source, auto_class or AutoModel)

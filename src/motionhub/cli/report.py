@@ -15,7 +15,7 @@ from typing import Any
 _WRITE_FLAGS = {"format": "--to", "person": "--person INDEX", "project": "--project AZIMUTH ELEVATION"}
 
 
-def reported(run: Callable[[], int | None]) -> int:
+def handle_cli_errors(run: Callable[[], int | None]) -> int:
     """Runs a command; its exit status. Bad input is one line on stderr and status 2, not a traceback.
 
     The scripts in `examples/` use it, too.

@@ -32,7 +32,7 @@ def segment(
     """Say who does what from when to when in a skeleton file or video."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.training.dataset import class_names_of
-    from motionhub.training.tasks.frame_labels import BACKGROUND
+    from motionhub.training.tasks.segmentation import BACKGROUND
 
     label = load_pipeline("action-segmentation", model, AutoModelForActionSegmentation)
     if not labels_frames(model):

@@ -25,7 +25,7 @@ class TrainCommand(Command):
         return ctx.args
 
 
-def train(context: Context, **options: Any) -> None:
+def train(context: Context, **declared: Any) -> None:
     """Fine-tune, linear evaluation, few labels or from scratch.
 
     The model's training.json, or that of --recipe, gives the defaults of the recipe; those shown here hold where
@@ -35,15 +35,16 @@ def train(context: Context, **options: Any) -> None:
     from motionhub.metrics.classification import format_report
     from motionhub.metrics.segmentation import format_segmentation_report
     from motionhub.training import trainer
-    from motionhub.training.run import load_splits, model_named_in, parse_training, prepare_start
+    from motionhub.training.start import load_splits, parse_training, prepare_start
     from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
 
-    frames = labels_frames(model_named_in(context.args))
-    further = [SegmentationOptions] if frames else []
-    arguments, recipe, *rest = parse_training(context.args, "", *further, prog="motionhub train")
+    arguments, recipe, options = parse_training(context.args, "", SegmentationOptions, prog="motionhub train")
+    frames = labels_frames(arguments.model)
+    if not frames:
+        options.check_not_given(arguments.model)
     splits = load_splits(arguments)
     if frames:
-        result = train_segmentation(splits, arguments, recipe, AutoModelForActionSegmentation, *rest)
+        result = train_segmentation(splits, arguments, recipe, AutoModelForActionSegmentation, options)
     else:
         model, processor = prepare_start(arguments, recipe, splits["train"], AutoModelForActionClassification)
         result = trainer.train(model, processor, splits["train"], splits[arguments.eval_split], recipe)

@@ -1,7 +1,7 @@
 """Checkpoints on disk: a folder appears whole or not at all, and the one before stays until then.
 
 `best/` and `last/` are `from_pretrained` folders (model, processor, metrics.json, training.json); `last/state/` also
-holds what a resume needs. It does not know when to save nor how to train.
+holds what a resume needs.
 """
 
 import errno
@@ -20,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from motionhub.nn.weights import weights_hash
 from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.processes import any_process
 
 
 # safetensors and torch report a full disk as errors of their own.
@@ -97,7 +98,7 @@ def write_folder(final: Path, accelerator: Accelerator, write: Callable[[Path], 
         write(writing)
     except WRITE_ERRORS as error:
         problem = error
-    if _any_process(accelerator, problem is not None):
+    if any_process(accelerator, problem is not None):
         if accelerator.is_main_process:
             shutil.rmtree(writing, ignore_errors=True)
         number = problem.errno if isinstance(problem, OSError) and problem.errno else errno.EIO
@@ -115,10 +116,6 @@ def _take_place(new: Path, final: Path) -> None:
         final.rename(old)
     new.rename(final)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _any_process(accelerator: Accelerator, flag: bool) -> bool:
-    return bool(accelerator.gather(torch.tensor([int(flag)], device=accelerator.device)).any())
 
 
 def _failure(final: Path, step: int, problem: BaseException | None) -> str:
@@ -209,7 +206,7 @@ def _fingerprint(clips: Any) -> str | None:
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """In words; of dictionaries the entries, of hashes only that they differ."""
+    """One text per fact; of dictionaries per entry, of hashes only that they differ."""
     found = []
     for name, value in now.items():
         old = before.get(name)

@@ -1,7 +1,4 @@
-"""What a training run minimises, as the loop sees it: (model, batch) -> numbers, and the state that goes with it.
-
-It does not know any particular method; self-supervised ones live in `motionhub.objectives` and only have this shape.
-"""
+"""What a training run minimises, as the loop sees it: (model, batch) -> numbers, and the state that goes with it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,7 +42,7 @@ class Pretext(Objective, Protocol):
 
     num_views: int
 
-    def prepare(self, model: Any, run: "RunShape") -> nn.Module:
+    def prepare(self, model: Any, run: "RunInfo") -> nn.Module:
         """Called once before the first update: the network whose parameters are optimised and that `__call__` gets.
 
         It holds `model`, and in its `forward` uses every parameter it has (DDP needs that).
@@ -68,7 +65,7 @@ class OwnOptimizers(Protocol):
 
 
 @dataclass(frozen=True)
-class RunShape:
+class RunInfo:
     """What a pretext may need to know of the run.
 
     Args:
