@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     )
     from motionhub.data.build.build import build_dataset as build_dataset
     from motionhub.data.build.build import save_dataset as save_dataset
-    from motionhub.data.datasets.readers import READERS as READERS
-    from motionhub.data.datasets.readers import read as read
-    from motionhub.data.formats.writers import write as write
+    from motionhub.data.datasets.datasets import READERS as READERS
+    from motionhub.data.datasets.reading import read as read
+    from motionhub.data.formats.formats import write as write
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
@@ -97,10 +97,10 @@ _HOMES = {
     "AutoModelForZeroShotActionClassification": "motionhub.auto",
     "build_dataset": "motionhub.data.build.build",
     "save_dataset": "motionhub.data.build.build",
-    "READERS": "motionhub.data.datasets.readers",
-    "read": "motionhub.data.datasets.readers",
+    "READERS": "motionhub.data.datasets.datasets",
+    "read": "motionhub.data.datasets.reading",
     "generate_dataset": "motionhub.data.synthetic.dataset",
-    "write": "motionhub.data.formats.writers",
+    "write": "motionhub.data.formats.formats",
     "summarise_intervals": "motionhub.intervals.table",
     "write_intervals": "motionhub.intervals.table",
     "AgcnConfig": "motionhub.models.agcn",

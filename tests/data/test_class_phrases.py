@@ -15,7 +15,7 @@ from motionhub.data.datasets.class_phrases import (
     spelling_key,
     third_person,
 )
-from motionhub.data.datasets.readers import READERS
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.synthetic.generate import ACTIONS
 
 
@@ -33,7 +33,7 @@ CHARADES = (
 )
 
 
-@pytest.mark.parametrize("reader", READERS.values(), ids=lambda reader: reader.name)
+@pytest.mark.parametrize("reader", DATASETS.values(), ids=lambda reader: reader.name)
 def test_every_class_that_has_a_name_has_words(reader):
     named = [name for name in reader.class_names if not NUMBERED.fullmatch(name)]
     assert [name for name in named if find_action(name) is None] == []
@@ -114,7 +114,7 @@ def test_body_parts_are_the_named_ones():
     described = [
         name
         for reader in ("n-ucla", "utd-mhad", "penn-action", "ui-prmd", "bandai-namco")
-        for name in READERS[reader].class_names
+        for name in DATASETS[reader].class_names
         if part_texts(name)
     ]
     assert len(described) == 10 + 27 + 15 + 10 + 10

@@ -8,13 +8,12 @@ import pytest
 from datasets import load_dataset
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
-from motionhub.data.datasets.readers import READERS
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
 
 
-READER = READERS["folder"]
+READER = DATASETS["folder"]
 OPTIONS = {"layout": "coco-17", "fps": 10, "unit": "pixel"}
 
 
@@ -212,7 +211,7 @@ def test_files_in_the_root_and_files_the_table_lacks_are_named(folders, table):
 
 def test_other_readers_know_their_classes_without_a_folder(tmp_path):
     for name in ("n-ucla", "tsu", "bandai-namco"):
-        assert READERS[name].at(tmp_path) is READERS[name]
+        assert DATASETS[name].at(tmp_path) is DATASETS[name]
 
 
 BVH = """HIERARCHY

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS, find_reader, read
-from motionhub.data.datasets.split_lists import SBU_FOLDS
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.datasets.sbu import SBU_FOLDS
 
 
-READER = READERS["sbu"]
+READER = DATASETS["sbu"]
 
 
 def lines_of(values, first: int = 55) -> str:
@@ -40,7 +40,7 @@ def test_people_frames_joints_and_axes_stay_in_place(write):
     (clip,) = read(write())
     assert (clip.layout.name, clip.fps, clip.unit, clip.track_ids) == ("kinect-15", 15.0, "normalised", (0, 1))
     np.testing.assert_array_equal(clip.keypoints, known().transpose(1, 0, 2, 3).astype(np.float32))
-    assert find_reader(write()).name == "sbu"
+    assert find_format(write()).name == "sbu"
 
 
 def test_a_joint_at_the_origin_is_missing_for_that_person_alone(write):

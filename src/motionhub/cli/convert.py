@@ -41,7 +41,7 @@ def add_convert(commands: Any, add_unit_options: Callable[[argparse.ArgumentPars
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from motionhub.data.formats.writers import find_writer, write
+    from motionhub.data.formats.formats import find_writer, write
 
     out = Path(arguments.out)
     writer = find_writer(out, arguments.to)
@@ -62,7 +62,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 def _converted(arguments: argparse.Namespace) -> list[Any]:
     """The clips of IN: one person, another layout, another frame rate, a picture, in this order."""
-    from motionhub.data.datasets.readers import read
+    from motionhub.data.datasets.reading import read
     from motionhub.skeletons.convert import convert_layout, resample
     from motionhub.skeletons.layouts import get_layout
 

@@ -223,7 +223,7 @@ def examine_file(
     Returns:
         0: nothing found, or notes only; 1: at least one problem. (A file that cannot be read is status 2.)
     """
-    from motionhub.data.datasets.readers import read
+    from motionhub.data.datasets.reading import read
     from motionhub.skeletons.inspection import describe, inspect
 
     clips = read(path, **options)

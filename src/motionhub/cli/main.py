@@ -87,8 +87,7 @@ def _readers_may_leave() -> Iterator[None]:
 
 def _flag_hint(error: Exception, input_flags: Mapping[str, str]) -> str:
     """Readers speak of Python keywords; here the same is a flag."""
-    from motionhub.data.formats.options import UnstatedFact
-    from motionhub.data.formats.writers import WriteOption
+    from motionhub.data.formats.format import UnstatedFact, WriteOption
 
     if isinstance(error, WriteOption):
         return f" In a shell: {_WRITE_FLAGS.get(error.option, f'--{error.option}')}."
@@ -213,8 +212,10 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    from motionhub.data.datasets.datasets import DATASETS
     from motionhub.data.datasets.raw_files import about_zip, starts_like_zip
-    from motionhub.data.datasets.readers import Reader, ReadOptions, find_reader, read_with
+    from motionhub.data.datasets.reading import find_format
+    from motionhub.data.formats.format import ReadOptions
 
     if arguments.layouts:
         print(list_of_layouts())
@@ -223,26 +224,26 @@ def _info(arguments: argparse.Namespace) -> int:
     options = ReadOptions(**_read_options(arguments))
     for file in arguments.files:
         try:
-            reader = find_reader(file)
+            form = find_format(file)
         except ValueError:
             if starts_like_zip(Path(file)):
                 raise ValueError(about_zip(Path(file))) from None
             raise
-        sequences = read_with(reader, file, options)
+        sequences, dataset = form.read(Path(file), options), DATASETS.get(form.name)
         try:
-            facts = reader.annotate(Path(file)) if isinstance(reader, Reader) else None
+            facts = None if dataset is None else dataset.annotate(Path(file))
         except ValueError as error:  # a renamed recording: its motion is whole, only its label is not known
             facts = None
             print(f"motionhub: note: label unknown: {error}", file=sys.stderr)
         for sequence in sequences:
-            print(f"{file}: {reader.title}")
+            print(f"{file}: {form.title}")
             print(f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s", end="")
             print(
                 f" at {sequence.fps:g} fps, {sequence.num_dims}-D in {in_units(sequence.unit)}, layout "
                 f"{sequence.layout.name}"
             )
-            if isinstance(reader, Reader) and facts is not None and facts.label is not None:
-                print(f"  label {reader.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
+            if dataset is not None and facts is not None and facts.label is not None:
+                print(f"  label {dataset.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
             seen = sequence.joint_mask
             if seen.size:
                 print(f"  seen {seen.mean():.1%} of the joints{_least_seen(sequence)}")

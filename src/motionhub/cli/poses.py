@@ -81,7 +81,7 @@ def _poses(arguments: argparse.Namespace) -> int:
 
 
 def _one(arguments: argparse.Namespace, out: Path, change: Any, options: dict[str, Any]) -> int:
-    from motionhub.data.formats.writers import find_writer, write
+    from motionhub.data.formats.formats import find_writer, write
     from motionhub.poses.extraction import extract_clip
     from motionhub.poses.extraction_job import changed
 

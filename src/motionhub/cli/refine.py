@@ -35,7 +35,7 @@ def add_command(commands: Any, add_read_options: Callable[[argparse.ArgumentPars
 
 
 def _refine(arguments: argparse.Namespace) -> int:
-    from motionhub.data.formats.writers import find_writer, write
+    from motionhub.data.formats.formats import find_writer, write
     from motionhub.pipelines.pose_refinement import DEFAULT_STEPS, refine
     from motionhub.pipelines.skeleton_pipeline import as_sequence
 

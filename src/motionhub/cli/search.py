@@ -139,7 +139,7 @@ def place(entry: Any) -> str:
 
 
 def _draw(arguments: argparse.Namespace, query: Any, hits: list[Any], root: Path, options: dict[str, Any]) -> None:
-    from motionhub.data.datasets.readers import read
+    from motionhub.data.datasets.reading import read
     from motionhub.visualization.neighbours import animate_neighbours, draw_neighbours
 
     found = [(read(root / hit.entry.file, **options)[hit.entry.clip], hit) for hit in hits]

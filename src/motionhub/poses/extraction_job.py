@@ -12,7 +12,7 @@ from typing import Any
 
 from motionhub.data.build.engines import run_parts
 from motionhub.data.build.progress import FolderProgress
-from motionhub.data.formats.writers import write
+from motionhub.data.formats.formats import write
 from motionhub.poses.estimators import Estimator
 from motionhub.poses.extraction import Extraction, extract_clip
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -16,9 +16,8 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from motionhub.data.build.shards import Cell
+from motionhub.data.datasets.dataset import Dataset, Protocol, Split
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms, hub_licence, lets_pass_on
-from motionhub.data.datasets.readers import Reader
-from motionhub.data.datasets.splits import Protocol, Split
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION
@@ -41,7 +40,7 @@ class CardFacts:
         differences: what is not as the papers count it; None: nobody counted.
     """
 
-    reader: Reader
+    reader: Dataset
     cells: Sequence[Cell]
     splits: Mapping[Protocol, Sequence[Split]]
     skipped: Sequence[Protocol]
@@ -65,12 +64,12 @@ class CardFacts:
         return "Frames" if any(cell.num_frame_labels for cell in self.cells) else "Clips"
 
 
-def is_open(reader: Reader) -> bool:
+def is_open(reader: Dataset) -> bool:
     """Whether the data set's licence lets others pass its clips on (`licences.lets_pass_on`)."""
     return lets_pass_on(reader.licence, by_owner=reader.owned_by_user)
 
 
-def under(reader: Reader, terms: OwnTerms | None) -> Reader:
+def under(reader: Dataset, terms: OwnTerms | None) -> Dataset:
     """The user's own data under the terms they state. Raises ValueError for other data: those have their authors'."""
     if terms is None:
         return reader
@@ -122,7 +121,7 @@ def render_recipe_card(card: CardFacts) -> str:
     return f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def _warning(reader: Reader) -> str:
+def _warning(reader: Dataset) -> str:
     if reader.licence == UNSTATED:
         return (
             "> **No licence is stated**, so nobody may publish these clips. If they are yours to publish, make the "
@@ -177,14 +176,14 @@ def _provenance(card: CardFacts) -> list[str]:
     return sections
 
 
-def _licence(reader: Reader) -> str:
+def _licence(reader: Dataset) -> str:
     words = reader.licence if hub_licence(reader.licence) else f"{reader.licence[0].upper()}{reader.licence[1:]}"
     terms = "No licence is stated." if reader.licence == UNSTATED else f"{words}."
     home = f" Home page: {reader.homepage}" if reader.homepage else ""
     return "\n\n".join(part for part in (terms + home, reader.citation) if part)
 
 
-def _terms(reader: Reader) -> dict[str, Any]:
+def _terms(reader: Dataset) -> dict[str, Any]:
     tags = {"tags": ["skeleton", "human-motion", "action-recognition", "motionhub"]}
     known = hub_licence(reader.licence)
     if known is not None:
@@ -202,7 +201,7 @@ def _metadata(card: CardFacts) -> str:
     return str(data.to_yaml())
 
 
-def _dataset_info(name: str, reader: Reader, splits: Mapping[str, Sequence[Cell]]) -> DatasetInfo:
+def _dataset_info(name: str, reader: Dataset, splits: Mapping[str, Sequence[Cell]]) -> DatasetInfo:
     sizes = {
         split: SplitInfo(split, sum(cell.num_bytes for cell in cells), sum(cell.num_clips for cell in cells))
         for split, cells in splits.items()

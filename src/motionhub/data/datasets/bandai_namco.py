@@ -1,15 +1,24 @@
-"""Reads the Bandai-Namco motion data set 2: one BVH file a clip, whose name says what is done and in which style.
+"""The Bandai-Namco motion dataset 2: one BVH file a clip, whose name says what is done and in which style.
 
-It does not know how BVH is written (`bvh.py`), nor which styles train (`splits.py`). All clips have nearly the
-same body, and clips of one content and style are near copies of each other: a random split of clips tells nothing.
+All clips have nearly the same body, and clips of one content and style are near copies of each other: a random split
+of clips tells nothing.
 """
 
 import re
 from pathlib import Path
 
+from motionhub.data.datasets.dataset import (
+    ClipFacts,
+    Dataset,
+    PaperCounts,
+    Protocol,
+    by_value,
+    leave_one_out,
+    says_all,
+)
 from motionhub.data.formats import bvh
-from motionhub.data.formats.options import ReadOptions
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file
+from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -27,6 +36,8 @@ CLASS_NAMES = (
     "wave-right-hand",
 )
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
+# By style: clips of one style are near copies of each other, so a random choice of clips leaks.
+BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
 FPS = 30.0
 _NAME = re.compile(r"dataset-2_([a-z-]{1,40})_([a-z]{1,20})_(\d{1,5})")
 
@@ -54,20 +65,41 @@ def matches(path: Path, head: bytes) -> bool:
     return _NAME.fullmatch(path.stem) is not None and bvh.matches(path, head) and b"ROOT joint_Root" in head
 
 
-READER = Reader(
-    name="bandai-namco",
-    title="Bandai-Namco motion data set 2",
-    matches=matches,
-    read=read,
+DATASET = Dataset(
+    format=Format(
+        name="bandai-namco",
+        title="Bandai-Namco motion data set 2",
+        matches=matches,
+        read=says_all(read),
+        container="text",
+        signature="BVH with the joints joint_Root, Hips, ..., called dataset-2_CONTENT_STYLE_NNN.bvh",
+        pattern="dataset-2_*.bvh",
+    ),
+    aliases=("bandai", "bandainamco2"),
     annotate=annotate,
-    pattern="dataset-2_*.bvh",
-    container="text",
-    signature="BVH with the joints joint_Root, Hips, ..., called dataset-2_CONTENT_STYLE_NNN.bvh",
     layout="bandai-22",
     fps=FPS,
     fps_source="the files' own frame time",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        Protocol(
+            "cross-style",
+            f"Train on the styles {', '.join(style for style in STYLES if style not in BANDAI_TEST_STYLES)}, test on "
+            f"{', '.join(sorted(BANDAI_TEST_STYLES))} (motionhub; the authors define no split).",
+            by_value("setup", None, {STYLES.index(style) for style in BANDAI_TEST_STYLES}),
+        ),
+        *leave_one_out("setup", dict(enumerate(STYLES)), "the style"),
+    ),
+    counts=(
+        PaperCounts(
+            "data set 2",
+            "counted in the authors' repository; the split is motionhub's",
+            2_902,
+            10,
+            splits={"cross-style": (1_769, 1_133)},
+        ),
+    ),
     missing_joints="motion capture: every joint is there in every frame",
     licence="CC BY-NC 4.0",
     homepage="https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",

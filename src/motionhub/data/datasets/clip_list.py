@@ -1,15 +1,12 @@
-"""Lists of clip names as data sets' authors publish them, such as NTU's clips with missing skeletons.
-
-It knows which of the files found are left out for them, not why somebody listed a clip, nor how files are read.
-"""
+"""Lists of clip names as datasets' authors publish them, such as NTU's clips with missing skeletons."""
 
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.datasets.raw_files import lists_to_leave_out, nothing_found
-from motionhub.data.datasets.readers import Reader
-from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_text
 
 
 MAX_BYTES = 2**26
@@ -24,16 +21,16 @@ def read_clip_list(path: str | Path) -> frozenset[str]:
         ValueError: the file is absent or unreadable, too large for a list, or names nothing.
     """
     path = Path(path)
-    if path.is_file() and path.stat().st_size > MAX_BYTES:
-        raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no list of names.")
-    lines = [line.split() for line in read_bytes(path).decode("utf-8", errors="replace").splitlines()]
+    lines = [line.split() for line in read_text(path, MAX_BYTES).splitlines()]
     names = frozenset(words[0].split(".")[0] for words in lines if len(words) == 1)
     if not names:
         raise bad_file(path, "content", "names no clip; expected one name a line, such as S001C002P005R002A008.")
     return names
 
 
-def clips_among(facts: Reader, root: Path, folder: Path, found: Sequence[Path], exclude: Sequence[Path]) -> list[Path]:
+def clips_among(
+    facts: Dataset, root: Path, folder: Path, found: Sequence[Path], exclude: Sequence[Path]
+) -> list[Path]:
     """The files that are clips and are not left out on purpose.
 
     Args:
@@ -56,7 +53,7 @@ def clips_among(facts: Reader, root: Path, folder: Path, found: Sequence[Path], 
     return paths
 
 
-def lists_to_heed(facts: Reader, folder: Path, exclude: str | Path | None) -> list[Path]:
+def lists_to_heed(facts: Dataset, folder: Path, exclude: str | Path | None) -> list[Path]:
     """The caller's list of clips to leave out, else the authors' where they lie with the files, which a note says."""
     if exclude is not None or not facts.exclude_lists:
         return [] if exclude is None else [Path(exclude)]

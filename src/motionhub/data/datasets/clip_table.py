@@ -1,7 +1,4 @@
-"""CSV tables that name pose files and say what they show: `labels.csv` of a user's folder, `posecap.csv`.
-
-It does not read the poses, and does not know which classes a data set has.
-"""
+"""CSV tables that name pose files and say what they show: `labels.csv` of a user's folder, `posecap.csv`."""
 
 import csv
 import io
@@ -10,17 +7,14 @@ import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.data.formats.files import bad_file, kept_until_changed, read_text
 
 
 COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption", "licence")
 SPLITS = {"train": 1, "test": 0, "": None}
 MAX_BYTES = 2**29
-# A table lies in the folder of the clip or up to this many folders above.
-LEVELS = 4
 _SHOWN = 5
 
 
@@ -47,31 +41,19 @@ class TableRow:
     licence: str
 
 
-def find_table(path: Path, name: str) -> Path | None:
-    """The table called `name` in the folder of the clip or the nearest one above it."""
-    candidates = (folder / name for folder in path.absolute().parents[:LEVELS])
-    return next((found for found in candidates if found.is_file()), None)
-
-
 def rows_of(found: Path, path: Path) -> tuple[TableRow, ...]:
     """The table's lines about a file, none where it has none. Raises ValueError as `load_table` does."""
     return load_table(found).get(path.absolute().relative_to(found.parent).as_posix(), ())
 
 
+@kept_until_changed
 def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
     """File -> its lines, in the order of the table.
 
     Raises:
         ValueError: a line is broken, names a file that is not there, or names one twice without times.
     """
-    return _load(found, found.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _load(found: Path, changed: int) -> dict[str, tuple[TableRow, ...]]:
-    if found.stat().st_size > MAX_BYTES:
-        raise bad_file(found, "file", f"is larger than {MAX_BYTES} bytes: that is no table of clips.")
-    reader = csv.reader(io.StringIO(read_text(found), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(found, MAX_BYTES), newline=""), strict=True)
     rows: dict[str, list[TableRow]] = {}
     try:
         header = [name.strip() for name in next(reader, [])]

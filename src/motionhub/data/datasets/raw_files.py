@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from motionhub.data.datasets.readers import READERS, Reader, find_reader
-from motionhub.data.formats.json_content import MAX_JSON_BYTES
-from motionhub.data.formats.reader import MAX_FILE_BYTES
+from motionhub.data.datasets.dataset import Dataset
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import find_format
+from motionhub.data.formats.files import MAX_FILE_BYTES, MAX_JSON_BYTES
 
 
 # A zip file begins so, also one that was cut off.
@@ -32,7 +33,7 @@ _LEVELS = 3
 
 
 @contextmanager
-def opened(root: Path, facts: Reader, into: Path | None = None) -> Iterator[tuple[Path, list[Path]]]:
+def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tuple[Path, list[Path]]]:
     """The folder that holds the data set's files and these files, sorted; or the one file `root` is.
 
     Args:
@@ -66,7 +67,7 @@ def files_called(pattern: str, folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob(pattern) if path.is_file())
 
 
-def data_root(facts: Reader, root: Path, folder: Path) -> Path:
+def data_root(facts: Dataset, root: Path, folder: Path) -> Path:
     """The root of the data in the folder that `opened` gave: a zip often holds that root, and nothing beside it."""
     if root.is_dir():
         return root
@@ -78,7 +79,7 @@ def data_root(facts: Reader, root: Path, folder: Path) -> Path:
     return inside[0] if whole else folder
 
 
-def lists_to_leave_out(facts: Reader, folder: Path) -> list[Path]:
+def lists_to_leave_out(facts: Dataset, folder: Path) -> list[Path]:
     """The authors' lists of clips to leave out that lie below `folder`."""
     return sorted({path for pattern in facts.exclude_lists for path in files_called(pattern, folder)})
 
@@ -89,7 +90,7 @@ def mark_of(path: Path) -> str:
     return f"{state.st_size} {state.st_mtime_ns}"
 
 
-def sidecar_marks(folder: Path, facts: Reader) -> dict[str, str]:
+def sidecar_marks(folder: Path, facts: Dataset) -> dict[str, str]:
     """The marks of the label files below `folder` or above it."""
     above = [
         found for parent in folder.absolute().parents[:_LEVELS] for p in facts.sidecars for found in parent.glob(p)
@@ -98,7 +99,7 @@ def sidecar_marks(folder: Path, facts: Reader) -> dict[str, str]:
     return {str(path): mark_of(path) for path in sorted({*above, *below}) if path.is_file()}
 
 
-def nothing_found(facts: Reader, root: Path, folder: Path) -> str:
+def nothing_found(facts: Dataset, root: Path, folder: Path) -> str:
     """The message when no file fits: what was expected, what is there, and which data set that looks like."""
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.name for path in found[:5]]
@@ -106,7 +107,7 @@ def nothing_found(facts: Reader, root: Path, folder: Path) -> str:
     return f"{root}: {expected}; the folder holds {names or 'no files'}.{other_data_set(facts, found)}"
 
 
-def other_data_set(facts: Reader | None, paths: Sequence[Path]) -> str:
+def other_data_set(facts: Dataset | None, paths: Sequence[Path]) -> str:
     """A sentence, with a space before it, that names the data set these files belong to when it is another one."""
     for path in paths[:20]:
         guess = _data_set_of(path)
@@ -121,9 +122,9 @@ def about_zip(path: Path) -> str:
         return cut_off(path)
     with zipfile.ZipFile(path) as content:
         names = [member.filename for member in content.infolist() if not member.is_dir()]
-    claimed = [reader.name for reader in READERS.values() if any(reader.claims_name(Path(name)) for name in names)]
+    claimed = [each.name for each in DATASETS.values() if any(each.claims_name(Path(name)) for name in names)]
     name = claimed[0] if len(claimed) == 1 else "NAME"
-    which = "" if name != "NAME" else f" (NAME is one of {claimed or sorted(READERS)})"
+    which = "" if name != "NAME" else f" (NAME is one of {claimed or sorted(DATASETS)})"
     shown = [Path(name).name for name in names[:3]]
     return (
         f"{path}: is a zip file of {len(names)} files such as {shown}; make a dataset of it with motionhub dataset "
@@ -154,18 +155,17 @@ def _no_root(root: Path) -> ValueError:
     return ValueError(f"{root}: {kind}; give the folder (or the zip) that holds the data set's files.")
 
 
-def _data_set_of(path: Path) -> Reader | None:
+def _data_set_of(path: Path) -> Dataset | None:
     """The data set of one file by its name, else by its content; None when neither tells."""
-    claimed = [reader for reader in READERS.values() if reader.claims_name(path)]
+    claimed = [dataset for dataset in DATASETS.values() if dataset.claims_name(path)]
     if len(claimed) == 1:
         return claimed[0]
     try:
         if path.stat().st_size > _MAX_GUESS_BYTES:
             return None
-        found = find_reader(path)
+        return DATASETS.get(find_format(path).name)
     except (ValueError, OSError):
         return None
-    return found if isinstance(found, Reader) else None
 
 
 def _listing_hash(archive: Path) -> str:
@@ -174,7 +174,7 @@ def _listing_hash(archive: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _extract(archive: Path, facts: Reader, folder: Path) -> None:
+def _extract(archive: Path, facts: Dataset, folder: Path) -> None:
     """The files called like the data set's; refuses paths that leave the folder and contents larger than the disk."""
     patterns = (facts.pattern, *facts.sidecars, *facts.exclude_lists)
     try:
@@ -202,9 +202,9 @@ def _extract_member(content: zipfile.ZipFile, member: zipfile.ZipInfo, folder: P
         return  # a date that is none
 
 
-def _check_members(archive: Path, members: Sequence[zipfile.ZipInfo], facts: Reader, folder: Path) -> None:
+def _check_members(archive: Path, members: Sequence[zipfile.ZipInfo], facts: Dataset, folder: Path) -> None:
     """Refuses, before anything is extracted, what leads out of the folder, no reader reads, or unpacks without end."""
-    largest = MAX_JSON_BYTES if facts.container == "json" else MAX_FILE_BYTES
+    largest = MAX_JSON_BYTES if facts.format is not None and facts.format.container == "json" else MAX_FILE_BYTES
     for member in members:
         inside = PurePosixPath(member.filename.replace("\\", "/"))
         if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
@@ -222,7 +222,9 @@ def _check_members(archive: Path, members: Sequence[zipfile.ZipInfo], facts: Rea
         raise ValueError(f"{archive}: extracts to {size} bytes, but {folder} has {free} free; extract it elsewhere.")
 
 
-def _nothing_in_zip(archive: Path, content: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], facts: Reader) -> str:
+def _nothing_in_zip(
+    archive: Path, content: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], facts: Dataset
+) -> str:
     """As `nothing_found`; one small file of the zip is extracted for a look."""
     names = [PurePosixPath(member.filename).name for member in members]
     expected = f"expected files called {facts.pattern!r} ({facts.title}), found none"

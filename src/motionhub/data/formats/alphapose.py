@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.data.formats.coco import clip_of_results, number_in
-from motionhub.data.formats.json_content import list_of, load_json
-from motionhub.data.formats.options import PoseFormat, ReadOptions
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file, list_of, load_json
+from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -44,7 +43,7 @@ def matches(path: Path, head: bytes) -> bool:
     return start.startswith(b"[") and b'"keypoints"' in head and quoted
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="alphapose",
     title="AlphaPose JSON",
     matches=matches,

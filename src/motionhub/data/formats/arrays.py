@@ -1,7 +1,7 @@
-"""Reads NumPy files: a `.npy` array, or a `.npz` with `keypoints` (or `kpts`) and perhaps `confidence`.
+"""NumPy files: a `.npy` array is read; a `.npz` with `keypoints` (or `kpts`) is read, and written without any loss.
 
-It does not know the joint order of a bare array (an option), and no pickled objects: nothing in a file is ever run.
-Arrays are read here from their bytes and not by `numpy.load`, which allocates what a header of a few bytes announces.
+Pickled objects are refused: nothing in a file is ever run. Arrays are read here from their bytes and not by
+`numpy.load`, which allocates what a header of a few bytes announces.
 """
 
 import io
@@ -12,12 +12,14 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size, layout_in_file
-from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
+from motionhub.data.formats.format import MAX_VALUES, Format, ReadOptions, Writer, checked_size, layout_in_file
 from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -207,6 +209,30 @@ def _track_ids(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, ...] | N
     return tuple(arrays["track_ids"].tolist())
 
 
+def encode(sequence: SkeletonSequence) -> bytes:
+    """Arrays `keypoints`, `layout`, `fps`, `unit`, `track_ids`, `num_dims`, and what is known of the others."""
+    layout = sequence.layout
+    arrays: dict[str, Any] = {
+        "keypoints": sequence.keypoints,
+        "layout": np.array(layout.name),
+        "fps": np.array(sequence.fps),
+        "unit": np.array(sequence.unit),
+        "track_ids": np.array(sequence.track_ids, dtype=np.int64),
+        "num_dims": np.array(sequence.num_dims),  # says that a third column of pixels is no score
+    }
+    if sequence.confidence is not None:
+        arrays["confidence"] = sequence.confidence
+    if sequence.image_size is not None:
+        arrays["image_size"] = np.array(sequence.image_size, dtype=np.int64)
+    if LAYOUTS.get(layout.name) != layout:
+        arrays["joints"] = np.array(layout.joints)
+        arrays["bones"] = np.array(layout.bones, dtype=arrays["joints"].dtype).reshape(-1, 2)
+        arrays["root"] = np.array(layout.root)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
+
+
 def matches(path: Path, head: bytes) -> bool:
     """A `.npy` file; or a zip archive that begins with an array, as NumPy writes it."""
     return head.startswith(NPY_MAGIC) or (head.startswith(ZIP_MAGIC) and NPY_MAGIC in head) or _is_npz(path, head)
@@ -216,7 +242,7 @@ def _is_npz(path: Path, head: bytes) -> bool:
     return head.startswith(ZIP_MAGIC) and path.suffix.lower() == ".npz"
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="numpy",
     title="NumPy arrays (.npz, .npy)",
     matches=matches,
@@ -225,4 +251,5 @@ FORMAT = PoseFormat(
     container="binary",
     signature=".npy array, or .npz with keypoints or kpts (people, frames, joints, dims) and confidence",
     needs=("layout", "fps", "unit"),
+    writer=Writer("npz", "NumPy archive, without loss", ".npz", encode),
 )

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from motionhub.data.formats.names import joint_name
-from motionhub.data.formats.options import PoseFormat, ReadOptions, checked_size, rate_of
-from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.data.formats import bvh_writer
+from motionhub.data.formats.files import bad_file, read_text
+from motionhub.data.formats.format import Format, ReadOptions, checked_size, joint_name, rate_of
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -272,7 +272,7 @@ def matches(path: Path, head: bytes) -> bool:
     return head.lstrip().startswith(b"HIERARCHY")
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="bvh",
     title="BVH motion capture",
     matches=matches,
@@ -280,4 +280,5 @@ FORMAT = PoseFormat(
     pattern="*.bvh",
     container="text",
     signature="text that starts with HIERARCHY, joints with OFFSET and CHANNELS, then MOTION",
+    writer=bvh_writer.WRITER,
 )

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from motionhub.data.formats.writer import WriteOption, Writer
+from motionhub.data.formats.format import WriteOption, Writer
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.options import ReadOptions, checked_size
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.format import ReadOptions, checked_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.tracking import stack_people, track_people

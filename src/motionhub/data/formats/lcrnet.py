@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.json_content import list_of, load_json, number_array, read_json
-from motionhub.data.formats.options import FILE_UNITS, PoseFormat, ReadOptions
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, list_of, load_json, number_array, read_bytes
+from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -59,11 +58,11 @@ def matches(path: Path, head: bytes) -> bool:
     keys = [f'"{key}"'.encode() for key in DIMS]
     if any(key in head for key in keys):
         return True
-    content = read_json(path)
+    content = read_bytes(path, MAX_JSON_BYTES)
     return any(key in content for key in keys)
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="lcrnet",
     title="LCR-Net JSON",
     matches=matches,

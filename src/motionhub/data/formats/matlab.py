@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
 
 
 MAGIC = b"MATLAB"

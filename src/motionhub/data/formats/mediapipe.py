@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.json_content import load_json, number_array, read_json
-from motionhub.data.formats.options import FILE_UNITS, PoseFormat, ReadOptions
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, load_json, number_array, read_bytes
+from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -92,11 +91,11 @@ def matches(path: Path, head: bytes) -> bool:
         sign in head for sign in (*_SIGNS, b"[null", b"[[]", b'"frames"')
     ):
         return False
-    content = head if b'"x"' in head else read_json(path)
+    content = head if b'"x"' in head else read_bytes(path, MAX_JSON_BYTES)
     return b'"x"' in content and b'"y"' in content and any(sign in content for sign in _SIGNS)
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="mediapipe",
     title="MediaPipe pose landmarks (JSON)",
     matches=matches,

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
 
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")

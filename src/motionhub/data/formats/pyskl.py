@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.options import PoseFormat, ReadOptions
+from motionhub.data.formats.files import bad_file, origin_is_missing
+from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.data.formats.plain_pickle import array, load_pickle
-from motionhub.data.formats.reader import bad_file, origin_is_missing
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -102,7 +102,7 @@ def matches(path: Path, head: bytes) -> bool:
     return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="pyskl",
     title="PYSKL, MMAction2 or MMPose pickle",
     matches=matches,

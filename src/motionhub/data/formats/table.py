@@ -1,10 +1,12 @@
-"""Reads CSV tables, wide (a row a frame, columns `nose_x nose_y ...` or `x_nose`) and long (a row a joint).
+"""CSV tables, read (wide: a row a frame, columns `nose_x nose_y ...` or `x_nose`; long: a row a joint) and written.
 
-It does not know units (an option), nor joints that the header only numbers (then the layout is an option too). Columns
-it has no use for are ignored. The separator is the one of comma, semicolon and tab that the header has most of.
+A table has no place for units and image sizes. Columns it has no use for are ignored. The separator is the one of
+comma, semicolon and tab that the header has most of. Written tables are wide, with columns `frame time person nose_x
+...`; the frame rate is in the `time` column, so a single frame has none.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,9 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.formats.detections import frame_positions
-from motionhub.data.formats.names import layout_of_names
-from motionhub.data.formats.options import PoseFormat, ReadOptions, checked_size, rate_of
-from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.data.formats.files import bad_file, read_text
+from motionhub.data.formats.format import (
+    Format,
+    ReadOptions,
+    Writer,
+    checked_size,
+    file_tracks,
+    layout_of_names,
+    rate_of,
+)
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -247,6 +256,26 @@ def _track_ids(people: list[str]) -> tuple[int, ...] | None:
     return None
 
 
+def encode(sequence: SkeletonSequence) -> bytes:
+    """UTF-8 text. An empty cell is missing; a confidence is a column `nose_confidence`."""
+    if not sequence.num_people or not sequence.num_frames:
+        raise ValueError("a CSV table needs a person and a frame, got an empty sequence; write .npz.")
+    values, parts = sequence.keypoints, ["x", "y", "z"][: sequence.num_dims]
+    if sequence.confidence is not None:
+        values = np.concatenate([values, sequence.confidence[..., None]], axis=-1)
+        parts.append("confidence")
+    stream = io.StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(
+        ["frame", "time", "person", *(f"{name}_{part}" for name in sequence.layout.joints for part in parts)]
+    )
+    for frame in range(sequence.num_frames):
+        for person, track in enumerate(file_tracks(sequence)):
+            cells = ["" if np.isnan(value) else str(value) for value in values[person, frame].ravel()]
+            rows.writerow([frame, frame / sequence.fps, track, *cells])
+    return stream.getvalue().encode()
+
+
 def matches(path: Path, head: bytes) -> bool:
     if b"\0" in head or head[:1] in (b"{", b"["):
         return False
@@ -255,7 +284,7 @@ def matches(path: Path, head: bytes) -> bool:
     return len(names) > 2 and _header(names) is not None
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="csv",
     title="CSV table of poses",
     matches=matches,
@@ -264,4 +293,5 @@ FORMAT = PoseFormat(
     container="text",
     signature="table with columns frame, nose_x, nose_y, ... (or x_nose), or frame, joint, x, y",
     needs=("fps", "unit"),
+    writer=Writer("csv", "CSV table, a row a person and frame", ".csv", encode),
 )

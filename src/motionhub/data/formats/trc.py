@@ -1,15 +1,16 @@
-"""Reads TRC marker files (OpenSim, Pose2Sim, Cortex): tab-separated 3-D positions with names, rate and unit.
+"""TRC marker files (OpenSim, Pose2Sim, Cortex), read and written: tab-separated 3-D positions, names, rate and unit.
 
-It does not know what a marker means beyond its name. A layout given as an option takes its joints out of the markers.
+A marker means what its name says; a layout given as an option takes its joints out of the markers. Written files are
+in millimetres, a marker a joint, with the axes as they are (OpenSim expects y up); the format has no place for bones,
+confidences, image sizes and identities.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.names import layout_of_names
-from motionhub.data.formats.options import PoseFormat, ReadOptions, checked_size
-from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.data.formats.files import bad_file, read_text
+from motionhub.data.formats.format import Format, ReadOptions, WriteOption, Writer, checked_size, layout_of_names
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -69,11 +70,50 @@ def _points(path: Path, line: int, row: list[str], markers: int) -> np.ndarray:
         raise bad_file(path, f"line {line}", f"expected numbers ({error}).") from None
 
 
+_FACTS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames".split()
+
+
+def encode(sequence: SkeletonSequence) -> bytes:
+    """Text. Empty cells are a joint that was not seen. Nine digits in millimetres give every float32 back."""
+    _check(sequence)
+    rate, length, names = repr(sequence.fps), str(sequence.num_frames), sequence.layout.joints
+    facts = [rate, rate, length, str(len(names)), "mm", rate, "1", length]
+    axes = [f"{axis}{number}" for number in range(1, len(names) + 1) for axis in "XYZ"]
+    lines = [
+        ["PathFileType", "4", "(X/Y/Z)", "motionhub.trc"],
+        _FACTS,
+        facts,
+        ["Frame#", "Time", *(cell for name in names for cell in (name, "", ""))],
+        ["", "", *axes],
+    ]
+    # In double precision: the factor itself must not round the positions.
+    millimetres = 1000.0 * sequence.keypoints[0].astype(np.float64)
+    for frame, values in enumerate(millimetres.reshape(sequence.num_frames, -1).tolist()):
+        cells = ["" if np.isnan(value) else f"{value:.9g}" for value in values]
+        lines.append([str(frame + 1), f"{frame / sequence.fps:.6f}", *cells])
+    return "".join("\t".join(line) + "\n" for line in lines).encode()
+
+
+def _check(sequence: SkeletonSequence) -> None:
+    if sequence.num_dims != 3:
+        raise ValueError(
+            "TRC holds 3-D marker positions, and 2-D keypoints do not tell the depth; write .npz, .csv or .json."
+        )
+    if sequence.unit != "metre":
+        fix = 'sequence.replace(keypoints=..., unit="metre") with metres, or write .npz'
+        raise ValueError(f"TRC holds lengths, got {sequence.unit!r}; call {fix}.")
+    if sequence.num_people != 1:
+        call = "write each sequence.person(index) to its own file"
+        raise WriteOption(f"TRC holds one person, got {sequence.num_people}; {call}.", "person")
+    if not sequence.num_frames:
+        raise ValueError("a TRC file needs a frame, got an empty sequence; write .npz.")
+
+
 def matches(path: Path, head: bytes) -> bool:
     return head.lstrip().startswith(b"PathFileType")
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="trc",
     title="TRC marker trajectories",
     matches=matches,
@@ -81,4 +121,5 @@ FORMAT = PoseFormat(
     pattern="*.trc",
     container="text",
     signature="text that starts with PathFileType, with DataRate, Units and marker names",
+    writer=Writer("trc", "TRC marker trajectories, millimetres", ".trc", encode),
 )

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file
 from motionhub.data.views.picture_files import read_densepose
 
 

@@ -1,11 +1,13 @@
-"""What a caller says about a file that does not say it itself, and what a file format without a data set is.
+"""What a file format is: bytes -> sequences, and for some sequences -> bytes; and what a caller says of a file.
 
-It does not know any particular format. A data set's format says everything (`reader.Reader`); a pose estimator's
-output often has no frame rate, and a table of numbers no layout: those are options, and none is ever guessed.
+A pose estimator's output often has no frame rate, and a table of numbers no layout: metadata that a file lacks must be
+passed (`ReadOptions`); nothing is inferred.
 """
 
 import math
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -13,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import get_layout, stated_layout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -32,6 +34,11 @@ MAX_VALUES = 2**26
 # So many are little, whatever the file; and no format writes a number in less than a fraction of a byte: a table may
 # name a thousand people and show each for a moment, but a few kilobytes must not grow to gigabytes.
 _FEW_VALUES, _VALUES_PER_BYTE = 2**23, 64
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
+_SAME = {
+    **dict.fromkeys(("hip", "hips", "pelvis", "midhip", "hip_center", "hip_centre", "c_hip", "center_hip"), "mid_hip"),
+    "shoulder_center": "shoulder_centre",
+}
 _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 
 
@@ -41,6 +48,19 @@ class UnstatedFact(ValueError):
     Args:
         message: one line with file and fix.
         option: the keyword of `read` by which the caller says it.
+    """
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
+
+
+class WriteOption(ValueError):
+    """A sequence or a path that fits no format as it is, but would with another argument.
+
+    Args:
+        message: one line with the fix in Python.
+        option: what would make it fit: another "format" or "layout", one "person", or to "project" it.
     """
 
     def __init__(self, message: str, option: str = "") -> None:
@@ -162,33 +182,55 @@ class ReadOptions:
 
 
 @dataclass(frozen=True)
-class PoseFormat:
-    """One file format that belongs to a program, not to a data set: it has no labels.
+class Writer:
+    """How a sequence becomes a file.
 
     Args:
-        name: key in `FORMATS`.
+        name: key in `WRITERS`.
+        title: what it is, in words.
+        suffix: what such files end in; "" for a folder.
+        encode: sequence -> the bytes of the file; for a folder, the bytes of each file by name. Raises a one-line
+            ValueError, that says what to do, for a sequence the format cannot hold.
+        encode_all: the same for several sequences in one file; None where a file is one clip.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    encode: Callable[[SkeletonSequence], bytes | dict[str, bytes]]
+    encode_all: Callable[[Sequence[SkeletonSequence]], bytes] | None = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format, of a program or of one dataset; it knows no labels.
+
+    Args:
+        name: key in `FORMATS`, or the name of the dataset.
         title: what makes such files.
         matches: `(path, head)` -> whether the content looks like this format; `head` is the file's first bytes, and
             empty for a folder.
         read: `(path, options)` -> the clips. Raises a one-line ValueError that names file, place and reason.
-        pattern: what such files are called (`fnmatch`), for files too damaged to recognise.
-        container: `"json"`, `"text"`, `"binary"` or `"folder"`.
+        container: `"json"`, `"mat"`, `"text"`, `"binary"` or `"folder"`.
         signature: one phrase that describes the content, for error messages.
+        pattern: what such files are called (`fnmatch`, case ignored), for files too damaged to recognise.
         needs: the options without which it cannot be read.
+        writer: how such files are written; None where they are only read.
     """
 
     name: str
     title: str
     matches: Callable[[Path, bytes], bool]
     read: Callable[[Path, ReadOptions], list[SkeletonSequence]]
-    pattern: str
     container: str
     signature: str
+    pattern: str = ""
     needs: tuple[str, ...] = ()
+    writer: Writer | None = None
 
     def claims_name(self, path: Path) -> bool:
         """Whether the file is called like this format's files."""
-        return bool(self.pattern) and fnmatch(path.name.lower(), self.pattern)
+        return bool(self.pattern) and fnmatch(path.name.lower(), self.pattern.lower())
 
 
 def layout_in_file(path: Path, place: str, reference: Any) -> SkeletonLayout:
@@ -224,3 +266,81 @@ def rate_of(seconds: float) -> float:
     rate = 1 / seconds
     whole = float(round(rate))
     return whole if whole and abs(rate - whole) < 2e-4 * whole else rate
+
+
+def joint_name(text: str) -> str:
+    """`right_shoulder` for RShoulder, Shoulder_R, "right shoulder" or ns:RightShoulder; `mid_hip` for Hip, Pelvis."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text.rsplit(":", 1)[-1].strip())
+    parts = [part for part in re.split(r"[^a-z0-9]+", words.lower()) if part]
+    if len(parts) > 1 and parts[-1] in _SIDES and parts[0] not in _SIDES:
+        parts = [parts[-1], *parts[:-1]]
+    if len(parts) > 1 and parts[0] in _SIDES:
+        parts[0] = _SIDES[parts[0]]
+    name = "_".join(parts)
+    return _SAME.get(name, name)
+
+
+def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple[SkeletonLayout, list[int]]:
+    """The layout, and for each of its joints the position of its name in the file.
+
+    A layout given by the caller takes its joints out of those of the file. Otherwise a known layout with the same
+    names in the same order is it, and else one is made of the names, without bones. Names that are only numbers say
+    nothing: then the caller must give the layout.
+
+    Raises:
+        ValueError: a name occurs twice, or the given layout has a joint that the file lacks.
+    """
+    if all(name.strip().isdigit() for name in names):
+        layout = options.layout_of(path)
+        if len(names) != layout.num_joints:
+            reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}."
+            raise bad_file(path, "joints", reason)
+        return layout, list(range(len(names)))
+    own = [joint_name(name) for name in names]
+    repeated = sorted(name for name, times in Counter(own).items() if times > 1 or not name)
+    if repeated:
+        raise bad_file(path, "joints", f"expected different names, but got {repeated[:5]} more than once, or empty.")
+    if options.layout is not None:
+        layout = options.layout_of(path)
+        lacking = [joint for joint in layout.joints if joint not in own]
+        if lacking:
+            reason = f"layout {layout.name!r} was given, but the file lacks its {lacking[:8]}; it has {own[:30]}."
+            raise bad_file(path, "layout", reason)
+        return layout, [own.index(joint) for joint in layout.joints]
+    known = next((layout for layout in LAYOUTS.values() if layout.joints == tuple(own)), None)
+    layout = known or SkeletonLayout(f"named-{len(own)}", tuple(own), (), root=own[0])
+    return layout, list(range(len(own)))
+
+
+def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> None:
+    """Refuses what a file of pixels in a fixed joint order cannot hold."""
+    if sequence.num_dims != 2:
+        call = "motionhub.data.views.picture.picture_of(sequence, azimuth)"
+        reason = f"{format_name} holds 2-D keypoints, got 3-D; write {call}, or .npz, .csv, .trc or .bvh"
+        raise WriteOption(f"{reason}.", "project")
+    if sequence.unit != "pixel":
+        fix = 'sequence.replace(keypoints=..., unit="pixel") with pixels, or write .npz'
+        raise ValueError(f"{format_name} holds pixels, got {sequence.unit!r}; call {fix}.")
+    if sequence.layout.name not in layouts:
+        call = " or ".join(f'motionhub.convert_layout(sequence, "{name}")' for name in layouts)
+        reason = f"{format_name} holds the joints of {' or '.join(layouts)}, got layout {sequence.layout.name!r}"
+        raise WriteOption(f"{reason}; call {call} first.", "layout")
+
+
+def scored_keypoints(sequence: SkeletonSequence) -> np.ndarray:
+    """`(people, frames, joints, 3)` float32: x, y and score; 0, 0, 0 where a joint is missing, score 1 if unknown."""
+    seen = sequence.joint_mask
+    scores = np.ones(seen.shape, np.float32) if sequence.confidence is None else np.nan_to_num(sequence.confidence)
+    points = np.concatenate([sequence.keypoints, scores[..., None]], axis=-1)
+    return np.where(seen[..., None], points, np.float32(0))
+
+
+def file_tracks(sequence: SkeletonSequence) -> tuple[int, ...]:
+    """The numbers of the people, as files allow them: not negative; otherwise by position."""
+    tracks = sequence.track_ids or ()
+    return tracks if all(track >= 0 for track in tracks) else tuple(range(len(tracks)))
+
+
+def short(values: np.ndarray) -> list[float]:
+    """float32 values as the shortest decimals that give them back: 0.1, not 0.10000000149."""
+    return [float(str(value)) for value in np.asarray(values, np.float32).ravel()]
