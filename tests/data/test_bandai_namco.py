@@ -62,7 +62,7 @@ def test_real_clips_are_metres_of_22_joints_and_divide_by_style(unzipped, tmp_pa
     (clip,) = READER.read(files[0])
     assert (clip.layout.name, clip.unit, clip.fps) == ("bandai-22", "metre", 30.0)
     assert 1.1 < clip.keypoints[0, 0, :, 1].max() < 1.5  # y up; the head turns below its top, on a small body
-    assert find_format(files[0]) is READER and (read(files[0])[0].keypoints == clip.keypoints).all()
+    assert find_format(files[0]) == READER.format and (read(files[0])[0].keypoints == clip.keypoints).all()
     renamed = tmp_path / "walk.bvh"
     renamed.write_bytes(files[0].read_bytes())
     assert find_format(renamed).name == "bvh" and (read(renamed)[0].keypoints == clip.keypoints).all()

@@ -25,6 +25,11 @@ def image_poses(fps: float) -> Callable[[Path], list[SkeletonSequence]]:
     return lambda path: lcrnet.read(path, ReadOptions(fps=fps, unit="pixel", image_size=IMAGE_SIZE))
 
 
+def space_poses(fps: float) -> Callable[[Path], list[SkeletonSequence]]:
+    """A reader of `(people, num_frames, 13, 3)` as LCR-Net estimates it, relative to the body, taken for metres."""
+    return lambda path: lcrnet.read(path, ReadOptions(fps=fps, unit="metre"))
+
+
 def named_format(name: str, title: str, stem: re.Pattern[str], pattern: str, called: str, fps: float) -> Format:
     """LCR-Net's JSON in files called like the dataset's: the content alone does not tell them apart.
 
@@ -41,13 +46,14 @@ def named_format(name: str, title: str, stem: re.Pattern[str], pattern: str, cal
     return Format(name, title, matches, says_all(image_poses(fps)), "json", signature, pattern)
 
 
-def in_space(dataset: Dataset, remarks: str, aliases: tuple[str, ...] = ()) -> Dataset:
-    """The 3-D poses of the same files: `(people, num_frames, 13, 3)`, relative to the body, taken for metres."""
+def in_space(
+    dataset: Dataset,
+    remarks: str,
+    aliases: tuple[str, ...] = (),
+    read: Callable[[Path], list[SkeletonSequence]] | None = None,
+) -> Dataset:
+    """The 3-D poses of the same files, by default as `space_poses` reads them."""
     assert dataset.format is not None
     name, title = f"{dataset.name}-3d", dataset.title.replace("in the image", "in space")
-
-    def read(path: Path) -> list[SkeletonSequence]:
-        return lcrnet.read(path, ReadOptions(fps=dataset.fps, unit="metre"))
-
-    form = replace(dataset.format, name=name, title=title, read=says_all(read))
+    form = replace(dataset.format, name=name, title=title, read=says_all(read or space_poses(dataset.fps)))
     return replace(dataset, format=form, name=name, title=title, unit="metre", remarks=remarks, aliases=aliases)

@@ -18,6 +18,7 @@ from motionhub.data.datasets.lcrnet_poses import (
     image_poses,
     in_space,
     named_format,
+    space_poses,
 )
 from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
 from motionhub.data.formats import arrays
@@ -43,6 +44,13 @@ def read(path: Path) -> list[SkeletonSequence]:
         options = ReadOptions(layout="coco-17", fps=FPS, unit="pixel", image_size=IMAGE_SIZE)
         return [_without_copied_head(path, clip) for clip in arrays.read(path, options)]
     return image_poses(FPS)(path)
+
+
+def read_3d(path: Path) -> list[SkeletonSequence]:
+    """As `lcrnet_poses.space_poses`, from the JSON alone."""
+    if _is_archive(path):
+        raise bad_file(path, "content", 'has poses in the image only; take the JSON, or the reader "tsu".')
+    return space_poses(FPS)(path)
 
 
 def _is_archive(path: Path) -> bool:
@@ -173,4 +181,4 @@ DATASET = Dataset(
         "0 not listed",
     },
 )
-DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthomeuntrimmed3d",))
+DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthomeuntrimmed3d",), read_3d)
