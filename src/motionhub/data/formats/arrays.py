@@ -69,9 +69,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         path,
         points,
         options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None),
-        fps=options.fps_of(path, _number(path, arrays, "fps")),
+        fps=_number(path, arrays, "fps"),
         unit=unit,
-        image_size=options.image_size_of(path, _image_size(path, arrays)),
+        image_size=_image_size(path, arrays),
         confidence=None if confidence is None else _numeric(path, "confidence", confidence),
         track_ids=_track_ids(path, arrays),
     )

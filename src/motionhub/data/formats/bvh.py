@@ -90,16 +90,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         )
         raise bad_file(path, "layout", reason)
     order = [names.index(joint) for joint in layout.joints] if {*names} == {*layout.joints} else slice(None)
-    return [
-        options.sequence(
-            path,
-            positions(motion)[:, order],
-            layout,
-            fps=options.fps_of(path, rate_of(motion.frame_time)),
-            unit=options.unit_of(path, assumed="centimetre"),
-            image_size=options.image_size_of(path),
-        )
-    ]
+    points, unit = positions(motion)[:, order], options.unit_of(path, assumed="centimetre")
+    return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit)]
 
 
 def own_layout(joints: list[Joint]) -> SkeletonLayout:

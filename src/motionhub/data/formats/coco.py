@@ -60,7 +60,7 @@ def clip_of_results(
     people = [_person(path, place, entry, track_of(entry)) for place, entry in zip(places, entries, strict=True)]
     joints = len(people[0].points)
     layout = options.layout_of(path, assumed="coco-17" if joints == 17 else None)
-    return _clip(path, numbers, numbers, people, options, layout, options.image_size_of(path))
+    return _clip(path, numbers, numbers, people, options, layout)
 
 
 def _clip(
@@ -70,15 +70,14 @@ def _clip(
     people: list[Detection],
     options: ReadOptions,
     layout: SkeletonLayout,
-    size: tuple[int, int] | None,
+    size: tuple[int, int] | None = None,
 ) -> SkeletonSequence:
     """`frames` are the numbers of all frames there are; `numbers` that of each person."""
     positions = frame_positions(path, frames)
-    fps, unit = options.fps_of(path), options.unit_of(path, assumed="pixel")
     rows: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
     for number, person in zip(numbers, people, strict=True):
         rows[positions[number]].append(person)
-    return clip_of(path, rows, options, layout, fps=fps, unit=unit, image_size=size)
+    return clip_of(path, rows, options, layout, unit=options.unit_of(path, assumed="pixel"), image_size=size)
 
 
 def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bool = False) -> Detection:
@@ -117,8 +116,7 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> S
     if any(len(person.points) != len(names) for person in people):
         raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
     chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
-    size = options.image_size_of(path, _one_size([*images.values()]))
-    return _clip(path, list(frames.values()), numbers, chosen, options, layout, size)
+    return _clip(path, list(frames.values()), numbers, chosen, options, layout, _one_size([*images.values()]))
 
 
 def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:

@@ -139,8 +139,8 @@ class ReadOptions:
         keypoints: np.ndarray,
         layout: SkeletonLayout,
         *,
-        fps: float,
         unit: str,
+        fps: float | None = None,
         image_size: tuple[int, int] | None = None,
         confidence: np.ndarray | None = None,
         track_ids: tuple[int, ...] | None = None,
@@ -149,14 +149,15 @@ class ReadOptions:
 
         Args:
             keypoints: `(people, frames, joints, dims)` or `(frames, joints, dims)` in `unit`, a key of `FILE_UNITS`.
+            fps, image_size: as the file states them; None where it does not.
         """
         kept, factor = FILE_UNITS[unit]
+        fps, size = self.fps_of(path, fps), self.image_size_of(path, image_size)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 scaled = keypoints if factor == 1 else np.asarray(keypoints, np.float64) * factor
-                return SkeletonSequence(
-                    np.asarray(scaled, np.float32), layout, fps, kept, confidence, image_size, track_ids
-                )
+                points = np.asarray(scaled, np.float32)
+                return SkeletonSequence(points, layout, fps, kept, confidence, size, track_ids)
         except (ValueError, OverflowError) as error:
             raise bad_file(path, "content", str(error)) from None
 

@@ -37,9 +37,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     ]
     if not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")
-    layout, size = options.layout_of(path, "lcrnet-13"), options.image_size_of(path)
-    fps = options.fps_of(path)
-    return [clip_of(path, frames, options, layout, fps=fps, unit=unit, image_size=size, dims=DIMS[key])]
+    return [clip_of(path, frames, options, options.layout_of(path, "lcrnet-13"), unit=unit, dims=DIMS[key])]
 
 
 def _person(path: Path, place: str, person: dict[str, Any], key: str) -> Detection:

@@ -52,8 +52,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         ]
         for time, frame in enumerate(frames)
     ]
-    layout, fps = options.layout_of(path, "mediapipe-33"), options.fps_of(path)
-    return [clip_of(path, people, options, layout, fps=fps, unit=unit, image_size=size, dims=len(scale))]
+    return [clip_of(path, people, options, options.layout_of(path, "mediapipe-33"), unit=unit, dims=len(scale))]
 
 
 def _people(frame: Any, world: bool) -> list[Any]:

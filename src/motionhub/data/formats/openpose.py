@@ -74,7 +74,7 @@ def _named_recording(folder: Path, name: str, files: dict[int, Path], options: R
 
 
 def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
-    fps, unit = options.fps_of(path), options.unit_of(path, assumed="pixel")
+    unit = options.unit_of(path, assumed="pixel")
     positions = frame_positions(path, list(files))
     frames: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
     lengths: dict[int, Path] = {}
@@ -87,7 +87,7 @@ def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> Skel
     stated = LAYOUTS[next(iter(lengths))] if lengths else None
     # A recording in which nobody was ever found has no numbers to tell the model by.
     layout = options.layout_of(path, stated, assumed=None if lengths else get_layout("body-25"))
-    return clip_of(path, frames, options, layout, fps=fps, unit=unit, image_size=options.image_size_of(path))
+    return clip_of(path, frames, options, layout, unit=unit)
 
 
 def _people(path: Path) -> list[Detection]:

@@ -50,9 +50,8 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
         path,
         points,
         options.layout_of(path),
-        fps=options.fps_of(path),
         unit=options.unit_of(path, assumed="pixel" if flat else None),
-        image_size=options.image_size_of(path, _image_size(path, place, entry)) if flat else None,
+        image_size=_image_size(path, place, entry) if flat else None,
         confidence=None if scores is None else np.nan_to_num(scores),
     )
 
@@ -81,10 +80,7 @@ def _frames(path: Path, content: list[Any], options: ReadOptions) -> SkeletonSeq
             raise bad_file(path, f"frame {time}", "expected a list of people with 'keypoints'.")
         frames.append([_person(path, f"frame {time}, person {row}", person) for row, person in enumerate(people)])
     unit = options.unit_of(path, assumed="pixel")
-    size = options.image_size_of(path)
-    return clip_of(
-        path, frames, options, options.layout_of(path), fps=options.fps_of(path), unit=unit, image_size=size
-    )
+    return clip_of(path, frames, options, options.layout_of(path), unit=unit)
 
 
 def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:

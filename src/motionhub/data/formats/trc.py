@@ -38,15 +38,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     checked_size(path, length, markers, 3)
     points = np.stack([_points(path, number, row, markers) for number, row in rows])
     layout, order = layout_of_names(path, names, options)
-    clip = options.sequence(
-        path,
-        points[:, order],
-        layout,
-        fps=options.fps_of(path, rate),
-        unit=options.unit_of(path, unit),
-        image_size=options.image_size_of(path),
-    )
-    return [clip]
+    return [options.sequence(path, points[:, order], layout, fps=rate, unit=options.unit_of(path, unit))]
 
 
 def _positive(path: Path, facts: dict[str, str], key: str) -> float:
