@@ -104,7 +104,7 @@ def test_the_unit_is_centimetres_unless_the_caller_knows_better(write):
     assert lengths == pytest.approx({"centimetre": 0.1, "metre": 10.0, "millimetre": 0.01})
     assert read(path)[0].keypoints[0, 0, 1, 0] == pytest.approx(0.1)
     assert "fps: the file is of fps 30" in error_of(path, fps=60)
-    assert "has 17 joints, but the file 3" in error_of(path, layout="coco-17")
+    assert "has 17 joints, but the file has 3" in error_of(path, layout="coco-17")
 
 
 MIXAMO = (

@@ -328,6 +328,21 @@ def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[
         raise WriteOption(f"{reason}; call {call} first.", "layout")
 
 
+def check_body_in_metres(sequence: SkeletonSequence, format_name: str) -> None:
+    """Refuses what a file of one body in space cannot hold."""
+    if sequence.num_dims != 3:
+        reason = f"{format_name} holds positions in space, and 2-D keypoints do not tell the depth"
+        raise ValueError(f"{reason}; write .npz, .csv or .json.")
+    if sequence.unit != "metre":
+        fix = 'sequence.replace(keypoints=..., unit="metre") with metres, or write .npz'
+        raise ValueError(f"{format_name} holds lengths, got {sequence.unit!r}; call {fix}.")
+    if sequence.num_people != 1:
+        reason = f"{format_name} holds one person, got {sequence.num_people}"
+        raise WriteOption(f"{reason}; write each sequence.person(index) to its own file.", "person")
+    if not sequence.num_frames:
+        raise ValueError(f"a {format_name} file needs a frame, got an empty sequence; write .npz.")
+
+
 def scored_keypoints(sequence: SkeletonSequence) -> np.ndarray:
     """`(people, frames, joints, 3)` float32: x, y and score; 0, 0, 0 where a joint is missing, score 1 if unknown."""
     seen = sequence.joint_mask

@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.formats.files import bad_file, read_text
-from motionhub.data.formats.format import Format, ReadOptions, WriteOption, Writer, checked_size, layout_of_names
+from motionhub.data.formats.format import (
+    Format,
+    ReadOptions,
+    Writer,
+    check_body_in_metres,
+    checked_size,
+    layout_of_names,
+)
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -67,7 +74,7 @@ _FACTS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataSt
 
 def encode(sequence: SkeletonSequence) -> bytes:
     """Text. Empty cells are a joint that was not seen. Nine digits in millimetres give every float32 back."""
-    _check(sequence)
+    check_body_in_metres(sequence, "TRC")
     rate, length, names = repr(sequence.fps), str(sequence.num_frames), sequence.layout.joints
     facts = [rate, rate, length, str(len(names)), "mm", rate, "1", length]
     axes = [f"{axis}{number}" for number in range(1, len(names) + 1) for axis in "XYZ"]
@@ -84,21 +91,6 @@ def encode(sequence: SkeletonSequence) -> bytes:
         cells = ["" if np.isnan(value) else f"{value:.9g}" for value in values]
         lines.append([str(frame + 1), f"{frame / sequence.fps:.6f}", *cells])
     return "".join("\t".join(line) + "\n" for line in lines).encode()
-
-
-def _check(sequence: SkeletonSequence) -> None:
-    if sequence.num_dims != 3:
-        raise ValueError(
-            "TRC holds 3-D marker positions, and 2-D keypoints do not tell the depth; write .npz, .csv or .json."
-        )
-    if sequence.unit != "metre":
-        fix = 'sequence.replace(keypoints=..., unit="metre") with metres, or write .npz'
-        raise ValueError(f"TRC holds lengths, got {sequence.unit!r}; call {fix}.")
-    if sequence.num_people != 1:
-        call = "write each sequence.person(index) to its own file"
-        raise WriteOption(f"TRC holds one person, got {sequence.num_people}; {call}.", "person")
-    if not sequence.num_frames:
-        raise ValueError("a TRC file needs a frame, got an empty sequence; write .npz.")
 
 
 def matches(path: Path, head: bytes) -> bool:
