@@ -36,9 +36,9 @@ from motionhub.data.build.shards import (
 from motionhub.data.datasets.clip_list import clips_among, lists_to_heed
 from motionhub.data.datasets.counts import Expect, check_counts
 from motionhub.data.datasets.dataset import Dataset as Source
-from motionhub.data.datasets.dataset import Protocol, Split
 from motionhub.data.datasets.datasets import get_dataset, get_protocol
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms
+from motionhub.data.datasets.protocols import Protocol, Split
 from motionhub.data.datasets.raw_files import (
     data_root,
     mark_of,

@@ -16,8 +16,9 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from motionhub.data.build.shards import Cell
-from motionhub.data.datasets.dataset import Dataset, Protocol, Split
+from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms, hub_licence, lets_pass_on
+from motionhub.data.datasets.protocols import Protocol, Split
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION

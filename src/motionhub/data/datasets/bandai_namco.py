@@ -7,15 +7,8 @@ of clips tells nothing.
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    by_value,
-    leave_one_out,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
 from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.format import Format, ReadOptions

@@ -5,14 +5,9 @@ The authors publish videos, not poses: `pose_files.py` finds out the files' form
 
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    FolderFacts,
-    PaperCounts,
-    by_setup,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
 from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
+from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
 from motionhub.data.formats.files import bad_file, kept_until_changed, read_bytes
 

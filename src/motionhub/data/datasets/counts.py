@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from motionhub.data.datasets.dataset import PaperCounts, Split
+from motionhub.data.datasets.dataset import PaperCounts
 from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.protocols import Split
 from motionhub.skeletons.rows import classes_of
 
 

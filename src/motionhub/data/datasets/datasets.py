@@ -4,7 +4,8 @@ import re
 from difflib import get_close_matches
 
 from motionhub.data.datasets import charades, folder, posecap
-from motionhub.data.datasets.dataset import Dataset, Protocol, random_80_20
+from motionhub.data.datasets.dataset import Dataset
+from motionhub.data.datasets.protocols import Protocol, random_80_20
 from motionhub.data.datasets.reading import OWN_FORMATS
 
 

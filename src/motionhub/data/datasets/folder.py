@@ -4,17 +4,10 @@ import math
 from pathlib import Path
 
 from motionhub.data.datasets.clip_table import TableRow, load_table, rows_of
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    FolderFacts,
-    by_setup,
-    odd_subjects,
-    random_80_20,
-    single_fact,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, single_fact
 from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, is_pose_file, read_one_clip, read_poses
+from motionhub.data.datasets.protocols import by_setup, odd_subjects, random_80_20
 from motionhub.data.formats.files import bad_file, find_above, kept_until_changed
 from motionhub.skeletons.sequence import SkeletonSequence
 

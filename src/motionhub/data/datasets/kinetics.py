@@ -9,14 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    by_setup,
-    listed_classes,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.detections import Detection, clip_of
 from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
 from motionhub.data.formats.format import Format, ReadOptions

@@ -5,14 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    FolderFacts,
-    Protocol,
-    by_value,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
 from motionhub.data.formats.files import bad_file, read_bytes
 from motionhub.data.formats.format import Format

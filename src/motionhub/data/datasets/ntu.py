@@ -9,20 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    EVEN,
-    ODD,
-    Assign,
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    Row,
-    Split,
-    by_value,
-    listed_classes,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout

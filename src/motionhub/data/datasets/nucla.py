@@ -6,15 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    by_value,
-    odd_subjects,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
 from motionhub.data.formats.files import bad_file, load_json, number_array, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout

@@ -17,15 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    by_setup,
-    listed_classes,
-    random_80_20,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import by_setup, random_80_20
 from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names

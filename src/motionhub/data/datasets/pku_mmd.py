@@ -5,16 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    by_setup,
-    by_value,
-    listed_classes,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import Protocol, by_setup, by_value
 from motionhub.data.formats.files import (
     bad_file,
     find_above,

@@ -12,15 +12,10 @@ import numpy as np
 
 from motionhub.data.datasets.class_phrases import find_action
 from motionhub.data.datasets.clip_table import load_table, rows_of
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    FolderFacts,
-    PaperCounts,
-    by_setup,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
 from motionhub.data.datasets.label_merging import LabelMerging, read_label_merging
 from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
+from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.files import bad_file, find_above, kept_until_changed
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, by_setup
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts
 from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
+from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, load_json
 
 

@@ -5,15 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    Protocol,
-    by_value,
-    leave_one_out,
-    odd_subjects,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
 from motionhub.data.formats.files import bad_file, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout

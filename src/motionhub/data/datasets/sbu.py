@@ -5,15 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    Row,
-    Split,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
+from motionhub.data.datasets.protocols import Protocol, Row, Split
 from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout

@@ -4,17 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    Row,
-    Split,
-    by_value,
-    listed_classes,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes
 from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
+from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file
 
 

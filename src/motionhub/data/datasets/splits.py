@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import Protocol
+from motionhub.data.datasets.protocols import Protocol
 
 
 if TYPE_CHECKING:  # it takes a second to import, and who lists protocols does not need it

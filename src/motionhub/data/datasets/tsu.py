@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, by_setup, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.lcrnet_poses import (
     IMAGE_SIZE,
     MISSING,
@@ -20,6 +20,7 @@ from motionhub.data.datasets.lcrnet_poses import (
     named_format,
     space_poses,
 )
+from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
 from motionhub.data.formats import arrays
 from motionhub.data.formats.files import bad_file, load_json, read_head

@@ -5,15 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    by_value,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
+from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.files import bad_file, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout

@@ -5,15 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    leave_one_out,
-    odd_subjects,
-    says_all,
-    single_fact,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all, single_fact
+from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
 from motionhub.data.formats.format import Format

@@ -3,17 +3,8 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import (
-    EVEN,
-    ODD,
-    ClipFacts,
-    Dataset,
-    PaperCounts,
-    Protocol,
-    by_value,
-    listed_classes,
-    says_all,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
 from motionhub.data.formats.files import bad_file, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
