@@ -153,8 +153,8 @@ def test_times_outside_the_clip_or_between_frames_are_named(table, times, reason
     [
         ("", "is empty"),
         ("file,label\n", "names no clip"),
-        ("name,label\na/1.npz,x\n", "line 1: expected file,label"),
-        ("file,label,lable\na/1.npz,x,y\n", "line 1: expected file,label"),
+        ("name,label\na/1.npz,x\n", "line 1: expected the columns file,label"),
+        ("file,label,lable\na/1.npz,x,y\n", "line 1: expected the columns file,label"),
         ("file,label,start_s\na/1.npz,x,0\n", "line 1: start_s and end_s belong together"),
         ("file,label\na/1.npz\n", "line 2: expected 2 fields, got 1"),
         ("file,label\na/1.npz,\n", "line 2: a/1.npz has no label"),

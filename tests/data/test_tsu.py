@@ -133,7 +133,7 @@ def test_an_archive_of_another_estimator_is_refused(shared, tmp_path):
         ({"entry": {**ENTRY, "duration": 10**400}}, "expected a duration above 0"),
         ({"entry": {**ENTRY, "actions": None}}, "expected a list of actions"),
         ({"entry": []}, "expected an object"),
-        ({"cs": []}, "expected an object of videos"),
+        ({"cs": []}, "expected an object, got"),
         ({"cs": {"P01T01C01": ENTRY}}, f"{VIDEO} is in none of"),
         ({"cv": {VIDEO: {**ENTRY, "duration": 11}}}, "tell different actions"),
         ({"frames": 0}, "expected a non-empty list of frames"),

@@ -33,14 +33,15 @@ from motionhub.data.build.shards import (
     shortened,
     stage,
 )
-from motionhub.data.datasets.clip_list import clips_among, lists_to_heed
 from motionhub.data.datasets.counts import Expect, check_counts
 from motionhub.data.datasets.dataset import Dataset as Source
 from motionhub.data.datasets.datasets import get_dataset, get_protocol
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms
 from motionhub.data.datasets.protocols import Protocol, Split
 from motionhub.data.datasets.raw_files import (
+    clips_among,
     data_root,
+    lists_to_heed,
     mark_of,
     opened,
     other_data_set,
@@ -92,7 +93,7 @@ def build_dataset(
         strict: a broken file is an error; otherwise it is left out and listed in one warning at the end.
         num_proc: processes that read files, None for this one alone.
         exclude: a text file with the names of clips to leave out, such as the NTU authors' list of clips with missing
-            skeletons (`data/datasets/clip_list.py`); None: such a list is heeded where it lies with the files.
+            skeletons (`raw_files.read_clip_list`); None: such a list is heeded where it lies with the files.
 
     Raises:
         ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.

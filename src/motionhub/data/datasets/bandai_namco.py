@@ -7,27 +7,16 @@ of clips tells nothing.
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
-from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.files import bad_file, name_parts
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # The contents of data set 2, in alphabetical order: the authors number neither these nor the styles.
-CLASS_NAMES = (
-    "raise-up-both-hands",
-    "raise-up-left-hand",
-    "raise-up-right-hand",
-    "run",
-    "walk",
-    "walk-turn-left",
-    "walk-turn-right",
-    "wave-both-hands",
-    "wave-left-hand",
-    "wave-right-hand",
-)
+CLASS_NAMES = listed_classes("bandai-namco")
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
 # By style: clips of one style are near copies of each other, so a random choice of clips leaks.
 BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
@@ -42,10 +31,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Content and style (`setup`, the position in `STYLES`) from the name `dataset-2_CONTENT_STYLE_NNN`."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected dataset-2_CONTENT_STYLE_NNN.bvh; rename it back.")
-    content, style, _ = named.groups()
+    content, style, _ = name_parts(path, _NAME, "dataset-2_CONTENT_STYLE_NNN.bvh")
     if content not in CLASS_NAMES:
         raise bad_file(path, "name", f"expected one of the contents {CLASS_NAMES}, got {content!r}.")
     if style not in STYLES:

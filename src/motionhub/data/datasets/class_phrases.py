@@ -88,12 +88,6 @@ def class_texts(class_name: str) -> tuple[str, ...]:
     return (readable, f"a person, {readable}")
 
 
-def part_texts(class_name: str) -> dict[str, str]:
-    """What the parts of the body do in a class, for some of `PARTS`; empty where the table does not say."""
-    action = find_action(class_name)
-    return {} if action is None else dict(action.parts)
-
-
 def bank_phrases() -> tuple[list[str], dict[str, str]]:
     """What a bank of text vectors holds: phrases and paraphrases; and other spellings with the phrase each means.
 

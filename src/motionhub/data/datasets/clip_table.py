@@ -1,15 +1,12 @@
 """CSV tables that name pose files and say what they show: `labels.csv` of a user's folder, `posecap.csv`."""
 
-import csv
-import io
 import math
 import os
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from motionhub.data.formats.files import bad_file, kept_until_changed, read_text
+from motionhub.data.formats.files import bad_file, kept_until_changed, table_lines
 
 
 COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption", "licence")
@@ -53,38 +50,19 @@ def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
     Raises:
         ValueError: a line is broken, names a file that is not there, or names one twice without times.
     """
-    reader = csv.reader(io.StringIO(read_text(found, MAX_BYTES), newline=""), strict=True)
     rows: dict[str, list[TableRow]] = {}
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(found, header)
-        for words in reader:
-            if any(word.strip() for word in words):
-                row = _row(found, reader.line_num, header, words)
-                rows.setdefault(row.file, []).append(row)
-    except csv.Error as error:
-        raise bad_file(found, f"line {reader.line_num}", f"not valid CSV ({error}).") from None
+    for number, fields in table_lines(found, COLUMNS, ("file", "label"), MAX_BYTES):
+        row = _row(found, f"line {number}", fields)
+        rows.setdefault(row.file, []).append(row)
     if not rows:
         raise bad_file(found, "content", "names no clip; write a line such as clips/001.json,walk.")
     _check_files(found, rows)
     return {file: tuple(lines) for file, lines in rows.items()}
 
 
-def _check_header(found: Path, header: list[str]) -> None:
-    repeated = [name for name, times in Counter(header).items() if times > 1]
-    unknown = [name for name in header if name not in COLUMNS]
-    if not {"file", "label"} <= set(header) or unknown or repeated:
-        reason = f"expected file,label and perhaps some of {COLUMNS[2:]}, each once, got {header[:12]}."
-        raise bad_file(found, "line 1", reason)
-    if ("start_s" in header) != ("end_s" in header):
+def _row(found: Path, place: str, fields: dict[str, str]) -> TableRow:
+    if ("start_s" in fields) != ("end_s" in fields):
         raise bad_file(found, "line 1", "start_s and end_s belong together; add the other one.")
-
-
-def _row(found: Path, number: int, header: list[str], words: list[str]) -> TableRow:
-    place = f"line {number}"
-    if len(words) != len(header):
-        raise bad_file(found, place, f"expected {len(header)} fields, got {len(words)}.")
-    fields = {name: word.strip() for name, word in zip(header, words, strict=True)}
     file = PurePosixPath(fields["file"].replace("\\", "/"))
     if not fields["file"] or file.is_absolute() or ".." in file.parts:
         raise bad_file(found, place, f"expected a file below the table's folder, got {fields['file'][:60]!r}.")

@@ -163,17 +163,21 @@ def says_all(read: Callable[[Path], list[SkeletonSequence]]) -> Callable[[Path, 
 
 
 @cache
-def _all_class_names() -> dict[str, tuple[str, ...]]:
-    names: dict[str, list[str]] = {}
+def _class_table() -> list[dict[str, str]]:
     with Path(__file__).with_name("class_names.csv").open(encoding="utf-8", newline="") as file:
-        for line in csv.DictReader(file):
-            names.setdefault(line["dataset"], []).append(line["class"])
-    return {dataset: tuple(titles) for dataset, titles in names.items()}
+        return list(csv.DictReader(file))
 
 
 def listed_classes(dataset: str) -> tuple[str, ...]:
     """The classes of a dataset in label order, from the table `class_names.csv`."""
-    return _all_class_names()[dataset]
+    return tuple(line["class"] for line in _class_table() if line["dataset"] == dataset)
+
+
+def listed_clips(dataset: str) -> dict[str, int]:
+    """Class -> how many clips it has in the whole dataset, where the table says so."""
+    return {
+        line["class"]: int(line["clips"]) for line in _class_table() if line["dataset"] == dataset and line["clips"]
+    }
 
 
 def single_fact(name: str, facts: Sequence[ClipFacts], path: Path) -> ClipFacts:

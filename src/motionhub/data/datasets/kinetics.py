@@ -12,7 +12,7 @@ import numpy as np
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
+from motionhub.data.formats.files import bad_file, list_of, load_object, number_array
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -25,14 +25,6 @@ MAX_PEOPLE = 5
 _PREFIX = "kinetics_skeleton_"
 # Folder names of the published archive -> whether its clips train.
 _FOLDERS = {"kinetics_train": 1, "kinetics_val": 0}
-
-
-def _load(path: Path) -> dict[str, Any]:
-    clip = load_json(path)
-    if not isinstance(clip, dict) or "data" not in clip:
-        got = f"keys {list(clip)[:8]}" if isinstance(clip, dict) else f"a {type(clip).__name__}"
-        raise bad_file(path, "JSON", f"expected an object with 'data', 'label' and 'label_index', got {got}.")
-    return clip
 
 
 def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
@@ -71,7 +63,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     A joint with score 0 is missing. People are followed through the frames by their keypoints alone; whoever is out of
     sight for a second comes back as somebody new. A clip without anybody has zero people.
     """
-    frames = list_of(path, "data", _load(path)["data"], dict)
+    frames = list_of(path, "data", load_object(path, "data")["data"], dict)
     if not frames:
         raise bad_file(path, "data", "the clip has no frames.")
     positions = _positions(path, frames)
@@ -83,7 +75,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Label from the content; `setup` from the folder: 1 in `kinetics_train`, 0 in `kinetics_val`."""
-    clip = _load(path)
+    clip = load_object(path, "data")
     label = clip.get("label_index")
     if type(label) is not int or not 0 <= label < len(CLASS_NAMES):
         raise bad_file(path, "label_index", f"expected 0..{len(CLASS_NAMES) - 1}, got {str(label)[:40]}.")

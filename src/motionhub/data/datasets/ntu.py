@@ -11,7 +11,7 @@ import numpy as np
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
-from motionhub.data.formats.files import bad_file, origin_is_missing, read_text
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -147,10 +147,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `SsssCcccPpppRrrrAaaa` (setup, camera, performer, replication, action 1..120)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected SsssCcccPpppRrrrAaaa.skeleton; rename it back.")
-    setup, camera, performer, _, action = (int(number) for number in named.groups())
+    setup, camera, performer, _, action = map(int, name_parts(path, _NAME, "SsssCcccPpppRrrrAaaa.skeleton"))
     if not 1 <= action <= len(CLASS_NAMES):
         raise bad_file(path, "name", f"expected an action in 1..{len(CLASS_NAMES)}, got {action}.")
     return ClipFacts(label=action - 1, subject=performer, camera=camera, setup=setup, clip_id=path.stem)

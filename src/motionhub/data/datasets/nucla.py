@@ -6,36 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
-from motionhub.data.formats.files import bad_file, load_json, number_array, origin_is_missing
+from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "pick up with one hand",
-    "pick up with two hands",
-    "drop trash",
-    "walk around",
-    "sit down",
-    "stand up",
-    "donning",
-    "doffing",
-    "throw",
-    "carry",
-)
+CLASS_NAMES = listed_classes("n-ucla")
 FPS = 30.0
 _NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)_v(\d+)")
-
-
-def _load(path: Path) -> dict[str, Any]:
-    clip = load_json(path)
-    if not isinstance(clip, dict) or "skeletons" not in clip:
-        got = f"keys {list(clip)[:8]}" if isinstance(clip, dict) else f"a {type(clip).__name__}"
-        raise bad_file(path, "JSON", f"expected an object with 'file_name', 'skeletons' and 'label', got {got}.")
-    return clip
 
 
 def _frame(path: Path, index: int, frame: Any) -> np.ndarray:
@@ -50,7 +31,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
     Joints at exactly (0, 0, 0) are missing (NaN), and so are joints with a null.
     """
-    frames = _load(path)["skeletons"]
+    frames = load_object(path, "skeletons")["skeletons"]
     if not isinstance(frames, list) or not frames:
         raise bad_file(path, "skeletons", "expected a non-empty list of frames.")
     points = np.stack([_frame(path, index, frame) for index, frame in enumerate(frames)])
@@ -59,7 +40,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Label from the content (1..10 there, 0..9 here), subject and view from the name `aAA_sSS_eEE_vVV`."""
-    clip = _load(path)
+    clip = load_object(path, "skeletons")
     label = clip.get("label")
     if not isinstance(label, int) or isinstance(label, bool) or not 1 <= label <= len(CLASS_NAMES):
         raise bad_file(path, "label", f"expected a whole number in 1..{len(CLASS_NAMES)}, got {str(label)[:40]}.")

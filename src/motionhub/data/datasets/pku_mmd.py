@@ -11,6 +11,7 @@ from motionhub.data.formats.files import (
     bad_file,
     find_above,
     kept_until_changed,
+    name_parts,
     number_rows,
     origin_is_missing,
     read_head,
@@ -80,15 +81,13 @@ def frame_labels(path: Path, num_frames: int) -> tuple[int, ...]:
 
 def annotate(path: Path) -> ClipFacts:
     """Actions from the label file of the same name, camera from the name, `setup` from the cross-subject list."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected NNNN-V.skeleton (recording, view L, M or R); rename it back.")
+    _, view = name_parts(path, _NAME, "NNNN-V.skeleton (recording, view L, M or R)")
     labels = _label_file(path)
     if labels is None:
         raise bad_file(path, "labels", f"expected {path.stem}.label or .txt beside it or in a folder beside its own.")
     lines = read_text(path).splitlines()
     actions = frame_labels(labels, sum(bool(line.strip()) for line in lines))
-    camera, trains = CAMERAS[named.group(2)], _trains(path)
+    camera, trains = CAMERAS[view], _trains(path)
     return ClipFacts(None, None, camera, trains, clip_id=path.stem, frame_labels=actions)
 
 
@@ -130,9 +129,8 @@ def _subject_list(path: Path) -> dict[str, int]:
         elif trains is not None:
             listed.update(dict.fromkeys(names, trains))
     if set(listed.values()) != {0, 1}:
-        raise bad_file(
-            path, "content", "expected names such as 0002-M below a heading for training and one for the rest."
-        )
+        reason = "expected names such as 0002-M below a heading for training and one for the rest."
+        raise bad_file(path, "content", reason)
     return listed
 
 

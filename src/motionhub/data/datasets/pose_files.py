@@ -65,10 +65,8 @@ def _load(found: Path) -> ReadOptions:
         raise bad_file(found, "JSON", f"expected an object with some of the keys {_KEYS}, got {got}.")
     size = content.get("image_size")
     if size is not None:
-        whole = (
-            isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 2**31 for side in size)
-        )
-        if not whole:
+        whole = isinstance(size, list) and all(type(side) is int and 0 < side < 2**31 for side in size)
+        if not whole or len(size) != 2:
             raise bad_file(found, "image_size", f"expected [width, height] in pixels, got {str(size)[:40]}.")
         size = (size[0], size[1])
     layout = None if content.get("layout") is None else layout_in_file(found, "layout", content["layout"])

@@ -10,7 +10,7 @@ from typing import Any
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts
 from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
 from motionhub.data.datasets.protocols import by_setup
-from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, load_json
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, load_object, name_parts
 
 
 NUM_CLASSES = 320
@@ -26,17 +26,15 @@ def annotate(path: Path) -> ClipFacts:
     """Label and `setup` (1 train, 0 validation) from `posetics_{train,val}_label.json` beside or above the clip."""
     clip_id, lists = _clip_id(path), _lists_of(path)
     if not lists:
-        raise bad_file(
-            path, "labels", f"expected {' and '.join(LISTS)} beside the clips or above them, found neither."
-        )
+        expected = f"expected {' and '.join(LISTS)} beside the clips or above them"
+        raise bad_file(path, "labels", f"{expected}, found neither.")
     for found in lists:
         entry = _entries(found).get(clip_id)
         if entry is not None:
             label = entry.get("label_index") if isinstance(entry, dict) else None
             if type(label) is not int or not 0 <= label < NUM_CLASSES:
-                raise bad_file(
-                    found, clip_id, f"expected a label_index in 0..{NUM_CLASSES - 1}, got {str(label)[:40]}."
-                )
+                expected = f"expected a label_index in 0..{NUM_CLASSES - 1}"
+                raise bad_file(found, clip_id, f"{expected}, got {str(label)[:40]}.")
             return ClipFacts(label, None, None, LISTS[found.name], clip_id)
     raise bad_file(path, "labels", f"{clip_id} is in none of {[found.name for found in lists]}.")
 
@@ -52,10 +50,7 @@ def has_skeleton(path: Path) -> bool:
 
 
 def _clip_id(path: Path) -> str:
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected ...ID_SSSSSS_EEEEEE.json (11 characters, start, end); rename it back.")
-    return named.group(1)
+    return name_parts(path, _NAME, "...ID_SSSSSS_EEEEEE.json (11 characters, start, end)")[0]
 
 
 def _lists_of(path: Path) -> list[Path]:
@@ -66,10 +61,7 @@ def _lists_of(path: Path) -> list[Path]:
 @kept_until_changed
 def _entries(path: Path) -> dict[str, Any]:
     """A label list, read once until the file changes."""
-    entries = load_json(path)
-    if not isinstance(entries, dict):
-        raise bad_file(path, "JSON", f"expected an object of clips, got a {type(entries).__name__}.")
-    return entries
+    return load_object(path)
 
 
 DATASET = Dataset(

@@ -7,7 +7,7 @@ import numpy as np
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
-from motionhub.data.formats.files import bad_file, origin_is_missing, read_text
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -66,10 +66,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """The action of every frame from the content; subject and sequence number from the name `SeqN_S`."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected SeqN_S.csv (sequence, subject); rename it back.")
-    sequence, subject = (int(number) for number in named.groups())
+    sequence, subject = map(int, name_parts(path, _NAME, "SeqN_S.csv (sequence, subject)"))
     _, actions = _load(path)
     return ClipFacts(None, subject, None, sequence, path.stem, frame_labels=actions)
 

@@ -1,13 +1,11 @@
-"""The files of a data set below a folder or in a zip, and what a zip that does not fit most likely is.
-
-It does not know what a clip is nor how files are read (`readers/`).
-"""
+"""The raw files of a dataset, below a folder or in a zip: which are clips, and what to say when nothing fits."""
 
 import hashlib
 import os
 import shutil
 import tempfile
 import time
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.reading import find_format
-from motionhub.data.formats.files import MAX_FILE_BYTES, MAX_JSON_BYTES
+from motionhub.data.formats.files import MAX_FILE_BYTES, MAX_JSON_BYTES, bad_file, read_text
 
 
 # A zip file begins so, also one that was cut off.
@@ -28,6 +26,7 @@ _MAX_GUESS_BYTES = 2**26
 # Zips of real skeletons hold 1.0 to 4.2 times their own size (Bandai-Namco's BVH the most); deflate reaches 1,032.
 # What is little stays allowed whatever the ratio: a few clips of nothing but zeros are no bomb.
 _MOST_PACKED, _LITTLE = 200, 2**26
+_MAX_LIST_BYTES = 2**26
 # Label lists may lie this many folders above the clips.
 _LEVELS = 3
 
@@ -79,9 +78,60 @@ def data_root(facts: Dataset, root: Path, folder: Path) -> Path:
     return inside[0] if whole else folder
 
 
-def lists_to_leave_out(facts: Dataset, folder: Path) -> list[Path]:
-    """The authors' lists of clips to leave out that lie below `folder`."""
-    return sorted({path for pattern in facts.exclude_lists for path in files_called(pattern, folder)})
+def read_clip_list(path: str | Path) -> frozenset[str]:
+    """The names in a text file, one a line, without their extensions.
+
+    Lines of several words are prose (NTU's lists begin with two of them) and are skipped, as are empty ones.
+
+    Raises:
+        ValueError: the file is absent or unreadable, too large for a list, or names nothing.
+    """
+    path = Path(path)
+    lines = [line.split() for line in read_text(path, _MAX_LIST_BYTES).splitlines()]
+    names = frozenset(words[0].split(".")[0] for words in lines if len(words) == 1)
+    if not names:
+        raise bad_file(path, "content", "names no clip; expected one name a line, such as S001C002P005R002A008.")
+    return names
+
+
+def clips_among(
+    facts: Dataset, root: Path, folder: Path, found: Sequence[Path], exclude: Sequence[Path]
+) -> list[Path]:
+    """The files that are clips and are not left out on purpose.
+
+    Args:
+        root: what the caller named, for messages.
+        folder: where the files lie, and `found` in it.
+        exclude: lists of clips, see `read_clip_list`.
+
+    Raises:
+        ValueError: no clip is left, or what `read_clip_list` raises.
+    """
+    left_out = frozenset().union(*map(read_clip_list, exclude))
+    paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
+    if not paths:
+        raise ValueError(nothing_found(facts, root, folder))
+    paths = [path for path in paths if path.stem not in left_out]
+    if not paths:
+        lists = " and ".join(map(str, exclude))
+        raise ValueError(f"{root}: every file is left out by {lists}; give another dataset's list.")
+    return paths
+
+
+def lists_to_heed(facts: Dataset, folder: Path, exclude: str | Path | None) -> list[Path]:
+    """The caller's list of clips to leave out, else the authors' where they lie with the files, which a note says."""
+    if exclude is not None or not facts.exclude_lists:
+        return [] if exclude is None else [Path(exclude)]
+    call = "exclude=LIST"
+    lists = sorted({path for pattern in facts.exclude_lists for path in files_called(pattern, folder)})
+    if lists:
+        names = ", ".join(path.name for path in lists)
+        what = f"the clips named in {names} are left out (found with the files); {call} is applied instead"
+    else:
+        names = " or ".join(facts.exclude_lists)
+        what = f"no {names} lies with the files: no clip is left out; {call} leaves out those that the list names"
+    warnings.warn(f"{facts.name}: {what}", stacklevel=4)
+    return lists
 
 
 def mark_of(path: Path) -> str:

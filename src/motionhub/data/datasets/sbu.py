@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.protocols import Protocol, Row, Split
 from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -13,16 +13,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "approaching",
-    "departing",
-    "kicking",
-    "pushing",
-    "shaking hands",
-    "hugging",
-    "exchanging an object",
-    "punching",
-)
+CLASS_NAMES = listed_classes("sbu")
 FPS = 15.0
 NUM_JOINTS = 15
 # A frame number, then x, y, z of each joint of both people.

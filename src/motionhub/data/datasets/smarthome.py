@@ -7,7 +7,7 @@ from pathlib import Path
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes
 from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
 from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
-from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.files import bad_file, name_parts
 
 
 # In the order of the cross-subject protocol; the cross-view ones number 19 of them otherwise.
@@ -24,13 +24,10 @@ _NAME = re.compile(r"([A-Za-z.]{1,40})_p(\d\d)_r(\d\d)_v(\d\d)_c(\d\d)(?:_.*)?")
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `Class_pPP_rRR_vVV_cCC` (performer, repetition, video, camera)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected Class_pPP_rRR_vVV_cCC.json (performer, ..., camera); rename it back.")
-    if named.group(1) not in CLASS_NAMES:
-        raise bad_file(path, "name", f"expected one of the 31 classes such as {CLASS_NAMES[0]}, got {named.group(1)}.")
-    subject, camera = int(named.group(2)), int(named.group(5))
-    return ClipFacts(CLASS_NAMES.index(named.group(1)), subject, camera, None, clip_id=path.stem)
+    title, subject, _, _, camera = name_parts(path, _NAME, "Class_pPP_rRR_vVV_cCC.json (performer, ..., camera)")
+    if title not in CLASS_NAMES:
+        raise bad_file(path, "name", f"expected one of the 31 classes such as {CLASS_NAMES[0]}, got {title}.")
+    return ClipFacts(CLASS_NAMES.index(title), int(subject), int(camera), None, clip_id=path.stem)
 
 
 def _cross_view(name: str, cameras: set[int]) -> Protocol:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, load_json
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, load_object
 from motionhub.data.formats.format import is_number
 
 
@@ -75,10 +75,7 @@ def _action(found: Path, place: str, action: Any, num_classes: int) -> tuple[int
 @kept_until_changed
 def _entries(found: Path) -> dict[str, Any]:
     """A list, read once until the file changes."""
-    entries = load_json(found)
-    if not isinstance(entries, dict):
-        raise bad_file(found, "JSON", f"expected an object of videos, got a {type(entries).__name__}.")
-    return entries
+    return load_object(found)
 
 
 def segments_of_actions(timed: TimedActions, num_frames: int) -> tuple[tuple[int, int, int], ...]:

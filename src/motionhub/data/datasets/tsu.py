@@ -23,7 +23,7 @@ from motionhub.data.datasets.lcrnet_poses import (
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
 from motionhub.data.formats import arrays
-from motionhub.data.formats.files import bad_file, load_json, read_head
+from motionhub.data.formats.files import bad_file, load_object, name_parts, read_head
 from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -71,10 +71,7 @@ def _without_copied_head(path: Path, clip: SkeletonSequence) -> SkeletonSequence
 
 def annotate(path: Path) -> ClipFacts:
     """Actions and `setup` from the lists beside or above the clip, subject and camera from its name."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected PppTttCcc.json or .npz (performer, recording, camera); rename it back.")
-    video, subject, _, camera = named.groups()
+    video, subject, _, camera = name_parts(path, _NAME, "PppTttCcc.json or .npz (performer, recording, camera)")
     entries = _entries(path, video)
     known = [entry for entry in entries.values() if entry is not None]
     if any(other.actions != known[0].actions or other.duration != known[0].duration for other in known):
@@ -103,9 +100,8 @@ def _entries(path: Path, video: str) -> dict[str, TimedActions | None]:
 def _checked(listed: Path, video: str, entry: TimedActions | None) -> TimedActions | None:
     for row, (_, start, end) in enumerate(() if entry is None else entry.actions):
         if start > end:
-            raise bad_file(
-                listed, f"{video}, action {row}", f"expected start <= end (frames), got {start:g}, {end:g}."
-            )
+            reason = f"expected start <= end (frames), got {start:g}, {end:g}."
+            raise bad_file(listed, f"{video}, action {row}", reason)
     return entry
 
 
@@ -117,8 +113,7 @@ def _num_frames(path: Path) -> int:
     """Without following people through the video, which takes long."""
     if _is_archive(path):
         return read(path)[0].num_frames
-    content = load_json(path)
-    frames = content.get("frames") if isinstance(content, dict) else None
+    frames = load_object(path, "frames")["frames"]
     if not isinstance(frames, list) or not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")
     return len(frames)

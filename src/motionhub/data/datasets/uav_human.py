@@ -8,7 +8,7 @@ import numpy as np
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
 from motionhub.data.datasets.protocols import Protocol, by_value
-from motionhub.data.formats.files import bad_file, origin_is_missing
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -51,13 +51,8 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `P..S..G..B..H..UC..LC..A..R.._..` (performer, scene, ..., action 0..154)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        reason = (
-            "expected P..S..G..B..H..UC..LC..A..R.._...txt; rename it back (the competition's clips have no labels)."
-        )
-        raise bad_file(path, "name", reason)
-    performer, scene, action = (int(number) for number in named.groups())
+    expected = "P..S..G..B..H..UC..LC..A..R.._...txt (the competition's clips, called otherwise, have no labels)"
+    performer, scene, action = map(int, name_parts(path, _NAME, expected))
     if action >= NUM_CLASSES:
         raise bad_file(path, "name", f"expected an action in 0..{NUM_CLASSES - 1}, got {action}.")
     return ClipFacts(label=action, subject=performer, camera=None, setup=scene, clip_id=path.stem)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all, single_fact
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all, single_fact
 from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -14,18 +14,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "deep squat",
-    "hurdle step",
-    "inline lunge",
-    "side lunge",
-    "sit to stand",
-    "standing active straight leg raise",
-    "standing shoulder abduction",
-    "standing shoulder extension",
-    "standing shoulder internal-external rotation",
-    "standing shoulder scaption",
-)
+CLASS_NAMES = listed_classes("ui-prmd")
 FPS = 30.0
 NUM_JOINTS = 22
 ARRAYS = ("frames", "scale_cm", "offsets", "movement", "subject", "episode", "correct")

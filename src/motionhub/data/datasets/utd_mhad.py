@@ -5,7 +5,7 @@ from pathlib import Path
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
-from motionhub.data.formats.files import bad_file, origin_is_missing
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
 from motionhub.skeletons.layouts import get_layout
@@ -30,10 +30,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `aA_sS_tT_skeleton.mat` (action 1..27, subject, trial)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected aA_sS_tT_skeleton.mat (action, subject, trial); rename it back.")
-    action, subject, _ = (int(number) for number in named.groups())
+    action, subject, _ = map(int, name_parts(path, _NAME, "aA_sS_tT_skeleton.mat (action, subject, trial)"))
     if not 1 <= action <= len(CLASS_NAMES):
         raise bad_file(path, "name", f"expected an action in 1..{len(CLASS_NAMES)}, got {action}.")
     clip_id = path.stem.removesuffix("_skeleton")

@@ -1,7 +1,6 @@
-"""Reads AlphaPose's result list: people with the name of their image, 17 (COCO) or more keypoints and perhaps an id.
+"""AlphaPose's result list: people with the name of their image, 17 (COCO) or more keypoints and perhaps an id.
 
-It does not know its OpenPose-like output (`openpose.py` reads that) nor boxes. More than 17 joints (Halpe) need a
-layout given by the caller.
+Its OpenPose-like output is `openpose.py`'s. More than 17 joints (Halpe) need a layout given by the caller.
 """
 
 from pathlib import Path
@@ -25,9 +24,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 def _frame(path: Path, place: str, entry: dict[str, Any]) -> int:
     number = number_in(str(entry.get("image_id")), -1)
     if number < 0:
-        raise bad_file(
-            path, f"{place}.image_id", f"expected a name with a number, got {str(entry.get('image_id'))[:40]!r}."
-        )
+        got = str(entry.get("image_id"))[:40]
+        raise bad_file(path, f"{place}.image_id", f"expected a name with a number, got {got!r}.")
     return number
 
 

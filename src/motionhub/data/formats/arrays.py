@@ -65,6 +65,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if ssta:
         points = np.where((points == 0).all(axis=-1, keepdims=True), np.nan, points)
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
+    tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
     clip = options.sequence(
         path,
         points,
@@ -73,7 +74,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         unit=unit,
         image_size=_image_size(path, arrays),
         confidence=None if confidence is None else _numeric(path, "confidence", confidence),
-        track_ids=_track_ids(path, arrays),
+        track_ids=None if tracks is None else tuple(tracks),
     )
     return [clip]
 
@@ -97,9 +98,8 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
         raise bad_file(path, place, f"{reason}; pickled objects are refused, as reading them runs code in the file.")
     data = content[stream.tell() :]
     if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
-        raise bad_file(
-            path, place, f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
-        )
+        reason = f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
+        raise bad_file(path, place, reason)
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
@@ -167,46 +167,43 @@ def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout 
         raise bad_file(path, "joints", str(error)) from None
 
 
-def _stated_unit(path: Path, arrays: dict[str, np.ndarray]) -> str | None:
-    unit = _text(path, arrays, "unit")
-    try:
-        return ReadOptions(unit=unit).unit
-    except ValueError as error:
-        raise bad_file(path, "unit", str(error)) from None
+def _fact(
+    path: Path, arrays: dict[str, np.ndarray], key: str, expected: str, kinds: str = "iuf", size: int | None = 1
+) -> list[Any] | None:
+    """The values of an array of that many numbers (or texts); None where the file has no such array."""
+    if key not in arrays:
+        return None
+    values = arrays[key].ravel()
+    if values.dtype.kind not in kinds or size not in (None, values.size):
+        shown = f"{arrays[key].dtype} of shape {arrays[key].shape}"
+        raise bad_file(path, key, f"expected {expected}, got {shown}.")
+    return values.tolist()
 
 
 def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> str | None:
-    if key not in arrays:
-        return None
-    if arrays[key].dtype.kind != "U" or arrays[key].size != 1:
-        raise bad_file(path, key, f"expected one text, got {arrays[key].dtype} of shape {arrays[key].shape}.")
-    return str(arrays[key].reshape(()))
+    texts = _fact(path, arrays, key, "one text", "U")
+    return None if texts is None else str(texts[0])
+
+
+def _stated_unit(path: Path, arrays: dict[str, np.ndarray]) -> str | None:
+    try:
+        return ReadOptions(unit=_text(path, arrays, "unit")).unit
+    except ValueError as error:
+        raise error if str(error).startswith(f"{path}: ") else bad_file(path, "unit", str(error)) from None
 
 
 def _number(path: Path, arrays: dict[str, np.ndarray], key: str) -> float | None:
-    if key not in arrays:
-        return None
-    values = _numeric(path, key, arrays[key]).ravel()
-    if values.size != 1 or not 0 < values[0] < math.inf:
-        raise bad_file(path, key, f"expected one positive number, got {values[:4].tolist()}.")
-    return float(values[0])
+    values = _fact(path, arrays, key, "one positive number")
+    if values is not None and not 0 < values[0] < math.inf:
+        raise bad_file(path, key, f"expected one positive number, got {values}.")
+    return None if values is None else float(values[0])
 
 
 def _image_size(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, int] | None:
-    if "image_size" not in arrays:
-        return None
-    values = _numeric(path, "image_size", arrays["image_size"]).ravel()
-    if values.size != 2 or not np.isfinite(values).all() or values.min() < 1 or values.max() > 1e9:
-        raise bad_file(path, "image_size", f"expected (width, height), got {values[:4].tolist()}.")
-    return int(values[0]), int(values[1])
-
-
-def _track_ids(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, ...] | None:
-    if "track_ids" not in arrays:
-        return None
-    if arrays["track_ids"].dtype.kind not in "iu" or arrays["track_ids"].ndim != 1:
-        raise bad_file(path, "track_ids", "expected a list of whole numbers.")
-    return tuple(arrays["track_ids"].tolist())
+    size = _fact(path, arrays, "image_size", "(width, height)", size=2)
+    if size is not None and not all(1 <= side <= 1e9 for side in size):
+        raise bad_file(path, "image_size", f"expected (width, height), got {size}.")
+    return None if size is None else (int(size[0]), int(size[1]))
 
 
 def encode(sequence: SkeletonSequence) -> bytes:
@@ -235,11 +232,8 @@ def encode(sequence: SkeletonSequence) -> bytes:
 
 def matches(path: Path, head: bytes) -> bool:
     """A `.npy` file; or a zip archive that begins with an array, as NumPy writes it."""
-    return head.startswith(NPY_MAGIC) or (head.startswith(ZIP_MAGIC) and NPY_MAGIC in head) or _is_npz(path, head)
-
-
-def _is_npz(path: Path, head: bytes) -> bool:
-    return head.startswith(ZIP_MAGIC) and path.suffix.lower() == ".npz"
+    zipped = head.startswith(ZIP_MAGIC) and (NPY_MAGIC in head or path.suffix.lower() == ".npz")
+    return head.startswith(NPY_MAGIC) or zipped
 
 
 FORMAT = Format(

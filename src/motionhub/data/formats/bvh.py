@@ -188,10 +188,8 @@ def load(path: Path) -> Motion:
     frame_time = _fact(path, lines, start + 2, "Frame Time:")
     rows = [(number, line) for number, line in enumerate(lines[start + 3 :], start + 4) if line.strip()]
     if len(rows) != frames or width == 0:
-        reason = (
-            f"expected {frames} frames of {width} channels, got {len(rows)} lines; the file is cut off or corrupt."
-        )
-        raise bad_file(path, f"line {len(lines)}", reason)
+        reason = f"expected {frames} frames of {width} channels, got {len(rows)} lines"
+        raise bad_file(path, f"line {len(lines)}", f"{reason}; the file is cut off or corrupt.")
     checked_size(path, frames, len(joints), 6)  # positions, and the orientations on the way to them
     values = np.stack([_row(path, number, line, width) for number, line in rows])
     return Motion(joints, values, frame_time)

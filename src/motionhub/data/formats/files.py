@@ -1,10 +1,13 @@
 """Files as bytes, text and JSON; every way in which a file can be broken is a one-line error."""
 
 import codecs
+import csv
+import io
 import json
+import re
 import reprlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -93,6 +96,15 @@ def load_json(path: Path) -> Any:
         raise bad_file(path, "JSON", f"cannot be parsed ({error}).") from None
 
 
+def load_object(path: Path, *keys: str) -> dict[str, Any]:
+    """A file that holds a JSON object with these keys. Raises ValueError as `load_json`, or saying what it holds."""
+    content = load_json(path)
+    if isinstance(content, dict) and all(key in content for key in keys):
+        return content
+    got = f"the keys {list(content)[:8]}" if isinstance(content, dict) else f"a {type(content).__name__}"
+    raise bad_file(path, "JSON", f"expected an object{' with ' * bool(keys)}{', '.join(map(repr, keys))}, got {got}.")
+
+
 def number_array(path: Path, place: str, value: Any) -> np.ndarray:
     """A (nested) list of numbers as float64; null is NaN. Raises ValueError when it is anything else."""
     try:
@@ -118,6 +130,42 @@ def list_of(path: Path, place: str, value: Any, kind: type) -> list[Any]:
             words = "an object" if kind is dict else "a list"
             raise bad_file(path, f"{place}[{index}]", f"expected {words}, got {reprlib.repr(item)}.")
     return value
+
+
+def table_lines(
+    path: Path, known: Sequence[str], needed: Sequence[str], most: int
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a CSV table with a header: the number of each, and its fields by column; empty ones are skipped.
+
+    Args:
+        known: the columns that there may be.
+        needed: those that must be.
+
+    Raises:
+        ValueError: the header has others, a line has another number of fields, or as `read_text` does.
+    """
+    reader = csv.reader(io.StringIO(read_text(path, most), newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not set(needed) <= set(header) <= set(known) or len(set(header)) < len(header):
+            reason = f"expected the columns {','.join(needed)} and perhaps others of {known}, got {header[:12]}."
+            raise bad_file(path, "line 1", reason)
+        for words in reader:
+            if any(word.strip() for word in words):
+                if len(words) != len(header):
+                    reason = f"expected {len(header)} fields, got {len(words)}."
+                    raise bad_file(path, f"line {reader.line_num}", reason)
+                yield reader.line_num, {name: word.strip() for name, word in zip(header, words, strict=True)}
+    except csv.Error as error:
+        raise bad_file(path, f"line {reader.line_num}", f"not valid CSV ({error}).") from None
+
+
+def name_parts(path: Path, pattern: re.Pattern[str], expected: str) -> tuple[str, ...]:
+    """The groups of a pattern in the file's name without its extension. Raises ValueError saying what is expected."""
+    named = pattern.fullmatch(path.stem)
+    if named is None:
+        raise bad_file(path, "name", f"expected {expected}; rename it back.")
+    return named.groups()
 
 
 def number_rows(path: Path, width: int, most: int = MAX_FILE_BYTES) -> np.ndarray:

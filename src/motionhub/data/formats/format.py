@@ -42,30 +42,25 @@ _SAME = {
 _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 
 
-class UnstatedFact(ValueError):
-    """A file does not say what its reader must know.
-
-    Args:
-        message: one line with file and fix.
-        option: the keyword of `read` by which the caller says it.
-    """
-
-    def __init__(self, message: str, option: str = "") -> None:
-        super().__init__(message)
-        self.option = option
-
-
-class WriteOption(ValueError):
-    """A sequence or a path that fits no format as it is, but would with another argument.
+class OptionError(ValueError):
+    """A file cannot be read or written as it is, but could with another argument.
 
     Args:
         message: one line with the fix in Python.
-        option: what would make it fit: another "format" or "layout", one "person", or to "project" it.
+        option: the argument.
     """
 
     def __init__(self, message: str, option: str = "") -> None:
         super().__init__(message)
         self.option = option
+
+
+class UnstatedFact(OptionError):
+    """A file lacks metadata; `option` is the keyword of `read` by which the caller gives it."""
+
+
+class WriteOption(OptionError):
+    """A sequence or path fits no format; with another "format", "layout" or "person", or "project"ed, it would."""
 
 
 @dataclass(frozen=True)

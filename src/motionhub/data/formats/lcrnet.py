@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, list_of, load_json, number_array, read_bytes
+from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, list_of, load_object, number_array, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -23,9 +23,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
     A joint at exactly the origin is missing (NaN). People are told apart by `skeletons/tracking.py`.
     """
-    content = load_json(path)
-    if not isinstance(content, dict):
-        raise bad_file(path, "JSON", 'expected an object with "frames".')
+    content = load_object(path, "frames")
     unit = options.unit_of(path, assumed="pixel")
     key = "pose3d" if FILE_UNITS[unit][0] == "metre" else "pose2d"
     frames = [
@@ -33,7 +31,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
             _person(path, f"frames[{time}][{index}]", person, key)
             for index, person in enumerate(list_of(path, f"frames[{time}]", people, dict))
         ]
-        for time, people in enumerate(list_of(path, "frames", content.get("frames"), list))
+        for time, people in enumerate(list_of(path, "frames", content["frames"], list))
     ]
     if not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")

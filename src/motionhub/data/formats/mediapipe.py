@@ -1,8 +1,8 @@
-"""Reads MediaPipe pose landmarks saved as JSON: 33 objects with x, y, z and visibility per person and frame.
+"""MediaPipe pose landmarks saved as JSON: 33 objects with x, y, z and visibility per person and frame.
 
-It does not know hands and faces. MediaPipe has no file format of its own; read are the shapes in which its results
-are dumped: a list of frames, or an object with "frames", where a frame is one person's 33 landmarks, a list of people,
-null or empty, or an object with "pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks".
+MediaPipe has no file format of its own; read are the shapes in which its results are dumped: a list of frames, or an
+object with "frames", where a frame is one person's 33 landmarks, a list of people, null or empty, or an object with
+"pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks". Hands and faces are passed over.
 """
 
 from pathlib import Path
@@ -41,9 +41,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "frames", f"expected {_WORLD_KEYS[0]!r} for a unit of length; leave unit out.")
     size = options.image_size_of(path)
     if unit == "pixel" and size is None:
-        raise bad_file(
-            path, "image_size", "landmarks are fractions of the image; give image_size=(width, height) too."
-        )
+        reason = "landmarks are fractions of the image; give image_size=(width, height) too."
+        raise bad_file(path, "image_size", reason)
     scale = np.ones(3) if world else np.array(size if unit == "pixel" else (1, 1), np.float64)
     people = [
         [
@@ -71,11 +70,8 @@ def _people(frame: Any, world: bool) -> list[Any]:
 def _person(path: Path, place: str, landmarks: Any, scale: np.ndarray) -> Detection:
     if isinstance(landmarks, dict):
         landmarks = landmarks.get("landmark", landmarks.get("landmarks"))
-    if (
-        not isinstance(landmarks, list)
-        or len(landmarks) != JOINTS
-        or not all(isinstance(one, dict) for one in landmarks)
-    ):
+    whole = isinstance(landmarks, list) and all(isinstance(one, dict) for one in landmarks)
+    if not whole or len(landmarks) != JOINTS:
         raise bad_file(path, place, f"expected {JOINTS} landmarks, objects with x, y, z and visibility.")
     axes = "xyz"[: len(scale)]
     points = number_array(path, place, [[one.get(axis) for axis in axes] for one in landmarks])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of, frame_positions
-from motionhub.data.formats.files import bad_file, list_of, load_json, number_array, read_head
+from motionhub.data.formats.files import bad_file, list_of, load_object, number_array, read_head
 from motionhub.data.formats.format import (
     Format,
     ReadOptions,
@@ -91,9 +91,7 @@ def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> Skel
 
 
 def _people(path: Path) -> list[Detection]:
-    content = load_json(path)
-    if not isinstance(content, dict) or "people" not in content:
-        raise bad_file(path, "JSON", 'expected an object with "people".')
+    content = load_object(path, "people")
     people = []
     for index, person in enumerate(list_of(path, "people", content["people"], dict)):
         # OpenPose before 1.3 wrote the shorter name.

@@ -73,9 +73,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     frames, period = _frames(path, header, rows)
     positions = frame_positions(path, frames.tolist())
     people, person_of = _numbered(rows.texts(header.person, len(frames)))
-    joints, joint_of = (
-        (list(header.values), None) if header.joint is None else _numbered(rows.texts(header.joint, len(frames)))
-    )
+    joints, joint_of = list(header.values), None
+    if header.joint is not None:
+        joints, joint_of = _numbered(rows.texts(header.joint, len(frames)))
     length = max(positions.values()) + 1
     checked_size(path, len(people), length, len(joints), header.dims + 1)
     places = [person_of, np.array([positions[frame] for frame in frames.tolist()])]
@@ -111,9 +111,8 @@ class _Rows:
         for line, cells in enumerate(lines, start=2):
             if any(cells):
                 if len(cells) < width:
-                    raise bad_file(
-                        path, f"line {line}", f"expected {width} columns or more, got {len(cells)}; cut off?"
-                    )
+                    reason = f"expected {width} columns or more, got {len(cells)}; cut off?"
+                    raise bad_file(path, f"line {line}", reason)
                 self.lines.append(line)
                 self.cells.append(cells)
         if not self.lines:
