@@ -15,7 +15,7 @@ from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# The contents of data set 2, in alphabetical order: the authors number neither these nor the styles.
+# The contents of dataset 2, in alphabetical order: the authors number neither these nor the styles.
 CLASS_NAMES = listed_classes("bandai-namco")
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
 # By style: clips of one style are near copies of each other, so a random choice of clips leaks.
@@ -40,14 +40,14 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """BVH with the data set's first joint, in a file called as it calls them; other BVH files are `bvh.py`'s."""
+    """BVH with the dataset's first joint, in a file called as it calls them; other BVH files are `bvh.py`'s."""
     return _NAME.fullmatch(path.stem) is not None and bvh.matches(path, head) and b"ROOT joint_Root" in head
 
 
 DATASET = Dataset(
     format=Format(
         name="bandai-namco",
-        title="Bandai-Namco motion data set 2",
+        title="Bandai-Namco motion dataset 2",
         matches=matches,
         read=says_all(read),
         container="text",
@@ -72,7 +72,7 @@ DATASET = Dataset(
     ),
     counts=(
         PaperCounts(
-            "data set 2",
+            "dataset 2",
             "counted in the authors' repository; the split is motionhub's",
             2_902,
             10,

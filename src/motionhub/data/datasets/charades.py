@@ -99,8 +99,8 @@ DATASET = Dataset(
     column_notes={
         "label": "-1: several actions, see the segments",
         "setup": "0 testing, 1 training; 2 testing, 3 training, of a video without any action",
-        "subject": "unknown in this data set (-1)",
-        "camera": "unknown in this data set (-1)",
+        "subject": "unknown in this dataset (-1)",
+        "camera": "unknown in this dataset (-1)",
     },
     look_into=look_into,
 )

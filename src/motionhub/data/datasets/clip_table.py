@@ -23,7 +23,7 @@ class TableRow:
         file: as the table names it, relative to the table, with slashes.
         trains: 1 in the training split, 0 in the test split, None in neither.
         times: `(start, end)` in seconds, or None for the whole file.
-        source: the data set the clip was taken from; may be empty.
+        source: the dataset the clip was taken from; may be empty.
         licence: terms of the clip, where they are others than those of the whole; may be empty.
     """
 

@@ -131,7 +131,7 @@ DATASET = Dataset(
     "there are as many people as tracks, often more than are seen at once",
     column_notes={
         "setup": "1 training clip, 0 validation clip, by the folder it lies in",
-        "subject": "unknown in this data set (-1)",
-        "camera": "unknown in this data set (-1)",
+        "subject": "unknown in this dataset (-1)",
+        "camera": "unknown in this dataset (-1)",
     },
 )

@@ -49,7 +49,7 @@ def read_label_merging(name: str, table: str | Path | None = None) -> LabelMergi
     Args:
         name: "posetics" or "posecap".
         table: CSV with the columns source, label, class, and perhaps description, merging and stated_in. Lines whose
-            `merging` is another data set's are passed over.
+            `merging` is another dataset's are passed over.
 
     Raises:
         ValueError: no merging is called so; the table is absent or broken, gives a label two classes, or a class two

@@ -103,5 +103,5 @@ DATASET = Dataset(
     licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://wangjiangb.github.io/my_data.html",
     citation="Wang, Nie, Xia, Wu, Zhu: Cross-view Action Modeling, Learning and Recognition. CVPR 2014.",
-    column_notes={"camera": "view 1, 2 or 3 of the data set"},
+    column_notes={"camera": "view 1, 2 or 3 of the dataset"},
 )

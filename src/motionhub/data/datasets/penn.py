@@ -4,7 +4,7 @@ The images and the bounding boxes are not read.
 
 Invisible joints. In the 1,258 official training files 22 % of the joints have visibility 0. About a third of those
 carry a placeholder (MATLAB's pixel (1, 1) times the video's scale, so x = y < 2), the others carry an annotator's
-guess inside the image. Both are missing (NaN) here: the data set itself says that nobody saw them.
+guess inside the image. Both are missing (NaN) here: the dataset itself says that nobody saw them.
 Visible coordinates are kept as published, some a little outside the image.
 
 Left and right. The joints keep the published order, documented as head, left shoulder, right shoulder, ... But the
@@ -114,6 +114,6 @@ DATASET = Dataset(
     column_notes={
         "camera": "the side the camera looks from: 0 back, 1 front, 2 left, 3 right",
         "setup": "1 official training clip, 0 official test clip",
-        "subject": "unknown in this data set (-1)",
+        "subject": "unknown in this dataset (-1)",
     },
 )

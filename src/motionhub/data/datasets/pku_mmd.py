@@ -191,7 +191,7 @@ DATASET = Dataset(
     homepage="https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html",
     citation="Liu, Hu, Li, Song, Liu: PKU-MMD: A Large Scale Benchmark for Continuous Multi-Modal Human Action "
     "Understanding. arXiv 1703.07475, 2017.",
-    remarks="The class titles come from general knowledge of the data set: verify them against the authors' "
+    remarks="The class titles come from general knowledge of the dataset: verify them against the authors' "
     "Actions.xlsx. Frames of the label files were counted from 0, both ends in the action; where two actions overlap, "
     "the one that starts later holds",
     column_notes={

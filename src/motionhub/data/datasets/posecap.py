@@ -37,7 +37,7 @@ def pose_share(sequence: SkeletonSequence) -> float:
 
 
 def read_dims(path: Path, dims: int) -> list[SkeletonSequence]:
-    """The clip of a file, or none where at most half of the frames have a pose: the data set leaves those out."""
+    """The clip of a file, or none where at most half of the frames have a pose: the dataset leaves those out."""
     clip = read_one_clip(path, LCRNET_UNITS[dims])
     if clip.num_dims != dims:
         other = "posecap-3d" if dims == 2 else "posecap"
@@ -135,7 +135,7 @@ DATASET = Dataset(
         PaperCounts("all clips", "thesis, table 6.1 (1,000,000 clips is a round number, not compared)", None, 811),
     ),
     missing_joints="as the pose files' format marks it",
-    licence="of the data sets the clips come from: CAP, Kinetics-700 and Posetics; see their terms",
+    licence="of the datasets the clips come from: CAP, Kinetics-700 and Posetics; see their terms",
     homepage="https://theses.hal.science/tel-04558781",
     citation="Yang: Learning effective video representations for action recognition. PhD thesis, Universite Cote "
     "d'Azur, 2024, chapter 6.",

@@ -106,8 +106,8 @@ DATASET = Dataset(
     "published with the labels",
     column_notes={
         "setup": "1 training clip, 0 validation clip, by the list that names it",
-        "subject": "unknown in this data set (-1)",
-        "camera": "unknown in this data set (-1)",
+        "subject": "unknown in this dataset (-1)",
+        "camera": "unknown in this dataset (-1)",
     },
 )
 DATASET_3D = in_space(DATASET, f"{UNIT_REMARK}; the class titles are not published with the labels")

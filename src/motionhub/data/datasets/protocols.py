@@ -1,4 +1,4 @@
-"""Evaluation protocols: which clips train and which test, told by what is known of the clips besides their motion."""
+"""Evaluation protocols: which clips train and which test, as a function of labels, performers, cameras and setups."""
 
 import hashlib
 from collections.abc import Callable, Container, Mapping, Sequence

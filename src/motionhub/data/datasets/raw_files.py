@@ -21,7 +21,7 @@ from motionhub.data.formats.files import MAX_FILE_BYTES, MAX_JSON_BYTES, bad_fil
 
 # A zip file begins so, also one that was cut off.
 _ZIP_START = b"PK\x03\x04"
-# What is looked into to say which data set a strange file belongs to.
+# What is looked into to say which dataset a strange file belongs to.
 _MAX_GUESS_BYTES = 2**26
 # Zips of real skeletons hold 1.0 to 4.2 times their own size (Bandai-Namco's BVH the most); deflate reaches 1,032.
 # What is little stays allowed whatever the ratio: a few clips of nothing but zeros are no bomb.
@@ -33,16 +33,16 @@ _LEVELS = 3
 
 @contextmanager
 def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tuple[Path, list[Path]]]:
-    """The folder that holds the data set's files and these files, sorted; or the one file `root` is.
+    """The folder that holds the dataset's files and these files, sorted; or the one file `root` is.
 
     Args:
         root: a folder, searched with its sub-folders, a zip file of one, or one file.
-        facts: the data set; its `pattern` tells the files, its `sidecars` come out of a zip with them.
+        facts: the dataset; its `pattern` tells the files, its `sidecars` come out of a zip with them.
         into: where a zip file is extracted to, and stays, so that a later call finds it done; by default a temporary
             folder.
 
     Raises:
-        ValueError: `root` is none of these, the zip is broken, or holds nothing of this data set.
+        ValueError: `root` is none of these, the zip is broken, or holds nothing of this dataset.
     """
     if root.is_dir():
         yield root, files_called(facts.pattern, root)
@@ -150,7 +150,7 @@ def sidecar_marks(folder: Path, facts: Dataset) -> dict[str, str]:
 
 
 def nothing_found(facts: Dataset, root: Path, folder: Path) -> str:
-    """The message when no file fits: what was expected, what is there, and which data set that looks like."""
+    """The message when no file fits: what was expected, what is there, and which dataset that looks like."""
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.name for path in found[:5]]
     expected = f"expected files called {facts.pattern!r} ({facts.title}), found none"
@@ -158,7 +158,7 @@ def nothing_found(facts: Dataset, root: Path, folder: Path) -> str:
 
 
 def other_data_set(facts: Dataset | None, paths: Sequence[Path]) -> str:
-    """A sentence, with a space before it, that names the data set these files belong to when it is another one."""
+    """A sentence, with a space before it, that names the dataset these files belong to when it is another one."""
     for path in paths[:20]:
         guess = _data_set_of(path)
         if guess is not None and guess is not facts:
@@ -202,11 +202,11 @@ def _no_root(root: Path) -> ValueError:
     if starts_like_zip(root):
         return ValueError(cut_off(root))
     kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
-    return ValueError(f"{root}: {kind}; give the folder (or the zip) that holds the data set's files.")
+    return ValueError(f"{root}: {kind}; give the folder (or the zip) that holds the dataset's files.")
 
 
 def _data_set_of(path: Path) -> Dataset | None:
-    """The data set of one file by its name, else by its content; None when neither tells."""
+    """The dataset of one file by its name, else by its content; None when neither tells."""
     claimed = [dataset for dataset in DATASETS.values() if dataset.claims_name(path)]
     if len(claimed) == 1:
         return claimed[0]
@@ -225,7 +225,7 @@ def _listing_hash(archive: Path) -> str:
 
 
 def _extract(archive: Path, facts: Dataset, folder: Path) -> None:
-    """The files called like the data set's; refuses paths that leave the folder and contents larger than the disk."""
+    """The files called like the dataset's; refuses paths that leave the folder and contents larger than the disk."""
     patterns = (facts.pattern, *facts.sidecars, *facts.exclude_lists)
     try:
         with zipfile.ZipFile(archive) as content:

@@ -75,7 +75,7 @@ def _fold(number: int) -> Protocol:
 
     source = (
         f"Test on fold {number} of the authors' 5-fold cross-validation, train on the other folds that are there; "
-        "folds by performer pair, as listed in public code for this data set (Yun et al., CVPR Workshops 2012)."
+        "folds by performer pair, as listed in public code for this dataset (Yun et al., CVPR Workshops 2012)."
     )
     return Protocol(f"folds-test-{number}", source, lambda rows: [split(row) for row in rows])
 

@@ -79,6 +79,6 @@ DATASET = Dataset(
     provenance=PROVENANCE,
     remarks="Labels are numbered as in the cross-subject protocol; for the other order of the cross-view protocols "
     'call motionhub.data.datasets.splits.relabel(dataset, get_protocol("smarthome", "cv1"))',
-    column_notes={"camera": "camera 1..7", "setup": "unknown in this data set (-1)"},
+    column_notes={"camera": "camera 1..7", "setup": "unknown in this dataset (-1)"},
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthome3d",))

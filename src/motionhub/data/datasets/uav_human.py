@@ -98,5 +98,5 @@ DATASET = Dataset(
     "Unmanned Aerial Vehicles. CVPR 2021.",
     remarks="Built from a description of the format, without a published file at hand: verify unit and image size on "
     "the first clips. The actions are numbered as in the files' names; their titles are not in them",
-    column_notes={"setup": "the S number of the file's name", "camera": "unknown in this data set (-1)"},
+    column_notes={"setup": "the S number of the file's name", "camera": "unknown in this dataset (-1)"},
 )

@@ -81,7 +81,7 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """A zip archive with this data set's arrays."""
+    """A zip archive with this dataset's arrays."""
     if not head.startswith(b"PK\x03\x04"):
         return False
     try:

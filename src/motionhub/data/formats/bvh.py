@@ -95,7 +95,7 @@ class Motion:
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One person, `(1, frames, joints, 3)` metres, in the file's axes (usually y up).
 
-    The layout is bandai-22 for that data set's names. Other files get a layout made of their own hierarchy, in which
+    The layout is bandai-22 for that dataset's names. Other files get a layout made of their own hierarchy, in which
     Mixamo's names (also LAFAN1's, CMU's) are turned into the library's; a layout given as an option must have the
     same joints by name, in any order, or the same number of joints in the file's order.
     """

@@ -1,6 +1,6 @@
-"""Reads the JSON of LCR-Net: frames of people with `pose2d` (13 x, 13 y) and `pose3d` (13 x, 13 y, 13 z).
+"""The JSON of LCR-Net: frames of people with `pose2d` (13 x, 13 y) and `pose3d` (13 x, 13 y, 13 z).
 
-It does not know scores of detections, boxes and the frame rate (an option). Smarthome and Posetics are published so.
+Scores of detections and boxes are passed over. Smarthome and Posetics are published so.
 """
 
 from pathlib import Path

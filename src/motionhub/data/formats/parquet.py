@@ -151,5 +151,5 @@ FORMAT = Format(
     pattern="*.parquet",
     container="binary",
     signature="parquet with the columns keypoints, num_people, num_frames, num_joints, num_dims, layout, fps, unit",
-    writer=Writer("parquet", "parquet, a row a sequence, as in our data sets", ".parquet", encode, encode_all),
+    writer=Writer("parquet", "parquet, a row a sequence, as in our datasets", ".parquet", encode, encode_all),
 )

@@ -1,8 +1,8 @@
 """Unpickles numbers, texts, lists, dicts and NumPy arrays, and refuses everything else: no code in a file is ever run.
 
-It does not know any format. A pickle is a program: it may call any function it names. Here the few names that NumPy
-arrays need are answered by inert stand-ins, which only note what they were given; the arrays are then built from their
-bytes. NumPy's own constructors are not called, as they allocate what a few bytes announce.
+A pickle is a program: it may call any function it names. Here the few names that NumPy arrays need are answered by
+inert stand-ins, which only note what they were given; the arrays are then built from their bytes. NumPy's own
+constructors are not called, as they allocate what a few bytes announce.
 """
 
 import codecs

@@ -1,7 +1,7 @@
-"""Reads the pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
+"""The pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
 
-It does not know the splits and labels in them, nor the layout: the files do not name one, and 17 joints are several.
-Pickles are read without running what is in them (`plain_pickle.py`).
+The files name no layout, and 17 joints are several; splits and labels in them are passed over. Pickles are read
+without running what is in them (`plain_pickle.py`).
 """
 
 from pathlib import Path

@@ -17,12 +17,12 @@ _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz,
 # Contents that are often handed over, and what to do with them.
 _FOREIGN = {
     b"\x89HDF": "an HDF5 file; save its arrays as .npz with keypoints (people, frames, joints, dims)",
-    b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of a data set's zip: "
+    b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of the authors' zip: "
     "motionhub dataset build NAME --raw ZIP --out FOLDER",
     b"\x1f\x8b": "a gzip file; unpack it first",
     b"\x02P": "a C3D file; export it as TRC or BVH",
-    b"\x89PNG": "a PNG picture; a pose estimator makes keypoints of it",
-    b"\xff\xd8\xff": "a JPEG picture; a pose estimator makes keypoints of it",
+    b"\x89PNG": "a PNG image; a pose estimator makes keypoints of it",
+    b"\xff\xd8\xff": "a JPEG image; a pose estimator makes keypoints of it",
     b"ftyp": _VIDEO,
     b"RIFF": _VIDEO,
     b"\x1aE\xdf\xa3": _VIDEO,
