@@ -71,6 +71,7 @@ DATASET = Dataset(
     read_any=lambda path: [read_one_clip(path)],
     annotate=annotate,
     sidecars=(LIST, CLASS_LIST, OPTIONS_FILE),
+    # Of the data once `at(root)` has looked into the folder.
     layout="coco-17",
     fps=30.0,
     fps_source="the first pose file's",

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from motionhub.data.formats.files import bad_file, kept_until_changed, table_lines
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, table_lines
 
 
 COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption", "licence")
@@ -38,9 +38,16 @@ class TableRow:
     licence: str
 
 
-def rows_of(found: Path, path: Path) -> tuple[TableRow, ...]:
-    """The table's lines about a file, none where it has none. Raises ValueError as `load_table` does."""
-    return load_table(found).get(path.absolute().relative_to(found.parent).as_posix(), ())
+def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
+    """The table called `table` beside a file or above it, and its lines about the file; None and no lines without it.
+
+    Raises:
+        ValueError: as `load_table`.
+    """
+    found = find_above(path, table)
+    if found is None:
+        return None, ()
+    return found, load_table(found).get(path.absolute().relative_to(found.parent).as_posix(), ())
 
 
 @kept_until_changed

@@ -3,10 +3,17 @@
 import math
 from pathlib import Path
 
-from motionhub.data.datasets.clip_table import TableRow, load_table, rows_of
+from motionhub.data.datasets.clip_table import load_table, rows_of
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, single_fact
 from motionhub.data.datasets.licences import UNSTATED
-from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, is_pose_file, read_one_clip, read_poses
+from motionhub.data.datasets.pose_files import (
+    ANY_POSE_FILE,
+    OPTIONS_FILE,
+    folder_facts,
+    is_pose_file,
+    read_one_clip,
+    read_poses,
+)
 from motionhub.data.datasets.protocols import by_setup, odd_subjects, random_80_20
 from motionhub.data.formats.files import bad_file, find_above, kept_until_changed
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -22,7 +29,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
     A part has the frames from `start_s` on and before `end_s`.
     """
-    rows = _rows(path)
+    rows = rows_of(path, TABLE)[1]
     if not any(row.times for row in rows):
         return read_poses(path)
     whole = read_one_clip(path)
@@ -41,7 +48,7 @@ def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> 
 
 def annotate_all(path: Path) -> list[ClipFacts]:
     """Label, split (`setup`), subject and camera of every clip of a file, in the order of `read`."""
-    found, rows = find_above(path, TABLE), _rows(path)
+    found, rows = rows_of(path, TABLE)
     if found is None:
         root, classes = path.absolute().parent.parent, class_folders(path.absolute().parent.parent)
         name = path.absolute().parent.name
@@ -70,15 +77,10 @@ def annotate(path: Path) -> ClipFacts:
     return single_fact("folder", annotate_all(path), path)
 
 
-def _rows(path: Path) -> tuple[TableRow, ...]:
-    found = find_above(path, TABLE)
-    return () if found is None else rows_of(found, path)
-
-
 def is_clip(path: Path) -> bool:
     """The files that the table names, where there is one; else every file but the options and hidden ones."""
-    found = find_above(path, TABLE)
-    return is_pose_file(path) if found is None else bool(rows_of(found, path))
+    found, rows = rows_of(path, TABLE)
+    return is_pose_file(path) if found is None else bool(rows)
 
 
 @kept_until_changed
@@ -149,12 +151,13 @@ def _files_of_classes(root: Path) -> list[Path]:
 DATASET = Dataset(
     name="folder",
     title="A folder of pose files",
-    pattern="*[!pP]",
+    pattern=ANY_POSE_FILE,
     read_any=read,
     annotate=annotate,
     annotate_all=annotate_all,
     is_clip=is_clip,
     sidecars=(TABLE, OPTIONS_FILE),
+    # Of the data once `at(root)` has looked into the folder.
     layout="coco-17",
     fps=30.0,
     fps_source="the first clip's",

@@ -13,6 +13,8 @@ from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+# Every file but an archive: no pose file's name ends with the p of .zip.
+ANY_POSE_FILE = "*[!pP]"
 OPTIONS_FILE = "pose_options.json"
 _KEYS = ("layout", "fps", "unit", "image_size")
 

@@ -14,9 +14,9 @@ from motionhub.data.datasets.class_phrases import find_action
 from motionhub.data.datasets.clip_table import load_table, rows_of
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
 from motionhub.data.datasets.label_merging import LabelMerging, read_label_merging
-from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
+from motionhub.data.datasets.pose_files import ANY_POSE_FILE, OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
-from motionhub.data.formats.files import bad_file, find_above, kept_until_changed
+from motionhub.data.formats.files import bad_file, kept_until_changed
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -47,8 +47,9 @@ def read_dims(path: Path, dims: int) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """The merged class, the part (`setup`), the captions, and the class's descriptions; without captions, these."""
-    found = _table_of(path)
-    rows = rows_of(found, path)
+    found, rows = rows_of(path, TABLE)
+    if found is None:
+        raise bad_file(path, "labels", f"expected {TABLE} (file,label,source,caption) beside the clips or above them.")
     if not rows:
         raise bad_file(path, "labels", f"{found} does not name it.")
     if len(rows) > 1 or rows[0].times:
@@ -70,17 +71,10 @@ def descriptions_of(title: str, merging: LabelMerging) -> list[str]:
     return [text for text in dict.fromkeys([*stated, *own]) if text]
 
 
-def _table_of(path: Path) -> Path:
-    found = find_above(path, TABLE)
-    if found is None:
-        raise bad_file(path, "labels", f"expected {TABLE} (file,label,source,caption) beside the clips or above them.")
-    return found
-
-
 def is_clip(path: Path) -> bool:
     """The files that the table names; all, where there is no table, so that reading says what is missing."""
-    found = find_above(path, TABLE)
-    return found is None or bool(rows_of(found, path))
+    found, rows = rows_of(path, TABLE)
+    return found is None or bool(rows)
 
 
 def merging_of(found: Path) -> LabelMerging:
@@ -119,12 +113,13 @@ def look_into(root: Path, dims: int) -> FolderFacts:
 DATASET = Dataset(
     name="posecap",
     title="PoseCap-1M, poses in the image",
-    pattern="*[!pP]",
+    pattern=ANY_POSE_FILE,
     read_any=partial(read_dims, dims=2),
     aliases=("posecap1m",),
     annotate=annotate,
     is_clip=is_clip,
     sidecars=(TABLE, MERGING_TABLE, OPTIONS_FILE),
+    # Of the data once `at(root)` has looked into the folder.
     layout="lcrnet-13",
     fps=30.0,
     fps_source="the first clip's",

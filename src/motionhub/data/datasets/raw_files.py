@@ -9,7 +9,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
@@ -48,15 +48,13 @@ def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tup
         yield root, files_called(facts.pattern, root)
     elif root.is_file() and fnmatch(root.name, facts.pattern):
         yield root.parent, [root]
-    elif zipfile.is_zipfile(root) and into is not None:
-        folder = into / f"extracted-{_listing_hash(root)[:16]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        _extract(root, facts, folder)
-        yield folder, files_called(facts.pattern, folder)
     elif zipfile.is_zipfile(root):
-        with tempfile.TemporaryDirectory(prefix="motionhub-") as name:
-            _extract(root, facts, Path(name))
-            yield Path(name), files_called(facts.pattern, Path(name))
+        temporary = tempfile.TemporaryDirectory(prefix="motionhub-") if into is None else nullcontext(into)
+        with temporary as name:
+            folder = Path(name) / f"extracted-{_listing_hash(root)[:16]}"
+            folder.mkdir(parents=True, exist_ok=True)
+            _extract(root, facts, folder)
+            yield folder, files_called(facts.pattern, folder)
     else:
         raise _no_root(root)
 

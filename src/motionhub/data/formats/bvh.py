@@ -68,13 +68,12 @@ _ROTATIONS: Final = "ZXY"
 
 @dataclass
 class Joint:
-    """One joint of the hierarchy: its place relative to its parent, and its columns in the motion."""
+    """One joint of the hierarchy: its place relative to its parent, and what the motion has of it."""
 
     name: str
     parent: int
     offset: np.ndarray
     channels: list[str] = field(default_factory=list)
-    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,12 @@ def positions(motion: Motion) -> np.ndarray:
     values = np.where(broken[:, None], 0.0, motion.values)
     places = np.empty((frames, len(motion.joints), 3))
     turns: list[Rotation] = []
+    columns = iter(range(values.shape[1]))
     with np.errstate(invalid="ignore", over="ignore"):
         for row, joint in enumerate(motion.joints):
             local, turn = np.tile(joint.offset, (frames, 1)), Rotation.identity(frames)
-            for column, channel in enumerate(joint.channels, joint.first):
-                axis = channel[0]
+            for channel in joint.channels:
+                column, axis = next(columns), channel[0]
                 if channel.endswith("position"):
                     local[:, "XYZ".index(axis)] = values[:, column]
                 else:
@@ -242,9 +242,6 @@ def _hierarchy(words: _Words) -> list[Joint]:
     names = [joint.name for joint in joints]
     if len(set(names)) < len(names):
         raise words.error("several joints have the same name.")
-    first = 0
-    for joint in joints:
-        joint.first, first = first, first + len(joint.channels)
     return joints
 
 

@@ -95,32 +95,23 @@ class ReadOptions:
         self, path: Path, stated: str | SkeletonLayout | None = None, assumed: str | SkeletonLayout | None = None
     ) -> SkeletonLayout:
         """The layout the file states, else the caller's, else the one `assumed` of such files."""
-        given = None if self.layout is None else get_layout(self.layout)
-        known = None if stated is None else get_layout(stated)
+        given, known = (None if each is None else get_layout(each) for each in (self.layout, stated))
         if given is not None and known is not None and given.joints != known.joints:
             raise self._contradiction(path, "layout", known.name, given.name)
         found = known or given or (None if assumed is None else get_layout(assumed))
-        if found is None:
-            raise self._lacking(path, "layout")
-        return found
+        return self._known(path, "layout", found)
 
     def fps_of(self, path: Path, stated: float | None = None) -> float:
         """The frame rate the file states, else the caller's; 0.05 % apart is agreement, as files print few digits."""
         if stated is not None and self.fps is not None and not math.isclose(stated, self.fps, rel_tol=5e-4):
             raise self._contradiction(path, "fps", f"{stated:g}", f"{self.fps:g}")
-        found = stated if stated is not None else self.fps
-        if found is None:
-            raise self._lacking(path, "fps")
-        return float(found)
+        return float(self._known(path, "fps", self.fps if stated is None else stated))
 
     def unit_of(self, path: Path, stated: str | None = None, assumed: str | None = None) -> str:
         """The unit of the file's numbers, a key of `FILE_UNITS`."""
         if stated is not None and self.unit is not None and stated != self.unit:
             raise self._contradiction(path, "unit", stated, self.unit)
-        found = stated or self.unit or assumed
-        if found is None:
-            raise self._lacking(path, "unit")
-        return found
+        return self._known(path, "unit", stated or self.unit or assumed)
 
     def image_size_of(self, path: Path, stated: tuple[int, int] | None = None) -> tuple[int, int] | None:
         """The image size the file states, else the caller's; it may stay unknown."""
@@ -170,11 +161,12 @@ class ReadOptions:
         return bad_file(path, name, f"{reason}, and change it afterwards if it is really wrong.")
 
     @staticmethod
-    def _lacking(path: Path, name: str) -> ValueError:
-        call = f'motionhub.read("{path}", {name}={_EXAMPLES[name]})'
-        return UnstatedFact(
-            str(bad_file(path, name, f"the file does not say it; call {call} with what is true.")), name
-        )
+    def _known(path: Path, name: str, value: Any) -> Any:
+        if value is None:
+            call = f'motionhub.read("{path}", {name}={_EXAMPLES[name]})'
+            reason = f"the file does not say it; call {call} with what is true."
+            raise UnstatedFact(str(bad_file(path, name, reason)), name)
+        return value
 
 
 @dataclass(frozen=True)
