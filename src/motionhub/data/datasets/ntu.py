@@ -153,11 +153,6 @@ def annotate(path: Path) -> ClipFacts:
     return ClipFacts(label=action - 1, subject=performer, camera=camera, setup=setup, clip_id=path.stem)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    """A frame count, then frames: empty ones are a line "0", the first other one has a body header and 25 joints."""
-    return has_bodies(head, NUM_JOINTS)
-
-
 def has_bodies(head: bytes, num_joints: int) -> bool:
     """Whether the first bytes are of NTU's text format with that many joints."""
     lines = head.decode("ascii", errors="replace").splitlines()
@@ -185,7 +180,8 @@ DATASET = Dataset(
     format=Format(
         name="ntu-rgbd",
         title="NTU RGB+D 60 and 120",
-        matches=matches,
+        # A frame count, then frames: empty ones are a line "0", the first other one has a body header and 25 joints.
+        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
         read=says_all(read),
         container="text",
         signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 "

@@ -51,15 +51,11 @@ def annotate(path: Path) -> ClipFacts:
     return ClipFacts(label=label - 1, subject=subject, camera=view, setup=None, clip_id=named.group())
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.lstrip().startswith(b"{") and b'"skeletons"' in head
-
-
 DATASET = Dataset(
     format=Format(
         name="n-ucla",
         title="Northwestern-UCLA Multiview Action 3D",
-        matches=matches,
+        matches=lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head,
         read=says_all(read),
         container="json",
         signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',

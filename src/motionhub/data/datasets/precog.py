@@ -71,15 +71,11 @@ def annotate(path: Path) -> ClipFacts:
     return ClipFacts(None, subject, None, sequence, path.stem, frame_labels=actions)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode())
-
-
 DATASET = Dataset(
     format=Format(
         name="precog",
         title="PRECOG-2016 (untrimmed Kinect sequences)",
-        matches=matches,
+        matches=lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()),
         read=says_all(read),
         container="text",
         signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number "

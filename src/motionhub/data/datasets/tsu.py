@@ -76,7 +76,9 @@ def annotate(path: Path) -> ClipFacts:
     known = [entry for entry in entries.values() if entry is not None]
     if any(other.actions != known[0].actions or other.duration != known[0].duration for other in known):
         raise bad_file(path, "labels", f"{list(LISTS.values())} tell different actions; download them again.")
-    cross_subject, cross_view = (_code(entries[name]) for name in LISTS)
+    cross_subject, cross_view = (
+        UNLISTED if entry is None else TRAINS if entry.trains else TESTS for entry in map(entries.get, LISTS)
+    )
     segments = segments_of_actions(known[0], _num_frames(path))
     setup = 10 * cross_subject + cross_view
     return ClipFacts(None, int(subject), int(camera), setup, clip_id=video, segments=segments)
@@ -103,10 +105,6 @@ def _checked(listed: Path, video: str, entry: TimedActions | None) -> TimedActio
             reason = f"expected start <= end (frames), got {start:g}, {end:g}."
             raise bad_file(listed, f"{video}, action {row}", reason)
     return entry
-
-
-def _code(entry: TimedActions | None) -> int:
-    return UNLISTED if entry is None else TRAINS if entry.trains else TESTS
 
 
 def _num_frames(path: Path) -> int:

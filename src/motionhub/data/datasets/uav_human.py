@@ -58,15 +58,11 @@ def annotate(path: Path) -> ClipFacts:
     return ClipFacts(label=action, subject=performer, camera=None, setup=scene, clip_id=path.stem)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return has_bodies(head, NUM_JOINTS)
-
-
 DATASET = Dataset(
     format=Format(
         name="uav-human",
         title="UAV-Human",
-        matches=matches,
+        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
         read=says_all(read),
         container="text",
         signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 17, 17 "

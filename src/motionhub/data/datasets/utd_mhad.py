@@ -37,15 +37,11 @@ def annotate(path: Path) -> ClipFacts:
     return ClipFacts(label=action - 1, subject=subject, camera=None, setup=None, clip_id=clip_id)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.startswith(MAGIC) and "d_skel" in variable_names(path)
-
-
 DATASET = Dataset(
     format=Format(
         name="utd-mhad",
         title="UTD Multimodal Human Action Dataset (UTD-MHAD)",
-        matches=matches,
+        matches=lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path),
         read=says_all(read),
         container="mat",
         signature="MATLAB file with d_skel (20 x 3 x frames)",

@@ -118,11 +118,6 @@ def _death(done: subprocess.CompletedProcess[bytes]) -> str:
     return f"pyarrow failed decoding it (exit status {done.returncode}: {''.join(last)[:200]})"
 
 
-def encode(sequence: SkeletonSequence) -> bytes:
-    """A file of one row."""
-    return encode_all([sequence])
-
-
 def encode_all(sequences: Sequence[SkeletonSequence]) -> bytes:
     """A file of a row a sequence, in their order."""
     if not sequences:
@@ -139,17 +134,19 @@ def encode_all(sequences: Sequence[SkeletonSequence]) -> bytes:
     return stream.getvalue()
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.startswith(MAGIC)
-
-
 FORMAT = Format(
     name="parquet",
     title="parquet in motionhub's columns",
-    matches=matches,
+    matches=lambda path, head: head.startswith(MAGIC),
     read=read,
     pattern="*.parquet",
     container="binary",
     signature="parquet with the columns keypoints, num_people, num_frames, num_joints, num_dims, layout, fps, unit",
-    writer=Writer("parquet", "parquet, a row a sequence, as in our datasets", ".parquet", encode, encode_all),
+    writer=Writer(
+        "parquet",
+        "parquet, a row a sequence, as in our datasets",
+        ".parquet",
+        lambda clip: encode_all([clip]),
+        encode_all,
+    ),
 )

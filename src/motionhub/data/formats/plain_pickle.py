@@ -25,10 +25,6 @@ _NUMERIC_MODULES = ("numpy.core.numeric", "numpy._core.numeric")
 _MEMO_WRITES = {"PUT", "BINPUT", "LONG_BINPUT"}
 
 
-class _Marker:
-    """Stands for the class `numpy.ndarray`, which is only ever named."""
-
-
 class _Dtype:
     """Stands for a `numpy.dtype` of plain numbers, made by `dtype("f4", False, True)` and its state."""
 
@@ -83,10 +79,6 @@ def _scalar(dtype: Any, data: Any) -> Any:
     return _filled(data, dtype, (), "C").item()
 
 
-def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    return _filled(data, dtype, shape, order)
-
-
 def _encode(text: Any, codec: Any) -> bytes:
     """How protocol 2 writes bytes."""
     if not isinstance(text, str) or codec != "latin1":
@@ -95,12 +87,12 @@ def _encode(text: Any, codec: Any) -> bytes:
 
 
 _KNOWN: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _Marker,
+    ("numpy", "ndarray"): object,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
     **{(module, "_reconstruct"): _Array for module in _ARRAY_MODULES},
     **{(module, "scalar"): _scalar for module in _ARRAY_MODULES},
-    **{(module, "_frombuffer"): _from_buffer for module in _NUMERIC_MODULES},
+    **{(module, "_frombuffer"): _filled for module in _NUMERIC_MODULES},
 }
 
 

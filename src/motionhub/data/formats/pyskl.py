@@ -93,15 +93,11 @@ def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
     return Detection(points, None if scores is None else np.nan_to_num(scores), track if type(track) is int else None)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    """A pickle of protocol 2 or later begins with its number; what is in it is seen only when it is read."""
-    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
-
-
 FORMAT = Format(
     name="pyskl",
     title="PYSKL, MMAction2 or MMPose pickle",
-    matches=matches,
+    # A pickle of protocol 2 or later begins with its number; what is in it is seen only when it is read.
+    matches=lambda path, head: len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5,
     read=read,
     pattern="*.pkl",
     container="binary",

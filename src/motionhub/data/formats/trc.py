@@ -93,14 +93,10 @@ def encode(sequence: SkeletonSequence) -> bytes:
     return "".join("\t".join(line) + "\n" for line in lines).encode()
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.lstrip().startswith(b"PathFileType")
-
-
 FORMAT = Format(
     name="trc",
     title="TRC marker trajectories",
-    matches=matches,
+    matches=lambda path, head: head.lstrip().startswith(b"PathFileType"),
     read=read,
     pattern="*.trc",
     container="text",
