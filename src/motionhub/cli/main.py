@@ -87,7 +87,8 @@ def _readers_may_leave() -> Iterator[None]:
 
 def _flag_hint(error: Exception, input_flags: Mapping[str, str]) -> str:
     """Readers speak of Python keywords; here the same is a flag."""
-    from motionhub.data.formats.format import UnstatedFact, WriteOption
+    from motionhub.data.formats.format import UnstatedFact
+    from motionhub.data.formats.writing import WriteOption
 
     if isinstance(error, WriteOption):
         return f" In a shell: {_WRITE_FLAGS.get(error.option, f'--{error.option}')}."

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.files import bad_file, read_bytes
-from motionhub.data.formats.format import MAX_VALUES, Format, ReadOptions, Writer, checked_size, layout_in_file
+from motionhub.data.formats.format import MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence

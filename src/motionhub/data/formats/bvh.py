@@ -21,15 +21,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from motionhub.data.formats.files import bad_file, read_text
-from motionhub.data.formats.format import (
-    Format,
-    ReadOptions,
-    Writer,
-    check_body_in_metres,
-    checked_size,
-    joint_name,
-    rate_of,
-)
+from motionhub.data.formats.format import Format, ReadOptions, checked_size, joint_name, rate_of
+from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

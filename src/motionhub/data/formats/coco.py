@@ -15,16 +15,8 @@ import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of, frame_positions
 from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
-from motionhub.data.formats.format import (
-    Format,
-    ReadOptions,
-    Writer,
-    check_in_image,
-    file_tracks,
-    layout_of_names,
-    scored_keypoints,
-    short,
-)
+from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
+from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -160,10 +152,10 @@ def encode(sequence: SkeletonSequence) -> bytes:
     A person is in the frames that show a joint of theirs. So that no frame and nobody is lost, a frame without people
     holds the first person, and somebody never seen is in the first frame: all zeros, with score 0.
     """
-    check_in_image(sequence, "COCO JSON", ("coco-17",))
+    values = scored_keypoints(sequence, "COCO JSON", ("coco-17",))
     if not sequence.num_people or not sequence.num_frames:
         raise ValueError("a COCO result list needs a person and a frame, got an empty sequence; write .npz.")
-    values, tracks, seen = scored_keypoints(sequence), file_tracks(sequence), np.asarray(sequence.joint_mask)
+    tracks, seen = file_tracks(sequence), np.asarray(sequence.joint_mask)
     shown = np.any(seen, axis=-1)
     shown[0] |= ~np.any(shown, axis=0)
     shown[:, 0] |= ~np.any(shown, axis=1)

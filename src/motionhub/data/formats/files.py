@@ -32,6 +32,19 @@ _CODINGS = {
 _MARKS = tuple(_CODINGS)
 
 
+class OptionError(ValueError):
+    """A file cannot be read or written as it is, but could with another argument.
+
+    Args:
+        message: one line with the fix in Python.
+        option: the argument.
+    """
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
+
+
 def bad_file(path: Path, place: str, reason: str) -> ValueError:
     """The one-line error of every reader: which file, where in it, what is wrong."""
     words = " ".join(f"{place}: {reason}".split())

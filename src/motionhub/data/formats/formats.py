@@ -19,8 +19,9 @@ from motionhub.data.formats import (
     trc,
 )
 from motionhub.data.formats.files import read_head
-from motionhub.data.formats.format import Format, WriteOption, Writer
+from motionhub.data.formats.format import Format
 from motionhub.data.formats.unknown import unknown_folder, unknown_format
+from motionhub.data.formats.writing import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

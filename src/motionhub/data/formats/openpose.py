@@ -15,16 +15,8 @@ import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of, frame_positions
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array, read_head
-from motionhub.data.formats.format import (
-    Format,
-    ReadOptions,
-    UnstatedFact,
-    Writer,
-    check_in_image,
-    file_tracks,
-    scored_keypoints,
-    short,
-)
+from motionhub.data.formats.format import Format, ReadOptions, UnstatedFact
+from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -118,8 +110,8 @@ def encode(sequence: SkeletonSequence) -> dict[str, bytes]:
 
     A person is in the frames that show a joint of theirs; somebody never seen is all zeros in the first.
     """
-    check_in_image(sequence, "OpenPose JSON", tuple(LAYOUTS.values()))
-    values, tracks = scored_keypoints(sequence), file_tracks(sequence)
+    values = scored_keypoints(sequence, "OpenPose JSON", tuple(LAYOUTS.values()))
+    tracks = file_tracks(sequence)
     shown = np.any(sequence.joint_mask, axis=-1)
     shown[:, :1] |= ~np.any(shown, axis=1, keepdims=True)
     files = {}

@@ -19,7 +19,8 @@ import numpy as np
 
 from motionhub.data.formats import parquet_process
 from motionhub.data.formats.files import bad_file, read_bytes
-from motionhub.data.formats.format import Format, ReadOptions, Writer, most_values
+from motionhub.data.formats.format import Format, ReadOptions, most_values
+from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.rows import COLUMNS, from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 

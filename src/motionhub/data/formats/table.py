@@ -17,15 +17,8 @@ import numpy as np
 
 from motionhub.data.formats.detections import frame_positions
 from motionhub.data.formats.files import bad_file, read_text
-from motionhub.data.formats.format import (
-    Format,
-    ReadOptions,
-    Writer,
-    checked_size,
-    file_tracks,
-    layout_of_names,
-    rate_of,
-)
+from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names, rate_of
+from motionhub.data.formats.writing import Writer, file_tracks
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

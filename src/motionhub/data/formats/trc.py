@@ -10,14 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.formats.files import bad_file, read_text
-from motionhub.data.formats.format import (
-    Format,
-    ReadOptions,
-    Writer,
-    check_body_in_metres,
-    checked_size,
-    layout_of_names,
-)
+from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names
+from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
