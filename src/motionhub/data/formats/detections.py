@@ -81,14 +81,7 @@ def clip_of(
             scores = [np.array([_scores(person, joints) for person in row]).reshape(-1, joints) for row in frames]
             confidence = stack_people(scores, numbers, fill=0.0)[0]
     return options.sequence(
-        path,
-        keypoints,
-        layout,
-        fps=fps,
-        unit=unit,
-        image_size=image_size,
-        confidence=confidence,
-        track_ids=track_ids,
+        path, keypoints, layout, fps=fps, unit=unit, image_size=image_size, confidence=confidence, track_ids=track_ids
     )
 
 
