@@ -55,7 +55,7 @@ DATASET = Dataset(
         pattern="dataset-2_*.bvh",
     ),
     aliases=("bandai", "bandainamco2"),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="bandai-22",
     fps=FPS,
     fps_source="the files' own frame time",

@@ -69,7 +69,7 @@ DATASET = Dataset(
     title="Charades, poses estimated by the user",
     pattern=PATTERN,
     read_any=lambda path: [read_one_clip(path)],
-    annotate=annotate,
+    annotate_clip=annotate,
     sidecars=(LIST, CLASS_LIST, OPTIONS_FILE),
     # Of the data once `at(root)` has looked into the folder.
     layout="coco-17",

@@ -1,7 +1,7 @@
 """What a dataset is: its files and their format, annotation, evaluation protocols, published counts, and terms."""
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -80,8 +80,9 @@ class Dataset:
         title: the full name; the format's by default.
         pattern: file names to collect when walking a folder (`fnmatch`); the format's by default.
         aliases: what else people call it, in small letters and digits.
-        annotate: path -> `ClipFacts`. Raises a one-line ValueError that names file, place and reason.
-        annotate_all: path -> one `ClipFacts` per clip, for files that hold many; None where a file is a clip.
+        annotate_clip: path -> `ClipFacts`, where a file is a clip. Raises a one-line ValueError that names file, place
+            and reason.
+        annotate_all: path -> one `ClipFacts` per clip, where files hold many; likewise.
         layout, fps, unit: of every sequence; `fps_source` says where the frame rate comes from.
         class_names: in label order.
         protocols: the first that the data at hand can fill is a saved dataset's default.
@@ -105,7 +106,7 @@ class Dataset:
     title: str = ""
     pattern: str = ""
     aliases: tuple[str, ...] = ()
-    annotate: Callable[[Path], ClipFacts]
+    annotate_clip: Callable[[Path], ClipFacts] | None = None
     annotate_all: Callable[[Path], list[ClipFacts]] | None = None
     layout: str
     fps: float
@@ -153,8 +154,18 @@ class Dataset:
         return self if self.look_into is None else replace(self, **asdict(self.look_into(root)))
 
     def facts_of(self, path: Path) -> list[ClipFacts]:
-        """The facts of the file's clips, in the order of `read`. Raises ValueError as `annotate` does."""
-        return [self.annotate(path)] if self.annotate_all is None else self.annotate_all(path)
+        """The facts of the file's clips, in the order of `read`. Raises ValueError as `read` does."""
+        if self.annotate_all is not None:
+            return self.annotate_all(path)
+        assert self.annotate_clip is not None
+        return [self.annotate_clip(path)]
+
+    def annotate(self, path: Path) -> ClipFacts:
+        """The facts of a file that holds one clip. Raises ValueError for others, and as `read` does."""
+        facts = self.facts_of(path)
+        if len(facts) != 1:
+            raise bad_file(path, "content", f"holds {len(facts)} clips; call READERS[{self.name!r}].facts_of(path).")
+        return facts[0]
 
 
 def says_all(read: Callable[[Path], list[SkeletonSequence]]) -> Callable[[Path, ReadOptions], list[SkeletonSequence]]:
@@ -178,10 +189,3 @@ def listed_clips(dataset: str) -> dict[str, int]:
     return {
         line["class"]: int(line["clips"]) for line in _class_table() if line["dataset"] == dataset and line["clips"]
     }
-
-
-def single_fact(name: str, facts: Sequence[ClipFacts], path: Path) -> ClipFacts:
-    """The facts of a file that holds one clip. Raises ValueError for others."""
-    if len(facts) != 1:
-        raise bad_file(path, "content", f"holds {len(facts)} clips; call DATASETS[{name!r}].facts_of(path).")
-    return facts[0]

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from motionhub.data.datasets.clip_table import load_table, rows_of
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, single_fact
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts
 from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.datasets.pose_files import (
     ANY_POSE_FILE,
@@ -70,11 +70,6 @@ def annotate_all(path: Path) -> list[ClipFacts]:
         )
         for number, row in enumerate(rows)
     ]
-
-
-def annotate(path: Path) -> ClipFacts:
-    """The facts of a file that is one clip."""
-    return single_fact("folder", annotate_all(path), path)
 
 
 def is_clip(path: Path) -> bool:
@@ -153,7 +148,6 @@ DATASET = Dataset(
     title="A folder of pose files",
     pattern=ANY_POSE_FILE,
     read_any=read,
-    annotate=annotate,
     annotate_all=annotate_all,
     is_clip=is_clip,
     sidecars=(TABLE, OPTIONS_FILE),

@@ -99,7 +99,7 @@ DATASET = Dataset(
     ),
     pattern="*.json",
     aliases=("kinetics", "kinetics400", "kinetics400skeleton"),
-    annotate=annotate,
+    annotate_clip=annotate,
     is_clip=lambda path: not path.stem.endswith("_label"),
     layout="openpose-18",
     fps=FPS,

@@ -97,7 +97,7 @@ DATASET = Dataset(
         signature="NumPy arrays (15, 3, frames) in folders CHARACTER/ANIMATION/motions",
     ),
     pattern="*.npy",
-    annotate=annotate,
+    annotate_clip=annotate,
     is_clip=is_clip,
     layout=LAYOUT.name,
     fps=FPS,

@@ -189,7 +189,7 @@ DATASET = Dataset(
         pattern="S[0-9][0-9][0-9]C[0-9][0-9][0-9]P[0-9][0-9][0-9]R[0-9][0-9][0-9]A[0-9][0-9][0-9].skeleton",
     ),
     aliases=("ntu", "ntu60", "ntu120", "ntud", "ntud60", "ntud120", "nturgb", "nturgbd60", "nturgbd120"),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="ntu-25",
     fps=FPS,
     fps_source="the Kinect v2 delivers 30 frames per second; the files carry no time stamps",

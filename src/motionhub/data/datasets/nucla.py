@@ -62,7 +62,7 @@ DATASET = Dataset(
         pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
     ),
     aliases=("northwesternucla", "nwucla"),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="kinect-20",
     fps=FPS,
     fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",

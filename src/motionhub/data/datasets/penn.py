@@ -89,7 +89,7 @@ DATASET = Dataset(
         pattern="[0-9][0-9][0-9][0-9].mat",
     ),
     aliases=("penn",),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="penn-13",
     fps=FPS,
     fps_source="assumed: the videos come from the web at mixed rates, 30 frames per second is nominal",

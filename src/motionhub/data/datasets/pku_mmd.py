@@ -156,7 +156,7 @@ DATASET = Dataset(
         pattern="[0-9][0-9][0-9][0-9]-[LMR].*",
     ),
     aliases=("pku", "pkummd1"),
-    annotate=annotate,
+    annotate_clip=annotate,
     is_clip=is_recording,
     sidecars=(SUBJECT_LIST,),
     layout="ntu-25",

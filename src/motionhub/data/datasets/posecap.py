@@ -116,7 +116,7 @@ DATASET = Dataset(
     pattern=ANY_POSE_FILE,
     read_any=partial(read_dims, dims=2),
     aliases=("posecap1m",),
-    annotate=annotate,
+    annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=(TABLE, MERGING_TABLE, OPTIONS_FILE),
     # Of the data once `at(root)` has looked into the folder.

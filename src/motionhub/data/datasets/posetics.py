@@ -74,7 +74,7 @@ DATASET = Dataset(
         FPS,
     ),
     aliases=("posetics2d",),
-    annotate=annotate,
+    annotate_clip=annotate,
     is_clip=has_skeleton,
     sidecars=tuple(LISTS),
     layout="lcrnet-13",

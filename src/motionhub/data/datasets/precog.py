@@ -83,7 +83,7 @@ DATASET = Dataset(
         pattern="Seq*_*.csv",
     ),
     aliases=("precog2016",),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="kinect-20",
     fps=FPS,
     fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",

@@ -91,7 +91,7 @@ DATASET = Dataset(
         pattern="skeleton_pos.txt",
     ),
     aliases=("sbukinect", "sbuinteraction", "sbukinectinteraction"),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="kinect-15",
     fps=FPS,
     fps_source="the authors give 15 frames per second; the files carry no time stamps",

@@ -54,7 +54,7 @@ DATASET = Dataset(
         FPS,
     ),
     aliases=("toyota", "toyotasmarthome", "toyotasmarthome2d", "smarthome2d"),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="lcrnet-13",
     fps=FPS,
     fps_source="assumed: 20 frames per second, as the videos are said to have; the files carry no time stamps",

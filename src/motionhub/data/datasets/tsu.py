@@ -138,7 +138,7 @@ DATASET = Dataset(
         read=says_all(read),
     ),
     aliases=("smarthomeuntrimmed", "toyotasmarthomeuntrimmed"),
-    annotate=annotate,
+    annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=tuple(LISTS.values()),
     layout="lcrnet-13",

@@ -70,7 +70,7 @@ DATASET = Dataset(
         pattern="P[0-9]*S[0-9]*G[0-9]*B[0-9]*H[0-9]*UC*LC*A*R*_*.txt",
     ),
     aliases=("uav",),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="coco-17",
     fps=FPS,
     fps_source="assumed: 30 frames per second; the files carry no time stamps",

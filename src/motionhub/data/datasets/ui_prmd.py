@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all, single_fact
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
 from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -75,11 +75,6 @@ def annotate_all(path: Path) -> list[ClipFacts]:
     return facts
 
 
-def annotate(path: Path) -> ClipFacts:
-    """The facts of a file with a single clip. Raises ValueError for others: `annotate_all` has them."""
-    return single_fact("ui-prmd", annotate_all(path), path)
-
-
 def matches(path: Path, head: bytes) -> bool:
     """A zip archive with this dataset's arrays."""
     if not head.startswith(b"PK\x03\x04"):
@@ -103,7 +98,6 @@ DATASET = Dataset(
         pattern="uiprmd_kinect*.npz",
     ),
     aliases=("prmd", "uiprmdkinect"),
-    annotate=annotate,
     annotate_all=annotate_all,
     layout="ui-prmd-22",
     fps=FPS,

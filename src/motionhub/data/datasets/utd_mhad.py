@@ -48,7 +48,7 @@ DATASET = Dataset(
         pattern="a*_s*_t*_skeleton.mat",
     ),
     aliases=("utd", "mhad"),
-    annotate=annotate,
+    annotate_clip=annotate,
     layout="utd-mhad-20",
     fps=FPS,
     fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
