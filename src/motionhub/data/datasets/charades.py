@@ -8,8 +8,8 @@ from pathlib import Path
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
 from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
-from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
-from motionhub.data.formats.files import bad_file, kept_until_changed, read_bytes
+from motionhub.data.datasets.timed_actions import TimedActions, entry_of, segments_of_actions
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, read_bytes
 
 
 NUM_CLASSES = 157
@@ -26,7 +26,7 @@ SETUPS = {("testing", True): 0, ("training", True): 1, ("testing", False): 2, ("
 
 def annotate(path: Path) -> ClipFacts:
     """Actions by frame, and the subset (`setup`), from `charades.json` beside or above the clip."""
-    found = find_list(path, LIST)
+    found = find_above(path, LIST)
     if found is None:
         raise bad_file(path, "labels", f"expected {LIST} beside the clips or above them, found none.")
     entry = entry_of(found, path.stem, NUM_CLASSES)
@@ -49,7 +49,7 @@ def look_into(root: Path) -> FolderFacts:
     first = next((path for path in sorted(root.rglob(PATTERN)) if path.is_file()), None)
     if first is None:
         raise bad_file(root, "folder", "holds no pose file named by a video, such as 001YG.json.")
-    found, clip = find_list(first, CLASS_LIST), read_one_clip(first)
+    found, clip = find_above(first, CLASS_LIST), read_one_clip(first)
     titles = CLASS_NAMES if found is None else _titles(found)
     return folder_facts(titles, clip)
 

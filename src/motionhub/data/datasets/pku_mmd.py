@@ -114,7 +114,7 @@ def _label_file(path: Path) -> Path | None:
 
 def _trains(path: Path) -> int | None:
     """1 when the cross-subject list has the recording under its training videos, 0 under the others, else None."""
-    found = find_above(path, SUBJECT_LIST, levels=3)
+    found = find_above(path, SUBJECT_LIST)
     return None if found is None else _subject_list(found).get(path.stem)
 
 

@@ -54,7 +54,7 @@ def _clip_id(path: Path) -> str:
 
 
 def _lists_of(path: Path) -> list[Path]:
-    first = next(filter(None, (find_above(path, name, levels=3) for name in LISTS)), None)
+    first = next(filter(None, (find_above(path, name) for name in LISTS)), None)
     return [] if first is None else [first.with_name(name) for name in LISTS if first.with_name(name).is_file()]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, load_object
+from motionhub.data.formats.files import bad_file, kept_until_changed, load_object
 from motionhub.data.formats.format import is_number
 
 
@@ -32,11 +32,6 @@ class TimedActions:
     trains: bool
     duration: float
     actions: tuple[tuple[int, float, float], ...]
-
-
-def find_list(path: Path, name: str) -> Path | None:
-    """The list called `name` in the folder of the clip, or up to two folders above it."""
-    return find_above(path, name, levels=3)
 
 
 def entry_of(found: Path, video: str, num_classes: int) -> TimedActions | None:

@@ -21,9 +21,9 @@ from motionhub.data.datasets.lcrnet_poses import (
     space_poses,
 )
 from motionhub.data.datasets.protocols import by_setup
-from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
+from motionhub.data.datasets.timed_actions import TimedActions, entry_of, segments_of_actions
 from motionhub.data.formats import arrays
-from motionhub.data.formats.files import bad_file, load_object, name_parts, read_head
+from motionhub.data.formats.files import bad_file, find_above, load_object, name_parts, read_head
 from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -86,7 +86,7 @@ def annotate(path: Path) -> ClipFacts:
 
 def _entries(path: Path, video: str) -> dict[str, TimedActions | None]:
     """Protocol -> the video's entry in its list, or None."""
-    found = {protocol: find_list(path, name) for protocol, name in LISTS.items()}
+    found = {protocol: find_above(path, name) for protocol, name in LISTS.items()}
     if not any(found.values()):
         reason = f"expected {' or '.join(LISTS.values())} beside the clips or above them, found neither."
         raise bad_file(path, "labels", reason)

@@ -210,9 +210,9 @@ def origin_is_missing(points: np.ndarray) -> np.ndarray:
         return np.where(lost, np.nan, points).astype(np.float32)
 
 
-def find_above(path: Path, name: str, levels: int = 4) -> Path | None:
-    """The file called `name` in the folder of `path`, or the nearest one above it, up to `levels` folders."""
-    candidates = (folder / name for folder in path.absolute().parents[:levels])
+def find_above(path: Path, name: str) -> Path | None:
+    """The file called `name` in the folder of `path`, or the nearest one above it, up to three folders."""
+    candidates = (folder / name for folder in path.absolute().parents[:4])
     return next((found for found in candidates if found.is_file()), None)
 
 
