@@ -10,6 +10,13 @@ from motionhub.data.datasets.datasets import DATASETS, get_dataset
 from motionhub.data.datasets.reading import find_format, read
 
 
+def test_every_dataset_is_read_in_one_way_and_annotated_in_one_way():
+    for dataset in DATASETS.values():
+        assert (dataset.format is None) != (dataset.read_any is None), dataset.name
+        assert (dataset.annotate_clip is None) != (dataset.annotate_all is None), dataset.name
+        assert dataset.title and dataset.pattern and dataset.protocols
+
+
 def test_every_reader_is_filed_under_its_own_name():
     assert {name: reader.name for name, reader in DATASETS.items()} == {name: name for name in DATASETS}
     assert {"n-ucla", "ntu-rgbd", "penn-action", "utd-mhad"} <= set(DATASETS)
