@@ -121,14 +121,14 @@ def test_convert_projects_what_is_in_space(
 
 
 def test_what_help_promises_is_there(capsys: pytest.CaptureFixture[str]) -> None:
-    from motionhub.data.datasets.readers import FORMATS, READERS
-    from motionhub.data.formats.writers import WRITERS
+    from motionhub.data.datasets.datasets import DATASETS
+    from motionhub.data.formats.formats import FORMATS, WRITERS
     from motionhub.skeletons.layouts import LAYOUTS
 
     assert main(["convert", "--help"]) == 0
     shown = capsys.readouterr().out
     named = {line.split()[0] for line in shown.splitlines() if line.strip()}
-    assert {*WRITERS, *FORMATS} <= named and all(f"{name}," in shown or name in shown.split() for name in READERS)
+    assert {*WRITERS, *FORMATS} <= named and all(f"{name}," in shown or name in shown.split() for name in DATASETS)
     assert "motionhub info --layouts" in shown
     assert main(["info", "--layouts"]) == 0
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {*LAYOUTS}

@@ -177,7 +177,7 @@ def test_help_names_every_option_in_full_in_a_narrow_terminal(
 
 
 def test_a_terminal_without_utf8_gets_escapes_not_a_traceback(tmp_path: Any) -> None:
-    from motionhub.data.formats.writers import write
+    from motionhub.data.formats.formats import write
     from motionhub.data.synthetic.generate import generate
 
     file = write(generate("wave", num_frames=2), tmp_path / "\u00e9.npz")

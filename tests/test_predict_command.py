@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from motionhub.cli.main import main
-from motionhub.data.formats.writers import write
+from motionhub.data.formats.formats import write
 from motionhub.data.synthetic.generate import generate
 from motionhub.towers.text_towers import MissingTowerError
 

@@ -37,7 +37,7 @@ from arm_scores import cell, gate
 from motions import Batch, Clips
 from torch import Generator, Tensor, nn
 
-from motionhub.data.datasets.splits import BANDAI_TEST_STYLES, STYLES
+from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
 from motionhub.losses.contrastive import info_nce
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting

@@ -39,7 +39,7 @@ from worded_clips import Part, Pool, fewer_frames, last_part, seen, texts_of, tw
 from zero_shot import SIZES, gathered, table
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import get_reader
+from motionhub.data.datasets.datasets import get_dataset
 from motionhub.data.views.body_images import draw_body
 from motionhub.data.views.cameras import Camera
 from motionhub.data.views.image_files import read_utd_mhad_depth
@@ -180,7 +180,7 @@ def tested(name: str, folder: Path, cache: Path | None) -> tuple[list[Any], Tens
     fits = clips.cameras == clips.cameras.min() if name == "n-ucla" else ~last_part(clips.labels)
     halves = (clips.of(rows.nonzero().squeeze(1)) for rows in (fits, ~fits))
     batches = [view(fewer_frames(motions.windows(half, torch.arange(len(half)), None))) for half in halves]
-    texts = texts_of(list(get_reader(name).class_names))
+    texts = texts_of(list(get_dataset(name).class_names))
     return batches, torch.stack([functional.normalize(text.mean(0), dim=0) for text in texts])
 
 
@@ -211,7 +211,9 @@ def main(words: Sequence[str] | None = None) -> int:
     found_videos = [video_features(name, options.data, options.cache) for name in TRAINED]
     if options.videos:
         return 0
-    parts = [(motions.load(name, options.data, options.cache), list(get_reader(name).class_names)) for name in TRAINED]
+    parts = [
+        (motions.load(name, options.data, options.cache), list(get_dataset(name).class_names)) for name in TRAINED
+    ]
     pool = Pool(parts)
     texts, part = texts_of(pool.names), Part(pool, torch.arange(len(pool)), range(len(pool.names)))
     videos = videos_of(found_videos)

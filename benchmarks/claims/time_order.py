@@ -40,8 +40,7 @@ from arm_scores import gate
 from motions import Batch, Clips
 from torch import Generator, Tensor
 
-from motionhub.data.datasets.bandai_namco import CLASS_NAMES
-from motionhub.data.datasets.splits import BANDAI_TEST_STYLES, STYLES
+from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, CLASS_NAMES, STYLES
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.objectives.ltn import LtnMoco
 

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.bandai_namco import STYLES
-from motionhub.data.datasets.splits import BANDAI_TEST_STYLES
+from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.views.body_images import draw_body
 from motionhub.data.views.cameras import Camera

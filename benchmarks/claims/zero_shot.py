@@ -46,7 +46,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 from worded_clips import Part, Pool, fewer_frames, last_part, made_motions, seen, texts_of, texts_of_made
 
-from motionhub.data.datasets.readers import get_reader
+from motionhub.data.datasets.datasets import get_dataset
 from motionhub.metrics.open_set import auroc, fit_calibrated_stacking, harmonic_mean, seen_and_unseen
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.objectives.t_mor import TMor
@@ -313,7 +313,7 @@ def main(words: Sequence[str]) -> int:
     names = ("utd-mhad", "n-ucla", "penn-action", "bandai-namco")
     wanted = names if "few" in chosen.parts else names[:3]
     parts = {
-        name: (motions.load(name, chosen.data, chosen.cache), list(get_reader(name).class_names)) for name in wanted
+        name: (motions.load(name, chosen.data, chosen.cache), list(get_dataset(name).class_names)) for name in wanted
     }
     begin, report = time.perf_counter(), {}
     for name in chosen.parts:

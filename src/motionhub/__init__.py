@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from motionhub.data.build.build import build_dataset as build_dataset
     from motionhub.data.build.build import save_dataset as save_dataset
     from motionhub.data.datasets.class_phrases import class_texts as class_texts
+    from motionhub.data.datasets.datasets import READERS as READERS
     from motionhub.data.datasets.penn import CAMERA_SIDES as CAMERA_SIDES
-    from motionhub.data.datasets.readers import READERS as READERS
-    from motionhub.data.datasets.readers import read as read
-    from motionhub.data.formats.writers import write as write
+    from motionhub.data.datasets.reading import read as read
+    from motionhub.data.formats.formats import write as write
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
     from motionhub.data.synthetic.generate import compose as compose
     from motionhub.data.synthetic.generate import generate as generate
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from motionhub.data.video.clips import collate_videos as collate_videos
     from motionhub.data.video.clips import read_video_list as read_video_list
     from motionhub.data.views.pairs import PairRanges as PairRanges
-    from motionhub.data.views.recorded_views import find_takes as find_takes
     from motionhub.data.views.view_pairs import DrawnTake as DrawnTake
     from motionhub.data.views.view_pairs import ViewPairDataset as ViewPairDataset
     from motionhub.data.views.view_pairs import collate_view_pairs as collate_view_pairs
+    from motionhub.data.views.view_pairs import find_takes as find_takes
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.views.image_files import read_densepose, read_ntu_masked_depth, read_utd_mhad_depth
 from motionhub.processing.posture_images import PostureImageProcessor
 

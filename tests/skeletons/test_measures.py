@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.skeletons.measures import _SEGMENTS, _SOFTENING, rank_layouts
 
 

@@ -31,7 +31,7 @@ def convert(
     image_size: ImageSize = None,
 ) -> None:
     """Write a skeleton file in another format, layout or frame rate, or as seen by a camera."""
-    from motionhub.data.formats.writers import find_writer
+    from motionhub.data.formats.formats import find_writer
     from motionhub.skeletons.convert import convert_layout, resample
     from motionhub.skeletons.layouts import get_layout
 
@@ -55,8 +55,8 @@ def convert(
 
 def _read(file: str, **options: Any) -> list[Any]:
     """The clips of IN. What IN does not state has its own options: --layout and --fps are those of OUT."""
-    from motionhub.data.datasets.readers import read
-    from motionhub.data.formats.options import UnstatedFact
+    from motionhub.data.datasets.reading import read
+    from motionhub.data.formats.format import UnstatedFact
 
     try:
         clips = read(file, **options)
@@ -70,7 +70,7 @@ def _read(file: str, **options: Any) -> list[Any]:
 
 def _write(clips: list[Any], out: Path, to: str | None, *, together: bool) -> None:
     """One file, or where its format holds one clip and there are several, OUT-0, OUT-1, ..."""
-    from motionhub.data.formats.writers import write
+    from motionhub.data.formats.formats import write
 
     if together:
         write(clips, out, to)

@@ -211,7 +211,7 @@ def print_report(findings: list[Finding]) -> int:
 
 
 def _examine_file(path: str, options: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
-    from motionhub.data.datasets.readers import read
+    from motionhub.data.datasets.reading import read
     from motionhub.skeletons.checks import describe, inspect
 
     clips = read(path, **options)

@@ -6,22 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 
 def datasets_and_protocols() -> str:
     """The names of the datasets, and the protocols each is built with."""
-    from motionhub.data.datasets.readers import READERS
-    from motionhub.data.datasets.splits import PROTOCOLS
+    from motionhub.data.datasets.datasets import DATASETS
 
-    rows = {name: _shortened(PROTOCOLS.get(name, ())) or "-" for name in sorted(READERS)}
+    rows = {name: _shortened(each.name for each in DATASETS[name].protocols) for name in sorted(DATASETS)}
     end = "Other spellings, such as NTU-60, utd or Toyota Smarthome, are understood. All protocols are built at once."
     return f"datasets: protocols\n{_table(rows)}\n\n{textwrap.fill(end, 100)}"
 
 
 def formats_and_layouts() -> str:
     """What can be read and written, and where the layouts are listed."""
-    from motionhub.data.datasets.readers import FORMATS, READERS
-    from motionhub.data.formats.writers import WRITERS
+    from motionhub.data.datasets.datasets import DATASETS
+    from motionhub.data.formats.formats import FORMATS, WRITERS
 
     writers = {each.name: f"{each.title} ({each.suffix or 'a folder'})" for each in WRITERS.values()}
     readers = {each.name: each.title for each in FORMATS.values()}
-    datasets = textwrap.fill(", ".join(sorted(READERS)), 100, initial_indent="  ", subsequent_indent="  ")
+    datasets = textwrap.fill(", ".join(sorted(DATASETS)), 100, initial_indent="  ", subsequent_indent="  ")
     return (
         f"formats written (--to):\n{_table(writers)}\n\nformats read, recognised by content:\n{_table(readers)}\n\n"
         f"and the files of these datasets:\n{datasets}\n\njoint layouts (--layout, --in_layout): motionhub info "

@@ -20,7 +20,7 @@ def info(
     image_size: ImageSize = None,
 ) -> None:
     """What is in a skeleton file: people, frames, layout, missing joints."""
-    from motionhub.data.datasets.readers import ReadOptions
+    from motionhub.data.formats.format import ReadOptions
 
     if layouts:
         print(list_of_layouts())
@@ -32,33 +32,33 @@ def info(
 
 
 def _describe(file: str, options: Any) -> None:
-    from motionhub.data.datasets.readers import Reader, read_with
+    from motionhub.data.datasets.datasets import DATASETS
 
-    reader = _find_reader(file)
-    sequences = read_with(reader, file, options)
+    form = _find_format(file)
+    sequences, dataset = form.read(Path(file), options), DATASETS.get(form.name)
     try:
-        facts = reader.annotate(Path(file)) if isinstance(reader, Reader) else None
+        facts = None if dataset is None else dataset.annotate(Path(file))
     except ValueError as error:  # a renamed recording: its motion is whole, only its label is not known
         facts = None
         note(f"label unknown: {error}")
     for sequence in sequences:
-        print(f"{file}: {reader.title}")
+        print(f"{file}: {form.title}")
         print(
             f"  people {sequence.num_people}, frames {sequence.num_frames}, {sequence.duration:.2f} s at "
             f"{sequence.fps:g} fps, {sequence.num_dims}-D in {in_units(sequence.unit)}, layout {sequence.layout.name}"
         )
-        if facts is not None and facts.label is not None:
-            print(f"  label {reader.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
+        if dataset is not None and facts is not None and facts.label is not None:
+            print(f"  label {dataset.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
         if sequence.joint_mask.size:
             print(f"  seen {sequence.joint_mask.mean():.1%} of the joints{_least_seen(sequence)}")
 
 
-def _find_reader(file: str) -> Any:
+def _find_format(file: str) -> Any:
     from motionhub.data.datasets.raw_files import about_zip, starts_like_zip
-    from motionhub.data.datasets.readers import find_reader
+    from motionhub.data.datasets.reading import find_format
 
     try:
-        return find_reader(file)
+        return find_format(file)
     except ValueError:
         if starts_like_zip(Path(file)):
             raise ValueError(about_zip(Path(file))) from None

@@ -72,7 +72,7 @@ def poses(
 def _to_file(
     videos: list[str], out: Path, estimator: str, how: dict[str, Any], change: Any, *, overlay: bool, world: bool
 ) -> None:
-    from motionhub.data.formats.writers import write
+    from motionhub.data.formats.formats import write
     from motionhub.poses.extraction import extract_clip
     from motionhub.poses.extraction_job import changed
 

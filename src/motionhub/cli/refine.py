@@ -31,7 +31,7 @@ def refine(
     Outliers, left/right swaps, gaps and jitter of one file; several files are the same video by several pose
     estimators and are aggregated first (SST-A), the one you trust most given first.
     """
-    from motionhub.data.formats.writers import write
+    from motionhub.data.formats.formats import write
     from motionhub.pipelines import pose_refinement
     from motionhub.pipelines.skeleton_pipeline import as_sequence
 

@@ -61,7 +61,7 @@ def save_json(content: Any, path: str | Path) -> None:
 
 def check_new(path: Path) -> None:
     """Refuses, before the work, a file that exists, and one whose suffix no format has."""
-    from motionhub.data.formats.writers import find_writer
+    from motionhub.data.formats.formats import find_writer
 
     find_writer(path)
     if path.exists():
@@ -111,8 +111,8 @@ def _closed_pipe_ends_quietly() -> Iterator[None]:
 
 def _flag_hint(error: Exception) -> str:
     """Readers and writers name Python keywords; this names the option of the command line."""
-    from motionhub.data.formats.options import UnstatedFact
-    from motionhub.data.formats.writers import WriteOption
+    from motionhub.data.formats.format import UnstatedFact
+    from motionhub.data.formats.writing import WriteOption
 
     if isinstance(error, WriteOption):
         return f" In a shell: {_WRITE_FLAGS.get(error.option, f'--{error.option}')}."

@@ -122,7 +122,7 @@ def _draw(
     out: Path, asked: tuple[Any, int, int | None] | None, hits: list[Any], root: Path, options: dict[str, Any]
 ) -> None:
     """The query, if it is a motion, and what was found: beside each other (.png), or moving (.gif)."""
-    from motionhub.data.datasets.readers import read
+    from motionhub.data.datasets.reading import read
     from motionhub.visualization.animate import animate_neighbours
     from motionhub.visualization.draw import draw_neighbours
 

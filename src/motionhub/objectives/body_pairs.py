@@ -1,7 +1,7 @@
 """Exact pairs of motions, made while training: what LAC's and ViA's first stages learn from.
 
-The clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`), and each also appears with the view of
-the next one in the order of their seeds (the papers render Mixamo characters). So every clip of a batch is a source
+The clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`), and each also appears with the view
+of the next one in the order of their seeds (the papers render Mixamo characters). So every clip of a batch is a source
 once and a target once. A batch is that of all processes (`objectives.shared_pass`), so two processes do what one does,
 where they see equally many joints; with accumulation steps other clips meet.
 """

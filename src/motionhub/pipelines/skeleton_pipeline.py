@@ -14,7 +14,7 @@ import torch
 from huggingface_hub import HfApi
 from transformers import AutoFeatureExtractor, Pipeline
 
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip

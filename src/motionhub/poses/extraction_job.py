@@ -9,7 +9,7 @@ from typing import Any
 
 from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.engines import run_parts
-from motionhub.data.formats.writers import write
+from motionhub.data.formats.formats import write
 from motionhub.poses.estimators import Estimator
 from motionhub.poses.extraction import Extraction, extract_clip
 from motionhub.skeletons.sequence import SkeletonSequence

@@ -23,7 +23,7 @@ from motionhub.data.datasets.clip_table import COLUMNS, load_table
 from motionhub.data.datasets.folder import TABLE
 from motionhub.data.datasets.label_merging import LabelMerging
 from motionhub.data.datasets.licences import OwnTerms
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.video.reader import VIDEO_SUFFIXES
 from motionhub.poses.estimators import ESTIMATORS
 from motionhub.poses.extraction_job import extract_files, write_clip

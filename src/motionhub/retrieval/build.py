@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.datasets.pose_files import is_pose_file
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.formats import openpose
 from motionhub.retrieval.index import Entry, MotionIndex
 from motionhub.skeletons.sequence import SkeletonSequence

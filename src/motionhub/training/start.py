@@ -26,8 +26,8 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import get_reader
-from motionhub.data.datasets.splits import PROTOCOLS, get_protocol, relabel
+from motionhub.data.datasets.datasets import DATASETS, get_dataset, get_protocol
+from motionhub.data.datasets.splits import relabel
 from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
 from motionhub.processing.skeleton import with_augmentation
 from motionhub.skeletons.layouts import layout_text, stated_layout
@@ -145,7 +145,7 @@ def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
     if arguments.data_root is None:
         splits = _load_saved(arguments)
     else:
-        protocol = arguments.protocol or next(iter(PROTOCOLS.get(get_reader(arguments.dataset).name, ())), None)
+        protocol = arguments.protocol or get_dataset(arguments.dataset).protocols[0].name
         splits = build_dataset(arguments.dataset, arguments.data_root, protocol)
     if arguments.eval_split not in splits:
         raise ValueError(
@@ -158,8 +158,8 @@ def _in_protocol_order(arguments: RunArguments, splits: DatasetDict) -> DatasetD
     """The labels as the protocol numbers its classes. Raises ValueError when the dataset has no such protocol."""
     some = splits[arguments.eval_split]
     if arguments.data_root is not None:
-        reader = get_reader(arguments.dataset).name
-        default = next(iter(PROTOCOLS[reader]))
+        reader = get_dataset(arguments.dataset).name
+        default = get_dataset(reader).protocols[0].name
     else:
         reader, default = str(some[0]["source"]), str(some.info.config_name)
     protocol = get_protocol(reader, arguments.protocol or default)
@@ -178,7 +178,7 @@ def _open_shards(arguments: RunArguments) -> dict[str, ShardedRows]:
 
 def _load_saved(arguments: RunArguments) -> DatasetDict:
     name = arguments.dataset
-    if name in PROTOCOLS and not Path(name).exists():
+    if name in DATASETS and not Path(name).exists():
         raise ValueError(f"{name!r} is a reader of raw files: say where they are with --data_root FOLDER_OR_ZIP.")
     if Path(name).is_file():
         raise ValueError(

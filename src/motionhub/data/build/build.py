@@ -39,18 +39,20 @@ from motionhub.data.build.shards import (
     shortened,
     stage,
 )
-from motionhub.data.datasets.clip_list import clips_among, lists_to_heed
-from motionhub.data.datasets.counts import PAPER_COUNTS, Expect, check_counts
+from motionhub.data.datasets.counts import Expect, check_counts
+from motionhub.data.datasets.dataset import Dataset as Source
+from motionhub.data.datasets.datasets import get_dataset, get_protocol
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms
+from motionhub.data.datasets.protocols import Protocol, Split
 from motionhub.data.datasets.raw_files import (
+    clips_among,
     data_root,
+    lists_to_heed,
     mark_of,
     opened,
     other_data_set,
     sidecar_marks,
 )
-from motionhub.data.datasets.readers import Reader, get_reader
-from motionhub.data.datasets.splits import PROTOCOLS, Protocol, Split, get_protocol
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
 
@@ -92,11 +94,11 @@ def build_dataset(
     Args:
         reader: a name in `READERS`.
         root: a folder, searched with its sub-folders, or a zip file of one.
-        protocol: a name in `PROTOCOLS[reader]` -> splits "train" and "test"; None -> everything in split "full".
+        protocol: one of the dataset's protocols -> splits "train" and "test"; None -> everything in split "full".
         strict: a broken file is an error; otherwise it is left out and listed in one warning at the end.
         num_proc: processes that read files, None for this one alone.
         exclude: a text file with the names of clips to leave out, such as the NTU authors' list of clips with missing
-            skeletons (`data/datasets/clip_list.py`); None: such a list is applied where it lies with the files.
+            skeletons (`raw_files.read_clip_list`); None: such a list is applied where it lies with the files.
 
     Raises:
         ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.
@@ -161,7 +163,7 @@ def save_dataset_report(
             for data of others.
         OSError: the disk is full or not writable; what was read so far is kept.
     """
-    out_dir, root, facts = Path(out_dir), Path(root), under(get_reader(reader), terms)
+    out_dir, root, facts = Path(out_dir), Path(root), under(get_dataset(reader), terms)
     facts = facts if named is None else replace(facts, title=named[0], provenance=named[1])
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
@@ -198,7 +200,7 @@ def save_dataset_report(
 
 
 def _write_complete(
-    facts: Reader,
+    facts: Source,
     rows: Facts,
     staged: Staged,
     folder: Path,
@@ -207,8 +209,8 @@ def _write_complete(
     shard_bytes: int,
     expect: Expect,
 ) -> None:
-    """Shards, card and image of the layout."""
-    assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS.get(facts.name, {}).values()}
+    """Shards, card and picture."""
+    assigned = {protocol: protocol.assign(rows) for protocol in facts.protocols}
     by_name = {protocol.name: splits for protocol, splits in assigned.items()}
     differences = check_counts(facts.name, rows, by_name, expect=expect, classes=staged.classes)
     filled = {protocol: splits for protocol, splits in assigned.items() if set(SPLITS) <= set(splits)}
@@ -231,7 +233,7 @@ def _write_complete(
         staged=staged,
         exclude=exclude,
         picture=PICTURE if (folder / PICTURE).is_file() else None,
-        differences=differences if facts.name in PAPER_COUNTS else None,
+        differences=differences if facts.counts else None,
     )
     (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
     if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs somebody to get the clips from
@@ -260,9 +262,9 @@ def collect_rows(
 
 def _collect(
     reader: str, root: Path, strict: bool, num_proc: int | None, exclude: str | Path | None
-) -> tuple[Reader, list[dict[str, Any]], list[str]]:
-    """What `collect_rows` gives, and the dataset with the facts of its folder."""
-    facts = get_reader(reader)
+) -> tuple[Source, list[dict[str, Any]], list[str]]:
+    """What `collect_rows` gives, and the data set with what its folder tells."""
+    facts = get_dataset(reader)
     with opened(root, facts) as (folder, found):
         paths = clips_among(facts, root, folder, found, lists_to_heed(facts, folder, exclude))
         facts = facts.at(data_root(facts, root, folder))
@@ -294,7 +296,7 @@ def read_file(
     Raises:
         ValueError: the file is broken, and `strict`.
     """
-    facts = get_reader(reader)
+    facts = get_dataset(reader)
     facts = facts if licence is None else replace(facts, licence=licence)
     try:
         return _rows_of(facts, Path(folder) / source)
@@ -305,7 +307,7 @@ def read_file(
         return message
 
 
-def _rows_of(facts: Reader, path: Path) -> list[dict[str, Any]]:
+def _rows_of(facts: Source, path: Path) -> list[dict[str, Any]]:
     clips, sequences = facts.facts_of(path), facts.read(path)
     if len(clips) == 1 and len(sequences) != 1:
         names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
@@ -323,7 +325,7 @@ def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] |
     return Dataset(pa.concat_tables([schema.empty_table(), *(rows_to_table(chunk, schema) for chunk in chunks)]))
 
 
-def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:
+def _options(facts: Source, folder: Path, strict: bool) -> dict[str, Any]:
     """What decides the rows besides the files; `strict` does not, but what it refused must be looked at again."""
     labels = sidecar_marks(folder, facts)
     decides = {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
@@ -335,7 +337,7 @@ class _NothingReadable(ValueError):
     """Not one clip came out: nothing to go on with."""
 
 
-def _all_broken(facts: Reader, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
+def _all_broken(facts: Source, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
     what = f"all {len(broken)} files of {facts.name!r} are broken, the first: {broken[0]}" if broken else "no clips"
     return _NothingReadable(f"{root}: {what}{other_data_set(facts, paths)}")
 
@@ -347,11 +349,11 @@ def _broken_message(broken: Sequence[str], num_files: int) -> str:
     return f"{summary}:\n  {listed}{more}"
 
 
-def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]) -> None:
+def _check_filled(facts: Source, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]) -> None:
     empty = [name for name in SPLITS if name not in splits]
     if not empty:
         return
-    others = [other.name for other in PROTOCOLS[facts.name].values() if set(SPLITS) <= set(other.assign(rows))]
+    others = [other.name for other in facts.protocols if set(SPLITS) <= set(other.assign(rows))]
     raise ValueError(
         f"Protocol {protocol.name!r} of {facts.name!r} leaves {' and '.join(map(repr, empty))} without clips: "
         f"{protocol.source} None of the {len(rows)} clips found belongs there. "
@@ -359,7 +361,7 @@ def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], ro
     )
 
 
-def _warn_of_absent_classes(facts: Reader, protocol: Protocol, split: str, present: set[int]) -> None:
+def _warn_of_absent_classes(facts: Source, protocol: Protocol, split: str, present: set[int]) -> None:
     expected = protocol.class_names or facts.class_names[: protocol.num_classes]
     absent = [title for title in expected if facts.class_names.index(title) not in present]
     if absent:

@@ -15,9 +15,9 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCardData
 
 from motionhub.data.build.shards import Cell, Staged
+from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms, hub_licence, lets_pass_on
-from motionhub.data.datasets.readers import Reader
-from motionhub.data.datasets.splits import Protocol, Split
+from motionhub.data.datasets.protocols import Protocol, Split
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import COLUMNS, SCHEMA_VERSION
@@ -42,7 +42,7 @@ class CardFacts:
         differences: what is not as the papers count it; None: not counted.
     """
 
-    reader: Reader
+    reader: Dataset
     cells: Sequence[Cell]
     splits: Mapping[Protocol, Sequence[Split]]
     skipped: Sequence[Protocol]
@@ -63,12 +63,12 @@ class CardFacts:
         return next((kind for kind in kinds if any(cell.counts[kind].any() for cell in self.cells)), "Clips")
 
 
-def is_open(reader: Reader) -> bool:
+def is_open(reader: Dataset) -> bool:
     """Whether the dataset's licence lets others pass its clips on (`licences.lets_pass_on`)."""
     return lets_pass_on(reader.licence, by_owner=reader.owned_by_user)
 
 
-def under(reader: Reader, terms: OwnTerms | None) -> Reader:
+def under(reader: Dataset, terms: OwnTerms | None) -> Dataset:
     """The user's own data under the terms they state. Raises ValueError for other data: those have their authors'."""
     if terms is None:
         return reader
@@ -124,7 +124,7 @@ def _rendered(card: CardFacts, metadata: str, recipe: bool) -> str:
     )
 
 
-def _terms(reader: Reader) -> dict[str, Any]:
+def _terms(reader: Dataset) -> dict[str, Any]:
     tags = {"tags": ["skeleton", "human-motion", "action-recognition", "motionhub"]}
     known = hub_licence(reader.licence)
     if known is not None:
@@ -142,7 +142,7 @@ def _metadata(card: CardFacts) -> str:
     return str(data.to_yaml())
 
 
-def _dataset_info(name: str, reader: Reader, splits: Mapping[str, Sequence[Cell]]) -> DatasetInfo:
+def _dataset_info(name: str, reader: Dataset, splits: Mapping[str, Sequence[Cell]]) -> DatasetInfo:
     sizes = {
         split: SplitInfo(split, sum(cell.num_bytes for cell in cells), _clips(cells))
         for split, cells in splits.items()

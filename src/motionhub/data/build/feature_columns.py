@@ -21,7 +21,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Features, List, Value
 from tqdm.auto import tqdm
 
-from motionhub.atomic import atomic_path
+from motionhub.atomic import atomic_path, write_text
 
 
 CHUNK_ROWS = 512

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.matlab import as_numbers, load_variables
 from motionhub.data.formats.plain_pickle import load_pickle
-from motionhub.data.formats.reader import bad_file
 
 
 DENSEPOSE_CANVAS = 512

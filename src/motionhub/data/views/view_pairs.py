@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file
 from motionhub.data.views.body_images import draw_body
 from motionhub.data.views.image_files import read_image
 from motionhub.data.views.pairs import PairRanges

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.video.reader import Video, VideoFrame
 from motionhub.poses.estimators.estimator import Estimator, PersonInFrame, box_around
 from motionhub.skeletons.layout import SkeletonLayout

@@ -344,8 +344,8 @@ def evaluate_movement_quality(
 
     def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
         fold = _in_folder(recipe, f"{rows.movements[tested[0]]} without {rows.subjects[tested[0]]}")
-        chosen = (ScoredClips(one, own, rows.truth) for one, own in zip(clips, (trained, tested), strict=True))
-        return scores_of_fold(make_model, processor, *chosen, fold)
+        others, held_out = ScoredClips(clips[0], trained, rows.truth), ScoredClips(clips[1], tested, rows.truth)
+        return scores_of_fold(make_model, processor, others, held_out, fold)
 
     held_out = leave_one_subject_out(rows, fit)
     return held_out_report(rows, held_out, resamples=resamples, seed=recipe.seed), held_out

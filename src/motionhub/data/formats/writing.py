@@ -1,32 +1,21 @@
-"""What a writer is, and what the formats for keypoints in an image have in common.
-
-It does not know any format (each is a file of its own) nor the file system (`write` in `__init__.py`).
-"""
+"""What writers share: the type, what a sequence must be for a format to hold it, and numbers as files have them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from motionhub.data.formats.files import OptionError
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-class WriteOption(ValueError):
-    """A sequence or a path that fits no format as it is, but would with another argument.
-
-    Args:
-        message: one line with the fix in Python.
-        option: what would make it fit: another "format" or "layout", one "person", or to "project" it.
-    """
-
-    def __init__(self, message: str, option: str = "") -> None:
-        super().__init__(message)
-        self.option = option
+class WriteOption(OptionError):
+    """A sequence or path fits no format; with another "format", "layout" or "person", or "project"ed, it would."""
 
 
 @dataclass(frozen=True)
 class Writer:
-    """One file format that a sequence can be written in.
+    """How a sequence becomes a file.
 
     Args:
         name: key in `WRITERS`.
@@ -44,8 +33,12 @@ class Writer:
     encode_all: Callable[[Sequence[SkeletonSequence]], bytes] | None = None
 
 
-def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> None:
-    """Refuses what a file of pixels in a fixed joint order cannot hold."""
+def scored_keypoints(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> np.ndarray:
+    """`(people, frames, joints, 3)` float32: x, y and score; 0, 0, 0 where a joint is missing, score 1 if unknown.
+
+    Raises:
+        ValueError: a file of pixels in a fixed joint order cannot hold the sequence.
+    """
     if sequence.num_dims != 2:
         call = "motionhub.data.views.cameras.project_to_pixels(sequence, azimuth)"
         reason = f"{format_name} holds 2-D keypoints, got 3-D; write {call}, or .npz, .csv, .trc or .bvh"
@@ -57,14 +50,25 @@ def check_in_image(sequence: SkeletonSequence, format_name: str, layouts: tuple[
         call = " or ".join(f'motionhub.convert_layout(sequence, "{name}")' for name in layouts)
         reason = f"{format_name} holds the joints of {' or '.join(layouts)}, got layout {sequence.layout.name!r}"
         raise WriteOption(f"{reason}; call {call} first.", "layout")
-
-
-def scored_keypoints(sequence: SkeletonSequence) -> np.ndarray:
-    """`(people, frames, joints, 3)` float32: x, y and score; 0, 0, 0 where a joint is missing, score 1 if unknown."""
     seen = sequence.joint_mask
     scores = np.ones(seen.shape, np.float32) if sequence.confidence is None else np.nan_to_num(sequence.confidence)
     points = np.concatenate([sequence.keypoints, scores[..., None]], axis=-1)
     return np.where(seen[..., None], points, np.float32(0))
+
+
+def check_body_in_metres(sequence: SkeletonSequence, format_name: str) -> None:
+    """Refuses what a file of one body in space cannot hold."""
+    if sequence.num_dims != 3:
+        reason = f"{format_name} holds positions in space, and 2-D keypoints do not tell the depth"
+        raise ValueError(f"{reason}; write .npz, .csv or .json.")
+    if sequence.unit != "metre":
+        fix = 'sequence.replace(keypoints=..., unit="metre") with metres, or write .npz'
+        raise ValueError(f"{format_name} holds lengths, got {sequence.unit!r}; call {fix}.")
+    if sequence.num_people != 1:
+        reason = f"{format_name} holds one person, got {sequence.num_people}"
+        raise WriteOption(f"{reason}; write each sequence.person(index) to its own file.", "person")
+    if not sequence.num_frames:
+        raise ValueError(f"a {format_name} file needs a frame, got an empty sequence; write .npz.")
 
 
 def file_tracks(sequence: SkeletonSequence) -> tuple[int, ...]:
