@@ -203,7 +203,7 @@ def _compared(results: Sequence[Facts], paper: Sequence[Facts]) -> list[tuple[st
     """A row per benchmark and metric: its names, what the paper says, what was measured here, the difference."""
     measured = {(entry["benchmark"], entry["metric"]): entry for entry in results}
     said = {(entry["benchmark"], entry["metric"]): entry for entry in paper}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key in {**said, **measured}:
         theirs, ours = said.get(key), measured.get(key)
         gap = f"{float(ours['value']) - float(theirs['value']):+.1f}" if theirs and ours else "-"
