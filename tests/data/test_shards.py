@@ -130,6 +130,26 @@ def test_a_killed_run_goes_on(tmp_path: Path) -> None:
     assert len(read_facts(result)) == 36
 
 
+def sleep_long(folder: str, name: str, sources: list[str]) -> None:
+    Path(folder, name).touch()
+    time.sleep(60)
+
+
+def test_ctrl_c_ends_all_processes_at_once(tmp_path: Path) -> None:
+    code = (
+        "from functools import partial; import test_shards as t; from motionhub.data.build.engines import run_parts\n"
+        f"run_parts({{str(n): ['a'] for n in range(9)}}, partial(t.sleep_long, {str(tmp_path)!r}), "
+        "num_proc=2, engine='datasets')"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
+    begin = time.monotonic()
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() - begin < 60:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert process.wait(timeout=20) != 0
+
+
 def test_shards_hold_every_row_once_by_cell(tmp_path: Path) -> None:
     result = staged(tmp_path)
     facts = read_facts(result)

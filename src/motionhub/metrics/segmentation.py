@@ -152,16 +152,15 @@ def event_average_precision(
         [average(proposals.get(label, []), actions[label], threshold) for threshold in thresholds] for label in labels
     ]
     means = np.mean(precisions, axis=0)
-    report: dict[str, Any] = {
-        f"event_map@{threshold:g}": float(value) for threshold, value in zip(thresholds, means, strict=True)
+    return {
+        **{f"event_map@{threshold:g}": float(value) for threshold, value in zip(thresholds, means, strict=True)},
+        "event_map": float(means.mean()),
+        "per_class": [
+            {"name": str(label), "positives": len(actions[label]), "average_precision": values}
+            for label, values in zip(labels, precisions, strict=True)
+        ],
+        "unknown_labels": sorted(str(label) for label in set(proposals) - set(actions)),
     }
-    report["event_map"] = float(means.mean())
-    report["per_class"] = [
-        {"name": str(label), "positives": len(actions[label]), "average_precision": values}
-        for label, values in zip(labels, precisions, strict=True)
-    ]
-    report["unknown_labels"] = sorted(str(label) for label in set(proposals) - set(actions))
-    return report
 
 
 def segmental_scores(

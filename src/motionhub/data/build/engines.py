@@ -1,6 +1,7 @@
 """Who runs the parts of a build: this process, several processes of this machine, or Ray on many machines."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -84,6 +85,7 @@ def _end_with(parent: int) -> None:
             time.sleep(0.5)
         os._exit(1)
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker; the pool would go on with its next part
     threading.Thread(target=watch, daemon=True).start()
 
 
