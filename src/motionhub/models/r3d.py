@@ -10,6 +10,7 @@ of pictures are pooled as a whole, and clips are `(batch, frames, channels, heig
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -90,13 +91,12 @@ class ConvNorm(nn.Module):
         out_channels: int,
         kernel: tuple[int, int, int],
         stride: int,
-        eps: float,
-        momentum: float,
+        **norm: Any,
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         self.conv = nn.Conv3d(in_channels, out_channels, kernel, (1, stride, stride), padding, bias=False)
-        self.norm = nn.BatchNorm3d(out_channels, eps=eps, momentum=momentum)
+        self.norm = nn.BatchNorm3d(out_channels, **norm)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.norm(self.conv(features))
@@ -109,13 +109,13 @@ class R3dBlock(GradientCheckpointingLayer):
         super().__init__()
         assert config.widths and config.temporal_kernels
         width, kernel = config.widths[stage], config.temporal_kernels[stage]
-        inner, norm = width // 4, (float(config.norm_eps), float(config.norm_momentum))
-        self.temporal = ConvNorm(in_channels, inner, (kernel, 1, 1), 1, *norm)
-        self.spatial = ConvNorm(inner, inner, (1, 3, 3), stride, *norm)
-        self.expansion = ConvNorm(inner, width, (1, 1, 1), 1, *norm)
+        inner, norm = width // 4, config.norm_options
+        self.temporal = ConvNorm(in_channels, inner, (kernel, 1, 1), 1, **norm)
+        self.spatial = ConvNorm(inner, inner, (1, 3, 3), stride, **norm)
+        self.expansion = ConvNorm(inner, width, (1, 1, 1), 1, **norm)
         self.shortcut: ConvNorm | None = None
         if in_channels != width or stride != 1:
-            self.shortcut = ConvNorm(in_channels, width, (1, 1, 1), stride, *norm)
+            self.shortcut = ConvNorm(in_channels, width, (1, 1, 1), stride, **norm)
 
     def forward(self, features: Tensor) -> Tensor:
         kept = features if self.shortcut is None else self.shortcut(features)
@@ -153,8 +153,7 @@ class R3dModel(R3dPreTrainedModel):
     def __init__(self, config: R3dConfig) -> None:
         super().__init__(config)
         assert config.widths and config.depths
-        norm = (float(config.norm_eps), float(config.norm_momentum))
-        self.stem = ConvNorm(config.num_channels, config.stem_channels, (1, 7, 7), 2, *norm)
+        self.stem = ConvNorm(config.num_channels, config.stem_channels, (1, 7, 7), 2, **config.norm_options)
         self.pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
         channels, blocks = config.stem_channels, []
         for stage, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
