@@ -6,7 +6,7 @@ https://arxiv.org/abs/2104.14558, whose self-supervised recipes LTN (`models/ltn
 https://github.com/facebookresearch/SlowFast.
 
 The deliberate deviations from the official code are without effect on its numbers: any number of frames and any size
-of pictures are pooled as a whole, and clips are `(batch, frames, channels, height, width)` as everywhere here.
+of images are pooled as a whole, and clips are `(batch, frames, channels, height, width)` as everywhere here.
 """
 
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ class R3dConfig(MotionConfig):
     """Sizes of the network; the defaults are Slow-R50.
 
     Args:
-        num_channels: of a picture.
+        num_channels: of an image.
         stem_channels: after the first convolution (7 x 7 in space) and pooling.
         depths: blocks of each stage.
         widths: output channels of each stage; inside a block there are a quarter of them.
-        temporal_kernels: frames that each stage's blocks look at, odd; 1 sees single pictures.
+        temporal_kernels: frames that each stage's blocks look at, odd; 1 sees single images.
         projection_sizes: output sizes of the projection's linear layers, ReLU between (`R3dForPreTraining`).
         classifier_dropout: dropout before the classification head.
         norm_eps, norm_momentum: of the batch norms.
@@ -145,7 +145,7 @@ class R3dPreTrainedModel(PreTrainedModel):
 
 
 class R3dModel(R3dPreTrainedModel):
-    """The trunk: pictures of a clip in, features per frame and place and one vector per clip out."""
+    """The trunk: images of a clip in, features per frame and place and one vector per clip out."""
 
     # Loading the trunk of a classifier leaves its head behind, on purpose.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\.", r"^projection\."]
