@@ -130,7 +130,7 @@ def test_a_changed_objective_or_other_clips_are_not_resumed(tmp_path: Path) -> N
     objective.prepare(
         pose_encoder(), type("Run", (), {"num_clips": 40, "fingerprint": "x", "epochs": 1, "updates_per_epoch": 5})
     )
-    with pytest.raises(ValueError, match="belongs to another data set"):
+    with pytest.raises(ValueError, match="belongs to another dataset"):
         objective.load_state_dict(state)
 
 

@@ -56,17 +56,17 @@ class LcrNetConfig(MotionConfig):
         num_anchor_poses: K; the classes are 0 (nobody) and 1 to K.
         backbone: `"resnet50"` (published) or a smaller one; `"resnet10"` has one block a stage.
         backbone_norm: `"batch"`; `"frozen"` has the same weights and never changes its statistics, which a batch of
-            few pictures needs.
+            few images needs.
         pyramid_channels: of the feature pyramid.
         head_size: units of the two layers that see a pooled box.
         anchor_sizes: side in pixels of the boxes that proposals start from, one per pyramid level.
         aspect_ratios: of those boxes, height / width.
-        train_proposals, test_proposals: boxes per picture that are kept after non-maximum suppression.
-        boxes_per_image: boxes per picture that classification learns from.
+        train_proposals, test_proposals: boxes per image that are kept after non-maximum suppression.
+        boxes_per_image: boxes per image that classification learns from.
         positive_fraction: at most this share of them holds a person.
         min_class_score: probability from which on a box and an anchor pose are a pose proposal.
         min_overlap, max_distance, min_mode_score, min_person_score: of `integrate_proposals`.
-        max_people: people per picture that are kept.
+        max_people: people per image that are kept.
     """
 
     model_type = "motionhub_lcr_net"
@@ -108,7 +108,7 @@ class LcrNetConfig(MotionConfig):
 
 @dataclass
 class LcrNetOutput(ModelOutput):
-    """People of each picture, best first; rows beyond `num_people` are padding (NaN poses and boxes, zero scores).
+    """People of each image, best first; rows beyond `num_people` are padding (NaN poses and boxes, zero scores).
 
     With labels only the losses are there, without labels only the people.
 
@@ -198,7 +198,7 @@ class PoseHead(nn.Module):
 
 @dataclass(frozen=True)
 class Targets:
-    """What is known of one picture: `(people, 4)` boxes, `(people,)` classes, `(people, joints, 2)` or None."""
+    """What is known of one image: `(people, 4)` boxes, `(people,)` classes, `(people, joints, 2)` or None."""
 
     boxes: Tensor
     classes: Tensor
@@ -206,7 +206,7 @@ class Targets:
 
 
 class LcrNetModel(PreTrainedModel):
-    """Pictures in; people's poses, boxes and class scores out. With labels: the losses.
+    """Images in; people's poses, boxes and class scores out. With labels: the losses.
 
     The boxes that losses are computed on are drawn with torch's global generator, as in torchvision: seed it
     (`TrainingRecipe.seed` does).
@@ -291,11 +291,11 @@ class LcrNetModel(PreTrainedModel):
         classes: Tensor | None = None,
         keypoints: Tensor | None = None,
     ) -> LcrNetOutput:
-        """People of each picture, or with `boxes` and `classes` the losses.
+        """People of each image, or with `boxes` and `classes` the losses.
 
         Args:
             pixel_values: `(batch, 3, height, width)` as `PictureProcessor` makes them, padded right and below.
-            image_sizes: `(batch, 2)` height and width of each picture without padding; None: all of it.
+            image_sizes: `(batch, 2)` height and width of each image without padding; None: all of it.
             boxes: `(batch, people, 4)` pixels; NaN rows are nobody.
             classes: `(batch, people)` 1 to K, the anchor pose of each box.
             keypoints: `(batch, people, joints, 2)` pixels, NaN missing: the regression learns too. Without, it gets no
@@ -508,7 +508,7 @@ def integrate_proposals(
     while left.any():
         best = int(torch.where(left, scores, -torch.inf).argmax())
         person = left & (_overlap(boxes, boxes[best]) > min_overlap)
-        person[best] = True  # a pose outside the picture overlaps nothing, not even itself
+        person[best] = True  # a pose outside the image overlaps nothing, not even itself
         left = left & ~person
         mode = _main_mode(poses, scores, person, max_distance, min_mode_score)
         total = scores[mode].sum()

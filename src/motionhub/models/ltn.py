@@ -176,7 +176,7 @@ class LtnModel(PreTrainedModel):
 
         Args:
             keypoints, joint_mask, attention_mask: of an encoder of skeletons, as its processor makes them.
-            pixel_values: of an encoder of pictures, as its processor makes them.
+            pixel_values: of an encoder of images, as its processor makes them.
             start_seconds: `(B,)` when each segment starts in its recording. Without it there are features only.
 
         Raises:

@@ -48,6 +48,18 @@ class MotionConfig(PreTrainedConfig):
             if not 0 <= getattr(self, name, 0) < 1:
                 raise ValueError(f"{type(self).__name__} expects {name} in 0..1, below 1, got {getattr(self, name)}.")
 
+    def validate_norms(self) -> None:
+        eps, momentum = getattr(self, "norm_eps", 1e-5), getattr(self, "norm_momentum", 0.1)
+        if not 0 <= momentum <= 1 or not eps > 0:
+            raise ValueError(
+                f"{type(self).__name__} expects norm_momentum in 0..1 and norm_eps above 0, got {momentum} and {eps}."
+            )
+
+    @property
+    def norm_options(self) -> dict[str, Any]:
+        """Of every batch norm."""
+        return {"eps": float(self.norm_eps), "momentum": float(self.norm_momentum)}
+
 
 def of_encoder(name: str, meaning: str) -> Any:
     """A property that is the encoder's, to read and to set."""

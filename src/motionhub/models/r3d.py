@@ -6,10 +6,11 @@ https://arxiv.org/abs/2104.14558, whose self-supervised recipes LTN (`models/ltn
 https://github.com/facebookresearch/SlowFast.
 
 The deliberate deviations from the official code are without effect on its numbers: any number of frames and any size
-of pictures are pooled as a whole, and clips are `(batch, frames, channels, height, width)` as everywhere here.
+of images are pooled as a whole, and clips are `(batch, frames, channels, height, width)` as everywhere here.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -29,11 +30,11 @@ class R3dConfig(MotionConfig):
     """Sizes of the network; the defaults are Slow-R50.
 
     Args:
-        num_channels: of a picture.
+        num_channels: of an image.
         stem_channels: after the first convolution (7 x 7 in space) and pooling.
         depths: blocks of each stage.
         widths: output channels of each stage; inside a block there are a quarter of them.
-        temporal_kernels: frames that each stage's blocks look at, odd; 1 sees single pictures.
+        temporal_kernels: frames that each stage's blocks look at, odd; 1 sees single images.
         projection_sizes: output sizes of the projection's linear layers, ReLU between (`R3dForPreTraining`).
         classifier_dropout: dropout before the classification head.
         norm_eps, norm_momentum: of the batch norms.
@@ -90,13 +91,12 @@ class ConvNorm(nn.Module):
         out_channels: int,
         kernel: tuple[int, int, int],
         stride: int,
-        eps: float,
-        momentum: float,
+        **norm: Any,
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         self.conv = nn.Conv3d(in_channels, out_channels, kernel, (1, stride, stride), padding, bias=False)
-        self.norm = nn.BatchNorm3d(out_channels, eps=eps, momentum=momentum)
+        self.norm = nn.BatchNorm3d(out_channels, **norm)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.norm(self.conv(features))
@@ -109,13 +109,13 @@ class R3dBlock(GradientCheckpointingLayer):
         super().__init__()
         assert config.widths and config.temporal_kernels
         width, kernel = config.widths[stage], config.temporal_kernels[stage]
-        inner, norm = width // 4, (float(config.norm_eps), float(config.norm_momentum))
-        self.temporal = ConvNorm(in_channels, inner, (kernel, 1, 1), 1, *norm)
-        self.spatial = ConvNorm(inner, inner, (1, 3, 3), stride, *norm)
-        self.expansion = ConvNorm(inner, width, (1, 1, 1), 1, *norm)
+        inner, norm = width // 4, config.norm_options
+        self.temporal = ConvNorm(in_channels, inner, (kernel, 1, 1), 1, **norm)
+        self.spatial = ConvNorm(inner, inner, (1, 3, 3), stride, **norm)
+        self.expansion = ConvNorm(inner, width, (1, 1, 1), 1, **norm)
         self.shortcut: ConvNorm | None = None
         if in_channels != width or stride != 1:
-            self.shortcut = ConvNorm(in_channels, width, (1, 1, 1), stride, *norm)
+            self.shortcut = ConvNorm(in_channels, width, (1, 1, 1), stride, **norm)
 
     def forward(self, features: Tensor) -> Tensor:
         kept = features if self.shortcut is None else self.shortcut(features)
@@ -145,7 +145,7 @@ class R3dPreTrainedModel(PreTrainedModel):
 
 
 class R3dModel(R3dPreTrainedModel):
-    """The trunk: pictures of a clip in, features per frame and place and one vector per clip out."""
+    """The trunk: images of a clip in, features per frame and place and one vector per clip out."""
 
     # Loading the trunk of a classifier leaves its head behind, on purpose.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\.", r"^projection\."]
@@ -153,8 +153,7 @@ class R3dModel(R3dPreTrainedModel):
     def __init__(self, config: R3dConfig) -> None:
         super().__init__(config)
         assert config.widths and config.depths
-        norm = (float(config.norm_eps), float(config.norm_momentum))
-        self.stem = ConvNorm(config.num_channels, config.stem_channels, (1, 7, 7), 2, *norm)
+        self.stem = ConvNorm(config.num_channels, config.stem_channels, (1, 7, 7), 2, **config.norm_options)
         self.pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
         channels, blocks = config.stem_channels, []
         for stage, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):

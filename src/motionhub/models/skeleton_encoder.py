@@ -70,13 +70,6 @@ class JointEncoderConfig(MotionConfig):
             self.dilations = [1] * len(self.channels)
         super().__post_init__(**kwargs)
 
-    def validate_norms(self) -> None:
-        if not 0 <= self.norm_momentum <= 1 or not self.norm_eps > 0:
-            raise ValueError(
-                f"{type(self).__name__} expects norm_momentum in 0..1 and norm_eps above 0, got {self.norm_momentum} "
-                f"and {self.norm_eps}."
-            )
-
     def validate_blocks(self) -> None:
         lengths = {name: len(getattr(self, name) or []) for name in ("channels", "strides", "dilations")}
         if len(set(lengths.values())) != 1 or not lengths["channels"]:
@@ -109,11 +102,6 @@ class JointEncoderConfig(MotionConfig):
     def frame_stride(self) -> int:
         """Input frames per output frame."""
         return math.prod(self.strides or OFFICIAL_STRIDES)
-
-    @property
-    def norm_options(self) -> dict[str, Any]:
-        """Of every batch norm."""
-        return {"eps": float(self.norm_eps), "momentum": float(self.norm_momentum)}
 
     def block_channels(self, index: int) -> tuple[int, int]:
         """Channels that go into block `index`, and that come out."""

@@ -89,7 +89,7 @@ class UViConfig(MotionConfig):
             raise ValueError(
                 f"UViConfig expects image_size divisible by {self.reduction} and large enough for the viewpoint "
                 f"encoder (at least 64 pixels with view_kernel=5 and view_pool=7), got {self.image_size}; smaller "
-                "pictures need smaller ones of these."
+                "images need smaller ones of these."
             )
 
     def validate_pose_backbone(self) -> None:

@@ -1,4 +1,4 @@
-"""Video encoders of torchvision, and picture encoders of timm frame by frame, as models of this library.
+"""Video encoders of torchvision, and image encoders of timm frame by frame, as models of this library.
 
 It does not know video files or colours either (`processing/video_clip.py`; each backbone's own mean and std belong
 there).
@@ -25,7 +25,7 @@ class VideoBackboneConfig(MotionConfig):
 
     Args:
         library: `"torchvision"`: one of its video models ("r3d_18", "mc3_18", "r2plus1d_18", "s3d", "mvit_v2_s",
-            "swin3d_t", ...). `"timm"`: any of its picture models; features of the frames are averaged.
+            "swin3d_t", ...). `"timm"`: any of its image models; features of the frames are averaged.
         name: of the model in its library.
         hidden_size: channels of the features; None: asked of the network when it is built, and written here.
     """
@@ -38,7 +38,7 @@ class VideoBackboneConfig(MotionConfig):
 
 
 class VideoBackboneModel(PreTrainedModel):
-    """Pictures of a clip in, one vector per clip out.
+    """Images of a clip in, one vector per clip out.
 
     Args:
         config: see there.

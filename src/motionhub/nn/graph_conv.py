@@ -1,5 +1,7 @@
 """Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels."""
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -42,6 +44,7 @@ class DependencyAttention(nn.Module):
         scaled: divide the attention logits by `key_channels * frames` (official code) or not at all (paper).
         initial_range: bounds of the uniform initial joint-to-joint matrices.
         initial_scale: initial weight of the batch norm.
+        norm: eps and momentum of the batch norms.
     """
 
     def __init__(
@@ -55,8 +58,7 @@ class DependencyAttention(nn.Module):
         scaled: bool = True,
         initial_range: tuple[float, float] = (0.0, 0.0),
         initial_scale: float = 1.0,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
+        **norm: Any,
     ) -> None:
         super().__init__()
         self.num_heads, self.key_channels, self.tau, self.scaled = num_heads, key_channels, tau, scaled
@@ -70,19 +72,14 @@ class DependencyAttention(nn.Module):
         self.value = PointwiseLinear(
             in_channels, num_heads * out_channels, fan_out=out_channels * in_channels * num_heads
         )
-        self.norm: ChannelNorm | None = ChannelNorm(
-            out_channels, eps=eps, momentum=momentum, initial_scale=initial_scale
-        )
-        self.shortcut: PointwiseLinear | None = None
-        self.shortcut_norm: ChannelNorm | None = None
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, initial_scale=initial_scale, **norm)
+        self.shortcut = self.shortcut_norm = self.window_merge = self.window_norm = None
         if in_channels != out_channels:
             self.shortcut = PointwiseLinear(in_channels, out_channels, fan_out=out_channels)
-            self.shortcut_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
-        self.window_merge: PointwiseLinear | None = None
-        self.window_norm: ChannelNorm | None = None
+            self.shortcut_norm = ChannelNorm(out_channels, **norm)
         if tau > 1:  # the official Conv3d keeps PyTorch's default initialisation
             self.window_merge = PointwiseLinear(tau * out_channels, out_channels, fan_out=None)
-            self.window_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+            self.window_norm = ChannelNorm(out_channels, **norm)
 
     def forward(
         self, features: Tensor, valid: Tensor | None = None, graph: Tensor | None = None
@@ -166,6 +163,7 @@ class GraphConv(nn.Module):
     Args:
         num_joints, in_channels, out_channels, num_subsets: sizes.
         learn_importance: every edge has a learned factor, 1 at first.
+        norm: eps and momentum of the batch norm.
     """
 
     def __init__(
@@ -175,8 +173,7 @@ class GraphConv(nn.Module):
         out_channels: int,
         num_subsets: int,
         learn_importance: bool = True,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
+        **norm: Any,
     ) -> None:
         super().__init__()
         self.num_subsets, self.in_channels, self.out_channels = num_subsets, in_channels, out_channels
@@ -184,7 +181,7 @@ class GraphConv(nn.Module):
         if learn_importance:
             self.importance = nn.Parameter(torch.empty(num_subsets, num_joints, num_joints))
         self.value = PointwiseLinear(in_channels, num_subsets * out_channels, fan_out=out_channels)
-        self.norm: ChannelNorm | None = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, **norm)
         self.shift: Tensor | None = None
 
     def forward(

@@ -1,5 +1,7 @@
 """Channel and temporal convolutions over `(people, joints, frames, channels)`, channels last."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -73,18 +75,11 @@ class TemporalConv(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int,
-        dilation: int = 1,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, dilation: int = 1, **norm: Any
     ) -> None:
         super().__init__()
         self.conv = FrameConv2d(in_channels, out_channels, kernel_size, stride, dilation)
-        self.norm: ChannelNorm | None = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, **norm)
 
     def forward(self, features: Tensor, valid_out: Tensor | None = None) -> Tensor:
         """`valid_out (people, frames_out)` marks the frames that count for the batch statistics."""

@@ -13,7 +13,7 @@ over 2 P). Batch norms see one segment of each clip at a time. The slow encoder'
 before.
 
 Deviations: the weights are held still until the queue is full (the code counts updates as if each brought one key of
-a clip, and fills it P times); keys of a clip itself are not its negatives (a small data set has many in the queue);
+a clip, and fills it P times); keys of a clip itself are not its negatives (a small dataset has many in the queue);
 one backward pass goes through all P segments, so memory is that of P, which `gradient_accumulation_steps` lowers.
 """
 

@@ -11,10 +11,10 @@ Where the paper is silent or printed differently:
 - The bank's vectors come back to length 1 after eq. 5; the K clips are drawn anew for each update, and a clip's own
   vector is never its negative.
 - The bank's start is not stated. Here the first epoch only fills it, with the embeddings of the untrained network: on
-  a small data set, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
+  a small dataset, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
   usual start of instance discrimination.
 - With `num_views=2` a clip is seen twice in an update and each view is a further positive of the other. The paper's
-  positive is the bank alone; a data set of few clips learns faster with both.
+  positive is the bank alone; a dataset of few clips learns faster with both.
 """
 
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ class OrVpe(SelfSupervised):
     Args:
         layout: of the encoder's joints.
         embedding_size: of the embedding, and of the vectors in the bank.
-        num_negatives: K; of a smaller data set all other clips.
+        num_negatives: K; of a smaller dataset all other clips.
         temperature: of the similarities.
         bank_momentum: share of the old vector that stays in the bank.
         mapping: phi, `"mlp"` or `"none"`.

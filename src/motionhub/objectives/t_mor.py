@@ -13,7 +13,7 @@ Where the paper is silent or printed differently:
 - The denominator holds the positive too (`denominator="printed"`: as in the thesis, without).
 - Negatives of a text are texts of other classes, as the thesis states: of the queue (`text_negatives="queue"`), where
   frequent classes are frequent, or every other class once ("classes"). Classes that share a phrasing ("sit down" of
-  two data sets) are no negatives of each other.
+  two datasets) are no negatives of each other.
 - A class has several phrasings; each time a clip is seen one is drawn.
 - The first view of a clip is the query, the second the key; a clip's own old keys are never its negatives.
 """
@@ -44,7 +44,7 @@ class TMor(SelfSupervised):
         losses: some of `LOSSES`.
         text_features: for each class its phrasings, `(num_phrases, text_size)`; needed by "mt". A row whose label is
             -1 takes no part in L_mt.
-        video_features: `(num_clips, video_size)` by row of the data set, NaN where a clip has no video; for "mv".
+        video_features: `(num_clips, video_size)` by row of the dataset, NaN where a clip has no video; for "mv".
         weights: of the losses, by name; 1 where not given.
         queue_size: keys of each queue.
         momentum: of the copy that makes keys.
