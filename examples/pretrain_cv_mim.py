@@ -44,7 +44,7 @@ def main(argv: list[str]) -> None:
     name = chosen.pop("objective")
     chosen |= {"estimator": "jsd"} if name == "dim" else {}
     angles = {angle: chosen.pop(angle) for angle in ("azimuth", "elevation", "roll") if angle in chosen}
-    model, processor = motionhub.start_pretext(arguments.model, recipe.mode, recipe.seed)
+    model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
     objective = OBJECTIVES[name](
         motionhub.get_layout(model.config.layout), ranges=motionhub.CameraRanges(**angles), **chosen
     )

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         )
         objective: Any = motionhub.ComposedLabels(made, processor.num_frames)
     else:
-        model, processor = motionhub.start_pretext(arguments.model, recipe.mode, recipe.seed)
+        model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
     chosen = {"num_positives": 1, "frame_weight": 0.0, **chosen, "compose": False} if stage == "views" else chosen
     if stage in ("contrast", "views"):
         motionhub.check_inputs(model.config, processor, clips)

@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         if recipe.mode != "scratch":
             model.encoder = AutoModel.from_pretrained(encoder)
     else:
-        model, processor = motionhub.start_pretext(arguments.model, recipe.mode, recipe.seed)
+        model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
     clips: Any
     if videos:
         clips = motionhub.VideoSegments(

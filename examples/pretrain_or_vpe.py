@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     arguments, recipe, chosen = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
     fraction = vars(chosen).pop("probe_fraction")
     splits = motionhub.load_splits(arguments)
-    encoder, processor = motionhub.start_pretext(arguments.model, recipe.mode, recipe.seed)
+    encoder, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
     motionhub.check_inputs(encoder.config, processor, splits["train"])
     objective = motionhub.OrVpe(motionhub.get_layout(encoder.config.layout), **vars(chosen))
     tested = splits[arguments.eval_split]

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     given = vars(chosen)
     fraction, videos = given.pop("probe_fraction"), given.pop("video_features")
     splits = motionhub.load_splits(arguments)
-    model, processor = motionhub.start_pretext(arguments.model, recipe.mode, recipe.seed)
+    model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
     motionhub.check_inputs(model.config, processor, splits["train"])
     if "mt" in chosen.losses:
         tower = motionhub.load_text_tower(model.config.text_tower or "all-MiniLM-L6-v2")

@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     splits = motionhub.load_splits(arguments)
     clips: Any = splits["train"]
     auto = motionhub.AutoModelForMotionRetargeting
-    model, processor = motionhub.start_pretext(arguments.model, recipe.mode, recipe.seed, auto, anew="decoder.")
+    model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed, auto, anew="decoder.")
     motionhub.check_inputs(model.config, processor, clips)
     tested = splits[arguments.eval_split]
     probe = motionhub.probed_by_labels(clips, tested, processor, fraction=fraction, seed=recipe.seed)

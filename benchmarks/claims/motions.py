@@ -22,7 +22,7 @@ from torch import Generator, Tensor, nn
 
 from motionhub.augment.view_params import ViewParams, ViewRanges, apply_view, draw_views, limb_responses
 from motionhub.data.build.build import build_dataset
-from motionhub.models.skeleton_encoder import JointEncoderOutput
+from motionhub.models.skeleton_encoder import SkeletonEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.skeleton import SkeletonProcessor
@@ -168,7 +168,7 @@ class Encoder(UnikModel):
     def forward(self, *inputs: Any, **named: Any) -> Any:
         with half_precision():
             output = super().forward(*inputs, **named)
-        return JointEncoderOutput(**{name: value.float() for name, value in output.items()})
+        return SkeletonEncoderOutput(**{name: value.float() for name, value in output.items()})
 
 
 def encoder_config() -> UnikConfig:
@@ -180,7 +180,7 @@ def encoder_config() -> UnikConfig:
 def pretrained(
     model: Any, objective: Any, clips: Clips, seen: Callable[[Clips, Tensor, Generator], Batch], epochs: int, seed: int
 ) -> Any:
-    """`model` after training with an objective (`training.objective.Pretext`): AdamW, cosine, batches of 64.
+    """`model` after training with an objective (`training.objective.PretrainingObjective`): AdamW, cosine, batches of 64.
 
     `seen` makes the batch of some rows. What is left over at the end of an epoch is left out.
     """

@@ -40,8 +40,8 @@ from motionhub.losses.motion import reconstruction_loss
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
+from motionhub.objectives.joint_forward import JointForward
 from motionhub.objectives.lac import LacPairs
-from motionhub.objectives.shared_pass import SharedPass
 from motionhub.objectives.via import ViaPairs
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layout import SkeletonLayout
@@ -119,7 +119,7 @@ class WrongPartner(ViaPairs):
     """Pairs whose answer has the right body and camera, and the motion of another clip."""
 
     def forward(self, model: nn.Module, batch: Pairs) -> Pairs:
-        everyone = SharedPass(batch["seeds"])
+        everyone = JointForward(batch["seeds"])
         looks, partners = draw_views(everyone.seeds, self.ranges), everyone.later(1)
         keypoints, seen = self._seen(batch, looks.of(everyone.own))
         others = {name: batch[name].roll(1, 0) for name in ("keypoints", "joint_mask", "attention_mask")}

@@ -142,13 +142,13 @@ if TYPE_CHECKING:
     from motionhub.training.start import check_inputs as check_inputs
     from motionhub.training.start import class_names_of_dataset as class_names_of_dataset
     from motionhub.training.start import load_checkpoint as load_checkpoint
+    from motionhub.training.start import load_for_pretraining as load_for_pretraining
     from motionhub.training.start import load_processor as load_processor
     from motionhub.training.start import load_splits as load_splits
     from motionhub.training.start import parse_own as parse_own
     from motionhub.training.start import parse_training as parse_training
     from motionhub.training.start import prepare_model as prepare_model
     from motionhub.training.start import prepare_start as prepare_start
-    from motionhub.training.start import start_pretext as start_pretext
     from motionhub.training.tasks.movement_quality import QualityOptions as QualityOptions
     from motionhub.training.tasks.movement_quality import evaluate_movement_quality as evaluate_movement_quality
     from motionhub.training.tasks.movement_quality import format_quality_report as format_quality_report

@@ -11,7 +11,7 @@ from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import CODE, ComposedLabels, LacContrast, compositions, whole_clips
-from motionhub.training.objective import Pretext
+from motionhub.training.objective import PretrainingObjective
 
 
 RUN = SimpleNamespace(num_clips=6, fingerprint="toy", updates_per_epoch=2, epochs=5, seed=1)
@@ -129,7 +129,7 @@ def test_keys_of_an_update_enter_the_queue_in_row_order_and_a_clip_is_not_its_ow
 
 def test_the_generator_never_learns_and_is_not_in_the_state():
     objective, network = made()
-    assert isinstance(objective, Pretext)
+    assert isinstance(objective, PretrainingObjective)
     objective(network, batch_of())["loss"].backward()
     assert all(weight.grad is None for weight in objective.generator.parameters())
     assert not objective.generator.training

@@ -11,7 +11,7 @@ from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.unik import UnikConfig
 from motionhub.objectives.byol import Lars, LtnByol
 from motionhub.objectives.ltn import LtnMoco
-from motionhub.training.objective import OwnOptimizers, Pretext, RunInfo
+from motionhub.training.objective import OwnOptimizers, PretrainingObjective, RunInfo
 
 
 CLIPS, SEGMENTS = 3, 2
@@ -174,7 +174,7 @@ def test_byol_by_hand():
         query = units(network([segment])[0][0])
         total += np.mean([-(query * key).sum(1).mean() / 0.5 for key in keys])  # over all keys, its own clip's too
     assert float(objective(network, given)["loss"].detach()) == pytest.approx(total, rel=1e-5)
-    assert objective.ready() and isinstance(objective, Pretext) and isinstance(objective, OwnOptimizers)
+    assert objective.ready() and isinstance(objective, PretrainingObjective) and isinstance(objective, OwnOptimizers)
     (optimizer,) = objective.optimizers(network, 0.6)
     assert isinstance(optimizer, Lars) and optimizer.param_groups[0]["lr"] == 0.6
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.models.unik import UnikConfig
 from motionhub.objectives.t_mor import TMor
-from motionhub.training.objective import Pretext, RunInfo
+from motionhub.training.objective import PretrainingObjective, RunInfo
 
 
 SIZE = 6
@@ -53,7 +53,7 @@ def batch_of(motions: Tensor, labels: list[int], index: list[int] | None = None)
 
 def test_it_is_a_pretext_with_two_views_only_where_two_are_compared():
     texts = [axis(0), axis(1)]
-    assert isinstance(TMor(text_features=texts), Pretext)
+    assert isinstance(TMor(text_features=texts), PretrainingObjective)
     assert TMor(text_features=texts).num_views == 2 and TMor(losses=("mt",), text_features=texts).num_views == 1
 
 

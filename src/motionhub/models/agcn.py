@@ -17,8 +17,8 @@ Deliberate deviations from the official code, all without effect on its numbers:
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import GraphEncoderConfig, JointEncoder
-from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
+from motionhub.models.skeleton_encoder import GraphEncoderConfig, SkeletonEncoder
+from motionhub.models.skeleton_heads import SkeletonForActionClassification, SkeletonForActionSegmentation
 from motionhub.nn.graph_conv import DependencyAttention, JointGraph
 from motionhub.skeletons.graph import adjacency_subsets
 from motionhub.skeletons.layouts import stated_layout
@@ -34,7 +34,7 @@ class AgcnConfig(GraphEncoderConfig):
     Args:
         layout: see `GraphEncoderConfig`.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
-            classifier_dropout, upsampling: see `JointEncoderConfig`.
+            classifier_dropout, upsampling: see `SkeletonEncoderConfig`.
         key_ratio: query and key have `channels // key_ratio` channels per subset.
         dependency_init: initial value of every entry of the free matrices.
         spatial_norm_init: initial scale of the spatial batch norms (tiny: blocks begin as temporal convolutions).
@@ -47,7 +47,7 @@ class AgcnConfig(GraphEncoderConfig):
     spatial_norm_init: float | int = 1e-6
 
 
-class AgcnModel(JointEncoder):
+class AgcnModel(SkeletonEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
 
     config: AgcnConfig
@@ -71,14 +71,14 @@ class AgcnModel(JointEncoder):
         )
 
 
-class AgcnForActionClassification(JointClassifier):
+class AgcnForActionClassification(SkeletonForActionClassification):
     """One label per clip; logits without softmax."""
 
     config: AgcnConfig
     encoder_class = AgcnModel
 
 
-class AgcnForActionSegmentation(JointFrameLabeller):
+class AgcnForActionSegmentation(SkeletonForActionSegmentation):
     """Scores per input frame, several actions may be on at once."""
 
     config: AgcnConfig

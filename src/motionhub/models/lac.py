@@ -35,9 +35,9 @@ from motionhub.models.motion_retargeting import (
     MotionEncoder,
     MotionRetargetingModel,
     MotionRetargetingOutput,
-    PeopleApart,
-    by_length,
+    UnpaddedPeople,
     fewest_frames,
+    map_by_length,
 )
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
 
@@ -199,7 +199,7 @@ class LacModel(MotionRetargetingModel):
         people = self._matching(motions)
         codes = [self._magnitudes(each) for each in people]
         if not isinstance(static_of, int):
-            statics = self._magnitudes(PeopleApart.of(static_of, self.config).matching(people[0], "static_of"))
+            statics = self._magnitudes(UnpaddedPeople.of(static_of, self.config).matching(people[0], "static_of"))
         elif 0 <= static_of < len(people):
             statics = codes[static_of]
         else:
@@ -226,7 +226,7 @@ class LacModel(MotionRetargetingModel):
         """
         if not 0 <= direction < self.config.hidden_size:
             raise ValueError(f"direction must be 0..{self.config.hidden_size - 1}, got {direction}.")
-        people = PeopleApart.of(motion, self.config)
+        people = UnpaddedPeople.of(motion, self.config)
         frames = [own.shape[1] for own in people.motions]
         codes, steps = self._magnitudes(people), []
         for amount in amounts:
@@ -238,18 +238,18 @@ class LacModel(MotionRetargetingModel):
             steps.append(made)
         return torch.stack(steps)
 
-    def _matching(self, motions: Sequence[Inputs]) -> list[PeopleApart]:
+    def _matching(self, motions: Sequence[Inputs]) -> list[UnpaddedPeople]:
         if not motions:
             raise ValueError("A composition needs one or more motions, got none.")
-        first = PeopleApart.of(motions[0], self.config)
+        first = UnpaddedPeople.of(motions[0], self.config)
         others = []
         for number, motion in enumerate(motions[1:], start=1):
-            people = PeopleApart.of(motion, self.config)
+            people = UnpaddedPeople.of(motion, self.config)
             chosen = people.matching(first, f"motion {number}")
             others.append(replace(chosen, num_frames=people.num_frames))
         return [first, *others]
 
-    def _magnitudes(self, people: PeopleApart) -> list[Tensor]:
+    def _magnitudes(self, people: UnpaddedPeople) -> list[Tensor]:
         """`(T', hidden_size)` of each person: motion magnitudes, then the static ones in every frame."""
 
         def encoded(motions: Tensor) -> Tensor:
@@ -257,11 +257,11 @@ class LacModel(MotionRetargetingModel):
             still = codes.static_magnitudes[:, None].expand(-1, codes.motion_magnitudes.shape[1], -1)
             return torch.cat([codes.motion_magnitudes, still], dim=-1)
 
-        return by_length(encoded, self._padded(people))
+        return map_by_length(encoded, self._padded(people))
 
     def _decoded(
-        self, people: PeopleApart, magnitudes: list[Tensor], frames: list[int], num_frames: int
+        self, people: UnpaddedPeople, magnitudes: list[Tensor], frames: list[int], num_frames: int
     ) -> MotionRetargetingOutput:
         basis = self.basis()
-        made = by_length(self.decoder, [(code @ basis.mT).T for code in magnitudes])
+        made = map_by_length(self.decoder, [(code @ basis.mT).T for code in magnitudes])
         return self._output(people, magnitudes, made, frames, num_frames)

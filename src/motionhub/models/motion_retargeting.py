@@ -41,7 +41,7 @@ class MotionRetargetingOutput(ModelOutput):
 
 
 @dataclass
-class PeopleApart:
+class UnpaddedPeople:
     """The people of a batch one by one, without padding.
 
     Args:
@@ -57,7 +57,7 @@ class PeopleApart:
     num_frames: int
 
     @classmethod
-    def of(cls, inputs: Mapping[str, Tensor | None], config: Any) -> "PeopleApart":
+    def of(cls, inputs: Mapping[str, Tensor | None], config: Any) -> "UnpaddedPeople":
         """From `keypoints (B, M, T, rows, dims)` and `attention_mask (B, M, T)` or None.
 
         Raises:
@@ -71,7 +71,7 @@ class PeopleApart:
         motions = [keypoints[place][: int(lengths[place])].flatten(1).T for place in places]
         return cls(motions, places, lengths > 0, keypoints.shape[2])
 
-    def matching(self, source: "PeopleApart", name: str) -> "PeopleApart":
+    def matching(self, source: "UnpaddedPeople", name: str) -> "UnpaddedPeople":
         """For each person of the source, the one of the same clip that it is paired with."""
         clips, people = self.present.shape
         if clips != source.present.shape[0]:
@@ -87,7 +87,7 @@ class PeopleApart:
                     f"whom {int(self.present[clip].sum())} are present; give one person, or as many as the source."
                 )
             chosen.append(self.motions[self.places.index(place)])
-        return PeopleApart(chosen, source.places, source.present, source.num_frames)
+        return UnpaddedPeople(chosen, source.places, source.present, source.num_frames)
 
     def padded(self, multiple: int, least: int) -> list[Tensor]:
         """The motions with their last frame repeated up to a multiple of so many frames, and at least `least`."""
@@ -101,7 +101,7 @@ class PeopleApart:
         return kind.new_zeros(*self.present.shape, *sizes)
 
 
-def by_length(function: Callable[[Tensor], Tensor], items: list[Tensor]) -> list[Tensor]:
+def map_by_length(function: Callable[[Tensor], Tensor], items: list[Tensor]) -> list[Tensor]:
     """`function` of each item `(channels, frames)`; items of one length go together."""
     results: dict[int, Tensor] = {}
     for length in sorted({item.shape[-1] for item in items}):
@@ -191,7 +191,7 @@ class MotionRetargetingModel(PreTrainedModel):
         """The motion of `source` on the body of `target`."""
         raise NotImplementedError
 
-    def _padded(self, people: PeopleApart) -> list[Tensor]:
+    def _padded(self, people: UnpaddedPeople) -> list[Tensor]:
         """Network tensors without the batch axis, each long enough for the network."""
         return people.padded(self.config.frame_stride, self.config.min_frames)
 
@@ -207,7 +207,7 @@ class MotionRetargetingModel(PreTrainedModel):
             )
 
     def _output(
-        self, people: PeopleApart, codes: list[Tensor], made: list[Tensor], frames: list[int], num_frames: int
+        self, people: UnpaddedPeople, codes: list[Tensor], made: list[Tensor], frames: list[int], num_frames: int
     ) -> MotionRetargetingOutput:
         """Of each person: codes `(T', hidden_size)`, network tensor `(channels, T)`, and frames of them to keep."""
         config = self.config

@@ -30,9 +30,9 @@ from motionhub.models.motion_retargeting import (
     MotionEncoder,
     MotionRetargetingModel,
     MotionRetargetingOutput,
-    PeopleApart,
-    by_length,
+    UnpaddedPeople,
     fewest_frames,
+    map_by_length,
     reflected,
 )
 
@@ -215,24 +215,24 @@ class RetargetNetModel(MotionRetargetingModel):
         Raises:
             ValueError: a shape does not fit the config, `target` has nobody, or `view` is given to another variant.
         """
-        moving = PeopleApart.of(source, self.config)
-        bodies = PeopleApart.of(target, self.config).matching(moving, "target")
+        moving = UnpaddedPeople.of(source, self.config)
+        bodies = UnpaddedPeople.of(target, self.config).matching(moving, "target")
         if view is not None and self.config.variant != "full":
             raise ValueError(_no_view_code(self.config.variant))
         views = None
         if self.config.variant == "full":
-            views = moving if view is None else PeopleApart.of(view, self.config).matching(moving, "view")
-        motion_codes = by_length(self.encode_motion, self._padded(moving))
+            views = moving if view is None else UnpaddedPeople.of(view, self.config).matching(moving, "view")
+        motion_codes = map_by_length(self.encode_motion, self._padded(moving))
         if views is None:
-            static_codes = by_length(self.encode_static, self._padded(bodies))
+            static_codes = map_by_length(self.encode_static, self._padded(bodies))
         else:
-            body, seen = (by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
+            body, seen = (map_by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
             size = self.config.body_code_size
             static_codes = [torch.cat([own[:size], other[size:]]) for own, other in zip(body, seen, strict=True)]
         pairs = zip(motion_codes, static_codes, strict=True)
         codes = [_side_by_side(motion[None], static[None])[0] for motion, static in pairs]
         frames = [motion.shape[1] for motion in moving.motions]
-        made = by_length(self.decoder, codes)
+        made = map_by_length(self.decoder, codes)
         return self._output(moving, [code.T for code in codes], made, frames, moving.num_frames)
 
 

@@ -27,7 +27,7 @@ OFFICIAL_STRIDES = [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
 
 
 @strict
-class JointEncoderConfig(MotionConfig):
+class SkeletonEncoderConfig(MotionConfig):
     """Sizes and options that all families have; a family's config adds its own and says what they mean.
 
     Args:
@@ -110,7 +110,7 @@ class JointEncoderConfig(MotionConfig):
 
 
 @strict
-class GraphEncoderConfig(JointEncoderConfig):
+class GraphEncoderConfig(SkeletonEncoderConfig):
     """A config whose encoder mixes joints by the bones of `layout`, which fixes `num_joints`.
 
     Args:
@@ -131,7 +131,7 @@ class GraphEncoderConfig(JointEncoderConfig):
 
 
 @dataclass
-class JointEncoderOutput(ModelOutput):
+class SkeletonEncoderOutput(ModelOutput):
     """What an encoder returns; absent people are zeros everywhere (`T'` is the frame count of that block).
 
     `M` is that of the input; with `pooling="official"` it is `num_people`, whose missing ones were added as zeros.
@@ -155,7 +155,7 @@ class JointEncoderOutput(ModelOutput):
 class JointBlock(GradientCheckpointingLayer):
     """`relu(dropout(temporal(spatial(x))) + residual(x))` over `(people, joints, frames, channels)`."""
 
-    def __init__(self, config: JointEncoderConfig, index: int, spatial: nn.Module) -> None:
+    def __init__(self, config: SkeletonEncoderConfig, index: int, spatial: nn.Module) -> None:
         super().__init__()
         assert config.strides and config.dilations
         in_channels, out_channels = config.block_channels(index)
@@ -187,10 +187,10 @@ class JointBlock(GradientCheckpointingLayer):
         return zero_padding(out.relu_(), valid_out), attention, dependencies
 
 
-class JointPreTrainedModel(PreTrainedModel):
+class SkeletonPreTrainedModel(PreTrainedModel):
     """Loading, saving, folding, and the initialisation that every leaf module names for itself."""
 
-    config: JointEncoderConfig
+    config: SkeletonEncoderConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
     input_modalities = ("time",)
@@ -254,7 +254,7 @@ class JointPreTrainedModel(PreTrainedModel):
         super().save_pretrained(*args, **kwargs)
 
 
-class JointEncoder(JointPreTrainedModel):
+class SkeletonEncoder(SkeletonPreTrainedModel):
     """Keypoints of a clip in, features per person, frame and joint and one vector per clip out.
 
     A family says which spatial unit each block has. With a `graph` its matrices go to every block. With
@@ -265,7 +265,7 @@ class JointEncoder(JointPreTrainedModel):
     _keys_to_ignore_on_load_unexpected = [r"^classifier\."]
     slot_norm: ClassVar[bool] = True
 
-    def __init__(self, config: JointEncoderConfig, graph: JointGraph | None = None) -> None:
+    def __init__(self, config: SkeletonEncoderConfig, graph: JointGraph | None = None) -> None:
         super().__init__(config)
         slots = config.num_people if self.slot_norm else 1
         self.input_norm = PersonNorm(slots, config.num_joints, config.in_channels, **config.norm_options)
@@ -289,7 +289,7 @@ class JointEncoder(JointPreTrainedModel):
         attention_mask: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-    ) -> JointEncoderOutput:
+    ) -> SkeletonEncoderOutput:
         """Encode a batch of clips.
 
         Args:
@@ -297,7 +297,7 @@ class JointEncoder(JointPreTrainedModel):
             joint_mask: `(B, M, T, V)`, accepted and not used: missing joints enter with their filled-in values.
             attention_mask: `(B, M, T)` True where a person has a frame. Everything up to a person's last True frame
                 counts as the clip, what follows is padding; a person without any True frame is absent.
-            output_hidden_states, output_attentions: return them (see `JointEncoderOutput`).
+            output_hidden_states, output_attentions: return them (see `SkeletonEncoderOutput`).
 
         Raises:
             ValueError: the shape does not fit the config.
@@ -325,7 +325,7 @@ class JointEncoder(JointPreTrainedModel):
                 attentions.append(people.scatter(attention)[:, :slots])
         if keep_states:
             states = [people.scatter(state.transpose(1, 2))[:, :slots] for state in states]
-        return JointEncoderOutput(
+        return SkeletonEncoderOutput(
             last_hidden_state=people.scatter(features.transpose(1, 2))[:, :slots],
             pooler_output=people.mean(mean_over_frames(features, valid)),
             hidden_states=tuple(states) if keep_states else None,
@@ -361,7 +361,7 @@ def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: An
 
 
 def fill_slots(
-    keypoints: Tensor, clip_mask: Tensor | None, config: JointEncoderConfig
+    keypoints: Tensor, clip_mask: Tensor | None, config: SkeletonEncoderConfig
 ) -> tuple[Tensor, Tensor | None]:
     """Zeros for padding and for the people missing to `num_people`, and the mask that says so.
 

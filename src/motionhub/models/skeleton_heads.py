@@ -6,21 +6,21 @@ from transformers.utils import can_return_tuple
 
 from motionhub.models.motion_model import HeadOutput
 from motionhub.models.skeleton_encoder import (
-    JointEncoder,
-    JointEncoderConfig,
-    JointEncoderOutput,
-    JointPreTrainedModel,
+    SkeletonEncoder,
+    SkeletonEncoderConfig,
+    SkeletonEncoderOutput,
+    SkeletonPreTrainedModel,
 )
 from motionhub.nn.heads import clip_loss, frame_cross_entropy, frame_loss, to_frame_rate, window_starts
 from motionhub.nn.people import frames_of_clip
 
 
-class JointHead(JointPreTrainedModel):
+class JointHead(SkeletonPreTrainedModel):
     """The encoder, dropout, one linear layer; a head says what the layer sees of the encoder's output."""
 
-    encoder_class: type[JointEncoder]
+    encoder_class: type[SkeletonEncoder]
 
-    def __init__(self, config: JointEncoderConfig) -> None:
+    def __init__(self, config: SkeletonEncoderConfig) -> None:
         super().__init__(config)
         self.encoder = self.encoder_class(config)
         self.dropout = nn.Dropout(config.classifier_dropout)
@@ -55,7 +55,7 @@ class JointHead(JointPreTrainedModel):
             dependencies=outputs.dependencies,
         )
 
-    def logits_of(self, outputs: JointEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
+    def logits_of(self, outputs: SkeletonEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
         """Logits of the encoder's output, for clips of so many frames."""
         raise NotImplementedError
 
@@ -64,10 +64,10 @@ class JointHead(JointPreTrainedModel):
         raise NotImplementedError
 
 
-class JointClassifier(JointHead):
+class SkeletonForActionClassification(JointHead):
     """One label per clip: logits `(B, num_labels)` without softmax."""
 
-    def logits_of(self, outputs: JointEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
+    def logits_of(self, outputs: SkeletonEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
         """Of the pooled features."""
         return self.classifier(self.dropout(outputs.pooler_output))
 
@@ -76,7 +76,7 @@ class JointClassifier(JointHead):
         return clip_loss(logits, labels)
 
 
-class JointFrameLabeller(JointHead):
+class SkeletonForActionSegmentation(JointHead):
     """Scores per input frame, logits `(B, T, num_labels)`: several actions may be on at once (sigmoid), or with
     `config.problem_type="single_label_classification"` one at a time (softmax).
 
@@ -84,7 +84,7 @@ class JointFrameLabeller(JointHead):
     standing at input frame `k * frame_stride`: in between `"linear"` interpolates, `"repeat"` holds.
     """
 
-    def logits_of(self, outputs: JointEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
+    def logits_of(self, outputs: SkeletonEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
         """Of the features of every frame, averaged over joints and people."""
         assert outputs.last_hidden_state is not None
         coarse = self.coarse_logits(outputs.last_hidden_state, clip_mask)

@@ -21,8 +21,8 @@ from typing import ClassVar
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import GraphEncoderConfig, JointBlock, JointEncoder
-from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
+from motionhub.models.skeleton_encoder import GraphEncoderConfig, JointBlock, SkeletonEncoder
+from motionhub.models.skeleton_heads import SkeletonForActionClassification, SkeletonForActionSegmentation
 from motionhub.nn.graph_conv import GraphConv, JointGraph
 from motionhub.skeletons.graph import spatial_configuration
 from motionhub.skeletons.layouts import stated_layout
@@ -35,7 +35,7 @@ class StGcnConfig(GraphEncoderConfig):
     Args:
         layout: see `GraphEncoderConfig`.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
-            classifier_dropout, upsampling: see `JointEncoderConfig`.
+            classifier_dropout, upsampling: see `SkeletonEncoderConfig`.
         centre_joint: name of the joint that "towards the centre" refers to; None is the published one, or the root.
         edge_importance: every edge has a learned factor in every block.
         dropout: after every temporal convolution but the first (the official Kinetics and NTU recipes: 0.5).
@@ -53,7 +53,7 @@ class StGcnConfig(GraphEncoderConfig):
             stated_layout(self.layout).index(self.centre_joint)
 
 
-class StGcnModel(JointEncoder):
+class StGcnModel(SkeletonEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out.
 
     All person slots share the statistics of the raw keypoints, as in the official code. `attentions` are empty,
@@ -86,14 +86,14 @@ class StGcnModel(JointEncoder):
         return block
 
 
-class StGcnForActionClassification(JointClassifier):
+class StGcnForActionClassification(SkeletonForActionClassification):
     """One label per clip; logits without softmax."""
 
     config: StGcnConfig
     encoder_class = StGcnModel
 
 
-class StGcnForActionSegmentation(JointFrameLabeller):
+class StGcnForActionSegmentation(SkeletonForActionSegmentation):
     """Scores per input frame, several actions may be on at once."""
 
     config: StGcnConfig

@@ -21,18 +21,18 @@ from typing import Literal
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import JointEncoder, JointEncoderConfig
-from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
+from motionhub.models.skeleton_encoder import SkeletonEncoder, SkeletonEncoderConfig
+from motionhub.models.skeleton_heads import SkeletonForActionClassification, SkeletonForActionSegmentation
 from motionhub.nn.graph_conv import DependencyAttention
 
 
 @strict
-class UnikConfig(JointEncoderConfig):
+class UnikConfig(SkeletonEncoderConfig):
     """Sizes and options of UNIK; the defaults are the official Posetics encoder.
 
     Args:
         layout, num_joints, in_channels, num_people, channels, strides, temporal_kernel, pooling, classifier_dropout,
-            upsampling: see `JointEncoderConfig`.
+            upsampling: see `SkeletonEncoderConfig`.
         dilations: of each block; None is 1 everywhere as in the official code, the thesis draws 1, 3, 3, 3, 3, 1, ...
         num_heads, first_block_heads: attention heads; the official first block has 3 whatever the others have.
         key_ratio: query and key have `channels // key_ratio` channels per head.
@@ -54,7 +54,7 @@ class UnikConfig(JointEncoderConfig):
     spatial_norm_init: float | int = 1e-6
 
 
-class UnikModel(JointEncoder):
+class UnikModel(SkeletonEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
 
     config: UnikConfig
@@ -78,14 +78,14 @@ class UnikModel(JointEncoder):
         )
 
 
-class UnikForActionClassification(JointClassifier):
+class UnikForActionClassification(SkeletonForActionClassification):
     """One label per clip; logits without softmax."""
 
     config: UnikConfig
     encoder_class = UnikModel
 
 
-class UnikForActionSegmentation(JointFrameLabeller):
+class UnikForActionSegmentation(SkeletonForActionSegmentation):
     """Scores per input frame, several actions may be on at once; the head of LAC's visual encoder."""
 
     config: UnikConfig

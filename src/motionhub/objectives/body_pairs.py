@@ -2,7 +2,7 @@
 
 The clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`), and each also appears with the view
 of the next one in the order of their seeds (the papers render Mixamo characters). So every clip of a batch is a source
-once and a target once. A batch is that of all processes (`objectives.shared_pass`), so two processes do what one does,
+once and a target once. A batch is that of all processes (`objectives.joint_forward`), so two processes do what one does,
 where they see equally many joints; with accumulation steps other clips meet.
 """
 
@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from motionhub.augment.view_params import ViewParams, ViewRanges, apply_view, draw_views, limb_responses
+from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.self_supervised import SelfSupervised
-from motionhub.objectives.shared_pass import SharedPass, padded_alike
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -29,7 +29,7 @@ class PairBatch:
     """
 
     batch: dict[str, Tensor]
-    everyone: SharedPass
+    everyone: JointForward
     partners: Tensor
     source: tuple[Tensor, Tensor]
     target: tuple[Tensor, Tensor]
@@ -66,7 +66,7 @@ class BodyPairs(SelfSupervised):
             ValueError: fewer than two clips, or clips of several people.
         """
         batch = padded_alike(batch)
-        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
+        everyone = JointForward(batch["seeds"].to(batch["keypoints"].device))
         if len(everyone) < 2 or batch["keypoints"].shape[1] != 1:
             raise ValueError(
                 f"Pairs need two or more clips of one person in every forward pass, got {len(everyone)} clips of "

@@ -57,7 +57,7 @@ class LtnByol(SegmentObjective):
         return [Lars(learning, learning_rate, self.optimizer_momentum, self.weight_decay)]
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, alignment and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, alignment and uniformity."""
         segments = self.segments_of(batch)
         predictions, predicted = model(segments)
         keys = self.keys_of(segments)

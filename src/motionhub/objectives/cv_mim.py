@@ -215,6 +215,6 @@ class CvMim(PoseObjective):
         return [keras_adagrad(weights, learning_rate) for weights in network.parts().values()]
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The losses of a batch of clips (see `training.objective.Pretext`)."""
+        """The losses of a batch of clips (see `training.objective.PretrainingObjective`)."""
         views: PoseViews = self.views(batch)
         return model(views.pictures, views.seen, views.noise.transpose(0, 1).contiguous())

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from motionhub.losses.motion import reconstruction_loss, triplet_loss
 from motionhub.nn.people import continue_clips, frames_of_people
 from motionhub.objectives.body_pairs import BodyPairs
-from motionhub.objectives.shared_pass import SharedPass
+from motionhub.objectives.joint_forward import JointForward
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -28,7 +28,7 @@ class GeneratorNetwork(nn.Module):
         self.generator = generator
 
     def forward(
-        self, motions: Tensor, everyone: SharedPass, partners: Tensor, others: Tensor | None
+        self, motions: Tensor, everyone: JointForward, partners: Tensor, others: Tensor | None
     ) -> dict[str, Tensor]:
         """Network tensors `motions (B, channels, frames)` and `others`, which are encoded only; partners of all."""
         codes = self.generator.encode(motions)
@@ -148,7 +148,7 @@ class LacPairs(BodyPairs):
         return GeneratorNetwork(model)
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`) and its parts."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`) and its parts."""
         pairs = self.pairs_of(batch)
         (true, known), (target, target_known) = pairs.source, pairs.target
         others = self._tensors(target) if self.triplet_weight else None

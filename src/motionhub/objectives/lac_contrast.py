@@ -11,7 +11,7 @@ The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(
 no sequence term, 30 cosines added up before they are divided by 0.07. Where both are silent:
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, of all processes
-  (`objectives.shared_pass`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
+  (`objectives.joint_forward`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
   other clip, or with the first who is there.
 - The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
 - The denominator holds the positive too (`denominator="printed"`: without, as printed).
@@ -37,9 +37,9 @@ from motionhub.losses.contrastive import (
     uniformity,
 )
 from motionhub.nn.people import continue_clips, frames_of_people
+from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
 from motionhub.objectives.self_supervised import SelfSupervised
-from motionhub.objectives.shared_pass import SharedPass, padded_alike
 
 
 CODE: dict[str, Any] = {
@@ -164,9 +164,9 @@ class LacContrast(SelfSupervised):
         return not self.hold or self.queue.is_full
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, alignment and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, alignment and uniformity."""
         batch = padded_alike(batch)
-        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
+        everyone = JointForward(batch["seeds"].to(batch["keypoints"].device))
         clips = len(everyone)
         if clips < self.num_positives + 1 or clips < 2:
             raise ValueError(

@@ -185,7 +185,7 @@ class LtnMoco(SegmentObjective):
         return not self.hold or self.queue.is_full
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, alignment and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, alignment and uniformity."""
         segments = self.segments_of(batch)
         queries, predicted = model(segments)
         keys = torch.stack(self.keys_of(segments), dim=1)

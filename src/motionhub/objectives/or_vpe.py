@@ -119,7 +119,7 @@ class OrVpe(SelfSupervised):
         return int(self.updates) >= self.held_updates
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), alignment with the bank and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), alignment with the bank and uniformity."""
         index = batch["index"]
         inputs = self._seen(batch)
         others = self._drawn_rows().to(index.device)

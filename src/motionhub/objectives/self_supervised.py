@@ -11,7 +11,7 @@ from motionhub.skeletons.layout import SkeletonLayout
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SelfSupervised(nn.Module):
-    """An objective as `training.objective.Pretext` has it. A method's options are its fields; it defines `network`.
+    """An objective as `training.objective.PretrainingObjective` has it. A method's options are its fields; it defines `network`.
 
     A field with `init=False` is state, not an option.
     """

@@ -171,7 +171,7 @@ class TMor(SelfSupervised):
             )
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The weighted sum of the losses of a batch (see `training.objective.Pretext`), and each of them."""
+        """The weighted sum of the losses of a batch (see `training.objective.PretrainingObjective`), and each of them."""
         first = slice(0, len(batch["index"]) // self.num_views)
         index = batch["index"][first]
         given, labels, shown = self._given(batch, first)

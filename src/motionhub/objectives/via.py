@@ -7,7 +7,7 @@ baseline) and goes on with real videos (`ViaCycle`). The model is a `motionhub.m
 Where the paper is silent, or this differs:
 - Pairs are those of `objectives.body_pairs`.
 - The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
-  A batch is that of all processes (`objectives.shared_pass`): two processes do what one does, but for batch norm,
+  A batch is that of all processes (`objectives.joint_forward`): two processes do what one does, but for batch norm,
   which each process has of its own clips, and means over joints where the processes see different numbers of them.
   K-Means is that of scikit-learn on the unit vectors of the pooled codes, every `cluster_epochs` epochs; before the
   first time any other clip will do. The paper names neither features, number of clusters nor schedule.
@@ -27,9 +27,9 @@ from torch import Generator, Tensor, nn
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.motion import reconstruction_loss, triplet_loss, velocity_loss
 from motionhub.objectives.body_pairs import BodyPairs
+from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import Gathered, MemoryBank
 from motionhub.objectives.self_supervised import SelfSupervised, check_clips
-from motionhub.objectives.shared_pass import SharedPass, padded_alike
 
 
 class PairNetwork(nn.Module):
@@ -40,7 +40,7 @@ class PairNetwork(nn.Module):
         self.model = model
 
     def forward(
-        self, keypoints: Tensor, attention_mask: Tensor, everyone: SharedPass, partners: Tensor
+        self, keypoints: Tensor, attention_mask: Tensor, everyone: JointForward, partners: Tensor
     ) -> tuple[Tensor, Tensor]:
         """`keypoints (B, M, T, V, C)` again, and with the characters of `partners (B,)` of all clips."""
         codes = self.model.via(keypoints, attention_mask=attention_mask)
@@ -71,7 +71,7 @@ class ViaPairs(BodyPairs):
         return PairNetwork(model)
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`) and its parts."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`) and its parts."""
         pairs = self.pairs_of(batch)
         own, crossed = model(pairs.source[0], pairs.batch["attention_mask"], pairs.everyone, pairs.partners)
         losses = {
@@ -93,7 +93,7 @@ class CycleNetwork(nn.Module):
         self.model = model
 
     def forward(
-        self, keypoints: Tensor, attention_mask: Tensor, everyone: SharedPass, partners: Tensor, slots: Tensor
+        self, keypoints: Tensor, attention_mask: Tensor, everyone: JointForward, partners: Tensor, slots: Tensor
     ) -> dict[str, Tensor]:
         """`partners (B,)` are clips of all, `slots (B, M)` which of their people each person is paired with."""
         model, frames = self.model, keypoints.shape[2]
@@ -182,13 +182,13 @@ class ViaCycle(SelfSupervised):
         return CycleNetwork(model)
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, and what the codes look like.
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, and what the codes look like.
 
         Their mean lengths; of motion codes alignment (with those of the motion on another character) and uniformity.
         """
         batch = padded_alike(batch)
         keypoints, attention_mask = batch["keypoints"], batch["attention_mask"].bool()
-        everyone = SharedPass(batch["seeds"].to(keypoints.device))
+        everyone = JointForward(batch["seeds"].to(keypoints.device))
         rows, present = everyone.of_all(batch["index"]), everyone.of_all(attention_mask.any(-1))
         partners = contrastive_partners(self.clusters[rows], rows, present.any(1), everyone.seeds)[everyone.own]
         made = model(keypoints, attention_mask, everyone, partners, paired_people(present, partners))

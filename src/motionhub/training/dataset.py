@@ -129,7 +129,7 @@ class ClipDataset(TorchDataset):
             return ShardOrder(self.rows.group_sizes, batch_size, seed, drop_last)
         return EpochOrder(len(self), batch_size, seed, drop_last)
 
-    def by_length(self) -> list[int]:
+    def longest_first(self) -> list[int]:
         """The rows from the longest clip to the shortest: batches in this order hold little padding.
 
         Rows of shards stay in their order, in which every row group is read once.

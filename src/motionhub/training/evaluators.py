@@ -98,7 +98,7 @@ def score_clips(
 def evaluation_loader(clips: ClipDataset, batch_size: int, config: Any) -> DataLoader:
     """Batches of all clips, from the longest to the shortest, for `outputs_of_clips`; `config` is the model's."""
     collate = with_index(collate_skeletons, lengths=averages_padding(config))
-    return DataLoader(clips, batch_size, sampler=clips.by_length(), collate_fn=collate)
+    return DataLoader(clips, batch_size, sampler=clips.longest_first(), collate_fn=collate)
 
 
 @torch.inference_mode()
@@ -123,7 +123,7 @@ def outputs_of_clips(
         if device is not None:
             batch = {name: value.to(device) for name, value in batch.items()}
         index, labels, lengths = batch.pop("index"), batch.pop("labels"), batch.pop("num_frames", None)
-        outputs = compute(batch) if lengths is None else by_length(compute, batch, lengths)
+        outputs = compute(batch) if lengths is None else map_by_length(compute, batch, lengths)
         if accelerator is not None:
             index, labels, outputs = accelerator.gather_for_metrics((index, labels, outputs))
         rows = zip(index.tolist(), outputs.cpu().numpy(), labels.tolist(), strict=True)
@@ -134,7 +134,7 @@ def outputs_of_clips(
     return np.stack([output for output, _ in in_order]), np.array([label for _, label in in_order])
 
 
-def by_length(compute: Compute, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
+def map_by_length(compute: Compute, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
     """`compute(batch)` of a padded batch, a row per clip, as if every clip had been alone in it.
 
     Args:

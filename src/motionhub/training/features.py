@@ -17,7 +17,7 @@ from motionhub.data.video.reader import open_video
 from motionhub.processing.collate import collate_skeletons
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import INPUTS
-from motionhub.training.evaluators import by_length
+from motionhub.training.evaluators import map_by_length
 
 
 _MOTION = (
@@ -97,7 +97,7 @@ def skeleton_column(
             batch = collate_skeletons([{name: samples[place][name] for name in INPUTS} for place in chosen])
             lengths = torch.tensor([samples[place]["attention_mask"].shape[1] for place in chosen])
             inputs = {name: value.to(device) for name, value in batch.items()}
-            vectors = by_length(lambda batch: model(**batch).pooler_output, inputs, lengths).float().cpu().numpy()
+            vectors = map_by_length(lambda batch: model(**batch).pooler_output, inputs, lengths).float().cpu().numpy()
             for place, vector in zip(chosen, vectors, strict=True):
                 found[place] = vector
         return found

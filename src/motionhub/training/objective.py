@@ -30,7 +30,7 @@ class Objective(Protocol):
 
 
 @runtime_checkable
-class Pretext(Objective, Protocol):
+class PretrainingObjective(Objective, Protocol):
     """An objective that needs no labels: it may add modules that learn, and it knows clips by their row.
 
     Its batches hold, besides the model's inputs, `index` (rows of the dataset) and `seeds` (one per entry: where the
@@ -57,7 +57,7 @@ class Pretext(Objective, Protocol):
 
 @runtime_checkable
 class OwnOptimizers(Protocol):
-    """A `Pretext` that updates parts of its network by optimizers of its own, one step of each per update."""
+    """A `PretrainingObjective` that updates parts of its network by optimizers of its own, one step of each per update."""
 
     def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
         """They share out all weights of the network that learn. `learning_rate` is the recipe's; its schedule and

@@ -336,7 +336,7 @@ def _load_below_head(source: str, config: PreTrainedConfig, model_class: Any, *,
     return model
 
 
-def start_pretext(
+def load_for_pretraining(
     source: str | Path, mode: str, seed: int, model_class: Any = AutoModel, *, anew: str = ""
 ) -> tuple[PreTrainedModel, Any]:
     """The model that a pretext trains, and its processor.

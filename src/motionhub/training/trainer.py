@@ -42,7 +42,7 @@ from motionhub.training.dataset import (
     seeds_of_entries,
 )
 from motionhub.training.evaluators import ClassificationEvaluation
-from motionhub.training.objective import Objective, Pretext, RunInfo, as_objective, losses_of
+from motionhub.training.objective import Objective, PretrainingObjective, RunInfo, as_objective, losses_of
 from motionhub.training.optimization import build_optimizers, build_schedule, freeze_backbone, set_mode
 from motionhub.training.processes import StopRequest, build_accelerator, clips_per_update, connection_lost
 from motionhub.training.tracking import RunningMean, logger, progress_bar, start_trackers
@@ -92,7 +92,7 @@ def train(
     """Train `model` in place and leave `best/`, `last/`, `log.jsonl` in `recipe.output_dir`.
 
     Args:
-        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`. With a `Pretext` it is
+        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`. With a `PretrainingObjective` it is
             the encoder, and alone is exported; the training rows then need no labels.
         processor: turns rows into inputs (`process`), saved with the model. May be None with torch datasets.
         train_dataset: a `datasets.Dataset` of `motionhub.skeletons.rows`, or any torch dataset whose items `collate`
@@ -102,7 +102,7 @@ def train(
             model's classification loss.
         collate: list of items (without their index) -> batch; `labels` in it go to the loss, whatever their shape.
         evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`. A
-            Pretext needs one, such as `EmbeddingProbe`; a `"warning"` in the report is shown.
+            PretrainingObjective needs one, such as `EmbeddingProbe`; a `"warning"` in the report is shown.
         primary_metric: entry of the report that chooses `best/`; higher is better.
 
     Raises:
@@ -115,7 +115,7 @@ def train(
     objective = as_objective(objective, recipe.label_smoothing)
     if recipe.mode == "linear":
         freeze_backbone(model)
-    config = None if isinstance(objective, Pretext) else model.config
+    config = None if isinstance(objective, PretrainingObjective) else model.config
     train_clips = as_clips(train_dataset, processor, recipe, config, training=True)
     eval_clips = None if eval_dataset is None else as_clips(eval_dataset, processor, recipe, config, training=False)
     if eval_clips is not None and evaluation is None:
@@ -144,7 +144,7 @@ class _Loop:
     def __post_init__(self) -> None:
         self.is_main_process = self.accelerator.is_main_process
         self.precision = choose_precision(self.recipe.mixed_precision, self.accelerator.device)
-        self.pretext = self.objective if isinstance(self.objective, Pretext) else None
+        self.pretext = self.objective if isinstance(self.objective, PretrainingObjective) else None
         self.folder = Path(self.recipe.output_dir)
         self.metrics: dict[str, Any] = {}
 
@@ -177,7 +177,7 @@ class _Loop:
 
     def _eval_loader(self, clips: Any, collate: Any) -> Any:
         share = max(1, self.recipe.eval_batch_size // self.accelerator.num_processes)
-        order = clips.by_length() if isinstance(clips, ClipDataset) else None
+        order = clips.longest_first() if isinstance(clips, ClipDataset) else None
         lengths = getattr(self.evaluation, "needs_lengths", False) and averages_padding(self.bare_model.config)
         return build_loader(clips, share, self.recipe, collate, sampler=order, lengths=lengths)
 

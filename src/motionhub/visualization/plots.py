@@ -131,7 +131,7 @@ def plot_dependencies(
 
     Args:
         matrix: `(joints, joints)` or `(heads, joints, joints)`: the column's joint takes from the row's joint, as in
-            `JointEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a
+            `SkeletonEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a
             temporal window of tau frames the axes are tau * joints, frame by frame.
         layout: the layout of the joints.
         path: the PNG to write.

@@ -47,8 +47,8 @@ from motionhub.data.datasets.protocols import Protocol, Split
 from motionhub.data.datasets.raw_files import (
     clips_among,
     data_root,
-    lists_to_heed,
-    mark_of,
+    exclusion_lists,
+    fingerprint,
     opened,
     other_data_set,
     sidecar_marks,
@@ -169,12 +169,12 @@ def save_dataset_report(
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:
         with opened(root, facts, into=state) as (folder, found):
-            lists = lists_to_heed(facts, folder, exclude)
+            lists = exclusion_lists(facts, folder, exclude)
             paths = clips_among(facts, root, folder, found, lists)
             facts = facts.at(data_root(facts, root, folder))
             staged = stage(
                 [path.relative_to(folder).as_posix() for path in paths],
-                [mark_of(path) for path in paths],
+                [fingerprint(path) for path in paths],
                 partial(read_file, reader, str(folder), strict, licence=facts.licence),
                 facts.class_names,
                 state / "parts",
@@ -266,7 +266,7 @@ def _collect(
     """What `collect_rows` gives, and the data set with what its folder tells."""
     facts = get_dataset(reader)
     with opened(root, facts) as (folder, found):
-        paths = clips_among(facts, root, folder, found, lists_to_heed(facts, folder, exclude))
+        paths = clips_among(facts, root, folder, found, exclusion_lists(facts, folder, exclude))
         facts = facts.at(data_root(facts, root, folder))
         sources = [path.relative_to(folder).as_posix() for path in paths]
         read = partial(read_file, reader, str(folder), strict)

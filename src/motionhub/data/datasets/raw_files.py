@@ -116,7 +116,7 @@ def clips_among(
     return paths
 
 
-def lists_to_heed(facts: Dataset, folder: Path, exclude: str | Path | None) -> list[Path]:
+def exclusion_lists(facts: Dataset, folder: Path, exclude: str | Path | None) -> list[Path]:
     """The caller's list of clips to leave out, else the authors' where they lie with the files, which a note says."""
     if exclude is not None or not facts.exclude_lists:
         return [] if exclude is None else [Path(exclude)]
@@ -132,7 +132,7 @@ def lists_to_heed(facts: Dataset, folder: Path, exclude: str | Path | None) -> l
     return lists
 
 
-def mark_of(path: Path) -> str:
+def fingerprint(path: Path) -> str:
     """A short text that changes when the file does: its size and its time of change."""
     state = path.stat()
     return f"{state.st_size} {state.st_mtime_ns}"
@@ -144,7 +144,7 @@ def sidecar_marks(folder: Path, facts: Dataset) -> dict[str, str]:
         found for parent in folder.absolute().parents[:_LEVELS] for p in facts.sidecars for found in parent.glob(p)
     ]
     below = [found for pattern in facts.sidecars for found in files_called(pattern, folder)]
-    return {str(path): mark_of(path) for path in sorted({*above, *below}) if path.is_file()}
+    return {str(path): fingerprint(path) for path in sorted({*above, *below}) if path.is_file()}
 
 
 def nothing_found(facts: Dataset, root: Path, folder: Path) -> str:

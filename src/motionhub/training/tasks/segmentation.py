@@ -222,7 +222,7 @@ class FrameLabelDataset(ClipDataset):
             digest.update(np.packbits(classes > 0).tobytes())
         return digest.hexdigest()
 
-    def by_length(self) -> list[int]:
+    def longest_first(self) -> list[int]:
         """The items from the longest clip to the shortest."""
         lengths = np.array([len(self.frame_labels[row]) for row, _ in self.entries])
         return np.argsort(-lengths, kind="stable").tolist()
@@ -398,7 +398,7 @@ def evaluate_segmentation(
     if clips.class_names != names:
         raise ValueError(f"The dataset has the classes {clips.class_names[:5]}..., but the model {names[:5]}...")
     evaluation = SegmentationEvaluation(clips, **options)
-    loader = DataLoader(clips, batch_size, sampler=clips.by_length(), collate_fn=with_index(collate_frames))
+    loader = DataLoader(clips, batch_size, sampler=clips.longest_first(), collate_fn=with_index(collate_frames))
     was_training, started = model.training, time.perf_counter()
     scores = evaluation.scores(model.eval(), loader)
     seconds = time.perf_counter() - started

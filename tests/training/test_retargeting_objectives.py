@@ -13,7 +13,7 @@ import torch
 from toy_retargeting import CutOff, pretrain
 from toy_training import toy_recipe
 
-from motionhub.objectives.shared_pass import SharedPass, padded_alike
+from motionhub.objectives.joint_forward import JointForward, padded_alike
 
 
 SCRIPT = Path(__file__).with_name("toy_retargeting.py")
@@ -60,7 +60,7 @@ def test_two_processes_equal_one_with_the_same_clusters_and_queues_in_both(tmp_p
 
 
 def test_clips_stand_in_the_order_of_their_seeds_and_the_last_meets_the_first() -> None:
-    everyone = SharedPass(torch.tensor([30, 10, 20]))
+    everyone = JointForward(torch.tensor([30, 10, 20]))
     assert everyone.seeds.tolist() == [10, 20, 30] and len(everyone) == 3
     assert everyone.own.tolist() == [2, 0, 1]
     assert everyone.of_all(torch.tensor([3, 1, 2]))[everyone.later(1)].tolist() == [1, 2, 3]

@@ -13,7 +13,7 @@ from torch.nn import functional
 from motionhub.objectives.momentum import gathered
 
 
-class SharedPass:
+class JointForward:
     """The clips of one forward pass in all processes.
 
     Args:
