@@ -1,7 +1,7 @@
 """Pages of the site that are made of other files: a hook of MkDocs (`hooks` in mkdocs.yml).
 
-The front page is the README, the checkpoints are the cards of `hub_configs`, the results are the tables of `benchmarks/claims`, the
-reference has every public name, and the command line prints its own help.
+The front page is the README, the checkpoints are the cards of `hub_configs`, the results are the tables of
+`benchmarks/claims`, the reference has every public name, and the command line prints its own help.
 """
 
 import os
@@ -60,7 +60,8 @@ def relinked(text: str, folder: Path) -> str:
 def checkpoints() -> str:
     """The card of every folder of hub_configs, without its front matter, one heading lower."""
     parts = [
-        '# Checkpoints\n\nA checkpoint is loaded by `from_pretrained("motionhub/NAME")`. Those with weights are part of the package.\n'
+        '# Checkpoints\n\nA checkpoint is loaded by `from_pretrained("motionhub/NAME")`. '
+        "Those with weights are part of the package.\n"
     ]
     for card in sorted((ROOT / "hub_configs").glob("*/README.md")):
         text = card.read_text(encoding="utf-8").split("\n---\n", 1)[1]
@@ -78,10 +79,8 @@ def results() -> str:
 
 def lowered(text: str) -> str:
     """Every heading one level lower; a `#` inside a code block is none."""
-    blocks = re.split(r"(^```.*?^```)", text, flags=re.DOTALL | re.MULTILINE)
-    return "".join(
-        part if part.startswith("```") else re.sub(r"^#", "##", part, flags=re.MULTILINE) for part in blocks
-    )
+    parts = re.split(r"(^```.*?^```)", text, flags=re.DOTALL | re.MULTILINE)
+    return "".join(each if each.startswith("```") else re.sub(r"^#", "##", each, flags=re.MULTILINE) for each in parts)
 
 
 def reference() -> str:

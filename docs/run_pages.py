@@ -4,9 +4,10 @@
     python docs/run_pages.py docs/tutorials/publish.md       # one page
     python docs/run_pages.py --write docs/formats.md         # write outputs and images into the page instead
 
-The blocks of a page run from top to bottom in one empty folder. ```` ```python ```` blocks share their names, ```` ```bash ````
-blocks are run by bash, and a ```` ```text ```` block shows what the block before it prints (a line `...` stands for any lines). Numbers may differ by
-2 % or 0.02, since processors round differently. An image `images/NAME` is compared with the file NAME that the page wrote.
+The blocks of a page run from top to bottom in one empty folder. ```` ```python ```` blocks share their names,
+```` ```bash ```` blocks are run by bash, and a ```` ```text ```` block shows what the block before it prints (a line
+`...` stands for any lines). Numbers may differ by 2 % or 0.02, since processors round differently. An image
+`images/NAME` is compared with the file NAME that the page wrote.
 
 Two comments steer a page: `<!-- not run: REASON -->` before a block that cannot run without a network, and
 `<!-- needs: FILE as NAME -->` for real data, a path below the folder of real data that lies beside the repository.
@@ -105,7 +106,7 @@ def run_bash(code: str, names: dict[str, Any]) -> str:
 
 
 def differences(block: Block) -> Iterator[str]:
-    """What the block printed beside what the page shows, for every line that differs; nothing for a block without text."""
+    """Where the block prints something else than the page shows; nothing for a block without shown output."""
     if block.shown is None:
         return
     shown, printed = NUMBER.sub(MARK, block.shown), NUMBER.sub(MARK, block.printed)
