@@ -15,7 +15,7 @@ import torch
 from accelerate import Accelerator
 from datasets import ClassLabel, Dataset
 from torch.utils.data import DataLoader
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 
 from motionhub.intervals.decode import DecodingRule
 from motionhub.metrics.segmentation import FrameScores, segmentation_report
@@ -74,7 +74,7 @@ def is_segmentation_model(source: str | Path) -> bool:
     """
     try:
         check_source(source, weights=False)
-        names = PreTrainedConfig.get_config_dict(str(source))[0].get("architectures")
+        names = AutoConfig.from_pretrained(str(source)).architectures
     except (OSError, ValueError, TypeError):
         return False
     return any("ForActionSegmentation" in str(name) for name in names or [])
