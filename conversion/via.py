@@ -160,7 +160,7 @@ def convert(options: argparse.Namespace) -> list[str]:
     """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
     official = encoder_entries(unik.read_checkpoint(options.source))
     config = build_config(official, layout=options.layout, coordinate_order=options.coordinate_order)
-    model, processor = build_model(official, config), unik.build_processor(config._encoder, "joint")
+    model, processor = build_model(official, config), unik.build_processor(config.encoder, "joint")
     if options.like:
         processor = SkeletonProcessor.from_pretrained(options.like, layout=config.layout)
     with TemporaryDirectory() as folder:
