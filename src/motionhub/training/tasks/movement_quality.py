@@ -342,7 +342,7 @@ def evaluate_movement_quality(
 
     def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
         fold = _in_folder(recipe, f"{rows.movements[tested[0]]} without {rows.subjects[tested[0]]}")
-        chosen = (ScoredClips(one, own, rows.truth) for one, own in zip(clips, (trained, tested), strict=True))
+        chosen = ScoredClips(clips[0], trained, rows.truth), ScoredClips(clips[1], tested, rows.truth)
         return scores_of_fold(make_model, processor, *chosen, fold)
 
     held_out = leave_one_subject_out(rows, fit)
