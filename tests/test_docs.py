@@ -1,4 +1,4 @@
-"""README and documentation: what the README shows is so, commands parse, files that are named exist, words are plain."""
+"""README and documentation: what the README shows works, commands parse, named files exist, words are plain."""
 
 import re
 import shlex

@@ -16,7 +16,7 @@ from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikF
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

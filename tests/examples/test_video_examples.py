@@ -12,7 +12,7 @@ import motionhub
 from motionhub.models.unik import UnikConfig, UnikModel
 
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 QUICK = ["--mode", "scratch", "--cpu", "--epochs", "1", "--batch_size", "2", "--schedule", "cosine"]
 
 

@@ -21,7 +21,7 @@ from motionhub.training.start import parse_training
 from motionhub.training.tasks.movement_quality import QualityOptions
 
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "hub_configs" / "movement-quality-uiprmd"
 
 

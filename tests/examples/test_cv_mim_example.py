@@ -10,7 +10,7 @@ from motionhub import CvMimModel, SkeletonProcessor
 from motionhub.models.cv_mim import CvMimConfig
 
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

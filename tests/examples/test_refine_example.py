@@ -12,7 +12,7 @@ import motionhub
 from motionhub.skeletons.layouts import get_layout
 
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "refine_poses.py"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "refine_poses.py"
 FRAMES, WIDTH, HEIGHT = 24, 160, 128
 
 

@@ -11,7 +11,7 @@ import torch
 import motionhub
 
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def load(folder, name):

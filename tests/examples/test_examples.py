@@ -21,7 +21,7 @@ from motionhub.models.via import ViaConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def load_example(name: str) -> ModuleType:

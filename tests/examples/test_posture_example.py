@@ -15,7 +15,7 @@ from motionhub.processing.posture_images import PostureImageProcessor
 
 @pytest.fixture(scope="module")
 def example():
-    path = Path(__file__).resolve().parent.parent / "examples" / "pretrain_u_vi.py"
+    path = Path(__file__).resolve().parents[2] / "examples" / "pretrain_u_vi.py"
     spec = importlib.util.spec_from_file_location("pretrain_u_vi", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
