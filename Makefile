@@ -17,7 +17,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 # Two test processes; the tests of one file stay together, they share what they prepare.
 WORKERS ?= 2
 PYTEST = $(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-CORE_FOLDERS := $(addprefix tests/,hub intervals models pipelines poses processing skeletons visualization)
+CORE_FOLDERS := $(addprefix tests/,cli examples hub intervals models pipelines poses processing skeletons visualization)
 
 # The environment of every extra (and of what exports models), as `pip install "motionhub[all]"` gives it: 7.5 GB, three minutes.
 # The `towers` among them need another torch (constraints-towers.txt). It lies in the user's cache, in a folder named by a checksum

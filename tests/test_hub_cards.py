@@ -1,11 +1,11 @@
 """Every folder of hub_configs has its card and picture, and the card is what its other files render to now."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from helpers import load_script
 
 import motionhub
 from motionhub.hub.card import read_card_facts, render_model_card
@@ -38,10 +38,7 @@ def test_the_script_writes_the_card_of_weights_that_have_no_recipe(tmp_path):
     names = ("config.json", "preprocessor_config.json", "card.yaml")
     for name in names:
         shutil.copy(folder / name, tmp_path)
-    spec = importlib.util.spec_from_file_location("write_card", REPOSITORY / "examples" / "write_card.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main([str(tmp_path)])
+    load_script("examples/write_card.py").main([str(tmp_path)])
     assert (tmp_path / "README.md").read_text() == (folder / "README.md").read_text()
     assert "Not trained with a recipe of this library." in (tmp_path / "README.md").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "README.md", "layout.png"])

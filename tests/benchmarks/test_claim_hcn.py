@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from helpers import load_script
 
 
-def test_hcn_takes_whole_windows_and_trains(load_claim):
-    hcn = load_claim("hcn").Hcn
+def test_hcn_takes_whole_windows_and_trains():
+    hcn = load_script("benchmarks/claims/hcn.py").Hcn
     network = hcn(13, 2, 32, 5)
     network(torch.randn(2, 32, 13, 2)).sum().backward()
     assert all(weight.grad is not None for weight in network.parameters())

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 
 from motionhub.training.tasks.movement_quality import ScoredRows
 
 
 @pytest.fixture(scope="module")
-def claim(load_claim):
-    return load_claim("movement_quality")
+def claim():
+    return load_script("benchmarks/claims/movement_quality.py")
 
 
 def test_shuffling_keeps_how_many_clips_of_a_subject_and_movement_are_correct(claim):

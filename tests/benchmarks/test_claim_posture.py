@@ -4,11 +4,12 @@ import sys
 
 import pytest
 import torch
+from helpers import load_script
 
 
 @pytest.fixture(scope="module")
-def posture(load_claim):
-    return load_claim("posture")
+def posture():
+    return load_script("benchmarks/claims/posture.py")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from helpers import load_script
 
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 @pytest.fixture(scope="module")
-def claim(load_claim):
-    return load_claim("refinement_recognition")
+def claim():
+    return load_script("benchmarks/claims/refinement_recognition.py")
 
 
 @pytest.fixture

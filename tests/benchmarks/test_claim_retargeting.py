@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers import load_script
 
 from motionhub.augment.view_params import draw_views
 from motionhub.models.via import ViaForMotionRetargeting
@@ -14,8 +15,8 @@ LAYOUT = get_layout("smarthome-15")
 
 
 @pytest.fixture(scope="module")
-def retargeting(load_claim):
-    return load_claim("retargeting")
+def retargeting():
+    return load_script("benchmarks/claims/retargeting.py")
 
 
 @pytest.fixture

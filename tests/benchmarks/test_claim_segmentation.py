@@ -8,6 +8,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 
 import motionhub
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
@@ -20,8 +21,8 @@ NAMES = ["rest", "move"]
 
 
 @pytest.fixture(scope="module")
-def claim(load_claim):
-    return load_claim("segmentation")
+def claim():
+    return load_script("benchmarks/claims/segmentation.py")
 
 
 def config(**changes):

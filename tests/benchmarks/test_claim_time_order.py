@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from helpers import load_script
 
 
 @pytest.fixture(scope="module")
-def claim(load_claim):
-    return load_claim("time_order")
+def claim():
+    return load_script("benchmarks/claims/time_order.py")
 
 
 def clips(claim, count: int = 6):

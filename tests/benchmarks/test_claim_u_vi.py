@@ -5,11 +5,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 
 
 @pytest.fixture(scope="module")
-def claim(load_claim):
-    return load_claim("u_vi")
+def claim():
+    return load_script("benchmarks/claims/u_vi.py")
 
 
 @pytest.fixture

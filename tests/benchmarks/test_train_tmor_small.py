@@ -1,22 +1,16 @@
 """What tmor-small is trained on: recordings with a label for every frame, and the clips that are not held out."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from datasets import Dataset
+from helpers import load_script
 
 from motionhub.data.synthetic.generate import ACTIONS
 
 
 @pytest.fixture(scope="module")
 def script():
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "train_tmor_small.py"
-    spec = importlib.util.spec_from_file_location("train_tmor_small", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/train_tmor_small.py")
 
 
 def test_recordings_have_a_label_for_every_frame(script):

@@ -1,19 +1,18 @@
 """`python conversion/aberman2019.py`: the real weights on the real OpenPose people give the official results."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT, load_script
 from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor, pipeline
 
 import motionhub
 
 
-ROOT = Path(__file__).resolve().parents[2]
+aberman = load_script("conversion/aberman2019.py")
 VARIANTS = ("view", "skeleton", "full")
 # Golden runs (SPECS 6.4): motion, body (and view).
 PEOPLE = {
@@ -28,16 +27,7 @@ each_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
 @pytest.fixture(scope="session")
-def aberman():
-    """conversion/aberman2019.py, imported."""
-    spec = importlib.util.spec_from_file_location("aberman2019", ROOT / "conversion" / "aberman2019.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def converted(aberman, shared, tmp_path_factory):
+def converted(shared, tmp_path_factory):
     """variant -> the folder with the real weights."""
     folder = tmp_path_factory.mktemp("aberman2019")
     assert aberman.main([str(shared("checkpoints/aberman2019")), str(folder)]) == 0
@@ -137,7 +127,7 @@ def save(folder, entries, variant="view"):
 
 
 @each_variant
-def test_a_file_is_recognised_and_converted_without_the_real_ones(aberman, tmp_path, capsys, variant):
+def test_a_file_is_recognised_and_converted_without_the_real_ones(tmp_path, capsys, variant):
     entries = official(variant)
     assert aberman.variant_of(entries) == variant
     source = save(tmp_path / "official", entries, variant)
@@ -147,14 +137,14 @@ def test_a_file_is_recognised_and_converted_without_the_real_ones(aberman, tmp_p
     assert torch.equal(model.decoder.convs[1].weight, entries["decoder.model.7.weight"])
 
 
-def test_lac_own_generator_and_other_networks_are_told_apart(aberman):
+def test_lac_own_generator_and_other_networks_are_told_apart():
     assert aberman.variant_of({**official("view"), "mot_encoder.v": torch.zeros(160, 160)}) is None
     assert aberman.variant_of({"l1.s_unit.DepM": torch.zeros(1)}) is None
     without = {key: value for key, value in official("view").items() if not key.startswith("static_encoder")}
     assert aberman.variant_of(without) is None
 
 
-def test_verification_finds_a_single_wrong_weight(aberman, tmp_path):
+def test_verification_finds_a_single_wrong_weight(tmp_path):
     entries = official("full")
     assert aberman.main([str(save(tmp_path / "official", entries, "full")), str(tmp_path / "out")]) == 0
     path = tmp_path / "out" / "model.safetensors"
@@ -181,7 +171,7 @@ class Payload:
     ],
     ids=["missing", "unknown", "shape", "LAC", "code"],
 )
-def test_files_that_do_not_fit_are_told_and_nothing_is_written(aberman, tmp_path, capsys, change, told):
+def test_files_that_do_not_fit_are_told_and_nothing_is_written(tmp_path, capsys, change, told):
     entries = official()
     change(entries)
     assert aberman.main([str(save(tmp_path / "official", entries)), str(tmp_path / "out")]) == 1
@@ -190,7 +180,7 @@ def test_files_that_do_not_fit_are_told_and_nothing_is_written(aberman, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_files_that_are_not_there_or_cut(aberman, tmp_path, capsys):
+def test_files_that_are_not_there_or_cut(tmp_path, capsys):
     source = save(tmp_path / "official", official())
     (tmp_path / "empty").mkdir()
     assert aberman.main([str(tmp_path / "empty"), str(tmp_path / "out")]) == 1

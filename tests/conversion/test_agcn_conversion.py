@@ -1,13 +1,12 @@
 """`python conversion/agcn.py` and `st_gcn.py`: official files become folders with their logits, others are refused."""
 
-import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT, load_script
 from official_graph_models import PlainAgcn, PlainStGcn, agcn_graph, st_gcn_graph
 from official_unik import probe, probe_input, to_keypoints
 from safetensors.torch import load_file, save_file
@@ -16,19 +15,7 @@ from transformers import AutoModel, AutoProcessor, pipeline
 import motionhub
 
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def scripts():
-    """`{"agcn": module, "st_gcn": module}`."""
-    sys.path.insert(0, str(ROOT / "conversion"))
-    modules = {}
-    for name in ("agcn", "st_gcn"):
-        spec = importlib.util.spec_from_file_location(f"conversion_of_{name}", ROOT / "conversion" / f"{name}.py")
-        modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(modules[name])
-    return modules
+scripts = {name: load_script(f"conversion/{name}.py") for name in ("agcn", "st_gcn")}
 
 
 def official(name="agcn", labels=60, **options):
@@ -51,7 +38,7 @@ def logits(folder, keypoints):
     return auto.from_pretrained(folder / "out", pooling="official").eval()(keypoints).logits
 
 
-def test_converted_agcn_weights_give_the_golden_logits(scripts, tmp_path, shared, capsys):
+def test_converted_agcn_weights_give_the_golden_logits(tmp_path, shared, capsys):
     golden = np.load(shared("golden/agcn.npz"))["AGCN"]
     assert convert(scripts["agcn"], tmp_path, official()) == 0
     assert "352 entries converted" in capsys.readouterr().out
@@ -60,7 +47,7 @@ def test_converted_agcn_weights_give_the_golden_logits(scripts, tmp_path, shared
 
 @torch.no_grad()
 @pytest.mark.parametrize("linear", [False, True], ids=["fcn", "fc"])
-def test_converted_st_gcn_weights_give_the_logits_of_the_published_equations(scripts, tmp_path, linear):
+def test_converted_st_gcn_weights_give_the_logits_of_the_published_equations(tmp_path, linear):
     weights = official("st_gcn", 7, linear=linear)
     assert convert(scripts["st_gcn"], tmp_path, weights) == 0
     plain = PlainStGcn(7, 3, st_gcn_graph(), linear=linear).eval()
@@ -70,7 +57,7 @@ def test_converted_st_gcn_weights_give_the_logits_of_the_published_equations(scr
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("agcn", "module."), ("st_gcn", "module."), ("st_gcn", "encoder_q.")])
-def test_wrappers_of_the_official_code_make_no_difference(scripts, tmp_path, name, prefix):
+def test_wrappers_of_the_official_code_make_no_difference(tmp_path, name, prefix):
     weights = official(name, 5)
     wrapped = {prefix + key: value for key, value in weights.items()}
     if prefix == "encoder_q.":  # a momentum-contrast file holds more
@@ -84,7 +71,7 @@ def test_wrappers_of_the_official_code_make_no_difference(scripts, tmp_path, nam
 
 
 @pytest.mark.parametrize("name", ["agcn", "st_gcn"])
-def test_folder_works_in_a_pipeline_with_the_told_names(scripts, tmp_path, name):
+def test_folder_works_in_a_pipeline_with_the_told_names(tmp_path, name):
     flags = ("--class-names", "ntu-rgbd", "--data", "NTU RGB+D 120")
     assert convert(scripts[name], tmp_path, official(name, 120), *flags) == 0
     pipe = pipeline("action-classification", model=str(tmp_path / "out"), device="cpu")
@@ -96,7 +83,7 @@ def test_folder_works_in_a_pipeline_with_the_told_names(scripts, tmp_path, name)
 
 
 @pytest.mark.parametrize(("name", "folder"), [("agcn", "agcn-ntu60"), ("st_gcn", "st-gcn-ntu60")])
-def test_like_takes_processor_names_and_card_from_a_published_folder(scripts, tmp_path, name, folder):
+def test_like_takes_processor_names_and_card_from_a_published_folder(tmp_path, name, folder):
     assert convert(scripts[name], tmp_path, official(name), "--like", folder) == 0
     told = AutoProcessor.from_pretrained(ROOT / "hub_configs" / folder)
     assert AutoProcessor.from_pretrained(tmp_path / "out").to_dict() == told.to_dict()
@@ -104,13 +91,13 @@ def test_like_takes_processor_names_and_card_from_a_published_folder(scripts, tm
     assert model.config.id2label[42] == "falling"
 
 
-def test_weights_without_a_classifier_become_the_bare_encoder(scripts, tmp_path):
+def test_weights_without_a_classifier_become_the_bare_encoder(tmp_path):
     weights = {key: value for key, value in official().items() if not key.startswith("fc.")}
     assert convert(scripts["agcn"], tmp_path, weights) == 0
     assert type(AutoModel.from_pretrained(tmp_path / "out")) is motionhub.AgcnModel
 
 
-def test_verification_finds_a_single_wrong_weight(scripts, tmp_path):
+def test_verification_finds_a_single_wrong_weight(tmp_path):
     weights = official()
     assert convert(scripts["agcn"], tmp_path, weights) == 0
     path = tmp_path / "out" / "model.safetensors"
@@ -142,7 +129,7 @@ def changed(name, **entries):
         ("st_gcn", lambda: changed("st_gcn", A=st_gcn_graph().flip(1)), "not the spatial configuration of layout"),
     ],
 )
-def test_what_does_not_fit_is_listed(scripts, tmp_path, capsys, name, weights, told):
+def test_what_does_not_fit_is_listed(tmp_path, capsys, name, weights, told):
     assert convert(scripts[name], tmp_path, weights()) == 1
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -157,7 +144,7 @@ def test_what_does_not_fit_is_listed(scripts, tmp_path, capsys, name, weights, t
         (["--like", "nowhere"], "nowhere"),
     ],
 )
-def test_flags_that_contradict_the_weights(scripts, tmp_path, capsys, flags, told):
+def test_flags_that_contradict_the_weights(tmp_path, capsys, flags, told):
     assert convert(scripts["agcn"], tmp_path, official(), *flags) == 1
     assert told in capsys.readouterr().err
 

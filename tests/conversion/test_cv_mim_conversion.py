@@ -1,22 +1,17 @@
 """Official CV-MIM checkpoints: a table file written here by its specification, the key map, the transposes."""
 
-import importlib
 import struct
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+from helpers import load_script
 from transformers import AutoModel
 
 from motionhub import AutoModelForActionClassification
 
 
-# The two scripts import each other by name; they are no package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conversion"))
-tensor_bundle, cv_mim = (importlib.import_module(name) for name in ("tensor_bundle", "cv_mim"))
-sys.path.pop(0)
-
+tensor_bundle, cv_mim = (load_script(f"conversion/{name}.py") for name in ("tensor_bundle", "cv_mim"))
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 JOINTS, WIDTH, CODES = 13, 8, 6
 

@@ -1,11 +1,8 @@
 """`python conversion/lac.py`: what the official code would save is converted, what its authors published is named."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from helpers import load_script
 from official_unik import official_shapes, probe
 from transformers import AutoModel, AutoProcessor, pipeline
 
@@ -14,18 +11,7 @@ from motionhub.models.lac import LacModel
 from motionhub.models.unik import UnikForActionSegmentation, UnikModel
 
 
-CONVERSION = Path(__file__).resolve().parents[2] / "conversion"
-
-
-@pytest.fixture(scope="module")
-def lac():
-    """conversion/lac.py, imported beside the scripts it uses."""
-    sys.path.insert(0, str(CONVERSION))
-    spec = importlib.util.spec_from_file_location("conversion_lac", CONVERSION / "lac.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(CONVERSION))
-    return module
+lac = load_script("conversion/lac.py")
 
 
 def generator(rows=15):
@@ -42,7 +28,7 @@ def generator(rows=15):
 
 
 @torch.no_grad()
-def test_a_generator_of_the_official_code_retargets_in_the_pipeline(lac, tmp_path, capsys):
+def test_a_generator_of_the_official_code_retargets_in_the_pipeline(tmp_path, capsys):
     torch.save(generator(), tmp_path / "model_epoch300.pth")
     assert lac.main([str(tmp_path / "model_epoch300.pth"), str(tmp_path / "out")]) == 0
     assert "generator, 13 entries, 427,678 parameters" in capsys.readouterr().out
@@ -58,7 +44,7 @@ def test_a_generator_of_the_official_code_retargets_in_the_pipeline(lac, tmp_pat
     assert made.keypoints.shape == clip.keypoints.shape
 
 
-def test_another_number_of_rows_needs_its_layout(lac, tmp_path, capsys):
+def test_another_number_of_rows_needs_its_layout(tmp_path, capsys):
     torch.save(generator(rows=17), tmp_path / "com17.pth")
     assert lac.main([str(tmp_path / "com17.pth"), str(tmp_path / "out")]) == 1
     assert "--layout" in capsys.readouterr().err
@@ -66,7 +52,7 @@ def test_another_number_of_rows_needs_its_layout(lac, tmp_path, capsys):
     assert "431,522 parameters" in capsys.readouterr().out
 
 
-def test_the_published_file_is_recognised_as_another_network(lac, shared, tmp_path, capsys):
+def test_the_published_file_is_recognised_as_another_network(shared, tmp_path, capsys):
     """The real file: LAC's `pretrained_generator.pth` is byte for byte this one."""
     source = shared("checkpoints/aberman2019/pretrained_view.pth")
     assert lac.main([str(source), str(tmp_path / "out")]) == 1
@@ -75,7 +61,7 @@ def test_the_published_file_is_recognised_as_another_network(lac, shared, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_segmenter_and_a_pre_trained_encoder_without_unused_biases(lac, tmp_path, capsys):
+def test_a_segmenter_and_a_pre_trained_encoder_without_unused_biases(tmp_path, capsys):
     official = probe(official_shapes(51, 17, 2, 1, 3, 2, unused_bias=False))
     torch.save(official, tmp_path / "tsu.pt")
     assert lac.main([str(tmp_path / "tsu.pt"), str(tmp_path / "tsu")]) == 0
@@ -94,7 +80,7 @@ def test_a_segmenter_and_a_pre_trained_encoder_without_unused_biases(lac, tmp_pa
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "other"])
-def test_damaged_and_foreign_files_are_told(lac, change, tmp_path, capsys):
+def test_damaged_and_foreign_files_are_told(change, tmp_path, capsys):
     entries = generator()
     if change == "missing":
         del entries["decoder.model.7.weight"]

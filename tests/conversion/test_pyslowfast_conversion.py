@@ -1,11 +1,8 @@
 """`python conversion/pyslowfast.py`: the kinds of files that PySlowFast writes, and what is refused."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from helpers import load_script
 from official_slow_r50 import official_shapes
 from official_unik import probe
 from transformers import AutoModel, AutoModelForPreTraining, AutoProcessor
@@ -14,18 +11,7 @@ import motionhub
 from motionhub.models.r3d import R3dForActionClassification, R3dForPreTraining, R3dModel
 
 
-CONVERSION = Path(__file__).resolve().parents[2] / "conversion"
-
-
-@pytest.fixture(scope="module")
-def pyslowfast():
-    """conversion/pyslowfast.py, imported beside the scripts it uses."""
-    sys.path.insert(0, str(CONVERSION))
-    spec = importlib.util.spec_from_file_location("conversion_pyslowfast", CONVERSION / "pyslowfast.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(CONVERSION))
-    return module
+pyslowfast = load_script("conversion/pyslowfast.py")
 
 
 def official(projection: tuple[int, ...] | None) -> dict[str, torch.Tensor]:
@@ -39,7 +25,7 @@ def converted(pyslowfast, content, tmp_path) -> str:
 
 
 @torch.no_grad()
-def test_a_classifier_with_its_official_test_views(pyslowfast, tmp_path, capsys):
+def test_a_classifier_with_its_official_test_views(tmp_path, capsys):
     weights = official((5,))
     folder = converted(pyslowfast, {"model_state": weights, "epoch": 3, "cfg": "MODEL: ..."}, tmp_path)
     assert "R3dForActionClassification" in capsys.readouterr().out
@@ -54,7 +40,7 @@ def test_a_classifier_with_its_official_test_views(pyslowfast, tmp_path, capsys)
 
 
 @torch.no_grad()
-def test_a_contrastive_file_gives_the_query_network(pyslowfast, tmp_path):
+def test_a_contrastive_file_gives_the_query_network(tmp_path):
     weights = official((128, 128, 16))
     slow = {f"backbone_hist.{key}": torch.zeros_like(value) for key, value in weights.items()}
     query = {f"backbone.{key}": value for key, value in weights.items()}
@@ -68,12 +54,12 @@ def test_a_contrastive_file_gives_the_query_network(pyslowfast, tmp_path):
     torch.testing.assert_close(trunk(clip).pooler_output.double(), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_bare_trunk(pyslowfast, tmp_path):
+def test_a_bare_trunk(tmp_path):
     assert type(AutoModel.from_pretrained(converted(pyslowfast, official(None), tmp_path))) is R3dModel
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "two pathways", "other"])
-def test_damaged_and_foreign_files_are_told(pyslowfast, change, tmp_path, capsys):
+def test_damaged_and_foreign_files_are_told(change, tmp_path, capsys):
     weights = official((5,))
     if change == "missing":
         del weights["s3.pathway0_res1.branch2.b_bn.running_var"]
@@ -89,7 +75,7 @@ def test_damaged_and_foreign_files_are_told(pyslowfast, change, tmp_path, capsys
     assert says in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_class_names_must_be_as_many_as_classes(pyslowfast, tmp_path, capsys):
+def test_class_names_must_be_as_many_as_classes(tmp_path, capsys):
     torch.save({"model_state": official((3,))}, tmp_path / "file.pyth")
     (tmp_path / "names.txt").write_text("sit\nstand\n")
     arguments = [str(tmp_path / "file.pyth"), str(tmp_path / "out"), "--class-names", str(tmp_path / "names.txt")]

@@ -1,22 +1,13 @@
 """`python conversion/u_vi.py`: official files of any size become folders, others are refused in one line."""
 
-import sys
-from pathlib import Path
-
-import pytest
 import torch
+from helpers import load_script
 from official_u_vi import small_entries
 
 from motionhub.models.u_vi import UViForActionClassification, UViModel
 
 
-@pytest.fixture(scope="module")
-def script_u_vi():
-    """conversion/u_vi.py, imported."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conversion"))
-    import u_vi
-
-    return u_vi
+script_u_vi = load_script("conversion/u_vi.py")
 
 
 def convert(script, folder, content):
@@ -24,7 +15,7 @@ def convert(script, folder, content):
     return script.main([str(folder / "official.pth"), str(folder / "out")])
 
 
-def test_an_auto_encoder_keeps_every_entry_but_the_unused_norms(script_u_vi, tmp_path, capsys):
+def test_an_auto_encoder_keeps_every_entry_but_the_unused_norms(tmp_path, capsys):
     official = small_entries()
     assert convert(script_u_vi, tmp_path, {"state_dict": official}) == 0
     assert "5 points, 64 pixels a side" in capsys.readouterr().out
@@ -38,7 +29,7 @@ def test_an_auto_encoder_keeps_every_entry_but_the_unused_norms(script_u_vi, tmp
     assert torch.equal(entries["viewpoint_encoder.camera.weight"], official["view_encoder.lp2.weight"])
 
 
-def test_a_classifier_keeps_its_head(script_u_vi, tmp_path):
+def test_a_classifier_keeps_its_head(tmp_path):
     official = small_entries(labels=4)
     assert convert(script_u_vi, tmp_path, official) == 0
     model = UViForActionClassification.from_pretrained(tmp_path / "out")
@@ -47,7 +38,7 @@ def test_a_classifier_keeps_its_head(script_u_vi, tmp_path):
     assert torch.equal(model.projection.weight, official["lp4.weight"])
 
 
-def test_other_files_are_refused_in_one_line(script_u_vi, tmp_path, capsys):
+def test_other_files_are_refused_in_one_line(tmp_path, capsys):
     official = small_entries()
     missing = {key: value for key, value in official.items() if key != "decoder.dconv_up2.0.bias"}
     for content, reason in [

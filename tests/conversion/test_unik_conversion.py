@@ -3,11 +3,11 @@
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT, load_script
 from official_unik import official_shapes, probe, probe_input, to_keypoints
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoProcessor, pipeline
@@ -15,7 +15,7 @@ from transformers import AutoModel, AutoProcessor, pipeline
 import motionhub
 
 
-ROOT = Path(__file__).resolve().parents[2]
+script = load_script("conversion/unik.py")
 POSETICS = (320, 17, 2, 1, 3, 2)
 NTU_TAU3 = (60, 25, 2, 3, 3, 3)
 NTU_12_HEADS = (60, 25, 2, 1, 12, 3)
@@ -48,13 +48,13 @@ def logits(folder, keypoints, **changes):
         (NTU_12_HEADS, "unik60_h12_out", (1, 3, 16, 25, 2)),
     ],
 )
-def test_converted_weights_give_the_golden_logits(script, tmp_path, shared, sizes, name, shape):
+def test_converted_weights_give_the_golden_logits(tmp_path, shared, sizes, name, shape):
     golden = np.load(shared("golden/unik.npz"))[name]
     assert convert(script, tmp_path, official(sizes)) == 0
     np.testing.assert_allclose(logits(tmp_path, to_keypoints(probe_input(*shape))), golden, atol=1e-5)
 
 
-def test_printed_probe_logits_without_the_golden_file(script, tmp_path):
+def test_printed_probe_logits_without_the_golden_file(tmp_path):
     assert convert(script, tmp_path, official(POSETICS)) == 0
     result = logits(tmp_path, to_keypoints(probe_input(2, 2, 32, 17, 2)))
     np.testing.assert_allclose(result[0, :4], [0.019079, 1.251606, 2.202008, 2.663440], atol=2e-6)
@@ -62,7 +62,7 @@ def test_printed_probe_logits_without_the_golden_file(script, tmp_path):
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "model_action.", "module.model_action.", "model.module."])
-def test_prefixes_make_no_difference(script, tmp_path, prefix):
+def test_prefixes_make_no_difference(tmp_path, prefix):
     assert convert(script, tmp_path, official(prefix=prefix)) == 0
     result = load_file(tmp_path / "out" / "model.safetensors")
     expected = script.convert_state_dict(official())
@@ -71,7 +71,7 @@ def test_prefixes_make_no_difference(script, tmp_path, prefix):
         assert torch.equal(result[key], value)
 
 
-def test_half_precision_and_a_file_without_the_unused_bias(script, tmp_path):
+def test_half_precision_and_a_file_without_the_unused_bias(tmp_path):
     assert convert(script, tmp_path, official(half=True, unused_bias=False)) == 0
     result = load_file(tmp_path / "out" / "model.safetensors")
     assert {value.dtype for value in result.values()} == {torch.float32, torch.int64}
@@ -79,7 +79,7 @@ def test_half_precision_and_a_file_without_the_unused_bias(script, tmp_path):
         torch.testing.assert_close(result[key], value, atol=1e-3, rtol=1e-3)
 
 
-def test_config_comes_from_the_shapes(script):
+def test_config_comes_from_the_shapes():
     for sizes, layout in ((POSETICS, "posetics-17"), (NTU_TAU3, "ntu-25"), (NTU_12_HEADS, "ntu-25")):
         config = script.build_config(official(sizes))
         found = (config.num_labels, config.num_joints, config.num_people, config.tau, config.num_heads)
@@ -89,12 +89,12 @@ def test_config_comes_from_the_shapes(script):
         assert config.strides == [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
 
 
-def test_everything_is_accounted_for(script, tmp_path, capsys):
+def test_everything_is_accounted_for(tmp_path, capsys):
     assert convert(script, tmp_path, official()) == 0
     assert "362 entries: 352 converted, 10 dropped" in capsys.readouterr().out
 
 
-def test_folder_works_in_a_pipeline_with_the_told_names(script, tmp_path):
+def test_folder_works_in_a_pipeline_with_the_told_names(tmp_path):
     assert convert(script, tmp_path, official(), "--class-names", "penn-action", "--data", "Penn Action") == 0
     pipe = pipeline("action-classification", model=str(tmp_path / "out"), device="cpu")
     keypoints = np.random.default_rng(0).uniform(0, 400, size=(1, 6, 17, 2))
@@ -105,7 +105,7 @@ def test_folder_works_in_a_pipeline_with_the_told_names(script, tmp_path):
     assert "Converted from official.pt" in card
 
 
-def test_like_takes_processor_names_and_card_from_a_published_folder(script, tmp_path):
+def test_like_takes_processor_names_and_card_from_a_published_folder(tmp_path):
     assert convert(script, tmp_path, official(), "--like", str(ROOT / "hub_configs" / "unik-penn")) == 0
     told = AutoProcessor.from_pretrained(ROOT / "hub_configs" / "unik-penn")
     assert AutoProcessor.from_pretrained(tmp_path / "out").to_dict() == told.to_dict()
@@ -114,13 +114,13 @@ def test_like_takes_processor_names_and_card_from_a_published_folder(script, tmp
     assert model.config.id2label[3] == "bowl"
 
 
-def test_weights_without_a_classifier_become_the_bare_encoder(script, tmp_path):
+def test_weights_without_a_classifier_become_the_bare_encoder(tmp_path):
     weights = {key: value for key, value in official().items() if not key.startswith("fc.")}
     assert convert(script, tmp_path, weights) == 0
     assert type(AutoModel.from_pretrained(tmp_path / "out")) is motionhub.UnikModel
 
 
-def test_verification_finds_a_single_wrong_weight(script, tmp_path):
+def test_verification_finds_a_single_wrong_weight(tmp_path):
     weights = official()
     assert convert(script, tmp_path, weights) == 0
     path = tmp_path / "out" / "model.safetensors"
@@ -141,7 +141,7 @@ class Payload:
         return (open, (str(self.path), "w"))
 
 
-def test_a_pickle_with_code_is_refused_and_not_run(script, tmp_path, capsys):
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, capsys):
     trace = tmp_path / "ran"
     assert convert(script, tmp_path, {"fc.weight": Payload(trace)}) == 1
     assert "could run code" in capsys.readouterr().err
@@ -152,7 +152,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(script, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"], ids=["empty", "text", "cut"])
-def test_files_that_are_no_checkpoints(script, tmp_path, capsys, content):
+def test_files_that_are_no_checkpoints(tmp_path, capsys, content):
     path = tmp_path / "bad.pt"
     path.write_bytes(content)
     assert script.main([str(path), str(tmp_path / "out")]) == 1
@@ -160,7 +160,7 @@ def test_files_that_are_no_checkpoints(script, tmp_path, capsys, content):
     assert not (tmp_path / "out").exists()
 
 
-def test_truncated_and_absent_files(script, tmp_path, capsys):
+def test_truncated_and_absent_files(tmp_path, capsys):
     path = tmp_path / "cut.pt"
     torch.save(official(), path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -170,7 +170,7 @@ def test_truncated_and_absent_files(script, tmp_path, capsys):
     assert "absent.pt cannot be read" in capsys.readouterr().err
 
 
-def test_an_output_that_cannot_be_written_is_told_and_leaves_nothing(script, tmp_path, capsys, monkeypatch):
+def test_an_output_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path, capsys, monkeypatch):
     (tmp_path / "out").write_text("a file")
     assert convert(script, tmp_path, official()) == 1
     assert "error:" in capsys.readouterr().err
@@ -203,7 +203,7 @@ def changed(**entries):
     ],
     ids=["another network", "no tensors", "missing", "unknown", "shape"],
 )
-def test_what_does_not_fit_is_listed(script, tmp_path, capsys, weights, told):
+def test_what_does_not_fit_is_listed(tmp_path, capsys, weights, told):
     import re
 
     assert convert(script, tmp_path, weights()) == 1
@@ -224,12 +224,12 @@ def test_what_does_not_fit_is_listed(script, tmp_path, capsys, weights, told):
         (["--like", "nowhere"], "nowhere"),
     ],
 )
-def test_flags_that_contradict_the_weights(script, tmp_path, capsys, flags, told):
+def test_flags_that_contradict_the_weights(tmp_path, capsys, flags, told):
     assert convert(script, tmp_path, official(), *flags) == 1
     assert told in capsys.readouterr().err
 
 
-def test_joints_that_no_official_layout_has_need_a_name(script, tmp_path, capsys):
+def test_joints_that_no_official_layout_has_need_a_name(tmp_path, capsys):
     weights = official((15, 13, 2, 1, 3, 2))
     assert convert(script, tmp_path, weights) == 1
     assert "--layout" in capsys.readouterr().err

@@ -1,26 +1,14 @@
 """`python conversion/via.py`: a file of the official encoder becomes a folder with its codes, others are refused."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
+from helpers import load_script
 from official_unik import probe_input, to_keypoints
 from official_via import official_entries
 from transformers import AutoModel, AutoProcessor
 
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def via():
-    """conversion/via.py, imported."""
-    sys.path.insert(0, str(ROOT / "conversion"))
-    import via
-
-    return via
+via = load_script("conversion/via.py")
 
 
 def convert(via, folder, entries, *flags):
@@ -29,7 +17,7 @@ def convert(via, folder, entries, *flags):
 
 
 @torch.no_grad()
-def test_a_converted_file_gives_the_golden_codes(via, tmp_path, shared, capsys):
+def test_a_converted_file_gives_the_golden_codes(tmp_path, shared, capsys):
     golden = np.load(shared("golden/via.npz"))
     wrapped = {f"module.mot_encoder.{key}": value for key, value in official_entries().items()}
     assert convert(via, tmp_path, {**wrapped, "module.decoder.model.2.weight": torch.zeros(1)}) == 0
@@ -42,14 +30,14 @@ def test_a_converted_file_gives_the_golden_codes(via, tmp_path, shared, capsys):
     assert "The decoder is not in the file" in card and "15 joints" in card
 
 
-def test_the_number_of_directions_is_read_from_the_file(via, tmp_path, capsys):
+def test_the_number_of_directions_is_read_from_the_file(tmp_path, capsys):
     assert convert(via, tmp_path, official_entries(directions=32, joints=17), "--coordinate-order", "official") == 0
     config = AutoModel.from_pretrained(tmp_path / "out").config
     assert (config.num_directions, config.layout, config.coordinate_order) == (32, "posetics-17", "official")
     assert "verified" in capsys.readouterr().out
 
 
-def test_other_files_are_refused_in_one_line(via, tmp_path, capsys):
+def test_other_files_are_refused_in_one_line(tmp_path, capsys):
     entries = official_entries()
     aberman = {
         "mot_encoder.model.1.weight": torch.zeros(64, 30, 8),

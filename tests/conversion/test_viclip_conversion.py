@@ -1,11 +1,10 @@
 """`python conversion/viclip.py`: what the official code saves, and what it refuses."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import load_script
 from official_unik import probe
 from official_vi_clip import official_shapes
 from transformers import AutoModel, AutoProcessor
@@ -14,18 +13,7 @@ from motionhub.models.vi_clip import ViClipModel
 from motionhub.processing.video_clip import VideoClipProcessor
 
 
-CONVERSION = Path(__file__).resolve().parents[2] / "conversion"
-
-
-@pytest.fixture(scope="module")
-def viclip():
-    """conversion/viclip.py, imported beside the scripts it uses."""
-    sys.path.insert(0, str(CONVERSION))
-    spec = importlib.util.spec_from_file_location("conversion_viclip", CONVERSION / "viclip.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.path.remove(str(CONVERSION))
-    return module
+viclip = load_script("conversion/viclip.py")
 
 
 def official() -> dict[str, torch.Tensor]:
@@ -34,7 +22,7 @@ def official() -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def test_a_nested_official_file_becomes_a_folder_that_the_auto_classes_load(viclip, tmp_path, capsys):
+def test_a_nested_official_file_becomes_a_folder_that_the_auto_classes_load(tmp_path, capsys):
     weights = official()
     torch.save({"model": weights, "epoch": 9}, tmp_path / "ViCLIP.pth")
     assert viclip.main([str(tmp_path / "ViCLIP.pth"), str(tmp_path / "out")]) == 0
@@ -55,7 +43,7 @@ def test_a_nested_official_file_becomes_a_folder_that_the_auto_classes_load(vicl
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "other", "text", "code"])
-def test_damaged_and_foreign_files_are_told(viclip, change, tmp_path, capsys):
+def test_damaged_and_foreign_files_are_told(change, tmp_path, capsys):
     weights, says = official(), {"missing": "missing, too many", "unknown": "others", "other": "is not ViCLIP's",
                                  "text": "not a PyTorch checkpoint", "code": "could run code"}[change]  # fmt: skip
     if change == "missing":

@@ -1,12 +1,9 @@
 """2s-AGCN's laws: the official numbers, a graph that comes from the layout, what depends on the order of joints."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 from official_graph_models import NTU_EDGES, PlainAgcn, agcn_graph
 from official_unik import probe, probe_input, to_keypoints
 from safetensors.torch import load_file, save_file
@@ -18,17 +15,7 @@ from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 
 
-CONVERSION = Path(__file__).resolve().parents[2] / "conversion"
-
-
-@pytest.fixture(scope="module")
-def conversion():
-    """conversion/agcn.py, imported."""
-    sys.path.insert(0, str(CONVERSION))
-    spec = importlib.util.spec_from_file_location("conversion_agcn", CONVERSION / "agcn.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+conversion = load_script("conversion/agcn.py")
 
 
 def names(count):
@@ -46,14 +33,14 @@ def filled(conversion, labels=60):
 
 
 @torch.no_grad()
-def test_logits_are_the_golden_ones(conversion, shared):
+def test_logits_are_the_golden_ones(shared):
     model, _, _ = filled(conversion)
     logits = model(to_keypoints(probe_input(2, 3, 32, 25, 2))).logits
     np.testing.assert_allclose(logits, np.load(shared("golden/agcn.npz"))["AGCN"], atol=1e-5)
 
 
 @torch.no_grad()
-def test_printed_probe_values_and_the_plain_network_agree_without_the_golden_file(conversion):
+def test_printed_probe_values_and_the_plain_network_agree_without_the_golden_file():
     model, plain, official = filled(conversion)
     plain.load_state_dict(official)
     inputs = probe_input(2, 3, 32, 25, 2)
@@ -65,7 +52,7 @@ def test_printed_probe_values_and_the_plain_network_agree_without_the_golden_fil
     torch.testing.assert_close(plain.eval()(inputs), logits, atol=1e-5, rtol=1e-5)
 
 
-def test_the_official_state_dict_has_352_entries_and_each_is_used_once(conversion):
+def test_the_official_state_dict_has_352_entries_and_each_is_used_once():
     _, _, official = filled(conversion)
     assert len(official) == 352
     converted = conversion.AGCN.convert_state_dict(official)

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from official_slow_r50 import official_shapes
 from official_unik import probe
 from transformers import AutoModelForPreTraining
 
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPreTraining, R3dModel
+
+
+pyslowfast = load_script("conversion/pyslowfast.py")
 
 
 SMALL = {"stem_channels": 4, "depths": [1, 2], "widths": [8, 16], "temporal_kernels": [1, 3]}
@@ -30,7 +34,7 @@ def test_sizes_are_the_official_ones():
 
 
 @torch.no_grad()
-def test_official_features_and_projection(shared, pyslowfast):
+def test_official_features_and_projection(shared):
     golden = np.load(shared("golden/slow_r50.npz"))
     official = probe(official_shapes())
     model = pyslowfast.build_model(official, pyslowfast.build_config(official))

@@ -1,11 +1,8 @@
 """ST-GCN's laws: the published equations written plainly, the partition of the graph, and learned edges."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from helpers import load_script
 from official_graph_models import PlainStGcn, st_gcn_graph
 from official_unik import probe, probe_input, to_keypoints
 
@@ -15,18 +12,8 @@ from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout
 
 
-CONVERSION = Path(__file__).resolve().parents[2] / "conversion"
+conversion = load_script("conversion/st_gcn.py")
 CROS_SCLR_WIDTHS = [16] * 4 + [32] * 3 + [64, 64, 256]
-
-
-@pytest.fixture(scope="module")
-def conversion():
-    """conversion/st_gcn.py, imported."""
-    sys.path.insert(0, str(CONVERSION))
-    spec = importlib.util.spec_from_file_location("conversion_st_gcn", CONVERSION / "st_gcn.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def names(count):
@@ -54,7 +41,7 @@ def pair(conversion, widths=None, importance=True, linear=False, labels=7):
     [{}, {"importance": False}, {"widths": CROS_SCLR_WIDTHS, "linear": True}],
     ids=["", "fixed", "cros-sclr"],
 )
-def test_logits_are_those_of_the_published_equations(conversion, options):
+def test_logits_are_those_of_the_published_equations(options):
     plain, model = pair(conversion, **options)
     inputs = probe_input(2, 3, 32, 25, 2)
     expected = plain(inputs)
@@ -62,7 +49,7 @@ def test_logits_are_those_of_the_published_equations(conversion, options):
     torch.testing.assert_close(model.fuse()(to_keypoints(inputs)).logits, expected, atol=1e-5, rtol=1e-5)
 
 
-def test_one_training_step_is_that_of_the_published_equations(conversion):
+def test_one_training_step_is_that_of_the_published_equations():
     plain, model = pair(conversion, widths=[8] * 4 + [16] * 3 + [16] * 3)
     plain, model = plain.double().train(), model.double().train()
     inputs, labels = probe_input(3, 3, 12, 25, 2).double(), torch.tensor([0, 3, 6])

@@ -2,11 +2,11 @@
 
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from official_u_vi import auto_encoder_entries, classifier_entries
 from official_unik import probe_input
@@ -20,6 +20,7 @@ from motionhub.models.u_vi import (
 )
 
 
+conversion = load_script("conversion/u_vi.py")
 needs_timm = pytest.mark.towers("timm")
 
 SMALL = {
@@ -33,15 +34,6 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module")
-def conversion():
-    """conversion/u_vi.py, imported."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conversion"))
-    import u_vi
-
-    return u_vi
-
-
 def images(*lead, size=64):
     return torch.rand(*lead, 3, size, size, generator=torch.Generator().manual_seed(0))
 
@@ -53,7 +45,7 @@ def small(model_class, **options):
 
 @pytest.mark.slow
 @torch.no_grad()
-def test_every_network_equals_the_official_one(shared, conversion):
+def test_every_network_equals_the_official_one(shared):
     golden = np.load(shared("golden/uvi.npz"))
     model = conversion.build_model(auto_encoder_entries())
     outputs = model(probe_input(2, 3, 128, 128))
@@ -67,7 +59,7 @@ def test_every_network_equals_the_official_one(shared, conversion):
 
 @pytest.mark.slow
 @torch.no_grad()
-def test_the_classifier_equals_the_official_one(shared, conversion):
+def test_the_classifier_equals_the_official_one(shared):
     model = conversion.build_model(classifier_entries())
     logits = model(probe_input(1, 4, 3, 128, 128)).logits
     np.testing.assert_allclose(logits, np.load(shared("golden/uvi.npz"))["gru_cls"], atol=1e-5)

@@ -1,25 +1,17 @@
 """The official UNIK's numbers: golden outputs, state dict size, parameter counts."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 from official_unik import official_shapes, probe, probe_input, to_keypoints
 
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation
 
 
-CONVERSION = Path(__file__).resolve().parents[2] / "conversion" / "unik.py"
-
-
-def load_conversion():
-    spec = importlib.util.spec_from_file_location("conversion_unik", CONVERSION)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+conversion = load_script("conversion/unik.py")
 
 
 def config_of(num_labels, joints, people, tau, heads, dims):
@@ -31,9 +23,7 @@ def config_of(num_labels, joints, people, tau, heads, dims):
 
 def filled(model_class, *sizes, unused_bias=True):
     model = model_class(config_of(*sizes)).eval()
-    model.load_state_dict(
-        load_conversion().convert_state_dict(probe(official_shapes(*sizes, unused_bias=unused_bias)))
-    )
+    model.load_state_dict(conversion.convert_state_dict(probe(official_shapes(*sizes, unused_bias=unused_bias))))
     return model
 
 
@@ -109,6 +99,6 @@ def test_lac_parameters_are_the_official_ones():
 def test_every_official_entry_is_used_once():
     official = official_shapes(320, 17, 2, 1, 3, 2)
     assert len(official) == 362
-    converted = load_conversion().convert_state_dict(probe(official))
+    converted = conversion.convert_state_dict(probe(official))
     entries = sum(math.prod(shape) for shape in official.values())
     assert sum(t.numel() for t in converted.values()) == entries - 10 * 17

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from official_unik import probe
 from official_vi_clip import official_shapes
 
 from motionhub.models.vi_clip import ViClipConfig, ViClipModel, ViClipTextConfig, ViClipVisionConfig
+
+
+viclip = load_script("conversion/viclip.py")
 
 
 LARGE = {
@@ -60,7 +64,7 @@ def test_sizes_are_the_official_ones(config, total, vision, text, entries):
 
 @pytest.mark.slow
 @torch.no_grad()
-def test_official_embeddings_of_b_16(shared, viclip):
+def test_official_embeddings_of_b_16(shared):
     golden = np.load(shared("golden/viclip.npz"))
     official = probe(official_shapes())
     model = viclip.build_model(official, viclip.build_config(official))

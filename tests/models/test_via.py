@@ -1,11 +1,9 @@
 """ViA: the official encoder's numbers, the algebra of the decomposition, any length and people, one encoder."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 from huggingface_hub.errors import StrictDataclassClassValidationError
 from official_unik import probe_input, to_keypoints
 from official_via import official_entries
@@ -17,12 +15,7 @@ from motionhub.models.via import ViaConfig, ViaForActionClassification, ViaForMo
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
-@pytest.fixture(scope="module")
-def conversion():
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conversion"))
-    import via
-
-    return via
+conversion = load_script("conversion/via.py")
 
 
 def small(model_class=ViaForMotionRetargeting, directions=3, people=2, seed=0, **options):
@@ -43,7 +36,7 @@ def clips(*shape, seed=1):
 
 @torch.no_grad()
 @pytest.mark.parametrize("order", ["joint-major", "official"])
-def test_codes_equal_the_official_ones(conversion, shared, order):
+def test_codes_equal_the_official_ones(shared, order):
     golden = np.load(shared("golden/via.npz"))
     official = official_entries()
     assert len(official) == 361

@@ -38,7 +38,7 @@ ORDERS = {
     "right_hip left_knee right_knee left_ankle right_ankle neck mid_hip",
     "h36m-17": "mid_hip head neck_nose shoulder_centre left_shoulder right_shoulder left_elbow right_elbow left_wrist "
     "right_wrist chest left_hip right_hip left_knee right_knee left_ankle right_ankle",
-    # right first: what the files call left is the person's right (tests/data/test_readers.py measures it)
+    # right first: what the files call left is the person's right (tests/data/datasets/test_readers.py measures it)
     "penn-13": "head right_shoulder left_shoulder right_elbow left_elbow right_wrist left_wrist right_hip left_hip "
     "right_knee left_knee right_ankle left_ankle",
     "ui-prmd-22": "mid_hip chest shoulder_centre neck_base neck head left_collar left_shoulder left_elbow left_wrist "

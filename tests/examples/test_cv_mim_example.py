@@ -1,16 +1,16 @@
 """examples/pretrain_cv_mim.py, run on a few made clips: every objective, and what it leaves is an encoder."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from helpers import load_script
 
 from motionhub import CvMimModel, SkeletonProcessor
 from motionhub.models.cv_mim import CvMimConfig
 
 
-ROOT = Path(__file__).resolve().parent.parent
+example = load_script("examples/pretrain_cv_mim.py")
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +20,6 @@ def clips(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("clips") / "made"
     save_generated(folder, 8, seed=0)
     return folder
-
-
-def load(place: str = "examples/pretrain_cv_mim.py"):
-    spec = importlib.util.spec_from_file_location(Path(place).stem, ROOT / place)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _pillow() -> bool:
@@ -54,7 +47,7 @@ def test_every_objective_leaves_an_encoder(clips, tmp_path, capsys, objective, o
     (start / "training.json").write_text(json.dumps(recipe))
     data = ["--dataset", str(clips), "--model", str(start), "--mode", "scratch", "--cpu", "--output_dir", str(out)]
     data += ["--eval_split", "train"]  # nothing is evaluated
-    load().main([*data, "--objective", objective, *words])
+    example.main([*data, "--objective", objective, *words])
     assert "updates in" in capsys.readouterr().out
     assert CvMimModel.from_pretrained(out / "last").config.embedder == options.get("embedder", "point")
     assert (out / "last" / "preprocessor_config.json").exists()
@@ -68,7 +61,7 @@ def test_poses_are_searched_for_before_another_camera_and_the_card_takes_the_num
     SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso").save_pretrained(out / "last")
     data = ["--dataset", str(clips), "--split", "train", "--poses", "12", "--poses_per_clip", "2"]
     picture = ["--picture", str(tmp_path / "found.png"), "--rows", "1"] if _pillow() else []
-    load("benchmarks/pose_retrieval.py").main(
+    load_script("benchmarks/pose_retrieval.py").main(
         ["--model", str(out / "last"), *data, "--output_dir", str(out), *picture]
     )
     assert "12 poses" in capsys.readouterr().out
@@ -77,7 +70,7 @@ def test_poses_are_searched_for_before_another_camera_and_the_card_takes_the_num
     assert report["chance"] >= 1 / 12  # every pose is there again
     assert not picture or (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")
     (out / "log.jsonl").write_text('{"seconds": 90.0}\n')
-    (entry, *_) = load("examples/write_card.py").summarise([out], "made clips", "command", control=False)
+    (entry, *_) = load_script("examples/write_card.py").summarise([out], "made clips", "command", control=False)
     assert entry == {
         **{"benchmark": "made clips", "metric": "hit@1", "value": round(100 * report["hit@1"], 1)},
         **{"command": "command", "runs": 1, "time": "1.5 min a run", "each": [round(100 * report["hit@1"], 1)]},

@@ -12,7 +12,7 @@ import pytest
 from motionhub.cli.main import main
 
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = str(ROOT / "hub_configs" / "unik-nucla-small")
 
 

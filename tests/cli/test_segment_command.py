@@ -1,22 +1,17 @@
 """Models that label every frame from the command line, in the example and in the claim, on tiny recordings."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 
 from motionhub.cli.main import main
 from motionhub.data.datasets.precog import CLASS_NAMES, COLUMNS
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation
 from motionhub.processing.skeleton import SkeletonProcessor
-
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +55,6 @@ def trained(recordings: Path, checkpoint: Path, tmp_path_factory: pytest.TempPat
     words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6", "--cpu"]
     assert main(["train", *words, "--model", str(checkpoint), "--output_dir", str(folder)]) == 0
     return folder / "last"
-
-
-def script(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(Path(path).stem + "_script", ROOT / path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str((ROOT / path).parent))  # scripts import their neighbours
-    spec.loader.exec_module(module)
-    sys.path.remove(str((ROOT / path).parent))
-    return module
 
 
 def test_train_knows_that_the_model_labels_frames(trained):
@@ -182,7 +167,7 @@ def test_the_official_scores_of_tsu_and_pku_mmd_have_options(trained, recordings
 def test_training_is_evaluated_by_the_rules_asked_for(trained, recordings, tmp_path, capsys):
     words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6", "--cpu"]
     words += ["--model", str(trained), "--epochs", "1", "--output_dir", str(tmp_path), "--mode", "linear"]
-    script("examples/finetune_segmentation.py").main([*words, "--convention=ms-tct", "--event_protocol=pku-mmd"])
+    load_script("examples/finetune_segmentation.py").main([*words, "--convention=ms-tct", "--event_protocol=pku-mmd"])
     shown = capsys.readouterr().out
     assert "(ms-tct)" in shown and "event mAP (pku-mmd)" in shown
 
@@ -197,7 +182,7 @@ def test_rules_of_frames_are_refused_for_a_model_of_whole_clips(recordings, chec
 def test_the_example_trains_on_and_prints_the_table(trained, recordings, tmp_path, capsys):
     words = ["--dataset", "precog", "--data_root", str(recordings), "--protocol", "subjects-1-6", "--cpu"]
     words += ["--model", str(trained), "--epochs", "1", "--windows_per_clip", "4", "--output_dir", str(tmp_path)]
-    script("examples/finetune_segmentation.py").main([*words, "--mode", "linear"])
+    load_script("examples/finetune_segmentation.py").main([*words, "--mode", "linear"])
     shown = capsys.readouterr().out
     assert "2 updates" in shown and "best frame mAP" in shown and "F1@10/25/50" in shown
     assert json.loads((tmp_path / "last" / "training.json").read_text())["mode"] == "linear"
@@ -207,7 +192,7 @@ def test_the_example_trains_on_and_prints_the_table(trained, recordings, tmp_pat
 def test_the_claim_prints_every_arm_and_says_whether_the_gates_hold(trained, recordings, checkpoint, tmp_path, capsys):
     words = ["--data", str(recordings), "--model", str(checkpoint), "--seeds", "0", "--epochs", "1"]
     words += ["--output_dir", str(tmp_path), "--encoder", f"before={trained}"]
-    assert script("benchmarks/claims/segmentation.py").main(words) in (0, 1)
+    assert load_script("benchmarks/claims/segmentation.py").main(words) in (0, 1)
     shown = capsys.readouterr().out
     for arm in ("scratch", "random, frozen", "before, fine-tuned", "before, frozen", "ridge on", "most frequent"):
         assert f"| {arm}" in shown, arm

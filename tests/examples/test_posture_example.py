@@ -1,10 +1,8 @@
 """examples/pretrain_u_vi.py on two synthetic motions, and on folders of depth maps."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from helpers import load_script
 from transformers import AutoFeatureExtractor, AutoModel
 
 import motionhub
@@ -13,13 +11,7 @@ from motionhub.models.u_vi import UViConfig
 from motionhub.processing.posture_images import PostureImageProcessor
 
 
-@pytest.fixture(scope="module")
-def example():
-    path = Path(__file__).resolve().parent.parent / "examples" / "pretrain_u_vi.py"
-    spec = importlib.util.spec_from_file_location("pretrain_u_vi", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+example = load_script("examples/pretrain_u_vi.py")
 
 
 @pytest.fixture
@@ -33,7 +25,7 @@ def start(tmp_path):
             "--output_dir", str(tmp_path / "run"), "--optimizer", "adamw"]  # fmt: skip
 
 
-def test_motions_in_3d_become_a_posture_encoder(example, start, tmp_path, capsys):
+def test_motions_in_3d_become_a_posture_encoder(start, tmp_path, capsys):
     for seed in (0, 1):
         motionhub.write(generate("sit down", seed=seed, num_frames=12), tmp_path / "motions" / f"{seed}.npz")
     example.main(["--motions", str(tmp_path / "motions"), *start])
@@ -43,7 +35,7 @@ def test_motions_in_3d_become_a_posture_encoder(example, start, tmp_path, capsys
     assert model.config.num_points == 3 and processor.image_size == 64
 
 
-def test_folders_of_depth_maps_become_a_posture_encoder(example, start, tmp_path, capsys):
+def test_folders_of_depth_maps_become_a_posture_encoder(start, tmp_path, capsys):
     image = pytest.importorskip("PIL.Image")
     for take in (1, 2):
         for camera in (1, 2):

@@ -1,27 +1,19 @@
 """examples/refine_poses.py on a small made-up video: from experts' files to a student."""
 
-import importlib.util
 import re
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import load_script
 
 import motionhub
 from motionhub.skeletons.layouts import get_layout
 
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "refine_poses.py"
+example_main = load_script("examples/refine_poses.py").main
 FRAMES, WIDTH, HEIGHT = 24, 160, 128
-
-
-def example_main(words: list[str]) -> None:
-    spec = importlib.util.spec_from_file_location("refine_poses", EXAMPLE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(words)
 
 
 @pytest.fixture

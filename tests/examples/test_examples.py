@@ -1,6 +1,5 @@
 """The example scripts, executed on tiny data."""
 
-import importlib.util
 import json
 import re
 import shutil
@@ -13,6 +12,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from helpers import ROOT, load_script
 
 from motionhub.models.lac import LacConfig
 from motionhub.models.t_mor import TMorConfig
@@ -21,15 +21,11 @@ from motionhub.models.via import ViaConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def load_example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(f"examples/{name}.py")
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ def damaged(name: str, content: bytes, chance: random.Random) -> bytes:
 
 def test_every_reader_and_format_has_a_sample():
     missing = {*DATASETS, *FORMATS} - {*SAMPLES}
-    assert not missing, f"add a tiny valid file of {missing} to tests/data/format_samples.py"
+    assert not missing, f"add a tiny valid file of {missing} to tests/data/formats/format_samples.py"
 
 
 @pytest.mark.parametrize(("name", "number"), ALL)

@@ -1,24 +1,16 @@
 """examples/retarget_motion.py, run on the real people with the real weights where they are, and on small ones."""
 
-import importlib.util
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import load_script
 
 import motionhub
 
 
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def load(folder, name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+example = load_script("examples/retarget_motion.py")
 
 
 def test_it_writes_the_motion_and_prints_the_errors(tmp_path, capsys):
@@ -32,7 +24,7 @@ def test_it_writes_the_motion_and_prints_the_errors(tmp_path, capsys):
         motionhub.write(clip, tmp_path / f"{name}.npz")
     words = [str(tmp_path / "a.npz"), str(tmp_path / "b.npz"), "--view", str(tmp_path / "c.npz")]
     words += ["--model", str(tmp_path / "model"), "--output", str(tmp_path / "out.csv"), "--gif", ""]
-    load("examples", "retarget_motion").main(words)
+    example.main(words)
     printed = capsys.readouterr().out
     assert "bone length error" in printed and "foot sliding" in printed
     assert (tmp_path / "out.csv").exists()
@@ -49,7 +41,6 @@ def test_bones_alone_need_no_target(tmp_path, capsys):
     motionhub.write(clip, tmp_path / "a.npz")
     words = [str(tmp_path / "a.npz"), "--model", str(tmp_path / "model"), "--output", str(tmp_path / "out.npz")]
     words += ["--gif", ""]
-    example = load("examples", "retarget_motion")
     example.main([*words, "--bone_factors", "leg=1.2", "arm=0.9"])
     (result,) = motionhub.read(tmp_path / "out.npz")
     np.testing.assert_allclose(result.keypoints, with_bone_lengths(clip, {"leg": 1.2, "arm": 0.9}).keypoints)
@@ -65,13 +56,13 @@ def test_the_readme_of_real_weights_and_real_people(shared, unzipped, tmp_path, 
     pytest.importorskip("PIL.Image")
     folder = unzipped("data/openpose_body25_examples.zip") / "openpose"
     weights = shared("checkpoints/aberman2019") / "pretrained_skeleton.pth"
-    assert load("conversion", "aberman2019").main([str(weights), str(tmp_path / "model")]) == 0
+    assert load_script("conversion/aberman2019.py").main([str(weights), str(tmp_path / "model")]) == 0
     (tmp_path / "short").mkdir()
     for file in sorted((folder / "tall_man").iterdir())[:40]:  # a picture for each takes time
         shutil.copy(file, tmp_path / "short")
     words = [str(tmp_path / "short"), str(folder / "small_man"), "--model", str(tmp_path / "model"), "--fps", "30"]
     words += ["--image_size", "720", "720", "--output", str(tmp_path / "out.npz"), "--gif", str(tmp_path / "out.gif")]
-    load("examples", "retarget_motion").main(words)
+    example.main(words)
     errors = capsys.readouterr().out.split("bone length error")[1].split()[:2]
     assert float(errors[1]) < 0.6 * float(errors[0])
     (result,) = motionhub.read(tmp_path / "out.npz")

@@ -2,13 +2,12 @@
 
 import csv
 import dataclasses
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import ROOT, load_script
 from transformers import AutoConfig, AutoProcessor, PreTrainedConfig, pipeline
 
 import motionhub
@@ -21,21 +20,12 @@ from motionhub.training.start import parse_training
 from motionhub.training.tasks.movement_quality import QualityOptions
 
 
-ROOT = Path(__file__).resolve().parent.parent
+example = load_script("examples/finetune_movement_quality.py")
 FOLDER = ROOT / "hub_configs" / "movement-quality-uiprmd"
 
 
 def content(name):
     return json.loads((FOLDER / name).read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def example():
-    path = ROOT / "examples" / "finetune_movement_quality.py"
-    spec = importlib.util.spec_from_file_location("finetune_movement_quality", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -64,9 +54,7 @@ def start(tmp_path):
     return folder
 
 
-def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(
-    example, graded, start, tmp_path, capsys
-):
+def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(graded, start, tmp_path, capsys):
     out = tmp_path / "out"
     words = ["--dataset", "folder", "--data_root", str(graded), "--model", str(start), "--mode", "scratch", "--cpu"]
     words += ["--output_dir", str(out), "--scores", "ordinal", "--max_score", "2", "--recurrent_size", "4"]
@@ -117,7 +105,7 @@ def test_the_published_folder_describes_a_model_that_scores_a_clip():
     assert 0 <= score <= 1
 
 
-def test_its_recipe_and_the_command_of_its_card_fit_the_example(example):
+def test_its_recipe_and_the_command_of_its_card_fit_the_example():
     facts, recipe = read_card_facts(FOLDER), TrainingRecipe.from_file(FOLDER)
     assert recipe.source and facts["name"] == FOLDER.name
     command = facts["weights"]["command"].split()

@@ -1,26 +1,21 @@
 """The example scripts of videos and of LTN, executed on tiny data."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import load_script
 from transformers import AutoModel
 
 import motionhub
 from motionhub.models.unik import UnikConfig, UnikModel
 
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 QUICK = ["--mode", "scratch", "--cpu", "--epochs", "1", "--batch_size", "2", "--schedule", "cosine"]
 
 
 def run(name: str, words: list[str]) -> None:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.main(words)
+    load_script(f"examples/{name}.py").main(words)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A dataset that commit 58fa04a wrote loads, trains and reads as it did then.
 
-`written_at_58fa04a` was made by that commit: `motionhub dataset build folder` on `generate(action, seed=seed, num_frames=12,
-layout="coco-17")` for wave and squat, seeds 0 and 1; the layout's image was removed.
+`written_at_58fa04a` was made by that commit: `motionhub dataset build folder` on `generate(action, seed=seed,
+num_frames=12, layout="coco-17")` for wave and squat, seeds 0 and 1; the layout's image was removed.
 """
 
 from pathlib import Path

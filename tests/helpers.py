@@ -1,0 +1,79 @@
+"""What the tests of several rooms share."""
+
+import importlib.util
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import motionhub
+
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL_CHECKPOINT = ROOT / "hub_configs" / "unik-nucla-small"
+
+
+@cache
+def load_script(place: str) -> ModuleType:
+    """A script of the project, such as "examples/quickstart.py", as a module; it can import its neighbours."""
+    path = ROOT / place
+    name = place.removesuffix(".py").replace("/", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path.parent)
+        spec.loader.exec_module(module)
+    return module
+
+
+def error_of(function, *arguments, **options) -> str:
+    """The message of the ValueError that a call raises: one line, with the name of every file it was called with."""
+    with pytest.raises(ValueError) as caught:
+        function(*arguments, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(path.name in message for path in arguments if isinstance(path, Path))
+    return message
+
+
+def read_error(path: Path, **options) -> str:
+    return error_of(motionhub.read, path, **options)
+
+
+def assert_same_sequence(found: motionhub.SkeletonSequence, expected: motionhub.SkeletonSequence) -> None:
+    np.testing.assert_array_equal(found.keypoints, expected.keypoints)
+    assert (found.confidence is None) == (expected.confidence is None)
+    if expected.confidence is not None:
+        np.testing.assert_array_equal(found.confidence, expected.confidence)
+    for fact in ("fps", "unit", "layout", "image_size", "track_ids"):
+        assert getattr(found, fact) == getattr(expected, fact), fact
+
+
+def write_text(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def write_json(path: Path, content: Any) -> Path:
+    return write_text(path, json.dumps(content))
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def card_metadata(folder: Path) -> dict[str, Any]:
+    """The front matter of the README of a folder."""
+    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
