@@ -84,8 +84,8 @@ class Command(TyperCommand):
     """A command of `motionhub`; its parameter `top_k` is the option `--top_k`, and a flag has no `--no-` form.
 
     An option of several values accepts them after one name or after repeated names: `--steps a b` is
-    `--steps a --steps b`. If its metavar starts with `[`, it may have none: `--refine` is `--refine default`. Long names
-    may be abbreviated while they are unique.
+    `--steps a --steps b`. If its metavar starts with `[`, it may have none: `--refine` is `--refine default`. Unique
+    abbreviations of long names are accepted.
     """
 
     def __init__(self, name: str | None, *, params: list[Any], **settings: Any) -> None:

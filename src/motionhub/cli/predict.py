@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.models import labels_frames, load_pipeline
+from motionhub.cli.models import load_pipeline
 from motionhub.cli.options import Clip, Fusion, Json, Second, SecondWeight, TopK, model_option, with_metadata
 from motionhub.cli.report import save_json, who
 from motionhub.cli.segment import duration_of, interval_line, save_intervals
@@ -88,10 +88,11 @@ def predict(
 
 def _classifier(model: str | None) -> Any:
     from motionhub.auto import AutoModelForActionClassification
+    from motionhub.training.tasks.segmentation import is_segmentation_model
 
     if model is None:
         raise ValueError('predict needs --model MODEL, or candidate labels: --labels "sit down, wave, fall down".')
-    if labels_frames(model):
+    if is_segmentation_model(model):
         raise ValueError(f"{model} labels every frame: motionhub segment FILE --model {model}")
     return load_pipeline("action-classification", model, AutoModelForActionClassification)
 

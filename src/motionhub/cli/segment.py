@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.models import labels_frames, load_pipeline
+from motionhub.cli.models import load_pipeline
 from motionhub.cli.options import Clip, model_option, with_metadata
 from motionhub.cli.report import note, who
 
@@ -30,10 +30,10 @@ def segment(
     """Label the actions of each person over time in a skeleton file or video."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.training.dataset import class_names_of
-    from motionhub.training.tasks.segmentation import BACKGROUND
+    from motionhub.training.tasks.segmentation import BACKGROUND, is_segmentation_model
 
     label = load_pipeline("action-segmentation", model, AutoModelForActionSegmentation)
-    if not labels_frames(model):
+    if not is_segmentation_model(model):
         note(f"{model} was trained to label whole clips, not frames")
     found = label(
         file,
