@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
     name = pipeline("zero-shot-action-classification", model=arguments.model)
     for person in name(clip, candidate_labels=arguments.labels, top_k=3, none_label=None):
         scores = ", ".join(f"{entry['label']} {entry['score']:.0%}" for entry in person["scores"])
-        print(f"person {person['track_id']} ({person['coverage']:.0%} of the joints seen), all in all: {scores}")
+        print(f"person {person['track_id']} ({person['coverage']:.0%} of the joints visible), all in all: {scores}")
     find = pipeline("zero-shot-action-segmentation", model=name.model, feature_extractor=name.feature_extractor)
     rows = find(clip, candidate_labels=arguments.labels, background=["stand still"])
     for row in rows:

@@ -66,13 +66,13 @@ def main(words: list[str]) -> None:
 
 
 def write(folder: Path, results: list[dict[str, object]]) -> Path:
-    """The card beside the config, with a picture of the joints; weights made elsewhere have no recipe."""
+    """The card beside the config, with an image of the joints; weights made elsewhere have no recipe."""
     config, processor, recipe = (
         json.loads((folder / name).read_text()) if (folder / name).is_file() else None
         for name in ("config.json", "preprocessor_config.json", "training.json")
     )
-    layout = processor.get("layout") or config.get("layout")  # models of pictures have none
-    about = {"joints": get_layout(layout).joints, "picture": draw_layout(layout, folder)} if layout else {"joints": ()}
+    layout = processor.get("layout") or config.get("layout")  # models of images have none
+    about = {"joints": get_layout(layout).joints, "image": draw_layout(layout, folder)} if layout else {"joints": ()}
     return write_model_card(folder, config, processor, recipe, results, read_card_facts(folder), **about)
 
 

@@ -1,8 +1,7 @@
-"""motionhub: encoders of human motion. Importing it makes its models known to the Auto classes of transformers.
+"""motionhub: encoders of human motion, registered with the Auto classes of transformers.
 
-Public names are loaded when first used, so only what a program needs costs time. Registration with transformers waits
-until someone looks for a model, a processor or a pipeline (`motionhub.registration`): neither PyTorch nor transformers
-is imported here.
+Public names are loaded on first use, and registration waits for the first request of a model or a pipeline
+(`motionhub.registration`), so `import motionhub` imports neither PyTorch nor transformers.
 """
 
 import ast

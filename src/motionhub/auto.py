@@ -1,8 +1,8 @@
-"""THE table: which config, models, processor, Auto classes and pipelines belong together. A new model adds one entry.
+"""The table of configs, models, processors, Auto classes and pipelines. A new model adds one entry.
 
-Importing this module tells transformers about them, so that `AutoModel.from_pretrained` and `pipeline` find them.
-After `import motionhub` that happens when one of them is first looked for (`motionhub.registration`). Private names of
-transformers are imported here and nowhere else.
+Importing this module registers them with transformers, so that `AutoModel.from_pretrained` and `pipeline` find them.
+`motionhub.registration` imports it when one of them is first requested. Private names of transformers are imported in
+this file only.
 """
 
 from collections import OrderedDict
@@ -65,31 +65,31 @@ RetargetNet = RetargetNetModel  # its name in the `auto_map` of checkpoints save
 
 
 class AutoModelForActionClassification(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives the model that names an action: one set of logits per clip."""
+    """`from_pretrained(folder_or_repo)` gives a model that labels clips: one set of logits per clip."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForActionSegmentation(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives the model that labels every frame: logits `(batch, frames, labels)`."""
+    """`from_pretrained(folder_or_repo)` gives a model that labels every frame: logits `(batch, frames, labels)`."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForMotionRetargeting(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives the model that puts one motion on another body: `retarget(a, b)`."""
+    """`from_pretrained(folder_or_repo)` gives a model that transfers a motion to another body: `retarget(a, b)`."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForZeroShotActionClassification(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives the model that compares motions with texts: one logit per text."""
+    """`from_pretrained(folder_or_repo)` gives a model that compares motions with texts: one logit per text."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
 
 class AutoModelForMovementQuality(_BaseAutoModelClass):
-    """`from_pretrained(folder_or_repo)` gives the model that says how well a movement is done: one score per clip."""
+    """`from_pretrained(folder_or_repo)` gives a model that rates movement quality: one score per clip."""
 
     _model_mapping = _LazyAutoMapping(CONFIG_MAPPING_NAMES, OrderedDict())
 
@@ -141,11 +141,7 @@ FAMILIES: tuple[Family, ...] = (
         RetargetProcessor,
         {AutoModel: RetargetNetModel, AutoModelForMotionRetargeting: RetargetNetForMotionRetargeting},
     ),
-    Family(
-        LacConfig,
-        RetargetProcessor,
-        {AutoModel: LacModel, AutoModelForMotionRetargeting: LacModel},
-    ),
+    Family(LacConfig, RetargetProcessor, {AutoModel: LacModel, AutoModelForMotionRetargeting: LacModel}),
     Family(
         ViaConfig,
         SkeletonProcessor,
@@ -205,41 +201,41 @@ PIPELINES: dict[str, tuple[type[Pipeline], type]] = {
 
 
 class WrongTask:
-    """In Auto classes, in place of a model (or tokenizer) that a family does not have: says what there is instead.
+    """Registered for a model (or tokenizer) that a family does not have; its error names the available tasks.
 
-    `pipeline("video-classification", model=...)` and `AutoModelForVideoClassification.from_pretrained(...)` come here.
-    It is a LookupError because `pipeline` prints the whole traceback of a ValueError, once for each of its classes.
+    `pipeline("video-classification", model=...)` and `AutoModelForVideoClassification.from_pretrained(...)` end here.
+    It raises a LookupError because `pipeline` prints the traceback of a ValueError once for each of its classes.
     """
 
     @classmethod
     def from_pretrained(cls, source: Any, *arguments: Any, config: Any = None, **options: Any) -> NoReturn:
         if config is None:
             config = AutoConfig.from_pretrained(source, **options)
-        raise LookupError(_what_it_has(config, str(source)))
+        raise LookupError(_available_tasks(config, str(source)))
 
     @classmethod
     def _from_config(cls, config: Any, **options: Any) -> NoReturn:
-        raise LookupError(_what_it_has(config, "CHECKPOINT"))
+        raise LookupError(_available_tasks(config, "CHECKPOINT"))
 
 
 def tasks_of(family: Family) -> list[str]:
-    """The tasks of `pipeline` that a family's checkpoints are for; none where the input is images."""
+    """The tasks of `pipeline` for a family's checkpoints; none if their input is images."""
     if family.processor not in (SkeletonProcessor, RetargetProcessor):
         return []
     tasks = [task for task, (_, auto_class) in PIPELINES.items() if auto_class in family.models]
-    # A score is no vector.
+    # A score is no feature vector.
     scores_only = family.models[AutoModel] is family.models.get(AutoModelForMovementQuality)
     return [task for task in tasks if not (scores_only and PIPELINES[task][1] is AutoModel)]
 
 
-def _what_it_has(config: PreTrainedConfig, source: str) -> str:
+def _available_tasks(config: PreTrainedConfig, source: str) -> str:
     family = next(family for family in FAMILIES if isinstance(config, family.config))
     tasks = sorted(tasks_of(family), key=lambda task: PIPELINES[task][1] is not AutoModel)
     which = f"{source} is a motionhub checkpoint ({config.model_type}) with no tokenizer and no head for this task"
     if not tasks:
         return (
-            f"{which}; call AutoModel.from_pretrained({source!r}) on what AutoFeatureExtractor.from_pretrained("
-            f"{source!r}) makes of its input."
+            f"{which}; call AutoModel.from_pretrained({source!r}) on the output of "
+            f"AutoFeatureExtractor.from_pretrained({source!r})."
         )
     others = f", or one of its other tasks {tasks[1:]}" if tasks[1:] else ""
     return f"{which}; call pipeline({tasks[0]!r}, model={source!r}){others}."
@@ -249,8 +245,8 @@ def _register() -> None:
     for family in FAMILIES:
         AutoConfig.register(family.config.model_type, family.config, exist_ok=True)
         AutoFeatureExtractor.register(family.config, family.processor, exist_ok=True)
-        # Not the family's processor: the checkpoint's file may name another. Without this line AutoProcessor gives the
-        # tokenizer of a checkpoint that has one.
+        # Not the family's processor: the checkpoint's file may name another. Without this line AutoProcessor returns
+        # the tokenizer of a checkpoint that has one.
         AutoProcessor.register(family.config, AutoFeatureExtractor, exist_ok=True)
         if family.processor is VideoClipProcessor:
             AutoVideoProcessor.register(family.config, AutoFeatureExtractor, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The papers the library implements or takes data from: title, authors, venue, address."""
+"""The papers whose methods or data the library uses."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class Paper:
     Args:
         key: BibTeX key, and the name in `PAPERS`.
         title, year: as printed.
-        authors: full names where known, in printed order.
+        authors: full names if known, in printed order.
         venue: conference, journal or school.
-        url: where it can be read, or the home page of the dataset it introduces.
+        url: of its text, or of the dataset it introduces.
         kind: BibTeX entry type: `"inproceedings"`, `"article"` or `"phdthesis"`.
     """
 
@@ -42,6 +42,10 @@ class Paper:
         }
         lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
         return f"@{self.kind}{{{self.key},\n{lines}\n}}"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(", "))
 
 
 _YANG = ("Di Yang", "Yaohui Wang", "Antitza Dantcheva", "Lorenzo Garattoni", "Gianpiero Francesca", "François Brémond")
@@ -103,17 +107,9 @@ PAPERS: dict[str, Paper] = {
             "zhao2021cvmim",
             "Learning View-Disentangled Human Pose Representation by Contrastive Cross-View Mutual Information "
             "Maximization",
-            (
-                "Long Zhao",
-                "Yuxiao Wang",
-                "Jiaping Zhao",
-                "Liangzhe Yuan",
-                "Jennifer J. Sun",
-                "Florian Schroff",
-                "Hartwig Adam",
-                "Xi Peng",
-                "Dimitris Metaxas",
-                "Ting Liu",
+            _names(
+                "Long Zhao, Yuxiao Wang, Jiaping Zhao, Liangzhe Yuan, Jennifer J. Sun, Florian Schroff, "
+                "Hartwig Adam, Xi Peng, Dimitris Metaxas, Ting Liu"
             ),
             2021,
             "IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)",
@@ -149,22 +145,9 @@ PAPERS: dict[str, Paper] = {
         Paper(
             "wang2024internvid",
             "InternVid: A Large-scale Video-Text Dataset for Multimodal Understanding and Generation",
-            (
-                "Yi Wang",
-                "Yinan He",
-                "Yizhuo Li",
-                "Kunchang Li",
-                "Jiashuo Yu",
-                "Xin Ma",
-                "Xinhao Li",
-                "Guo Chen",
-                "Xinyuan Chen",
-                "Yaohui Wang",
-                "Ping Luo",
-                "Ziwei Liu",
-                "Yali Wang",
-                "Limin Wang",
-                "Yu Qiao",
+            _names(
+                "Yi Wang, Yinan He, Yizhuo Li, Kunchang Li, Jiashuo Yu, Xin Ma, Xinhao Li, Guo Chen, Xinyuan Chen, "
+                "Yaohui Wang, Ping Luo, Ziwei Liu, Yali Wang, Limin Wang, Yu Qiao"
             ),
             2024,
             "International Conference on Learning Representations (ICLR)",
@@ -189,15 +172,7 @@ PAPERS: dict[str, Paper] = {
         Paper(
             "yang2023ltn",
             "Self-Supervised Video Representation Learning via Latent Time Navigation",
-            (
-                "Di Yang",
-                "Yaohui Wang",
-                "Quan Kong",
-                "Antitza Dantcheva",
-                "Lorenzo Garattoni",
-                "Gianpiero Francesca",
-                "François Brémond",
-            ),
+            (*_YANG[:2], "Quan Kong", *_YANG[2:]),
             2023,
             "AAAI Conference on Artificial Intelligence (AAAI)",
             "https://arxiv.org/abs/2305.06437",
@@ -247,14 +222,9 @@ PAPERS: dict[str, Paper] = {
         Paper(
             "das2019smarthome",
             "Toyota Smarthome: Real-World Activities of Daily Living",
-            (
-                "Srijan Das",
-                "Rui Dai",
-                "Michal Koperski",
-                "Luca Minciullo",
-                "Lorenzo Garattoni",
-                "François Brémond",
-                "Gianpiero Francesca",
+            _names(
+                "Srijan Das, Rui Dai, Michal Koperski, Luca Minciullo, Lorenzo Garattoni, François Brémond, "
+                "Gianpiero Francesca"
             ),
             2019,
             "IEEE/CVF International Conference on Computer Vision (ICCV)",
@@ -265,7 +235,7 @@ PAPERS: dict[str, Paper] = {
 
 
 def get_paper(key: str) -> Paper:
-    """The paper called `key`. Raises ValueError listing the keys there are."""
+    """The paper `key`. Raises ValueError listing all keys."""
     if key not in PAPERS:
-        raise ValueError(f"No paper is called {key!r}; expected one of {sorted(PAPERS)}.")
+        raise ValueError(f"Unknown paper {key!r}; expected one of {sorted(PAPERS)}.")
     return PAPERS[key]

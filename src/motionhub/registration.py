@@ -1,8 +1,7 @@
-"""Defers `motionhub.auto` until someone looks: at a model, a pipeline task, or a motionhub entry of an Auto class.
+"""Imports `motionhub.auto` when a model, a pipeline or a motionhub entry of an Auto class is first requested.
 
-transformers keeps what users register in plain tables and imports them late itself: `AutoConfig` without any model,
-`pipeline` with most of the library. Reading PyTorch, transformers' model code and every family at `import motionhub`
-costs seconds, also for programs that only read keypoint files.
+An eager import of PyTorch, transformers and every family takes seconds, also for programs that only read keypoint
+files.
 """
 
 import importlib
@@ -21,15 +20,12 @@ OWN_PREFIX = "motionhub_"  # of every model_type of the library
 
 
 def register_families(_: ModuleType | None = None) -> None:
-    """Import THE table, which registers everything with transformers; a second call does nothing."""
+    """Imports the table, which registers everything with transformers."""
     importlib.import_module("motionhub.auto")
 
 
 class DeferredEntries(dict[Any, Any]):
-    """What users registered in one of transformers' Auto tables: complete as soon as one of our entries is looked up.
-
-    Models of others are found without importing ours.
-    """
+    """The user entries of an Auto table of transformers; looking up one of ours, or all, imports our models."""
 
     def __contains__(self, key: object) -> bool:
         if isinstance(key, str) and key.startswith(OWN_PREFIX):
@@ -54,12 +50,12 @@ def _defer(table: str, module: ModuleType) -> None:
     mapping._extra_content = DeferredEntries(mapping._extra_content)
 
 
-# Module -> what happens as soon as it has been imported.
+# Module -> call after its import.
 AFTER_IMPORT: dict[str, Callable[[ModuleType], None]] = {
     "transformers.utils.hub": lambda _: answer_packaged_ids(),
-    # `AutoConfig`, and with it every Auto class that reads a config first.
+    # Every Auto class that reads a config first.
     "transformers.models.auto.configuration_auto": partial(_defer, "CONFIG_MAPPING"),
-    # `AutoFeatureExtractor` finds a class by the name in a folder, without its config.
+    # `AutoFeatureExtractor` finds a class by the name in a file, without its config.
     "transformers.models.auto.feature_extraction_auto": partial(_defer, "FEATURE_EXTRACTOR_MAPPING"),
     "transformers.pipelines": register_families,
     "motionhub.models": register_families,
@@ -69,7 +65,7 @@ AFTER_IMPORT: dict[str, Callable[[ModuleType], None]] = {
 
 
 class _AfterImport(MetaPathFinder):
-    """Finds the modules of `AFTER_IMPORT` as Python does, and has their loaders call what follows."""
+    """Finds the modules of `AFTER_IMPORT` as Python does, and makes their loaders call the function of the table."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -89,7 +85,7 @@ def _execute(execute: Callable[[ModuleType], None], follow: Callable[[ModuleType
 
 
 def watch_imports() -> None:
-    """From now on the calls of `AFTER_IMPORT` follow their modules; at once where a module is there already."""
+    """From now on the calls of `AFTER_IMPORT` follow the imports; for modules imported earlier, at once."""
     sys.meta_path.insert(0, _AfterImport())
     for name, follow in AFTER_IMPORT.items():
         if name in sys.modules:

@@ -49,7 +49,7 @@ def test_info_tells_people_frames_layout_and_label(clip_file: Path, capsys: pyte
     shown = capsys.readouterr().out
     frames = len(json.loads(clip_file.read_text())["skeletons"])
     assert f"people 1, frames {frames}" in shown
-    assert "kinect-20" in shown and "'sit down'" in shown and "seen 100.0%" in shown
+    assert "kinect-20" in shown and "'sit down'" in shown and "visible 100.0%" in shown
 
 
 def test_convert_writes_the_layout_and_frame_rate_asked_for_and_says_how(

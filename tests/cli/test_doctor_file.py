@@ -35,7 +35,7 @@ def test_a_clean_file_is_status_0_with_its_facts(clip, capsys):
     shown = capsys.readouterr().out
     assert "people 1, frames 60 at 30 fps (2.00 s), 3-D in metres" in shown
     assert "layout kinect-20" in shown and "utd-mhad-20" in shown
-    assert "joints seen: all, in every frame" in shown and "nothing found" in shown
+    assert "joints visible: all, in every frame" in shown and "nothing found" in shown
 
 
 def test_a_problem_is_status_1_and_its_lines_of_python_repair_the_file(clip, capsys, tmp_path):

@@ -28,7 +28,7 @@ def test_labels_give_a_table_intervals_and_pictures(clip, tmp_path, capsys):
     words = ["--labels", "sit down, clap, kick, walk", "--top_k", "2"]
     assert main(["predict", clip, *words, "--model", "tmor-small", *files]) == 0
     said = capsys.readouterr().out
-    assert said.count("100% of the joints seen") == 2
+    assert said.count("100% of the joints visible") == 2
     scores = json.loads((tmp_path / "scores.json").read_text())[clip]
     assert [person["scores"][0]["label"] for person in scores] == ["sit down", "clap"]
     assert (tmp_path / "when.csv").read_text().startswith("track_id,start_s,end_s,label,score\n0,")

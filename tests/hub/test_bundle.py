@@ -501,7 +501,7 @@ def test_a_link_to_a_file_elsewhere_is_not_packed(tiny, tmp_path):
         {"checkpoints": [f"owner/name={model}"]},
         {"datasets": [f"owner/rows={rows}"]},
     ):
-        with pytest.raises(ValueError, match=f"link to {secret}.*not packed"):
+        with pytest.raises(ValueError, match=f"link to {secret}.*refused"):
             create_bundle(tmp_path / "x.tar", cache_dir=home, **wanted)
     (rows / "notes.txt").unlink()
     (rows / "notes.txt").symlink_to(rows / "README.md")

@@ -129,7 +129,7 @@ def test_the_card_shows_the_joints(hub, folder):
     assert Path(hf_hub_download(MODEL, "layout.png")).read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_the_picture_extra_the_card_has_no_picture(hub, folder, monkeypatch):
+def test_without_the_extra_viz_the_card_has_no_image(hub, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     push(folder, MODEL)
     assert "layout.png" not in content("README.md")
@@ -188,6 +188,22 @@ def test_a_card_without_licence_or_provenance_refuses_and_creates_nothing(hub, f
 def test_an_incomplete_folder_is_refused_by_what_it_lacks(hub, folder, file, message):
     (folder / file).unlink()
     with pytest.raises(ValueError, match=message):
+        push(folder, MODEL)
+    assert not hub.repositories
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(hub, folder, rows, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    copy = shutil.copytree(rows, tmp_path / "copy")
+    for source, options in ((folder, {}), (copy, {"dataset": True})):
+        (source / "LICENSE").symlink_to(secret)
+        with pytest.raises(ValueError, match=f"LICENSE is a link to {secret}"):
+            push(source, MODEL, **options)
+        (source / "LICENSE").unlink()
+    (folder / "config.json").rename(tmp_path / "config.json")
+    (folder / "config.json").symlink_to(tmp_path / "config.json")
+    with pytest.raises(ValueError, match="config.json is a link"):
         push(folder, MODEL)
     assert not hub.repositories
 
@@ -257,14 +273,14 @@ def test_a_dataset_loads_by_protocol_and_streams(hub, rows):
 
 
 def test_own_clips_are_pushed_under_the_licence_their_owner_states(hub, nucla_folder, tmp_path):
-    """As somebody with a folder of files per class does it: class folders, the command, the push."""
+    """For a user with a folder of files per class: class folders, the command, the push."""
     for label in ("01", "02"):
         (tmp_path / "mine" / label).mkdir(parents=True)
         for path in nucla_folder.glob(f"a{label}_s*.json"):
             shutil.copy(path, tmp_path / "mine" / label)
     build = ["dataset", "build", "folder", "--raw", str(tmp_path / "mine"), "--out"]
     assert main([*build, str(tmp_path / "unsaid")]) == 0
-    with pytest.raises(ValueError, match="say --licence"):
+    with pytest.raises(ValueError, match="pass --licence"):
         push(tmp_path / "unsaid", ROWS, dataset=True)
     assert not hub.repositories
     assert main([*build, str(tmp_path / "said"), "--licence", "CC-BY-4.0"]) == 0

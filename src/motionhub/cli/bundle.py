@@ -9,7 +9,7 @@ from motionhub.cli.options import CacheDir, Command, Group
 
 bundle = Typer(name="bundle", cls=Group, help="Checkpoints and datasets as one file, for machines without a network.")
 _CONTENT = "owner/name[@revision] of the cache, or owner/name=FOLDER"
-_CLOSED = "Also pack datasets that must not be redistributed, for another machine of your own institution only"
+_CLOSED = "Also pack datasets that must not be redistributed, for machines of your own institution only"
 Ids = Annotated[list[str] | None, Option(metavar="ID...", help=_CONTENT)]
 File = Annotated[str, Argument(help="The bundle")]
 Sha256 = Annotated[str | None, Option(help="Digest that `bundle create` printed")]
@@ -24,7 +24,7 @@ def create(
     cache_dir: CacheDir = None,
     include_closed: Annotated[bool, Option(help=_CLOSED)] = False,
 ) -> None:
-    """Pack repositories of the cache, or local folders."""
+    """Pack repositories of the cache or local folders."""
     import motionhub.auto  # noqa: F401  (registers the models)
     from motionhub.hub.bundle import create_bundle
 

@@ -17,20 +17,20 @@ _PROJECT = (
 
 def convert(
     file: Annotated[str, Argument(metavar="IN", help=READABLE)],
-    out: Annotated[Path, Argument(help="New file; its suffix tells the format (none: an OpenPose folder)")],
+    out: Annotated[Path, Argument(help="New file; its suffix names the format (none: an OpenPose folder)")],
     *,
-    to: Annotated[str | None, Option(help="The format, where the suffix does not tell it")] = None,
+    to: Annotated[str | None, Option(help="The format, if the suffix does not name it")] = None,
     layout: Annotated[str | None, Option(help="Joint layout to convert to")] = None,
     fps: Annotated[float | None, Option(help="Frames per second to resample to")] = None,
     person: Annotated[int | None, Option(help="Only this person: position from 0, not the track id")] = None,
     project: Annotated[tuple[float, float] | None, Option(metavar="AZIMUTH ELEVATION", help=_PROJECT)] = None,
-    up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], Option(help="With --project: IN's axis that is up")] = "y",
+    up: Annotated[Literal["x", "y", "z", "-x", "-y", "-z"], Option(help="With --project: the up axis of IN")] = "y",
     in_layout: Annotated[str | None, Option(help="Joint layout of IN, if it does not state it")] = None,
     in_fps: Annotated[float | None, Option(help="Frames per second of IN, if it does not state it")] = None,
     unit: Unit = None,
     image_size: ImageSize = None,
 ) -> None:
-    """Write a skeleton file in another format, layout or frame rate, or as seen by a camera."""
+    """Write a skeleton file in another format, layout or frame rate, or projected by a camera."""
     from motionhub.data.formats.formats import find_writer
     from motionhub.skeletons.convert import convert_layout, resample
     from motionhub.skeletons.layouts import get_layout
@@ -54,7 +54,7 @@ def convert(
 
 
 def _read(file: str, **options: Any) -> list[Any]:
-    """The clips of IN. What IN does not state has its own options: --layout and --fps are those of OUT."""
+    """The clips of IN; an error names --in_layout and --in_fps, as --layout and --fps are those of OUT."""
     from motionhub.data.datasets.reading import read
     from motionhub.data.formats.format import UnstatedFact
 
@@ -64,12 +64,12 @@ def _read(file: str, **options: Any) -> list[Any]:
         error.option = {"layout": "in_layout", "fps": "in_fps"}.get(error.option, error.option)
         raise
     if not clips:
-        raise ValueError(f"{file}: it holds no clip; there is nothing to write.")
+        raise ValueError(f"{file}: expected at least one clip, found none.")
     return clips
 
 
 def _write(clips: list[Any], out: Path, to: str | None, *, together: bool) -> None:
-    """One file, or where its format holds one clip and there are several, OUT-0, OUT-1, ..."""
+    """Writes one file, or OUT-0, OUT-1, ... of several clips in a format that holds one."""
     from motionhub.data.formats.formats import write
 
     if together:

@@ -1,4 +1,4 @@
-"""`motionhub dataset build` and `generate`: datasets of raw files, and of synthetic motion."""
+"""`motionhub dataset build` and `generate`: datasets from raw files, and of synthetic motion."""
 
 import sys
 from functools import partial
@@ -11,16 +11,15 @@ from motionhub.cli.options import Command, Engine, Group, NumProc, Progress
 from motionhub.cli.report import note
 
 
-dataset = Typer(name="dataset", cls=Group, help="Make a Hugging Face dataset of raw files.")
+dataset = Typer(name="dataset", cls=Group, help="Make Hugging Face datasets.")
 VideoOption = partial(Option, rich_help_panel="posetics of videos, instead of --raw: by several estimators, SST-A")
 TermsOption = partial(
     Option, rich_help_panel="Terms of your own clips (NAME folder); `motionhub push` needs the licence"
 )
 _EXCLUDE = (
-    "Text file with names of clips to leave out, such as NTU's missing skeletons; that list is applied without this "
-    "option where it lies in RAW"
+    "Text file with names of clips to omit, such as NTU's missing skeletons (applied by default if it is in RAW)"
 )
-_EXPECT = "paper: other counts than the papers state are an error. subset: fewer are accepted"
+_EXPECT = "paper: counts must equal those of the papers. subset: fewer clips are accepted"
 _EXPERTS = "Estimators, with options such as mediapipe:num_people=2, or folders of other programs' keypoints"
 
 
@@ -40,13 +39,13 @@ def build(
         str | None, VideoOption(help="A folder per class, or with labels.csv (file,label,licence)")
     ] = None,
     experts: Annotated[list[str], VideoOption(metavar="EXPERT...", help=_EXPERTS)] = ["mediapipe"],  # noqa: B006
-    poses: Annotated[str | None, VideoOption(help="Folder of what the experts found; by default OUT.poses")] = None,
+    poses: Annotated[str | None, VideoOption(help="Folder for the experts' keypoints; by default OUT.poses")] = None,
     merging: Annotated[str | None, VideoOption(help="CSV of labels (source,label,class) to merge")] = None,
-    licence: Annotated[str | None, TermsOption(help="An id such as cc-by-4.0, or your words with --homepage")] = None,
+    licence: Annotated[str | None, TermsOption(help="An id such as cc-by-4.0, or a text with --homepage")] = None,
     homepage: Annotated[str | None, TermsOption(help="Address where data and terms are described")] = None,
-    citation: Annotated[str | None, TermsOption(help="What others shall cite")] = None,
+    citation: Annotated[str | None, TermsOption(help="What users must cite")] = None,
 ) -> int:
-    """Parquet shards and a card of the raw files of a dataset. Run again after an interruption, it resumes.
+    """Parquet shards and a card from the raw files of a dataset. After an interruption, run it again to resume.
 
     Exit status: 0 all files read, 1 made without the broken files listed at the end, 2 nothing made.
     """
@@ -54,11 +53,11 @@ def build(
 
     terms = _own_terms(licence, homepage, citation)
     if (raw is None) == (videos is None):
-        raise ValueError("Give --raw, the folder of the dataset's files, or --videos, a folder of videos.")
+        raise ValueError("Pass either --raw, the folder of the dataset's files, or --videos, a folder of videos.")
     how = {"num_proc": num_proc, "engine": engine, "progress": progress, "draw_layout": _draw_layout, "terms": terms}
     if videos is not None:
         if name != "posetics":
-            raise ValueError(f"--videos makes a dataset as Posetics was made; the name is posetics, not {name!r}.")
+            raise ValueError(f"--videos makes a dataset like Posetics: expected the name posetics, got {name!r}.")
         return _build_of_videos(videos, out, poses or f"{out.rstrip('/')}.poses", experts, merging, how)
     made = save_dataset_report(name, raw, out, strict=strict, exclude=exclude, expect=expect, **how)  # type: ignore[arg-type]
     print(f"{made.folder}: {made.num_clips} clips of {made.num_files - len(made.broken)} files")
@@ -72,7 +71,7 @@ def _own_terms(licence: str | None, homepage: str | None, citation: str | None) 
     if licence is not None:
         return OwnTerms(licence, homepage or "", citation or "")
     if homepage or citation:
-        raise ValueError("--homepage and --citation go with --licence; say what others may do with the clips.")
+        raise ValueError("--homepage and --citation need --licence, which states what others may do with the clips.")
     return None
 
 
@@ -85,7 +84,7 @@ def _build_of_videos(
     labels = None if merging is None else read_label_merging("posetics", merging)
     made, found = build_of_videos(videos, out, poses, experts, merging=labels, **how)
     for name, reason in found.left_out.items():
-        print(f"left out: {name}: {reason}", file=sys.stderr)
+        print(f"omitted: {name}: {reason}", file=sys.stderr)
     for name, reason in found.failures.items():
         print(f"without an expert: {name}: {reason}", file=sys.stderr)
     lifted = ", with keypoints_3d (people, frames, joints, 3) in metres" if found.lifted else ""
@@ -111,7 +110,7 @@ def generate(
 
 
 def _draw_layout(name: str, path: Path) -> None:
-    """The joints of a layout on a person of the synthetic generator; none without the extra `viz`."""
+    """Draws the joints of a layout on a synthetic pose; without the extra `viz`, prints a note."""
     from motionhub.data.synthetic.generate import generate
     from motionhub.visualization.draw import draw_frame
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from typer import Argument, Option
 
-from motionhub.cli.options import READABLE, Fps, ImageSize, Layout, Unit
+from motionhub.cli.options import READABLE, with_metadata
 from motionhub.cli.report import in_units, optional_images
 from motionhub.version import __version__
 
@@ -26,36 +26,31 @@ CORE_PACKAGES = (
     *("torch", "transformers", "huggingface-hub", "safetensors", "datasets", "accelerate"),
     *("numpy", "scipy", "scikit-learn"),
 )
-# What keeps PyTorch and oneDNN from instructions that the processor has.
+# Variables that limit which instructions of the processor PyTorch and oneDNN use.
 CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-# What each extra of setup.cfg is for; `all`, `dev` and the older names `mediapipe` and `overlay` are made of these.
+# The purpose of each extra of setup.cfg; `all`, `dev` and the older names `mediapipe` and `overlay` consist of these.
 EXTRAS = {
     "video": "reading videos, keypoints of the people in them",
     "rtmlib": "keypoints by RTMPose",
     "vitpose": "keypoints by ViTPose",
     "viz": "images, GIFs and ribbons of motions; reading PNG files",
-    "text": "labels and captions in words that the text bank does not hold",
-    "towers": "networks that read frames and text: CLIP, SigLIP, ViCLIP, ResNets",
+    "text": "labels and captions that are not in the text bank",
+    "towers": "encoders of video and text: CLIP, SigLIP, ViCLIP, ResNets",
     "tensorboard": "curves of a training",
     "ray": "building datasets on many machines",
     "faiss": "faster search in a large index",
 }
-
-
-# A file of a thousand clips needs no thousand images.
-MAX_IMAGES = 20
+MAX_IMAGES = 20  # of a file of many clips
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 
+@with_metadata
 def doctor(
     file: Annotated[str | None, Argument(help=READABLE)] = None,
     *,
     output: Annotated[Path | None, Option(help="Folder for images of the first good frame, with joint names")] = None,
     json: Annotated[bool, Option(help="The findings as JSON, for programs")] = False,
-    layout: Layout = None,
-    fps: Fps = None,
-    unit: Unit = None,
-    image_size: ImageSize = None,
+    metadata: dict[str, Any],
 ) -> int:
     """This machine, or a skeleton file: each problem with its fix.
 
@@ -64,13 +59,12 @@ def doctor(
     """
     if file is None:
         return print_report(examine())
-    options = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
-    return _examine_file(file, options, output, as_json=json)
+    return _examine_file(file, metadata, output, as_json=json)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `status` is "ok", "note" (works without it) or "problem", `fix` a command or empty."""
+    """One line of the report; `status` is "ok", "note" (optional) or "problem", `fix` a command or empty."""
 
     status: str
     subject: str
@@ -83,7 +77,7 @@ class Finding:
 
 
 def examine(*, timeout: float = 2.0) -> list[Finding]:
-    """All findings about this machine, most basic first. `timeout` (seconds) bounds the question to the Hub."""
+    """All findings about this machine, the most basic first; `timeout` (seconds) is for the request to the Hub."""
     return [
         Finding("ok", "python", f"{platform.python_version()} on {platform.platform(terse=True)}"),
         *_core_packages(),
@@ -112,7 +106,7 @@ def _installed(package: str) -> str:
 
 
 def _own_versions() -> Iterable[Finding]:
-    """Nothing, unless motionhub is installed twice, or its files are not those of the version that pip knows."""
+    """A problem if motionhub is installed twice, or its files differ from the version that pip knows."""
     places: dict[str, str] = {}
     for found in importlib.metadata.distributions(name="motionhub"):
         places.setdefault(found.version, str(found.locate_file("")))
@@ -127,7 +121,7 @@ def _own_versions() -> Iterable[Finding]:
 def _devices() -> Iterable[Finding]:
     try:
         import torch
-    except Exception as error:  # a broken binary raises OSError or RuntimeError, and the report must go on
+    except Exception as error:  # a broken binary raises OSError or RuntimeError
         yield Finding("problem", "torch", f"does not import: {error}", "pip install --force-reinstall torch")
         return
     from motionhub.nn.precision import choose_precision
@@ -145,7 +139,7 @@ def _devices() -> Iterable[Finding]:
 
 
 def _cpu(instructions: str, cores: int, threads: int) -> str:
-    """The cores, and the instructions that PyTorch and oneDNN use: both can be limited by the environment."""
+    """The cores, and the instructions that PyTorch and oneDNN use, which environment variables can limit."""
     limits = [f"{name}={os.environ[name]}" for name in CPU_LIMITS if os.environ.get(name)]
     limited = f" (limited by {', '.join(limits)})" if limits else ""
     counts = f"{cores} core{'s' if cores > 1 else ''}, {threads} torch thread{'s' if threads > 1 else ''}"
@@ -153,7 +147,7 @@ def _cpu(instructions: str, cores: int, threads: int) -> str:
 
 
 def _extras() -> Iterable[Finding]:
-    """Their packages come from the installed metadata, so setup.cfg stays the only list."""
+    """The packages of the extras, as the installed metadata lists them."""
     requirements = importlib.metadata.requires("motionhub") or [] if _installed("motionhub") else []
     for extra, purpose in EXTRAS.items():
         packages = _packages_of(extra, requirements)
@@ -166,7 +160,7 @@ def _extras() -> Iterable[Finding]:
 
 
 def _packages_of(extra: str, requirements: list[str]) -> list[str]:
-    """Of this extra itself, without those of the extras it is made of."""
+    """The packages of this extra itself, without those of the extras it includes."""
     from packaging.requirements import Requirement
 
     needed = [each for each in map(Requirement, requirements) if each.marker is not None and each.name != "motionhub"]
@@ -202,7 +196,7 @@ def _hub(timeout: float) -> Finding:
 
 
 def print_report(findings: list[Finding]) -> int:
-    """Prints the findings; the number of problems is the exit status of `motionhub doctor`."""
+    """Prints the findings; the exit status of `motionhub doctor` is 1 if there is a problem."""
     for finding in findings:
         print(finding)
     problems = sum(finding.status == "problem" for finding in findings)
@@ -210,11 +204,11 @@ def print_report(findings: list[Finding]) -> int:
     return min(problems, 1)
 
 
-def _examine_file(path: str, options: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
+def _examine_file(path: str, metadata: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
     from motionhub.data.datasets.reading import read
     from motionhub.skeletons.checks import describe, inspect
 
-    clips = read(path, **options)
+    clips = read(path, **metadata)
     reports = []
     for number, clip in enumerate(clips):
         names = ("kind", "severity", "seen", "fix")
@@ -224,9 +218,9 @@ def _examine_file(path: str, options: dict[str, Any], output: Path | None, *, as
     if as_json:
         print(json_text.dumps(reports, indent=2))
     else:
-        words = ", ".join([repr(path), *(f"{name}={value!r}" for name, value in options.items() if value)])
+        call = ", ".join([repr(path), *(f"{name}={value!r}" for name, value in metadata.items() if value)])
         for report in reports:
-            print("\n".join(_file_lines(report, f"motionhub.read({words})[{report['clip']}]")))
+            print("\n".join(_file_lines(report, f"motionhub.read({call})[{report['clip']}]")))
         for image in images:
             print(f"drawn: {image}")
     return int(any(found["severity"] == "problem" for report in reports for found in report["findings"]))
@@ -253,7 +247,7 @@ def _file_lines(report: dict[str, Any], call: str) -> list[str]:
         f"{report['fps']:g} fps ({report['seconds']:.2f} s), {report['dims']}-D in {in_units(report['unit'])}{size}",
         f"  a body measures {report['body_size']:.3g}; layout {report['layout']}, misfit of bone lengths by layout: "
         + (", ".join(f"{name} {misfit:.2f}" for name, misfit in report["layout_misfit"].items()) or "not known"),
-        f"  joints seen: {_coverage_text(report['coverage'])}",
+        f"  joints visible: {_coverage_text(report['coverage'])}",
     ]
     for found in report["findings"]:
         lines += [f"{_MARKS[found['severity']]} {found['kind']:<15} {found['seen']}", f"        fix: {found['fix']}"]

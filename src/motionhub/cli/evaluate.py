@@ -7,17 +7,14 @@ from typing import Annotated, Any, Literal
 
 from typer import Option
 
-from motionhub.cli.models import labels_frames, load
+from motionhub.cli.models import load
 from motionhub.cli.options import BatchSize, Fusion, Second, SecondWeight, model_option
 from motionhub.cli.report import optional_images
 
 
 FrameOption = partial(Option, rich_help_panel="Models that label every frame")
-_CONVENTION = (
-    "Of frame mAP, where frames have equal scores: scikit-learn (default), together; ms-tct, one by one, as the "
-    "official code of TSU and Charades"
-)
-_EVENTS = "Of event mAP, how found intervals are matched: activitynet (default), or pku-mmd, as its official code"
+_CONVENTION = "Ties in frame mAP: as scikit-learn (default), or ms-tct, the official code of TSU and Charades"
+_EVENTS = "Matching of intervals in event mAP: as activitynet (default), or pku-mmd, as its official code"
 
 
 def evaluate(
@@ -26,7 +23,7 @@ def evaluate(
     data_root: Annotated[str | None, Option(help="Folder or zip file with the raw files")] = None,
     protocol: Annotated[str | None, Option(help="Such as cross-subject")] = None,
     eval_split: Annotated[str, Option(help="Split to evaluate on")] = "test",
-    class_order: Annotated[Literal["dataset", "protocol"], Option(help="Whose numbers the classes have")] = "dataset",
+    class_order: Annotated[Literal["dataset", "protocol"], Option(help="Numbering of the classes")] = "dataset",
     batch_size: BatchSize = 64,
     mixed_precision: Annotated[Literal["auto", "bf16", "no"], Option(help="auto: bf16 if it is fast here")] = "no",
     output_dir: Annotated[str | None, Option(help="For metrics.json, scores.npz and the images")] = None,
@@ -38,14 +35,17 @@ def evaluate(
 ) -> None:
     """Score a classifier on a split, with tables and images."""
     from motionhub.training.arguments import RunArguments
+    from motionhub.training.tasks.segmentation import is_segmentation_model
 
-    frames = labels_frames(model)
+    frames = is_segmentation_model(model)
     if frames and (second is not None or mixed_precision != "no"):
-        raise ValueError("A model that labels every frame is evaluated alone and in float32: leave out --second ...")
+        raise ValueError(
+            "A model that labels every frame is evaluated alone and in float32: omit --second and --mixed_precision."
+        )
     if not frames and (convention or event_protocol):
         raise ValueError(
-            f"--convention and --event_protocol score models that label every frame, but {model} names whole clips: "
-            "leave them out."
+            f"--convention and --event_protocol score models that label every frame, but {model} labels whole clips: "
+            "omit them."
         )
     data = RunArguments(dataset, model, data_root, protocol, eval_split, class_order=class_order)
     if frames:
@@ -64,7 +64,7 @@ def evaluate(
 def _score_clips(
     data: Any, second: str | None, *, weights: list[float], fusion: str, **options: Any
 ) -> Callable[[Path], None]:
-    """Prints the report; the function that draws it into a folder."""
+    """Prints the report; returns the function that draws it into a folder."""
     from motionhub.auto import AutoModelForActionClassification
     from motionhub.metrics.classification import format_report
     from motionhub.training.evaluators import evaluate_streams
@@ -91,7 +91,7 @@ def _draw_report(report: dict[str, Any], folder: Path) -> None:
 
 
 def _score_frames(data: Any, **options: Any) -> Callable[[Path], None]:
-    """Prints the report; the function that draws its best and worst clip into a folder."""
+    """Prints the report; returns the function that draws its best and worst clip into a folder."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.metrics.segmentation import format_segmentation_report
     from motionhub.training.start import load_splits
@@ -104,7 +104,7 @@ def _score_frames(data: Any, **options: Any) -> Callable[[Path], None]:
 
 
 def _draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, folder: Path) -> None:
-    """Ribbons of the clips with the best and the worst frame F1, with what is true as outlines."""
+    """Draws the clips with the best and the worst frame F1 as ribbons, with the true intervals as outlines."""
     from motionhub.intervals.decode import DecodingRule
     from motionhub.metrics.segmentation import true_intervals
     from motionhub.training.dataset import class_names_of
@@ -117,13 +117,13 @@ def _draw_extremes(report: dict[str, Any], scores: Sequence[Any], model: Any, fo
     scored = [clip for clip in report["per_clip"] if clip["frame_f1"] is not None]
     ranked = sorted(scored, key=lambda clip: clip["frame_f1"])
     by_name = {clip.name: clip for clip in scores}
-    for word, entry in (("worst", ranked[0]), ("best", ranked[-1])) if ranked else ():
+    for rank, entry in (("worst", ranked[0]), ("best", ranked[-1])) if ranked else ():
         clip = by_name[entry["name"]]
         times = [frame / clip.fps for frame in range(len(clip.labels) + 1)]
         found = [_row(names, times, *interval) for interval in decode(clip.probabilities, times)]
         truth = [_row(names, times, *interval) for interval in true_intervals(clip.labels, background)]
-        title = f"{clip.name}: frame F1 {entry['frame_f1']:.0%}, the {word}; outlines are true"
-        plot_ribbon(found, folder / f"ribbon_{word}.png", duration=times[-1], truth=truth, title=title)
+        title = f"{clip.name}: frame F1 {entry['frame_f1']:.0%}, the {rank}; outlines are true"
+        plot_ribbon(found, folder / f"ribbon_{rank}.png", duration=times[-1], truth=truth, title=title)
     print(f"drawn: {folder}/ribbon_worst.png, ribbon_best.png")
 
 

@@ -1,4 +1,4 @@
-"""`motionhub features`: a saved dataset with the vectors of frozen encoders as further columns."""
+"""`motionhub features`: adds the vectors of frozen encoders to a saved dataset."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,8 +10,7 @@ from motionhub.cli.options import BatchSize, Progress, model_option
 from motionhub.hub.packaged import check_weights
 
 
-# A video takes a second or so: an interruption may cost that many seconds.
-VIDEO_ROWS = 16
+VIDEO_ROWS = 16  # a video takes about a second, which an interruption may lose
 _TEXT = "Text tower: all-MiniLM-L6-v2, or KIND:NAME such as transformers-clip:FOLDER"
 _TEXT_OF = "Texts of the clip, of its class's name, both, or its class_descriptions"
 _VIDEO_TOWER = "a ViCLIP, a video encoder, a CLIP or SigLIP (mean of the frames), or open-clip:NAME@WEIGHTS"
@@ -20,23 +19,23 @@ _VIDEO_TOWER = "a ViCLIP, a video encoder, a CLIP or SigLIP (mean of the frames)
 def features(
     dataset: Annotated[str, Argument(help="Folder of a saved dataset (motionhub dataset build)")],
     *,
-    out: Annotated[str, Option(help="New folder, or that of the run to resume")],
+    out: Annotated[str, Option(help="New folder, or the folder of an interrupted run")],
     text: Annotated[str | None, Option(metavar="TOWER", help=_TEXT)] = None,
     text_of: Annotated[Literal["caption", "label", "both", "description"], Option(help=_TEXT_OF)] = "both",
     phrasings: Annotated[int, Option(help="Phrasings of a class, at most")] = 4,
     encoder: Annotated[str | None, model_option("an encoder of motion")] = None,
     videos: Annotated[str | None, Option(help="Folder of videos named by clip_id, for --video_tower")] = None,
     video_tower: Annotated[str | None, model_option(_VIDEO_TOWER)] = None,
-    chunk_rows: Annotated[int | None, Option(help="Clips per part that is kept; by default 512, videos 16")] = None,
+    chunk_rows: Annotated[int | None, Option(help="Clips per saved part; by default 512, videos 16")] = None,
     batch_size: BatchSize = 64,
     device: Annotated[str, Option(help="Where encoders of motion and video run")] = "cpu",
     progress: Progress = None,
 ) -> None:
-    """A dataset with vectors of its clips by frozen encoders as further columns.
+    """Add the vectors of frozen encoders to a saved dataset.
 
-    Encodes every clip once, with constant memory. Run again after an interruption, it resumes. Columns:
+    Encodes every clip once, with constant memory; after an interruption, run it again to resume. Columns:
     caption_features and label_features (--text), skeleton_features (--encoder), video_features (--videos): flat
-    float32 lists, empty where a clip has nothing to encode; features.json says by which encoder.
+    float32 lists, empty for clips that have nothing to encode; features.json names the encoders.
     """
     from motionhub.data.build.feature_columns import CHUNK_ROWS, add_feature_columns
 
@@ -75,12 +74,12 @@ def _text_columns(name: str, text_of: str, dataset: Path, phrasings: int, batch_
         if names:
             columns.append(label_column(tower, names, phrasings=phrasings, batch_size=batch_size))
         elif text_of == "label":
-            raise ValueError(f"{dataset} has no names of classes; take --text_of caption.")
+            raise ValueError(f"{dataset} has no names of classes; pass --text_of caption.")
     return columns
 
 
 def _class_names(folder: Path) -> list[str]:
-    """The names of the labels; empty where the dataset has numbers only."""
+    """The names of the labels; empty if the dataset has only numbers."""
     from datasets import ClassLabel, load_dataset_builder
 
     if not folder.is_dir():

@@ -1,20 +1,20 @@
-"""Names that the `--help` of a command ends with, looked up only when the help is shown."""
+"""Tables at the end of the `--help` of some commands, made only when the help is shown."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 
 
 def datasets_and_protocols() -> str:
-    """The names of the datasets, and the protocols each is built with."""
+    """The names of the datasets and their protocols."""
     from motionhub.data.datasets.datasets import DATASETS
 
     rows = {name: _shortened(each.name for each in DATASETS[name].protocols) for name in sorted(DATASETS)}
-    end = "Other spellings, such as NTU-60, utd or Toyota Smarthome, are understood. All protocols are built at once."
+    end = "Other spellings, such as NTU-60, utd or Toyota Smarthome, are accepted. All protocols are built at once."
     return f"datasets: protocols\n{_table(rows)}\n\n{textwrap.fill(end, 100)}"
 
 
 def formats_and_layouts() -> str:
-    """What can be read and written, and where the layouts are listed."""
+    """The formats that can be read and written."""
     from motionhub.data.datasets.datasets import DATASETS
     from motionhub.data.formats.formats import FORMATS, WRITERS
 
@@ -24,7 +24,7 @@ def formats_and_layouts() -> str:
     return (
         f"formats written (--to):\n{_table(writers)}\n\nformats read, recognised by content:\n{_table(readers)}\n\n"
         f"and the files of these datasets:\n{datasets}\n\njoint layouts (--layout, --in_layout): motionhub info "
-        "--layouts lists them; the path of a layout's .yaml\nfile will do too"
+        "--layouts lists them; the path of a layout's .yaml\nfile is accepted too"
     )
 
 
@@ -33,7 +33,7 @@ TABLES: dict[str | None, Callable[[], str]] = {"build": datasets_and_protocols, 
 
 
 def list_of_layouts() -> str:
-    """One line per joint layout: its name, its number of joints and the first of them."""
+    """One line per joint layout: its name, its number of joints and the first four."""
     from motionhub.skeletons.layouts import LAYOUTS
 
     shown = {
@@ -43,7 +43,7 @@ def list_of_layouts() -> str:
 
 
 def _shortened(names: Iterable[str]) -> str:
-    """Without the numbered and named variants of one protocol: `leave-out-subject-1` to `-10` are one entry."""
+    """The names, with the variants of one protocol as one entry: `leave-out-subject-1 ... 10`."""
     families: dict[str, list[str]] = {}
     for name in names:
         family = name.rpartition("-")[0]

@@ -1,4 +1,4 @@
-"""`motionhub info`: what skeleton files hold."""
+"""`motionhub info`: the content of skeleton files."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,18 +6,16 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from motionhub.cli.help_tables import list_of_layouts
-from motionhub.cli.options import Fps, ImageSize, Layout, Unit
+from motionhub.cli.options import with_metadata
 from motionhub.cli.report import in_units, note
 
 
+@with_metadata
 def info(
     files: Annotated[list[str] | None, Argument(metavar="FILE")] = None,
     *,
     layouts: Annotated[bool, Option(help="List the joint layouts")] = False,
-    layout: Layout = None,
-    fps: Fps = None,
-    unit: Unit = None,
-    image_size: ImageSize = None,
+    metadata: dict[str, Any],
 ) -> None:
     """What is in a skeleton file: people, frames, layout, missing joints."""
     from motionhub.data.formats.format import ReadOptions
@@ -26,9 +24,8 @@ def info(
         print(list_of_layouts())
     elif not files:
         raise ValueError("info needs a file: motionhub info FILE ..., or motionhub info --layouts.")
-    options = ReadOptions(layout=layout, fps=fps, unit=unit, image_size=image_size)
     for file in files or ():
-        _describe(file, options)
+        _describe(file, ReadOptions(**metadata))
 
 
 def _describe(file: str, options: Any) -> None:
@@ -38,7 +35,7 @@ def _describe(file: str, options: Any) -> None:
     sequences, dataset = form.read(Path(file), options), DATASETS.get(form.name)
     try:
         facts = None if dataset is None else dataset.annotate(Path(file))
-    except ValueError as error:  # a renamed recording: its motion is whole, only its label is not known
+    except ValueError as error:  # a renamed recording: only its label is unknown
         facts = None
         note(f"label unknown: {error}")
     for sequence in sequences:
@@ -50,7 +47,7 @@ def _describe(file: str, options: Any) -> None:
         if dataset is not None and facts is not None and facts.label is not None:
             print(f"  label {dataset.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
         if sequence.joint_mask.size:
-            print(f"  seen {sequence.joint_mask.mean():.1%} of the joints{_least_seen(sequence)}")
+            print(f"  visible {sequence.joint_mask.mean():.1%} of the joints{_least_visible(sequence)}")
 
 
 def _find_format(file: str) -> Any:
@@ -65,7 +62,7 @@ def _find_format(file: str) -> Any:
         raise
 
 
-def _least_seen(sequence: Any) -> str:
+def _least_visible(sequence: Any) -> str:
     share = sequence.joint_mask.mean(axis=(0, 1))
     worst = int(share.argmin())
     return "" if share[worst] == 1 else f"; least: {sequence.layout.joints[worst]} {share[worst]:.0%}"

@@ -1,6 +1,6 @@
 """The `motionhub` command: the table of its commands, and how a command line is run.
 
-Every import that costs time is inside the function that needs it, so that `--help` answers at once.
+Slow imports are inside the functions that need them, so that `--help` answers at once.
 """
 
 import os
@@ -49,7 +49,7 @@ app = Typer(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; its exit status: 2 for bad input, which is reported in one line on stderr."""
+    """Runs one command; returns its exit status, 2 for bad input, which is reported in one line on stderr."""
     command = typer.main.get_command(app)
     if "_MOTIONHUB_COMPLETE" in os.environ:
         command.main(prog_name="motionhub")  # answers the shell and ends the program

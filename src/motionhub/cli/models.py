@@ -1,14 +1,10 @@
-"""How commands load the checkpoint that `--model` names."""
+"""Loads the checkpoint that `--model` names."""
 
 from typing import Any
 
 
 def load(source: str, auto_class: Any = None) -> tuple[Any, Any]:
-    """The model and the processor of a checkpoint, in one line of error where a part is absent.
-
-    Args:
-        auto_class: an Auto class of `motionhub.auto`; None: `transformers.AutoModel`.
-    """
+    """The model, by an Auto class of `motionhub.auto` (None: `AutoModel`), and the processor of a checkpoint."""
     from transformers import AutoModel
     from transformers.utils.logging import disable_progress_bar
 
@@ -25,10 +21,3 @@ def load_pipeline(task: str, source: str, auto_class: Any = None) -> Any:
 
     model, processor = load(source, auto_class)
     return pipeline(task, model=model, feature_extractor=processor)
-
-
-def labels_frames(source: str) -> bool:
-    """Whether a checkpoint labels every frame, not whole clips."""
-    from motionhub.training.tasks.segmentation import is_segmentation_model
-
-    return bool(is_segmentation_model(source))

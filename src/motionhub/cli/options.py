@@ -1,9 +1,10 @@
 """Options that several commands share; how a command reads its arguments and shows its help."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from functools import partial
+from functools import partial, wraps
+from inspect import Parameter, signature
 from itertools import takewhile
 from typing import Annotated, Any, Literal
 
@@ -16,16 +17,20 @@ from motionhub.hub.packaged import A_MODEL, model_id
 
 
 def model_option(what: str, panel: str | None = None) -> Any:
-    """An option that names a checkpoint: packaged names are completed, `tmor-small` is `motionhub/tmor-small`."""
+    """An option that names a checkpoint; `tmor-small` is `motionhub/tmor-small`."""
     return Option(parser=model_id, metavar="MODEL", help=f"{A_MODEL} of {what}", rich_help_panel=panel)
 
 
 READABLE = "Any readable file, or folder of OpenPose files"
 FileOption = partial(Option, rich_help_panel="Metadata that the file lacks")
-Layout = Annotated[str | None, FileOption(help="Joint layout, such as coco-17")]
-Fps = Annotated[float | None, FileOption(help="Frames per second")]
 Unit = Annotated[str | None, FileOption(help="pixel, normalised, metre, centimetre or millimetre")]
 ImageSize = Annotated[tuple[int, int] | None, FileOption(metavar="WIDTH HEIGHT", help="In pixels")]
+METADATA = {
+    "layout": Annotated[str | None, FileOption(help="Joint layout, such as coco-17")],
+    "fps": Annotated[float | None, FileOption(help="Frames per second")],
+    "unit": Unit,
+    "image_size": ImageSize,
+}
 
 _TWO_STREAMS = "A second stream"
 Second = Annotated[str | None, model_option("a second stream (bones) to fuse with", _TWO_STREAMS)]
@@ -40,6 +45,19 @@ NumProc = Annotated[int | None, Option(help="Number of processes")]
 Engine = Annotated[Literal["datasets", "ray"], Option(help="ray: on many machines")]
 Progress = Annotated[bool | None, Option("--progress/--no-progress", help="Progress bar; by default on terminals")]
 CacheDir = Annotated[str | None, Option(help="Folder that HF_HOME names; by default the one in use")]
+
+
+def with_metadata(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options `METADATA`, whose values the command gets as the dict `metadata`."""
+
+    @wraps(command)
+    def call(**values: Any) -> Any:
+        return command(**values, metadata={name: values.pop(name) for name in METADATA})
+
+    own = [each for each in signature(command).parameters.values() if each.name != "metadata"]
+    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=METADATA[name]) for name in METADATA]
+    call.__signature__ = signature(command).replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    return call
 
 
 class Step(StrEnum):
@@ -65,9 +83,9 @@ def steps_of(named: list[Step]) -> tuple[str, ...]:
 class Command(TyperCommand):
     """A command of `motionhub`; its parameter `top_k` is the option `--top_k`, and a flag has no `--no-` form.
 
-    An option that takes several values accepts them after one name or after repeated names: `--steps a b` is
-    `--steps a --steps b`. Where its metavar starts with `[`, it may have none: `--refine` is `--refine default`. Long
-    names may be abbreviated as long as they are unique.
+    An option of several values accepts them after one name or after repeated names: `--steps a b` is
+    `--steps a --steps b`. If its metavar starts with `[`, it may have none: `--refine` is `--refine default`. Unique
+    abbreviations of long names are accepted.
     """
 
     def __init__(self, name: str | None, *, params: list[Any], **settings: Any) -> None:
@@ -89,23 +107,23 @@ class Command(TyperCommand):
             if param.param_type_name == "option"
             for name in (*param.opts, *param.secondary_opts)
         }
-        words = list(args)
-        while words:
-            word = _in_full(words.pop(0), options)
-            option = options.get(word)
-            if word == "--":
-                yield from (word, *words)
+        argv = list(args)
+        while argv:
+            name = _in_full(argv.pop(0), options)
+            option = options.get(name)
+            if name == "--":
+                yield from (name, *argv)
                 return
             if option is None or getattr(option, "is_flag", True):
-                yield word
+                yield name
                 continue
-            values = list(takewhile(_is_value, words)) if option.multiple else words[: option.nargs]
-            del words[: len(values)]
+            values = list(takewhile(_is_value, argv)) if option.multiple else argv[: option.nargs]
+            del argv[: len(values)]
             if option.multiple and not values and option.metavar[0] == "[":
                 values = ["default"]
             if option.multiple and not values or any(_in_full(value, options) in options for value in values):
-                raise typer.BadParameter(f"expected a value, got {[*values, *words][:1]}", ctx=ctx, param=option)
-            yield from (each for value in values for each in (word, value)) if option.multiple else (word, *values)
+                raise typer.BadParameter(f"expected a value, got {[*values, *argv][:1]}", ctx=ctx, param=option)
+            yield from (each for value in values for each in (name, value)) if option.multiple else (name, *values)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _format_panels(self, ctx, formatter)
@@ -129,7 +147,7 @@ class Group(TyperGroup):
 
 
 def _format_panels(command: Any, ctx: Any, formatter: Any) -> None:
-    """Arguments and options by panel. Plain text, not rich: rich cuts names of options off in a narrow terminal."""
+    """Arguments and options by panel, in plain text: rich truncates names of options in a narrow terminal."""
     panels: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
     for param in command.get_params(ctx):
         name, text = param.get_help_record(ctx)
@@ -147,15 +165,15 @@ def _write(panels: dict[str, list[tuple[str, str]]], formatter: Any) -> None:
                 formatter.write_dl(rows)
 
 
-def _is_value(word: str) -> bool:
-    """Whether a word is no option: `-5` and `-0.5` are numbers."""
-    return not word.startswith("-") or word[1:].replace(".", "", 1).isdigit()
+def _is_value(text: str) -> bool:
+    """Whether a text is no option: `-5` and `-0.5` are numbers."""
+    return not text.startswith("-") or text[1:].replace(".", "", 1).isdigit()
 
 
-def _in_full(word: str, options: dict[str, Any]) -> str:
-    """The option that a word abbreviates, and `-oOUT` for `-o=OUT`; any other word as it is."""
-    name, equals, value = word.partition("=")
+def _in_full(text: str, options: dict[str, Any]) -> str:
+    """The option that a text abbreviates, and `-oOUT` for `-o=OUT`; any other text unchanged."""
+    name, equals, value = text.partition("=")
     if name in options:
-        return word if name.startswith("--") else f"{name}{value}"
+        return text if name.startswith("--") else f"{name}{value}"
     found = [option for option in options if option.startswith(name)]
-    return f"{found[0]}{equals}{value}" if len(found) == 1 and name[2:] and name.startswith("--") else word
+    return f"{found[0]}{equals}{value}" if len(found) == 1 and name[2:] and name.startswith("--") else text

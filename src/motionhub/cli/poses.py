@@ -14,12 +14,11 @@ from motionhub.cli.report import check_new
 
 if TYPE_CHECKING:
     from motionhub.poses.extraction import Extraction
-    from motionhub.skeletons.sequence import SkeletonSequence
 
 _VIDEO = "A video, a folder of images (with --fps), or the number of a camera (with --seconds)"
 _ESTIMATOR = "mediapipe, rtmlib, vitpose, or other programs' keypoints of the video; auto: the first installed"
-_OPTIONS = "Of the estimator, such as num_people=2 follow=false model=pose_landmarker_heavy.task"
-_REFINE = "Repair the keypoints by these steps of motionhub refine; none named: the first four"
+_OPTIONS = "Options of the estimator, such as num_people=2 follow=false model=pose_landmarker_heavy.task"
+_REFINE = "Repair the keypoints by these steps of motionhub refine; by default the first four"
 
 
 def poses(
@@ -32,18 +31,20 @@ def poses(
     overlay: Annotated[bool, Option(help="Also OUT.overlay.mp4: joints, boxes, track numbers")] = False,
     world: Annotated[bool, Option(help="Also OUT.world.npz: in metres, of estimators that lift")] = False,
     fps: Annotated[float | None, Option(help="Of a folder of images")] = None,
-    seconds: Annotated[float | None, Option(help="Stop after so many")] = None,
-    min_confidence: Annotated[float, Option(help="A joint below is missing")] = 0.3,
-    min_frames: Annotated[int, Option(help="A person in fewer frames is left out")] = 5,
+    seconds: Annotated[float | None, Option(help="Stop after this time")] = None,
+    min_confidence: Annotated[float, Option(help="Joints below are missing")] = 0.3,
+    min_frames: Annotated[int, Option(help="Minimum number of frames of a person")] = 5,
     num_proc: NumProc = None,
     engine: Engine = "datasets",
     progress: Progress = None,
 ) -> int:
     """Keypoints of the people in videos.
 
-    Finds and follows the people of every VIDEO. One video may go to a file; several go to a folder, one .npz each, and
-    a run that was stopped resumes there. No frame is written unless --overlay asks.
+    Detects and tracks the people of every VIDEO. One video may go to a file; several go to a folder, one .npz each,
+    where an interrupted run resumes. Frames are written with --overlay only.
     """
+    from motionhub.pipelines import pose_refinement
+
     how: dict[str, Any] = {
         "estimator_options": dict(map(_option, options or ())),
         "fps": fps,
@@ -52,7 +53,7 @@ def poses(
         "min_frames": min_frames,
         "progress": progress,
     }
-    change = partial(refined, steps=steps_of(refine)) if refine else None
+    change = partial(pose_refinement.refine, steps=steps_of(refine)) if refine else None
     if output.suffix:
         _to_file(videos, output, estimator, how, change, overlay=overlay, world=world)
         return 0
@@ -65,7 +66,7 @@ def poses(
         _print(report)
     failed = sum("error" in report for report in reports)
     kept = sum(report.get("kept", False) for report in reports)
-    print(f"{output}: {len(reports) - failed} of {len(reports)} videos done, {kept} of them before")
+    print(f"{output}: {len(reports) - failed} of {len(reports)} videos done, {kept} of them earlier")
     return 1 if failed else 0
 
 
@@ -77,14 +78,14 @@ def _to_file(
     from motionhub.poses.extraction_job import changed
 
     if len(videos) > 1:
-        raise ValueError(f"{len(videos)} videos do not fit into {out}; name a folder: -o {out.stem}")
+        raise ValueError(f"{out} holds one video, got {len(videos)}; name a folder: -o {out.stem}")
     in_metres = out.with_suffix(".world.npz")
     for file in (out, *([in_metres] if world else [])):
         check_new(file)
     (named,) = videos
     camera = named.isdigit() and not Path(named).exists()
     if camera and overlay:
-        raise ValueError("--overlay looks at a video a second time, which a camera does not allow; leave it out.")
+        raise ValueError("--overlay decodes a video twice, which a camera does not allow; omit it.")
     extraction = changed(extract_clip(int(named) if camera else named, estimator, **how), change)
     write(extraction.clip, out)
     _print(extraction.report)
@@ -95,16 +96,8 @@ def _to_file(
         print(f"drawn: {draw(named, extraction, out.with_suffix(''), fps=how['fps'])}")
 
 
-def refined(clip: "SkeletonSequence", steps: tuple[str, ...]) -> "SkeletonSequence":
-    """The clip after steps of `motionhub refine`."""
-    from motionhub.pipelines.pose_refinement import refine
-
-    result: SkeletonSequence = refine(clip, steps=steps)
-    return result
-
-
 def draw(video: str, extraction: "Extraction", stem: Path, fps: float | None = None) -> Path:
-    """`stem.overlay.mp4`: the video, decoded once more, with what was found in it."""
+    """Writes `stem.overlay.mp4`: the video, decoded again, with its keypoints and boxes."""
     from motionhub.data.video.reader import open_video
     from motionhub.poses.extraction import place_in_clip
     from motionhub.visualization.overlay import write_overlay
@@ -118,7 +111,7 @@ def draw(video: str, extraction: "Extraction", stem: Path, fps: float | None = N
 
 
 def _option(text: str) -> tuple[str, Any]:
-    """KEY=VALUE; numbers, true and false as such, anything else as text."""
+    """KEY=VALUE, the value as JSON (numbers, true, false), else as text."""
     key, equals, value = text.partition("=")
     if not equals or not key.isidentifier():
         raise ValueError(f"--options takes KEY=VALUE, got {text!r}.")
@@ -134,12 +127,12 @@ def _print(report: dict[str, Any]) -> None:
         error = report["error"]
         print(error if name in error else f"{name}: {error}")
     elif "people" not in report:
-        print(f"{name}: kept, its keypoints were there")
+        print(f"{name}: kept, its keypoints exist")
     else:
         size = "x".join(map(str, report["image_size"]))
         uneven = ", variable frame rate" if report["variable_rate"] else ""
         print(f"{name}: {report['frames']} frames at {report['fps']:g} fps, {size}{uneven}, by {report['estimator']}")
         broken = f", {report['broken']} broken frames" if report["broken"] else ""
-        seen = f"people {report['people']}, somebody in {report['with_people']} frames"
-        print(f"  {seen}, {report['coverage']:.1%} of their joints seen{broken}")
+        detected = f"people {report['people']}, detected in {report['with_people']} frames"
+        print(f"  {detected}, {report['coverage']:.1%} of their joints visible{broken}")
         print(f"  {report['seconds']:.1f} s, {report['frames_per_second']:.1f} frames a second")

@@ -5,20 +5,8 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.models import labels_frames, load_pipeline
-from motionhub.cli.options import (
-    Clip,
-    Fps,
-    Fusion,
-    ImageSize,
-    Json,
-    Layout,
-    Second,
-    SecondWeight,
-    TopK,
-    Unit,
-    model_option,
-)
+from motionhub.cli.models import load_pipeline
+from motionhub.cli.options import Clip, Fusion, Json, Second, SecondWeight, TopK, model_option, with_metadata
 from motionhub.cli.report import save_json, who
 from motionhub.cli.segment import duration_of, interval_line, save_intervals
 from motionhub.hub.packaged import check_weights
@@ -29,6 +17,7 @@ _LABELS = "Labels of your own (a zero-shot model)"
 LabelOption = partial(Option, rich_help_panel=_LABELS)
 
 
+@with_metadata
 def predict(
     files: Annotated[list[str], Argument(metavar="FILE", help="Any readable file, or a video")],
     *,
@@ -50,20 +39,16 @@ def predict(
     no_none: Annotated[bool, LabelOption(help='Never answer "none of these"')] = False,
     intervals: Annotated[str | None, LabelOption(help="Also write .csv, .json, .srt or .eaf (ELAN)")] = None,
     ribbon: Annotated[str | None, LabelOption(help="Also draw a PNG: a bar per action over time")] = None,
-    layout: Layout = None,
-    fps: Fps = None,
-    unit: Unit = None,
-    image_size: ImageSize = None,
+    metadata: dict[str, Any],
 ) -> None:
     """Name the action of every person in skeleton files or videos."""
     from transformers import pipeline
 
     from motionhub.auto import AutoModelForZeroShotActionClassification
 
-    options: dict[str, Any] = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
     single = [name for name, path in {"gif": gif, "ribbon": ribbon, "intervals": intervals}.items() if path]
     if single and len(files) != 1:
-        raise ValueError(f"--{single[0]} is about one file, got {len(files)}; call motionhub predict once per file.")
+        raise ValueError(f"--{single[0]} takes one file, got {len(files)}; call motionhub predict once per file.")
     if labels is None:
         pipe = _classifier(model)
         asked: dict[str, Any] = {"per_person": not clip}
@@ -71,15 +56,13 @@ def predict(
             asked |= {"second": _classifier(second), "second_weight": second_weight, "fusion": fusion}
     else:
         if second is not None or clip:
-            raise ValueError(
-                "--second and --clip belong to models with labels of their own; leave them out with --labels."
-            )
+            raise ValueError("--second and --clip are for models with labels of their own; omit them with --labels.")
         zero_shot = AutoModelForZeroShotActionClassification
         pipe = load_pipeline("zero-shot-action-classification", model or ZERO_SHOT, zero_shot)
-        words = {"candidate_labels": labels, "hypothesis_template": template, "multi_label": multi_label}
-        asked = words | ({"none_label": None} if no_none else {}) | _video_scores(video_tower, files, labels)
-    clips = _clips(files, pipe.feature_extractor, options)
-    results = pipe(clips, top_k=top_k, **asked, **options)
+        candidates = {"candidate_labels": labels, "hypothesis_template": template, "multi_label": multi_label}
+        asked = candidates | ({"none_label": None} if no_none else {}) | _video_scores(video_tower, files, labels)
+    clips = _clips(files, pipe.feature_extractor, metadata)
+    results = pipe(clips, top_k=top_k, **asked, **metadata)
     for file, people in zip(files, results, strict=True):
         print(_table(file, people))
     if json:
@@ -88,31 +71,34 @@ def predict(
         both = {"model": pipe.model, "feature_extractor": pipe.feature_extractor}
         find = pipeline("zero-shot-action-segmentation", **both)
         limits = {"background": background or (), "none_label": not no_none}
-        found = find(clips[0], return_scores=True, **words, **limits, **options)
+        found = find(clips[0], return_scores=True, **candidates, **limits, **metadata)
         _print_intervals(found)
         save_intervals(found, files[0], intervals, ribbon)
     if gif:
         from motionhub.pipelines.skeleton_pipeline import as_sequence
         from motionhub.visualization.animate import animate
 
-        sequence = as_sequence(clips[0], **options)
-        over_time = None if labels is None else labels_over_time(found["intervals"], sequence)
-        shown = _best_labels(results[0], sequence) if labels is None else {"frame_labels": over_time}
+        sequence = as_sequence(clips[0], **metadata)
+        if labels is None:
+            shown = _best_labels(results[0], sequence)
+        else:
+            shown = {"frame_labels": labels_over_time(found["intervals"], sequence)}
         print(f"drawn: {animate(sequence, gif, **shown)}")
 
 
 def _classifier(model: str | None) -> Any:
     from motionhub.auto import AutoModelForActionClassification
+    from motionhub.training.tasks.segmentation import is_segmentation_model
 
     if model is None:
         raise ValueError('predict needs --model MODEL, or candidate labels: --labels "sit down, wave, fall down".')
-    if labels_frames(model):
+    if is_segmentation_model(model):
         raise ValueError(f"{model} labels every frame: motionhub segment FILE --model {model}")
     return load_pipeline("action-classification", model, AutoModelForActionClassification)
 
 
 def _video_scores(video_tower: str | None, files: list[str], labels: str) -> dict[str, Any]:
-    """What has the pipeline fuse the motion's scores with those of a video-text model."""
+    """Arguments that make the pipeline fuse the motion's scores with those of a video-text model."""
     if video_tower is None:
         return {}
     from motionhub.pipelines.video_scores import VideoScores, scores_of_video
@@ -125,20 +111,20 @@ def _video_scores(video_tower: str | None, files: list[str], labels: str) -> dic
     return {"video_scores": scores_of_video(files[0], list(checked_labels(labels)), tower=tower)}
 
 
-def _clips(files: list[str], processor: Any, options: dict[str, Any]) -> list[Any]:
-    """The files, for pipelines; a single video, which several of them read, is turned into keypoints once."""
+def _clips(files: list[str], processor: Any, metadata: dict[str, Any]) -> list[Any]:
+    """The files, for pipelines; the keypoints of a single video, which several of them read, are estimated once."""
     from motionhub.data.video.reader import is_video
     from motionhub.pipelines.skeleton_pipeline import as_sequence, dims_of
 
     if len(files) > 1 or not is_video(files[0]):
         return list(files)
-    return [as_sequence(files[0], num_dims=dims_of(processor), **options)]
+    return [as_sequence(files[0], num_dims=dims_of(processor), **metadata)]
 
 
 def _table(file: str, people: list[dict[str, Any]]) -> str:
     lines = [file]
     for person in people:
-        lines.append(f"  {who(person['track_id'])}, {person['coverage']:.0%} of the joints seen")
+        lines.append(f"  {who(person['track_id'])}, {person['coverage']:.0%} of the joints visible")
         lines += [f"    {entry['score']:6.1%}  {entry['label']}" for entry in person["scores"]]
     return "\n".join(lines if people else [*lines, "  no person detected"])
 
@@ -151,17 +137,17 @@ def _print_intervals(found: dict[str, Any]) -> None:
 
 
 def _best_labels(people: list[dict[str, Any]], clip: Any) -> dict[str, Any]:
-    """What `animate` draws: a label beside every person, and the scores of a single one."""
+    """Arguments of `animate`: a label beside every person, and the scores of a single one."""
     scores = people[0]["scores"] if len(people) == 1 else None
     best = {person["track_id"]: person["scores"][0] for person in people}
     if None in best:  # one answer for all people
         return {"labels": None, "scores": scores}
     texts = {track: f"{entry['label']} {entry['score']:.0%}" for track, entry in best.items()}
-    return {"labels": [texts.get(track, "not seen") for track in clip.track_ids or ()], "scores": scores}
+    return {"labels": [texts.get(track, "not detected") for track in clip.track_ids or ()], "scores": scores}
 
 
 def labels_over_time(rows: list[dict[str, Any]], clip: Any) -> list[str | None]:
-    """For each frame what the people do, `"0: sit down, 1: wave"`; None where nobody does anything."""
+    """The labels of each frame, `"0: sit down, 1: wave"`; None for a frame in no interval."""
     labels: list[str | None] = []
     for frame in range(clip.num_frames):
         time = (frame + 0.5) / clip.fps

@@ -6,39 +6,37 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from motionhub.cli.options import Fps, ImageSize, Layout, Step, Unit, steps_of
+from motionhub.cli.options import Step, steps_of, with_metadata
 from motionhub.cli.report import check_new, optional_images, save_json
 
 
 _STEPS = "Of swaps, outliers, gaps, savitzky-golay (these by default), one-euro, in this order; none: only aggregate"
 
 
+@with_metadata
 def refine(
     files: Annotated[list[str], Argument(metavar="FILE", help="Any readable file, one per pose estimator")],
     *,
-    output: Annotated[Path, Option("-o", "--output", help="New file; its suffix tells the format")],
+    output: Annotated[Path, Option("-o", "--output", help="New file; its suffix names the format")],
     steps: Annotated[list[Step] | None, Option(metavar="STEP...", help=_STEPS)] = None,
     official: Annotated[bool, Option(help="The released code's rule; FILEs are AlphaPose, LCR-Net, OpenPose")] = False,
     paper: Annotated[bool, Option(help="The paper's rule: frames of low confidence are discarded")] = False,
     report: Annotated[bool, Option(help="Also OUT.report.json and, of the worst joint, OUT.worst_joint.png")] = False,
-    layout: Layout = None,
-    fps: Fps = None,
-    unit: Unit = None,
-    image_size: ImageSize = None,
+    metadata: dict[str, Any],
 ) -> None:
-    """Repair a skeleton file, or make one of several pose estimators' of the same video.
+    """Repair a skeleton file, or aggregate those of several pose estimators of the same video.
 
-    Outliers, left/right swaps, gaps and jitter of one file; several files are the same video by several pose
-    estimators and are aggregated first (SST-A), the one you trust most given first.
+    Removes outliers, left/right swaps, gaps and jitter. Several files are aggregated first (SST-A); name the most
+    reliable estimator's first.
     """
     from motionhub.data.formats.formats import write
     from motionhub.pipelines import pose_refinement
     from motionhub.pipelines.skeleton_pipeline import as_sequence
 
     if official and paper:
-        raise typer.BadParameter("--official and --paper are two rules; give one of them.")
+        raise typer.BadParameter("--official and --paper are two rules; pass one of them.")
     check_new(output)
-    clips = [as_sequence(file, layout=layout, fps=fps, unit=unit, image_size=image_size) for file in files]
+    clips = [as_sequence(file, **metadata) for file in files]
     rule: dict[str, Any] = {"official": official, "paper": paper}
     chosen = steps_of(steps or [Step.DEFAULT])
     motion, found = pose_refinement.refine(clips, steps=chosen, **rule, return_report=True)

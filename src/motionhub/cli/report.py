@@ -1,4 +1,4 @@
-"""What a command says besides its results: errors and notes in one line each, and its exit status."""
+"""Errors and notes of commands in one line each, and their exit status."""
 
 import io
 import json
@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 
-# What the command line calls the keywords of `motionhub.write`, where it is not `--keyword`.
+# Keyword of `motionhub.write` -> option of the command line, if it is not `--keyword`.
 _WRITE_FLAGS = {"format": "--to", "person": "--person INDEX", "project": "--project AZIMUTH ELEVATION"}
 
 
 def handle_cli_errors(run: Callable[[], int | None]) -> int:
-    """Runs a command; its exit status. Bad input is one line on stderr and status 2, not a traceback.
-
-    The scripts in `examples/` use it, too.
-    """
+    """Runs a command; returns its exit status. Bad input is one line on stderr and status 2, not a traceback."""
     warnings.showwarning = _show_warning
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.encoding.lower().startswith("utf"):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -28,7 +25,7 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
             return run() or 0
     except (ValueError, OSError, ImportError) as error:
         text = f"{error}{_flag_hint(error)}"
-    except KeyboardInterrupt:  # training has said by then how to resume
+    except KeyboardInterrupt:  # training prints how to resume
         print("motionhub: stopped.", file=sys.stderr)
         return 130
     except Exception as error:
@@ -40,13 +37,13 @@ def handle_cli_errors(run: Callable[[], int | None]) -> int:
 
 
 def note(text: str) -> None:
-    """A line on stderr that is no error."""
+    """Prints a line on stderr that is no error."""
     print(f"motionhub: note: {text}", file=sys.stderr)
 
 
 @contextmanager
 def optional_images() -> Iterator[None]:
-    """Drawing needs an extra: where it is absent a note says so, and the command goes on with its other results."""
+    """Prints a note, and continues, when the extra for drawing is not installed."""
     try:
         yield
     except ImportError as error:
@@ -54,32 +51,32 @@ def optional_images() -> Iterator[None]:
 
 
 def save_json(content: Any, path: str | Path) -> None:
-    """Writes indented JSON, and makes the folder it goes to."""
+    """Writes indented JSON, and creates the folder of the file."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def check_new(path: Path) -> None:
-    """Refuses, before the work, a file that exists, and one whose suffix no format has."""
+    """Refuses a file that exists, or whose suffix no format has."""
     from motionhub.data.formats.formats import find_writer
 
     find_writer(path)
     if path.exists():
-        raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.")
+        raise ValueError(f"{path} exists and is not overwritten; pass another name, or remove it.")
 
 
 def in_units(unit: str) -> str:
-    """What coordinates are measured in, in words: metres, pixels, normalised units."""
+    """The unit of coordinates in the plural: metres, pixels, normalised units."""
     return "normalised units" if unit == "normalised" else f"{unit}s"
 
 
 def who(track_id: int | None) -> str:
-    """The person that a result is about; None is a whole clip."""
+    """The person of a result; None is a whole clip."""
     return "all people" if track_id is None else f"person {track_id}"
 
 
 def _usage(error: Exception) -> str:
-    """An error in the command line, with the help to call; empty for other errors."""
+    """The text of an error in the command line, which names the help; empty for other errors."""
     from typer import TyperException
 
     if not isinstance(error, TyperException):
@@ -90,7 +87,7 @@ def _usage(error: Exception) -> str:
 
 
 def _refused_config(error: Exception) -> str:
-    """Values of a config.json do not fit: transformers wraps the config's own error in one that is no ValueError."""
+    """The text of an error in a config.json, which transformers wraps in one that is no ValueError."""
     from huggingface_hub.errors import StrictDataclassError
 
     return f"config.json: {error.__cause__ or error}" if isinstance(error, StrictDataclassError) else ""
@@ -98,19 +95,19 @@ def _refused_config(error: Exception) -> str:
 
 @contextmanager
 def _closed_pipe_ends_quietly() -> Iterator[None]:
-    """Ends the program without a message when whoever reads its output has closed the pipe, as `| head` does."""
+    """Ends the program without a message when the reader of its output has closed the pipe, as `| head` does."""
     try:
         try:
             yield
         finally:
-            sys.stdout.flush()  # what is held back fails here, not when Python ends
+            sys.stdout.flush()  # buffered output fails here, not when Python ends
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest, if any, goes nowhere
-        raise SystemExit(141) from None  # as a shell reports a program that SIGPIPE ended
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards the rest
+        raise SystemExit(141) from None  # as after SIGPIPE
 
 
 def _flag_hint(error: Exception) -> str:
-    """Readers and writers name Python keywords; this names the option of the command line."""
+    """The option of the command line for the Python keyword that an error of a reader or writer names."""
     from motionhub.data.formats.format import UnstatedFact
     from motionhub.data.formats.writing import WriteOption
 
@@ -120,9 +117,9 @@ def _flag_hint(error: Exception) -> str:
 
 
 def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-    """The library's own warnings have no source line here, and options for keywords.
+    """Prints the library's own warnings without source line, and with options in place of keywords.
 
-    One that is about a command's caller is attributed to typer, which calls the commands.
+    A warning about the caller of a command is attributed to typer, which calls the commands.
     """
     if {"motionhub", "typer"} & {*Path(filename).parts}:
         text = str(message).replace("strict=True", "--strict").replace("exclude=LIST", "--exclude LIST")

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 from typer import Argument, Option
 
 from motionhub.cli.models import load_pipeline
-from motionhub.cli.options import Fps, ImageSize, Json, Layout, TopK, Unit, model_option
+from motionhub.cli.options import Json, TopK, model_option, with_metadata
 from motionhub.cli.report import save_json
 
 
 _REPRESENTATION = "pose, view: of an encoder of both, by which; text: of clips by T-MOR, for motionhub search --text"
 
 
+@with_metadata
 def index(
     folder: Annotated[str, Argument(help="Skeleton files, also in subfolders")],
     *,
@@ -20,18 +21,15 @@ def index(
     model: Annotated[str, model_option("an encoder")],
     level: Annotated[Literal["frame", "clip"], Option(help="Search for poses, or for clips")] = "clip",
     representation: Annotated[Literal["pose", "view", "text"] | None, Option(help=_REPRESENTATION)] = None,
-    every: Annotated[int, Option(help="Of frames, index every so many")] = 5,
-    layout: Layout = None,
-    fps: Fps = None,
-    unit: Unit = None,
-    image_size: ImageSize = None,
+    every: Annotated[int, Option(help="Of frames, index every n-th")] = 5,
+    metadata: dict[str, Any],
 ) -> None:
     """Vectors of all motions of a folder, for motionhub search."""
     from motionhub.retrieval.build import build_index
     from motionhub.retrieval.by_text import REPRESENTATION
 
     if representation == REPRESENTATION and level != "clip":
-        raise ValueError("Texts say what clips show, not frames: leave --level frame out.")
+        raise ValueError("Texts describe clips, not frames: omit --level frame.")
     source = str(Path(model).resolve()) if Path(model).exists() else model
     made = build_index(
         folder,
@@ -39,42 +37,41 @@ def index(
         level=level,
         facts={"model": source, "representation": representation},
         every=every if level == "frame" else 1,
-        read_options={"layout": layout, "fps": fps, "unit": unit, "image_size": image_size},
+        read_options=metadata,
     )
     made.save(output)
     files = len({entry.file for entry in made.entries})
     print(f"{output}: {len(made)} {level}s of {files} files, {made.vectors.shape[1]} numbers each")
 
 
+@with_metadata
 def search(
-    index: Annotated[str, Argument(help="What motionhub index wrote")],
+    index: Annotated[str, Argument(help="Folder that motionhub index wrote")],
     query: Annotated[str, Argument(help='A skeleton file; with --text a text, "someone sits down"')],
     *,
     text: Annotated[bool, Option(help="QUERY is a text, for an index of --representation text")] = False,
-    frame: Annotated[int | None, Option(help="Of an index of frames: which one; by default the middle")] = None,
-    person: Annotated[int, Option(help="Which person of the query, from 0")] = 0,
+    frame: Annotated[
+        int | None, Option(help="Frame of the query, for an index of frames; by default the middle")
+    ] = None,
+    person: Annotated[int, Option(help="Person of the query, from 0")] = 0,
     top_k: TopK = 5,
     model: Annotated[str | None, model_option("the encoder, if it is elsewhere now")] = None,
     json: Json = None,
     picture: Annotated[str | None, Option(help="Also draw them: .png (poses) or .gif (moving clips)")] = None,
-    layout: Layout = None,
-    fps: Fps = None,
-    unit: Unit = None,
-    image_size: ImageSize = None,
+    metadata: dict[str, Any],
 ) -> None:
-    """The poses or clips of an index that are most like one."""
+    """The poses or clips of an index that are most similar to a query."""
     from motionhub.pipelines.skeleton_pipeline import as_sequence
     from motionhub.retrieval.build import query_vector
     from motionhub.retrieval.index import MotionIndex
 
-    options: dict[str, Any] = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
     vectors = MotionIndex.load(index)
     root, itself, asked = Path(vectors.facts["root"]), list[str](), None
     source = model or vectors.facts["model"]
     if text:
         vector = _text_vector(query, source, vectors.facts)
     else:
-        asked, own = as_sequence(query, **options), Path(query).resolve()
+        asked, own = as_sequence(query, **metadata), Path(query).resolve()
         embed = _embedder(source, vectors.level, vectors.facts.get("representation"))
         vector = query_vector(asked, embed, vectors.level, person=person, frame=frame)
         itself = [str(own.relative_to(root))] if own.is_relative_to(root) else []
@@ -84,7 +81,7 @@ def search(
     if json:
         save_json([{**vars(hit.entry), "similarity": hit.similarity} for hit in hits], json)
     if picture:
-        _draw(Path(picture), None if asked is None else (asked, person, frame), hits, root, options)
+        _draw(Path(picture), None if asked is None else (asked, person, frame), hits, root, metadata)
         print(f"drawn: {picture}")
 
 
@@ -110,25 +107,25 @@ def _text_vector(text: str, source: str, facts: dict[str, Any]) -> Any:
 
 
 def place(entry: Any) -> str:
-    """An entry in words."""
-    words = [entry.file]
-    words += [f"clip {entry.clip}"] if entry.clip else []
-    words += [f"person {entry.person}"] if entry.person else []
-    words += [f"frame {entry.frame}"] if entry.frame is not None else []
-    return ", ".join(words)
+    """The file of an entry, and which clip, person and frame of it."""
+    parts = [entry.file]
+    parts += [f"clip {entry.clip}"] if entry.clip else []
+    parts += [f"person {entry.person}"] if entry.person else []
+    parts += [f"frame {entry.frame}"] if entry.frame is not None else []
+    return ", ".join(parts)
 
 
 def _draw(
-    out: Path, asked: tuple[Any, int, int | None] | None, hits: list[Any], root: Path, options: dict[str, Any]
+    out: Path, asked: tuple[Any, int, int | None] | None, hits: list[Any], root: Path, metadata: dict[str, Any]
 ) -> None:
-    """The query, if it is a motion, and what was found: beside each other (.png), or moving (.gif)."""
+    """Draws the query, if it is a motion, and the hits side by side (.png), or moving (.gif)."""
     from motionhub.data.datasets.reading import read
     from motionhub.visualization.animate import animate_neighbours
     from motionhub.visualization.draw import draw_neighbours
 
     shown = [] if asked is None else [(*asked, "query")]
     for hit in hits:
-        sequence = read(root / hit.entry.file, **options)[hit.entry.clip]
+        sequence = read(root / hit.entry.file, **metadata)[hit.entry.clip]
         title = f"{hit.similarity:.2f} {hit.entry.file}"
         shown.append((sequence, hit.entry.person or 0, hit.entry.frame, title))
     if out.suffix.lower() == ".gif":

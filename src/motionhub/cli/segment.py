@@ -1,15 +1,16 @@
-"""`motionhub segment`: who does what from when to when."""
+"""`motionhub segment`: temporal segmentation of actions."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.models import labels_frames, load_pipeline
-from motionhub.cli.options import Clip, Fps, ImageSize, Layout, Unit, model_option
+from motionhub.cli.models import load_pipeline
+from motionhub.cli.options import Clip, model_option, with_metadata
 from motionhub.cli.report import note, who
 
 
+@with_metadata
 def segment(
     file: Annotated[str, Argument(help="Any readable file, folder of OpenPose files, or a video")],
     *,
@@ -17,26 +18,23 @@ def segment(
     output: Annotated[str | None, Option("-o", "--output", help="Also write .csv, .json, .srt or .eaf (ELAN)")] = None,
     ribbon: Annotated[str | None, Option(help="Also draw a PNG: a bar per action over time")] = None,
     min_duration: Annotated[float, Option(metavar="SECONDS", help="Drop shorter actions")] = 0.0,
-    max_gap: Annotated[float, Option(metavar="SECONDS", help="Join over shorter pauses")] = 0.0,
+    max_gap: Annotated[float, Option(metavar="SECONDS", help="Join intervals across shorter gaps")] = 0.0,
     threshold: Annotated[float, Option(help="Probability an action must reach")] = 0.5,
-    low_threshold: Annotated[float | None, Option(help="Around it, reach as far as this holds")] = None,
+    low_threshold: Annotated[float | None, Option(help="Extend an action while its probability is above this")] = None,
     background: Annotated[str | None, Option(help="Label of no action; by default 'background', if it is one")] = None,
-    window: Annotated[int | None, Option(help="Frames seen at once; by default as in training")] = None,
+    window: Annotated[int | None, Option(help="Frames per window; by default as in training")] = None,
     hop: Annotated[int | None, Option(help="Frames from window to window; by default half a window")] = None,
     clip: Clip = False,
-    layout: Layout = None,
-    fps: Fps = None,
-    unit: Unit = None,
-    image_size: ImageSize = None,
+    metadata: dict[str, Any],
 ) -> None:
-    """Say who does what from when to when in a skeleton file or video."""
+    """Label the actions of each person over time in a skeleton file or video."""
     from motionhub.auto import AutoModelForActionSegmentation
     from motionhub.training.dataset import class_names_of
-    from motionhub.training.tasks.segmentation import BACKGROUND
+    from motionhub.training.tasks.segmentation import BACKGROUND, is_segmentation_model
 
     label = load_pipeline("action-segmentation", model, AutoModelForActionSegmentation)
-    if not labels_frames(model):
-        note(f"{model} was trained to name whole clips, not frames")
+    if not is_segmentation_model(model):
+        note(f"{model} was trained to label whole clips, not frames")
     found = label(
         file,
         per_person=not clip,
@@ -47,10 +45,7 @@ def segment(
         max_gap=max_gap,
         hop=hop,
         background=background or (BACKGROUND if BACKGROUND in class_names_of(label.model.config) else None),
-        layout=layout,
-        fps=fps,
-        unit=unit,
-        image_size=image_size,
+        **metadata,
         **({} if window is None else {"window": window}),
     )
     print(_table(file, found))
@@ -71,17 +66,17 @@ def save_intervals(found: dict[str, Any], file: str, table: str | None, ribbon: 
 
 
 def interval_line(row: dict[str, Any]) -> str:
-    """One action of one person: when, how sure, and what."""
+    """One action: its start, end, score and label."""
     return f"{row['start_s']:7.2f}s {row['end_s']:7.2f}s  {row['score']:6.1%}  {row['label']}"
 
 
 def duration_of(found: dict[str, Any]) -> float:
-    """Seconds that a segmentation pipeline has scores for."""
+    """Seconds for which a segmentation pipeline has scores."""
     return max((float(person["times"][-1]) for person in found["scores"]), default=0.0)
 
 
 def _table(file: str, found: dict[str, Any]) -> str:
-    """The intervals, then how long each action took in all."""
+    """The intervals, then the total duration of each action."""
     from motionhub.intervals.table import summarise_intervals
 
     rows = found["intervals"]

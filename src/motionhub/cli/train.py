@@ -7,16 +7,12 @@ from typing import Annotated, Any, Literal, get_origin
 
 from typer import Context, Option
 
-from motionhub.cli.models import labels_frames
 from motionhub.cli.options import Command
 from motionhub.training.arguments import RunArguments, TrainingRecipe
 
 
 class TrainCommand(Command):
-    """Leaves its arguments to `parse_training`, which knows the recipe that a checkpoint brings.
-
-    The options declared here are those of the help and of shell completion.
-    """
+    """Passes its argv to `parse_training`; the declared options are for the help and shell completion."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if ctx.resilient_parsing or {"-h", "--help"} & {*args}:
@@ -28,18 +24,22 @@ class TrainCommand(Command):
 def train(context: Context, **declared: Any) -> None:
     """Fine-tune, linear evaluation, few labels or from scratch.
 
-    The model's training.json, or that of --recipe, gives the defaults of the recipe; those shown here hold where
-    neither is there.
+    The model's training.json, or that of --recipe, gives the defaults of the recipe; those shown here are for models
+    without one.
     """
     from motionhub.auto import AutoModelForActionClassification, AutoModelForActionSegmentation
     from motionhub.metrics.classification import format_report
     from motionhub.metrics.segmentation import format_segmentation_report
     from motionhub.training import trainer
     from motionhub.training.start import load_splits, parse_training, prepare_start
-    from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
+    from motionhub.training.tasks.segmentation import (
+        SegmentationOptions,
+        is_segmentation_model,
+        train_segmentation,
+    )
 
     arguments, recipe, options = parse_training(context.args, "", SegmentationOptions, prog="motionhub train")
-    frames = labels_frames(arguments.model)
+    frames = is_segmentation_model(arguments.model)
     if not frames:
         options.check_not_given(arguments.model)
     splits = load_splits(arguments)
@@ -64,7 +64,7 @@ def _declared(kind: type, panel: str) -> Iterator[Parameter]:
 
 
 def _default(each: Field[Any]) -> Any:
-    """As text, as the option is declared; `Parameter.empty` makes it required."""
+    """The default as text, as the option is declared; `Parameter.empty` makes it required."""
     value = each.default if each.default_factory is MISSING else " ".join(map(str, each.default_factory()))
     if value is MISSING:
         return Parameter.empty

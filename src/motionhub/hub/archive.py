@@ -1,7 +1,7 @@
 """The bytes of a bundle: a tar file of a manifest and of files named by their SHA-256, in exactly one form.
 
-The manifest fixes every byte after it, so reading does not interpret tar headers but compares them: a link, a device,
-another name, size or order, an extra or a missing file all differ from the one header that can be there.
+The manifest fixes every byte after it, so the reader compares tar headers instead of interpreting them: a link, a
+device, another name, size or order, an extra or a missing file all differ from the expected header.
 """
 
 import gzip
@@ -27,10 +27,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def write_archive(path: Path, manifest: bytes, files: Mapping[str, Path]) -> None:
-    """Writes manifest and files (SHA-256 -> file); the suffix of `path` is one of `SUFFIXES`. Same input, same bytes.
-
-    The files are not hashed again: read the archive before it is passed on.
-    """
+    """Writes manifest and files (SHA-256 -> file, not hashed again); `path` has one of `SUFFIXES`."""
     digest = f"{hashlib.sha256(manifest).hexdigest()}\n".encode()
     zipped, zstd = path.name.endswith("gz"), "zstd" if path.name.endswith(".zst") else None
     with (
@@ -47,12 +44,12 @@ def write_archive(path: Path, manifest: bytes, files: Mapping[str, Path]) -> Non
 
 @contextmanager
 def open_archive(path: Path) -> Iterator["Archive"]:
-    """The archive for reading; its compression is found by content. Raises ValueError when there is no such file."""
+    """The archive for reading; its compression is detected by content. Raises ValueError when it cannot be read."""
     try:
         with path.open("rb") as raw:
             head = raw.read(len(_GZIP))
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); give the file of a bundle.") from None
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); pass the file of a bundle.") from None
     zipped, zstd = head.startswith(_GZIP[:2]), "zstd" if head.startswith(_ZSTD) else None
     if zipped and head != _GZIP:
         raise ValueError(f"{path}: refused, its first bytes are not those of a bundle.")
@@ -61,25 +58,25 @@ def open_archive(path: Path) -> Iterator["Archive"]:
 
 
 class Archive:
-    """Reads an archive front to back and accounts for every byte. The first difference is a ValueError."""
+    """Reads an archive from front to back and checks every byte; the first difference is a ValueError."""
 
     def __init__(self, path: Path, stream: Any) -> None:
         self.path, self._stream, self._position = path, stream, 0
 
     def read_manifest(self) -> bytes:
-        """The manifest, whose digest fits."""
+        """The manifest, after a check of its digest."""
         announced = b"".join(self._parts(DIGEST, 65))
         manifest = b"".join(self._parts(MANIFEST, None))
         if f"{hashlib.sha256(manifest).hexdigest()}\n".encode() != announced:
-            raise self._refused(f"{MANIFEST} is not the one it was packed with")
+            raise self._refused(f"{MANIFEST} is not the one that was packed")
         return manifest
 
     def read_files(self, sizes: Mapping[str, int], into: Path | None = None) -> dict[str, str]:
-        """Everything after the manifest: the SHA-1 that git gives each file, by its SHA-256.
+        """Reads everything after the manifest; SHA-256 -> the SHA-1 that git gives the file.
 
         Args:
-            sizes: SHA-256 -> bytes of each file, as the manifest says.
-            into: folder that gets the files under these names; valid only when no error follows. None writes nothing.
+            sizes: SHA-256 -> bytes of each file, as in the manifest.
+            into: folder for the files, named by SHA-256; valid only if no error follows. None writes nothing.
         """
         as_git = {}
         for sha256, size in sorted(sizes.items()):
@@ -130,14 +127,14 @@ class Archive:
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    """Nothing in it depends on the machine, the user or the time."""
+    """A header that does not depend on the machine, the user or the time."""
     member = tarfile.TarInfo(name)
     member.size = size
     return member
 
 
 def _found(block: bytes) -> tarfile.TarInfo:
-    """What a block says it is; only `Archive` decides whether it is valid."""
+    """The header in a block, for messages."""
     try:
         return tarfile.TarInfo.frombuf(block[: tarfile.BLOCKSIZE], "utf-8", "replace")
     except tarfile.TarError:

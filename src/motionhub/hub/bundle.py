@@ -1,7 +1,7 @@
 """Checkpoints and datasets as one file, for machines without a network; there, repository ids load as if downloaded.
 
-The manifest's digest inside the file tells damage; against somebody who changes a file and makes a new manifest,
-compare the digest that `create_bundle` returned (`sha256`).
+The manifest's digest inside the file reveals damage; to detect tampering, compare it with the digest that
+`create_bundle` returned (`sha256`).
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,14 +26,14 @@ from huggingface_hub.utils.sha import git_hash
 
 from motionhub.hub.archive import SUFFIXES, Archive, open_archive, write_archive
 from motionhub.hub.cache import cache_folders, place, stage_repository, stage_rows
-from motionhub.hub.push import check_dataset_card, is_closed, stage_checkpoint
+from motionhub.hub.push import check_dataset_card, check_links, is_closed, stage_checkpoint
 
 
 FORMAT, VERSION = "motionhub-bundle", 1
 PACKAGES = ("motionhub", "transformers", "huggingface_hub", "datasets", "torch")
-# A file name on any system: no separator of any of them, no drive, nothing a terminal would act on, no space around.
+# A file name that is valid on every system: no separator, drive or control character, no leading or trailing space.
 _NAME = r"(?![.]{1,2}(?:/|\Z))(?!\s)[^\\/:*?\"<>|\x00-\x1f\x7f]{1,255}(?<!\s)"
-# The manifest was perhaps written by somebody else: every text must be one that the Hugging Face cache could hold.
+# The manifest is untrusted: every text must be one that the Hugging Face cache could hold.
 _FORMS = {
     "id": r"(?!.*(?:--|\.\.))\w[\w.-]{0,95}/\w[\w.-]{0,95}",
     "kind": "model|dataset",
@@ -59,7 +59,7 @@ class BundledFile:
 
 @dataclass(frozen=True)
 class BundledRepository:
-    """A "model" or "dataset": `owner/name`, commit, the branch or tag it is asked for by, licence as the card says."""
+    """A "model" or "dataset": `owner/name`, commit, the branch or tag that names it, the licence of its card."""
 
     id: str
     kind: str
@@ -78,13 +78,13 @@ class Bundle:
 
     @property
     def manifest(self) -> bytes:
-        """The content of `manifest.json`; there is one way to write it."""
+        """The content of `manifest.json`, in its only valid form."""
         content = {"format": FORMAT, "version": VERSION, **asdict(self)}
         return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
 
     @property
     def sha256(self) -> str:
-        """Of the manifest, and so of everything in the bundle."""
+        """Digest of the manifest, and so of everything in the bundle."""
         return hashlib.sha256(self.manifest).hexdigest()
 
     @property
@@ -108,18 +108,18 @@ def create_bundle(
         checkpoints, datasets: each `owner/name` or `owner/name@revision` of the Hugging Face cache, or
             `owner/name=FOLDER`, a local folder packed as `motionhub.push` would publish it under that id.
         cache_dir: folder of the cache (what HF_HOME names); None: the one in use.
-        include_closed: also pack datasets whose terms leave handing them out to their authors, with a warning for
-            each: for taking them to another machine of the institution that has them.
+        include_closed: also pack datasets that only their authors may redistribute, with a warning for each: for
+            another machine of the same institution.
 
     Raises:
-        ValueError: a repository is not there, is not complete, says no licence, holds a link to a file elsewhere, or
-            may not be passed on; `out` exists.
+        ValueError: a repository is absent or incomplete, states no licence, holds a link to a file elsewhere, or must
+            not be redistributed; `out` exists.
     """
     out = Path(out)
     if not out.name.endswith(SUFFIXES):
         raise ValueError(f"{out}: the name of a bundle ends in one of {list(SUFFIXES)}.")
     if out.exists():
-        raise ValueError(f"{out} exists and is not overwritten; remove it or give another name.")
+        raise ValueError(f"{out} exists and is not overwritten; remove it or pass another name.")
     wanted = [("model", each) for each in checkpoints] + [("dataset", each) for each in datasets]
     if not wanted:
         raise ValueError("A bundle needs at least one checkpoint or dataset.")
@@ -137,7 +137,7 @@ def create_bundle(
         partial = out.with_name(f".partial-{out.name}")
         try:
             write_archive(partial, bundle.manifest, files)
-            verify_bundle(partial)  # what could not be read, or changed while it was packed, is not written
+            verify_bundle(partial)  # a file may have changed while it was packed
             os.replace(partial, out)
         finally:
             partial.unlink(missing_ok=True)
@@ -149,10 +149,10 @@ def verify_bundle(path: str | Path, *, sha256: str | None = None) -> Bundle:
 
     Args:
         path: the archive.
-        sha256: the digest that `create_bundle` returned, if it came by another way than the archive.
+        sha256: the digest that `create_bundle` returned, received separately from the archive.
 
     Raises:
-        ValueError: anything in it is not what the manifest says, or the manifest is not the one with that digest.
+        ValueError: the content differs from the manifest, or the manifest has another digest.
     """
     with open_archive(Path(path)) as archive:
         bundle = _read_manifest(archive, sha256)
@@ -163,13 +163,12 @@ def verify_bundle(path: str | Path, *, sha256: str | None = None) -> Bundle:
 def install_bundle(path: str | Path, *, cache_dir: str | Path | None = None, sha256: str | None = None) -> Bundle:
     """Verifies, then adds everything to the cache; afterwards the ids load with HF_HUB_OFFLINE=1.
 
-    Nothing enters the cache before the whole archive was verified and all datasets were converted. Every repository
+    Nothing enters the cache before the whole archive is verified and all datasets are converted. Every repository
     appears complete or not at all; after an interruption, install again. Other revisions of a repository stay.
 
     Args:
-        path: the archive.
-        cache_dir: folder of the cache (what HF_HOME names there); None: the one in use.
-        sha256: as in `verify_bundle`.
+        path, sha256: as in `verify_bundle`.
+        cache_dir: folder of the cache (what HF_HOME names); None: the one in use.
 
     Raises:
         ValueError: as `verify_bundle`; the dataset files cannot be read; or the disk is too small.
@@ -195,7 +194,7 @@ def install_bundle(path: str | Path, *, cache_dir: str | Path | None = None, sha
 
 
 def parse_manifest(content: bytes) -> Bundle:
-    """The bundle. Raises ValueError naming the first thing that must not be there or is missing."""
+    """The bundle of a manifest. Raises ValueError naming the first thing that is wrong or missing."""
     try:
         facts = json.loads(content)
         if (facts["format"], facts["version"]) != (FORMAT, VERSION):
@@ -206,7 +205,7 @@ def parse_manifest(content: bytes) -> Bundle:
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"The manifest lacks {error} or has it in another form.") from None
     if bundle.manifest != content:
-        raise ValueError("The manifest holds more than a manifest does, or is written in another way.")
+        raise ValueError("The manifest has unexpected content or another form.")
     names = {(each.kind, each.id) for each in bundle.repositories}
     if not 0 < len(names) == len(bundle.repositories):
         raise ValueError("The manifest must list every repository once, and at least one.")
@@ -248,7 +247,7 @@ def _read_manifest(archive: Archive, sha256: str | None) -> Bundle:
 def _read_files(archive: Archive, bundle: Bundle, into: Path | None = None) -> None:
     as_git = archive.read_files(bundle.sizes, into)
     for repository in bundle.repositories:
-        for file in repository.files:  # a later download from the Hub would trust a blob by its name
+        for file in repository.files:  # a later download from the Hub trusts a blob by its name
             if file.blob not in (file.sha256, as_git[file.sha256]):
                 raise ValueError(f"{archive.path}: refused, {repository.id}/{file.path} is not the blob {file.blob}.")
 
@@ -257,7 +256,7 @@ def _convert(staged: Path, snapshot: Path, repository: BundledRepository) -> Non
     staged.mkdir(parents=True)
     try:
         stage_rows(staged, snapshot, repository)
-    except Exception as error:  # `datasets` has one of its own for every kind of broken file
+    except Exception as error:  # `datasets` raises a different type for every kind of broken file
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         raise ValueError(f"{repository.id}: its files are no dataset ({' '.join(str(error).split())}).") from None
@@ -265,11 +264,11 @@ def _convert(staged: Path, snapshot: Path, repository: BundledRepository) -> Non
 
 @contextlib.contextmanager
 def _staging(folder: Path, size: int) -> Iterator[Path]:
-    """A private folder on the same disk; also removes what a killed install left, and folders made for nothing."""
+    """A private folder on the same disk; also removes what a killed install left, and created folders left empty."""
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     free = shutil.disk_usage((made[-1] if made else folder / "x").parent).free
     if size > free:
-        raise ValueError(f"{folder} needs {size} bytes, its disk has {free} free; make room or give another cache.")
+        raise ValueError(f"{folder} needs {size} bytes, its disk has {free} free; make room or pass another cache.")
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(f"{_PREFIX}*"):
         if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX).partition("-")[0])):
@@ -286,11 +285,11 @@ def _staging(folder: Path, size: int) -> Iterator[Path]:
 def _collect(
     kind: str, wanted: str, hub: Path, staged: Path, include_closed: bool
 ) -> tuple[BundledRepository, dict[str, Path]]:
-    """A repository as it will stand in the manifest, and where its contents are now."""
+    """A repository as the manifest describes it, and SHA-256 -> file of its contents."""
     name, given, folder = wanted.partition("=")
     repo_id, _, revision = name.partition("@")
     if given and revision:
-        raise ValueError(f"{wanted}: a local folder has no revision; give owner/name=FOLDER.")
+        raise ValueError(f"{wanted}: a local folder has no revision; pass owner/name=FOLDER.")
     if repo_id.count("/") != 1:
         raise ValueError(f"Expected owner/name, owner/name@revision or owner/name=FOLDER, got {wanted!r}.")
     root = source = Path(folder) if given else _snapshot(hub, repo_id, kind, revision or "main")
@@ -304,14 +303,15 @@ def _collect(
     paths = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
     if given and kind == "dataset":  # without what editors and version control put there
         paths = {path: place for path, place in paths.items() if not re.search(r"(^|/)\.", path)}
-    _check_links(source, paths.values(), staged)
+    if root is source:  # the links of a staged checkpoint are ours
+        check_links(source, paths.values())
     if wrong := [path for path in paths if not re.fullmatch(_FORMS["path"], path)]:
         raise ValueError(f"{root}: the names {wrong[:3]} cannot be packed; rename these files.")
     files = tuple(_describe(paths[path], path) for path in sorted(paths))
-    # What git would call a commit does not exist of a local folder: the contents name it.
+    # A local folder has no commit; a hash of its contents stands for it.
     named = hashlib.sha1("".join(f"{file.path} {file.sha256}\n" for file in files).encode()).hexdigest()
     commit = named if given else root.name
-    # A branch or tag keeps its name; what was asked for by commit becomes "main", or nothing would ask for it.
+    # A branch or tag keeps its name; a commit gets the ref "main", or no later request would find it.
     ref = "main" if revision in ("", commit) else revision
     repository = BundledRepository(repo_id, kind, commit, ref, _licence(root, kind, repo_id), files)
     return repository, {file.sha256: paths[file.path] for file in files}
@@ -321,25 +321,14 @@ def _snapshot(hub: Path, repo_id: str, kind: str, revision: str) -> Path:
     try:
         found = snapshot_download(repo_id, repo_type=kind, revision=revision, cache_dir=hub, local_files_only=True)
         return Path(found)
-    except IncompleteSnapshotError as error:  # somebody downloaded a part, which is packed as it is
+    except IncompleteSnapshotError as error:  # a partial download is packed as it is
         return Path(error.snapshot_path)
     except LocalEntryNotFoundError:
         option = "" if kind == "model" else f"--repo-type {kind} "
         raise ValueError(
-            f"{repo_id}@{revision} is not in {hub}; `hf download {option}{repo_id}` puts it there, or give the folder "
+            f"{repo_id}@{revision} is not in {hub}; `hf download {option}{repo_id}` puts it there, or pass the folder "
             f"that holds it: {repo_id}=FOLDER."
         ) from None
-
-
-def _check_links(source: Path, paths: Iterable[Path], staged: Path) -> None:
-    """A link may lead to a file of its folder or, in a snapshot of the cache, to a blob of its repository."""
-    source = source.resolve()
-    homes = [source, staged.resolve()]
-    if source.parent.name == "snapshots":
-        homes.append((source.parents[1] / "blobs").resolve())
-    for path in paths:
-        if not any(path.resolve().is_relative_to(home) for home in homes):
-            raise ValueError(f"{path} is a link to {path.resolve()}, outside of {source}: not packed; copy it there.")
 
 
 def _describe(path: Path, name: str) -> BundledFile:
@@ -352,11 +341,11 @@ def _describe(path: Path, name: str) -> BundledFile:
 
 
 def _check_closed(repo_id: str, included: bool) -> None:
-    terms = f"{repo_id}: the terms of these clips leave handing them out to their authors (see its card)"
+    terms = f"{repo_id}: only their authors may redistribute these clips (see its card)"
     if not included:
         raise ValueError(
-            f"{terms}; not packed. To take them to another machine of your own institution: --include_closed "
-            "(include_closed=True); to give others the way to make them, push the folder recipe."
+            f"{terms}; not packed. For another machine of your own institution: --include_closed "
+            "(include_closed=True); to show others how to make the dataset, push its folder recipe."
         )
     warnings.warn(f"{terms}; this bundle must not leave your institution.", stacklevel=4)
 
@@ -368,5 +357,5 @@ def _licence(root: Path, kind: str, repo_id: str) -> str:
     data = (ModelCard if kind == "model" else DatasetCard).load(path).data.to_dict()
     licence = data.get("license_name") or data.get("license")
     if not licence:
-        raise ValueError(f"The card of {repo_id} names no licence; it is not passed on without one.")
+        raise ValueError(f"The card of {repo_id} names no licence; it is not packed without one.")
     return str(licence)

@@ -1,8 +1,8 @@
 """The caches of huggingface_hub and datasets on disk: the one file that writes their private layouts.
 
 `hub/` holds per repository `blobs/` (contents), `snapshots/COMMIT/` (links to blobs) and `refs/` (branch -> commit);
-`datasets/` holds the Arrow files that `datasets` reads when it must not ask the Hub. `tests/hub/test_cache_layout.py`
-compares both with what the two libraries write.
+`datasets/` holds the Arrow files that `datasets` reads offline. `tests/hub/test_cache_layout.py` compares both with
+what the two libraries write.
 """
 
 import hashlib
@@ -28,10 +28,7 @@ def cache_folders(home: str | Path | None = None) -> tuple[Path, Path]:
 
 
 def stage_repository(staged: Path, contents: Path, repository: Any) -> Path:
-    """A `BundledRepository` as huggingface_hub lays it out, below `staged`: its snapshot's folder.
-
-    `contents` has the files by their SHA-256.
-    """
+    """Lays out a `BundledRepository`, whose files are `contents/SHA-256`, below `staged`; its snapshot's folder."""
     folder = staged / repo_folder_name(repo_id=repository.id, repo_type=repository.kind)
     snapshot = folder / "snapshots" / repository.revision
     (folder / "blobs").mkdir(parents=True)
@@ -47,7 +44,7 @@ def stage_repository(staged: Path, contents: Path, repository: Any) -> Path:
                 shutil.copyfile(contents / file.sha256, blob)
         try:
             path.symlink_to(os.path.relpath(blob, path.parent))
-        except OSError:  # a system without links: the cache holds the file itself there
+        except OSError:  # on a system without links the cache holds the file itself
             shutil.copyfile(blob, path)
     return snapshot
 
@@ -55,17 +52,15 @@ def stage_repository(staged: Path, contents: Path, repository: Any) -> Path:
 def stage_rows(staged: Path, snapshot: Path, repository: Any) -> None:
     """Arrow files of every config of a dataset, as `datasets` keeps them, below `staged/rows`.
 
-    Without the Hub `datasets` reads its own cache and nothing else, so parquet files are not enough.
-
-    Raises:
-        ValueError: the card names files outside of the repository, or the files are not a dataset.
+    Offline, `datasets` reads only its own cache, so parquet files are not enough. Raises ValueError if the card names
+    files outside of the repository, or the files are not a dataset.
     """
     from datasets import get_dataset_config_names, get_dataset_default_config_name, load_dataset_builder
     from datasets.naming import camelcase_to_snakecase
 
     _check_data_files(snapshot)
     owner, _, name = repository.id.partition("/")
-    source = staged / name  # the Arrow files are called like this folder
+    source = staged / name  # the Arrow files get the name of this folder
     source.symlink_to(snapshot, target_is_directory=True)
     default = get_dataset_default_config_name(str(source))
     configs = sorted(get_dataset_config_names(str(source)), key=lambda config: config == default)
@@ -82,7 +77,7 @@ def stage_rows(staged: Path, snapshot: Path, repository: Any) -> None:
 
 
 def _check_data_files(snapshot: Path) -> None:
-    """`datasets` opens whatever a card names: also files of this machine, addresses, archives inside of archives."""
+    """Refuses cards that name other files than the repository's: `datasets` opens any path or address."""
     import yaml
 
     card, extra = snapshot / "README.md", snapshot / ".huggingface.yaml"
@@ -94,7 +89,7 @@ def _check_data_files(snapshot: Path) -> None:
 
 
 def _data_files(value: Any, inside: bool = False) -> Iterator[str]:
-    """All texts below the keys `data_files` and `data_dir`, wherever they stand."""
+    """All texts below the keys `data_files` and `data_dir`, at any depth."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield from _data_files(each, inside or key in ("data_files", "data_dir"))
@@ -108,8 +103,8 @@ def _data_files(value: Any, inside: bool = False) -> Iterator[str]:
 def place(folder: Path, target: Path) -> None:
     """Moves a staged folder into a cache; a new one appears by one rename.
 
-    In a repository that is there, blobs come first, then the snapshot, and last the ref: wherever that is interrupted,
-    what the ref names is whole. Rows that are there stay.
+    An existing repository gets the blobs first, then the snapshot, last the ref: if that is interrupted, what the ref
+    names is complete. Existing rows stay.
     """
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)

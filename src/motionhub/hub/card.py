@@ -1,7 +1,4 @@
-"""The README.md of a published model: the template `templates/model_card.md`, filled from the checkpoint's files.
-
-Same input, same text.
-"""
+"""The README.md of a published model: the template `templates/model_card.md`, filled from the checkpoint's files."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,11 +21,7 @@ Facts = Mapping[str, Any]
 
 
 def read_card_facts(path: str | Path) -> dict[str, Any]:
-    """The facts of a `card.yaml` (or of the folder that holds one), checked.
-
-    Raises:
-        ValueError: no such file, not YAML, or `check_facts` refuses them.
-    """
+    """The facts of a `card.yaml` (or of the folder that holds one), checked; raises ValueError for bad ones."""
     import yaml
 
     path = Path(path)
@@ -36,7 +29,7 @@ def read_card_facts(path: str | Path) -> dict[str, Any]:
     try:
         facts = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{path}: no card facts ({error.strerror}); copy those of another checkpoint.") from None
+        raise ValueError(f"{path}: no card facts ({error.strerror}); copy another checkpoint's.") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
     check_facts(facts)
@@ -44,11 +37,7 @@ def read_card_facts(path: str | Path) -> dict[str, Any]:
 
 
 def check_facts(facts: Any) -> None:
-    """A card without licence or provenance misleads whoever finds it, so there is none.
-
-    Raises:
-        ValueError: a required fact is absent or empty, or one has an unknown name.
-    """
+    """Raises ValueError when a required fact is absent or empty, or one has an unknown name."""
     if not isinstance(facts, Mapping):
         raise ValueError(f"Card facts must be a mapping with {list(REQUIRED)}, got {type(facts).__name__}.")
     absent = [name for name in REQUIRED if not facts.get(name)]
@@ -57,7 +46,7 @@ def check_facts(facts: Any) -> None:
     absent += [f"weights.{name}" for name in ("status", "provenance") if not weights.get(name)]
     absent += ["training_data.name" for entry in facts.get("training_data") or () if not entry.get("name")]
     if absent:
-        raise ValueError(f"No card without {absent}: say the licence and where the weights and the data come from.")
+        raise ValueError(f"No card without {absent}: state the licence and where weights and data come from.")
     unknown = sorted(set(facts) - set(REQUIRED) - set(OPTIONAL))
     if unknown:
         raise ValueError(f"Unknown card facts {unknown}; there are {[*REQUIRED, *OPTIONAL]}.")
@@ -72,26 +61,23 @@ def render_model_card(
     *,
     joints: Sequence[str],
     repo: str | None = None,
-    picture: str | None = None,
+    image: str | None = None,
 ) -> str:
-    """The card's text.
+    """The card's text; raises ValueError as `check_facts`.
 
     Args:
         config, processor: contents of `config.json` and `preprocessor_config.json`.
-        recipe: contents of `training.json`, or None when the weights were not trained by a recipe of this library.
-        results: what was measured, one mapping per number: `benchmark`, `metric`, `value` (per cent), and optionally
-            `spread`, `runs`, `command`, `time`. Compared with the entries of `facts["paper_results"]` (`benchmark`,
-            `metric`, `value`, `setting`) that have the same benchmark and metric. Numbers of another method on the
-            same data are marked `control` and are in the table, but not among the model's scores in the metadata.
-        facts: contents of `card.yaml`, see `REQUIRED` and `OPTIONAL`. `benchmarks` says which Hub dataset a benchmark
-            is: benchmark -> `dataset` (Hub id), `config`, `split`. `code` replaces the lines that show a pipeline;
-            `MODEL` in it stands for the checkpoint's place.
+        recipe: contents of `training.json`; None if the weights were not trained by a recipe of this library.
+        results: one mapping per measured number: `benchmark`, `metric`, `value` (per cent), and optionally `spread`,
+            `runs`, `command`, `time`. Compared with the entries of `facts["paper_results"]` (`benchmark`, `metric`,
+            `value`, `setting`) of the same benchmark and metric. Numbers of another method on the same data are marked
+            `control`; they are in the table, but not among the model's scores in the metadata.
+        facts: contents of `card.yaml`, see `REQUIRED` and `OPTIONAL`. `benchmarks` maps a benchmark to its dataset on
+            the Hub: `dataset` (its id), `config`, `split`. `code` replaces the lines that show a pipeline; `MODEL` in
+            it stands for the checkpoint's path or id.
         joints: names of the processor's layout in order; none, no table.
-        repo: the Hub id the weights are published under; None where the card lies in a local folder.
-        picture: file beside the card that shows the joints, or None.
-
-    Raises:
-        ValueError: `check_facts`.
+        repo: the Hub id of the published weights; None for a local folder.
+        image: file beside the card that shows the joints, or None.
     """
     import jinja2
 
@@ -99,10 +85,10 @@ def render_model_card(
     language = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     language.filters |= {"cell": _cell, "paper": get_paper}
     results = results or ()
-    # Of a network with a head; an encoder's config may have labels all the same, but it never says one.
+    # Only a network with a head has labels, although an encoder's config may list some.
     encoder = all("For" not in name for name in config.get("architectures") or ("For",))
     labels = [] if encoder else [str(name) for name in (config.get("id2label") or {}).values()]
-    sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model takes what its encoder takes
+    sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model has its encoder's input
     commands = [(entry["benchmark"], entry["command"]) for entry in results if entry.get("command")]
     return language.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         metadata=_metadata(config, results, facts),
@@ -115,7 +101,7 @@ def render_model_card(
         sizes={key: f"{sizes[key]} {what}" for key, what in INPUT_SIZES.items() if sizes.get(key) is not None},
         processor=processor,
         joints=joints,
-        picture=picture,
+        image=image,
         recipe=recipe,
         rows=_compared(results, facts.get("paper_results") or ()),
         commands=dict.fromkeys(commands),
@@ -123,17 +109,17 @@ def render_model_card(
 
 
 def write_model_card(folder: str | Path, *arguments: Any, **options: Any) -> Path:
-    """`render_model_card(*arguments, **options)` as `folder/README.md`, next to the weights."""
+    """Writes `render_model_card(*arguments, **options)` to `folder/README.md`."""
     path = Path(folder) / "README.md"
     path.write_text(render_model_card(*arguments, **options), encoding="utf-8")
     return path
 
 
 def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Facts) -> list[Path]:
-    """`.eval_results/*.yaml`, from which the Hub fills the leaderboard of a benchmark's dataset: a file per dataset.
+    """Writes `.eval_results/*.yaml`, a file per dataset, from which the Hub fills the leaderboard of a benchmark.
 
-    Only benchmarks that `facts["benchmarks"]` ties to a Hub dataset have an entry (an invented id would fill somebody
-    else's leaderboard), and of each only the first metric, because the format has one value per task.
+    Only benchmarks with a Hub dataset in `facts["benchmarks"]` have an entry, and of each only the first metric: the
+    format has one value per task.
     """
     import yaml
 
@@ -157,7 +143,7 @@ def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Fact
 
 
 def _scores(results: Sequence[Facts]) -> list[Facts]:
-    """What this model reached, without the numbers of other methods."""
+    """The results of this model, without those of other methods."""
     return [entry for entry in results if not entry.get("control")]
 
 
@@ -166,7 +152,7 @@ def _slug(text: str) -> str:
 
 
 def _metadata(config: Facts, results: Sequence[Facts], facts: Facts) -> str:
-    """The YAML that the Hub reads. `library_name` is transformers, because its `pipeline` loads the model."""
+    """The YAML header for the Hub; `library_name` is transformers, whose `pipeline` loads the model."""
     places = facts.get("benchmarks") or {}
     measured = [
         EvalResult(
@@ -200,18 +186,18 @@ def _cell(value: Any) -> str:
 
 
 def _compared(results: Sequence[Facts], paper: Sequence[Facts]) -> list[tuple[str, ...]]:
-    """A row per benchmark and metric: its names, what the paper says, what was measured here, the difference."""
+    """A row per benchmark and metric: both names, the paper's value, the measured value, the difference."""
     measured = {(entry["benchmark"], entry["metric"]): entry for entry in results}
-    said = {(entry["benchmark"], entry["metric"]): entry for entry in paper}
+    published = {(entry["benchmark"], entry["metric"]): entry for entry in paper}
     rows: list[tuple[str, ...]] = []
-    for key in {**said, **measured}:
-        theirs, ours = said.get(key), measured.get(key)
+    for key in {**published, **measured}:
+        theirs, ours = published.get(key), measured.get(key)
         gap = f"{float(ours['value']) - float(theirs['value']):+.1f}" if theirs and ours else "-"
-        rows.append((*key, _said(theirs), _measured(ours), gap))
+        rows.append((*key, _published(theirs), _measured(ours), gap))
     return rows
 
 
-def _said(entry: Facts | None) -> str:
+def _published(entry: Facts | None) -> str:
     if entry is None:
         return "-"
     return f"{float(entry['value']):.1f}" + (f" ({entry['setting']})" if entry.get("setting") else "")
@@ -225,5 +211,4 @@ def _measured(entry: Facts | None) -> str:
         text += f" ± {float(entry['spread']):.1f}"
     runs = int(entry.get("runs") or 0)
     details = [f"{runs} run{'s' if runs > 1 else ''}" if runs else "", str(entry.get("time") or "")]
-    details = [detail for detail in details if detail]
-    return text + (f" ({', '.join(details)})" if details else "")
+    return text + (f" ({', '.join(filter(None, details))})" if any(details) else "")

@@ -1,6 +1,6 @@
-"""The checkpoints and recipes that come with the library: `motionhub/NAME` is found without a network or a cache.
+"""The checkpoints and recipes that come with the library: `motionhub/NAME` loads without a network or a cache.
 
-transformers asks the Hub for every id that is no local folder; `answer_packaged_ids` has it read a folder of
+transformers asks the Hub for every id that is no local folder; `answer_packaged_ids` makes it read the folder in
 hub_configs, which is part of the wheel, instead.
 """
 
@@ -39,7 +39,7 @@ def packaged_names() -> list[str]:
 def packaged_folder(source: str | os.PathLike[str]) -> Path | None:
     """The folder of a packaged id such as `motionhub/tmor-small`; None for any other id, and for local folders.
 
-    As in transformers, a folder `motionhub/tmor-small` in the current directory goes first.
+    As in transformers, a folder `motionhub/tmor-small` in the current directory has priority.
     """
     root, text = packaged_root(), os.fspath(source)
     owner, _, name = text.partition("/")
@@ -49,17 +49,14 @@ def packaged_folder(source: str | os.PathLike[str]) -> Path | None:
 
 
 def model_id(source: str) -> str:
-    """What a command line option that takes a model means: `tmor-small` is `motionhub/tmor-small`.
-
-    Local paths go first; any other text stays as it is.
-    """
+    """The id that a command line option names: `tmor-small` is `motionhub/tmor-small`, unless it is a local path."""
     if os.path.exists(source) or packaged_folder(f"{OWNER}/{source}") is None:
         return source
     return f"{OWNER}/{source}"
 
 
 def folder_of(source: str | os.PathLike[str]) -> Path:
-    """The folder to read files from: of a packaged id or name its folder, else `source` as a path.
+    """The folder of a packaged id or name; else `source` as a path.
 
     Example:
         >>> folder_of("unik-penn").name, folder_of("motionhub/unik-penn").name, folder_of("runs/mine").name
@@ -69,7 +66,7 @@ def folder_of(source: str | os.PathLike[str]) -> Path:
 
 
 def check_weights(source: str) -> None:
-    """Raises OSError, one line, when the packaged `source` has no weights or broken ones; other sources pass."""
+    """Raises OSError when a packaged `source` has no weights or broken ones; other sources pass."""
     folder = packaged_folder(source)
     if folder is None:
         return
@@ -79,7 +76,7 @@ def check_weights(source: str) -> None:
 
 
 def without_weights(source: str) -> str:
-    """Why a packaged recipe has no weights, and the command that makes them, in one line (both of its card.yaml)."""
+    """Why a packaged recipe has no weights, and the command that makes them (both from its card.yaml), in one line."""
     folder = folder_of(source)
     try:
         import yaml
@@ -101,18 +98,16 @@ def similar_ids(source: str) -> list[str]:
 def answer_packaged_ids() -> None:
     """From now on transformers reads packaged ids (`motionhub/NAME`) from the packaged folder.
 
-    All loaders find files through `transformers.utils.hub`; two names there are replaced: `cached_files`, and `HfApi`,
-    which resolves revisions and knows the tasks of models. Nothing is written and no connection is opened.
-
-    The Hub, or its cache, is asked with `revision=` (other than "main") or `force_download=True` only: otherwise the
-    packaged files are used, which belong to the installed version of the library, also when others were downloaded.
+    Replaces two names of `transformers.utils.hub`, through which all loaders find files: `cached_files`, and `HfApi`,
+    which resolves revisions and knows the tasks of models. The packaged files, which match the installed version, have
+    priority over downloaded ones; `revision=` (other than "main") or `force_download=True` asks the Hub.
     """
     from transformers.utils import hub
 
     if hub.cached_files.__module__ != __name__:
         hub.cached_files = _cached_files(hub.cached_files)
         hub.HfApi = _api(hub.HfApi)
-        hub._hf_api = None  # the one made of the former class
+        hub._hf_api = None  # an object of the replaced class
 
 
 def _cached_files(original: Any) -> Any:
@@ -127,16 +122,16 @@ def _cached_files(original: Any) -> Any:
 
 
 def _check_asked(source: str, filenames: list[str], options: dict[str, Any]) -> None:
-    """Raises OSError, one line, when the files are damaged, or weights that are not packaged.
+    """Raises OSError when the files are damaged, or are weights that are not packaged.
 
-    A pipeline asks for its config first and collects the tracebacks of all that fails later; so it ends here.
+    A pipeline asks for its config first and collects the tracebacks of later failures, so weights are checked then.
     """
     weights = [name for name in filenames if _WEIGHT_FILE.fullmatch(name)]
     if weights or ("config.json" in filenames and "using_pipeline" in (options.get("user_agent") or {})):
         check_weights(source)
     folder = folder_of(source) / (options.get("subfolder") or "")
     if others := [name for name in weights if not (folder / name).is_file()]:
-        raise OSError(f"{source} is packaged as {SAFETENSORS}, not {others[0]}; leave variant= and the like out.")
+        raise OSError(f"{source} is packaged as {SAFETENSORS}, not {others[0]}; omit variant= and similar options.")
     for path in (folder / name for name in filenames):
         if path.suffix == ".json" and path.is_file():
             _check_readable(path)
@@ -147,10 +142,10 @@ def _api(original: Any) -> Any:
     from huggingface_hub.errors import RevisionResolutionError
 
     class PackagedApi(original):
-        """The client of the Hub, which does not ask it about packaged ids."""
+        """The client of the Hub, which answers for packaged ids itself."""
 
         def resolve_revision(self, repo_id: str, **options: Any) -> Any:
-            if _is_packaged(repo_id, options):  # the caller goes on with the revision as it is
+            if _is_packaged(repo_id, options):  # the caller then uses the revision as it is
                 raise RevisionResolutionError(f"{repo_id} is packaged with motionhub and has no revisions.")
             return super().resolve_revision(repo_id, **options)
 
@@ -163,7 +158,7 @@ def _api(original: Any) -> Any:
 
 
 def _is_packaged(source: str, options: dict[str, Any]) -> bool:
-    """Whether the packaged files answer: `revision="main"` is the default of some loaders, so it is none stated."""
+    """Whether the packaged files answer; `revision="main"`, the default of some loaders, counts as none."""
     default = options.get("revision") in (None, "main") and options.get("repo_type") in (None, "model")
     return default and packaged_folder(source) is not None
 
@@ -175,9 +170,9 @@ def _task(source: str) -> str:
 
 
 def _or_similar(original: Any, source: str, filenames: list[str], options: dict[str, Any]) -> Any:
-    """The answer of the Hub; of an id of ours that it does not know, or is not reached for, one line with similar ids.
+    """The answer of the Hub; if one of our ids is unknown or the Hub is unreachable, an error with similar ids.
 
-    Names without an owner count as ours when a packaged one is similar; errors about ids of others stay as they are.
+    A name without an owner counts as ours when it is similar to a packaged one; errors about other ids stay unchanged.
     """
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
@@ -187,7 +182,7 @@ def _or_similar(original: Any, source: str, filenames: list[str], options: dict[
         reasons = {
             GatedRepoError: None,
             RepositoryNotFoundError: "the Hub does not know it",
-            LocalEntryNotFoundError: "the Hub is not reached",
+            LocalEntryNotFoundError: "the Hub is unreachable",
         }
         reason = next((text for kind, text in reasons.items() if isinstance(error.__cause__, kind)), None)
         similar = similar_ids(source)

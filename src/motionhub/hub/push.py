@@ -1,8 +1,8 @@
-"""Publishes a checkpoint or a saved dataset on the Hub: one commit with all parts and the card, or a refusal."""
+"""Publishes a checkpoint or a saved dataset on the Hub, in one commit that is complete."""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,15 +13,17 @@ from huggingface_hub import DatasetCard, HfApi, ModelCard
 from motionhub.hub.card import read_card_facts, write_eval_results, write_model_card
 
 
-# What belongs to a published checkpoint besides its config and its processor, which are written anew.
+# Published besides the config and the processor, which are written anew.
 PARTS = (
     *("*.safetensors", "*.safetensors.index.json", "training.json", "metrics.json", "results.json", "card.yaml"),
     *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "chat_template*", "LICENSE*"),
 )
-# Removed from the repository unless this push brings them again.
+# Removed from the repository unless this push contains them.
 STALE_MODEL = ["*.py", "*.safetensors", "*.safetensors.index.json", ".eval_results/*", "layout.png"]
 STALE_DATASET = ["*.parquet"]
-PICTURE = "layout.png"
+IMAGE = "layout.png"
+
+Facts = Mapping[str, Any]
 
 
 def push(
@@ -29,9 +31,9 @@ def push(
     repo_id: str,
     *,
     processor: Any = None,
-    card: str | Path | Mapping[str, Any] | None = None,
-    recipe: str | Path | Mapping[str, Any] | None = None,
-    results: Sequence[Mapping[str, Any]] | None = None,
+    card: str | Path | Facts | None = None,
+    recipe: str | Path | Facts | None = None,
+    results: Sequence[Facts] | None = None,
     dataset: bool = False,
     private: bool | None = None,
     token: str | None = None,
@@ -39,28 +41,29 @@ def push(
     create_pr: bool = False,
     commit_message: str | None = None,
 ) -> str:
-    """Makes the repository if needed and puts everything there as one commit; the commit's address.
+    """Uploads everything as one commit, creating the repository if needed; returns the commit's address.
 
-    A model repository gets config, weights, processor, recipe (`training.json`), the card with the picture of the
-    joints (with the extra `viz`), `.eval_results`, and what `AutoModel.from_pretrained(..., trust_remote_code=True)`
-    needs. Files of an earlier push that are no longer part of it are removed.
+    A model repository gets config, weights, processor, recipe (`training.json`), the card with the image of the joints
+    (with the extra `viz`), `.eval_results`, and what `AutoModel.from_pretrained(..., trust_remote_code=True)` needs.
+    Files of an earlier push that are no longer part of it are removed.
 
     Args:
         source: folder of a checkpoint, such as `runs/x/best`; or a model, with `processor`; or, with `dataset=True`,
-            folder of a dataset, as `motionhub dataset build` writes it (of clips that may not be passed on: its
+            folder of a dataset that `motionhub dataset build` wrote (of clips that must not be redistributed: its
             folder `recipe`).
         repo_id: `owner/name`.
-        processor: of a model that is given as an object.
+        processor: of a model that is passed as an object.
         card: the card's facts (a `card.yaml`, a folder that holds one, or a mapping), if `source` holds none.
-        recipe, results: contents of `training.json` (or that file) and `results.json`, likewise.
+        recipe, results: contents of `training.json` (or that file) and `results.json`, if `source` holds none.
         private: of a new repository; None is the owner's default.
         token: if it is not the one of `hf auth login`.
-        revision: branch, made if needed.
+        revision: branch, created if needed.
         create_pr: as a pull request.
-        commit_message: None says what was pushed.
+        commit_message: None states what was pushed.
 
     Raises:
-        ValueError: a part, the licence or the provenance is missing (all of them are listed); nothing was uploaded.
+        ValueError: a part, the licence or the provenance is missing (all of them are listed), or a file is a link that
+            leads out of the folder; nothing was uploaded.
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo_id):
         raise ValueError(f"Expected a repository 'owner/name', got {repo_id!r}.")
@@ -70,10 +73,11 @@ def push(
         if dataset:
             if is_closed(folder):
                 raise ValueError(
-                    f"{folder}: not pushed, the terms of these clips leave handing them out to their authors (see its "
-                    f"card). Push {folder / 'recipe'}, the card without clips that says how to make this dataset."
+                    f"{folder}: not pushed, only their authors may redistribute these clips (see its card). Push "
+                    f"{folder / 'recipe'}, the card without clips that says how to make this dataset."
                 )
             check_dataset_card(folder).validate()
+            check_links(folder, folder.rglob("*"))
         else:
             stage_checkpoint(source, folder, repo_id, processor, card, recipe, results)
             ModelCard.load(folder / "README.md").validate()
@@ -95,8 +99,17 @@ def push(
 
 
 def is_closed(folder: Path) -> bool:
-    """Clips whose terms keep them with their authors lie beside the card that may be published instead."""
+    """Whether the terms forbid to redistribute the clips; the card to publish instead is in `recipe`."""
     return (folder / "recipe" / "README.md").is_file()
+
+
+def check_links(folder: Path, paths: Iterable[Path]) -> None:
+    """Refuses links that lead out of the folder; those of a cache snapshot may lead to the repository's blobs."""
+    folder = folder.resolve()
+    homes = [folder, *([folder.parents[1] / "blobs"] if folder.parent.name == "snapshots" else [])]
+    for path in paths:
+        if not any(path.resolve().is_relative_to(home) for home in homes):
+            raise ValueError(f"{path} is a link to {path.resolve()}, outside of {folder}: refused; copy it there.")
 
 
 def check_dataset_card(folder: str | Path) -> DatasetCard:
@@ -112,16 +125,13 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
     if data.get("license") == "other":
         absent += [name for name in ("license_name", "license_link") if not data.get(name)]
     headings = " ".join(re.findall(r"^#+ (.*)$", card.text, flags=re.MULTILINE)).lower()
-    wanted = {
-        "a section on the licence": "licen[cs]e",
-        "a section that cites the source": "citation|provenance|source",
-    }
-    absent += [what for what, pattern in wanted.items() if not re.search(pattern, headings)]
+    sections = {"on the licence": "licen[cs]e", "that cites the source": "citation|provenance|source"}
+    absent += [f"a section {what}" for what, pattern in sections.items() if not re.search(pattern, headings)]
     absent += [] if clips or recipe else ["parquet files"]
     if absent:
-        hint = " Clips of your own: say --licence (such as cc-by-4.0) to `motionhub dataset build folder`."
+        hint = " Clips of your own: pass --licence (such as cc-by-4.0) to `motionhub dataset build folder`."
         raise ValueError(
-            f"{path}: not pushed without {', '.join(absent)}: say what the clips are and who may use them."
+            f"{path}: not pushed without {', '.join(absent)}: state what the clips are and who may use them."
             f"{hint if 'license' in absent else ''}"
         )
     return card
@@ -132,11 +142,11 @@ def stage_checkpoint(
     staged: Path,
     repo_id: str,
     processor: Any = None,
-    card: str | Path | Mapping[str, Any] | None = None,
-    recipe: str | Path | Mapping[str, Any] | None = None,
-    results: Sequence[Mapping[str, Any]] | None = None,
+    card: str | Path | Facts | None = None,
+    recipe: str | Path | Facts | None = None,
+    results: Sequence[Facts] | None = None,
 ) -> None:
-    """Everything that `push` of these arguments would publish, in the folder `staged`. Raises ValueError likewise."""
+    """Writes what `push` of these arguments publishes to the folder `staged`; raises the same errors."""
     if isinstance(source, str | Path):
         _stage_folder(Path(source), staged)
     elif processor is None:
@@ -151,50 +161,47 @@ def stage_checkpoint(
     if not (staged / "card.yaml").is_file():
         raise ValueError(
             "Not pushed without card facts (card.yaml): licence of code, weights and data, provenance of the weights, "
-            "training data, limits. Copy hub_configs/unik-nucla/card.yaml into the folder, or give card=FILE (--card)."
+            "training data, limits. Copy hub_configs/unik-nucla/card.yaml into the folder, or pass card=FILE (--card)."
         )
     facts = read_card_facts(staged)
     if str(facts["weights"]["status"]).lower().startswith("not included"):
         raise ValueError(
-            f"card.yaml says weights.status: {facts['weights']['status']!r}, but this push publishes weights: say "
-            "'included', and in weights.provenance where these come from."
+            f"card.yaml has weights.status: {facts['weights']['status']!r}, but this push publishes weights: write "
+            "'included', and in weights.provenance where they come from."
         )
     _write_cards(staged, facts, repo_id)
 
 
 def _text(given: Any, name: str) -> str:
-    """Of a file, the one called alike in a folder, or the content itself."""
+    """The text of a file, of the file `name` in a folder, or of the content itself."""
     if not isinstance(given, str | Path):
         return json.dumps(given, indent=2) + "\n"  # JSON is YAML too
     path = Path(given) / name if Path(given).is_dir() else Path(given)
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ValueError(f"{given}: cannot be read ({error.strerror}); give {name} or its folder.") from None
+        raise ValueError(f"{given}: cannot be read ({error.strerror}); pass {name} or its folder.") from None
 
 
 def _stage_folder(folder: Path, staged: Path) -> None:
     from transformers import AutoConfig, AutoProcessor
 
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    absent = [name for name in ("config.json",) if name not in names]
+    absent = [] if "config.json" in names else ["config.json"]
     absent += [] if {"preprocessor_config.json", "processor_config.json"} & {*names} else ["preprocessor_config.json"]
     absent += [] if any(name.endswith(".safetensors") for name in names) else ["model.safetensors"]
     if absent:
         raise ValueError(
             f"{folder} is not a complete checkpoint: no {', '.join(absent)}. A folder such as runs/x/best is."
         )
-    # Written anew: they are checked by it, and get the auto_map of this version whoever saved them.
+    parts = [name for name in names if any(fnmatch(name, part) for part in PARTS)]
+    check_links(folder, (folder / name for name in names if name in parts or name.endswith("config.json")))
+    # Written anew, which checks them and adds the auto_map of this version.
     AutoConfig.from_pretrained(folder, trust_remote_code=False).save_pretrained(staged)
     AutoProcessor.from_pretrained(folder, trust_remote_code=False).save_pretrained(staged)
-    for name in names:
-        if any(fnmatch(name, part) for part in PARTS):
-            (staged / name).unlink(missing_ok=True)
-            (staged / name).symlink_to((folder / name).resolve())
-    _check_shards(staged)
-
-
-def _check_shards(staged: Path) -> None:
+    for name in parts:
+        (staged / name).unlink(missing_ok=True)
+        (staged / name).symlink_to((folder / name).resolve())
     index = staged / "model.safetensors.index.json"
     if index.is_file():
         wanted = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
@@ -203,23 +210,20 @@ def _check_shards(staged: Path) -> None:
             raise ValueError(f"{index.name} names {absent}, which are not in the folder; save the checkpoint again.")
 
 
-def _write_cards(staged: Path, facts: Mapping[str, Any], repo_id: str) -> None:
+def _write_cards(staged: Path, facts: Facts, repo_id: str) -> None:
     from motionhub.skeletons.layouts import get_layout
 
     config = _read(staged / "config.json")
     processor = _read(staged / "preprocessor_config.json") or _read(staged / "processor_config.json")
     recipe, results = _read(staged / "training.json") or None, _read(staged / "results.json") or []
     name = processor.get("layout") or config.get("layout")
-    about = {"joints": get_layout(name).joints, "picture": draw_layout(name, staged)} if name else {"joints": ()}
+    about = {"joints": get_layout(name).joints, "image": draw_layout(name, staged)} if name else {"joints": ()}
     write_model_card(staged, config, processor, recipe, results, facts, repo=repo_id, **about)
     write_eval_results(staged, results, facts)
 
 
 def draw_layout(name: str, folder: str | Path) -> str | None:
-    """Draws the joints of a layout, numbered and named, on a made-up pose: the file's name in `folder`.
-
-    None without the extra `viz`: a card without a picture is still a card.
-    """
+    """Draws the named joints of a layout on a synthetic pose; the file's name in `folder`, None without `viz`."""
     try:
         import PIL.Image  # noqa: F401
     except ImportError:
@@ -228,8 +232,8 @@ def draw_layout(name: str, folder: str | Path) -> str | None:
     from motionhub.visualization.draw import draw_frame
 
     clip = generate("wave", seed=1, layout=name)
-    draw_frame(clip, clip.num_frames // 2, Path(folder) / PICTURE)
-    return PICTURE
+    draw_frame(clip, clip.num_frames // 2, Path(folder) / IMAGE)
+    return IMAGE
 
 
 def _read(path: Path) -> Any:

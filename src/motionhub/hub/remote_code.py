@@ -1,7 +1,7 @@
-"""What lets `AutoModel.from_pretrained(repository, trust_remote_code=True)` work before `import motionhub`.
+"""Makes `AutoModel.from_pretrained(repository, trust_remote_code=True)` work without `import motionhub`.
 
 A saved folder gets a complete `auto_map` (in config.json and the processor's file) and one file of code,
-`motionhub_remote.py`, which only imports this library.
+`motionhub_remote.py`, which imports this library.
 """
 
 import json
@@ -30,16 +30,14 @@ def __getattr__(name):
 def carry_remote_code(written: Any, classes: Mapping[str, type], others: tuple[type, ...] = ()) -> None:
     """From now on `save_pretrained` and `push_to_hub` of a class also write the shim and this `auto_map`.
 
-    `to_dict` leaves the `auto_map` out: it says where the code is, not what the config is.
-
-    transformers marks every class that it loaded through an `auto_map` (`register_for_auto_class`), and a marked class
-    copies its own source file into whatever folder it is saved to, which for a library of many files cannot be loaded
-    again. Therefore that mark does nothing here.
+    `to_dict` omits the `auto_map`, which is no part of the config. `register_for_auto_class`, which transformers calls
+    on every class loaded through an `auto_map`, does nothing: it would copy the class's own source file into the saved
+    folder, and one file of a library of many cannot be loaded.
 
     Args:
-        written: a config, feature extractor or processor class: what writes the JSON file that holds the `auto_map`.
+        written: the config, feature extractor or processor class that writes the JSON file with the `auto_map`.
         classes: Auto class name -> class.
-        others: classes that are saved beside it (models), whose mark must do nothing either.
+        others: classes that are saved beside it (models), whose `register_for_auto_class` must do nothing either.
     """
     if "to_json_file" not in vars(written) or not hasattr(written.to_json_file, "auto_map"):
         written.to_json_file = _writer(written.to_json_file)
@@ -56,7 +54,7 @@ def _writer(original: Callable[..., None]) -> Callable[..., None]:
     def to_json_file(self: Any, json_file_path: str | os.PathLike[str], *arguments: Any, **options: Any) -> None:
         original(self, json_file_path, *arguments, **options)
         path = Path(json_file_path)
-        # Whatever was loaded and from where: only the table counts, also for the parts of a composed config.
+        # Replaces any loaded `auto_map`, also in the parts of a composed config.
         content = {**_without_auto_map(json.loads(path.read_text(encoding="utf-8"))), "auto_map": auto_map}
         path.write_text(json.dumps(dict(sorted(content.items())), indent=2) + "\n", encoding="utf-8")
         (path.parent / f"{MODULE}.py").write_text(SHIM, encoding="utf-8")
@@ -79,4 +77,4 @@ def _without_auto_map(value: Any) -> Any:
 
 
 def _not_marked(cls: type, auto_class: Any = None) -> None:
-    """Instead of `register_for_auto_class`; see `carry_remote_code`."""
+    """Replaces `register_for_auto_class`; see `carry_remote_code`."""
