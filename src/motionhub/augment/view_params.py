@@ -90,7 +90,7 @@ def apply_view(
     up: str = "y",
     centred: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """3-D clips on their bodies before their cameras; with `centred` as normalization "centre", scale "extent" makes it.
+    """3-D clips on their bodies before their cameras, normalised as "centre" with scale "extent" does it.
 
     Args:
         keypoints: `(batch, people, frames, joints, 3)`, zeros where a joint is missing.
