@@ -14,7 +14,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Joint -> recipes, best first: the mean of the named joints, which may be made themselves. One joint is a substitution.
+# Joint -> recipes, best first: the mean of the named joints, which may be made too. One joint is a substitution.
 RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
     "head": (("nose",),),  # LAC, UNIK: the nose for the head, and the other way round (LCR-Net -> COCO)
     "nose": (("head",),),

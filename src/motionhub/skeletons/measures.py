@@ -15,8 +15,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 FOURTH_DIFFERENCE = 70**0.5
 
 # Lengths in trunks (middle of the shoulders to middle of the hips) of standing adults. Arms and legs: textbook values
-# after Drillis and Contini 1966, rounded (upper arm, forearm, thigh, shank, trunk: 0.186, 0.146, 0.245, 0.246, 0.288 of
-# the height). Others: near those of four real skeletons (Bandai-Namco's BVH, Kinect v1 and v2), which differ
+# after Drillis and Contini 1966 (upper arm, forearm, thigh, shank, trunk: 0.186, 0.146, 0.245, 0.246, 0.288 of the
+# height), rounded. Others: near those of four real skeletons (Bandai-Namco's BVH, Kinect v1 and v2), which differ
 # by up to a factor of two at head and hips; eyes, ears, nose and torso are guesses. A test checks those skeletons.
 # Each end is the mean of the named joints; `*` is either side. Segments whose joints a layout lacks are left out.
 _SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -55,24 +54,9 @@ def turn_z_up(sequence: SkeletonSequence, downwards: bool = False) -> SkeletonSe
     return sequence.replace(keypoints=np.stack([x, -z, y] if downwards else [x, z, -y], axis=-1))
 
 
-def declare(sequence: SkeletonSequence, layout: str) -> SkeletonSequence:
-    """The same numbers under another layout with as many joints: for data with the wrong one."""
-    return sequence.replace(layout=get_layout(layout))
-
-
 def scale(sequence: SkeletonSequence, factor: float) -> SkeletonSequence:
     """Every coordinate times a factor: 0.001 converts millimetres to metres."""
     return sequence.replace(keypoints=sequence.keypoints.astype(np.float64) * factor)
-
-
-def restate_unit(sequence: SkeletonSequence, unit: str) -> SkeletonSequence:
-    """The same numbers in another unit: for data with the wrong one."""
-    return sequence.replace(unit=unit)
-
-
-def restate_image_size(sequence: SkeletonSequence, image_size: tuple[int, int]) -> SkeletonSequence:
-    """The same numbers in an image of another (width, height)."""
-    return sequence.replace(image_size=image_size)
 
 
 def depth_to_confidence(sequence: SkeletonSequence) -> SkeletonSequence:

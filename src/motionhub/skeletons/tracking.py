@@ -12,8 +12,7 @@ import numpy as np
 from motionhub.geometry.boxes import body_size
 
 
-# Standard deviation of the prediction error, in body diagonals; COCO's annotation error of the hip is 0.107 of the square
-# root of the area.
+# Standard deviation of the prediction error, in body diagonals. COCO has 0.107 of the root of the area for the hip.
 TOLERANCE = 0.15
 TOLERANCE_GROWTH = 0.1  # per frame without a detection
 MIN_LIKENESS = 0.1  # lower is another person: about two tolerances away
