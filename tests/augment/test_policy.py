@@ -21,11 +21,11 @@ def clip(people: int = 2, frames: int = 7, joints: int = 17, dims: int = 3) -> t
     return keypoints
 
 
-def official_nodes() -> policy.MoveNodes:
+def official_nodes() -> torch.Tensor:
     """What UNIK's feeder draws after seeding NumPy with 0: angle, scale, x shift, y shift, two values each."""
     drawn = np.random.RandomState(0)
     sets = (policy.MOVE_ANGLES, policy.MOVE_SCALES, policy.MOVE_SHIFTS, policy.MOVE_SHIFTS)
-    return policy.MoveNodes(*(drawn.choice(values, 2).tolist() for values in sets))
+    return torch.from_numpy(np.stack([drawn.choice(values, 2) for values in sets]))
 
 
 def test_random_move_gives_the_official_numbers_for_the_official_draws():
@@ -46,10 +46,10 @@ def test_the_moving_view_keeps_missing_joints_missing_and_leaves_depth_alone():
 
 
 def test_drawn_nodes_come_from_the_official_sets_and_reach_all_of_them():
-    nodes = [policy.draw_move_nodes(seeded(seed)) for seed in range(200)]
-    assert {value for node in nodes for value in node.angles} == set(policy.MOVE_ANGLES)
-    assert {value for node in nodes for value in node.scales} == set(policy.MOVE_SCALES)
-    assert {value for node in nodes for value in node.shifts_y} == set(policy.MOVE_SHIFTS)
+    angles, scales, _, shifts_y = torch.cat([policy.draw_move_nodes(seeded(seed)) for seed in range(200)], dim=1)
+    assert set(angles.tolist()) == set(policy.MOVE_ANGLES)
+    assert set(scales.tolist()) == set(policy.MOVE_SCALES)
+    assert set(shifts_y.tolist()) == set(policy.MOVE_SHIFTS)
 
 
 def test_rotation_keeps_all_distances():

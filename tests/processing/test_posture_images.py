@@ -121,7 +121,7 @@ def test_bad_pictures_say_what_was_expected(options, picture, reason):
 
 
 def test_a_picture_full_of_person_is_doubted():
-    with pytest.warns(UserWarning, match="100 % of the image is taken for the person"):
+    with pytest.warns(UserWarning, match="The person covers 100 % of the image"):
         PostureImageProcessor(image_size=8)(np.full((20, 20), 3000, np.uint16))
 
 

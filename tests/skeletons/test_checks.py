@@ -80,7 +80,7 @@ PIXELS = convert_layout(WALK, "coco-17").replace(
 # (what the doctor gets, the finding, words in what was seen, whether the fix gives the clean motion back)
 DEFECTS = {
     "dead joint": (changed(dead), "dead-joint", "left_wrist: at one place", None),
-    "joint never seen": (changed(never), "dead-joint", "left_wrist: seen in none of 60 frames", None),
+    "joint never seen": (changed(never), "dead-joint", "left_wrist: missing in all 60 frames", None),
     "swapped sides": (changed(swap_sides), "swapped-sides", "6 of 60 frames: frames 10-15", WALK),
     "turned upside-down": (
         changed(lambda points: points * [-1, -1, 1]),

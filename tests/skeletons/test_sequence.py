@@ -110,6 +110,13 @@ def test_person_is_taken_with_everything_that_is_theirs():
         sequence().person(2)
 
 
+def test_a_sequence_prints_as_one_line():
+    clip = SkeletonSequence(np.zeros((90, 17, 3)), "coco-17", 30, "metre")
+    assert repr(clip) == "SkeletonSequence(people 1, frames 90 at 30 fps, 3-D in metres, layout coco-17)"
+    clip = clip.replace(keypoints=clip.keypoints[..., :2], unit="normalised", fps=29.97)
+    assert str(clip).endswith("at 29.97 fps, 2-D in normalised units, layout coco-17)")
+
+
 def test_replace_checks_the_new_values():
     assert sequence().replace(fps=25).fps == 25
     with pytest.raises(ValueError, match="fps"):

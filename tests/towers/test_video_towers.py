@@ -92,5 +92,5 @@ def test_what_makes_no_video_features_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="cannot be loaded as a video tower"):
         load_video_tower(str(tmp_path / "empty"))
-    with pytest.raises(ValueError, match="is of no VideoClipProcessor"):
+    with pytest.raises(ValueError, match="is not of a VideoClipProcessor"):
         clip_processor(str(tmp_path / "empty"), {})

@@ -1,7 +1,7 @@
-"""What a training clip of images goes through: one crop, one change of colours, one blur for all of its frames.
+"""Augmentation of image clips: one crop, one colour change and one blur for all frames of a clip.
 
-Clips are `(frames, 3, height, width)` float RGB in 0..1; every draw
-comes from a `torch.Generator`. The rules and their order are those of PySlowFast's self-supervised recipes.
+Clips are `(frames, 3, height, width)` float RGB in 0..1. Rules and order are those of PySlowFast's self-supervised
+recipes.
 """
 
 import math
@@ -15,7 +15,7 @@ GRAY = (0.2989, 0.587, 0.114)  # ITU-R 601
 
 
 def resized(clip: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear without smoothing first, as OpenCV and PySlowFast do it."""
+    """Bilinear without antialiasing, as in OpenCV and PySlowFast."""
     if clip.shape[-2:] == (height, width):
         return clip
     return F.interpolate(clip, size=(height, width), mode="bilinear", align_corners=False)
@@ -24,9 +24,9 @@ def resized(clip: Tensor, height: int, width: int) -> Tensor:
 def random_resized_crop(
     clip: Tensor, size: int, area: tuple[float, float], ratio: tuple[float, float], generator: Generator | None = None
 ) -> Tensor:
-    """A part of the images, of `area` of theirs and with width over height in `ratio`, made `size` square.
+    """A crop that covers a share in `area` of the image, width over height in `ratio`, resized to `size` square.
 
-    Where ten draws do not fit into the image, the largest square in its middle.
+    After ten draws that do not fit into the image: its largest centred square.
     """
     height, width = clip.shape[-2:]
     for _ in range(10):
@@ -42,7 +42,7 @@ def random_resized_crop(
 
 
 def jittered(clip: Tensor, strengths: tuple[float, float, float, float], generator: Generator | None = None) -> Tensor:
-    """Brightness, contrast and saturation times 1 plus or minus their strength, hue turned by its, in random order."""
+    """Brightness, contrast and saturation scaled by 1 +- strength, hue shifted by its strength, in random order."""
     brightness, contrast, saturation, hue = strengths
     factors = [
         _uniform(max(0.0, 1 - strength), 1 + strength, generator) for strength in (brightness, contrast, saturation)
@@ -67,7 +67,7 @@ def gray(clip: Tensor) -> Tensor:
 
 
 def turned_hue(clip: Tensor, turn: float) -> Tensor:
-    """The hue of every pixel moved by `turn` of the colour circle; brightest and darkest channel stay as they were."""
+    """The hue of every pixel shifted by `turn` of the colour circle; largest and smallest channel values stay."""
     red, green, blue = clip.unbind(-3)
     highest, lowest = clip.amax(-3), clip.amin(-3)
     spread = highest - lowest
@@ -78,18 +78,18 @@ def turned_hue(clip: Tensor, turn: float) -> Tensor:
         torch.where(highest == green, (blue - red) / safe + 2, (red - green) / safe + 4),
     )
     hue = hue + 6 * turn
-    # Each channel as a function of the hue: a plateau, two slopes and a valley, shifted by a third of the circle.
+    # Each channel is the same function of the hue (plateau, two slopes, valley), shifted by a third of the circle.
     channels = [highest - spread * _valley((offset + hue) % 6) for offset in (5, 3, 1)]
     return torch.stack(channels, dim=-3)
 
 
 def _valley(position: Tensor) -> Tensor:
-    """0 at the plateau, 1 in the valley of the hexagon of colours."""
+    """0 at the plateau, 1 in the valley."""
     return torch.minimum(position, 4 - position).clamp(0, 1)
 
 
 def blurred(clip: Tensor, sigma: float) -> Tensor:
-    """A Gaussian of `sigma` pixels, borders repeated."""
+    """Gaussian blur of `sigma` pixels, borders replicated."""
     radius = max(1, math.ceil(3 * sigma))
     place = torch.arange(-radius, radius + 1, dtype=clip.dtype)
     kernel = torch.exp(-0.5 * (place / sigma) ** 2)
@@ -100,7 +100,7 @@ def blurred(clip: Tensor, sigma: float) -> Tensor:
 
 
 def chance(probability: float, generator: Generator | None = None) -> bool:
-    """True in `probability` of the calls."""
+    """True with `probability`."""
     return probability > 0 and float(torch.rand((), generator=generator)) < probability
 
 

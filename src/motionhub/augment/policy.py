@@ -1,6 +1,6 @@
-"""What a recipe asks for in training: one `AugmentationPolicy`, and the transforms that it is made of.
+"""`AugmentationPolicy`, the augmentations that a recipe asks for in training, and their transforms.
 
-Keypoints are `(people, frames, joints, dims)`, normalised (or centred): the origin is inside the body. NaN stays NaN.
+Keypoints are `(people, frames, joints, dims)`, normalised or centred: the origin is inside the body. NaN stays NaN.
 """
 
 import difflib
@@ -29,14 +29,14 @@ class AugmentationPolicy:
     """Augmentations of training clips, in this order; the defaults change nothing.
 
     Args:
-        train_crop_fraction: least share of the clip that is kept before it is sampled or resized to a number of
-            frames; a part between it and 1, at a random place. 1: the whole clip.
-        mirror_probability: left/right swap: left and right change places, x changes sign.
-        rotation_degrees: rotation about x, y, z, each uniform in plus or minus this; 2-D data turn about z.
+        train_crop_fraction: smallest share of the clip that is kept, at a random place, before it is sampled or
+            resized to a number of frames. 1: the whole clip.
+        mirror_probability: left/right swap with x negated.
+        rotation_degrees: rotation about x, y, z, each uniform in plus or minus this; 2-D data only about z.
         scale_jitter: factor per axis, uniform in 1 plus or minus this.
         shear: each factor uniform in plus or minus this.
         random_move: UNIK's moving view (its shifts suit coordinates of about -1..1).
-        joint_drop_probability: each joint of a clip is hidden with this probability.
+        joint_drop_probability: probability of hiding each joint of a clip.
 
     Raises:
         ValueError: a value out of range.
@@ -63,7 +63,7 @@ class AugmentationPolicy:
 
     @classmethod
     def of(cls, given: "AugmentationPolicy | Mapping[str, Any] | str | None") -> "AugmentationPolicy":
-        """The policy of a dictionary, or of its JSON text, as in a recipe; None: the one that changes nothing.
+        """The policy of a dictionary or its JSON text, as in a recipe; None: the policy that changes nothing.
 
         Raises:
             ValueError: not JSON, an unknown name, or a value out of range.
@@ -84,13 +84,13 @@ class AugmentationPolicy:
         return cls(**content)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields that are not the default, as JSON holds them."""
+        """The fields that differ from the default, as JSON holds them."""
         plain = AugmentationPolicy()
         content = {name: value for name, value in asdict(self).items() if value != getattr(plain, name)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
 
     def crop(self, num_frames: int, generator: Generator | None = None) -> tuple[int, int]:
-        """Begin and length of the part of a clip that a training sample is taken from."""
+        """Begin and length of the random part of a clip that a training sample is taken from."""
         if self.train_crop_fraction >= 1:
             return 0, num_frames
         share, place = torch.rand(2, generator=generator).tolist()
@@ -99,7 +99,7 @@ class AugmentationPolicy:
         return int(place * (num_frames - length + 1)), length
 
     def __call__(self, keypoints: Tensor, layout: SkeletonLayout, generator: Generator | None = None) -> Tensor:
-        """The clip augmented; all people of it alike. Draws come from `generator`, or from torch's global one."""
+        """The clip augmented, all people alike. Draws come from `generator`, or from torch's global one."""
         if self.mirror_probability > 0 and float(torch.rand((), generator=generator)) < self.mirror_probability:
             keypoints = mirror(keypoints, layout)
         if any(self.rotation_degrees):
@@ -119,17 +119,14 @@ POLICY_FIELDS = tuple(field.name for field in fields(AugmentationPolicy))
 
 
 def mirror(keypoints: Tensor, layout: SkeletonLayout) -> Tensor:
-    """Mirror image of `(..., joints, dims)`: partners `left_*` and `right_*` change places, x changes sign."""
+    """Mirror image of `(..., joints, dims)`: `left_*` and `right_*` swapped, x negated."""
     swapped = keypoints.index_select(-2, torch.from_numpy(layout.mirror))
     swapped[..., 0].neg_()
     return swapped
 
 
 def random_rotation(keypoints: Tensor, degrees: Sequence[float], generator: Generator | None = None) -> Tensor:
-    """Rotate the clip about the origin by angles uniform in `[-degrees, degrees]`, one limit per axis x, y, z.
-
-    Two-dimensional keypoints turn in the plane: only the limit of z counts. 3-D: about x, then y, then z.
-    """
+    """Rotate about the origin by angles uniform in `[-degrees, degrees]`, about x, y, then z; 2-D: only about z."""
     limits = torch.tensor(list(degrees), dtype=torch.float64)
     angles = torch.deg2rad(limits * _symmetric(3, generator))
     if keypoints.shape[-1] == 2:
@@ -153,32 +150,23 @@ def random_shear(keypoints: Tensor, limit: float, generator: Generator | None = 
     return keypoints @ matrix.T.to(keypoints.dtype)
 
 
-@dataclass(frozen=True)
-class MoveNodes:
-    """What `move` goes through: every field is (value at the first frame, value at the last frame)."""
-
-    angles: Sequence[float]  # degrees
-    scales: Sequence[float]
-    shifts_x: Sequence[float]
-    shifts_y: Sequence[float]
-
-
-def draw_move_nodes(generator: Generator | None = None) -> MoveNodes:
-    """Start and end of UNIK's moving view (SPECS 2.4), each value uniform over its set."""
+def draw_move_nodes(generator: Generator | None = None) -> Tensor:
+    """First and last angle (degrees), scale, x shift and y shift of UNIK's moving view (SPECS 2.4): `(4, 2)`."""
     choices = (MOVE_ANGLES, MOVE_SCALES, MOVE_SHIFTS, MOVE_SHIFTS)
-    picks = [torch.randint(len(values), (2,), generator=generator).tolist() for values in choices]
-    return MoveNodes(*([values[pick] for pick in chosen] for values, chosen in zip(choices, picks, strict=True)))
+    picks = [torch.randint(len(values), (2,), generator=generator) for values in choices]
+    return torch.stack(
+        [torch.tensor(values, dtype=torch.float64)[pick] for values, pick in zip(choices, picks, strict=True)]
+    )
 
 
-def move(keypoints: Tensor, nodes: MoveNodes) -> Tensor:
-    """Rotate, scale and shift x and y (not z), the amounts changing linearly from the first frame to the last.
+def move(keypoints: Tensor, nodes: Tensor) -> Tensor:
+    """Rotate, scale and shift x and y (not z): `xy' = scale * R(angle) xy + shift`, the same for all people.
 
-    `xy' = scale * R(angle) xy + shift`, frame by frame; every person moves alike.
+    Args:
+        nodes: `(4, 2)` of `draw_move_nodes`; values change linearly from the first frame to the last.
     """
-    frames = keypoints.shape[1]
-    table = torch.tensor([nodes.angles, nodes.scales, nodes.shifts_x, nodes.shifts_y], dtype=torch.float64)
-    share = torch.linspace(0, 1, frames, dtype=torch.float64)
-    angle, scale, shift_x, shift_y = table[:, :1] + (table[:, 1:] - table[:, :1]) * share
+    share = torch.linspace(0, 1, keypoints.shape[1], dtype=torch.float64)
+    angle, scale, shift_x, shift_y = nodes[:, :1] + (nodes[:, 1:] - nodes[:, :1]) * share
     matrix = (plane_matrix(torch.deg2rad(angle)) * scale[:, None, None]).to(keypoints.dtype)
     shift = torch.stack([shift_x, shift_y], dim=-1)[:, None].to(keypoints.dtype)
     moved = keypoints[..., :2] @ matrix.mT + shift

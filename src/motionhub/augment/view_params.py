@@ -1,7 +1,6 @@
-"""Bodies and viewpoints for whole batches: a motion on another body, before another camera, as model input.
+"""View parameters for whole batches: processed 3-D clips with other limb lengths, before other cameras, on any device.
 
-View parameters stay the same over a clip: a factor for each limb and the camera's angles (weak perspective). What
-`data.views.pairs` does clip by clip is done here on processed 3-D clips while training, on any device.
+They stay the same over a clip; cameras are weak perspective. `data.views.pairs` does the same clip by clip.
 """
 
 import math
@@ -19,10 +18,10 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 @dataclass(frozen=True)
 class ViewRanges:
-    """What view parameters are drawn from, each uniformly.
+    """Ranges of view parameters, each uniform.
 
     Args:
-        bone_factor: least and greatest factor of a limb's bones; (1, 1) keeps the body.
+        bone_factor: smallest and largest factor of a limb's bones; (1, 1) keeps the body.
         azimuth, elevation, roll: of the camera, degrees either way.
     """
 
@@ -52,12 +51,12 @@ class ViewParams:
     angles: Tensor
 
     def of(self, rows: Tensor) -> "ViewParams":
-        """Those of other clips of the batch."""
+        """The parameters of other clips of the batch."""
         return ViewParams(self.factors[rows], self.angles[rows])
 
 
 def draw_views(seeds: Tensor, ranges: ViewRanges) -> ViewParams:
-    """View parameters for each of `seeds (batch,)`, decided by it alone."""
+    """View parameters for each of `seeds (batch,)`, decided by that seed alone."""
     limits = [math.radians(limit) for limit in (ranges.azimuth, ranges.elevation, ranges.roll)]
     drawn = torch.stack(
         [torch.rand(len(GROUPS) + 3, generator=Generator().manual_seed(seed)) for seed in seeds.tolist()]
@@ -68,9 +67,9 @@ def draw_views(seeds: Tensor, ranges: ViewRanges) -> ViewParams:
 
 
 def limb_responses(layout: SkeletonLayout) -> Tensor:
-    """`(limbs, joints, joints)`: what joint j adds to joint i when the bones of a limb are one length longer.
+    """`(limbs, joints, joints)`: how far joint i moves with joint j when the bones of a limb get one length longer.
 
-    Longer bones move joints linearly: the body of factors f is `1 + sum_limb (f - 1) response` times the joints.
+    Joints move linearly: a body with factors f is `1 + sum_limb (f - 1) response` times the joints.
     """
     joints = layout.num_joints
     places = np.zeros((1, joints, joints, 3), np.float32)
@@ -91,22 +90,21 @@ def apply_view(
     up: str = "y",
     centred: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """3-D clips on their bodies before their cameras.
-
-    They are as `SkeletonProcessor(normalization="centre", scale="extent")` makes model input.
+    """3-D clips on their bodies before their cameras, normalised as "centre" with scale "extent" does it.
 
     Args:
         keypoints: `(batch, people, frames, joints, 3)`, zeros where a joint is missing.
-        joint_mask: `(batch, people, frames, joints)` bool. A missing joint hides those whose place depends on it,
-            a missing root its frame.
+        joint_mask: `(batch, people, frames, joints)` bool. A missing joint hides those whose position depends on it, a
+            missing root its frame.
+        views: one body and viewpoint per clip.
         responses: `limb_responses` of the layout.
         root: joint that goes to the origin in every frame.
-        num_dims: 2: image coordinates, y downward. 3: the clip turned by the camera's azimuth only.
+        num_dims: 2: image coordinates, y downward. 3: the clip rotated by the camera's azimuth only.
         up: the axis that points up, `"x"`, `"y"` or `"z"`.
-        centred: False leaves the clips where the root went, in their own scale.
+        centred: False keeps the path of the root and the clip's own scale.
 
     Returns:
-        keypoints `(batch, people, frames, joints, num_dims)` and joint_mask, as they are then.
+        keypoints `(batch, people, frames, joints, num_dims)` and their joint_mask.
 
     Raises:
         ValueError: not 3-D, or no such axis.
@@ -133,7 +131,7 @@ def apply_view(
 
 
 def _centred(points: Tensor, seen: Tensor, root: int) -> Tensor:
-    """The root at the origin, root mean square distance of the seen joints from it 1; zeros where not seen."""
+    """The root at the origin, root mean square distance of the valid joints from it 1; zeros elsewhere."""
     moved = (points - points[..., root : root + 1, :]) * seen.unsqueeze(-1).to(points.dtype)
     count = seen.sum((2, 3)).clamp(min=1).to(points.dtype)
     extent = (moved.square().sum((2, 3, 4)) / count).sqrt()

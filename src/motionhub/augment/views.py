@@ -1,4 +1,4 @@
-"""Cameras about single poses, drawn for any batch of them."""
+"""Random cameras around single poses."""
 
 import math
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project_visible
 
 @dataclass(frozen=True)
 class CameraRanges:
-    """Where cameras stand; the defaults are CV-MIM's (SPECS 9.3), for poses whose trunk has length 1.
+    """Ranges of camera positions; the defaults are CV-MIM's (SPECS 9.3), for poses whose trunk has length 1.
 
     Args:
         azimuth, elevation, roll: degrees either way, each uniform.
         distance: of the camera from the origin; None: weak perspective.
-        nearest: a joint nearer to the camera than this (or behind it) is not seen: a camera that stands inside the
-            body gives an image of the rest.
+        nearest: joints nearer to the camera than this, or behind it, are not visible (the camera may be inside the
+            body).
     """
 
     azimuth: float = 180.0
@@ -35,7 +35,7 @@ class CameraRanges:
 
 
 def draw_cameras(draws: Tensor, ranges: CameraRanges) -> Tensor:
-    """Azimuth, elevation and roll in radians, `(..., 3)`, from `draws (..., 3)` uniform in 0..1."""
+    """Azimuth, elevation and roll in radians `(..., 3)`, from `draws (..., 3)` uniform in 0..1."""
     limits = [math.radians(limit) for limit in (ranges.azimuth, ranges.elevation, ranges.roll)]
     return (2 * draws - 1) * draws.new_tensor(limits)
 
@@ -43,10 +43,10 @@ def draw_cameras(draws: Tensor, ranges: CameraRanges) -> Tensor:
 def pictures_of(
     points: Tensor, seen: Tensor, angles: Tensor, ranges: CameraRanges, up: str = "y"
 ) -> tuple[Tensor, Tensor]:
-    """What cameras about the origin see of poses: `(..., joints, 2)`, y downward, and which joints; differentiable.
+    """Poses as cameras around the origin see them: image coordinates `(..., joints, 2)`, y down, and visible joints.
 
     Args:
-        points: `(..., joints, 3)`; what is not seen may be any finite number.
+        points: `(..., joints, 3)`; points that are not `seen` may have any finite value.
         seen: `(..., joints)` bool.
         angles: `(..., 3)` azimuth, elevation, roll in radians (`geometry.cameras`).
         up: the axis of the points that points up.

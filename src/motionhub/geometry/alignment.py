@@ -1,7 +1,4 @@
-"""How far apart two poses are once one is moved, turned and scaled onto the other; batched.
-
-Errors are mean distances over the points that both poses have, in their unit.
-"""
+"""Mean distances between poses after the best alignment, over the points both have and in their unit; batched."""
 
 import torch
 from torch import Tensor
@@ -12,10 +9,10 @@ def procrustes_error(first: Tensor, second: Tensor, seen: Tensor | None = None) 
 
     Args:
         first, second: `(..., points, 3)`, broadcast against each other.
-        seen: `(..., points)` bool: what both have; None: all.
+        seen: `(..., points)` bool: valid points of both; None: all.
 
     Returns:
-        `(...)`; 0 where nothing is seen.
+        `(...)`; 0 where no point is valid.
     """
     one, other, weight, total = _centred(first, second, seen)
     covariance = (one * weight).mT @ other
@@ -31,11 +28,7 @@ def procrustes_error(first: Tensor, second: Tensor, seen: Tensor | None = None) 
 
 
 def turned_error(first: Tensor, second: Tensor, seen: Tensor | None = None, up: int = 1) -> Tensor:
-    """Mean distance after the best turn about the vertical through the mean point: bodies that lean stay leaning.
-
-    Args:
-        first, second, seen: as `procrustes_error`; up: axis that points up.
-    """
+    """As `procrustes_error`, after the best rotation about the vertical `up` only: leaning bodies stay leaning."""
     one, other, weight, total = _centred(first, second, seen)
     axes = [axis for axis in (0, 1, 2) if axis != up]
     (x, y), (u, v) = one[..., axes].unbind(-1), other[..., axes].unbind(-1)
@@ -48,7 +41,7 @@ def turned_error(first: Tensor, second: Tensor, seen: Tensor | None = None, up: 
 
 
 def _centred(first: Tensor, second: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Both about the mean of the seen points, the weight `(..., points, 1)` of a point, and the number of points."""
+    """Both about the mean of the valid points, the points' weights `(..., points, 1)`, and the number of points."""
     first, second = torch.broadcast_tensors(first, second)
     weight = torch.ones_like(first[..., :1]) if seen is None else seen.unsqueeze(-1).to(first.dtype)
     weight = weight.expand(*first.shape[:-1], 1)

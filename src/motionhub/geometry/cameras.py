@@ -1,14 +1,14 @@
 """Cameras that look at points from any side: rotation from angles, weak and full perspective; batched, differentiable.
 
-World and camera frames are right-handed: the world's y is up; the camera's x points to the
-right of the image, y up, z from the scene to the camera. Images have y downward, as pixels do.
+Frames are right-handed. World: y up. Camera: x to the right of the image, y up, z from the scene to the camera. Images
+have y downward.
 """
 
 import torch
 from torch import Tensor
 
 
-# The axes of a recording in the order (right, up, towards the camera), by which of them is up: turned, never mirrored.
+# The axes of a recording in the order (right, up, towards the camera), by the one that is up: rotated, not mirrored.
 UPRIGHT = {"x": (2, 0, 1), "y": (0, 1, 2), "z": (1, 2, 0)}
 
 
@@ -18,7 +18,7 @@ def camera_rotation(azimuth: Tensor, elevation: Tensor, roll: Tensor | None = No
     Args:
         azimuth: `(...)` radians about the vertical: 0 looks from +z, pi/2 from +x.
         elevation: `(...)` radians above the horizon.
-        roll: `(...)` radians by which the image turns counter-clockwise; none by default.
+        roll: `(...)` radians by which the image turns counter-clockwise; None: no roll.
 
     Returns:
         `(..., 3, 3)`; `camera = points @ matrix.mT`.
@@ -38,12 +38,12 @@ def camera_rotation(azimuth: Tensor, elevation: Tensor, roll: Tensor | None = No
 
 
 def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = None) -> Tensor:
-    """Points about the origin as a camera sees them: `(..., n, 3)` and `(..., 3, 3)` -> `(..., n, 2)`, y downward.
+    """Points `(..., n, 3)` and rotations `(..., 3, 3)` -> image coordinates `(..., n, 2)`, y downward.
 
     Args:
-        points: relative to what the camera looks at, any unit; missing ones (NaN) stay missing.
-        distance: `(...)` of the camera from the origin, same unit: perspective, in which what is at the origin keeps
-            its size. None: weak perspective, every point does.
+        points: relative to the origin, at which the camera looks, any unit; missing ones (NaN) stay missing.
+        distance: `(...)` of the camera from the origin, same unit: perspective, with scale 1 at the origin. None: weak
+            perspective, scale 1 everywhere.
 
     Raises:
         ValueError: a point lies at or behind the camera.
@@ -65,17 +65,17 @@ def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = 
 def project_visible(
     points: Tensor, seen: Tensor, rotation: Tensor, distance: float | None, nearest: float
 ) -> tuple[Tensor, Tensor]:
-    """As `project`, of poses that the camera may stand inside of, and which points it sees `(..., n)`; differentiable.
+    """As `project`, with the points that are visible `(..., n)`; the camera may be inside the pose; differentiable.
 
     Args:
-        points: what is not `seen` may be any finite number.
-        nearest: a point nearer to the camera than this, or behind it, is not seen.
+        points: points that are not `seen` may have any finite value.
+        nearest: points nearer to the camera than this, or behind it, are not visible.
     """
     image, towards = _in_camera(points, rotation)
     if distance is None:
         return image, seen
     in_front = seen & (distance - towards >= nearest)
-    # Where a point is not in front, a depth of 1 keeps value and gradient finite; the mask says it is not there.
+    # A depth of 1 keeps value and gradient finite for the points that the mask excludes.
     return image * (distance / torch.where(in_front, distance - towards, 1)).unsqueeze(-1), in_front
 
 

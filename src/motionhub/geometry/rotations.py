@@ -1,13 +1,10 @@
-"""Rotation matrices, batched and differentiable: about an axis, from one vector onto another, in the plane.
-
-Matrices act on column vectors: `rotated = points @ matrix.mT`.
-"""
+"""Rotation matrices, batched and differentiable. They act on column vectors: `rotated = points @ matrix.mT`."""
 
 import torch
 from torch import Tensor
 
 
-# Below these the official pre-processing of 2s-AGCN and UNIK does not rotate at all (SPECS 2.3).
+# Below these the official pre-processing of 2s-AGCN and UNIK does not rotate (SPECS 2.3).
 SMALLEST_AXIS = 1e-6
 SMALLEST_ANGLE = 1e-6
 
@@ -20,7 +17,7 @@ def axis_angle_matrix(axis: Tensor, angle: Tensor) -> Tensor:
         angle: `(...)` radians.
 
     Returns:
-        `(..., 3, 3)`; the identity where the axis has an L1 length below 1e-6 or the angle is below 1e-6.
+        `(..., 3, 3)`; the identity where the L1 length of the axis or the angle is below 1e-6.
     """
     still = (axis.abs().sum(-1) < SMALLEST_AXIS) | (angle.abs() < SMALLEST_ANGLE)
     safe_axis = torch.where(still[..., None], torch.ones_like(axis), axis)
@@ -33,14 +30,11 @@ def axis_angle_matrix(axis: Tensor, angle: Tensor) -> Tensor:
 
 
 def aligning_matrix(source: Tensor, target: Tensor) -> Tensor:
-    """The smallest rotation that turns the direction of `source` into the direction of `target`.
-
-    Args:
-        source, target: `(..., 3)`, any length, same shape after broadcasting.
+    """The smallest rotation from the direction of `source` to that of `target`, `(..., 3)` of any length, broadcast.
 
     Returns:
-        `(..., 3, 3)`; the identity when the two are parallel, **or exactly opposite** (their cross product names no
-        axis; the official pre-processing does the same), or when one of them is zero.
+        `(..., 3, 3)`; the identity where they are parallel, **exactly opposite** (their cross product gives no axis;
+        the official pre-processing does the same), or one is zero.
     """
     source, target = torch.broadcast_tensors(source, target)
     axis = torch.linalg.cross(source, target, dim=-1)

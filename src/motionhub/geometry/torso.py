@@ -1,7 +1,6 @@
-"""The torso as measure of a pose: hips in the middle, a length of the trunk as unit; batched, differentiable.
+"""Poses in units of their torso: middle of the hips as origin, trunk length as unit; batched, differentiable.
 
-A pose whose trunk cannot be measured
-(hips not seen, or all on one spot) comes out as not seen at all; nothing is ever divided by zero.
+A pose whose trunk cannot be measured (hips missing, or zero length) comes out as all missing; no division by zero.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from torch import Tensor
 from motionhub.geometry.rotations import safe_norm
 
 
-PICTURE_UNIT = 0.5  # what the longest side of the trunk becomes in an image (CV-MIM's official code)
+IMAGE_UNIT = 0.5  # length of the longest side of the trunk in an image (CV-MIM's official code)
 
 
 def torso_frame(
@@ -21,12 +20,11 @@ def torso_frame(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Centre and unit of every pose (SPECS 9.3).
 
-    In images the unit is twice the longest of the six distances between shoulders and hips, of those that are seen;
-    in space the distance from the middle of the hips to the middle of the shoulders. The centre is the middle of the
-    hips, or the one hip that is seen.
+    The unit in 2-D is twice the longest visible distance among shoulders and hips; in 3-D the distance from the middle
+    of the hips to that of the shoulders. The centre is the middle of the hips, or the one visible hip.
 
     Args:
-        points: `(..., points, 2 or 3)`; what is not seen may be any number.
+        points: `(..., points, 2 or 3)`; points that are not `seen` may have any value.
         seen: `(..., points)` bool.
         shoulders, hips: two indices each.
 
@@ -43,7 +41,7 @@ def torso_frame(
             safe_norm(corners[..., one, :] - corners[..., other, :]) * (there[..., one] & there[..., other])
             for one, other in combinations(range(4), 2)
         ]
-        unit = torch.stack(sides).amax(0) / PICTURE_UNIT
+        unit = torch.stack(sides).amax(0) / IMAGE_UNIT
     else:
         unit = safe_norm(corners[..., :2, :].mean(-2) - centre) * there.all(-1)
     measured = (count > 0) & (unit > torch.finfo(points.dtype).tiny * 1e6)
@@ -53,7 +51,7 @@ def torso_frame(
 def in_torso_units(
     points: Tensor, seen: Tensor, shoulders: Sequence[int], hips: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Every pose with its hips at the origin and its trunk as unit; zeros, and not seen, where that cannot be."""
+    """Every pose with its hips at the origin and its trunk as unit; zeros, all missing, where that is impossible."""
     centre, unit, measured = torso_frame(points, seen, shoulders, hips)
     kept = seen & measured.unsqueeze(-1)
     moved = (points - centre.unsqueeze(-2)) / unit[..., None, None]

@@ -1,4 +1,4 @@
-"""Raw arrays with their metadata as `SkeletonSequence`s, for the call of a processor and for pipelines."""
+"""Arrays with their metadata as `SkeletonSequence`s, for processors and pipelines."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ def sequence_of(
     Args:
         array: NumPy, torch (any device and float type), or nested lists.
         layout, fps, unit, image_size, confidence: as in `SkeletonSequence`.
-        call: how the error names the function to call.
+        call: the function that the error names.
 
     Raises:
         ValueError: layout, fps or unit is missing (the message names which), or does not fit the array.
@@ -50,13 +50,12 @@ def sequence_of(
 def clips_of(
     inputs: Any, *, layout: Any, fps: Any, unit: Any, image_size: Any, confidence: Any
 ) -> list[SkeletonSequence | Mapping[str, Any]]:
-    """The clips of a processor's input, arrays among them as sequences with their share of the metadata.
+    """The clips of a processor's input; arrays become sequences with their share of the metadata.
 
-    A list of arrays, sequences or rows, and an array of five axes, are batches; any other list is nested numbers and
-    read as the array that it makes.
+    A list of arrays, sequences or rows, and an array of five axes, are batches; any other list is one array.
 
     Raises:
-        ValueError: no clip at all, metadata for another number of clips, or an array that is no clip.
+        ValueError: no clip, metadata for another number of clips, or an invalid array.
     """
     items = list(inputs) if _is_batch(inputs) else [inputs]
     if not items:
@@ -74,11 +73,7 @@ def clips_of(
 
 
 def checked_sequence(clip: Any) -> SkeletonSequence:
-    """A clip as a processor works on it: rows become sequences.
-
-    Raises:
-        ValueError: neither a sequence nor a row.
-    """
+    """A clip, from a row if necessary; a ValueError for anything else."""
     if isinstance(clip, Mapping):
         clip = from_row(clip)
     if not isinstance(clip, SkeletonSequence):
@@ -92,10 +87,10 @@ def checked_sequence(clip: Any) -> SkeletonSequence:
 def image_size_of(
     sequence: SkeletonSequence, default: Sequence[float] | None, who: str, others: str
 ) -> Sequence[float]:
-    """(width, height) of a clip in pixels, or the default for clips that lack it.
+    """(width, height) of a clip in pixels, or the default for clips without it.
 
     Args:
-        who: what needs it, and `others`: what to use without, for the error.
+        who, others: for the error: what needs the size, and what to use without it.
 
     Raises:
         ValueError: the unit is not pixels, or there is no image size.
@@ -115,7 +110,7 @@ def image_size_of(
 
 
 def each_of(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
-    """`function` of every clip; the `ValueError` of one among several says which."""
+    """`function` of every clip; the `ValueError` of one among several states its position."""
     results = []
     for index, item in enumerate(items):
         try:
@@ -134,13 +129,13 @@ def warn_of_findings(sequence: SkeletonSequence, name: str) -> None:
 
 
 def describe(sequence: SkeletonSequence) -> str:
-    """A sequence in words, for warnings."""
+    """A sequence in a few words, for warnings."""
     return f"a {sequence.layout.name} sequence of {sequence.num_people} people and {sequence.num_frames} frames"
 
 
 def _clip(item: Any, facts: Mapping[str, Any]) -> Any:
     if not isinstance(item, (*ARRAYS, *_LISTS)):
-        return item  # what it says of itself counts
+        return item  # sequences and rows keep their own metadata
     sequence = sequence_of(item, call="processor", **facts)
     warn_of_findings(sequence, describe(sequence))
     if not sequence.joint_mask.any():
@@ -149,17 +144,15 @@ def _clip(item: Any, facts: Mapping[str, Any]) -> Any:
 
 
 def _is_batch(inputs: Any) -> bool:
-    """Whether these are several clips: an array of five axes, or a list of what is a clip each."""
-    if isinstance(inputs, ARRAYS):
-        return inputs.ndim == 5
+    """Whether these are several clips: an array of five axes, or a list of clips."""
     if not isinstance(inputs, _LISTS):
-        return False
+        return isinstance(inputs, ARRAYS) and inputs.ndim == 5
     nested = all(isinstance(entry, (*_LISTS, Real)) for entry in inputs)
     return not inputs or not nested or _levels(inputs) == 5
 
 
 def _levels(nested: Any) -> int:
-    """How many axes the array of nested lists has, by the first entries."""
+    """Axes of the array that nested lists make, by the first entries."""
     levels = 0
     while isinstance(nested, _LISTS) and nested:
         nested, levels = nested[0], levels + 1
@@ -181,12 +174,12 @@ def _is_row(value: Any) -> bool:
 
 
 def _are_sizes(value: Any) -> bool:
-    """Whether these are image sizes, and not one (width, height)."""
+    """Whether these are several image sizes, not one (width, height)."""
     if isinstance(value, ARRAYS):
         return value.ndim == 2
     return isinstance(value, _LISTS) and len(value) > 0 and not any(isinstance(side, Real) for side in value)
 
 
 def _on_cpu(array: Any) -> Any:
-    """bfloat16 has no NumPy type, so torch makes float32 of it."""
+    """float32, as NumPy has no bfloat16."""
     return array.detach().cpu().float().numpy() if isinstance(array, torch.Tensor) else array

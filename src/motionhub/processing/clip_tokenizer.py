@@ -1,7 +1,6 @@
-"""CLIP's tokenizer, made of the byte-pair file that open_clip carries: nothing is imported of it, nor is the Hub used.
+"""CLIP's tokenizer from the byte-pair file in the open_clip package, without importing open_clip and without the Hub.
 
-`clip_tokenizer().save_pretrained(folder)` beside a model's weights makes
-`AutoTokenizer.from_pretrained(folder)` work everywhere.
+`clip_tokenizer().save_pretrained(folder)` beside a model's weights makes `AutoTokenizer.from_pretrained(folder)` work.
 """
 
 import gzip
@@ -14,7 +13,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 
 VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
-# Of the file's 262,145 lines CLIP uses so many: with 2 x 256 bytes and two marks they make 49,408 tokens.
+# Of the file's 262,145 lines: with 2 x 256 bytes and two marks they make 49,408 tokens.
 NUM_MERGES = 49152 - 256 - 2
 START, END = "<|startoftext|>", "<|endoftext|>"
 
@@ -22,10 +21,10 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 def clip_tokenizer(vocabulary: str | Path | None = None, max_length: int = 32) -> CLIPTokenizer:
     """ViCLIP's tokenizer: `tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")`.
 
-    Numbers of tokens are CLIP's: 49406 begins a text, 49407 ends it, also a truncated one, 0 fills up.
+    Token ids are CLIP's: 49406 begins a text, 49407 ends it, also a truncated one, 0 is padding.
 
     Args:
-        vocabulary: the file `bpe_simple_vocab_16e6.txt.gz` of CLIP; None: the one inside an installed open_clip.
+        vocabulary: CLIP's file `bpe_simple_vocab_16e6.txt.gz`; None: the one inside an installed open_clip.
         max_length: tokens of a text, with the two marks.
 
     Raises:
@@ -47,13 +46,13 @@ def clip_tokenizer(vocabulary: str | Path | None = None, max_length: int = 32) -
 
 
 def _of_open_clip() -> Path:
-    """The file inside the package, which is not imported: it needs torchvision, this does not."""
+    """The file inside the package, which is not imported, as that needs torchvision."""
     spec = importlib.util.find_spec("open_clip")
     folders = [] if spec is None else list(spec.submodule_search_locations or [])
     found = next((Path(folder) / VOCABULARY for folder in folders if (Path(folder) / VOCABULARY).is_file()), None)
     if found is None:
         raise ValueError(
-            f"CLIP's vocabulary {VOCABULARY} is not here: install open_clip (pip install open_clip_torch), or give "
+            f"CLIP's vocabulary {VOCABULARY} was not found: install open_clip (pip install open_clip_torch), or give "
             "the file's path. A converted ViCLIP has its tokenizer beside it: AutoTokenizer.from_pretrained(folder)."
         )
     return found

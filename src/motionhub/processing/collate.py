@@ -1,6 +1,6 @@
-"""Samples of different lengths and numbers of people become one batch; masks say what is padding.
+"""Pads samples of different lengths and numbers of people to one batch; masks mark the padding.
 
-A ragged batch holds for each clip exactly what the clip alone would hold, followed by zeros with masks that are False.
+A batch holds for each clip exactly what the clip alone would give, followed by zeros with masks that are False.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ def collate_skeletons(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]
     Args:
         samples: each with `keypoints` `(people, frames, joints, dims)`, `joint_mask` `(people, frames, joints)`,
             `attention_mask` `(people, frames)`, tensors or arrays; and either all or none with `labels`: an integer,
-            or `(frames, num_labels)` numbers per frame, which are padded with zeros.
+            or `(frames, num_labels)` numbers, which are padded with zeros.
 
     Returns:
         The same names with a batch axis in front; integer labels as `(batch,)` int64, per-frame ones as float32.
@@ -39,7 +39,7 @@ def collate_skeletons(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]
 
 
 def padded_batch(samples: Sequence[Mapping[str, Tensor]], names: Sequence[str]) -> dict[str, Tensor]:
-    """Samples of `(people, frames, ...)` stacked: zeros (False) for absent people and frames."""
+    """Samples `(people, frames, ...)` stacked; zeros (False) for absent people and frames."""
     people, frames = (max(sample["attention_mask"].shape[axis] for sample in samples) for axis in (0, 1))
     return {name: torch.stack([padded(sample[name], people, frames) for sample in samples]) for name in names}
 
@@ -54,9 +54,7 @@ def padded(values: Tensor, *sizes: int) -> Tensor:
 
 
 def averages_padding(config: Any) -> bool:
-    """Whether a model of this config lets padded frames change its result, as the official UNIK does: then only clips
-    of one length may share a batch.
-    """
+    """Whether padded frames change a model's result (official UNIK): then a batch needs clips of one length."""
     return bool(config.to_dict().get("pooling") == "official")
 
 

@@ -1,12 +1,11 @@
-"""Where the origin, the axes and the unit of a clip's coordinates are: `x' = R (x - centre) / scale`, and its inverse.
+"""Origin, axes and unit of a clip's coordinates: `x' = R (x - centre) / scale`, and its inverse.
 
-Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and
-every rule below reads only joints that were seen.
+Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and all rules read valid joints only.
 
-Reference person: the first person of whom any joint was seen. Joint `j` as a centre: its position per frame, or in the
-first frame where it was seen ("first-frame"). In frames where it was not seen: its last position before (or the first
-one after). If it was never seen: the mean of the joints that were, in the same way; without valid keypoints nothing
-changes. Directions of bones: from the first frame in which both ends were seen; else that rotation is left out.
+The reference person is the first with a valid joint. A centre joint is taken per frame, or in the first frame where it
+is valid ("first-frame"); where it is missing, its last position before (or the first after). If it is never valid: the
+mean of the valid joints, in the same way; without any, nothing changes. Directions of bones are those of the first
+frame in which both ends are valid; without one, that rotation is left out.
 """
 
 from collections.abc import Sequence
@@ -24,12 +23,12 @@ from motionhub.skeletons.layout import SkeletonLayout
 CENTRINGS = ("per-frame", "first-frame")
 SCALES = ("none", "bones", "extent")
 
-# Joints that play a part of the official rules, best first: a layout's first hit is used.
+# Joints of the official rules, best first: the first that the layout has is used.
 CENTRES = ("chest", "torso", "spine", "mid_hip", "shoulder_centre", "neck")
 LOWER_SPINES = ("mid_hip", "torso")
 UPPER_SPINES = ("chest", "torso", "spine", "shoulder_centre", "neck")
 NECKS = ("neck", "shoulder_centre", "neck_nose")
-# Where the vertical bone starts and ends, and the lateral pair (a, b): a minus b.
+# Start and end of the vertical bone, and the lateral pair (a, b): a minus b.
 RULES = {
     # On NTU-25: centre 1 (chest), vertical 0 -> 1 (mid hip -> chest), lateral 8 - 4.
     "agcn-3d": (LOWER_SPINES, UPPER_SPINES, ("right_shoulder", "left_shoulder")),
@@ -43,11 +42,10 @@ class Normalization:
     """`normalised = R (keypoints - centre) / scale`.
 
     Args:
-        centre: `(frames, 1, dims)`, or `(1, 1, dims)` for the whole clip; `(people, frames, 1, dims)` where every
-            person has one.
-        scale: the length, in units of the keypoints, that becomes 1; or one per pose, `(people, frames, 1, 1)`: NaN
-            for a pose that cannot be measured, which is missing afterwards.
-        rotation: `(dims, dims)` acting on column vectors, or None for none.
+        centre: `(frames, 1, dims)`, `(1, 1, dims)` for the whole clip, or `(people, frames, 1, dims)` for each person.
+        scale: the length, in units of the keypoints, that becomes 1; or one per pose, `(people, frames, 1, 1)`, NaN
+            for a pose that cannot be measured and becomes missing.
+        rotation: `(dims, dims)` acting on column vectors, or None.
     """
 
     centre: Tensor
@@ -65,7 +63,7 @@ class Normalization:
         """The keypoints before `apply`.
 
         Raises:
-            ValueError: the centre moves with the frames, and the number of frames is another one.
+            ValueError: a per-frame centre, and another number of frames.
         """
         frames = self.centre.shape[-3]
         if frames not in (1, normalised.shape[1]):
@@ -101,7 +99,7 @@ def centre(
     centring: str = "per-frame",
     scale: str = "none",
 ) -> Normalization:
-    """Move a joint of the reference person to the origin, and optionally make the body one unit long.
+    """Move a joint of the reference person to the origin, and optionally scale the body to unit length.
 
     Args:
         keypoints: `(people, frames, joints, dims)`.
@@ -116,10 +114,10 @@ def centre(
 
 
 def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
-    """Every pose by its own trunk, as CV-MIM takes it (`geometry.torso`): hips at the origin, length as unit.
+    """Every pose in units of its own trunk, hips at the origin, as in CV-MIM (`geometry.torso`).
 
-    In images the longest distance among shoulders and hips becomes 0.5. In space the distance from the middle of the
-    hips to that of the shoulders becomes 1. A pose without a hip, or all on one spot, becomes missing.
+    In 2-D the longest distance among shoulders and hips becomes 0.5; in 3-D the distance from the middle of the hips
+    to that of the shoulders becomes 1. A pose without a hip or of zero size becomes missing.
 
     Raises:
         ValueError: the layout has no shoulders or hips.
@@ -140,10 +138,10 @@ def align(
     centring: str = "per-frame",
     scale: str = "none",
 ) -> Normalization:
-    """Centre as above, then turn the bone `vertical` (from, to) onto +z and `lateral[0] - lateral[1]` onto +x.
+    """Centre, then rotate the bone `vertical` (from, to) onto +z and `lateral[0] - lateral[1]` onto +x.
 
-    Each is the smallest rotation that does it, as in the official code: the second turns the first bone away from +z
-    again unless the two bones are at a right angle. Without a `lateral` pair only the first rotation is done.
+    Each is the smallest such rotation, as in the official code: the second moves the first bone away from +z unless
+    the bones are at a right angle. Without `lateral` only the first rotation is done.
 
     Raises:
         ValueError: the keypoints are not three-dimensional.
@@ -172,11 +170,7 @@ def rule_joints(rule: str, layout: SkeletonLayout) -> tuple[str, tuple[str, str]
 
 
 def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
-    """The first of `names` that the layout has.
-
-    Raises:
-        ValueError: it has none of them.
-    """
+    """The first of `names` that the layout has; a ValueError if it has none of them."""
     for name in names:
         if name in layout.joints:
             return name
@@ -187,7 +181,7 @@ def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
 
 
 def _reference_person(keypoints: Tensor) -> Tensor:
-    """`(frames, joints, dims)` of the first person of whom anything was seen."""
+    """`(frames, joints, dims)` of the first person with a valid joint."""
     for person in keypoints:
         if not bool(person[..., 0].isnan().all()):
             return person
@@ -208,7 +202,7 @@ def _centre_track(person: Tensor, joint: int, centring: str) -> Tensor:
 
 
 def _aligning_rotation(person: Tensor, vertical: Sequence[int], lateral: Sequence[int] | None) -> Tensor:
-    # float64, as the official code: an angle near 0 or pi loses half its digits in float32.
+    # float64, as in the official code: angles near 0 or pi lose half their digits in float32.
     rotation = torch.eye(3, dtype=torch.float64)
     spine = _bone_direction(person, vertical[0], vertical[1])
     if spine is not None:
@@ -226,13 +220,13 @@ def _bone_direction(person: Tensor, start: int, end: int) -> Tensor | None:
 
 
 def _measured_scale(centred: Tensor, layout: SkeletonLayout, scale: str) -> float:
-    """The length that becomes 1; 1 where there is nothing to measure. `centred` is `(frames, joints, dims)`."""
+    """The length that becomes 1; 1 where nothing can be measured. `centred` is `(frames, joints, dims)`."""
     if scale == "none":
         return 1.0
     if scale == "extent":
         length = centred.square().sum(-1).nanmean().sqrt()
     else:
-        # Official lists hang one joint on itself; that is no bone to measure.
+        # In official lists one joint is its own parent: no bone.
         child, parent = torch.from_numpy(layout.bone_indices[layout.bone_indices[:, 0] != layout.bone_indices[:, 1]]).T
         bones = (centred[:, child] - centred[:, parent]).norm(dim=-1)
         length = bones.nanmedian(dim=0).values.nanmean() if len(bones) else bones.new_tensor(float("nan"))

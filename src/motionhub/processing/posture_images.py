@@ -1,4 +1,4 @@
-"""`PostureImageProcessor`: depth maps, body-part maps and masks of a person become what a posture encoder sees."""
+"""`PostureImageProcessor`: depth maps, body-part maps and masks of a person as input of a posture encoder."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,36 +10,37 @@ from torch import Tensor
 from torch.nn import functional
 from transformers.feature_extraction_utils import BatchFeature
 
+from motionhub.augment.temporal import segment_positions
 from motionhub.processing.processor import FieldsProcessor, Renamed, as_feature, check_return_tensors
 
 
 KINDS = ("depth", "iuv", "mask")
 DENSEPOSE_PARTS = 24
-# Red, green and blue of the "jet" colours as straight lines between (place, value).
+# Red, green and blue of the "jet" colour map, piecewise linear between (position, value).
 JET = (
     ((0.0, 0.0), (0.35, 0.0), (0.66, 1.0), (0.89, 1.0), (1.0, 0.5)),
     ((0.0, 0.0), (0.125, 0.0), (0.375, 1.0), (0.64, 1.0), (0.91, 0.0), (1.0, 0.0)),
     ((0.0, 0.5), (0.11, 1.0), (0.34, 1.0), (0.65, 0.0), (1.0, 0.0)),
 )
-NEAREST, FARTHEST = 0.1, 100.0  # metres to a person; beyond, the unit is another
-FULL = 0.9  # share of an image; a person never fills so much of it
-NEAR_AND_FAR = 1.0  # metres before and behind the middle of a person that still make a difference
+NEAREST, FARTHEST = 0.1, 100.0  # metres to a person; beyond, the unit is wrong
+FULL = 0.9  # share of an image that a person never covers
+NEAR_AND_FAR = 1.0  # metres before and behind the median of a person; beyond, depth is clipped
 
 
 class PostureImageProcessor(FieldsProcessor):
-    """Depth and DensePose images of one person, nothing behind, cut out and scaled to 0..1.
+    """Depth and DensePose images of one person without background, cropped and scaled to 0..1.
 
     Args:
-        kind: what the numbers are. `"depth"`: distance to the camera, 0 or NaN where no person is. `"iuv"`: DensePose,
-            `(height, width, 3)`: part 0..24, then u and v in 0..255. `"mask"`: true where the person is.
+        kind: `"depth"`: distance to the camera, 0 or NaN outside the person. `"iuv"`: DensePose, `(height, width, 3)`:
+            part 0..24, then u and v in 0..255. `"mask"`: true on the person.
         image_size: pixels of a side.
         in_channels: 1 or 3 (grey in all three); `"iuv"` has 3.
         depth_unit: metres of a depth of 1: 0.001 for sensors that give millimetres.
         depth_scale: `"person"`: the person's median is 0.6, a metre nearer or farther 0.4 more or less. `"official"`:
-            divided by the largest value and shown in the colours of "jet", as the official code does.
+            divided by the maximum and shown in "jet" colours, as in the official code.
         crop: `"person"`: the square around the person, of a clip around all its frames. `"none"`: the whole image,
-            filled up to a square.
-        margin: part of the square's side left free on each side by `crop="person"`.
+            padded to a square.
+        margin: share of the square's side left free on each side by `crop="person"`.
         clip_frames: frames of a clip.
     """
 
@@ -71,23 +72,21 @@ class PostureImageProcessor(FieldsProcessor):
                 f"image_size and clip_frames must be at least 1, depth_unit above 0 and margin in 0..0.5; got "
                 f"{image_size}, {clip_frames}, {depth_unit} and {margin}."
             )
-        self.kind, self.image_size, self.in_channels, self.depth_unit = kind, image_size, in_channels, depth_unit
-        self.depth_scale, self.crop, self.margin, self.clip_frames = depth_scale, crop, margin, clip_frames
+        self._set_fields(locals())
 
     def __call__(self, images: Any, return_tensors: str | None = "pt") -> BatchFeature:
         """`pixel_values (batch, channels, size, size)` of single images.
 
         Args:
-            images: one `(height, width)` (`"iuv"`: `(height, width, 3)`), or several: a list of them, or an array
-                with one axis more.
+            images: one `(height, width)` (`"iuv"`: `(height, width, 3)`), or several: a list, or an array with one
+                axis more.
             return_tensors: `"pt"` (also None) or `"np"`.
 
         Raises:
-            ValueError: none, another shape, values of another kind, one without a person, or other
-                `return_tensors`.
+            ValueError: no image, another shape or kind, an image without a person, or other `return_tensors`.
         """
         check_return_tensors(return_tensors)
-        if hasattr(images, "__array_interface__"):  # a PIL image is no sequence
+        if hasattr(images, "__array_interface__"):  # PIL images too
             images = np.asarray(images)
         single = getattr(images, "ndim", 0) == (3 if self.kind == "iuv" else 2)
         images = [images] if single else list(images)
@@ -104,8 +103,8 @@ class PostureImageProcessor(FieldsProcessor):
     def clips(self, clips: Sequence[Any], generator: torch.Generator | None = None) -> BatchFeature:
         """`pixel_values (batch, clip_frames, ...)`, `attention_mask (batch, clip_frames)` of `(frames, ...)` arrays.
 
-        A clip is cut into `clip_frames` segments of equal length and gives one frame of each: a random one with a
-        `generator` (training), the middle one without. A shorter clip gives all its frames.
+        A clip gives one frame of each of `clip_frames` equal segments: a random one with a `generator` (training), the
+        middle one without. A shorter clip gives all its frames.
         """
         chosen = [np.asarray(clip)[segment_frames(len(clip), self.clip_frames, generator)] for clip in clips]
         if not chosen:
@@ -136,7 +135,7 @@ class PostureImageProcessor(FieldsProcessor):
             ValueError: see `__call__`.
         """
         self._check(frames)
-        person = self._person(frames)
+        person: np.ndarray = np.nan_to_num(frames[..., 0] if self.kind == "iuv" else frames) > 0
         empty = np.flatnonzero(~person.any((1, 2)))
         if len(empty):
             raise ValueError(
@@ -145,7 +144,7 @@ class PostureImageProcessor(FieldsProcessor):
             )
         if person.mean() > FULL:
             warnings.warn(
-                f"{100 * person.mean():.0f} % of the image is taken for the person: is the background still there? "
+                f"The person covers {100 * person.mean():.0f} % of the image: is the background still there? "
                 "Set it to 0.",
                 stacklevel=2,
             )
@@ -182,13 +181,8 @@ class PostureImageProcessor(FieldsProcessor):
         if self.kind == "depth" and (np.isinf(frames).any() or np.nanmin(frames, initial=0) < 0):
             raise ValueError("Depth must be finite and not negative; where nothing was measured it is 0 or NaN.")
 
-    def _person(self, frames: np.ndarray) -> np.ndarray:
-        """`(frames, height, width)` where the person is."""
-        plane = frames[..., 0] if self.kind == "iuv" else frames
-        return np.nan_to_num(plane) > 0
-
     def _square(self, person: np.ndarray) -> tuple[int, int, int, int]:
-        """top, bottom, left, right of the square that is kept; it may reach beyond the image."""
+        """top, bottom, left, right of the square crop, which may extend beyond the image."""
         height, width = person.shape[1:]
         top, bottom, left, right, margin = 0, height, 0, width, 0.0
         if self.crop == "person":
@@ -221,9 +215,7 @@ class PostureImageProcessor(FieldsProcessor):
 
 
 def segment_frames(num_frames: int, segments: int, generator: torch.Generator | None = None) -> np.ndarray:
-    """One frame of each of `segments` equal parts: a random one, or without `generator` the middle one.
-
-    Fewer frames than segments are all taken.
+    """A random frame, or without `generator` the middle one, of each of `segments` equal parts; all if not more.
 
     Raises:
         ValueError: no frames.
@@ -232,13 +224,11 @@ def segment_frames(num_frames: int, segments: int, generator: torch.Generator | 
         raise ValueError("A clip needs at least one frame, got none.")
     if num_frames <= segments:
         return np.arange(num_frames)
-    borders = np.linspace(0, num_frames, segments + 1)
-    places = 0.5 if generator is None else torch.rand(segments, generator=generator).numpy()
-    return np.minimum(borders[:-1] + places * np.diff(borders), num_frames - 1).astype(int)
+    return segment_positions(num_frames, segments, generator, random=generator is not None).numpy()
 
 
 def jet(values: np.ndarray) -> np.ndarray:
-    """`(frames, height, width)` in 0..1 -> `(frames, 3, height, width)`, in 256 steps as images are drawn."""
+    """`(frames, height, width)` in 0..1 -> `(frames, 3, height, width)`, in 256 steps."""
     steps = np.minimum((values * 256).astype(int), 255) / 255
     planes = [np.interp(steps, *np.transpose(lines)) for lines in JET]
     return np.stack(planes, axis=1).astype(np.float32)

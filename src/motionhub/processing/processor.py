@@ -1,4 +1,4 @@
-"""What every processor of this library has: fields checked by name, and one form of what it returns."""
+"""The base of every processor: fields checked by name, and one form of output."""
 
 import difflib
 import inspect
@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
 from motionhub.skeletons.layouts import check_carried_layout
 
 
-# What transformers itself writes into or reads from preprocessor_config.json.
+# Keys of transformers itself in preprocessor_config.json.
 FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
 
 
@@ -20,7 +21,7 @@ class FieldsProcessor(FeatureExtractionMixin):
     """A processor whose arguments are its fields, saved as `preprocessor_config.json`; other names are errors."""
 
     FIELDS: ClassVar[tuple[str, ...]] = ()
-    # Arguments of earlier versions, which the constructor still takes (in `kwargs`).
+    # Arguments of earlier versions, which the constructor still accepts.
     OLD_FIELDS: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -32,9 +33,15 @@ class FieldsProcessor(FeatureExtractionMixin):
         self._reject_unknown(name for name in kwargs if name not in FOREIGN_FIELDS)
         super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
 
+    def _set_fields(self, given: Mapping[str, Any]) -> None:
+        """The constructor's arguments, its `locals()`, as fields; tuples and arrays become lists, as in JSON."""
+        for name in self.FIELDS:
+            value = given[name]
+            setattr(self, name, list(value) if isinstance(value, tuple | np.ndarray) else value)
+
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
+        """As in transformers; fields that the file lacks can be set too, and a misspelt one is an error."""
         if "layout" in cls.FIELDS and "layout" not in kwargs:
             check_carried_layout(feature_extractor_dict)
         known = (*cls.FIELDS, *cls.OLD_FIELDS)
@@ -60,7 +67,7 @@ class FieldsProcessor(FeatureExtractionMixin):
 
 
 class Renamed:
-    """Mixed into a class of an old name: making one warns and gives the class of the new name, which comes next."""
+    """Mixed into the class of an old name: creating one warns and returns the next class, of the new name."""
 
     def __new__(cls, *arguments: Any, **kwargs: Any) -> Any:
         new = cls.__mro__[2]
@@ -75,10 +82,5 @@ def check_return_tensors(return_tensors: Any) -> None:
 
 
 def as_feature(tensors: Mapping[str, Tensor], return_tensors: str | None) -> BatchFeature:
-    """The tensors as what a processor returns."""
+    """The output of a processor."""
     return BatchFeature({name: value.numpy() if return_tensors == "np" else value for name, value in tensors.items()})
-
-
-def as_list(values: Any) -> Any:
-    """JSON has lists only: storing lists makes a loaded processor equal to the saved one."""
-    return values if values is None or isinstance(values, str) else list(values)

@@ -1,7 +1,7 @@
-"""`RetargetProcessor`: people in 2-D as the retargeting networks read them, and their motions back as coordinates.
+"""`RetargetProcessor`: input of the retargeting networks from 2-D motion, and coordinates from their output.
 
-A row per joint, relative to the root, and one for the root's velocity; all divided by the statistics of the training
-data. Joints that the network's layout does not have are carried along by the pipeline.
+Input has a row per joint, relative to the root, and one for the root's velocity; all normalised by the statistics of
+the training data. The pipeline adds the joints that the network's layout lacks.
 
 Source: preprocessing of Aberman et al. 2019, official code https://github.com/ChrisWu1997/2D-Motion-Retargeting.
 """
@@ -18,7 +18,7 @@ from transformers.feature_extraction_utils import BatchFeature
 
 from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
 from motionhub.processing.collate import padded_batch
-from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
+from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
 from motionhub.processing.steps import FILLS, converted, fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
@@ -27,7 +27,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 SCALES = ("image", "body")
 PLACES = ("source", "image-centre")
-_GRID = 16  # the official canvas is a multiple of 16 pixels either way
+_GRID = 16  # width and height of the official canvas are multiples of it
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,10 @@ class _Measured:
     """A clip on the network's canvas.
 
     Args:
-        points: `(people, frames, joints, 2)` float64 in canvas pixels, gaps filled; NaN only for joints that were
-            never seen.
+        points: `(people, frames, joints, 2)` float64 in canvas pixels, gaps filled; NaN for joints never detected.
         seen: `(people, frames, joints)` before filling.
         scale: `(people,)` canvas pixels per unit of the sequence.
-        canvas: (width, height) of the canvas, or None where the image's size is not known.
+        canvas: (width, height) of the canvas, or None without image size.
     """
 
     points: np.ndarray
@@ -56,28 +55,28 @@ class RetargetProcessor(FieldsProcessor):
     """Makes network input of a 2-D sequence in any layout, and coordinates of the network's output.
 
     The steps: layout conversion by joint names, gaps filled in time, Gaussian smoothing over time, scaling to the
-    canvas, joints relative to the root (a joint never seen in the clip becomes the mean pose's), the root's velocity
+    canvas, joints relative to the root (one that is never detected is that of the mean pose), the root's velocity
     (zero in the first frame), mean and standard deviation.
 
     Args:
-        layout: the layout the network works in, or its name; its root is the joint all others are relative to. One
-            that is not the library's is kept, and saved, as the dictionary that declares it.
+        layout: the layout of the network, or its name; all joints are relative to its root. One that is not the
+            library's is saved as the dictionary that declares it.
         mean, std: `(rows, 2)` statistics in canvas pixels: the layout's joints in order without the root, then the
             root's velocity. None: 0 and 1.
-        canvas_height: pixels that the image's height becomes (`scale="image"`).
-        scale: `"image"` (official): the person's size in the image counts, which needs pixels and the image size.
-            `"body"`: the median distance of neck and root becomes that of the mean pose, for any unit and any distance
-            from the camera; a tall and a small body then differ in proportions only.
-        default_image_size: (width, height) for sequences that do not know theirs. None: such a sequence is an error.
+        canvas_height: height of the canvas in pixels (`scale="image"`).
+        scale: `"image"` (official): by the height of the image, which needs pixels and the image size. `"body"`: the
+            median distance of neck and root becomes that of the mean pose, for any unit and distance from the camera;
+            tall and small bodies then differ in proportions only.
+        default_image_size: (width, height) for sequences without one. None: such a sequence is an error.
         fill: missing joints: `"previous"` (official: the last position, before the first one the next) or
             `"interpolate"`.
         smoothing: standard deviation in frames of the Gaussian over the input, 0 for none.
         output_smoothing: the same for the output.
-        placement: where `inverse` puts the root in the first frame: `"source"`, where it is in the sequence given, or
+        placement: position of the root in the first frame of `inverse`: `"source"`, that in the given sequence, or
             `"image-centre"` (official).
 
     Raises:
-        ValueError: a field has no such value, or no such name.
+        ValueError: an unknown field or value.
     """
 
     model_input_names = ["keypoints", "joint_mask", "attention_mask"]
@@ -97,21 +96,15 @@ class RetargetProcessor(FieldsProcessor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._set_fields(locals())
         self.layout = layout_reference(get_layout(layout))
         self.mean = None if mean is None else np.asarray(mean, dtype=np.float64).tolist()
         self.std = None if std is None else np.asarray(std, dtype=np.float64).tolist()
-        self.canvas_height = canvas_height
-        self.scale = scale
-        self.default_image_size = as_list(default_image_size)
-        self.fill = fill
-        self.smoothing = smoothing
-        self.output_smoothing = output_smoothing
-        self.placement = placement
         self._check_fields()
 
     @property
     def rows(self) -> list[str]:
-        """What each row of the input is."""
+        """The name of each row of the input."""
         layout = get_layout(self.layout)
         return [joint for joint in layout.joints if joint != layout.root] + ["velocity"]
 
@@ -129,8 +122,7 @@ class RetargetProcessor(FieldsProcessor):
         """A batch: keypoints `(batch, people, frames, rows, 2)`, joint_mask and attention_mask, padded with zeros.
 
         Args:
-            sequences, return_tensors, layout, fps, unit, image_size, confidence: as in `SkeletonProcessor`: sequences,
-                rows, or arrays `(people, frames, joints, 2)` together with their layout, fps and unit.
+            sequences, return_tensors, layout, fps, unit, image_size, confidence: as in `SkeletonProcessor`.
 
         Raises:
             ValueError: as in `SkeletonProcessor`, and see `process`.
@@ -140,12 +132,13 @@ class RetargetProcessor(FieldsProcessor):
         return as_feature(padded_batch(each_of(clips, self.process), self.model_input_names), return_tensors)
 
     def process(self, sequence: SkeletonSequence | Mapping[str, Any]) -> dict[str, Tensor]:
-        """One clip: keypoints `(people, frames, rows, 2)` float32, joint_mask `(people, frames, rows)`, attention_mask
-        `(people, frames)`. People who are never seen are zeros with both masks False.
+        """One clip: keypoints `(people, frames, rows, 2)` float32, and the masks as in a batch.
+
+        People who are never detected are zeros with both masks False.
 
         Raises:
-            ValueError: 3-D, no image size for `scale="image"`, or a person whose root (or neck, for `scale="body"`)
-                is never seen.
+            ValueError: 3-D, no image size for `scale="image"`, or a person whose root (or neck, for `scale="body"`) is
+                never detected.
         """
         sequence = _checked_sequence(sequence)
         if not sequence.num_people or not sequence.num_frames:
@@ -163,7 +156,7 @@ class RetargetProcessor(FieldsProcessor):
         moved[:, 0] = seen_root[:, 0]
         joint_mask = np.concatenate([np.delete(measured.seen, root, axis=2) & seen_root, moved], axis=2)
         attention_mask = np.repeat(measured.present[:, None], sequence.num_frames, axis=1)
-        # A joint never seen is NaN up to here, and normalised zero is the mean pose.
+        # A joint that is never detected is NaN up to here; normalised zero is the mean pose.
         return {
             "keypoints": torch.from_numpy(np.nan_to_num(rows).astype(np.float32)),
             "joint_mask": torch.from_numpy(joint_mask),
@@ -173,11 +166,11 @@ class RetargetProcessor(FieldsProcessor):
     def inverse(self, keypoints: Any, sequence: SkeletonSequence | Mapping[str, Any]) -> Tensor:
         """Network output `(people, frames, rows, 2)` as coordinates `(people, frames, joints, 2)` in `layout`.
 
-        They are in the unit, scale and place of `sequence`, which has the same people: its image (or, with
-        `scale="body"`, each body) is measured again. Joints never seen have values too; absent people are NaN.
+        They are in the unit, scale and position of `sequence`, which has the same people and is measured again. Joints
+        that are never detected have values too; absent people are NaN.
 
         Raises:
-            ValueError: the shape is not what `process` makes of the sequence's people.
+            ValueError: the shape is not that of `process` for the sequence's people.
         """
         sequence = _checked_sequence(sequence)
         measured = self._measured(sequence)
@@ -224,9 +217,9 @@ class RetargetProcessor(FieldsProcessor):
             if absent:
                 assert sequence.track_ids is not None
                 raise ValueError(
-                    f"{absent} of person {sequence.track_ids[person]} is never seen (or cannot be made from layout "
-                    f"{sequence.layout.name!r}), and everything is measured from it; estimate it first, or leave "
-                    f"this person out: sequence.person(index)."
+                    f"{absent} of person {sequence.track_ids[person]} is never detected (or cannot be made from "
+                    f"layout {sequence.layout.name!r}), and everything is measured from it; estimate it first, or "
+                    "leave this person out: sequence.person(index)."
                 )
 
     def _body_scale(self, points: np.ndarray) -> np.ndarray:
@@ -234,15 +227,15 @@ class RetargetProcessor(FieldsProcessor):
         trunk = points[:, :, layout.index("neck")] - points[:, :, layout.index(layout.root)]
         length = np.median(np.linalg.norm(trunk, axis=-1), axis=1)
         wanted = float(np.linalg.norm(self._statistics()[0][self.rows.index("neck")]))
-        # No person, or no statistics: nothing to measure, so nothing is scaled.
+        # Without person or statistics nothing is scaled.
         return np.where(np.isfinite(length) & (length > 0) & (wanted > 0), wanted / np.maximum(length, 1e-12), 1.0)
 
     def _first_place(self, measured: _Measured, root: int) -> np.ndarray:
-        """`(people, 2)` where the root stands before its first velocity is added."""
+        """`(people, 2)` position of the root before its first velocity is added."""
         if self.placement == "image-centre":
             if measured.canvas is None:
                 raise ValueError(
-                    'placement="image-centre" needs the image, which scale="body" does not look at; use '
+                    'placement="image-centre" needs the image size, which scale="body" does not use; use '
                     'placement="source".'
                 )
             return np.tile(np.asarray(measured.canvas) / 2, (len(measured.points), 1))
@@ -286,7 +279,7 @@ def _checked_sequence(sequence: SkeletonSequence | Mapping[str, Any]) -> Skeleto
 
 
 def _smoothed(points: np.ndarray, frames: float) -> np.ndarray:
-    """A Gaussian over the frame axis 1, reflected at both ends as in scipy's (and the official) default."""
+    """A Gaussian over the frame axis 1, reflected at both ends (scipy's and the official default)."""
     return gaussian_filter1d(points, sigma=frames, axis=1) if frames > 0 else points
 
 

@@ -1,4 +1,4 @@
-"""`SkeletonProcessor`: motion of any form in, one checkpoint's tensors out; saved as `preprocessor_config.json`."""
+"""`SkeletonProcessor`: motion in any form to one checkpoint's tensors; saved as `preprocessor_config.json`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from motionhub.augment.policy import POLICY_FIELDS, AugmentationPolicy
 from motionhub.processing import normalization as norms
 from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
 from motionhub.processing.collate import padded, padded_batch
-from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
+from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
 from motionhub.processing.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
 from motionhub.skeletons.graph import bone_stream, velocity_stream
 from motionhub.skeletons.layout import SkeletonLayout
@@ -40,52 +40,47 @@ NEEDS_NUM_FRAMES = ("uniform-random", "uniform", "resize", "centre-window")
 class SkeletonProcessor(FieldsProcessor):
     """Makes model input of motion: keypoints without NaN, a joint mask and an attention mask.
 
-    The steps, always in this order: people selection, dims, layout conversion, frame rate, (replay of empty tails),
+    The steps, in this order: people selection, dims, layout conversion, frame rate, (replay of empty tails),
     normalisation, temporal sampling, augmentation (training only), stream, masks and fill, padding.
 
-    Padding, and what the published encoders saw. With `padding="mask"` people and frames that are not there are zeros
-    with both masks False; padded frames are always at the end; a model with masked pooling ignores them. The official
-    UNIK knows no masks: its Posetics features were trained with zeros for absent people and frames, all of them
-    averaged; its Smarthome and Penn features with clips looped to 4000 and 700 frames (`padding="replay"`, where
-    looped frames count as frames: attention mask True). Either way the result of the official average depends on the
-    padded length.
+    With `padding="mask"` absent people and frames are zeros with both masks False; padded frames are always at the
+    end, and models with masked pooling ignore them. The official UNIK has no masks: its Posetics features average
+    zeros for absent people and frames; its Smarthome and Penn features come from clips looped to 4000 and 700 frames
+    (`padding="replay"`, attention mask True). Either way its result depends on the padded length.
 
     Args:
-        layout: the layout the model works in, or its name; other layouts are converted by joint names. One that is
-            not the library's (see `motionhub.load_layout`) is kept, and saved, as the dictionary that declares it.
-        num_dims: 2 (first two coordinates of 3-D data, as they are: no camera is involved) or 3.
-        num_people: people of a sample; absent ones are padded, those of least energy left out. None keeps them all.
+        layout: the layout the model works in, or its name; other layouts are converted by joint names. One that is not
+            the library's (see `motionhub.load_layout`) is saved as the dictionary that declares it.
+        num_dims: 2 (the first two coordinates of 3-D data, without a camera) or 3.
+        num_people: people of a sample; absent ones are padded, those of least energy left out. None keeps all.
         num_frames: frames of a training sample, and of a test sample where test sampling needs a number. None: all.
-        test_num_frames: frames of a test sample, where it differs; with `test_sampling="all"` the number to pad up to.
+        test_num_frames: frames of a test sample, where different; with `test_sampling="all"` the length to pad to.
         fps: frame rate to resample to (linear in time). None keeps the clip's own.
-        unit: the unit the coordinates must come in, where the scale is a fact of the weights; None takes any.
+        unit: the required unit of the coordinates, where the weights depend on the scale; None accepts any.
         stream: `"joint"`, `"bone"` (child minus parent) or `"velocity"` (next frame minus this one, last frame 0).
-        normalization: `"none"`; `"screen"` (2-D pixels, see `normalization.screen`); `"centre"`; `"torso"` (every
-            pose by its own trunk, see `normalization.torso`); `"agcn-3d"`,
-            `"unik-3d"` (centre, then turn a vertical bone onto +z and a lateral one onto +x; SPECS 2.3).
+        normalization: `"none"`; `"screen"`, `"centre"`, `"torso"`, see these functions of `processing.normalization`;
+            `"agcn-3d"`, `"unik-3d"`: centre, then rotate a vertical bone onto +z and a lateral one onto +x (SPECS
+            2.3).
         centring: `"per-frame"` or `"first-frame"`; None: per frame, except first frame for `"unik-3d"`.
         centre_joint: joint at the origin; None: the layout's root ("centre"), or the rule's own joint.
-        vertical_bone: (from, to) joints turned onto +z; None: the rule's own.
-        lateral_bone: (a, b): a minus b is turned onto +x; None: the rule's own; []: no such rotation.
+        vertical_bone: (from, to) joints rotated onto +z; None: the rule's own.
+        lateral_bone: (a, b): a minus b is rotated onto +x; None: the rule's own; []: no such rotation.
         scale: `"none"`, `"bones"` or `"extent"`: the length that becomes 1 (not for "screen").
-        default_image_size: (width, height) for pixel sequences that do not know theirs. The official files assume
-            640 x 480. None: such a sequence is an error.
-        people_selection: `"energy"`: most moving first, by the standard deviations of the coordinates over all seen
-            joints and frames, added up; of equals the later comes first (as the official sort). `"first"`: as they
-            come.
+        default_image_size: (width, height) for pixel sequences without one. The official files assume 640 x 480. None:
+            such a sequence is an error.
+        people_selection: `"energy"`: most moving first, see `processing.steps.by_energy`; `"first"`: in given order.
         train_sampling: `"random-window"`, `"uniform-random"` (one random frame of each of num_frames segments),
             `"resize"` (linear in time), `"all"`.
         test_sampling: `"all"`, `"centre-window"`, `"uniform"` (middle frame of each segment), `"resize"`.
         padding: `"mask"` or `"replay"`, see above.
         fill: `"zero"` (after normalisation, as official), `"interpolate"` or `"previous"`; the mask stays False.
-        augmentation: what training changes in a clip: a `motionhub.augment.policy.AugmentationPolicy`, or a
-            dictionary of its fields. It belongs to a recipe (`TrainingRecipe.augmentation`); earlier versions wrote it
-            here, field by field, and such arguments and files still work.
-        upright: True turns every clip so that up is up in an image (y downward), whatever its axes, see
-            `processing.steps.align_gravity`; for a model of images that is given 3-D data, or 2-D data with y upward.
+        augmentation: an `augment.policy.AugmentationPolicy`, or a dictionary of its fields, for training. It belongs
+            to a recipe (`TrainingRecipe.augmentation`); the single fields, as in earlier versions, still work here.
+        upright: True rotates every clip so that up is up in an image (y downward), see
+            `processing.steps.align_gravity`; for image models that are given 3-D data, or 2-D data with y upward.
 
     Raises:
-        ValueError: a field has no such value, or no such name.
+        ValueError: an unknown field or value.
     """
 
     model_input_names = ["keypoints", "joint_mask", "attention_mask"]
@@ -119,43 +114,24 @@ class SkeletonProcessor(FieldsProcessor):
     ) -> None:
         moved = {name: kwargs.pop(name) for name in POLICY_FIELDS if name in kwargs}
         super().__init__(**kwargs)
+        self._set_fields(locals())
         self.layout = layout_reference(get_layout(layout))
-        self.num_dims = num_dims
-        self.num_people = num_people
-        self.num_frames = num_frames
-        self.test_num_frames = test_num_frames
-        self.fps = fps
-        self.unit = unit
-        self.stream = stream
-        self.normalization = normalization
-        self.centring = centring
-        self.centre_joint = centre_joint
-        self.vertical_bone = as_list(vertical_bone)
-        self.lateral_bone = as_list(lateral_bone)
-        self.scale = scale
-        self.default_image_size = as_list(default_image_size)
-        self.people_selection = people_selection
-        self.train_sampling = train_sampling
-        self.test_sampling = test_sampling
-        self.padding = padding
-        self.fill = fill
         self.augmentation = AugmentationPolicy.of(augmentation)
         if moved:
             self.augmentation = AugmentationPolicy.of({**self.augmentation.to_dict(), **moved})
-        self.upright = upright
         self._check_fields()
 
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
-        if "augmentation" in kwargs:  # a file of an earlier version says it field by field
+        """As in `FieldsProcessor`; a given augmentation replaces all fields of the file's."""
+        if "augmentation" in kwargs:
             feature_extractor_dict = {
                 name: value for name, value in feature_extractor_dict.items() if name not in POLICY_FIELDS
             }
         return super().from_dict(feature_extractor_dict, **kwargs)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON holds them; the augmentation only where there is one."""
+        """The fields as JSON holds them, without an augmentation that changes nothing."""
         content: dict[str, Any] = super().to_dict()
         augmentation = content.pop("augmentation").to_dict()
         return {**content, "augmentation": augmentation} if augmentation else content
@@ -178,16 +154,16 @@ class SkeletonProcessor(FieldsProcessor):
         Args:
             sequences: a clip or several, of any lengths and people. A clip is a `SkeletonSequence`, a row of a
                 motionhub dataset, or an array `(people, frames, joints, dims)` or, of one person, `(frames, joints,
-                dims)`: NumPy, torch, or nested lists. Several are a list of these, or one array `(batch, people,
-                frames, joints, dims)`. NaN where a joint was not seen.
+                dims)`: NumPy, torch, or nested lists, NaN where a joint is missing. Several are a list of these, or
+                one array `(batch, people, frames, joints, dims)`.
             training: sample and augment as in training.
             generator: of all random draws; None draws from torch's global one.
             return_tensors: `"pt"` (also None) or `"np"`.
-            layout, fps, unit: what the arrays are, see `SkeletonSequence`; all three are required for an array, and
-                nothing is inferred. One for all clips, or a list with one for each. Sequences and rows keep their own.
+            layout, fps, unit: of the arrays, which need all three, see `SkeletonSequence`; one for all clips, or a
+                list with one for each. Sequences and rows keep their own.
             image_size: `(width, height)` in pixels of the arrays, for screen normalisation, or a list of these.
-            confidence: `(people, frames, joints)` in 0..1 of an array, a list of these for several clips. It is
-                checked and changes nothing: to leave out uncertain joints, make them NaN.
+            confidence: `(people, frames, joints)` in 0..1 of an array, or a list of these. It is checked but has no
+                effect: set uncertain joints to NaN to leave them out.
 
         Returns:
             keypoints `(batch, people, frames, joints, dims)` float32 without NaN, joint_mask `(batch, people, frames,
@@ -195,7 +171,7 @@ class SkeletonProcessor(FieldsProcessor):
 
         Raises:
             ValueError: an array without layout, fps or unit, one that does not fit them, metadata for another number
-                of clips, or a clip that does not fit this processor; of several clips the message names the position.
+                of clips, or a clip that does not fit this processor; of several clips the message states the position.
 
         Examples:
             >>> import numpy as np
@@ -223,12 +199,11 @@ class SkeletonProcessor(FieldsProcessor):
     ) -> dict[str, Tensor]:
         """One clip: keypoints `(people, frames, joints, dims)`, joint_mask, attention_mask, without the batch axis.
 
-        A clip without frames, people or seen joints gives zeros and masks that are False everywhere (at least one
-        frame).
+        A clip without frames, people or valid joints gives zeros with False masks (at least one frame).
 
         Args:
-            frame_labels: `(frames of the sequence, ...)`: sampled along with the frames (the nearest one where they
-                are interpolated) and returned as `"labels"`, float32 `(frames, ...)`, padded with zeros.
+            frame_labels: `(frames of the sequence, ...)`: sampled with the frames (the nearest where they are
+                interpolated) and returned as `"labels"`, float32 `(frames, ...)`, padded with zeros.
 
         Raises:
             ValueError: layout, dims, unit or image size do not fit this processor.
@@ -253,10 +228,10 @@ class SkeletonProcessor(FieldsProcessor):
         return sample
 
     def inverse(self, keypoints: Any, sequence: SkeletonSequence | Mapping[str, Any]) -> Tensor:
-        """Normalised keypoints `(people, frames, joints, dims)` back in the units and the place of `sequence`.
+        """Normalised keypoints `(people, frames, joints, dims)` back in the units and position of `sequence`.
 
-        The sequence is the one that was processed: it is measured again (image size, centre, rotation, scale). The
-        result stays in this processor's layout, dims and order of people. Missing joints hold what the fill rule gave.
+        The sequence is the one that was processed: it is measured again. The result has this processor's layout, dims
+        and order of people; missing joints hold what the fill rule gave.
 
         Raises:
             ValueError: the stream is not `"joint"`, or a per-frame centre does not fit the number of frames.
@@ -282,8 +257,11 @@ class SkeletonProcessor(FieldsProcessor):
                 f"This processor takes coordinates in {self.unit}s, got unit {sequence.unit!r}; convert them, then "
                 f'sequence.replace(keypoints=..., unit="{self.unit}").'
             )
-        # A copy: what torch does in place further down must not reach the caller's array.
-        keypoints, layout = self._selected(torch.tensor(sequence.keypoints)), get_layout(self.layout)
+        # A copy, as the caller's array must not change.
+        keypoints, layout = torch.tensor(sequence.keypoints), get_layout(self.layout)
+        if len(keypoints) > 1 and self.people_selection == "energy":
+            keypoints = keypoints[by_energy(keypoints)]
+        keypoints = keypoints[: self.num_people]
         if self.upright:
             keypoints = align_gravity(keypoints, sequence.layout)
         keypoints = keypoints[..., : self.num_dims]
@@ -295,11 +273,6 @@ class SkeletonProcessor(FieldsProcessor):
         if self.padding == "replay" and len(frames):
             keypoints = replay(keypoints)
         return keypoints, self._normalization(keypoints, layout, sequence), frames
-
-    def _selected(self, keypoints: Tensor) -> Tensor:
-        if len(keypoints) > 1 and self.people_selection == "energy":
-            keypoints = keypoints[by_energy(keypoints)]
-        return keypoints[: self.num_people]
 
     def _normalization(
         self, keypoints: Tensor, layout: SkeletonLayout, sequence: SkeletonSequence
@@ -322,7 +295,7 @@ class SkeletonProcessor(FieldsProcessor):
         return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
 
     def _wanted_frames(self, training: bool) -> int | None:
-        """The number of frames to come out with; None: as many as there are."""
+        """The number of frames of a sample; None: as many as there are."""
         if training:
             return self.num_frames
         if self.test_num_frames is not None or self.test_sampling == "all":
@@ -330,7 +303,7 @@ class SkeletonProcessor(FieldsProcessor):
         return self.num_frames
 
     def _positions(self, num_frames: int, wanted: int | None, training: bool, generator: Generator | None) -> Tensor:
-        """Which frames, as positions in time, before padding."""
+        """Positions in time of the frames of a sample, before padding."""
         sampling = self.train_sampling if training else self.test_sampling
         if wanted is None:
             return torch.arange(num_frames)
@@ -353,7 +326,7 @@ class SkeletonProcessor(FieldsProcessor):
         if self.stream == "bone":
             return torch.from_numpy(bone_stream(keypoints.numpy(), get_layout(self.layout)))
         velocity = torch.from_numpy(velocity_stream(keypoints.numpy()))
-        # The last frame's velocity is 0 by definition, but only of joints that are there.
+        # The last frame's velocity is 0 by definition, but only of valid joints.
         return velocity.masked_fill(keypoints.isnan(), float("nan"))
 
     def _masked_and_filled(self, keypoints: Tensor) -> dict[str, Tensor]:
@@ -364,7 +337,7 @@ class SkeletonProcessor(FieldsProcessor):
         return {"keypoints": filled, "joint_mask": joint_mask, "attention_mask": attention_mask}
 
     def _check_fields(self) -> None:
-        """Raises the `ValueError` that names the first field whose value cannot be used, and what can."""
+        """Raises a `ValueError` for the first field with an invalid value; it states the valid ones."""
         self._check_choices(CHOICES)
         for name in ("num_people", "num_frames", "test_num_frames"):
             value = getattr(self, name)
@@ -390,10 +363,7 @@ class SkeletonProcessor(FieldsProcessor):
 
 
 def with_augmentation(processor: Any, augmentation: Any) -> Any:
-    """The processor with the augmentation that a recipe asks for; as it is where the recipe asks for none.
-
-    Args:
-        augmentation: an `AugmentationPolicy`, a dictionary of its fields or their JSON text; None: none is asked for.
+    """The processor with a recipe's augmentation: a policy, its fields as a dictionary or JSON text; None: no change.
 
     Raises:
         ValueError: an unknown field, a value out of range, or a processor that is not of skeletons.

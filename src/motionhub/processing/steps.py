@@ -1,4 +1,4 @@
-"""The steps that processors are made of, on keypoints `(people, frames, joints, dims)`; NaN means missing."""
+"""Steps of processors on keypoints `(people, frames, joints, dims)`; NaN means missing."""
 
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from motionhub.skeletons.layout import SkeletonLayout
 
 FILLS = ("zero", "interpolate", "previous")
 
-# Share of the body's height at which a joint is when somebody stands, by the first word that its name has.
+# Height of the joints of a standing person, as a share of the body's, by the first of these words in the joint's name.
 HEIGHTS = {
     **dict.fromkeys(("ankle", "foot", "toe", "heel"), 0.04),
     "knee": 0.28,
@@ -27,10 +27,10 @@ HEIGHTS = {
 
 
 def by_energy(keypoints: Tensor) -> list[int]:
-    """Positions of the people, most moving first (SPECS 2.3); of equals the later (official).
+    """Positions of the people, most moving first; among equals the later first (official, SPECS 2.3).
 
-    The energy is the standard deviation of each coordinate over all seen joints and frames, added up; six significant
-    digits, so that rounding does not break ties. People without valid keypoints come last.
+    The energy is the sum of the standard deviations of each coordinate over all valid joints and frames, to six
+    significant digits, so that rounding does not break ties. People without valid keypoints come last.
     """
     flat = keypoints.double().flatten(1, 2)
     spread = (flat - flat.nanmean(1, keepdim=True)).square().nanmean(1).sqrt().sum(1)
@@ -39,11 +39,11 @@ def by_energy(keypoints: Tensor) -> list[int]:
 
 
 def align_gravity(keypoints: Tensor, layout: SkeletonLayout) -> Tensor:
-    """Keypoints with y downward in the sense of an image: heads above feet.
+    """Keypoints with y downward, as in an image: heads above feet.
 
-    The direction is found from the body: the covariance of the joints' usual heights with their coordinates, over all
-    people and frames, points up along y or z. Whoever lies through the whole clip is left as the data has them. 3-D
-    clips are turned (never mirrored) by right angles about x; 2-D clips whose y points up are flipped.
+    The covariance of the joints' usual heights with their coordinates, over all people and frames, gives the direction
+    up, along y or z. 3-D clips are rotated (never mirrored) by right angles about x; 2-D clips with y up are flipped.
+    Clips in which people lie throughout stay as they are.
     """
     up = _up(keypoints, layout)
     if up is None:
@@ -57,7 +57,7 @@ def align_gravity(keypoints: Tensor, layout: SkeletonLayout) -> Tensor:
 
 
 def _up(keypoints: Tensor, layout: SkeletonLayout) -> list[float] | None:
-    """The direction in which joints are higher that stand higher in a body; None without two seen joints."""
+    """Direction of the covariance of usual heights and coordinates; None without two valid joints."""
     heights = keypoints.new_tensor(
         [next((height for word, height in HEIGHTS.items() if word in joint), torch.nan) for joint in layout.joints]
     )
@@ -67,7 +67,7 @@ def _up(keypoints: Tensor, layout: SkeletonLayout) -> list[float] | None:
         return None
     high = heights.nan_to_num() * weight
     high = (high - high.sum(-1, keepdim=True) / count.clamp(min=1)) * weight
-    # High minus its mean needs no centring of the places.
+    # As the heights are centred, the coordinates need not be.
     return [float(value) for value in (high.unsqueeze(-1) * keypoints.nan_to_num()).sum((0, 1, 2))]
 
 
@@ -109,10 +109,10 @@ def _conversion(source: SkeletonLayout, target: SkeletonLayout) -> tuple[Tensor,
 
 
 def replay(keypoints: Tensor) -> Tensor:
-    """Loop each person's frames over the empty frames at the end of the clip (official UNIK and 2s-AGCN).
+    """Repeat each person's frames over the empty frames at the end of the clip (official UNIK and 2s-AGCN).
 
-    A person who is empty in the first frame is first moved to the front without any empty frames; otherwise empty
-    frames inside stay. A person without valid keypoints stays missing.
+    If the first frame is empty, all empty frames are removed first; otherwise empty frames inside stay. A person
+    without valid keypoints stays missing.
     """
     looped = [
         take_frames(person[None], replay_positions(~person[..., 0].isnan().all(dim=1)))[0] for person in keypoints
@@ -121,7 +121,7 @@ def replay(keypoints: Tensor) -> Tensor:
 
 
 def replay_positions(seen: Tensor) -> Tensor:
-    """Frame that stands at each place after `replay`; `seen` `(frames,)` says in which frames the person is."""
+    """The source frame of each frame after `replay`; `seen` `(frames,)`: whether the person is detected."""
     frames = torch.arange(len(seen))
     if not bool(seen.any()):
         return frames
@@ -130,12 +130,12 @@ def replay_positions(seen: Tensor) -> Tensor:
 
 
 def fill_missing(keypoints: Tensor, fill: str) -> Tensor:
-    """Keypoints without NaN, for models that need a number everywhere; the joint mask still says "missing".
+    """Keypoints without NaN, for models that need a number everywhere; the joint mask still marks missing joints.
 
     Args:
-        fill: `"zero"`; `"previous"`: the joint's last seen position, before it was first seen its first one;
-            `"interpolate"`: on the straight line in time between the frames around, held at both ends of the clip.
-            A joint that was never seen is zero in any case.
+        fill: `"zero"`; `"previous"`: the joint's last valid position, before that its first one; `"interpolate"`:
+            linear in time, constant before the first and after the last valid frame. A joint without valid frames is
+            zero.
     """
     if fill != "zero" and keypoints.shape[1] > 1 and bool((missing := keypoints[..., 0].isnan()).any()):
         keypoints = _filled_in_time(keypoints, ~missing, interpolate=fill == "interpolate")
@@ -146,7 +146,7 @@ def _filled_in_time(keypoints: Tensor, seen: Tensor, interpolate: bool) -> Tenso
     frames = torch.arange(seen.shape[1])[None, :, None].expand_as(seen)
     last = torch.where(seen, frames, -1).cummax(1).values
     after = torch.where(seen, frames, seen.shape[1]).flip(1).cummin(1).values.flip(1)
-    # Outside the seen frames both neighbours are the one that exists; never seen: frame 0, which is NaN there.
+    # Outside the valid frames both neighbours are the one that exists; without any: a frame that is NaN.
     before = torch.where(last < 0, after, last).clamp_(max=seen.shape[1] - 1)
     start = keypoints.gather(1, before[..., None].expand_as(keypoints))
     if not interpolate:

@@ -1,8 +1,7 @@
-"""`VideoClipProcessor`: images of a video in, one checkpoint's `pixel_values` out; `preprocessor_config.json`.
+"""`VideoClipProcessor`: frames of a video to one checkpoint's `pixel_values`; saved as `preprocessor_config.json`.
 
-`data/video/clips.py` decodes the frames that this asks for. Images are `(frames, height, width, 3)`, red first, uint8
-or floats in 0..1. That red and blue have changed places cannot be seen from numbers: what OpenCV reads has blue first,
-`frames[..., ::-1]` is the other.
+`data/video/clips.py` decodes the frames. Images are `(frames, height, width, 3)` RGB, uint8 or floats in 0..1. OpenCV
+reads BGR, which cannot be detected: pass `frames[..., ::-1]`.
 """
 
 import math
@@ -15,7 +14,7 @@ from torch import Generator, Tensor
 from transformers.feature_extraction_utils import BatchFeature
 
 from motionhub.augment import images
-from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
+from motionhub.processing.processor import FieldsProcessor, as_feature, check_return_tensors
 
 
 RESIZES = ("stretch", "shorter-side")
@@ -23,32 +22,31 @@ SAMPLINGS = ("segments", "stride")
 
 
 class VideoClipProcessor(FieldsProcessor):
-    """Chooses frames of a video, brings them to one size, and normalises their colours.
+    """Chooses frames of a video, resizes them and normalises their colours. The defaults are ViCLIP's.
 
-    The defaults are ViCLIP's. Which frames: with `"segments"` the first of each of `num_frames` equal parts of the
-    video (`frames2tensor` of the official code); with `"stride"` every `frame_stride`-th of a window at `fps` frames
-    per second, which in training lies anywhere and in a test at `temporal_views` places from the start of the video to
-    its end (a single one: in its middle). Where a window is longer than the video, its last frame is repeated; where a
-    video has fewer frames than parts, frames are repeated.
+    `"segments"` takes the first frame of each of `num_frames` equal parts of the video (`frames2tensor` of the
+    official code); `"stride"` takes every `frame_stride`-th of a window at `fps` frames per second, at a random place
+    in training, and at `temporal_views` places from start to end in a test (a single one: in the middle). Videos with
+    fewer frames than parts repeat frames; windows longer than the video repeat its last frame.
 
     Args:
         num_frames: of a clip.
-        sampling, frame_stride, fps: see above; the rate is of the frames that the stride counts.
+        sampling, frame_stride, fps: see above.
         temporal_views: windows of a test video, `"stride"` only.
-        image_size: height and width of what the model sees.
-        resize: `"stretch"` makes the whole image square; `"shorter-side"` makes its shorter side `shorter_side`
-            long, of which `spatial_crops` squares are seen.
+        image_size: height and width of the output.
+        resize: `"stretch"` makes the whole image square; `"shorter-side"` scales its shorter side to `shorter_side`
+            and takes `spatial_crops` squares.
         shorter_side: None: `image_size`.
         spatial_crops: 1 (the middle) or 3 (both ends of the longer side and the middle), `"shorter-side"` only.
         image_mean, image_std: of the colours in 0..1, subtracted and divided by.
-        crop_area, crop_ratio: training: a random part of the image, of so much of its area and with its width over
-            its height in this range, instead of the test's crop. None: as in a test.
-        color_jitter: training: strengths of brightness, contrast, saturation and hue; of `color_probability` clips.
+        crop_area, crop_ratio: training: ranges of a random crop's share of the image's area and of its width over its
+            height. None: the crop of a test.
+        color_jitter: training: strengths of brightness, contrast, saturation and hue.
         color_probability, gray_probability, blur_probability, mirror_probability: training: shares of the clips.
-        blur_sigma: lowest and highest, in pixels.
+        blur_sigma: smallest and largest, in pixels.
 
     Raises:
-        ValueError: a field has no such value, or no such name.
+        ValueError: an unknown field or value.
     """
 
     model_input_names = ["pixel_values"]
@@ -77,30 +75,13 @@ class VideoClipProcessor(FieldsProcessor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num_frames = num_frames
-        self.sampling = sampling
-        self.frame_stride = frame_stride
+        self._set_fields(locals())
         self.fps = float(fps)
-        self.temporal_views = temporal_views
-        self.image_size = image_size
-        self.resize = resize
-        self.shorter_side = shorter_side
-        self.spatial_crops = spatial_crops
-        self.image_mean = list(image_mean)
-        self.image_std = list(image_std)
-        self.crop_area = as_list(crop_area)
-        self.crop_ratio = list(crop_ratio)
-        self.color_jitter = list(color_jitter)
-        self.color_probability = color_probability
-        self.gray_probability = gray_probability
-        self.blur_probability = blur_probability
-        self.blur_sigma = list(blur_sigma)
-        self.mirror_probability = mirror_probability
         self._check_fields()
 
     @property
     def views(self) -> int:
-        """Clips that a test video becomes."""
+        """Clips per test video."""
         return self.temporal_views * self.spatial_crops
 
     def __call__(
@@ -111,19 +92,19 @@ class VideoClipProcessor(FieldsProcessor):
         generator: Generator | None = None,
         return_tensors: str | None = "pt",
     ) -> BatchFeature:
-        """A batch of one or several whole videos that are in memory.
+        """A batch of one or several decoded videos.
 
         Args:
-            videos: `(frames, height, width, 3)` RGB, or several: a list of them, of any lengths and sizes, or one
-                array `(batch, frames, height, width, 3)`.
-            fps: their frame rate, which `sampling="stride"` needs to know where it is not the processor's.
+            videos: `(frames, height, width, 3)` RGB, or several: a list of any lengths and sizes, or one array
+                `(batch, frames, height, width, 3)`.
+            fps: their frame rate for `sampling="stride"`, where it is not the processor's.
             training: choose and augment as in training: one clip of each video.
             generator: of all random draws; None draws from torch's global one.
             return_tensors: `"pt"` (also None) or `"np"`.
 
         Returns:
-            pixel_values `(videos * views, num_frames, 3, image_size, image_size)` float32: the views of the first
-            video, then those of the second; the crops of a window follow each other.
+            pixel_values `(videos * views, num_frames, 3, image_size, image_size)` float32, video by video, the crops
+            of a window next to each other.
 
         Raises:
             ValueError: no video, a video without frames, other axes or colours than expected, NaN.
@@ -143,7 +124,7 @@ class VideoClipProcessor(FieldsProcessor):
     def frame_numbers(
         self, num_frames: int, fps: float, training: bool = False, generator: Generator | None = None
     ) -> list[np.ndarray]:
-        """Which frames of a video of `num_frames` at `fps` make its clips: one array of numbers per temporal view.
+        """The frames of each clip of a video of `num_frames` at `fps`: one array of indices per temporal view.
 
         Raises:
             ValueError: the video has no frames.
@@ -162,18 +143,12 @@ class VideoClipProcessor(FieldsProcessor):
             starts = [room / 2]
         else:
             starts = [room * view / (self.temporal_views - 1) for view in range(self.temporal_views)]
-        return [self._window(start, span, num_frames) for start in starts]
-
-    def _window(self, start: float, span: float, num_frames: int) -> np.ndarray:
-        """PySlowFast's rule: evenly from the window's first frame to its last."""
-        numbers = np.linspace(start, start + span - 1, self.num_frames)
-        return np.clip(numbers, 0, num_frames - 1).astype(np.int64)
+        # PySlowFast's rule: evenly from the window's first frame to its last.
+        windows = (np.linspace(start, start + span - 1, self.num_frames) for start in starts)
+        return [np.clip(numbers, 0, num_frames - 1).astype(np.int64) for numbers in windows]
 
     def process(self, frames: Any, training: bool = False, generator: Generator | None = None) -> Tensor:
-        """The frames of one clip, already chosen, as `(spatial_crops, frames, 3, image_size, image_size)` float32.
-
-        In training it is one crop, augmented.
-        """
+        """The frames of a clip as `(spatial_crops, frames, 3, image_size, image_size)` float32; training: one crop."""
         clip = torch.from_numpy(np.ascontiguousarray(checked_frames(frames))).movedim(-1, 1)
         clip = clip.float() / 255 if clip.dtype == torch.uint8 else clip.float()
         crops = [self._augmented(clip, generator)] if training else self._crops(clip)
@@ -183,7 +158,7 @@ class VideoClipProcessor(FieldsProcessor):
     def _crops(self, clip: Tensor) -> list[Tensor]:
         size = self.image_size
         if self.resize == "stretch":
-            # OpenCV resizes bytes to bytes, so the official clips hold whole numbers.
+            # Official clips hold whole numbers, as OpenCV resizes bytes to bytes.
             return [(images.resized(clip, size, size) * 255).round() / 255]
         height, width = clip.shape[-2:]
         scale = (self.shorter_side or size) / min(height, width)
@@ -215,7 +190,7 @@ class VideoClipProcessor(FieldsProcessor):
         return clip.flip(-1) if images.chance(self.mirror_probability, generator) else clip
 
     def _check_fields(self) -> None:
-        """Raises the `ValueError` that names the first field whose value cannot be used, and what can."""
+        """Raises a `ValueError` for the first field with an invalid value; it states the valid ones."""
         self._check_choices({"sampling": SAMPLINGS, "resize": RESIZES, "spatial_crops": (1, 3)})
         for name in ("num_frames", "frame_stride", "temporal_views", "image_size"):
             value = getattr(self, name)
@@ -228,7 +203,7 @@ class VideoClipProcessor(FieldsProcessor):
         if self.temporal_views > 1 and self.sampling != "stride":
             raise ValueError('temporal_views above 1 need sampling="stride": segments already cover the whole video.')
         if self.spatial_crops > 1 and self.resize != "shorter-side":
-            raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched image is seen whole.')
+            raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched image has one crop.')
         lengths = {"image_mean": 3, "image_std": 3, "crop_ratio": 2, "color_jitter": 4, "blur_sigma": 2}
         for name, length in {**lengths, **({"crop_area": 2} if self.crop_area is not None else {})}.items():
             value = getattr(self, name)
@@ -244,11 +219,11 @@ class VideoClipProcessor(FieldsProcessor):
 
 
 def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor:
-    """The processor of a video tower: the one beside its weights, or one that makes such pixels, eight a video.
+    """The processor beside a video tower's weights, or one for its `pixels`, eight frames a video.
 
     Args:
         source: folder or Hub id of the tower.
-        pixels: `models.video_towers.VideoTower.pixels`; empty: the tower's own file says all.
+        pixels: `models.video_towers.VideoTower.pixels`; empty: the tower's own file states all.
 
     Raises:
         ValueError: the file is absent, broken, or of another processor.
@@ -259,7 +234,7 @@ def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor
         made: VideoClipProcessor = VideoClipProcessor.from_pretrained(source)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{source}: preprocessor_config.json is of no VideoClipProcessor: {reason}") from None
+        raise ValueError(f"{source}: preprocessor_config.json is not of a VideoClipProcessor: {reason}") from None
     return made
 
 
@@ -267,7 +242,7 @@ def checked_frames(frames: Any) -> np.ndarray:
     """`(frames, height, width, 3)` as an array.
 
     Raises:
-        ValueError: other axes, no frame, a kind of number that is no colour, NaN.
+        ValueError: other axes, no frame, another dtype, NaN.
     """
     array = np.asarray(frames)
     if array.ndim != 4 or array.shape[-1] != 3:

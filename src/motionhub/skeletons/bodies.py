@@ -1,4 +1,4 @@
-"""The same motion on another body: longer or shorter bones, and joints carried along that a smaller layout lacks."""
+"""The same motion on another body: scaled bones, and joints of the source that a smaller layout lacks."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# A bone belongs to the group of the first of these words that its child joint's name has.
+# A bone belongs to the first group with a word in its child joint's name.
 LIMB_GROUPS: dict[str, tuple[str, ...]] = {
     "arm": ("elbow", "wrist", "hand", "forearm", "thumb", "finger", "index", "pinky", "tip"),
     "leg": ("knee", "ankle", "foot", "toe", "heel", "leg"),
@@ -23,7 +23,7 @@ _CENTRAL = ("neck", "mid_hip", "pelvis", "shoulder_centre", "spine", "torso", "c
 
 
 def limb_group(joint: str) -> str:
-    """The limb that the bone ending in `joint` belongs to: one of `GROUPS`."""
+    """The limb of the bone that ends in `joint`: one of `GROUPS`."""
     name = joint.lower()
     if any(word in name for word in _CENTRAL):
         return "torso"
@@ -33,13 +33,13 @@ def limb_group(joint: str) -> str:
 
 
 def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) -> SkeletonSequence:
-    """The sequence with every bone multiplied by the factor of its limb; directions of bones do not change.
+    """The sequence with every bone length multiplied by the factor of its limb; directions do not change.
 
     The root's path is multiplied by the factor of the legs, so that longer legs take longer steps. A bone with a
-    missing end hides everything beyond it. Joints that no bone connects to the root move as the root does.
+    missing end hides everything beyond it. Joints that no bone connects to the root move with the root.
 
     Args:
-        factors: by limb (`GROUPS`) or by child joint, which goes first; 1 where nothing is said.
+        factors: by limb (`GROUPS`) or by child joint, which takes precedence; default 1.
 
     Raises:
         ValueError: a name that is neither a limb nor a joint, or a factor that is not above 0.
@@ -55,7 +55,7 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
     root = layout.index(layout.root)
     moved = before[:, :, root] * np.float32(factors.get("leg", 1.0)) - before[:, :, root]
     after = before + moved[:, :, None]
-    for child, parent in _from(layout.index(layout.root), layout):
+    for child, parent in _from(root, layout):
         joint = layout.joints[child]
         factor = np.float32(factors.get(joint, factors.get(limb_group(joint), 1.0)))
         after[:, :, child] = after[:, :, parent] + factor * (before[:, :, child] - before[:, :, parent])
@@ -66,20 +66,18 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
 
 
 def with_context_of(made: SkeletonSequence, source: SkeletonSequence) -> SkeletonSequence:
-    """The motion `made` in the layout of `source`, the motion it was made from.
+    """The motion `made` in the layout of `source`, from which it was made.
 
-    The rule. A joint that both layouts have (or that plays one of the other, as the head plays the nose) is the made
-    one. Any other joint of the source hangs on the nearest of these along the bones: its offset from it in the source
-    is turned as the bone that ends there was turned in that frame, and scaled as that bone's median length was scaled
-    over the clip. So a forearm twice as long has a hand twice as long. It is missing where the source does not show
-    it, or what it hangs on.
+    Joints that both layouts have (or that one substitutes for) are those of `made`. Any other joint is attached to the
+    nearest of them along the bones: its offset in the source, rotated per frame as the bone that ends there was
+    rotated, and scaled as the median length of that bone was. It is missing where the source joint or its anchor is.
 
     Args:
         made: in the smaller layout, the same people and frames as `source`.
         source: in any layout.
 
     Returns:
-        a sequence with the layout of `source`; everything else is of `made`.
+        a sequence with the layout of `source`, without confidence; everything else is of `made`.
 
     Raises:
         ValueError: people, frames or dims differ.
@@ -107,7 +105,7 @@ def with_context_of(made: SkeletonSequence, source: SkeletonSequence) -> Skeleto
 
 
 def known_joints(layout: SkeletonLayout, smaller: SkeletonLayout) -> dict[str, str]:
-    """Joint of `layout` -> the joint of `smaller` that it is, or plays."""
+    """Joint of `layout` -> the same joint of `smaller`, or the one it is substituted for."""
     _, report = conversion_weights(layout, smaller)
     played = {own: joint for joint, own in report.substituted.items() if own not in report.copied}
     return {**played, **{joint: joint for joint in report.copied}}
@@ -143,8 +141,7 @@ def _bone(keypoints: np.ndarray, layout: SkeletonLayout, joint: str) -> np.ndarr
 
 
 def _carried(offset: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The offset turned from bone `before` to bone `after`, scaled by their median lengths; all `(people, frames,
-    dims)`."""
+    """Offsets `(people, frames, dims)` rotated from bone `before` to bone `after`, scaled by their median lengths."""
     lengths = [np.linalg.norm(bone, axis=-1) for bone in (before, after)]
     both = np.isfinite(lengths[0]) & np.isfinite(lengths[1])
     scale = np.full((len(offset), 1, 1), np.nan)
@@ -157,7 +154,7 @@ def _carried(offset: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.nd
     )
     cosine = (start * end).sum(axis=-1, keepdims=True)
     # The rotation in the plane of both directions, in any number of dims: with K = end start' - start end',
-    # R = 1 + K + K K / (1 + cosine). Opposite directions have no one such plane in 3-D: there the offset turns round.
+    # R = 1 + K + K K / (1 + cosine). Opposite directions define no plane in 3-D: there the offset is negated.
     spun = _spin(offset, start, end)
     turned = offset + spun + _spin(spun, start, end) / np.maximum(1 + cosine, 1e-9)
     return scale * np.where(cosine > -1 + 1e-6, turned, -offset)

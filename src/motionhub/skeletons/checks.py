@@ -1,8 +1,8 @@
-"""The input doctor: what is probably wrong with a sequence, each finding with the call that repairs it.
+"""The input doctor: likely problems of a sequence, each finding with the call that repairs it.
 
-`quick_checks` are those that pipelines ask; `inspect` asks all, each on the sequence as the findings before it would
-leave it, so that one defect gives one finding. What cannot be seen in keypoints is not claimed: a mirrored image, or a
-left/right swap from beginning to end, shows in 3-D (knees bend forwards) and not in 2-D: it is a view from behind.
+Pipelines run `quick_checks`. `inspect` runs all checks, each on the sequence as repaired by the findings before it, so
+that one defect gives one finding. Mirrored images and left/right swaps of a whole clip are found in 3-D only (knees
+bend forwards); in 2-D they look like a view from behind.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,41 +20,36 @@ from motionhub.skeletons.measures import body_size, handedness, noise_level, ran
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# People, chairs and all, in metres.
+# Metres, of people with chairs and other equipment.
 SMALLEST_BODY, LARGEST_BODY = 0.02, 10.0
-# In -1..1, see `handedness`. Kinect's knees bend a little backwards when straight: of 1,666 real clips that are not
-# mirrored (N-UCLA, UTD-MHAD) 5 are below; of their mirror images 43 % and 21 %; of motion capture all.
+# Of `handedness`. Kinect's knees bend a little backwards when straight: 5 of 1,666 real clips that are not mirrored
+# (N-UCLA, UTD-MHAD) are below; of their mirror images 43 % and 21 %; of mirrored motion capture all.
 MIRRORED = -0.6
-# Of the body's size: a sensor's noise is a hundred times more.
-DEAD = 1e-4
-# Of the body's size: annotators leave a resting hip at one pixel while the arms beside it move.
-DETACHED = 0.15
-# A swap must explain the motion this much better than no swap, and what it explains must be a real jump.
+# All lengths below are in body sizes.
+DEAD = 1e-4  # sensor noise is a hundred times larger
+DETACHED = 0.15  # annotators leave a resting hip at one pixel while the arms beside it move
+# A swap must explain the motion this much better than no swap, and explain a real jump.
 SWAP_GAIN, SWAP_JUMP = 0.4, 0.5
-# Of the body's size per frame, and five times the usual: another person, or another shot.
-JUMP = 0.5
-# Of the body's size: a joint that far off the line between its neighbours in time, and back at once, was misplaced.
-SPIKE = 0.2
-# Body sizes per second: about 20 m/s. A pitcher's hand reaches it, nothing else, and does not turn within a frame.
-SPIKE_SPEED = 10.0
-# Of the body's size: about 15 mm of an adult.
-JITTER = 0.008
-# Share of missing joints, and of frames that repeat the one before, from which on it is worth a note: occlusion leaves
-# a few per cent in most 2-D clips, and annotators a few frames as they were.
+JUMP = 0.5  # per frame, and five times the usual step: another person, or another shot
+SPIKE = 0.2  # off the line between the neighbours in time
+SPIKE_SPEED = 10.0  # per second, about 20 m/s: a pitcher's hand reaches it, but does not turn within a frame
+JITTER = 0.008  # about 15 mm of an adult
+# Smallest share of missing joints, and of repeated frames, that is reported: occlusion leaves a few per cent in most
+# 2-D clips, and annotators repeat a few frames.
 GAPS, REPEATED = 0.1, 0.1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is probably wrong.
+    """One likely problem.
 
     Args:
         kind: such as `"swapped-sides"`; the same for every clip.
-        severity: `"problem"` (results will be wrong) or `"note"` (worth a look; often meant).
-        seen: what was seen, with numbers.
-        function: the function of `motionhub.skeletons.repair` that repairs it, or None when no call can.
-        arguments: what it is called with, after the sequence.
-        advice: what to do with an array before it becomes a sequence, or where no call helps.
+        severity: `"problem"` (results will be wrong) or `"note"` (often intended).
+        seen: the observation, with numbers.
+        function: of `motionhub.skeletons.repair`, or `SkeletonSequence.replace`, that repairs it; or None.
+        arguments: its arguments after the sequence.
+        advice: what to do with an array before it becomes a sequence, or where no function helps.
     """
 
     kind: str
@@ -72,11 +67,13 @@ class Finding:
         """A line of Python, after `from motionhub.skeletons import repair`; or the advice."""
         if self.function is None:
             return self.advice
-        words = ", ".join(["sequence", *(f"{name}={value!r}" for name, value in self.arguments.items())])
-        return f"sequence = repair.{self.function.__name__}({words})"
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        if self.function is SkeletonSequence.replace:
+            return f"sequence = sequence.replace({arguments})"
+        return f"sequence = repair.{self.function.__name__}(sequence{arguments and ', '}{arguments})"
 
     def apply(self, sequence: SkeletonSequence) -> SkeletonSequence:
-        """The sequence with the fix; as it is where no call helps."""
+        """The repaired sequence; the sequence itself where no function helps."""
         return sequence if self.function is None else self.function(sequence, **self.arguments)
 
 
@@ -84,20 +81,19 @@ Check = Callable[[SkeletonSequence], Iterator[Finding]]
 
 
 def quick_checks(sequence: SkeletonSequence) -> list[Finding]:
-    """Mistakes in the numbers that are formally right, such as scores read as coordinates; for most sequences none."""
+    """Numbers that are formally valid but probably wrong, such as scores read as coordinates; usually none."""
     return [finding for check in NUMBERS for finding in check(sequence)] if sequence.joint_mask.any() else []
 
 
 def inspect(sequence: SkeletonSequence) -> list[Finding]:
-    """What is probably wrong, in the order in which it should be repaired; an empty list for most sequences.
+    """Likely problems in the order in which to repair them; usually none.
 
     `finding.fix` is a line of Python (`from motionhub.skeletons import repair`), `finding.apply(sequence)` runs it.
-    The lines can be run one after the other. Those that change the number of frames or joints come last: after such a
-    line, inspect again.
+    Run the lines in order. Those that change the number of frames or joints come last: inspect again after them.
     """
     if not sequence.joint_mask.any():
         what = f"{sequence.num_people} people, {sequence.num_frames} frames and no valid keypoints"
-        advice = "look at the video and the pose estimator's threshold; there is nothing to read here"
+        advice = "check the video and the pose estimator's threshold"
         return [Finding("empty", "problem", what, advice=advice)]
     found: list[Finding] = []
     sequence = _asked(NUMBERS, sequence, found)
@@ -106,14 +102,14 @@ def inspect(sequence: SkeletonSequence) -> list[Finding]:
     sequence = _asked(STILL, sequence, found)
     wrong_layout = list(layout(sequence))
     found += wrong_layout
-    if not wrong_layout:  # else every name is wrong, and what follows from names with it
+    if not wrong_layout:  # else every joint name is wrong
         sequence = _asked(NAMES, sequence, found)
     _asked(MOTION, sequence, found)
     return sorted([*found, *lost], key=lambda finding: finding.function in _RESHAPING)
 
 
 def _asked(checks: tuple[Check, ...], sequence: SkeletonSequence, found: list[Finding]) -> SkeletonSequence:
-    """Adds what the checks find; the sequence as the fixes leave it, in the same shape."""
+    """Adds the findings of the checks; returns the sequence as repaired, where the repair keeps its shape."""
     for check in checks:
         for finding in list(check(sequence)):
             found.append(finding)
@@ -124,9 +120,7 @@ def _asked(checks: tuple[Check, ...], sequence: SkeletonSequence, found: list[Fi
 
 
 def describe(sequence: SkeletonSequence) -> dict[str, Any]:
-    """Plain facts: people, frames, fps, unit, body size, visible fraction of each joint ("coverage"), noise, and how
-    well layouts fit.
-    """
+    """People, frames, fps, unit, body size, visible fraction of each joint ("coverage"), noise, misfit of layouts."""
     mask, noise = sequence.joint_mask, noise_level(sequence)
     joints = sequence.layout.joints
     visible = mask.mean(axis=(0, 1)) if mask.size else np.zeros(len(joints))
@@ -149,28 +143,28 @@ def describe(sequence: SkeletonSequence) -> dict[str, Any]:
 
 
 def first_good_frame(sequence: SkeletonSequence) -> int:
-    """The first frame with as many joints seen as in any frame; 0 for an empty sequence."""
+    """The first frame with the most valid joints; 0 for an empty sequence."""
     if not sequence.joint_mask.size:
         return 0
     return int(sequence.joint_mask.sum(axis=(0, 2)).argmax())
 
 
 def zeros(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Joints at exactly zero; a clip centred on a joint of its trunk has that one there by definition."""
+    """Joints at exactly zero, except a joint of the trunk on which the whole clip is centred."""
     zero = (sequence.keypoints == 0).all(axis=-1)
     joints, root = sequence.layout.joints, sequence.layout.root
     central = np.array([joint == root or limb_group(joint) == "torso" for joint in joints])
     if (zero & ~(zero.all(axis=(0, 1)) & central)).any():
         share = zero.sum() / sequence.joint_mask.sum()
         text = (
-            f"{share:.1%} of the joints lie at exactly zero and count as seen; pose estimators write that for a miss"
+            f"{share:.1%} of the joints lie at exactly zero and count as valid; pose estimators write that for a miss"
         )
         advice = "make them missing first: array[(array == 0).all(-1)] = numpy.nan"
         yield Finding("zeros", "problem", text, repair.hide_zeros, advice=advice)
 
 
 def unit(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Millimetres as metres, 0..1 as pixels, and the other way round."""
+    """Millimetres or normalised values as metres, 0..1 as pixels, pixels as normalised values."""
     size, seen = body_size(sequence), sequence.keypoints[sequence.joint_mask]
     if not size:
         return
@@ -189,7 +183,7 @@ def unit(sequence: SkeletonSequence) -> Iterator[Finding]:
         text = f"a body measures {size:.0f}, but normalised coordinates are about 0..1 or -1..1; they look like pixels"
         other = "pixel"
     if text:
-        yield Finding("unit", "problem", text, repair.restate_unit, {"unit": other}, f"say unit={other!r}")
+        yield Finding("unit", "problem", text, SkeletonSequence.replace, {"unit": other}, f"pass unit={other!r}")
 
 
 def score_as_depth(sequence: SkeletonSequence) -> Iterator[Finding]:
@@ -201,7 +195,7 @@ def score_as_depth(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def image_size(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Joints far outside the image: its size is another video's. 5 % beyond the edge is extrapolation."""
+    """Joints far outside the image: its size is that of another video. 5 % beyond the edge is extrapolation."""
     if sequence.unit != "pixel" or sequence.image_size is None:
         return
     seen, size = sequence.keypoints[sequence.joint_mask][:, :2], np.array(sequence.image_size)
@@ -210,7 +204,7 @@ def image_size(sequence: SkeletonSequence) -> Iterator[Finding]:
         reach = tuple(int(value) for value in np.ceil(np.maximum(np.percentile(seen, 99.5, axis=0), 1)))
         text = f"{outside:.0%} of the joints lie outside the image of {size[0]}x{size[1]}; they reach {reach}"
         arguments = {"image_size": tuple(int(max(old, new)) for old, new in zip(size, reach, strict=True))}
-        yield Finding("image-size", "problem", text, repair.restate_image_size, arguments)
+        yield Finding("image-size", "problem", text, SkeletonSequence.replace, arguments)
 
 
 def frame_rate(sequence: SkeletonSequence) -> Iterator[Finding]:
@@ -220,16 +214,16 @@ def frame_rate(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def dead_joints(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Joints that are never seen, and joints that stay at one place while the body moves."""
+    """Joints that are always missing, and joints that stay at one place while the body moves."""
     never = [joint for index, joint in enumerate(sequence.layout.joints) if not sequence.joint_mask[:, :, index].any()]
     if never:
-        text = f"{', '.join(never)}: seen in none of {sequence.num_frames} frames"
+        text = f"{', '.join(never)}: missing in all {sequence.num_frames} frames"
         yield Finding("dead-joint", "note", text, repair.without_joints, {"joints": never})
     size = body_size(sequence)
     if sequence.num_frames < 10 or not size:
         return
     moved = np.stack([_extent_over_time(person) for person in sequence.keypoints])  # (people, joints)
-    # The root node of Bandai-Namco's files stands by definition.
+    # The root node of Bandai-Namco's files never moves.
     dead = [
         joint
         for index, joint in enumerate(sequence.layout.joints)
@@ -242,7 +236,7 @@ def dead_joints(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def _is_dead(sequence: SkeletonSequence, person: int, joint: int, moved: np.ndarray, size: float) -> bool:
-    """A planted foot stays at one place too, but its shank keeps its length: a dead joint keeps no distance to any."""
+    """Whether a joint neither moves nor keeps its distance to any moving joint; a planted foot does."""
     alive = np.flatnonzero(moved[person] >= DEAD * size)
     if not moved[person, joint] < DEAD * size or not len(alive):
         return False
@@ -252,33 +246,32 @@ def _is_dead(sequence: SkeletonSequence, person: int, joint: int, moved: np.ndar
 
 
 def _extent_over_time(track: np.ndarray) -> np.ndarray:
-    """`(joints,)`: the longest side of the box that each joint moves in; NaN when seen in under 10 frames."""
+    """`(joints,)`: the longest side of each joint's bounding box; NaN if valid in under 10 frames."""
     low, high = bounds(track, axis=0)
     often = (~np.isnan(track[..., 0])).sum(axis=0) >= 10
     return np.where(often, np.maximum(high - low, 0).max(axis=-1), np.nan)
 
 
 def layout(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Another layout with as many joints fits clearly better. Never of two that differ in left and right alone."""
+    """Another layout with as many joints fits clearly better; not one that differs only in left and right."""
     ranked = rank_layouts(sequence)
     own = next((fit for fit in ranked if fit.layout == sequence.layout.name), None)
     if own is None or len(ranked) < 2 or ranked[0] is own:
         return
     best = ranked[0]
-    if same_up_to_sides(sequence.layout, LAYOUTS[best.layout]):
-        return
-    if own.misfit - best.misfit < 0.25 or own.misfit < 1.6 * best.misfit:
+    close = own.misfit - best.misfit < 0.25 or own.misfit < 1.6 * best.misfit
+    if close or same_up_to_sides(sequence.layout, LAYOUTS[best.layout]):
         return
     rest = "; ".join(f"{fit.layout} {fit.misfit:.2f}" for fit in ranked)
     sure = "surely" if own.misfit > 3 * best.misfit else "probably"
     text = f"these are {sure} not the joints of {own.layout}: misfit of bone lengths {rest} (0 is a perfect body)"
-    yield Finding("layout", "problem", text, repair.declare, {"layout": best.layout})
+    yield Finding("layout", "problem", text, SkeletonSequence.replace, {"layout": best.layout})
 
 
 def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
     """Upside-down, lying on the z axis, or mirrored; the last in 3-D only."""
     trunk = _trunk(sequence)
-    if trunk is None or not len(trunk):
+    if trunk is None:
         return
     length = np.linalg.norm(trunk, axis=1)
     upright = trunk[length > 0] / length[length > 0, None]
@@ -288,10 +281,10 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
     handed = handedness(sequence)
     if (up < -0.5).mean() > 0.9 and _feet_above_hips(sequence):
         text = f"the shoulders are below the hips in {(up < 0).mean():.0%} of the frames"
-        # Half a turn keeps left and right, a flip swaps them; in 2-D y up is the likelier story.
+        # Half a turn keeps left and right, a flip swaps them; in 2-D the likelier cause is y up.
         axes = ["x", "y"] if handed is not None and handed > 0 else ["y"]
         text += f"; here y is {'up' if sequence.num_dims == 3 else 'down, as in images'}"
-        # Data sets with image-like 3-D (SBU) are published with y down: their models expect it.
+        # Image-like 3-D datasets (SBU) are published with y down, and their models expect it.
         severity = "note" if sequence.unit == "normalised" and sequence.num_dims == 3 else "problem"
         yield Finding("upside-down", severity, text, repair.flip_axes, {"axes": axes})
     elif sequence.num_dims == 3 and (np.abs(upright[:, 2]) > 0.8).mean() > 0.9:
@@ -305,15 +298,12 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def _feet_above_hips(sequence: SkeletonSequence) -> bool:
-    """Or knees, whichever are seen: who lies head down on a slanted bench has them below; True when none is seen."""
+    """Or knees, whichever are visible; a person head down on a slanted bench has them below. True without any."""
     hips = _sides(sequence, "hip")
-    for part in ("ankle", "foot", "knee"):
-        ends = _sides(sequence, part)
-        if ends is not None and hips is not None:
-            above = (ends - hips)[..., 1]
-            above = above[~np.isnan(above)]
-            if len(above):
-                return bool(np.median(above if sequence.num_dims == 3 else -above) > 0)
+    for ends in (_sides(sequence, part) for part in ("ankle", "foot", "knee")):
+        above = np.array([]) if ends is None or hips is None else (ends - hips)[..., 1]
+        if not np.isnan(above).all():
+            return bool(np.nanmedian(above if sequence.num_dims == 3 else -above) > 0)
     return True
 
 
@@ -335,7 +325,7 @@ def _sides(sequence: SkeletonSequence, part: str) -> np.ndarray | None:
 
 
 def identity_swaps(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Two people of whom each goes on where the other was."""
+    """Two people who each continue where the other was."""
     size = body_size(sequence)
     for first, second in combinations(range(sequence.num_people), 2):
         pair = sequence.keypoints[[first, second]]
@@ -345,7 +335,7 @@ def identity_swaps(sequence: SkeletonSequence) -> Iterator[Finding]:
             events = np.flatnonzero((cross < SWAP_GAIN * stay) & (stay > 0.15 * size)) + 1
         if len(events):
             spans = _alternate(events, sequence.num_frames)[0]
-            text = f"people {first} and {second} swap places at frame {_listed(events)}: the motion goes on in "
+            text = f"people {first} and {second} swap places at frame {_listed(events)}: the motion continues in "
             text += f"the other ({cross[events[0] - 1] / size:.1%} of a body in one frame instead of "
             text += f"{stay[events[0] - 1] / size:.0%})"
             arguments = {"first_person": first, "second_person": second, "frames": spans}
@@ -366,11 +356,11 @@ def swapped_sides(sequence: SkeletonSequence) -> Iterator[Finding]:
         with np.errstate(invalid="ignore"):
             width = np.linalg.norm(track - other, axis=-1)
             seen = ~np.isnan(width)
-            apart = np.where(seen, width, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-            jump = (stay > SWAP_JUMP * apart[:-1]) & (apart[:-1] > 0.04 * size)
+            mean = np.where(seen, width, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+            jump = (stay > SWAP_JUMP * mean[:-1]) & (mean[:-1] > 0.04 * size)
             events = np.flatnonzero((cross < SWAP_GAIN * stay) & jump & (seen.sum(axis=1)[1:] >= 4)) + 1
         if len(events):
-            # Which half is the wrong one is not known: the shorter.
+            # Which spans are wrong is unknown: assume the shorter ones.
             spans = min(_alternate(events, sequence.num_frames), key=_num_frames)
             frames = _num_frames(spans)
             text = f"{_who(sequence, person)} has a left/right swap in {frames} of {sequence.num_frames} frames: "
@@ -379,7 +369,7 @@ def swapped_sides(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def _steps(track: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
-    """`(frames - 1,)` mean distance of the joints to those of the frame before (of `before`), NaN without one."""
+    """`(frames - 1,)` mean distance of the joints from the frame before (of `before`), NaN without any."""
     step = np.linalg.norm(track[1:] - (track if before is None else before)[:-1], axis=-1)
     seen = ~np.isnan(step)
     total = np.where(seen, step, 0).sum(axis=1)
@@ -387,7 +377,7 @@ def _steps(track: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
 
 
 def _alternate(events: np.ndarray, num_frames: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """The spans after the first, third, ... event, and the spans between them (and before the first)."""
+    """The spans after the first, third, ... event, and the other spans."""
     edges = [0, *events.tolist(), num_frames]
     spans = list(zip(edges[:-1], edges[1:], strict=True))
     return spans[1::2], spans[::2]
@@ -398,7 +388,7 @@ def _listed(events: np.ndarray) -> str:
 
 
 def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Frames that equal the one before: long runs are a frozen sensor, many single ones a false frame rate."""
+    """Repeated frames: long runs are a frozen sensor, many single ones a wrong frame rate."""
     size = body_size(sequence)
     longest = max(4, round(0.2 * sequence.fps))
     repeats_of_all = np.ones(max(sequence.num_frames - 1, 0), bool)
@@ -411,13 +401,14 @@ def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
         same &= mask[1:].any(axis=1)
         still = [(first + 1, end + 1) for first, end in runs(same) if end - first >= longest]
         if still:
-            text = f"{_who(sequence, person)} stands still to the last digit in {_num_frames(still)} of "
-            text += f"{sequence.num_frames} frames: {_spans_text(still)}"
+            text = (
+                f"{_who(sequence, person)} does not change in {_num_frames(still)} of {sequence.num_frames} frames: "
+            )
+            text += _spans_text(still)
             yield Finding("frozen", "problem", text, repair.hide_frames, {"person": person, "frames": still})
-    seen = np.asarray(sequence.joint_mask.any(axis=(0, 2)))[1:]
-    single = [
-        frame + 1 for first, end in runs(repeats_of_all & seen) for frame in range(first, end) if end - first < longest
-    ]
+    repeats_of_all &= sequence.joint_mask.any(axis=(0, 2))[1:]
+    short = (span for span in runs(repeats_of_all) if span[1] - span[0] < longest)
+    single = [frame + 1 for first, end in short for frame in range(first, end)]
     if len(single) >= 3 and len(single) >= REPEATED * sequence.num_frames:
         real = sequence.fps * (1 - len(single) / sequence.num_frames)
         text = f"{len(single)} of {sequence.num_frames} frames repeat the one before; the motion was taken at about "
@@ -426,7 +417,7 @@ def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def jumps(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """A whole body that is elsewhere in the next frame: another person under this number, or a cut in the video."""
+    """A whole body elsewhere in the next frame: another person under this number, or a cut in the video."""
     size = body_size(sequence)
     for person in range(sequence.num_people):
         step = np.linalg.norm(np.diff(sequence.keypoints[person], axis=0), axis=-1)
@@ -453,8 +444,9 @@ def spikes(sequence: SkeletonSequence) -> Iterator[Finding]:
     if count:
         worst = np.argsort(-mask.sum(axis=(0, 1)), kind="stable")
         names = ", ".join(sequence.layout.joints[joint] for joint in worst[:3] if mask[:, :, joint].any())
-        text = f"{count} times a joint is away for one frame, faster than {SPIKE_SPEED:g} bodies a second; most: "
-        text += names
+        text = (
+            f"{count} times a joint is away for one frame, faster than {SPIKE_SPEED:g} bodies a second; most: {names}"
+        )
         arguments = {"distance": round(SPIKE * size, 4), "speed": round(SPIKE_SPEED * size, 4)}
         severity = "problem" if count > 0.01 * sequence.joint_mask.sum() else "note"
         yield Finding("spikes", severity, text, repair.hide_spikes, arguments)
@@ -476,7 +468,7 @@ def jitter(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def gaps(sequence: SkeletonSequence) -> Iterator[Finding]:
-    """Joints, or all people, missing between frames in which they were seen."""
+    """Joints missing between frames in which they are detected."""
     mask = sequence.joint_mask
     if mask.shape[1] < 3:
         return
@@ -490,8 +482,8 @@ def gaps(sequence: SkeletonSequence) -> Iterator[Finding]:
             inside += int(seen[-1] - seen[0] + 1)
     if missing > GAPS * inside:
         bridged = max(1, min(longest, round(0.5 * sequence.fps)))
-        text = f"{missing / inside:.0%} of the joints are missing between frames in which they are seen; the longest "
-        text += f"gap has {longest} frames ({longest / sequence.fps:.2g} s)"
+        text = f"{missing / inside:.0%} of the joints are missing between frames in which they are detected; "
+        text += f"the longest gap has {longest} frames ({longest / sequence.fps:.2g} s)"
         yield Finding("gaps", "note", text, repair.bridge_gaps, {"max_frames": bridged})
 
 
@@ -503,8 +495,8 @@ def runs(flags: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def _spans_text(spans: Iterable[tuple[int, int]]) -> str:
     """ "frames 3, 10-15": at most six of them."""
-    words = [f"{first}" if end == first + 1 else f"{first}-{end - 1}" for first, end in spans]
-    return "frames " + ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")
+    named = [f"{first}" if end == first + 1 else f"{first}-{end - 1}" for first, end in spans]
+    return "frames " + ", ".join(named[:6]) + (f" and {len(named) - 6} more" if len(named) > 6 else "")
 
 
 def _num_frames(spans: Iterable[tuple[int, int]]) -> int:
@@ -515,7 +507,7 @@ def _who(sequence: SkeletonSequence, person: int) -> str:
     return "the person" if sequence.num_people == 1 else f"person {person}"
 
 
-# What the numbers are, then what is not alive, then where the names are wrong, then what is wrong in time.
+# In the order in which `inspect` runs them.
 NUMBERS: tuple[Check, ...] = (zeros, score_as_depth, unit)
 STILL: tuple[Check, ...] = (dead_joints, frozen)
 NAMES: tuple[Check, ...] = (orientation, identity_swaps, swapped_sides)

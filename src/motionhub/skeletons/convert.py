@@ -1,8 +1,7 @@
-"""Converts sequences between layouts, by joint name and stated recipes, and between frame rates.
+"""Converts sequences between layouts, by joint name and recipes, and between frame rates.
 
-What cannot be made from the source is NaN and named in the report, never zero. The recipes are those by which the
-authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM made their skeletons from others; those that are our own
-choice say so.
+Joints that cannot be made from the source are NaN and listed in the report, never zero. The recipes are those of the
+authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM; our own are marked.
 """
 
 from dataclasses import dataclass, field
@@ -15,12 +14,11 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Joint -> ways to make it, best first: the mean of the named joints, each of which may itself be made. A way with one
-# joint is a substitution: another place of the body plays this joint.
+# Joint -> recipes, best first: the mean of the named joints, which may be made too. One joint is a substitution.
 RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "head": (("nose",),),  # LAC, UNIK: the nose plays the head, and the other way round (LCR-Net -> COCO)
+    "head": (("nose",),),  # LAC, UNIK: the nose for the head, and the other way round (LCR-Net -> COCO)
     "nose": (("head",),),
-    "left_eye": (("head",),),  # LCR-Net -> COCO: the head plays nose, both eyes and both ears
+    "left_eye": (("head",),),  # LCR-Net -> COCO: the head for the nose, eyes and ears
     "right_eye": (("head",),),
     "left_ear": (("head",),),
     "right_ear": (("head",),),
@@ -40,9 +38,9 @@ RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
     "right_ankle": (("right_foot",),),
 }
 
-# (source, target) -> joints that are made although the source has them.
+# (source, target) -> joints that are recomputed although the source has them.
 EXCEPTIONS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
-    # LAC's official inverse recomputes the mid-points and ignores those its network put out.
+    # LAC's official inverse recomputes the mid-points and ignores those of its network.
     ("lac-17", "posetics-17"): {"mouth": ("nose", "neck"), "chest": ("neck", "mid_hip")},
 }
 
@@ -54,8 +52,7 @@ class ConversionReport:
     Args:
         source, target: names of the layouts.
         copied: joints both layouts have.
-        interpolated: joint -> the source joints it is the (weighted) mean of; a single one means that this joint plays
-            the other (`substituted`).
+        interpolated: joint -> the source joints it is the weighted mean of; one source is a substitution.
         missing: joints that cannot be made from the source: NaN in every frame.
     """
 
@@ -67,7 +64,7 @@ class ConversionReport:
 
     @property
     def substituted(self) -> dict[str, str]:
-        """Joint -> the one source joint that plays it."""
+        """Joint -> the one source joint that stands in for it."""
         return {joint: sources[0] for joint, sources in self.interpolated.items() if len(sources) == 1}
 
     def __str__(self) -> str:
@@ -85,7 +82,7 @@ def conversion_weights(
 ) -> tuple[np.ndarray, ConversionReport]:
     """The conversion as a matrix: target joints are `weights @ source joints`.
 
-    A target joint is missing where any source joint of weight > 0 is; mind that `0 * NaN` is NaN when multiplying.
+    A target joint is missing where any source joint of weight > 0 is; note that `0 * NaN` is NaN.
 
     Returns:
         `weights` `(target joints, source joints)` float32, whose rows sum to 1, or are all 0 for a joint that cannot
@@ -112,7 +109,7 @@ def conversion_weights(
 
 
 def _parts(joint: str, source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
-    """Source joint -> weight for one joint, or None; `asked` are those it is wanted for, as recipes circle."""
+    """Source joint -> weight for one joint, or None; `asked`: joints it is needed for, as recipes are circular."""
     if joint in source.joints:
         return {joint: 1.0}
     if joint in asked:
@@ -149,11 +146,11 @@ def convert_layout(
 ) -> SkeletonSequence | tuple[SkeletonSequence, ConversionReport]:
     """The sequence in another layout: joints of the same name are copied, others made by recipe, the rest is NaN.
 
-    A confidence converts too: the smallest of the sources', and 0 for a joint that cannot be made.
+    Confidence converts too: the minimum of the sources', and 0 for a joint that cannot be made.
 
     Args:
         sequence: any sequence; its unit, frame rate and people stay.
-        target: the layout wanted, or its name.
+        target: a layout or its name.
         return_report: also return how each joint was made.
 
     Raises:
@@ -175,9 +172,9 @@ def convert_layout(
 
 
 def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
-    """The same motion at another frame rate, linear in time. The first frame stays at time 0; nothing is extrapolated.
+    """The same motion at another frame rate, linear in time from the first frame on, without extrapolation.
 
-    A joint is missing at a new time if it is missing in a frame that the interpolation needs: a gap is never filled.
+    A joint is missing at a new time if it is missing in a frame that the interpolation needs: gaps are not filled.
 
     Args:
         fps: the new frames per second.
@@ -189,7 +186,7 @@ def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
     if sequence.num_frames == 0 or relabelled.fps == sequence.fps:
         return relabelled
     ratio = sequence.fps / relabelled.fps
-    # Rounded so that a new time which is an old frame but for the last bit is taken as that frame.
+    # Rounded, so that a new time within floating-point error of a frame is that frame.
     positions = np.round(np.arange(int((sequence.num_frames - 1) / ratio + 1e-6) + 1) * ratio, 6)
     positions = positions.clip(max=sequence.num_frames - 1)
     before = np.floor(positions).astype(np.int64)
@@ -199,7 +196,7 @@ def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
 
 
 def _between(values: np.ndarray, before: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """`values` `(people, frames, ...)` at frame `before + share`; where share is 0 the next frame is not looked at."""
+    """`values` `(people, frames, ...)` at frame `before + share`; where share is 0 the next frame is not used."""
     after = np.where(share > 0, before + 1, before)
     shares = share.reshape(-1, *[1] * (values.ndim - 2))
     return values[:, before] * (1 - shares) + values[:, after] * shares

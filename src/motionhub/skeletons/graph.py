@@ -1,11 +1,11 @@
-"""What follows from the bones: the matrices of 2s-AGCN and ST-GCN, bone and velocity streams. NaN means missing."""
+"""Graph matrices of 2s-AGCN and ST-GCN, bone and velocity streams. NaN means missing."""
 
 import numpy as np
 
 from motionhub.skeletons.layout import SkeletonLayout
 
 
-# Bones that 2s-AGCN's graph runs through the other way than its bone stream.
+# Bones whose direction in 2s-AGCN's graph is opposite to that in its bone stream.
 TURNED: dict[str, tuple[tuple[str, str], ...]] = {"openpose-18": (("neck", "nose"),)}
 
 # The joints that ST-GCN's official graphs call the centre.
@@ -13,13 +13,10 @@ CENTRES: dict[str, str] = {"ntu-25": "shoulder_centre", "openpose-18": "neck"}
 
 
 def adjacency_subsets(layout: SkeletonLayout) -> np.ndarray:
-    """AGCN's three matrices: every joint itself, edges towards the parent, edges towards the child.
+    """AGCN's matrices `(3, joints, joints)` float32: self-loops, edges towards the parent, edges towards the child.
 
     An edge from joint i to joint j is entry `[j, i]`. Columns of the last two sum to 1, or are empty; a joint listed
     as its own parent is no edge (2s-AGCN, `graph/tools.py`: `A D^-1` with D the column sums).
-
-    Returns:
-        `(3, joints, joints)` float32.
     """
     size = layout.num_joints
     inward = np.zeros((size, size), dtype=np.float32)
@@ -32,11 +29,10 @@ def adjacency_subsets(layout: SkeletonLayout) -> np.ndarray:
 
 
 def spatial_configuration(layout: SkeletonLayout, centre: str | None = None) -> np.ndarray:
-    """ST-GCN's three matrices: every joint itself, edges towards the centre, edges away from it.
+    """ST-GCN's three matrices: self-loops, edges towards the centre, edges away from it.
 
-    An edge from joint i to joint j is entry `[i, j]` (what j takes from i); together, with every joint its own
-    neighbour, columns sum to 1 (official `net/utils/graph.py`, strategy "spatial", one hop). An edge between joints
-    equally far from the centre goes to the second matrix.
+    An edge from joint i to joint j is entry `[i, j]`; over all three, columns sum to 1 (official `net/utils/graph.py`,
+    strategy "spatial", one hop). An edge between joints equally far from the centre is in the second matrix.
 
     Args:
         centre: name of a joint; None is the official one of the layout, or else its root.
@@ -63,15 +59,15 @@ def _columns_to_one(matrix: np.ndarray) -> np.ndarray:
 
 
 def bone_stream(keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Each joint minus its parent; a joint that is no bone's child keeps its raw coordinates (as UNIK and 2s-AGCN).
+    """Each joint minus its parent, missing if either is; joints without a parent keep raw coordinates (UNIK, 2s-AGCN).
 
-    A joint listed as its own parent becomes zero. The unit stays. Missing if the joint or its parent is.
+    A joint listed as its own parent becomes zero.
 
     Args:
         keypoints: `(..., joints, dims)` float.
 
     Returns:
-        An array of the same shape and dtype.
+        An array of the same shape, dtype and unit.
 
     Raises:
         ValueError: the number of joints is not that of the layout.
@@ -88,7 +84,7 @@ def bone_stream(keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
 
 
 def velocity_stream(keypoints: np.ndarray) -> np.ndarray:
-    """`x[t + 1] - x[t]` in units per frame; the last frame is zero. Missing if the joint is in either frame.
+    """`x[t + 1] - x[t]` in units per frame, missing if the joint is in either frame; the last frame is zero.
 
     Args:
         keypoints: `(..., frames, joints, dims)` float.
@@ -101,6 +97,6 @@ def velocity_stream(keypoints: np.ndarray) -> np.ndarray:
     """
     if keypoints.ndim < 3:
         raise ValueError(f"velocity_stream needs keypoints (..., frames, joints, dims), got shape {keypoints.shape}.")
-    # The last frame minus itself: zero where the joint was seen, missing where it was not.
+    # The last frame minus itself: zero, or missing where the joint is missing.
     following = np.concatenate([keypoints[..., 1:, :, :], keypoints[..., -1:, :, :]], axis=-3)
     return following - keypoints

@@ -1,20 +1,14 @@
-"""What a skeleton layout is: joints by name, bones by name, a root; everything else is derived.
-
-A layout can be declared in YAML. A file is stricter than `SkeletonLayout`, whose bones also hold published lists with
-their quirks: here bones form no circle and both sides have the same joints.
+"""`SkeletonLayout`: joints by name, bones by name, a root; and its YAML files.
 
     name: hand-7
     description: thumb and index finger of both hands
     dims: 2
     root: neck
     joints: [neck, left_wrist, left_thumb, left_index, right_wrist, right_thumb, right_index]
-    bones:                     # child, parent
-      - [left_wrist, neck]
-      - [left_thumb, left_wrist]
-      ...
+    bones: [[left_wrist, neck], [left_thumb, left_wrist], ...]  # child, parent
 
-`bones`, `dims` and `description` may be left out: UNIK learns which joints belong together and needs no bones; the
-bone stream and drawings do.
+`bones`, `dims` and `description` are optional; the bone stream and drawings need bones. In a file bones must form no
+circle and both sides must have the same joints; `SkeletonLayout` also holds published lists that break these rules.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +22,7 @@ import numpy as np
 
 
 SUFFIXES = (".yaml", ".yml")
-# A body with hands and face has about 150 joints; a file of more is not a layout.
+# A body with hands and face has about 150 joints.
 MAX_BYTES, MAX_JOINTS = 65_536, 1_000
 # The document, a list in it, a pair in the list.
 MAX_DEPTH = 3
@@ -42,14 +36,13 @@ class SkeletonLayout:
         name: identifier written into datasets and `preprocessor_config.json`, for example `"ntu-25"`.
         joints: joint names in the order of the array axis; the two sides are called `left_*` and `right_*`.
         bones: `(child, parent)` pairs of joint names, each joint the child of at most one. In the bone stream a joint
-            that is no bone's child keeps its raw coordinates, and one paired with itself is zero.
+            without a parent keeps its raw coordinates, and one paired with itself is zero.
         root: the joint that `centre` normalisation and drawing start from.
         dims: 2 or 3 when every sequence of this layout has that many coordinates a joint; None when both occur.
-        description: for people; two layouts that differ in it alone are equal.
+        description: free text; ignored when layouts are compared.
 
     Raises:
-        ValueError: a name occurs twice, a bone or the root names a joint that is not in `joints`, or dims is neither
-            2, 3 nor None.
+        ValueError: a repeated joint name, a bone or root that names no joint, or dims other than 2, 3 or None.
     """
 
     name: str
@@ -84,7 +77,7 @@ class SkeletonLayout:
         return self.joints.index(joint)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and texts, as in a layout file; `from_dict` gives the same layout back."""
+        """Plain lists and strings, as in a layout file; `from_dict` gives the same layout back."""
         plain: dict[str, Any] = {
             "name": self.name,
             "joints": list(self.joints),
@@ -99,11 +92,10 @@ class SkeletonLayout:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "SkeletonLayout":
-        """The layout of plain lists and texts, as in a layout file.
+        """The layout of plain lists and strings, as in a layout file.
 
         Raises:
-            ValueError: a key is unknown or absent, a value is no text (list of texts, list of pairs of texts), or what
-                they say is no layout; one sentence.
+            ValueError: unknown or absent keys, values of another type, or an invalid layout; one sentence.
         """
         keys = {"name", "joints", "root", "bones", "dims", "description"}
         unknown = [key for key in content if key not in keys]
@@ -149,7 +141,7 @@ def _list(value: Any, key: str) -> Any:
 
 
 def mirror_name(joint: str, joints: tuple[str, ...]) -> str:
-    """The joint's partner on the other side, or itself when it has none among `joints`."""
+    """The joint's partner on the other side, or the joint itself when it has none among `joints`."""
     swapped = {"left_": "right_", "right_": "left_"}
     for side, other in swapped.items():
         if joint.startswith(side) and other + joint.removeprefix(side) in joints:
@@ -161,8 +153,8 @@ def read_layout(path: str | Path) -> SkeletonLayout:
     """The layout that a YAML file declares.
 
     Raises:
-        ValueError: the file is absent, too large, no plain YAML (anchors and tags are refused), or does not declare a
-            layout; one sentence with the file and the place.
+        ValueError: the file is absent, too large, not plain YAML (anchors and tags are refused), or declares no
+            layout; one sentence with the file and the line.
     """
     path = Path(path)
     try:
@@ -188,7 +180,7 @@ def _content(path: Path) -> dict[str, Any]:
         )
     keys = [key.value for key, _ in node.value]
     repeated = sorted({key for key in keys if keys.count(key) > 1})
-    if repeated:  # YAML itself would keep the last one, silently
+    if repeated:  # YAML would silently keep the last one
         raise ValueError(f"keys {repeated} are given twice.")
     if isinstance(content.get("joints"), list) and len(content["joints"]) > MAX_JOINTS:
         raise ValueError(f"a layout has at most {MAX_JOINTS} joints, got {len(content['joints'])}.")
@@ -209,7 +201,7 @@ def _read(path: Path) -> str:
 
 
 def _refuse_tricks(events: Iterable[Any]) -> None:
-    """Anchors, which make few bytes into gigabytes, and lists within lists within lists, before anything is built."""
+    """Refuses anchors, by which few bytes expand to gigabytes, and deep nesting, before anything is built."""
     depth = 0
     for event in events:
         kind = type(event).__name__
@@ -238,5 +230,5 @@ def _checked(layout: SkeletonLayout) -> SkeletonLayout:
         TopologicalSorter({child: [parent] for child, parent in layout.bones}).prepare()
     except CycleError as error:
         way = " -> ".join(reversed(error.args[1]))
-        raise ValueError(f"the bones go in a circle: {way}; the root is no joint's child.") from None
+        raise ValueError(f"the bones form a circle: {way}; the root is no joint's child.") from None
     return layout

@@ -1,13 +1,13 @@
-"""The skeleton layouts the library knows, by name, in one vocabulary of joint names.
+"""The skeleton layouts of the library, by name, with one vocabulary of joint names.
 
-The vocabulary. A name means a place of the body, not what a dataset happens to call it; `left_*` and `right_*` are
-the sides of the person.
+A name means a place of the body, whatever a dataset calls it; `left_*` and `right_*` are the sides of the person.
 
-head             the head: its middle in Kinect (UI-PRMD "head tip"), its base in BVH, the face in LCR-Net, Posetics.
+head             its middle in Kinect (UI-PRMD "head tip"), its base in BVH, the face in LCR-Net, Posetics.
 nose, *_eye, *_ear   as in COCO and OpenPose.
 mouth            half way between head and neck: Posetics joint 1 (which its authors call "nose"), LAC's "Mout".
-neck             the neck; where it is computed, the middle of the two shoulders. UI-PRMD "head": a joint there is the
-                 start of the part it is called after, and is as high as NTU's neck (1.14 trunks above the hips).
+neck             the neck; where it is computed, the middle of the shoulders. UI-PRMD "head": a joint there is the
+start
+                 of the part it is named after, and is as high as NTU's neck (1.14 trunks above the hips).
 neck_base        UI-PRMD "neck", which lies on its shoulder centre.
 shoulder_centre  on the spine between the shoulders: NTU "spine shoulder", Kinect v1 "shoulder centre", H36M "thorax",
                  UI-PRMD "chest" (as high as its collars). Not `neck`: NTU-25 has both.
@@ -22,9 +22,8 @@ mid_hip          middle of the hips: NTU "spine base", Kinect v1 "hip centre", H
 *_eye_inner *_eye_outer *_mouth (its corners) *_pinky *_index (knuckles)   MediaPipe; its "foot index" is *_foot.
 origin           the root node of Bandai-Namco files, which does not move with the person.
 
-Bones. A joint that is no bone's child keeps its raw coordinates in the bone stream; a joint listed with itself gives
-zero. NTU-25, OpenPose-18, Posetics-17 and Smarthome-15 are the official lists in the official order, including both
-quirks; the others are the natural tree, whose root keeps raw coordinates as in Posetics-17.
+Bones of NTU-25, OpenPose-18, Posetics-17 and Smarthome-15 are the official lists in the official order, with their
+quirks (see `SkeletonLayout`); the others are the natural tree, whose root keeps raw coordinates.
 """
 
 import json
@@ -44,9 +43,9 @@ _ARM = ("shoulder", "elbow", "wrist")
 _LEG = ("hip", "knee", "ankle")
 
 
-def _one_by_one(*parts: str) -> tuple[str, ...]:
-    """All parts of the left side, then all of the right."""
-    return tuple(f"{side}_{part}" for side in _SIDES for part in parts)
+def _one_by_one(*parts: str, sides: tuple[str, ...] = _SIDES) -> tuple[str, ...]:
+    """All parts of the first side, then all of the other."""
+    return tuple(f"{side}_{part}" for side in sides for part in parts)
 
 
 def _in_pairs(*parts: str) -> tuple[str, ...]:
@@ -55,8 +54,7 @@ def _in_pairs(*parts: str) -> tuple[str, ...]:
 
 
 def _right_first(*parts: str) -> tuple[str, ...]:
-    """All parts of the right side, then all of the left."""
-    return tuple(f"{side}_{part}" for side in reversed(_SIDES) for part in parts)
+    return _one_by_one(*parts, sides=("right", "left"))
 
 
 def _chain(*joints: str) -> Bones:
@@ -65,7 +63,7 @@ def _chain(*joints: str) -> Bones:
 
 
 def _limbs(parent: str, *parts: str) -> Bones:
-    """The same chain of `left_*` and of `right_*` joints, hung on `parent`."""
+    """The same chain of `left_*` and of `right_*` joints, attached to `parent`."""
     return tuple(bone for side in _SIDES for bone in _chain(parent, *(f"{side}_{part}" for part in parts)))
 
 
@@ -96,8 +94,8 @@ _H36M_17 = (
     "mid_hip", "head", "neck_nose", "shoulder_centre", *_in_pairs(*_ARM), "chest", *_in_pairs(*_LEG),
 )
 _CV_MIM_13 = ("head", *_in_pairs(*_ARM, *_LEG))
-# Penn Action's files call the first of each pair left, but it is the person's right: in front views (jumping jacks,
-# pull-ups, squats, guitar) it lies left in the image in every clip, in back views (pull-ups, bowling) always right.
+# Penn Action's files call the first of each pair left, but it is the person's right: it lies left in the image in all
+# front views (jumping jacks, pull-ups, squats, guitar), and right in all back views (pull-ups, bowling).
 _PENN_13 = ("head", *(f"{side}_{part}" for part in (*_ARM, *_LEG) for side in ("right", "left")))
 _LCRNET_13 = (
     "right_ankle", "left_ankle", "right_knee", "left_knee", "right_hip", "left_hip",
@@ -136,7 +134,7 @@ _OPENPOSE_18_BONES = _official(
     (0, 0), (1, 0), (2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6), (8, 2), (9, 8), (10, 9), (11, 5), (12, 11),
     (13, 12), (14, 0), (15, 0), (16, 14), (17, 15),
 )
-# UNIK's list: the head is in none as a child.
+# UNIK's list: the head has no parent.
 _POSETICS_17_BONES = _official(
     _POSETICS_17, 1,
     (5, 4), (4, 3), (3, 2), (2, 1), (6, 3), (8, 6), (10, 8), (7, 3), (9, 7), (11, 9),
@@ -156,11 +154,8 @@ _KINECT_15_BONES = (
     *_chain("torso", "neck", "head"),
     *_limbs("neck", "shoulder", "elbow", "hand"), *_limbs("torso", "hip", "knee", "foot"),
 )
-# Where there is no trunk joint, the arms hang on the head and the legs on the shoulders.
-_NO_TRUNK_LEGS = (
-    *_chain("left_shoulder", "left_hip", "left_knee", "left_ankle"),
-    *_chain("right_shoulder", "right_hip", "right_knee", "right_ankle"),
-)
+# Without trunk joints, the arms are attached to the head and the legs to the shoulders.
+_NO_TRUNK_LEGS = tuple(bone for side in _SIDES for bone in _chain(*_one_by_one("shoulder", *_LEG, sides=(side,))))
 _HEAD_AND_PAIRS_BONES = (*_limbs("head", *_ARM), *_NO_TRUNK_LEGS)
 _COCO_17_BONES = (*_FACE, *_limbs("nose", *_ARM), *_NO_TRUNK_LEGS)
 _MEDIAPIPE_33_BONES = (
@@ -217,15 +212,15 @@ LAYOUTS: dict[str, SkeletonLayout] = {
 
 
 def get_layout(name: str | Path | SkeletonLayout | Mapping[str, Any]) -> SkeletonLayout:
-    """The layout of that name, of that file, or of that description; a `SkeletonLayout` is returned as it is.
+    """The layout of that name, file or description; a `SkeletonLayout` is returned as it is.
 
     Args:
         name: a key of `LAYOUTS`; the path of a YAML file, see `load_layout`; or what `SkeletonLayout.to_dict` gives,
-            also as JSON text: so configs and rows of a dataset carry layouts that are not the library's.
+            also as JSON text.
 
     Raises:
-        ValueError: no layout has that name (the message gives the nearest names and the list), or the file or the
-            description declares none.
+        ValueError: an unknown name (the message gives the nearest and all names), or a file or description that
+            declares no layout.
     """
     if isinstance(name, SkeletonLayout):
         return name
@@ -242,7 +237,7 @@ def get_layout(name: str | Path | SkeletonLayout | Mapping[str, Any]) -> Skeleto
 
 
 def stated_layout(reference: str | Mapping[str, Any]) -> SkeletonLayout:
-    """The layout that data names: as `get_layout`, but never a path. Data come from strangers and open no files.
+    """The layout that data name: as `get_layout`, but never a path, as untrusted data must not open files.
 
     Args:
         reference: a key of `LAYOUTS`, or what `SkeletonLayout.to_dict` gives, also as JSON text.
@@ -262,9 +257,9 @@ def stated_layout(reference: str | Mapping[str, Any]) -> SkeletonLayout:
 def _found(name: Any) -> SkeletonLayout | None:
     if isinstance(name, Mapping):
         return SkeletonLayout.from_dict(name)
-    if isinstance(name, str) and name.startswith("{"):
-        return _from_json(name)
-    return LAYOUTS.get(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return None
+    return _from_json(name) if name.startswith("{") else LAYOUTS.get(name)
 
 
 def _unknown(name: Any) -> str:
@@ -277,10 +272,10 @@ def load_layout(path: str | Path) -> SkeletonLayout:
     """The layout declared in a YAML file: `name`, `joints`, `root` and, if wanted, `bones`, `dims`, `description`.
 
     Nothing is registered: pass the layout (or the path) wherever a layout is asked for. Processors, datasets and npz
-    files carry it along, so that whoever loads them does not need the file.
+    files contain it, so loading them does not need the file.
 
     Raises:
-        ValueError: the file declares no layout, or one whose name the library uses for another; one sentence.
+        ValueError: the file declares no layout, or one with the name of another layout of the library.
     """
     layout = read_layout(path)
     if LAYOUTS.get(layout.name, layout) != layout:
@@ -291,18 +286,18 @@ def load_layout(path: str | Path) -> SkeletonLayout:
 
 
 def layout_reference(layout: SkeletonLayout) -> str | dict[str, Any]:
-    """What a config or a row writes down so that `get_layout` finds the layout again: its name, else all of it."""
+    """What a config or a row stores so that `get_layout` finds the layout again: its name, or all of it."""
     return layout.name if LAYOUTS.get(layout.name) == layout else layout.to_dict()
 
 
 def layout_text(layout: SkeletonLayout) -> str:
-    """`layout_reference` where only text has a place (a column, a field of a config): the name, else all as JSON."""
+    """`layout_reference` as text (a column, a field of a config): the name, or all of it as JSON."""
     reference = layout_reference(layout)
     return reference if isinstance(reference, str) else json.dumps(reference)
 
 
 def check_carried_layout(stored: Mapping[str, Any]) -> None:
-    """Raises a ValueError unless a saved processor holds its layout: a path means nothing on another machine."""
+    """Raises a ValueError unless a saved processor contains its layout: a path is useless on another machine."""
     if "layout" not in stored:
         return
     try:

@@ -1,4 +1,4 @@
-"""What is measured on the bodies of a sequence: size, noise, handedness, and how well the bones of a layout fit."""
+"""Measurements on the bodies of a sequence: size, noise, handedness, and the fit of a layout's bones."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,11 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # The fourth difference of white noise of standard deviation 1 has the standard deviation sqrt(70).
 FOURTH_DIFFERENCE = 70**0.5
 
-# Lengths in trunks (middle of the shoulders to middle of the hips), of adults standing. Arms and legs are, rounded,
-# what textbooks repeat after Drillis and Contini 1966 (upper arm, forearm, thigh and shank 0.186, 0.146, 0.245 and
-# 0.246 of the height, the trunk 0.288; the report itself was not at hand). The others are round numbers near what four
-# real skeletons have (Bandai-Namco's BVH, Kinect v1 and v2), which differ among each other by up to a factor of two at
-# the head and the hips; eyes, ears, nose and torso are guesses. A test holds how far off those skeletons are.
-# Each end is the mean of the named joints; `*` stands for either side. A segment whose joints a layout lacks is left
-# out. Extremities have their nearest name only where the joint before is there.
+# Lengths in trunks (middle of the shoulders to middle of the hips) of standing adults. Arms and legs: textbook values
+# after Drillis and Contini 1966 (upper arm, forearm, thigh, shank, trunk: 0.186, 0.146, 0.245, 0.246, 0.288 of the
+# height), rounded. Others: near those of four real skeletons (Bandai-Namco's BVH, Kinect v1 and v2), which differ
+# by up to a factor of two at head and hips; eyes, ears, nose and torso are guesses. A test checks those skeletons.
+# Each end is the mean of the named joints; `*` is either side. Segments whose joints a layout lacks are left out.
 _SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
     (("*_shoulder",), ("*_elbow",), 0.62),
     (("*_elbow",), ("*_wrist",), 0.50),
@@ -42,26 +40,21 @@ _SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
     (("*_eye",), ("nose",), 0.10),
     (("*_ear",), ("nose",), 0.20),
 )
-# So that short segments, whose length is mostly a matter of definition, count little.
-_SOFTENING = 0.15
-# Frames that are looked at: more say nothing new about lengths.
-_MAX_FRAMES = 200
+_SOFTENING = 0.15  # reduces the weight of short segments, whose length depends on the joints' definition
+_MAX_FRAMES = 200  # frames used for lengths
 
 
 def body_size(sequence: SkeletonSequence) -> float:
-    """Median diagonal of the box around a person's joints, about 1.9 m for an adult standing; 0 without joints.
-
-    The measure of every other length in `skeletons.checks`.
-    """
+    """Median diagonal of the box around a person's joints, about 1.9 m for a standing adult; 0 without joints."""
     size = boxes.body_size(sequence.keypoints, min_joints=2)
     return 0.0 if np.isnan(size) else size
 
 
 def noise_level(sequence: SkeletonSequence) -> np.ndarray:
-    """`(joints,)` standard deviation per coordinate of what changes independently from frame to frame; NaN unknown.
+    """`(joints,)` standard deviation per coordinate of the noise that is independent from frame to frame; NaN unknown.
 
-    From the fourth difference over time, in which smooth motion nearly vanishes; its median, so that quick moments and
-    outliers count little.
+    From the median of the fourth difference over time, in which smooth motion, quick moments and outliers count
+    little.
     """
     if sequence.num_frames < 12:
         return np.full(sequence.num_joints, np.nan)
@@ -74,10 +67,9 @@ def noise_level(sequence: SkeletonSequence) -> np.ndarray:
 
 
 def handedness(sequence: SkeletonSequence) -> float | None:
-    """In -1..1: do knees bend and feet point to where left and right say the front is? None: nothing to tell it by.
+    """Whether knees bend and feet point to the front that left and right define, in -1..1; None: not measurable.
 
-    Up times left is forward in right-handed coordinates. Knees bend forwards and toes lie before ankles whatever
-    the body does; each says so with its length, so straight legs say little.
+    Up times left is forward in right-handed coordinates. Votes are weighted by length, so straight legs count little.
     """
     points = sequence.keypoints.astype(np.float64)
     joints = {joint: points[:, :, index] for index, joint in enumerate(sequence.layout.joints)}
@@ -105,14 +97,13 @@ def handedness(sequence: SkeletonSequence) -> float | None:
 
 @dataclass(frozen=True)
 class LayoutFit:
-    """How far a layout is from a body; every part is 0 for a perfect one.
+    """How badly a layout fits a body; every part is 0 for a perfect fit.
 
     Args:
         layout: its name.
-        proportion: root mean square of the logarithm of median length over expected length; in 2-D only too long
-            counts fully, as foreshortening makes everything shorter.
-        constancy: median over segments of the lengths' relative spread over the frames (0 in 2-D, where it says
-            nothing).
+        proportion: root mean square of the logarithm of median length over expected length; in 2-D too short counts
+            half, because of foreshortening.
+        constancy: median over segments of the lengths' relative spread over the frames (0 in 2-D, not informative).
         symmetry: mean relative difference of the two sides.
     """
 
@@ -129,7 +120,7 @@ class LayoutFit:
 def rank_layouts(sequence: SkeletonSequence) -> list[LayoutFit]:
     """The declared layout and the library's with as many joints, best fit first; empty when nothing can be measured.
 
-    Layouts that differ in left and right alone (cv-mim-13 and penn-13) fit equally well: lengths have no side.
+    Layouts that differ only in left and right (cv-mim-13 and penn-13) fit equally well.
     """
     candidates = {sequence.layout.name: sequence.layout}
     same_count = {name: layout for name, layout in LAYOUTS.items() if layout.num_joints == sequence.num_joints}
@@ -157,7 +148,7 @@ def _fit(sequence: SkeletonSequence, layout: SkeletonLayout) -> LayoutFit | None
     error = np.log((typical / scale + _SOFTENING) / (expected + _SOFTENING))
     if sequence.num_dims == 2:
         error = np.where(error < 0, 0.5 * error, error)
-    # How near a neck is to the shoulders is a matter of definition; that it is far is not.
+    # Short segments, such as neck to shoulders, may be shorter by definition, but not longer.
     error = np.where((expected <= 0.25) & (error < 0), 0.0, error)
     long = expected >= 0.4
     spread = np.nanstd(lengths[long], axis=1) / np.maximum(np.nanmean(lengths[long], axis=1), 1e-9)

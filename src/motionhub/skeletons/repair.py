@@ -1,7 +1,4 @@
-"""Repairs what the input doctor finds: swaps of sides and people, joints to hide, gaps to bridge, repeated frames.
-
-Each function works on a copy.
-"""
+"""Repairs for what the checks find: swaps, flips, units, hidden joints, gaps, repeated frames. Each returns a copy."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,19 +6,14 @@ from typing import Any
 import numpy as np
 
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-Spans = Sequence[tuple[int, int]]
+Spans = Sequence[tuple[int, int]]  # of frames: (first, end), the end not included
 
 
 def swap_sides(sequence: SkeletonSequence, person: int, frames: Spans) -> SkeletonSequence:
-    """A left/right swap of one person undone in some frames.
-
-    Args:
-        frames: spans (first, end) of frames; the end is not included.
-    """
+    """Left and right of one person swapped in some frames."""
 
     def swap(values: np.ndarray) -> np.ndarray:
         values = values.copy()
@@ -33,7 +25,7 @@ def swap_sides(sequence: SkeletonSequence, person: int, frames: Spans) -> Skelet
 
 
 def swap_people(sequence: SkeletonSequence, first_person: int, second_person: int, frames: Spans) -> SkeletonSequence:
-    """Two people, by position, swapped in some frames: spans (first, end), the end not included."""
+    """Two people, by position, swapped in some frames."""
 
     def swap(values: np.ndarray) -> np.ndarray:
         values = values.copy()
@@ -45,10 +37,7 @@ def swap_people(sequence: SkeletonSequence, first_person: int, second_person: in
 
 
 def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequence:
-    """Coordinates "x", "y" or "z" with the opposite sign; in pixels, counted from the other edge of the image.
-
-    Without an image size the edge is the far end of what was seen.
-    """
+    """Coordinates "x", "y" or "z" negated; in pixels, flipped in the image, or in their range without image size."""
     keypoints = sequence.keypoints.copy()
     for axis in ("xyz".index(name) for name in axes):
         edge = 0.0
@@ -60,39 +49,24 @@ def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequen
 
 
 def turn_z_up(sequence: SkeletonSequence, downwards: bool = False) -> SkeletonSequence:
-    """3-D with z up (or down) turned about the x axis so that y is up, as everywhere here; left stays left."""
+    """3-D with z up (or down) rotated about the x axis so that y is up; left stays left."""
     x, y, z = np.moveaxis(sequence.keypoints, -1, 0)
     return sequence.replace(keypoints=np.stack([x, -z, y] if downwards else [x, z, -y], axis=-1))
 
 
-def declare(sequence: SkeletonSequence, layout: str) -> SkeletonSequence:
-    """The same numbers under another layout with as many joints: for data that came with the wrong one."""
-    return sequence.replace(layout=get_layout(layout))
-
-
 def scale(sequence: SkeletonSequence, factor: float) -> SkeletonSequence:
-    """Every coordinate times a factor: 0.001 makes metres of millimetres."""
+    """Every coordinate times a factor: 0.001 converts millimetres to metres."""
     return sequence.replace(keypoints=sequence.keypoints.astype(np.float64) * factor)
 
 
-def restate_unit(sequence: SkeletonSequence, unit: str) -> SkeletonSequence:
-    """The same numbers in another unit: for data that came with the wrong one."""
-    return sequence.replace(unit=unit)
-
-
-def restate_image_size(sequence: SkeletonSequence, image_size: tuple[int, int]) -> SkeletonSequence:
-    """The same numbers in an image of another (width, height)."""
-    return sequence.replace(image_size=image_size)
-
-
 def depth_to_confidence(sequence: SkeletonSequence) -> SkeletonSequence:
-    """The third coordinate, which was a score, as confidence of a 2-D sequence; 0 where it was missing."""
+    """A score that was read as the third coordinate, as confidence of a 2-D sequence; 0 where it was missing."""
     score = np.nan_to_num(sequence.keypoints[..., 2])
     return sequence.replace(keypoints=sequence.keypoints[..., :2], confidence=score)
 
 
 def without_joints(sequence: SkeletonSequence, joints: Sequence[str]) -> SkeletonSequence:
-    """A sequence of a layout of its own that lacks some joints and the bones that touch them."""
+    """The sequence in a layout of its own without some joints and the bones that touch them."""
     layout = sequence.layout
     kept = [index for index, joint in enumerate(layout.joints) if joint not in joints]
     names = tuple(layout.joints[index] for index in kept)
@@ -115,14 +89,14 @@ def hide(sequence: SkeletonSequence, mask: np.ndarray) -> SkeletonSequence:
 
 
 def hide_joints(sequence: SkeletonSequence, joints: Sequence[str]) -> SkeletonSequence:
-    """Joints that are missing in every frame, of all people."""
+    """Joints missing in every frame, for all people."""
     mask = np.zeros(sequence.num_joints, bool)
     mask[[sequence.layout.index(joint) for joint in joints]] = True
     return hide(sequence, mask)
 
 
 def hide_frames(sequence: SkeletonSequence, person: int, frames: Spans) -> SkeletonSequence:
-    """One person missing in some frames: spans (first, end), the end not included."""
+    """One person missing in some frames."""
     mask = np.zeros(sequence.joint_mask.shape, bool)
     for first, end in _checked(sequence, frames):
         mask[person, first:end] = True
@@ -130,13 +104,15 @@ def hide_frames(sequence: SkeletonSequence, person: int, frames: Spans) -> Skele
 
 
 def hide_zeros(sequence: SkeletonSequence) -> SkeletonSequence:
-    """Joints at exactly the origin, as many pose estimators write what they did not find, become missing."""
+    """Joints at exactly the origin, which many pose estimators write for missing ones, become missing."""
     return hide(sequence, (sequence.keypoints == 0).all(axis=-1))
 
 
 def spike_mask(sequence: SkeletonSequence, distance: float, speed: float) -> np.ndarray:
-    """`(people, frames, joints)`: who is off the middle of the frames before and after by more than `distance`, at a
-    `speed` (units a second) to and fro, while those two frames agree.
+    """`(people, frames, joints)`: joints away for a single frame.
+
+    They are farther than `distance` from the middle of the frames before and after, which agree, and move faster than
+    `speed` (units a second) both ways.
     """
     mask = np.zeros(sequence.joint_mask.shape, bool)
     if sequence.num_frames < 3:
@@ -158,7 +134,7 @@ def hide_spikes(sequence: SkeletonSequence, distance: float, speed: float) -> Sk
 
 
 def bridge_gaps(sequence: SkeletonSequence, max_frames: int) -> SkeletonSequence:
-    """Joints missing for at most `max_frames` frames, between two frames in which they were seen: linear in time."""
+    """Gaps of at most `max_frames` frames in a joint's track filled, linear in time."""
     keypoints = sequence.keypoints.copy()
     times = np.arange(sequence.num_frames)
     for person, joint in np.ndindex(sequence.num_people, sequence.num_joints):
@@ -172,7 +148,7 @@ def bridge_gaps(sequence: SkeletonSequence, max_frames: int) -> SkeletonSequence
 
 
 def smooth(sequence: SkeletonSequence, sigma: float) -> SkeletonSequence:
-    """A Gaussian of `sigma` frames over time; missing joints stay missing and do not count for their neighbours."""
+    """A Gaussian of `sigma` frames over time; missing joints stay missing and have no weight."""
     from scipy.ndimage import gaussian_filter1d
 
     seen = sequence.joint_mask[..., None].astype(np.float64)
@@ -183,7 +159,7 @@ def smooth(sequence: SkeletonSequence, sigma: float) -> SkeletonSequence:
 
 
 def drop_frames(sequence: SkeletonSequence, frames: Sequence[int]) -> SkeletonSequence:
-    """Without some frames, at the frame rate that keeps the duration: for frames that were written twice."""
+    """Without some frames, at the frame rate that keeps the duration: for repeated frames."""
     kept = np.setdiff1d(np.arange(sequence.num_frames), frames)
     if not len(kept):
         raise ValueError(f"drop_frames must leave a frame, but was given all {sequence.num_frames}.")

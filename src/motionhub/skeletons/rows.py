@@ -43,7 +43,7 @@ COLUMNS: dict[str, str] = {
     "licence": "terms of the dataset's authors",
 }
 
-# Without these a row still has its motion: facts about it, and columns that older versions lack.
+# Columns that a row may lack: facts about the motion, and columns of newer versions.
 # fmt: off
 _OPTIONAL = frozenset({
     "label", "subject", "camera", "setup", "clip_id", "caption", "class_descriptions", "source", "licence",
@@ -70,13 +70,12 @@ def to_row(
     """One clip as a row of `COLUMNS`; `from_row` gives the same sequence back. None means unknown.
 
     Args:
-        frame_labels: the one class of every frame.
-        segments: `(class, first frame, frame after the last)` of every action, where several may happen at once. A
-            clip that was annotated so, but shows no action, has frame labels of -1.
+        frame_labels: one class per frame.
+        segments: `(class, first frame, frame after the last)` of every action, which may overlap. Without actions the
+            clip gets frame labels of -1.
 
     Raises:
-        ValueError: the sequence has a layout that cannot be found again by its name, there is not one frame label
-            per frame, or a segment is empty or leaves the clip.
+        ValueError: not one frame label per frame, or a segment that is empty or leaves the clip.
     """
     labels = () if frame_labels is None else frame_labels
     if segments is not None and not len(segments) and not len(labels):
@@ -115,14 +114,11 @@ def to_row(
 
 
 def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
-    """The clip of a row, whatever format the dataset is set to (lists, NumPy or torch).
-
-    A confidence without a single number (no people, no frames) comes back as None; and `datasets` itself rounds fps to
-    float32 when the row was read in its torch format.
+    """The clip of a row in any format of the dataset: lists, NumPy or torch (where `datasets` rounds fps to float32).
 
     Raises:
-        ValueError: a column is absent, the row comes from a newer schema, the lengths and the shape disagree, or the
-            layout is neither the name of one nor one as JSON: a row never opens a file.
+        ValueError: an absent column, a newer schema, lengths that do not match the shape, or a layout that is neither
+            a name nor JSON: a row never opens a file.
     """
     absent = [name for name in COLUMNS if name not in row and name not in _OPTIONAL]
     if absent:
@@ -135,9 +131,7 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
             f"{SCHEMA_VERSION}; upgrade motionhub."
         )
     shape = tuple(int(row[name]) for name in ("num_people", "num_frames", "num_joints", "num_dims"))
-    confidence = (
-        _shaped(row.get("confidence", ()), shape[:3], "confidence") if len(row.get("confidence", ())) else None
-    )
+    confidence = row.get("confidence", ())
     size = (int(row["image_width"]), int(row["image_height"]))
     track_ids = row.get("track_ids")
     return SkeletonSequence(
@@ -145,7 +139,7 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
         layout=stated_layout(str(row["layout"])),
         fps=float(row["fps"]),
         unit=str(row["unit"]),
-        confidence=confidence,
+        confidence=_shaped(confidence, shape[:3], "confidence") if len(confidence) else None,
         image_size=size if min(size) > 0 else None,
         track_ids=None if track_ids is None else tuple(int(track) for track in track_ids),
     )
@@ -155,14 +149,13 @@ def frame_labels_of(row: Mapping[str, Any], num_classes: int | None = None) -> n
     """The classes of every frame of a row, or None when it has none (as in rows of schema version 1).
 
     Args:
-        row: in whatever format the dataset is set to.
-        num_classes: None for `(frames,)` int64 as stored, -1 = unknown; a number for `(frames, num_classes)` float32,
-            1 at the classes of the frame and 0 elsewhere, which is what `SkeletonProcessor.process(frame_labels=...)`
-            takes.
+        row: in any format of the dataset.
+        num_classes: None for `(frames,)` int64 as stored, -1 = unknown; a number for `(frames, num_classes)` float32
+            with 1 at the classes of the frame, as `SkeletonProcessor.process(frame_labels=...)` takes it.
 
     Raises:
-        ValueError: the labels are not one per frame, one is not below `num_classes`, or the row has segments, whose
-            frames may have several classes, and `num_classes` is None.
+        ValueError: not one label per frame, one that is not below `num_classes`, or segments, which may overlap,
+            without `num_classes`.
     """
     num_frames, segments = int(row["num_frames"]), segments_of(row)
     labels = np.asarray(row.get("frame_labels", ()), dtype=np.int64).reshape(-1)
@@ -200,7 +193,7 @@ def segments_of(row: Mapping[str, Any]) -> list[tuple[int, int, int]]:
 
 
 def classes_of(row: Mapping[str, Any]) -> set[int]:
-    """Every class that the row's label, frame labels and segments name; unknown (-1) is none."""
+    """Every class in the row's label, frame labels and segments; unknown (-1) is none."""
     found = {int(row.get("label", -1))}
     for name in ("frame_labels", "segment_labels"):
         labels = row.get(name, ())

@@ -14,14 +14,14 @@ from motionhub.skeletons.layouts import get_layout
 UNITS = ("pixel", "metre", "normalised")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SkeletonSequence:
     """Keypoints of some people over time.
 
     Args:
         keypoints: `(num_people, num_frames, num_joints, num_dims)` float, num_dims 2 or 3; NaN where a
-            joint was not seen. A single person may be given as `(num_frames, num_joints, num_dims)`.
-        layout: a `SkeletonLayout`, or the name of one. Never inferred from the joint count.
+            joint is missing. A single person may be given as `(num_frames, num_joints, num_dims)`.
+        layout: a `SkeletonLayout`, or the name of one. Never inferred from the number of joints.
         fps: frames per second.
         unit: `"pixel"`, `"metre"` or `"normalised"`.
         confidence: `(num_people, num_frames, num_joints)` in 0..1, or None.
@@ -46,8 +46,7 @@ class SkeletonSequence:
         if keypoints.ndim == 3:
             keypoints = keypoints[None]
         _check_shape(keypoints, layout)
-        # An infinite coordinate is a failed detection, not a position; both kinds of "no number" become NaN.
-        # A joint with one unknown coordinate cannot be placed: it is missing as a whole.
+        # An infinite coordinate is a failed detection. A joint with one unknown coordinate is missing as a whole.
         finite = np.isfinite(keypoints)
         placed = reduce(np.logical_and, np.moveaxis(finite, -1, 0))  # ten times as fast as .all(axis=-1)
         keypoints = np.where(placed[..., None], keypoints, np.float32(np.nan))
@@ -60,6 +59,13 @@ class SkeletonSequence:
         if self.image_size is not None:
             object.__setattr__(self, "image_size", _checked_image_size(self.image_size))
         object.__setattr__(self, "track_ids", _checked_track_ids(self.track_ids, len(keypoints)))
+
+    def __repr__(self) -> str:
+        unit = {"pixel": "pixels", "metre": "metres", "normalised": "normalised units"}[self.unit]
+        return (
+            f"SkeletonSequence(people {self.num_people}, frames {self.num_frames} at {self.fps:g} fps, "
+            f"{self.num_dims}-D in {unit}, layout {self.layout.name})"
+        )
 
     @property
     def num_people(self) -> int:
@@ -79,7 +85,7 @@ class SkeletonSequence:
 
     @property
     def joint_mask(self) -> np.ndarray:
-        """`(num_people, num_frames, num_joints)` bool: True where the joint was seen."""
+        """`(num_people, num_frames, num_joints)` bool: False where the joint is missing."""
         return ~np.isnan(self.keypoints).any(axis=-1)
 
     @property
@@ -118,11 +124,15 @@ def _as_float32(values: Any, name: str) -> np.ndarray:
 
 
 def _check_shape(keypoints: np.ndarray, layout: SkeletonLayout) -> None:
-    expected = f"(num_people, num_frames, {layout.num_joints}, 2 or 3)"
     if keypoints.ndim != 4 or keypoints.shape[3] not in (2, 3):
+        hints = {
+            2: "A single frame is a clip of one, array[None]; frames in a list make one, numpy.stack(frames).",
+            5: "Several clips are a list of arrays: list(array).",
+        }
         raise ValueError(
-            f"keypoints of layout {layout.name!r} must have shape {expected}, got {keypoints.shape}. "
-            f"{_shape_hint(keypoints.ndim)}"
+            f"keypoints of layout {layout.name!r} must have shape (num_people, num_frames, {layout.num_joints}, "
+            f"2 or 3), got {keypoints.shape}. "
+            + hints.get(keypoints.ndim, "If the last column is a score, pass it as confidence=array[..., 2].")
         )
     if layout.dims not in (None, keypoints.shape[3]):
         raise ValueError(
@@ -135,15 +145,6 @@ def _check_shape(keypoints: np.ndarray, layout: SkeletonLayout) -> None:
             f"(shape {keypoints.shape}). "
             "Name the layout the array really has, then convert: motionhub.convert_layout(sequence, target)."
         )
-
-
-def _shape_hint(ndim: int) -> str:
-    """What such an array most likely is, and how to give it."""
-    if ndim == 2:
-        return "A single frame is a clip of one, array[None]; frames in a list make one, numpy.stack(frames)."
-    if ndim == 5:
-        return "Several clips are a list of arrays: list(array)."
-    return "If the last column is a score, pass it as confidence=array[..., 2]."
 
 
 def _checked_confidence(confidence: Any, keypoints: np.ndarray) -> np.ndarray | None:

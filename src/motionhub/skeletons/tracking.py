@@ -1,8 +1,7 @@
-"""People over time on keypoints alone: unordered detections per frame become one row per person.
+"""Tracks people on keypoints alone: unordered detections per frame become one row per person.
 
-Each frame's detections are assigned to the people seen so
-far by the Hungarian method; the likeness is that of COCO's object keypoint similarity (a Gaussian of the distance,
-joint by joint, relative to the size of the body), taken from where constant velocity puts each person.
+The Hungarian method assigns detections to people. The likeness is similar to COCO's object keypoint similarity (a
+Gaussian of each joint's distance relative to body size), at the position predicted by constant velocity.
 """
 
 from collections.abc import Sequence
@@ -13,33 +12,29 @@ import numpy as np
 from motionhub.geometry.boxes import body_size
 
 
-# Of the body's diagonal: how far a joint may be from its prediction to count as likely. COCO's hip has 0.107 of the
-# square root of the area, for the error of annotators; movement within a frame comes on top.
+# Standard deviation of the prediction error, in body diagonals. COCO has 0.107 of the root of the area for the hip.
 TOLERANCE = 0.15
-# A prediction gets less certain with every frame that does not confirm it.
-TOLERANCE_GROWTH = 0.1
-# Below this likeness a detection is somebody else: about two tolerances away.
-MIN_LIKENESS = 0.1
-# Frames over which the velocity is measured: limbs swing, the body drifts.
-VELOCITY_FRAMES = 8
+TOLERANCE_GROWTH = 0.1  # per frame without a detection
+MIN_LIKENESS = 0.1  # lower is another person: about two tolerances away
+VELOCITY_FRAMES = 8  # over which the velocity is measured
 
 
 @dataclass
 class _Person:
-    """Where one person was, and where the body should be now."""
+    """Past and predicted position of one person."""
 
     index: int
-    last: np.ndarray  # (joints, dims) where each joint was seen last, moved along with the body since
-    frame: int  # when the body was seen last
+    last: np.ndarray  # (joints, dims): last position of each joint, moved along with the body since
+    frame: int  # of the last detection
     size: float
     history: list[tuple[int, np.ndarray]] = field(default_factory=list)
 
     def predicted(self, frame: int) -> np.ndarray:
-        """`(joints, dims)` at `frame`, if the body keeps its velocity."""
+        """`(joints, dims)` at `frame`, at constant velocity."""
         return self.last + self.velocity() * (frame - self.frame)
 
     def velocity(self) -> np.ndarray:
-        """`(dims,)` per frame: the median over the joints, so that a swinging arm does not count; zero at first."""
+        """`(dims,)` per frame: the median over the joints, robust to a swinging arm; zero at first."""
         (end, now), zero = self.history[-1], np.zeros(self.last.shape[-1])
         for start, before in self.history[:-1]:  # the oldest that shares a joint
             moved = (now - before)[~np.isnan(now - before).any(axis=-1)]
@@ -49,7 +44,7 @@ class _Person:
 
     def see(self, frame: int, points: np.ndarray) -> None:
         seen = ~np.isnan(points).any(axis=-1)
-        # Joints that are hidden now keep their place on the body.
+        # Missing joints keep their place on the body.
         self.last = np.where(seen[:, None], points, self.predicted(frame))
         self.frame = frame
         self.size = max(0.9 * self.size, body_size(points))
@@ -57,15 +52,15 @@ class _Person:
 
 
 def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.ndarray]:
-    """Who is who: for each frame, the person number of each detection.
+    """The person number of each detection in each frame.
 
     Args:
-        frames: per frame `(num_detections, num_joints, num_dims)`; NaN where a joint was not seen.
-        max_gap: a person unseen for more frames is gone; whoever comes then is a new person.
+        frames: per frame `(num_detections, num_joints, num_dims)`; NaN where a joint is missing.
+        max_gap: a person missing for more frames is gone; later detections start a new person.
 
     Returns:
-        per frame `(num_detections,)` int; people are numbered 0, 1, 2, ... in the order in which they appear. A
-        detection without a single joint is -1.
+        per frame `(num_detections,)` int; people are numbered 0, 1, 2, ... in order of appearance. A detection without
+        valid joints is -1.
     """
     people: list[_Person] = []
     current: list[_Person] = []
@@ -89,7 +84,7 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
 
 
 def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -> list[tuple[int, _Person]]:
-    """Pairs (detection, person) whose likeness, summed over all pairs, is greatest."""
+    """Pairs (detection, person) with the greatest total likeness."""
     if not people or not detections:
         return []
     from scipy.optimize import linear_sum_assignment
@@ -106,7 +101,7 @@ def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -
 def _likeness(people: list[_Person], detections: np.ndarray, frame: int) -> np.ndarray:
     """`(people, detections)` in 0..1: the mean over the common joints of a Gaussian of their distance."""
     likeness = np.zeros((len(people), len(detections)))
-    for row, person in enumerate(people):  # one by one: all together would be large in a crowd
+    for row, person in enumerate(people):  # one by one to save memory in a crowd
         size = person.size * TOLERANCE * (1 + TOLERANCE_GROWTH * (frame - person.frame - 1))
         squared = ((person.predicted(frame) - detections) ** 2).sum(axis=-1)  # (detections, joints)
         common = ~np.isnan(squared)
@@ -125,7 +120,7 @@ def stack_people(
         numbers: per frame `(num_detections,)`, as of `track_people`; negative numbers are left out.
 
     Returns:
-        `(people, frames, ...)` and the person number of each row, in the order in which they appear.
+        `(people, frames, ...)` and the person number of each row, in order of appearance.
     """
     track_ids = tuple(dict.fromkeys(int(number) for row in numbers for number in row if number >= 0))
     rows = {number: row for row, number in enumerate(track_ids)}
