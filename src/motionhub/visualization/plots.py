@@ -1,9 +1,8 @@
-"""Charts as PNG: confusion, classes, training, dependency and attention matrices, refinement, actions over time.
+"""Charts as PNG: confusion, classes, dependency and attention matrices, refinement, actions over time.
 
 No global state of pyplot is touched.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,36 +90,6 @@ def plot_per_class(
         axes.axvline(mean, color=_SERIES[1], linewidth=1.2, label=f"mean {mean:.3f}")
         axes.legend(loc="lower right", fontsize=8, frameon=False)
     axes.set_title(title or "", fontsize=10)
-    return save_figure(figure, path)
-
-
-def plot_training(log: str | Path | Sequence[Mapping[str, Any]], path: str | Path) -> Path:
-    """Training curves from `log.jsonl`: a panel for each kind of number (loss, learning rate, metrics) over the steps.
-
-    Args:
-        log: the file, or its records: `{"kind": ..., "step": ..., "epoch": ..., name: number, ...}`.
-        path: the PNG to write.
-
-    Raises:
-        ValueError: no number in the log.
-    """
-    series = _series(_records(log))
-    if not series:
-        raise ValueError(f"Expected records with 'kind', 'step' and numbers in the log, got none ({log!r:.80}).")
-    names = sorted({name for _, name in series}, key=lambda name: ("loss" not in name, name))
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    figure, panels = new_figure(4.2 * columns, 2.8 * rows, rows, columns)
-    for axes, name in zip(panels.flat, names, strict=False):
-        for kind, colour in zip(sorted({kind for kind, other in series if other == name}), _SERIES, strict=False):
-            steps, values = zip(*series[kind, name], strict=True)
-            axes.plot(steps, values, color=colour, linewidth=1.3, marker="." if len(steps) < 40 else None, label=kind)
-        axes.set_title(name, fontsize=10)
-        axes.set_xlabel("update", fontsize=8)
-        axes.legend(fontsize=8, frameon=False)
-        axes.grid(color=_LINE, linewidth=0.6)
-    for axes in panels.flat[len(names) :]:
-        axes.set_visible(False)
     return save_figure(figure, path)
 
 
@@ -337,31 +306,6 @@ def _write_numbers(axes: Any, values: np.ndarray, size: float) -> None:
     for row, column in zip(*np.nonzero(values), strict=True):
         colour = "white" if dark[row, column] else _DARK
         axes.text(column, row, f"{values[row, column]:.0f}", ha="center", va="center", fontsize=size, color=colour)
-
-
-def _records(log: str | Path | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    if not isinstance(log, str | Path):
-        return list(log)
-    records = []
-    for line in Path(log).read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue  # the last line of a run that was killed
-    return records
-
-
-def _series(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """(kind, name of the number) -> (step, value) pairs."""
-    series: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for record in records:
-        if not isinstance(record, Mapping) or "step" not in record:
-            continue
-        for name in record.keys() - {"kind", "step", "epoch"}:
-            value = record[name]
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                series.setdefault((str(record.get("kind", "")), name), []).append((record["step"], float(value)))
-    return series
 
 
 def save_figure(figure: Any, path: str | Path) -> Path:

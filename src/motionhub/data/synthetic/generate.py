@@ -19,7 +19,7 @@ from motionhub.data.synthetic.channels import (
     swaying,
     varied,
 )
-from motionhub.data.synthetic.gait import body_track, smooth_height_limit, step_cycle
+from motionhub.data.synthetic.gait import body_track, smooth_height_limit
 from motionhub.data.synthetic.motions import MOTIONS
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layout import SkeletonLayout
@@ -133,7 +133,7 @@ def generate(
     if second_person is not None:
         other = _person(_motion(second_person), None, num_frames, fps, speed, style, None, generator)
         people = [people[0] - [0, 0, 0.6], other * [-1.0, 1.0, -1.0] + [0, 0, 0.6]]
-    return _filmed(np.stack(people), scene, fps, generator, layout)
+    return film(np.stack(people), scene, fps, generator, layout)
 
 
 def compose(
@@ -175,7 +175,7 @@ def compose(
     keypoints = _posed(body, channels, fps, 0.0)
     between = np.full(gap, BACKGROUND)
     frame_labels = np.concatenate([labels[0], *(part for label in labels[1:] for part in (between, label))])
-    sequence = _filmed(_centred(keypoints)[None], scene, fps, generator, layout)
+    sequence = film(centred(keypoints)[None], scene, fps, generator, layout)
     return sequence, frame_labels.astype(np.int64)
 
 
@@ -204,59 +204,9 @@ def crossing_people(
         body, phase, own = Body.random(generator), generator.random(), speed * generator.uniform(0.85, 1.15)
         channels = swaying(_walking(own, num_frames), np.arange(num_frames) / fps, generator)
         late = own * (index - (num_people - 1) / 2) * 0.4
-        path = _centred(_posed(body, channels, fps, phase)) + [0.3, 0.0, -late]
+        path = centred(_posed(body, channels, fps, phase)) + [0.3, 0.0, -late]
         people.append(_turn(path, turned + 360 * index / num_people + generator.uniform(-15, 15)))
-    return _filmed(np.stack(people), scene, fps, generator, layout)
-
-
-def straight_walk(
-    speed: float = 1.2,
-    *,
-    num_frames: int = 60,
-    fps: float = 30.0,
-    body: Body | None = None,
-    scene: Scene | None = None,
-    seed: int | np.random.Generator = 0,
-) -> SkeletonSequence:
-    """Walking whose `mid_hip` moves exactly `speed * time` metres along the heading, at constant height.
-
-    `seed` is for the noise and the missing joints of `scene` only.
-    """
-    _check(fps=fps, speed=speed, num_frames=num_frames)
-    body = body or Body()
-    # The height that a whole step allows, sampled finely, so that it does not depend on the clip's length.
-    cycle = body_track(body, _walking(speed, 128), 128 / step_cycle(speed))
-    limit = np.full(num_frames, smooth_height_limit(body, cycle, 1.0).min())
-    keypoints = pose_body(body, body_track(body, _walking(speed, num_frames), fps), limit)
-    return _filmed(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed))
-
-
-def pendulum_arm(
-    frequency: float = 0.5,
-    amplitude: float = 60.0,
-    *,
-    num_frames: int = 60,
-    fps: float = 30.0,
-    body: Body | None = None,
-    scene: Scene | None = None,
-    seed: int | np.random.Generator = 0,
-) -> SkeletonSequence:
-    """A person who stands still and swings the stretched right arm like a pendulum about the shoulder.
-
-    The arm's angle from hanging down, forward positive, is `amplitude * sin(2 pi frequency time)` degrees, in the
-    plane of the heading; the wrist stays on the circle of radius `body.arm`. `seed` is for noise and missing joints.
-    """
-    _check(fps=fps, num_frames=num_frames)
-    body = body or Body()
-    times = np.arange(num_frames) / fps
-    keypoints = _posed(body, sample(Motion(1.0, {}), times), fps, 0.0)
-    angle = np.radians(amplitude) * np.sin(2 * np.pi * frequency * times)
-    direction = np.stack([np.zeros(num_frames), -np.cos(angle), np.sin(angle)], axis=-1)
-    shoulder = keypoints[:, LAYOUT.index("right_shoulder")]
-    lengths = {"right_elbow": body.upper_arm, "right_wrist": body.arm, "right_hand": body.arm + body.hand}
-    for joint, length in lengths.items():
-        keypoints[:, LAYOUT.index(joint)] = shoulder + length * direction
-    return _filmed(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed))
+    return film(np.stack(people), scene, fps, generator, layout)
 
 
 def project_pinhole(
@@ -326,7 +276,7 @@ def _person(
     channels = swaying(channels, times, generator)
     if (hand < 0.125) if left_handed is None else left_handed:
         channels = mirrored(channels)
-    return _centred(_posed(body or drawn, channels, fps, phase))
+    return centred(_posed(body or drawn, channels, fps, phase))
 
 
 def _tempo(channels: Channels, speed: float) -> Channels:
@@ -339,7 +289,7 @@ def _posed(body: Body, channels: Channels, fps: float, phase: float) -> np.ndarr
     return pose_body(body, track, smooth_height_limit(body, track, fps))
 
 
-def _centred(keypoints: np.ndarray) -> np.ndarray:
+def centred(keypoints: np.ndarray) -> np.ndarray:
     """The middle of the path of `mid_hip` above the origin."""
     root = keypoints[:, LAYOUT.index("mid_hip")]
     middle = (root.min(axis=0) + root.max(axis=0)) / 2
@@ -365,7 +315,7 @@ def _turn(keypoints: np.ndarray, degrees: float) -> np.ndarray:
     return keypoints @ np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
 
 
-def _filmed(
+def film(
     people: np.ndarray,
     scene: Scene | None,
     fps: float,
