@@ -49,7 +49,7 @@ def test_a_damaged_image_and_a_colour_image_are_refused(tmp_path):
     with pytest.raises(ValueError, match="cannot be read"):
         read_image(path)
     image.new("RGB", (4, 5)).save(path)
-    with pytest.raises(ValueError, match="one number a pixel"):
+    with pytest.raises(ValueError, match="one number per pixel"):
         read_image(path)
 
 

@@ -1,4 +1,4 @@
-"""Synthetic motion: seeded actions, compositions, crossing people and analytic motions as `SkeletonSequence`s.
+"""Synthetic motion: seeded actions, compositions and crossing people as `SkeletonSequence`s.
 
 Coordinates are those of a Kinect, as in N-UCLA: metres, y up, z away from the camera at the origin, and right-handed:
 the left side of a person who faces the camera has the smaller x (drawn with x to the right, a mirror image).
@@ -28,7 +28,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 ACTIONS: tuple[str, ...] = tuple(MOTIONS)
 _ARM, _LEG = ("elbow", "wrist", "hand"), ("knee", "ankle", "foot")
-# What a table, a door or another person hides as a whole.
+# Body parts that a table, a door or another person hides.
 HIDDEN_PARTS: dict[str, tuple[str, ...]] = {
     **{f"{side} arm": tuple(f"{side}_{joint}" for joint in _ARM) for side in ("left", "right")},
     **{f"{side} leg": tuple(f"{side}_{joint}" for joint in _LEG) for side in ("left", "right")},
@@ -40,23 +40,21 @@ BACKGROUND = -1
 
 @dataclass(frozen=True)
 class Scene:
-    """Where the person stands and what the sensor makes of it.
+    """The person's place, the camera, and the sensor's errors.
 
     Args:
         heading: degrees to the person's left at the start; 0 faces the camera.
         place: metres to the right (x) and away (z) of the middle of the scene, which the camera looks at.
-        camera_yaw: degrees by which the scene is turned about its middle before the camera, to the left like headings:
-            the camera's azimuth.
+        camera_yaw: the camera's azimuth: degrees by which the scene turns about its middle, to the left.
         camera_pitch: degrees by which the camera looks down; at 0 the floor is at y = -camera_height.
         camera_height: metres above the floor.
         distance: metres from the camera to the middle of the scene.
         noise: standard deviation in metres of independent Gaussian noise on every coordinate.
         dropout: probability that a joint is missing (NaN) in a frame, independent.
-        occlusion: probability that one body part of a person, an arm, a leg or all below the waist (`HIDDEN_PARTS`),
-            is missing for a stretch of a quarter to three quarters of the clip.
-        focal: None for 3-D in metres; the focal length in pixels for the 2-D image, see `project_pinhole`. For it the
-            camera stays in its place and is tilted to what is a metre above the floor in the middle of the scene, so
-            that its elevation is that of `camera_height` over `distance`.
+        occlusion: probability that one body part of a person (`HIDDEN_PARTS`) is missing for a quarter to three
+            quarters of the clip.
+        focal: None for 3-D in metres; the focal length in pixels for the 2-D image, see `project_pinhole`. The camera
+            then tilts towards a point one metre above the floor in the middle of the scene.
         image_size: `(width, height)` of the image in pixels.
     """
 
@@ -83,7 +81,7 @@ class Scene:
 
     @property
     def tilt(self) -> float:
-        """Degrees up from the sensor's axis to what is a metre above the floor in the middle of the scene."""
+        """Degrees up from the sensor's axis to a point one metre above the floor in the middle of the scene."""
         return self.camera_pitch + float(np.degrees(np.arctan2(1 - self.camera_height, self.distance)))
 
 
@@ -111,11 +109,11 @@ def generate(
         speed: tempo, 2 is twice as fast.
         style: amplitude of the movements, 1 as in the tables; 0 leaves the path over the floor only.
         left_handed: mirrors the motion; drawn by the seed (one in eight) when None.
-        num_frames: length of the clip, from the start of the action: cut when shorter than the action, holding the
-            last pose (or walking on) when longer. None is the natural length, `duration * fps / speed`.
+        num_frames: length of the clip from the start of the action; after the action the last pose holds (or walking
+            continues). None is the natural length, `duration * fps / speed`.
         fps: frames per second.
         second_person: action of a second person, who faces the first at 1.2 m; one of `ACTIONS`.
-        layout: any layout; joints that Kinect v1 does not have are converted or missing, see `convert_layout`.
+        layout: any layout; joints that Kinect v1 lacks are converted or missing, see `convert_layout`.
 
     Returns:
         `SkeletonSequence` of one or two people in metres.
@@ -148,9 +146,9 @@ def compose(
     fps: float = 30.0,
     layout: str | SkeletonLayout = "kinect-20",
 ) -> tuple[SkeletonSequence, np.ndarray]:
-    """An untrimmed clip of several actions by one person, one after the other, with a label for every frame.
+    """An untrimmed clip of consecutive actions of one person, with a label for every frame.
 
-    Between two actions the body goes from the last pose to the next first one in about `pause` seconds.
+    Between two actions the body moves from the last pose to the next first one in about `pause` seconds.
 
     Returns:
         the sequence, and `(num_frames,)` int64: index into `ACTIONS`, or `BACKGROUND` between actions.
@@ -189,10 +187,9 @@ def crossing_people(
     fps: float = 30.0,
     layout: str | SkeletonLayout = "kinect-20",
 ) -> SkeletonSequence:
-    """People who walk straight through the middle of the scene, each another way, one behind the other's back.
+    """People who walk straight through the middle of the scene in different directions, so that they hide each other.
 
-    Headings are spread evenly and then turned a little; each passes the middle at its own side, about half a metre
-    from the next, and a moment later. From every camera somebody hides somebody else.
+    Headings are spread evenly with some jitter; people pass the middle one after the other, about half a metre apart.
 
     Raises:
         ValueError: a number out of its range.
@@ -202,7 +199,8 @@ def crossing_people(
     turned = generator.uniform(0, 360)
     for index in range(num_people):
         body, phase, own = Body.random(generator), generator.random(), speed * generator.uniform(0.85, 1.15)
-        channels = swaying(_walking(own, num_frames), np.arange(num_frames) / fps, generator)
+        walking = sample(Motion(1.0, {"speed": [(0.0, own)]}), np.zeros(num_frames))
+        channels = swaying(walking, np.arange(num_frames) / fps, generator)
         late = own * (index - (num_people - 1) / 2) * 0.4
         path = centred(_posed(body, channels, fps, phase)) + [0.3, 0.0, -late]
         people.append(_turn(path, turned + 360 * index / num_people + generator.uniform(-15, 15)))
@@ -212,13 +210,13 @@ def crossing_people(
 def project_pinhole(
     sequence: SkeletonSequence, focal: float, image_size: tuple[int, int] = (1920, 1080), tilt: float = 0.0
 ) -> SkeletonSequence:
-    """What a pinhole camera in the sensor's place sees: pixels from the upper left corner, y downward, not mirrored.
+    """The image of a pinhole camera at the sensor: pixels from the upper left corner, y downward, not mirrored.
 
     The optical axis meets the middle of the image; a joint behind the camera or outside the image is missing.
 
     Args:
         sequence: 3-D in metres, in the coordinates of this module.
-        focal: length in pixels: of a metre, `focal / z` pixels are seen at `z` metres.
+        focal: length in pixels: a metre at `z` metres has `focal / z` pixels.
         image_size: `(width, height)` in pixels.
         tilt: degrees by which the camera is turned up from the sensor's axis.
 
@@ -253,11 +251,6 @@ def _check(**positive: float) -> None:
             raise ValueError(f"{name} must be a positive number, got {value!r}.")
 
 
-def _walking(speed: float, num_frames: int) -> Channels:
-    """Walking at one speed in metres a second."""
-    return sample(Motion(1.0, {"speed": [(0.0, float(speed))]}), np.zeros(num_frames))
-
-
 def _person(
     motion: Motion,
     body: Body | None,
@@ -269,7 +262,7 @@ def _person(
     generator: np.random.Generator,
 ) -> np.ndarray:
     """`(num_frames, 20, 3)` in the ground frame, its path centred on the origin."""
-    # Drawn in this order whatever is given, so that fixing the body does not change the motion.
+    # Always drawn, in this order, so that passing a body does not change the motion.
     drawn, hand, phase = Body.random(generator), generator.random(), generator.random()
     times = np.arange(num_frames) / fps
     channels = softened(_tempo(sample(varied(motion, style, generator), times * speed), speed), fps)
@@ -297,7 +290,7 @@ def centred(keypoints: np.ndarray) -> np.ndarray:
 
 
 def _joined(parts: list[Channels], gap: int) -> Channels:
-    """Channels one after the other, with `gap` frames that blend; headings add up, nobody moves on in a gap."""
+    """Concatenated channels with `gap` blended frames between them; headings add up."""
     ease = (np.arange(1, gap + 1) / (gap + 1)) ** 2 * (3 - 2 * np.arange(1, gap + 1) / (gap + 1))
     joined = {name: [values] for name, values in parts[0].items()}
     for part in parts[1:]:
@@ -324,7 +317,7 @@ def film(
 ) -> SkeletonSequence:
     """From the ground frame `(people, frames, 20, 3)` into the camera's, with noise and missing joints."""
     scene = scene or Scene()
-    # 180: who walks forward from heading 0 comes towards the camera, against its z.
+    # 180: heading 0 is towards the camera, against its z.
     keypoints = _turn(people, 180.0 + scene.heading) + [scene.place[0], 0.0, scene.place[1]]
     keypoints = _turn(keypoints, scene.camera_yaw) + [0.0, -scene.camera_height, scene.distance]
     sine, cosine = np.sin(np.radians(scene.camera_pitch)), np.cos(np.radians(scene.camera_pitch))
@@ -347,7 +340,7 @@ def _hidden(num_people: int, num_frames: int, probability: float, generator: np.
     """`(people, frames, 20)`: of each person at most one part, for one stretch of time."""
     hidden = np.zeros((num_people, num_frames, LAYOUT.num_joints), bool)
     for person in hidden:
-        # Drawn whether or not they are used, so that the probability does not change who is hidden next.
+        # Always drawn, so that the probability does not change later draws.
         chance, part = generator.random(), HIDDEN_PARTS[str(generator.choice(list(HIDDEN_PARTS)))]
         length = max(1, round(num_frames * generator.uniform(0.25, 0.75)))
         start = int(generator.integers(num_frames - length + 1))

@@ -1,10 +1,8 @@
 """Exact pairs of Mixamo motions for retargeting networks: two motions, each by two characters, seen by two cameras.
 
-The preparation, windows, characters, cameras and projection are those of Aberman et al. 2019 (official code
-https://github.com/ChrisWu1997/2D-Motion-Retargeting), which LAC uses too. The 2-D clips are in pixels of a canvas of
-512 x 512, so `RetargetProcessor(smoothing=0)` makes the official rows of them.
-
-Other than in `data.views.pairs`, the characters were animated one by one.
+Preparation, windows, characters, cameras and projection follow Aberman et al. 2019 (official code
+https://github.com/ChrisWu1997/2D-Motion-Retargeting), also used by LAC. Clips are in pixels of a canvas of 512 x 512,
+of which `RetargetProcessor(smoothing=0)` makes the official rows.
 """
 
 from collections.abc import Sequence
@@ -30,21 +28,21 @@ def prepared(motion: np.ndarray) -> np.ndarray:
 
 
 def body_frame(motion: np.ndarray, azimuth: float) -> np.ndarray:
-    """Rows are the camera's axes (right, depth, up) in the world: what the person faces on average, turned.
+    """Rows are the camera's axes (right, depth, up) in the world, relative to the person's mean facing direction.
 
     Args:
         motion: `(frames, 15, 3)`, z up.
-        azimuth: degrees about the vertical; 0 looks the person in the face.
+        azimuth: degrees about the vertical; 0 faces the person.
 
     Raises:
-        ValueError: the person has no breadth, or lies on a side, so where they face is unknown.
+        ValueError: the person has no width, or lies on a side, so the facing direction is unknown.
     """
     right, left = (motion[:, [LAYOUT.index(f"{side}_{part}") for part in ("shoulder", "hip")]] for side in _SIDES)
     across = (right - left).mean((0, 1), dtype=np.float64)
     up = np.array([0.0, 0.0, 1.0])
     depth = np.cross(across, up)
     if not np.linalg.norm(depth) > 0:
-        raise ValueError("Shoulders and hips have no horizontal direction, so where the person faces is not known.")
+        raise ValueError("Shoulders and hips have no horizontal direction, so the facing direction is unknown.")
     depth /= np.linalg.norm(depth)
     sine, cosine = np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))
     turn = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
@@ -52,31 +50,30 @@ def body_frame(motion: np.ndarray, azimuth: float) -> np.ndarray:
 
 
 def projected(motion: np.ndarray, azimuth: float | None = None) -> np.ndarray:
-    """`(frames, 15, 2)`, y downward, of a `prepared` motion: before a camera of `body_frame`, or as the world lies."""
+    """`(frames, 15, 2)`, y downward, of a `prepared` motion: along the axes of `body_frame`, or of the world."""
     axes = np.eye(3) if azimuth is None else body_frame(motion, azimuth)
     return (motion @ axes[[0, 2]].T * [1.0, -1.0]).astype(np.float32)
 
 
 def windows(num_frames: int, length: int, step: int) -> list[slice]:
-    """The official windows: `num_frames // step - 1` of them (step is half a length); none in a shorter motion."""
+    """The official windows, `num_frames // step - 1` of them (step is half a length)."""
     return [slice(start * step, start * step + length) for start in range(num_frames // step - 1)]
 
 
 class MixamoPairs:
-    """Pairs by number: pair `i` is always the same, and begins with window `i` (modulo their number).
+    """Pairs by number: pair `i` is always the same, and its first motion is window `i` (modulo their number).
 
-    The other motion is of another animation. Characters and azimuths are two, and every view has a size of its own.
+    The other motion is of another animation; the two views differ in character, azimuth and size.
 
     Args:
         root: holds `CHARACTER/ANIMATION/motions/NUMBER.npy`. Motions that one of the characters lacks are left out.
         training: the official training characters and windows, otherwise those of the test.
-        characters: others than these.
-        azimuths: of the cameras; empty for the world's own axes.
+        azimuths: of the cameras; a single one for both, empty for the world's own axes.
         sizes: least and greatest factor of a body (official: 0.5 to 1.5).
         seed: of everything random.
 
     Raises:
-        ValueError: fewer than two characters, animations or azimuths (or a single one, given on purpose).
+        ValueError: fewer than two characters or animations.
     """
 
     def __init__(
@@ -84,14 +81,13 @@ class MixamoPairs:
         root: str | Path,
         *,
         training: bool = True,
-        characters: Sequence[str] | None = None,
         azimuths: Sequence[float] = AZIMUTHS,
         sizes: tuple[float, float] = (0.5, 1.5),
         seed: int = 0,
     ) -> None:
         self.root, self.azimuths, self.sizes, self.seed = Path(root), tuple(azimuths), sizes, seed
         known, window = (TRAIN_CHARACTERS, TRAIN_WINDOW) if training else (TEST_CHARACTERS, TEST_WINDOW)
-        present = [name for name in (characters or known) if (self.root / name).is_dir()]
+        present = [name for name in known if (self.root / name).is_dir()]
         if len(present) < 2 or not 0 < sizes[0] <= sizes[1]:
             raise ValueError(
                 f"Pairs need two or more characters in {self.root} and sizes above 0, got {present} and {sizes}; the "
