@@ -24,8 +24,8 @@ def bone_lengths(keypoints: Any, bones: Any, quantile: float = 0.5) -> np.ndarra
     lengths = np.linalg.norm(vectors, axis=-1).reshape(-1, len(bones))
     lengths[:, bones[:, 0] == bones[:, 1]] = np.nan
     result = np.full(len(bones), np.nan)
-    seen = np.isfinite(lengths).any(axis=0)
-    result[seen] = np.nanquantile(lengths[:, seen], quantile, axis=0)
+    found = np.isfinite(lengths).any(axis=0)
+    result[found] = np.nanquantile(lengths[:, found], quantile, axis=0)
     return result
 
 

@@ -21,11 +21,11 @@ from motionhub.visualization.canvas import (
     Colour,
     View,
     middles,
+    missing_text,
     mixed,
     need,
     placed,
     side_colour,
-    unseen_text,
     viewed,
 )
 
@@ -163,7 +163,7 @@ class _Page:
             self._draw_label(canvas, points[person], text, person)
         if not np.isfinite(points).any():
             middle = (self.stage[1] + self.stage[3]) / 2
-            canvas.text(self.stage[2] / 2, middle, unseen_text(self.sequence), 15, FAINT, "mm")
+            canvas.text(self.stage[2] / 2, middle, missing_text(self.sequence), 15, FAINT, "mm")
         if self.scores is not None:
             self._draw_scores(canvas, self.scores[frame])
         self._draw_moment(canvas, frame)
@@ -185,13 +185,13 @@ class _Page:
                     canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
 
     def _draw_label(self, canvas: Canvas, points: np.ndarray, text: str, person: int) -> None:
-        seen = points[np.isfinite(points).all(axis=-1)]
-        if not len(seen):
+        valid = points[np.isfinite(points).all(axis=-1)]
+        if not len(valid):
             return
         half = canvas.text_width(text, 13) / 2 + 8
-        middle = (seen[:, 0].min() + seen[:, 0].max()) / 2
+        middle = (valid[:, 0].min() + valid[:, 0].max()) / 2
         x = float(np.clip(middle, half + 4, max(self.stage[2] - half - 4, half + 4)))
-        y = max(float(seen[:, 1].min()) - self.bodies.size * 0.055 - 16, self.stage[1] + 8)
+        y = max(float(valid[:, 1].min()) - self.bodies.size * 0.055 - 16, self.stage[1] + 8)
         canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
         canvas.text(x, y, text, 13, PAPER, "mm")
 

@@ -105,11 +105,11 @@ class Placed:
 
 def placed(layout: SkeletonLayout, points: np.ndarray, depth: np.ndarray, box: Box, margin: float = 0.08) -> Placed:
     """All points `(people, frames, joints, 2)` centred in `box`, with one scale for both axes."""
-    seen = points[np.isfinite(points).all(axis=-1)]
+    valid = points[np.isfinite(points).all(axis=-1)]
     middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
-    if not len(seen):
+    if not len(valid):
         return Placed(layout, points + middle, depth, 0.0)
-    low, high = seen.min(axis=0), seen.max(axis=0)
+    low, high = valid.min(axis=0), valid.max(axis=0)
     room = np.array([box[2] - box[0], box[3] - box[1]]) * (1 - 2 * margin)
     scale = float((room / np.maximum(high - low, 1e-6)).min()) if (high > low).any() else 1.0
     pixels = points * scale + (middle - scale * (low + high) / 2)
@@ -121,8 +121,8 @@ def middles(points: np.ndarray) -> np.ndarray:
     found = np.zeros((1, points.shape[1], 1, 2))
     last = np.zeros(2)
     for frame in range(points.shape[1]):
-        seen = points[:, frame][np.isfinite(points[:, frame]).all(axis=-1)]
-        last = (seen.min(axis=0) + seen.max(axis=0)) / 2 if len(seen) else last
+        valid = points[:, frame][np.isfinite(points[:, frame]).all(axis=-1)]
+        last = (valid.min(axis=0) + valid.max(axis=0)) / 2 if len(valid) else last
         found[0, frame, 0] = last
     return found
 
@@ -176,11 +176,8 @@ class Canvas:
         return np.asarray(image)
 
     def line(self, points: np.ndarray, colour: Colour, width: float) -> None:
-        self._draw.line(
-            [tuple(point) for point in np.asarray(points, dtype=np.float64) * SUPERSAMPLING],
-            fill=colour,
-            width=max(1, round(width * SUPERSAMPLING)),
-        )
+        scaled = (np.asarray(points, dtype=np.float64) * SUPERSAMPLING).ravel().tolist()
+        self._draw.line(scaled, fill=colour, width=max(1, round(width * SUPERSAMPLING)))
 
     def limb(self, start: np.ndarray, end: np.ndarray, colour: Colour, width: float) -> None:
         """A line with round ends."""
@@ -232,21 +229,21 @@ def draw_body(
     `size` is the body's height in pixels (`body_size`) and sets widths.
     """
     width = float(np.clip(size * 0.03, 1.6, 14.0))
-    seen = np.isfinite(points).all(axis=-1)
+    valid = np.isfinite(points).all(axis=-1)
     bones = [(child, parent) for child, parent in layout.bone_indices if child != parent]
-    drawn = [(child, parent) for child, parent in bones if seen[child] and seen[parent]]
+    drawn = [(child, parent) for child, parent in bones if valid[child] and valid[parent]]
     # With equal depths (2-D) the trunk is below the limbs.
     drawn.sort(key=lambda bone: (-(depth[bone[0]] + depth[bone[1]]), layout.joints[bone[0]] > "m"))
     for child, parent in drawn:
         canvas.limb(points[parent], points[child], side_colour(layout.joints[child], person), width)
     head = next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), -1)
-    for joint in np.flatnonzero(seen):
+    for joint in np.flatnonzero(valid):
         colour = side_colour(layout.joints[joint], person)
         canvas.dot(points[joint], colour, size * 0.055 if joint == head else width * 0.72)
         if joint != head:
             canvas.dot(points[joint], mixed(colour, PAPER, 0.75), width * 0.3)
 
 
-def unseen_text(sequence: SkeletonSequence) -> str:
+def missing_text(sequence: SkeletonSequence) -> str:
     """The text of an image without joints."""
     return "no joints detected" if sequence.num_people else "no people"

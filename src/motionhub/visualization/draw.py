@@ -17,10 +17,10 @@ from motionhub.visualization.canvas import (
     Canvas,
     View,
     middles,
+    missing_text,
     mixed,
     placed,
     side_colour,
-    unseen_text,
     viewed,
 )
 
@@ -67,7 +67,7 @@ def draw_frame(
     pixels = bodies.pixels[:, 0]
     named = next((person for person in range(sequence.num_people) if np.isfinite(pixels[person]).any()), None)
     if named is None:
-        canvas.text(canvas.width / 2, size / 2, unseen_text(sequence), 15, FAINT, "mm")
+        canvas.text(canvas.width / 2, size / 2, missing_text(sequence), 15, FAINT, "mm")
     elif show_joint_names:
         _name_joints(canvas, pixels[named], sequence)
     _legend(canvas, f"{sequence.layout.name}, frame {frame % sequence.num_frames}")
@@ -116,7 +116,7 @@ def skeleton_strip(
             canvas.line(np.array([[column * width, top], [column * width, size - 18]]), FLOOR, 1.5)
         bodies.draw(canvas, column, right=column * width)
         if not np.isfinite(points[:, column]).any():
-            canvas.text((column + 0.5) * width, top + room / 2, unseen_text(sequence), 11, FAINT, "mm")
+            canvas.text((column + 0.5) * width, top + room / 2, missing_text(sequence), 11, FAINT, "mm")
         canvas.text((column + 0.5) * width, size - 9, f"{frame / sequence.fps:.2f} s", 11, FAINT, "mm")
     if title:
         canvas.text(8, 14, title, 15, INK)
@@ -178,18 +178,18 @@ def _chosen(sequence: SkeletonSequence, num_frames: int, frames: Sequence[int] |
 
 def _extent(points: np.ndarray) -> float:
     """Width over height of all points."""
-    seen = points[np.isfinite(points).all(axis=-1)]
-    if not len(seen):
+    valid = points[np.isfinite(points).all(axis=-1)]
+    if not len(valid):
         return 0.7
-    across, along = np.maximum(seen.max(axis=0) - seen.min(axis=0), 1e-6)
+    across, along = np.maximum(valid.max(axis=0) - valid.min(axis=0), 1e-6)
     return float(across / along) + 0.12
 
 
 def _name_joints(canvas: Canvas, pixels: np.ndarray, sequence: SkeletonSequence) -> None:
     """Names in a column on each side, ordered by height, each with a thin line to its joint."""
     joints = sequence.layout.joints
-    seen = [int(joint) for joint in np.flatnonzero(np.isfinite(pixels).all(axis=-1))]
-    order = sorted(seen, key=lambda joint: pixels[joint, 0])
+    valid = [int(joint) for joint in np.flatnonzero(np.isfinite(pixels).all(axis=-1))]
+    order = sorted(valid, key=lambda joint: pixels[joint, 0])
     # Equally many on both sides, so that neither column overflows.
     columns = (order[: len(order) // 2], order[len(order) // 2 :])
     font = float(np.clip(canvas.height / 42, 9, 13))
@@ -202,7 +202,7 @@ def _name_joints(canvas: Canvas, pixels: np.ndarray, sequence: SkeletonSequence)
             start = [x + (4 if column == 0 else -4), y]
             canvas.line(np.array([start, pixels[joint]]), mixed(colour, (255,) * 3, 0.45), 1)
             canvas.text(x, y, f"{joint} {joints[joint]}", font, colour, anchor)
-    missing = [f"{index} {joint}" for index, joint in enumerate(joints) if index not in seen]
+    missing = [f"{index} {joint}" for index, joint in enumerate(joints) if index not in valid]
     if missing:
         text = canvas.shortened("missing: " + ", ".join(missing), 11, canvas.width - 20)
         canvas.text(10, canvas.height - 28, text, 11, FAINT)

@@ -99,29 +99,32 @@ def _draw_person(
     draw: Any, sequence: SkeletonSequence, person: int, frame: int, box: np.ndarray | None, show_joint_names: bool
 ) -> None:
     points = sequence.keypoints[person, frame].astype(np.float64)
-    seen = np.isfinite(points).all(axis=-1)
-    if not seen.any():
+    valid = np.isfinite(points).all(axis=-1)
+    if not valid.any():
         return
-    low, high = points[seen].min(axis=0), points[seen].max(axis=0)
+    low, high = points[valid].min(axis=0), points[valid].max(axis=0)
     body = float(np.linalg.norm(high - low))
     width = max(1, round(body * 0.012))
     names = sequence.layout.joints
     for child, parent in sequence.layout.bone_indices:
-        if child != parent and seen[child] and seen[parent]:
+        if child != parent and valid[child] and valid[parent]:
             ends = [tuple(points[child]), tuple(points[parent])]
             draw.line(ends, fill=PAPER, width=width + 2)
             draw.line(ends, fill=side_colour(names[child]), width=width)
-    for joint in np.flatnonzero(seen):
-        _dot(draw, points[joint], width + 1, PAPER)
-        _dot(draw, points[joint], width, side_colour(names[joint]))
+    for joint in np.flatnonzero(valid):
+        for radius, fill in ((width + 1, PAPER), (width, side_colour(names[joint]))):
+            draw.ellipse([*(points[joint] - radius), *(points[joint] + radius)], fill=fill)
     tracks = sequence.track_ids or ()
     colour = PEOPLE[tracks[person] % len(PEOPLE)]
     known = box is not None and bool(np.isfinite(box).all())
     left, top, right, bottom = box if known and box is not None else np.concatenate([low, high])
     draw.rectangle([left, top, right, bottom], outline=colour, width=max(2, width // 2))
-    _label(draw, left, top, f"person {tracks[person]}", float(np.clip(body / 18, 11, 40)), colour)
+    size, text = float(np.clip(body / 18, 11, 40)), f"person {tracks[person]}"
+    font, place = need("PIL.ImageFont").load_default(round(size)), (left, max(top, 1.3 * size))
+    draw.rectangle(draw.textbbox(place, text, font=font, anchor="lb"), fill=colour)
+    draw.text(place, text, font=font, fill=(0, 0, 0), anchor="lb")
     if show_joint_names and body >= _READABLE:
-        _name_joints(draw, points, seen, sequence, float(np.clip(body / 55, 9, 22)))
+        _name_joints(draw, points, valid, sequence, float(np.clip(body / 55, 9, 22)))
 
 
 # Diagonal of a body in pixels below which names would hide it.
@@ -129,11 +132,11 @@ _READABLE = 220
 _FACE = ("eye", "ear", "mouth", "inner", "outer", "pinky", "index", "thumb")
 
 
-def _name_joints(draw: Any, points: np.ndarray, seen: np.ndarray, sequence: SkeletonSequence, size: float) -> None:
+def _name_joints(draw: Any, points: np.ndarray, valid: np.ndarray, sequence: SkeletonSequence, size: float) -> None:
     """Names left of the joints on the image's left and right of the others, so that they do not cover the body."""
     font = need("PIL.ImageFont").load_default(round(size))
-    middle = float(np.median(points[seen, 0]))
-    for joint in np.flatnonzero(seen):
+    middle = float(np.median(points[valid, 0]))
+    for joint in np.flatnonzero(valid):
         name = sequence.layout.joints[joint]
         if any(part in name for part in _FACE):
             continue  # their names would cover the face
@@ -141,15 +144,3 @@ def _name_joints(draw: Any, points: np.ndarray, seen: np.ndarray, sequence: Skel
         right = x >= middle
         place, anchor = (x + size * (0.6 if right else -0.6), y), "lm" if right else "rm"
         draw.text(place, name, font=font, fill=PAPER, anchor=anchor, stroke_width=2, stroke_fill=side_colour(name))
-
-
-def _label(draw: Any, x: float, y: float, text: str, size: float, colour: Colour) -> None:
-    font = need("PIL.ImageFont").load_default(round(size))
-    place = (x, max(y, 1.3 * size))
-    draw.rectangle(draw.textbbox(place, text, font=font, anchor="lb"), fill=colour)
-    draw.text(place, text, font=font, fill=(0, 0, 0), anchor="lb")
-
-
-def _dot(draw: Any, centre: np.ndarray, radius: float, colour: Colour) -> None:
-    x, y = centre
-    draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)

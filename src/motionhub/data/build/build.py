@@ -56,7 +56,7 @@ from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
 
 # Not "all": `datasets.load_dataset` reserves that name for the union of splits and refuses it.
 FULL = "full"
-PICTURE = "layout.png"
+IMAGE = "layout.png"
 _SHOWN = 10
 
 
@@ -213,7 +213,7 @@ def _write_complete(
             counts = sum(sum(cell.counts.values()) for cell in inside)
             _warn_of_absent_classes(facts, protocol, name, set(np.flatnonzero(counts).tolist()))
     if draw_layout is not None:
-        draw_layout(facts.layout, folder / PICTURE)
+        draw_layout(facts.layout, folder / IMAGE)
     card = CardFacts(
         reader=facts,
         cells=cells,
@@ -222,15 +222,15 @@ def _write_complete(
         frames=rows.column("num_frames"),
         staged=staged,
         exclude=exclude,
-        picture=PICTURE if (folder / PICTURE).is_file() else None,
+        image=IMAGE if (folder / IMAGE).is_file() else None,
         differences=differences if facts.counts else None,
     )
     (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
     if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs a source of the clips
         (folder / "recipe").mkdir()
         (folder / "recipe" / "README.md").write_text(render_recipe_card(card), encoding="utf-8")
-        if card.picture:
-            shutil.copyfile(folder / PICTURE, folder / "recipe" / PICTURE)
+        if card.image:
+            shutil.copyfile(folder / IMAGE, folder / "recipe" / IMAGE)
 
 
 def collect_rows(
@@ -273,23 +273,20 @@ def read_file(
     facts = get_dataset(reader)
     facts = facts if licence is None else replace(facts, licence=licence)
     try:
-        return _rows_of(facts, Path(folder) / source)
+        path = Path(folder) / source
+        clips, sequences = facts.facts_of(path), facts.read(path)
+        if len(clips) == 1 and len(sequences) != 1:
+            names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
+            clips = [replace(clips[0], clip_id=name) for name in names]
+        return [
+            to_row(sequence, **{**asdict(clip), "licence": clip.licence or facts.licence}, source=facts.name)
+            for sequence, clip in zip(sequences, clips, strict=True)
+        ]
     except ValueError as error:
         message = str(error).replace(folder + os.sep, "")
         if strict:
             raise ValueError(message) from None
         return message
-
-
-def _rows_of(facts: Source, path: Path) -> list[dict[str, Any]]:
-    clips, sequences = facts.facts_of(path), facts.read(path)
-    if len(clips) == 1 and len(sequences) != 1:
-        names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
-        clips = [replace(clips[0], clip_id=name) for name in names]
-    return [
-        to_row(sequence, **{**asdict(clip), "licence": clip.licence or facts.licence}, source=facts.name)
-        for sequence, clip in zip(sequences, clips, strict=True)
-    ]
 
 
 def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] | None) -> Dataset:
@@ -375,15 +372,11 @@ def _state_folder(out_dir: Path) -> Iterator[Path]:
             shutil.rmtree(state, ignore_errors=True)
             kept = 0
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise _disk_full(out_dir, state, kept) from error
+            free = shutil.disk_usage(out_dir.parent).free / 2**20
+            left = f"the same call then continues from {state} ({kept} parts)" if kept else "Nothing was left behind"
+            what = f"the disk is full ({free:.0f} MiB left); make room or save elsewhere. {left}"
+            raise OSError(errno.ENOSPC, what, str(out_dir)) from error
         if kept:
             warnings.warn(f"{kept} finished parts are in {state}; the same call continues from there", stacklevel=4)
         raise
     shutil.rmtree(state, ignore_errors=True)
-
-
-def _disk_full(out_dir: Path, state: Path, kept: int) -> OSError:
-    free = shutil.disk_usage(out_dir.parent).free
-    left = f"the same call then continues from {state} ({kept} parts)" if kept else "Nothing was left behind"
-    message = f"the disk is full ({free / 2**20:.0f} MiB left); make room or save elsewhere. {left}"
-    return OSError(errno.ENOSPC, message, str(out_dir))

@@ -38,7 +38,7 @@ class CardFacts:
         frames: `(clips,)` frames of every clip.
         staged: counts of joints and missing joints, and one line per broken file.
         exclude: names of the exclusion lists that were applied.
-        picture: file name of an image of the layout, or None.
+        image: file name of an image of the layout, or None.
         differences: counts that differ from the papers'; None: not compared.
     """
 
@@ -49,7 +49,7 @@ class CardFacts:
     frames: np.ndarray
     staged: Staged
     exclude: Sequence[str] = ()
-    picture: str | None = None
+    image: str | None = None
     differences: Sequence[str] | None = None
 
     def inside(self, protocol: Protocol, split: Split) -> list[Cell]:

@@ -20,24 +20,12 @@ Channels = dict[str, np.ndarray]
 
 HANG = (0.12, -0.96, 0.08)
 REST: dict[str, Value] = {
-    "speed": 0.0,
-    "turn": 0.0,
+    **dict.fromkeys(("speed", "turn", "drop", "lift", "shift_forward", "roll", "twist", "nod", "look"), 0.0),
+    **dict.fromkeys(("left_heel", "right_heel", "elbow_up"), 0.0),
+    **dict.fromkeys(("left_hand", "right_hand"), HANG),
+    **dict.fromkeys(("left_foot", "right_foot"), (0.0, 0.0, 0.0)),
     "swing": 1.0,
-    "drop": 0.0,
-    "lift": 0.0,
-    "shift_forward": 0.0,
     "pitch": 2.0,
-    "roll": 0.0,
-    "twist": 0.0,
-    "nod": 0.0,
-    "look": 0.0,
-    "left_hand": HANG,
-    "right_hand": HANG,
-    "left_foot": (0.0, 0.0, 0.0),
-    "right_foot": (0.0, 0.0, 0.0),
-    "left_heel": 0.0,
-    "right_heel": 0.0,
-    "elbow_up": 0.0,
 }
 _FLIPPED = ("turn", "roll", "twist", "look")
 # Amplitude of a person's sway.

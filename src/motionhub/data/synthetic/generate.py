@@ -10,15 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from motionhub.data.synthetic.body import LAYOUT, Body, pose_body
-from motionhub.data.synthetic.channels import (
-    Channels,
-    Motion,
-    mirrored,
-    sample,
-    softened,
-    swaying,
-    varied,
-)
+from motionhub.data.synthetic.channels import Channels, Motion, mirrored, sample, softened, swaying, varied
 from motionhub.data.synthetic.gait import body_track, smooth_height_limit
 from motionhub.data.synthetic.motions import MOTIONS
 from motionhub.skeletons.convert import convert_layout
@@ -165,7 +157,7 @@ def compose(
     for action in actions:
         motion = varied(_motion(action), style, generator)
         times = np.arange(max(1, round(motion.duration * fps / speed))) / fps
-        parts.append(_tempo(sample(motion, times * speed), speed))
+        parts.append(_sampled(motion, times, speed))
         labels.append(np.full(len(times), ACTIONS.index(action)))
     gap = max(1, round(pause * fps))
     channels = softened(_joined(parts, gap), fps)
@@ -265,15 +257,16 @@ def _person(
     # Always drawn, in this order, so that passing a body does not change the motion.
     drawn, hand, phase = Body.random(generator), generator.random(), generator.random()
     times = np.arange(num_frames) / fps
-    channels = softened(_tempo(sample(varied(motion, style, generator), times * speed), speed), fps)
+    channels = softened(_sampled(varied(motion, style, generator), times, speed), fps)
     channels = swaying(channels, times, generator)
     if (hand < 0.125) if left_handed is None else left_handed:
         channels = mirrored(channels)
     return centred(_posed(body or drawn, channels, fps, phase))
 
 
-def _tempo(channels: Channels, speed: float) -> Channels:
-    """Walking at the tempo of the rest: the same path in less time."""
+def _sampled(motion: Motion, times: np.ndarray, speed: float) -> Channels:
+    """The motion's channels at `speed` times its tempo; its path over the floor is the same."""
+    channels = sample(motion, times * speed)
     return {**channels, "speed": channels["speed"] * speed}
 
 
