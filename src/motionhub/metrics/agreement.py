@@ -25,11 +25,7 @@ def rank_correlation(scores: Any, truth: Any) -> float:
 
 
 def area_under_curve(scores: Any, labels: Any) -> float:
-    """Probability that a clip labelled 1 has a higher score than one labelled 0, ties count half; NaN with one class.
-
-    Raises:
-        ValueError: labels other than 0 and 1.
-    """
+    """Probability that a clip labelled 1 scores above one labelled 0, ties count half; NaN with one class."""
     scores, labels = _checked(scores, labels)
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"Labels of an area under the curve are 0 or 1, got {np.unique(labels)[:8].tolist()}.")
@@ -38,11 +34,7 @@ def area_under_curve(scores: Any, labels: Any) -> float:
 
 
 def weighted_kappa(predicted: Any, truth: Any) -> float:
-    """Cohen's kappa of whole scores with quadratic weights; NaN if all scores are equal.
-
-    Raises:
-        ValueError: scores that are not whole numbers; round them first.
-    """
+    """Cohen's kappa of whole scores with quadratic weights; NaN if all scores are equal."""
     predicted, truth = _checked(predicted, truth)
     if not (np.equal(predicted, predicted.round()).all() and np.equal(truth, truth.round()).all()):
         raise ValueError("Kappa is of whole scores (0, 1, 2, ...): round the predictions first, numpy.rint(scores).")

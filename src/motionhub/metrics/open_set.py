@@ -15,11 +15,7 @@ Tables = Sequence[tuple[Any, Any]]
 
 
 def auroc(known: Any, unknown: Any) -> float:
-    """Probability that a clip of a known class scores above one of an unknown class; 0.5 is chance.
-
-    Raises:
-        ValueError: one of them is empty.
-    """
+    """Probability that a clip of a known class scores above one of an unknown class; 0.5 is chance."""
     from scipy.stats import rankdata  # slow to import, and pipelines rarely need it
 
     known, unknown = np.asarray(known, np.float64).ravel(), np.asarray(unknown, np.float64).ravel()

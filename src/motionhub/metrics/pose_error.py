@@ -38,12 +38,8 @@ def mpjpe(keypoints: Any, truth: Any) -> dict[str, Any]:
     """
     errors = joint_errors(keypoints, truth)
     both = np.isfinite(errors)
-    by_joint, flags = errors.reshape(-1, errors.shape[-1]).T, both.reshape(-1, errors.shape[-1]).T
-    return {
-        "mpjpe": _mean(errors[both]),
-        "coverage": _mean(both[~np.isnan(errors)]),
-        "per_joint": [_mean(row[flag]) for row, flag in zip(by_joint, flags, strict=True)],
-    }
+    coverage = _mean(both[~np.isnan(errors)])
+    return {"mpjpe": _mean(errors[both]), "coverage": coverage, "per_joint": _per_joint(errors, both)}
 
 
 def pck(keypoints: Any, truth: Any, threshold: Any) -> dict[str, Any]:
@@ -62,11 +58,11 @@ def pck(keypoints: Any, truth: Any, threshold: Any) -> dict[str, Any]:
         raise ValueError(f"threshold must not be negative, got {float(np.nanmin(limits))}.")
     counted = ~np.isnan(errors) & ~np.isnan(limits)
     right = (errors <= limits) & np.isfinite(errors)
-    by_joint, flags = (array.reshape(-1, errors.shape[-1]).T for array in (right, counted))
-    return {
-        "pck": _mean(right[counted]),
-        "per_joint": [_mean(row[flag]) for row, flag in zip(by_joint, flags, strict=True)],
-    }
+    return {"pck": _mean(right[counted]), "per_joint": _per_joint(right, counted)}
+
+
+def _per_joint(values: np.ndarray, counted: np.ndarray) -> list[float | None]:
+    return [_mean(values[..., joint][counted[..., joint]]) for joint in range(values.shape[-1])]
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -15,7 +15,6 @@ from sklearn.metrics import average_precision_score
 CONVENTIONS = ("scikit-learn", "ms-tct")
 PROTOCOLS = ("activitynet", "pku-mmd")
 OVERLAPS = (0.1, 0.25, 0.5)
-HEADLINES = ("frame_map", "f1@10", "f1@25", "f1@50", "edit", "frame_accuracy")
 Decode = Callable[[np.ndarray, np.ndarray], Sequence[tuple[int, int, int, float]]]
 
 
@@ -281,7 +280,7 @@ def format_segmentation_report(report: dict[str, Any]) -> str:
     over = f" over the classes that occur (absent: {absent})" if absent else ""
     lines.append(f"frame mAP {report['frame_map']:.1%} ({report['convention']}){over}")
     if "edit" in report:
-        overlaps = " / ".join(f"{report[name]:.1%}" for name in HEADLINES[1:4])
+        overlaps = " / ".join(f"{report[f'f1@{round(100 * overlap)}']:.1%}" for overlap in OVERLAPS)
         lines.append(f"F1@10/25/50 {overlaps}, edit {report['edit']:.1%}, accuracy {report['frame_accuracy']:.1%}")
     else:
         lines.append("no segmental F1 and edit score: actions overlap")

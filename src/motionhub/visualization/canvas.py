@@ -48,11 +48,7 @@ def need(module: str, extra: str = "viz") -> Any:
 
 
 def view_angles(view: View) -> tuple[float, float]:
-    """(azimuth, elevation) in degrees from a name or a pair.
-
-    Raises:
-        ValueError: neither a known name nor two numbers.
-    """
+    """(azimuth, elevation) in degrees from a name or a pair; ValueError for anything else."""
     if isinstance(view, str) and view in VIEWS:
         return VIEWS[view]
     if not isinstance(view, str) and len(view) == 2:

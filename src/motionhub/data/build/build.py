@@ -22,7 +22,6 @@ from motionhub.data.build.dataset_card import (
     CardFacts,
     is_open,
     render_dataset_card,
-    render_recipe_card,
     under,
 )
 from motionhub.data.build.shards import (
@@ -228,7 +227,7 @@ def _write_complete(
     (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
     if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs a source of the clips
         (folder / "recipe").mkdir()
-        (folder / "recipe" / "README.md").write_text(render_recipe_card(card), encoding="utf-8")
+        (folder / "recipe" / "README.md").write_text(render_dataset_card(card, recipe=True), encoding="utf-8")
         if card.image:
             shutil.copyfile(folder / IMAGE, folder / "recipe" / IMAGE)
 
@@ -241,11 +240,7 @@ def collect_rows(
     num_proc: int | None = None,
     exclude: str | Path | None = None,
 ) -> tuple[list[dict[str, Any]], list[str], Source]:
-    """The rows of all readable files below `root` in path order, a line per broken file, and the dataset.
-
-    Raises:
-        ValueError: no file matches the reader's pattern, all are broken or left out, or (strict) one is broken.
-    """
+    """The rows of all readable files in path order, a line per broken file, and the dataset; see `build_dataset`."""
     root, facts = Path(root), get_dataset(reader)
     with opened(root, facts) as (folder, found):
         paths = clips_among(facts, root, folder, found, exclusion_lists(facts, folder, exclude))

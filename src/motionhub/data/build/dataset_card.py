@@ -80,18 +80,8 @@ def under(reader: Dataset, terms: OwnTerms | None) -> Dataset:
     return replace(reader, licence=terms.licence, homepage=terms.homepage, citation=terms.citation)
 
 
-def render_dataset_card(card: CardFacts) -> str:
-    """The card beside the clips."""
-    return _rendered(card, _metadata(card), recipe=False)
-
-
-def render_recipe_card(card: CardFacts) -> str:
-    """The card without clips, which may be published: how to build the dataset, and the expected counts."""
-    data = DatasetCardData(pretty_name=f"{card.reader.title} (recipe)", **_terms(card.reader))
-    return _rendered(card, str(data.to_yaml()), recipe=True)
-
-
-def _rendered(card: CardFacts, metadata: str, recipe: bool) -> str:
+def render_dataset_card(card: CardFacts, recipe: bool = False) -> str:
+    """The card beside the clips, or the recipe: how to build the dataset, and the expected counts."""
     from jinja2 import Environment
 
     template = Path(__file__).with_name("templates") / "dataset_card.md"
@@ -103,7 +93,7 @@ def _rendered(card: CardFacts, metadata: str, recipe: bool) -> str:
         card=card,
         reader=reader,
         layout=get_layout(reader.layout),
-        metadata=metadata,
+        metadata=_metadata(card, recipe),
         recipe=recipe,
         options=options + (" --expect subset" if card.differences else ""),
         open=is_open(reader),
@@ -134,8 +124,10 @@ def _terms(reader: Dataset) -> dict[str, Any]:
     return {"license": "other", "license_name": f"{reader.name}-terms", "license_link": reader.homepage, **tags}
 
 
-def _metadata(card: CardFacts) -> str:
+def _metadata(card: CardFacts, recipe: bool) -> str:
     reader = card.reader
+    if recipe:
+        return str(DatasetCardData(pretty_name=f"{reader.title} (recipe)", **_terms(reader)).to_yaml())
     data = DatasetCardData(pretty_name=reader.title, configs=_configs(card), **_terms(reader))
     infos = DatasetInfosDict()
     for name, splits in _cells_of_configs(card).items():

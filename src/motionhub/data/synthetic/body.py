@@ -25,11 +25,7 @@ _LONGEST_REACH = 0.993
 
 @dataclass(frozen=True)
 class Body:
-    """Proportions in metres. The defaults are close to the medians that a Kinect measures on adults.
-
-    Raises:
-        ValueError: a length is not positive.
-    """
+    """Proportions in metres. The defaults are close to the medians that a Kinect measures on adults."""
 
     hip_half_width: float = 0.08
     hip_drop: float = 0.055
@@ -49,10 +45,9 @@ class Body:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ValueError(
-                    f"Body.{field.name} must be a positive length in metres, got {getattr(self, field.name)!r}."
-                )
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise ValueError(f"Body.{field.name} must be a positive length in metres, got {value!r}.")
 
     @property
     def arm(self) -> float:

@@ -170,7 +170,6 @@ def compose(
 
 
 def crossing_people(
-    num_people: int = 3,
     *,
     seed: int | np.random.Generator = 0,
     scene: Scene | None = None,
@@ -179,23 +178,20 @@ def crossing_people(
     fps: float = 30.0,
     layout: str | SkeletonLayout = "kinect-20",
 ) -> SkeletonSequence:
-    """People who walk straight through the middle of the scene in different directions, so that they hide each other.
+    """Three people who walk through the middle of the scene in different directions, so that they hide each other.
 
-    Headings are spread evenly with some jitter; people pass the middle one after the other, about half a metre apart.
-
-    Raises:
-        ValueError: a number out of its range.
+    They pass the middle one after the other, about half a metre apart.
     """
-    _check(speed=speed, fps=fps, num_people=num_people, num_frames=num_frames)
+    _check(speed=speed, fps=fps, num_frames=num_frames)
     generator, people = np.random.default_rng(seed), []
     turned = generator.uniform(0, 360)
-    for index in range(num_people):
+    for index in range(3):
         body, phase, own = Body.random(generator), generator.random(), speed * generator.uniform(0.85, 1.15)
         walking = sample(Motion(1.0, {"speed": [(0.0, own)]}), np.zeros(num_frames))
         channels = swaying(walking, np.arange(num_frames) / fps, generator)
-        late = own * (index - (num_people - 1) / 2) * 0.4
+        late = own * (index - 1) * 0.4
         path = centred(_posed(body, channels, fps, phase)) + [0.3, 0.0, -late]
-        people.append(_turn(path, turned + 360 * index / num_people + generator.uniform(-15, 15)))
+        people.append(_turn(path, turned + 360 * index / 3 + generator.uniform(-15, 15)))
     return film(np.stack(people), scene, fps, generator, layout)
 
 

@@ -72,12 +72,7 @@ def _ring(centre: Sequence[float], first: Sequence[float], second: Sequence[floa
     return keys
 
 
-_RULES: dict[str, Any] = {
-    "to_and_fro": _to_and_fro,
-    "alternate": _alternate,
-    "repeat": _repeat,
-    "ring": _ring,
-}
+_RULES: dict[str, Any] = {"to_and_fro": _to_and_fro, "alternate": _alternate, "repeat": _repeat, "ring": _ring}
 _TABLE = read_table("motions.yaml")
 _POSES: dict[str, Value] = {"hang": HANG, **{name: tuple(place) for name, place in _TABLE["poses"].items()}}
 MOTIONS: dict[str, Motion] = {name: motion_of(entry) for name, entry in _TABLE["motions"].items()}

@@ -103,11 +103,7 @@ def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path
 
 
 def readable_videos(sources: Sequence[str | Path], num_threads: int = 4) -> tuple[list[int], dict[str, str]]:
-    """Positions in `sources` of the videos with a decodable frame, and the errors of the others.
-
-    Raises:
-        ValueError: no video is readable.
-    """
+    """Positions of the videos with a decodable frame, and the errors of the others; ValueError if none is readable."""
 
     def error_of(source: str | Path) -> str:
         try:

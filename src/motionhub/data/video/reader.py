@@ -90,7 +90,12 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
     if fps is not None and not 0 < fps < np.inf:
         raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}.")
     if isinstance(source, int):
-        return _camera(source, fps)
+        if sys.platform not in _CAMERAS:
+            raise ValueError(
+                f"Cameras have no numbers on {sys.platform}; name yours: open_video('video=NAME', format='dshow')."
+            )
+        name, driver = _CAMERAS[sys.platform]
+        return _LiveVideo(name.format(source), fps, driver)
     if format is not None or "://" in str(source):
         return _LiveVideo(str(source), fps, format)
     path = Path(source)
@@ -208,15 +213,6 @@ class _LiveVideo(Video):
                 first = stamp if first is None else first
                 if stamp - first >= start - 1e-6:
                     yield VideoFrame(index, stamp - first, _shown(raw, self.size))
-
-
-def _camera(number: int, fps: float | None) -> Video:
-    if sys.platform not in _CAMERAS:
-        raise ValueError(
-            f"Cameras have no numbers on {sys.platform}; name yours: open_video('video=NAME', format='dshow')."
-        )
-    name, driver = _CAMERAS[sys.platform]
-    return _LiveVideo(name.format(number), fps, driver)
 
 
 def _av() -> Any:

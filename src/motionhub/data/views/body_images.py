@@ -34,11 +34,7 @@ class BodyImages:
 
 
 def body_height(sequence: SkeletonSequence) -> float:
-    """The longest path along bones between two joints, of median lengths over frames, in the sequence's unit.
-
-    Raises:
-        ValueError: no bone is complete in any frame.
-    """
+    """The longest path along bones between two joints, of median lengths over frames, in the sequence's unit."""
     points = sequence.keypoints.reshape(-1, *sequence.keypoints.shape[2:])
     pairs = sequence.layout.bone_indices
     lengths = np.linalg.norm(points[:, pairs[:, 0]] - points[:, pairs[:, 1]], axis=-1)
