@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from analytic_motions import straight_walk
 
 import motionhub
 from motionhub.cli.main import main
-from motionhub.data.synthetic.generate import straight_walk
 from motionhub.skeletons import repair
 
 

@@ -29,13 +29,6 @@ def test_mean_leaves_absent_classes_out_where_scikit_learn_counts_zero() -> None
     assert frame_average_precision(scores, labels)["frame_map"] == pytest.approx(expected)
 
 
-def test_masked_frames_do_not_count_whatever_they_hold() -> None:
-    scores = np.array([[0.9], [0.1], [np.nan]])
-    labels = np.array([[1], [0], [7]])
-    report = frame_average_precision(scores, labels, mask=[True, True, False])
-    assert (report["frame_map"], report["num_frames"]) == (1.0, 2)
-
-
 def test_bad_input_is_an_error() -> None:
     good = np.array([[0.9], [0.1]]), np.array([[1], [0]])
     with pytest.raises(ValueError, match="NaN or infinite"):

@@ -69,7 +69,7 @@ def test_overlapping_actions_have_no_segmental_scores():
     report = segmentation_report([clip], NAMES[1:], lambda *_: [(0, 0, 2, 1.0), (1, 1, 3, 1.0)], exclusive=False)
     assert report["frame_map"] == report["event_map@0.5"] == 1.0
     assert "edit" not in report and "f1@50" not in report
-    assert "two actions are true at once" in format_segmentation_report(report)
+    assert "actions overlap" in format_segmentation_report(report)
     assert report["num_frames"] == 4  # the last frame, without an action, counts
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from analytic_motions import straight_walk
 
 import motionhub
-from motionhub.data.synthetic.generate import straight_walk
 from motionhub.pipelines.pose_refinement import STEPS, refine, report
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence

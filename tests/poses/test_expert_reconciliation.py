@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from analytic_motions import straight_walk
 
-from motionhub.data.synthetic.generate import straight_walk
 from motionhub.poses.experts import reconcile
 from motionhub.poses.refine import aggregate_experts
 from motionhub.skeletons.convert import convert_layout, resample

@@ -99,8 +99,7 @@ def test_hit_at_k_counts_the_queries_with_something_relevant_among_the_nearest()
     assert hit_at_k(queries, gallery, relevant, ks=(1, 2, 3)) == {"hit@1": 0.0, "hit@2": 0.5, "hit@3": 1.0}
     far = np.array([[5, 0.0], [1.1, 0.0], [0, 1]])
     assert hit_at_k(queries, far, relevant, ks=(1,))["hit@1"] == 0.5  # same direction: the earlier
-    assert hit_at_k(queries, far, relevant, ks=(1,), measure="euclidean")["hit@1"] == 0.0
-    with pytest.raises(ValueError, match="measure"):
-        hit_at_k(queries, gallery, relevant, measure="manhattan")
+    with pytest.raises(ValueError, match="ks of at least 1"):
+        hit_at_k(queries, gallery, relevant, ks=(0,))
     with pytest.raises(ValueError, match="finite"):
         hit_at_k(queries * np.nan, gallery, relevant)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from analytic_motions import straight_walk
 
 import motionhub
-from motionhub.data.synthetic.generate import ACTIONS, Scene, generate, straight_walk
+from motionhub.data.synthetic.generate import ACTIONS, Scene, generate
 from motionhub.skeletons import repair
 from motionhub.skeletons.checks import describe, first_good_frame, inspect
 from motionhub.skeletons.convert import convert_layout

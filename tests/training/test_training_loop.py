@@ -311,7 +311,8 @@ def test_labels_per_frame_of_clips_of_different_length_are_learned(tmp_path: Pat
             labels.append(batch.pop("labels").flatten(0, 1))
             scores.append(network(**batch).logits.flatten(0, 1))
             masks.append(batch["attention_mask"].any(1).flatten())
-        return frame_average_precision(torch.cat(scores), torch.cat(labels), mask=torch.cat(masks))
+        mask = torch.cat(masks)
+        return frame_average_precision(torch.cat(scores)[mask], torch.cat(labels)[mask])
 
     recipe = toy_recipe(tmp_path, epochs=1, batch_size=3, log_updates=1)
     clips = RaggedFrames()

@@ -4,8 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+from analytic_motions import pendulum_arm
 
-from motionhub.data.synthetic.generate import generate, pendulum_arm
+from motionhub.data.synthetic.generate import generate
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization import canvas

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from analytic_motions import straight_walk
 
-from motionhub.data.synthetic.generate import straight_walk
 from motionhub.visualization.plots import _window, plot_refinement
 
 

@@ -1,6 +1,5 @@
 """Charts: a PNG that holds what it should, inputs that do not fit refused, and no global state of pyplot."""
 
-import json
 import sys
 
 import numpy as np
@@ -35,25 +34,6 @@ def test_bars_rise_with_the_values(tmp_path):
 
     assert ink([0.9, 0.9]) > 1.7 * ink([0.45, 0.45])
     assert ink([0.9, None]) > 0
-
-
-def test_curves_of_a_log_with_a_line_cut_short(tmp_path):
-    log = tmp_path / "log.jsonl"
-    lines = [json.dumps({"kind": "train", "step": step, "epoch": 0, "loss": 1 / (step + 1)}) for step in range(5)]
-    log.write_text(
-        "\n".join([*lines, json.dumps({"kind": "eval", "step": 4, "epoch": 0, "top1": 0.5}), '{"kind": "tr'])
-    )
-    records = plots._records(log)
-    assert plots._series(records) == {
-        ("train", "loss"): [(step, 1 / (step + 1)) for step in range(5)],
-        ("eval", "top1"): [(4, 0.5)],
-    }
-    read(plots.plot_training(log, tmp_path / "curves.png"))
-
-
-def test_a_log_without_numbers_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="numbers in the log"):
-        plots.plot_training([{"kind": "train"}], tmp_path / "never.png")
 
 
 @pytest.mark.parametrize("shape", [(17, 17), (3, 17, 17), (1, 34, 34)])

@@ -18,6 +18,13 @@ def standing(frames, fps=25, x=0.0, layout="lac-15"):
     return motionhub.SkeletonSequence(points, layout=layout, fps=fps, unit="pixel")
 
 
+def waving(frames):
+    clip = standing(frames)
+    points = clip.keypoints.copy()
+    points[:, :, clip.layout.index("left_wrist"), 1] -= 5 * np.arange(frames)
+    return clip.replace(keypoints=points)
+
+
 def frames_of(path):
     from PIL import Image, ImageSequence
 
@@ -29,10 +36,7 @@ def frames_of(path):
 
 def test_a_panel_for_each_clip_as_long_as_the_first(tmp_path):
     path = animate_side_by_side(
-        [standing(10, x=5), standing(4, x=5), standing(30, fps=50, layout="coco-17")],
-        tmp_path / "three.gif",
-        size=100,
-        follow=False,
+        [waving(10), waving(4), standing(30, fps=50, layout="coco-17")], tmp_path / "three.gif", size=100
     )
     images, duration = frames_of(path)
     assert len(images) == 10 and images[0].shape == (134, 300, 3)

@@ -120,7 +120,7 @@ def _draw(
 ) -> None:
     """Draws the query, if it is a motion, and the hits side by side (.png), or moving (.gif)."""
     from motionhub.data.datasets.reading import read
-    from motionhub.visualization.animate import animate_neighbours
+    from motionhub.visualization.animate import animate_side_by_side
     from motionhub.visualization.draw import draw_neighbours
 
     shown = [] if asked is None else [(*asked, "query")]
@@ -129,7 +129,8 @@ def _draw(
         title = f"{hit.similarity:.2f} {hit.entry.file}"
         shown.append((sequence, hit.entry.person or 0, hit.entry.frame, title))
     if out.suffix.lower() == ".gif":
-        animate_neighbours([(sequence.person(person), title) for sequence, person, _, title in shown], out)
+        people = [sequence.person(person) for sequence, person, _, _ in shown]
+        animate_side_by_side(people, out, titles=[title for *_, title in shown])
     elif out.suffix.lower() == ".png":
         middle = [sequence.num_frames // 2 if frame is None else frame for sequence, _, frame, _ in shown]
         poses = [(clip, person, frame, title) for (clip, person, _, title), frame in zip(shown, middle, strict=True)]

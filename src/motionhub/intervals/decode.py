@@ -1,7 +1,4 @@
-"""Scores per frame -> intervals: where an action begins and ends, and its score; with hysteresis and least duration.
-
-Probabilities are `(frames, classes)` of one person.
-"""
+"""Decodes frame probabilities `(frames, classes)` of one person to intervals, with hysteresis and least duration."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,14 +21,14 @@ class DecodingRule:
 
     Args:
         threshold: an interval needs a frame of at least this probability.
-        low_threshold: around such a frame it reaches as far as the probability is at least this (hysteresis); None:
-            `threshold` itself.
+        low_threshold: it extends over neighbouring frames of at least this probability (hysteresis); None:
+            `threshold`.
         min_duration: seconds; shorter intervals are dropped (after gaps are closed).
-        max_gap: seconds; two intervals of one class that are at most this far apart become one.
-        exclusive: one action at a time: each frame goes to its most probable class. Otherwise every class is decided
-            alone and actions may overlap.
-        background: a class that stands for no action; it never becomes an interval, and with `exclusive` it takes the
-            frames where it is most probable.
+        max_gap: seconds; intervals of one class with a gap of at most this are merged.
+        exclusive: one action at a time: each frame has its most probable class. Otherwise every class is decided
+            independently and actions may overlap.
+        background: the class without an action; it has no intervals, and with `exclusive` takes the frames where it is
+            most probable.
 
     Raises:
         ValueError: thresholds outside 0..1 or in the wrong order, negative seconds.
@@ -59,10 +56,10 @@ class DecodingRule:
         """The intervals of `probabilities (frames, classes)`, by start, then by class.
 
         Args:
-            times: `(frames + 1,)` seconds, never falling: when each frame begins, and when the last one ends.
+            times: `(frames + 1,)` seconds, never falling: the start of each frame, and the end of the last.
 
         Raises:
-            ValueError: shapes do not fit, or probabilities that are no numbers in 0..1.
+            ValueError: wrong shapes, or probabilities outside 0..1.
         """
         probabilities, times = _checked(probabilities, times)
         low = self.threshold if self.low_threshold is None else self.low_threshold

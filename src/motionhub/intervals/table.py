@@ -1,6 +1,6 @@
-"""Rows of actions in time, `{"track_id", "start_s", "end_s", "label", "score"}`: written to files, and summed up.
+"""Tables of action intervals, `{"track_id", "start_s", "end_s", "label", "score"}`: files and summaries.
 
-`track_id` is None where a whole clip was labelled, not a person.
+`track_id` is None for labels of a whole clip.
 """
 
 import csv
@@ -8,6 +8,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as xml
@@ -19,27 +20,23 @@ COLUMNS = ("track_id", "start_s", "end_s", "label", "score")
 
 
 def write_intervals(rows: Iterable[Mapping[str, Any]], path: str | Path, *, media: str | Path | None = None) -> Path:
-    """Write rows as a table or for a video player or annotation tool; the ending of `path` says which.
+    """Write rows in the format of the suffix of `path`, which is returned.
 
     `.csv`: the columns `track_id,start_s,end_s,label,score`. `.json`: a list of objects. `.srt`: subtitles of a
-    video. `.eaf`: ELAN, a tier per person; where actions of a person overlap, further tiers, since ELAN allows no
-    overlap within one.
+    video. `.eaf`: ELAN, a tier per person, and more where actions of a person overlap.
 
     Args:
-        media: for `.eaf`, the video the annotations belong to.
-
-    Returns:
-        the path.
+        media: for `.eaf`, the annotated video.
 
     Raises:
-        ValueError: another ending, a row without one of the columns or whose times are no interval.
+        ValueError: another suffix, a row that lacks a column or whose times are no interval.
     """
     path, rows = Path(path), [_checked(row) for row in rows]
     renderers = {".csv": as_csv, ".json": as_json, ".srt": as_srt, ".eaf": lambda rows: as_eaf(rows, media)}
     if path.suffix.lower() not in renderers:
         raise ValueError(f"{path}: intervals are written as {sorted(renderers)}, got {path.suffix!r}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # newline="" keeps what each format asks for: CSV has its own line ends.
+    # newline="" writes line ends as the formats require.
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(renderers[path.suffix.lower()](rows))
     return path
@@ -75,7 +72,7 @@ def as_srt(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def as_eaf(rows: Sequence[Mapping[str, Any]], media: str | Path | None = None) -> str:
     """An ELAN document (annotation format 3.0)."""
-    # ELAN wants a date; a fixed one keeps the file the same for the same rows.
+    # ELAN requires a date; a fixed one keeps files reproducible.
     document = xml.Element(
         "ANNOTATION_DOCUMENT", AUTHOR="motionhub", DATE="1970-01-01T00:00:00+00:00", FORMAT="3.0", VERSION="3.0"
     )
@@ -105,11 +102,10 @@ def as_eaf(rows: Sequence[Mapping[str, Any]], media: str | Path | None = None) -
 
 
 def summarise_intervals(rows: Iterable[Mapping[str, Any]], duration: float | None = None) -> list[dict[str, Any]]:
-    """What each person did, per action: how often, how long in all, on average and at most, and since when.
+    """Count, durations and first start of each person's actions; overlapping time of an action counts once.
 
     Args:
-        duration: seconds of the recording; with it each entry has the `share` of it. Time where intervals of one
-            action overlap counts once.
+        duration: seconds of the recording, which adds the `share` of it.
 
     Returns:
         `{"track_id", "label", "count", "total_s", "mean_s", "longest_s", "first_start_s"(, "share")}`, the longest
@@ -148,18 +144,16 @@ def _covered(intervals: Sequence[tuple[float, float]]) -> float:
 
 
 def _tiers(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """Rows by person, in as many lists as are needed for none to overlap."""
+    """Rows by person, in as many lists as needed for none to overlap."""
     tiers: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: (_person_order(row["track_id"]), row["start_s"], row["end_s"])):
         person = "clip" if row["track_id"] is None else f"person {row['track_id']}"
-        number = 1
-        while True:
+        for number in count(1):
             name = person if number == 1 else f"{person} ({number})"
             # ELAN's times are whole milliseconds.
             if name not in tiers or round(1000 * tiers[name][-1]["end_s"]) <= round(1000 * row["start_s"]):
                 tiers.setdefault(name, []).append(row)
                 break
-            number += 1
     return tiers
 
 
@@ -168,8 +162,7 @@ def _person_order(track_id: Any) -> tuple[bool, Any]:
 
 
 def _checked(row: Mapping[str, Any]) -> dict[str, Any]:
-    absent = [name for name in COLUMNS if name not in row]
-    if absent:
+    if any(name not in row for name in COLUMNS):
         raise ValueError(f"A row of actions needs {list(COLUMNS)}, got {list(row)}.")
     start, end = row["start_s"], row["end_s"]
     if not (np.isfinite([start, end]).all() and 0 <= start < end):

@@ -1,6 +1,6 @@
-"""How well scores of movement quality agree with a clinician's: ranks, areas, kappa, limits; intervals by subject.
+"""Agreement of movement-quality scores with a clinician's: rank correlation, AUC, kappa, limits of agreement.
 
-Clips of one subject are alike, so uncertainty comes from resampling subjects, never clips.
+Clips of one subject are similar, so confidence intervals come from resampling subjects, not clips.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ Statistic = Callable[[np.ndarray, np.ndarray], float]
 
 
 def rank_correlation(scores: Any, truth: Any) -> float:
-    """Spearman's rank correlation in -1..1; NaN where all scores or all true values are equal."""
+    """Spearman's rank correlation in -1..1; NaN if all scores or all true values are equal."""
     scores, truth = _checked(scores, truth)
     if np.ptp(scores) == 0 or np.ptp(truth) == 0:
         return float("nan")
@@ -25,11 +25,7 @@ def rank_correlation(scores: Any, truth: Any) -> float:
 
 
 def area_under_curve(scores: Any, labels: Any) -> float:
-    """Probability that a clip labelled 1 has a higher score than one labelled 0, ties count half; NaN without either.
-
-    Raises:
-        ValueError: labels other than 0 and 1.
-    """
+    """Probability that a clip labelled 1 scores above one labelled 0, ties count half; NaN with one class."""
     scores, labels = _checked(scores, labels)
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"Labels of an area under the curve are 0 or 1, got {np.unique(labels)[:8].tolist()}.")
@@ -37,31 +33,21 @@ def area_under_curve(scores: Any, labels: Any) -> float:
     return auroc(scores[correct], scores[~correct]) if 0 < correct.sum() < len(correct) else float("nan")
 
 
-def weighted_kappa(predicted: Any, truth: Any, weights: str = "quadratic") -> float:
-    """Cohen's kappa of whole scores, disagreements weighted `"quadratic"` or `"linear"`; NaN where both are constant.
-
-    Raises:
-        ValueError: scores that are not whole numbers; round them first.
-    """
+def weighted_kappa(predicted: Any, truth: Any) -> float:
+    """Cohen's kappa of whole scores with quadratic weights; NaN if all scores are equal."""
     predicted, truth = _checked(predicted, truth)
     if not (np.equal(predicted, predicted.round()).all() and np.equal(truth, truth.round()).all()):
         raise ValueError("Kappa is of whole scores (0, 1, 2, ...): round the predictions first, numpy.rint(scores).")
-    if weights not in ("quadratic", "linear"):
-        raise ValueError(f"weights must be 'quadratic' or 'linear', got {weights!r}.")
-    if len(np.unique(np.concatenate([predicted, truth]))) < 2:
-        return float("nan")
-    # Every whole score between the lowest and the highest counts as a grade, also one that never occurs.
+    predicted, truth = predicted.astype(int), truth.astype(int)
+    # Every whole score between the lowest and the highest is a grade, even if it never occurs.
     grades = np.arange(min(predicted.min(), truth.min()), max(predicted.max(), truth.max()) + 1)
-    return float(
-        cohen_kappa_score(truth.astype(int), predicted.astype(int), labels=grades.astype(int), weights=weights)
-    )
+    if len(grades) < 2:
+        return float("nan")
+    return float(cohen_kappa_score(truth, predicted, labels=grades, weights="quadratic"))
 
 
 def limits_of_agreement(predicted: Any, truth: Any) -> dict[str, float]:
-    """Bland and Altman: the mean difference `bias`, its `sd` and `lower`, `upper` = bias -+ 1.96 sd.
-
-    `sd` is NaN with a single clip.
-    """
+    """Bland and Altman: the mean difference `bias`, its `sd` (NaN of one clip), `lower`, `upper` = bias -+ 1.96 sd."""
     predicted, truth = _checked(predicted, truth)
     differences = predicted - truth
     bias = float(differences.mean())
@@ -79,17 +65,17 @@ def bootstrap_by_subject(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, float]:
-    """A statistic and its percentile interval when as many subjects are drawn anew, with all their clips.
+    """A statistic and its percentile interval from a bootstrap over subjects with all their clips.
 
     Args:
         statistic: `statistic(scores, truth)`, for example `rank_correlation`.
         scores, truth: `(num_clips,)`.
-        subjects: whose clip it is.
+        subjects: of the clips.
         resamples, confidence, seed: of the bootstrap.
 
     Returns:
-        `value`, `lower`, `upper`, `num_subjects`, and `undefined`: the part of the draws in which the statistic is
-        NaN (one class only, say), which are left out of the interval. With one subject the interval is NaN.
+        `value`, `lower`, `upper`, `num_subjects`, and `undefined`: the share of draws with a NaN statistic (for
+        example a single class), which the interval leaves out. With one subject the interval is NaN.
 
     Raises:
         ValueError: lengths that differ, or no clips.
@@ -123,13 +109,13 @@ def bootstrap_by_subject(
 def quality_report(
     scores: Any, truth: Any, subjects: Sequence[Any], *, resamples: int = 2000, seed: int = 0
 ) -> dict[str, Any]:
-    """All of this module for one movement: intervals by subject for ranks, and what the true scores allow.
+    """All statistics of this module that apply to one movement.
 
     Args:
-        scores: `(num_clips,)` predicted, higher is better (or worse, as in `truth`).
+        scores: `(num_clips,)` predicted, in the direction of `truth`.
         truth: `(num_clips,)`: 0 and 1 (incorrect and correct) add `auc`; whole grades add `kappa` of rounded scores
             and `agreement`; other numbers add `agreement`.
-        subjects: whose clip it is.
+        subjects: of the clips.
 
     Returns:
         `spearman` and, where they apply, `auc` and `kappa`, each a dictionary of `bootstrap_by_subject`; `agreement`

@@ -1,4 +1,4 @@
-"""Classification metrics: scores of clips in, a plain dictionary of numbers out."""
+"""Classification metrics of clips as a dictionary of numbers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,12 +18,12 @@ def classification_report(logits: Any, labels: Any, class_names: Sequence[str] |
 
     Returns:
         `top1`, `top5` (top-K when there are fewer than five classes) and `mean_class_accuracy` in 0..1, `num_clips`,
-        `absent_classes` (names without a clip: left out of the mean, which the official Smarthome script turns into
-        NaN), `confusion_matrix` (nested list, row true, column predicted, counts) and `per_class`
-        (name, num_clips, accuracy, precision, f1; accuracy None for an absent class).
+        `absent_classes` (names without a clip, left out of the mean; the official Smarthome script gives NaN),
+        `confusion_matrix` (nested list, row true, column predicted, counts) and `per_class` (name, num_clips,
+        accuracy, precision, f1; accuracy None for an absent class).
 
     Raises:
-        ValueError: shapes do not fit, no clips, NaN or infinite scores, or labels that are no class index.
+        ValueError: wrong shapes, no clips, NaN or infinite scores, or labels that are no class index.
     """
     logits, labels = _checked(logits, labels)
     num_classes = logits.shape[1]
@@ -47,7 +47,7 @@ def classification_report(logits: Any, labels: Any, class_names: Sequence[str] |
 
 
 def fuse_streams(*streams: Any, weights: Sequence[float] | None = None, mode: str = "logits") -> np.ndarray:
-    """Scores of several streams (joint, bone) added up, `(num_clips, num_classes)` float64.
+    """Weighted sum of the scores of several streams (joint, bone), `(num_clips, num_classes)` float64.
 
     Args:
         streams: logits of the same clips in the same order, each `(num_clips, num_classes)`.
@@ -112,7 +112,7 @@ def _checked(logits: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _top_k(logits: np.ndarray, labels: np.ndarray, k: int) -> float:
-    """Share of clips whose class is among the `k` best; with `k` classes or fewer this is 1 by definition."""
+    """Share of clips whose class is among the `k` best; 1 with `k` classes or fewer."""
     num_classes = logits.shape[1]
     if num_classes <= k:
         return 1.0

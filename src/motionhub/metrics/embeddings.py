@@ -1,4 +1,4 @@
-"""How good an embedding is without training a network on it: linear probe, effective rank, spread, hit@k."""
+"""Quality of embeddings: linear probe, effective rank, spread, hit@k."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,15 +31,15 @@ def linear_accuracy(train: Any, train_labels: Any, test: Any, test_labels: Any) 
 
 
 def effective_rank(embeddings: Any) -> float:
-    """Over how many directions embeddings `(num_clips, channels)` are spread: 1 (a line) to `channels`.
+    """Effective number of dimensions of embeddings `(num_clips, channels)`: 1 (a line) to `channels`.
 
-    The exponential of the entropy of the shares of variance of the principal directions; 0 when all embeddings are
-    the same up to rounding, which is what a collapsed encoder gives.
+    The exponential of the entropy of the principal directions' shares of variance; 0 when all embeddings are equal up
+    to rounding, as of a collapsed encoder.
     """
     values = np.asarray(embeddings, np.float64)
     centred = values - values.mean(axis=0)
     variance = np.linalg.svd(centred, compute_uv=False) ** 2
-    # float32 features that are the same differ by about 1e-7 of their size.
+    # Equal float32 features differ by about 1e-7 of their size.
     if spread(values) <= 1e-12:
         return 0.0
     share = variance / variance.sum()
@@ -48,43 +48,36 @@ def effective_rank(embeddings: Any) -> float:
 
 
 def spread(embeddings: Any) -> float:
-    """The share of the mean squared length of embeddings `(num_clips, channels)` that is variance between them.
-
-    0 when all are the same vector, 1 when they are centred on the origin; it does not depend on their scale.
-    """
+    """Variance of embeddings `(num_clips, channels)` over their mean squared length: 0 (equal) to 1 (centred)."""
     values = np.asarray(embeddings, np.float64)
     length = np.square(values).sum()
     return float(np.square(values - values.mean(axis=0)).sum() / length) if length else 0.0
 
 
-def hit_at_k(
-    queries: Any, gallery: Any, relevant: Any, ks: Sequence[int] = (1, 5, 10), measure: str = "cosine"
-) -> dict[str, float]:
-    """Share of queries with something relevant among their k nearest, as `{"hit@1": ...}`.
+def hit_at_k(queries: Any, gallery: Any, relevant: Any, ks: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """Share of queries with a relevant entry among their k nearest by cosine, as `{"hit@1": ...}`.
 
     Args:
         queries: `(num_queries, channels)`; gallery: `(num_gallery, channels)`, for example of another view.
-        relevant: `(num_queries, num_gallery)` bool; a query without anything relevant counts as missed.
-        ks: how many nearest count; of a smaller gallery all.
-        measure: `"cosine"` or `"euclidean"`; of equals the earlier one is nearer.
+        relevant: `(num_queries, num_gallery)` bool; a query without a relevant entry is a miss.
+        ks: numbers of neighbours; of equally near ones the earlier comes first.
 
     Raises:
-        ValueError: shapes or measure do not fit, or a vector is not finite.
+        ValueError: wrong shapes, or a vector is not finite.
     """
     queries, gallery = np.asarray(queries, np.float64), np.asarray(gallery, np.float64)
     relevant = np.asarray(relevant, bool)
     fits = queries.ndim == gallery.ndim == 2 and relevant.shape == (len(queries), len(gallery)) and relevant.size
-    if not fits or measure not in ("cosine", "euclidean") or min(ks, default=0) < 1:
+    if not fits or min(ks, default=0) < 1:
         raise ValueError(
-            f"Expected queries, gallery, relevant (num_queries, num_gallery), ks of at least 1 and measure 'cosine' "
-            f"or 'euclidean'; got {queries.shape}, {gallery.shape}, {relevant.shape}, {list(ks)} and {measure!r}."
+            "Expected queries, gallery, relevant (num_queries, num_gallery) and ks of at least 1, got "
+            f"{queries.shape}, {gallery.shape}, {relevant.shape} and {list(ks)}."
         )
     if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
-        raise ValueError("hit@k needs finite vectors; leave out what was not seen.")
-    if measure == "cosine":
-        queries, gallery = (
-            values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, gallery)
-        )
+        raise ValueError("hit@k needs finite vectors; leave out poses without joints.")
+    queries, gallery = (
+        values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, gallery)
+    )
     # For unit vectors the same order as the cosine.
     distances = np.square(queries).sum(1)[:, None] + np.square(gallery).sum(1) - 2 * queries @ gallery.T
     order = np.argsort(distances, axis=1, kind="stable")

@@ -1,4 +1,4 @@
-"""How a motion keeps a body's bone lengths and its feet on the floor; bones and feet are indices, NaN is missing."""
+"""Bone-length error and foot sliding of motions; bones are indices, NaN is missing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from motionhub.geometry import boxes
 
 
 def bone_lengths(keypoints: Any, bones: Any, quantile: float = 0.5) -> np.ndarray:
-    """One length per bone, `(num_bones,)`, over all people and frames; NaN for a bone that was never seen.
+    """One length per bone, `(num_bones,)`, over all people and frames; NaN for a bone that is always missing.
 
     Args:
         keypoints: `(..., joints, dims)`.
-        bones: `(num_bones, 2)` indices (child, parent); pairs of a joint with itself do not count as bones (NaN).
-        quantile: of the lengths over time: the median in 3-D, where a bone has one length. In 2-D a bone looks
-            shorter the more it points at the camera, so a high quantile (0.95) is nearest to the length.
+        bones: `(num_bones, 2)` indices (child, parent); pairs of a joint with itself are no bones (NaN).
+        quantile: of the lengths over time: the median for 3-D, a high one (0.95) for 2-D, where bones that point at
+            the camera look shorter.
     """
     keypoints, bones = np.asarray(keypoints, dtype=np.float64), np.asarray(bones, dtype=np.int64).reshape(-1, 2)
     if not 0 <= quantile <= 1:
@@ -24,8 +24,8 @@ def bone_lengths(keypoints: Any, bones: Any, quantile: float = 0.5) -> np.ndarra
     lengths = np.linalg.norm(vectors, axis=-1).reshape(-1, len(bones))
     lengths[:, bones[:, 0] == bones[:, 1]] = np.nan
     result = np.full(len(bones), np.nan)
-    seen = np.isfinite(lengths).any(axis=0)
-    result[seen] = np.nanquantile(lengths[:, seen], quantile, axis=0)
+    found = np.isfinite(lengths).any(axis=0)
+    result[found] = np.nanquantile(lengths[:, found], quantile, axis=0)
     return result
 
 
@@ -38,27 +38,27 @@ def bone_length_error(
     ignore_size: bool = False,
     bone_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """How far the bones of one body are from those of another, relative to the other's.
+    """Relative error of the bone lengths of one body with respect to another's.
 
     Args:
         keypoints, reference: `(..., joints, dims)` each, of any people and frames.
         bones, quantile: as in `bone_lengths`.
-        ignore_size: the first body is scaled to the reference's total length first, so that proportions count only
-            (for clips of different cameras).
+        ignore_size: scale the first body to the reference's total length first, to compare proportions only (for
+            clips of different cameras).
         bone_names: one per bone; the indices by default.
 
     Returns:
-        `bone_length_error`, the mean of |length - reference| / reference over the bones both have (0.1 is ten per
-        cent), `num_bones`, `size_ratio` (total length over the reference's), and `per_bone` (name, length, reference;
-        None where unseen).
+        `bone_length_error`, the mean of |length - reference| / reference over the bones of both (0.1 is 10 %),
+        `num_bones`, `size_ratio` (total length over the reference's), and `per_bone` (name, length, reference; None
+        where missing).
 
     Raises:
-        ValueError: no bone is seen in both, or a reference bone has no length.
+        ValueError: the bodies have no bone in common, or a reference bone has length 0.
     """
     length, other = bone_lengths(keypoints, bones, quantile), bone_lengths(reference, bones, quantile)
     both = np.isfinite(length) & np.isfinite(other)
     if not both.any():
-        raise ValueError("No bone is seen in both motions, so their lengths cannot be compared.")
+        raise ValueError("No bone is complete in both motions, so their lengths cannot be compared.")
     if not (other[both] > 0).all():
         raise ValueError("A bone of the reference has length 0; leave it out of bones.")
     size_ratio = float(length[both].sum() / other[both].sum())
@@ -85,25 +85,25 @@ def speeds(points: Any, fps: float) -> np.ndarray:
     return np.asarray(np.linalg.norm(np.diff(np.asarray(points, dtype=np.float64), axis=-3), axis=-1) * fps)
 
 
-def foot_contacts(feet: Any, fps: float, size: float, max_speed: float = 0.15) -> np.ndarray:
-    """Where a foot stands still, which is where it stands: `(..., frames - 1, feet)` bool.
+def foot_contacts(feet: Any, fps: float, size: float) -> np.ndarray:
+    """Frames in which a foot stands still: `(..., frames - 1, feet)` bool.
 
     Args:
         feet: `(..., frames, feet, dims)`.
         fps: frames per second.
         size: of the body, in the same units (`body_size`).
-        max_speed: body sizes per second; 0.15 is about a quarter of a metre a second.
     """
-    return np.asarray(speeds(feet, fps) < max_speed * size)  # NaN compares as False: nothing is known, no contact
+    # 0.15 body sizes per second are about 0.25 metres per second. NaN compares as False: no contact.
+    return np.asarray(speeds(feet, fps) < 0.15 * size)
 
 
 def foot_sliding(feet: Any, contacts: Any, fps: float, size: float) -> float | None:
-    """Mean speed of feet that should stand, in body sizes per second; None where none stands.
+    """Mean speed of feet during contact, in body sizes per second; None without contacts.
 
     Args:
-        feet: `(..., frames, feet, dims)` of the motion judged.
-        contacts: `(..., frames - 1, feet)` bool, where they stand: of the motion it was made from (`foot_contacts`).
-        fps, size: as in `foot_contacts`, of the motion judged.
+        feet: `(..., frames, feet, dims)` of the evaluated motion.
+        contacts: `(..., frames - 1, feet)` bool, the `foot_contacts` of its source motion.
+        fps, size: as in `foot_contacts`, of the evaluated motion.
     """
     moved = speeds(feet, fps)
     contacts = np.asarray(contacts, dtype=bool)

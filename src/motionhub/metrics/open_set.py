@@ -1,6 +1,6 @@
-"""Calibration of zero-shot scores: temperature, rejection threshold ("none of these"), calibrated stacking, AUROC.
+"""Calibration of zero-shot similarities `(clips, labels)`: temperature, rejection, calibrated stacking, AUROC.
 
-Similarities `(clips, labels)` go in, numbers come out. Fit on clips that the model was not trained with.
+Fit on clips that the model was not trained on.
 """
 
 from collections.abc import Sequence
@@ -15,37 +15,33 @@ Tables = Sequence[tuple[Any, Any]]
 
 
 def auroc(known: Any, unknown: Any) -> float:
-    """How often a clip of a known class scores above one of an unknown class: 1 always, 0.5 by chance.
-
-    Raises:
-        ValueError: one of them is empty.
-    """
-    from scipy.stats import rankdata  # the pipelines import this module; few of their calls measure
+    """Probability that a clip of a known class scores above one of an unknown class; 0.5 is chance."""
+    from scipy.stats import rankdata  # slow to import, and pipelines rarely need it
 
     known, unknown = np.asarray(known, np.float64).ravel(), np.asarray(unknown, np.float64).ravel()
     if not len(known) or not len(unknown):
         raise ValueError(f"AUROC needs scores of both kinds, got {len(known)} known and {len(unknown)} unknown.")
-    # Mann and Whitney's statistic: ranks count the clips below, ties by half. A bootstrap asks thousands of times.
+    # Mann and Whitney's statistic: ranks count the clips below, ties by half. Fast, for bootstraps.
     below = rankdata(np.r_[known, unknown])[: len(known)].sum() - len(known) * (len(known) + 1) / 2
     return float(below / (len(known) * len(unknown)))
 
 
 def harmonic_mean(seen: float, unseen: float) -> float:
-    """Of two accuracies; 0 where either is."""
+    """Harmonic mean of two accuracies; 0 if either is 0."""
     return 0.0 if seen + unseen == 0 else 2 * seen * unseen / (seen + unseen)
 
 
 def seen_and_unseen(scores: Any, truth: Any, unseen: Any, bonus: float = 0.0) -> tuple[float, float]:
-    """Accuracy on clips of seen and of unseen labels, with all labels to choose from.
+    """Accuracies on clips of seen and of unseen labels, with all labels as candidates.
 
     Args:
         scores: `(clips, labels)` similarities.
         truth: the label of each clip.
-        unseen: `(labels,)` bool, which labels the model has not learned.
-        bonus: added to the similarities of those.
+        unseen: `(labels,)` bool, True for labels without training clips.
+        bonus: added to the similarities of unseen labels.
 
     Raises:
-        ValueError: the shapes do not fit, or there are no clips of one kind.
+        ValueError: wrong shapes, or no clips of one kind.
     """
     scores, truth = _checked(scores, truth)
     unseen = np.asarray(unseen, dtype=bool)
@@ -60,10 +56,10 @@ def seen_and_unseen(scores: Any, truth: Any, unseen: Any, bonus: float = 0.0) ->
 
 
 def fit_calibrated_stacking(scores: Any, truth: Any, unseen: Any) -> float:
-    """What to add to similarities of labels never learned, for the best harmonic mean of seen and unseen accuracy.
+    """The bonus of unseen labels with the best harmonic mean of seen and unseen accuracy.
 
-    A model that was only ever rewarded for some labels says little else; the bonus makes up for it (calibrated
-    stacking, Chao et al., ECCV 2016). Arguments: see `seen_and_unseen`; of clips and labels that play unseen.
+    It offsets a model's preference for trained labels (calibrated stacking, Chao et al., ECCV 2016). Arguments: see
+    `seen_and_unseen`; hold out labels as unseen.
     """
     most = float(np.max(scores) - np.min(scores))
     tried = np.linspace(0, most, 201)
@@ -71,14 +67,14 @@ def fit_calibrated_stacking(scores: Any, truth: Any, unseen: Any) -> float:
     return float(tried[int(np.argmax(means))])
 
 
-def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 10.0)) -> float:
-    """The temperature by which similarities are divided for the least mean cross entropy of the true labels.
+def fit_temperature(tables: Tables) -> float:
+    """The divisor of similarities, in 0.005..10, with the least mean cross entropy of the true labels.
 
     Args:
         tables: `(similarities (clips, labels), true label of each clip)`, one or several with other labels.
 
     Raises:
-        ValueError: there are no clips, or a true label is not among the labels.
+        ValueError: no clips, or a true label that is not among the labels.
     """
     checked = [_checked(*table) for table in tables]
     if not sum(len(truth) for _, truth in checked):
@@ -87,20 +83,19 @@ def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 10.0))
     def loss(logarithm: float) -> float:
         return sum(_cross_entropy(scores / np.exp(logarithm), truth).sum() for scores, truth in checked)
 
-    found = minimize_scalar(loss, bounds=(np.log(bounds[0]), np.log(bounds[1])), method="bounded")
-    return float(np.exp(found.x))
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.005), np.log(10.0)), method="bounded").x))
 
 
 def fit_rejection_threshold(
     known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5
 ) -> float:
-    """The similarity that "none of these" gets beside the labels, for the least cross entropy.
+    """The similarity of "none of these" beside the labels with the least cross entropy.
 
     Args:
         known: `(similarities, true label)` of clips whose label is among the labels.
         unknown: similarities `(clips, labels)` of clips whose label is not.
         temperature: of the softmax over labels and none.
-        none_share: how often, where this is used, none of the labels is right; so much the unknown clips count.
+        none_share: share of clips without a right label in use, the weight of the unknown clips.
     """
     if not 0 < none_share < 1:
         raise ValueError(f"none_share must be between 0 and 1, got {none_share!r}.")
@@ -108,8 +103,7 @@ def fit_rejection_threshold(
     others = [np.asarray(scores, np.float64) for scores in unknown]
     if not sum(len(truth) for _, truth in checked) or not sum(len(scores) for scores in others):
         raise ValueError("Fitting needs clips with a true label among the labels and clips without.")
-    everything = np.concatenate([scores.ravel() for scores, _ in checked] + [scores.ravel() for scores in others])
-
+    everything = np.concatenate([scores.ravel() for scores in (*(scores for scores, _ in checked), *others)])
     refused = [(scores, np.full(len(scores), scores.shape[1])) for scores in others]
 
     def mean(tables: Tables, level: float) -> float:
@@ -119,8 +113,7 @@ def fit_rejection_threshold(
     def loss(level: float) -> float:
         return (1 - none_share) * mean(checked, level) + none_share * mean(refused, level)
 
-    found = minimize_scalar(loss, bounds=(float(everything.min()), float(everything.max())), method="bounded")
-    return float(found.x)
+    return float(minimize_scalar(loss, bounds=(everything.min(), everything.max()), method="bounded").x)
 
 
 def _cross_entropy(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:

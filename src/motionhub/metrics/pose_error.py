@@ -1,7 +1,7 @@
-"""How far poses are from true ones: mean error (MPJPE) and share of correct keypoints (PCK).
+"""Pose errors: mean per-joint position error (MPJPE) and share of correct keypoints (PCK), in the keypoints' unit.
 
-Lengths are in the unit of the keypoints. NaN means missing: what the truth lacks is not counted, what only the
-prediction lacks has no error and counts as wrong.
+NaN is missing: joints missing in the truth do not count; joints missing in the prediction only have no error and count
+as wrong.
 """
 
 from typing import Any
@@ -33,21 +33,17 @@ def joint_errors(keypoints: Any, truth: Any) -> np.ndarray:
 
 
 def mpjpe(keypoints: Any, truth: Any) -> dict[str, Any]:
-    """`mpjpe`, the mean distance over all joints that both have (None without any); `coverage`, the share of the
-    truth's joints that were predicted (None without truth); and `per_joint` mean distances.
+    """`mpjpe`, the mean distance over common joints; `coverage`, the share of true joints that are predicted; and
+    `per_joint` mean distances; None without joints.
     """
     errors = joint_errors(keypoints, truth)
     both = np.isfinite(errors)
-    by_joint, flags = errors.reshape(-1, errors.shape[-1]).T, both.reshape(-1, errors.shape[-1]).T
-    return {
-        "mpjpe": _mean(errors[both]),
-        "coverage": _mean(both[~np.isnan(errors)]),
-        "per_joint": [_mean(row[flag]) for row, flag in zip(by_joint, flags, strict=True)],
-    }
+    coverage = _mean(both[~np.isnan(errors)])
+    return {"mpjpe": _mean(errors[both]), "coverage": coverage, "per_joint": _per_joint(errors, both)}
 
 
 def pck(keypoints: Any, truth: Any, threshold: Any) -> dict[str, Any]:
-    """`pck`, the share of the truth's joints that lie no further than `threshold`; and `per_joint`.
+    """`pck`, the share of true joints with an error of at most `threshold`; and `per_joint`.
 
     Args:
         keypoints, truth: `(..., joints, dims)`.
@@ -62,11 +58,11 @@ def pck(keypoints: Any, truth: Any, threshold: Any) -> dict[str, Any]:
         raise ValueError(f"threshold must not be negative, got {float(np.nanmin(limits))}.")
     counted = ~np.isnan(errors) & ~np.isnan(limits)
     right = (errors <= limits) & np.isfinite(errors)
-    by_joint, flags = (array.reshape(-1, errors.shape[-1]).T for array in (right, counted))
-    return {
-        "pck": _mean(right[counted]),
-        "per_joint": [_mean(row[flag]) for row, flag in zip(by_joint, flags, strict=True)],
-    }
+    return {"pck": _mean(right[counted]), "per_joint": _per_joint(right, counted)}
+
+
+def _per_joint(values: np.ndarray, counted: np.ndarray) -> list[float | None]:
+    return [_mean(values[..., joint][counted[..., joint]]) for joint in range(values.shape[-1])]
 
 
 def _mean(values: np.ndarray) -> float | None:

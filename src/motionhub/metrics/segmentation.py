@@ -1,6 +1,6 @@
 """Metrics of temporal segmentation: average precision of frames and of events, segmental F1 and edit score, a report.
 
-Intervals are half open, `[start, end)`, in frames or in seconds, as long as both sides use the same.
+Intervals are half open, `[start, end)`, in frames or in seconds.
 """
 
 from collections import defaultdict
@@ -15,12 +15,11 @@ from sklearn.metrics import average_precision_score
 CONVENTIONS = ("scikit-learn", "ms-tct")
 PROTOCOLS = ("activitynet", "pku-mmd")
 OVERLAPS = (0.1, 0.25, 0.5)
-HEADLINES = ("frame_map", "f1@10", "f1@25", "f1@50", "edit", "frame_accuracy")
 Decode = Callable[[np.ndarray, np.ndarray], Sequence[tuple[int, int, int, float]]]
 
 
 class Segment(NamedTuple):
-    """One action of one clip (or of one person of a clip: whatever `clip` tells apart)."""
+    """One action of one clip, or of one person of a clip, identified by `clip`."""
 
     clip: Hashable
     label: Hashable
@@ -31,10 +30,10 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameScores:
-    """What a model says of one clip, and what is true.
+    """Predictions and labels of one clip.
 
     Args:
-        name: of the clip; different for every clip.
+        name: of the clip; unique.
         probabilities: `(frames, classes)` in 0..1.
         labels: `(frames, classes)` of 0 and 1; a frame with a negative one is unknown and not scored.
         fps: frames per second.
@@ -50,29 +49,27 @@ def frame_average_precision(
     scores: Any,
     labels: Any,
     class_names: Sequence[str] | None = None,
-    mask: Any = None,
     convention: str = "scikit-learn",
 ) -> dict[str, Any]:
     """Average precision of every class over frames, and their mean (frame mAP).
 
-    A class without a positive frame has no average precision and is left out of the mean, as in the official TSU and
-    Charades evaluation; scikit-learn's macro average would count it as 0.
+    Classes without a positive frame are left out of the mean, as in the official TSU and Charades evaluation;
+    scikit-learn's macro average would count them as 0.
 
     Args:
         scores: `(num_frames, num_classes)`, higher is more likely (logits or probabilities).
         labels: `(num_frames, num_classes)` of 0 and 1.
         class_names: one name per class; `"0"`, `"1"`, ... by default.
-        mask: `(num_frames,)` bool, False for padding.
-        convention: of frames with equal scores. `"scikit-learn"`: they enter together, so their order cannot matter.
-            `"ms-tct"`: one by one in the order given, as in the official TSU and Charades evaluation (MS-TCT); a model
-            that gives many frames the same score gets another number there.
+        convention: for frames with equal scores. `"scikit-learn"`: they enter together, independent of their order.
+            `"ms-tct"`: one by one in the given order, as in the official TSU and Charades evaluation (MS-TCT); results
+            differ where many scores are equal.
 
     Returns:
         `frame_map` in 0..1, `num_frames`, `absent_classes` (names), `per_class` (name, positives, average_precision,
         None for an absent class).
 
     Raises:
-        ValueError: shapes do not fit, nothing is positive, NaN or infinite scores, labels other than 0 and 1.
+        ValueError: wrong shapes, no positive frame, NaN or infinite scores, labels other than 0 and 1.
     """
     if convention not in CONVENTIONS:
         raise ValueError(f"convention must be one of {CONVENTIONS}, got {convention!r}.")
@@ -82,15 +79,10 @@ def frame_average_precision(
         raise ValueError(
             f"scores and labels must have one shape (num_frames, num_classes), got {scores.shape} and {labels.shape}."
         )
-    if mask is not None:
-        keep = np.asarray(mask, dtype=bool)
-        if keep.shape != scores.shape[:1]:
-            raise ValueError(f"mask must have shape {scores.shape[:1]}, got {keep.shape}.")
-        scores, labels = scores[keep], labels[keep]
     if not np.isfinite(scores).all():
-        raise ValueError("scores hold NaN or infinite values: the model diverged, or padding was not masked.")
+        raise ValueError("scores hold NaN or infinite values: the model diverged, or padding was not left out.")
     if not np.isin(labels, (0, 1)).all():
-        raise ValueError("labels must be 0 or 1 (several classes may be on in one frame); padding goes into mask.")
+        raise ValueError("labels must be 0 or 1 (several classes may be on in one frame); leave padding out.")
     names = [str(name) for name in (range(scores.shape[1]) if class_names is None else class_names)]
     if len(names) != scores.shape[1]:
         raise ValueError(f"class_names must name the {scores.shape[1]} columns of scores, got {len(names)} names.")
@@ -124,18 +116,18 @@ def event_average_precision(
         truth: `Segment`s, or `(clip, label, start, end)`.
         thresholds: least IoU of a match.
         protocol: `"activitynet"`: from the highest score down, each interval takes the free true interval of its clip
-            with the highest IoU; one that finds none is false. `"pku-mmd"`: as the official PKU-MMD evaluation: each
-            interval belongs to the true one of highest IoU, taken or not, and a true interval counts once.
-            Precision is made monotone from the lowest score upwards in both.
+            with the highest IoU, or is false. `"pku-mmd"`: the official PKU-MMD evaluation: each interval belongs to
+            the true one of highest IoU, taken or not, and a true interval counts once. Precision is made monotone from
+            the lowest score upwards in both.
 
     Returns:
         `event_map@0.5` and so on in 0..1, the mean over classes with a true interval; `event_map`, the mean over the
-        thresholds; `per_class` (name, positives, one average precision per threshold); `unknown_labels`: labels found
-        that are nowhere true, whose intervals therefore count for no class.
+        thresholds; `per_class` (name, positives, one average precision per threshold); `unknown_labels`: predicted
+        labels without a true interval, which count for no class.
 
     Raises:
-        ValueError: nothing is true, an interval that is empty or not finite, a score that is not, thresholds outside
-            0..1, an unknown protocol.
+        ValueError: no true interval, an empty or infinite interval, an infinite score, thresholds outside 0..1, an
+            unknown protocol.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"protocol must be one of {PROTOCOLS}, got {protocol!r}.")
@@ -164,34 +156,29 @@ def event_average_precision(
 
 
 def segmental_scores(
-    predicted: Sequence[Any],
-    truth: Sequence[Any],
-    *,
-    background: int | None = None,
-    overlaps: Sequence[float] = OVERLAPS,
+    predicted: Sequence[Any], truth: Sequence[Any], *, background: int | None = None
 ) -> dict[str, float]:
-    """Segmental F1@k, edit score and frame accuracy of clips whose frames have one class each (Lea et al. 2017).
+    """Segmental F1@k, edit score and frame accuracy of clips with one class per frame (Lea et al. 2017).
 
-    A run of equal classes is a segment; those of the background do not count. F1@k: a predicted segment is right when
-    the true segment of its class with the highest IoU reaches k and no earlier one took it; counts are added up over
-    all clips. Edit: 1 minus the Levenshtein distance of the two orders of classes over the longer one, the mean over
-    clips. Frame accuracy counts every frame, of the background too.
+    A run of equal classes is a segment, except background. F1@k: a predicted segment is right if the true segment of
+    its class with the highest IoU reaches k and no earlier one took it; counts are summed over clips. Edit: 1 minus
+    the Levenshtein distance of the class sequences over the longer length, averaged over clips. Frame accuracy
+    includes background frames.
 
     Args:
         predicted, truth: a `(frames,)` integer array per clip; frames whose true class is negative (unknown) are left
-            out on both sides.
-        background: the class that is no action; None: every class is one.
-        overlaps: the ks.
+            out of both.
+        background: the class without an action; None: there is none.
 
     Returns:
-        `f1@10`, `f1@25`, `f1@50` (percent of the overlap), `edit`, `frame_accuracy`, all in 0..1.
+        `f1@10`, `f1@25`, `f1@50` (percent of overlap), `edit`, `frame_accuracy`, all in 0..1.
 
     Raises:
-        ValueError: clips or frames do not fit, or no frame has a known class.
+        ValueError: numbers of clips or frames differ, or no frame has a known class.
     """
     if len(predicted) != len(truth):
         raise ValueError(f"predicted and truth must have one array per clip, got {len(predicted)} and {len(truth)}.")
-    counts = np.zeros((len(overlaps), 3))  # right, wrong, missed
+    counts = np.zeros((len(OVERLAPS), 3))  # right, wrong, missed
     edits, right, total = [], 0, 0
     for index, (own, other) in enumerate(zip(predicted, truth, strict=True)):
         ours, theirs = np.asarray(own).reshape(-1), np.asarray(other).reshape(-1)
@@ -200,12 +187,12 @@ def segmental_scores(
         ours, theirs = ours[theirs >= 0], theirs[theirs >= 0]
         right, total = right + int((ours == theirs).sum()), total + len(ours)
         found, true = ([run for run in runs(side) if run[0] != background] for side in (ours, theirs))
-        counts += [_matches(found, true, overlap) for overlap in overlaps]
+        counts += [_matches(found, true, overlap) for overlap in OVERLAPS]
         edits.append(_edit_score([run[0] for run in found], [run[0] for run in true]))
     if not total:
         raise ValueError("No frame has a known class, so there is nothing to score.")
     scores = {}
-    for overlap, (hits, wrong, missed) in zip(overlaps, counts, strict=True):
+    for overlap, (hits, wrong, missed) in zip(OVERLAPS, counts, strict=True):
         scores[f"f1@{round(100 * overlap)}"] = float(2 * hits / max(2 * hits + wrong + missed, 1))
     return {**scores, "edit": float(np.mean(edits)), "frame_accuracy": right / total}
 
@@ -223,9 +210,9 @@ def segmentation_report(
 ) -> dict[str, Any]:
     """Frame mAP, segmental F1 and edit score, event mAP, and numbers per class and per clip.
 
-    The background is no class here: it has no average precision and makes no segment. Segmental scores need one class
-    per frame, so a set in which two are true at once has none. The class of a frame is its most probable one; without
-    a background class, and unless `exclusive`, a frame without a probability of `threshold` has none.
+    The background has no average precision and no segments. Segmental scores need one class per frame, so clips with
+    overlapping actions have none. The class of a frame is its most probable one; without a background class, and
+    unless `exclusive`, a frame without a probability of `threshold` has none.
 
     Args:
         decode: `(probabilities, times (frames + 1,) in seconds)` -> `(class, first frame, frame after the last,
@@ -236,13 +223,12 @@ def segmentation_report(
 
     Returns:
         `frame_map`, `event_map@0.1` / `@0.3` / `@0.5`, `event_map`; where no two classes overlap `f1@10`, `f1@25`,
-        `f1@50`, `edit`, `frame_accuracy`; `convention`, `event_protocol` (as given); `num_clips`, `num_frames`
-        (scored), `absent_classes`; `per_class` (name, positives, average_precision, events, event_average_precision at
-        IoU 0.5); `per_clip` (name, frames, frame_f1: F1 of all decisions on its frames, None where there is nothing to
-        find).
+        `f1@50`, `edit`, `frame_accuracy`; `convention`, `event_protocol`; `num_clips`, `num_frames` (scored),
+        `absent_classes`; `per_class` (name, positives, average_precision, events, event_average_precision at IoU 0.5);
+        `per_clip` (name, frames, frame_f1: F1 of all decisions on its frames, None without positives).
 
     Raises:
-        ValueError: no clips, nothing is true, or what the metrics raise.
+        ValueError: no clips, no true action, or as the metrics.
     """
     if not clips:
         raise ValueError("There are no clips to evaluate.")
@@ -294,10 +280,10 @@ def format_segmentation_report(report: dict[str, Any]) -> str:
     over = f" over the classes that occur (absent: {absent})" if absent else ""
     lines.append(f"frame mAP {report['frame_map']:.1%} ({report['convention']}){over}")
     if "edit" in report:
-        overlaps = " / ".join(f"{report[name]:.1%}" for name in HEADLINES[1:4])
+        overlaps = " / ".join(f"{report[f'f1@{round(100 * overlap)}']:.1%}" for overlap in OVERLAPS)
         lines.append(f"F1@10/25/50 {overlaps}, edit {report['edit']:.1%}, accuracy {report['frame_accuracy']:.1%}")
     else:
-        lines.append("no segmental F1 and edit score: two actions are true at once")
+        lines.append("no segmental F1 and edit score: actions overlap")
     events = [f" {report[name]:.1%} at IoU {name[10:]}" for name in report if name.startswith("event_map@")]
     lines.append(f"event mAP ({report['event_protocol']})" + ", ".join(events))
     return "\n".join(lines)
@@ -316,10 +302,7 @@ def true_intervals(labels: np.ndarray, background: int | None = None) -> list[tu
 
 
 def temporal_iou(first: Any, second: Any) -> np.ndarray:
-    """Intersection over union of each interval of `first (n, 2)` with each of `second (m, 2)`: `(n, m)`.
-
-    The union of intervals that do not touch is the sum of their lengths, so their value is 0.
-    """
+    """Intersection over union of each interval of `first (n, 2)` with each of `second (m, 2)`: `(n, m)`."""
     first, second = np.asarray(first, np.float64).reshape(-1, 2), np.asarray(second, np.float64).reshape(-1, 2)
     shared = np.minimum(first[:, None, 1], second[:, 1]) - np.maximum(first[:, None, 0], second[:, 0])
     shared = shared.clip(min=0)
@@ -328,7 +311,7 @@ def temporal_iou(first: Any, second: Any) -> np.ndarray:
 
 
 def _one_by_one(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The mean, over the positives, of the precision at each; of equal scores the earlier frame comes first."""
+    """The mean of the precision at each positive; equal scores are in the order of frames."""
     ordered = labels[np.argsort(-scores, kind="stable")]
     precision = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
     return float(precision[ordered == 1].mean())
@@ -344,7 +327,7 @@ def runs(labels: Any) -> list[tuple[int, int, int]]:
 
 
 def _matches(predicted: list[tuple[int, int, int]], truth: list[tuple[int, int, int]], overlap: float) -> list[int]:
-    """How many predicted segments are right, how many wrong, and how many true ones are missed."""
+    """Numbers of right and wrong predicted segments, and of missed true ones."""
     taken: set[int] = set()
     for label, start, end in predicted:
         same = [index for index, other in enumerate(truth) if other[0] == label]
@@ -381,7 +364,7 @@ def _by_label(segments: Iterable[Sequence[Any]], name: str) -> dict[Hashable, li
 
 
 def _overlaps(found: list[Segment], truth: list[Segment]) -> np.ndarray:
-    """`(found, truth)` IoU, -1 across clips; `found` in the order of falling scores (of equals, as they come)."""
+    """`(found, truth)` IoU, -1 across clips."""
     overlaps = temporal_iou([part[2:4] for part in found], [part[2:4] for part in truth])
     same = np.array([[part.clip == other.clip for other in truth] for part in found], dtype=bool)
     return np.where(same.reshape(overlaps.shape), overlaps, -1.0)
@@ -403,10 +386,10 @@ def _activitynet(found: list[Segment], truth: list[Segment], threshold: float) -
 
 
 def _pku_mmd(found: list[Segment], truth: list[Segment], threshold: float) -> float:
-    """Intervals leave from the lowest score upwards; precision after each that mattered, never lower than before.
+    """Intervals are removed from the lowest score upwards, in the official order of operations.
 
-    The official evaluation, with its order of operations: the step in recall that an interval's leaving causes is
-    weighted with the highest precision up to and including the set without it (0 for the empty set).
+    The step in recall that a removal causes is weighted with the highest precision so far, including the set without
+    the interval (0 for the empty set).
     """
     if not found:
         return 0.0
@@ -450,12 +433,12 @@ def _events(clips: Sequence[FrameScores], decode: Decode, background: int | None
 
 
 def _frame_f1(clip: FrameScores, exclusive: bool, threshold: float, classes: Sequence[int]) -> float | None:
-    said, truth = clip.probabilities >= threshold, clip.labels[:, classes] > 0
+    found, truth = clip.probabilities >= threshold, clip.labels[:, classes] > 0
     if exclusive:
-        said = clip.probabilities.argmax(axis=1)[:, None] == np.arange(clip.labels.shape[1])
-    said = said[:, classes]
-    total = int(said.sum() + truth.sum())
-    return 2 * int((said & truth).sum()) / total if total else None
+        found = clip.probabilities.argmax(axis=1)[:, None] == np.arange(clip.labels.shape[1])
+    found = found[:, classes]
+    total = int(found.sum() + truth.sum())
+    return 2 * int((found & truth).sum()) / total if total else None
 
 
 def _percent(value: float | None) -> str:

@@ -1,7 +1,6 @@
-"""GIFs of skeletons: a clip with labels, scores beside the bodies and a timeline below; several clips in step."""
+"""GIFs of skeletons: a clip with labels, scores and a timeline; several clips side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +19,13 @@ from motionhub.visualization.canvas import (
     RIGHT,
     Canvas,
     Colour,
-    Placed,
     View,
     middles,
+    missing_text,
     mixed,
     need,
     placed,
     side_colour,
-    unseen_text,
     viewed,
 )
 
@@ -35,7 +33,7 @@ from motionhub.visualization.canvas import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# The timeline's colours, from Okabe and Ito's set, away from left and right.
+# Colours of the timeline, from Okabe and Ito's set, distinct from left and right.
 SEGMENTS: tuple[Colour, ...] = (
     (0, 158, 115),
     (230, 159, 0),
@@ -49,7 +47,8 @@ _COLOURS = 128
 _PANEL = 270
 _ROW = 42
 _TIMELINE = 46
-_TOP, _BOTTOM = 34, 22  # above and below the panels of several clips
+_TOP, _BOTTOM = 34, 22  # margins of the panels of several clips
+_MAX_FRAMES = 600
 
 
 def animate(
@@ -65,27 +64,24 @@ def animate(
     fps: float | None = None,
     view: View = "front",
     size: int = 400,
-    max_frames: int = 600,
+    max_frames: int = _MAX_FRAMES,
 ) -> Path:
-    """Writes the clip as a GIF that repeats for ever.
+    """Write the clip as a looping GIF; returns its path.
 
     Args:
         sequence: 2-D pixels (y down) or 3-D (y up), all people in one image.
         path: the GIF to write.
         labels: one text per person, above the head.
-        frame_labels: one text (or None) per frame: coloured segments on the timeline, the present one in words.
-        scores: what a pipeline returns (`[{"label": ..., "score": ...}, ...]`), or `(label, score)` pairs, for the
-            whole clip; or an array `(num_frames, num_labels)` with `score_names`, for bars that move.
+        frame_labels: one text (or None) per frame: coloured segments on the timeline, and the current one as text.
+        scores: a pipeline's output (`[{"label": ..., "score": ...}, ...]`), or `(label, score)` pairs, for the whole
+            clip; or an array `(num_frames, num_labels)` with `score_names`, for bars that move.
         score_names: the labels of an array of scores.
         title: a line at the top.
-        top_k: how many bars.
-        fps: of the playing; the clip's when None. GIF counts time in hundredths of a second.
+        top_k: number of bars.
+        fps: of playback; the clip's when None. GIF counts time in hundredths of a second.
         view: for 3-D, as in `draw_frame`.
         size: width and height of the part with the skeletons, in pixels.
-        max_frames: a longer clip is thinned evenly to so many frames; it plays as long as before.
-
-    Returns:
-        the path written.
+        max_frames: a longer clip is thinned evenly to this number of frames; its duration stays.
 
     Raises:
         ValueError: no frame to draw, or labels or scores that do not fit the clip.
@@ -106,7 +102,7 @@ def animate(
 def _score_table(
     scores: Any, names: Sequence[str] | None, num_frames: int
 ) -> tuple[tuple[str, ...], np.ndarray | None]:
-    """Names and `(num_frames, num_names)` scores; the same in every frame when they are of the whole clip."""
+    """Names and `(num_frames, num_names)` scores; scores of the whole clip are repeated."""
     if scores is None:
         return (), None
     if isinstance(scores, np.ndarray):
@@ -122,7 +118,7 @@ def _score_table(
 
 
 class _Page:
-    """One clip with labels, scores and a timeline; what stays the same from frame to frame is drawn once."""
+    """One clip with labels, scores and a timeline; the static background is drawn once."""
 
     def __init__(
         self,
@@ -148,7 +144,7 @@ class _Page:
         if title:
             canvas.text(16, 23, canvas.shortened(title, 17, width - 32), 17, INK)
         points, depth = viewed(sequence, view)
-        # Room above the heads for the labels.
+        # Space above the heads for the labels.
         self.bodies = placed(sequence.layout, points, depth, (left, top + 22, right, bottom - 14), margin=0.05)
         canvas.floor(left + 16, right - 16, self.bodies.floor() + 5, view, sequence.num_dims)
         for x, side, colour in ((left + 20, "left", LEFT), (left + 66, "right", RIGHT)):
@@ -167,7 +163,7 @@ class _Page:
             self._draw_label(canvas, points[person], text, person)
         if not np.isfinite(points).any():
             middle = (self.stage[1] + self.stage[3]) / 2
-            canvas.text(self.stage[2] / 2, middle, unseen_text(self.sequence), 15, FAINT, "mm")
+            canvas.text(self.stage[2] / 2, middle, missing_text(self.sequence), 15, FAINT, "mm")
         if self.scores is not None:
             self._draw_scores(canvas, self.scores[frame])
         self._draw_moment(canvas, frame)
@@ -189,18 +185,18 @@ class _Page:
                     canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
 
     def _draw_label(self, canvas: Canvas, points: np.ndarray, text: str, person: int) -> None:
-        seen = points[np.isfinite(points).all(axis=-1)]
-        if not len(seen):
+        valid = points[np.isfinite(points).all(axis=-1)]
+        if not len(valid):
             return
         half = canvas.text_width(text, 13) / 2 + 8
-        middle = (seen[:, 0].min() + seen[:, 0].max()) / 2
+        middle = (valid[:, 0].min() + valid[:, 0].max()) / 2
         x = float(np.clip(middle, half + 4, max(self.stage[2] - half - 4, half + 4)))
-        y = max(float(seen[:, 1].min()) - self.bodies.size * 0.055 - 16, self.stage[1] + 8)
+        y = max(float(valid[:, 1].min()) - self.bodies.size * 0.055 - 16, self.stage[1] + 8)
         canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
         canvas.text(x, y, text, 13, PAPER, "mm")
 
     def _draw_scores(self, canvas: Canvas, values: np.ndarray) -> None:
-        """Bars of the `top_k` labels, the greatest first."""
+        """Bars of the `top_k` labels, highest first."""
         left, right = self.stage[2] + 18, canvas.width - 30
         top = self.stage[1] + 24
         canvas.text(left, top, "scores", 12, FAINT)
@@ -228,41 +224,22 @@ class _Page:
             canvas.text(right / 2, top + 8, label, 15, mixed(self.colours[label], INK, 0.35), "mm")
 
 
-@dataclass(frozen=True)
-class _Panel:
-    """One clip of several, in the pixels of the image."""
-
-    sequence: SkeletonSequence
-    bodies: Placed
-
-    def frame_at(self, seconds: float) -> int:
-        """The frame shown then; the last one after the end."""
-        return min(int(seconds * self.sequence.fps + 0.5), self.sequence.num_frames - 1)
-
-
 def animate_side_by_side(
     sequences: Sequence[SkeletonSequence],
     path: str | Path,
     *,
     titles: Sequence[str] | None = None,
-    follow: bool = True,
     view: View = "front",
     size: int = 320,
-    max_frames: int = 600,
 ) -> Path:
-    """Writes a GIF with a panel for each clip, which plays as long as the first; a shorter clip stays at its end.
+    """Write a GIF as long as the first clip, with a panel for each; shorter clips hold their last frame.
 
     Args:
-        sequences: clips of any layouts, people, frame rates and units; each is scaled to fill its panel.
+        sequences: clips of any layouts, people, frame rates and units; each is centred and scaled to fill its panel.
         path: the GIF to write.
         titles: one line above each panel.
-        follow: True keeps the people in the middle of their panel, False shows how they move across.
         view: for 3-D, as in `draw_frame`.
         size: width and height of a panel in pixels.
-        max_frames: a longer clip is thinned evenly to so many frames; it plays as long as before.
-
-    Returns:
-        the path written.
 
     Raises:
         ValueError: no clip, one without frames, or another number of titles.
@@ -273,26 +250,24 @@ def animate_side_by_side(
         raise ValueError(f"Expected one or more clips with at least one frame each, got frames {frames}.")
     if titles is not None and len(titles) != len(sequences):
         raise ValueError(f"titles must be {len(sequences)} texts, one per clip, got {len(titles)}.")
-    panels = [_panel(sequence, index, follow, view, size) for index, sequence in enumerate(sequences)]
+    panels = []
+    for index, sequence in enumerate(sequences):
+        points, depth = viewed(sequence, view)
+        box = (index * size, _TOP, (index + 1) * size, _TOP + size - _BOTTOM)
+        panels.append(placed(sequence.layout, points - middles(points), depth, box, margin=0.06))
     background = _background(titles or [""] * len(panels), size)
+
+    def drawn(seconds: float) -> "Image":
+        canvas = background.copy()
+        for sequence, bodies in zip(sequences, panels, strict=True):
+            bodies.draw(canvas, min(int(seconds * sequence.fps + 0.5), sequence.num_frames - 1))
+        canvas.text(canvas.width - 10, canvas.height - 10, f"{seconds:.2f} s", 11, FAINT, "rm")
+        return canvas.finished()
+
     first = sequences[0]
-    count = min(first.num_frames, max(1, max_frames))
+    count = min(first.num_frames, _MAX_FRAMES)
     moments = np.linspace(0, first.num_frames - 1, count).round() / first.fps
-    pace = first.fps * count / first.num_frames
-    return _write_gif(path, moments, pace, lambda moment: _drawn(background, panels, moment))
-
-
-def animate_neighbours(clips: Sequence[tuple[SkeletonSequence, str]], path: str | Path, view: View = "front") -> Path:
-    """Search results: a GIF with a panel for each clip, the query first; see `animate_side_by_side`."""
-    return animate_side_by_side([clip for clip, _ in clips], path, titles=[text for _, text in clips], view=view)
-
-
-def _panel(sequence: SkeletonSequence, index: int, follow: bool, view: View, size: int) -> _Panel:
-    points, depth = viewed(sequence, view)
-    if follow:
-        points = points - middles(points)
-    box = (index * size, _TOP, (index + 1) * size, _TOP + size - _BOTTOM)
-    return _Panel(sequence, placed(sequence.layout, points, depth, box, margin=0.06))
+    return _write_gif(path, moments, first.fps * count / first.num_frames, drawn)
 
 
 def _background(titles: Sequence[str], size: int) -> Canvas:
@@ -304,23 +279,15 @@ def _background(titles: Sequence[str], size: int) -> Canvas:
     return canvas
 
 
-def _drawn(background: Canvas, panels: Sequence[_Panel], seconds: float) -> "Image":
-    canvas = background.copy()
-    for panel in panels:
-        panel.bodies.draw(canvas, panel.frame_at(seconds))
-    canvas.text(canvas.width - 10, canvas.height - 10, f"{seconds:.2f} s", 11, FAINT, "rm")
-    return canvas.finished()
-
-
 def _write_gif(path: str | Path, moments: np.ndarray, fps: float, drawn: "Callable[[Any], Image]") -> Path:
-    """`drawn(moment)` of every moment, as a GIF that repeats for ever."""
+    """`drawn(moment)` of every moment as a looping GIF."""
     palette = _shared_palette([drawn(moment) for moment in moments[:: -(-len(moments) // 4)]])
     undithered = need("PIL.Image").Dither.NONE
-    # One image at a time in full colour: a long clip stays small in memory.
+    # Only one image at a time is in full colour, to save memory.
     images = [drawn(moment).quantize(palette=palette, dither=undithered) for moment in moments]
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Milliseconds in hundredths of a second, whose sum keeps the pace. Players refuse less than two.
+    # Milliseconds in whole hundredths of a second whose sum is exact; players refuse less than two hundredths.
     edges = np.round(np.arange(len(moments) + 1) * 100 / fps).astype(int)
     durations = [10 * max(2, int(step)) for step in np.diff(edges)]
     images[0].save(path, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
@@ -328,9 +295,9 @@ def _write_gif(path: str | Path, moments: np.ndarray, fps: float, drawn: "Callab
 
 
 def _shared_palette(images: "list[Image]") -> "Image":
-    """One palette for all frames, so that colours do not flicker, from some of them; our own colours are exact.
+    """One palette for all frames from a few of them, so that colours do not flicker; our own colours are exact.
 
-    Entries close to our own are left out: Pillow finds the nearest entry roughly, and a neighbour would sometimes win.
+    Entries close to our own are left out, since Pillow's search for the nearest entry is approximate.
     """
     pillow: Any = need("PIL.Image")
     sheet = pillow.new("RGB", (images[0].width, images[0].height * len(images)))

@@ -1,6 +1,4 @@
-"""Skeletons on a Pillow raster: viewing, scaling, colours, and bodies drawn with limbs and head.
-
-Needs the extra `viz` only when something is drawn.
+"""Skeletons on a Pillow raster (extra `viz`): viewing, scaling, colours, and bodies drawn with limbs and head.
 
 Colours mean the person's sides: left blue, right orange-red (Okabe and Ito's colour-blind safe set), the middle grey.
 """
@@ -34,15 +32,15 @@ INK: Colour = (38, 40, 44)
 FAINT: Colour = (150, 153, 158)
 PAPER: Colour = (255, 255, 255)
 FLOOR: Colour = (226, 228, 232)
-# Of scores and what is pointed out: from Okabe and Ito's set, away from left and right.
+# Of scores and highlights, from Okabe and Ito's set, distinct from left and right.
 ACCENT: Colour = (0, 158, 115)
 VIEWS: dict[str, tuple[float, float]] = {"front": (0.0, 0.0), "side": (90.0, 0.0), "top": (0.0, 90.0)}
-# Drawn larger by this factor and averaged down: smooth edges without an extra library.
+# Images are drawn larger by this factor and averaged down, for smooth edges.
 SUPERSAMPLING = 2
 
 
 def need(module: str, extra: str = "viz") -> Any:
-    """The optional module; ImportError with the line that installs it when it is not there."""
+    """The optional module, or an ImportError with the line that installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -50,11 +48,7 @@ def need(module: str, extra: str = "viz") -> Any:
 
 
 def view_angles(view: View) -> tuple[float, float]:
-    """(azimuth, elevation) in degrees from a name or a pair.
-
-    Raises:
-        ValueError: neither a known name nor two numbers.
-    """
+    """(azimuth, elevation) in degrees from a name or a pair; ValueError for anything else."""
     if isinstance(view, str) and view in VIEWS:
         return VIEWS[view]
     if not isinstance(view, str) and len(view) == 2:
@@ -65,7 +59,7 @@ def view_angles(view: View) -> tuple[float, float]:
 def viewed(sequence: SkeletonSequence, view: View = "front") -> tuple[np.ndarray, np.ndarray]:
     """`(people, frames, joints, 2)` x right and y down, and depth `(people, frames, joints)`, larger is farther.
 
-    2-D keypoints are taken as they are (pixels, y down). 3-D ones are y up with z away from the viewer, seen without
+    2-D keypoints are unchanged (pixels, y down). 3-D ones are y up with z away from the viewer, projected without
     perspective: azimuth turns the scene about its vertical axis, elevation looks at it from above.
     """
     azimuth, elevation = np.radians(view_angles(view))
@@ -95,23 +89,23 @@ class Placed:
     size: float
 
     def draw(self, canvas: Canvas, frame: int, right: float = 0.0) -> None:
-        """All people of a frame, the first on top; moved to the right by so many pixels."""
+        """Draw all people of a frame, the first on top, moved to the right by some pixels."""
         points = self.pixels[:, frame] + [right, 0.0]
         for person in reversed(range(len(points))):
             draw_body(canvas, points[person], self.depth[person, frame], self.layout, self.size, person)
 
     def floor(self) -> float:
-        """Where the lowest joint is, in pixels from the top; NaN where no joint is seen."""
+        """The lowest joint in pixels from the top; NaN where all are missing."""
         return float(np.nanmax(self.pixels[..., 1])) if np.isfinite(self.pixels).any() else np.nan
 
 
 def placed(layout: SkeletonLayout, points: np.ndarray, depth: np.ndarray, box: Box, margin: float = 0.08) -> Placed:
-    """All finite points `(people, frames, joints, 2)` centred in `box`, in the same scale for both axes."""
-    seen = points[np.isfinite(points).all(axis=-1)]
+    """All points `(people, frames, joints, 2)` centred in `box`, with one scale for both axes."""
+    valid = points[np.isfinite(points).all(axis=-1)]
     middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
-    if not len(seen):
+    if not len(valid):
         return Placed(layout, points + middle, depth, 0.0)
-    low, high = seen.min(axis=0), seen.max(axis=0)
+    low, high = valid.min(axis=0), valid.max(axis=0)
     room = np.array([box[2] - box[0], box[3] - box[1]]) * (1 - 2 * margin)
     scale = float((room / np.maximum(high - low, 1e-6)).min()) if (high > low).any() else 1.0
     pixels = points * scale + (middle - scale * (low + high) / 2)
@@ -119,18 +113,18 @@ def placed(layout: SkeletonLayout, points: np.ndarray, depth: np.ndarray, box: B
 
 
 def middles(points: np.ndarray) -> np.ndarray:
-    """`(1, frames, 1, 2)` middle of the box around everybody in `(people, frames, joints, 2)`, held while unseen."""
+    """`(1, frames, 1, 2)` middle of the box around all `(people, frames, joints, 2)`; frames without joints repeat."""
     found = np.zeros((1, points.shape[1], 1, 2))
     last = np.zeros(2)
     for frame in range(points.shape[1]):
-        seen = points[:, frame][np.isfinite(points[:, frame]).all(axis=-1)]
-        last = (seen.min(axis=0) + seen.max(axis=0)) / 2 if len(seen) else last
+        valid = points[:, frame][np.isfinite(points[:, frame]).all(axis=-1)]
+        last = (valid.min(axis=0) + valid.max(axis=0)) / 2 if len(valid) else last
         found[0, frame, 0] = last
     return found
 
 
 def body_size(points: np.ndarray) -> float:
-    """Typical height of a body in `(people, frames, joints, 2)`, for line widths; 0 when nothing is seen."""
+    """Typical height of a body in `(people, frames, joints, 2)`, for line widths; 0 without joints."""
     size = boxes.body_size(points, min_joints=3)
     return 0.0 if np.isnan(size) else size
 
@@ -148,7 +142,7 @@ def mixed(colour: Colour, other: Colour, share: float) -> Colour:
 
 
 class Canvas:
-    """A raster in whose pixels everything is given; drawn larger by `SUPERSAMPLING`, read by `finished`."""
+    """A raster image; all arguments are in its pixels."""
 
     def __init__(self, width: int, height: int) -> None:
         self._pillow = need("PIL.Image")
@@ -159,7 +153,7 @@ class Canvas:
         self._draw = self._draws.Draw(self._image)
 
     def copy(self) -> Canvas:
-        """The same image, to draw on without changing this one."""
+        """An independent copy."""
         twin = copy.copy(self)
         twin._image = self._image.copy()
         twin._draw = self._draws.Draw(twin._image)
@@ -178,11 +172,8 @@ class Canvas:
         return np.asarray(image)
 
     def line(self, points: np.ndarray, colour: Colour, width: float) -> None:
-        self._draw.line(
-            [tuple(point) for point in np.asarray(points, dtype=np.float64) * SUPERSAMPLING],
-            fill=colour,
-            width=max(1, round(width * SUPERSAMPLING)),
-        )
+        scaled = (np.asarray(points, dtype=np.float64) * SUPERSAMPLING).ravel().tolist()
+        self._draw.line(scaled, fill=colour, width=max(1, round(width * SUPERSAMPLING)))
 
     def limb(self, start: np.ndarray, end: np.ndarray, colour: Colour, width: float) -> None:
         """A line with round ends."""
@@ -218,7 +209,7 @@ class Canvas:
         return text.rstrip() + "…"
 
     def floor(self, left: float, right: float, y: float, view: View, num_dims: int) -> None:
-        """A line at `y`, for 3-D seen from about the height of the eyes; nothing where `y` is NaN."""
+        """A line at `y`, for 3-D views without elevation; nothing where `y` is NaN."""
         if num_dims == 3 and abs(view_angles(view)[1]) <= 1 and np.isfinite(y):
             self.line(np.array([[left, y], [right, y]]), FLOOR, 2)
 
@@ -229,27 +220,26 @@ class Canvas:
 def draw_body(
     canvas: Canvas, points: np.ndarray, depth: np.ndarray, layout: SkeletonLayout, size: float, person: int = 0
 ) -> None:
-    """One person in one frame: `points (joints, 2)` in canvas pixels, NaN where missing; the nearest limbs last.
+    """One person in one frame, the nearest limbs last: `points (joints, 2)` in pixels, NaN where missing.
 
-    `size` is the body's height in pixels (`body_size`); it sets widths.
+    `size` is the body's height in pixels (`body_size`) and sets widths.
     """
     width = float(np.clip(size * 0.03, 1.6, 14.0))
-    seen = np.isfinite(points).all(axis=-1)
+    valid = np.isfinite(points).all(axis=-1)
     bones = [(child, parent) for child, parent in layout.bone_indices if child != parent]
-    drawn = [(child, parent) for child, parent in bones if seen[child] and seen[parent]]
-    # Where depth says nothing (2-D), the trunk goes below the limbs.
-    for child, parent in sorted(
-        drawn, key=lambda bone: (-(depth[bone[0]] + depth[bone[1]]), layout.joints[bone[0]] > "m")
-    ):
+    drawn = [(child, parent) for child, parent in bones if valid[child] and valid[parent]]
+    # With equal depths (2-D) the trunk is below the limbs.
+    drawn.sort(key=lambda bone: (-(depth[bone[0]] + depth[bone[1]]), layout.joints[bone[0]] > "m"))
+    for child, parent in drawn:
         canvas.limb(points[parent], points[child], side_colour(layout.joints[child], person), width)
     head = next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), -1)
-    for joint in np.flatnonzero(seen):
+    for joint in np.flatnonzero(valid):
         colour = side_colour(layout.joints[joint], person)
         canvas.dot(points[joint], colour, size * 0.055 if joint == head else width * 0.72)
         if joint != head:
             canvas.dot(points[joint], mixed(colour, PAPER, 0.75), width * 0.3)
 
 
-def unseen_text(sequence: SkeletonSequence) -> str:
-    """What an image says where no joint is drawn."""
-    return "no joint seen" if sequence.num_people else "no people"
+def missing_text(sequence: SkeletonSequence) -> str:
+    """The text of an image without joints."""
+    return "no joints detected" if sequence.num_people else "no people"

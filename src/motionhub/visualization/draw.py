@@ -1,4 +1,4 @@
-"""Images of skeletons: one frame with every joint named, frames of a clip side by side, and search results."""
+"""Images of skeletons: one frame with named joints, frames of a clip side by side, and search results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,15 +17,15 @@ from motionhub.visualization.canvas import (
     Canvas,
     View,
     middles,
+    missing_text,
     mixed,
     placed,
     side_colour,
-    unseen_text,
     viewed,
 )
 
 
-# A sequence, the person and frame to show, and a line below.
+# A sequence, the person and frame to show, and a caption.
 Pose = tuple[SkeletonSequence, int, int, str]
 
 
@@ -38,19 +38,18 @@ def draw_frame(
     view: View = "front",
     size: int = 560,
 ) -> np.ndarray:
-    """One frame of all people. With names beside the joints a wrong joint order is seen at a glance.
+    """One frame of all people; names beside the joints reveal a wrong joint order.
 
     Args:
         sequence: 2-D pixels (y down) or 3-D (y up).
-        frame: which frame; negative counts from the end.
-        path: where to save a PNG; nothing is saved when None.
-        show_joint_names: index and name of each joint of the first person that is seen, on a line to its place;
-            missing ones in a list below.
+        frame: its index; negative counts from the end.
+        path: of a PNG to save, or None.
+        show_joint_names: index and name of each joint of the first detected person, and a list of missing ones.
         view: for 3-D, `"front"`, `"side"`, `"top"` or (azimuth, elevation) in degrees.
         size: height in pixels.
 
     Returns:
-        `(height, width, 3)` uint8. Without people or joints the image says so.
+        `(height, width, 3)` uint8. Without people or joints the image states that.
 
     Raises:
         ValueError: the frame does not exist.
@@ -68,7 +67,7 @@ def draw_frame(
     pixels = bodies.pixels[:, 0]
     named = next((person for person in range(sequence.num_people) if np.isfinite(pixels[person]).any()), None)
     if named is None:
-        canvas.text(canvas.width / 2, size / 2, unseen_text(sequence), 15, FAINT, "mm")
+        canvas.text(canvas.width / 2, size / 2, missing_text(sequence), 15, FAINT, "mm")
     elif show_joint_names:
         _name_joints(canvas, pixels[named], sequence)
     _legend(canvas, f"{sequence.layout.name}, frame {frame % sequence.num_frames}")
@@ -85,12 +84,12 @@ def skeleton_strip(
     size: int = 240,
     title: str | None = None,
 ) -> np.ndarray:
-    """Frames side by side, evenly over the clip, each in the middle of its column: the motion at a glance.
+    """Frames side by side, evenly over the clip, each centred in its column.
 
     Args:
-        sequence: 2-D pixels (y down) or 3-D (y up). All frames are drawn in one scale.
-        path: where to save a PNG; nothing is saved when None.
-        num_frames: how many frames, at most those of the clip.
+        sequence: 2-D pixels (y down) or 3-D (y up). All frames have one scale.
+        path: of a PNG to save, or None.
+        num_frames: number of frames, at most those of the clip.
         frames: these frames instead.
         view: as in `draw_frame`.
         size: height of the strip in pixels.
@@ -106,18 +105,18 @@ def skeleton_strip(
     points, depth = viewed(sequence, view)
     top = 26 if title else 4
     room = size - top - 18
-    # Who walks stays in the column.
+    # People who walk stay in their column.
     points = points[:, chosen] - middles(points[:, chosen]) * [1.0, 0.0]
     width = int(np.clip(room * _extent(points), 0.4 * room, 1.6 * room))
     canvas = Canvas(width * len(chosen), size)
     bodies = placed(sequence.layout, points, depth[:, chosen], (0, top, width, top + room), margin=0.05)
     canvas.floor(0.0, canvas.width, bodies.floor() + 4, view, sequence.num_dims)
     for column, frame in enumerate(chosen):
-        if column and sequence.num_people > 1:  # or people of two frames look like a pair
+        if column and sequence.num_people > 1:  # separates people of two frames
             canvas.line(np.array([[column * width, top], [column * width, size - 18]]), FLOOR, 1.5)
         bodies.draw(canvas, column, right=column * width)
         if not np.isfinite(points[:, column]).any():
-            canvas.text((column + 0.5) * width, top + room / 2, unseen_text(sequence), 11, FAINT, "mm")
+            canvas.text((column + 0.5) * width, top + room / 2, missing_text(sequence), 11, FAINT, "mm")
         canvas.text((column + 0.5) * width, size - 9, f"{frame / sequence.fps:.2f} s", 11, FAINT, "mm")
     if title:
         canvas.text(8, 14, title, 15, INK)
@@ -129,15 +128,14 @@ def draw_neighbours(
     path: str | Path,
     *,
     titles: Sequence[str] | None = None,
-    view: View = "front",
     size: int = 180,
 ) -> Path:
-    """A PNG with a row for each query: the query, a line, then what was found, nearest first (CV-MIM, figure 4).
+    """A PNG with a row for each query: the query, a line, then its neighbours, nearest first (CV-MIM, figure 4).
 
     Args:
         rows: poses, the query first.
+        path: the PNG to write.
         titles: one line above each row.
-        view: for 3-D, as in `draw_frame`.
         size: width and height of a pose in pixels.
 
     Raises:
@@ -159,7 +157,7 @@ def draw_neighbours(
         for column, pose in enumerate(row):
             left = column * size + (gap if column else 0)
             sequence, person, frame, line = pose
-            points, depth = viewed(sequence.person(person), view)
+            points, depth = viewed(sequence.person(person))
             box = (left, y + top, left + size, y + top + size)
             placed(sequence.layout, points[:, [frame]], depth[:, [frame]], box, margin=0.1).draw(canvas, 0)
             text = canvas.shortened(line, 11, size - 8)
@@ -170,32 +168,29 @@ def draw_neighbours(
 
 def _chosen(sequence: SkeletonSequence, num_frames: int, frames: Sequence[int] | None) -> list[int]:
     total = sequence.num_frames
-    chosen = (
-        np.unique(np.linspace(0, total - 1, max(1, min(num_frames, total))).round().astype(int)).tolist()
-        if frames is None and total
-        else [int(frame) for frame in frames or []]
-    )
+    chosen = [int(frame) for frame in frames or []]
+    if frames is None and total:
+        chosen = np.linspace(0, total - 1, max(1, min(num_frames, total))).round().astype(int).tolist()
     if not chosen or not all(0 <= frame < total for frame in chosen):
         raise ValueError(f"frames must name at least one of the clip's {total} frames (0..{total - 1}), got {frames}.")
     return chosen
 
 
 def _extent(points: np.ndarray) -> float:
-    """Width over height of everything seen."""
-    seen = points[np.isfinite(points).all(axis=-1)]
-    if not len(seen):
+    """Width over height of all points."""
+    valid = points[np.isfinite(points).all(axis=-1)]
+    if not len(valid):
         return 0.7
-    across, along = np.maximum(seen.max(axis=0) - seen.min(axis=0), 1e-6)
+    across, along = np.maximum(valid.max(axis=0) - valid.min(axis=0), 1e-6)
     return float(across / along) + 0.12
 
 
 def _name_joints(canvas: Canvas, pixels: np.ndarray, sequence: SkeletonSequence) -> None:
-    """Names in a column on each side, in the order of height, each with a thin line to its joint."""
+    """Names in a column on each side, ordered by height, each with a thin line to its joint."""
     joints = sequence.layout.joints
-    seen = [int(joint) for joint in np.flatnonzero(np.isfinite(pixels).all(axis=-1))]
-    middle = float(np.median(pixels[seen, 0]))
-    order = sorted(seen, key=lambda joint: pixels[joint, 0] - middle)
-    # As many on either side, so that neither column overflows.
+    valid = [int(joint) for joint in np.flatnonzero(np.isfinite(pixels).all(axis=-1))]
+    order = sorted(valid, key=lambda joint: pixels[joint, 0])
+    # Equally many on both sides, so that neither column overflows.
     columns = (order[: len(order) // 2], order[len(order) // 2 :])
     font = float(np.clip(canvas.height / 42, 9, 13))
     for column, members in enumerate(columns):
@@ -204,24 +199,23 @@ def _name_joints(canvas: Canvas, pixels: np.ndarray, sequence: SkeletonSequence)
         heights = _spread(pixels[members, 1], font * 1.35, (30.0, canvas.height - 34.0))
         for joint, y in zip(members, heights, strict=True):
             colour = side_colour(joints[joint])
-            canvas.line(
-                np.array([[x + (4 if column == 0 else -4), y], pixels[joint]]), mixed(colour, (255,) * 3, 0.45), 1
-            )
+            start = [x + (4 if column == 0 else -4), y]
+            canvas.line(np.array([start, pixels[joint]]), mixed(colour, (255,) * 3, 0.45), 1)
             canvas.text(x, y, f"{joint} {joints[joint]}", font, colour, anchor)
-    missing = [f"{index} {joint}" for index, joint in enumerate(joints) if index not in seen]
+    missing = [f"{index} {joint}" for index, joint in enumerate(joints) if index not in valid]
     if missing:
         text = canvas.shortened("missing: " + ", ".join(missing), 11, canvas.width - 20)
         canvas.text(10, canvas.height - 28, text, 11, FAINT)
 
 
 def _spread(wanted: np.ndarray, gap: float, room: tuple[float, float]) -> np.ndarray:
-    """Rising positions near the wanted ones, `gap` apart where the room allows."""
+    """Increasing positions near the wanted ones, at a distance of `gap` where the room allows."""
     if not len(wanted):
         return wanted
     gap = min(gap, (room[1] - room[0]) / max(len(wanted) - 1, 1))
     steps = np.arange(len(wanted)) * gap
     rising = np.maximum.accumulate(wanted - steps) + steps
-    # Pushed down too far: back up from the bottom.
+    # Back up from the bottom where positions leave the room.
     rising = np.minimum(rising, room[1] - steps[::-1])
     return np.maximum(rising, room[0] + steps)
 

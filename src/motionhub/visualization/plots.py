@@ -1,9 +1,5 @@
-"""Charts as PNG: confusion, classes, training, dependency and attention matrices, refinement, actions over time.
+"""Charts as PNG, without pyplot's global state: confusion, classes, attention, refinement, actions over time."""
 
-No global state of pyplot is touched.
-"""
-
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,26 +12,20 @@ from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import need
 
 
-# Okabe and Ito's colour-blind safe set, then lighter ones; labels beyond it share colours but never a row.
+# Okabe and Ito's colour-blind safe set, then more; further labels repeat colours.
 _SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4B4E54", "#8C6BB1", "#A6761D")
 _DARK, _GREY, _LINE = "#26282C", "#4B4E54", "#E2E4E8"
-# Frames around the largest change that a panel can show so that single frames are distinct.
+# Frames of a close-up, in which single frames are distinct.
 _CLOSE = 150
 
 
-def plot_confusion_matrix(
-    matrix: Any, class_names: Sequence[str], path: str | Path, *, normalise: bool = True, title: str | None = None
-) -> Path:
-    """Confusion matrix as a heat map with its numbers; rows are the true classes.
+def plot_confusion_matrix(matrix: Any, class_names: Sequence[str], path: str | Path) -> Path:
+    """Confusion matrix as a heat map, in percent of each true class.
 
     Args:
         matrix: `(num_classes, num_classes)` counts, row true, column predicted.
         class_names: one name per class.
         path: the PNG to write.
-        normalise: colour and numbers are percent of the row (of the true class); counts otherwise.
-
-    Returns:
-        the path written.
 
     Raises:
         ValueError: the matrix is not square or does not fit the names.
@@ -45,29 +35,22 @@ def plot_confusion_matrix(
     if counts.shape != (size, size):
         raise ValueError(f"matrix must be ({size}, {size}), one row and column per class name, got {counts.shape}.")
     totals = counts.sum(axis=1, keepdims=True)
-    shown = np.divide(100 * counts, totals, out=np.zeros_like(counts), where=totals > 0) if normalise else counts
+    shown = np.divide(100 * counts, totals, out=np.zeros_like(counts), where=totals > 0)
     side = float(np.clip(0.45 * size + 2.5, 4.0, 24.0))
     figure, panels = new_figure(side, side)
     axes = panels[0, 0]
-    axes.imshow(shown, cmap="Blues", vmin=0, vmax=100 if normalise else None)
+    axes.imshow(shown, cmap="Blues", vmin=0, vmax=100)
     _name_axes(axes, class_names, class_names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if size <= 40:
         _write_numbers(axes, shown, 8 if size <= 20 else 5)
-    axes.set_title(title or ("percent of each true class" if normalise else "clips"), fontsize=10)
+    axes.set_title("percent of each true class", fontsize=10)
     return save_figure(figure, path)
 
 
-def plot_per_class(
-    class_names: Sequence[str],
-    values: Sequence[float | None],
-    path: str | Path,
-    *,
-    label: str = "accuracy",
-    title: str | None = None,
-) -> Path:
-    """A bar per class, the greatest at the top, with the mean as a line; None (a class without clips) is said so.
+def plot_per_class(class_names: Sequence[str], values: Sequence[float | None], path: str | Path) -> Path:
+    """A bar of accuracy per class, the highest at the top, with the mean as a line; None is a class without clips.
 
     Raises:
         ValueError: not one value per class.
@@ -83,55 +66,24 @@ def plot_per_class(
         text = "no clip" if np.isnan(numbers[index]) else f"{numbers[index]:.2f}"
         axes.text(np.nan_to_num(numbers[index]) + 0.01, row, text, va="center", fontsize=8, color=_GREY)
     axes.set_yticks(np.arange(len(order)), [class_names[index] for index in order], fontsize=8)
-    axes.set_xlabel(label)
+    axes.set_xlabel("accuracy")
     axes.set_xlim(0, max(1.1, 1.1 * float(np.nan_to_num(numbers).max())))
     axes.margins(y=0.01)
     if np.isfinite(numbers).any():
         mean = float(np.nanmean(numbers))
         axes.axvline(mean, color=_SERIES[1], linewidth=1.2, label=f"mean {mean:.3f}")
         axes.legend(loc="lower right", fontsize=8, frameon=False)
-    axes.set_title(title or "", fontsize=10)
-    return save_figure(figure, path)
-
-
-def plot_training(log: str | Path | Sequence[Mapping[str, Any]], path: str | Path) -> Path:
-    """Training curves from `log.jsonl`: a panel for each kind of number (loss, learning rate, metrics) over the steps.
-
-    Args:
-        log: the file, or its records: `{"kind": ..., "step": ..., "epoch": ..., name: number, ...}`.
-        path: the PNG to write.
-
-    Raises:
-        ValueError: no number in the log.
-    """
-    series = _series(_records(log))
-    if not series:
-        raise ValueError(f"Expected records with 'kind', 'step' and numbers in the log, got none ({log!r:.80}).")
-    names = sorted({name for _, name in series}, key=lambda name: ("loss" not in name, name))
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    figure, panels = new_figure(4.2 * columns, 2.8 * rows, rows, columns)
-    for axes, name in zip(panels.flat, names, strict=False):
-        for kind, colour in zip(sorted({kind for kind, other in series if other == name}), _SERIES, strict=False):
-            steps, values = zip(*series[kind, name], strict=True)
-            axes.plot(steps, values, color=colour, linewidth=1.3, marker="." if len(steps) < 40 else None, label=kind)
-        axes.set_title(name, fontsize=10)
-        axes.set_xlabel("update", fontsize=8)
-        axes.legend(fontsize=8, frameon=False)
-        axes.grid(color=_LINE, linewidth=0.6)
-    for axes in panels.flat[len(names) :]:
-        axes.set_visible(False)
     return save_figure(figure, path)
 
 
 def plot_dependencies(
     matrix: Any, layout: str | SkeletonLayout, path: str | Path, *, title: str | None = None
 ) -> Path:
-    """What each joint takes from each other joint: a heat map per head with the joints by name (thesis figure 3.9).
+    """Dependencies between joints: a heat map per head with named joints (thesis figure 3.9).
 
     Args:
-        matrix: `(joints, joints)` or `(heads, joints, joints)`: the column's joint takes from the row's joint, as in
-            `SkeletonEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a
+        matrix: `(joints, joints)` or `(heads, joints, joints)`: weight of the row's joint for the column's joint, as
+            in `SkeletonEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a
             temporal window of tau frames the axes are tau * joints, frame by frame.
         layout: the layout of the joints.
         path: the PNG to write.
@@ -160,9 +112,9 @@ def plot_attention(
     column_names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Path:
-    """An attention map of any kind (frames by frames, words by joints) as a heat map per head, all in one scale.
+    """An attention map (frames by frames, words by joints) as a heat map per head, all on one scale.
 
-    The scale goes from zero upwards, or is symmetric about zero when there are negative values.
+    The scale starts at zero, or is symmetric about zero when there are negative values.
 
     Args:
         attention: `(rows, columns)` or `(heads, rows, columns)`.
@@ -179,11 +131,9 @@ def plot_attention(
     width = float(np.clip(0.2 * len(columns), 2.6, 9.0))
     height = float(np.clip(0.2 * len(rows), 2.6, 9.0))
     figure, panels = new_figure(width * len(heads) + 2.2, height + 1.8, 1, len(heads))
-    image = None
+    colours = {"cmap": "RdBu_r" if negative else "viridis", "vmin": -top if negative else 0.0, "vmax": top}
     for index, (axes, values) in enumerate(zip(panels.flat, heads, strict=True)):
-        image = axes.imshow(
-            values, cmap="RdBu_r" if negative else "viridis", vmin=-top if negative else 0.0, vmax=top, aspect="auto"
-        )
+        image = axes.imshow(values, aspect="auto", **colours)
         _name_axes(axes, rows if index == 0 else None, columns)
         if len(heads) > 1:
             axes.set_title(f"head {index + 1}", fontsize=9)
@@ -202,9 +152,9 @@ def _axis_names(names: Sequence[str] | None, count: int, argument: str) -> list[
 def plot_refinement(
     before: SkeletonSequence, after: SkeletonSequence, joint: str, path: str | Path, *, person: int = 0
 ) -> Path:
-    """One row per coordinate: the whole motion on the left, the surroundings of the greatest change on the right.
+    """One row per coordinate: the whole motion on the left, the frames around the largest change on the right.
 
-    Frames in which the joint was missing before and is there after are shaded.
+    Frames in which the joint is filled in are shaded.
 
     Args:
         before, after: the same people, frames and layout.
@@ -230,10 +180,8 @@ def plot_refinement(
             close = stop - start <= 2 * _CLOSE
             axes.plot(frames, tracks[0][start:stop, axis], color=_SERIES[1], lw=0.8, marker="." if close else "", ms=4)
             axes.plot(frames, tracks[1][start:stop, axis], color=_SERIES[0], lw=1.2)
-            top = axes.get_xaxis_transform()
-            axes.fill_between(
-                frames, 0, 1, where=filled[start:stop], transform=top, color=_SERIES[2], alpha=0.15, lw=0
-            )
+            shade = {"transform": axes.get_xaxis_transform(), "color": _SERIES[2], "alpha": 0.15, "lw": 0}
+            axes.fill_between(frames, 0, 1, where=filled[start:stop], **shade)
             if before.unit == "pixel" and axis == 1:
                 axes.invert_yaxis()
         row[0].set_ylabel(f"{'xyz'[axis]} ({before.unit})")
@@ -247,7 +195,7 @@ def plot_refinement(
 
 
 def _window(before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
-    """Frames (first, end) around the greatest change, or the first filled one."""
+    """Frames (first, end) around the largest change, or the first filled one."""
     change = np.linalg.norm(after - before, axis=-1)
     lacking = np.isnan(before[:, 0]) & ~np.isnan(after[:, 0])
     middle = int(np.nanargmax(change)) if (change > 0).any() else int(lacking.argmax())
@@ -263,21 +211,18 @@ def plot_ribbon(
     truth: Iterable[Mapping[str, Any]] | None = None,
     title: str | None = None,
 ) -> Path:
-    """A row per person and action, a bar per interval; darker means surer (where rows have a `score`).
+    """A row per person and action, a bar per interval; darker bars have a higher `score`.
 
     Args:
-        rows: what `pipeline("action-segmentation")` gives.
+        rows: output of `pipeline("action-segmentation")`.
         path: the PNG to write.
         duration: seconds shown; up to the last interval by default.
-        truth: rows that are true, drawn as an outline above those that were found.
-
-    Returns:
-        the path written.
+        truth: true rows, drawn as outlines.
     """
     found, true = list(rows), list(truth or ())
     lanes = list({_lane(row): None for row in [*found, *true]})
     end = duration or max((float(row["end_s"]) for row in [*found, *true]), default=1.0)
-    # By person, then in the order in which actions begin.
+    # By person, then by first start of the action.
     begins = {lane: min((_span(row)[0] for row in found if _lane(row) == lane), default=np.inf) for lane in lanes}
     lanes.sort(key=lambda lane: (lane[0], begins[lane], lane[1]))
     labels = dict.fromkeys(label for _, label in lanes)
@@ -305,7 +250,6 @@ def plot_ribbon(
 
 
 def _lane(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Person and action."""
     return ("clip" if row["track_id"] is None else f"person {row['track_id']}", str(row["label"]))
 
 
@@ -315,7 +259,7 @@ def _span(row: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
-    """A figure of its own with the raster back end, and its axes `(rows, columns)`."""
+    """A figure with the raster back end, and its axes `(rows, columns)`."""
     figure = need("matplotlib.figure").Figure(figsize=(width, height), dpi=120, layout="constrained")
     need("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False)
@@ -337,31 +281,6 @@ def _write_numbers(axes: Any, values: np.ndarray, size: float) -> None:
     for row, column in zip(*np.nonzero(values), strict=True):
         colour = "white" if dark[row, column] else _DARK
         axes.text(column, row, f"{values[row, column]:.0f}", ha="center", va="center", fontsize=size, color=colour)
-
-
-def _records(log: str | Path | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    if not isinstance(log, str | Path):
-        return list(log)
-    records = []
-    for line in Path(log).read_text(encoding="utf-8").splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue  # the last line of a run that was killed
-    return records
-
-
-def _series(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """(kind, name of the number) -> (step, value) pairs."""
-    series: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for record in records:
-        if not isinstance(record, Mapping) or "step" not in record:
-            continue
-        for name in record.keys() - {"kind", "step", "epoch"}:
-            value = record[name]
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                series.setdefault((str(record.get("kind", "")), name), []).append((record["step"], float(value)))
-    return series
 
 
 def save_figure(figure: Any, path: str | Path) -> Path:

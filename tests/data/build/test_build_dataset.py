@@ -121,7 +121,7 @@ def test_broken_files_are_left_out_and_listed_at_the_end(nucla_folder):
     (nucla_folder / "s1" / "a01_s01_e01_v01.json").write_text('{"skeletons": [[1,')
     (nucla_folder / "s2" / "a01_s02_e03_v02.json").write_bytes(b"")
     with pytest.warns(UserWarning, match="2 of 40 files are broken(?s:.*)s1/a01_s01_e01_v01.json: line 1"):
-        rows, broken = collect_rows("n-ucla", nucla_folder)
+        rows, broken, _ = collect_rows("n-ucla", nucla_folder)
     assert (len(rows), len(broken)) == (38, 2)
     assert broken[1].startswith("s2/a01_s02_e03_v02.json: file: is empty")
     with pytest.raises(ValueError, match="s1/a01_s01_e01_v01.json: line 1"):
@@ -319,7 +319,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, t
     assert not list(tmp_path.glob(".saved*"))
 
 
-# The real data sets.
+# The real datasets.
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A data set of one's own: class folders or a labels.csv, any readable format, and clear words for what is amiss."""
+"""A user's own dataset: class folders or a labels.csv, any readable format, and clear words for what is amiss."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def table(tmp_path):
 
 def test_folders_are_classes_in_alphabetical_order(folders):
     assert READER.at(folders).class_names == ("fall", "wave")
-    rows, broken = collect_rows("folder", folders)
+    rows, broken, _ = collect_rows("folder", folders)
     found = [(row["clip_id"], row["label"], row["layout"], row["fps"]) for row in rows]
     assert found == [
         ("fall/1.npz", 0, "coco-17", 10),
@@ -64,7 +64,7 @@ def test_folders_are_classes_in_alphabetical_order(folders):
 
 def test_a_zip_of_the_folder_gives_the_same(folders, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "mine"), "zip", folders)
-    rows, _ = collect_rows("folder", archive)
+    rows, _, _ = collect_rows("folder", archive)
     assert [(row["clip_id"], row["label"]) for row in rows] == [
         *(("fall/1.npz", 0), ("fall/2.npz", 0), ("wave/1.npz", 1), ("wave/2.npz", 1))
     ]
@@ -76,7 +76,7 @@ def test_any_readable_format_goes_in(shared, tmp_path, write_nucla, points):
     write_nucla(folder=tmp_path / "data" / "kinect")
     shutil.copy(shared("data/WatchTV_p02_r03_v05_c05_OP2d.npz"), tmp_path / "data" / "lcrnet" / "clip.npz")
     (tmp_path / "data" / "lcrnet" / "pose_options.json").write_text('{"fps": 20}')
-    rows, _ = collect_rows("folder", tmp_path / "data")
+    rows, _, _ = collect_rows("folder", tmp_path / "data")
     assert [(row["layout"], row["label"], row["num_frames"]) for row in rows] == [
         ("kinect-20", 0, 4),
         ("coco-17", 1, 1380),
@@ -126,7 +126,7 @@ def test_times_cut_a_file_into_clips(table):
     root = table(
         "file,label,start_s,end_s,caption\na/1.npz,sit,0,0.5,sits down\na/1.npz,rise,0.55,2.0,\na/2.npz,rise,,,\n"
     )
-    rows, broken = collect_rows("folder", root)
+    rows, broken, _ = collect_rows("folder", root)
     assert not broken
     assert [(row["clip_id"], row["num_frames"], row["caption"]) for row in rows] == [
         ("a/1.npz_0", 5, "sits down"),
@@ -238,5 +238,5 @@ def test_a_layout_of_the_files_own_is_the_folders(tmp_path):
     (tmp_path / "jump" / "1.bvh").write_text(BVH)
     found = READER.at(tmp_path)
     assert get_layout(found.layout).joints == ("body", "arm") and (found.fps, found.unit) == (20, "metre")
-    (row,), _ = collect_rows("folder", tmp_path)
+    (row,), _, _ = collect_rows("folder", tmp_path)
     np.testing.assert_allclose(from_row(row).keypoints[0, :, 1, 1], [1.1, 1.2])

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from analytic_motions import pendulum_arm
 from scipy.spatial.transform import Rotation
 
 import motionhub
 from motionhub.data.formats import bvh as reader
-from motionhub.data.synthetic.generate import Scene, generate, pendulum_arm
+from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 

@@ -46,7 +46,7 @@ def test_missing_joints_stay_missing_and_a_flat_clip_is_refused(clip):
     np.testing.assert_array_equal(np.isnan(seen.keypoints[..., 0]), np.isnan(points[..., 0]))
     with pytest.raises(ValueError, match="needs 3-D"):
         project_to_pixels(seen, 0)
-    with pytest.raises(ValueError, match="never seen"):
+    with pytest.raises(ValueError, match="missing in all frames"):
         project_to_pixels(clip.replace(keypoints=np.full_like(points, np.nan)), 0)
     with pytest.raises(ValueError, match="image_size"):
         project_to_pixels(clip, 0, image_size=(0, 10))

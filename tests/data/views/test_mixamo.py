@@ -86,9 +86,6 @@ def test_pairs_exchange_motion_and_look_exactly(tmp_path: Path) -> None:
     heights = [float(np.ptp(clip.keypoints[0, 0, :, 1])) for clip in vars(pair).values()]
     assert heights[0] == pytest.approx(heights[3], rel=1e-5) and heights[1] == pytest.approx(heights[2], rel=1e-5)
     assert heights[0] != pytest.approx(heights[1], rel=1e-3)
-    alike = MixamoPairs(tmp_path, azimuths=(), sizes=(1, 1)).pair(1)
-    np.testing.assert_allclose(np.sort([np.ptp(clip.keypoints[0, 0, :, 1]) for clip in vars(alike).values()]) / 128,
-                               [1.55, 1.55, 1.86, 1.86], rtol=1e-5)  # fmt: skip
 
 
 def test_folders_become_clips_with_character_and_animation(tmp_path: Path) -> None:

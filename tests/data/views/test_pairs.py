@@ -19,9 +19,8 @@ BODIES = ({"arm": 1.3, "leg": 0.8}, {"arm": 0.8, "torso": 1.2})
 CAMERAS = (Camera(azimuth=40), Camera(azimuth=-70, elevation=20, distance=8.0))
 
 
-@pytest.mark.parametrize("num_dims", [2, 3])
-def test_crossing_motions_that_are_the_same_gives_the_other_one(motions, num_dims):
-    pair = make_pair((motions[0], motions[0]), BODIES, CAMERAS, num_dims=num_dims)
+def test_crossing_motions_that_are_the_same_gives_the_other_one(motions):
+    pair = make_pair((motions[0], motions[0]), BODIES, CAMERAS)
     np.testing.assert_array_equal(pair.crossed.keypoints, pair.second.keypoints)
     np.testing.assert_array_equal(pair.crossed_back.keypoints, pair.first.keypoints)
     assert np.abs(pair.crossed.keypoints - pair.first.keypoints).max() > 0.05
@@ -83,7 +82,7 @@ def test_real_bandai_bodies_keep_the_motion(unzipped):
     folder = unzipped("data/bandai_namco_2_subset.zip")
     path = sorted(folder.rglob("*.bvh"))[0]
     (clip,) = motionhub.read(path)
-    pair = make_pair((clip, clip), ({}, {"arm": 1.4, "leg": 0.7}), (Camera(), Camera()), num_dims=3)
+    other = with_bone_lengths(clip, {"arm": 1.4, "leg": 0.7})
     child, parent = clip.layout.bone_indices.T
 
     def directions(sequence):
@@ -91,7 +90,7 @@ def test_real_bandai_bodies_keep_the_motion(unzipped):
         lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
         return np.where(lengths > 1e-3, vectors / np.maximum(lengths, 1e-3), 0)
 
-    np.testing.assert_allclose(directions(pair.first), directions(pair.crossed), atol=2e-3)
+    np.testing.assert_allclose(directions(clip), directions(other), atol=2e-3)
 
 
 def test_bad_motions_and_cameras_are_refused(motions):
@@ -107,5 +106,5 @@ def test_bad_motions_and_cameras_are_refused(motions):
     with pytest.raises(ValueError, match="bone_factor"):
         PairRanges(bone_factor=(0, 1))
     hidden = motions[0].replace(keypoints=np.full_like(motions[0].keypoints, np.nan))
-    with pytest.raises(ValueError, match="never seen"):
+    with pytest.raises(ValueError, match="missing in all frames"):
         seen_by(hidden, Camera())

@@ -78,7 +78,7 @@ def test_where_nobody_is_a_moment_near_by_is_taken(tmp_path):
     assert columns(take.images([3], np.random.default_rng(0))[0, 0]) == 2  # 4 is as near and as empty
     for number in range(9):
         written(tmp_path / "walk" / "b" / f"{number}.png", depth(number, empty=True))
-    with pytest.raises(ValueError, match=r"3\.png: take walk: no person is seen by both cameras"):
+    with pytest.raises(ValueError, match=r"3\.png: take walk: no person is visible in both views"):
         take.images([3], np.random.default_rng(0))
 
 
@@ -94,7 +94,7 @@ def test_what_gives_no_pair_says_why(tmp_path):
         written(tmp_path / "colour" / "walk" / camera / "1.png", np.ones((8, 8, 3), np.uint8))
         written(tmp_path / "cut" / "walk" / camera / "1.png", depth(3))
     (tmp_path / "cut/walk/a/1.png").write_bytes((tmp_path / "cut/walk/a/1.png").read_bytes()[:40])
-    for folder, reason in (("eight", r"1\.png: image: Depth in 8 bits"), ("colour", "one number a pixel"),
+    for folder, reason in (("eight", r"1\.png: image: Depth in 8 bits"), ("colour", "one number per pixel"),
                            ("cut", "cannot be read")):  # fmt: skip
         [take] = find_takes(tmp_path / folder, WHOLE.prepare)
         with pytest.raises(ValueError, match=reason):

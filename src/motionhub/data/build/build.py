@@ -1,7 +1,4 @@
-"""Raw files -> `DatasetDict` by protocol in memory, or a saved dataset of any size that `datasets` loads by itself.
-
-Shards are written by `shards.py`, the card by `dataset_card.py`.
-"""
+"""Raw files -> `DatasetDict` by protocol in memory, or a saved dataset of any size that `datasets` loads by itself."""
 
 import errno
 import os
@@ -25,7 +22,6 @@ from motionhub.data.build.dataset_card import (
     CardFacts,
     is_open,
     render_dataset_card,
-    render_recipe_card,
     under,
 )
 from motionhub.data.build.shards import (
@@ -59,20 +55,13 @@ from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
 
 # Not "all": `datasets.load_dataset` reserves that name for the union of splits and refuses it.
 FULL = "full"
-PICTURE = "layout.png"
+IMAGE = "layout.png"
 _SHOWN = 10
 
 
 @dataclass(frozen=True)
 class SavedDataset:
-    """What `save_dataset_report` left.
-
-    Args:
-        folder: the dataset.
-        num_clips: clips in it.
-        num_files: raw files found.
-        broken: one line per file that was left out because it could not be read.
-    """
+    """A dataset on disk: clips in it, raw files found, and one line per file that could not be read."""
 
     folder: Path
     num_clips: int
@@ -92,19 +81,19 @@ def build_dataset(
     """All clips of a dataset below `root`, in memory, with the columns of `skeletons.rows.COLUMNS`.
 
     Args:
-        reader: a name in `READERS`.
+        reader: name of a dataset.
         root: a folder, searched with its sub-folders, or a zip file of one.
         protocol: one of the dataset's protocols -> splits "train" and "test"; None -> everything in split "full".
         strict: a broken file is an error; otherwise it is left out and listed in one warning at the end.
-        num_proc: processes that read files, None for this one alone.
+        num_proc: processes that read files; None: this one alone.
         exclude: a text file with the names of clips to leave out, such as the NTU authors' list of clips with missing
-            skeletons (`raw_files.read_clip_list`); None: such a list is applied where it lies with the files.
+            skeletons (`raw_files.read_clip_list`); None: a list that lies with the files is applied.
 
     Raises:
-        ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.
+        ValueError: unknown reader, protocol or root; no files; no readable file; a split without clips.
     """
     chosen = None if protocol is None else get_protocol(reader, protocol)
-    facts, rows, _ = _collect(reader, Path(root), strict, num_proc, exclude)
+    rows, _, facts = collect_rows(reader, root, strict=strict, num_proc=num_proc, exclude=exclude)
     if chosen is None:
         return DatasetDict({FULL: rows_to_dataset(rows, facts.class_names)})
     splits = chosen.assign(rows)
@@ -116,7 +105,7 @@ def build_dataset(
 
 
 def save_dataset(reader: str, root: str | Path, out_dir: str | Path, **options: Any) -> Path:
-    """`save_dataset_report`, of which it gives the folder: parquet files and a card in `out_dir`."""
+    """Write parquet files and a card to `out_dir`, and return it; arguments as `save_dataset_report`."""
     return save_dataset_report(reader, root, out_dir, **options).folder
 
 
@@ -136,32 +125,32 @@ def save_dataset_report(
     terms: OwnTerms | None = None,
     named: tuple[str, str] | None = None,
 ) -> SavedDataset:
-    """Writes parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
+    """Write parquet files and a card, so that `datasets.load_dataset(out_dir, protocol)` works without this library.
 
-    Every clip is stored once: clips that all protocols treat alike share a folder of shards, and each protocol is a
-    config that selects folders. The config "full" has every clip. Protocols that the data cannot fill are left out and
-    named on the card. The folder appears complete or not at all. Memory does not grow with the clips, only with their
-    names (`shards.py`); the disk holds them twice for a while.
+    Every clip is stored once: clips with the same splits under all protocols share a folder of shards, and each
+    protocol is a config that selects folders. The config "full" has every clip. Protocols with an empty split are left
+    out and named on the card. The folder appears complete or not at all. Memory is bounded (`shards.py`); the disk
+    temporarily holds the clips twice.
 
-    What was read is kept in `.NAME.building` beside `out_dir` until the end. After an interruption the same call
-    resumes from there and reads only files that have changed since, which one warning names.
+    Finished parts are kept in `.NAME.building` beside `out_dir` until the end. After an interruption the same call
+    resumes from there and reads only files that have changed since; one warning names them.
 
     Args:
         reader, root, strict, num_proc, exclude: as `build_dataset`.
         out_dir: new or empty folder.
-        engine: `"datasets"` (`num_proc` processes of this machine) or `"ray"`, see `engines.run_parts`.
+        engine: `"datasets"` (`num_proc` local processes) or `"ray"`, see `engines.run_parts`.
         progress: a progress bar on stderr; None: on terminals only.
         draw_layout: `draw_layout(name of a layout, path)` saves an image of it, for the card.
         shard_bytes: size of a shard in memory (Arrow).
-        expect: "paper": counts that are not those of the papers are an error; "subset": only higher ones are, others
+        expect: "paper": counts that differ from the papers' are an error; "subset": only higher ones are, lower ones
             go on the card (`data/datasets/counts.py`).
-        terms: licence, home page and citation of the user's own data (reader "folder"); every row names the licence.
-        named: title and provenance on the card, where the reader's own ("a folder of pose files") say too little.
+        terms: licence, home page and citation of the user's own dataset (reader "folder"); rows carry the licence.
+        named: title and provenance for the card instead of the reader's.
 
     Raises:
-        ValueError: as `build_dataset`; `out_dir` exists and is not empty; the counts are not as expected; or `terms`
-            for data of others.
-        OSError: the disk is full or not writable; what was read so far is kept.
+        ValueError: as `build_dataset`; `out_dir` exists and is not empty; unexpected counts; or `terms` for a dataset
+            of other authors.
+        OSError: the disk is full or not writable; finished parts are kept.
     """
     out_dir, root, facts = Path(out_dir), Path(root), under(get_dataset(reader), terms)
     facts = facts if named is None else replace(facts, title=named[0], provenance=named[1])
@@ -184,8 +173,8 @@ def save_dataset_report(
                 progress=progress,
             )
             if staged.changed:
-                message = f"changed since the build was interrupted, and read again: {shortened(staged.changed)}"
-                warnings.warn(message, stacklevel=2)
+                what = f"changed since the build was interrupted, and read again: {shortened(staged.changed)}"
+                warnings.warn(what, stacklevel=2)
             rows = read_facts(staged)
             if not len(rows):
                 raise _all_broken(facts, root, staged.broken, paths)
@@ -209,7 +198,7 @@ def _write_complete(
     shard_bytes: int,
     expect: Expect,
 ) -> None:
-    """Shards, card and picture."""
+    """Write shards, card and the image of the layout."""
     assigned = {protocol: protocol.assign(rows) for protocol in facts.protocols}
     by_name = {protocol.name: splits for protocol, splits in assigned.items()}
     differences = check_counts(facts.name, rows, by_name, expect=expect, classes=staged.classes)
@@ -223,7 +212,7 @@ def _write_complete(
             counts = sum(sum(cell.counts.values()) for cell in inside)
             _warn_of_absent_classes(facts, protocol, name, set(np.flatnonzero(counts).tolist()))
     if draw_layout is not None:
-        draw_layout(facts.layout, folder / PICTURE)
+        draw_layout(facts.layout, folder / IMAGE)
     card = CardFacts(
         reader=facts,
         cells=cells,
@@ -232,15 +221,15 @@ def _write_complete(
         frames=rows.column("num_frames"),
         staged=staged,
         exclude=exclude,
-        picture=PICTURE if (folder / PICTURE).is_file() else None,
+        image=IMAGE if (folder / IMAGE).is_file() else None,
         differences=differences if facts.counts else None,
     )
     (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
-    if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs somebody to get the clips from
+    if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs a source of the clips
         (folder / "recipe").mkdir()
-        (folder / "recipe" / "README.md").write_text(render_recipe_card(card), encoding="utf-8")
-        if card.picture:
-            shutil.copyfile(folder / PICTURE, folder / "recipe" / PICTURE)
+        (folder / "recipe" / "README.md").write_text(render_dataset_card(card, recipe=True), encoding="utf-8")
+        if card.image:
+            shutil.copyfile(folder / IMAGE, folder / "recipe" / IMAGE)
 
 
 def collect_rows(
@@ -250,21 +239,9 @@ def collect_rows(
     strict: bool = False,
     num_proc: int | None = None,
     exclude: str | Path | None = None,
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The rows of all readable files below `root` in the order of their paths, and one line for every broken file.
-
-    Raises:
-        ValueError: no file matches the reader's pattern, all are broken or left out, or (strict) one is broken.
-    """
-    _, rows, broken = _collect(reader, Path(root), strict, num_proc, exclude)
-    return rows, broken
-
-
-def _collect(
-    reader: str, root: Path, strict: bool, num_proc: int | None, exclude: str | Path | None
-) -> tuple[Source, list[dict[str, Any]], list[str]]:
-    """What `collect_rows` gives, and the data set with what its folder tells."""
-    facts = get_dataset(reader)
+) -> tuple[list[dict[str, Any]], list[str], Source]:
+    """The rows of all readable files in path order, a line per broken file, and the dataset; see `build_dataset`."""
+    root, facts = Path(root), get_dataset(reader)
     with opened(root, facts) as (folder, found):
         paths = clips_among(facts, root, folder, found, exclusion_lists(facts, folder, exclude))
         facts = facts.at(data_root(facts, root, folder))
@@ -281,41 +258,30 @@ def _collect(
             raise _all_broken(facts, root, broken, paths)
     if broken:
         warnings.warn(_broken_message(broken, len(paths)), stacklevel=3)
-    return facts, rows, broken
+    return rows, broken, facts
 
 
 def read_file(
     reader: str, folder: str, strict: bool, source: str, *, licence: str | None = None
 ) -> list[dict[str, Any]] | str:
-    """The rows of one file, or the line that says why there are none, with the path as seen from the root.
-
-    Args:
-        source: the file's path below `folder`, with `/`.
-        licence: of the rows; None: the reader's.
-
-    Raises:
-        ValueError: the file is broken, and `strict`.
-    """
+    """The rows of `folder/source`, or the reason why it has none, which `strict` raises; `licence` overrides."""
     facts = get_dataset(reader)
     facts = facts if licence is None else replace(facts, licence=licence)
     try:
-        return _rows_of(facts, Path(folder) / source)
+        path = Path(folder) / source
+        clips, sequences = facts.facts_of(path), facts.read(path)
+        if len(clips) == 1 and len(sequences) != 1:
+            names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
+            clips = [replace(clips[0], clip_id=name) for name in names]
+        return [
+            to_row(sequence, **{**asdict(clip), "licence": clip.licence or facts.licence}, source=facts.name)
+            for sequence, clip in zip(sequences, clips, strict=True)
+        ]
     except ValueError as error:
         message = str(error).replace(folder + os.sep, "")
         if strict:
             raise ValueError(message) from None
         return message
-
-
-def _rows_of(facts: Source, path: Path) -> list[dict[str, Any]]:
-    clips, sequences = facts.facts_of(path), facts.read(path)
-    if len(clips) == 1 and len(sequences) != 1:
-        names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
-        clips = [replace(clips[0], clip_id=name) for name in names]
-    return [
-        to_row(sequence, **{**asdict(clip), "licence": clip.licence or facts.licence}, source=facts.name)
-        for sequence, clip in zip(sequences, clips, strict=True)
-    ]
 
 
 def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] | None) -> Dataset:
@@ -326,15 +292,19 @@ def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] |
 
 
 def _options(facts: Source, folder: Path, strict: bool) -> dict[str, Any]:
-    """What decides the rows besides the files; `strict` does not, but what it refused must be looked at again."""
-    labels = sidecar_marks(folder, facts)
-    decides = {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
-    # Of a user's folder: a new class moves the numbers of the others.
-    return {**decides, "classes": list(facts.class_names), "licence": facts.licence}
+    """Inputs of the rows besides the files; under another `strict` broken files must be read again."""
+    return {
+        "dataset": facts.name,
+        "schema version": SCHEMA_VERSION,
+        "strict": strict,
+        "label files": sidecar_marks(folder, facts),
+        "classes": list(facts.class_names),  # in a user's folder a new class moves the numbers of the others
+        "licence": facts.licence,
+    }
 
 
 class _NothingReadable(ValueError):
-    """Not one clip came out: nothing to go on with."""
+    """No clip could be read, so there is nothing to resume from."""
 
 
 def _all_broken(facts: Source, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
@@ -375,14 +345,14 @@ def _cells(assigned: Mapping[Protocol, Sequence[Split]], num_rows: int) -> tuple
     codes = np.zeros((num_rows, len(assigned)), np.int8)
     for column, splits in enumerate(assigned.values()):
         codes[:, column] = [kinds.index(split or "none") for split in splits]
-    # Sorted as the names are, since the kinds are.
+    # In the order of the names, since `kinds` is sorted.
     cells, cell_of_row = np.unique(codes, axis=0, return_inverse=True)
     return ["-".join(kinds[code] for code in cell) or "all" for cell in cells.tolist()], cell_of_row.reshape(-1)
 
 
 @contextmanager
 def _state_folder(out_dir: Path) -> Iterator[Path]:
-    """`.NAME.building` beside `out_dir`; it stays when the block fails after a part was finished, and goes else."""
+    """`.NAME.building` beside `out_dir`; kept only when the block fails after a part was finished."""
     state = out_dir.parent / f".{out_dir.name}.building"
     state.mkdir(parents=True, exist_ok=True)
     try:
@@ -397,16 +367,11 @@ def _state_folder(out_dir: Path) -> Iterator[Path]:
             shutil.rmtree(state, ignore_errors=True)
             kept = 0
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise _disk_full(out_dir, state, kept) from error
+            free = shutil.disk_usage(out_dir.parent).free / 2**20
+            left = f"the same call then continues from {state} ({kept} parts)" if kept else "Nothing was left behind"
+            what = f"the disk is full ({free:.0f} MiB left); make room or save elsewhere. {left}"
+            raise OSError(errno.ENOSPC, what, str(out_dir)) from error
         if kept:
-            what = f"what was read so far ({kept} parts) is in {state}; the same call continues from there"
-            warnings.warn(what, stacklevel=4)
+            warnings.warn(f"{kept} finished parts are in {state}; the same call continues from there", stacklevel=4)
         raise
     shutil.rmtree(state, ignore_errors=True)
-
-
-def _disk_full(out_dir: Path, state: Path, kept: int) -> OSError:
-    free = shutil.disk_usage(out_dir.parent).free
-    left = f"the same call then continues from {state} ({kept} parts)" if kept else "Nothing was left behind"
-    message = f"the disk is full ({free / 2**20:.0f} MiB left); make room or save elsewhere. {left}"
-    return OSError(errno.ENOSPC, message, str(out_dir))

@@ -1,7 +1,7 @@
-"""The README.md of a saved dataset: YAML that tells `datasets` which files make which protocol, and prose for people.
+"""The README.md of a saved dataset: YAML configs for `datasets`, one per protocol, and prose.
 
-Data that may not be passed on get two cards: that of the clips, which stay where they are, and the recipe card, which
-can be published: how to make the same dataset out of the authors' files, and what must come out.
+Datasets that may not be redistributed get a second card without clips, the recipe: how to build the same dataset from
+the authors' files, and the expected counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,18 +28,18 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What a card tells.
+    """The contents of a card.
 
     Args:
         reader: the dataset.
-        cells: its clips, by what the protocols do with them.
+        cells: its clips, grouped by their splits under the protocols.
         splits: protocol -> the split of each cell; the first protocol is the default config.
-        skipped: protocols that these files cannot fill.
+        skipped: protocols with a split that these files leave empty.
         frames: `(clips,)` frames of every clip.
-        staged: joints of all clips, those that were not seen, and one line per file that was left out.
-        exclude: names of the lists of clips that were left out on purpose.
-        picture: file name of an image of the layout, or None.
-        differences: what is not as the papers count it; None: not counted.
+        staged: counts of joints and missing joints, and one line per broken file.
+        exclude: names of the exclusion lists that were applied.
+        image: file name of an image of the layout, or None.
+        differences: counts that differ from the papers'; None: not compared.
     """
 
     reader: Dataset
@@ -49,7 +49,7 @@ class CardFacts:
     frames: np.ndarray
     staged: Staged
     exclude: Sequence[str] = ()
-    picture: str | None = None
+    image: str | None = None
     differences: Sequence[str] | None = None
 
     def inside(self, protocol: Protocol, split: Split) -> list[Cell]:
@@ -58,52 +58,42 @@ class CardFacts:
 
     @property
     def counted(self) -> str:
-        """What has the labels: clips, frames, or actions that may overlap."""
+        """The labelled unit: clips, frames, or actions that may overlap."""
         kinds = ("Actions", "Frames")
         return next((kind for kind in kinds if any(cell.counts[kind].any() for cell in self.cells)), "Clips")
 
 
 def is_open(reader: Dataset) -> bool:
-    """Whether the dataset's licence lets others pass its clips on (`licences.lets_pass_on`)."""
+    """Whether the dataset's licence allows redistribution of its clips (`licences.lets_pass_on`)."""
     return lets_pass_on(reader.licence, by_owner=reader.owned_by_user)
 
 
 def under(reader: Dataset, terms: OwnTerms | None) -> Dataset:
-    """The user's own data under the terms they state. Raises ValueError for other data: those have their authors'."""
+    """The user's own dataset under the terms they state. Raises ValueError for datasets of other authors."""
     if terms is None:
         return reader
     if not reader.owned_by_user:
         raise ValueError(
-            f"{reader.title}: its licence, home page and citation are its authors' ({reader.licence}); leave "
-            "--licence, --homepage and --citation out. They are for clips of your own: dataset build folder."
+            f"{reader.title}: its authors set its licence, home page and citation ({reader.licence}); leave out "
+            "--licence, --homepage and --citation. They are for clips of your own: dataset build folder."
         )
     return replace(reader, licence=terms.licence, homepage=terms.homepage, citation=terms.citation)
 
 
-def render_dataset_card(card: CardFacts) -> str:
-    """The card that lies with the clips."""
-    return _rendered(card, _metadata(card), recipe=False)
-
-
-def render_recipe_card(card: CardFacts) -> str:
-    """The card that may be published where the clips may not: how to make them, and what must come out."""
-    data = DatasetCardData(pretty_name=f"{card.reader.title} (recipe)", **_terms(card.reader))
-    return _rendered(card, str(data.to_yaml()), recipe=True)
-
-
-def _rendered(card: CardFacts, metadata: str, recipe: bool) -> str:
+def render_dataset_card(card: CardFacts, recipe: bool = False) -> str:
+    """The card beside the clips, or the recipe: how to build the dataset, and the expected counts."""
     from jinja2 import Environment
 
     template = Path(__file__).with_name("templates") / "dataset_card.md"
     environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     reader, licence = card.reader, card.reader.licence
-    # Several lists lay with the files, where they are found again.
+    # Several lists are found beside the files again; a single one may lie elsewhere.
     options = f" --exclude {card.exclude[0]}" if len(card.exclude) == 1 else ""
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         card=card,
         reader=reader,
         layout=get_layout(reader.layout),
-        metadata=metadata,
+        metadata=_metadata(card, recipe),
         recipe=recipe,
         options=options + (" --expect subset" if card.differences else ""),
         open=is_open(reader),
@@ -134,20 +124,19 @@ def _terms(reader: Dataset) -> dict[str, Any]:
     return {"license": "other", "license_name": f"{reader.name}-terms", "license_link": reader.homepage, **tags}
 
 
-def _metadata(card: CardFacts) -> str:
+def _metadata(card: CardFacts, recipe: bool) -> str:
     reader = card.reader
+    if recipe:
+        return str(DatasetCardData(pretty_name=f"{reader.title} (recipe)", **_terms(reader)).to_yaml())
     data = DatasetCardData(pretty_name=reader.title, configs=_configs(card), **_terms(reader))
-    infos = {name: _dataset_info(name, reader, splits) for name, splits in _cells_of_configs(card).items()}
-    DatasetInfosDict(infos).to_dataset_card_data(data)
+    infos = DatasetInfosDict()
+    for name, splits in _cells_of_configs(card).items():
+        sizes = SplitDict()
+        for split, cells in splits.items():
+            sizes[split] = SplitInfo(split, sum(cell.num_bytes for cell in cells), _clips(cells))
+        infos[name] = DatasetInfo(config_name=name, features=features(reader.class_names), splits=sizes)
+    infos.to_dataset_card_data(data)
     return str(data.to_yaml())
-
-
-def _dataset_info(name: str, reader: Dataset, splits: Mapping[str, Sequence[Cell]]) -> DatasetInfo:
-    sizes = {
-        split: SplitInfo(split, sum(cell.num_bytes for cell in cells), _clips(cells))
-        for split, cells in splits.items()
-    }
-    return DatasetInfo(config_name=name, features=features(reader.class_names), splits=SplitDict(sizes))
 
 
 def _cells_of_configs(card: CardFacts) -> dict[str, dict[str, list[Cell]]]:
@@ -157,7 +146,7 @@ def _cells_of_configs(card: CardFacts) -> dict[str, dict[str, list[Cell]]]:
 
 
 def _configs(card: CardFacts) -> list[dict[str, Any]]:
-    """The `configs:` of the card; the first is what `load_dataset` takes when no name is given."""
+    """The `configs:` of the card; `load_dataset` takes the first by default."""
     configs: list[dict[str, Any]] = []
     for name, splits in _cells_of_configs(card).items():
         files = [
@@ -174,7 +163,7 @@ def _clips(cells: Sequence[Cell]) -> int:
 
 
 def _class_table(card: CardFacts) -> list[list[str]]:
-    """Clips per class, or frames or actions where those have labels; the total counts those without one too."""
+    """Clips (or labelled frames, or actions) per class; the total includes unlabelled ones."""
     columns = {"all": list(card.cells)}
     columns |= {f"{each.name} {split}": card.inside(each, split) for each in card.splits for split in SPLITS}
     names = card.reader.class_names

@@ -1,4 +1,4 @@
-"""Who runs the parts of a build: this process, several processes of this machine, or Ray on many machines."""
+"""Engines that run the parts of a build: this process, several local processes, or Ray on many machines."""
 
 import os
 import signal
@@ -26,19 +26,19 @@ def run_parts(
     progress: bool | None = False,
     done: int = 0,
 ) -> None:
-    """Call `work(name, sources)` for every part, in any order; returns when all are done.
+    """Call `work(name, sources)` for every part, in any order; return when all are done.
 
     Args:
         parts: name -> its sources.
-        work: can be pickled; what it raises ends the run.
-        num_proc: processes (Ray: workers at a time); None: this process alone (Ray: as many as fit).
-        engine: `"datasets"`: processes of this machine; `"ray"`: for several machines, everything lies on a file
-            system that all of them see, and `ray.init(address=...)` was called before.
+        work: picklable; an exception it raises ends the run.
+        num_proc: processes (Ray: concurrent workers); None: this process alone (Ray: as many as fit).
+        engine: `"datasets"`: local processes; `"ray"`: for several machines, all files must lie on a shared file
+            system, and `ray.init(address=...)` must be called before.
         progress: a bar on stderr that counts sources; None: on terminals only.
-        done: sources that were finished before, where the bar starts.
+        done: sources finished earlier, where the bar starts.
 
     Raises:
-        ValueError: no such engine, or what `work` raises.
+        ValueError: unknown engine, or raised by `work`.
         ImportError: Ray is not installed.
         RuntimeError: a process died.
     """
@@ -78,14 +78,14 @@ def _with_processes(parts: Parts, work: Work, num_proc: int) -> Generator[str]:
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process, a worker, soon after its parent: a killed build leaves no process that writes parts."""
+    """End this worker process soon after its parent: a killed build leaves no process that writes parts."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker; the pool would go on with its next part
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker; the pool would start its next part
     threading.Thread(target=watch, daemon=True).start()
 
 
@@ -102,7 +102,7 @@ def _with_ray(parts: Parts, work: Work, workers: int | None) -> Generator[str]:
 
     rows = [{"name": name, "sources": list(sources)} for name, sources in parts.items()]
     ray.data.DataContext.get_current().enable_progress_bars = False
-    # One block a part: a block is what Ray hands to a worker.
+    # One block per part: Ray hands whole blocks to workers.
     blocks = ray.data.from_items(rows, override_num_blocks=max(len(rows), 1))
     try:
         for row in blocks.map(call, compute=TaskPoolStrategy(size=workers)).iter_rows():
@@ -112,7 +112,7 @@ def _with_ray(parts: Parts, work: Work, workers: int | None) -> Generator[str]:
 
 
 def _own_error(error: BaseException) -> Exception:
-    """What `work` raised, inside what Ray wraps around it."""
+    """The exception that `work` raised, unwrapped from Ray's."""
     found: BaseException | None = error
     while found is not None:
         if type(found) in (ValueError, OSError):

@@ -1,14 +1,15 @@
-"""Rows of a dataset of any size on disk, in bounded memory: parts that survive a kill, then shards by cell.
+"""Rows of a dataset of any size on disk, in bounded memory: parts that survive interruption, then shards by cell.
 
-`stage` makes one part of every few sources; a part whose sources are unchanged is kept by a later call. `merge` copies
-the rows of all parts, in order, into shards. A row is in memory only while its part, or its row group, is written.
-What grows with the dataset are the names of the sources and the `Facts` of the rows, about a hundred bytes each.
+`stage` writes one part for every few sources and keeps parts whose sources are unchanged. `merge` copies the rows of
+all parts, in order, into shards. Only row groups are in memory, and per row its source's name and `Facts`, about a
+hundred bytes.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,17 @@ from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import classes_of
 
 
-# A row group is what a reader of parquet holds in memory at once.
+# A parquet reader holds one row group in memory.
 ROWS_PER_GROUP = 1000
 GROUP_BYTES = 2**22
 SHARD_BYTES = 2**28
 _MAX_FILES_PER_PART = 512
 _MIN_PARTS = 16
 _FACTS = ("label", "subject", "camera", "setup", "clip_id", "num_frames")
-# Texts that repeat; a dictionary of coordinates would only cost time.
+# Repeated texts; a dictionary of coordinates would only cost time.
 _DICTIONARY = ["layout", "unit", "source", "licence"]
-# First bytes, second bytes, ...: floats become a seventh smaller, and no slower to write or read.
+# Floats become a seventh smaller at no cost in time.
 _SPLIT = ["keypoints.list.element", "confidence.list.element"]
-_SHOWN = 5
 # What a cell counts by class -> the column with the labels.
 COUNTED = {"Clips": "label", "Frames": "frame_labels", "Actions": "segment_labels"}
 _INPUTS = "inputs.parquet"
@@ -43,14 +43,14 @@ ReadRows = Callable[[str], list[dict[str, Any]] | str]
 
 @dataclass(frozen=True)
 class Staged:
-    """What `stage` leaves on disk.
+    """The parts that `stage` leaves on disk.
 
     Args:
         paths: the parts, in the order of their sources.
         broken: one line per source without rows.
-        num_sources: how many there were.
+        num_sources: all sources.
         joints, missing: joints of all clips, and those that are NaN.
-        classes: that occur, as labels of clips, frames or segments.
+        classes: labels of clips, frames or segments that occur.
         changed: sources whose parts of an earlier call could not be used, each with the reason.
     """
 
@@ -65,13 +65,13 @@ class Staged:
 
 @dataclass
 class Cell:
-    """Clips that every protocol treats alike, in the shards of one folder.
+    """Clips with the same splits under all protocols, in the shards of one folder.
 
     Args:
         folder: below the dataset's folder, such as `data/train-test`.
-        first_row: position of its first clip in the dataset: what holds for it holds for all.
-        counts: `"Clips"`, `"Frames"` with a label of their own, annotated `"Actions"` -> how many of each class
-            `(num_classes + 1,)`, the last of an unknown one.
+        first_row: position of its first clip in the dataset, which represents all.
+        counts: `"Clips"`, `"Frames"` with a label of their own, annotated `"Actions"` -> `(num_classes + 1,)` counts
+            by class, the last of unknown classes.
         files: its shards, below the dataset's folder.
         num_bytes: size in memory (Arrow).
     """
@@ -108,41 +108,28 @@ class Facts(Sequence[Mapping[str, Any]]):
         return np.asarray(self.table.column(name).to_numpy())
 
 
-@dataclass(frozen=True)
-class WritePart:
-    """Reads sources and writes their rows as one part: what every engine calls, on whatever machine it runs.
+def _write_part(
+    read: ReadRows, class_names: tuple[str, ...] | None, folder: str, name: str, sources: Sequence[str]
+) -> None:
+    """Write `name.parquet`, then `name.json`, which marks the part as finished."""
+    classes: set[int] = set()
+    summary: dict[str, Any] = {"sources": len(sources), "broken": [], "joints": 0, "missing": 0}
 
-    Args:
-        read: a source -> its rows, or the line that says why it has none. Can be pickled.
-        class_names: of the `label` column.
-        folder: for the parts; all processes (and machines) see it.
-    """
-
-    read: ReadRows
-    class_names: tuple[str, ...] | None
-    folder: str
-
-    def __call__(self, name: str, sources: Sequence[str]) -> None:
-        """Write `name.parquet`, then `name.json`: a part is finished when that is there."""
-        schema = features(self.class_names).arrow_schema
-        final = Path(self.folder) / f"{name}.parquet"
-        summary: dict[str, Any] = {"sources": len(sources), "broken": [], "joints": 0, "missing": 0, "classes": []}
-        write_rows(final, self._rows(sources, summary), schema, compression="lz4", use_dictionary=_DICTIONARY)
-        write_text(final.with_suffix(".json"), json.dumps(summary))
-
-    def _rows(self, sources: Sequence[str], summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        classes: set[int] = set()
+    def rows() -> Iterator[dict[str, Any]]:
         for source in sources:
-            rows = self.read(source)
-            if isinstance(rows, str):
-                summary["broken"].append(rows)
+            found = read(source)
+            if isinstance(found, str):
+                summary["broken"].append(found)
                 continue
-            for row in rows:
+            for row in found:
                 summary["joints"] += len(row["keypoints"]) // row["num_dims"]
                 summary["missing"] += int(np.isnan(row["keypoints"]).sum()) // row["num_dims"]
-                classes |= classes_of(row)
+                classes.update(classes_of(row))
                 yield row
-        summary["classes"] = sorted(classes)
+
+    final, schema = Path(folder) / f"{name}.parquet", features(class_names).arrow_schema
+    write_rows(final, rows(), schema, compression="lz4", use_dictionary=_DICTIONARY)
+    write_text(final.with_suffix(".json"), json.dumps({**summary, "classes": sorted(classes)}))
 
 
 def stage(
@@ -157,23 +144,25 @@ def stage(
     engine: str = "datasets",
     progress: bool | None = None,
 ) -> Staged:
-    """Read all sources into parts in `folder`; those that are there already, of unchanged sources, are kept.
+    """Read all sources into parts in `folder`; existing parts of unchanged sources are kept.
 
     Args:
-        sources: names, in the order that the rows shall have.
+        sources: names, in the order of the rows.
         marks: one text per source that changes when the source does.
-        read: see `WritePart`.
-        options: what else decides the rows, as JSON values; where one differs from an earlier call, all parts are
-            made again.
-        num_proc, engine: see `engines.run_parts`.
-        progress: a progress bar on stderr; None: on terminals only.
+        read: a source -> its rows, or a line that says why it has none; picklable.
+        class_names: of the `label` column.
+        folder: of the parts; all processes and machines must see it.
+        options: all else that determines the rows, as JSON values; a change makes all parts again.
+        num_proc, engine, progress: see `engines.run_parts`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     changed = _changes(folder / _INPUTS, sources, marks, options)
     parts = _parts(sources, marks, options)
-    _remove_strangers(folder, set(parts))
+    for path in folder.iterdir():  # parts of other inputs, and half-written ones
+        if path.is_file() and path.name != _INPUTS and path.name.split(".")[0] not in parts:
+            path.unlink()
     pending = {name: part for name, part in parts.items() if not (folder / f"{name}.json").is_file()}
-    work = WritePart(read, None if class_names is None else tuple(class_names), str(folder))
+    work = partial(_write_part, read, None if class_names is None else tuple(class_names), str(folder))
     done = sum(len(part) for name, part in parts.items() if name not in pending)
     run_parts(pending, work, num_proc=num_proc, engine=engine, progress=progress, done=done)
     summaries = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in parts]
@@ -203,13 +192,13 @@ def merge(
     *,
     shard_bytes: int = SHARD_BYTES,
 ) -> list[Cell]:
-    """Copy all rows into `folder/data/CELL/clips-00000-of-000NN.parquet`; the cells that have rows, in their order.
+    """Copy all rows into `folder/data/CELL/clips-00000-of-000NN.parquet`; return the cells with rows, in order.
 
     Args:
         cells: `(rows,)` the position of each row's cell in `names`.
         names: of the cells.
         folder: new folder of the dataset.
-        shard_bytes: a shard is closed when it holds this much (Arrow, before compression).
+        shard_bytes: size at which a shard is closed (Arrow, before compression).
     """
     schema = features(class_names).arrow_schema
     writers: dict[int, _CellWriter] = {}
@@ -272,7 +261,7 @@ class _CellWriter:
         self.writer = None
 
     def finish(self) -> Cell:
-        """Write what is left and give the shards the names that say how many there are."""
+        """Write the rest, and rename the shards to names with their number."""
         if self.pending:
             self._write()
         self.close()
@@ -289,7 +278,7 @@ def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, **encoding: Any) -> None:
-    """Rows as one parquet file, complete or not there; in memory are those of one row group."""
+    """Write rows to one parquet file, complete or not at all; one row group is in memory."""
     with atomic_path(path) as writing, pq.ParquetWriter(writing, schema, **encoding) as writer:
         for group in _groups(rows):
             writer.write_table(rows_to_table(group, schema))
@@ -327,14 +316,14 @@ def _groups_of(paths: Sequence[Path]) -> Iterator[pa.Table]:
 
 
 def _flat(column: pa.ChunkedArray) -> np.ndarray:
-    """The numbers of a column, those of lists one after the other."""
+    """The numbers of a column, lists concatenated."""
     chunks = [chunk.flatten() if pa.types.is_list(chunk.type) else chunk for chunk in column.chunks]
     parts = [chunk.to_numpy(zero_copy_only=False) for chunk in chunks]
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
 def _parts(sources: Sequence[str], marks: Sequence[str], options: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """Name -> sources. The name holds the position and a hash of all that decides the part's rows."""
+    """Name -> sources; the name holds the position and a hash of all inputs of the part's rows."""
     size = min(_MAX_FILES_PER_PART, max(1, -(-len(sources) // _MIN_PARTS)))
     parts: dict[str, Sequence[str]] = {}
     for number, begin in enumerate(range(0, len(sources), size)):
@@ -345,7 +334,7 @@ def _parts(sources: Sequence[str], marks: Sequence[str], options: Mapping[str, A
 
 
 def _changes(path: Path, sources: Sequence[str], marks: Sequence[str], options: Mapping[str, Any]) -> list[str]:
-    """What differs from the inputs of an earlier call, which `path` remembers; then it remembers these."""
+    """What differs from the inputs of an earlier call, stored in `path`, which then stores these."""
     now = pa.table({"source": pa.array(sources, pa.string()), "mark": pa.array(marks, pa.string())})
     now = now.replace_schema_metadata({"options": json.dumps(dict(options), sort_keys=True)})
     found: list[str] = []
@@ -355,28 +344,16 @@ def _changes(path: Path, sources: Sequence[str], marks: Sequence[str], options: 
         found = [f"{name} (option)" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         if not now.equals(before):
             earlier = dict(zip(before["source"].to_pylist(), before["mark"].to_pylist(), strict=True))
-            found += _changed_marks(earlier, dict(zip(sources, marks, strict=True)))
+            current = dict(zip(sources, marks, strict=True))
+            found += [f"{name} (changed)" for name, mark in current.items() if earlier.get(name, mark) != mark]
+            found += [f"{name} (new)" for name in current if name not in earlier]
+            found += [f"{name} (gone)" for name in earlier if name not in current]
     with atomic_path(path) as writing:
         pq.write_table(now, writing)
     return found
 
 
-def _changed_marks(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    return [
-        *(f"{name} (changed)" for name, mark in now.items() if before.get(name, mark) != mark),
-        *(f"{name} (new)" for name in now if name not in before),
-        *(f"{name} (gone)" for name in before if name not in now),
-    ]
-
-
-def _remove_strangers(folder: Path, names: set[str]) -> None:
-    """Parts of other inputs, and half-written ones."""
-    for path in folder.iterdir():
-        if path.is_file() and path.name != _INPUTS and path.name.split(".")[0] not in names:
-            path.unlink()
-
-
-def shortened(lines: Sequence[str], shown: int = _SHOWN) -> str:
-    """The first few, and how many more there are."""
+def shortened(lines: Sequence[str], shown: int = 5) -> str:
+    """The first few lines, and how many more there are."""
     more = f" and {len(lines) - shown} more" if len(lines) > shown else ""
     return f"{', '.join(lines[:shown])}{more}"

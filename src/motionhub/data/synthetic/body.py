@@ -1,7 +1,7 @@
-"""A jointed body: trunk angles, hand and foot targets in; the positions of the twenty Kinect joints out.
+"""An articulated body: trunk angles, hand and foot targets in; the positions of the twenty Kinect joints out.
 
-The body's own frame is right-handed: x to the person's left, y up, z forward; the floor is y = 0. Two-bone limbs are
-solved in closed form, so bone lengths never change, and knees and elbows bend the way a pole vector points.
+The body's frame is right-handed: x to the person's left, y up, z forward; the floor is y = 0. Two-bone limbs are
+solved in closed form, so bone lengths are constant; knees and elbows bend towards a pole vector.
 """
 
 from dataclasses import dataclass, fields
@@ -16,20 +16,16 @@ LAYOUT = get_layout("kinect-20")
 SIDES = ("left", "right")
 _SIGN = {"left": 1.0, "right": -1.0}
 
-# Out of the body, up, forward. The knee's is also upward: never parallel to a leg that lies on the floor.
+# Outward, up, forward. The knee's is also upward: never parallel to a leg that lies on the floor.
 _KNEE_POLE = (0.12, 0.6, 1.0)
 _ELBOW_POLE = (0.35, -0.9, -0.45)
-# A leg or arm that is completely straight looks stiff, and its knee flickers.
+# A completely straight leg looks stiff, and its knee flickers.
 _LONGEST_REACH = 0.993
 
 
 @dataclass(frozen=True)
 class Body:
-    """Proportions in metres. The defaults are close to the medians that a Kinect measures on adults.
-
-    Raises:
-        ValueError: a length is not positive.
-    """
+    """Proportions in metres. The defaults are close to the medians that a Kinect measures on adults."""
 
     hip_half_width: float = 0.08
     hip_drop: float = 0.055
@@ -49,10 +45,9 @@ class Body:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if not getattr(self, field.name) > 0:
-                raise ValueError(
-                    f"Body.{field.name} must be a positive length in metres, got {getattr(self, field.name)!r}."
-                )
+            value = getattr(self, field.name)
+            if not value > 0:
+                raise ValueError(f"Body.{field.name} must be a positive length in metres, got {value!r}.")
 
     @property
     def arm(self) -> float:
@@ -88,16 +83,16 @@ class Body:
 
 @dataclass(frozen=True)
 class BodyTrack:
-    """What the body does in each of T frames; metres and radians, ground frame (x left, y up, z forward at yaw 0).
+    """The body's pose in each of T frames; metres and radians, ground frame (x left, y up, z forward at yaw 0).
 
     Args:
         position: `(T, 2)` x and z of `mid_hip`.
-        height: `(T,)` wished height of `mid_hip`; it is lowered where a leg would not reach its foot.
+        height: `(T,)` target height of `mid_hip`, lowered where a leg would not reach its foot.
         yaw: `(T,)` heading, positive to the left.
         pitch, roll, twist: `(T,)` of the trunk: bending forward, leaning to the left, turning to the left.
         nod, look: `(T,)` of the head: down, to the left.
         hands: left and right `(T, 3)` from shoulder to wrist in arm lengths: outward, up, forward.
-        elbow_up: `(T,)` 0 elbows point back and down, 1 they point up (arms of a body on the floor).
+        elbow_up: `(T,)` 0: elbows point back and down; 1: up (arms of a body on the floor).
         toes: left and right `(T, 3)` position of the front of the foot.
         foot_yaw, foot_pitch: left and right `(T,)`; a positive pitch lifts the heel.
     """
@@ -117,17 +112,14 @@ class BodyTrack:
     foot_pitch: dict[str, np.ndarray]
 
 
-def pose_body(body: Body, track: BodyTrack, height_limit: np.ndarray | None = None) -> np.ndarray:
+def pose_body(body: Body, track: BodyTrack, height_limit: np.ndarray) -> np.ndarray:
     """Joint positions `(T, 20, 3)` in metres, ground frame, order of the layout `kinect-20`.
 
-    `height_limit` `(T,)` replaces the limit that keeps both feet within reach, see `reachable_height`.
+    `height_limit` `(T,)` keeps both feet within reach, see `reachable_height`.
     """
-    limit = reachable_height(body, track) if height_limit is None else height_limit
     heading = Rotation.from_euler("y", track.yaw[:, None])
-    placed: dict[str, np.ndarray] = {}
-    placed["mid_hip"] = np.stack(
-        [track.position[:, 0], np.minimum(track.height, limit), track.position[:, 1]], axis=-1
-    )
+    height = np.minimum(track.height, height_limit)
+    placed = {"mid_hip": np.stack([track.position[:, 0], height, track.position[:, 1]], axis=-1)}
     _place_trunk(placed, body, track, heading)
     for side in SIDES:
         _place_arm(placed, body, track, heading, side)
@@ -144,8 +136,7 @@ def _place_trunk(placed: dict[str, np.ndarray], body: Body, track: BodyTrack, he
     lower, upper, head = turned(0.6, still, still), turned(1.0, still, still), turned(1.0, track.nod, track.look)
     placed["spine"] = placed["mid_hip"] + lower.apply([0, body.lower_spine, 0])
     placed["shoulder_centre"] = placed["spine"] + upper.apply([0, body.upper_spine, 0])
-    # The head sits a little in front of the spine.
-    forward = 0.12
+    forward = 0.12  # the head is slightly in front of the spine
     up = np.sqrt(1 - forward**2)
     placed["head"] = placed["shoulder_centre"] + head.apply([0, up * body.neck_to_head, forward * body.neck_to_head])
     for side in SIDES:
@@ -154,12 +145,12 @@ def _place_trunk(placed: dict[str, np.ndarray], body: Body, track: BodyTrack, he
 
 
 def _place_arm(placed: dict[str, np.ndarray], body: Body, track: BodyTrack, heading: Rotation, side: str) -> None:
-    # Hands are given in the frame that turns with the shoulders but stays upright: arms of a bent body hang down.
+    # Hand targets are in a frame that turns with the shoulders but stays upright: arms of a bent body hang down.
     frame = heading * Rotation.from_euler("y", track.twist[:, None])
     mirror = np.array([_SIGN[side], 1.0, 1.0])
     shoulder = placed[f"{side}_shoulder"]
     target = shoulder + frame.apply(track.hands[side] * mirror) * body.arm
-    # No hand goes through the floor; the hand reaches below the wrist.
+    # The hand, which reaches below the wrist, stays above the floor.
     target[:, 1] = np.maximum(target[:, 1], body.hand + 0.02)
     pole = frame.apply(np.array(_ELBOW_POLE) * mirror) + track.elbow_up[:, None] * [0.0, 2.5, 0.0]
     elbow, wrist = two_bones(shoulder, target, body.upper_arm, body.forearm, pole)
@@ -202,10 +193,7 @@ def reachable_height(body: Body, track: BodyTrack) -> np.ndarray:
 def two_bones(
     start: np.ndarray, target: np.ndarray, first: float, second: float, pole: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Middle and end `(T, 3)` of a limb from `start` towards `target`, bent in the direction of `pole`.
-
-    A target out of reach is met in direction only. Law of cosines; lengths are exact.
-    """
+    """Middle and end `(T, 3)` of a limb from `start` to (or, out of reach, towards) `target`, bent towards `pole`."""
     gap = target - start
     distance = np.linalg.norm(gap, axis=-1, keepdims=True)
     direction = np.divide(gap, distance, out=np.broadcast_to([0.0, -1.0, 0.0], gap.shape).copy(), where=distance > 0)

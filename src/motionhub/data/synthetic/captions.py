@@ -1,11 +1,11 @@
-"""Captioned clips of any datasets, in 2-D from any viewpoint and in one layout: what T-MOR is trained on.
+"""Training rows for T-MOR: captioned clips of any datasets, in one 2-D layout and from random viewpoints.
 
-Every clip gives several rows: cut where it is long, on other bodies and before other cameras where it is 3-D, with
-hidden parts and a little noise. Classes of several datasets that have their first phrase in common are one class.
+Every clip gives several rows: random windows, for 3-D clips with random bodies and cameras, with hidden parts and
+noise. Classes of several datasets with the same first phrase are one class.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,14 +23,18 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 LAYOUT = "smarthome-15"
-# A verb with one of these is another verb.
+# A verb followed by one of these is another verb.
 PARTICLES = frozenset("up down on off in out over back away together apart under to for with into onto".split())
-_LEGS, _ARMS = {"leg", "pelvis"}, {"arm"}
+# Bodies and cameras that 3-D clips are drawn from; seconds of a row (longer clips are cut at a random place).
+RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, elevation=25.0, roll=8.0)
+WINDOW = (2.0, 4.0)
+# Probability that a row lacks both legs, one arm or a few joints; greatest standard deviation of noise in body sizes.
+HIDDEN, NOISE = 0.2, 0.012
 
 
 @dataclass(frozen=True)
 class CaptionedClip:
-    """One clip and what it may be called, the name of its class first."""
+    """One clip and its phrases, the name of its class first."""
 
     sequence: SkeletonSequence
     phrases: tuple[str, ...]
@@ -40,47 +44,27 @@ class CaptionedClip:
     licence: str = ""
 
 
-@dataclass(frozen=True)
-class Variety:
-    """How different the rows of a clip are.
-
-    Args:
-        ranges: of bodies and cameras, for clips in 3-D.
-        window: least and greatest seconds of a row; longer clips are cut at a random place.
-        hidden: probability that a row lacks both legs, one arm or a few joints for the whole clip.
-        noise: greatest standard deviation of the noise, in sizes of the body.
-    """
-
-    ranges: PairRanges = field(
-        default_factory=lambda: PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, elevation=25.0, roll=8.0)
-    )
-    window: tuple[float, float] = (2.0, 4.0)
-    hidden: float = 0.2
-    noise: float = 0.012
-
-
 def captioned_dataset(
-    clips: Iterable[CaptionedClip], *, rows_per_clip: int = 4, variety: Variety | None = None, seed: int = 0
+    clips: Iterable[CaptionedClip], *, rows_per_clip: int = 4, seed: int = 0
 ) -> tuple[Dataset, list[tuple[str, ...]]]:
-    """Rows in 2-D of `LAYOUT`, y downward, and for each class all that it may be called.
+    """Rows in 2-D of `LAYOUT`, y downward, and the phrases of each class.
 
     Args:
-        clips: the clips, of one person each (of several people the first is taken).
-        rows_per_clip: how often each is seen.
-        seed: of everything random; each clip's draws depend on it and its own number alone.
+        clips: the clips; of several people the first is taken.
+        rows_per_clip: rows of each clip.
+        seed: of everything random; each clip's draws depend on it and the clip's number only.
 
     Raises:
         ValueError: no clips, or one without phrases.
     """
     phrases: dict[str, dict[str, None]] = {}
     rows: list[dict[str, Any]] = []
-    chosen = variety or Variety()
     for number, clip in enumerate(clips):
         if not clip.phrases:
-            raise ValueError(f"Clip {clip.clip_id or number} has no phrases; leave out what has no name.")
+            raise ValueError(f"Clip {clip.clip_id or number} has no phrases; leave out clips without a name.")
         phrases.setdefault(clip.phrases[0], {}).update(dict.fromkeys(clip.phrases))
         label = list(phrases).index(clip.phrases[0])
-        rows += _rows(clip, label, rows_per_clip, chosen, [seed, number])
+        rows += _rows(clip, label, rows_per_clip, [seed, number])
     if not rows:
         raise ValueError("There are no clips to caption.")
     return rows_to_dataset(rows, list(phrases)), [tuple(names) for names in phrases.values()]
@@ -92,7 +76,7 @@ def captioned_clips(
     """The labelled clips of a dataset whose class has phrases.
 
     Args:
-        phrases: class name -> what it is called; classes that are not there are left out.
+        phrases: class name -> its phrases; other classes are left out.
         keep: rows to take; None: all.
     """
     names = dataset.features["label"].names
@@ -106,10 +90,10 @@ def captioned_clips(
 
 
 def entailment_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
-    """`(classes, classes)` bool: the name of the second class is true of clips of the first, "walk" of "walk slowly".
+    """`(classes, classes)` bool: the first class entails the name of the second ("walk slowly" entails "walk").
 
-    A name, the first phrase, is true where a phrase begins with all its words, unless the next word makes another verb
-    of it ("sit", "sit up"). Such texts are no negatives; the other way round they are: who walks need not be slow.
+    A phrase entails a name (first phrase) whose words it begins with, unless the next word makes another verb ("sit",
+    "sit up"). Entailed names are no negatives; the reverse are negatives.
     """
     names: dict[tuple[str, ...], list[int]] = {}
     for number, texts in enumerate(phrases):
@@ -125,7 +109,7 @@ def entailment_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
 
 
 def synthetic_clips(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[CaptionedClip]:
-    """All `synthetic_phrases.captioned_motions`, each by as many bodies, speeds and styles."""
+    """All `phrases.captioned_motions`, each with `clips_per_motion` random bodies, speeds and styles."""
     for number, motion in enumerate(captioned_motions()):
         for take in range(clips_per_motion):
             chance = np.random.default_rng([seed, number, take])
@@ -135,12 +119,9 @@ def synthetic_clips(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[Ca
             yield CaptionedClip(sequence, motion.phrases, name, take, "motionhub-synthetic", "CC0-1.0")
 
 
-def _rows(
-    clip: CaptionedClip, label: int, count: int, variety: Variety, seed: Sequence[int]
-) -> Iterator[dict[str, Any]]:
+def _rows(clip: CaptionedClip, label: int, count: int, seed: Sequence[int]) -> Iterator[dict[str, Any]]:
     for view in range(count):
-        chance = np.random.default_rng([*seed, view])
-        sequence = seen_from_somewhere(clip.sequence, variety, chance)
+        sequence = _random_view(clip.sequence, np.random.default_rng([*seed, view]))
         if sequence is not None:
             yield to_row(
                 sequence,
@@ -154,12 +135,10 @@ def _rows(
             )
 
 
-def seen_from_somewhere(
-    sequence: SkeletonSequence, variety: Variety, chance: np.random.Generator
-) -> SkeletonSequence | None:
-    """The first person in 2-D, cut, on another body, before another camera; None where no joint is seen."""
-    part = _window(sequence.person(0), variety.window, chance)
-    body, camera = variety.ranges.draw_body(chance), variety.ranges.draw_camera(chance)
+def _random_view(sequence: SkeletonSequence, chance: np.random.Generator) -> SkeletonSequence | None:
+    """A window of the first person in 2-D, with a random body and camera; None where no joint is visible."""
+    part = _window(sequence.person(0), chance)
+    body, camera = RANGES.draw_body(chance), RANGES.draw_camera(chance)
     if part.num_dims == 3:
         root = part.layout.index(part.layout.root)
         if not part.joint_mask[0, :, root].any():
@@ -167,31 +146,30 @@ def seen_from_somewhere(
         part = seen_by(with_bone_lengths(part, body), camera)
     if part.layout.name != LAYOUT:
         part = convert_layout(part, LAYOUT)
-    points = _hidden(part.keypoints, part.layout.joints, variety, chance)
+    points = _hidden(part.keypoints, part.layout.joints, chance)
     if not np.isfinite(points).any():
         return None
     spread = np.nanmax(points, axis=(0, 1, 2)) - np.nanmin(points, axis=(0, 1, 2))
     size = 0.25 * float(spread.max())  # about the standard deviation of a standing body's joints
-    points = points + size * chance.uniform(0, variety.noise) * chance.standard_normal(points.shape)
+    points = points + size * chance.uniform(0, NOISE) * chance.standard_normal(points.shape)
     return part.replace(keypoints=points.astype(np.float32), confidence=None)
 
 
-def _window(sequence: SkeletonSequence, seconds: tuple[float, float], chance: np.random.Generator) -> SkeletonSequence:
-    length = max(2, round(float(chance.uniform(*seconds)) * sequence.fps))
+def _window(sequence: SkeletonSequence, chance: np.random.Generator) -> SkeletonSequence:
+    length = max(2, round(float(chance.uniform(*WINDOW)) * sequence.fps))
     start = int(chance.integers(max(1, sequence.num_frames - length + 1)))
     if sequence.num_frames <= length:
         return sequence
     return sequence.replace(keypoints=sequence.keypoints[:, start : start + length], confidence=None)
 
 
-def _hidden(points: np.ndarray, joints: Sequence[str], variety: Variety, chance: np.random.Generator) -> np.ndarray:
-    """A clip without its lower body, without one arm, or without some joints."""
+def _hidden(points: np.ndarray, joints: Sequence[str], chance: np.random.Generator) -> np.ndarray:
+    """The clip without its lower body, one arm or some joints, with probability `HIDDEN`."""
     lot, side, lost = chance.random(), chance.choice(["left", "right"]), chance.random(len(joints)) < 0.2
-    if lot >= variety.hidden:
+    if lot >= HIDDEN:
         return points
-    groups = [limb_group(joint) for joint in joints]
-    if lot < variety.hidden * 0.4:
-        lost = np.array([group in _LEGS or joint == "mid_hip" for joint, group in zip(joints, groups, strict=True)])
-    elif lot < variety.hidden * 0.7:
-        lost = np.array([g in _ARMS and joint.startswith(side) for joint, g in zip(joints, groups, strict=True)])
+    if lot < HIDDEN * 0.4:
+        lost = np.array([limb_group(joint) in ("leg", "pelvis") or joint == "mid_hip" for joint in joints])
+    elif lot < HIDDEN * 0.7:
+        lost = np.array([limb_group(joint) == "arm" and joint.startswith(side) for joint in joints])
     return np.where(lost[None, None, :, None], np.nan, points)

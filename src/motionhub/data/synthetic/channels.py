@@ -1,10 +1,10 @@
-"""The channels in which a synthetic motion is written: sampled from key poses, varied, mirrored, softened.
+"""Channels of a synthetic motion: sampled from key poses, varied, mirrored, softened.
 
-Channels. `speed` metres a second along the heading, `turn` degrees of heading (to the left), `swing` how much the arms
-follow the steps; `drop` and `shift_forward` of the pelvis in leg lengths, `lift` metres off the floor;
-`pitch` (forward) `roll` `twist` (both to the left) of the trunk and `nod` (down) `look` (left) of the head in degrees;
-`*_hand` from shoulder to wrist in arm lengths: outward, up, forward; `*_foot` away from its place in leg lengths:
-outward, up, forward; `*_heel` degrees; `elbow_up` 0..1 turns the elbows upwards.
+`speed` metres per second along the heading, `turn` degrees of heading (to the left), `swing` how much the arms follow
+the steps; `drop` and `shift_forward` of the pelvis in leg lengths, `lift` metres off the floor; `pitch` (forward)
+`roll` `twist` (both to the left) of the trunk and `nod` (down) `look` (left) of the head in degrees; `*_hand` from
+shoulder to wrist in arm lengths and `*_foot` from its place in leg lengths, each outward, up, forward; `*_heel`
+degrees; `elbow_up` 0..1 turns the elbows upwards.
 """
 
 from dataclasses import dataclass
@@ -20,27 +20,15 @@ Channels = dict[str, np.ndarray]
 
 HANG = (0.12, -0.96, 0.08)
 REST: dict[str, Value] = {
-    "speed": 0.0,
-    "turn": 0.0,
+    **dict.fromkeys(("speed", "turn", "drop", "lift", "shift_forward", "roll", "twist", "nod", "look"), 0.0),
+    **dict.fromkeys(("left_heel", "right_heel", "elbow_up"), 0.0),
+    **dict.fromkeys(("left_hand", "right_hand"), HANG),
+    **dict.fromkeys(("left_foot", "right_foot"), (0.0, 0.0, 0.0)),
     "swing": 1.0,
-    "drop": 0.0,
-    "lift": 0.0,
-    "shift_forward": 0.0,
     "pitch": 2.0,
-    "roll": 0.0,
-    "twist": 0.0,
-    "nod": 0.0,
-    "look": 0.0,
-    "left_hand": HANG,
-    "right_hand": HANG,
-    "left_foot": (0.0, 0.0, 0.0),
-    "right_foot": (0.0, 0.0, 0.0),
-    "left_heel": 0.0,
-    "right_heel": 0.0,
-    "elbow_up": 0.0,
 }
 _FLIPPED = ("turn", "roll", "twist", "look")
-# How far styles vary and people sway; heading and speed are the caller's.
+# Amplitude of a person's sway.
 _SWAY = {"pitch": 0.8, "roll": 0.8, "twist": 1.2, "nod": 1.5, "look": 2.5, "left_hand": 0.012, "right_hand": 0.012}
 _LONGEST_ARM = 0.985
 
@@ -57,7 +45,7 @@ def sample(motion: Motion, times: np.ndarray) -> Channels:
     """Every channel at `times` `(T,)` seconds: `(T,)`, or `(T, 3)` for hands and feet.
 
     Shape-preserving cubic interpolation (no overshoot); the first and last keys hold outside their times. Hands move
-    on arcs about the shoulder: direction and reach are interpolated each for itself.
+    on arcs about the shoulder: direction and reach are interpolated separately.
     """
     unknown = sorted(set(motion.keys) - set(REST))
     assert not unknown, f"unknown channels {unknown}"
@@ -78,9 +66,9 @@ def _channel(name: str, keys: Keys, times: np.ndarray) -> np.ndarray:
 
 
 def varied(motion: Motion, amplitude: float, generator: np.random.Generator) -> Motion:
-    """The same action in somebody's own way: keys a little earlier or later, larger or smaller.
+    """The motion in a random person's style: keys slightly earlier or later, larger or smaller.
 
-    `amplitude` scales how far every pose leaves `REST`; 1 is the table, 0 is standing still. Path and speed stay.
+    `amplitude` scales the distance of every pose from `REST`: 1 is the table, 0 standing still. Path and speed stay.
     """
     bend = generator.uniform(-0.08, 0.08)
     keys: dict[str, Keys] = {}
@@ -91,27 +79,17 @@ def varied(motion: Motion, amplitude: float, generator: np.random.Generator) -> 
             scale = amplitude * (1 + 0.07 * np.clip(generator.standard_normal(), -2, 2))
             jitter = 0.03 if name.endswith("_hand") else 0.0
         rest = np.array(REST[name], dtype=np.float64)
-        keys[name] = [
-            (
-                _bent(second, motion.duration, bend),
-                _value(rest + scale * (np.array(value) - rest) + jitter * generator.standard_normal(rest.shape)),
-            )
-            for second, value in channel
-        ]
+        keys[name] = []
+        for second, value in channel:
+            # Time warped without moving the ends; monotone because |bend| * pi < 1.
+            warp = bend * motion.duration * float(np.sin(np.pi * np.clip(second / motion.duration, 0, 1)))
+            moved = rest + scale * (np.array(value) - rest) + jitter * generator.standard_normal(rest.shape)
+            keys[name].append((second + warp, tuple(moved.tolist()) if moved.ndim else float(moved)))
     return Motion(motion.duration, keys)
 
 
-def _bent(second: float, duration: float, bend: float) -> float:
-    """Time warped without moving the ends; monotone because |bend| * pi < 1."""
-    return second + bend * duration * float(np.sin(np.pi * np.clip(second / duration, 0, 1)))
-
-
-def _value(array: np.ndarray) -> Value:
-    return float(array) if array.ndim == 0 else (float(array[0]), float(array[1]), float(array[2]))
-
-
 def mirrored(channels: Channels) -> Channels:
-    """The same motion with left and right exchanged."""
+    """The motion with left and right swapped."""
     swapped = {}
     for name, values in channels.items():
         partner = name.replace("left_", "#").replace("right_", "left_").replace("#", "right_")
@@ -120,12 +98,12 @@ def mirrored(channels: Channels) -> Channels:
 
 
 def softened(channels: Channels, fps: float) -> Channels:
-    """Joins between keys rounded off, as a body with mass would; standard deviation 40 ms."""
+    """Channels smoothed by a Gaussian of 40 ms, as by inertia."""
     return {name: gaussian_filter1d(values, 0.04 * fps, axis=0, mode="nearest") for name, values in channels.items()}
 
 
 def swaying(channels: Channels, times: np.ndarray, generator: np.random.Generator) -> Channels:
-    """With the slow small movements of a person who is alive (0.2 to 0.7 Hz), and arms no longer than they are."""
+    """Channels with the slow small sway of a living person (0.2 to 0.7 Hz)."""
     result = dict(channels)
     for name, size in _SWAY.items():
         shape = channels[name].shape[1:]

@@ -1,7 +1,4 @@
-"""A labelled dataset of synthetic motion in the published columns: seeded, of any size, free to share.
-
-Every clip depends on the seed and its own number alone, so more clips of a seed begin with the same ones.
-"""
+"""Labelled datasets of synthetic motion, free to share; a clip depends on the seed and its number only."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,10 +20,10 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 SOURCE, LICENCE = "motionhub-synthetic", "CC0-1.0"
 NUM_SUBJECTS = 40
-# Degrees by which the cameras 0, 1, 2 stand to the side; each clip's is some degrees off.
+# Azimuths of cameras 0, 1, 2 in degrees; each clip's differs by a few.
 CAMERA_YAWS = (-45.0, 0.0, 45.0)
 _KINDS = ("action", "pair", "crossing", "composition")
-# Apart from clip numbers, so that nobody's body is drawn as a clip is.
+# Seeds of bodies and lenses, beyond all clip numbers.
 _BODIES, _LENSES = 2**31, 2**32
 # Focal lengths in pixels: from a wide angle to a telephone's.
 IMAGE_SIZE, FOCALS = (1920, 1080), (700.0, 1400.0)
@@ -38,16 +35,16 @@ _KEYPOINTS = {
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a dataset is made of; the shares are of all clips, the rest is one person with one action.
+    """The kinds of clips of a dataset, as shares of all clips; the rest are of one person with one action.
 
     Args:
         pairs: share of clips of two people who face each other, each with an action.
-        crossings: share of clips of three people who walk through each other's ways.
+        crossings: share of clips of three people whose paths cross.
         compositions: share of untrimmed clips of three to six actions, with a label for every frame.
         noise: greatest standard deviation of the noise, in metres.
         dropout: greatest share of joints missing at random.
-        occlusion: probability that furniture hides what is below, or on one side of, an edge for a while.
-        hidden_parts: probability that a limb or the lower body of a person is hidden for a while, see `Scene`.
+        occlusion: probability that furniture hides all joints below, or on one side of, an edge for some frames.
+        hidden_parts: probability that a limb or the lower body of a person is hidden for some frames, see `Scene`.
     """
 
     pairs: float = 0.1
@@ -78,12 +75,12 @@ def generate_dataset(
     fps: float = 30.0,
     num_dims: int = 3,
 ) -> Dataset:
-    """Labelled clips in the columns of `skeletons.rows.COLUMNS`, in memory; the same seed gives the same, bit for bit.
+    """Labelled clips in the columns of `skeletons.rows.COLUMNS`, in memory; a seed gives the same clips, bit for bit.
 
     Args:
-        num_clips: how many; each takes about 30 ms and 100 kB.
+        num_clips: each takes about 30 ms and 100 kB.
         seed: 0 or more.
-        actions: some of `data.synthetic.ACTIONS`; `label` counts them in this order.
+        actions: some of `data.synthetic.generate.ACTIONS`; `label` indexes them in this order.
         mixture: shares and strengths; `Mixture()` when None.
         layout, fps: of every clip.
         num_dims: 3 for metres; 2 for the images of the same motions, in pixels of `IMAGE_SIZE`.
@@ -98,11 +95,10 @@ def generate_dataset(
 
 
 def save_generated(out_dir: str | Path, num_clips: int = 1000, **options: Any) -> Path:
-    """The same as a folder that `datasets.load_dataset` reads, written clip by clip, so of any size; the folder.
+    """Write the dataset of `generate_dataset(num_clips, **options)` clip by clip for `datasets.load_dataset`.
 
     Args:
-        out_dir: new or empty folder.
-        num_clips, options: as `generate_dataset`.
+        out_dir: new or empty folder, which is returned.
 
     Raises:
         ValueError: as `generate_dataset`; or `out_dir` exists and is not empty.
@@ -110,16 +106,14 @@ def save_generated(out_dir: str | Path, num_clips: int = 1000, **options: Any) -
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another one.")
-    rows = generate_rows(num_clips, **options)  # before anything is written: wrong arguments leave nothing behind
+    rows = generate_rows(num_clips, **options)  # first, so that wrong arguments leave no file behind
     chosen = {"seed": 0, "actions": ACTIONS, "layout": "kinect-20", "num_dims": 3, **options}
     schema = features(list(chosen["actions"])).arrow_schema
     write_rows(out_dir / "clips.parquet", rows, schema, compression="zstd")
     template = Path(__file__).with_name("templates") / "dataset_card.md"
     card = template.read_text(encoding="utf-8").format(
+        **{name: chosen[name] for name in ("seed", "layout", "num_dims")},
         num_clips=num_clips,
-        seed=chosen["seed"],
-        layout=chosen["layout"],
-        num_dims=chosen["num_dims"],
         keypoints=_KEYPOINTS[chosen["num_dims"]],
         actions=", ".join(chosen["actions"]),
         num_subjects=NUM_SUBJECTS,
@@ -140,7 +134,7 @@ def generate_rows(
     fps: float = 30.0,
     num_dims: int = 3,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of such a dataset one by one. Raises ValueError as `generate_dataset`, at once."""
+    """The rows of `generate_dataset` one by one; it raises its ValueErrors at once."""
     unknown = sorted({*actions} - {*ACTIONS})
     if isinstance(actions, str) or not actions or unknown or len({*actions}) < len(actions):
         raise ValueError(f"actions must be different ones of {list(ACTIONS)}, got {list(actions)}.")
@@ -163,7 +157,7 @@ def _row(
     kind = chance.choice(_KINDS, p=[max(0.0, 1 - sum(shares)), *shares])
     subject, camera = int(chance.integers(NUM_SUBJECTS)), int(chance.integers(len(CAMERA_YAWS)))
     body = Body.random(np.random.default_rng([seed, _BODIES + subject]))
-    # Clips go through the actions in turn, so that every class has its share even of a few.
+    # Actions in turn, so that small datasets are balanced too.
     action = actions[number % len(actions)]
     scene, speed = _scene(chance, camera, mixture), float(chance.uniform(0.75, 1.35))
     drawn: dict[str, Any] = {"body": body, "scene": scene, "speed": speed, "style": float(chance.uniform(0.8, 1.2))}
@@ -176,19 +170,17 @@ def _row(
         frame_labels, caption = order[named].tolist(), ", then ".join(chosen)
     elif kind == "crossing":
         action = caption = _crossing_label(actions)
-        scene = replace(scene, distance=scene.distance + 1.5)  # so that nobody walks past the camera
+        scene = replace(scene, distance=scene.distance + 1.5)  # so that no person walks past the camera
         sequence = crossing_people(seed=chance, scene=scene, speed=1.1 * speed, fps=fps, layout=layout)
     else:
         other = str(chance.choice(actions)) if kind == "pair" else None
-        if other is not None:  # they face each other: seen from the side, nobody hides the other
+        if other is not None:  # from the side, two people who face each other do not hide each other
             drawn["scene"] = replace(scene, heading=scene.heading + 90)
-        sequence, caption = (
-            generate(action, second_person=other, **drawn),
-            action if other is None else f"{action}, {other}",
-        )
+            caption = f"{action}, {other}"
+        sequence = generate(action, second_person=other, **drawn)
     if chance.random() < mixture.occlusion:
         sequence = _occluded(sequence, chance)
-    if num_dims == 2:  # a generator of its own, so that the motions are those of the 3-D clips
+    if num_dims == 2:  # drawn separately, so that the motions are those of the 3-D clips
         focal = float(np.random.default_rng([seed, _LENSES + number]).uniform(*FOCALS))
         sequence = project_pinhole(sequence, focal, IMAGE_SIZE, scene.tilt)
     return to_row(
@@ -223,7 +215,7 @@ def _scene(chance: np.random.Generator, camera: int, mixture: Mixture) -> Scene:
 
 
 def _occluded(sequence: SkeletonSequence, chance: np.random.Generator) -> SkeletonSequence:
-    """What is below a table's edge, or on one side of a door's, is missing from some frame to some other."""
+    """Joints below a table's edge, or on one side of a door's, are missing for a run of frames."""
     frames = sequence.num_frames
     start = int(chance.integers(frames))
     end = start + int(chance.integers(1, max(2, frames // 2)))

@@ -1,4 +1,4 @@
-"""From channels to a body track: the path over the floor, and feet that stand still while they stand."""
+"""From channels to a body track: the path over the floor, and feet that do not slide during stance."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
@@ -10,7 +10,7 @@ from motionhub.data.synthetic.channels import Channels, within_reach
 _STANCE = 0.62  # share of a step cycle that a foot is on the floor, as in human walking
 _PHASE = {"left": 0.0, "right": 0.5}
 _HEEL_UP = np.radians(38)
-_LONG_STEP = 0.9  # metres between two prints of one foot at which heel and foot rise fully
+_LONG_STEP = 0.9  # metres between two footprints of one foot at which heel and foot rise fully
 
 
 def step_cycle(speed: float) -> float:
@@ -19,10 +19,7 @@ def step_cycle(speed: float) -> float:
 
 
 def body_track(body: Body, channels: Channels, fps: float, start_phase: float = 0.0) -> BodyTrack:
-    """The track of a body that does what `channels` say, starting at the origin of the ground frame.
-
-    `start_phase` is where in the step cycle the clip begins (0: the left heel strikes).
-    """
+    """The track of a body that follows `channels` from the origin; step phase 0 is the left heel strike."""
     times = np.arange(len(channels["speed"])) / fps
     yaw = np.radians(channels["turn"])
     path = _path(channels["speed"], yaw, fps)
@@ -31,7 +28,7 @@ def body_track(body: Body, channels: Channels, fps: float, start_phase: float = 
     forward = np.stack([np.sin(yaw), np.cos(yaw)], axis=-1)
     steps = {side: _steps(body, times, path, yaw, cycle, start_phase + _PHASE[side], side) for side in SIDES}
     toes, foot_pitch = {}, {}
-    lying = body.hip_drop + 0.04  # hips are joints inside a body, which has some thickness on the floor
+    lying = body.hip_drop + 0.04  # the hip joints of a lying body are above the floor
     for side in SIDES:
         offset = channels[f"{side}_foot"] * body.leg
         toes[side] = steps[side][0] + _turned(offset * [1.0 if side == "left" else -1.0, 1, 1], yaw)
@@ -51,9 +48,9 @@ def body_track(body: Body, channels: Channels, fps: float, start_phase: float = 
 
 
 def smooth_height_limit(body: Body, track: BodyTrack, fps: float) -> np.ndarray:
-    """`(T,)` wished height of `mid_hip`, lowered smoothly to where both legs reach; never above the limit.
+    """`(T,)` target height of `mid_hip`, lowered smoothly to where both legs reach; never above the limit.
 
-    A Gaussian over a maximum of the same width covers what is to be lowered, and rounds the corners between two steps.
+    A Gaussian over a maximum of the same width covers the excess and rounds the corners between steps.
     """
     radius = max(1, round(0.12 * fps))
     excess = np.maximum(track.height - reachable_height(body, track), 0.0)
@@ -73,23 +70,20 @@ def _steps(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Toe `(T, 3)`, yaw `(T,)` and pitch `(T,)` of one foot.
 
-    A foot stands where the body is at the middle of its stance: under the hip then, ahead before, behind after.
+    A footprint is under the hip at the middle of the stance.
     """
     count = np.floor(times / cycle + phase)
     share = times / cycle + phase - count
 
-    def print_of(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        middle = (index + _STANCE / 2 - phase) * cycle
-        return _footprint(body, middle, times, path, yaw, side)
-
-    (here, yaw_here), (there, yaw_there) = print_of(count), print_of(count + 1)
+    middles = [(index + _STANCE / 2 - phase) * cycle for index in (count, count + 1)]
+    (here, yaw_here), (there, yaw_there) = (_footprint(body, when, times, path, yaw, side) for when in middles)
     swing = np.clip((share - _STANCE) / (1 - _STANCE), 0, 1)
     eased = swing**2 * (3 - 2 * swing)
     size = np.minimum(1.0, np.linalg.norm(there - here, axis=-1) / _LONG_STEP)
     turned = np.minimum(1.0, np.abs(yaw_there - yaw_here))
     toe = here + (there - here) * eased[:, None]
     toe[:, 1] += 0.07 * np.maximum(size, 0.7 * turned) * np.sin(np.pi * swing) ** 2
-    # The heel leaves the floor late in the stance and is down again before the next one.
+    # The heel leaves the floor late in the stance and returns before the next one.
     rising = np.clip((share - 0.6 * _STANCE) / (0.4 * _STANCE), 0, 1) ** 2
     pitch = _HEEL_UP * size * rising * (1 - eased) - np.radians(12) * size * np.sin(np.pi * swing) * swing
     return toe, yaw_here + (yaw_there - yaw_here) * eased, pitch
@@ -98,7 +92,7 @@ def _steps(
 def _footprint(
     body: Body, when: np.ndarray, times: np.ndarray, path: np.ndarray, yaw: np.ndarray, side: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Toe `(T, 3)` and yaw `(T,)` of a foot set down for the body's place at `when` `(T,)` seconds."""
+    """Toe `(T, 3)` and yaw `(T,)` of a foot on the floor for the body's position at `when` `(T,)` seconds."""
     at_yaw = np.interp(when, times, yaw)
     ground = np.stack([_extended(when, times, path[:, axis]) for axis in (0, 1)], axis=-1)
     width = body.hip_half_width * (1.05 if side == "left" else -1.05)
@@ -108,7 +102,7 @@ def _footprint(
 
 
 def _extended(when: np.ndarray, times: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Linear interpolation, and the first and last velocity beyond the ends: who walks was walking before."""
+    """Linear interpolation, extrapolated with the first and last velocity."""
     inside = np.interp(when, times, values)
     if len(times) < 2:
         return inside

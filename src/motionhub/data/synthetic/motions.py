@@ -1,4 +1,4 @@
-"""Motions of the tables `motions.yaml` and `phrases.yaml`: keys written out, as `channels.Motion`."""
+"""Motions of the tables `motions.yaml` and `phrases.yaml` as `channels.Motion`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def keys_of(items: Sequence[Any]) -> Keys:
 
 
 def value_of(written: Any) -> Any:
-    """A place of a hand by its name, a triple, or a number."""
+    """A hand position by name, a triple, or a number."""
     return _POSES[written] if isinstance(written, str) else tuple(written) if isinstance(written, list) else written
 
 
@@ -55,7 +55,7 @@ def _alternate(step: float, count: int, first: Value, second: Value) -> Keys:
 
 
 def _repeat(first: Value, second: Value, period: float) -> Keys:
-    """There and back between two places, from hanging and back to it."""
+    """There and back between two hand positions, from and to hanging."""
     start, end = 0.5, 2.6
     count = max(2, round((end - start) / (period / 2)))
     keys: Keys = [(start + index * period / 2, (first, second)[index % 2]) for index in range(count)]
@@ -72,12 +72,7 @@ def _ring(centre: Sequence[float], first: Sequence[float], second: Sequence[floa
     return keys
 
 
-_RULES: dict[str, Any] = {
-    "to_and_fro": _to_and_fro,
-    "alternate": _alternate,
-    "repeat": _repeat,
-    "ring": _ring,
-}
+_RULES: dict[str, Any] = {"to_and_fro": _to_and_fro, "alternate": _alternate, "repeat": _repeat, "ring": _ring}
 _TABLE = read_table("motions.yaml")
 _POSES: dict[str, Value] = {"hang": HANG, **{name: tuple(place) for name, place in _TABLE["poses"].items()}}
 MOTIONS: dict[str, Motion] = {name: motion_of(entry) for name, entry in _TABLE["motions"].items()}

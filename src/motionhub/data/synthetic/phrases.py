@@ -1,10 +1,7 @@
 """Captioned motions: hundreds of small ones, composed of arms, legs and trunk, each with several phrasings.
 
-They teach what words mean, where a dataset of recordings has a dozen classes: "raise the left arm", "wave the right
-hand while walking", "stand still".
-
-The table `phrases.yaml` shows the right side; what has a side is made for both. Hands are in arm lengths from the
-shoulder: outward, up, forward (see `channels.py`).
+They cover what recorded datasets lack: "raise the left arm", "wave the right hand while walking", "stand still". The
+table `phrases.yaml` has the right side; motions with a side are made for both.
 """
 
 from dataclasses import dataclass
@@ -16,12 +13,12 @@ from motionhub.data.synthetic.motions import MOTIONS, keys_of, motion_of, read_t
 
 @dataclass(frozen=True)
 class CaptionedMotion:
-    """A motion and what it is called.
+    """A motion and its phrases.
 
     Args:
-        phrases: the first is its name, the others mean the same.
+        phrases: the name, then synonyms.
         motion: key poses of a right-handed person.
-        mirror: True: shown mirrored (its phrases say "left" for that reason); None: either hand, no phrase says which.
+        mirror: True: mirrored, with phrases that say "left"; False: as it is, "right"; None: either hand.
     """
 
     phrases: tuple[str, ...]
@@ -36,7 +33,7 @@ _WALKING: dict[str, Keys] = {"speed": [(0, 0.95)]}
 
 @cache
 def captioned_motions() -> tuple[CaptionedMotion, ...]:
-    """All of `phrases.yaml`, the actions first; motions that share a phrase stand apart."""
+    """All motions of `phrases.yaml`, the actions first."""
     table = read_table("phrases.yaml")
     found = [CaptionedMotion((name, *table["also_called"][name]), motion) for name, motion in MOTIONS.items()]
     for entry in table["reaches"]:
@@ -64,7 +61,7 @@ def _in_all_postures(phrases: tuple[str, ...], arms: dict[str, Keys]) -> list[Ca
 
 
 def _sided(phrases: tuple[str, ...], motion: Motion) -> list[CaptionedMotion]:
-    """For each side its own, where any phrase names one."""
+    """One motion per side if any phrase has a side, otherwise the motion."""
     if not any("{side}" in phrase for phrase in phrases):
         return [CaptionedMotion(phrases, motion)]
     return [

@@ -1,4 +1,4 @@
-"""Clips of video files as a processor asks for them: only the frames that are needed are kept.
+"""Clips of video files: only the frames that a processor asks for are kept.
 
 A processor has `frame_numbers(num_frames, fps, training, generator)` and `process(frames, training, generator)`.
 """
@@ -18,19 +18,13 @@ from motionhub.data.video.reader import Video, open_video
 
 
 Choice = Callable[[int, float], Sequence[np.ndarray]]
-# Frames between two wanted ones beyond which it pays to enter the file anew at a key frame.
+# Gap between two wanted frames beyond which seeking to a key frame is faster than decoding.
 SEEK_BEYOND = 250
 
 
 @dataclass(frozen=True)
 class VideoClip:
-    """Some frames of a video.
-
-    Args:
-        frames: `(frames, height, width, 3)` uint8 RGB.
-        numbers: of the frames in the file.
-        start_seconds: when the first of them is shown.
-    """
+    """Frames `(frames, height, width, 3)` uint8 RGB, their numbers in the video, and the time of the first."""
 
     frames: np.ndarray
     numbers: np.ndarray
@@ -38,12 +32,12 @@ class VideoClip:
 
 
 def read_clips(source: str | Path, choose: Choice) -> list[VideoClip]:
-    """The clips of a video that `choose(num_frames, fps)` names by their frame numbers; each frame is decoded once.
+    """The clips of a video whose frame numbers `choose(num_frames, fps)` returns; each frame is decoded once.
 
     A frame that cannot be decoded is replaced by the one before it, or the next.
 
     Raises:
-        ValueError: no such file, no frame in it can be decoded, or none of those that were asked for.
+        ValueError: no such file, or none of its frames, or of the requested ones, can be decoded.
         ImportError: PyAV is not installed.
     """
     video = open_video(source)
@@ -62,11 +56,10 @@ def read_clips(source: str | Path, choose: Choice) -> list[VideoClip]:
 
 
 def _decoded(video: Video, numbers: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, float]]:
-    """Image and time of the frames, by number."""
-    runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > SEEK_BEYOND) + 1)
+    """Images and times of the frames, by number."""
     images: dict[int, np.ndarray] = {}
     times: dict[int, float] = {}
-    for run in runs:
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > SEEK_BEYOND) + 1):
         # Frames of a variable rate are found by counting from the start.
         start = 0.0 if video.variable_rate else max(0.0, (float(run[0]) - 0.5) / video.fps)
         left = set(run.tolist())
@@ -77,16 +70,16 @@ def _decoded(video: Video, numbers: np.ndarray) -> tuple[dict[int, np.ndarray], 
             if frame.index >= run[-1]:
                 break
     if not images:
-        raise ValueError(f"{video.name}: none of the {len(numbers)} frames that were asked for can be decoded.")
+        raise ValueError(f"{video.name}: none of the {len(numbers)} requested frames can be decoded.")
     return images, times
 
 
 def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path], list[int]]:
-    """Files and labels of a list as PySlowFast takes it: a file and a whole number on every line, by space or comma.
+    """Files and labels of a PySlowFast list: on every line a file and a whole number, separated by space or comma.
 
     Args:
         path: the list.
-        root: folder that the names in it are relative to.
+        root: folder that its names are relative to.
 
     Raises:
         ValueError: no such list, an empty one, or a line without a number at its end.
@@ -110,31 +103,27 @@ def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path
 
 
 def readable_videos(sources: Sequence[str | Path], num_threads: int = 4) -> tuple[list[int], dict[str, str]]:
-    """Which of the videos can be opened and hold a frame (their places in `sources`), and why the others cannot.
+    """Positions of the videos with a decodable frame, and the errors of the others; ValueError if none is readable."""
 
-    Raises:
-        ValueError: none can, or there are none.
-    """
-
-    def why_not(source: str | Path) -> str | None:
+    def error_of(source: str | Path) -> str:
         try:
             open_video(source)
         except ValueError as error:
             return str(error)
-        return None
+        return ""
 
-    with ThreadPoolExecutor(num_threads) as pool:  # decoding does not hold Python's lock
-        reasons = list(pool.map(why_not, sources))
-    bad = {str(source): reason for source, reason in zip(sources, reasons, strict=True) if reason is not None}
-    good = [place for place, reason in enumerate(reasons) if reason is None]
+    with ThreadPoolExecutor(num_threads) as pool:  # decoding releases the interpreter lock
+        errors = list(pool.map(error_of, sources))
+    bad = {str(source): error for source, error in zip(sources, errors, strict=True) if error}
+    good = [place for place, error in enumerate(errors) if not error]
     if not good:
         first = next(iter(bad.values()), "the list is empty")
-        raise ValueError(f"None of {len(reasons)} videos can be read; the first: {first}.")
+        raise ValueError(f"None of {len(errors)} videos can be read; the first: {first}.")
     return good, bad
 
 
 class VideoDataset(TorchDataset):
-    """Videos as clips of a model, for `train(..., collate=collate_videos)`; files that cannot be read are left out.
+    """Videos as model inputs, for `train(..., collate=collate_videos)`; unreadable files are left out.
 
     An item has `pixel_values`, in training `(frames, 3, height, width)` of a random clip, otherwise `(views, frames,
     3, height, width)` of all test views; `labels` and `index`. Every random number of clip i in epoch e comes from
@@ -142,17 +131,17 @@ class VideoDataset(TorchDataset):
 
     Args:
         sources: files.
-        labels: one whole number a file; None: -1.
+        labels: one whole number per file; None: -1.
         processor: see the module.
-        training: see above.
-        seed: of places and augmentation.
-        num_threads: that look at the files first.
+        training: random clips with augmentation, or all test views.
+        seed: of random clips and augmentation.
+        num_threads: that check the files first.
 
     Attributes:
-        bad: name of each file that was left out -> why.
+        bad: file left out -> error.
 
     Raises:
-        ValueError: no file can be read, or other labels than files.
+        ValueError: no file can be read, or labels and files differ in number.
     """
 
     def __init__(
@@ -180,7 +169,7 @@ class VideoDataset(TorchDataset):
         return len(self.sources)
 
     def fingerprint(self) -> str:
-        """Names of the files in order, and labels."""
+        """File names and labels, in order."""
         return "\n".join(f"{source.name}\t{label}" for source, label in zip(self.sources, self.labels, strict=True))
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -207,7 +196,7 @@ class VideoDataset(TorchDataset):
 
 
 class VideoSegments(VideoDataset):
-    """P random clips of every video with the second each starts at: what LTN is trained on.
+    """P random clips of every video with their start times, the training items of LTN.
 
     An item is `{"segments": [{"pixel_values", "start_seconds"}, P times], "index": row}`, for
     `train(..., collate=motionhub.training.tasks.segments.collate_segments)`.

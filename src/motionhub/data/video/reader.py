@@ -1,16 +1,14 @@
-"""Frames of a video file, a folder of images or a camera, one after the other: memory does not grow with the length.
+"""Streams the frames of a video file, a folder of images or a camera, in constant memory; decoded by PyAV.
 
-Decoding is PyAV's (extra `video`).
-
-Frames come as a viewer shows them, turned by the file's rotation. Pixels that are not square (`pixel_aspect`) stay as
-they are stored, as in every program that reads with OpenCV: keypoints of theirs and ours lie in one image.
+Frames are turned by the file's rotation. Pixels that are not square (`pixel_aspect`) stay as stored, as with OpenCV,
+so that keypoints of other programs fit.
 """
 
 import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,12 @@ VIDEO_SUFFIXES = frozenset(
     f".{name}" for name in "mp4 m4v mov avi mkv webm mpg mpeg ts mts m2ts wmv flv 3gp ogv gif".split()
 )
 IMAGE_SUFFIXES = frozenset(f".{name}" for name in "png jpg jpeg bmp webp tif tiff ppm".split())
-# Of a frame's duration: how far stamps may lie from an even row; containers round them to milliseconds.
+# Tolerance of even time stamps, as a share of a frame's duration; containers round to milliseconds.
 _UNEVEN = 0.5
 _NO_STAMP = np.iinfo(np.int64).min
-# Containers that store the order of decoding, not when a frame is shown; their frames are evenly spaced by definition.
+# Containers without presentation times; their frames are evenly spaced by definition.
 _WITHOUT_STAMPS = {"avi"}
-# How each system calls the first camera, and its driver in FFmpeg. Windows names cameras, it does not number them.
+# Each system's name of the first camera, and its driver in FFmpeg. On Windows cameras have names, not numbers.
 _CAMERAS = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation")}
 
 
@@ -43,18 +41,18 @@ class VideoFrame:
 
 @dataclass
 class Video:
-    """What is known of a source before its frames are decoded.
+    """A source of frames.
 
     Args:
         name: path or device.
         size: (width, height) in pixels as shown, after `rotation`.
-        fps: frames per second; of a variable frame rate the usual one.
-        num_frames: how many the file holds; None where it is unknown (a camera, a network stream).
-        rotation: degrees counter-clockwise by which the stored images are turned to be shown; already applied.
+        fps: frames per second; of a variable frame rate the typical one.
+        num_frames: of the file; None where unknown (a camera, a network stream).
+        rotation: degrees counter-clockwise by which the stored images are turned; already applied.
         pixel_aspect: width over height of a pixel; not applied.
-        variable_rate: True where frames do not follow each other evenly: believe their `time`, not their count.
-        num_broken: how many frames the last run over `frames` could not decode; final when it has ended. A file that
-            ends before the number of frames in its header misses these too.
+        variable_rate: True where frames are unevenly spaced: use their `time`, not their count.
+        num_broken: frames that the last run over `frames` could not decode; final when it has ended. Includes frames
+            in the header of a file that ends early.
     """
 
     name: str
@@ -67,12 +65,10 @@ class Video:
     num_broken: int = 0
 
     def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
-        """The frames from `start` seconds on, in the order in which they are shown; broken ones are left out.
-
-        Every call decodes anew. A file is entered at the last key frame before `start`.
+        """The frames from `start` seconds on in presentation order, without broken ones; every call decodes again.
 
         Raises:
-            ValueError: the source was there when it was opened and cannot be read now.
+            ValueError: the source can no longer be read.
         """
         raise NotImplementedError
 
@@ -81,20 +77,25 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
     """A video file, a folder of images (in the order of the numbers in their names), or a camera.
 
     Args:
-        source: a path; the number of a camera (0 is the first); or, with `format`, whatever FFmpeg reads live
+        source: a path; the number of a camera (0 is the first); or, with `format`, any live source of FFmpeg
             (`"rtsp://..."` needs no format).
-        fps: of a folder of images, which does not say it, and of a camera that does not.
+        fps: of a folder of images, and of a camera that does not report it.
         format: FFmpeg's name of an input device, such as "v4l2" or "dshow"; leave it out for files.
 
     Raises:
-        ValueError: absent, empty, no video, nothing in it can be decoded, or a folder without `fps`.
+        ValueError: absent, empty, no video, no decodable frame, or a folder without `fps`.
         ImportError: PyAV is not installed.
     """
     _av()
     if fps is not None and not 0 < fps < np.inf:
         raise ValueError(f"fps must be a positive number of frames per second, got {fps!r}.")
     if isinstance(source, int):
-        return _camera(source, fps)
+        if sys.platform not in _CAMERAS:
+            raise ValueError(
+                f"Cameras have no numbers on {sys.platform}; name yours: open_video('video=NAME', format='dshow')."
+            )
+        name, driver = _CAMERAS[sys.platform]
+        return _LiveVideo(name.format(source), fps, driver)
     if format is not None or "://" in str(source):
         return _LiveVideo(str(source), fps, format)
     path = Path(source)
@@ -103,14 +104,14 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
     if not path.is_file():
         raise ValueError(f"{path}: there is no such video file or folder of images.")
     if fps is not None:
-        raise ValueError(f"{path}: a video file says its frame rate itself; leave fps out.")
+        raise ValueError(f"{path}: a video file states its frame rate; leave fps out.")
     return _VideoFile(path)
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
-    """Whether the name is that of a video file, or a folder of images and nothing else: nothing is decoded."""
+    """Whether the path has a video's suffix or is a folder of images only; nothing is decoded."""
     path = Path(path)
-    if os.path.isdir(path):  # and not path.is_dir(), which raises for names that are too long
+    if os.path.isdir(path):  # path.is_dir() raises for names that are too long
         suffixes = {file.suffix.lower() for file in path.iterdir() if file.is_file()}
         return bool(suffixes) and suffixes <= IMAGE_SUFFIXES
     return path.suffix.lower() in VIDEO_SUFFIXES
@@ -139,16 +140,13 @@ class _VideoFile(Video):
 
     def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
         for index, raw in self._images(start):
-            time = index / self.fps if self._stamps is None else self._seconds(raw.pts)
+            seconds = None if self._stamps is None else float(raw.pts - self._stamps[0]) * self._time_base
+            time = index / self.fps if seconds is None else seconds
             if time >= start - 1e-6:
                 yield VideoFrame(index, time, _shown(raw, self.size))
 
-    def _seconds(self, stamp: int) -> float:
-        assert self._stamps is not None
-        return float(stamp - self._stamps[0]) * self._time_base
-
     def _images(self, start: float) -> Iterator[tuple[int, Any]]:
-        """Number and PyAV's frame, from the last key frame before `start` if the file can be entered there."""
+        """Number and PyAV's frame, from the last key frame before `start` where the file can seek."""
         self.num_broken, index = 0, 0
         with _opened(str(self._path)) as container:
             stream = container.streams.video[0]
@@ -172,7 +170,7 @@ class _ImageFolder(Video):
         if not files:
             raise ValueError(f"{path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
         if fps is None:
-            raise ValueError(f"{path}: a folder of images does not say its frame rate; give fps=30, or what it is.")
+            raise ValueError(f"{path}: a folder of images has no frame rate; give fps=30, or the true one.")
         self._files = sorted(files, key=_numbers_in_name)
         raw = next((raw for raw in map(_first_frame, self._files) if raw is not None), None)
         if raw is None:
@@ -200,7 +198,7 @@ class _LiveVideo(Video):
             size = (stream.codec_context.width, stream.codec_context.height)
             rate = fps or float(stream.average_rate or stream.guessed_rate or 0)
         if not rate:
-            raise ValueError(f"{name}: the source does not say its frame rate; give fps=30, or what it is.")
+            raise ValueError(f"{name}: the source does not report its frame rate; give fps=30, or the true one.")
         super().__init__(name, size, rate)
 
     def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
@@ -217,15 +215,6 @@ class _LiveVideo(Video):
                     yield VideoFrame(index, stamp - first, _shown(raw, self.size))
 
 
-def _camera(number: int, fps: float | None) -> Video:
-    if sys.platform not in _CAMERAS:
-        raise ValueError(
-            f"Cameras have no numbers on {sys.platform}; name yours: open_video('video=NAME', format='dshow')."
-        )
-    name, driver = _CAMERAS[sys.platform]
-    return _LiveVideo(name.format(number), fps, driver)
-
-
 def _av() -> Any:
     try:
         import av
@@ -236,7 +225,7 @@ def _av() -> Any:
 
 @contextmanager
 def _opened(name: str, format: str | None = None) -> Iterator[Any]:
-    """PyAV's container; whatever FFmpeg has against it is one sentence."""
+    """PyAV's container; errors of FFmpeg become ValueErrors."""
     av, unreadable = _av(), _av().error.FFmpegError
     av.logging.set_level(av.logging.PANIC)  # broken frames are counted, not printed one by one
     try:
@@ -253,9 +242,9 @@ def _video_stream(container: Any, name: str) -> Any:
 
 
 def _stamps(container: Any, stream: Any) -> tuple[np.ndarray, bool]:
-    """When each frame is shown, in units of the time base, in the order of decoding; and whether all of them say it.
+    """Presentation times of the frames in units of the time base, in decoding order; and whether all have one.
 
-    The file is read once without decoding: headers promise numbers and rates that are not kept.
+    The file is read once without decoding, since headers with numbers and rates are unreliable.
     """
     packets = (packet for packet in _packets(container, stream) if packet.size and not packet.is_discard)
     stamps = np.fromiter((_NO_STAMP if packet.pts is None else packet.pts for packet in packets), dtype=np.int64)
@@ -263,27 +252,24 @@ def _stamps(container: Any, stream: Any) -> tuple[np.ndarray, bool]:
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    """Until the end of the file, or where nothing can be found in it any more."""
-    unreadable = _av().error.FFmpegError
-    try:
+    """The packets up to the end of the file or of its readable part."""
+    with suppress(_av().error.FFmpegError):
         yield from container.demux(stream)
-    except unreadable:
-        return
 
 
 def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """PyAV's frames in the order in which they are shown; None for each that cannot be decoded."""
+    """PyAV's frames in presentation order; None for each that cannot be decoded."""
     unreadable = _av().error.FFmpegError
     for packet in _packets(container, stream):
         try:
             images = packet.decode()
         except unreadable:
-            images = [None] if packet.size else []  # the packet without content only asks for what is left
+            images = [None] if packet.size else []  # the empty last packet flushes the decoder
         yield from images
 
 
 def _rate(stamps: np.ndarray | None, time_base: float, header: list[float]) -> tuple[float, bool]:
-    """Frames per second, and whether they are unevenly spaced; `header` holds the container's mean and usual rate."""
+    """Frames per second, and whether they are unevenly spaced; `header`: the container's mean and typical rate."""
     if stamps is None or len(stamps) < 2:
         return (header[0] if header else 1.0), False
     even = np.linspace(stamps[0], stamps[-1], len(stamps))
@@ -305,7 +291,7 @@ def _first_frame(file: Path) -> Any | None:
 
 
 def _numbers_in_name(file: Path) -> list[tuple[int, str]]:
-    """So that frame_10 comes after frame_9."""
+    """Sorts frame_10 after frame_9."""
     parts = re.split(r"(\d+)", file.name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
@@ -320,7 +306,7 @@ def _shown_size(raw: Any) -> tuple[int, int]:
 
 
 def _shown(raw: Any, size: tuple[int, int]) -> np.ndarray:
-    """`(height, width, 3)` uint8 RGB, turned; a stream that changes its size on the way keeps its first."""
+    """`(height, width, 3)` uint8 RGB, turned and scaled to `size`, in case the stream's size changes."""
     turns = _quarter_turns(raw)
     width, height = size[::-1] if turns % 2 else size
     image = raw.to_ndarray(format="rgb24", width=width, height=height)

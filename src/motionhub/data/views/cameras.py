@@ -1,4 +1,4 @@
-"""Cameras before which a recorded motion is seen: in the recording's unit, or as pixels of an image."""
+"""Projection of recorded 3-D motion by a virtual camera, in the recording's unit or as pixels."""
 
 import math
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 UP_AXES = ("x", "y", "z", "-x", "-y", "-z")
-# Of the image's width and height, what the people fill over the whole clip: a person at the border is cut off.
+# Share of the image's width and height that the people fill over the whole clip.
 FILLED = 0.8
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a camera stands. The default looks along the recording's own axis at eye level.
+    """Pose of a camera. The default looks along the recording's own axis at eye level.
 
     Args:
         azimuth, elevation, roll: degrees: about the vertical, above the horizon, of the image.
@@ -31,15 +31,15 @@ class Camera:
 
 
 def seen_by(sequence: SkeletonSequence, camera: Camera, *, num_dims: int = 2, up: str = "y") -> SkeletonSequence:
-    """A 3-D sequence before a camera that looks at where the root is in the first frame that shows it, and stays.
+    """A 3-D sequence seen by a static camera that looks at the first detected root.
 
     Args:
         num_dims: 2: image coordinates in the sequence's unit at the root's distance, y downward, the root of the first
             frame in the middle. 3: the recording turned by the camera's azimuth only.
-        up: which way is up in the recording: `"y"` (BVH, Kinect), `"z"`, ... `"-z"`.
+        up: axis of the recording that points up: `"y"` (BVH, Kinect), `"z"`, ... `"-z"`.
 
     Raises:
-        ValueError: the sequence is not 3-D or never shows its root, `up` is no axis, or the camera is inside the body.
+        ValueError: the sequence is not 3-D or has no root, `up` is no axis, or the camera is inside the body.
     """
     points = torch.from_numpy(upright(sequence, up))
     points = points - torch.from_numpy(_first_root(sequence, points.numpy()))
@@ -62,10 +62,9 @@ def project_to_pixels(
     *,
     up: str = "y",
 ) -> SkeletonSequence:
-    """Pixels from the upper left corner, y downward, not mirrored: all that the clip shows, in the middle.
+    """Pixels from the upper left corner, y downward, not mirrored; the clip is centred in the image.
 
-    One scale for both axes and all frames, the largest with which everything fills no more than `FILLED` of the
-    image. Missing joints stay missing.
+    All axes and frames have one scale, with which the clip fills `FILLED` of the image. Missing joints stay missing.
 
     Args:
         sequence: 3-D, in any unit.
@@ -73,10 +72,10 @@ def project_to_pixels(
             up), 90 from the recording's right. A Kinect's z points away from it: its own view is 180.
         elevation: degrees above the horizon.
         image_size: `(width, height)` in pixels.
-        up: the axis that points up: `"y"` (Kinect, BVH), `"z"`, ... `"-z"`.
+        up: as in `seen_by`.
 
     Raises:
-        ValueError: the sequence is not 3-D, never shows its root, or the image has no size.
+        ValueError: as `seen_by`, or the image has no size.
     """
     if min(image_size) < 1:
         raise ValueError(f"image_size must be (width, height) of a pixel or more, got {tuple(image_size)}.")
@@ -86,30 +85,28 @@ def project_to_pixels(
     points = flat.keypoints.astype(np.float64)
     low, high = np.nanmin(points, axis=(0, 1, 2)), np.nanmax(points, axis=(0, 1, 2))
     size = np.asarray(image_size, np.float64)
-    extent = np.maximum(high - low, np.finfo(np.float32).tiny)  # a single point is drawn in the middle
+    extent = np.maximum(high - low, np.finfo(np.float32).tiny)  # a single point is in the middle
     scale = FILLED * (size / extent).min() if (high > low).any() else 1.0
     pixels = size / 2 + scale * (points - (low + high) / 2)
     return flat.replace(keypoints=pixels.astype(np.float32), unit="pixel", image_size=tuple(image_size))
 
 
 def upright(sequence: SkeletonSequence, up: str) -> np.ndarray:
-    """Keypoints with y up, turned (not mirrored) from wherever up is."""
+    """Keypoints rotated (not mirrored) so that y is up."""
     if sequence.num_dims != 3:
         raise ValueError(f"A camera needs 3-D keypoints, got {sequence.num_dims}-D ones.")
     if up not in UP_AXES:
         raise ValueError(f"up must be one of {UP_AXES}, got {up!r}.")
     points = sequence.keypoints[..., list(UPRIGHT[up[-1]])]
-    # Head down: half a turn about the axis towards the camera.
+    # Upside down: half a turn about the axis towards the camera.
     return points * np.array([-1, -1, 1], np.float32) if up.startswith("-") else points
 
 
 def _first_root(sequence: SkeletonSequence, points: np.ndarray) -> np.ndarray:
-    """`(people, 1, 1, 3)`: one place for all people, the first person's who is seen."""
-    root = points[:, :, sequence.layout.index(sequence.layout.root)]
-    seen = np.argwhere(~np.isnan(root[..., 0]))
-    if not len(seen):
-        raise ValueError(
-            f"The root {sequence.layout.root!r} is never seen, and the camera looks at it; estimate it first."
-        )
-    person, frame = seen[0]
-    return np.broadcast_to(root[person, frame], (len(points), 1, 1, 3)).copy()
+    """`(3,)`: the first detected root of the first person that has one."""
+    root = sequence.layout.root
+    places = points[:, :, sequence.layout.index(root)]
+    detected = places[~np.isnan(places[..., 0])]
+    if not len(detected):
+        raise ValueError(f"The root {root!r}, which the camera looks at, is missing in all frames; estimate it first.")
+    return np.asarray(detected[0])

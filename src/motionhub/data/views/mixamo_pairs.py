@@ -1,13 +1,10 @@
 """Exact pairs of Mixamo motions for retargeting networks: two motions, each by two characters, seen by two cameras.
 
-The preparation, windows, characters, cameras and projection are those of Aberman et al. 2019 (official code
-https://github.com/ChrisWu1997/2D-Motion-Retargeting), which LAC uses too. The 2-D clips are in pixels of a canvas of
-512 x 512, so `RetargetProcessor(smoothing=0)` makes the official rows of them.
-
-Other than in `data.views.pairs`, the characters were animated one by one.
+Preparation, windows, characters, cameras and projection follow Aberman et al. 2019 (official code
+https://github.com/ChrisWu1997/2D-Motion-Retargeting), also used by LAC. Clips are in pixels of a canvas of 512 x 512,
+of which `RetargetProcessor(smoothing=0)` makes the official rows.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +17,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 UNIT = 128.0  # canvas pixels of a unit in 3-D
 CANVAS = (512, 512)
 AZIMUTHS = (-90.0, -60.0, -30.0, 0.0, 30.0, 60.0, 90.0)
+SIZES = (0.5, 1.5)  # least and greatest factor of a body
 TRAIN_WINDOW, TEST_WINDOW = (64, 32), (120, 60)  # frames, and frames from one window to the next
 _SIDES = ("right", "left")
 
@@ -30,21 +28,16 @@ def prepared(motion: np.ndarray) -> np.ndarray:
 
 
 def body_frame(motion: np.ndarray, azimuth: float) -> np.ndarray:
-    """Rows are the camera's axes (right, depth, up) in the world: what the person faces on average, turned.
+    """Rows are the axes (right, depth, up) of a camera at `azimuth` degrees from the person's mean facing direction.
 
-    Args:
-        motion: `(frames, 15, 3)`, z up.
-        azimuth: degrees about the vertical; 0 looks the person in the face.
-
-    Raises:
-        ValueError: the person has no breadth, or lies on a side, so where they face is unknown.
+    `motion` is `(frames, 15, 3)`, z up. Raises ValueError if the person has no horizontal width.
     """
     right, left = (motion[:, [LAYOUT.index(f"{side}_{part}") for part in ("shoulder", "hip")]] for side in _SIDES)
     across = (right - left).mean((0, 1), dtype=np.float64)
     up = np.array([0.0, 0.0, 1.0])
     depth = np.cross(across, up)
     if not np.linalg.norm(depth) > 0:
-        raise ValueError("Shoulders and hips have no horizontal direction, so where the person faces is not known.")
+        raise ValueError("Shoulders and hips have no horizontal direction, so the facing direction is unknown.")
     depth /= np.linalg.norm(depth)
     sine, cosine = np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))
     turn = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
@@ -52,49 +45,37 @@ def body_frame(motion: np.ndarray, azimuth: float) -> np.ndarray:
 
 
 def projected(motion: np.ndarray, azimuth: float | None = None) -> np.ndarray:
-    """`(frames, 15, 2)`, y downward, of a `prepared` motion: before a camera of `body_frame`, or as the world lies."""
+    """`(frames, 15, 2)`, y downward, of a `prepared` motion: along the axes of `body_frame`, or of the world."""
     axes = np.eye(3) if azimuth is None else body_frame(motion, azimuth)
     return (motion @ axes[[0, 2]].T * [1.0, -1.0]).astype(np.float32)
 
 
 def windows(num_frames: int, length: int, step: int) -> list[slice]:
-    """The official windows: `num_frames // step - 1` of them (step is half a length); none in a shorter motion."""
+    """The official windows, `num_frames // step - 1` of them (step is half a length)."""
     return [slice(start * step, start * step + length) for start in range(num_frames // step - 1)]
 
 
 class MixamoPairs:
-    """Pairs by number: pair `i` is always the same, and begins with window `i` (modulo their number).
+    """Pairs by number: pair `i` is always the same, and its first motion is window `i` (modulo their number).
 
-    The other motion is of another animation. Characters and azimuths are two, and every view has a size of its own.
+    The other motion is of another animation; the two views differ in character, azimuth and size.
 
     Args:
         root: holds `CHARACTER/ANIMATION/motions/NUMBER.npy`. Motions that one of the characters lacks are left out.
         training: the official training characters and windows, otherwise those of the test.
-        characters: others than these.
-        azimuths: of the cameras; empty for the world's own axes.
-        sizes: least and greatest factor of a body (official: 0.5 to 1.5).
         seed: of everything random.
 
     Raises:
-        ValueError: fewer than two characters, animations or azimuths (or a single one, given on purpose).
+        ValueError: fewer than two characters or animations.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        *,
-        training: bool = True,
-        characters: Sequence[str] | None = None,
-        azimuths: Sequence[float] = AZIMUTHS,
-        sizes: tuple[float, float] = (0.5, 1.5),
-        seed: int = 0,
-    ) -> None:
-        self.root, self.azimuths, self.sizes, self.seed = Path(root), tuple(azimuths), sizes, seed
+    def __init__(self, root: str | Path, *, training: bool = True, seed: int = 0) -> None:
+        self.root, self.seed = Path(root), seed
         known, window = (TRAIN_CHARACTERS, TRAIN_WINDOW) if training else (TEST_CHARACTERS, TEST_WINDOW)
-        present = [name for name in (characters or known) if (self.root / name).is_dir()]
-        if len(present) < 2 or not 0 < sizes[0] <= sizes[1]:
+        present = [name for name in known if (self.root / name).is_dir()]
+        if len(present) < 2:
             raise ValueError(
-                f"Pairs need two or more characters in {self.root} and sizes above 0, got {present} and {sizes}; the "
+                f"Pairs need two or more characters in {self.root}, got {present}; the "
                 f"{'training' if training else 'test'} characters are {known}."
             )
         self.characters = present
@@ -122,9 +103,9 @@ class MixamoPairs:
         others = [each for each in self.windows if _animation(each[0]) != _animation(first[0])]
         second = others[int(random.integers(len(others)))]
         names = random.choice(len(self.characters), 2, replace=False)
-        cameras = self._cameras(random)
+        cameras = random.choice(AZIMUTHS, 2, replace=False).tolist()
         views = [
-            (self.characters[name], camera, float(random.uniform(*self.sizes)))
+            (self.characters[name], camera, float(random.uniform(*SIZES)))
             for name, camera in zip(names, cameras, strict=True)
         ]
         return MotionPair(
@@ -134,17 +115,10 @@ class MixamoPairs:
             self._clip(second, *views[0]),
         )
 
-    def _cameras(self, random: np.random.Generator) -> list[float | None]:
-        if len(self.azimuths) < 2:
-            return [*self.azimuths, *self.azimuths] or [None, None]
-        return [float(each) for each in random.choice(self.azimuths, 2, replace=False)]
-
-    def _clip(self, window: tuple[str, slice], character: str, azimuth: float | None, size: float) -> SkeletonSequence:
+    def _clip(self, window: tuple[str, slice], character: str, azimuth: float, size: float) -> SkeletonSequence:
         name, frames = window
-        motion = size * prepared(load(self.root / character / name)[frames])
-        return SkeletonSequence(
-            projected(motion, azimuth)[None], layout=LAYOUT, fps=FPS, unit="pixel", image_size=CANVAS
-        )
+        points = projected(size * prepared(load(self.root / character / name)[frames]), azimuth)
+        return SkeletonSequence(points[None], layout=LAYOUT, fps=FPS, unit="pixel", image_size=CANVAS)
 
 
 def _animation(name: str) -> str:

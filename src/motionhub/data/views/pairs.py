@@ -1,7 +1,4 @@
-"""Training pairs for motion retargeting, without paired recordings: one motion on two bodies, before two cameras.
-
-The pairs are exact: bodies differ by the lengths of their limbs, cameras by where they stand.
-"""
+"""Exact training pairs for motion retargeting: a motion on two bodies of other limb lengths, seen by two cameras."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +12,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 @dataclass(frozen=True)
 class PairRanges:
-    """What bodies and cameras are drawn from, each uniformly; angles in degrees either way.
+    """Uniform ranges of bodies and cameras; angles in degrees to either side.
 
     Args:
         bone_factor: least and greatest factor of a limb's bones.
@@ -35,7 +32,7 @@ class PairRanges:
         if self.distance is not None and not 0 < self.distance[0] <= self.distance[1]:
             raise ValueError(f"distance must be (least, greatest), both above 0, or None; got {self.distance}.")
         if min(self.azimuth, self.elevation, self.roll) < 0:
-            raise ValueError("azimuth, elevation and roll are degrees either way: give numbers of 0 or more.")
+            raise ValueError("azimuth, elevation and roll are degrees to either side: give numbers of 0 or more.")
 
     def draw_body(self, generator: np.random.Generator) -> dict[str, float]:
         """A factor per limb, for `skeletons.bodies.with_bone_lengths`."""
@@ -50,11 +47,11 @@ class PairRanges:
 
 @dataclass(frozen=True)
 class MotionPair:
-    """Two motions and two views (a body, and for 2-D the camera it is seen by), in all four combinations.
+    """Two motions and two views (a body and a camera), in all four combinations.
 
     Args:
-        first, second: motion 1 in view 1, motion 2 in view 2: what a network is given.
-        crossed, crossed_back: motion 1 in view 2, motion 2 in view 1: what it shall make of them.
+        first, second: motion 1 in view 1, motion 2 in view 2: the inputs of a network.
+        crossed, crossed_back: motion 1 in view 2, motion 2 in view 1: its targets.
     """
 
     first: SkeletonSequence
@@ -67,15 +64,8 @@ def make_pair(
     motions: tuple[SkeletonSequence, SkeletonSequence],
     bodies: tuple[dict[str, float], dict[str, float]],
     cameras: tuple[Camera, Camera],
-    *,
-    num_dims: int = 2,
-    up: str = "y",
 ) -> MotionPair:
-    """Both motions on both bodies, seen by the cameras.
-
-    Args:
-        motions: 3-D, of one layout, in any unit.
-        num_dims, up: see `seen_by`.
+    """Both motions, 3-D with y up and of one layout, on both bodies, as 2-D views of the cameras.
 
     Raises:
         ValueError: a motion in 2-D or without frames, two layouts, or a camera inside the body.
@@ -83,7 +73,7 @@ def make_pair(
     for motion in motions:
         if motion.num_dims != 3 or not motion.num_frames or not motion.num_people:
             raise ValueError(
-                f"Pairs are made of 3-D motions with people and frames, got {motion.num_dims}-D keypoints "
+                f"Pairs need 3-D motions with people and frames, got {motion.num_dims}-D keypoints "
                 f"{motion.keypoints.shape}; read BVH or Kinect files, or generate motions."
             )
     if motions[0].layout != motions[1].layout:
@@ -93,8 +83,7 @@ def make_pair(
         )
 
     def view(motion: int, which: int) -> SkeletonSequence:
-        body = with_bone_lengths(motions[motion], bodies[which])
-        return seen_by(body, cameras[which], num_dims=num_dims, up=up)
+        return seen_by(with_bone_lengths(motions[motion], bodies[which]), cameras[which])
 
     return MotionPair(view(0, 0), view(1, 1), view(0, 1), view(1, 0))
 
@@ -103,10 +92,9 @@ class PairMaker:
     """Pairs of clips, bodies and cameras by number: pair `i` is always the same.
 
     Args:
-        motions: 3-D clips of one layout, each at least `num_frames` long (shorter ones are an error).
+        motions: 3-D clips of one layout, each of at least `num_frames` frames.
         num_frames: of a pair: a window of each clip, at a random place.
         ranges: of bodies and cameras.
-        num_dims, up: see `make_pair`.
         seed: of everything random.
     """
 
@@ -116,8 +104,6 @@ class PairMaker:
         num_frames: int,
         *,
         ranges: PairRanges | None = None,
-        num_dims: int = 2,
-        up: str = "y",
         seed: int = 0,
     ) -> None:
         short = [index for index, motion in enumerate(motions) if motion.num_frames < num_frames]
@@ -127,7 +113,7 @@ class PairMaker:
                 f"which {len(short)} are shorter (first {short[:1]}); leave these out, or lower num_frames."
             )
         self.motions, self.num_frames = list(motions), num_frames
-        self.ranges, self.num_dims, self.up, self.seed = ranges or PairRanges(), num_dims, up, seed
+        self.ranges, self.seed = ranges or PairRanges(), seed
 
     def pair(self, number: int) -> MotionPair:
         """Clip `number` (modulo the number of clips) with a random other one."""
@@ -138,7 +124,7 @@ class PairMaker:
         motions = tuple(self._window(self.motions[index], generator) for index in (first, second))
         bodies = (self.ranges.draw_body(generator), self.ranges.draw_body(generator))
         cameras = (self.ranges.draw_camera(generator), self.ranges.draw_camera(generator))
-        return make_pair((motions[0], motions[1]), bodies, cameras, num_dims=self.num_dims, up=self.up)
+        return make_pair((motions[0], motions[1]), bodies, cameras)
 
     def _window(self, motion: SkeletonSequence, generator: np.random.Generator) -> SkeletonSequence:
         start = int(generator.integers(motion.num_frames - self.num_frames + 1))

@@ -1,8 +1,4 @@
-"""One moment seen by two cameras: what view-invariant posture is learned from; drawn, recorded, or in folders.
-
-An item holds the two views, the same two moved sideways or up and down by some pixels, and the two views of another
-moment of the take.
-"""
+"""Pairs of views of one moment, from which view-invariant posture is learned: rendered, recorded, or in folders."""
 
 import hashlib
 import re
@@ -24,35 +20,35 @@ from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-SENSOR_DISTANCE = 3.0  # metres from a drawn body's middle to the plane that its depth is measured from
+SENSOR_DISTANCE = 3.0  # metres from a rendered body's middle to the plane that its depth is measured from
 SUFFIXES = (".png", ".pkl")
-NEAR = 5  # moments before and after one without a person that are tried instead
+NEAR = 5  # distance of the moments that are tried instead of one without a person
 _NTU = re.compile(r"(S\d{3})(C\d{3})(P\d{3}R\d{3}A\d{3})")
 _DEVICE = re.compile(r"device_\d+")
 Prepare = Callable[[np.ndarray], Tensor]
 
 
 class Take(Protocol):
-    """A recording of one motion by several cameras at once."""
+    """A synchronous recording of one motion by several cameras."""
 
     name: str
     num_frames: int
 
     def images(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
-        """`(len(frames), 2, channels, size, size)`: two views, of cameras that are drawn."""
+        """`(len(frames), 2, channels, size, size)`: the views of two random cameras."""
 
 
 @dataclass(frozen=True)
 class DrawnTake:
-    """A skeleton in 3-D before two cameras that are drawn anew each time; the depth of a capsule body.
+    """Depth images of a capsule body around a 3-D skeleton, seen by two new random cameras each time.
 
     Args:
         name: of the take.
         sequence: in 3-D.
-        prepare: `PostureImageProcessor.prepare` of kind `"depth"` with `depth_unit` 1, or what does the same.
-        ranges: what the cameras are drawn from; its body is not used.
+        prepare: `PostureImageProcessor.prepare` of kind `"depth"` with `depth_unit` 1, or an equivalent.
+        ranges: of the cameras; its body is not used.
         up: axis of the recording that points up.
-        size: pixels of a side in which the body is drawn.
+        size: pixels of a side of the rendered image.
     """
 
     name: str
@@ -75,7 +71,7 @@ class DrawnTake:
 
 @dataclass(frozen=True)
 class RecordedTake:
-    """Synchronous recordings of cameras that stood somewhere.
+    """Synchronous recordings in memory.
 
     Args:
         name: of the take.
@@ -83,7 +79,7 @@ class RecordedTake:
         prepare: `PostureImageProcessor.prepare`.
 
     Raises:
-        ValueError: one camera only, or recordings of different length.
+        ValueError: a single camera, or recordings of different length.
     """
 
     name: str
@@ -94,13 +90,13 @@ class RecordedTake:
         lengths = [len(view) for view in self.views]
         if len(lengths) < 2:
             raise ValueError(
-                f"Take {self.name!r} has {len(lengths)} view: a pair needs a second camera that saw the same moment. "
+                f"Take {self.name!r} has {len(lengths)} view: a pair needs a second camera of the same moment. "
                 "Leave it out, or add the recording of another camera."
             )
         if len(set(lengths)) > 1 or not lengths[0]:
             raise ValueError(
-                f"Take {self.name!r}: the views have {lengths} frames; synchronous recordings have equally many. Cut "
-                "them to the time all cameras saw."
+                f"Take {self.name!r}: the views have {lengths} frames; synchronous recordings have equal lengths. Cut "
+                "them to the time that all cameras recorded."
             )
 
     @property
@@ -121,7 +117,7 @@ class FolderTake:
         name: of the take.
         folders: of the cameras.
         moments: file names that are in all folders, in order.
-        prepare: `PosturePictureProcessor.prepare`.
+        prepare: `PostureImageProcessor.prepare`.
     """
 
     name: str
@@ -134,10 +130,10 @@ class FolderTake:
         return len(self.moments)
 
     def images(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
-        """`(len(frames), 2, channels, size, size)` of two cameras; where one sees no person, a moment near by.
+        """As `Take.images`; a moment without a person in one of the views is replaced by a near one.
 
         Raises:
-            ValueError: a broken file, or no person in any moment near by.
+            ValueError: a broken file, or no person in any near moment.
         """
         pair = generator.choice(len(self.folders), size=2, replace=False)
         return torch.stack([self._moment(frame, [self.folders[camera] for camera in pair]) for frame in frames])
@@ -147,9 +143,9 @@ class FolderTake:
             if 0 <= frame + away < self.num_frames:
                 files = [folder / self.moments[frame + away] for folder in folders]
                 images = [read_image(file) for file in files]
-                if all(_somebody(image) for image in images):
+                if all(np.nan_to_num(image[..., 0] if image.ndim == 3 else image).any() for image in images):
                     return torch.stack([self._prepared(*pair) for pair in zip(files, images, strict=True)])
-        raise bad_file(folders[0] / self.moments[frame], f"take {self.name}", "no person is seen by both cameras.")
+        raise bad_file(folders[0] / self.moments[frame], f"take {self.name}", "no person is visible in both views.")
 
     def _prepared(self, file: Path, image: np.ndarray) -> Tensor:
         try:
@@ -158,18 +154,14 @@ class FolderTake:
             raise bad_file(file, "image", str(error)) from None
 
 
-def _somebody(image: np.ndarray) -> bool:
-    return bool(np.nan_to_num(image[..., 0] if image.ndim == 3 else image).any())
-
-
 def find_takes(root: str | Path, prepare: Prepare) -> list[FolderTake]:
-    """The takes below `root` that two cameras or more recorded; the others are listed in a warning.
+    """The takes below `root` with two cameras or more; the others are listed in a warning.
 
-    A folder that holds images is one camera's recording of one take. Which take and which camera its path says:
+    A folder with images is one camera's recording of one take; its path names both:
 
     - NTU RGB+D, `S001C002P001R001A001/MDepth-00000001.png`: the camera is `C002`, the take the rest of the name;
     - U-VI's official DensePose, `1/2/3/1/device_2/COLOR/NAME.pkl`: the camera is `device_2`, the take the rest;
-    - any other, `TAKE/CAMERA/IMAGE`: the camera is the folder, the take the folder around it.
+    - any other, `TAKE/CAMERA/IMAGE`: the camera is the folder, the take its parent.
 
     Files of the same name are of the same moment. `.png` are depth maps of 16 bits or masks, `.pkl` DensePose people.
 
@@ -185,17 +177,15 @@ def find_takes(root: str | Path, prepare: Prepare) -> list[FolderTake]:
         raise ValueError(f"{root}: no images; expected TAKE/CAMERA/IMAGE with files {' or '.join(SUFFIXES)}.")
     takes, alone = [], []
     for name, folders in cameras.items():
-        files = [
-            {path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES} for folder in folders.values()
-        ]
-        common = set.intersection(*files)
+        files = [{path.name for path in each.iterdir()} for each in folders.values()]
+        common = {name for name in set.intersection(*files) if Path(name).suffix.lower() in SUFFIXES}
         if len(folders) < 2 or not common:
             alone.append(name)
-            continue
-        takes.append(FolderTake(name, tuple(folders.values()), tuple(sorted(common)), prepare))
+        else:
+            takes.append(FolderTake(name, tuple(folders.values()), tuple(sorted(common)), prepare))
     said = f"{len(alone)} of {len(cameras)} takes have no second camera with files of the same names: {alone[:5]}"
     if not takes:
-        raise ValueError(f"{root}: {said}. A pair needs two cameras that saw the same moment.")
+        raise ValueError(f"{root}: {said}. A pair needs two cameras that recorded the same moment.")
     if alone:
         warnings.warn(f"{root}: {said}; they are left out.", stacklevel=2)
     return takes
@@ -204,8 +194,7 @@ def find_takes(root: str | Path, prepare: Prepare) -> list[FolderTake]:
 def _take_and_camera(folder: Path) -> tuple[str, str]:
     parts = list(folder.parts)
     for place, part in enumerate(parts):
-        named = _NTU.fullmatch(part)
-        if named is not None:
+        if named := _NTU.fullmatch(part):
             return "/".join([*parts[:place], named[1] + named[3], *parts[place + 1 :]]), named[2]
         if _DEVICE.fullmatch(part):
             return "/".join([*parts[:place], *parts[place + 1 :]]), part
@@ -219,8 +208,8 @@ class ViewPairDataset(TorchDataset):
     by `shift (2, 2)` pixels (x right, y down; one of them 0), and another moment of the take by the same cameras.
 
     Args:
-        takes: drawn or recorded.
-        moments: items an epoch has of each take.
+        takes: rendered or recorded.
+        moments: items per take and epoch.
         largest_shift: pixels; a tenth of the image's side when None.
         flip: mirror all images of an item with probability 0.5.
         seed: of everything random.
@@ -277,7 +266,7 @@ class ViewPairDataset(TorchDataset):
 
 
 def shift_image(image: Tensor, right: int, down: int) -> Tensor:
-    """`(..., height, width)` moved by whole pixels; what comes in is 0."""
+    """`(..., height, width)` moved by whole pixels, filled with 0."""
     height, width = image.shape[-2:]
     if abs(right) >= width or abs(down) >= height:
         return torch.zeros_like(image)
@@ -285,5 +274,5 @@ def shift_image(image: Tensor, right: int, down: int) -> Tensor:
 
 
 def collate_view_pairs(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-    """Items of `ViewPairDataset` as one batch; every entry gets the batch in front."""
+    """Items of `ViewPairDataset`, stacked."""
     return {name: torch.stack([item[name] for item in items]) for name in items[0]}
