@@ -1,6 +1,5 @@
 """`motionhub poses`: keypoints of the people in videos."""
 
-import json
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -44,8 +43,10 @@ def poses(
     Finds and follows the people of every VIDEO. One video may go to a file; several go to a folder, one .npz each, and
     a run that was stopped resumes there. No frame is written unless --overlay asks.
     """
+    from motionhub.poses.estimators import parse_option
+
     how: dict[str, Any] = {
-        "estimator_options": dict(map(_option, options or ())),
+        "estimator_options": dict(map(parse_option, options or ())),
         "fps": fps,
         "seconds": seconds,
         "min_confidence": min_confidence,
@@ -115,17 +116,6 @@ def draw(video: str, extraction: "Extraction", stem: Path, fps: float | None = N
     images = takewhile(lambda one: one[0] < total, placed)
     path = stem.with_name(f"{stem.name}.overlay.mp4")
     return write_overlay(images, extraction.clip, path, extraction.tracks.boxes)
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """KEY=VALUE; numbers, true and false as such, anything else as text."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise ValueError(f"--options takes KEY=VALUE, got {text!r}.")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def _print(report: dict[str, Any]) -> None:
