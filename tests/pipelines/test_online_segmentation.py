@@ -124,7 +124,7 @@ def test_wrong_streams_are_told():
     assert online.finish().shape == (0, 3)
     assert online.add(clip(0)).shape == (0, 3)
     online.add(clip(3))
-    with pytest.raises(ValueError, match="always of as many people"):
+    with pytest.raises(ValueError, match="constant people and joints"):
         online.add(clip(3, people=2))
     with pytest.raises(ValueError, match="in 0..1"):
         OnlineIntervals(DecodingRule(), fps=10).add([[float("nan")]])

@@ -95,7 +95,7 @@ def test_a_tower_looks_at_the_input_where_that_is_a_video(folder, tmp_path):
         np.testing.assert_allclose(scores_of_video(str(path), labels, tower=tower), expected, atol=1e-6)
     assert scores_of_video("clip.json", labels) is None
     assert scores_of_video("clip.json", labels, given=[0.1, 0.9]) == [0.1, 0.9]
-    with pytest.raises(ValueError, match="'clip.json' is none"):
+    with pytest.raises(ValueError, match="got 'clip.json'"):
         scores_of_video("clip.json", labels, tower=str(folder))
     with pytest.raises(ValueError, match="not both"):
         scores_of_video(str(path), labels, given=[0.1, 0.9], tower=str(folder))

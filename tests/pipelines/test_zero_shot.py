@@ -223,7 +223,7 @@ def test_nobody_one_frame_and_nothing_seen_have_clear_outcomes():
     assert one[0]["scores"][0]["label"] == "sit"
     with pytest.raises(ValueError, match="candidate_labels is required"):
         pipe(clip_at(1))
-    with pytest.raises(ValueError, match="belong to candidate_labels"):
+    with pytest.raises(ValueError, match="need candidate_labels"):
         pipe(clip_at(1), neighbours=3)
     with pytest.raises(ValueError, match="one person at a time"):
         pipe(clip_at(1), candidate_labels=["walk"], per_person=False)

@@ -228,7 +228,7 @@ def test_the_confidence_of_a_joint_is_that_of_its_expert():
 def test_what_does_not_fit_is_refused_with_the_fix():
     with pytest.raises(ValueError, match="No expert was given"):
         aggregate_experts([])
-    with pytest.raises(ValueError, match="one of three experts .* got 2; use official=False"):
+    with pytest.raises(ValueError, match="needs three experts .* got 2; use official=False"):
         aggregate_experts([body(2)] * 2, official=True)
     with pytest.raises(ValueError, match="two rules"):
         aggregate_experts([body(2)] * 3, official=True, paper=True)

@@ -144,7 +144,7 @@ def test_mediapipe_sees_nobody_where_nobody_is(landmarker):
 
 
 def test_mediapipe_wants_a_model_that_is_there(landmarker):
-    with pytest.raises(ValueError, match="there is no such model"):
+    with pytest.raises(ValueError, match="no such file; expected a pose_landmarker"):
         get_estimator("mediapipe", {"model": "absent.task"})
     with pytest.raises(ValueError, match="num_people must be at least 1"):
         get_estimator("mediapipe", {"num_people": 0})

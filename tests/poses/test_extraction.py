@@ -133,7 +133,7 @@ def test_a_camera_needs_an_end(monkeypatch):
     from motionhub.data.video.reader import open_video
 
     live = open_video("testsrc=size=64x48:rate=10", format="lavfi")
-    with pytest.raises(ValueError, match="give seconds=10"):
+    with pytest.raises(ValueError, match="such as seconds=10"):
         extract_clip(live, SquareFinder())
     assert extract_clip(live, SquareFinder(), seconds=0.8).clip.num_frames == 8
 

@@ -143,5 +143,5 @@ def test_held_out_frames_are_the_last_ones() -> None:
     labels = [LabelledFrame(frame, *([np.zeros(0)] * 3)) for frame in (30, 0, 20, 10, 40)]
     kept, rest = held_out(labels, 0.4)
     assert [label.frame for label in kept] == [0, 10, 20] and [label.frame for label in rest] == [30, 40]
-    with pytest.raises(ValueError, match="nothing on one side"):
+    with pytest.raises(ValueError, match="one part empty"):
         held_out(labels[:1])

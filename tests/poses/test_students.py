@@ -12,11 +12,11 @@ from motionhub.poses.self_training import LabelledFrame, fit_anchor_poses, pose_
 from motionhub.poses.students import (
     HeatmapStudent,
     LcrNetStudent,
-    PersonCrops,
     agreement,
+    check_images,
     collate_images,
+    crop,
     crop_window,
-    cut_out,
     gaussian_targets,
     heatmaps_of,
     highest_cells,
@@ -101,9 +101,9 @@ def test_a_frame_without_its_picture_is_named(tmp_path) -> None:
     labels, pictures = scene(3)
     del pictures[1]
     with pytest.raises(ValueError, match=r"no image of \[1\]"):
-        PersonCrops(labels, pictures, (32, 24))
+        check_images(labels, pictures)
     with pytest.raises(ValueError, match="got 0 frames"):
-        PersonCrops([], pictures, (32, 24))
+        check_images([], pictures)
 
 
 def test_pictures_and_people_of_a_batch_are_padded_with_nothing() -> None:
@@ -123,17 +123,17 @@ def test_pictures_and_people_of_a_batch_are_padded_with_nothing() -> None:
     assert batch["classes"].tolist() == [[1, 0], [1, 1]]
 
 
-def test_a_cut_out_has_the_pixels_of_its_window_and_zero_outside() -> None:
+def test_a_crop_has_the_pixels_of_its_window_and_zero_outside() -> None:
     picture = np.zeros((40, 60, 3), np.float32)
     picture[10:20, 30:40] = 1.0
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    inside = cut_out(picture, np.array([30.0, 10, 40, 20]), (10, 10))
+    inside = crop(picture, np.array([30.0, 10, 40, 20]), (10, 10))
     torch.testing.assert_close(inside, ((1 - mean) / std)[:, None, None].expand(3, 10, 10), rtol=1e-4, atol=1e-4)
-    half = cut_out(picture, np.array([-60.0, 0, 60, 40]), (40, 120))
+    half = crop(picture, np.array([-60.0, 0, 60, 40]), (40, 120))
     assert not half[:, :, :59].any() and half[:, :, 62:].all()
 
 
-def test_the_window_has_the_proportions_of_the_cut_out_and_the_centre_of_the_box() -> None:
+def test_the_window_has_the_proportions_of_the_crop_and_the_centre_of_the_box() -> None:
     window = crop_window(np.array([0.0, 0, 40, 40]), (256, 192))
     np.testing.assert_allclose(window, [20 - 25, 20 - 50 * 256 / 192 / 2, 20 + 25, 20 + 50 * 256 / 192 / 2])
 
@@ -164,7 +164,7 @@ def test_the_heat_map_loss_is_zero_for_perfect_maps_and_blind_to_missing_joints(
 
 
 def test_a_model_without_heat_maps_is_refused() -> None:
-    with pytest.raises(ValueError, match="must give heat maps"):
+    with pytest.raises(ValueError, match="must return heat maps"):
         heatmaps_of({"logits": torch.zeros(1)})
 
 

@@ -1,6 +1,5 @@
 """`motionhub poses`: keypoints of the people in videos."""
 
-import json
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -44,9 +43,10 @@ def poses(
     where an interrupted run resumes. Frames are written with --overlay only.
     """
     from motionhub.pipelines import pose_refinement
+    from motionhub.poses.estimators import parse_option
 
     how: dict[str, Any] = {
-        "estimator_options": dict(map(_option, options or ())),
+        "estimator_options": dict(map(parse_option, options or ())),
         "fps": fps,
         "seconds": seconds,
         "min_confidence": min_confidence,
@@ -108,17 +108,6 @@ def draw(video: str, extraction: "Extraction", stem: Path, fps: float | None = N
     images = takewhile(lambda one: one[0] < total, placed)
     path = stem.with_name(f"{stem.name}.overlay.mp4")
     return write_overlay(images, extraction.clip, path, extraction.tracks.boxes)
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """KEY=VALUE, the value as JSON (numbers, true, false), else as text."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.isidentifier():
-        raise ValueError(f"--options takes KEY=VALUE, got {text!r}.")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def _print(report: dict[str, Any]) -> None:

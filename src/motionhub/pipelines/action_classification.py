@@ -1,4 +1,4 @@
-"""`pipeline("action-classification", model=...)`: which action is it, per person or per clip."""
+"""`pipeline("action-classification", model=...)`: the action of each person or clip."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,18 +24,18 @@ FUSIONS = ("logits", "softmax")
 
 
 class ActionClassificationPipeline(SkeletonPipeline):
-    """Names the action of every person. Inputs and common arguments: see `SkeletonPipeline`.
+    """Classifies the action of every person. Inputs and common arguments: see `SkeletonPipeline`.
 
     Args of a call (or of `pipeline(...)`, as defaults):
-        top_k: how many labels, best first; None for all. Default 5.
+        top_k: number of labels, best first; None for all. Default 5.
         second: another `ActionClassificationPipeline` with the same labels, usually of the bone stream, to fuse with.
         fusion: `"logits"` adds the logits (official UNIK code), `"softmax"` averages the probabilities (its paper).
-        second_weight: weight of the second stream, the first having 1. Default 1.
+        second_weight: weight of the second stream; the first has 1. Default 1.
 
     Returns:
         For each input a list with one dict per detected person: `track_id` (None with `per_person=False`), `scores`, a
-        list of `{"label", "score"}` (probabilities, best first), and `coverage`, the share of the model's joints that
-        were seen in the frames it used. Without valid keypoints the list is empty, with a warning.
+        list of `{"label", "score"}` (probabilities, best first), and `coverage`, the share of the model's joints
+        detected in the frames it used. Without valid keypoints the list is empty, with a warning.
 
     Example:
         >>> pipe = pipeline("action-classification", model="folder")
@@ -46,11 +46,8 @@ class ActionClassificationPipeline(SkeletonPipeline):
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         postprocess = take(kwargs, "top_k")
         check_whole(**postprocess)
-        forward = {
-            name: value
-            for name, value in take(kwargs, "second", "fusion", "second_weight").items()
-            if value is not None
-        }
+        forward = take(kwargs, "second", "fusion", "second_weight")
+        forward = {name: value for name, value in forward.items() if value is not None}
         preprocess = take_input_parameters(kwargs)
         if "second" in forward:
             check_same_labels(self.model.config, forward["second"])
@@ -63,7 +60,7 @@ class ActionClassificationPipeline(SkeletonPipeline):
         return preprocess, forward, postprocess
 
     def samples_of(self, part: SkeletonSequence, name: str, second: Any = None) -> list[tuple[Span, dict[str, Any]]]:
-        """With `"second"`, the sample of the second stream."""
+        """Adds the second stream's sample as `"second"`."""
         found = super().samples_of(part, name)
         for _, sample in found if second is not None else ():
             sample["second"] = process(second.feature_extractor, part, name)

@@ -1,4 +1,4 @@
-"""`pipeline("action-segmentation", model=...)`: which actions, from when to when, per person."""
+"""`pipeline("action-segmentation", model=...)`: actions with start and end times, per person."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -23,21 +23,20 @@ RULES = tuple(field.name for field in dataclasses.fields(DecodingRule))
 
 
 class ActionSegmentationPipeline(SkeletonPipeline):
-    """Says when each person does what. Inputs and common arguments: see `SkeletonPipeline`.
+    """Finds each person's actions over time. Inputs and common arguments: see `SkeletonPipeline`.
 
     Args of a call (or of `pipeline(...)`, as defaults):
         threshold: an action needs a frame of at least this probability. Default 0.5.
-        low_threshold: from such a frame it reaches as far as the probability is at least this (hysteresis).
+        low_threshold: it extends over neighbouring frames of at least this probability (hysteresis).
         min_duration: seconds; shorter actions are dropped.
-        max_gap: seconds; an action that pauses for no longer goes on.
-        exclusive: True: one action at a time, the most probable one. False: actions may overlap. None (default): as
-            the model was trained, which its `config.problem_type` says (overlapping where it says nothing).
-        background: name of the label that stands for no action, which makes no rows; None: every label is an action.
-            Default: "background", where the model has such a label.
-        window: frames of the model's rate that it sees at once; a longer clip is cut into windows, so the memory
-            needed for activations does not grow with the clip. Default: the frames of its training samples; None
-            there: the whole clip.
-        hop: frames from window to window; where windows overlap logits are averaged. Default: half a window.
+        max_gap: seconds; pauses up to this length do not end an action.
+        exclusive: True: one action at a time, the most probable one. False: actions may overlap. None (default): by
+            the model's `config.problem_type` (overlapping if unset).
+        background: name of the label for no action, which gives no rows; None: every label is an action. Default:
+            "background", if the model has that label.
+        window: frames (at the model's rate) per forward pass; longer clips are cut into windows, which bounds the
+            memory for activations. Default: the frames of its training samples, else the whole clip.
+        hop: frames from window to window; logits are averaged where windows overlap. Default: half a window.
         return_scores: True: each input gives `{"intervals": rows, "scores": ...}`, see below.
 
     Returns:
@@ -62,7 +61,7 @@ class ActionSegmentationPipeline(SkeletonPipeline):
         return take_input_parameters(kwargs), forward, postprocess
 
     def sample_of(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
-        """With `"frames"`, the source frame of each frame of the sample."""
+        """Adds the source frame of each frame of the sample as `"frames"`."""
         sample = process(self.feature_extractor, part, name, frame_labels=np.arange(part.num_frames))
         sample["frames"] = sample.pop("labels")
         return sample
@@ -115,7 +114,7 @@ def interval_rows(
     probabilities: np.ndarray,
     names: Mapping[int, str] | Sequence[str],
 ) -> list[dict[str, Any]]:
-    """The intervals of one person, by time; labels without a name make none."""
+    """The intervals of one person, by time; labels without a name give none."""
     return [
         {
             "track_id": track_id,
@@ -130,10 +129,7 @@ def interval_rows(
 
 
 def _times(clip: Clip, index: int) -> np.ndarray:
-    """Seconds at which each frame of a sample begins, and at which the last one ends: `(frames + 1,)`.
-
-    Frames that a processor repeats after the clip's end do not count.
-    """
+    """`(frames + 1,)` seconds: start of each frame of a sample, end of the last; repeated frames do not count."""
     sample = clip.samples[index]
     real = np.atleast_1d(np.asarray(sample["attention_mask"]).any(axis=0))
     frames = np.asarray(sample["frames"], dtype=np.float64).reshape(len(real), -1)[:, 0][real]

@@ -1,14 +1,9 @@
 """`pipeline("motion-retargeting", model=...)`: one person's motion on the body, or in the view, of another.
 
-The interface of a model:
-
-    outputs = model.retarget(source, target)              # or, with a code for the view alone,
-    outputs = model.retarget(source, target, view)        # config.variant == "full"
-
-`source`, `target` and `view` are dicts of `keypoints (B, M, T, V, C)`, `joint_mask` and `attention_mask (B, M, T)`, as
-the checkpoint's processor makes them (here M is 1; lengths differ). `outputs.keypoints (B, M, T, V, C)`, T that of the
-source, are in the same normalised form, and `processor.inverse(keypoints of one clip, its source sequence)` gives
-coordinates in the processor's layout. `motionhub.models.motion_retargeting.MotionRetargetingOutput` is such an output.
+A model needs `retarget(source, target)`, or with `config.variant == "full"` `retarget(source, target, view)`: dicts of
+`keypoints (B, M, T, V, C)`, `joint_mask` and `attention_mask (B, M, T)` from the processor (M is 1; lengths differ).
+It returns a `MotionRetargetingOutput` with normalised `keypoints (B, M, T, V, C)`, T that of the source;
+`processor.inverse(keypoints of one clip, its source sequence)` gives coordinates in the processor's layout.
 """
 
 import warnings
@@ -19,7 +14,7 @@ import numpy as np
 import torch
 
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
-from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, dims_of, model_inputs
+from motionhub.pipelines.skeleton_pipeline import FACTS, SkeletonPipeline, as_sequence, dims_of, model_inputs
 from motionhub.processing.arrays import describe, warn_of_findings
 from motionhub.skeletons.bodies import with_bone_lengths, with_context_of
 from motionhub.skeletons.checks import runs
@@ -28,16 +23,15 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-FACTS = ("layout", "fps", "unit", "image_size")
 OPTIONS = ("target_person", "view_person", "bone_factors", "max_gap", "return_report")
 FEET = ("left_ankle", "right_ankle")
-# In an image a bone looks shorter the more it points at the camera; its longest appearance is nearest to the length.
+# Foreshortening only shortens a bone in 2-D, so a high quantile is nearest to its length.
 QUANTILE_2D, QUANTILE_3D = 0.95, 0.5
-MAX_GAP = 8  # frames of one motion code of RetargetNet
+MAX_GAP = 8  # frames per motion code of RetargetNet
 
 
 class MotionRetargetingPipeline(SkeletonPipeline):
-    """Gives the motion of a source another body, another view, or both; what a checkpoint can do is its `variant`.
+    """Transfers the motion of a source to another body, another view, or both, as the checkpoint's `variant` allows.
 
     - `"view"`: body and view of the target, together. - `"skeleton"`: the body of the target, the view of the source.
     - `"full"`: the body of `target` and the view of `view`, each the source's own when left out.
@@ -47,30 +41,30 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             list of them, for a list of results.
         target: the same, for the body; a list has one for each source.
         view: the same, for the view (`"full"` only).
-        target_person, view_person: whose body or view, by position, where the clip shows several people.
-        bone_factors: makes bones longer or shorter at the end, by limb or joint: `{"leg": 1.2, "arm": 0.9}`, see
+        target_person, view_person: position of the person whose body or view to use, if the clip has several people.
+        bone_factors: scales bones in the result, by limb or joint: `{"leg": 1.2, "arm": 0.9}`, see
             `motionhub.skeletons.bodies.with_bone_lengths`. Without target and view it is the only change, and exact.
-        max_gap: frames; a joint of the source that is missing for longer at a stretch is missing in the result, a
-            shorter gap is bridged. None bridges every gap. Default 8.
-        layout, fps, unit, image_size: of files and arrays that do not say so themselves.
-        return_report: also return how good it is (a dict per person, see below).
+        max_gap: frames; gaps in a joint of the source up to this length are bridged, longer ones stay missing. None
+            bridges every gap. Default 8.
+        layout, fps, unit, image_size: of arrays, and of files that lack them.
+        return_report: also return error measures (a dict per person, see below).
 
     Returns:
         a `SkeletonSequence` with the layout, frame rate, frames, people and unit of the source, or, with
-        `return_report`, `(sequence, report)`. It starts where the source does. A joint that the source never shows, or
-        not for longer than `max_gap`, is missing there, as are people in frames in which the source does not show them
-        at all. (The root, to which all others are relative, is bridged however long; its own place is not shown.)
-        Joints that the network does not have (hands, eyes, toes) move along with the joints they hang on.
+        `return_report`, `(sequence, report)`. It starts at the source's position. Missing in the result: joints never
+        detected in the source, gaps longer than `max_gap` (except of the root, which all joints are relative to), and
+        people in frames without any of their joints. Joints that the network lacks (hands, eyes, toes) follow their
+        parent joints.
 
         The report, for each detected person of the source: `track_id`; `bone_length_error` to the target's body in
-        proportions, its `bone_length_error_of_source` before (what copying the source would have), `per_bone`;
-        `foot_sliding`, the mean speed of the ankles in body sizes per second where those of the source stand still,
-        `foot_sliding_of_source`, and `contact_share` of the frames (None without any). In 2-D all of these depend on
-        the view: bones are compared by their longest appearances.
+        proportions, `bone_length_error_of_source` (that of the unchanged source), `per_bone`; `foot_sliding`, the mean
+        speed of the ankles in body sizes per second in frames of ground contact in the source,
+        `foot_sliding_of_source`, and `contact_share` of the frames (None without ankles). In 2-D all of these depend
+        on the view: bones are compared by their longest appearances.
 
     Raises:
-        ValueError: an input that is none of these, without the person needed, in 3-D where the
-            checkpoint works in 2-D or the other way round, or a target or view that its variant cannot use.
+        ValueError: an unsupported input, one without a person, one whose dimensions (2-D, 3-D) differ from the
+            checkpoint's, or a target or view that its variant cannot use.
 
     Example:
         >>> pipe = pipeline("motion-retargeting", model="retarget-view-aberman")
@@ -89,7 +83,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             raise ValueError(f"max_gap must be a number of frames, 0 or more, or None for no limit; got {gap!r}.")
         return dict(kwargs), {}, {}
 
-    def __call__(  # type: ignore[override]  # a motion is made of two clips, which are named as what they are
+    def __call__(  # type: ignore[override]  # named inputs
         self, source: Any, target: Any = None, *, view: Any = None, **kwargs: Any
     ) -> Any:
         """One result for one source, a list for a list (see the class)."""
@@ -115,7 +109,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         self._check_roles(target, view, bone_factors)
         motion = as_motion(source, **facts)
         body = None if target is None else chosen_person(as_motion(target, **facts), "target", target_person)
-        seen_as = None if view is None else chosen_person(as_motion(view, **facts), "view", view_person)
+        camera = None if view is None else chosen_person(as_motion(view, **facts), "view", view_person)
         rows = detected(motion)
         if not rows:
             warnings.warn(f"{describe(motion)}: no valid keypoints, so there is no motion to retarget.", stacklevel=3)
@@ -125,9 +119,9 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if target is None and view is None:
             moved, result = parts, motion.replace(confidence=None)
         else:
-            for role, clip in (("source", motion), ("target", body), ("view", seen_as)):
+            for role, clip in (("source", motion), ("target", body), ("view", camera)):
                 self._check_dims(role, clip)
-            moved, result = self._made(motion, rows, parts, body, seen_as, max_gap)
+            moved, result = self._made(motion, rows, parts, body, camera, max_gap)
         if bone_factors:
             moved = [with_bone_lengths(part, bone_factors) for part in moved]
             result = with_bone_lengths(result, bone_factors)
@@ -142,17 +136,17 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         rows: list[int],
         parts: list[SkeletonSequence],
         body: SkeletonSequence | None,
-        seen_as: SkeletonSequence | None,
+        camera: SkeletonSequence | None,
         max_gap: int | None,
     ) -> tuple[list[SkeletonSequence], SkeletonSequence]:
         """`parts`, the people `rows` of `motion`, retargeted: in the layout of the model, and in the source's."""
         samples = [self._sample(part) for part in parts]
         bodies = samples if body is None else [self._sample(body)] * len(rows)
-        self._warn_of_unseen(body, "target")
-        self._warn_of_unseen(seen_as, "view")
+        self._warn_of_missing(body, "target")
+        self._warn_of_missing(camera, "view")
         batch = {"source": model_inputs(samples), "target": model_inputs(bodies)}
-        if seen_as is not None:
-            batch["view"] = model_inputs([self._sample(seen_as)] * len(rows))
+        if camera is not None:
+            batch["view"] = model_inputs([self._sample(camera)] * len(rows))
         made = self.forward(batch)["keypoints"]
         moved = [self.postprocess((part, made[index, :1]), max_gap=max_gap) for index, part in enumerate(parts)]
         keypoints = np.full(motion.keypoints.shape, np.nan, dtype=np.float32)
@@ -161,7 +155,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         return moved, motion.replace(keypoints=keypoints, confidence=None)
 
     def _sample(self, person: SkeletonSequence) -> dict[str, Any]:
-        """What the processor makes of one person, without the empty places for others that it may add."""
+        """The processor's output for one person, without padding people."""
         return {name: value[:1] for name, value in self.feature_extractor.process(person).items()}
 
     def _check_roles(self, target: Any, view: Any, bone_factors: Any = None) -> None:
@@ -169,11 +163,11 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if view is not None and variant != "full":
             raise ValueError(
                 f"This checkpoint (variant {variant!r}) has no code for the view alone, so view= cannot be used; load "
-                'one of variant "full", or give the clip as target.'
+                'one of variant "full", or pass the clip as target.'
             )
         if target is None and view is None and not bone_factors:
             raise ValueError(
-                "Nothing to change: give a target, whose body (or view) the motion gets: pipe(a, b); or bone_factors."
+                "Nothing to change: pass a target with another body or view, pipe(a, b); or bone_factors."
             )
 
     def _check_dims(self, role: str, sequence: SkeletonSequence | None) -> None:
@@ -183,26 +177,24 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         came = f"This checkpoint works in {works_in}-D, and the {role} is {sequence.num_dims}-D ({describe(sequence)})"
         if works_in == 2:
             raise ValueError(
-                f"{came}; choose from where it is seen: "
-                "motionhub.data.views.cameras.project_to_pixels(sequence, azimuth=0) gives pixels, "
-                "motionhub.data.views.cameras.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and "
+                f"{came}; project it: motionhub.data.views.cameras.project_to_pixels(sequence, azimuth=0) gives "
+                "pixels, motionhub.data.views.cameras.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and "
                 "for files: motionhub convert IN OUT --project 0 0."
             )
         raise ValueError(
-            f"{came}; the depth of an image is not known here: give a motion in space (BVH, Kinect, motion capture), "
-            "or load a checkpoint that works in 2-D."
+            f"{came}; depth cannot be recovered from an image: pass a 3-D motion (BVH, Kinect, motion capture), or "
+            "load a checkpoint that works in 2-D."
         )
 
-    def _warn_of_unseen(self, sequence: SkeletonSequence | None, role: str) -> None:
+    def _warn_of_missing(self, sequence: SkeletonSequence | None, role: str) -> None:
         if sequence is None:
             return
         layout = get_layout(self.feature_extractor.layout)
-        shown = np.flatnonzero(convert_layout(sequence, layout).joint_mask.any(axis=(0, 1)))
-        unseen = [joint for index, joint in enumerate(layout.joints) if index not in shown]
-        if unseen:
+        visible = convert_layout(sequence, layout).joint_mask.any(axis=(0, 1))
+        missing = [joint for joint, found in zip(layout.joints, visible, strict=True) if not found]
+        if missing:
             warnings.warn(
-                f"{role}: {describe(sequence)} never shows {unseen}; the processor's stand-in (the mean pose) takes "
-                "their place.",
+                f"{role}: {missing} are missing in all of {describe(sequence)}; the mean pose takes their place.",
                 stacklevel=4,
             )
 
@@ -211,29 +203,22 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         keypoints = self.model.retarget(batch["source"], batch["target"], *views).keypoints.float()
         if not bool(keypoints.isfinite().all()):
             raise ValueError(
-                "The model gives numbers that are not finite; check the unit and the size of the coordinates, and "
-                "the weights of the model."
+                "The model's output is not finite; check the unit and the size of the coordinates, and the weights of "
+                "the model."
             )
         return {"keypoints": keypoints}
 
     def postprocess(self, model_outputs: Any, max_gap: int | None = MAX_GAP) -> SkeletonSequence:
-        """The person's new motion in the processor's layout, missing where the source does not show it."""
+        """The person's new motion in the processor's layout; gaps longer than `max_gap` frames stay missing."""
         part, keypoints = model_outputs
         values = self.feature_extractor.inverse(keypoints[:, : part.num_frames], part).numpy()
         layout = get_layout(self.feature_extractor.layout)
-        shown = convert_layout(part, layout).joint_mask[0]
         values[:, ~part.joint_mask.any(axis=(0, 2))] = np.nan
-        values[0, long_gaps(shown, part.num_frames - 1 if max_gap is None else max_gap)] = np.nan
+        for joint, visible in enumerate(convert_layout(part, layout).joint_mask[0].T):
+            for start, end in runs(~visible):
+                if end - start == len(visible) or (max_gap is not None and end - start > max_gap):
+                    values[0, start:end, joint] = np.nan
         return part.replace(keypoints=values, layout=layout, confidence=None)
-
-
-def long_gaps(shown: np.ndarray, max_gap: int) -> np.ndarray:
-    """`(frames, joints)` True where a joint is missing for more than `max_gap` frames at a stretch, or always."""
-    missing = np.zeros_like(shown)
-    for joint, column in enumerate(shown.T):
-        for start, end in runs(~column):
-            missing[start:end, joint] = end - start > max_gap or end - start == len(column)
-    return missing
 
 
 def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
@@ -251,19 +236,19 @@ def detected(sequence: SkeletonSequence) -> list[int]:
 
 
 def chosen_person(sequence: SkeletonSequence, role: str, person: int | None) -> SkeletonSequence:
-    """The one person whose body or view is meant. Raises ValueError for none, or several without `person`."""
+    """The one person whose body or view to use. Raises ValueError for none, or several without `person`."""
     if person is not None:
         sequence = sequence.person(person)
-    seen = detected(sequence)
-    if not seen:
+    rows = detected(sequence)
+    if not rows:
         raise ValueError(f"{role}: no valid keypoints in {describe(sequence)}; choose another clip.")
-    if len(seen) > 1:
-        raise ValueError(f"{role} shows {len(seen)} people, at positions {seen}; choose one: {role}_person={seen[0]}.")
-    return sequence.person(seen[0])
+    if len(rows) > 1:
+        raise ValueError(f"{role} has {len(rows)} people, at positions {rows}; choose one: {role}_person={rows[0]}.")
+    return sequence.person(rows[0])
 
 
 def motion_report(source: SkeletonSequence, made: SkeletonSequence, target: SkeletonSequence) -> dict[str, Any]:
-    """The error report of one person, over the bones of `made`'s layout; the others may come in any."""
+    """The error report of one person, over the bones of `made`'s layout."""
     layout, tracks = made.layout, source.track_ids
     assert tracks is not None
     before, body = convert_layout(source, layout), convert_layout(target, layout)
@@ -276,7 +261,7 @@ def motion_report(source: SkeletonSequence, made: SkeletonSequence, target: Skel
     try:
         error = bone_length_error(made.keypoints, body.keypoints, **options)
         copied = bone_length_error(before.keypoints, body.keypoints, **options)["bone_length_error"]
-    except ValueError:  # no bone that both show
+    except ValueError:  # no bone in common
         error, copied = {"bone_length_error": None, "per_bone": []}, None
     feet = [layout.index(joint) for joint in FEET if joint in layout.joints]
     ankles = [sequence.keypoints[:, :, feet] for sequence in (before, made)]

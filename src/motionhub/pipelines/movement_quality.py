@@ -1,6 +1,6 @@
-"""`pipeline("movement-quality", model=...)`: how well is a movement done, per person or per clip.
+"""`pipeline("movement-quality", model=...)`: the quality of a movement, per person or per clip.
 
-Whether a clip shows the movement that the model judges is not checked.
+Nothing checks that a clip shows the movement that the model was trained on.
 """
 
 from typing import Any
@@ -15,14 +15,12 @@ class MovementQualityPipeline(SkeletonPipeline):
 
     Returns:
         For each input a list with one dict per detected person: `track_id` (None with `per_person=False`), `score`
-        (higher is better where it was in training; of incorrect and correct, how probably correct), `interval` and
-        `coverage`, the share of the model's joints that were seen in the frames it used. Without valid keypoints the
-        list is empty, with a warning.
+        (on the scale of the training labels; the probability of "correct" for a model of two grades), `interval` and
+        `coverage`, the share of the model's joints detected in the frames it used. Without valid keypoints the list is
+        empty, with a warning.
 
-        `interval` is `[lower, upper]`: where the true scores of 95 % of the clips lie that got such a score, as
-        measured on people left out of the training (limits of agreement). It is None for a model of two grades, whose
-        score is a probability, and for one that was never judged on others; `pipe.model.config.held_out` has what was
-        measured.
+        `interval` is `[lower, upper]`: 95 % limits of agreement with true scores, measured on people held out of
+        training (`pipe.model.config.held_out`). It is None for a model of two grades, and without that measurement.
 
     Raises:
         ValueError: a model of images.

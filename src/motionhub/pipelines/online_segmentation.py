@@ -1,7 +1,6 @@
-"""Segmentation of a stream: frames come in chunks, scores and intervals go out as soon as they are final.
+"""Segmentation of a stream in constant memory: frames come in chunks, logits and intervals are returned once final.
 
-Memory does not grow with the stream. Frames are model input, probabilities come from its logits. A normalisation that
-needs the whole clip ("extent") cannot be used on a stream; one per frame can.
+Frames are model input; a normalisation over the whole clip ("extent") cannot be used, one per frame can.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,16 +18,16 @@ from motionhub.intervals.decode import DecodingRule, FrameInterval
 class OnlineSegmenter:
     """Logits of a stream, equal to `model.predict_windows` of the whole clip with the same window and hop.
 
-    A frame's logits come out once `window` frames have followed it: until then the stream may end, whose last window
-    would see the frame. At most `window + hop` frames are held.
+    A frame's logits are final once `window` frames follow it, as the last window of the stream might still include
+    it. At most `window + hop` frames are kept.
 
     Args:
         model: a segmentation model (`UnikForActionSegmentation`, ...), in evaluation mode.
-        window, hop: frames that the model sees at once, and from window to window (default: the window).
-        present: `(people,)` bool, who is there from the first frame to the last; None: everybody.
+        window, hop: frames per forward pass, and from window to window (default: the window).
+        present: `(people,)` bool, the people present throughout the stream; None: all.
 
     Raises:
-        ValueError: window and hop do not fit.
+        ValueError: hop is not in 1..window, or the model is in training mode.
 
     Example:
         >>> import torch
@@ -47,7 +46,7 @@ class OnlineSegmenter:
         if window < 1 or not 1 <= hop <= window:
             raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
         if model.training:
-            raise ValueError("The model is in training mode, its scores would change the model; call model.eval().")
+            raise ValueError("The model is in training mode, so a forward pass would change it; call model.eval().")
         self.model, self.window, self.hop, self.present = model, window, hop, present
         self._begin()
 
@@ -55,14 +54,14 @@ class OnlineSegmenter:
         parameter = next(self.model.parameters())
         self._frames: Tensor | None = None  # the last ones, from frame `_first` on
         self._first = self._next = self._received = self._given = 0
-        # Of the frames from `_given` on that a window has seen: sums of logits, and in the last column how many.
+        # For the frames from `_given` on: sums of the windows' logits, and in the last column how many windows.
         self._sums = torch.zeros(0, self.model.config.num_labels + 1, dtype=parameter.dtype, device=parameter.device)
 
     def add(self, keypoints: Tensor) -> Tensor:
         """The logits `(frames, num_labels)` that became final with `keypoints (people, frames, joints, dims)`.
 
         Raises:
-            ValueError: the shape is not that of the frames before.
+            ValueError: the shape differs from that of earlier frames.
         """
         if keypoints.dim() != 4 or (
             self._frames is not None
@@ -70,19 +69,19 @@ class OnlineSegmenter:
         ):
             before = None if self._frames is None else tuple(self._frames.shape)
             raise ValueError(
-                f"A stream expects (people, frames, joints, dims), always of as many people and joints; got "
-                f"{tuple(keypoints.shape)} after {before}. Give absent people as zeros."
+                f"A stream expects (people, frames, joints, dims) with constant people and joints; got "
+                f"{tuple(keypoints.shape)} after {before}. Pass absent people as zeros."
             )
         done = [self._step(part) for part in keypoints.split(self.hop, dim=1) if part.shape[1]]
         return torch.cat(done) if done else self._take(self._given)
 
     def finish(self) -> Tensor:
-        """The logits of the frames that are left, at the end of the stream; then a new one can begin."""
+        """The logits of the remaining frames, at the end of the stream; a new stream can follow."""
         if not self._received:
             return self._take(0)
         last = max(self._received - self.window, 0)
         if self._next - self.hop != last or not self._next:
-            self._see(last, self._received)
+            self._run(last, self._received)
         rest = self._take(self._received)
         self._begin()
         return rest
@@ -91,24 +90,24 @@ class OnlineSegmenter:
         self._frames = keypoints if self._frames is None else torch.cat([self._frames, keypoints], dim=1)
         self._received += keypoints.shape[1]
         while self._next + self.window <= self._received:
-            self._see(self._next, self._next + self.window)
+            self._run(self._next, self._next + self.window)
             self._next += self.hop
-        # Kept: what the next window and a last one, if the stream ends here, would see.
+        # Kept: the frames of the next window, and of the last one if the stream ends here.
         kept = max(min(self._next, self._received - self.window), 0)
         self._frames = self._frames[:, kept - self._first :].clone()
         self._first = kept
         return self._take(max(self._received - self.window, self._given))
 
     @torch.no_grad()
-    def _see(self, start: int, end: int) -> None:
+    def _run(self, start: int, end: int) -> None:
         assert self._frames is not None
         part = self._frames[None, :, start - self._first : end - self._first]
         mask = None if self.present is None else self.present[None, :, None].expand(part.shape[:3])
         logits = self.model(part, attention_mask=mask).logits[0]
-        seen = torch.cat([logits, torch.ones_like(logits[:, :1])], dim=1)
+        counted = torch.cat([logits, torch.ones_like(logits[:, :1])], dim=1)
         added = max(end - self._given - len(self._sums), 0)
-        self._sums = functional.pad(self._sums.to(seen), (0, 0, 0, added))
-        self._sums[start - self._given : end - self._given] += seen
+        self._sums = functional.pad(self._sums.to(counted), (0, 0, 0, added))
+        self._sums[start - self._given : end - self._given] += counted
 
     def _take(self, end: int) -> Tensor:
         number = end - self._given
@@ -119,10 +118,7 @@ class OnlineSegmenter:
 
 @dataclass
 class _Piece:
-    """Frames of one label in a row: from `start` to before `end`, sum and greatest of their probabilities.
-
-    `gap` is the sum of the probabilities since.
-    """
+    """A run of one label in `start:end`: sum and maximum of its probabilities, and the sum since (`gap`)."""
 
     start: int
     end: int
@@ -132,7 +128,7 @@ class _Piece:
 
 
 class OnlineIntervals:
-    """The intervals of a stream of probabilities, equal to `rule` on the whole of it; each comes out when it is over.
+    """The intervals of a stream of probabilities, equal to `rule` on the whole; each is returned once it is final.
 
     Args:
         rule: threshold, hysteresis, shortest duration, longest gap, background.
@@ -145,7 +141,7 @@ class OnlineIntervals:
         >>> from motionhub import OnlineIntervals
         >>> from motionhub.intervals.decode import DecodingRule
         >>> intervals = OnlineIntervals(DecodingRule(threshold=0.5), fps=10)
-        >>> intervals.add([[0.0], [0.75], [0.75]])  # probabilities (frames, classes): the action still goes on
+        >>> intervals.add([[0.0], [0.75], [0.75]])  # probabilities (frames, classes): the action has not ended
         []
         >>> intervals.add([[0.0]])
         [FrameInterval(label=0, start=1, end=3, score=0.75)]
@@ -158,18 +154,18 @@ class OnlineIntervals:
             raise ValueError(f"fps must be above 0, got {fps!r}.")
         self.rule, self.fps, self.frames = rule, fps, 0
         self._low = rule.threshold if rule.low_threshold is None else rule.low_threshold
-        self._runs: dict[int, _Piece] = {}  # going on now
-        self._held: dict[int, _Piece] = {}  # over, but may be joined to what follows
+        self._runs: dict[int, _Piece] = {}  # not ended
+        self._held: dict[int, _Piece] = {}  # ended, but may be joined to a later run
 
     def add(self, probabilities: Any) -> list[FrameInterval]:
-        """What ended with `probabilities (frames, classes)`, by the number of the frame."""
+        """The intervals that became final with `probabilities (frames, classes)`."""
         values = np.asarray(probabilities, np.float64)
         if values.ndim != 2 or not ((values >= 0) & (values <= 1)).all():
             raise ValueError(f"Expected probabilities (frames, classes) in 0..1 without NaN, got {values.shape}.")
         return _sorted(found for row in values for found in self._frame(row))
 
     def finish(self) -> list[FrameInterval]:
-        """What was still going on at the end of the stream; then a new one can begin."""
+        """The remaining intervals, at the end of the stream; a new stream can follow."""
         found = []
         for label in sorted({*self._runs, *self._held}):
             found += list(self._end_run(label))
@@ -198,11 +194,11 @@ class OnlineIntervals:
         self.frames += 1
 
     def _end_run(self, label: int) -> Iterator[FrameInterval]:
-        """The run that went on becomes the held piece, joined to it, or is dropped."""
+        """The label's run becomes the held piece, is joined to it, or dropped."""
         run, held = self._runs.pop(label, None), self._held.get(label)
         if run is None:
             return
-        if run.peak < self.rule.threshold:  # a run that never got there is part of the gap
+        if run.peak < self.rule.threshold:  # it belongs to the gap
             if held is not None:
                 held.gap += run.total
             return

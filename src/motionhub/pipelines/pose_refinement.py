@@ -1,7 +1,4 @@
-"""Pose refinement: one motion repaired, or several estimators' of one video made into one, with a report.
-
-A function and not a transformers pipeline: those need a model, and here there is none.
-"""
+"""Pose refinement: repairs one motion, or aggregates those of several pose estimators first, with a report."""
 
 import os
 import warnings
@@ -27,10 +24,9 @@ STEPS: dict[str, Callable[[SkeletonSequence], SkeletonSequence]] = {
     "savitzky-golay": filters.smooth_savitzky_golay,
     "one-euro": filters.smooth_one_euro,
 }
-# Swaps first, or a swapped wrist is an outlier; gaps after the outliers that leave some; smoothing last.
+# Swaps first, or a swapped wrist is an outlier; gaps after outliers, which leave some; smoothing last.
 DEFAULT_STEPS = ("swaps", "outliers", "gaps", "savitzky-golay")
-# Of the body's size: less is rounding.
-UNCHANGED = 1e-6
+UNCHANGED = 1e-6  # of the body's size: less is rounding
 
 
 def refine(
@@ -45,23 +41,23 @@ def refine(
     image_size: tuple[int, int] | None = None,
     return_report: bool = False,
 ) -> Any:
-    """The refined motion, as a `SkeletonSequence`. What goes in is never changed.
+    """The refined motion, as a `SkeletonSequence`; inputs are not modified.
 
     Args:
-        inputs: a path, `SkeletonSequence`, dataset row or array as for every pipeline; or a list of them, which are
-            the same video by several pose estimators and are aggregated first (SST-A). The most trusted first:
-            it decides layout, frame rate and image size, and wins ties.
-        steps: names of `STEPS`, done in this order; () for none.
+        inputs: a path, `SkeletonSequence`, dataset row or array as for every pipeline; or a list of them, one per pose
+            estimator ("expert") of the same video, aggregated first (SST-A). The first decides layout, frame rate and
+            image size, and wins ties.
+        steps: names of `STEPS`, in order; () for none.
         official, paper: rule of the aggregation, see `motionhub.poses.refine`; the official order of three experts is
             AlphaPose, LCR-Net, OpenPose.
-        layout, fps, unit, image_size: of arrays, and of files that do not say it.
-        return_report: also return a dictionary: `joints_changed` (share of joints, over people and frames, that moved,
-            were filled or hidden; counts in `moved`, `filled`, `hidden`), `mean_change` (over those seen before and
-            after), `coverage_before`, `coverage_after` (shares of joints seen), `jitter_before`, `jitter_after`
-            (standard deviation per coordinate of what changes independently from frame to frame; the median joint's),
-            `worst_joint` and `worst_person` (most changed), `per_joint`; lengths are in the unit of the motion. Of
-            several experts "before" is the first, `experts` tells coverage, jitter and share picked of each, and
-            `confidence` that of each person's frames.
+        layout, fps, unit, image_size: of arrays, and of files that lack them.
+        return_report: also return a dict: `joints_changed` (share of joints, over people and frames, that moved, were
+            filled or hidden; counts in `moved`, `filled`, `hidden`), `mean_change` (of joints detected before and
+            after), `coverage_before`, `coverage_after` (shares of joints detected), `jitter_before`, `jitter_after`
+            (standard deviation per coordinate of frame-to-frame noise, of the median joint), `worst_joint` and
+            `worst_person` (most changed), `per_joint`; lengths are in the unit of the motion. With several experts
+            "before" is the first; `experts` has coverage, jitter and share picked of each, `confidence` that of each
+            person's frames.
 
     Raises:
         ValueError: no input, one that cannot be read or has no frame, an unknown step, or experts that do not fit.
@@ -72,18 +68,14 @@ def refine(
     items = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     if not items:
         raise ValueError("Nothing to refine: pass a file or sequence, or a list with one per pose estimator.")
-    facts = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
-    clips = [as_sequence(item, **facts) for item in items]  # type: ignore[arg-type]
+    clips = [as_sequence(item, layout=layout, fps=fps, unit=unit, image_size=image_size) for item in items]
     for clip in clips:
         if not clip.num_frames or not clip.num_people:
             raise ValueError(f"Expected a motion with at least one person and frame, got {describe(clip)}.")
     about: dict[str, Any] = {}
     before = motion = clips[0]
     if len(clips) > 1:
-        names = [
-            os.fspath(item) if isinstance(item, str | os.PathLike) else f"input {n}" for n, item in enumerate(items)
-        ]
-        before, motion, about = _aggregated(clips, names, official, paper)
+        before, motion, about = _aggregated(clips, items, official, paper)
     elif official or paper:
         raise ValueError("official=True and paper=True choose a rule of aggregation, but only one input was given.")
     if not motion.joint_mask.any():
@@ -94,18 +86,18 @@ def refine(
 
 
 def _aggregated(
-    clips: list[SkeletonSequence], names: list[str], official: bool, paper: bool
+    clips: list[SkeletonSequence], items: list[Any], official: bool, paper: bool
 ) -> tuple[SkeletonSequence, SkeletonSequence, dict[str, Any]]:
-    """The first expert, the aggregate, and what the report says of the experts."""
+    """The first expert, the aggregate, and the report's entries on the experts."""
     experts, result = aggregate_sequences(clips, official, paper)
     rows = [
         {
-            "name": name,
+            "name": os.fspath(item) if isinstance(item, str | os.PathLike) else f"input {index}",
             "coverage": float(expert.joint_mask.mean()),
             "jitter": _jitter(noise_level(expert)),
             "picked": float((result.choice == index).mean()),
         }
-        for index, (name, expert) in enumerate(zip(names, experts, strict=True))
+        for index, (item, expert) in enumerate(zip(items, experts, strict=True))
     ]
     confidence = [[round(float(value), 4) for value in person] for person in result.confidence]
     return experts[0], aggregate_as_sequence(result, experts), {"experts": rows, "confidence": confidence}
@@ -119,7 +111,7 @@ def report(before: SkeletonSequence, after: SkeletonSequence) -> dict[str, Any]:
     filled, hidden = ~had & has, had & ~has
     changed = moved | filled | hidden
     noise = np.array([noise_level(before), noise_level(after)])
-    # What was filled or hidden has no distance; it counts where nothing moved.
+    # Filled and hidden joints have no distance; they decide where nothing moved.
     total = np.where(had & has, change, 0).sum(axis=1) + 1e-9 * changed.sum(axis=1)  # (people, joints)
     person, worst = np.unravel_index(int(total.argmax()), total.shape)
     rows = [
@@ -146,7 +138,7 @@ def report(before: SkeletonSequence, after: SkeletonSequence) -> dict[str, Any]:
 
 
 def _changes(change: np.ndarray, had: np.ndarray, has: np.ndarray, noise: np.ndarray) -> dict[str, Any]:
-    """Of all joints, or of one: how far they moved, and coverage and jitter before and after."""
+    """Mean change, and coverage and jitter before and after, of all joints or of one."""
     both = change[had & has]
     return {
         "mean_change": float(both.mean()) if len(both) else None,
@@ -158,5 +150,4 @@ def _changes(change: np.ndarray, had: np.ndarray, has: np.ndarray, noise: np.nda
 
 
 def _jitter(noise: np.ndarray) -> float | None:
-    known = np.atleast_1d(noise)[~np.isnan(np.atleast_1d(noise))]
-    return float(np.median(known)) if len(known) else None
+    return None if np.isnan(noise).all() else float(np.nanmedian(noise))

@@ -1,4 +1,4 @@
-"""`pipeline("skeleton-feature-extraction", model=...)`: motion as vectors, per sequence, frame or joint."""
+"""`pipeline("skeleton-feature-extraction", model=...)`: feature vectors per sequence, frame or joint."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
         level: `"sequence"` (default), `"frame"` or `"joint"`.
         representation: of an encoder that disentangles pose from viewpoint (CV-MIM): `"pose"` or `"view"`, in place of
             the features its config names.
-        normalize: True (default) scales every vector to length 1; False leaves it as the encoder gives it.
+        normalize: True (default) scales every vector to length 1.
 
     Returns:
-        For each input a float32 array; `P` people in the order of the input, `C` channels, `V` joints of the model's
-        layout, `T'` = frames the processor took / the encoder's `frame_stride`, rounded up:
-        sequence `(P, C)`, frame `(P, T', C)`, joint `(P, T', V, C)`. Rows of people without valid keypoints are NaN
-        (with a warning when all are). `per_person=False` pools the people and drops the first axis.
+        For each input a float32 array: sequence `(P, C)`, frame `(P, T', C)`, joint `(P, T', V, C)`, of `P` people in
+        the order of the input, `C` channels, `V` joints of the model's layout, `T'` = processed frames / the encoder's
+        `frame_stride`, rounded up. Rows of people without valid keypoints are NaN (with a warning when all are).
+        `per_person=False` pools the people and drops the first axis.
     """
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -35,10 +35,8 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
             if given.get(name, choices[0]) not in choices:
                 raise ValueError(f"{name} must be one of {choices}, got {given[name]!r}.")
         preprocess = take_input_parameters(kwargs)
-        forward: dict[str, Any] = {name: given[name] for name in ("level", "representation") if name in given}
-        postprocess: dict[str, Any] = {name: given[name] for name in ("level", "normalize") if name in given}
-        if "per_person" in preprocess:
-            postprocess["per_person"] = preprocess["per_person"]
+        forward = take(dict(given), "level", "representation")
+        postprocess = {**take(given, "level", "normalize"), **take(dict(preprocess), "per_person")}
         return preprocess, forward, postprocess
 
     def _forward(  # type: ignore[override]
@@ -59,19 +57,19 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
         return {"features": features if level == "joint" else features.mean(dim=2)}
 
     def _represented(self, outputs: Any, inputs: dict[str, Any], level: str, representation: str) -> torch.Tensor:
-        """Pose or view vectors `(samples, T', C)`, or their means over the frames in which a joint is seen."""
+        """Pose or view vectors `(samples, T', C)`, or their means over the frames with a detected joint."""
         values = outputs.get(representation)
         if values is None or not values.shape[-1] or level == "joint":
             raise ValueError(
-                f"{type(self.model).__name__} gives no {representation} vectors of {level}s; leave representation out "
-                "or use level='frame' or 'sequence' with an encoder such as CvMimModel."
+                f"{type(self.model).__name__} gives no {representation} vectors of {level}s; omit representation, or "
+                "use level='frame' or 'sequence' with an encoder such as CvMimModel."
             )
         present = inputs["attention_mask"].any(dim=-1)[:, :, None, None]
         frames = (values.float() * present).sum(dim=1) / present.sum(dim=1)
         if level == "frame":
             return frames
-        seen = (inputs["joint_mask"].any(-1) & inputs["attention_mask"]).any(1).unsqueeze(-1)
-        return (frames * seen).sum(1) / seen.sum(1).clamp(min=1)
+        valid = (inputs["joint_mask"].any(-1) & inputs["attention_mask"]).any(1).unsqueeze(-1)
+        return (frames * valid).sum(1) / valid.sum(1).clamp(min=1)
 
     def postprocess(
         self, model_outputs: Any, level: str = "sequence", normalize: bool = True, per_person: bool = True
@@ -80,23 +78,19 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
         config = self.model.config
         size = outputs["features"].shape[-1] if clip.samples else config.hidden_size
         lengths = [-(-used_frames(sample) // config.frame_stride) for sample in clip.samples]
-        shape = {
-            "sequence": (size,),
-            "frame": (max(lengths, default=0), size),
-            "joint": (max(lengths, default=0), config.num_joints, size),
-        }[level]
+        length = max(lengths, default=0)
+        shape = {"sequence": (size,), "frame": (length, size), "joint": (length, config.num_joints, size)}[level]
         features = np.full((clip.sequence.num_people if per_person else 1, *shape), np.nan, dtype=np.float32)
         for index, row in enumerate(clip.rows):
             values = outputs["features"][index].numpy()
-            values = values if level == "sequence" else values[: lengths[index]]  # the rest is the batch's padding
+            values = values if level == "sequence" else values[: lengths[index]]  # without the batch's padding
             features[row or 0, : len(values)] = values
         if normalize:
-            features = features / np.maximum(
-                np.linalg.norm(features, axis=-1, keepdims=True), np.finfo(np.float32).tiny
-            )
+            norms = np.linalg.norm(features, axis=-1, keepdims=True)
+            features = features / np.maximum(norms, np.finfo(np.float32).tiny)
         return features if per_person else features[0]
 
 
 def used_frames(sample: dict[str, Any]) -> int:
-    """Frames up to the last one of any person; the rest is padding."""
+    """Number of frames up to the last one with a person; the rest is padding."""
     return int(np.flatnonzero(np.asarray(sample["attention_mask"]).any(axis=0))[-1]) + 1

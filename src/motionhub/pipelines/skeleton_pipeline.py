@@ -1,4 +1,4 @@
-"""What all skeleton pipelines share: inputs become `SkeletonSequence`s, people samples, samples batches."""
+"""Base of the skeleton pipelines: an input becomes a `SkeletonSequence`, its people samples, samples a batch."""
 
 import os
 import warnings
@@ -26,9 +26,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, *ARRAYS, Mapping)
-INPUT_PARAMETERS = ("layout", "fps", "unit", "image_size", "per_person")
-
-
+FACTS = ("layout", "fps", "unit", "image_size")
+INPUT_PARAMETERS = (*FACTS, "per_person")
 Span = tuple[int, int]
 
 
@@ -37,11 +36,11 @@ class Clip:
     """One input of a pipeline, ready for the model.
 
     Args:
-        name: how warnings call it.
-        sequence: what was given.
-        rows: of each sample, the position of its person in `sequence`; None when all people share one sample.
-        samples: what `processor.process` made of the people with valid keypoints.
-        spans: of each sample, its first frame and the frame after its last.
+        name: for warnings.
+        sequence: the input.
+        rows: the position in `sequence` of each sample's person; None when all people share one sample.
+        samples: output of `processor.process` for the people with valid keypoints.
+        spans: first frame of each sample, and the frame after its last.
     """
 
     name: str
@@ -51,11 +50,11 @@ class Clip:
     spans: tuple[Span, ...]
 
     def track_id(self, row: int | None) -> int | None:
-        """Of the person at `row`; None for all people together."""
+        """The person's at `row`; None for all people together."""
         return None if row is None or self.sequence.track_ids is None else self.sequence.track_ids[row]
 
     def coverage(self, *samples: int) -> float:
-        """Share of the joints seen, over the frames that people have; the mean over the samples."""
+        """Share of detected joints in the valid frames, averaged over the samples."""
         masks = [(self.samples[index]["joint_mask"], self.samples[index]["attention_mask"]) for index in samples]
         return float(np.mean([np.asarray(joints)[np.asarray(frames)].mean() for joints, frames in masks]))
 
@@ -63,17 +62,17 @@ class Clip:
 class SkeletonPipeline(Pipeline):
     """Base of the skeleton pipelines.
 
-    An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file lacks them), a video (its
-    people are found by the first pose estimator that is installed, see `poses/`; a 3-D model gets metres about each
-    person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub dataset,
-    or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` with `layout=`, `fps=` and `unit=` (and
-    `image_size=(width, height)` where the processor needs it). A list gives a list of results; any other iterable (a
-    generator, a `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
+    An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file lacks them), a video
+    (the first installed pose estimator finds its people; 3-D models get metres relative to each person's hips if it
+    lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub dataset, or an array `(people, frames,
+    joints, dims)` or `(frames, joints, dims)` with `layout=`, `fps=` and `unit=` (and `image_size=(width, height)`
+    where the processor needs it). A list gives a list of results; any other iterable (a generator, a
+    `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
     Args of every call:
-        per_person: True (default) gives each person to the model alone; False gives the clip with all its people.
-        batch_size: inputs per forward pass. The results do not depend on it: padding is masked, and a model whose
-            `pooling="official"` averages padding gets its inputs one by one.
+        per_person: True (default) passes each person to the model separately; False passes all people together.
+        batch_size: inputs per forward pass. Results do not depend on it: padding is masked, and a model whose
+            `pooling="official"` averages padding gets one input at a time.
 
     Raises:
         ValueError: the input is none of the above, or its file cannot be read.
@@ -83,12 +82,12 @@ class SkeletonPipeline(Pipeline):
     _load_tokenizer = False
     _load_image_processor = False
     _load_video_processor = False
-    # Optional for transformers, because `processor=` may bring it; required by __init__ below.
+    # Optional for transformers, since `processor=` may replace it; __init__ requires one of them.
     _load_feature_extractor = None
     feature_extractor: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.pop("local_files_only", None)  # transformers passes it on after loading with it
+        kwargs.pop("local_files_only", None)  # transformers forwards it after loading
         dtype = kwargs.get("dtype")
         super().__init__(*args, **kwargs)
         if dtype == "auto":
@@ -112,19 +111,8 @@ class SkeletonPipeline(Pipeline):
             return super().__call__((item for item in inputs), **kwargs)
         return super().__call__(inputs, **kwargs)
 
-    def preprocess(
-        self,
-        item: Any,
-        *,
-        per_person: bool = True,
-        layout: Any = None,
-        fps: float | None = None,
-        unit: str | None = None,
-        image_size: Any = None,
-        **options: Any,
-    ) -> Clip:
-        facts = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
-        sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
+    def preprocess(self, item: Any, *, per_person: bool = True, **options: Any) -> Clip:
+        sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **take(options, *FACTS))
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
         warn_of_findings(sequence, name)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
@@ -140,30 +128,25 @@ class SkeletonPipeline(Pipeline):
         return Clip(name, sequence, rows, samples, spans)
 
     def samples_of(self, part: SkeletonSequence, name: str) -> list[tuple[Span, dict[str, Any]]]:
-        """The samples of one person, or of all people together, each with its frames. Subclasses may cut windows."""
+        """Samples of one person, or of all people together, with their frames. Subclasses may cut windows."""
         return [((0, part.num_frames), self.sample_of(part, name))] if part.joint_mask.any() else []
 
     def sample_of(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
-        """What the processor makes of one person, or of all people together."""
+        """The processor's output for one person, or for all people together."""
         return process(self.feature_extractor, part, name)
 
     def make_batch(self, clips: list[Clip]) -> dict[str, Any]:
         """All samples of the clips, padded to one shape. Subclasses may add to it."""
         return {"model": model_inputs([sample for clip in clips for sample in clip.samples])}
 
-    def run_single(self, inputs: Any, preprocess_params: Any, forward_params: Any, postprocess_params: Any) -> Any:
-        return next(self.get_iterator([inputs], 0, 1, preprocess_params, forward_params, postprocess_params))
+    def run_single(self, inputs: Any, *params: dict[str, Any]) -> Any:
+        return next(self.get_iterator([inputs], 0, 1, *params))
 
     def get_iterator(
-        self,
-        inputs: Iterable[Any],
-        num_workers: int,
-        batch_size: int,
-        preprocess_params: dict[str, Any],
-        forward_params: dict[str, Any],
-        postprocess_params: dict[str, Any],
+        self, inputs: Iterable[Any], num_workers: int, batch_size: int, *params: dict[str, Any]
     ) -> Iterator[Any]:
-        """In place of the data loader of transformers, which pads one axis only. `num_workers` has no effect."""
+        """Replaces the data loader of transformers, which pads one axis only. `num_workers` has no effect."""
+        preprocess_params, forward_params, postprocess_params = params
         if averages_padding(self.model.config):
             batch_size = 1
         source = iter(inputs)
@@ -182,7 +165,7 @@ class SkeletonPipeline(Pipeline):
         """Tensors whose first axis is the sample."""
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
-        """Save model and processor. (transformers' own version marks the checkpoint as one that needs remote code.)"""
+        """Save model and processor (transformers' version would mark the checkpoint as needing remote code)."""
         self.model.save_pretrained(save_directory, **kwargs)
         self.feature_extractor.save_pretrained(save_directory)
 
@@ -196,9 +179,9 @@ class SkeletonPipeline(Pipeline):
         create_pr: bool = False,
         commit_message: str = "Add model and processor",
     ) -> str:
-        """Model and processor as one commit to a Hub repository, made if needed. Returns the commit's address.
+        """Pushes model and processor as one commit to a Hub repository, created if needed; returns the commit URL.
 
-        `revision` is a branch, made if needed as transformers' models do, or a pull request ("refs/pr/1").
+        `revision` is a branch, created if needed, or a pull request ("refs/pr/1").
         """
         api = HfApi(token=token)
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
@@ -219,12 +202,14 @@ def as_sequence(
     image_size: tuple[int, int] | None = None,
     num_dims: int = 2,
 ) -> SkeletonSequence:
-    """Any input of a pipeline as a `SkeletonSequence`. The keywords belong to arrays, and to files that lack them.
+    """Any input of a pipeline as a `SkeletonSequence`.
 
-    `num_dims` is about videos: 3 gives metres where the estimator lifts, else pixels.
+    Args:
+        layout, fps, unit, image_size: of arrays, and of files that lack them.
+        num_dims: of videos: 3 gives metres if the estimator lifts, else pixels.
 
     Raises:
-        ValueError: an array without layout, fps or unit; a file with several clips; or a type that is none of these.
+        ValueError: an array without layout, fps or unit; a file with several clips; an unsupported type.
         ImportError: a video, and PyAV or a pose estimator is not installed.
     """
     if isinstance(item, SkeletonSequence):
@@ -250,7 +235,7 @@ def as_sequence(
 
 
 def process(processor: Any, part: SkeletonSequence, name: str, **options: Any) -> dict[str, Any]:
-    """`processor.process`, whose error names the input."""
+    """`processor.process`, with the input's name in its error."""
     try:
         return dict(processor.process(part, **options))
     except ValueError as error:
@@ -258,7 +243,7 @@ def process(processor: Any, part: SkeletonSequence, name: str, **options: Any) -
 
 
 def take(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Removes the named arguments of a call, as far as they are given, and returns them."""
+    """Removes the named arguments from a call's and returns those that are given."""
     return {name: kwargs.pop(name) for name in names if name in kwargs}
 
 
@@ -279,13 +264,13 @@ def check_whole(**values: Any) -> None:
 def best_scores(
     labels: Mapping[int, str] | Sequence[str], scores: np.ndarray, top_k: int | None
 ) -> list[dict[str, Any]]:
-    """`{"label", "score"}` of `scores (labels,)`, best first; of equals the earlier."""
+    """`{"label", "score"}` of `scores (labels,)`, best first; ties go to the earlier label."""
     order = np.argsort(-scores, kind="stable")[:top_k].tolist()
     return [{"label": labels[index], "score": float(scores[index])} for index in order]
 
 
 def dims_of(processor: Any) -> int:
-    """2 or 3: what the processor makes; those of images do not say it."""
+    """Dimensions of the processor's output; 2 for image processors, which do not state it."""
     return int(getattr(processor, "num_dims", 2))
 
 
@@ -293,8 +278,8 @@ def _check_no_images(model: Any, processor: Any) -> None:
     for part, names in ((model, [model.main_input_name]), (processor, processor.model_input_names)):
         if "pixel_values" in names:
             raise ValueError(
-                f"This pipeline takes skeletons, but {type(part).__name__} takes images: call the model on what its "
-                "processor makes of them, model(**processor(images))."
+                f"This pipeline takes skeletons, but {type(part).__name__} takes images: call "
+                "model(**processor(images)) instead."
             )
 
 
@@ -303,19 +288,19 @@ def _check_finite(clip: Clip, results: dict[str, torch.Tensor]) -> None:
         return
     largest = float(np.nanmax(np.abs(clip.sequence.keypoints)))
     raise ValueError(
-        f"{clip.name}: the model gives numbers that are not finite; its coordinates reach {largest:.3g} "
-        f"{clip.sequence.unit}s. Check the unit and the numbers, and the weights of the model."
+        f"{clip.name}: the model's output is not finite; the input's coordinates reach {largest:.3g} "
+        f"{clip.sequence.unit}s. Check the unit, the coordinates, and the weights of the model."
     )
 
 
 def avoid_emulated_bf16(model: torch.nn.Module, device: torch.device) -> None:
-    """Turns weights saved in bfloat16 to float32 where the device only emulates bfloat16, with a warning."""
+    """Converts bfloat16 weights to float32 where the device only emulates bfloat16, with a warning."""
     if getattr(model, "dtype", None) is not torch.bfloat16:
         return
     computes, reason = bf16_support(device)
     if not computes:
         warnings.warn(
-            f"The weights are bfloat16, and {reason}: they are turned to float32, which is faster here. "
+            f"The weights are bfloat16, and {reason}: they are converted to float32, which is faster here. "
             "pipeline(..., dtype=torch.bfloat16) keeps them.",
             stacklevel=3,
         )
@@ -323,7 +308,7 @@ def avoid_emulated_bf16(model: torch.nn.Module, device: torch.device) -> None:
 
 
 def _why_unreadable(source: str) -> str:
-    """Why transformers cannot load the processor of a checkpoint; it says so only when asked for it alone."""
+    """Why transformers cannot load the processor of a checkpoint; only loading it alone shows the error."""
     if not source:
         return ""
     try:

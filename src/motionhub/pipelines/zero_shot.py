@@ -1,4 +1,4 @@
-"""What the zero-shot pipelines share: labels as vectors, windows over time, scores, and their calibration."""
+"""Base of the zero-shot pipelines: labels as vectors, windows over time, scores, and their calibration."""
 
 import copy
 import os
@@ -20,13 +20,10 @@ from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_av
 from motionhub.towers.text_bank import TextBank, normalised_spelling, text_vectors
 
 
-# How often "none of these" is taken to be right: users choose labels that a recording may show.
-NONE_SHARE = 0.25
-# A clip up to so many windows long is seen at once.
-WHOLE = 1.6
+NONE_SHARE = 0.25  # assumed prior of "none of these": users choose labels that a recording may show
+WHOLE = 1.6  # clips up to this many windows long are not cut
 BATCH = 64
-# Label sets of which the vectors are kept.
-KEPT = 8
+KEPT = 8  # cached label sets
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class Candidates:
 
 
 class Calibration(NamedTuple):
-    """What a calibration measured; nothing is written anywhere.
+    """Result of a calibration; the model's config is not changed.
 
     Args:
         config: values for the model's config: `pipe.model.config.update(calibration.config)` applies them.
@@ -53,11 +50,10 @@ class Calibration(NamedTuple):
 
 
 class ZeroShotPipeline(SkeletonPipeline):
-    """What both zero-shot pipelines do. Inputs and common arguments: see `SkeletonPipeline`.
+    """Base of both zero-shot pipelines. Inputs and common arguments: see `SkeletonPipeline`.
 
-    Texts come from the bank beside the checkpoint, and what it lacks from the tower that the config names, which is
-    loaded only then. `pipeline(..., text_bank=..., text_tower=...)` gives others. Calls change neither the model's
-    config nor the processor, so threads may share one pipeline.
+    Text vectors come from the checkpoint's bank; texts it lacks from the tower in the config, loaded only then.
+    `pipeline(..., text_bank=..., text_tower=...)` replaces them. Threads may share one pipeline.
     """
 
     def __init__(self, *args: Any, text_bank: Any = ..., text_tower: Any = None, **kwargs: Any) -> None:
@@ -78,7 +74,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         """The labels as vectors; a label set is encoded once.
 
         Raises:
-            ValueError: no labels, a blank one, two that are spelled alike, or texts that cannot be read here.
+            ValueError: no labels, a blank one, two that are spelled alike, or texts that cannot be encoded here.
         """
         phrasings = checked_labels(candidate_labels)
         described = {label: tuple(texts) for label, texts in (descriptions or {}).items()}
@@ -99,47 +95,41 @@ class ZeroShotPipeline(SkeletonPipeline):
         described: Mapping[str, tuple[str, ...]],
         neighbours: int,
     ) -> Candidates:
-        texts, groups = [], []
-        for index, phrases in enumerate(phrasings.values()):
-            sentences = [text for filled in fill_templates(phrases, templates) for text in filled]
-            texts += sentences
-            groups += [index] * len(sentences)
-        parts = [text for label in phrasings for text in described.get(label, ())]
         bank = self.text_bank
-        named = (
-            [each for phrases in phrasings.values() for each in phrases] if bank is not None and bank.learned else []
-        )
-        vectors, part_vectors, named_vectors = text_vectors([*texts, *parts, *named], bank, self.text_tower).split(
-            [len(texts), len(parts), len(named)]
-        )
-        anchors = ensemble(vectors, groups)
+        counts = [len(phrases) for phrases in phrasings.values()]
+        named = [phrase for phrases in phrasings.values() for phrase in phrases]
+        texts = [text for filled in fill_templates(named, templates) for text in filled]
+        parts = [text for label in phrasings for text in described.get(label, ())]
+        named = named if bank is not None and bank.learned else []
+        every = text_vectors([*texts, *parts, *named], bank, self.text_tower)
+        vectors, part_vectors, named_vectors = every.split([len(texts), len(parts), len(named)])
+        anchors = ensemble(vectors, np.repeat(np.arange(len(counts)), np.multiply(counts, len(templates))))
         if neighbours:
             if bank is None:
-                raise ValueError("neighbours are phrases of the checkpoint's text bank, and it has none; give 0.")
+                raise ValueError("neighbours are phrases of the checkpoint's text bank, and it has none; pass 0.")
             anchors = neighbour_averaged(anchors, bank.embeddings.float(), neighbours)
         if parts:
-            counts = [len(described.get(label, ())) for label in phrasings]
-            table = pad_sequence(part_vectors.split(counts), batch_first=True)
-            anchors = with_body_parts(anchors, table, torch.arange(table.shape[1]) < torch.tensor(counts)[:, None])
+            sizes = [len(described.get(label, ())) for label in phrasings]
+            table = pad_sequence(part_vectors.split(sizes), batch_first=True)
+            anchors = with_body_parts(anchors, table, torch.arange(table.shape[1]) < torch.tensor(sizes)[:, None])
         with torch.inference_mode():
             embeds = self.model.base_model.get_text_features(anchors.to(self.device)).pooler_output.float().cpu()
         new = torch.zeros(len(phrasings), dtype=torch.bool)
         if bank is not None and named:
-            learned = bank.are_learned(named_vectors).split([len(phrases) for phrases in phrasings.values()])
-            new = torch.stack([~of_label.any() for of_label in learned])
+            new = torch.stack([~learned.any() for learned in bank.are_learned(named_vectors).split(counts)])
         return Candidates(tuple(phrasings), embeds, new)
 
     def take_candidates(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Removes what describes the labels from the arguments of a call; `"candidates"`, where it is given."""
+        """Removes the arguments on labels from a call's; returns the encoded `"candidates"` if there are any."""
         given = take(kwargs, "candidate_labels", "hypothesis_template", "descriptions", "neighbours")
         if given and "candidate_labels" not in given:
-            raise ValueError(f"{sorted(given)} belong to candidate_labels, and there are none; give them in one call.")
+            raise ValueError(f"{sorted(given)} need candidate_labels; pass them in one call.")
         return {"candidates": self.candidates(**given)} if given else {}
 
     def samples_of(
         self, part: SkeletonSequence, name: str, window: float | None = None, hop: float | None = None
     ) -> list[tuple[Span, dict[str, Any]]]:
-        """The windows of one person. A clip is turned upright as a whole: who lies at its end is not turned back."""
+        """The windows of one person. Gravity is aligned over the whole clip, so a person who falls stays lying."""
         processor = self.feature_extractor
         if getattr(processor, "upright", False):
             part = part.replace(keypoints=align_gravity(torch.tensor(part.keypoints), part.layout).numpy())
@@ -149,7 +139,7 @@ class ZeroShotPipeline(SkeletonPipeline):
         return [(span, process(processor, piece, name)) for span, piece in cuts if piece.joint_mask.any()]
 
     def _spans(self, part: SkeletonSequence, window: float | None, hop: float | None) -> list[Span]:
-        """Windows over the frames between the first and the last in which the person is seen."""
+        """Windows from the first to the last frame in which the person is detected."""
         frames = np.flatnonzero(part.joint_mask.any(axis=(0, 2)))
         if not len(frames):
             return []
@@ -171,27 +161,27 @@ class ZeroShotPipeline(SkeletonPipeline):
 
     def embeddings(self, inputs: Sequence[Any], **options: Any) -> Tensor:
         """`(inputs, projection_size)`: the mean over the windows of each clip's first detected person, else zeros."""
-        found = []
-        for item in inputs:
+        found = torch.zeros(len(inputs), self.model.config.projection_size)
+        for place, item in enumerate(inputs):
             clip = self.preprocess(item, **options)
             own = [sample for sample, row in zip(clip.samples, clip.rows, strict=True) if row == clip.rows[0]]
-            embeds = self.forward({"model": model_inputs(own)})["embeds"].mean(0) if own else None
-            found.append(torch.zeros(self.model.config.projection_size) if embeds is None else embeds)
-        return torch.stack(found)
+            if own:
+                found[place] = self.forward({"model": model_inputs(own)})["embeds"].mean(0)
+        return found
 
     def similarities(self, embeds: Tensor, candidates: Candidates) -> Tensor:
-        """`(windows, labels)`: how well each label describes each window."""
+        """`(windows, labels)` similarities."""
         with torch.inference_mode():
             made = self.model.base_model.similarities(embeds.to(self.device), candidates.vectors.to(self.device))
         return made.float().cpu() + self.model.config.calibrated_stacking * candidates.new
 
     def rejection_threshold(self) -> float | None:
-        """The similarity that "none of these" has; None where it was not fitted."""
+        """The similarity of "none of these"; None if not fitted."""
         level = self.model.config.rejection_threshold
         return None if level is None else float(level)
 
     def probabilities(self, similarity: Tensor, multi_label: bool, none: bool) -> Tensor:
-        """`(n, labels (+ 1))`: of one action at a time, with "none of these" as the last; or of each for itself."""
+        """`(n, labels (+ 1))`: of exclusive labels, "none of these" last; or, multi-label, of each independently."""
         temperature, level = self.model.config.score_temperature, self.rejection_threshold()
         if multi_label:
             return ((similarity - (level or 0.0)) / temperature).sigmoid()
@@ -206,19 +196,16 @@ class ZeroShotPipeline(SkeletonPipeline):
         at_once: int = 8,
         none_share: float = NONE_SHARE,
     ) -> Calibration:
-        """Fits what scores mean on labelled clips that the model was not trained with.
+        """Fits `score_temperature` and `rejection_threshold` on labelled clips that the model was not trained with.
 
-        Where the model's similarities are to be normalised, measure that first:
-        `pipe.model.base_model.typical_motion.measure(pipe.embeddings(clips))` of clips of many different motions.
+        To normalise similarities, first measure many different motions:
+        `pipe.model.base_model.typical_motion.measure(pipe.embeddings(clips))`.
 
         Args:
             sets: of each dataset its clips (of one person), their labels as numbers, and the candidate labels.
-            at_once: how many labels the scores are fitted for: its own and others drawn for each clip, or only others,
-                so that "none of these" is right.
-            none_share: how often "none of these" is right where the model is used.
-
-        Returns:
-            with `score_temperature` and `rejection_threshold` for the config.
+            at_once: number of labels per clip the scores are fitted for: its own and drawn others, or only others,
+                where "none of these" is correct.
+            none_share: prior of "none of these" in use.
         """
         chosen = [self.candidates(labels) for _, _, labels in sets]
         embeds = [self.embeddings(clips) for clips, _, _ in sets]
@@ -243,9 +230,9 @@ def calibration(
     """A `Calibration` of similarities.
 
     Args:
-        tables: similarities `(clips, labels)` and the label of each clip, -1 where none of the labels is right.
+        tables: similarities `(clips, labels)` and the label of each clip, -1 if none of the labels applies.
         at_once, none_share: see `ZeroShotPipeline.calibrate`.
-        temperature: of the softmax; None: it is fitted, and returned for the config.
+        temperature: of the softmax; None fits it, and returns it for the config.
         name: of the threshold in the config.
 
     Raises:
@@ -302,7 +289,7 @@ def required(candidates: Candidates | None) -> Candidates:
 def take_windowing(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
     """Removes the named lengths, in seconds above 0, from the arguments of a call."""
     if kwargs.get("per_person", True) is not True:
-        raise ValueError("Zero-shot models see one person at a time; leave per_person as it is.")
+        raise ValueError("Zero-shot models take one person at a time; omit per_person.")
     taken = {name: value for name, value in take(kwargs, *names).items() if value is not None}
     for name, value in taken.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):

@@ -1,9 +1,13 @@
-"""`pipeline("zero-shot-action-classification", model=...)`: which of the given labels fits each person best."""
+"""`pipeline("zero-shot-action-classification", model=...)`: the action of each person, among given labels."""
 
 from typing import Any
 
+import numpy as np
+import torch
+
+from motionhub.models.t_mor import fuse_scores
 from motionhub.pipelines.skeleton_pipeline import best_scores, check_whole, take, take_input_parameters
-from motionhub.pipelines.video_scores import fused_with_video, scores_of_video
+from motionhub.pipelines.video_scores import scores_of_video
 from motionhub.pipelines.zero_shot import Candidates, ZeroShotPipeline, required, take_windowing
 
 
@@ -11,27 +15,27 @@ NONE = "none of these"
 
 
 class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
-    """Names what every person does, by labels given in the call. Inputs and common arguments: see `SkeletonPipeline`.
+    """Classifies every person's action by labels given in the call. Inputs, common arguments: see `SkeletonPipeline`.
 
     Args of a call (or of `pipeline(...)`, as defaults):
-        candidate_labels: a list of labels, a string with commas between them, or a mapping from each label to further
-            phrasings of it, which are averaged.
+        candidate_labels: a list of labels, a comma-separated string, or a mapping from each label to further
+            phrasings, whose vectors are averaged.
         hypothesis_template: a sentence with "{}" for the label, or several, which are averaged. Default "{}".
-        descriptions: label -> what the parts of the body do ("the left arm rises sideways"), drawn into its vector.
-        neighbours: draws each label towards so many nearest phrases of the checkpoint's bank. Default 0.
-        multi_label: True: each label is scored for itself (several may be true); False: one of them is.
-        none_label: what "none of the labels" is called; None leaves it out. A checkpoint without a fitted
-            `rejection_threshold` has no such answer.
-        top_k: how many entries, best first; None (default) for all.
-        window: seconds that the model sees at once, default the checkpoint's. A clip longer than 1.6 windows is
-            seen in windows, and its similarities are averaged.
+        descriptions: label -> texts on body parts ("the left arm rises sideways"), mixed into its vector.
+        neighbours: mixes in this many nearest phrases of the checkpoint's text bank. Default 0.
+        multi_label: True: each label is scored independently; False: exactly one of them applies.
+        none_label: name of the answer "none of the labels"; None omits it. It needs a checkpoint with a fitted
+            `rejection_threshold`.
+        top_k: number of entries, best first; None (default) for all.
+        window: seconds per forward pass, default the checkpoint's. A clip longer than 1.6 windows is cut into
+            windows, whose similarities are averaged.
         video_scores: probabilities of a video-text model such as ViCLIP for the same labels in their order, fused with
-            those of the motion as `models.t_mor.fuse_scores` says; `video_weight` (default 0.5) is the video's.
-        video_tower: of an input that is a video, the model that makes them (see `pipelines.video_scores`).
+            those of the motion (`models.t_mor.fuse_scores`) at weight `video_weight` (default 0.5).
+        video_tower: the model that computes them from an input that is a video (see `pipelines.video_scores`).
 
     Returns:
         For each input a list with one dict per detected person: `track_id`, `scores`, a list of `{"label", "score"}`
-        (probabilities, best first), and `coverage`, the share of the model's joints that were seen.
+        (probabilities, best first), and `coverage`, the share of the model's joints that were detected.
 
     Example:
         >>> pipe = pipeline("zero-shot-action-classification", model="motionhub/tmor-small")
@@ -67,7 +71,8 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
             similarity = self.similarities(outputs["embeds"][own], chosen).mean(0, keepdim=True)
             scores = self.probabilities(similarity, multi_label, none_label is not None and video_scores is None)
             if video_scores is not None:
-                scores = fused_with_video(scores, video_scores, video_weight)
+                video = torch.as_tensor(np.asarray(video_scores, np.float32)).reshape(1, -1)
+                scores = fuse_scores(scores, video, video_weight)
             labels = [*chosen.labels, str(none_label)]
             best = best_scores(labels, scores[0].numpy(), top_k)
             found.append({"track_id": clip.track_id(row), "scores": best, "coverage": clip.coverage(*own)})

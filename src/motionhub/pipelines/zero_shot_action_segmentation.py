@@ -1,4 +1,4 @@
-"""`pipeline("zero-shot-action-segmentation", model=...)`: the given labels over time, per person."""
+"""`pipeline("zero-shot-action-segmentation", model=...)`: intervals of given labels, per person."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,28 +22,25 @@ from motionhub.pipelines.zero_shot import (
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Seconds; short hops make exact borders.
-HOP = 0.2
+HOP = 0.2  # seconds; short hops make exact borders
 
 
 class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
-    """Says when each person does which of some actions. Inputs and common arguments: see `SkeletonPipeline`.
+    """Finds each person's actions over time, among given labels. Inputs, common arguments: see `SkeletonPipeline`.
 
-    Every person is seen in windows; the probabilities of a frame are the mean over the windows around it, the middle
-    of a window counting most.
+    The model sees windows; the probabilities of a frame are the weighted mean over the windows around it.
 
     Args of a call (or of `pipeline(...)`, as defaults):
         candidate_labels, hypothesis_template, descriptions, neighbours: as for zero-shot classification.
-        none_label: True (default): frames that fit none of the labels make no interval, where the checkpoint has a
-            fitted `rejection_threshold`; False: every frame goes to some label.
-        background: labels that make no intervals either, such as "stand still".
-        multi_label: True: each label is scored for itself, and actions may overlap.
-        window, hop: seconds that the model sees at once (default the checkpoint's), and from one window to the next
-            (default 0.2).
+        none_label: True (default): frames that fit none of the labels give no interval, if the checkpoint has a fitted
+            `rejection_threshold`; False: every frame gets a label.
+        background: further labels that give no intervals, such as "stand still".
+        multi_label: True: each label is scored independently, and actions may overlap.
+        window, hop: seconds per forward pass (default the checkpoint's), and from window to window (default 0.2).
         threshold, low_threshold, min_duration, max_gap, exclusive: how probabilities become intervals, see
             `intervals.decode.DecodingRule`; exclusive by default unless multi_label. Default threshold 0 when
             exclusive, else 0.5; min_duration 0.4 s; max_gap 0.3 s.
-        return_scores: True: each input gives `{"intervals": rows, "scores": ...}` as `action-segmentation` does, with
+        return_scores: True: each input gives `{"intervals": rows, "scores": ...}` as for `action-segmentation`, with
             `labels`.
 
     Returns:
@@ -65,22 +62,19 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         return {**windowing, **take_input_parameters(kwargs)}, {}, postprocess
 
     def rejection_threshold(self) -> float | None:
-        """That of windows over time, which hold less of an action than a trimmed clip; else that of clips."""
+        """The threshold for windows, which contain less of an action than trimmed clips; else that for clips."""
         level = self.model.config.window_rejection_threshold
         return super().rejection_threshold() if level is None else float(level)
 
     def calibrate_windows(
         self, recordings: Sequence[tuple[Any, Sequence[int], Any]], *, at_once: int = 8, none_share: float = NONE_SHARE
     ) -> Calibration:
-        """Fits "none of these" on windows of untrimmed recordings, by the config's `score_temperature`.
+        """Fits `window_rejection_threshold` on windows of untrimmed recordings, at the config's `score_temperature`.
 
         Args:
-            recordings: each with the label of every frame as a number, -1 where nothing is done, and its candidate
-                labels. A window has the label of its middle.
+            recordings: each with the label of every frame as a number, -1 for no action, and its candidate labels. A
+                window has the label of its middle frame.
             at_once, none_share: see `calibrate`.
-
-        Returns:
-            with `window_rejection_threshold` for the config.
         """
         tables = []
         for item, frame_labels, labels in recordings:
@@ -131,7 +125,7 @@ def decoding_rule(given: dict[str, Any], multi_label: bool) -> DecodingRule:
 
 
 def with_background(candidate_labels: Any, background: Any) -> tuple[Any, int]:
-    """The labels with those of the background after them, and how many these are."""
+    """The labels followed by the background's, and the number of the latter."""
     added = [background] if isinstance(background, str) else list(background)
     if isinstance(candidate_labels, str):
         candidate_labels = [label.strip() for label in candidate_labels.split(",")]
@@ -141,9 +135,9 @@ def with_background(candidate_labels: Any, background: Any) -> tuple[Any, int]:
 
 
 def over_frames(likely: Tensor, spans: list[tuple[int, int]]) -> tuple[np.ndarray, int]:
-    """Probabilities of windows `(windows, labels)` as those of frames, and which frame is the first.
+    """Probabilities of frames from those of windows `(windows, labels)`, and the first frame.
 
-    Each frame has the mean over the windows that hold it, the middle of a window counting most (a triangle).
+    Each frame has the mean over its windows, weighted by a triangle that peaks in the middle of a window.
     """
     begin, end = spans[0][0], max(last for _, last in spans)
     total = torch.zeros(end - begin, likely.shape[1])
@@ -153,5 +147,5 @@ def over_frames(likely: Tensor, spans: list[tuple[int, int]]) -> tuple[np.ndarra
         weight = (1 - (2 * place - 1).abs() + 1e-3)[:, None]
         total[first - begin : last - begin] += weight * row
         weights[first - begin : last - begin] += weight
-    # A frame that no window holds (no person detected around it) has no probability.
+    # Frames outside all windows (no person detected around them) have no probability.
     return (total / weights.clamp(min=1e-9)).clamp(0, 1).numpy().astype(np.float64), begin

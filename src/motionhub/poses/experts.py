@@ -1,7 +1,4 @@
-"""Brings several pose estimators' results of one video to one layout, frame rate, image size, length and people.
-
-The first expert decides what the others become.
-"""
+"""Converts several pose estimators' results of one video to the first's layout, frame rate, image size and people."""
 
 import warnings
 from collections.abc import Sequence
@@ -15,20 +12,18 @@ from motionhub.skeletons.measures import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Of the body's size: two experts' tracks whose joints are further apart than this are two people.
-SAME_PERSON = 0.5
-# Share of the longest: estimators drop a frame or two of a video, not more.
-LENGTHS_DIFFER = 0.05
+SAME_PERSON = 0.5  # of the body's size: largest distance between two experts' tracks of one person
+LENGTHS_DIFFER = 0.05  # share of the longest: estimators drop a frame or two of a video, not more
 
 
 def reconcile(
     experts: Sequence[SkeletonSequence], layout: str | SkeletonLayout | None = None
 ) -> list[SkeletonSequence]:
-    """The same video by each expert, so that person, frame and joint mean the same in all of them.
+    """The experts' sequences with the same people, frames and joints.
 
     Layouts are converted (`convert_layout`), frame rates resampled, pixels scaled to the first's image size, shorter
-    ones padded by missing frames. People are the first expert's, in its order, then those that only others saw; tracks
-    of one expert that do not overlap in time may be the same person.
+    sequences padded by missing frames. People are the first expert's, in its order, then those that only others
+    detected; tracks of one expert that do not overlap in time may be the same person.
 
     Args:
         experts: one sequence per expert.
@@ -55,7 +50,7 @@ def _like(expert: SkeletonSequence, first: SkeletonSequence, layout: SkeletonLay
     if expert.num_dims != first.num_dims or expert.unit != first.unit:
         raise ValueError(
             f"Experts must agree in unit and dimensions: the first has {first.num_dims} dimensions in unit "
-            f"{first.unit!r}, number {number} has {expert.num_dims} in {expert.unit!r}; bring them to one unit before."
+            f"{first.unit!r}, number {number} has {expert.num_dims} in {expert.unit!r}; convert to one unit first."
         )
     if expert.layout.joints != layout.joints:
         expert = convert_layout(expert, layout)
@@ -72,9 +67,7 @@ def _lengthened(expert: SkeletonSequence, num_frames: int) -> SkeletonSequence:
     if not added:
         return expert
     keypoints = np.pad(expert.keypoints, [(0, 0), (0, added), (0, 0), (0, 0)], constant_values=np.nan)
-    confidence = expert.confidence
-    if confidence is not None:
-        confidence = np.pad(confidence, [(0, 0), (0, added), (0, 0)])
+    confidence = None if expert.confidence is None else np.pad(expert.confidence, [(0, 0), (0, added), (0, 0)])
     return expert.replace(keypoints=keypoints, confidence=confidence)
 
 
@@ -95,24 +88,24 @@ def _with_same_people(experts: list[SkeletonSequence]) -> list[SkeletonSequence]
 
 
 def _rows(people: list[np.ndarray], tracks: np.ndarray, limit: float) -> list[int]:
-    """The person of each track: the nearest pairs first; the rest are new people, in their order."""
+    """The person of each track, by the nearest pairs first; the rest are new people, in order."""
     distances = np.array([[_distance(person, track) for track in tracks] for person in people])
     distances = distances.reshape(len(people), len(tracks))
-    seen = ~np.isnan(tracks[..., 0]).all(axis=-1)  # (tracks, frames)
+    present = ~np.isnan(tracks[..., 0]).all(axis=-1)  # (tracks, frames)
     taken = np.zeros((len(people), tracks.shape[1]), bool)
     rows = np.full(len(tracks), -1)
     for pair in np.argsort(distances, axis=None, kind="stable"):
         person, track = divmod(int(pair), len(tracks))
-        free = rows[track] < 0 and not (taken[person] & seen[track]).any()
+        free = rows[track] < 0 and not (taken[person] & present[track]).any()
         if free and distances[person, track] < limit:
             rows[track] = person
-            taken[person] |= seen[track]
+            taken[person] |= present[track]
     rows[rows < 0] = len(people) + np.arange((rows < 0).sum())
     return rows.tolist()
 
 
 def _distance(person: np.ndarray, track: np.ndarray) -> float:
-    """Median over frames and joints that both have; infinite without any."""
+    """Median over common frames and joints; infinite without any."""
     distance = np.linalg.norm(person.astype(np.float64) - track, axis=-1)
     return np.inf if np.isnan(distance).all() else float(np.nanmedian(distance))
 

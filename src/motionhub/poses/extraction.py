@@ -1,7 +1,4 @@
-"""From a video to skeletons: a pose estimator sees every frame, and the people are followed.
-
-One frame is held at a time, and none is ever written to disk; only the keypoints grow with the length.
-"""
+"""From a video to skeletons: a pose estimator on every frame, then tracking. One frame is in memory, none on disk."""
 
 import time
 from collections.abc import Mapping
@@ -22,15 +19,15 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 @dataclass(frozen=True)
 class Extraction:
-    """What was found in a video.
+    """The people found in a video.
 
     Args:
         tracks: the people; `clip` is all of them as one sequence.
-        report: plain numbers: `video`, `estimator`, `layout`, `image_size`, `fps`, `variable_rate`, `frames` (points
-            in time), `decoded`, `broken` (frames that cannot be decoded), `skipped` (frames at a point in time that
-            another one has, of a variable rate), `with_people` (frames), `people`, `left_out` (people there for too
-            few frames), `found_twice`, `coverage` (share of joints seen, of the people's frames), `seconds`, and
-            `frames_per_second` of the work.
+        report: JSON values: `video`, `estimator`, `layout`, `image_size`, `fps`, `variable_rate`, `frames` (of the
+            sequence), `decoded`, `broken` (frames that cannot be decoded), `skipped` (frames of a variable rate that
+            fall on another's place), `with_people` (frames), `people`, `left_out` (people in too few frames),
+            `found_twice`, `coverage` (share of joints detected, of the people's frames), `seconds`, and
+            `frames_per_second` of processing.
     """
 
     tracks: Tracks
@@ -48,23 +45,23 @@ def extract(
     world: bool = False,
     **options: Any,
 ) -> list[SkeletonSequence]:
-    """The people of a video, one sequence each, all on the same time axis; NaN where a person was not seen.
+    """The people of a video, one sequence each, all on the same time axis; NaN where a person is missing.
 
     Args:
         video, estimator, options: see `extract_clip`.
         world: metres instead of pixels, of estimators that lift (MediaPipe).
 
     Returns:
-        in the order in which they appear, with `track_ids`, `confidence`, `fps` and `image_size`; an empty list when
-        no person is detected.
+        in order of appearance, with `track_ids`, `confidence`, `fps` and `image_size`; an empty list when no person
+        is detected.
 
     Raises:
-        ValueError: as `extract_clip` does, or `world` of an estimator that does not lift.
+        ValueError: as `extract_clip`, or `world` with an estimator that does not lift.
     """
     tracks = extract_clip(video, estimator, **options).tracks
     clip = tracks.world if world and tracks.clip.num_people else tracks.clip
     if clip is None:
-        raise ValueError("world=True needs an estimator that lifts, such as 'mediapipe'; leave it out for pixels.")
+        raise ValueError("world=True needs an estimator that lifts, such as 'mediapipe'; omit it for pixels.")
     return [clip.person(row) for row in range(clip.num_people)]
 
 
@@ -84,13 +81,13 @@ def extract_clip(
     Args:
         video: a file, a folder of images, the number of a camera, or an opened `Video`.
         estimator, estimator_options: see `estimators.get_estimator`.
-        fps: of a folder of images, which does not say it.
-        seconds: stop after so many; a camera, which never ends, needs it.
+        fps: of a folder of images.
+        seconds: stop after this time; required for a camera.
         min_confidence, min_frames: see `tracks.follow_people`.
         progress: a bar of frames; None shows it on a terminal only.
 
-    The sequence has an even frame rate. Of a video with a variable one each frame has its place by its time at the
-    usual rate; where there is none, and where a frame is broken, no person is detected (NaN).
+    The sequence has a constant frame rate. Frames of a variable-rate video are placed by their time at its usual rate;
+    places without a frame, and broken frames, have no people (NaN).
 
     Raises:
         ValueError: the video cannot be read, there is no such estimator, or a camera without `seconds`.
@@ -98,11 +95,11 @@ def extract_clip(
     """
     source = video if isinstance(video, Video) else _opened(video, fps)
     if source.num_frames is None and seconds is None:
-        raise ValueError(f"{source.name}: a camera or stream never ends; give seconds=10, or how long to look.")
+        raise ValueError(f"{source.name}: a camera or stream never ends; pass its length, such as seconds=10.")
     finder = get_estimator(estimator, estimator_options)
     finder.start(source)
     started = time.perf_counter()
-    frames, counts = _look_at_all(source, finder, seconds, progress)
+    frames, counts = _detect_all(source, finder, seconds, progress)
     elapsed = time.perf_counter() - started
     tracks = follow_people(
         frames, finder.layout, source.fps, source.size, min_confidence=min_confidence, min_frames=min_frames
@@ -132,15 +129,15 @@ def extract_clip(
 def _opened(video: str | PathLike[str] | int, fps: float | None) -> Video:
     if isinstance(video, int):
         return open_video(video, fps=fps)
-    # Not every program that calls us knows whether this is a file, which says its rate itself.
+    # Files state their rate; callers may pass fps anyway.
     folder_or_stream = "://" in str(video) or Path(video).is_dir()
     return open_video(str(video), fps=fps if folder_or_stream else None)
 
 
-def _look_at_all(
+def _detect_all(
     video: Video, finder: Estimator, seconds: float | None, progress: bool | None
 ) -> tuple[list[list[PersonInFrame]], dict[str, int]]:
-    """Who is there at each point in time, and how many frames were looked at."""
+    """The people of each frame, and counts of decoded and skipped frames."""
     total = video.num_frames if seconds is None else round(seconds * video.fps)
     frames: list[list[PersonInFrame]] = []
     decoded = skipped = 0
@@ -157,21 +154,21 @@ def _look_at_all(
                 continue
             frames.extend([] for _ in range(place - len(frames)))
             frames.append(_found(finder, frame))
-    if seconds is None and video.num_frames is not None and not video.variable_rate:  # what is broken at the end
+    if seconds is None and video.num_frames is not None and not video.variable_rate:  # broken frames at the end
         frames.extend([] for _ in range(video.num_frames - len(frames)))
     return frames, {"decoded": decoded, "skipped": skipped}
 
 
 def place_in_clip(video: Video, frame: VideoFrame) -> int:
-    """Which frame of the extracted sequence a frame of the video is."""
+    """The frame of the extracted sequence for a frame of the video."""
     if video.num_frames is None or video.variable_rate:
         return round(frame.time * video.fps)
     return frame.index
 
 
 def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
-    """Custom estimators may answer with plain triples. Nothing else is kept of a frame, so it is kept small."""
-    people: list[list[Any]] = [
-        [None if part is None else np.asarray(part, np.float32) for part in person] for person in finder(frame)
+    """The people of a frame in float32; custom estimators may return plain triples."""
+    return [
+        PersonInFrame(*(None if part is None else np.asarray(part, np.float32) for part in person))  # type: ignore[arg-type]
+        for person in finder(frame)
     ]
-    return [PersonInFrame(*person) for person in people]

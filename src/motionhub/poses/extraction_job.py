@@ -1,4 +1,4 @@
-"""Many videos to files of keypoints: one file each, in this process, in several, or over many machines; resumable."""
+"""Many videos to files of keypoints, one each: in this process, in several, or on many machines; resumable."""
 
 import json
 import os
@@ -15,12 +15,10 @@ from motionhub.poses.extraction import Extraction, extract_clip
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Applied to the keypoints before they are written; and what else is made of a video: (video, extraction, path without
-# suffix). Both go to other processes, so they are functions of a module, or `functools.partial` of one.
+# Both must be picklable: functions of a module, or `functools.partial` of one.
 Change = Callable[[SkeletonSequence], SkeletonSequence]
 Also = Callable[[str, Extraction, Path], object]
-# Not ".json": readers of keypoints take these for such.
-_REPORT = ".report"
+_REPORT = ".report"  # readers of keypoints skip *.report.json
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,13 @@ class _Work:
             extraction = changed(extract_clip(source, self.estimator, **self.options), self.change)
             if self.also is not None:
                 self.also(source, extraction, self.folder / stem)
-        except ValueError as error:  # of many videos one may be broken: the others are not lost
+        except ValueError as error:  # one broken video does not stop the others
             self._write_report(name, {"video": source, "error": str(error)})
             return
         if self.world and extraction.tracks.world is not None:
             write_clip(extraction.tracks.world, self.folder / f"{stem}.world.npz")
         self._write_report(name, extraction.report)
-        write_clip(extraction.clip, self.folder / f"{stem}.npz")  # last: a video that has this file is done
+        write_clip(extraction.clip, self.folder / f"{stem}.npz")  # last: it marks the video as done
 
     def _write_report(self, name: str, report: dict[str, Any]) -> None:
         write_text(self.folder / f"{name}.json", json.dumps(report, indent=2) + "\n")
@@ -68,13 +66,13 @@ def extract_files(
 ) -> list[dict[str, Any]]:
     """Keypoints of each video as `folder/NAME.npz`, and a report as `folder/NAME.report.json`; resumes.
 
-    A video whose `.npz` is there is not looked at again. A file appears whole or not at all. A broken video has a
-    report with an `error`, and is tried again the next time.
+    Videos with a `.npz` are skipped. Files are written atomically. A broken video has a report with an `error`, and is
+    retried in the next run.
 
     Args:
         videos: files, or folders of images, whose stems are the names; or name -> file.
-        folder: made if needed. Nothing is written anywhere else, and no frame of a video.
-        estimator, options: see `extraction.extract_clip`. An estimator of your own is sent to every process.
+        folder: of the output, created if needed.
+        estimator, options: see `extraction.extract_clip`. A custom estimator is pickled for every process.
         world: also `NAME.world.npz` in metres, of estimators that lift.
         change: applied to the keypoints before they are written, such as a refinement.
         also: called with (video, extraction, path without suffix) before the keypoints are written.
@@ -82,22 +80,20 @@ def extract_files(
         progress: a bar; None shows it on a terminal only.
 
     Returns:
-        the reports, in the order of `videos`; `"kept": True` in those of videos that were done before.
+        the reports, in the order of `videos`; those of skipped videos have `"kept": True`.
 
     Raises:
         ValueError: no video, or two of the same name.
         ImportError: an optional package is not installed.
     """
-    named = (
-        {name: os.fspath(video) for name, video in videos.items()} if isinstance(videos, Mapping) else _named(videos)
-    )
+    named = _named(videos)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     done = {name for name in named if (target / f"{name}.npz").exists()}
     parts = {f"{name}{_REPORT}": [source] for name, source in named.items() if name not in done}
-    for part in parts:  # of an earlier run that failed
+    for part in parts:  # errors of an earlier run
         (target / f"{part}.json").unlink(missing_ok=True)
-    # One bar: of the frames here, or of the videos where several processes work.
+    # One bar: of frames in this process, or of videos over several.
     alone = engine == "datasets" and (num_proc is None or num_proc < 2 or len(parts) < 2)
     work = _Work(target, estimator, {**options, "progress": progress if alone else False}, world, change, also)
     run_parts(parts, work, num_proc=num_proc, engine=engine, progress=False if alone else progress)
@@ -105,22 +101,24 @@ def extract_files(
 
 
 def changed(extraction: Extraction, change: Change | None) -> Extraction:
-    """With `change` applied to its keypoints, if a person was detected."""
+    """The extraction with `change` applied to its keypoints, if a person was detected."""
     if change is None or not extraction.clip.num_people:
         return extraction
     return replace(extraction, tracks=replace(extraction.tracks, clip=change(extraction.clip)))
 
 
 def write_clip(clip: SkeletonSequence, path: Path) -> None:
-    """As .npz, complete or not there."""
+    """Writes an .npz atomically."""
     with atomic_path(path) as writing:
         write(clip, writing, "npz")
 
 
-def _named(videos: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
+def _named(videos: Sequence[str | os.PathLike[str]] | Mapping[str, str | os.PathLike[str]]) -> dict[str, str]:
     """Name of the output -> video."""
     if not videos:
-        raise ValueError("There is no video to look at: give at least one file.")
+        raise ValueError("No video was given; pass at least one file.")
+    if isinstance(videos, Mapping):
+        return {name: os.fspath(video) for name, video in videos.items()}
     named: dict[str, str] = {}
     for item in videos:
         video, stem = os.fspath(item), Path(item).stem
@@ -131,6 +129,6 @@ def _named(videos: Sequence[str | os.PathLike[str]]) -> dict[str, str]:
 
 
 def _report(path: Path, source: str, kept: bool) -> dict[str, Any]:
-    """Of a video whose keypoints came from elsewhere nothing is known."""
+    """The saved report; minimal if the keypoints have none."""
     report = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"video": source}
     return {**report, "kept": True} if kept else report

@@ -1,22 +1,22 @@
 """Selective spatio-temporal aggregation (SST-A): one pose sequence from several pose estimators' of the same video.
 
 Yang et al., "Selective Spatio-Temporal Aggregation Based Pose Refinement System" (WACV 2021), equations 3.1 to 3.4 in
-Yang's thesis: each joint is taken from the expert nearest to where the joint was put in the frame before; a frame's
-confidence says how far the experts are from what was taken. Three rules:
+Yang's thesis: each joint comes from the expert nearest to its position in the frame before; a frame's confidence
+measures the experts' distance to the result. Three rules:
 
-- **ours** (default): a joint that an expert missed is no candidate, and a joint that no expert saw in the frame before
-  starts anew with the closest pair of experts. Confidence: the scale is the median head-neck distance of the whole
-  sequence (the paper's is that of the frame, and goes to zero when a face looks up), times the share of (expert,
-  joint) pairs seen, because an expert that saw nothing agrees with nothing. Nothing is discarded.
-- **paper**: the same choice of joints (the equations do not say what a missing joint is), confidence by equation 3.4
-  over 13 joints, scale = head-neck distance in that frame, frames below 0.18 discarded: missing in the result.
-- **official**: the released code, bit for bit: joints not seen are at (0, 0), candidates like others, ties go to
-  the first, then the third, then the second expert, the last frame is all zeros, confidence over 12 joints relative to
-  the width of the shoulders, below 0.06 set to 0, and no frame is ever discarded.
+- **ours** (default): missing joints are no candidates; a joint without a position in the frame before starts with the
+  closest pair of experts. Confidence: scaled by the median head-neck distance of the sequence (the paper's, of the
+  frame, vanishes when a face looks up), times the share of detected (expert, joint) pairs. No frame is discarded.
+- **paper**: the same choice of joints (the equations do not define missing joints), confidence by equation 3.4 over 13
+  joints, scaled by the head-neck distance in that frame; frames below 0.18 are missing in the result.
+- **official**: the released code, bit for bit: missing joints are candidates at (0, 0), ties go to the first, then the
+  third, then the second expert, the last frame is zero; confidence over 12 joints relative to the width of the
+  shoulders, set to 0 below 0.06; no frame is discarded.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -32,18 +32,17 @@ from motionhub.skeletons.sequence import SkeletonSequence
 PAPER_MIN_CONFIDENCE = 0.18
 OFFICIAL_MIN_CONFIDENCE = 0.06
 OFFICIAL_LAYOUT = "coco-17"
-# Where a layout has no head or no neck: about what their distance is of the body's height.
-HEAD_OF_BODY = 1 / 7
+HEAD_OF_BODY = 1 / 7  # head-neck distance in body heights, for layouts without head or neck
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """What SST-A makes of several experts.
+    """The output of SST-A.
 
     Args:
         keypoints: `(people, frames, joints, dims)` float32; NaN where a joint is missing (official rule: zero).
         confidence: `(people, frames)` float32 in 0..1, of the pose as a whole.
-        choice: `(people, frames, joints)` the expert each joint is from, -1 for none.
+        choice: `(people, frames, joints)` index of each joint's expert, -1 for none.
     """
 
     keypoints: np.ndarray
@@ -59,24 +58,24 @@ def aggregate_experts(
     Args:
         experts: sequences, or arrays `(frames, joints, dims)` in which NaN or all zeros is a missing joint, as in the
             files of the official tools. Any number, of any length; sequences may differ in layout, frame rate, image
-            size and people too (`experts.reconcile`). Of experts that tie, the first wins. The official rule is one of
-            three: AlphaPose, LCR-Net, OpenPose.
+            size and people too (`experts.reconcile`). Ties go to the first. The official rule needs three: AlphaPose,
+            LCR-Net, OpenPose.
         official: the rule of the released code, in float32 (see the module).
         paper: the paper's rule (see the module).
-        layout: of the arrays, "coco-17" by default; of sequences, what they are converted to, the first's by default.
+        layout: of the arrays, "coco-17" by default; of the result for sequences, the first's by default.
 
     Returns:
-        the pose, a sequence (with the confidence each joint's expert gave it, where all give one) or an array like
-        the experts'; and its confidence, `(people, frames)` or `(frames,)`.
+        the pose, a sequence (with the confidence of each joint's expert, if all have one) or an array like the
+        experts'; and its confidence, `(people, frames)` or `(frames,)`.
 
     Raises:
         ValueError: no experts, sequences mixed with arrays, shapes or units that differ, both rules at once, or a rule
-            whose joints or number of experts are not there.
+            that needs other joints or another number of experts.
     """
     experts = list(experts)
     of_sequences = [isinstance(expert, SkeletonSequence) for expert in experts]
     if any(of_sequences) and not all(of_sequences):
-        raise ValueError("Give all experts as SkeletonSequence, or all as arrays; got both.")
+        raise ValueError("Pass all experts as SkeletonSequence, or all as arrays; got both.")
     if any(of_sequences):
         alike, result = aggregate_sequences(experts, official, paper, layout)
         return as_sequence(result, alike), result.confidence
@@ -93,7 +92,7 @@ def aggregate_sequences(
 
 
 def as_sequence(result: Aggregate, experts: Sequence[SkeletonSequence]) -> SkeletonSequence:
-    """The aggregate of reconciled experts as a sequence; a joint of no expert is missing."""
+    """The aggregate of reconciled experts as a sequence."""
     missing = result.choice < 0
     keypoints = np.where(missing[..., None], np.float32(np.nan), result.keypoints)
     scores = [expert.confidence for expert in experts if expert.confidence is not None]
@@ -105,14 +104,14 @@ def as_sequence(result: Aggregate, experts: Sequence[SkeletonSequence]) -> Skele
 
 
 def aggregate(experts: np.ndarray, layout: SkeletonLayout, official: bool = False, paper: bool = False) -> Aggregate:
-    """SST-A of experts that agree in everything: `(experts, people, frames, joints, dims)`, NaN missing.
+    """SST-A of reconciled experts `(experts, people, frames, joints, dims)`, NaN missing.
 
     Raises:
         ValueError: both rules, the official rule with other than three experts or another layout than COCO's, or the
             paper's with a layout that lacks its 13 joints.
     """
     if official and paper:
-        raise ValueError("The official code and the paper are two rules; choose official=True or paper=True.")
+        raise ValueError("official=True and paper=True are two rules; choose one.")
     if experts.shape[3] != layout.num_joints:
         raise ValueError(f"Layout {layout.name!r} has {layout.num_joints} joints, the experts {experts.shape[3]}.")
     if official:
@@ -130,7 +129,7 @@ def aggregate(experts: np.ndarray, layout: SkeletonLayout, official: bool = Fals
 
 
 def _stacked(experts: list[Any]) -> np.ndarray:
-    """Arrays of equal or different length as `(experts, 1, frames, joints, dims)` float32, NaN missing."""
+    """Arrays of any length as `(experts, 1, frames, joints, dims)` float32, NaN missing."""
     if not experts:
         raise ValueError("No expert was given; pass a list with one array or SkeletonSequence per pose estimator.")
     try:
@@ -140,8 +139,8 @@ def _stacked(experts: list[Any]) -> np.ndarray:
     shapes = [array.shape for array in arrays]
     if any(len(shape) != 3 or shape[2] not in (2, 3) or shape[1:] != shapes[0][1:] for shape in shapes):
         raise ValueError(
-            f"Each array must be (frames, joints, 2 or 3), with the same joints in all; got {shapes}. Other layouts "
-            "or several people go in as SkeletonSequence."
+            f"Each array must be (frames, joints, 2 or 3), with the same joints in all; got {shapes}. Pass other "
+            "layouts or several people as SkeletonSequence."
         )
     stacked = np.full((len(arrays), 1, max(shape[0] for shape in shapes), *shapes[0][1:]), np.nan, np.float32)
     for row, array in zip(stacked, arrays, strict=True):
@@ -151,29 +150,29 @@ def _stacked(experts: list[Any]) -> np.ndarray:
 
 
 def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Euclidean over the last axis, in the precision of its arguments; NaN where one is missing."""
+    """Euclidean over the last axis, in the arguments' precision; NaN where one is missing."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(np.sqrt(((first - second) ** 2).sum(axis=-1)))
 
 
 def _nearest(points: np.ndarray) -> np.ndarray:
-    """`(experts, people, frames, joints)`: if expert k had the joint in the frame before, who is nearest to it now.
+    """`(experts, people, frames, joints)`: the expert nearest to expert k's joint in the frame before.
 
-    Where none has it now the answer is the number of experts. The first frame's answers mean nothing.
+    The number of experts stands for none; the first frame is unused.
     """
     nearest = np.full(points.shape[:4], len(points), dtype=np.int64)
     for before, answer in zip(points, nearest, strict=True):
-        # An expert that is asked for had the joint, so NaN means that none has it now.
+        # Only looked up for experts that had the joint, so NaN means that no expert has it now.
         answer[:, 1:] = _first_smallest(_distance(points[:, :, 1:], before[:, :-1]), len(points))
     return nearest
 
 
 def _closest_pair(points: np.ndarray) -> np.ndarray:
-    """`(people, frames, joints)`: of the two experts closest to each other the first; the only one that sees it."""
+    """`(people, frames, joints)`: the first of the two closest experts, or the only expert that has the joint."""
     count = len(points)
-    pairs = [(first, second) for first in range(count) for second in range(first + 1, count)]
-    seen = ~np.isnan(points).any(axis=-1)
-    alone = np.where(seen.any(axis=0), seen.argmax(axis=0), count)
+    pairs = list(combinations(range(count), 2))
+    valid = ~np.isnan(points).any(axis=-1)
+    alone = np.where(valid.any(axis=0), valid.argmax(axis=0), count)
     if not pairs:
         return alone
     best = _first_smallest(np.stack([_distance(points[a], points[b]) for a, b in pairs]), len(pairs))
@@ -182,17 +181,13 @@ def _closest_pair(points: np.ndarray) -> np.ndarray:
 
 
 def _first_smallest(values: np.ndarray, otherwise: int) -> np.ndarray:
-    """Index along the first axis of the smallest value, the first of equals; `otherwise` where all are NaN."""
+    """Index along the first axis of the smallest value, ties to the first; `otherwise` where all are NaN."""
     known = ~np.isnan(values)
     return np.asarray(np.where(known.any(axis=0), np.where(known, values, np.inf).argmin(axis=0), otherwise))
 
 
 def _follow(nearest: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """`(people, frames, joints)` experts by the recursion of equation 3.1, -1 for none.
-
-    Which expert comes next depends only on which was taken before, so all distances are known beforehand and a frame
-    costs one look-up.
-    """
+    """`(people, frames, joints)` experts by the recursion of equation 3.1, -1 for none; one look-up per frame."""
     count, people, frames, joints = nearest.shape
     table = np.concatenate([nearest, start[None]]).transpose(2, 1, 3, 0).reshape(frames, people * joints * (count + 1))
     base = np.arange(people * joints) * (count + 1)
@@ -211,7 +206,7 @@ def _picked(experts: np.ndarray, choice: np.ndarray) -> np.ndarray:
 
 
 def _agreement(experts: np.ndarray, keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Our confidence: equation 3.4, times the share that was seen of the joints that an expert ever sees."""
+    """Our confidence: equation 3.4, times the detected share of the joints that any expert ever detects."""
     distance = _distance(experts.astype(np.float64), keypoints.astype(np.float64))
     counted = (~np.isnan(keypoints[..., 0])).any(axis=1)[:, None]  # (people, 1, joints)
     pairs = np.maximum(len(experts) * counted.sum(axis=-1), 1)
@@ -221,15 +216,15 @@ def _agreement(experts: np.ndarray, keypoints: np.ndarray, layout: SkeletonLayou
 
 
 def _closeness(distance: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Equation 3.4, `(people, frames)`: of the mean over what was seen `(experts, people, frames, joints)`; else 0."""
-    seen = ~np.isnan(distance)
+    """Equation 3.4, `(people, frames)`, of distances `(experts, people, frames, joints)`; 0 where all are NaN."""
+    valid = ~np.isnan(distance)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        error = np.where(seen, distance, 0).sum(axis=(0, 3)) / seen.sum(axis=(0, 3)) / scale
+        error = np.where(valid, distance, 0).sum(axis=(0, 3)) / valid.sum(axis=(0, 3)) / scale
         return np.nan_to_num(np.exp(-error))
 
 
 def _body_scale(person: np.ndarray, layout: SkeletonLayout) -> float:
-    """Median over the frames of the distance between head and neck; a seventh of the body where there is none."""
+    """Median distance between head and neck over the frames; else a seventh of the body's diagonal."""
     made = _made(person, layout, ("head", "neck"))
     lengths = _distance(made[:, 0], made[:, 1])
     lengths = lengths[lengths > 0]
@@ -242,7 +237,7 @@ def _body_scale(person: np.ndarray, layout: SkeletonLayout) -> float:
 
 
 def _made(points: np.ndarray, layout: SkeletonLayout, joints: tuple[str, ...]) -> np.ndarray:
-    """`(..., len(joints), dims)` float64, by the recipes of layout conversion; NaN for what cannot be made."""
+    """`(..., len(joints), dims)` float64 by layout conversion; NaN for joints it cannot derive."""
     wanted = SkeletonLayout("measured", joints, (), joints[0])
     weights, report = conversion_weights(layout, wanted)
     made = np.full((*points.shape[:-2], len(joints), points.shape[-1]), np.nan)
@@ -254,7 +249,7 @@ def _made(points: np.ndarray, layout: SkeletonLayout, joints: tuple[str, ...]) -
 
 
 def _paper_confidence(experts: np.ndarray, keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Equation 3.4 over what was seen; 0 in a frame without head or neck, which cannot be scaled."""
+    """Equation 3.4; 0 in frames without head or neck, which give the scale."""
     joints = get_layout("lcrnet-13").joints
     lacking = conversion_weights(layout, SkeletonLayout("measured", (*joints, "neck"), (), "neck"))[1].missing
     if lacking:
@@ -271,15 +266,13 @@ def _paper_confidence(experts: np.ndarray, keypoints: np.ndarray, layout: Skelet
 def _official(experts: np.ndarray, layout: SkeletonLayout) -> Aggregate:
     if len(experts) != 3:
         raise ValueError(
-            f"The official rule is one of three experts (AlphaPose, LCR-Net, OpenPose), got {len(experts)}; use "
+            f"The official rule needs three experts (AlphaPose, LCR-Net, OpenPose), got {len(experts)}; use "
             "official=False for any number."
         )
     if layout.joints != get_layout(OFFICIAL_LAYOUT).joints:
-        raise ValueError(f"The official rule is one of {OFFICIAL_LAYOUT!r} joints, got {layout.name!r}.")
+        raise ValueError(f"The official rule needs {OFFICIAL_LAYOUT!r} joints, got {layout.name!r}.")
     points = np.nan_to_num(experts.astype(np.float32), nan=0.0)
-    # The code collects expert by distance in a dictionary: of equal distances the last one written stays. Ordered so
-    # that the first of equals is that one.
-    order = np.array([0, 2, 1])
+    order = np.array([0, 2, 1])  # ties: the code's dictionary keeps the last one written
     ordered = points[order]
     alpha_pose, openpose, lcr_net = ordered
     pairs = [_distance(alpha_pose, openpose), _distance(lcr_net, alpha_pose), _distance(lcr_net, openpose)]

@@ -1,12 +1,11 @@
-"""Pseudo ground truth for a pose estimator, out of what SST-A makes of several: boxes, anchor poses, classes.
+"""Pseudo ground truth for a pose estimator from SST-A's output: boxes, anchor poses, classes.
 
 SSTA-PRS, Yang et al., WACV 2021; section 3.3.3 of Yang's thesis: in frames of high confidence, the box around the pose
 grown by 10 % trains localisation, and the nearest anchor pose trains classification. The pose itself is "not
 sufficiently accurate for regression".
 
-Where the thesis says nothing, here: a frame in which only some of the people are good enough is left out, because
-those left unlabelled would count as background; so is a pose with fewer joints than `min_seen`, whose box would be too
-small.
+Our additions: a frame is dropped if any of its people is below the thresholds, since unlabelled people would count as
+background; so is one with a pose of fewer joints than `min_seen`, whose box would be too small.
 """
 
 from collections.abc import Sequence
@@ -25,8 +24,7 @@ NUM_ANCHOR_POSES = 20
 BOX_GROWTH = 1.1
 FRAME_SHARE = 0.1
 VALIDATION_SHARE = 0.2
-# Pixels: a smaller box is no person to learn from.
-MIN_SIDE = 2.0
+MIN_SIDE = 2.0  # pixels: smaller boxes are no training samples
 pose_boxes = partial(box_around, growth=BOX_GROWTH)
 
 
@@ -58,21 +56,20 @@ def pseudo_labels(
     min_seen: float = 0.8,
     frame_share: float = FRAME_SHARE,
 ) -> list[LabelledFrame]:
-    """What a student learns from a video, frame by frame.
+    """Training labels for a student from a video, frame by frame.
 
     Args:
-        pose, confidence: what `aggregate_experts` gives: a 2-D sequence in pixels and `(people, frames)`.
+        pose, confidence: output of `aggregate_experts`: a 2-D sequence in pixels and `(people, frames)`.
         layout: of the student's poses.
         min_confidence: 0.18 in the paper, for the paper's confidence; see `motionhub.poses.refine` for ours.
         min_seen: share of the student's joints that a pose must have.
-        frame_share: share of the frames that is looked at, evenly spaced; the thesis takes 10 %, as neighbours
-            hardly differ.
+        frame_share: share of the frames to use, evenly spaced; 10 % in the thesis, as neighbours hardly differ.
 
     Raises:
-        ValueError: not 2-D pixels, shapes that do not fit, shares out of range, or no frame with a pose to learn from.
+        ValueError: not 2-D pixels, shapes that do not fit, shares out of range, or no frame above the thresholds.
     """
     if pose.num_dims != 2 or pose.unit != "pixel":
-        raise ValueError(f"Pseudo labels are made of 2-D poses in pixels, got {pose.num_dims}-D in {pose.unit!r}.")
+        raise ValueError(f"Pseudo labels need 2-D poses in pixels, got {pose.num_dims}-D in {pose.unit!r}.")
     scores = np.asarray(confidence)
     if scores.shape != pose.keypoints.shape[:2]:
         raise ValueError(
@@ -94,13 +91,13 @@ def pseudo_labels(
         raise ValueError(
             f"None of {len(found)} frames has a pose to learn from: the highest confidence is {best:.2f}, needed are "
             f"{min_confidence} and {min_seen:.0%} of the joints of {layout!r}. Experts that disagree, or detect no "
-            "person, give no labels; look at them, or lower min_confidence or min_seen."
+            "person, give no labels; check them, or lower min_confidence or min_seen."
         )
     return labels
 
 
 def poses_at(pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13") -> list[LabelledFrame]:
-    """All people of these frames as they are, good or not: to compare with, or to learn from one estimator alone.
+    """All people of these frames without thresholds, for comparison or to learn from one estimator.
 
     Only people without a box (one joint, or joints in one line) are left out.
     """
@@ -115,19 +112,19 @@ def poses_at(pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrne
 def _labelled(
     frame: int, poses: np.ndarray, confidence: np.ndarray, min_confidence: float, min_seen: float
 ) -> LabelledFrame | None:
-    seen = ~np.isnan(poses).any(axis=-1)
-    there = seen.any(axis=-1)
-    if not there.any():
+    valid = ~np.isnan(poses).any(axis=-1)
+    present = valid.any(axis=-1)
+    if not present.any():
         return None
-    poses, seen, confidence = poses[there], seen[there], confidence[there]
+    poses, valid, confidence = poses[present], valid[present], confidence[present]
     boxes = pose_boxes(poses)
-    if not (_large(boxes) & (confidence >= min_confidence) & (seen.mean(axis=-1) >= min_seen)).all():
+    if not (_large(boxes) & (confidence >= min_confidence) & (valid.mean(axis=-1) >= min_seen)).all():
         return None
     return LabelledFrame(int(frame), poses, boxes, confidence.astype(np.float32))
 
 
 def _large(boxes: np.ndarray) -> np.ndarray:
-    """Whether each `(people, 4)` is the box of a person; False of NaN."""
+    """Whether each `(people, 4)` is large enough for a person; False for NaN."""
     return np.asarray((boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1))
 
 
@@ -164,14 +161,14 @@ def fit_anchor_poses(
 
 
 def nearest_anchor_poses(poses: np.ndarray, boxes: np.ndarray, anchor_poses: np.ndarray) -> np.ndarray:
-    """`(people,)` classes 1 to K: the anchor pose that, put into the box, is nearest to the pose over the joints seen.
+    """`(people,)` classes 1 to K: the anchor pose that, scaled to the box, is nearest to the pose's valid joints.
 
-    Distances are pixels: of a tall narrow box, heights count more, as the regression would have to move more there.
+    Distances are pixels: in a tall narrow box, heights count more, as the regression would have to move more there.
     """
     size = (boxes[:, 2:] - boxes[:, :2])[:, None, None]
     distance = np.linalg.norm((in_unit_box(poses, boxes)[:, None] - anchor_poses[None]) * size, axis=-1)
-    seen = ~np.isnan(distance)
-    mean = np.where(seen, distance, 0).sum(axis=-1) / np.maximum(seen.sum(axis=-1), 1)
+    valid = ~np.isnan(distance)
+    mean = np.where(valid, distance, 0).sum(axis=-1) / np.maximum(valid.sum(axis=-1), 1)
     return np.asarray(mean.argmin(axis=-1) + 1, dtype=np.int64)
 
 
@@ -183,15 +180,15 @@ def classified(labels: Sequence[LabelledFrame], anchor_poses: np.ndarray) -> lis
 def held_out(
     labels: Sequence[LabelledFrame], share: float = VALIDATION_SHARE
 ) -> tuple[list[LabelledFrame], list[LabelledFrame]]:
-    """Frames to learn from, and the last ones of the video to validate on.
+    """Frames for training, and the last ones of the video for validation.
 
-    The thesis draws 20 % at random; of one video that would put neighbours of every validation frame into training.
+    The thesis draws 20 % at random; within one video, training would then have neighbours of every validation frame.
 
     Raises:
-        ValueError: a share outside 0..1, or nothing left on one side.
+        ValueError: a share outside 0..1, or one part is empty.
     """
     kept = len(labels) - round(share * len(labels))
     if not 0 < share < 1 or not 0 < kept < len(labels):
-        raise ValueError(f"Holding out {share} of {len(labels)} labelled frames leaves nothing on one side.")
+        raise ValueError(f"Holding out {share} of {len(labels)} labelled frames leaves one part empty.")
     ordered = sorted(labels, key=lambda label: label.frame)
     return ordered[:kept], ordered[kept:]

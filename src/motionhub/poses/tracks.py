@@ -1,7 +1,4 @@
-"""From the people of each frame to people over time: one sequence, one row a person.
-
-Identity is found on keypoints alone (`skeletons/tracking.py`).
-"""
+"""From detections per frame to people over time, by keypoints alone (`skeletons/tracking.py`)."""
 
 import math
 from collections.abc import Sequence
@@ -15,10 +12,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.tracking import stack_people, track_people
 
 
-# After a longer absence a person is a new one.
-MAX_GAP_SECONDS = 1.0
-# Of the body's diagonal: two detections whose joints lie nearer on average are one body found twice.
-SAME_BODY = 0.1
+MAX_GAP_SECONDS = 1.0  # after a longer absence a person gets a new track
+SAME_BODY = 0.1  # of the body's diagonal: mean distance of two detections below which they are one body
 
 Frames = Sequence[Sequence[PersonInFrame]]
 
@@ -28,12 +23,12 @@ class Tracks:
     """The people of a video.
 
     Args:
-        clip: all of them, `(people, frames, joints, 2)` pixels, in the order in which they appear.
+        clip: `(people, frames, joints, 2)` pixels, in order of appearance.
         world: the same people as `(people, frames, joints, 3)` metres, y up, x to the right of the image, z towards
-            the camera, from an origin in each body; None where the estimator does not lift.
+            the camera, from an origin in each body; None if the estimator does not lift.
         boxes: `(people, frames, 4)` left, top, right, bottom; NaN where a person is absent.
-        num_twice: detections that were left out because another one is of the same body.
-        num_short: people that were left out because they were there for too few frames.
+        num_twice: dropped detections of bodies that have another one.
+        num_short: people dropped for too few frames.
     """
 
     clip: SkeletonSequence
@@ -52,14 +47,14 @@ def follow_people(
     min_confidence: float = 0.3,
     min_frames: int = 5,
 ) -> Tracks:
-    """Who is who in the detections of each frame.
+    """Tracks people through the detections of each frame.
 
     Args:
-        frames: the people at each point in time, of which there are `fps` per second.
+        frames: the people of each frame, `fps` frames per second.
         layout: name of the joint layout.
         image_size: (width, height).
         min_confidence: a joint below it is missing (NaN); its confidence is kept.
-        min_frames: people in fewer are left out as false alarms; half the clip is enough in a short one.
+        min_frames: people in fewer are dropped as false positives; in short clips half the frames suffice.
 
     Raises:
         ValueError: a detection does not have the joints of the layout.
@@ -75,8 +70,8 @@ def follow_people(
     shape = (len(track_ids), len(frames), joints)
     confidence = stack_people(_column(single, "confidence", joints), numbers, 0.0)[0].reshape(shape)
     boxes = stack_people(_column(single, "box", 4), numbers)[0].reshape(*shape[:2], 4)
-    seen = np.where((confidence >= min_confidence)[..., None], keypoints.reshape(*shape, 2), np.nan)
-    clip = SkeletonSequence(seen, get_layout(layout), fps, "pixel", confidence, image_size, track_ids)
+    points_2d = np.where((confidence >= min_confidence)[..., None], keypoints.reshape(*shape, 2), np.nan)
+    clip = SkeletonSequence(points_2d, get_layout(layout), fps, "pixel", confidence, image_size, track_ids)
     return Tracks(clip, _world(single, numbers, clip), boxes, num_twice, num_short)
 
 
@@ -95,7 +90,7 @@ def _check(frames: Frames, layout: str, joints: int) -> None:
 
 
 def _each_body_once(people: Sequence[PersonInFrame]) -> list[PersonInFrame]:
-    """Without the less certain of two that lie on each other."""
+    """Without the less confident of two detections of one body."""
     kept: list[PersonInFrame] = []
     for person in sorted(people, key=lambda person: -float(np.mean(person.confidence))):
         if not any(_same_body(person, other) for other in kept):
@@ -106,19 +101,19 @@ def _each_body_once(people: Sequence[PersonInFrame]) -> list[PersonInFrame]:
 def _same_body(one: PersonInFrame, other: PersonInFrame) -> bool:
     distance = np.linalg.norm(one.keypoints - other.keypoints, axis=-1)
     common = distance[np.isfinite(distance)]
-    seen = other.keypoints[np.isfinite(other.keypoints).all(axis=-1)]
-    return len(common) > 0 and bool(common.mean() < SAME_BODY * np.linalg.norm(np.ptp(seen, axis=0)))
+    valid = other.keypoints[np.isfinite(other.keypoints).all(axis=-1)]
+    return len(common) > 0 and bool(common.mean() < SAME_BODY * np.linalg.norm(np.ptp(valid, axis=0)))
 
 
 def _without_short(numbers: list[np.ndarray], min_frames: int) -> tuple[list[np.ndarray], int]:
-    """-1 for people who are there in fewer frames, and how many they are."""
+    """-1 for people in fewer frames, and the number of these people."""
     people, counts = np.unique(np.concatenate([*numbers, np.zeros(0, np.int64)]), return_counts=True)
     short = people[(counts < min_frames) & (people >= 0)]
     return [np.where(np.isin(row, short), -1, row) for row in numbers], len(short)
 
 
 def _world(frames: Frames, numbers: list[np.ndarray], clip: SkeletonSequence) -> SkeletonSequence | None:
-    """A joint that was not seen in the image is missing here too."""
+    """The clip in metres; joints missing in the image are missing here too."""
     if not clip.num_people or any(person.world is None for people in frames for person in people):
         return None
     # Half a turn about the x axis: y up, and left stays left.

@@ -1,7 +1,7 @@
-"""A dataset of poses made of raw videos, as Posetics was: several estimators, SST-A, and a filter by detected people.
+"""A dataset of poses from raw videos, as Posetics: several estimators, SST-A, and a filter by detected people.
 
-Thesis of Di Yang, section 3.5: clips of Kinetics-400; poses by LCR-Net++ refined by SSTA-PRS; a clip is kept when a
-pose is found in more than half of its frames. Which estimators are taken is said by the caller.
+Thesis of Di Yang, section 3.5: clips of Kinetics-400; poses by LCR-Net++ refined by SSTA-PRS; a clip is kept when more
+than half of its frames have a pose. Here the caller chooses the estimators.
 """
 
 import csv
@@ -25,7 +25,7 @@ from motionhub.data.datasets.label_merging import LabelMerging
 from motionhub.data.datasets.licences import OwnTerms
 from motionhub.data.datasets.reading import read
 from motionhub.data.video.reader import VIDEO_SUFFIXES
-from motionhub.poses.estimators import ESTIMATORS
+from motionhub.poses.estimators import ESTIMATORS, parse_option
 from motionhub.poses.extraction_job import extract_files, write_clip
 from motionhub.poses.refine import aggregate_experts
 from motionhub.skeletons.convert import convert_layout
@@ -57,29 +57,29 @@ class Expert:
         """`mediapipe`, `mediapipe:num_people=2,follow=false`, or a folder.
 
         Raises:
-            ValueError: no such estimator or folder, or options that are no KEY=VALUE.
+            ValueError: no such estimator or folder, or malformed options.
         """
         if Path(text).is_dir():
             return cls(Path(text).name, text, {})
         name, _, rest = text.partition(":")
-        pairs = [part.partition("=") for part in rest.split(",") if part]
-        if name not in ESTIMATORS or not all(equals and key.isidentifier() for key, equals, _ in pairs):
+        if name not in ESTIMATORS:
             raise ValueError(
-                f"An expert is one of {list(ESTIMATORS)}, perhaps with options (mediapipe:num_people=2), or a folder "
-                f"with another program's keypoints, a file for each video; got {text!r}."
+                f"An expert is one of {list(ESTIMATORS)}, optionally with options (mediapipe:num_people=2), or a "
+                f"folder with another program's keypoints, one file per video; got {text!r}."
             )
-        return cls(text.replace(":", "-").replace(",", "-"), name, {key: _value(value) for key, _, value in pairs})
+        options = dict(parse_option(part) for part in rest.split(",") if part)
+        return cls(text.replace(":", "-").replace(",", "-"), name, options)
 
 
 @dataclass(frozen=True)
 class PosesOfVideos:
-    """What `poses_of_videos` made.
+    """The result of `poses_of_videos`.
 
     Args:
         folder: pose files and their `labels.csv`, for `data.build.save_dataset("folder", folder, ...)`.
-        kept: videos in it.
-        left_out: name of a video -> why it is not.
-        failures: name of a video that is kept -> the error of an expert that could not read it, `"expert: error"`.
+        kept: names of its videos.
+        left_out: name of a dropped video -> reason.
+        failures: name of a kept video -> the error of an expert that could not read it, `"expert: error"`.
         lifted: whether `folder/../world` has keypoints in metres of the same names.
     """
 
@@ -103,33 +103,31 @@ def poses_of_videos(
     progress: bool | None = None,
     **options: Any,
 ) -> PosesOfVideos:
-    """Pose files of all videos of a folder, by the aggregate of the experts; resumes after interruption.
+    """Pose files of all videos of a folder, aggregated over the experts; resumes after interruption.
 
     Args:
         videos: a folder per class, or with a `labels.csv` (file, label; split, subject, licence, ... as for the
             reader "folder") that names videos.
         work: folder of each expert's results (`work/experts/NAME`), the aggregates (`work/clips`) and keypoints in
-            metres (`work/world`, where the first expert lifts). No frame is written.
-        experts: see `Expert.parse`; of one nothing is aggregated.
-        layout: what clips are converted to.
+            metres (`work/world`, if the first expert lifts).
+        experts: see `Expert.parse`; a single one is not aggregated.
+        layout: of the output.
         min_present: a clip is kept when a person is detected in more than this share of its frames.
         merging: of labels.
         num_proc, engine, progress, options: see `extraction_job.extract_files`.
 
     Raises:
-        ValueError: no videos, a label for none, unknown experts, or no video with a detected person.
+        ValueError: no videos, a label without a video, unknown experts, or no video with a detected person.
     """
     if not 0 <= min_present < 1:
         raise ValueError(f"min_present is a share of frames in 0..1, below 1, got {min_present}.")
     asked = [Expert.parse(text) for text in experts]
     if not asked or len({expert.name for expert in asked}) < len(asked):
-        raise ValueError(f"Give at least one expert, each once; got {list(experts)}.")
+        raise ValueError(f"Pass at least one expert, each once; got {list(experts)}.")
     lines = labelled_videos(Path(videos))
     work = Path(work)
-    found = {
-        expert.name: _ask(expert, lines, work, num_proc=num_proc, engine=engine, progress=progress, **options)
-        for expert in asked
-    }
+    job: dict[str, Any] = {"num_proc": num_proc, "engine": engine, "progress": progress, **options}
+    found = {expert.name: _run(expert, lines, work, **job) for expert in asked}
     errors = _errors(found, lines)
     kept, left_out, lifted = [], {}, False
     for name, line in lines.items():
@@ -165,8 +163,8 @@ def build_of_videos(
 ) -> tuple[SavedDataset, PosesOfVideos]:
     """A saved dataset of the poses in videos: `poses_of_videos`, then `data.build.save_dataset_report`.
 
-    Where the first expert lifts, the column `keypoints_3d` holds metres, flat, of shape (people, frames, joints, 3);
-    NaN is missing, and it is empty for a clip that was not lifted.
+    If the first expert lifts, the column `keypoints_3d` has metres, flat, of shape (people, frames, joints, 3); NaN is
+    missing, and it is empty for clips without them.
 
     Args:
         videos, work, experts, merging, num_proc, engine, progress, options: see `poses_of_videos`.
@@ -175,7 +173,7 @@ def build_of_videos(
     """
     out, work = Path(out), Path(work)
     if out.exists():
-        raise ValueError(f"{out} exists and is not overwritten; choose another name, or remove it.")
+        raise ValueError(f"{out} exists; choose another name, or remove it.")
     job: dict[str, Any] = {"num_proc": num_proc, "engine": engine, "progress": progress}
     poses = poses_of_videos(videos, work, experts, merging=merging, **job, **options)
     plain = work / "dataset" if poses.lifted else out
@@ -206,7 +204,7 @@ def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
     if table.is_file():
         for file, rows in load_table(table).items():
             if len(rows) > 1 or rows[0].times:
-                raise ValueError(f"{table}: {file} is named with times; cut the video into files first.")
+                raise ValueError(f"{table}: {file} has start and end times; cut the video into files first.")
             cells = {name: "" if value is None else str(value) for name, value in asdict(rows[0]).items()}
             cells["split"] = {1: "train", 0: "test", None: ""}[rows[0].trains]
             lines[_name_of(file)] = {**cells, "video": str(folder / file)}
@@ -227,35 +225,30 @@ def _name_of(file: str) -> str:
     return Path(file).with_suffix("").as_posix().replace("/", "--")
 
 
-def _ask(expert: Expert, lines: Mapping[str, Mapping[str, str]], work: Path, **options: Any) -> Path:
+def _run(expert: Expert, lines: Mapping[str, Mapping[str, str]], work: Path, **options: Any) -> Path:
     """The folder of the expert's results, `NAME.npz` for each video."""
     folder = work / "experts" / expert.name
     folder.mkdir(parents=True, exist_ok=True)
-    if expert.estimator not in ESTIMATORS:
-        for name, line in lines.items():
-            _take_file(Path(expert.estimator), Path(line["video"]).stem, folder / f"{name}.npz")
-        return folder
     named = {name: line["video"] for name, line in lines.items()}
-    extract_files(named, folder, expert.estimator, world=True, estimator_options=dict(expert.options), **options)
+    if expert.estimator in ESTIMATORS:
+        extract_files(named, folder, expert.estimator, world=True, estimator_options=dict(expert.options), **options)
+        return folder
+    for name, video in named.items():  # another program's keypoints
+        stem, target = Path(video).stem, folder / f"{name}.npz"
+        files = sorted(path for path in Path(expert.estimator).glob(f"{stem}*") if stem in (path.stem, path.name))
+        if files and not target.exists():
+            for clip in read(files[0])[:1]:
+                write_clip(clip, target)
     return folder
 
 
-def _take_file(source: Path, stem: str, target: Path) -> None:
-    """Another program's keypoints of a video as one file of ours; none where it has none."""
-    candidates = sorted(path for path in source.glob(f"{stem}*") if path.stem == stem or path.name == stem)
-    if candidates and not target.exists():
-        clips = read(candidates[0])
-        if clips:
-            write_clip(clips[0], target)
-
-
 def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_present: float) -> str | None:
-    """Writes `work/clips/NAME.npz`; or says why the clip is left out."""
-    there = [read(path)[0] for path in paths if path.is_file()]
-    seen = [clip for clip in there if clip.num_people and clip.num_frames]
-    if not seen:
-        return "no person detected" if there else "no expert has keypoints of it"
-    clip = convert_layout(seen[0] if len(seen) == 1 else aggregate_experts(seen)[0], layout)
+    """Writes `work/clips/NAME.npz`, or returns why the clip is dropped."""
+    existing = [read(path)[0] for path in paths if path.is_file()]
+    clips = [clip for clip in existing if clip.num_people and clip.num_frames]
+    if not clips:
+        return "no person detected" if existing else "no expert has keypoints of it"
+    clip = convert_layout(clips[0] if len(clips) == 1 else aggregate_experts(clips)[0], layout)
     present = float(clip.joint_mask.any(axis=(0, 2)).mean())
     if present <= min_present:
         return f"a person is detected in {present:.0%} of the frames, not in more than {min_present:.0%}"
@@ -264,18 +257,18 @@ def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_pr
 
 
 def _errors(found: Mapping[str, Path], lines: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """What an expert said of a video that it could not read: name of the video -> `"expert: error"`.
+    """Errors of experts that could not read a video: name of the video -> `"expert: error"`.
 
     Raises:
-        ValueError: an expert has nothing at all, which is the expert's fault and not the videos'.
+        ValueError: an expert has no keypoints at all.
     """
     errors: dict[str, str] = {}
     for expert, folder in found.items():
-        said = {name: _error(folder, name) for name in lines if not (folder / f"{name}.npz").is_file()}
-        if len(said) == len(lines):
-            first = next(iter(said.values()))
+        failed = {name: _error(folder, name) for name in lines if not (folder / f"{name}.npz").is_file()}
+        if len(failed) == len(lines):
+            first = next(iter(failed.values()))
             raise ValueError(f"Expert {expert!r} has keypoints of none of the {len(lines)} videos: {first}")
-        errors |= {name: f"{expert}: {error}" for name, error in said.items()}
+        errors |= {name: f"{expert}: {error}" for name, error in failed.items()}
     return errors
 
 
@@ -287,7 +280,7 @@ def _error(folder: Path, name: str) -> str:
 
 
 def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:
-    """Writes `work/world/NAME.npz`: the first expert's keypoints in metres, in the people and frames of the clip."""
+    """Writes `work/world/NAME.npz`: the first expert's keypoints in metres, of the clip's people and frames."""
     source = work / "experts" / first.name / f"{name}.world.npz"
     if not source.is_file():
         return False
@@ -305,7 +298,7 @@ def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:
 
 
 def world_keypoints(work: Path, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
-    """`(people, frames, joints, 3)` metres of the clips of the dataset, empty where nothing lifts them."""
+    """`(people, frames, joints, 3)` metres of the dataset's clips, empty for clips without them."""
     paths = [work / WORLD / row["clip_id"] for row in rows]
     return [read(path)[0].keypoints if path.is_file() else np.zeros((0,), np.float32) for path in paths]
 
@@ -316,10 +309,3 @@ def _write_table(path: Path, lines: Sequence[Mapping[str, str]]) -> None:
         table = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
         table.writeheader()
         table.writerows(lines)
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -1,6 +1,7 @@
-"""The pose estimators by name; the package of an estimator is imported when it is asked for."""
+"""The pose estimators by name; an estimator's package is imported on use."""
 
 import importlib
+import json
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,13 +17,12 @@ def _make(module: str, name: str, /, *arguments: Any, **options: Any) -> Estimat
     return made
 
 
-# "auto" takes the first of INSTALLABLE that is installed; ViTPose must be downloaded, so it has to be named.
 ESTIMATORS: dict[str, Callable[..., Estimator]] = {
     "mediapipe": partial(_make, "mediapipe_poses", "MediaPipePoses"),
     "rtmlib": partial(_make, "rtm_poses", "RtmPoses"),
     "vitpose": partial(_make, "vitpose", "VitPoses"),
 }
-INSTALLABLE = ("mediapipe", "rtmlib")
+INSTALLABLE = ("mediapipe", "rtmlib")  # order of "auto"; ViTPose is a download, so it must be named
 
 __all__ = ["ESTIMATORS", "Estimator", "PersonInFrame", "get_estimator"]
 
@@ -33,27 +33,33 @@ def get_estimator(
     """The estimator by name.
 
     Args:
-        estimator: a key of `ESTIMATORS`; "auto" for the first that is installed; the path of another program's
-            keypoints of the video (`PoseFile`); or an object of your own, which is returned as it is.
-        options: keyword arguments of the estimator that is named.
+        estimator: a key of `ESTIMATORS`; "auto" for the first installed one; the path of another program's keypoints
+            of the video (`PoseFile`); or your own object, returned unchanged.
+        options: keyword arguments of the named estimator.
 
     Raises:
-        ValueError: no such estimator or file, or an option that it does not have.
-        ImportError: it is not installed; the message holds the line that installs it.
+        ValueError: no such estimator or file, or an unknown option.
+        ImportError: it is not installed; the message has the install command.
     """
     if not isinstance(estimator, str | os.PathLike):
         return estimator
     name = os.fspath(estimator)
     if name == "auto":
-        make = ESTIMATORS[_first_installed()]
+        installed = next(filter(_is_importable, INSTALLABLE), None)
+        if installed is None:
+            raise ImportError(
+                'Keypoints of a video need a pose estimator, and none is installed: pip install "motionhub[video]", '
+                "or pass a file of keypoints."
+            )
+        make = ESTIMATORS[installed]
     elif name in ESTIMATORS:
         make = ESTIMATORS[name]
     elif Path(name).exists():
         make = partial(_make, "pose_file", "PoseFile", name)
     else:
         raise ValueError(
-            f"No estimator is called {name!r}, and no file either; there are {list(ESTIMATORS)}, and the path of a "
-            "file of keypoints (OpenPose, AlphaPose, LCR-Net, MMPose)."
+            f"No estimator is called {name!r}, and no file exists there; pass one of {list(ESTIMATORS)}, or the path "
+            "of a file of keypoints (OpenPose, AlphaPose, LCR-Net, MMPose)."
         )
     try:
         return make(**(options or {}))
@@ -61,18 +67,19 @@ def get_estimator(
         raise ValueError(f"Estimator {name!r}: {error}.") from None
 
 
-def _first_installed() -> str:
-    for name in INSTALLABLE:
-        if _is_importable(name):
-            return name
-    raise ImportError(
-        'Keypoints of a video need a pose estimator, and none is installed: pip install "motionhub[video]", or '
-        "give a file of keypoints."
-    )
+def parse_option(text: str) -> tuple[str, Any]:
+    """KEY=VALUE; numbers, true and false as such, anything else as text. Raises ValueError without a key."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.isidentifier():
+        raise ValueError(f"Options are KEY=VALUE, got {text!r}.")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 def _is_importable(name: str) -> bool:
     try:
         return find_spec(name) is not None
-    except ValueError:  # hidden: sys.modules says None
+    except ValueError:  # sys.modules has None
         return False

@@ -1,7 +1,4 @@
-"""The interface of a pose estimator: it gets a video's frames one by one and returns the people in each.
-
-Who is who over time is found afterwards (`poses/tracks.py`).
-"""
+"""The interface of a pose estimator: frames in, people of each frame out; `poses/tracks.py` tracks them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -16,9 +13,9 @@ class PersonInFrame(NamedTuple):
     """One person in one frame.
 
     Args:
-        keypoints: `(joints, 2)` pixels of the frame, NaN where the joint was not found.
+        keypoints: `(joints, 2)` pixels of the frame, NaN for missing joints.
         confidence: `(joints,)` in 0..1.
-        box: `(4,)` left, top, right, bottom in pixels, as the detector found the person; NaN where it says none.
+        box: `(4,)` left, top, right, bottom in pixels of the detector; NaN without one.
         world: `(joints, 3)` metres from an origin in the body, y down, of estimators that lift; else None.
     """
 
@@ -29,7 +26,7 @@ class PersonInFrame(NamedTuple):
 
 
 class Estimator(Protocol):
-    """Any object with these four: `extract` takes yours as it takes those of the library.
+    """Any object with these four works with `extract`.
 
     Args:
         name: for reports.
@@ -40,18 +37,15 @@ class Estimator(Protocol):
     layout: str
 
     def start(self, video: Video) -> None:
-        """A new video begins: what was remembered of the last one is forgotten."""
+        """Resets the state before a new video."""
         return
 
     def __call__(self, frame: VideoFrame) -> Sequence[PersonInFrame]:
-        """The people in the frame, in any order. Frames of a video come in the order of their time."""
+        """The people in the frame, in any order. Frames arrive in order of time."""
 
 
 def box_around(keypoints: np.ndarray, growth: float = 1.0) -> np.ndarray:
-    """`(..., 4)` left, top, right, bottom of the joints `(..., joints, 2)` that are not NaN; NaN without any.
-
-    Each side grows by the factor about the centre.
-    """
+    """`(..., 4)` left, top, right, bottom of joints `(..., joints, 2)`, scaled about the centre; NaN without any."""
     low, high = bounds(keypoints)
     with np.errstate(invalid="ignore"):
         margin = (high - low) * (growth - 1) / 2

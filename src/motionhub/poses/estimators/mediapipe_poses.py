@@ -1,15 +1,15 @@
-"""MediaPipe's pose landmarker: 33 joints, several people, landmarks in metres beside those in pixels; offline.
+"""MediaPipe's pose landmarker: 33 joints of several people, in pixels and in metres; offline.
 
-Its two networks (person detector and "full" landmarks) lie in `pose_landmarker/`, with their licence;
-`conversion/pose_landmarker.py` made the file.
+`pose_landmarker/` has its two networks (person detector, "full" landmarks) with their licence, packed by
+`conversion/pose_landmarker.py`.
 
-The detector looks at the whole image, shrunk to 224 x 224, until `num_people` are followed; each is then followed by
-the region around the last landmarks. Two who touch or hide each other are then often taken for one, while
-`follow=False`, which looks anew in every frame, finds both but loses more frames of a single person. Who is smaller
-than about a quarter of the image is seldom found.
+The detector runs on the whole image at 224 x 224 until `num_people` are tracked; each is then tracked in the region
+of the last landmarks. People who touch or occlude each other often merge; `follow=False` detects in every frame,
+which separates them but loses more frames of a single person. People smaller than about a quarter of the image are
+seldom found.
 
-From 0.10.35 on MediaPipe reports its use to Google (metrics, not images, says its privacy notice) and has no switch
-for it: those releases work, with a warning.
+From 0.10.35 on MediaPipe reports its use to Google (metrics, not images, by its privacy notice), with no way to
+disable it: those releases work, with a warning.
 """
 
 import contextlib
@@ -35,19 +35,19 @@ _FIRST_THAT_REPORTS = "0.10.34"  # 0.10.33 opens no socket, 0.10.35 does; there 
 
 
 class MediaPipePoses(Estimator):
-    """The estimator; see the module.
+    """MediaPipe's pose landmarker (see the module).
 
     Args:
-        num_people: at most so many are found in a frame. 1 is the quickest, and smooths over time by itself.
-        min_confidence: that a body is there, by the landmarks' network, for a person to count or be followed.
-        find_confidence: of the detector; low, as the next network decides: MediaPipe's own 0.5 leaves out people in
-            the background.
-        follow: False looks for people in every frame anew: slower, and no memory from frame to frame.
-        model: path of another `pose_landmarker_*.task` file; None takes the library's own.
+        num_people: maximum per frame. 1 is the fastest, and smooths over time.
+        min_confidence: of the landmark network that a person is present, to count or be tracked.
+        find_confidence: of the detector; low, as the landmark network decides: MediaPipe's 0.5 misses people in the
+            background.
+        follow: False detects people in every frame: slower, without memory between frames.
+        model: path of another `pose_landmarker_*.task` file; None takes the packaged one.
 
     Raises:
-        ImportError: MediaPipe is not installed, or lacks a library of the system.
-        ValueError: the model is absent.
+        ImportError: MediaPipe is not installed, or lacks a system library.
+        ValueError: the model is missing.
     """
 
     name = "mediapipe"
@@ -72,7 +72,7 @@ class MediaPipePoses(Estimator):
         self._mediapipe = _import_mediapipe()
         path = _NETWORKS if model is None else Path(model)
         if not path.is_file():
-            raise ValueError(f"{path}: there is no such model; it is a pose_landmarker_*.task file of MediaPipe's.")
+            raise ValueError(f"{path}: no such file; expected a pose_landmarker_*.task file of MediaPipe.")
         self._bundle = path.read_bytes()
         self._landmarker: Any = None
         self._close: Any = None
@@ -97,7 +97,7 @@ class MediaPipePoses(Estimator):
         self._close = weakref.finalize(self, _release, self._landmarker)
 
     def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
-        # MediaPipe 1.2 reads rows that do not follow each other in memory as if they did.
+        # MediaPipe 1.2 ignores strides.
         pixels = np.ascontiguousarray(frame.image)
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=pixels)
         with contextlib.nullcontext() if self._found_people else _stderr_silenced():
@@ -112,13 +112,13 @@ class MediaPipePoses(Estimator):
     def _detect(self, image: Any, seconds: float) -> Any:
         if not self.follow:
             return self._landmarker.detect(image)
-        # Milliseconds that must grow: above 1000 frames per second they would repeat.
+        # Timestamps in milliseconds must increase; above 1000 frames per second they would repeat.
         self._last_time = max(self._last_time + 1, round(seconds * 1000))
         return self._landmarker.detect_for_video(image, self._last_time)
 
 
 def _release(landmarker: Any) -> None:
-    """Closes it. When Python ends its thread is gone first; without a handle its destructor does not try again."""
+    """Closes it. At exit its thread is already gone; without a handle its destructor does not try again."""
     try:
         landmarker.close()
     except RuntimeError:
@@ -126,7 +126,7 @@ def _release(landmarker: Any) -> None:
 
 
 def _person(landmarks: Any, world: Any, width: int, height: int) -> PersonInFrame:
-    """All 33 are always given; those outside the image are guesses."""
+    """MediaPipe always returns all 33; those outside the image are guesses, here missing."""
     fractions = np.array([[point.x, point.y] for point in landmarks])
     inside = np.all((fractions >= 0) & (fractions <= 1), axis=-1)
     keypoints = np.where(inside[:, None], fractions * (width, height), np.nan)
@@ -136,29 +136,24 @@ def _person(landmarks: Any, world: Any, width: int, height: int) -> PersonInFram
 
 
 def _import_mediapipe() -> Any:
+    from packaging.version import Version
+
     try:
         import mediapipe
         from mediapipe.tasks import python as tasks
         from mediapipe.tasks.python import vision  # noqa: F401  # an attribute of tasks from here on
-    except (ImportError, OSError) as error:  # OSError: a library of the system is absent
+    except (ImportError, OSError) as error:  # OSError: a system library is missing
         raise ImportError(f"The estimator 'mediapipe' needs MediaPipe ({error}): {_INSTALL}") from None
-    _warn_of_reports(importlib.metadata.version("mediapipe"))
-    return SimpleNamespace(Image=mediapipe.Image, ImageFormat=mediapipe.ImageFormat, tasks=tasks)
-
-
-def _warn_of_reports(version: str) -> None:
-    from packaging.version import Version
-
+    version = importlib.metadata.version("mediapipe")
     if Version(version) >= Version(_FIRST_THAT_REPORTS):
-        warnings.warn(
-            f"MediaPipe {version} reports its use to Google, without a switch; a version that does not: {_INSTALL}",
-            stacklevel=4,
-        )
+        what = "reports its use to Google, with no way to disable it; a version that does not"
+        warnings.warn(f"MediaPipe {version} {what}: {_INSTALL}", stacklevel=3)
+    return SimpleNamespace(Image=mediapipe.Image, ImageFormat=mediapipe.ImageFormat, tasks=tasks)
 
 
 @contextlib.contextmanager
 def _stderr_silenced() -> Iterator[None]:
-    """Its C++ part writes a line for each network and one for the first person, past Python and any setting."""
+    """Hides the lines that its C++ part writes for each network and the first person, whatever the log level."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:

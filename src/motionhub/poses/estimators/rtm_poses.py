@@ -1,6 +1,6 @@
-"""rtmlib's RTMPose with RTMDet or YOLOX: the 17 joints of COCO of everybody, by ONNX Runtime.
+"""rtmlib's RTMPose with a person detector: the 17 joints of COCO, by ONNX Runtime.
 
-rtmlib fetches its networks on first use and keeps them in its own cache.
+rtmlib downloads its networks on first use into its own cache.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from motionhub.poses.estimators.estimator import Estimator, PersonInFrame, box_a
 
 
 class RtmPoses(Estimator):
-    """The estimator; see the module.
+    """RTMPose (see the module).
 
     Args:
         mode: "lightweight", "balanced" or "performance".

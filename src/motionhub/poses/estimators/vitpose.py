@@ -1,7 +1,4 @@
-"""Two networks of transformers: a detector finds people, ViTPose finds the 17 joints of COCO in each box.
-
-Both are ordinary checkpoints; their processors' Pillow versions prepare the images, without torchvision.
-"""
+"""Two checkpoints of transformers: an object detector finds people, ViTPose the 17 joints of COCO in each box."""
 
 from typing import Any
 
@@ -13,23 +10,22 @@ from motionhub.poses.estimators.estimator import Estimator, PersonInFrame
 
 DETECTOR = "PekingU/rtdetr_r50vd_coco_o365"
 POSE_MODEL = "usyd-community/vitpose-base-simple"
-# ViTPose++ has one expert for each dataset that it was trained on; the first is COCO's.
-_COCO_EXPERT = 0
+_COCO_EXPERT = 0  # ViTPose++ has one expert per training dataset
 
 
 class VitPoses(Estimator):
-    """The estimator; see the module.
+    """ViTPose with a detector.
 
     Args:
         detector, pose_model: Hub ids or folders of an object detector with a class "person" and of a ViTPose with
             COCO's joints.
-        num_people: the most likely so many of a frame.
-        min_confidence: of the detector, for a box to count.
-        device: of torch, such as "cuda"; None takes a GPU where there is one.
+        num_people: maximum per frame, the most confident first.
+        min_confidence: of the detector's boxes.
+        device: of torch, such as "cuda"; None takes a GPU if there is one.
 
     Raises:
         ImportError: Pillow is not installed.
-        ValueError: a checkpoint cannot be loaded, the detector knows no person, or ViTPose has other joints.
+        ValueError: a checkpoint cannot be loaded, the detector has no class "person", or ViTPose has other joints.
     """
 
     name = "vitpose"
@@ -67,7 +63,7 @@ class VitPoses(Estimator):
             return self._joints(frame.image, boxes) if len(boxes) else []
 
     def _people(self, image: np.ndarray) -> np.ndarray:
-        """`(people, 4)` left, top, right, bottom; the most likely first."""
+        """`(people, 4)` left, top, right, bottom; the most confident first."""
         inputs = self._boxes(images=image, return_tensors="pt").to(self.device)
         found = self._boxes.post_process_object_detection(
             self._detector(**inputs), threshold=self.min_confidence, target_sizes=[image.shape[:2]]
