@@ -8,7 +8,7 @@ import torch
 from scipy.io import savemat
 
 from motionhub.data.datasets.reading import read
-from motionhub.data.views.image_files import read_densepose, read_image, read_utd_mhad_depth
+from motionhub.data.views.image_files import read_densepose, read_image, read_ntu_masked_depth, read_utd_mhad_depth
 from motionhub.processing.posture_images import PostureImageProcessor
 
 
@@ -38,6 +38,25 @@ def test_matlab_arrays_become_frames_first(tmp_path):
         savemat(tmp_path / "wrong.mat", {"d_depth": wrong})
         with pytest.raises(ValueError, match="whole millimetres"):
             read_utd_mhad_depth(tmp_path / "wrong.mat")
+
+
+def test_masked_depth_takes_a_neighbour_for_a_missing_frame(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for number in (1, 2, 4):
+        image.fromarray(np.full((4, 5), 1000 * number, np.uint16)).save(tmp_path / f"MDepth-{number:08d}.png")
+    assert read_ntu_masked_depth(tmp_path)[:, 0, 0].tolist() == [1000, 2000, 4000]
+    assert read_ntu_masked_depth(tmp_path, [3, 5])[:, 0, 0].tolist() == [2000, 4000]
+    with pytest.raises(ValueError, match="frame 7"):
+        read_ntu_masked_depth(tmp_path, [7])
+    image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "MDepth-00000009.png")
+    with pytest.raises(ValueError, match="16 bits"):
+        read_ntu_masked_depth(tmp_path, [9])
+    (tmp_path / "MDepth-00000012.png").write_bytes((tmp_path / "MDepth-00000001.png").read_bytes()[:40])
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_ntu_masked_depth(tmp_path, [12])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="MDepth-00000001"):
+        read_ntu_masked_depth(tmp_path / "empty")
 
 
 def test_a_damaged_image_and_a_colour_image_are_refused(tmp_path):

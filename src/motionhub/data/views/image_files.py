@@ -1,8 +1,9 @@
-"""Readers of depth maps and masks (UTD-MHAD, any PNG with one channel) and DensePose maps of people."""
+"""Readers of depth maps and masks (UTD-MHAD, NTU RGB+D, any PNG with one channel) and DensePose maps of people."""
 
 import collections
 import io
 import pickle
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from motionhub.data.formats.matlab import as_numbers, load_variables
 from motionhub.data.formats.plain_pickle import load_pickle
 
 
+_MASKED_DEPTH = re.compile(r"MDepth-(\d{8})\.png")
 DENSEPOSE_CANVAS = 512
 
 
@@ -34,6 +36,37 @@ def read_utd_mhad_depth(path: str | Path) -> np.ndarray:
     if not np.array_equal(whole, values) or values.min() < 0 or values.max() > np.iinfo(np.uint16).max:
         raise bad_file(path, "d_depth", "expected whole millimetres of 0..65535.")
     return np.ascontiguousarray(whole.astype(np.uint16).transpose(2, 0, 1))
+
+
+def read_ntu_masked_depth(folder: str | Path, frames: list[int] | None = None) -> np.ndarray:
+    """The `MDepth-%08d.png` of one NTU RGB+D clip: `(frames, height, width)` uint16 millimetres.
+
+    Args:
+        folder: of one clip, for example `S001C001P001R001A001`.
+        frames: numbers of the frames wanted, as the files count them (from 1); all by default. Where one is missing
+            the frame before or after it is taken, as the official code does.
+
+    Raises:
+        ValueError: no such files, a frame without neighbours, files of different size, or an image of 8 bits.
+        ImportError: Pillow is not installed.
+    """
+    folder = Path(folder)
+    matches = [match for file in folder.glob("*") if (match := _MASKED_DEPTH.fullmatch(file.name))]
+    files = {int(match[1]): folder / match[0] for match in matches}
+    if not files:
+        raise bad_file(folder, "files", "expected MDepth-00000001.png and so on (NTU RGB+D masked depth).")
+    maps = []
+    for frame in sorted(files) if frames is None else frames:
+        near = next((number for number in (frame, frame - 1, frame + 1) if number in files), None)
+        if near is None:
+            raise bad_file(folder, f"frame {frame}", f"is not there, nor its neighbours; it has {len(files)} frames.")
+        maps.append(read_image(files[near]))
+        if maps[-1].dtype.itemsize < 2:
+            raise bad_file(files[near], "image", f"expected 16 bits per pixel, got {maps[-1].dtype}.")
+    shapes = {each.shape for each in maps}
+    if len(shapes) > 1:
+        raise bad_file(folder, "images", f"expected one size, got {sorted(shapes)}.")
+    return np.stack(maps).astype(np.uint16)
 
 
 def read_image(path: str | Path) -> np.ndarray:
