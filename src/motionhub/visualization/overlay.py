@@ -55,14 +55,12 @@ def write_overlay(
     sequence: SkeletonSequence,
     path: str | Path,
     boxes: np.ndarray | None = None,
-    *,
-    show_joint_names: bool = True,
 ) -> Path:
     """A video (H.264) of all frames with the people drawn over them, at the frame rate of the sequence.
 
     Args:
         frames: increasing frame numbers of the sequence with their images; the previous image fills gaps.
-        sequence, boxes, show_joint_names: see `draw_overlay`.
+        sequence, boxes: see `draw_overlay`.
         path: of the video, overwritten if it exists.
 
     Raises:
@@ -76,7 +74,7 @@ def write_overlay(
     with av.open(str(path), "w") as container:
         stream: Any = None
         for number, image in frames:
-            drawn = draw_overlay(image, sequence, number, boxes, show_joint_names=show_joint_names)
+            drawn = draw_overlay(image, sequence, number, boxes)
             if stream is None:
                 stream = container.add_stream("libx264", rate=Fraction(sequence.fps).limit_denominator(10_000))
                 height, width = drawn.shape[:2]

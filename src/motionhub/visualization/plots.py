@@ -44,7 +44,10 @@ def plot_confusion_matrix(matrix: Any, class_names: Sequence[str], path: str | P
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     if size <= 40:
-        _write_numbers(axes, shown, 8 if size <= 20 else 5)
+        dark = shown > 0.55 * max(float(shown.max()), 1e-9)
+        for row, column in zip(*np.nonzero(shown), strict=True):
+            look = {"fontsize": 8 if size <= 20 else 5, "color": "white" if dark[row, column] else _DARK}
+            axes.text(column, row, f"{shown[row, column]:.0f}", ha="center", va="center", **look)
     axes.set_title("percent of each true class", fontsize=10)
     return save_figure(figure, path)
 
@@ -274,13 +277,6 @@ def _name_axes(axes: Any, rows: Sequence[str] | None, columns: Sequence[str]) ->
         axes.set_yticks([])
     else:
         axes.set_yticks(np.arange(len(rows)), rows, fontsize=small(rows))
-
-
-def _write_numbers(axes: Any, values: np.ndarray, size: float) -> None:
-    dark = values > 0.55 * max(float(values.max()), 1e-9)
-    for row, column in zip(*np.nonzero(values), strict=True):
-        colour = "white" if dark[row, column] else _DARK
-        axes.text(column, row, f"{values[row, column]:.0f}", ha="center", va="center", fontsize=size, color=colour)
 
 
 def save_figure(figure: Any, path: str | Path) -> Path:
