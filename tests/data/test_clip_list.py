@@ -108,7 +108,7 @@ def test_the_card_names_the_list(clips, names, tmp_path):
 def test_lists_that_cannot_be_meant_are_refused(clips, names, tmp_path):
     prose = tmp_path / "prose.txt"
     prose.write_text("nothing is missing here\n")
-    with pytest.raises(ValueError, match="prose.txt: content: names no clip"):
+    with pytest.raises(ValueError, match="prose.txt: content: lists no clip"):
         build_dataset("ntu-rgbd", clips, exclude=prose)
     with pytest.raises(ValueError, match="nowhere.txt: file: cannot be read"):
         build_dataset("ntu-rgbd", clips, exclude=tmp_path / "nowhere.txt")

@@ -1,4 +1,4 @@
-"""The formats of programs (pose estimators, motion capture, tables) by name; which one a file has; and `write`."""
+"""`FORMATS` of programs (pose estimators, motion capture, tables), format detection, and `write`."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from motionhub.data.formats.writing import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Where contents look alike, the first that fits is taken.
+# Where several fit, the first wins.
 _FORMATS = (
     openpose.FORMAT,
     alphapose.FORMAT,
@@ -45,22 +45,22 @@ WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN
 
 
 def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
-    """The format that the content of a file or folder shows.
+    """The format of a file or folder, by its content.
 
     Args:
-        own: formats of datasets, which are looked at before those of programs.
+        own: formats of datasets, which go before those of programs.
 
     Raises:
-        ValueError: no format fits; the message shows what the file holds and the formats with the same container.
+        ValueError: no format fits; the message shows the content and the nearest formats.
     """
     path, known = Path(path), [*own, *FORMATS.values()]
-    if os.path.isdir(path):  # and not path.is_dir(), which raises for names that are too long
+    if os.path.isdir(path):  # path.is_dir() raises for names that are too long
         found = next((form for form in FORMATS.values() if form.matches(path, b"")), None)
         if found is None:
             raise unknown_folder(path)
         return found
     head = read_head(path)
-    # Content too damaged to recognise: the name still tells whose error message is the helpful one.
+    # For damaged content the name selects the format with the helpful error message.
     tests = (lambda form: form.matches(path, head), lambda form: form.claims_name(path))
     found = next((form for fits in tests for form in known if fits(form)), None)
     if found is None:
@@ -69,7 +69,7 @@ def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
 
 
 def find_writer(path: str | Path, format: str | None = None) -> Writer:
-    """The writer of that name, or the one whose files end as `path` does; a path without a suffix is a folder.
+    """The writer called `format`, by default the one of the path's suffix; without suffix a folder.
 
     Raises:
         ValueError: there is none; the message lists the formats.
@@ -86,19 +86,19 @@ def find_writer(path: str | Path, format: str | None = None) -> Writer:
 def write(
     sequence: SkeletonSequence | Sequence[SkeletonSequence], path: str | Path, format: str | None = None
 ) -> Path:
-    """Writes one clip to a new file (or folder), whose parent folders are made. Nothing is ever overwritten.
+    """Writes one clip to a new file (or folder) and makes its parent folders; never overwrites.
 
     Args:
-        sequence: one clip; `motionhub.read` gives a list of them, which only parquet takes, a row a clip.
-        path: a file that ends in .npz (without any loss), .csv, .json (COCO results), .bvh, .trc or .parquet, or a
-            folder without suffix (OpenPose).
-        format: key of `WRITERS`; None tells it by the suffix.
+        sequence: one clip; a list, as `motionhub.read` returns it, only for parquet (one row per clip).
+        path: a file that ends in .npz (lossless), .csv, .json (COCO results), .bvh, .trc or .parquet, or a folder
+            without suffix (OpenPose).
+        format: key of `WRITERS`; None: by the suffix.
 
     Returns:
         the path.
 
     Raises:
-        ValueError: no such format, the path exists, or the format cannot hold the sequence; one line with the fix.
+        ValueError: unknown format, the path exists, or the format cannot hold the sequence; one line with the fix.
     """
     path = Path(path)
     writer = find_writer(path, format)
@@ -121,13 +121,12 @@ def _encoded(sequence: SkeletonSequence | Sequence[SkeletonSequence], writer: Wr
     several = isinstance(sequence, list | tuple) and all(isinstance(clip, SkeletonSequence) for clip in sequence)
     if several and writer.encode_all is not None:
         return writer.encode_all(sequence)
-    got = type(sequence).__name__
-    fix = "motionhub.read gives a list: write each, or all to one .parquet file"
-    raise ValueError(f"{writer.name} expects one SkeletonSequence, got {got}; {fix}.")
+    got = f"got {type(sequence).__name__}; motionhub.read returns a list: write each, or all to one .parquet file"
+    raise ValueError(f"{writer.name} expects one SkeletonSequence, {got}.")
 
 
 def _store(path: Path, content: bytes | dict[str, bytes]) -> None:
-    """All of it or nothing: what a full disk leaves is removed again."""
+    """Writes everything or nothing: a partial result (full disk) is removed."""
     try:
         if isinstance(content, bytes):
             with path.open("xb") as file:
@@ -136,7 +135,7 @@ def _store(path: Path, content: bytes | dict[str, bytes]) -> None:
             path.mkdir()
             for name, part in content.items():
                 (path / name).write_bytes(part)
-    except FileExistsError:  # made by somebody else meanwhile
+    except FileExistsError:  # created by another process meanwhile
         raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.") from None
     except BaseException:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

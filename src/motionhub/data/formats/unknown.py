@@ -1,4 +1,4 @@
-"""What a file or folder of no known format holds, in words, and which of the known formats come nearest."""
+"""Errors for files and folders of no known format: their content, and the nearest known formats."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 _NUM_NEAREST = 3
 _SHOWN = 10
 _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
-# Contents that are often handed over, and what to do with them.
+# Common other contents, and what to do with them.
 _FOREIGN = {
     b"\x89HDF": "an HDF5 file; save its arrays as .npz with keypoints (people, frames, joints, dims)",
     b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of the authors' zip: "
@@ -33,41 +33,34 @@ def unknown_folder(path: Path) -> ValueError:
     """The error for a folder that is no recording."""
     try:
         names = sorted(entry.name for entry in islice(path.iterdir(), 1000))[:5]
+        reason = f"is a directory of no known format (with {names}); give a file or a folder of OpenPose JSON files."
     except OSError as error:
-        return bad_file(path, "folder", f"cannot be read ({error.strerror}).")
-    reason = f"is a directory of no known format (it has {names}); give a file, or a folder of OpenPose JSON files."
+        reason = f"cannot be read ({error.strerror})."
     return bad_file(path, "folder", reason)
 
 
 def unknown_format(path: Path, head: bytes, known: Sequence[Format]) -> ValueError:
-    """The error for a file: what it shows, the nearest formats by the words they share, the others by name.
-
-    Of formats that are equally near, those that come first in `known` are shown first.
-    """
+    """The error for a file: its content, the signatures of the formats with most words in common, and other names."""
     container, shown, words = _describe(path, head)
     same = [form for form in known if form.container == container] or list(known)
-    nearest = sorted(same, key=lambda form: -_likeness(words, form))
+    nearest = sorted(same, key=lambda form: -len(words & _words(f"{form.name} {form.title} {form.signature}")))
     named = "; ".join(f"{form.name}: {form.signature}" for form in nearest[:_NUM_NEAREST])
     others = ", ".join(form.name for form in nearest[_NUM_NEAREST:])
     more = f". Others: {others}" if others else ""
     return bad_file(path, "content", f"no known skeleton format ({shown}). Nearest formats: {named}{more}.")
 
 
-def _likeness(words: set[str], form: Format) -> int:
-    return len(words & _words(f"{form.name} {form.title} {form.signature}"))
-
-
 def _words(text: str) -> set[str]:
-    """In lower case, without the plural: `Keypoints`, `pose_keypoints` and `keypoint` share a word."""
+    """The words of a text in lower case, without plural s."""
     return {word.removesuffix("s") for word in re.findall(r"[a-z0-9]{2,}", text.lower())}
 
 
 def _describe(path: Path, head: bytes) -> tuple[str, str, set[str]]:
-    """The kind of container, what is in it in a sentence, and the words by which it may resemble a format."""
+    """The container, a description of the content, and its words."""
     if head.startswith(MAGIC):
         names = variable_names(path)
         if not names:
-            load_variables(path, ())  # raises, saying how the file is broken
+            load_variables(path, ())  # raises for a broken file
         return "mat", f"a MATLAB file with the variables {names[:_SHOWN]}", _words(" ".join(names))
     if head.lstrip()[:1] in (b"{", b"["):
         return "json", *_describe_json(path)
@@ -100,7 +93,7 @@ def _short(keys: Any) -> list[str]:
 
 
 def _keys(content: Any, depth: int = 4) -> Iterator[str]:
-    """The keys of objects, and of the first elements of what they hold."""
+    """The keys of objects, and of the first elements of their values."""
     if isinstance(content, dict):
         yield from content
         content = list(islice(content.values(), 20))
