@@ -64,7 +64,7 @@ def test_an_npz_that_says_everything_needs_nothing_and_contradictions_are_refuse
     np.testing.assert_array_equal(clip.keypoints[0], points.astype(np.float32))
     assert (clip.confidence == 0.5).all()
     for key, value in {"layout": "coco-17", "fps": 30, "unit": "pixel", "image_size": (64, 48)}.items():
-        assert f"{key}: the file is of {key}" in error_of(path, **{key: value})
+        assert f"{key}: the file states {key}" in error_of(path, **{key: value})
 
 
 def test_ssta_files_are_coco_pixels_with_zeros_missing(tmp_path):

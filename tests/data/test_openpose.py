@@ -151,7 +151,7 @@ def test_options_that_agree_with_a_data_sets_file_change_nothing_and_others_are_
     np.testing.assert_array_equal(clip.keypoints, read(path)[0].keypoints)
     assert clip.image_size == (640, 480)
     for wrong in ({"fps": 25}, {"layout": "utd-mhad-20"}, {"unit": "millimetre"}):
-        with pytest.raises(ValueError, match=f"{path.name}: {next(iter(wrong))}: the file is of"):
+        with pytest.raises(ValueError, match=f"{path.name}: {next(iter(wrong))}: the file states"):
             read(path, **wrong)
 
 

@@ -86,7 +86,7 @@ def test_the_layout_and_the_rate_must_be_told_and_the_image_size_must_not_contra
     path = write([annotation(clip_points(points, 2))])
     assert "layout: the file does not state it" in error_of(path, fps=30)
     assert "fps: the file does not state it" in error_of(path, layout="coco-17")
-    assert "image_size: the file is of image_size (640, 480)" in error_of(path, image_size=(1, 2), **TOLD)
+    assert "image_size: the file states image_size (640, 480)" in error_of(path, image_size=(1, 2), **TOLD)
     assert "has 25 joints" in error_of(path, fps=30, layout="ntu-25")
 
 

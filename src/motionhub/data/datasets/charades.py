@@ -38,11 +38,7 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def look_into(root: Path) -> FolderFacts:
-    """The class titles of the authors' list, where it is there, and layout, frame rate and unit of the first clip.
-
-    Raises:
-        ValueError: no pose file is there, or the first one cannot be read.
-    """
+    """The class titles of the authors' list, where it is there, and layout, frame rate and unit of the first clip."""
     first = next((path for path in sorted(root.rglob(PATTERN)) if path.is_file()), None)
     if first is None:
         raise bad_file(root, "folder", "holds no pose file named by a video, such as 001YG.json.")

@@ -45,11 +45,7 @@ class TableRow:
 
 
 def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
-    """The table called `table` beside a file or above it, if any, and its lines about the file.
-
-    Raises:
-        ValueError: as `load_table`.
-    """
+    """The table called `table` beside a file or above it, if any, and its lines about the file."""
     found = find_above(path, table)
     if found is None:
         return None, ()
@@ -58,11 +54,7 @@ def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
 
 @kept_until_changed
 def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
-    """File -> its lines, in the order of the table.
-
-    Raises:
-        ValueError: a line is broken, names an absent file, or names one twice without times.
-    """
+    """File -> its lines, in order. Raises ValueError for broken lines, absent files, and repeats without times."""
     rows: dict[str, list[TableRow]] = {}
     for number, fields in table_lines(found, COLUMNS, ("file", "label"), MAX_BYTES):
         row = _row(found, f"line {number}", fields)

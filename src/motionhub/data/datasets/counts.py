@@ -29,11 +29,8 @@ def check_counts(
         dataset: its name; without stated counts there is no difference.
         rows: of the whole dataset, at least with `label` and `subject`.
         assigned: protocol -> one split per row; protocols without stated counts are skipped.
-        expect: "paper": any difference is an error. "subset": only more than stated is.
+        expect: "paper": any difference is a ValueError. "subset": only more than stated is.
         classes: those that occur, where labels change within clips; None: those of the rows.
-
-    Raises:
-        ValueError: `expect` does not accept a difference; the message lists all of them and the source.
     """
     if expect not in EXPECTATIONS:
         raise ValueError(f"expect must be one of {EXPECTATIONS}, got {expect!r}.")

@@ -132,11 +132,7 @@ class Dataset:
         return self.format is not None and self.format.claims_name(path)
 
     def at(self, root: Path) -> "Dataset":
-        """The dataset with what `look_into` finds in the folder `root`: classes, layout, frame rate and unit.
-
-        Raises:
-            ValueError: the folder is not arranged as expected.
-        """
+        """The dataset with the `FolderFacts` of `root`. Raises ValueError when it is not arranged as expected."""
         return self if self.look_into is None else replace(self, **asdict(self.look_into(root)))
 
     def facts_of(self, path: Path) -> list[ClipFacts]:

@@ -84,9 +84,7 @@ def class_folders(root: Path) -> tuple[str, ...]:
 def look_into(root: Path) -> FolderFacts:
     """The classes of a folder, and layout, frame rate and unit of its first clip.
 
-    Raises:
-        ValueError: the folder is empty, mixes class folders with files, has a folder in a class folder or an empty
-            class, or no clip can be read (the error of the first file).
+    Raises ValueError when the folder is not arranged as expected, or no clip can be read (error of the first file).
     """
     if (root / TABLE).is_file():
         classes = table_classes(root / TABLE)

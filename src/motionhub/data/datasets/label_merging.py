@@ -20,13 +20,7 @@ MAX_BYTES = 2**26
 
 @dataclass(frozen=True)
 class LabelMerging:
-    """The class of each label.
-
-    Args:
-        name: a key of `NUM_CLASSES`.
-        classes: `(source, label)` -> class, in the order of the tables; the source "" stands for any.
-        descriptions: class -> description, for training with text; may lack some.
-    """
+    """`(source, label)` -> class, where the source "" stands for any, and class -> description, optional."""
 
     name: str
     classes: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -44,15 +38,14 @@ class LabelMerging:
 
 
 def read_label_merging(name: str, table: str | Path | None = None) -> LabelMerging:
-    """The merging of `name`: the user's table, completed by the thesis.
+    """The merging of "posetics" or "posecap": the user's table, completed by the thesis.
 
     Args:
-        name: "posetics" or "posecap".
         table: CSV with the columns source, label, class, and optionally description, merging and stated_in. Lines of
             another `merging` are skipped.
 
     Raises:
-        ValueError: unknown name; or the table is absent, broken, or has two classes of a label or two descriptions of a class.
+        ValueError: unknown name; the table is absent, broken, or gives a label two classes or a class two texts.
     """
     if name not in NUM_CLASSES:
         raise ValueError(f"No label merging is called {name!r}; there are {list(NUM_CLASSES)}.")

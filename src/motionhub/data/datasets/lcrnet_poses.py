@@ -30,10 +30,7 @@ def space_poses(fps: float) -> Callable[[Path], list[SkeletonSequence]]:
 def named_format(name: str, title: str, stem: re.Pattern[str], pattern: str, called: str, fps: float) -> Format:
     """LCR-Net's JSON in files with names of the dataset, as the content alone does not identify it.
 
-    Args:
-        stem: file names without extension.
-        pattern: whole file names (`fnmatch`).
-        called: their form, for messages.
+    `stem` and `pattern` (`fnmatch`) fit file names without and with extension; `called` is their form, for messages.
     """
 
     def matches(path: Path, head: bytes) -> bool:

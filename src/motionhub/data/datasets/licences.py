@@ -57,11 +57,7 @@ def hub_licence(text: str) -> str | None:
 
 
 def lets_pass_on(text: str, *, by_owner: bool = False) -> bool:
-    """Whether these terms allow redistribution.
-
-    Args:
-        by_owner: the owner wrote the terms and redistributes: then an unknown licence is enough, unless it forbids it.
-    """
+    """Whether these terms allow redistribution; with `by_owner`, unknown terms do unless they forbid it."""
     if text == UNSTATED:
         return False
     known = hub_licence(text) is not None or _OPEN.match(text) is not None

@@ -47,8 +47,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 def read_segments(path: Path) -> list[tuple[int, int, int, int]]:
     """The actions of a label file: `(label 1..51, first frame, last frame, confidence 1 or 2)`, as written there.
 
-    Raises:
-        ValueError: a line is not four whole numbers, with commas or spaces, or its action or frames are invalid.
+    Raises ValueError that names the line.
     """
     segments = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):

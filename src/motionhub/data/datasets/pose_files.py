@@ -20,13 +20,9 @@ _KEYS = ("layout", "fps", "unit", "image_size")
 
 
 def read_poses(path: Path, lcrnet_unit: str | None = None) -> list[SkeletonSequence]:
-    """The clips of a file, in the format of its content.
+    """The clips of a file, in the format of its content. Raises ValueError as `motionhub.read`.
 
-    Args:
-        lcrnet_unit: "pixel" or "metre" for LCR-Net's JSON, which has poses in both; None: as in the options.
-
-    Raises:
-        ValueError: as `motionhub.read`; missing metadata belongs in `pose_options.json`.
+    `lcrnet_unit`: "pixel" or "metre" for LCR-Net's JSON, which has poses in both; None: as in the options.
     """
     form, options = find_format(path), options_of(path)
     if form.name == "lcrnet" and lcrnet_unit is not None:

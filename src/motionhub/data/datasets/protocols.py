@@ -65,12 +65,7 @@ def odd_subjects(where: str = "", who: str = "the authors define no split") -> P
 
 
 def leave_one_out(column: str, values: Mapping[int, str], what: str) -> tuple[Protocol, ...]:
-    """Protocols that each test one value of a column, and train on all others.
-
-    Args:
-        values: value -> its name.
-        what: name of the column, such as "subject".
-    """
+    """Protocols that each test one value (-> its name) of a column, called `what`, and train on all others."""
     source = f"Test on {what} {{}}, train on all others (motionhub; the authors define no split)."
     return tuple(
         Protocol(f"leave-out-{what.split()[-1]}-{name}", source.format(name), by_value(column, None, {value}))

@@ -33,15 +33,12 @@ _LEVELS = 3
 
 @contextmanager
 def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tuple[Path, list[Path]]]:
-    """The folder of the dataset's files, and these files, sorted.
+    """The folder of the dataset's files, and these files, sorted. Raises ValueError when there are none.
 
     Args:
         root: a folder, searched with its sub-folders, a zip file of one, or one file.
         facts: the dataset; a zip file is searched for its `pattern`, `sidecars` and `exclude_lists`.
         into: folder for extracted files, kept for later calls; None: a temporary one.
-
-    Raises:
-        ValueError: `root` is none of these, the zip is broken, or has no file of this dataset.
     """
     if root.is_dir():
         yield root, files_called(facts.pattern, root)
@@ -76,11 +73,7 @@ def data_root(facts: Dataset, root: Path, folder: Path) -> Path:
 
 
 def read_clip_list(path: str | Path) -> frozenset[str]:
-    """The names in a text file, one per line, without extensions; lines of several words (prose) are skipped.
-
-    Raises:
-        ValueError: the file is absent or unreadable, too large for a list, or lists nothing.
-    """
+    """The names in a text file, one per line, without extensions; lines of several words (prose) are skipped."""
     path = Path(path)
     lines = [line.split() for line in read_text(path, _MAX_LIST_BYTES).splitlines()]
     names = frozenset(words[0].split(".")[0] for words in lines if len(words) == 1)
@@ -92,11 +85,7 @@ def read_clip_list(path: str | Path) -> frozenset[str]:
 def clips_among(
     facts: Dataset, root: Path, folder: Path, found: Sequence[Path], exclude: Sequence[Path]
 ) -> list[Path]:
-    """The clips among the files `found` in `folder`, without those in the lists `exclude`.
-
-    Raises:
-        ValueError: no clip is left, with `root` in the message; or as `read_clip_list`.
-    """
+    """The clips among the files `found` in `folder`, without those in the lists `exclude`, if any is left."""
     left_out = frozenset().union(*map(read_clip_list, exclude))
     paths = [path for path in found if facts.is_clip is None or facts.is_clip(path)]
     if not paths:

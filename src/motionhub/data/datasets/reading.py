@@ -19,42 +19,24 @@ from motionhub.data.datasets import (
     ui_prmd,
     utd_mhad,
 )
+from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.formats import formats
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Datasets with a format of their own. Where several fit, the first wins.
-OWN_FORMATS = (
-    nucla.DATASET,
-    ntu.DATASET,
-    penn.DATASET,
-    utd_mhad.DATASET,
-    sbu.DATASET,
-    ui_prmd.DATASET,
-    precog.DATASET,
-    kinetics.DATASET,
-    uav_human.DATASET,
-    smarthome.DATASET,
-    smarthome.DATASET_3D,
-    posetics.DATASET,
-    posetics.DATASET_3D,
-    pku_mmd.DATASET,
-    tsu.DATASET,
-    tsu.DATASET_3D,
-    bandai_namco.DATASET,
-    mixamo.DATASET,
+# Datasets with a format of their own, in 2-D and 3-D. Where several fit, the first wins.
+_MODULES = (
+    *(nucla, ntu, penn, utd_mhad, sbu, ui_prmd, precog, kinetics, uav_human, smarthome, posetics, pku_mmd, tsu),
+    *(bandai_namco, mixamo),
 )
+OWN_FORMATS = tuple(each for module in _MODULES for each in vars(module).values() if isinstance(each, Dataset))
 _OWN = [dataset.format for dataset in OWN_FORMATS if dataset.format is not None]
 
 
 def find_format(path: str | Path) -> Format:
-    """The format of a file or folder, by its content: a dataset's own, else a program's.
-
-    Raises:
-        ValueError: no format fits; the message shows the content and the nearest formats.
-    """
+    """The format of a file or folder, by its content: a dataset's own, else a program's, else ValueError."""
     return formats.find_format(path, _OWN)
 
 

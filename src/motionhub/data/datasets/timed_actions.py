@@ -26,11 +26,7 @@ class TimedActions:
 
 
 def entry_of(found: Path, video: str, num_classes: int) -> TimedActions | None:
-    """A video's entry, or None where the list does not have it.
-
-    Raises:
-        ValueError: the list is no such JSON, or the entry lacks a subset, a positive duration or valid actions.
-    """
+    """A video's entry, or None where the list does not have it. Raises ValueError for an invalid list or entry."""
     entries = cached_object(found)
     if video not in entries:
         return None

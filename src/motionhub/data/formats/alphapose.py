@@ -13,11 +13,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One clip, `(people, frames, joints, 2)` pixels; frames by the last number in the image name, track ids by `idx`.
-
-    Raises:
-        ValueError: the file is broken or a result has no number in its image name.
-    """
+    """One clip, `(people, frames, joints, 2)` pixels; frames by the last number in the image name, tracks by `idx`."""
     return [clip_of_results(path, load_json(path), options, _frame, _track)]
 
 

@@ -106,11 +106,7 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
 
 
 def archive_of(path: Path, content: bytes, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """The wanted arrays of a `.npz`, and empty ones for all others, which are not unpacked.
-
-    Raises:
-        ValueError: the archive or an array is broken, no array of numbers or text, or compressed like a zip bomb.
-    """
+    """The wanted arrays of a `.npz`, and empty ones for others. Raises ValueError for broken files and zip bombs."""
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

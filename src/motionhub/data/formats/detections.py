@@ -23,13 +23,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Detection:
-    """One person in one frame.
-
-    Args:
-        points: `(joints, dims)`; NaN where a joint is missing.
-        confidence: `(joints,)`, or None.
-        track: the person's number in the file, or None.
-    """
+    """One person in one frame: `(joints, dims)` points, NaN where missing, confidences, and the person's number."""
 
     points: np.ndarray
     confidence: np.ndarray | None = None
@@ -56,11 +50,7 @@ def clip_of(
     image_size: tuple[int, int] | None = None,
     dims: int = 2,
 ) -> SkeletonSequence:
-    """`(people, frames, joints, dims)`; NaN, with confidence 0, where a person is absent.
-
-    Args:
-        fps, image_size: stated in the file, or None.
-    """
+    """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size` as in the file."""
     joints, fps = layout.num_joints, options.fps_of(path, fps)
     for time, people in enumerate(frames):
         if len(people) > MAX_PEOPLE:
@@ -103,10 +93,7 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
 def frame_positions(path: Path, numbers: list[int]) -> dict[int, int]:
     """Frame number -> position in the clip, from the smallest number; absent numbers are frames without people.
 
-    The greatest common step of three or more numbers counts as one frame.
-
-    Raises:
-        ValueError: the gaps are too large for frames of one recording.
+    The greatest common step of three or more numbers counts as one frame. Raises ValueError for too large gaps.
     """
     ordered = sorted(set(numbers))
     if not ordered:

@@ -32,12 +32,7 @@ _CODINGS = {
 
 
 class OptionError(ValueError):
-    """Reading or writing needs another argument.
-
-    Args:
-        message: one line with the fix in Python.
-        option: the argument.
-    """
+    """Reading or writing needs another value of the argument `option`; the message has the fix in Python."""
 
     def __init__(self, message: str, option: str = "") -> None:
         super().__init__(message)
@@ -72,11 +67,7 @@ def text_of(content: bytes) -> str:
 
 
 def read_bytes(path: Path, most: int = MAX_FILE_BYTES, size: int | None = None) -> bytes:
-    """The whole file, or its first `size` bytes.
-
-    Raises:
-        ValueError: it is absent, no regular file, unreadable, empty or larger than `most` bytes.
-    """
+    """The file, or its first `size` bytes. Raises ValueError when it is unreadable, empty or above `most` bytes."""
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):  # reading a pipe or device may never end
@@ -142,14 +133,9 @@ def list_of(path: Path, place: str, value: Any, kind: type) -> list[Any]:
 def table_lines(
     path: Path, known: Sequence[str], needed: Sequence[str], most: int
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Number and fields (by column) of the non-empty lines of a CSV table with a header.
+    """Number and fields (by column) of the non-empty lines of a CSV table with the columns `needed` among `known`.
 
-    Args:
-        known: allowed columns.
-        needed: required columns.
-
-    Raises:
-        ValueError: the header or a line does not fit, or as `read_text` does.
+    Raises ValueError when the header or a line does not fit, and as `read_text` does.
     """
     reader = csv.reader(io.StringIO(read_text(path, most), newline=""), strict=True)
     try:
@@ -176,10 +162,9 @@ def name_parts(path: Path, pattern: re.Pattern[str], expected: str) -> tuple[str
 
 
 def number_rows(path: Path, width: int, most: int = MAX_FILE_BYTES) -> np.ndarray:
-    """`(lines, width)` float64: lines of `width` numbers, separated by commas or blanks; empty lines are skipped.
+    """`(lines, width)` float64 of lines of numbers, separated by commas or blanks; empty lines are skipped.
 
-    Raises:
-        ValueError: a line has another count or content; it names the line. Or as `read_bytes`.
+    Raises ValueError that names the line, and as `read_bytes` does.
     """
     lines = enumerate(read_text(path, most).splitlines(), start=1)
     rows = [numbers_of(path, number, line.replace(",", " "), width) for number, line in lines if line.strip()]

@@ -109,11 +109,9 @@ class ReadOptions:
         confidence: np.ndarray | None = None,
         track_ids: tuple[int, ...] | None = None,
     ) -> SkeletonSequence:
-        """The clip in one of the library's units. Raises ValueError that names the file when the parts do not fit.
+        """The clip in one of the library's units, of `(people, frames, joints, dims)` or `(frames, joints, dims)`.
 
-        Args:
-            keypoints: `(people, frames, joints, dims)` or `(frames, joints, dims)` in `unit`, a key of `FILE_UNITS`.
-            fps, image_size: stated in the file, or None.
+        Raises ValueError that names the file when the parts do not fit. `fps`, `image_size`: as stated in the file.
         """
         kept, factor = FILE_UNITS[unit]
         fps, size = self.fps_of(path, fps), self.image_size_of(path, image_size)
@@ -230,9 +228,7 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
 
     A layout given by the caller selects its joints from the file. Otherwise the layout is a known one with the same
     names in the same order, else one made of the names, without bones. Numbered joints require a given layout.
-
-    Raises:
-        ValueError: a name occurs twice, or the file lacks a joint of the given layout.
+    Raises ValueError when a name occurs twice, or the file lacks a joint of the given layout.
     """
     if all(name.strip().isdigit() for name in names):
         layout = options.layout_of(path)

@@ -43,8 +43,7 @@ def variable_names(path: Path) -> list[str]:
 def load_variables(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray | str]:
     """The named variables: numbers as float64 in their MATLAB shape, text as str.
 
-    Raises:
-        ValueError: the file is broken, lacks one of them, or one is neither an array of real numbers nor one text.
+    Raises ValueError when the file is broken, lacks one, or one is neither an array of real numbers nor one text.
     """
     content = read_bytes(path)
     if not content.startswith(MAGIC):

@@ -104,11 +104,8 @@ class _Unpickler(pickle.Unpickler):
 def load_pickle(path: Path, also_known: Mapping[tuple[str, str], Any] | None = None) -> Any:
     """The content of a pickle; `array` converts the stand-ins of NumPy arrays.
 
-    Args:
-        also_known: inert stand-ins of further (module, name) that the file may call.
-
-    Raises:
-        ValueError: the file is broken, or has anything but numbers, texts, lists, dicts and arrays.
+    `also_known`: inert stand-ins of further (module, name) that the file may call. Raises ValueError when the file is
+    broken, or has anything but numbers, texts, lists, dicts and arrays.
     """
     content = read_bytes(path)
     try:

@@ -33,13 +33,7 @@ _PREFIXED = re.compile(rf"({'|'.join((*_AXES, *_CONFIDENCE))})[_. ](.+)", re.IGN
 
 @dataclass(frozen=True)
 class _Header:
-    """The meaning of the columns.
-
-    Args:
-        frame, time, person, joint: column numbers, or None.
-        values: joint name -> the columns of x, y, (z,) (confidence); "" in a long table.
-        dims, scored: number of coordinates, and whether a confidence follows them.
-    """
+    """Column numbers; `values`: joint name ("" in a long table) -> columns of coordinates (and confidence)."""
 
     frame: int | None
     time: int | None

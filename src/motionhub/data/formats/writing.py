@@ -36,8 +36,7 @@ class Writer:
 def scored_keypoints(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> np.ndarray:
     """`(people, frames, joints, 3)` float32: x, y and score; 0, 0, 0 where a joint is missing, score 1 if unknown.
 
-    Raises:
-        ValueError: the sequence is not in 2-D pixels of one of the layouts.
+    Raises ValueError unless the sequence is in 2-D pixels of one of the layouts.
     """
     if sequence.num_dims != 2:
         call = "motionhub.data.views.cameras.project_to_pixels(sequence, azimuth)"
