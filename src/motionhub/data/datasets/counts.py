@@ -82,6 +82,4 @@ def _edition(editions: Sequence[PaperCounts], found: Mapping[str, int | None]) -
     """The smallest edition with all classes, nearest in clips."""
     classes, clips = found["classes"] or 0, found["clips"] or 0
     possible = [edition for edition in editions if (edition.classes or classes) >= classes] or editions
-    fewest = min(edition.classes or 0 for edition in possible)
-    possible = [edition for edition in possible if (edition.classes or 0) == fewest]
-    return min(possible, key=lambda edition: abs((edition.clips or clips) - clips))
+    return min(possible, key=lambda edition: (edition.classes or 0, abs((edition.clips or clips) - clips)))

@@ -11,18 +11,19 @@ from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+Reader = Callable[[Path], list[SkeletonSequence]]
 IMAGE_SIZE = (640, 480)
 PROVENANCE = "Read from the authors' files; LCR-Net's coordinates as published, identities by motionhub's tracking"
 MISSING = "a joint at exactly the origin, or of a person absent from the frame, becomes missing"
 UNIT_REMARK = "LCR-Net's unit is not documented with the files: metres are assumed"
 
 
-def image_poses(fps: float) -> Callable[[Path], list[SkeletonSequence]]:
+def image_poses(fps: float) -> Reader:
     """A reader of `(people, num_frames, 13, 2)` pixels of 640 x 480; people are tracked by keypoints alone."""
     return lambda path: lcrnet.read(path, ReadOptions(fps=fps, unit="pixel", image_size=IMAGE_SIZE))
 
 
-def space_poses(fps: float) -> Callable[[Path], list[SkeletonSequence]]:
+def space_poses(fps: float) -> Reader:
     """A reader of `(people, num_frames, 13, 3)` relative to the body, assumed to be metres."""
     return lambda path: lcrnet.read(path, ReadOptions(fps=fps, unit="metre"))
 
@@ -40,12 +41,7 @@ def named_format(name: str, title: str, stem: re.Pattern[str], pattern: str, cal
     return Format(name, title, matches, says_all(image_poses(fps)), "json", signature, pattern)
 
 
-def in_space(
-    dataset: Dataset,
-    remarks: str,
-    aliases: tuple[str, ...] = (),
-    read: Callable[[Path], list[SkeletonSequence]] | None = None,
-) -> Dataset:
+def in_space(dataset: Dataset, remarks: str, aliases: tuple[str, ...] = (), read: Reader | None = None) -> Dataset:
     """The dataset of the 3-D poses in the same files; `read` is `space_poses` by default."""
     assert dataset.format is not None
     name, title = f"{dataset.name}-3d", dataset.title.replace("in the image", "in space")

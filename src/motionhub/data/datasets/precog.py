@@ -7,7 +7,7 @@ import numpy as np
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
-from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
+from motionhub.data.formats.files import bad_file, name_parts, numbers_of, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -45,17 +45,7 @@ def _row(path: Path, number: int, line: str) -> tuple[list[list[float]], int]:
     action = cells[-1].strip()
     if action not in "012345678" or len(action) != 1:
         raise bad_file(path, f"line {number}", f"expected an action 0..8 in the last cell, got {action[:40]!r}.")
-    return [_point(path, number, cell) for cell in cells[:-1]], int(action)
-
-
-def _point(path: Path, number: int, cell: str) -> list[float]:
-    words = cell.split()
-    try:
-        if len(words) == 3:
-            return [float(word) for word in words]
-    except ValueError:
-        pass
-    raise bad_file(path, f"line {number}", f"expected the numbers x y z of a joint, got {cell[:40]!r}.")
+    return [numbers_of(path, number, cell, 3) for cell in cells[:-1]], int(action)
 
 
 def read(path: Path) -> list[SkeletonSequence]:

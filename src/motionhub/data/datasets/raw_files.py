@@ -52,7 +52,9 @@ def opened(root: Path, facts: Dataset, into: Path | None = None) -> Iterator[tup
             _extract(root, facts, folder)
             yield folder, files_called(facts.pattern, folder)
     else:
-        raise _no_root(root)
+        kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
+        fix = "give the folder (or the zip) that holds the dataset's files"
+        raise ValueError(cut_off(root) if starts_like_zip(root) else f"{root}: {kind}; {fix}.")
 
 
 def files_called(pattern: str, folder: Path) -> list[Path]:
@@ -171,13 +173,6 @@ def starts_like_zip(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(_ZIP_START)) == _ZIP_START
-
-
-def _no_root(root: Path) -> ValueError:
-    if starts_like_zip(root):
-        return ValueError(cut_off(root))
-    kind = "is neither a folder nor a zip file" if root.exists() else "does not exist"
-    return ValueError(f"{root}: {kind}; give the folder (or the zip) that holds the dataset's files.")
 
 
 def _dataset_of(path: Path) -> Dataset | None:

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of, frame_positions, scored_detection
+from motionhub.data.formats.detections import Detection, clip_of, frames_of, scored_detection
 from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
-from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -49,24 +48,8 @@ def clip_of_results(
     numbers = [frame_of(path, place, entry) for place, entry in entries.items()]
     people = [_person(path, place, entry, track_of(entry)) for place, entry in entries.items()]
     layout = options.layout_of(path, assumed="coco-17" if len(people[0].points) == 17 else None)
-    return _clip(path, numbers, numbers, people, options, layout)
-
-
-def _clip(
-    path: Path,
-    frames: list[int],
-    numbers: list[int],
-    people: list[Detection],
-    options: ReadOptions,
-    layout: SkeletonLayout,
-    size: tuple[int, int] | None = None,
-) -> SkeletonSequence:
-    """`frames`: the numbers of all frames; `numbers`: the frame number of each person."""
-    positions = frame_positions(path, frames)
-    rows: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
-    for number, person in zip(numbers, people, strict=True):
-        rows[positions[number]].append(person)
-    return clip_of(path, rows, options, layout, unit=options.unit_of(path, assumed="pixel"), image_size=size)
+    rows, unit = frames_of(path, numbers, numbers, people), options.unit_of(path, assumed="pixel")
+    return clip_of(path, rows, options, layout, unit=unit)
 
 
 def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bool = False) -> Detection:
@@ -99,7 +82,8 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> S
     if any(len(person.points) != len(names) for person in people):
         raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
     chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
-    return _clip(path, list(frames.values()), numbers, chosen, options, layout, _one_size([*images.values()]))
+    rows, unit = frames_of(path, list(frames.values()), numbers, chosen), options.unit_of(path, assumed="pixel")
+    return clip_of(path, rows, options, layout, unit=unit, image_size=_one_size([*images.values()]))
 
 
 def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:

@@ -90,6 +90,15 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
     return [np.array(row, dtype=np.int64) for row in tracks]
 
 
+def frames_of(path: Path, frames: list[int], numbers: list[int], people: list[Detection]) -> Frames:
+    """The `people` of each frame, by their frame `numbers`, which are among the numbers of all `frames`."""
+    positions = frame_positions(path, frames)
+    found: Frames = [[] for _ in range(max(positions.values()) + 1)]
+    for number, person in zip(numbers, people, strict=True):
+        found[positions[number]].append(person)
+    return found
+
+
 def frame_positions(path: Path, numbers: list[int]) -> dict[int, int]:
     """Frame number -> position in the clip, from the smallest number; absent numbers are frames without people.
 

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of, frame_positions, scored_detection
+from motionhub.data.formats.detections import Detection, clip_of, frames_of, scored_detection
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array, read_head
 from motionhub.data.formats.format import Format, ReadOptions, UnstatedFact
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
-from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -65,18 +64,15 @@ def _named_recording(folder: Path, name: str, files: dict[int, Path], options: R
 
 def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
     unit = options.unit_of(path, assumed="pixel")
-    positions = frame_positions(path, list(files))
-    frames: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
-    lengths: dict[int, Path] = {}
-    for number in sorted(files):
-        people = _people(files[number])
-        lengths.update({3 * len(person.points): files[number] for person in people})
-        frames[positions[number]] = people
+    detected = [(number, person) for number in sorted(files) for person in _people(files[number])]
+    people = [person for _, person in detected]
+    frames = frames_of(path, list(files), [number for number, _ in detected], people)
+    lengths = {3 * len(person.points) for person in people}
     if len(lengths) > 1:
-        raise bad_file(path, "people", f"frames differ in the numbers a person has: {sorted(lengths)}.")
-    stated = LAYOUTS[next(iter(lengths))] if lengths else None
+        raise bad_file(path, "people", f"frames differ in the count of numbers per person: {sorted(lengths)}.")
+    stated = LAYOUTS[lengths.pop()] if lengths else None
     # Without detections nothing shows the layout.
-    layout = options.layout_of(path, stated, assumed=None if lengths else get_layout("body-25"))
+    layout = options.layout_of(path, stated, assumed=None if stated else "body-25")
     return clip_of(path, frames, options, layout, unit=unit)
 
 
