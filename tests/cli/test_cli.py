@@ -154,7 +154,7 @@ def test_convert_names_its_own_option_for_what_the_input_does_not_say(
     assert "In a shell: --in_fps." in capsys.readouterr().err
     assert main([*words, "--in_fps", "30"]) == 0
     assert main(["convert", str(tmp_path / "one.npz"), str(tmp_path / "one.bvh")]) == 2
-    assert "2-D keypoints do not tell" in capsys.readouterr().err
+    assert "got 2-D keypoints" in capsys.readouterr().err
 
 
 def test_predict_prints_and_saves_the_same_scores(

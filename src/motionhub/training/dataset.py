@@ -19,8 +19,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from transformers import PreTrainedConfig
 
-from motionhub.data.datasets.repetition import repeat_classes
-from motionhub.data.datasets.splits import few_label_subset
+from motionhub.data.datasets.splits import few_label_subset, repeat_classes
 from motionhub.processing.skeleton import with_augmentation
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence

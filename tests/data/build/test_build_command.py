@@ -269,8 +269,8 @@ def test_counts_that_are_not_the_papers_are_an_error_that_names_them(raw, tmp_pa
     words = ["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "out")]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert "subjects: 2 here, 10 stated; cross-view" in error and "test clips: none here" in error
+    assert "subjects: got 2, 10 stated; cross-view" in error and "test clips: got none" in error
     assert "--expect subset" in error
     assert not (tmp_path / "out").exists()
     assert main([*words, "--expect", "subset"]) == 0
-    assert "- subjects: 2 here, 10 stated" in (tmp_path / "out" / "README.md").read_text()
+    assert "- subjects: got 2, 10 stated" in (tmp_path / "out" / "README.md").read_text()

@@ -87,7 +87,7 @@ def test_broken_lists_are_one_line(write, changes, reason):
 
 def test_what_a_pose_file_does_not_say_belongs_in_the_options(write, tmp_path):
     path = write(options=False)
-    with pytest.raises(ValueError, match="the file does not say it; write it into pose_options.json") as caught:
+    with pytest.raises(ValueError, match="the file does not state it; write it into pose_options.json") as caught:
         READER.read(path)
     assert "\n" not in str(caught.value) and "motionhub.read" not in str(caught.value)
     for content, reason in (

@@ -58,7 +58,7 @@ def test_a_list_that_lies_with_the_files_is_heeded_and_said_to_be(clips, tmp_pat
     assert main(words) == 0
     shown = capsys.readouterr()
     assert "1 clips of 1 files" in shown.out
-    assert f"the clips named in {lists[1]}, {lists[0]} are left out" in shown.err and "--exclude LIST" in shown.err
+    assert f"clips listed in {lists[1]}, {lists[0]} are left out" in shown.err and "--exclude LIST" in shown.err
     card = (tmp_path / "out" / "README.md").read_text()
     assert f"The clips named in the lists `{lists[1]}`, `{lists[0]}`." in card
     rows = build_dataset("ntu-rgbd", raw, exclude=names_of(tmp_path, "S001C001P003R001A004"))["full"]
@@ -75,7 +75,7 @@ def test_a_list_that_is_not_there_is_missed_once(clips, tmp_path, capsys):
     words = ["dataset", "build", "ntu-rgbd", "--raw", str(clips), "--out", str(tmp_path / "out"), "--expect", "subset"]
     assert main(words) == 0
     said = capsys.readouterr().err
-    assert said.count("no *samples_with_missing_skeletons.txt lies with the files") == 1 and "--exclude LIST" in said
+    assert said.count("found no *samples_with_missing_skeletons.txt with the files") == 1 and "--exclude LIST" in said
     assert "Clips left out" not in (tmp_path / "out" / "README.md").read_text()
 
 
@@ -108,10 +108,10 @@ def test_the_card_names_the_list(clips, names, tmp_path):
 def test_lists_that_cannot_be_meant_are_refused(clips, names, tmp_path):
     prose = tmp_path / "prose.txt"
     prose.write_text("nothing is missing here\n")
-    with pytest.raises(ValueError, match="prose.txt: content: names no clip"):
+    with pytest.raises(ValueError, match="prose.txt: content: lists no clip"):
         build_dataset("ntu-rgbd", clips, exclude=prose)
     with pytest.raises(ValueError, match="nowhere.txt: file: cannot be read"):
         build_dataset("ntu-rgbd", clips, exclude=tmp_path / "nowhere.txt")
     (clips / "S001C001P003R001A004.skeleton").unlink()
-    with pytest.raises(ValueError, match="every file is left out by .*ignore.txt"):
+    with pytest.raises(ValueError, match="ignore.txt leaves out every file"):
         build_dataset("ntu-rgbd", clips, exclude=names)

@@ -152,7 +152,7 @@ def test_times_outside_the_clip_or_between_frames_are_named(table, times, reason
     "text, reason",
     [
         ("", "is empty"),
-        ("file,label\n", "names no clip"),
+        ("file,label\n", "lists no clip"),
         ("name,label\na/1.npz,x\n", "line 1: expected the columns file,label"),
         ("file,label,lable\na/1.npz,x,y\n", "line 1: expected the columns file,label"),
         ("file,label,start_s\na/1.npz,x,0\n", "line 1: start_s and end_s belong together"),
@@ -164,9 +164,9 @@ def test_times_outside_the_clip_or_between_frames_are_named(table, times, reason
         ("file,label,subject\na/1.npz,x,two\n", "line 2: expected a whole number for subject"),
         ("file,label,start_s,end_s\na/1.npz,x,2,1\n", "line 2: expected seconds with 0 <= start_s < end_s"),
         ("file,label,start_s,end_s\na/1.npz,x,1,\n", "line 2: expected seconds"),
-        ("file,label\na/1.npz,x\na/1.npz,y\n", "stand there more than once"),
-        ("file,label\na/1.npz,x\na/9.npz,y\n", r"1 of 2 files are not there, the first \['a/9.npz'\]"),
-        ("file,label\na,x\n", r"\['a'\] are folders; make files of them"),
+        ("file,label\na/1.npz,x\na/1.npz,y\n", "occur more than once"),
+        ("file,label\na/1.npz,x\na/9.npz,y\n", r"1 of 2 files are absent, the first \['a/9.npz'\]"),
+        ("file,label\na,x\n", r"\['a'\] are folders; convert them to files"),
         ('file,label\n"a/1.npz,x\n', "not valid CSV"),
     ],
 )
@@ -196,7 +196,7 @@ def test_mixed_empty_and_nested_folders_are_named(folders, tmp_path):
 
 def test_a_table_above_the_folder_is_not_taken_unnoticed(folders):
     (folders.parent / "labels.csv").write_text("file,label\nmine/wave/1.npz,x\n")
-    with pytest.raises(ValueError, match="lies above .* and would be taken for its table"):
+    with pytest.raises(ValueError, match="lies above .* and would be used as its table"):
         READER.at(folders)
 
 
@@ -205,7 +205,7 @@ def test_files_in_the_root_and_files_the_table_lacks_are_named(folders, table):
     assert [READER.is_clip(root / name) for name in ("a/1.npz", "a/2.npz", "labels.csv", "pose_options.json")] == [
         *(True, False, False, False)
     ]
-    with pytest.raises(ValueError, match="labels.csv does not name it"):
+    with pytest.raises(ValueError, match="labels.csv does not list it"):
         READER.annotate(root / "a" / "2.npz")
 
 

@@ -99,8 +99,8 @@ def broken(change):
         (lambda c: c.pop("data"), "JSON: expected an object with 'data'"),
         (lambda c: c.update(data=[]), "data: the clip has no frames"),
         (lambda c: c.update(data=[1]), r"data\[0\]: expected an object"),
-        (lambda c: c["data"][1].update(frame_index=1), "frame_index: expected whole numbers that grow"),
-        (lambda c: c["data"][1].update(frame_index="2"), "frame_index: expected whole numbers that grow"),
+        (lambda c: c["data"][1].update(frame_index=1), "frame_index: expected increasing whole numbers"),
+        (lambda c: c["data"][1].update(frame_index="2"), "frame_index: expected increasing whole numbers"),
         (lambda c: c["data"][1].update(frame_index=10**8), "frame_index: 2 frames are numbered"),
         (lambda c: c["data"][1].update(skeleton=None), r"data\[1\].skeleton: expected a list"),
         (lambda c: c["data"][1].update(skeleton=[person(0)] * 6), r"data\[1\].skeleton: expected at most 5"),
@@ -117,7 +117,7 @@ def test_broken_content_is_named(write, change, place):
 
 @pytest.mark.parametrize("label", [-1, 400, "83", None, True])
 def test_unknown_labels_are_named(write, label):
-    with pytest.raises(ValueError, match="label_index: expected 0..399"):
+    with pytest.raises(ValueError, match="label_index: expected a class in 0..399"):
         READER.annotate(write(clip([], label_index=label)))
 
 

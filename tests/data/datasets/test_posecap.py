@@ -88,9 +88,9 @@ def test_the_share_counts_frames_with_any_joint_of_anybody():
 
 def test_poses_of_other_dimensions_and_files_without_a_line_are_named(root):
     np.savez(root / "k" / "flat.npz", keypoints=np.ones((1, 4, 13, 2)), layout="lcrnet-13", unit="pixel")
-    with pytest.raises(ValueError, match="has 2-D poses, expected 3-D; take the reader 'posecap'"):
+    with pytest.raises(ValueError, match="expected 3-D poses, got 2-D; use the reader 'posecap'"):
         SOLID.read(root / "k" / "flat.npz")
-    with pytest.raises(ValueError, match="posecap.csv does not name it"):
+    with pytest.raises(ValueError, match="posecap.csv does not list it"):
         FLAT.annotate(root / "k" / "flat.npz")
     assert not FLAT.is_clip(root / "k" / "flat.npz") and not FLAT.is_clip(root / "label_merging.csv")
     (root / "posecap.csv").unlink()

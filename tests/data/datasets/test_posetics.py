@@ -67,8 +67,8 @@ def test_clips_and_lists_that_do_not_fit_are_one_line(folder):
     unlisted = folder / "posetics_val_label.json"
     cases = [
         (lambda: None, f"labels: {IDS[3]} is in none of"),
-        (lambda: unlisted.write_text(json.dumps({IDS[3]: {"label_index": 320}})), "expected a label_index in 0..319"),
-        (lambda: unlisted.write_text(json.dumps({IDS[3]: 7})), "expected a label_index in 0..319"),
+        (lambda: unlisted.write_text(json.dumps({IDS[3]: {"label_index": 320}})), "expected a class in 0..319"),
+        (lambda: unlisted.write_text(json.dumps({IDS[3]: 7})), "expected a class in 0..319"),
         (lambda: unlisted.write_text("[]"), "expected an object, got"),
         (lambda: unlisted.write_text("{"), "not valid JSON"),
         (lambda: [path.unlink() for path in folder.glob("posetics_*")], "found neither"),

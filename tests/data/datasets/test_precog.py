@@ -68,10 +68,10 @@ def test_content_is_recognised_whatever_the_name_and_the_byte_order_mark(write, 
         (lambda text: text.replace("Spine", "Neck", 1), "line 1: expected the joints HipCenter"),
         (lambda text: text.splitlines()[0], "content: the sequence has no frames"),
         (lambda text: text.replace(";8\n", ";9\n"), "line 5: expected an action 0..8"),
-        (lambda text: text.replace(";8\n", "\n"), "line 5: expected 20 joints and an action between semicolons"),
+        (lambda text: text.replace(";8\n", "\n"), "line 5: expected 20 joints and an action, separated by semicolons"),
         (lambda text: text.replace(";3\n", ";\n"), "line 4: expected an action"),
-        (lambda text: text.replace("1.0 ", "x ", 1), "line 2: expected the numbers x y z"),
-        (lambda text: text.replace("1.0 ", "", 1), "line 2: expected the numbers x y z"),
+        (lambda text: text.replace("1.0 ", "x ", 1), "line 2: expected 3 numbers"),
+        (lambda text: text.replace("1.0 ", "", 1), "line 2: expected 3 numbers"),
     ],
 )
 def test_broken_lines_are_named(write, points, change, place):

@@ -10,8 +10,8 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from motionhub.data.build.build import rows_to_dataset, save_dataset
 from motionhub.data.datasets.datasets import DATASETS
-from motionhub.data.datasets.repetition import REPETITIONS, SMARTHOME_CLIPS, repeat_classes, repeated_rows
 from motionhub.data.datasets.smarthome import CV_CLASSES
+from motionhub.data.datasets.splits import REPETITIONS, SMARTHOME_CLIPS, repeat_classes, repeated_rows
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row

@@ -69,7 +69,7 @@ def test_folders_that_tell_nothing_are_one_line(write, folders):
         ("\n\n", "content: the recording has no frames"),
         ("1,2,3\n", "line 1: expected 91 numbers, got 3"),
         (lines_of(known()).replace("56,", "x,", 1), "line 2: expected 91 numbers"),
-        (lines_of(known()).replace("56,", "60,", 1), "frame 60: expected frame numbers one apart"),
+        (lines_of(known()).replace("56,", "60,", 1), "frame 60: expected consecutive frame numbers"),
         (lines_of(known())[:-400], "line 3: expected 91"),
     ],
 )

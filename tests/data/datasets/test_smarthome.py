@@ -119,6 +119,6 @@ def test_cross_view_numbers_swap_tablet_and_telephone(write):
     assert numbers == {"Usetablet": 16, "Usetelephone": 17, "Cutbread": 0}
     assert official.features["label"].names == list(CV_CLASSES)
     assert official.column_names == train.column_names
-    with pytest.raises(ValueError, match=r"Labels \[30\] take no part in protocol 'cv1'"):
+    with pytest.raises(ValueError, match=r"Labels \[30\] are not part of protocol 'cv1'"):
         relabel(build_dataset("smarthome", path.parent)["full"], protocol)
     assert relabel(train, get_protocol("smarthome", "cs")) is train

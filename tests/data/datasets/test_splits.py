@@ -67,7 +67,7 @@ def test_ntu_120_protocols_divide_half_and_half_and_need_its_classes():
     assert assigned("ntu-rgbd", "xset-120", rows) == ["test", "train", "test", "train", "train"]
     only_60 = [facts(subject=1, setup=2, label=59)]
     assert assigned("ntu-rgbd", "xsub-120", only_60) == assigned("ntu-rgbd", "xset-120", only_60) == [None]
-    assert all("as public code" in get_protocol("ntu-rgbd", name).source for name in ("xsub-120", "xset-120"))
+    assert all("as in public code" in get_protocol("ntu-rgbd", name).source for name in ("xsub-120", "xset-120"))
 
 
 def test_random_80_20_is_a_fifth_whatever_the_order_and_changes_with_the_seed():

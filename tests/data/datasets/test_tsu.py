@@ -106,7 +106,7 @@ def test_the_tools_archive_has_the_13_joints_back(shared, write, tmp_path):
     ((label, first, after), *_) = FLAT.annotate(path).segments
     assert (label, first, after) == (1, 276, 966)  # 1,379 frames over a duration of 10: 2 < time < 7
     assert FLAT.is_clip(path)
-    with pytest.raises(ValueError, match="poses in the image only"):
+    with pytest.raises(ValueError, match="only 2-D poses"):
         SOLID.read(path)
     write()
     assert not FLAT.is_clip(path)  # the JSON beside it says more
@@ -115,7 +115,7 @@ def test_the_tools_archive_has_the_13_joints_back(shared, write, tmp_path):
 def test_an_archive_of_another_estimator_is_refused(shared, tmp_path):
     path = tmp_path / f"{VIDEO}_LCRNet2d.npz"
     shutil.copy(shared("data/WatchTV_p02_r03_v05_c05_Alphapose2d.npz"), path)
-    with pytest.raises(ValueError, match="not LCR-Net's poses"):
+    with pytest.raises(ValueError, match="no poses of LCR-Net"):
         FLAT.read(path)
 
 
@@ -135,7 +135,7 @@ def test_an_archive_of_another_estimator_is_refused(shared, tmp_path):
         ({"entry": []}, "expected an object"),
         ({"cs": []}, "expected an object, got"),
         ({"cs": {"P01T01C01": ENTRY}}, f"{VIDEO} is in none of"),
-        ({"cv": {VIDEO: {**ENTRY, "duration": 11}}}, "tell different actions"),
+        ({"cv": {VIDEO: {**ENTRY, "duration": 11}}}, "state different actions"),
         ({"frames": 0}, "expected a non-empty list of frames"),
     ],
 )

@@ -76,9 +76,9 @@ def test_rows_pair_clips_with_facts_from_file_or_folder(write):
         ({"frames": np.array([{}], dtype=object)}, "frames: .*pickled objects are refused"),
         ({"scale_cm": np.float64(-1)}, "scale_cm: expected one positive"),
         ({"scale_cm": np.ones(2)}, "scale_cm: expected one positive"),
-        ({"offsets": np.array([0, 2, 6])}, "offsets: expected whole numbers that grow from 0"),
-        ({"offsets": np.array([0, 3, 3, 5])}, "offsets: expected whole numbers that grow from 0"),
-        ({"offsets": np.float64(5)}, "offsets: expected whole numbers that grow from 0"),
+        ({"offsets": np.array([0, 2, 6])}, "offsets: expected increasing whole numbers from 0"),
+        ({"offsets": np.array([0, 3, 3, 5])}, "offsets: expected increasing whole numbers from 0"),
+        ({"offsets": np.float64(5)}, "offsets: expected increasing whole numbers from 0"),
         ({"scale_cm": None}, r"arrays: expected .*'scale_cm'. are absent"),
     ],
 )

@@ -34,7 +34,7 @@ def test_a_bare_array_needs_everything_and_says_so_one_by_one(tmp_path, points):
     np.testing.assert_array_equal(clip.keypoints[0], points.astype(np.float32))
     for name in TOLD:
         message = error_of(path, **{key: value for key, value in TOLD.items() if key != name})
-        assert f"{name}: the file does not say it; call motionhub.read(" in message
+        assert f"{name}: the file does not state it; call motionhub.read(" in message
 
 
 def test_fortran_order_integers_and_people_are_kept(tmp_path):
@@ -64,7 +64,7 @@ def test_an_npz_that_says_everything_needs_nothing_and_contradictions_are_refuse
     np.testing.assert_array_equal(clip.keypoints[0], points.astype(np.float32))
     assert (clip.confidence == 0.5).all()
     for key, value in {"layout": "coco-17", "fps": 30, "unit": "pixel", "image_size": (64, 48)}.items():
-        assert f"{key}: the file is of {key}" in error_of(path, **{key: value})
+        assert f"{key}: the file states {key}" in error_of(path, **{key: value})
 
 
 def test_ssta_files_are_coco_pixels_with_zeros_missing(tmp_path):
@@ -91,7 +91,7 @@ def test_real_ssta_files(shared, name, frames):
 
 def test_a_third_column_in_pixels_is_not_taken_for_depth(tmp_path, points):
     np.save(tmp_path / "clip.npy", points)
-    assert "what is the third?" in error_of(tmp_path / "clip.npy", **TOLD | {"unit": "pixel"})
+    assert "the third is ambiguous" in error_of(tmp_path / "clip.npy", **TOLD | {"unit": "pixel"})
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_the_unit_is_centimetres_unless_the_caller_knows_better(write):
     lengths = {unit: read(path, unit=unit)[0].keypoints[0, 0, 1, 0] for unit in ("centimetre", "metre", "millimetre")}
     assert lengths == pytest.approx({"centimetre": 0.1, "metre": 10.0, "millimetre": 0.01})
     assert read(path)[0].keypoints[0, 0, 1, 0] == pytest.approx(0.1)
-    assert "fps: the file is of fps 30" in error_of(path, fps=60)
+    assert "fps: the file states fps 30" in error_of(path, fps=60)
     assert "has 17 joints, but the file has 3" in error_of(path, layout="coco-17")
 
 
@@ -146,7 +146,7 @@ def test_mixamo_names_become_ours_so_that_the_clip_converts(write, prefix):
         ("Frame Time: 0.0333333", "Frame Time: 0", "expected 'Frame Time:'"),
         ("MOTION", "ACTION", "the file ends without MOTION"),
         ("0 0 0 0 0 0 0 0 0 0 0 0 0\n", "0 0 0\n", "expected 13 numbers, got 3"),
-        ("0 0 0 0 0 0 0 0 0 0 0 0 0\n", "0 0 0 0 0 0 0 0 0 0 0 0 up\n", "expected numbers"),
+        ("0 0 0 0 0 0 0 0 0 0 0 0 0\n", "0 0 0 0 0 0 0 0 0 0 0 0 up\n", "expected 13 numbers"),
         ("}\nMOTION", "}\nROOT Other\nMOTION", "several roots"),
     ],
 )

@@ -76,7 +76,7 @@ def test_zero_scores_at_the_origin_are_missing(write):
 
 def test_other_numbers_of_joints_need_a_layout(write):
     path = write([{"image_id": name_of(0), "keypoints": triples(5, 25), "score": 1}])
-    assert "layout: the file does not say it" in error_of(path, fps=30)
+    assert "layout: the file does not state it" in error_of(path, fps=30)
     assert read(path, fps=30, layout="body-25")[0].layout.name == "body-25"
     assert "expected 17 joints x 2" in error_of(path, fps=30, layout="coco-17")
 
@@ -129,7 +129,7 @@ def test_annotations_of_other_joints_keep_their_names(write):
         ([result(0, 1), result(10**9, 1)], "not the frames of one recording"),
         ([result(0, 1, track_id=1), result(0, 2, track_id=1)], "the same person number occurs twice"),
         (annotations(images=[]), "expected images and keypoints"),
-        (annotations(categories=[]), "expected one with the names"),
+        (annotations(categories=[]), "expected one that names"),
         (annotations(annotations=[{"image_id": 5, "keypoints": triples(1)}]), "there is no image with the id 5"),
     ],
 )

@@ -18,7 +18,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 SUFFIXES = {name: writer.suffix for name, writer in WRITERS.items()}
 # Why a clip may not fit: words of the refusal, which the clip must deserve.
 REASONS = {
-    "2-D keypoints do not tell": lambda clip: clip.num_dims == 2,
+    "got 2-D keypoints": lambda clip: clip.num_dims == 2,
     "got 3-D": lambda clip: clip.num_dims == 3,
     "holds pixels, got": lambda clip: clip.unit != "pixel",
     "lengths, got": lambda clip: clip.unit != "metre",

@@ -101,7 +101,7 @@ def test_a_single_file_is_a_clip_of_one_frame(write_frame):
 
 def test_the_call_that_helps_is_in_the_error(write_frame, tmp_path):
     write_frame(0, [person(values_of(3))])
-    with pytest.raises(ValueError, match=r"fps: the file does not say it; call motionhub.read\(.*fps=30\)"):
+    with pytest.raises(ValueError, match=r"fps: the file does not state it; call motionhub.read\(.*fps=30\)"):
         read(tmp_path)
 
 
@@ -112,7 +112,9 @@ def test_errors_name_the_folder_that_was_given_and_its_recording(write_frame, tm
         read(tmp_path)
     assert f'call motionhub.read("{tmp_path}", fps=30)' in str(lacking.value) and "Model1" not in str(lacking.value)
     assert main(["convert", str(tmp_path), str(tmp_path / "out.npz")]) == 2
-    assert f'motionhub.read("{tmp_path}", fps=30) with what is true. In a shell: --in_fps.' in capsys.readouterr().err
+    assert (
+        f'motionhub.read("{tmp_path}", fps=30) with the true value. In a shell: --in_fps.' in capsys.readouterr().err
+    )
     with pytest.raises(ValueError) as other:
         read(tmp_path, fps=30, layout="coco-17")
     assert str(other.value).startswith(f"{tmp_path}: recording Model1-2: layout: ")
@@ -125,13 +127,13 @@ def test_pipelines_and_the_command_line_pass_the_options_on(write_frame, tmp_pat
     assert main(["info", str(tmp_path), "--fps", "24", "--layout", "body-25", "--unit", "pixel"]) == 0
     assert "at 24 fps, 2-D in pixels, layout body-25" in capsys.readouterr().out
     assert main(["info", str(tmp_path)]) == 2
-    assert "fps=30) with what is true. In a shell: --fps." in capsys.readouterr().err
+    assert "fps=30) with the true value. In a shell: --fps." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     "options, reason",
     [
-        ({"layout": "coco-17"}, "layout: the file is of layout body-25, but layout coco-17 was given"),
+        ({"layout": "coco-17"}, "layout: the file states layout body-25, but layout coco-17 was given"),
         ({"layout": "body25"}, "Did you mean 'body-25'"),
         ({"fps": 0}, "positive"),
         ({"unit": "inch"}, "unit must be one of"),
@@ -149,7 +151,7 @@ def test_options_that_agree_with_a_data_sets_file_change_nothing_and_others_are_
     np.testing.assert_array_equal(clip.keypoints, read(path)[0].keypoints)
     assert clip.image_size == (640, 480)
     for wrong in ({"fps": 25}, {"layout": "utd-mhad-20"}, {"unit": "millimetre"}):
-        with pytest.raises(ValueError, match=f"{path.name}: {next(iter(wrong))}: the file is of"):
+        with pytest.raises(ValueError, match=f"{path.name}: {next(iter(wrong))}: the file states"):
             read(path, **wrong)
 
 
@@ -162,7 +164,7 @@ def test_options_that_agree_with_a_data_sets_file_change_nothing_and_others_are_
         ([person([1.0] * 74 + [{}])], "expected a regular list of numbers"),
         ([7], r"people\[0\]: expected an object"),
         ("crowd", "people: expected a list"),
-        ([person(values_of(1))] * 257, "257 people are more than the 256"),
+        ([person(values_of(1))] * 257, "expected at most 256 people, got 257"),
         ([person(values_of(1)), person(values_of(1, 18))], "frames differ"),
     ],
 )

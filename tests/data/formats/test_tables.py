@@ -75,7 +75,7 @@ def test_numbered_columns_need_a_layout(write, points):
     (clip,) = read(path, layout="h36m-17", **TOLD)
     assert clip.layout.name == "h36m-17"
     np.testing.assert_array_equal(clip.keypoints[0], points(2, 17, 2).astype(np.float32))
-    assert "layout: the file does not say it" in error_of(path, **TOLD)
+    assert "layout: the file does not state it" in error_of(path, **TOLD)
     assert "has 25 joints, but the file has 17" in error_of(path, layout="ntu-25", **TOLD)
 
 
@@ -123,7 +123,7 @@ def test_a_time_column_gives_the_rate_and_contradictions_are_refused(write):
     path = write(f"time,a_x,a_y\n{rows}\n")
     (clip,) = read(path, unit="metre")
     assert (clip.fps, clip.num_frames) == (25.0, 10)
-    assert "fps: the file is of fps 25, but fps 30 was given" in error_of(path, **TOLD)
+    assert "fps: the file states fps 25, but fps 30 was given" in error_of(path, **TOLD)
     assert "advance evenly" in error_of(write("time,a_x,a_y\n0,1,1\n1,1,1\n1.1,1,1\n"), **TOLD)
 
 
@@ -131,7 +131,7 @@ def test_a_time_column_gives_the_rate_and_contradictions_are_refused(write):
     "text, reason",
     [
         ("a_x,a_y\n", "the table has no rows"),
-        ("a_x,a_y\n1,2\n3\n", "line 3: expected 2 columns or more, got 1"),
+        ("a_x,a_y\n1,2\n3\n", "line 3: expected at least 2 columns, got 1"),
         ("a_x,a_y\n1,2\n3,tree\n", "line 3: expected a number, got 'tree'"),
         ("frame,a_x,a_y\n1.5,1,2\n", "line 2: expected a whole frame number"),
         ("frame,a_x,a_y\n,1,2\n", "line 2: expected a whole frame number"),
@@ -147,8 +147,8 @@ def test_bad_tables_are_named_by_line(write, text, reason):
 
 def test_units_and_rates_are_never_guessed(write, points):
     path = write(wide(points(2, 17, 2)))
-    assert "unit: the file does not say it" in error_of(path, fps=30)
-    assert "fps: the file does not say it" in error_of(path, unit="pixel")
+    assert "unit: the file does not state it" in error_of(path, fps=30)
+    assert "fps: the file does not state it" in error_of(path, unit="pixel")
 
 
 def test_a_table_of_something_else_is_not_taken(write):
@@ -197,8 +197,8 @@ def test_trc_takes_a_layout_out_of_its_markers_and_refuses_contradictions(write,
     path = write(trc(points(3, 18, 3), names, "m", rate=29.97), "clip.trc")
     (clip,) = read(path, layout="coco-17", unit="metre", fps=29.97)
     np.testing.assert_allclose(clip.keypoints[0], points(3, 18, 3)[:, :17], rtol=1e-6)
-    assert "fps: the file is of fps 29.97" in error_of(path, fps=30)
-    assert "unit: the file is of unit metre" in error_of(path, unit="millimetre")
+    assert "fps: the file states fps 29.97" in error_of(path, fps=30)
+    assert "unit: the file states unit metre" in error_of(path, unit="millimetre")
 
 
 @pytest.mark.parametrize(

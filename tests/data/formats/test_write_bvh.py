@@ -92,7 +92,7 @@ def test_what_bvh_cannot_hold_is_refused_with_the_reason(tmp_path):
         return str(caught.value)
 
     whole = generate("wave", num_frames=5)
-    assert "2-D keypoints do not tell" in reason(whole.replace(keypoints=whole.keypoints[..., :2]))
+    assert "got 2-D keypoints" in reason(whole.replace(keypoints=whole.keypoints[..., :2]))
     assert "lengths, got 'normalised'" in reason(whole.replace(unit="normalised"))
     assert "one person, got 2" in reason(generate("wave", second_person="kick", num_frames=5))
     holes = whole.keypoints.copy()

@@ -38,7 +38,7 @@ def test_what_trc_cannot_hold_is_refused_with_the_reason(tmp_path):
         return str(caught.value)
 
     clip = generate("wave", num_frames=5)
-    assert "2-D keypoints do not tell the depth" in reason(clip.replace(keypoints=clip.keypoints[..., :2]))
+    assert "got 2-D keypoints" in reason(clip.replace(keypoints=clip.keypoints[..., :2]))
     assert "lengths, got 'normalised'" in reason(clip.replace(unit="normalised"))
     assert "one person, got 2" in reason(generate("wave", second_person="kick", num_frames=5))
     assert "empty" in reason(clip.replace(keypoints=clip.keypoints[:, :0]))

@@ -146,7 +146,7 @@ def test_what_a_format_cannot_hold_is_refused_with_the_call_that_fixes_it(tmp_pa
     assert 'convert_layout(sequence, "coco-17")' in refusal(in_image("body-25"), tmp_path / "a.json")
     assert "2-D" in refusal(generate("wave", num_frames=3), tmp_path / "a.json")
     assert "pixels" in refusal(flat.replace(unit="normalised"), tmp_path / "a.json")
-    assert "read gives a list" in refusal([flat], tmp_path / "a.npz")
+    assert "read returns a list" in refusal([flat], tmp_path / "a.npz")
     nobody = flat.replace(keypoints=flat.keypoints[:0], confidence=None, track_ids=None)
     assert "empty" in refusal(nobody, tmp_path / "a.json") and "empty" in refusal(nobody, tmp_path / "a.csv")
 

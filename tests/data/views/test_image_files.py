@@ -98,7 +98,7 @@ def test_other_pickles_are_refused_and_run_nothing(tmp_path):
             return (print, ("run",))
 
     wrong = {
-        "it wants to call": [Evil(), {}],
+        "it calls": [Evil(), {}],
         "expected a list": {"a": 1},
         r"expected \[box, maps\]": [[1], {}],
         "uint8 maps": [[torch.zeros(4), torch.zeros(3, 2, 2)], {}],

@@ -108,7 +108,7 @@ def test_bad_files_and_folders_say_what_is_wrong(tmp_path: Path) -> None:
     bad = {
         r"expected floats of shape": np.zeros((15, 2, 8)),
         r"got float64 \(15, 3, 0\)": np.zeros((15, 3, 0)),
-        "not finite": np.full((15, 3, 8), np.nan),
+        "expected finite numbers": np.full((15, 3, 8), np.nan),
     }
     for message, content in bad.items():
         np.save(path, content)

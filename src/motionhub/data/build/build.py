@@ -46,7 +46,7 @@ from motionhub.data.datasets.raw_files import (
     exclusion_lists,
     fingerprint,
     opened,
-    other_data_set,
+    other_dataset,
     sidecar_marks,
 )
 from motionhub.data.formats.schema import features
@@ -309,7 +309,7 @@ class _NothingReadable(ValueError):
 
 def _all_broken(facts: Source, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
     what = f"all {len(broken)} files of {facts.name!r} are broken, the first: {broken[0]}" if broken else "no clips"
-    return _NothingReadable(f"{root}: {what}{other_data_set(facts, paths)}")
+    return _NothingReadable(f"{root}: {what}{other_dataset(facts, paths)}")
 
 
 def _broken_message(broken: Sequence[str], num_files: int) -> str:

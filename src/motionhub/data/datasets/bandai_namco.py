@@ -1,16 +1,15 @@
-"""The Bandai-Namco motion dataset 2: one BVH file a clip, whose name says what is done and in which style.
+"""The Bandai-Namco motion dataset 2: one BVH file per clip, named by content and style.
 
-All clips have nearly the same body, and clips of one content and style are near copies of each other: a random split
-of clips tells nothing.
+Clips of one content and style are near copies with nearly the same body, so a random split of clips leaks.
 """
 
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_called, listed_classes, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
-from motionhub.data.formats.files import bad_file, name_parts
+from motionhub.data.formats.files import name_parts
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -18,7 +17,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # The contents of dataset 2, in alphabetical order: the authors number neither these nor the styles.
 CLASS_NAMES = listed_classes("bandai-namco")
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
-# By style: clips of one style are near copies of each other, so a random choice of clips leaks.
 BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
 FPS = 30.0
 _NAME = re.compile(r"dataset-2_([a-z-]{1,40})_([a-z]{1,20})_(\d{1,5})")
@@ -32,15 +30,12 @@ def read(path: Path) -> list[SkeletonSequence]:
 def annotate(path: Path) -> ClipFacts:
     """Content and style (`setup`, the position in `STYLES`) from the name `dataset-2_CONTENT_STYLE_NNN`."""
     content, style, _ = name_parts(path, _NAME, "dataset-2_CONTENT_STYLE_NNN.bvh")
-    if content not in CLASS_NAMES:
-        raise bad_file(path, "name", f"expected one of the contents {CLASS_NAMES}, got {content!r}.")
-    if style not in STYLES:
-        raise bad_file(path, "name", f"expected one of the styles {STYLES}, got {style!r}.")
-    return ClipFacts(CLASS_NAMES.index(content), None, None, STYLES.index(style), clip_id=path.stem)
+    label, setup = label_called(path, "name", content, CLASS_NAMES), label_called(path, "name", style, STYLES)
+    return ClipFacts(label, None, None, setup, clip_id=path.stem)
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """BVH with the dataset's first joint, in a file called as it calls them; other BVH files are `bvh.py`'s."""
+    """BVH with the first joint and file names of the dataset."""
     return _NAME.fullmatch(path.stem) is not None and bvh.matches(path, head) and b"ROOT joint_Root" in head
 
 
@@ -79,15 +74,15 @@ DATASET = Dataset(
             splits={"cross-style": (1_769, 1_133)},
         ),
     ),
-    missing_joints="motion capture: every joint is there in every frame",
+    missing_joints="motion capture: no missing joints",
     licence="CC BY-NC 4.0",
     homepage="https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",
     citation="Kobayashi, Liao, Inoue, Yojima, Takahashi: Motion Capture Dataset for Practical Use of AI-based Motion "
     "Editing and Stylization. arXiv 2306.08861, 2023.",
-    provenance="Read from the authors' BVH files: positions by forward kinematics of their rotations, in metres where "
-    "the files have centimetres; the frame rate is theirs",
-    remarks="Nearly the same body in all clips, and near copies among the clips of one content and style: divide by "
-    "style, never by clip",
+    provenance="Read from the authors' BVH files: positions by forward kinematics, converted from centimetres to "
+    "metres; frame rate as published",
+    remarks="All clips have nearly the same body, and clips of one content and style are near copies: split by style, "
+    "never by clip",
     column_notes={
         "setup": "style: " + ", ".join(f"{number} {style}" for number, style in enumerate(STYLES)),
         "subject": "not in the files (-1); three actors",

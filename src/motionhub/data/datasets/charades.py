@@ -1,26 +1,24 @@
-"""Charades: pose files of the user's own, named by video, and the authors' list of actions in seconds.
+"""Charades: pose files that the user estimated, named by video, and the authors' list of actions in seconds."""
 
-The authors publish videos, not poses: `pose_files.py` finds out the files' format.
-"""
-
+from dataclasses import replace
 from pathlib import Path
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
 from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
-from motionhub.data.datasets.timed_actions import TimedActions, entry_of, segments_of_actions
-from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, read_bytes
+from motionhub.data.datasets.timed_actions import entry_of, segments_of_actions
+from motionhub.data.formats.files import bad_file, find_above, read_bytes
 
 
 NUM_CLASSES = 157
-# The authors' own names; `at(root)` takes titles from their list where it lies with the poses.
+# The authors' ids; `at(root)` takes titles from their list where it lies with the poses.
 CLASS_NAMES = tuple(f"c{number:03d}" for number in range(NUM_CLASSES))
 PATTERN = "[A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9][A-Z0-9].*"
 LIST = "charades.json"
 CLASS_LIST = "Charades_v1_classes.txt"
 _LISTS = "Train on the authors' training videos, test on their testing ones"
 _AUTHORS = "(Sigurdsson et al., ECCV 2016)"
-# `setup`: (the list's subset, whether the video has an action).
+# (subset of the list, whether the video has an action) -> `setup`.
 SETUPS = {("testing", True): 0, ("training", True): 1, ("testing", False): 2, ("training", False): 3}
 
 
@@ -31,30 +29,23 @@ def annotate(path: Path) -> ClipFacts:
         raise bad_file(path, "labels", f"expected {LIST} beside the clips or above them, found none.")
     entry = entry_of(found, path.stem, NUM_CLASSES)
     if entry is None:
-        raise bad_file(path, "labels", f"{path.stem} is not in {found}; name the file by the video it shows.")
-    # The published code passes over actions that end before they start.
-    kept = tuple(action for action in entry.actions if action[2] >= action[1])
-    entry = TimedActions(entry.trains, entry.duration, kept)
-    setup = SETUPS["training" if entry.trains else "testing", bool(kept)]
+        raise bad_file(path, "labels", f"{path.stem} is not in {found}; name the file by its video.")
+    # The published code skips actions that end before they start.
+    entry = replace(entry, actions=tuple(action for action in entry.actions if action[2] >= action[1]))
+    setup = SETUPS["training" if entry.trains else "testing", bool(entry.actions)]
     segments = segments_of_actions(entry, read_one_clip(path).num_frames)
     return ClipFacts(None, None, None, setup, clip_id=path.stem, segments=segments)
 
 
 def look_into(root: Path) -> FolderFacts:
-    """The titles of the classes, where the authors' list lies there, and layout, frame rate and unit of a clip.
-
-    Raises:
-        ValueError: no pose file is there, or the first one cannot be read.
-    """
+    """The class titles of the authors' list, where it is there, and layout, frame rate and unit of the first clip."""
     first = next((path for path in sorted(root.rglob(PATTERN)) if path.is_file()), None)
     if first is None:
         raise bad_file(root, "folder", "holds no pose file named by a video, such as 001YG.json.")
-    found, clip = find_above(first, CLASS_LIST), read_one_clip(first)
-    titles = CLASS_NAMES if found is None else _titles(found)
-    return folder_facts(titles, clip)
+    found = find_above(first, CLASS_LIST)
+    return folder_facts(CLASS_NAMES if found is None else _titles(found), read_one_clip(first))
 
 
-@kept_until_changed
 def _titles(found: Path) -> tuple[str, ...]:
     """`c000 Holding some clothes` and 156 more lines."""
     lines = read_bytes(found).decode("utf-8", errors="replace").splitlines()
@@ -71,7 +62,7 @@ DATASET = Dataset(
     read_any=lambda path: [read_one_clip(path)],
     annotate_clip=annotate,
     sidecars=(LIST, CLASS_LIST, OPTIONS_FILE),
-    # Of the data once `at(root)` has looked into the folder.
+    # Replaced by `at(root)`.
     layout="coco-17",
     fps=30.0,
     fps_source="the first pose file's",
@@ -87,16 +78,15 @@ DATASET = Dataset(
         PaperCounts("all videos", "Sigurdsson et al., ECCV 2016", 9_848, 157, splits={"all-videos": (7_985, 1_863)}),
     ),
     missing_joints="as the pose files' format marks it",
-    licence="non-commercial use, see the authors' page; the poses belong to whoever estimated them",
+    licence="non-commercial use, see the authors' page; the poses belong to the person who estimated them",
     homepage="https://prior.allenai.org/projects/charades",
     citation="Sigurdsson, Varol, Wang, Farhadi, Laptev, Gupta: Hollywood in Homes: Crowdsourcing Data Collection for "
     "Activity Understanding. ECCV 2016.",
-    provenance="Read from pose files that whoever built this estimated on the authors' videos; the actions are those "
-    "of the authors' list",
+    provenance="Read from pose files that the builder of this dataset estimated on the authors' videos; actions from "
+    "the authors' list",
     remarks="Several actions may happen at once: frame_labels_of(row, num_classes=157) of motionhub.skeletons.rows "
     "gives them by frame. As in published code a frame has an action where start < time < end, the frames lie evenly "
-    "over the duration, actions that end before they start are passed over, and an action without a frame strictly "
-    "inside is left out",
+    "over the duration, and actions that end before they start or have no frame strictly inside are left out",
     column_notes={
         "label": "-1: several actions, see the segments",
         "setup": "0 testing, 1 training; 2 testing, 3 training, of a video without any action",

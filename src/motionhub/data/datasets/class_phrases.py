@@ -1,8 +1,7 @@
-"""About 2,000 actions in words: several ways to say each, what the body does in it, and how datasets call it.
+"""Phrases for about 2,000 actions: paraphrases, movements of body parts, and class names in datasets.
 
-The words are the library's own, in `action_phrases.csv`; a phrase with a {slot} stands for one phrase a value of
-`action_phrase_slots.csv`. Cells hold several entries with ";" between them. Verbs stand in their base form ("sit
-down"); the other forms follow the rules of English spelling.
+`action_phrases.csv` holds the library's own phrases with verbs in base form ("sit down"), several per cell separated
+by ";". A phrase with a {slot} is one phrase for each value in `action_phrase_slots.csv`.
 """
 
 import csv
@@ -16,7 +15,7 @@ from pathlib import Path
 
 PHRASES = Path(__file__).with_name("action_phrases.csv")
 SLOTS = Path(__file__).with_name("action_phrase_slots.csv")
-# The parts that `models.text_anchors.with_body_parts` mixes, in the order of the table's columns.
+# In the order of the table's columns.
 PARTS = ("arms", "legs", "trunk", "head")
 _DOUBLED = re.compile(r"(?:[^aeiou]|qu)*[aeiou][^aeiouwxy]")
 
@@ -26,11 +25,11 @@ class ActionPhrase:
     """One action.
 
     Attributes:
-        phrase: in the base form, "sit down".
+        phrase: in base form, "sit down".
         domain: everyday, sport, rehab, care, or people (two of them).
-        paraphrases: the same in other words, in the base form.
-        classes: how datasets spell it, where that is no form of the phrase.
-        parts: what a part of the body does, for some of `PARTS`.
+        paraphrases: in base form.
+        classes: spellings in datasets that are no form of the phrase.
+        parts: movement of a body part, for some of `PARTS`.
     """
 
     phrase: str
@@ -51,16 +50,16 @@ class ActionPhrase:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The phrase, its paraphrases, and each of them as sentences about a person; all different."""
-        said = (self.phrase, *self.paraphrases)
-        forms = [f"a person is {_first_word(text, progressive_form)}" for text in said]
-        forms += [f"someone {_first_word(text, third_person)}" for text in said]
-        return tuple(dict.fromkeys((*said, self.progressive, *forms)))
+        """The phrase, its paraphrases, and each of them as sentences about a person; unique."""
+        phrases = (self.phrase, *self.paraphrases)
+        forms = [f"a person is {_first_word(text, progressive_form)}" for text in phrases]
+        forms += [f"someone {_first_word(text, third_person)}" for text in phrases]
+        return tuple(dict.fromkeys((*phrases, self.progressive, *forms)))
 
 
 @cache
 def action_phrases() -> tuple[ActionPhrase, ...]:
-    """All actions of the table in its order; a phrase that several lines make is one action, with the texts of all."""
+    """All actions in the order of the table; lines with the same phrase become one action with all their texts."""
     found: dict[str, ActionPhrase] = {}
     for action in itertools.chain.from_iterable(map(_expanded, _lines(PHRASES))):
         key = spelling_key(action.phrase)
@@ -69,12 +68,12 @@ def action_phrases() -> tuple[ActionPhrase, ...]:
 
 
 def find_action(class_name: str) -> ActionPhrase | None:
-    """The action that a class name of a dataset means ("Cook.Cleandishes"), or None where the table has none."""
+    """The action of a dataset's class name ("Cook.Cleandishes"), or None where the table has none."""
     return _actions_by_spelling().get(spelling_key(class_name))
 
 
 def class_texts(class_name: str) -> tuple[str, ...]:
-    """Several ways to say a class, the shortest first; of a class the table lacks, its own name made readable.
+    """Phrases for a class, the phrase itself first; for a class not in the table, its own name made readable.
 
     Raises:
         ValueError: the name has no letter or digit.
@@ -89,18 +88,15 @@ def class_texts(class_name: str) -> tuple[str, ...]:
 
 
 def bank_phrases() -> tuple[list[str], dict[str, str]]:
-    """What a bank of text vectors holds: phrases and paraphrases; and other spellings with the phrase each means.
-
-    Spellings are the verb's other forms ("sitting down", "sits down") and the datasets' class names.
-    """
-    said = dict.fromkeys(text for action in action_phrases() for text in (action.phrase, *action.paraphrases))
-    known = {spelling_key(text) for text in said}
+    """All phrases and paraphrases; and other spelling (verb forms, class names of datasets) -> phrase."""
+    phrases = dict.fromkeys(text for action in action_phrases() for text in (action.phrase, *action.paraphrases))
+    known = {spelling_key(text) for text in phrases}
     aliases: dict[str, str] = {}
     for action in action_phrases():
         for spelling in (action.progressive, action.present, *action.classes):
             if spelling_key(spelling) not in known:
                 aliases.setdefault(spelling, action.phrase)
-    return list(said), aliases
+    return list(phrases), aliases
 
 
 def spelling_key(name: str) -> str:
@@ -128,11 +124,10 @@ def third_person(verb: str) -> str:
 
 
 def _first_word(phrase: str, form: Callable[[str], str]) -> str:
-    """A phrase with its verb in another form, and the verbs that "and" or "or" join to it."""
+    """A phrase with another form of its verb, and of verbs joined by "and" or "or"."""
     words = phrase.split(" ")
-    verbs = _verbs()
     for place, word in enumerate(words):
-        if place == 0 or (words[place - 1] in ("and", "or") and word in verbs):
+        if place == 0 or (words[place - 1] in ("and", "or") and word in _verbs()):
             words[place] = form(word)
     return " ".join(words)
 
@@ -144,16 +139,12 @@ def _verbs() -> frozenset[str]:
 
 @cache
 def _actions_by_spelling() -> dict[str, ActionPhrase]:
+    """Class names go before phrases, and these before paraphrases."""
     found: dict[str, ActionPhrase] = {}
-    for action in action_phrases():
-        for name in action.classes:
-            found.setdefault(spelling_key(name), action)
-    for action in action_phrases():
-        for name in (action.phrase, action.progressive):
-            found.setdefault(spelling_key(name), action)
-    for action in action_phrases():
-        for name in action.paraphrases:
-            found.setdefault(spelling_key(name), action)
+    for rank in range(3):
+        for action in action_phrases():
+            for name in (action.classes, (action.phrase, action.progressive), action.paraphrases)[rank]:
+                found.setdefault(spelling_key(name), action)
     return found
 
 
@@ -168,21 +159,18 @@ def _slots() -> dict[str, tuple[str, ...]]:
 
 
 def _expanded(line: dict[str, str]) -> Iterator[ActionPhrase]:
-    """The actions of one line: one, or one for each combination of its slots' values."""
+    """The actions of one line: one for each combination of the values of its slots."""
     names = re.findall(r"{(\w+)}", line["phrase"])
+    paraphrases, classes = ([text for text in line[key].split(";") if text] for key in ("paraphrases", "classes"))
     for values in itertools.product(*(_slots()[name] for name in names)):
         filled = dict(zip(names, values, strict=True))
         yield ActionPhrase(
             phrase=line["phrase"].format(**filled),
             domain=line["domain"],
-            paraphrases=tuple(text.format(**filled) for text in _cell(line, "paraphrases")),
-            classes=_cell(line, "classes"),
+            paraphrases=tuple(text.format(**filled) for text in paraphrases),
+            classes=tuple(classes),
             parts={part: line[part] for part in PARTS if line[part]},
         )
-
-
-def _cell(line: dict[str, str], column: str) -> tuple[str, ...]:
-    return tuple(text for text in line[column].split(";") if text)
 
 
 def _merged(first: ActionPhrase, second: ActionPhrase) -> ActionPhrase:

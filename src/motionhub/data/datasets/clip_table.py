@@ -1,4 +1,4 @@
-"""CSV tables that name pose files and say what they show: `labels.csv` of a user's folder, `posecap.csv`."""
+"""CSV tables of pose files with their labels: `labels.csv` of a user's folder, `posecap.csv`."""
 
 import math
 import os
@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from motionhub.data.datasets.dataset import ClipFacts
 from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, table_lines
 
 
@@ -20,11 +21,11 @@ class TableRow:
     """One line: a clip, or with times a part of one.
 
     Args:
-        file: as the table names it, relative to the table, with slashes.
+        file: relative to the table, with slashes.
         trains: 1 in the training split, 0 in the test split, None in neither.
         times: `(start, end)` in seconds, or None for the whole file.
-        source: the dataset the clip was taken from; may be empty.
-        licence: terms of the clip, where they are others than those of the whole; may be empty.
+        source: original dataset of the clip; may be empty.
+        licence: of the clip, where it differs from that of the dataset; may be empty.
     """
 
     file: str
@@ -37,13 +38,14 @@ class TableRow:
     caption: str
     licence: str
 
+    def facts(self, label: int, clip_id: str) -> ClipFacts:
+        return ClipFacts(
+            label, self.subject, self.camera, self.trains, clip_id, caption=self.caption, licence=self.licence
+        )
+
 
 def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
-    """The table called `table` beside a file or above it, and its lines about the file; None and no lines without it.
-
-    Raises:
-        ValueError: as `load_table`.
-    """
+    """The table called `table` beside a file or above it, if any, and its lines about the file."""
     found = find_above(path, table)
     if found is None:
         return None, ()
@@ -52,17 +54,13 @@ def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
 
 @kept_until_changed
 def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
-    """File -> its lines, in the order of the table.
-
-    Raises:
-        ValueError: a line is broken, names a file that is not there, or names one twice without times.
-    """
+    """File -> its lines, in order. Raises ValueError for broken lines, absent files, and repeats without times."""
     rows: dict[str, list[TableRow]] = {}
     for number, fields in table_lines(found, COLUMNS, ("file", "label"), MAX_BYTES):
         row = _row(found, f"line {number}", fields)
         rows.setdefault(row.file, []).append(row)
     if not rows:
-        raise bad_file(found, "content", "names no clip; write a line such as clips/001.json,walk.")
+        raise bad_file(found, "content", "lists no clip; write a line such as clips/001.json,walk.")
     _check_files(found, rows)
     return {file: tuple(lines) for file, lines in rows.items()}
 
@@ -92,11 +90,9 @@ def _row(found: Path, place: str, fields: dict[str, str]) -> TableRow:
 
 def _whole_number(found: Path, place: str, name: str, fields: dict[str, str]) -> int | None:
     text = fields.get(name, "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
         raise bad_file(found, place, f"expected a whole number for {name}, got {text[:40]!r}.")
-    return int(text)
+    return int(text) if text else None
 
 
 def _times(found: Path, place: str, fields: dict[str, str]) -> tuple[float, float] | None:
@@ -115,13 +111,13 @@ def _times(found: Path, place: str, fields: dict[str, str]) -> tuple[float, floa
 def _check_files(found: Path, rows: dict[str, list[TableRow]]) -> None:
     twice = [file for file, lines in rows.items() if len(lines) > 1 and any(row.times is None for row in lines)]
     if twice:
-        raise bad_file(found, "file", f"{twice[:_SHOWN]} stand there more than once, and not with times each time.")
+        raise bad_file(found, "file", f"{twice[:_SHOWN]} occur more than once, and not with times each time.")
     no_files = [file for file in rows if not os.path.isfile(f"{found.parent}/{file}")]
     folders = [file for file in no_files if (found.parent / file).is_dir()]
     absent = [file for file in no_files if file not in folders]
     if absent:
-        reason = f"{len(absent)} of {len(rows)} files are not there, the first {absent[:_SHOWN]}; correct the table."
+        reason = f"{len(absent)} of {len(rows)} files are absent, the first {absent[:_SHOWN]}; correct the table."
         raise bad_file(found, "file", reason)
     if folders:
-        reason = f"{folders[:_SHOWN]} are folders; make files of them: motionhub convert {folders[0]} CLIP.npz"
+        reason = f"{folders[:_SHOWN]} are folders; convert them to files: motionhub convert {folders[0]} CLIP.npz"
         raise bad_file(found, "file", reason)

@@ -1,4 +1,4 @@
-"""Whether a build has as many clips, classes and performers as the papers state."""
+"""Compares the counts of a build (clips, classes, performers) with those that papers state."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from motionhub.skeletons.rows import classes_of
 
 Expect = Literal["paper", "subset"]
 EXPECTATIONS = ("paper", "subset")
-# Not a class of the papers' counts: the frames between the actions.
+# Frames between the actions; papers do not count it as a class.
 BACKGROUND = "background"
 
 
@@ -23,21 +23,14 @@ def check_counts(
     expect: Expect = "paper",
     classes: Iterable[int] | None = None,
 ) -> list[str]:
-    """Compares a build with what the papers state, and says every difference.
+    """The differences between a build and the counts that papers state, one line each.
 
     Args:
-        dataset: its name; one without stated counts is never different.
+        dataset: its name; without stated counts there is no difference.
         rows: of the whole dataset, at least with `label` and `subject`.
-        assigned: protocol -> one split per row; protocols without stated counts are passed over.
-        expect: "paper": a difference is an error. "subset": fewer than stated is accepted, more is an error still.
-        classes: that occur, where the rows themselves do not say (a label that changes within the clip); None: as the
-            rows say.
-
-    Returns:
-        The differences, one line each; empty where everything is as stated.
-
-    Raises:
-        ValueError: there is a difference that `expect` does not accept; the message names all of them and the source.
+        assigned: protocol -> one split per row; protocols without stated counts are skipped.
+        expect: "paper": any difference is a ValueError. "subset": only more than stated is.
+        classes: those that occur, where labels change within clips; None: those of the rows.
     """
     if expect not in EXPECTATIONS:
         raise ValueError(f"expect must be one of {EXPECTATIONS}, got {expect!r}.")
@@ -54,28 +47,25 @@ def check_counts(
                 (f"{protocol} {name} clips", sum(split == name for split in splits), number)
                 for name, number in zip(("train", "test"), stated, strict=True)
             ]
-    different = [(what, got, stated) for what, got, stated in compared if _differs(got, stated)]
-    lines = [
-        f"{what}: none here (how many there are is not stated)"
-        if stated is None
-        else f"{what}: {got:,} here, {stated:,} stated"
-        for what, got, stated in different
-    ]
-    more = [
-        line for line, (_, got, stated) in zip(lines, different, strict=True) if stated is not None and got > stated
-    ]
+    lines, more = [], []
+    for what, got, stated in compared:
+        if stated is None and got == 0:
+            lines.append(f"{what}: got none (the count is not stated)")
+        elif None not in (got, stated) and got != stated:
+            lines.append(f"{what}: got {got:,}, {stated:,} stated")
+            more += lines[-1:] if got > stated else []
     refused = lines if expect == "paper" else more
     if refused:
-        fix = "Check for clips that are there twice"
+        fix = "Check for duplicate clips"
         if not more:
             fix = 'Complete the data, or accept a part of it: expect="subset" (--expect subset in a shell)'
-        of = f"{edition.edition} ({edition.source})"
-        raise ValueError(f"{dataset}: the counts are not those of {of}: {'; '.join(refused)}. {fix}.")
+        source = f"{edition.edition} ({edition.source})"
+        raise ValueError(f"{dataset}: the counts differ from {source}: {'; '.join(refused)}. {fix}.")
     return lines
 
 
 def _count(dataset: str, rows: Iterable[Mapping[str, Any]], classes: Iterable[int] | None) -> dict[str, int | None]:
-    """Clips, classes and subjects; None where the rows do not say."""
+    """Clips, classes and subjects; None where unknown."""
     clips, subjects, labels = 0, set(), set(() if classes is None else classes)
     for row in rows:
         clips += 1
@@ -89,14 +79,7 @@ def _count(dataset: str, rows: Iterable[Mapping[str, Any]], classes: Iterable[in
 
 
 def _edition(editions: Sequence[PaperCounts], found: Mapping[str, int | None]) -> PaperCounts:
-    """The one that has as many classes and nearly as many clips."""
+    """The smallest edition with all classes, nearest in clips."""
     classes, clips = found["classes"] or 0, found["clips"] or 0
     possible = [edition for edition in editions if (edition.classes or classes) >= classes] or editions
-    fewest = min(edition.classes or 0 for edition in possible)
-    possible = [edition for edition in possible if (edition.classes or 0) == fewest]
-    return min(possible, key=lambda edition: abs((edition.clips or clips) - clips))
-
-
-def _differs(got: int | None, stated: int | None) -> bool:
-    """A split without a stated number must not be empty; what the rows do not say is not compared."""
-    return got is not None and (got != stated if stated is not None else got == 0)
+    return min(possible, key=lambda edition: (edition.classes or 0, abs((edition.clips or clips) - clips)))

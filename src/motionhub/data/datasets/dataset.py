@@ -1,10 +1,11 @@
-"""What a dataset is: its files and their format, annotation, evaluation protocols, published counts, and terms."""
+"""`Dataset`: files and their format, annotation, evaluation protocols, published counts, and licence."""
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from motionhub.data.datasets.protocols import Protocol
 from motionhub.data.formats.files import bad_file
@@ -14,19 +15,17 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What is known about a clip besides its motion; None where the format does not say.
+    """Annotation of a clip; None where unknown.
 
     Args:
         label: class index from 0, in the order of `Dataset.class_names`.
-        subject: the performer's number as the dataset counts it.
-        camera: the view's number; `Dataset.column_notes` says what it means.
-        setup: a dataset's own grouping; `Dataset.column_notes` says what it means.
+        subject, camera, setup: numbers of performer, view and grouping; see `Dataset.column_notes`.
         clip_id: unique within the dataset.
         frame_labels: the class of every frame, for clips in which the action changes.
-        segments: `(class, first frame, frame after the last)`, for clips in which several actions may overlap.
-        caption: the clip in words, one caption a line.
-        class_descriptions: its class in words, one phrasing a line.
-        licence: terms of this clip, where they are others than the dataset's.
+        segments: `(class, first frame, frame after the last)`, for clips with actions that may overlap.
+        caption: captions of the clip, one per line.
+        class_descriptions: descriptions of its class, one per line.
+        licence: of this clip, where it differs from the dataset's.
     """
 
     label: int | None
@@ -43,7 +42,7 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class FolderFacts:
-    """What only the folder of a dataset tells; the fields are those of `Dataset`."""
+    """Fields of `Dataset` that depend on the folder of the data."""
 
     class_names: tuple[str, ...]
     layout: str
@@ -53,14 +52,7 @@ class FolderFacts:
 
 @dataclass(frozen=True)
 class PaperCounts:
-    """What a paper states of one edition of a dataset; None where it does not.
-
-    Args:
-        edition: what distinguishes it, in words.
-        source: who says so.
-        clips, classes, subjects: of the whole.
-        splits: protocol -> clips that train, clips that test.
-    """
+    """Counts that a paper states for one edition of a dataset, in total and (training, test) by protocol, or None."""
 
     edition: str
     source: str
@@ -72,32 +64,28 @@ class PaperCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """One published dataset, or a user's own.
+    """A published dataset, or a user's own.
 
     Args:
-        format: of its files; None where they may be of any format, and `read_any` reads them.
-        name: key in `DATASETS`; the format's by default.
-        title: the full name; the format's by default.
-        pattern: file names to collect when walking a folder (`fnmatch`); the format's by default.
-        aliases: what else people call it, in small letters and digits.
-        annotate_clip: path -> `ClipFacts`, where a file is a clip. Raises a one-line ValueError that names file, place
-            and reason.
-        annotate_all: path -> one `ClipFacts` per clip, where files hold many; likewise.
-        layout, fps, unit: of every sequence; `fps_source` says where the frame rate comes from.
+        format: of its files; None where any format is allowed and `read_any` reads them.
+        name, title, pattern: key in `DATASETS`, full name, and file names (`fnmatch`); by default those of `format`.
+        aliases: other names, in lower-case letters and digits.
+        annotate_clip: path -> `ClipFacts` of a file with one clip. Raises a one-line ValueError with file and place.
+        annotate_all: path -> one `ClipFacts` per clip, where files may hold several; raises the same.
+        layout, fps, unit: of every sequence; `fps_source` states the source of the frame rate.
         class_names: in label order.
-        protocols: the first that the data at hand can fill is a saved dataset's default.
-        counts: what papers state, by edition. Where several have the classes at hand, the one with as many clips is
-            compared, or the nearest.
-        missing_joints: how the format marks a joint that was not seen, and what the reader does.
+        protocols: the default of a saved dataset is the first that its clips can fill.
+        counts: by edition; the build is compared with the one that fits its classes and is nearest in clips.
+        missing_joints: how the format marks missing joints, and what the reader does.
         licence, homepage, citation: for the card.
-        remarks: what a user of the data must know besides; may be empty.
-        column_notes: meaning of `subject`, `camera`, `setup` where it is not the obvious one.
-        is_clip: tells the clips among the files called `pattern` from label files called alike; None where all are.
-        sidecars: patterns of files that `annotate` looks into, beside the clips or above them.
+        remarks: further notes for users; may be empty.
+        column_notes: meaning of `subject`, `camera`, `setup` where it is not obvious.
+        is_clip: separates clips from label files that also fit `pattern`; None where all are clips.
+        sidecars: patterns of files that annotation reads, beside the clips or above them.
         exclude_lists: patterns of the authors' lists of clips to leave out, applied where they lie with the files.
-        look_into: root of the data -> what only the folder tells (`FolderFacts`); None where nothing does.
-        owned_by_user: the data are the user's own, and so are licence, homepage and citation.
-        provenance: one sentence for the card: what was read, and what the reader made of it.
+        look_into: root of the data -> `FolderFacts`; None where the folder changes nothing.
+        owned_by_user: licence, homepage and citation are those of the user.
+        provenance: a sentence for the card: source of the data and changes by the reader.
     """
 
     format: Format | None = None
@@ -126,7 +114,7 @@ class Dataset:
     exclude_lists: tuple[str, ...] = ()
     look_into: Callable[[Path], FolderFacts] | None = None
     owned_by_user: bool = False
-    provenance: str = "Read from the authors' files; coordinates, frame rate and joints are theirs"
+    provenance: str = "Read from the authors' files; coordinates, frame rate and joints as published"
 
     def __post_init__(self) -> None:
         for name in ("name", "title", "pattern"):
@@ -140,17 +128,11 @@ class Dataset:
         return self.format.read(path, ReadOptions())
 
     def claims_name(self, path: Path) -> bool:
-        """Whether the file is called as only this dataset's files are."""
+        """Whether the file name fits the pattern of the dataset's own format."""
         return self.format is not None and self.format.claims_name(path)
 
     def at(self, root: Path) -> "Dataset":
-        """The dataset with the classes, layout, frame rate and unit of the data in the folder `root`.
-
-        A dataset of the user's own has them in its folder; every other one is returned as it is.
-
-        Raises:
-            ValueError: the folder is not arranged as expected.
-        """
+        """The dataset with the `FolderFacts` of `root`. Raises ValueError when it is not arranged as expected."""
         return self if self.look_into is None else replace(self, **asdict(self.look_into(root)))
 
     def facts_of(self, path: Path) -> list[ClipFacts]:
@@ -169,8 +151,23 @@ class Dataset:
 
 
 def says_all(read: Callable[[Path], list[SkeletonSequence]]) -> Callable[[Path, ReadOptions], list[SkeletonSequence]]:
-    """`Format.read` of files that need no options: those that a caller gives must agree with the clips."""
+    """`Format.read` of files with complete metadata: given options must agree with the clips."""
     return lambda path, options: [options.agree(path, clip) for clip in read(path)]
+
+
+def label_called(path: Path, place: str, name: str, names: Sequence[str]) -> int:
+    """The position of a class name. Raises ValueError that names file and place for an unknown one."""
+    if name not in names:
+        raise bad_file(path, place, f"expected one of {list(names)}, got {name!r}.")
+    return names.index(name)
+
+
+def label_numbered(path: Path, place: str, number: Any, count: int, first: int = 0) -> int:
+    """The label from 0 of a class number from `first`. Raises ValueError that names file and place for others."""
+    if type(number) is not int or not first <= number < first + count:
+        reason = f"expected a class in {first}..{first + count - 1}, got {str(number)[:40]}."
+        raise bad_file(path, place, reason)
+    return number - first
 
 
 @cache
@@ -185,7 +182,6 @@ def listed_classes(dataset: str) -> tuple[str, ...]:
 
 
 def listed_clips(dataset: str) -> dict[str, int]:
-    """Class -> how many clips it has in the whole dataset, where the table says so."""
-    return {
-        line["class"]: int(line["clips"]) for line in _class_table() if line["dataset"] == dataset and line["clips"]
-    }
+    """Class -> number of clips in the whole dataset, where the table states it."""
+    lines = [line for line in _class_table() if line["dataset"] == dataset and line["clips"]]
+    return {line["class"]: int(line["clips"]) for line in lines}

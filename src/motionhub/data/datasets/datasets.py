@@ -1,4 +1,4 @@
-"""The datasets by name, and what people call them; to add one: its file, and a line here or in `reading.py`."""
+"""The datasets by name and alias; to add one: its file, and a line here or in `reading.py`."""
 
 import re
 from difflib import get_close_matches
@@ -18,19 +18,14 @@ _SEEDED = re.compile(r"(random-80-20)-seed-(\d{1,9})")
 
 def get_dataset(name: str) -> Dataset:
     """The dataset called `name`, in any spelling, also by an alias. Raises ValueError with the nearest names."""
-    known = _spellings()
+    known = {alias: dataset.name for dataset in DATASETS.values() for alias in dataset.aliases}
+    known |= {_folded(each): each for each in DATASETS}
     if _folded(name) in known:
         return DATASETS[known[_folded(name)]]
     near = get_close_matches(_folded(name)[:80], known, n=6, cutoff=0.6)
     nearest = list(dict.fromkeys(known[each] for each in near))[:3]
     hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
     raise ValueError(f"No reader is called {name!r}.{hint} The readers are {sorted(DATASETS)}.")
-
-
-def _spellings() -> dict[str, str]:
-    """Aliases and names, in small letters and digits, with the name that each means."""
-    aliases = {alias: dataset.name for dataset in DATASETS.values() for alias in dataset.aliases}
-    return aliases | {_folded(name): name for name in DATASETS}
 
 
 def _folded(name: str) -> str:
@@ -41,7 +36,7 @@ def get_protocol(dataset: str, name: str) -> Protocol:
     """The protocol `name` of a dataset; `random-80-20-seed-7` is `random-80-20` with seed 7.
 
     Raises:
-        ValueError: there is no such dataset, or it has no such protocol; the message lists those it has.
+        ValueError: there is no such dataset or protocol; the message lists the existing ones.
     """
     protocols = {protocol.name: protocol for protocol in get_dataset(dataset).protocols}
     seeded = _SEEDED.fullmatch(name)

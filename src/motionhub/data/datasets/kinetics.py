@@ -1,7 +1,4 @@
-"""Kinetics-skeleton clips: one JSON a clip, up to five OpenPose detections a frame.
-
-Detections carry no identity: `skeletons/tracking.py` finds who is who.
-"""
+"""Kinetics-skeleton clips: one JSON per clip, up to five OpenPose detections per frame; tracking finds identities."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.detections import Detection, clip_of
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array
@@ -23,12 +20,11 @@ FPS = 30.0
 NUM_JOINTS = 18
 MAX_PEOPLE = 5
 _PREFIX = "kinetics_skeleton_"
-# Folder names of the published archive -> whether its clips train.
+# Folder name in the published archive -> whether its clips train.
 _FOLDERS = {"kinetics_train": 1, "kinetics_val": 0}
 
 
 def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
-    """x and y are NaN where the score is 0."""
     pose = number_array(path, f"{place}.pose", person.get("pose"))
     score = number_array(path, f"{place}.score", person.get("score"))
     if pose.shape != (2 * NUM_JOINTS,) or score.shape != (NUM_JOINTS,):
@@ -47,21 +43,21 @@ def _people(path: Path, index: int, frame: dict[str, Any]) -> list[Detection]:
 
 
 def _positions(path: Path, frames: list[dict[str, Any]]) -> list[int]:
-    """Where each frame lies in the clip: the published files list every one, a number left out is an empty frame."""
+    """The position of each frame in the clip; an absent number is an empty frame."""
     numbers = [frame.get("frame_index") for frame in frames]
     whole = [number for number in numbers if type(number) is int and 0 <= number < 2**31]
     if len(whole) < len(numbers) or any(after <= before for before, after in pairwise(whole)):
-        raise bad_file(path, "frame_index", "expected whole numbers that grow from frame to frame.")
+        raise bad_file(path, "frame_index", "expected increasing whole numbers.")
     if whole[-1] - whole[0] > 100 * len(whole) + 10_000:
         raise bad_file(path, "frame_index", f"{len(whole)} frames are numbered from {whole[0]} to {whole[-1]}.")
     return [number - whole[0] for number in whole]
 
 
 def read(path: Path) -> list[SkeletonSequence]:
-    """`(people, num_frames, 18, 2)` in 0..1 of the image's width and height, y down, and the scores as confidence.
+    """`(people, num_frames, 18, 2)` in 0..1 of the image width and height, y down, and the scores as confidence.
 
-    A joint with score 0 is missing. People are followed through the frames by their keypoints alone; whoever is out of
-    sight for a second comes back as somebody new. A clip without anybody has zero people.
+    A joint with score 0 is missing. People are tracked by keypoints alone and get a new identity after a second out of
+    sight. A clip without people has zero people.
     """
     frames = list_of(path, "data", load_object(path, "data")["data"], dict)
     if not frames:
@@ -75,10 +71,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Label from the content; `setup` from the folder: 1 in `kinetics_train`, 0 in `kinetics_val`."""
-    clip = load_object(path, "data")
-    label = clip.get("label_index")
-    if type(label) is not int or not 0 <= label < len(CLASS_NAMES):
-        raise bad_file(path, "label_index", f"expected 0..{len(CLASS_NAMES) - 1}, got {str(label)[:40]}.")
+    label = label_numbered(path, "label_index", load_object(path, "data").get("label_index"), len(CLASS_NAMES))
     setup = _FOLDERS.get(path.absolute().parent.name)
     return ClipFacts(label, None, None, setup, clip_id=path.stem.removeprefix(_PREFIX))
 
@@ -103,7 +96,7 @@ DATASET = Dataset(
     is_clip=lambda path: not path.stem.endswith("_label"),
     layout="openpose-18",
     fps=FPS,
-    fps_source="the authors brought all videos to 30 frames per second before they ran OpenPose",
+    fps_source="the authors converted all videos to 30 frames per second before they ran OpenPose",
     unit="normalised",
     class_names=CLASS_NAMES,
     protocols=(
@@ -125,12 +118,11 @@ DATASET = Dataset(
     homepage="https://github.com/yysijie/st-gcn",
     citation="Yan, Xiong, Lin: Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition. "
     "AAAI 2018. Kay et al.: The Kinetics Human Action Video Dataset. arXiv 1705.06950.",
-    provenance="Read from the authors' files; coordinates and scores are theirs, who is who from frame to frame is "
-    "motionhub's finding",
-    remarks="The detections of a frame have no identity; motionhub followed people on their keypoints alone, and "
-    "there are as many people as tracks, often more than are seen at once",
+    provenance="Read from the authors' files; coordinates and scores as published, identities by motionhub's tracking",
+    remarks="The detections of a frame have no identity; motionhub tracks people by keypoints alone, and every track "
+    "is a person, often more than are visible at once",
     column_notes={
-        "setup": "1 training clip, 0 validation clip, by the folder it lies in",
+        "setup": "1 training clip, 0 validation clip, by folder",
         "subject": "unknown in this dataset (-1)",
         "camera": "unknown in this dataset (-1)",
     },

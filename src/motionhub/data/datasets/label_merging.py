@@ -1,7 +1,7 @@
-"""Labels of source datasets merged into fewer classes, as Posetics (320) and PoseCap-1M (811) do: a table.
+"""Tables that merge labels of source datasets into fewer classes, as in Posetics (320) and PoseCap-1M (811).
 
-The thesis tells how many classes there are and one example of a merge; the authors publish no list.
-`label_merging.csv` beside this file holds what the thesis states, and a table of the user's completes it.
+The thesis states the number of classes and one example, the authors publish no list: `label_merging.csv` beside this
+file holds the example, and a table of the user completes it.
 """
 
 from collections.abc import Iterable
@@ -20,20 +20,14 @@ MAX_BYTES = 2**26
 
 @dataclass(frozen=True)
 class LabelMerging:
-    """What becomes of which label.
-
-    Args:
-        name: a key of `NUM_CLASSES`.
-        classes: `(source, label)` -> class, in the order of the tables. A source of "" holds for every source.
-        descriptions: class -> what it looks like, for training with text; may lack some.
-    """
+    """`(source, label)` -> class, where the source "" stands for any, and class -> description, optional."""
 
     name: str
     classes: dict[tuple[str, str], str] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
 
     def class_of(self, label: str, source: str = "") -> str:
-        """The class of a label; one that no table lists keeps its own name, as the thesis says of most."""
+        """The class of a label; a label in no table keeps its name, as most do in the thesis."""
         return self.classes.get((source, label), self.classes.get(("", label), label))
 
     def class_names(self, labels: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -44,26 +38,23 @@ class LabelMerging:
 
 
 def read_label_merging(name: str, table: str | Path | None = None) -> LabelMerging:
-    """What the thesis states about `name`, completed by a table of the user's, whose lines go first.
+    """The merging of "posetics" or "posecap": the user's table, completed by the thesis.
 
     Args:
-        name: "posetics" or "posecap".
-        table: CSV with the columns source, label, class, and perhaps description, merging and stated_in. Lines whose
-            `merging` is another dataset's are passed over.
+        table: CSV with the columns source, label, class, and optionally description, merging and stated_in. Lines of
+            another `merging` are skipped.
 
     Raises:
-        ValueError: no merging is called so; the table is absent or broken, gives a label two classes, or a class two
-            descriptions.
+        ValueError: unknown name; the table is absent, broken, or gives a label two classes or a class two texts.
     """
     if name not in NUM_CLASSES:
         raise ValueError(f"No label merging is called {name!r}; there are {list(NUM_CLASSES)}.")
-    merging = LabelMerging(name)
+    merging, stated = LabelMerging(name), LabelMerging(name)
     if table is not None:
         _add(merging, Path(table))
-    own = set(merging.classes)
-    stated = LabelMerging(name)
     _add(stated, STATED)
-    merging.classes.update({pair: title for pair, title in stated.classes.items() if pair not in own})
+    for pair, title in stated.classes.items():
+        merging.classes.setdefault(pair, title)
     return merging
 
 

@@ -1,11 +1,11 @@
-"""Mixamo motions as Aberman et al. (and LAC) store them: `CHARACTER/ANIMATION/motions/NUMBER.npy`, (15, 3, T)."""
+"""Mixamo motions as stored by Aberman et al. and LAC: `CHARACTER/ANIMATION/motions/NUMBER.npy`, (15, 3, T)."""
 
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, label_called, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -14,7 +14,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# In the official code these train, those test.
+# As in the official code.
 TRAIN_CHARACTERS = (
     *("Aj", "BigVegas", "Claire", "Jasper", "Lola", "Malcolm", "Pearl", "Warrok", "Globin", "Kaya", "PeanutMan"),
 )
@@ -26,23 +26,23 @@ _MIDDLES = {"neck": ("right_shoulder", "left_shoulder"), "mid_hip": ("right_hip"
 
 
 def read(path: Path) -> list[SkeletonSequence]:
-    """`(1, num_frames, 15, 3)`, z up; neck and hips in the middle of the shoulders and of the upper legs."""
+    """`(1, num_frames, 15, 3)` metres, z up; neck and mid-hip at the midpoints of shoulders and hips."""
     return [SkeletonSequence(with_middles(load(path))[None], layout=LAYOUT, fps=FPS, unit="metre")]
 
 
 def load(path: Path) -> np.ndarray:
-    """`(frames, 15, 3)` float32 as stored, about a metre the unit. Raises ValueError when the file is no motion."""
+    """`(frames, 15, 3)` float32 as stored, approximately metres. Raises ValueError when the file is no motion."""
     motion = array_of(path, "array", read_bytes(path))
     if motion.ndim != 3 or motion.shape[:2] != (15, 3) or not motion.shape[2] or motion.dtype.kind != "f":
         reason = f"expected floats of shape (15 joints, 3 coordinates, frames), got {motion.dtype} {motion.shape}."
         raise bad_file(path, "array", reason)
     if not np.isfinite(motion).all():
-        raise bad_file(path, "array", "holds numbers that are not finite; export it again.")
+        raise bad_file(path, "array", "expected finite numbers; export it again.")
     return motion.transpose(2, 0, 1).astype(np.float32)
 
 
 def with_middles(motion: np.ndarray) -> np.ndarray:
-    """A copy with neck and mid-hip where the official code puts them: between both sides."""
+    """A copy with neck and mid-hip between both sides, as in the official code."""
     moved = motion.copy()
     for joint, sides in _MIDDLES.items():
         moved[:, LAYOUT.index(joint)] = moved[:, [LAYOUT.index(side) for side in sides]].mean(1)
@@ -56,16 +56,12 @@ def is_clip(path: Path) -> bool:
 def annotate(path: Path) -> ClipFacts:
     """Character (`subject`, the position in `CHARACTERS`) and animation from the folders."""
     if not is_clip(path) or len(path.parents) < 4:
-        raise bad_file(path, "name", "expected CHARACTER/ANIMATION/motions/NUMBER.npy; put the folders back.")
+        raise bad_file(path, "name", "expected CHARACTER/ANIMATION/motions/NUMBER.npy; restore the folders.")
     character, animation = path.parents[2].name, path.parents[1].name
-    if character not in CHARACTERS:
-        raise bad_file(path, "name", f"expected one of the characters {CHARACTERS}, got {character!r}.")
-    names = animations(path.parents[3])
-    if animation not in names:  # new since the folder was looked into
+    subject, names = label_called(path, "name", character, CHARACTERS), animations(path.parents[3])
+    if animation not in names:  # added after `animations` ran
         raise bad_file(path, "name", f"expected one of the animations {names[:20]}, got {animation!r}; start anew.")
-    label = names.index(animation)
-    clip_id = f"{character}/{animation}/{path.stem}"
-    return ClipFacts(label, CHARACTERS.index(character), None, None, clip_id=clip_id)
+    return ClipFacts(names.index(animation), subject, None, None, clip_id=f"{character}/{animation}/{path.stem}")
 
 
 @lru_cache(maxsize=4)
@@ -73,7 +69,7 @@ def animations(root: Path) -> tuple[str, ...]:
     """The names of all animations, sorted. Raises ValueError when there are none."""
     found = {folder.parent.name for folder in root.glob("**/motions")}
     if not found:
-        raise bad_file(root, "folder", "expected CHARACTER/ANIMATION/motions/NUMBER.npy in it, found none.")
+        raise bad_file(root, "folder", "expected files CHARACTER/ANIMATION/motions/NUMBER.npy, found none.")
     return tuple(sorted(found))
 
 
@@ -83,7 +79,7 @@ def look_into(root: Path) -> FolderFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """An array (15, 3, frames) in a folder called motions: no other array has its frames last."""
+    """An array (15, 3, frames) in a folder called motions."""
     return path.parent.name == "motions" and head.startswith(b"\x93NUMPY") and b"(15, 3, " in head[:256]
 
 
@@ -107,18 +103,17 @@ DATASET = Dataset(
     protocols=(
         Protocol(
             "characters",
-            f"Test on the characters {', '.join(TEST_CHARACTERS)}, train on {len(TRAIN_CHARACTERS)} others "
-            "(Aberman et "
-            "al., SIGGRAPH 2019, official code).",
+            f"Test on the characters {', '.join(TEST_CHARACTERS)}, train on {len(TRAIN_CHARACTERS)} others (Aberman "
+            "et al., SIGGRAPH 2019, official code).",
             by_value("subject", range(len(TRAIN_CHARACTERS)), None),
         ),
     ),
-    missing_joints="animation: every joint is there in every frame",
+    missing_joints="animation: no missing joints",
     licence="terms of Adobe, which do not allow the motions to be redistributed",
     homepage="https://www.mixamo.com",
     citation="Aberman, Wu, Lischinski, Chen, Cohen-Or: Learning Character-Agnostic Motion for Motion Retargeting in "
     "2D. SIGGRAPH 2019.",
-    remarks="The classes are the animations, of which every character has the same",
+    remarks="The classes are the animations, the same for every character",
     column_notes={
         "subject": "character: " + ", ".join(f"{number} {name}" for number, name in enumerate(CHARACTERS)),
         "camera": "3-D characters without a view (-1)",

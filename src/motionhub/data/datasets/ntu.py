@@ -1,15 +1,16 @@
 """NTU RGB+D 60 and 120: `.skeleton` text files, frames of tracked Kinect v2 bodies.
 
-All bodies are kept in the order in which the file first shows them: which one is the actor is not in the files.
+All bodies are kept in the order of their first appearance, as the files do not mark the actor.
 """
 
 import re
 from collections.abc import Sequence
+from itertools import dropwhile
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
@@ -22,7 +23,7 @@ FPS = 30.0
 NUM_JOINTS = 25
 # Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code).
 NTU60_TRAIN_SUBJECTS = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38})
-# Liu et al. 2019, as several public codes list them (the same 53 in each); the paper itself was not at hand.
+# Liu et al. 2019, from public code (several repositories agree); not checked against the paper.
 NTU120_TRAIN_SUBJECTS = NTU60_TRAIN_SUBJECTS | frozenset(
     {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
 )
@@ -30,18 +31,18 @@ _NTU60 = "Shahroudy et al., CVPR 2016 (56,880 also in the thesis, table 2.1)"
 _NTU60_SPLITS = {"xsub": (40_320, 16_560), "xview": (37_920, 18_960)}
 _NTU60_LISTED = {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}
 _NTU120 = "Liu et al., TPAMI 2019 (114,480 also in the thesis, table 2.1; the rest from general knowledge)"
-# A file of 120 clips' length with a body each still fits; a corrupt or hostile one must not fill the memory.
+# A corrupt or hostile file must not fill the memory.
 MAX_VALUES = 2**26
 # Kinect v2: 0 not tracked, 1 inferred from its neighbours, 2 tracked.
 TRACKING_CONFIDENCE = {"0": 0.0, "1": 0.5, "2": 1.0}
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
-# body id -> (joints, 4) x, y, z, confidence. The ids exceed 2**53, so they stay integers: as floats two become one.
+# body id -> (joints, 4) x, y, z, confidence. The ids exceed 2**53, so they must stay integers.
 Bodies = dict[int, np.ndarray]
 
 
 class _Lines:
-    """The lines of one file, taken one by one, with errors that name the line."""
+    """The lines of one file one by one, with errors that name the line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -66,7 +67,7 @@ class _Lines:
         return words
 
     def take_count(self, what: str, lines_each: int) -> int:
-        """A count that the rest of the file can hold; nothing is allocated for a count that it cannot."""
+        """A count of items; raises ValueError when fewer lines follow, before allocation."""
         word = self.take(what, 1)[0]
         if not word.isascii() or not word.isdigit() or len(word) > 12:
             raise self.error(f"expected {what} (a whole number), got {word[:40]!r}.")
@@ -76,7 +77,7 @@ class _Lines:
 
 
 def _body(lines: _Lines, num_joints: int) -> tuple[int, np.ndarray]:
-    """One body of one frame: its header of 10 numbers, the joint count, a line of 12 numbers each."""
+    """One body of one frame: a header of 10 numbers, the joint count, and a line of 12 numbers per joint."""
     body_id = lines.take("a body's header", 10)[0]
     if not body_id.isascii() or not body_id.isdigit() or int(body_id) >= 2**63:
         raise lines.error(f"expected a body id (a whole number), got {body_id[:40]!r}.")
@@ -110,8 +111,8 @@ def read_bodies(path: Path, num_joints: int) -> tuple[np.ndarray, tuple[int, ...
     """A file in NTU's text format with bodies of `num_joints` joints.
 
     Returns:
-        `(num_bodies, num_frames, num_joints, 4)` float64 x, y, z (NaN where a frame does not show the body) and
-        confidence (0 there), and the body ids in the order in which the file first shows them.
+        `(num_bodies, num_frames, num_joints, 4)` float64 x, y, z (NaN where the body is absent) and confidence (0
+        there), and the body ids in the order of their first appearance.
 
     Raises:
         ValueError: the file is broken; names the line.
@@ -136,8 +137,8 @@ def read_bodies(path: Path, num_joints: int) -> tuple[np.ndarray, tuple[int, ...
 def read(path: Path) -> list[SkeletonSequence]:
     """`(num_bodies, num_frames, 25, 3)` metres in the camera's frame; the body ids are the track ids.
 
-    A body that a frame does not show is NaN there, and so is a joint at exactly (0, 0, 0). `confidence` is the
-    Kinect's tracking state: 1 tracked, 0.5 inferred, 0 not tracked or absent. A clip without any body has zero people.
+    An absent body is NaN, and so is a joint at exactly (0, 0, 0). `confidence` is the Kinect's tracking state: 1
+    tracked, 0.5 inferred, 0 not tracked or absent. A clip without bodies has zero people.
     """
     values, track_ids = read_bodies(path, NUM_JOINTS)
     keypoints, confidence = origin_is_missing(values[..., :3]), values[..., 3].astype(np.float32)
@@ -148,27 +149,24 @@ def read(path: Path) -> list[SkeletonSequence]:
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `SsssCcccPpppRrrrAaaa` (setup, camera, performer, replication, action 1..120)."""
     setup, camera, performer, _, action = map(int, name_parts(path, _NAME, "SsssCcccPpppRrrrAaaa.skeleton"))
-    if not 1 <= action <= len(CLASS_NAMES):
-        raise bad_file(path, "name", f"expected an action in 1..{len(CLASS_NAMES)}, got {action}.")
-    return ClipFacts(label=action - 1, subject=performer, camera=camera, setup=setup, clip_id=path.stem)
+    label = label_numbered(path, "name", action, len(CLASS_NAMES), first=1)
+    return ClipFacts(label, subject=performer, camera=camera, setup=setup, clip_id=path.stem)
 
 
 def has_bodies(head: bytes, num_joints: int) -> bool:
-    """Whether the first bytes are of NTU's text format with that many joints."""
+    """Whether the head has NTU's text format with that many joints; empty frames are a line "0"."""
     lines = head.decode("ascii", errors="replace").splitlines()
     if not lines or not lines[0].strip().isdigit():
         return False
-    rest = lines[1:]
-    while rest and rest[0].strip() == "0":
-        rest = rest[1:]
-    if len(rest) < 3:  # nothing but empty frames, for as far as the head reaches
+    rest = list(dropwhile(lambda line: line.strip() == "0", lines[1:]))
+    if len(rest) < 3:  # only empty frames in the head
         return len(lines) > 1 and not rest
     return rest[0].strip().isdigit() and len(rest[1].split()) == 10 and rest[2].strip() == str(num_joints)
 
 
 def _ntu120(name: str, rule: str, assign: Assign) -> Protocol:
-    """A protocol of all 120 classes; clips of the first 60 alone are NTU-60 and take no part."""
-    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; as public code for it divides them)."
+    """A protocol of all 120 classes, without splits for clips of NTU-60 (the first 60) alone."""
+    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; split as in public code)."
 
     def of_all_classes(rows: Sequence[Row]) -> list[Split]:
         return assign(rows) if any(int(row["label"]) >= 60 for row in rows) else [None] * len(rows)
@@ -180,7 +178,6 @@ DATASET = Dataset(
     format=Format(
         name="ntu-rgbd",
         title="NTU RGB+D 60 and 120",
-        # A frame count, then frames: empty ones are a line "0", the first other one has a body header and 25 joints.
         matches=lambda path, head: has_bodies(head, NUM_JOINTS),
         read=says_all(read),
         container="text",
@@ -219,7 +216,7 @@ DATASET = Dataset(
         PaperCounts("NTU-60, all clips", _NTU60, 56_880, 60, 40, _NTU60_SPLITS),
         PaperCounts(
             "NTU-60 without the 302 clips of the authors' list of missing skeletons",
-            f"{_NTU60}; the splits as 2s-AGCN's code has them",
+            f"{_NTU60}; the splits as in 2s-AGCN's code",
             56_880 - 302,
             60,
             40,

@@ -1,4 +1,4 @@
-"""Northwestern-UCLA skeleton clips: one JSON object a clip with `file_name`, `skeletons` and `label`."""
+"""Northwestern-UCLA skeleton clips: one JSON object per clip with `file_name`, `skeletons` and `label`."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
 from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -41,14 +41,12 @@ def read(path: Path) -> list[SkeletonSequence]:
 def annotate(path: Path) -> ClipFacts:
     """Label from the content (1..10 there, 0..9 here), subject and view from the name `aAA_sSS_eEE_vVV`."""
     clip = load_object(path, "skeletons")
-    label = clip.get("label")
-    if not isinstance(label, int) or isinstance(label, bool) or not 1 <= label <= len(CLASS_NAMES):
-        raise bad_file(path, "label", f"expected a whole number in 1..{len(CLASS_NAMES)}, got {str(label)[:40]}.")
+    label = label_numbered(path, "label", clip.get("label"), len(CLASS_NAMES), first=1)
     named = _NAME.fullmatch(path.stem) or _NAME.fullmatch(str(clip.get("file_name", "")))
     if named is None:
         raise bad_file(path, "name", "expected aAA_sSS_eEE_vVV.json (action, subject, episode, view); rename it back.")
     _, subject, _, view = (int(number) for number in named.groups())
-    return ClipFacts(label=label - 1, subject=subject, camera=view, setup=None, clip_id=named.group())
+    return ClipFacts(label, subject, camera=view, setup=None, clip_id=named.group())
 
 
 DATASET = Dataset(

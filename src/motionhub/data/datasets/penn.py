@@ -1,23 +1,18 @@
-"""Penn Action label files: one `.mat` a video with `x`, `y`, `visibility`, `action`, `pose`, `train` and more.
+"""Penn Action label files: one `.mat` per video with `x`, `y`, `visibility`, `action`, `pose`, `train` and more.
 
-The images and the bounding boxes are not read.
+Joints with visibility 0 (22 % in the 1,258 official training files) are missing (NaN): a third hold a placeholder (x =
+y < 2), the others an annotator's guess. Visible coordinates are as published, some slightly outside the image.
 
-Invisible joints. In the 1,258 official training files 22 % of the joints have visibility 0. About a third of those
-carry a placeholder (MATLAB's pixel (1, 1) times the video's scale, so x = y < 2), the others carry an annotator's
-guess inside the image. Both are missing (NaN) here: the dataset itself says that nobody saw them.
-Visible coordinates are kept as published, some a little outside the image.
-
-Left and right. The joints keep the published order, documented as head, left shoulder, right shoulder, ... But the
-published "left" is the person's right, so the layout penn-13 names it right (`left_*` is always the person's left):
-in front views of jumping jacks 0 of 50 clips have the "left" shoulder at the larger x, in back views of bowling 127 of
-127 do; and the wrist called left is the faster one in 81 % of the tennis serves.
+The joint order is as published, but its "left" is the person's right, so penn-13 names it right: in front views of
+jumping jacks 0 of 50 clips have the "left" shoulder at the larger x, in back views of bowling 127 of 127 do, and the
+"left" wrist is the faster one in 81 % of the tennis serves.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_called, listed_classes, says_all
 from motionhub.data.datasets.protocols import by_setup, random_80_20
 from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.format import Format
@@ -55,23 +50,15 @@ def _image_size(path: Path, dimensions: np.ndarray | str) -> tuple[int, int]:
 
 
 def annotate(path: Path) -> ClipFacts:
-    """Action, camera side and official split from the content; the clip's number from the name."""
+    """Action, camera side and official split from the content; the clip id from the name."""
     content = load_variables(path, ("action", "pose", "train"))
     action, side = str(content["action"])[:60], str(content["pose"])[:60]
-    if action not in CLASS_NAMES:
-        raise bad_file(path, "action", f"expected one of {list(CLASS_NAMES)}, got {action!r}.")
-    if side and side not in CAMERA_SIDES:
-        raise bad_file(path, "pose", f"expected one of {list(CAMERA_SIDES)}, got {side!r}.")
+    label = label_called(path, "action", action, CLASS_NAMES)
+    camera = label_called(path, "pose", side, tuple(CAMERA_SIDES)) if side else None
     train = as_numbers(path, "train", content["train"]).ravel()
     if train.size != 1 or train[0] not in (-1, 0, 1):
         raise bad_file(path, "train", f"expected 1 (training) or -1 (test), got {train[:4].tolist()}.")
-    return ClipFacts(
-        label=CLASS_NAMES.index(action),
-        subject=None,
-        camera=CAMERA_SIDES.get(side),
-        setup=int(train[0] == 1),
-        clip_id=path.stem,
-    )
+    return ClipFacts(label, subject=None, camera=camera, setup=int(train[0] == 1), clip_id=path.stem)
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -104,13 +91,13 @@ DATASET = Dataset(
             "all clips", "Zhang et al., ICCV 2013; thesis, table 2.1", 2_326, 15, splits={"official": (1_258, 1_068)}
         ),
     ),
-    missing_joints="visibility 0 becomes missing, whatever coordinates the file carries for it",
+    missing_joints="visibility 0 becomes missing, whatever the coordinates",
     licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://dreamdragon.github.io/PennAction/",
     citation="Zhang, Zhu, Derpanis: From Actemes to Action: A Strongly-supervised Representation for Detailed "
     "Action Understanding. ICCV 2013.",
-    remarks="What the files call left is the person's right (in views from the front it lies left in the image), so "
-    "the layout penn-13 names the joints right first; order and numbers are as published",
+    remarks="Left in the files is the person's right (left in the image in front views), so the layout penn-13 names "
+    "the joints right first; order and numbers are as published",
     column_notes={
         "camera": "the side the camera looks from: 0 back, 1 front, 2 left, 3 right",
         "setup": "1 official training clip, 0 official test clip",

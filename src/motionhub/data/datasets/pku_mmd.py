@@ -1,4 +1,4 @@
-"""PKU-MMD untrimmed recordings: a line per frame with two Kinect v2 bodies, actions in a label file."""
+"""PKU-MMD untrimmed recordings: one line per frame with two Kinect v2 bodies, actions in a label file."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# 1..51 as in the authors' table of actions, from general knowledge: verify against Actions.xlsx.
+# 1..51 from general knowledge: verify against the authors' Actions.xlsx.
 CLASS_NAMES = listed_classes("pku-mmd")
 FPS = 30.0
 NUM_JOINTS = 25
@@ -36,8 +36,7 @@ _NAME = re.compile(r"(\d{4})-([LMR])")
 def read(path: Path) -> list[SkeletonSequence]:
     """`(people, num_frames, 25, 3)` metres in the camera's frame, NTU's joint order, one or two people.
 
-    A joint at exactly (0, 0, 0) is missing. The second person, who is all zeros in most recordings, is left out where
-    no frame shows it; a recording without anybody has zero people.
+    A joint at exactly (0, 0, 0) is missing. People without valid joints (often the second one) are dropped.
     """
     rows = number_rows(path, NUM_VALUES, MAX_BYTES)
     keypoints = origin_is_missing(rows.reshape(-1, 2, NUM_JOINTS, 3).transpose(1, 0, 2, 3))
@@ -48,12 +47,10 @@ def read(path: Path) -> list[SkeletonSequence]:
 def read_segments(path: Path) -> list[tuple[int, int, int, int]]:
     """The actions of a label file: `(label 1..51, first frame, last frame, confidence 1 or 2)`, as written there.
 
-    Raises:
-        ValueError: a line is not four whole numbers, with commas or spaces, or its action or frames make no sense.
+    Raises ValueError that names the line.
     """
     segments = []
-    lines = read_text(path).splitlines()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = line.replace(",", " ").split()
         if not words:
             continue
@@ -71,7 +68,7 @@ def read_segments(path: Path) -> list[tuple[int, int, int, int]]:
 def frame_labels(path: Path, num_frames: int) -> tuple[int, ...]:
     """The action of every frame from a label file: 0 between the actions, the later one where two overlap.
 
-    Frames are counted from 0, both ends are in the action, and what lies behind the last frame is cut off.
+    Frames count from 0, both ends are inclusive, and frames after the clip are cut off.
     """
     labels = np.zeros(num_frames, dtype=int)
     for label, start, end, _ in sorted(read_segments(path), key=lambda segment: segment[1]):
@@ -82,17 +79,16 @@ def frame_labels(path: Path, num_frames: int) -> tuple[int, ...]:
 def annotate(path: Path) -> ClipFacts:
     """Actions from the label file of the same name, camera from the name, `setup` from the cross-subject list."""
     _, view = name_parts(path, _NAME, "NNNN-V.skeleton (recording, view L, M or R)")
-    labels = _label_file(path)
+    labels, subjects = _label_file(path), find_above(path, SUBJECT_LIST)
     if labels is None:
-        raise bad_file(path, "labels", f"expected {path.stem}.label or .txt beside it or in a folder beside its own.")
-    lines = read_text(path).splitlines()
-    actions = frame_labels(labels, sum(bool(line.strip()) for line in lines))
-    camera, trains = CAMERAS[view], _trains(path)
-    return ClipFacts(None, None, camera, trains, clip_id=path.stem, frame_labels=actions)
+        raise bad_file(path, "labels", f"expected {path.stem}.label or .txt beside it or in a sibling folder.")
+    actions = frame_labels(labels, sum(bool(line.strip()) for line in read_text(path).splitlines()))
+    trains = None if subjects is None else _subject_list(subjects).get(path.stem)
+    return ClipFacts(None, None, CAMERAS[view], trains, clip_id=path.stem, frame_labels=actions)
 
 
 def is_recording(path: Path) -> bool:
-    """False for label files, which are called like recordings: their lines have four numbers."""
+    """False for label files with names of recordings: their lines have four numbers."""
     if path.suffix == ".label":
         return False
     if path.suffix == ".skeleton":
@@ -112,15 +108,9 @@ def _label_file(path: Path) -> Path | None:
     return next((found for found in candidates if found.is_file() and not is_recording(found)), None)
 
 
-def _trains(path: Path) -> int | None:
-    """1 when the cross-subject list has the recording under its training videos, 0 under the others, else None."""
-    found = find_above(path, SUBJECT_LIST)
-    return None if found is None else _subject_list(found).get(path.stem)
-
-
 @kept_until_changed
 def _subject_list(path: Path) -> dict[str, int]:
-    """Names below a heading with "train" are 1, below another heading 0."""
+    """Recording -> 1 below a heading with "train", 0 below another heading."""
     trains, listed = None, {}
     for line in read_text(path).splitlines():
         names = re.findall(r"\d{4}-[LMR]", line)
@@ -173,8 +163,7 @@ DATASET = Dataset(
         ),
         by_setup(
             "xsub",
-            "Cross-subject: as the authors' cross-subject.txt says, which has to lie with the recordings (Liu et al., "
-            "2017).",
+            "Cross-subject: by the authors' cross-subject.txt, which must lie with the recordings (Liu et al., 2017).",
         ),
     ),
     counts=(
@@ -191,13 +180,12 @@ DATASET = Dataset(
     homepage="https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html",
     citation="Liu, Hu, Li, Song, Liu: PKU-MMD: A Large Scale Benchmark for Continuous Multi-Modal Human Action "
     "Understanding. arXiv 1703.07475, 2017.",
-    remarks="The class titles come from general knowledge of the dataset: verify them against the authors' "
-    "Actions.xlsx. Frames of the label files were counted from 0, both ends in the action; where two actions overlap, "
-    "the one that starts later holds",
+    remarks="The class titles come from general knowledge: verify them against the authors' Actions.xlsx. Frames in "
+    "the label files count from 0, both ends inclusive; where two actions overlap, the one that starts later applies",
     column_notes={
         "label": "-1: the action changes within a clip, see frame_labels",
         "camera": "0 left, 1 middle, 2 right",
-        "setup": "1 training recording of the authors' cross-subject list, 0 another one of it, -1 without the list",
+        "setup": "1 training, 0 test recording of the authors' cross-subject list, -1 without the list",
         "subject": "not in the files (-1)",
     },
 )

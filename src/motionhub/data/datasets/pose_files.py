@@ -1,4 +1,4 @@
-"""A user's own pose files in any readable format; what they do not say stands in `pose_options.json`."""
+"""A user's own pose files in any readable format; `pose_options.json` supplies metadata that they lack."""
 
 import json
 from dataclasses import replace
@@ -13,20 +13,16 @@ from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Every file but an archive: no pose file's name ends with the p of .zip.
+# All but .zip.
 ANY_POSE_FILE = "*[!pP]"
 OPTIONS_FILE = "pose_options.json"
 _KEYS = ("layout", "fps", "unit", "image_size")
 
 
 def read_poses(path: Path, lcrnet_unit: str | None = None) -> list[SkeletonSequence]:
-    """The clips of a file whose format its content shows.
+    """The clips of a file, in the format of its content. Raises ValueError as `motionhub.read`.
 
-    Args:
-        lcrnet_unit: "pixel" or "metre" for LCR-Net's JSON, which has poses in both; None as the options say.
-
-    Raises:
-        ValueError: as `motionhub.read`; what a file lacks belongs in `pose_options.json`.
+    `lcrnet_unit`: "pixel" or "metre" for LCR-Net's JSON, which has poses in both; None: as in the options.
     """
     form, options = find_format(path), options_of(path)
     if form.name == "lcrnet" and lcrnet_unit is not None:
@@ -34,12 +30,12 @@ def read_poses(path: Path, lcrnet_unit: str | None = None) -> list[SkeletonSeque
     try:
         return form.read(path, options)
     except UnstatedFact as error:
-        reason = f'write it into {OPTIONS_FILE} at the root of the data, such as {{"fps": 30, "layout": "coco-17"}}.'
-        raise bad_file(path, error.option, f"the file does not say it; {reason}") from None
+        fix = f'write it into {OPTIONS_FILE} at the root of the data, such as {{"fps": 30, "layout": "coco-17"}}.'
+        raise bad_file(path, error.option, f"the file does not state it; {fix}") from None
 
 
 def read_one_clip(path: Path, lcrnet_unit: str | None = None) -> SkeletonSequence:
-    """The one clip of a file. Raises ValueError when it holds none or several."""
+    """The only clip of a file. Raises ValueError when it holds none or several."""
     clips = read_poses(path, lcrnet_unit)
     if len(clips) != 1:
         raise bad_file(path, "content", f"expected one clip, got {len(clips)}; save each as a file of its own.")
@@ -47,14 +43,14 @@ def read_one_clip(path: Path, lcrnet_unit: str | None = None) -> SkeletonSequenc
 
 
 def folder_facts(class_names: tuple[str, ...], clip: SkeletonSequence) -> FolderFacts:
-    """The classes of a folder, with layout (by name, else all of it as JSON), frame rate and unit of a clip in it."""
+    """The classes of a folder, with layout (a name, else JSON), frame rate and unit of a clip in it."""
     reference = layout_reference(clip.layout)
     layout = reference if isinstance(reference, str) else json.dumps(reference)
     return FolderFacts(class_names, layout, clip.fps, clip.unit)
 
 
 def options_of(path: Path) -> ReadOptions:
-    """What the `pose_options.json` beside or nearest above the file says. Raises ValueError when it is broken."""
+    """The options in the `pose_options.json` beside or nearest above the file. Raises ValueError when it is broken."""
     found = find_above(path, OPTIONS_FILE)
     return ReadOptions() if found is None else _load(found)
 
@@ -66,19 +62,18 @@ def _load(found: Path) -> ReadOptions:
         got = sorted(content)[:8] if isinstance(content, dict) else type(content).__name__
         raise bad_file(found, "JSON", f"expected an object with some of the keys {_KEYS}, got {got}.")
     size = content.get("image_size")
-    if size is not None:
-        whole = isinstance(size, list) and all(type(side) is int and 0 < side < 2**31 for side in size)
-        if not whole or len(size) != 2:
-            raise bad_file(found, "image_size", f"expected [width, height] in pixels, got {str(size)[:40]}.")
-        size = (size[0], size[1])
+    whole = isinstance(size, list) and all(type(side) is int and 0 < side < 2**31 for side in size)
+    if size is not None and not (whole and len(size) == 2):
+        raise bad_file(found, "image_size", f"expected [width, height] in pixels, got {str(size)[:40]}.")
     layout = None if content.get("layout") is None else layout_in_file(found, "layout", content["layout"])
     try:
         fps: Any = content.get("fps")
+        size = None if size is None else (size[0], size[1])
         return ReadOptions(layout, float(fps) if is_number(fps) else fps, content.get("unit"), size)
     except (ValueError, TypeError, OverflowError) as error:
         raise bad_file(found, "options", str(error)) from None
 
 
 def is_pose_file(path: Path) -> bool:
-    """False for hidden files and the options: what else lies in a folder of clips is taken for one."""
+    """False for hidden files and the options; any other file in a folder of clips counts as a clip."""
     return not path.name.startswith(".") and path.name != OPTIONS_FILE

@@ -1,11 +1,11 @@
-"""PoseCap-1M: pose files of any format and `posecap.csv`, which names them with label, source and captions.
+"""PoseCap-1M: pose files of any format and `posecap.csv` with their labels, sources and captions.
 
-The authors have not released the dataset, so this arrangement is the library's own; what the thesis states is kept:
-2-D and 3-D poses, texts, a pose in over half of the frames (sections 3.5 and 6.3.1).
+The dataset is not released, so this arrangement is the library's own. As in the thesis (sections 3.5 and 6.3.1) there
+are 2-D and 3-D poses and texts, and over half of the frames have a pose.
 """
 
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,48 +23,45 @@ from motionhub.skeletons.sequence import SkeletonSequence
 TABLE = "posecap.csv"
 MERGING_TABLE = "label_merging.csv"
 MIN_SHARE = 0.5
-# Between the phrasings of a class in the column `description` of the merging table.
+# Separates descriptions of a class in the merging table.
 PHRASING_MARK = "|"
 LCRNET_UNITS = {2: "pixel", 3: "metre"}
 
 
 def pose_share(sequence: SkeletonSequence) -> float:
-    """The share of frames in which at least one joint of at least one person is seen; 0 of a clip without frames."""
-    if not sequence.num_frames:
-        return 0.0
-    seen = np.isfinite(sequence.keypoints).all(axis=-1).any(axis=(0, 2))
-    return float(seen.mean())
+    """The fraction of frames with a valid joint of any person; 0 for a clip without frames."""
+    valid = np.isfinite(sequence.keypoints).all(axis=-1).any(axis=(0, 2))
+    return float(valid.mean()) if valid.size else 0.0
 
 
 def read_dims(path: Path, dims: int) -> list[SkeletonSequence]:
-    """The clip of a file, or none where at most half of the frames have a pose: the dataset leaves those out."""
+    """The clip of a file, or none where at most half of the frames have a pose."""
     clip = read_one_clip(path, LCRNET_UNITS[dims])
     if clip.num_dims != dims:
         other = "posecap-3d" if dims == 2 else "posecap"
-        raise bad_file(path, "content", f"has {clip.num_dims}-D poses, expected {dims}-D; take the reader {other!r}.")
+        raise bad_file(path, "content", f"expected {dims}-D poses, got {clip.num_dims}-D; use the reader {other!r}.")
     return [clip] if pose_share(clip) > MIN_SHARE else []
 
 
 def annotate(path: Path) -> ClipFacts:
-    """The merged class, the part (`setup`), the captions, and the class's descriptions; without captions, these."""
+    """Merged class, split (`setup`), class descriptions, and captions, by default the descriptions of the table."""
     found, rows = rows_of(path, TABLE)
     if found is None:
         raise bad_file(path, "labels", f"expected {TABLE} (file,label,source,caption) beside the clips or above them.")
     if not rows:
-        raise bad_file(path, "labels", f"{found} does not name it.")
+        raise bad_file(path, "labels", f"{found} does not list it.")
     if len(rows) > 1 or rows[0].times:
-        raise bad_file(found, rows[0].file, "parts of files (start_s, end_s) are not read here; cut the clips.")
-    row, merging = rows[0], merging_of(found)
+        raise bad_file(found, rows[0].file, "parts of files (start_s, end_s) are not supported here; cut the clips.")
+    row, own = rows[0], found.with_name(MERGING_TABLE)
+    merging = merging_of(own)
     title = merging.class_of(row.label, row.source)
-    described = descriptions_of(title, merging)
     caption = row.caption or "\n".join(merging.descriptions.get(title, "").split(PHRASING_MARK))
-    label = class_names(found).index(title)
-    facts = ClipFacts(label, row.subject, row.camera, row.trains, row.file, caption=caption, licence=row.licence)
-    return replace(facts, class_descriptions="\n".join(described))
+    facts = row.facts(class_names(found, own).index(title), row.file)
+    return replace(facts, caption=caption, class_descriptions="\n".join(descriptions_of(title, merging)))
 
 
 def descriptions_of(title: str, merging: LabelMerging) -> list[str]:
-    """Several ways to say a class: those of the table, then the library's own where its vocabulary has the class."""
+    """The descriptions of a class: those of the table, then the phrases of `class_phrases`."""
     stated = [text.strip() for text in merging.descriptions.get(title, "").split(PHRASING_MARK)]
     action = find_action(title)
     own = [] if action is None else [action.phrase, *action.paraphrases]
@@ -72,32 +69,22 @@ def descriptions_of(title: str, merging: LabelMerging) -> list[str]:
 
 
 def is_clip(path: Path) -> bool:
-    """The files that the table names; all, where there is no table, so that reading says what is missing."""
+    """The files in the table; without a table all, so that reading reports it."""
     found, rows = rows_of(path, TABLE)
     return found is None or bool(rows)
 
 
-def merging_of(found: Path) -> LabelMerging:
-    """What becomes of the labels: the `label_merging.csv` beside the table, and what the thesis states."""
-    own = found.with_name(MERGING_TABLE)
-    return _merging(own) if own.is_file() else read_label_merging("posecap")
+@kept_until_changed
+def merging_of(own: Path) -> LabelMerging:
+    """The merging of the thesis, with the user's table where that exists."""
+    return read_label_merging("posecap", own if own.is_file() else None)
 
 
 @kept_until_changed
-def _merging(own: Path) -> LabelMerging:
-    return read_label_merging("posecap", own)
-
-
-def class_names(found: Path) -> tuple[str, ...]:
-    """The classes of the table's labels after merging."""
-    tables = (found, found.with_name(MERGING_TABLE))
-    return _class_names(found, *(table.stat().st_mtime_ns for table in tables if table.is_file()))
-
-
-@lru_cache(maxsize=4)
-def _class_names(found: Path, *changed: int) -> tuple[str, ...]:
+def class_names(found: Path, own: Path) -> tuple[str, ...]:
+    """The merged classes of the labels in the table `found`."""
     rows = (row for lines in load_table(found).values() for row in lines)
-    return merging_of(found).class_names({(row.source, row.label) for row in rows})
+    return merging_of(own).class_names({(row.source, row.label) for row in rows})
 
 
 def look_into(root: Path, dims: int) -> FolderFacts:
@@ -105,9 +92,8 @@ def look_into(root: Path, dims: int) -> FolderFacts:
     found = root / TABLE
     if not found.is_file():
         raise bad_file(root, "folder", f"expected {TABLE} (file,label,source,caption) in it, found none.")
-    first = root / next(iter(load_table(found)))
-    clip = read_one_clip(first, LCRNET_UNITS[dims])
-    return folder_facts(class_names(found), clip)
+    clip = read_one_clip(root / next(iter(load_table(found))), LCRNET_UNITS[dims])
+    return folder_facts(class_names(found, root / MERGING_TABLE), clip)
 
 
 DATASET = Dataset(
@@ -119,31 +105,31 @@ DATASET = Dataset(
     annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=(TABLE, MERGING_TABLE, OPTIONS_FILE),
-    # Of the data once `at(root)` has looked into the folder.
+    # Replaced by `at(root)`.
     layout="lcrnet-13",
     fps=30.0,
     fps_source="the first clip's",
     unit="pixel",
     class_names=(),
-    protocols=(by_setup("split", f"As the column split of {TABLE} says (the owner of the data)."),),
+    protocols=(by_setup("split", f"By the column split of {TABLE} (the owner of the data)."),),
     counts=(
         PaperCounts("all clips", "thesis, table 6.1 (1,000,000 clips is a round number, not compared)", None, 811),
     ),
-    missing_joints="as the pose files' format marks it",
-    licence="of the datasets the clips come from: CAP, Kinetics-700 and Posetics; see their terms",
+    missing_joints="as marked in the format of the pose files",
+    licence="of the source datasets: CAP, Kinetics-700 and Posetics; see their terms",
     homepage="https://theses.hal.science/tel-04558781",
     citation="Yang: Learning effective video representations for action recognition. PhD thesis, Universite Cote "
     "d'Azur, 2024, chapter 6.",
-    provenance="Read from pose files and a table of whoever built this: the authors have not released theirs",
-    remarks="Labels are merged as label_merging.csv beside the clips says (the thesis has 811 classes but prints no "
-    "list). Clips with a pose in at most half of the frames are left out, as in the thesis",
+    provenance="Read from pose files and a table of the builder of this dataset: the authors have not released theirs",
+    remarks="Labels are merged by label_merging.csv beside the clips (the thesis has 811 classes but prints no list). "
+    "Clips with a pose in at most half of the frames are left out, as in the thesis",
     column_notes={
-        "setup": f"1 where {TABLE} says train, 0 where it says test, else -1",
-        "caption": "the clip in words, one caption a line; the description of its class where it has none",
-        "class_descriptions": f"the class in words, one phrasing a line: those of {MERGING_TABLE} (between "
+        "setup": f"1 train, 0 test in {TABLE}, else -1",
+        "caption": "captions of the clip, one per line; without any the description of its class",
+        "class_descriptions": f"descriptions of the class, one per line: those of {MERGING_TABLE} (separated by "
         f"{PHRASING_MARK!r}), then the library's own",
-        "subject": f"as {TABLE} says",
-        "camera": f"as {TABLE} says",
+        "subject": f"from {TABLE}",
+        "camera": f"from {TABLE}",
     },
     look_into=partial(look_into, dims=2),
 )

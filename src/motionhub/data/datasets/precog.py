@@ -1,4 +1,4 @@
-"""PRECOG-2016 untrimmed recordings: one CSV a sequence, 20 joints and an action number (without a name) a frame."""
+"""PRECOG-2016 untrimmed recordings: one CSV per sequence, 20 joints and an action number (without name) per frame."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, says_all
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
-from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
+from motionhub.data.formats.files import bad_file, name_parts, numbers_of, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -15,7 +15,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 CLASS_NAMES = ("background", *(f"action {number}" for number in range(1, 9)))
 FPS = 30.0
-# The header's names, in the order of layout kinect-20.
+# Of the header, in the order of layout kinect-20.
 COLUMNS = tuple(
     "HipCenter Spine ShoulderCenter Head ShoulderLeft ElbowLeft WristLeft HandLeft ShoulderRight ElbowRight "
     "WristRight HandRight HipLeft KneeLeft AnkleLeft FootLeft HipRight KneeRight AnkleRight FootRight".split()
@@ -29,8 +29,8 @@ def _load(path: Path) -> tuple[np.ndarray, tuple[int, ...]]:
     header, *lines = read_text(path, MAX_BYTES).splitlines() or [""]
     names = tuple(name.strip() for name in header.split(";"))
     if names[: len(COLUMNS)] != COLUMNS or len(names) > len(COLUMNS) + 1:
-        expected = f"expected the joints {'; '.join(COLUMNS[:3])}; ... {COLUMNS[-1]}"
-        raise bad_file(path, "line 1", f"{expected}, got {header[:60]!r}.")
+        reason = f"expected the joints {'; '.join(COLUMNS[:3])}; ... {COLUMNS[-1]}, got {header[:60]!r}."
+        raise bad_file(path, "line 1", reason)
     rows = [_row(path, number, line) for number, line in enumerate(lines, start=2) if line.strip()]
     if not rows:
         raise bad_file(path, "content", "the sequence has no frames.")
@@ -40,35 +40,23 @@ def _load(path: Path) -> tuple[np.ndarray, tuple[int, ...]]:
 def _row(path: Path, number: int, line: str) -> tuple[list[list[float]], int]:
     cells = line.split(";")
     if len(cells) != len(COLUMNS) + 1:
-        expected = f"expected {len(COLUMNS)} joints and an action between semicolons"
-        raise bad_file(path, f"line {number}", f"{expected}, got {len(cells)} cells.")
+        reason = f"expected {len(COLUMNS)} joints and an action, separated by semicolons, got {len(cells)} cells."
+        raise bad_file(path, f"line {number}", reason)
     action = cells[-1].strip()
     if action not in "012345678" or len(action) != 1:
         raise bad_file(path, f"line {number}", f"expected an action 0..8 in the last cell, got {action[:40]!r}.")
-    return [_point(path, number, cell) for cell in cells[:-1]], int(action)
-
-
-def _point(path: Path, number: int, cell: str) -> list[float]:
-    words = cell.split()
-    try:
-        if len(words) == 3:
-            return [float(word) for word in words]
-    except ValueError:
-        pass
-    raise bad_file(path, f"line {number}", f"expected the numbers x y z of a joint, got {cell[:40]!r}.")
+    return [numbers_of(path, number, cell, 3) for cell in cells[:-1]], int(action)
 
 
 def read(path: Path) -> list[SkeletonSequence]:
     """One person, `(1, num_frames, 20, 3)` metres in the camera's frame, y up, Kinect v1 SDK order."""
-    points, _ = _load(path)
-    return [SkeletonSequence(origin_is_missing(points), get_layout("kinect-20"), FPS, "metre")]
+    return [SkeletonSequence(origin_is_missing(_load(path)[0]), get_layout("kinect-20"), FPS, "metre")]
 
 
 def annotate(path: Path) -> ClipFacts:
     """The action of every frame from the content; subject and sequence number from the name `SeqN_S`."""
     sequence, subject = map(int, name_parts(path, _NAME, "SeqN_S.csv (sequence, subject)"))
-    _, actions = _load(path)
-    return ClipFacts(None, subject, None, sequence, path.stem, frame_labels=actions)
+    return ClipFacts(None, subject, None, sequence, path.stem, frame_labels=_load(path)[1])
 
 
 DATASET = Dataset(
@@ -78,8 +66,7 @@ DATASET = Dataset(
         matches=lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()),
         read=says_all(read),
         container="text",
-        signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number "
-        "a frame",
+        signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number",
         pattern="Seq*_*.csv",
     ),
     aliases=("precog2016",),
@@ -104,12 +91,12 @@ DATASET = Dataset(
     homepage="https://github.com/DavidJardim/precog_dataset_16",
     citation="David Jardim: PRECOG Dataset 2016. Eight aggressive actions such as punching and kicking, six sequences "
     "of five actions each by twelve people.",
-    remarks="The files number the actions 1..8 and do not name them; 0 is background. The second number of a file's "
-    "name is the person: twelve people did six sequences, and the bone lengths in the files vary with it alone",
+    remarks="The files number the actions 1..8 without names; 0 is background. The second number of a file name is "
+    "the person: twelve people recorded six sequences each, and the bone lengths vary only with this number",
     column_notes={
         "label": "-1: the action changes within a clip, see frame_labels",
-        "subject": "the second number of the file's name",
-        "setup": "the first number of the file's name: which of the person's sequences",
+        "subject": "the second number of the file name",
+        "setup": "the first number of the file name: the sequence",
         "camera": "a single camera (-1)",
     },
 )

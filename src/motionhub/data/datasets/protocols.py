@@ -1,4 +1,4 @@
-"""Evaluation protocols: which clips train and which test, as a function of labels, performers, cameras and setups."""
+"""Evaluation protocols: training and test split as a function of labels, performers, cameras and setups."""
 
 import hashlib
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -14,14 +14,14 @@ ODD, EVEN = range(1, 2**31, 2), range(0, 2**31, 2)
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to divide a dataset.
+    """A way to split a dataset.
 
     Args:
         name: as in `load_dataset(path, name)`.
-        source: one sentence: what trains, what tests, and who defined it.
-        assign: rows -> one split per row. Looks only at `label`, `subject`, `camera`, `setup`, `clip_id`.
-        num_classes: how many of the first classes take part, or None for all.
-        class_names: which classes take part, in the protocol's own numbering (`relabel`), or None for the dataset's.
+        source: a sentence: training split, test split, and who defined them.
+        assign: rows -> one split per row, from `label`, `subject`, `camera`, `setup` and `clip_id`.
+        num_classes: only the first classes take part; None: all.
+        class_names: the classes that take part, in the protocol's numbering (`relabel`); None: those of the dataset.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Protocol:
 def by_value(
     column: str, train: Container[int] | None, test: Container[int] | None, num_classes: int | None = None
 ) -> Assign:
-    """An `assign` that looks at one column of each row by itself; unknown (-1) belongs to no split.
+    """An `assign` by one column; rows with the unknown value -1 belong to no split.
 
     Args:
         train, test: values; None: all others.
-        num_classes: how many of the first classes take part.
+        num_classes: only the first classes take part.
     """
 
     def split(row: Row) -> Split:
@@ -54,23 +54,18 @@ def by_value(
 
 
 def by_setup(name: str, source: str, train: Container[int] = (1,), test: Container[int] = (0,)) -> Protocol:
-    """The authors' own division, which `setup` holds: 1 trains, 0 tests."""
+    """The authors' own split in `setup`: 1 trains, 0 tests."""
     return Protocol(name, source, by_value("setup", train, test))
 
 
 def odd_subjects(where: str = "", who: str = "the authors define no split") -> Protocol:
-    """Cross-subject, where the authors do not divide the performers."""
+    """Cross-subject, where the authors do not define it."""
     source = f"Train on the odd subjects, test on the even ones{where} (motionhub; {who})."
     return Protocol("cross-subject", source.replace("(motionhub; )", "(motionhub)"), by_value("subject", ODD, EVEN))
 
 
 def leave_one_out(column: str, values: Mapping[int, str], what: str) -> tuple[Protocol, ...]:
-    """Protocols that test one value of a column each, and train on all others.
-
-    Args:
-        values: value -> how it is called.
-        what: the column in words, such as "subject".
-    """
+    """Protocols that each test one value (-> its name) of a column, called `what`, and train on all others."""
     source = f"Test on {what} {{}}, train on all others (motionhub; the authors define no split)."
     return tuple(
         Protocol(f"leave-out-{what.split()[-1]}-{name}", source.format(name), by_value(column, None, {value}))
@@ -79,7 +74,7 @@ def leave_one_out(column: str, values: Mapping[int, str], what: str) -> tuple[Pr
 
 
 def random_80_20(seed: int) -> Protocol:
-    """A fifth of the clips, chosen by the seed alone, tests: clips in the order of SHA-256("seed:clip_id")."""
+    """Tests a fifth of the clips: the first in the order of SHA-256("seed:clip_id")."""
 
     def assign(rows: Sequence[Row]) -> list[Split]:
         order = [hashlib.sha256(f"{seed}:{row['clip_id']}".encode()).digest() for row in rows]

@@ -1,4 +1,4 @@
-"""`read`: the clips in a skeleton file of any format, of a program or of a dataset."""
+"""`read`: the clips in a skeleton file of any format, of a program or dataset."""
 
 from pathlib import Path
 
@@ -19,42 +19,24 @@ from motionhub.data.datasets import (
     ui_prmd,
     utd_mhad,
 )
+from motionhub.data.datasets.dataset import Dataset
 from motionhub.data.formats import formats
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Datasets whose files have a format of their own. Where contents look alike, the first that fits is taken.
-OWN_FORMATS = (
-    nucla.DATASET,
-    ntu.DATASET,
-    penn.DATASET,
-    utd_mhad.DATASET,
-    sbu.DATASET,
-    ui_prmd.DATASET,
-    precog.DATASET,
-    kinetics.DATASET,
-    uav_human.DATASET,
-    smarthome.DATASET,
-    smarthome.DATASET_3D,
-    posetics.DATASET,
-    posetics.DATASET_3D,
-    pku_mmd.DATASET,
-    tsu.DATASET,
-    tsu.DATASET_3D,
-    bandai_namco.DATASET,
-    mixamo.DATASET,
+# Datasets with a format of their own, in 2-D and 3-D. Where several fit, the first wins.
+_MODULES = (
+    *(nucla, ntu, penn, utd_mhad, sbu, ui_prmd, precog, kinetics, uav_human, smarthome, posetics, pku_mmd, tsu),
+    *(bandai_namco, mixamo),
 )
+OWN_FORMATS = tuple(each for module in _MODULES for each in vars(module).values() if isinstance(each, Dataset))
 _OWN = [dataset.format for dataset in OWN_FORMATS if dataset.format is not None]
 
 
 def find_format(path: str | Path) -> Format:
-    """The format that the content of the file or folder shows: a dataset's own, else a program's.
-
-    Raises:
-        ValueError: no format fits; the message shows what the file holds and the formats with the same container.
-    """
+    """The format of a file or folder, by its content: a dataset's own, else a program's, else ValueError."""
     return formats.find_format(path, _OWN)
 
 
@@ -68,19 +50,19 @@ def read(
 ) -> list[SkeletonSequence]:
     """The clips in a skeleton file, or folder, of any known format.
 
-    The keywords are for what a file does not say itself: most pose estimators write no frame rate, a table of numbers
-    has neither a layout nor a unit. Nothing is inferred.
+    The keywords supply metadata that the file lacks: most pose estimators write no frame rate, tables of numbers no
+    layout and unit. Nothing is inferred.
 
     Args:
-        path: a file, or a folder where that is the format (OpenPose writes one file a frame).
-        layout: a layout, or the name of one.
+        path: a file, or a folder where that is the format (OpenPose writes one file per frame).
+        layout: a layout or its name.
         fps: frames per second.
-        unit: what the file's numbers are measured in: "pixel", "normalised", "metre", "centimetre" or "millimetre"
-            (the last two become metres).
+        unit: of the numbers in the file: "pixel", "normalised", "metre", "centimetre" or "millimetre" (the last two
+            become metres).
         image_size: (width, height) in pixels.
 
     Raises:
-        ValueError: the file is absent, empty, broken, of no known format, lacks what no keyword gives, or says
-            otherwise than a keyword does; one line with file, place and reason.
+        ValueError: the file is absent, empty, broken, of no known format, lacks metadata that no keyword supplies, or
+            contradicts a keyword; one line with file, place and reason.
     """
     return find_format(path).read(Path(path), ReadOptions(layout, fps, unit, image_size))

@@ -1,11 +1,11 @@
-"""SBU Kinect Interaction clips: one `skeleton_pos.txt` a clip, two people of 15 joints a line."""
+"""SBU Kinect Interaction clips: one `skeleton_pos.txt` per clip, two people of 15 joints per line."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
 from motionhub.data.datasets.protocols import Protocol, Row, Split
 from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -33,13 +33,13 @@ _PAIR = re.compile(r"s(\d\d)s(\d\d)")
 def read(path: Path) -> list[SkeletonSequence]:
     """Two people, `(2, num_frames, 15, 3)`, normalised as published (y grows downwards), in the order of the file.
 
-    The people keep their order within a clip, so the track ids are 0 and 1. Joints at exactly (0, 0, 0) are missing.
+    The track ids are 0 and 1. Joints at exactly (0, 0, 0) are missing.
     """
     values = number_rows(path, NUM_VALUES, MAX_BYTES)
     steps = np.flatnonzero(np.diff(values[:, 0]) != 1)
     if len(steps):
         before, after = values[steps[0] : steps[0] + 2, 0]
-        raise bad_file(path, f"frame {after:g}", f"expected frame numbers one apart, but it follows {before:g}.")
+        raise bad_file(path, f"frame {after:g}", f"expected consecutive frame numbers, but it follows {before:g}.")
     people = values[:, 1:].reshape(-1, 2, NUM_JOINTS, 3).transpose(1, 0, 2, 3)
     return [SkeletonSequence(origin_is_missing(people), get_layout("kinect-15"), FPS, "normalised")]
 
@@ -51,11 +51,9 @@ def annotate(path: Path) -> ClipFacts:
     if named is None or not re.fullmatch(r"\d\d", label) or not re.fullmatch(r"\d{3}", repetition):
         got = "/".join((pair, label, repetition, path.name))
         raise bad_file(path, "folders", f"expected sXXsYY/CC/NNN/skeleton_pos.txt, got {got}; restore the folders.")
-    if not 1 <= int(label) <= len(CLASS_NAMES):
-        raise bad_file(path, "folders", f"expected a class folder 01..{len(CLASS_NAMES):02d}, got {label}.")
-    first, second = (int(number) for number in named.groups())
-    clip_id = f"{pair}_{label}_{repetition}"
-    return ClipFacts(label=int(label) - 1, subject=first, camera=None, setup=second, clip_id=clip_id)
+    number = label_numbered(path, "folders", int(label), len(CLASS_NAMES), first=1)
+    first, second = map(int, named.groups())
+    return ClipFacts(number, subject=first, camera=None, setup=second, clip_id=f"{pair}_{label}_{repetition}")
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -65,7 +63,7 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 def _fold(number: int) -> Protocol:
-    """Tests fold `number`, trains on the other folds that are there; other pairs of performers take no part."""
+    """Tests fold `number` and trains on the other folds; other pairs of performers take no part."""
 
     def split(row: Row) -> Split:
         pair = (int(row["subject"]), int(row["setup"]))
@@ -74,8 +72,8 @@ def _fold(number: int) -> Protocol:
         return "train" if any(pair in fold for fold in SBU_FOLDS) else None
 
     source = (
-        f"Test on fold {number} of the authors' 5-fold cross-validation, train on the other folds that are there; "
-        "folds by performer pair, as listed in public code for this dataset (Yun et al., CVPR Workshops 2012)."
+        f"Test on fold {number} of the authors' 5-fold cross-validation, train on the other available folds; folds by "
+        "performer pair, as listed in public code for this dataset (Yun et al., CVPR Workshops 2012)."
     )
     return Protocol(f"folds-test-{number}", source, lambda rows: [split(row) for row in rows])
 
@@ -104,11 +102,11 @@ DATASET = Dataset(
     homepage="https://www3.cs.stonybrook.edu/~kyun/research/kinect_interaction/index.html",
     citation="Yun, Honorio, Chattopadhyay, Berg, Samaras: Two-person Interaction Detection Using Body-Pose Features "
     "and Multiple Instance Learning. CVPR Workshops 2012.",
-    remarks="The numbers are normalised by the authors: x and y are about 0..1 across and down the image, z is a "
-    "depth in a scale of its own, so lengths in space do not mean anything before they are undone",
+    remarks="The authors normalised the numbers: x and y are about 0..1 across and down the image, z is a depth in "
+    "another scale, so 3-D lengths are meaningless until the normalisation is undone",
     column_notes={
-        "subject": "the performer named first in the folder's name",
-        "setup": "the performer named second in the folder's name",
+        "subject": "the first performer in the folder name",
+        "setup": "the second performer in the folder name",
         "camera": "a single camera (-1)",
     },
 )

@@ -1,16 +1,16 @@
-"""Toyota Smarthome (trimmed) poses: one LCR-Net JSON a clip, in the image or in space."""
+"""Toyota Smarthome (trimmed) poses: one LCR-Net JSON per clip, 2-D or 3-D."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_called, listed_classes
 from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
 from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
-from motionhub.data.formats.files import bad_file, name_parts
+from motionhub.data.formats.files import name_parts
 
 
-# In the order of the cross-subject protocol; the cross-view ones number 19 of them otherwise.
+# In the order of the cross-subject protocol; the cross-view ones have 19 of them in another order.
 CLASS_NAMES = listed_classes("smarthome")
 CV_CLASSES = (
     *("Cutbread", "Drink.Frombottle", "Drink.Fromcan", "Drink.Fromcup", "Drink.Fromglass", "Eat.Attable", "Eat.Snack"),
@@ -25,9 +25,8 @@ _NAME = re.compile(r"([A-Za-z.]{1,40})_p(\d\d)_r(\d\d)_v(\d\d)_c(\d\d)(?:_.*)?")
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `Class_pPP_rRR_vVV_cCC` (performer, repetition, video, camera)."""
     title, subject, _, _, camera = name_parts(path, _NAME, "Class_pPP_rRR_vVV_cCC.json (performer, ..., camera)")
-    if title not in CLASS_NAMES:
-        raise bad_file(path, "name", f"expected one of the 31 classes such as {CLASS_NAMES[0]}, got {title}.")
-    return ClipFacts(CLASS_NAMES.index(title), int(subject), int(camera), None, clip_id=path.stem)
+    label = label_called(path, "name", title, CLASS_NAMES)
+    return ClipFacts(label, int(subject), int(camera), None, clip_id=path.stem)
 
 
 def _cross_view(name: str, cameras: set[int]) -> Protocol:
@@ -57,7 +56,7 @@ DATASET = Dataset(
     annotate_clip=annotate,
     layout="lcrnet-13",
     fps=FPS,
-    fps_source="assumed: 20 frames per second, as the videos are said to have; the files carry no time stamps",
+    fps_source="assumed: 20 frames per second, as stated for the videos; the files carry no time stamps",
     unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
@@ -77,8 +76,8 @@ DATASET = Dataset(
     citation="Das, Dai, Koperski, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome: Real-World Activities "
     "of Daily Living. ICCV 2019.",
     provenance=PROVENANCE,
-    remarks="Labels are numbered as in the cross-subject protocol; for the other order of the cross-view protocols "
-    'call motionhub.data.datasets.splits.relabel(dataset, get_protocol("smarthome", "cv1"))',
+    remarks="Labels are numbered as in the cross-subject protocol; for the order of the cross-view protocols call "
+    'motionhub.data.datasets.splits.relabel(dataset, get_protocol("smarthome", "cv1"))',
     column_notes={"camera": "camera 1..7", "setup": "unknown in this dataset (-1)"},
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthome3d",))

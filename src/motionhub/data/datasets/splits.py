@@ -1,21 +1,34 @@
-"""What becomes of a dataset's rows before training: labels as a protocol numbers them, and a few of the labels."""
+"""Changes of a dataset's rows before training: labels of a protocol, a share of the labels, repeated rare classes."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from motionhub.data.datasets.dataset import listed_clips
 from motionhub.data.datasets.protocols import Protocol
 
 
-if TYPE_CHECKING:  # it takes a second to import, and who lists protocols does not need it
+if TYPE_CHECKING:  # a slow import
     from datasets import Dataset
 
 
+# Clips of each class, all cameras and performers (Das et al., ICCV 2019; UNIK's data generation).
+SMARTHOME_CLIPS = listed_clips("smarthome")
+ENOUGH = 1000
+# As in UNIK, for the cross-view protocols: name -> class -> copies of each training clip in an epoch.
+REPETITIONS: dict[str, dict[str, int]] = {
+    "smarthome-cross-view": {
+        name: round(ENOUGH / clips) if clips < ENOUGH else 1 for name, clips in SMARTHOME_CLIPS.items()
+    }
+}
+
+
 def relabel(dataset: "Dataset", protocol: Protocol) -> "Dataset":
-    """The rows with labels numbered as the protocol does; a saved dataset keeps its own numbers.
+    """The rows with labels in the numbering of the protocol.
 
     Raises:
-        ValueError: a row has a label that takes no part in the protocol.
+        ValueError: the label of a row is not part of the protocol.
     """
     if protocol.class_names is None:
         return dataset
@@ -25,17 +38,17 @@ def relabel(dataset: "Dataset", protocol: Protocol) -> "Dataset":
     number_of = {names.index(name): number for number, name in enumerate(protocol.class_names)}
     strangers = {label for label in dataset["label"] if label not in number_of}
     if strangers:
-        raise ValueError(f"Labels {sorted(strangers)} take no part in protocol {protocol.name!r}; load its splits.")
+        raise ValueError(f"Labels {sorted(strangers)} are not part of protocol {protocol.name!r}; load its splits.")
     labels = [number_of[label] for label in dataset["label"]]
     feature = ClassLabel(names=list(protocol.class_names))
     return dataset.remove_columns("label").add_column("label", labels, feature=feature).select_columns(columns)
 
 
 def few_label_subset(dataset: "Dataset", fraction: float, seed: int) -> "Dataset":
-    """A share of every class, drawn with `seed`: `round(fraction * clips)` of each class, at least one.
+    """`round(fraction * clips)` rows of every class, at least one, drawn with `seed`, in their order.
 
-    Rows without a label (-1) are left out. The rows keep their order. Where no clip has a label of its own, but frames
-    or segments have, clips are taken until every class has that share of its actions.
+    Rows without a label (-1) are left out. Where only frames or segments have labels, clips are drawn until every
+    class has that fraction of its actions.
 
     Raises:
         ValueError: fraction is not in (0, 1], or no row has a label.
@@ -59,10 +72,7 @@ def few_label_subset(dataset: "Dataset", fraction: float, seed: int) -> "Dataset
 
 
 def segment_counts(dataset: "Dataset") -> np.ndarray:
-    """`(clips, classes)` int64: the actions of each class in each clip.
-
-    An action is a segment or, in clips with one class a frame, a run of frames of the same class.
-    """
+    """`(clips, classes)` int64: the actions (segments, or runs of frames) of each class in each clip."""
     found = []
     columns = [name for name in ("frame_labels", "segment_labels") if name in dataset.column_names]
     for row in dataset.select_columns(columns).with_format("numpy") if columns else []:
@@ -77,17 +87,37 @@ def segment_counts(dataset: "Dataset") -> np.ndarray:
 
 
 def clips_with_enough(counts: np.ndarray, wanted: np.ndarray, generator: np.random.Generator) -> list[int]:
-    """Clips in a random order, each of which has a class that lacked actions when it was taken; sorted.
-
-    As a clip has actions of many classes, the frequent ones get more than is wanted, but none gets fewer.
-
-    Args:
-        counts: `(clips, classes)`, see `segment_counts`.
-        wanted: `(classes,)` actions of each class, at most all there are.
-    """
+    """Clips drawn until every class has its `(classes,)` wanted actions, sorted; frequent classes get more."""
     chosen, lacking = [], wanted.copy()
     for clip in generator.permutation(len(counts)):
         if ((counts[clip] > 0) & (lacking > 0)).any():
             chosen.append(int(clip))
             lacking -= counts[clip]
     return sorted(chosen)
+
+
+def repeated_rows(labels: Sequence[int], class_names: Sequence[str], times: Mapping[str, int]) -> np.ndarray:
+    """`(rows,)` int64: the position of each row, repeated as often as `times` states for its class.
+
+    Raises ValueError for a row without label, or of a class that `times` lacks.
+    """
+    numbers = np.asarray(labels, dtype=np.int64)
+    strangers = sorted({class_names[label] if label >= 0 else "no label" for label in np.unique(numbers)} - set(times))
+    if strangers:
+        raise ValueError(f"No repetition is known for rows of {strangers[:5]}; the classes are {list(times)[:8]}, ...")
+    copies = np.array([times.get(name, 0) for name in class_names], dtype=np.int64)
+    return np.repeat(np.arange(len(numbers)), copies[numbers])
+
+
+def repeat_classes(dataset: "Dataset", name: str) -> "Dataset":
+    """The training rows with those of rare classes repeated as in `REPETITIONS[name]`.
+
+    Raises:
+        ValueError: unknown name, the labels have no names, or as `repeated_rows`.
+    """
+    if name not in REPETITIONS:
+        raise ValueError(f"No repetition is called {name!r}; there are {list(REPETITIONS)}.")
+    feature = dataset.features["label"]
+    if not hasattr(feature, "names"):
+        raise ValueError(f"Repeating classes needs labels with names (ClassLabel), but column 'label' is {feature}.")
+    return dataset.select(repeated_rows(dataset["label"], feature.names, REPETITIONS[name]))

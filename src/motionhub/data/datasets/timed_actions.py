@@ -1,7 +1,4 @@
-"""Lists of timed actions, `{video: {subset, duration, actions: [[class, start, end], ...]}}`, of TSU and Charades.
-
-Times are in frames or seconds: a list says only "duration".
-"""
+"""Lists of timed actions of TSU and Charades: `{video: {subset, duration, actions: [[class, start, end], ...]}}`."""
 
 import reprlib
 from dataclasses import dataclass
@@ -10,24 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, kept_until_changed, load_object
+from motionhub.data.formats.files import bad_file, cached_object
 from motionhub.data.formats.format import is_number
 
 
 SUBSETS = ("training", "testing")
-# Beyond any video, in seconds or frames: JSON has whole numbers that no float can hold.
+# Longer than any video, in seconds or frames.
 _MAX_TIME = 1e12
 
 
 @dataclass(frozen=True)
 class TimedActions:
-    """A video's entry in a list.
-
-    Args:
-        trains: whether the list has it under "training".
-        duration: of the video, in the unit of the actions' times.
-        actions: `(class, start, end)`.
-    """
+    """A video's entry in a list: subset, duration, and `(class, start, end)` of the actions, in frames or seconds."""
 
     trains: bool
     duration: float
@@ -35,12 +26,8 @@ class TimedActions:
 
 
 def entry_of(found: Path, video: str, num_classes: int) -> TimedActions | None:
-    """A video's entry, or None where the list does not have it.
-
-    Raises:
-        ValueError: the list is no such JSON, or the entry lacks a subset, a positive duration or whole actions.
-    """
-    entries = _entries(found)
+    """A video's entry, or None where the list does not have it. Raises ValueError for an invalid list or entry."""
+    entries = cached_object(found)
     if video not in entries:
         return None
     entry = entries[video]
@@ -67,17 +54,11 @@ def _action(found: Path, place: str, action: Any, num_classes: int) -> tuple[int
     return int(action[0]), float(action[1]), float(action[2])
 
 
-@kept_until_changed
-def _entries(found: Path) -> dict[str, Any]:
-    """A list, read once until the file changes."""
-    return load_object(found)
-
-
 def segments_of_actions(timed: TimedActions, num_frames: int) -> tuple[tuple[int, int, int], ...]:
     """`(class, first frame, frame after the last)` of the actions that have a frame strictly inside.
 
-    The published code takes frame f of `num_frames` for the time f / (num_frames / duration), and an action for true
-    where start < time < end: neither end belongs to it. Whatever lies outside the video is cut off.
+    As in the published code, frame f of `num_frames` has the time f / (num_frames / duration), and an action applies
+    where start < time < end.
     """
     times = np.arange(num_frames) / (num_frames / timed.duration)
     found = []

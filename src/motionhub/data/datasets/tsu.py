@@ -1,7 +1,4 @@
-"""Toyota Smarthome Untrimmed: LCR-Net poses of long videos, and lists of actions that may overlap.
-
-A clip's `setup` says what both lists (cross-subject and cross-view) do with it.
-"""
+"""Toyota Smarthome Untrimmed: LCR-Net poses of long videos, and lists of actions that may overlap."""
 
 import re
 from dataclasses import replace
@@ -31,10 +28,9 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 CLASS_NAMES = listed_classes("tsu")
 FPS = 20.0
-# Protocol -> its list; their order is that of the digits of `setup`.
+# Protocol -> its list, in the order of the digits of `setup`.
 LISTS = {"cs": "smarthome_CS_51.json", "cv": "smarthome_CV_51.json"}
-TRAINS, TESTS, UNLISTED = 1, 2, 0
-_LISTED = "as the authors' {} says, 51 classes (Dai et al., TPAMI 2022)."
+_LISTED = "by the authors' {}, 51 classes (Dai et al., TPAMI 2022)."
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _NAME = re.compile(r"(P(\d\d)T(\d\d)C(\d\d))(?:_.*)?")
 
@@ -50,7 +46,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 def read_3d(path: Path) -> list[SkeletonSequence]:
     """As `lcrnet_poses.space_poses`, from the JSON alone."""
     if _is_archive(path):
-        raise bad_file(path, "content", 'has poses in the image only; take the JSON, or the reader "tsu".')
+        raise bad_file(path, "content", 'has only 2-D poses; use the JSON, or the reader "tsu".')
     return space_poses(FPS)(path)
 
 
@@ -59,11 +55,11 @@ def _is_archive(path: Path) -> bool:
 
 
 def _without_copied_head(path: Path, clip: SkeletonSequence) -> SkeletonSequence:
-    """The tools write LCR-Net's 13 joints in COCO's order, its one head point as nose, both eyes and both ears."""
+    """LCR-Net's 13 joints from COCO's order, in which the tools copy its head point to nose, eyes and ears."""
     names, wanted = clip.layout.joints, get_layout("lcrnet-13")
     head = clip.keypoints[:, :, [names.index(name) for name in _HEAD]]
     if not np.array_equal(head, np.repeat(head[:, :, :1], head.shape[2], axis=2), equal_nan=True):
-        reason = "nose, eyes and ears differ, so these are not LCR-Net's poses: read them with motionhub.read."
+        reason = "nose, eyes and ears differ, so these are no poses of LCR-Net; read them with motionhub.read."
         raise bad_file(path, "joints", reason)
     order = [names.index("nose" if joint == "head" else joint) for joint in wanted.joints]
     return clip.replace(keypoints=clip.keypoints[:, :, order], layout=wanted)
@@ -75,12 +71,9 @@ def annotate(path: Path) -> ClipFacts:
     entries = _entries(path, video)
     known = [entry for entry in entries.values() if entry is not None]
     if any(other.actions != known[0].actions or other.duration != known[0].duration for other in known):
-        raise bad_file(path, "labels", f"{list(LISTS.values())} tell different actions; download them again.")
-    cross_subject, cross_view = (
-        UNLISTED if entry is None else TRAINS if entry.trains else TESTS for entry in map(entries.get, LISTS)
-    )
-    segments = segments_of_actions(known[0], _num_frames(path))
-    setup = 10 * cross_subject + cross_view
+        raise bad_file(path, "labels", f"{list(LISTS.values())} state different actions; download them again.")
+    cross_subject, cross_view = (0 if entry is None else 1 if entry.trains else 2 for entry in entries.values())
+    segments, setup = segments_of_actions(known[0], _num_frames(path)), 10 * cross_subject + cross_view
     return ClipFacts(None, int(subject), int(camera), setup, clip_id=video, segments=segments)
 
 
@@ -108,7 +101,7 @@ def _checked(listed: Path, video: str, entry: TimedActions | None) -> TimedActio
 
 
 def _num_frames(path: Path) -> int:
-    """Without following people through the video, which takes long."""
+    """Without tracking, which is slow."""
     if _is_archive(path):
         return read(path)[0].num_frames
     frames = load_object(path, "frames")["frames"]
@@ -118,7 +111,7 @@ def _num_frames(path: Path) -> int:
 
 
 def is_clip(path: Path) -> bool:
-    """False for an archive whose video has LCR-Net's JSON beside it, which says more, and for all other files."""
+    """Whether a file is LCR-Net's JSON, or an archive without JSON of the same video beside it."""
     named = _NAME.fullmatch(path.stem)
     if named is None or path.suffix not in (".json", ".npz"):
         return False
@@ -143,7 +136,7 @@ DATASET = Dataset(
     sidecars=tuple(LISTS.values()),
     layout="lcrnet-13",
     fps=FPS,
-    fps_source="assumed: 20 frames per second, as the videos are said to have; the files carry no time stamps",
+    fps_source="assumed: 20 frames per second, as stated for the videos; the files carry no time stamps",
     unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
@@ -171,8 +164,8 @@ DATASET = Dataset(
     column_notes={
         "label": "-1: several actions, see the segments",
         "camera": "camera 1..7",
-        "setup": "two digits, the clip's part in the cross-subject and the cross-view list: 1 training, 2 testing, "
-        "0 not listed",
+        "setup": "two digits, the subset in the cross-subject and the cross-view list: 1 training, 2 testing, 0 not "
+        "listed",
     },
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthomeuntrimmed3d",), read_3d)

@@ -1,14 +1,14 @@
-"""UAV-Human poses: NTU's text format with COCO's 17 joints, seen from a drone; the labelled clips only."""
+"""UAV-Human poses from a drone: NTU's text format with COCO's 17 joints; only the labelled clips."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, says_all
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
 from motionhub.data.datasets.protocols import Protocol, by_value
-from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
+from motionhub.data.formats.files import name_parts, origin_is_missing
 from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -40,8 +40,8 @@ _NAME = re.compile(r"P(\d{1,9})S(\d{1,9})G\d+B\d+H\d+UC\d+LC\d+A(\d{1,9})R\d+_\d
 def read(path: Path) -> list[SkeletonSequence]:
     """`(num_bodies, num_frames, 17, 2)` pixels of the 1920 x 1080 video; the body ids are the track ids.
 
-    The third number of a joint is left out: the poses were estimated in the image. A joint at exactly (0, 0) is
-    missing, and so is a body that a frame does not show. `confidence` is the tracking state, as in NTU's files.
+    The third coordinate is dropped, as the poses are 2-D. A joint at exactly (0, 0) is missing, and so is an absent
+    body. `confidence` is the tracking state, as in NTU's files.
     """
     values, track_ids = read_bodies(path, NUM_JOINTS)
     keypoints, confidence = origin_is_missing(values[..., :2]), values[..., 3].astype(np.float32)
@@ -51,11 +51,10 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `P..S..G..B..H..UC..LC..A..R.._..` (performer, scene, ..., action 0..154)."""
-    expected = "P..S..G..B..H..UC..LC..A..R.._...txt (the competition's clips, called otherwise, have no labels)"
+    expected = "P..S..G..B..H..UC..LC..A..R.._...txt (clips of the competition, with other names, have no labels)"
     performer, scene, action = map(int, name_parts(path, _NAME, expected))
-    if action >= NUM_CLASSES:
-        raise bad_file(path, "name", f"expected an action in 0..{NUM_CLASSES - 1}, got {action}.")
-    return ClipFacts(label=action, subject=performer, camera=None, setup=scene, clip_id=path.stem)
+    label = label_numbered(path, "name", action, NUM_CLASSES)
+    return ClipFacts(label, subject=performer, camera=None, setup=scene, clip_id=path.stem)
 
 
 DATASET = Dataset(
@@ -85,14 +84,14 @@ DATASET = Dataset(
         )
         for number, subjects in enumerate(UAV_TRAIN_SUBJECTS, start=1)
     ),
-    # The thesis says 22,476 in the text and 21,224 in table 2.1.
+    # The thesis states 22,476 in the text and 21,224 in table 2.1.
     counts=(PaperCounts("labelled clips", "Li et al., CVPR 2021; thesis, section 2.1", 22_476, 155, 119),),
     missing_joints="a joint at exactly (0, 0), or of a body absent from the frame, becomes missing",
     licence="academic research only, by agreement with the authors; no redistribution",
     homepage="https://github.com/SUTDCV/UAV-Human",
     citation="Li, Liu, Zhang, Ni, Wang, Li: UAV-Human: A Large Benchmark for Human Behavior Understanding with "
     "Unmanned Aerial Vehicles. CVPR 2021.",
-    remarks="Built from a description of the format, without a published file at hand: verify unit and image size on "
-    "the first clips. The actions are numbered as in the files' names; their titles are not in them",
-    column_notes={"setup": "the S number of the file's name", "camera": "unknown in this dataset (-1)"},
+    remarks="Implemented from a description of the format, not tested on published files: verify unit and image size "
+    "on the first clips. The actions are numbered as in the file names, without titles",
+    column_notes={"setup": "the S number in the file name", "camera": "unknown in this dataset (-1)"},
 )

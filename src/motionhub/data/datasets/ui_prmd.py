@@ -1,11 +1,11 @@
-"""UI-PRMD rehabilitation movements by Kinect, from one `.npz` that holds many clips; the Vicon ones are not read."""
+"""UI-PRMD rehabilitation movements by Kinect (not Vicon), from one `.npz` with many clips."""
 
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
 from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -21,7 +21,7 @@ ARRAYS = ("frames", "scale_cm", "offsets", "movement", "subject", "episode", "co
 
 
 def _load(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Some of the arrays. Nothing in the file is run, and no size that it announces is believed."""
+    """Some of the arrays. Raises ValueError when one is absent or not numeric."""
     arrays = archive_of(path, read_bytes(path), names)
     absent = [name for name in names if name not in arrays]
     if absent:
@@ -33,12 +33,12 @@ def _load(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def _offsets(path: Path, offsets: np.ndarray, num_frames: int) -> list[int]:
-    """Where each clip begins, and the end of the last."""
+    """The start of each clip, and the end of the last."""
     fits = offsets.ndim == 1 and len(offsets) > 1 and offsets.dtype.kind in "iu"
     if not fits or offsets[0] != 0 or offsets[-1] != num_frames or (offsets[1:] <= offsets[:-1]).any():
-        reason = f"expected whole numbers that grow from 0 to the number of frames ({num_frames})"
+        reason = f"expected increasing whole numbers from 0 to the number of frames ({num_frames})"
         raise bad_file(path, "offsets", f"{reason}, got shape {offsets.shape}.")
-    return [int(offset) for offset in offsets]
+    return offsets.tolist()
 
 
 def read(path: Path) -> list[SkeletonSequence]:
@@ -68,15 +68,14 @@ def annotate_all(path: Path) -> list[ClipFacts]:
             raise bad_file(path, name, f"expected {clips} whole numbers, one per clip, got {arrays[name].shape}.")
     facts = []
     for movement, subject, episode, correct in zip(*(arrays[name].tolist() for name in ARRAYS[3:]), strict=True):
-        if not 1 <= movement <= len(CLASS_NAMES):
-            raise bad_file(path, "movement", f"expected 1..{len(CLASS_NAMES)}, got {movement}.")
+        label = label_numbered(path, "movement", movement, len(CLASS_NAMES), first=1)
         clip_id = f"m{movement:02d}_s{subject:02d}_e{episode:02d}_{'c' if correct else 'i'}"
-        facts.append(ClipFacts(movement - 1, subject, None, int(bool(correct)), clip_id))
+        facts.append(ClipFacts(label, subject, None, int(bool(correct)), clip_id))
     return facts
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """A zip archive with this dataset's arrays."""
+    """A zip archive with the arrays of the dataset."""
     if not head.startswith(b"PK\x03\x04"):
         return False
     try:
@@ -109,14 +108,13 @@ DATASET = Dataset(
         *leave_one_out("subject", {subject: str(subject) for subject in range(1, 11)}, "subject"),
     ),
     counts=(PaperCounts("all episodes", "Vakanski et al., Data 2018, from general knowledge", None, 10, 10),),
-    missing_joints="the format has no mark for a joint that was not seen",
+    missing_joints="the format does not mark missing joints",
     licence="research use; no licence text comes with the file, see the home page before redistributing",
     homepage="https://webpages.uidaho.edu/ui-prmd/",
-    citation="Vakanski, Jun, Paul, Baker: A Data Set of Human Body Movements for Physical Rehabilitation Exercises. "
-    "Data 3(1), 2018.",
-    remarks="The published angles went through forward kinematics; centimetres became metres",
-    provenance="Not read from the authors' text files of joint angles, but from one `.npz` with the positions that "
-    "somebody else computed from them (arrays `frames`, `scale_cm`, `offsets`, `movement`, `subject`, `episode`, "
-    "`correct`)",
+    citation="Vakanski, Jun, Paul, Baker: A Data "
+    "Set of Human Body Movements for Physical Rehabilitation Exercises. Data 3(1), 2018.",
+    remarks="Positions by forward kinematics of the published angles, converted from centimetres to metres",
+    provenance="Not read from the authors' text files of joint angles, but from one `.npz` of positions that a third "
+    "party computed from them (arrays `frames`, `scale_cm`, `offsets`, `movement`, `subject`, `episode`, `correct`)",
     column_notes={"setup": "1 performed correctly, 0 incorrectly", "camera": "a single camera (-1)"},
 )

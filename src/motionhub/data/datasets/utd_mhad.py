@@ -1,9 +1,9 @@
-"""UTD-MHAD skeleton clips: one `.mat` a clip with `d_skel` (20 joints, 3, frames)."""
+"""UTD-MHAD skeleton clips: one `.mat` per clip with `d_skel` (20 joints, 3, frames)."""
 
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
 from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -18,7 +18,7 @@ _NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton")
 
 
 def read(path: Path) -> list[SkeletonSequence]:
-    """One person, `(1, num_frames, 20, 3)` metres in the camera's frame, in UTD-MHAD's own joint order."""
+    """One person, `(1, num_frames, 20, 3)` metres in the camera's frame, in UTD-MHAD's joint order."""
     points = as_numbers(path, "d_skel", load_variables(path, ("d_skel",))["d_skel"])
     if points.ndim == 2:  # MATLAB drops the last axis of a one-frame clip
         points = points[..., None]
@@ -31,10 +31,8 @@ def read(path: Path) -> list[SkeletonSequence]:
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `aA_sS_tT_skeleton.mat` (action 1..27, subject, trial)."""
     action, subject, _ = map(int, name_parts(path, _NAME, "aA_sS_tT_skeleton.mat (action, subject, trial)"))
-    if not 1 <= action <= len(CLASS_NAMES):
-        raise bad_file(path, "name", f"expected an action in 1..{len(CLASS_NAMES)}, got {action}.")
-    clip_id = path.stem.removesuffix("_skeleton")
-    return ClipFacts(label=action - 1, subject=subject, camera=None, setup=None, clip_id=clip_id)
+    label = label_numbered(path, "name", action, len(CLASS_NAMES), first=1)
+    return ClipFacts(label, subject, camera=None, setup=None, clip_id=path.stem.removesuffix("_skeleton"))
 
 
 DATASET = Dataset(

@@ -1,31 +1,27 @@
-"""AlphaPose's result list: people with the name of their image, 17 (COCO) or more keypoints and perhaps an id.
+"""AlphaPose's result list: people with an image name, 17 (COCO) or more keypoints, optionally an id.
 
-Its OpenPose-like output is `openpose.py`'s. More than 17 joints (Halpe) need a layout given by the caller.
+`openpose.py` reads its OpenPose-like output. More than 17 joints (Halpe) require `layout=`.
 """
 
 from pathlib import Path
 from typing import Any
 
 from motionhub.data.formats.coco import clip_of_results, number_in
-from motionhub.data.formats.files import bad_file, list_of, load_json
+from motionhub.data.formats.files import bad_file, load_json
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One clip, `(people, frames, joints, 2)` pixels; frames by the last number in the image's name.
-
-    `idx`, which AlphaPose writes when it tracks, becomes the track id.
-    """
-    entries = list_of(path, "results", load_json(path), dict)
-    return [clip_of_results(path, entries, options, _frame, _track)]
+    """One clip, `(people, frames, joints, 2)` pixels; frames by the last number in the image name, tracks by `idx`."""
+    return [clip_of_results(path, load_json(path), options, _frame, _track)]
 
 
 def _frame(path: Path, place: str, entry: dict[str, Any]) -> int:
-    number = number_in(str(entry.get("image_id")), -1)
+    name = str(entry.get("image_id"))
+    number = number_in(name, -1)
     if number < 0:
-        got = str(entry.get("image_id"))[:40]
-        raise bad_file(path, f"{place}.image_id", f"expected a name with a number, got {got!r}.")
+        raise bad_file(path, f"{place}.image_id", f"expected a name with a number, got {name[:40]!r}.")
     return number
 
 
@@ -35,7 +31,7 @@ def _track(entry: dict[str, Any]) -> Any:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """Its images have names, not numbers."""
+    """A list whose images have names, not numbers."""
     start = head.lstrip()
     quoted = b'"image_id": "' in head or b'"image_id":"' in head
     return start.startswith(b"[") and b'"keypoints"' in head and quoted
@@ -48,6 +44,6 @@ FORMAT = Format(
     read=read,
     pattern="alphapose-results.json",
     container="json",
-    signature='list of objects with "image_id" (a name with a number), "keypoints", "score" and perhaps "idx"',
+    signature='list of objects with "image_id" (a name with a number), "keypoints", "score" and optionally "idx"',
     needs=("fps",),
 )

@@ -1,7 +1,6 @@
-"""NumPy files: a `.npy` array is read; a `.npz` with `keypoints` (or `kpts`) is read, and written without any loss.
+"""Reads `.npy` arrays and `.npz` archives with `keypoints` (or `kpts`); writes `.npz` without loss.
 
-Pickled objects are refused: nothing in a file is ever run. Arrays are read here from their bytes and not by
-`numpy.load`, which allocates what a header of a few bytes announces.
+Pickled objects are refused. `numpy.load` is not used, because it allocates whatever size a header states.
 """
 
 import io
@@ -16,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, read_bytes
-from motionhub.data.formats.format import MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.files import bad_file, nan_at_origin, read_bytes
+from motionhub.data.formats.format import FILE_UNITS, MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
@@ -30,7 +29,7 @@ KEYPOINT_KEYS = ("keypoints", "kpts")
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
 FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
-# Keypoints pack to a tenth, even with most of them missing; a thousandth is a bomb, unless it is small.
+# Keypoints compress to a tenth, even with most of them missing; a much higher ratio is a zip bomb, unless small.
 _MOST_PACKED, _SMALL_BYTES = 100, 2**24
 _HEADER_ERRORS = (
     *(ValueError, KeyError, SyntaxError, TypeError, EOFError, MemoryError, RecursionError, OverflowError),
@@ -45,9 +44,9 @@ _ARCHIVE_ERRORS = (
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip of `(people, frames, joints, dims)` or `(frames, joints, dims)`; NaN is missing.
 
-    A `.npz` may say `layout`, `fps`, `unit`, `image_size` and `track_ids` itself, a layout of its own by `joints`,
-    `bones` and `root`, and by `num_dims` that all columns are coordinates. One with `kpts` is a file of the
-    SSTA-PRS tools: `(frames, 17, 2)` pixels in COCO order where (0, 0) is missing, unless an option says otherwise.
+    A `.npz` may state `layout`, `fps`, `unit`, `image_size` and `track_ids`, a custom layout by `joints`, `bones` and
+    `root`, and by `num_dims` that all columns are coordinates. One with `kpts` comes from the SSTA-PRS tools:
+    `(frames, 17, 2)` pixels in COCO order where (0, 0) is missing, unless options say otherwise.
     """
     content = read_bytes(path)
     if content.startswith(NPY_MAGIC):
@@ -59,12 +58,14 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "arrays", f"expected one called {' or '.join(KEYPOINT_KEYS)}, got {sorted(arrays)[:10]}.")
     points = _keypoints(path, key, arrays[key])
     ssta = key == "kpts"
-    unit = options.unit_of(path, _stated_unit(path, arrays), assumed="pixel" if ssta else None)
+    stated = _text(path, arrays, "unit")
+    if stated not in (None, *FILE_UNITS):
+        raise bad_file(path, "unit", f"unit must be one of {list(FILE_UNITS)}, got {stated!r}.")
+    unit = options.unit_of(path, stated, assumed="pixel" if ssta else None)
     if points.shape[-1] == 3 and unit == "pixel" and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
-        raise bad_file(path, key, f"three columns in pixels: what is the third? {fix}.")
-    if ssta:
-        points = np.where((points == 0).all(axis=-1, keepdims=True), np.nan, points)
+        raise bad_file(path, key, f"three columns in pixels, and the third is ambiguous; {fix}.")
+    points = nan_at_origin(points) if ssta else points
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
     tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
     clip = options.sequence(
@@ -90,13 +91,13 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about headers of Python 2, and about a broken one's spelling
+            warnings.simplefilter("ignore")  # about headers of Python 2 and broken headers
             shape, fortran, dtype = read_header(stream)
     except _HEADER_ERRORS as error:
         raise bad_file(path, place, f"not a valid .npy header ({error}).") from None
     if dtype.kind not in "biufU" or dtype.itemsize == 0:
-        reason = f"expected numbers, got {dtype}"
-        raise bad_file(path, place, f"{reason}; pickled objects are refused, as reading them runs code in the file.")
+        reason = f"expected numbers, got {dtype}; pickled objects are refused, as reading them runs code in the file."
+        raise bad_file(path, place, reason)
     data = content[stream.tell() :]
     if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
         reason = f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
@@ -105,12 +106,7 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
 
 
 def archive_of(path: Path, content: bytes, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """The arrays of a `.npz` that are asked for; the others are named, but not unpacked.
-
-    Raises:
-        ValueError: the archive or an array is broken, is no array of numbers or texts, or unpacks to far more than
-            keypoints would.
-    """
+    """The wanted arrays of a `.npz`, and empty ones for others. Raises ValueError for broken files and zip bombs."""
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -129,10 +125,10 @@ def _unpacked(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> b
         raise bad_file(path, entry.filename[:40], "is packed in a way that NumPy does not write; refused.")
     limit = min(_MAX_BYTES, max(_SMALL_BYTES, _MOST_PACKED * min(entry.compress_size, path.stat().st_size)))
     with archive.open(entry) as stream:
-        unpacked = stream.read(limit + 1)  # the announced size may lie
+        unpacked = stream.read(limit + 1)  # the stated size may be wrong
     if len(unpacked) > limit:
-        name = entry.filename[:40]
-        raise bad_file(path, name, f"unpacks from {entry.compress_size} to more than {limit} bytes; refused.")
+        reason = f"unpacks from {entry.compress_size} to more than {limit} bytes; refused."
+        raise bad_file(path, entry.filename[:40], reason)
     return unpacked
 
 
@@ -152,7 +148,7 @@ def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:
 
 
 def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout | None:
-    """A layout by name, or one whose joints, bones and root the file holds."""
+    """A layout by name, or by joints, bones and root."""
     if "joints" not in arrays or "layout" not in arrays:
         text = _text(path, arrays, "layout")
         return None if text is None else layout_in_file(path, "layout", text)
@@ -171,26 +167,18 @@ def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout 
 def _fact(
     path: Path, arrays: dict[str, np.ndarray], key: str, expected: str, kinds: str = "iuf", size: int | None = 1
 ) -> list[Any] | None:
-    """The values of an array of that many numbers (or texts); None where the file has no such array."""
+    """The values of an array of `size` numbers (or texts); None where it is absent."""
     if key not in arrays:
         return None
-    values = arrays[key].ravel()
+    values = arrays[key]
     if values.dtype.kind not in kinds or size not in (None, values.size):
-        shown = f"{arrays[key].dtype} of shape {arrays[key].shape}"
-        raise bad_file(path, key, f"expected {expected}, got {shown}.")
-    return values.tolist()
+        raise bad_file(path, key, f"expected {expected}, got {values.dtype} of shape {values.shape}.")
+    return values.ravel().tolist()
 
 
 def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> str | None:
     texts = _fact(path, arrays, key, "one text", "U")
     return None if texts is None else str(texts[0])
-
-
-def _stated_unit(path: Path, arrays: dict[str, np.ndarray]) -> str | None:
-    try:
-        return ReadOptions(unit=_text(path, arrays, "unit")).unit
-    except ValueError as error:
-        raise error if str(error).startswith(f"{path}: ") else bad_file(path, "unit", str(error)) from None
 
 
 def _number(path: Path, arrays: dict[str, np.ndarray], key: str) -> float | None:
@@ -208,7 +196,7 @@ def _image_size(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, int] | 
 
 
 def encode(sequence: SkeletonSequence) -> bytes:
-    """Arrays `keypoints`, `layout`, `fps`, `unit`, `track_ids`, `num_dims`, and what is known of the others."""
+    """Arrays `keypoints`, `layout`, `fps`, `unit`, `track_ids`, `num_dims`, and the known ones of the others."""
     layout = sequence.layout
     arrays: dict[str, Any] = {
         "keypoints": sequence.keypoints,
@@ -216,7 +204,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
         "fps": np.array(sequence.fps),
         "unit": np.array(sequence.unit),
         "track_ids": np.array(sequence.track_ids, dtype=np.int64),
-        "num_dims": np.array(sequence.num_dims),  # says that a third column of pixels is no score
+        "num_dims": np.array(sequence.num_dims),  # marks a third column of pixels as a coordinate
     }
     if sequence.confidence is not None:
         arrays["confidence"] = sequence.confidence
@@ -232,7 +220,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """A `.npy` file; or a zip archive that begins with an array, as NumPy writes it."""
+    """A `.npy` file; or a zip archive that starts with an array, or is called `.npz`."""
     zipped = head.startswith(ZIP_MAGIC) and (NPY_MAGIC in head or path.suffix.lower() == ".npz")
     return head.startswith(NPY_MAGIC) or zipped
 

@@ -1,14 +1,11 @@
-"""BVH motion capture, read and written: a hierarchy of joints, rotations (and positions) per frame.
+"""Reads and writes BVH motion capture: a hierarchy of joints, rotations (and positions) per frame.
 
-The format has no unit: numbers are centimetres, as nearly all exporters write them, unless the caller gives another
-unit. End sites have no name and are not joints. A position channel replaces the joint's OFFSET on its axis, on any
-joint, not only the root (Bandai-Namco files have six channels on every joint). Rotations are applied in the order in
-which the file lists their channels.
+Numbers are centimetres unless `unit` is given. End sites are not joints. A position channel replaces the OFFSET of any
+joint on its axis (Bandai-Namco files have six channels on every joint). Rotations apply in the order of the channels.
 
-Written files hold one person, the layout's bones as the hierarchy. The rest pose is the first frame's directions with
-the median bone lengths. Positions do not tell how a bone turns about itself; the smallest turn is taken. A joint whose
-rotated bone is off by more than `TOLERANCE` in any frame (it changes its length, or moves against its siblings) has
-position channels besides, so that every motion reads back as it was.
+Written files hold one person, with the bones of the layout as hierarchy. The rest pose has the directions of the first
+frame and the median bone lengths; twist about a bone is minimal. A joint whose rotated bone is off by more than
+`TOLERANCE` in any frame also gets position channels, so that every motion reads back unchanged.
 """
 
 import io
@@ -19,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, read_text
+from motionhub.data.formats.files import bad_file, numbers_of, read_text
 from motionhub.data.formats.format import Format, ReadOptions, checked_size, joint_name, rate_of
 from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.layout import SkeletonLayout
@@ -41,7 +38,7 @@ _SIDED = {
     "fore_arm": "elbow",
     "hand": "wrist",
 }
-# A joint is where its part begins: what Mixamo, LAFAN1 and CMU call LeftArm turns at the left shoulder.
+# Mixamo, LAFAN1 and CMU name a joint by the part that begins there: LeftArm is the left shoulder.
 _MIXAMO = {f"{side}_{part}": f"{side}_{joint}" for side in ("left", "right") for part, joint in _SIDED.items()}
 _MIXAMO_LIMBS = tuple(name for name in _MIXAMO if not name.endswith(("toe", "toe_base", "shoulder")))
 # fmt: off
@@ -52,19 +49,18 @@ _BANDAI = (
 )
 # fmt: on
 _CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
-
-# Beyond it a number is no angle and no place, and sines lose their meaning.
+# Larger numbers are no valid angles or positions.
 _LARGEST = 1e12
-# Metres, for one bone; those further up the chain do not add to it.
+# Metres per bone; errors do not add up along the chain.
 TOLERANCE = 1e-4
-# How much the turn of the frame before counts where the bones leave one open: enough to choose, too little to bend.
+# Weight of the previous rotation, which decides where the bones leave a degree of freedom.
 _STEADINESS = 1e-6
 _ROTATIONS: Final = "ZXY"
 
 
 @dataclass
 class Joint:
-    """One joint of the hierarchy: its place relative to its parent, and what the motion has of it."""
+    """One joint of the hierarchy: parent, offset from the parent, and channels."""
 
     name: str
     parent: int
@@ -74,13 +70,7 @@ class Joint:
 
 @dataclass(frozen=True)
 class Motion:
-    """A BVH file's content.
-
-    Args:
-        joints: parents before children.
-        values: `(frames, channels)`, degrees and the file's unit of length.
-        frame_time: seconds.
-    """
+    """Joints (parents first), `(frames, channels)` in degrees and the file's unit of length, and seconds per frame."""
 
     joints: list[Joint]
     values: np.ndarray
@@ -88,26 +78,26 @@ class Motion:
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One person, `(1, frames, joints, 3)` metres, in the file's axes (usually y up).
+    """One person, `(1, frames, joints, 3)` metres, in the axes of the file (usually y up).
 
-    The layout is bandai-22 for that dataset's names. Other files get a layout made of their own hierarchy, in which
-    Mixamo's names (also LAFAN1's, CMU's) are turned into the library's; a layout given as an option must have the
-    same joints by name, in any order, or the same number of joints in the file's order.
+    Bandai-Namco files have layout bandai-22. Others get a layout from their hierarchy, with Mixamo's names (also of
+    LAFAN1 and CMU) translated to the library's. A layout given as an option must have the same joint names, in any
+    order, or as many joints, in the order of the file.
     """
     motion = load(path)
     names = tuple(joint.name for joint in motion.joints)
     stated = "bandai-22" if names == _BANDAI else None
     layout = options.layout_of(path, stated, assumed=own_layout(motion.joints))
     if layout.num_joints != len(names):
-        has = f"the file has {len(names)}: {list(names)[:40]}"
-        raise bad_file(path, "layout", f"layout {layout.name!r} has {layout.num_joints} joints, but {has}.")
+        reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}."
+        raise bad_file(path, "layout", reason)
     order = [names.index(joint) for joint in layout.joints] if {*names} == {*layout.joints} else slice(None)
     points, unit = positions(motion)[:, order], options.unit_of(path, assumed="centimetre")
     return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit)]
 
 
 def own_layout(joints: list[Joint]) -> SkeletonLayout:
-    """The hierarchy as a layout; names keep the file's spelling unless they are Mixamo's."""
+    """The hierarchy as a layout; only Mixamo's names are translated."""
     spelled = [joint_name(joint.name) for joint in joints]
     names = [_MIXAMO.get(name, name) for name in spelled]
     if not set(_MIXAMO_LIMBS) <= set(spelled) or len({*names}) < len(names):
@@ -117,8 +107,8 @@ def own_layout(joints: list[Joint]) -> SkeletonLayout:
 
 
 def positions(motion: Motion) -> np.ndarray:
-    """`(frames, joints, 3)` by forward kinematics, in the file's unit of length; NaN where a number is broken."""
-    from scipy.spatial.transform import Rotation  # takes 0.3 s, more than the help of a command may
+    """`(frames, joints, 3)` by forward kinematics, in the file's unit of length; NaN where a number is invalid."""
+    from scipy.spatial.transform import Rotation  # imports in 0.3 s, too slow for `--help`
 
     frames, broken = len(motion.values), ~(np.abs(motion.values) < _LARGEST).all(axis=1)
     values = np.where(broken[:, None], 0.0, motion.values)
@@ -145,7 +135,7 @@ def positions(motion: Motion) -> np.ndarray:
 
 
 class _Words:
-    """The words of the hierarchy one by one, with errors that name the line."""
+    """Tokens of the hierarchy one by one, with errors that name the line."""
 
     def __init__(self, path: Path, lines: list[str]) -> None:
         self.path = path
@@ -175,7 +165,7 @@ class _Words:
 
 
 def load(path: Path) -> Motion:
-    """The hierarchy and the motion in a BVH file. Raises a one-line ValueError that names file and line."""
+    """The hierarchy and motion of a BVH file. Raises a one-line ValueError that names file and line."""
     lines = read_text(path).splitlines()
     start = next((row for row, line in enumerate(lines) if line.strip() == "MOTION"), None)
     if start is None:
@@ -188,8 +178,8 @@ def load(path: Path) -> Motion:
     if len(rows) != frames or width == 0:
         reason = f"expected {frames} frames of {width} channels, got {len(rows)} lines"
         raise bad_file(path, f"line {len(lines)}", f"{reason}; the file is cut off or corrupt.")
-    checked_size(path, frames, len(joints), 6)  # positions, and the orientations on the way to them
-    values = np.stack([_row(path, number, line, width) for number, line in rows])
+    checked_size(path, frames, len(joints), 6)  # positions and orientations
+    values = np.array([numbers_of(path, number, line, width) for number, line in rows])
     return Motion(joints, values, frame_time)
 
 
@@ -204,18 +194,8 @@ def _fact(path: Path, lines: list[str], row: int, key: str) -> float:
     return value
 
 
-def _row(path: Path, number: int, line: str, width: int) -> np.ndarray:
-    try:
-        values = np.array([float(word) for word in line.split()])
-    except ValueError as error:
-        raise bad_file(path, f"line {number}", f"expected numbers ({error}).") from None
-    if len(values) != width:
-        raise bad_file(path, f"line {number}", f"expected {width} numbers, got {len(values)}; cut off?")
-    return values
-
-
 def _hierarchy(words: _Words) -> list[Joint]:
-    """The joints in the file's order. Nesting is followed by a list of open joints: its depth is unlimited."""
+    """The joints in the order of the file. No recursion, so that deep nesting does not overflow the stack."""
     words.expect("HIERARCHY")
     words.expect("ROOT")
     joints, opened = [_joint(words, -1)], [0]
@@ -274,7 +254,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
     share = np.mean(~sequence.joint_mask, axis=(0, 1))
     if share.any():
         worst = [sequence.layout.joints[row] for row in np.argsort(-share, kind="stable") if share[row]]
-        reason = f"BVH cannot leave a joint out of a frame, but {len(worst)} are missing in some ({worst[:4]})"
+        reason = f"BVH needs every joint in every frame, but {len(worst)} are missing in some ({worst[:4]})"
         raise ValueError(f"{reason}; convert to a layout without them, fill the gaps, or write .npz or .csv.")
     order, parents = _tree(sequence.layout)
     places = sequence.keypoints[0].astype(np.float64)[:, order]
@@ -289,7 +269,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
         columns += [100 * locals_[row]] if moved[row] else []
         own = turns[row] if parent < 0 else turns[parent].inv() * turns[row]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # gimbal lock: one of the equal answers is as good as another
+            warnings.simplefilter("ignore")  # gimbal lock: any of the equal solutions will do
             columns.append(own.as_euler(_ROTATIONS, degrees=True))
     text = io.StringIO()
     text.write("HIERARCHY\n" + "\n".join(_lines(joints, 0, "")) + "\n")
@@ -299,7 +279,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
 
 
 def _tree(layout: SkeletonLayout) -> tuple[list[int], list[int]]:
-    """The joints depth first, and the place of each one's parent; joints without a way to the root hang on it."""
+    """The joints depth first, and the position of each one's parent; unconnected joints are children of the root."""
     near: list[list[int]] = [[] for _ in layout.joints]
     for child, parent in layout.bone_indices.tolist():
         near[child].append(parent)
@@ -318,7 +298,7 @@ def _tree(layout: SkeletonLayout) -> tuple[list[int], list[int]]:
 
 
 def _rest(parents: list[int], places: np.ndarray) -> np.ndarray:
-    """`(joints, 3)`: each bone in its first direction, with its median length; zero for the root."""
+    """`(joints, 3)`: first direction and median length of each bone; zero for the root."""
     offsets = np.zeros((len(parents), 3))
     for row, parent in enumerate(parents):
         if parent >= 0:
@@ -332,7 +312,7 @@ def _rest(parents: list[int], places: np.ndarray) -> np.ndarray:
 def _solve(
     parents: list[int], places: np.ndarray, offsets: np.ndarray
 ) -> tuple[list[np.ndarray], list[bool], list["Rotation"]]:
-    """Of each joint: place relative to its parent, whether it has position channels, and turn in space, per frame."""
+    """Of each joint: local positions, whether it has position channels, and global rotations, per frame."""
     from scipy.spatial.transform import Rotation
 
     reached, locals_, moved = np.array(places), [], []
@@ -342,7 +322,7 @@ def _solve(
             local, before, positioned = places[:, row], Rotation.identity(len(places)), True
         else:
             before = turns[parent]
-            # From where the file puts the parent, not from where it was: no error is handed on.
+            # Relative to the written parent, so that errors do not add up.
             local = before.inv().apply(places[:, row] - reached[:, parent])
             positioned = bool(np.linalg.norm(local - offsets[row], axis=-1).max() > TOLERANCE)
             local = local if positioned else np.tile(offsets[row], (len(places), 1))
@@ -355,7 +335,7 @@ def _solve(
 
 
 def _turn(before: "Rotation", rest: np.ndarray, bones: np.ndarray) -> "Rotation":
-    """The turn of a joint in each frame, which takes `rest` `(children, 3)` to `bones` `(frames, children, 3)`."""
+    """The rotation of a joint in each frame from `rest` `(children, 3)` to `bones` `(frames, children, 3)`."""
     from scipy.spatial.transform import Rotation
 
     if len(rest) == 0:
@@ -372,13 +352,13 @@ def _turn(before: "Rotation", rest: np.ndarray, bones: np.ndarray) -> "Rotation"
 
 
 def _smallest(start: np.ndarray, end: np.ndarray) -> "Rotation":
-    """The smallest turns from the directions `start` to `end` `(frames, 3)`; none where one has no length."""
+    """The smallest rotations from directions `start` to `end` `(frames, 3)`; identity where a length is zero."""
     from scipy.spatial.transform import Rotation
 
     lengths = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
     axis = np.cross(start, end)
     sine, cosine = np.linalg.norm(axis, axis=-1), (start * end).sum(axis=-1)
-    # Half a turn has no axis of its own: any at right angles to the bone will do.
+    # For half a turn any axis perpendicular to the bone will do.
     aside = np.cross(start, np.eye(3)[np.abs(start).argmin(axis=-1)])
     opposite = (sine <= 1e-12 * lengths) & (cosine < 0)
     axis = np.where(opposite[:, None], aside, axis)
@@ -387,7 +367,7 @@ def _smallest(start: np.ndarray, end: np.ndarray) -> "Rotation":
 
 
 def _lines(joints: list[Joint], row: int, indent: str) -> list[str]:
-    """The lines of one joint and of those below it."""
+    """The lines of a joint and its descendants."""
     joint, inner = joints[row], indent + "  "
     lines = [
         f"{indent}{'ROOT' if joint.parent < 0 else 'JOINT'} {joint.name}",

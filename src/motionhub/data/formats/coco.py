@@ -1,8 +1,7 @@
-"""COCO keypoint JSON, read (a detector's result list, or an annotation file with images and categories) and written.
+"""Reads COCO keypoint JSON (a detector's result list, or annotations with images and categories), and writes results.
 
-Boxes, masks and the scores of whole detections are passed over. The images are taken for the frames of one recording:
-they are ordered by number, and absent numbers are frames without anybody. People are told apart by their `track_id`,
-or where that is absent by `skeletons/tracking.py`. The format has no place for a frame rate or an image size.
+The images are the frames of one recording, ordered by number; an absent number is a frame without people. Identities
+come from `track_id`, otherwise from tracking. Boxes, masks and detection scores are ignored.
 """
 
 import json
@@ -13,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of, frame_positions
+from motionhub.data.formats.detections import Detection, clip_of, frames_of, scored_detection
 from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
-from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -27,49 +25,31 @@ _LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip, `(people, frames, joints, 2)` pixels.
 
-    A joint at (0, 0) with score or visibility 0 is missing (NaN). Results are coco-17, unless the caller says
-    otherwise; annotations name their joints. The visibility flags 1 (hidden) and 2 become the confidences 0.5 and 1.
+    A joint at (0, 0) with score or visibility 0 is missing (NaN). Results are coco-17 unless `layout` is given;
+    annotations name their joints. The visibility flags 1 (hidden) and 2 become the confidences 0.5 and 1.
     """
     content = load_json(path)
     if isinstance(content, dict):
         return [_annotations(path, content, options)]
-    entries = list_of(path, "results", content, dict)
-    return [clip_of_results(path, entries, options, _image_number, lambda entry: entry.get("track_id"))]
+    return [clip_of_results(path, content, options, _image_number, lambda entry: entry.get("track_id"))]
 
 
 def clip_of_results(
     path: Path,
-    entries: list[dict[str, Any]],
+    content: Any,
     options: ReadOptions,
     frame_of: Callable[[Path, str, dict[str, Any]], int],
     track_of: Callable[[dict[str, Any]], Any],
 ) -> SkeletonSequence:
-    """A list of people with `keypoints` (x, y, score of each joint) and something that numbers their frame."""
+    """The clip of a list of people with `keypoints` (x, y, score of each joint) and a frame number."""
+    entries = {f"results[{row}]": entry for row, entry in enumerate(list_of(path, "results", content, dict))}
     if not entries:
-        raise bad_file(path, "results", "the list is empty: nobody was found in any frame.")
-    places = [f"results[{index}]" for index in range(len(entries))]
-    numbers = [frame_of(path, place, entry) for place, entry in zip(places, entries, strict=True)]
-    people = [_person(path, place, entry, track_of(entry)) for place, entry in zip(places, entries, strict=True)]
-    joints = len(people[0].points)
-    layout = options.layout_of(path, assumed="coco-17" if joints == 17 else None)
-    return _clip(path, numbers, numbers, people, options, layout)
-
-
-def _clip(
-    path: Path,
-    frames: list[int],
-    numbers: list[int],
-    people: list[Detection],
-    options: ReadOptions,
-    layout: SkeletonLayout,
-    size: tuple[int, int] | None = None,
-) -> SkeletonSequence:
-    """`frames` are the numbers of all frames there are; `numbers` that of each person."""
-    positions = frame_positions(path, frames)
-    rows: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
-    for number, person in zip(numbers, people, strict=True):
-        rows[positions[number]].append(person)
-    return clip_of(path, rows, options, layout, unit=options.unit_of(path, assumed="pixel"), image_size=size)
+        raise bad_file(path, "results", "the list is empty: no person was detected in any frame.")
+    numbers = [frame_of(path, place, entry) for place, entry in entries.items()]
+    people = [_person(path, place, entry, track_of(entry)) for place, entry in entries.items()]
+    layout = options.layout_of(path, assumed="coco-17" if len(people[0].points) == 17 else None)
+    rows, unit = frames_of(path, numbers, numbers, people), options.unit_of(path, assumed="pixel")
+    return clip_of(path, rows, options, layout, unit=unit)
 
 
 def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bool = False) -> Detection:
@@ -77,20 +57,14 @@ def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bo
     if values.ndim != 1 or values.size == 0 or values.size % 3:
         reason = f"expected x, y and a score of each joint, got an array of shape {values.shape}."
         raise bad_file(path, f"{place}.keypoints", reason)
-    points, scores = values.reshape(-1, 3)[:, :2], np.nan_to_num(values.reshape(-1, 3)[:, 2])
-    missing = (points == 0).all(axis=-1) & (scores <= 0)
     own = int(track) if isinstance(track, int | float) and track >= 0 and track == int(track) else None
-    return Detection(np.where(missing[:, None], np.nan, points), scores / 2 if flags else scores, own)
+    return scored_detection(values.reshape(-1, 3) / (1, 1, 2 if flags else 1), own)
 
 
 def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> SkeletonSequence:
-    images = {
-        _image_number(path, f"images[{index}]", image, "id"): image
-        for index, image in enumerate(list_of(path, "images", content.get("images"), dict))
-    }
-    entries = [
-        entry for entry in list_of(path, "annotations", content.get("annotations"), dict) if "keypoints" in entry
-    ]
+    listed, annotated = (list_of(path, key, content.get(key), dict) for key in ("images", "annotations"))
+    images = {_image_number(path, f"images[{row}]", image, "id"): image for row, image in enumerate(listed)}
+    entries = [entry for entry in annotated if "keypoints" in entry]
     if not images or not entries:
         raise bad_file(path, "annotations", f"expected images and keypoints, got {len(images)} and {len(entries)}.")
     numbers, people = [], []
@@ -108,11 +82,12 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> S
     if any(len(person.points) != len(names) for person in people):
         raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
     chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
-    return _clip(path, list(frames.values()), numbers, chosen, options, layout, _one_size([*images.values()]))
+    rows, unit = frames_of(path, list(frames.values()), numbers, chosen), options.unit_of(path, assumed="pixel")
+    return clip_of(path, rows, options, layout, unit=unit, image_size=_one_size([*images.values()]))
 
 
 def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
-    """The images' size, if all state the same."""
+    """The size of the images, if all state the same."""
     sides = [side for image in images for side in (image.get("width"), image.get("height"))]
     if not all(type(side) is int and 0 < side < 1e9 for side in sides):
         return None
@@ -125,7 +100,7 @@ def _names(path: Path, content: dict[str, Any]) -> list[str]:
         names = category.get("keypoints")
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
             return names
-    raise bad_file(path, "categories", "expected one with the names of its keypoints.")
+    raise bad_file(path, "categories", "expected one that names its keypoints.")
 
 
 def _frame_number(image: dict[str, Any], image_id: int) -> int:
@@ -134,7 +109,7 @@ def _frame_number(image: dict[str, Any], image_id: int) -> int:
 
 
 def number_in(name: Any, default: int) -> int:
-    """The last number in a file's name: 12 in "cam1_000012.jpg"."""
+    """The last number in a file name: 12 in "cam1_000012.jpg"."""
     found = _LAST_NUMBER.search(Path(name).stem) if isinstance(name, str) else None
     return default if found is None else int(found[1])
 
@@ -147,10 +122,10 @@ def _image_number(path: Path, place: str, entry: dict[str, Any], key: str = "ima
 
 
 def encode(sequence: SkeletonSequence) -> bytes:
-    """JSON. A missing joint is 0, 0, 0; without confidences a seen joint has score 1.
+    """JSON. A missing joint is 0, 0, 0; without confidences a valid joint has score 1.
 
-    A person is in the frames that show a joint of theirs. So that no frame and nobody is lost, a frame without people
-    holds the first person, and somebody never seen is in the first frame: all zeros, with score 0.
+    A person is listed in the frames with a valid joint. To keep all frames and people, a frame without people lists
+    the first person, and a person who is never detected is listed in the first frame: all zeros, with score 0.
     """
     values = scored_keypoints(sequence, "COCO JSON", ("coco-17",))
     if not sequence.num_people or not sequence.num_frames:
@@ -173,7 +148,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """A list of people with image and category; or an annotation file, whose keys may stand beyond the head."""
+    """A list of people with images; or an annotation file, whose other keys may lie beyond the head."""
     start = head.lstrip()
     if start.startswith(b"["):
         return b'"keypoints"' in head and b'"image_id"' in head

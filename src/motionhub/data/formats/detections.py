@@ -1,7 +1,4 @@
-"""People found frame by frame, with or without identity, as one clip; numbered frames with gaps, in their place.
-
-Identities of the file are kept; where it has none, `skeletons/tracking.py` finds them.
-"""
+"""Detections of people frame by frame as one clip, with the identities of the file or of tracking."""
 
 import math
 from dataclasses import dataclass
@@ -9,30 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.files import bad_file, nan_at_origin
 from motionhub.data.formats.format import ReadOptions, checked_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.tracking import stack_people, track_people
 
 
-# A person out of sight for longer than this is somebody new.
+# After a longer absence a person gets a new identity.
 MAX_GAP_SECONDS = 1.0
-# Comparing everybody with everybody grows with the square: a hostile file must not keep the tracker busy for ever.
+# Tracking takes quadratic time in the people of a frame; a hostile file must not occupy it forever.
 MAX_PEOPLE = 256
-# What is infinite as float32 is missing; the tracker's squares of it would be no numbers.
+# Values that overflow float32 are missing; the tracker could not square them.
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One person in one frame.
-
-    Args:
-        points: `(joints, dims)`; NaN where a joint was not seen.
-        confidence: `(joints,)`, or None.
-        track: the file's own number for the person, or None.
-    """
+    """One person in one frame: `(joints, dims)` points, NaN where missing, confidences, and the person's number."""
 
     points: np.ndarray
     confidence: np.ndarray | None = None
@@ -40,6 +31,12 @@ class Detection:
 
 
 Frames = list[list[Detection]]
+
+
+def scored_detection(values: np.ndarray, track: int | None = None) -> Detection:
+    """Of `(joints, 3)` x, y, score; a joint at (0, 0) with score 0 is missing."""
+    points, scores = values[:, :2], np.nan_to_num(values[:, 2])
+    return Detection(nan_at_origin(points, scores), scores, track)
 
 
 def clip_of(
@@ -53,15 +50,11 @@ def clip_of(
     image_size: tuple[int, int] | None = None,
     dims: int = 2,
 ) -> SkeletonSequence:
-    """`(people, frames, joints, dims)`; a frame that does not show a person is NaN there, with confidence 0.
-
-    Args:
-        fps, image_size: as the file states them; None where it does not.
-    """
+    """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size` as in the file."""
     joints, fps = layout.num_joints, options.fps_of(path, fps)
     for time, people in enumerate(frames):
         if len(people) > MAX_PEOPLE:
-            raise bad_file(path, f"frame {time}", f"{len(people)} people are more than the {MAX_PEOPLE} it may show.")
+            raise bad_file(path, f"frame {time}", f"expected at most {MAX_PEOPLE} people, got {len(people)} people.")
         for person in people:
             if person.points.shape != (joints, dims):
                 expected = f"{joints} joints x {dims} of layout {layout.name!r}"
@@ -72,25 +65,22 @@ def clip_of(
         numbers = _own_tracks(path, frames)
         if numbers is None:
             numbers = track_people(points, max_gap=math.ceil(MAX_GAP_SECONDS * min(fps, 1000)))
-    num_people = len({int(number) for row in numbers for number in row if number >= 0})
-    checked_size(path, num_people, len(frames), joints, dims + 1)
-    confidence = None
-    with np.errstate(over="ignore", invalid="ignore"):  # float32 of what is too large for it is infinite, so missing
+        num_people = len({int(number) for row in numbers for number in row if number >= 0})
+        checked_size(path, num_people, len(frames), joints, dims + 1)
         keypoints, track_ids = stack_people(points, numbers)
-        if any(person.confidence is not None for row in frames for person in row):
-            scores = [np.array([_scores(person, joints) for person in row]).reshape(-1, joints) for row in frames]
-            confidence = stack_people(scores, numbers, fill=0.0)[0]
+        given = [[person.confidence for person in people] for people in frames]
+        confidence = None
+        if any(scores is not None for row in given for scores in row):
+            filled = [[np.ones(joints) if scores is None else scores for scores in row] for row in given]
+            per_frame = [np.array(row).reshape(-1, joints) for row in filled]
+            confidence = stack_people(per_frame, numbers, fill=0.0)[0]
     return options.sequence(
         path, keypoints, layout, fps=fps, unit=unit, image_size=image_size, confidence=confidence, track_ids=track_ids
     )
 
 
-def _scores(person: Detection, joints: int) -> np.ndarray:
-    return np.ones(joints) if person.confidence is None else person.confidence
-
-
 def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
-    """The file's identities, if every detection has one."""
+    """The identities in the file, if every detection has one."""
     tracks = [[person.track for person in people] for people in frames]
     if any(track is None or not 0 <= track < 2**63 for row in tracks for track in row) or not any(tracks):
         return None
@@ -100,11 +90,19 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
     return [np.array(row, dtype=np.int64) for row in tracks]
 
 
-def frame_positions(path: Path, numbers: list[int]) -> dict[int, int]:
-    """Frame number -> position in the clip, where absent numbers leave room for frames without anybody.
+def frames_of(path: Path, frames: list[int], numbers: list[int], people: list[Detection]) -> Frames:
+    """The `people` of each frame, by their frame `numbers`, which are among the numbers of all `frames`."""
+    positions = frame_positions(path, frames)
+    found: Frames = [[] for _ in range(max(positions.values()) + 1)]
+    for number, person in zip(numbers, people, strict=True):
+        found[positions[number]].append(person)
+    return found
 
-    Counting starts at the smallest number. Three or more numbers that all lie a multiple of a step apart were written
-    at every so many frames; the frame rate of the clip is that of its positions.
+
+def frame_positions(path: Path, numbers: list[int]) -> dict[int, int]:
+    """Frame number -> position in the clip, from the smallest number; absent numbers are frames without people.
+
+    The greatest common step of three or more numbers counts as one frame. Raises ValueError for too large gaps.
     """
     ordered = sorted(set(numbers))
     if not ordered:

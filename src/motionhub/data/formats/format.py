@@ -1,8 +1,4 @@
-"""What a file format is: bytes -> sequences, and for some sequences -> bytes; and what a caller says of a file.
-
-A pose estimator's output often has no frame rate, and a table of numbers no layout: metadata that a file lacks must be
-passed (`ReadOptions`); nothing is inferred.
-"""
+"""`Format` (bytes -> sequences, and for some sequences -> bytes) and `ReadOptions`, metadata that a file lacks."""
 
 import math
 import re
@@ -22,7 +18,7 @@ from motionhub.skeletons.layouts import LAYOUTS, get_layout, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# What the numbers of a file may be measured in -> the unit they are kept in, and the factor between the two.
+# Unit in a file -> unit of the sequence, and the factor between the two.
 FILE_UNITS: dict[str, tuple[str, float]] = {
     "pixel": ("pixel", 1.0),
     "normalised": ("normalised", 1.0),
@@ -30,10 +26,9 @@ FILE_UNITS: dict[str, tuple[str, float]] = {
     "centimetre": ("metre", 0.01),
     "millimetre": ("metre", 0.001),
 }
-# A clip of these many numbers still fits any memory; a corrupt or hostile file must not fill it.
+# Numbers of a clip: a corrupt or hostile file must not fill the memory.
 MAX_VALUES = 2**26
-# So many are little, whatever the file; and no format writes a number in less than a fraction of a byte: a table may
-# name a thousand people and show each for a moment, but a few kilobytes must not grow to gigabytes.
+# Sparse tables expand, but a few kilobytes must not grow to gigabytes.
 _FEW_VALUES, _VALUES_PER_BYTE = 2**23, 64
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _SAME = {
@@ -44,22 +39,21 @@ _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size"
 
 
 class UnstatedFact(OptionError):
-    """A file lacks metadata; `option` is the keyword of `read` by which the caller gives it."""
+    """A file lacks metadata; `option` is the keyword of `read` that supplies it."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The caller's word about a file; None means "as the file says".
+    """Metadata stated by the caller; None: as the file states it.
 
     Args:
-        layout: a `SkeletonLayout`, or the name of one.
+        layout: a `SkeletonLayout` or its name.
         fps: frames per second.
-        unit: what the numbers in the file are measured in: a key of `FILE_UNITS`. Centimetres and millimetres are
-            turned into metres.
+        unit: of the numbers in the file, a key of `FILE_UNITS`; centimetres and millimetres become metres.
         image_size: `(width, height)` in pixels.
 
     Raises:
-        ValueError: no layout or unit has that name, or the frame rate is not positive.
+        ValueError: unknown layout or unit, or a frame rate that is not positive.
     """
 
     layout: str | SkeletonLayout | None = None
@@ -78,7 +72,7 @@ class ReadOptions:
     def layout_of(
         self, path: Path, stated: str | SkeletonLayout | None = None, assumed: str | SkeletonLayout | None = None
     ) -> SkeletonLayout:
-        """The layout the file states, else the caller's, else the one `assumed` of such files."""
+        """The layout stated in the file, else by the caller, else the assumed one."""
         given, known = (None if each is None else get_layout(each) for each in (self.layout, stated))
         if given is not None and known is not None and given.joints != known.joints:
             raise self._contradiction(path, "layout", known.name, given.name)
@@ -86,19 +80,19 @@ class ReadOptions:
         return self._known(path, "layout", found)
 
     def fps_of(self, path: Path, stated: float | None = None) -> float:
-        """The frame rate the file states, else the caller's; 0.05 % apart is agreement, as files print few digits."""
+        """The frame rate stated in the file, else by the caller; they may differ by 0.05 % (rounded in files)."""
         if stated is not None and self.fps is not None and not math.isclose(stated, self.fps, rel_tol=5e-4):
             raise self._contradiction(path, "fps", f"{stated:g}", f"{self.fps:g}")
         return float(self._known(path, "fps", self.fps if stated is None else stated))
 
     def unit_of(self, path: Path, stated: str | None = None, assumed: str | None = None) -> str:
-        """The unit of the file's numbers, a key of `FILE_UNITS`."""
+        """The unit of the numbers in the file, a key of `FILE_UNITS`."""
         if stated is not None and self.unit is not None and stated != self.unit:
             raise self._contradiction(path, "unit", stated, self.unit)
         return self._known(path, "unit", stated or self.unit or assumed)
 
     def image_size_of(self, path: Path, stated: tuple[int, int] | None = None) -> tuple[int, int] | None:
-        """The image size the file states, else the caller's; it may stay unknown."""
+        """The image size stated in the file, else by the caller, else None."""
         if stated is not None and self.image_size is not None and tuple(self.image_size) != tuple(stated):
             raise self._contradiction(path, "image_size", str(stated), str(self.image_size))
         return stated if stated is not None else self.image_size
@@ -115,11 +109,9 @@ class ReadOptions:
         confidence: np.ndarray | None = None,
         track_ids: tuple[int, ...] | None = None,
     ) -> SkeletonSequence:
-        """The clip, in one of the library's units; what does not fit together is an error that names the file.
+        """The clip in one of the library's units, of `(people, frames, joints, dims)` or `(frames, joints, dims)`.
 
-        Args:
-            keypoints: `(people, frames, joints, dims)` or `(frames, joints, dims)` in `unit`, a key of `FILE_UNITS`.
-            fps, image_size: as the file states them; None where it does not.
+        Raises ValueError that names the file when the parts do not fit. `fps`, `image_size`: as stated in the file.
         """
         kept, factor = FILE_UNITS[unit]
         fps, size = self.fps_of(path, fps), self.image_size_of(path, image_size)
@@ -132,7 +124,7 @@ class ReadOptions:
             raise bad_file(path, "content", str(error)) from None
 
     def agree(self, path: Path, sequence: SkeletonSequence) -> SkeletonSequence:
-        """A clip of a format that says everything: checked against the caller's word, the image size added."""
+        """A clip with complete metadata, checked against the options; a given image size is added."""
         self.layout_of(path, sequence.layout)
         self.fps_of(path, sequence.fps)
         self.unit_of(path, sequence.unit)
@@ -141,33 +133,32 @@ class ReadOptions:
 
     @staticmethod
     def _contradiction(path: Path, name: str, stated: str, given: str) -> ValueError:
-        reason = f"the file is of {name} {stated}, but {name} {given} was given; leave {name} out"
-        return bad_file(path, name, f"{reason}, and change it afterwards if it is really wrong.")
+        reason = f"the file states {name} {stated}, but {name} {given} was given; leave {name} out"
+        return bad_file(path, name, f"{reason}, and change it afterwards if the file is wrong.")
 
     @staticmethod
     def _known(path: Path, name: str, value: Any) -> Any:
         if value is None:
             call = f'motionhub.read("{path}", {name}={_EXAMPLES[name]})'
-            reason = f"the file does not say it; call {call} with what is true."
+            reason = f"the file does not state it; call {call} with the true value."
             raise UnstatedFact(str(bad_file(path, name, reason)), name)
         return value
 
 
 @dataclass(frozen=True)
 class Format:
-    """One file format, of a program or of one dataset; it knows no labels.
+    """One file format, of a program or of one dataset; without labels.
 
     Args:
         name: key in `FORMATS`, or the name of the dataset.
-        title: what makes such files.
-        matches: `(path, head)` -> whether the content looks like this format; `head` is the file's first bytes, and
-            empty for a folder.
+        title: the program or dataset.
+        matches: `(path, head)` -> whether the content has this format; `head`: the first bytes, empty for a folder.
         read: `(path, options)` -> the clips. Raises a one-line ValueError that names file, place and reason.
         container: `"json"`, `"mat"`, `"text"`, `"binary"` or `"folder"`.
-        signature: one phrase that describes the content, for error messages.
-        pattern: what such files are called (`fnmatch`, case ignored), for files too damaged to recognise.
-        needs: the options without which it cannot be read.
-        writer: how such files are written; None where they are only read.
+        signature: a phrase that describes the content, for error messages.
+        pattern: file names (`fnmatch`, case ignored), for files too damaged to recognise.
+        needs: required options.
+        writer: None where the format is only read.
     """
 
     name: str
@@ -181,12 +172,12 @@ class Format:
     writer: Writer | None = None
 
     def claims_name(self, path: Path) -> bool:
-        """Whether the file is called like this format's files."""
+        """Whether the file name fits `pattern`."""
         return bool(self.pattern) and fnmatch(path.name.lower(), self.pattern.lower())
 
 
 def layout_in_file(path: Path, place: str, reference: Any) -> SkeletonLayout:
-    """A layout as a file names it: one of the library's or a whole description, but not, as callers may, a path."""
+    """A layout stated in a file, by name or in full, but not by path. Raises ValueError that names file and place."""
     try:
         return stated_layout(reference)
     except ValueError as error:
@@ -194,14 +185,14 @@ def layout_in_file(path: Path, place: str, reference: Any) -> SkeletonLayout:
 
 
 def most_values(path: Path) -> int:
-    """The numbers that a clip in this file, or folder, may have: `MAX_VALUES`, fewer in a small file."""
-    if not path.is_file():  # a folder's recording has many
+    """How many numbers a clip in this file or folder may have."""
+    if not path.is_file():  # a recording in a folder
         return MAX_VALUES
     return min(MAX_VALUES, max(_FEW_VALUES, _VALUES_PER_BYTE * path.stat().st_size))
 
 
 def checked_size(path: Path, *lengths: int) -> None:
-    """Refuses a clip of more numbers than `most_values`, before anything is allocated."""
+    """Raises ValueError for a clip of more than `most_values` numbers, before allocation."""
     most = most_values(path)
     if math.prod(lengths) > most:
         shape = " x ".join(map(str, lengths))
@@ -214,7 +205,7 @@ def is_number(value: Any) -> bool:
 
 
 def rate_of(seconds: float) -> float:
-    """Frames per second of a frame time as files print it, with few digits: 0.0333333 is 30, not 30.00003."""
+    """Frames per second of a frame time printed with few digits: 0.0333333 is 30, not 30.00003."""
     rate = 1 / seconds
     whole = float(round(rate))
     return whole if whole and abs(rate - whole) < 2e-4 * whole else rate
@@ -235,12 +226,9 @@ def joint_name(text: str) -> str:
 def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple[SkeletonLayout, list[int]]:
     """The layout, and for each of its joints the position of its name in the file.
 
-    A layout given by the caller takes its joints out of those of the file. Otherwise a known layout with the same
-    names in the same order is it, and else one is made of the names, without bones. Names that are only numbers say
-    nothing: then the caller must give the layout.
-
-    Raises:
-        ValueError: a name occurs twice, or the given layout has a joint that the file lacks.
+    A layout given by the caller selects its joints from the file. Otherwise the layout is a known one with the same
+    names in the same order, else one made of the names, without bones. Numbered joints require a given layout.
+    Raises ValueError when a name occurs twice, or the file lacks a joint of the given layout.
     """
     if all(name.strip().isdigit() for name in names):
         layout = options.layout_of(path)
@@ -251,7 +239,7 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
     own = [joint_name(name) for name in names]
     repeated = sorted(name for name, times in Counter(own).items() if times > 1 or not name)
     if repeated:
-        raise bad_file(path, "joints", f"expected different names, but got {repeated[:5]} more than once, or empty.")
+        raise bad_file(path, "joints", f"expected unique names, but got {repeated[:5]} more than once, or empty.")
     if options.layout is not None:
         layout = options.layout_of(path)
         lacking = [joint for joint in layout.joints if joint not in own]

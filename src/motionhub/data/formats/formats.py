@@ -1,9 +1,12 @@
-"""The formats of programs (pose estimators, motion capture, tables) by name; which one a file has; and `write`."""
+"""`FORMATS` of programs (pose estimators, motion capture, tables), `find_format` with helpful errors, and `write`."""
 
 import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from motionhub.data.formats import (
     alphapose,
@@ -18,62 +21,58 @@ from motionhub.data.formats import (
     table,
     trc,
 )
-from motionhub.data.formats.files import read_head
+from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
-from motionhub.data.formats.unknown import unknown_folder, unknown_format
+from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.formats.writing import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Where contents look alike, the first that fits is taken.
-_FORMATS = (
-    openpose.FORMAT,
-    alphapose.FORMAT,
-    coco.FORMAT,
-    lcrnet.FORMAT,
-    mediapipe.FORMAT,
-    arrays.FORMAT,
-    pyskl.FORMAT,
-    parquet.FORMAT,
-    trc.FORMAT,
-    bvh.FORMAT,
-    table.FORMAT,
-)
-FORMATS: dict[str, Format] = {form.name: form for form in _FORMATS}
+# Where several fit, the first wins.
+_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh, table)
+FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}
+_NUM_NEAREST = 3
+_SHOWN = 10
+_VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
+# Common other contents, and what to do with them.
+_FOREIGN = {
+    b"\x89HDF": "an HDF5 file; save its arrays as .npz with keypoints (people, frames, joints, dims)",
+    b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of the authors' zip: "
+    "motionhub dataset build NAME --raw ZIP --out FOLDER",
+    b"\x1f\x8b": "a gzip file; unpack it first",
+    b"\x02P": "a C3D file; export it as TRC or BVH",
+    b"\x89PNG": "a PNG image; a pose estimator makes keypoints of it",
+    b"\xff\xd8\xff": "a JPEG image; a pose estimator makes keypoints of it",
+    b"ftyp": _VIDEO,
+    b"RIFF": _VIDEO,
+    b"\x1aE\xdf\xa3": _VIDEO,
+}
 
 
 def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
-    """The format that the content of a file or folder shows.
+    """The format of a file or folder, by its content: `own` formats of datasets go before those of programs.
 
-    Args:
-        own: formats of datasets, which are looked at before those of programs.
-
-    Raises:
-        ValueError: no format fits; the message shows what the file holds and the formats with the same container.
+    Raises ValueError that shows the content and the nearest formats.
     """
     path, known = Path(path), [*own, *FORMATS.values()]
-    if os.path.isdir(path):  # and not path.is_dir(), which raises for names that are too long
+    if os.path.isdir(path):  # path.is_dir() raises for names that are too long
         found = next((form for form in FORMATS.values() if form.matches(path, b"")), None)
         if found is None:
-            raise unknown_folder(path)
+            raise _unknown_folder(path)
         return found
     head = read_head(path)
-    # Content too damaged to recognise: the name still tells whose error message is the helpful one.
+    # For damaged content the name selects the format with the helpful error message.
     tests = (lambda form: form.matches(path, head), lambda form: form.claims_name(path))
     found = next((form for fits in tests for form in known if fits(form)), None)
     if found is None:
-        raise unknown_format(path, head, [*FORMATS.values(), *own])
+        raise _unknown_format(path, head, [*FORMATS.values(), *own])
     return found
 
 
 def find_writer(path: str | Path, format: str | None = None) -> Writer:
-    """The writer of that name, or the one whose files end as `path` does; a path without a suffix is a folder.
-
-    Raises:
-        ValueError: there is none; the message lists the formats.
-    """
+    """The writer called `format`, or of the path's suffix (none: a folder). Raises ValueError with all names."""
     suffix = Path(path).suffix.lower()
     for writer in WRITERS.values():
         if writer.name == format or (format is None and writer.suffix == suffix):
@@ -86,19 +85,19 @@ def find_writer(path: str | Path, format: str | None = None) -> Writer:
 def write(
     sequence: SkeletonSequence | Sequence[SkeletonSequence], path: str | Path, format: str | None = None
 ) -> Path:
-    """Writes one clip to a new file (or folder), whose parent folders are made. Nothing is ever overwritten.
+    """Writes one clip to a new file (or folder) and makes its parent folders; never overwrites.
 
     Args:
-        sequence: one clip; `motionhub.read` gives a list of them, which only parquet takes, a row a clip.
-        path: a file that ends in .npz (without any loss), .csv, .json (COCO results), .bvh, .trc or .parquet, or a
-            folder without suffix (OpenPose).
-        format: key of `WRITERS`; None tells it by the suffix.
+        sequence: one clip; a list, as `motionhub.read` returns it, only for parquet (one row per clip).
+        path: a file that ends in .npz (lossless), .csv, .json (COCO results), .bvh, .trc or .parquet, or a folder
+            without suffix (OpenPose).
+        format: key of `WRITERS`; None: by the suffix.
 
     Returns:
         the path.
 
     Raises:
-        ValueError: no such format, the path exists, or the format cannot hold the sequence; one line with the fix.
+        ValueError: unknown format, the path exists, or the format cannot hold the sequence; one line with the fix.
     """
     path = Path(path)
     writer = find_writer(path, format)
@@ -121,13 +120,12 @@ def _encoded(sequence: SkeletonSequence | Sequence[SkeletonSequence], writer: Wr
     several = isinstance(sequence, list | tuple) and all(isinstance(clip, SkeletonSequence) for clip in sequence)
     if several and writer.encode_all is not None:
         return writer.encode_all(sequence)
-    got = type(sequence).__name__
-    fix = "motionhub.read gives a list: write each, or all to one .parquet file"
-    raise ValueError(f"{writer.name} expects one SkeletonSequence, got {got}; {fix}.")
+    got = f"got {type(sequence).__name__}; motionhub.read returns a list: write each, or all to one .parquet file"
+    raise ValueError(f"{writer.name} expects one SkeletonSequence, {got}.")
 
 
 def _store(path: Path, content: bytes | dict[str, bytes]) -> None:
-    """All of it or nothing: what a full disk leaves is removed again."""
+    """Writes everything or nothing: a partial result (full disk) is removed."""
     try:
         if isinstance(content, bytes):
             with path.open("xb") as file:
@@ -136,8 +134,81 @@ def _store(path: Path, content: bytes | dict[str, bytes]) -> None:
             path.mkdir()
             for name, part in content.items():
                 (path / name).write_bytes(part)
-    except FileExistsError:  # made by somebody else meanwhile
+    except FileExistsError:  # created by another process meanwhile
         raise ValueError(f"{path} exists and is not overwritten; choose another name, or remove it.") from None
     except BaseException:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         raise
+
+
+def _unknown_folder(path: Path) -> ValueError:
+    """The error for a folder that is no recording."""
+    try:
+        names = sorted(entry.name for entry in islice(path.iterdir(), 1000))[:5]
+        reason = f"is a directory of no known format (with {names}); give a file or a folder of OpenPose JSON files."
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})."
+    return bad_file(path, "folder", reason)
+
+
+def _unknown_format(path: Path, head: bytes, known: Sequence[Format]) -> ValueError:
+    """The error for a file: its content, the signatures of the formats with most words in common, and other names."""
+    container, shown, words = _describe(path, head)
+    same = [form for form in known if form.container == container] or list(known)
+    nearest = sorted(same, key=lambda form: -len(words & _words(f"{form.name} {form.title} {form.signature}")))
+    named = "; ".join(f"{form.name}: {form.signature}" for form in nearest[:_NUM_NEAREST])
+    others = ", ".join(form.name for form in nearest[_NUM_NEAREST:])
+    more = f". Others: {others}" if others else ""
+    return bad_file(path, "content", f"no known skeleton format ({shown}). Nearest formats: {named}{more}.")
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text in lower case, without plural s."""
+    return {word.removesuffix("s") for word in re.findall(r"[a-z0-9]{2,}", text.lower())}
+
+
+def _describe(path: Path, head: bytes) -> tuple[str, str, set[str]]:
+    """The container, a description of the content, and its words."""
+    if head.startswith(MAGIC):
+        names = variable_names(path)
+        if not names:
+            load_variables(path, ())  # raises for a broken file
+        return "mat", f"a MATLAB file with the variables {names[:_SHOWN]}", _words(" ".join(names))
+    if head.lstrip()[:1] in (b"{", b"["):
+        return "json", *_describe_json(path)
+    text = head.decode("utf-8", errors="ignore")
+    unprintable = sum(not (char.isprintable() or char.isspace()) for char in text)
+    if b"\0" in head or unprintable > len(head) // 50 or any(head.startswith(mark) for mark in _FOREIGN):
+        foreign = next((words for mark, words in _FOREIGN.items() if mark in head[:8]), None)
+        return "binary", foreign or f"a binary file that starts with {head[:12]!r}", set()
+    lines = [line[:40] for line in head.decode("utf-8", errors="replace").splitlines()[:3]]
+    return "text", f"a text file that starts with the lines {lines}", _words(" ".join(lines))
+
+
+def _describe_json(path: Path) -> tuple[str, set[str]]:
+    try:
+        content = load_json(path)
+    except ValueError as error:
+        return f"JSON: {str(error).removeprefix(f'{path}: ').rstrip('.')}", set()
+    words = _words(" ".join(islice(_keys(content), 100)))
+    if isinstance(content, dict):
+        return f"a JSON object with the keys {_short(content)}", words
+    if not isinstance(content, list) or not content:
+        return "an empty JSON list", words
+    first = content[0]
+    inside = f"an object with the keys {_short(first)}" if isinstance(first, dict) else f"a {type(first).__name__}"
+    return f"a JSON list of {len(content)} elements, the first {inside}", words
+
+
+def _short(keys: Any) -> list[str]:
+    return [key[:40] for key in islice(keys, _SHOWN)]
+
+
+def _keys(content: Any, depth: int = 4) -> Iterator[str]:
+    """The keys of objects, and of the first elements of their values."""
+    if isinstance(content, dict):
+        yield from content
+        content = list(islice(content.values(), 20))
+    if isinstance(content, list) and depth:
+        for value in content[:20]:
+            yield from _keys(value, depth - 1)

@@ -1,8 +1,7 @@
-"""Reads arrays of numbers and texts from MATLAB 5 files; cells, structs, objects and sparse arrays are passed over.
+"""Reads numeric arrays and texts from MATLAB 5 files (MathWorks, "MAT-File Format"); other variables are skipped.
 
-Why not `scipy.io.loadmat`: on a flipped bit in an element's type scipy 1.17 ends the process with a segmentation
-fault, and a folder of downloads must survive a broken one. The tests compare with scipy on whole datasets.
-Source: MathWorks, "MAT-File Format", level 5.
+`scipy.io.loadmat` is not used: with a flipped bit in an element type, scipy 1.17 ends the process with a segmentation
+fault. The tests compare with scipy on whole datasets.
 """
 
 import math
@@ -23,29 +22,28 @@ _NUMBER_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 
 _TEXT_CODECS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 _CHARACTERS, _NUMERIC_CLASSES = 4, range(6, 16)
 _COMPLEX_FLAG = 0x0800
-# No clip comes near it: what a compressed element may grow to before it is refused, and how many times its size.
+# Limits of the decompressed size and ratio of an element.
 _MAX_INFLATED, _SMALL_INFLATED, _MOST_PACKED = 2**28, 2**24, 100
 
 Element = tuple[int, bytes]  # type number, content
 
 
 def variable_names(path: Path) -> list[str]:
-    """Names of the variables in the file, as far as it can be followed."""
+    """Names of the variables up to the first defect of the file."""
     names: list[str] = []
     try:
         content = read_bytes(path)
         for name, _ in _matrices(content, _byte_order(content)):
             names.append(name)
     except ValueError:
-        pass  # load_variables says what is wrong; the names up to there still identify the format
+        pass  # load_variables reports it
     return names
 
 
 def load_variables(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray | str]:
-    """The named variables: numbers as float64 in their MATLAB shape, a text as str.
+    """The named variables: numbers as float64 in their MATLAB shape, text as str.
 
-    Raises:
-        ValueError: the file is broken, lacks one of them, or one is neither an array of real numbers nor one text.
+    Raises ValueError when the file is broken, lacks one, or one is neither an array of real numbers nor one text.
     """
     content = read_bytes(path)
     if not content.startswith(MAGIC):
@@ -70,7 +68,7 @@ def as_numbers(path: Path, name: str, value: np.ndarray | str) -> np.ndarray:
 
 
 def _byte_order(content: bytes) -> str:
-    """`"<"` or `">"`, from the header's last two bytes; the two before them are the format's version."""
+    """`"<"` or `">"`, from the last two bytes of the header; the two before them are the version of the format."""
     orders = {b"IM": "<", b"MI": ">"}
     mark = content[_HEADER_BYTES - 2 : _HEADER_BYTES]
     if mark not in orders:
@@ -89,13 +87,13 @@ def _matrices(content: bytes, order: str) -> Iterator[tuple[str, list[Element]]]
         if kind != _MATRIX:
             raise ValueError(f"expected a matrix (type {_MATRIX}), found an element of type {kind}")
         parts = list(_elements(data, order))
-        # Function handles and the like have other parts and no name: nothing a reader asks for.
+        # Function handles and similar variables have no name here.
         if len(parts) >= 3 and parts[2][0] == 1:
             yield parts[2][1].decode("latin-1"), parts
 
 
 def _elements(data: bytes, order: str) -> Iterator[Element]:
-    """The tagged elements one after the other; each but a compressed one fills a multiple of 8 bytes."""
+    """The tagged elements; all but compressed ones are padded to a multiple of 8 bytes."""
     position = 0
     while position < len(data):
         if position + 8 > len(data):
@@ -116,8 +114,8 @@ def _inflated(data: bytes) -> bytes:
         content = stream.decompress(data, limit)
     except zlib.error as error:
         raise ValueError(f"its compressed data are corrupt ({error})") from None
-    # No demand that the stream ends: MATLAB leaves out the end of one whose content is exactly 16,384 bytes (Penn
-    # Action 1605.mat). A stream that is really cut off does not hold the element that its first bytes announce.
+    # The end of the stream is not checked: MATLAB omits it where the content is exactly 16,384 bytes (Penn Action
+    # 1605.mat). A truncated stream does not hold the element that its first bytes state.
     if stream.unconsumed_tail:
         raise ValueError(f"its compressed data ({len(data)} bytes) grow beyond {limit} bytes")
     return content

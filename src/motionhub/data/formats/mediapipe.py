@@ -1,8 +1,7 @@
 """MediaPipe pose landmarks saved as JSON: 33 objects with x, y, z and visibility per person and frame.
 
-MediaPipe has no file format of its own; read are the shapes in which its results are dumped: a list of frames, or an
-object with "frames", where a frame is one person's 33 landmarks, a list of people, null or empty, or an object with
-"pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks". Hands and faces are passed over.
+Accepts a list of frames, or an object with "frames". A frame is the 33 landmarks of one person, a list of people, null
+or empty, or an object with "pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks".
 """
 
 from pathlib import Path
@@ -23,12 +22,12 @@ _SIGNS = (b'"visibility"', *(f'"{key}"'.encode() for key in (*_IMAGE_KEYS, *_WOR
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One clip of layout mediapipe-33; `confidence` is the landmarks' visibility. People are told apart by tracking.
+    """One clip of layout mediapipe-33; `confidence` is the visibility of the landmarks. Tracking finds the identities.
 
-    Landmarks are fractions of the image's width and height: `(people, frames, 33, 2)` of unit "normalised". With
+    Landmarks are fractions of the image width and height: `(people, frames, 33, 2)` of unit "normalised". With
     `unit="pixel"` and `image_size=` they become pixels, which keep the shape of the body. With `unit="metre"` the
     world landmarks are read: `(people, frames, 33, 3)`, y down, the origin between the hips; a plain list of landmarks
-    is taken for such then.
+    is then read as world landmarks.
     """
     content = load_json(path)
     frames = content.get("frames", [content]) if isinstance(content, dict) else content
@@ -44,18 +43,15 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         reason = "landmarks are fractions of the image; give image_size=(width, height) too."
         raise bad_file(path, "image_size", reason)
     scale = np.ones(3) if world else np.array(size if unit == "pixel" else (1, 1), np.float64)
-    people = [
-        [
-            _person(path, f"frame {time}, person {row}", person, scale)
-            for row, person in enumerate(_people(frame, world))
-        ]
-        for time, frame in enumerate(frames)
-    ]
+    people = []
+    for time, frame in enumerate(frames):
+        found = enumerate(_people(frame, world))
+        people.append([_person(path, f"frame {time}, person {row}", person, scale) for row, person in found])
     return [clip_of(path, people, options, options.layout_of(path, "mediapipe-33"), unit=unit, dims=len(scale))]
 
 
 def _people(frame: Any, world: bool) -> list[Any]:
-    """The people's landmarks in a frame."""
+    """The landmarks of the people in a frame."""
     if isinstance(frame, dict):
         frame = next((frame[key] for key in (_WORLD_KEYS if world else _IMAGE_KEYS) if key in frame), None)
     if isinstance(frame, dict):  # as protocol buffers are dumped
@@ -80,11 +76,9 @@ def _person(path: Path, place: str, landmarks: Any, scale: np.ndarray) -> Detect
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """Landmarks have x and y of their own; the first person may come long after the head."""
-    start = head.lstrip()
-    if not start.startswith((b"[", b"{")) or not any(
-        sign in head for sign in (*_SIGNS, b"[null", b"[[]", b'"frames"')
-    ):
+    """Landmarks with x and y; the first person may lie beyond the head."""
+    signs = (*_SIGNS, b"[null", b"[[]", b'"frames"')
+    if not head.lstrip().startswith((b"[", b"{")) or not any(sign in head for sign in signs):
         return False
     content = head if b'"x"' in head else read_bytes(path, MAX_JSON_BYTES)
     return b'"x"' in content and b'"y"' in content and any(sign in content for sign in _SIGNS)

@@ -1,8 +1,7 @@
-"""OpenPose's `--write_json`, read and written: a folder with one JSON object a frame, BODY_25 or COCO-18.
+"""Reads and writes OpenPose's `--write_json`: a folder with one JSON object per frame, BODY_25 or COCO-18.
 
-Faces, hands and 3-D output are passed over; the format has no place for a frame rate or an image size. Which of the
-two models ran is told by the number of values (75 or 54). Where OpenPose itself writes a `person_id` of -1, written
-files have the track ids, so that people keep their identities.
+The number of values (75 or 54) identifies the layout. Faces, hands and 3-D output are ignored. Written files hold the
+track ids in `person_id`, where OpenPose itself writes -1.
 """
 
 import json
@@ -13,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of, frame_positions
+from motionhub.data.formats.detections import Detection, clip_of, frames_of, scored_detection
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array, read_head
 from motionhub.data.formats.format import Format, ReadOptions, UnstatedFact
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
-from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# Numbers of a person (x, y, score of each joint) -> the model that writes so many.
+# Numbers of a person (x, y, score of each joint) -> layout.
 LAYOUTS = {75: "body-25", 54: "openpose-18"}
 _NAME = re.compile(r"(.*?)_?(\d{1,15})(?:_keypoints)?\.json", re.IGNORECASE)
 
@@ -29,9 +27,8 @@ _NAME = re.compile(r"(.*?)_?(\d{1,15})(?:_keypoints)?\.json", re.IGNORECASE)
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip for each recording in the folder, `(people, frames, 25 or 18, 2)` pixels; or the one frame of a file.
 
-    A joint at exactly (0, 0) with score 0 is missing (NaN). Frames are ordered by the number in their name; absent
-    numbers are frames without anybody. OpenPose does not follow people (its `person_id` is -1): they are told apart
-    by `skeletons/tracking.py`, and numbered in the order in which they appear.
+    A joint at exactly (0, 0) with score 0 is missing (NaN). Frames are ordered by the number in their name; an absent
+    number is a frame without people. Where `person_id` is -1, tracking finds the identities.
     """
     if not path.is_dir():
         return [_recording(path, {0: path}, options)]
@@ -53,11 +50,11 @@ def _recordings(folder: Path) -> dict[str, dict[int, Path]]:
 
 
 def _named_recording(folder: Path, name: str, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
-    """One of a folder's recordings. Errors name the folder, which exists, and then the recording, which is no path."""
+    """One recording of a folder; errors name the folder and the recording."""
     try:
         return _recording(folder, files, options)
     except UnstatedFact:
-        raise  # the call that helps is one for the folder
+        raise  # it suggests a call for the folder
     except ValueError as error:
         about_folder = f"{folder}: "
         if not name or not str(error).startswith(about_folder):
@@ -67,18 +64,15 @@ def _named_recording(folder: Path, name: str, files: dict[int, Path], options: R
 
 def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
     unit = options.unit_of(path, assumed="pixel")
-    positions = frame_positions(path, list(files))
-    frames: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
-    lengths: dict[int, Path] = {}
-    for number in sorted(files):
-        people = _people(files[number])
-        lengths.update({3 * len(person.points): files[number] for person in people})
-        frames[positions[number]] = people
+    detected = [(number, person) for number in sorted(files) for person in _people(files[number])]
+    people = [person for _, person in detected]
+    frames = frames_of(path, list(files), [number for number, _ in detected], people)
+    lengths = {3 * len(person.points) for person in people}
     if len(lengths) > 1:
-        raise bad_file(path, "people", f"frames differ in the numbers a person has: {sorted(lengths)}.")
-    stated = LAYOUTS[next(iter(lengths))] if lengths else None
-    # A recording in which nobody was ever found has no numbers to tell the model by.
-    layout = options.layout_of(path, stated, assumed=None if lengths else get_layout("body-25"))
+        raise bad_file(path, "people", f"frames differ in the count of numbers per person: {sorted(lengths)}.")
+    stated = LAYOUTS[lengths.pop()] if lengths else None
+    # Without detections nothing shows the layout.
+    layout = options.layout_of(path, stated, assumed=None if stated else "body-25")
     return clip_of(path, frames, options, layout, unit=unit)
 
 
@@ -98,17 +92,14 @@ def _person(path: Path, place: str, values: Any, person_id: Any) -> Detection:
     if numbers.ndim != 1 or numbers.size not in LAYOUTS:
         reason = f"expected {' or '.join(f'{size} numbers ({name})' for size, name in LAYOUTS.items())}"
         raise bad_file(path, place, f"{reason}, got an array of shape {numbers.shape}.")
-    points, scores = numbers.reshape(-1, 3)[:, :2], numbers.reshape(-1, 3)[:, 2]
-    missing = (points == 0).all(axis=-1) & ~(scores > 0)
     track = person_id[0] if isinstance(person_id, list) and len(person_id) == 1 else None
-    own = track if isinstance(track, int) and track >= 0 else None
-    return Detection(np.where(missing[:, None], np.nan, points), np.nan_to_num(scores), own)
+    return scored_detection(numbers.reshape(-1, 3), track if isinstance(track, int) else None)
 
 
 def encode(sequence: SkeletonSequence) -> dict[str, bytes]:
-    """File name -> JSON. A missing joint is 0, 0, 0; without confidences a seen joint has score 1.
+    """File name -> JSON. A missing joint is 0, 0, 0; without confidences a valid joint has score 1.
 
-    A person is in the frames that show a joint of theirs; somebody never seen is all zeros in the first.
+    A person is listed in the frames with a valid joint; a person who is never detected is all zeros in the first.
     """
     values = scored_keypoints(sequence, "OpenPose JSON", tuple(LAYOUTS.values()))
     tracks = file_tracks(sequence)
@@ -116,10 +107,8 @@ def encode(sequence: SkeletonSequence) -> dict[str, bytes]:
     shown[:, :1] |= ~np.any(shown, axis=1, keepdims=True)
     files = {}
     for frame in range(sequence.num_frames):
-        people = [
-            {"person_id": [tracks[person]], "pose_keypoints_2d": short(values[person, frame])}
-            for person in np.flatnonzero(shown[:, frame])
-        ]
+        listed = np.flatnonzero(shown[:, frame])
+        people = [{"person_id": [tracks[row]], "pose_keypoints_2d": short(values[row, frame])} for row in listed]
         files[f"{frame:012d}_keypoints.json"] = json.dumps({"version": 1.3, "people": people}).encode()
     return files
 
@@ -133,12 +122,12 @@ def matches(path: Path, head: bytes) -> bool:
 
 FORMAT = Format(
     name="openpose",
-    title="OpenPose JSON (a folder with one file a frame)",
+    title="OpenPose JSON (a folder with one file per frame)",
     matches=matches,
     read=read,
     pattern="*_keypoints.json",
     container="json",
-    signature='folder of JSON objects, one a frame, with "people", each with 75 or 54 "pose_keypoints_2d"',
+    signature='folder of JSON objects, one per frame, with "people", each with 75 or 54 "pose_keypoints_2d"',
     needs=("fps",),
-    writer=Writer("openpose", "OpenPose JSON, a folder with a file a frame", "", encode),
+    writer=Writer("openpose", "OpenPose JSON, a folder with one file per frame", "", encode),
 )

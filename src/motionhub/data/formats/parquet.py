@@ -1,7 +1,6 @@
-"""Parquet files of the published columns (`skeletons/rows.py`), read and written: a clip a row.
+"""Reads and writes parquet files of the published columns (`skeletons/rows.py`), one clip per row, any schema version.
 
-All schema versions so far are read. Datasets too large for memory are for `datasets.load_dataset`. A file is decoded
-in a process of its own (`parquet_process.py`, a tenth of a second), as pyarrow ends its process on some damaged files.
+A separate process (`parquet_process.py`) decodes a file, as pyarrow crashes on some damaged ones.
 """
 
 import io
@@ -26,26 +25,25 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 MAGIC = b"PAR1"
-# What `from_row` needs; the others may be absent, as in rows of older versions.
+# Required by `from_row`; others may be absent, as in older versions.
 _SHAPE = ("num_people", "num_frames", "num_joints", "num_dims")
 _NEEDED = ("schema_version", "keypoints", *_SHAPE, "layout", "fps", "unit", "image_width", "image_height")
 _WANTED = (*_NEEDED, "confidence", "track_ids")
 _TEXTS = ("layout", "unit")
 _LISTS = ("keypoints", "confidence", "track_ids")
-# Rows beside their numbers cost memory too: many empty ones must not fill it.
+# Empty rows take memory too.
 _MAX_ROWS = 2**18
-# A footer that names more or longer things than a row of ours could.
+# Of the footer.
 _LIMITS = {"thrift_string_size_limit": 2**24, "thrift_container_size_limit": 2**20}
-# Of the process: what Python and pyarrow take, and what so many bytes of a file or numbers of a clip may add. The
-# seconds are of computing; waiting for a slow disk or a busy machine has more.
+# Limits of the process, in bytes and seconds of CPU time; `_WAITING` times as much wall time.
 _BASE_MEMORY, _MEMORY_PER_BYTE, _MEMORY_PER_VALUE = 2**30, 2, 24
 _BASE_SECONDS, _BYTES_PER_SECOND, _WAITING = 15, 2**21, 10
-# Threads of the process would reserve memory, and have nothing to do.
+# Threads of the process would only reserve memory.
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """A clip a row, in their order."""
+    """One clip per row, in their order."""
     content = read_bytes(path)
     if not content.startswith(MAGIC) or not content.endswith(MAGIC) or len(content) < 12:
         raise bad_file(path, "file", f"a parquet file begins and ends with {MAGIC!r}; this one is cut off or corrupt.")
@@ -64,10 +62,10 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 def _rows(path: Path, size: int) -> list[dict[str, Any]]:
     answer = _decoded(path, size)
     end = answer.find(b"\n") + 1
-    told = json.loads(answer[:end])
-    if "refused" in told:
-        raise bad_file(path, *told["refused"])
-    columns, start = told["columns"], end
+    header = json.loads(answer[:end])
+    if "refused" in header:
+        raise bad_file(path, *header["refused"])
+    columns, start = header["columns"], end
     for name in (name for name in _LISTS if name in columns):
         dtype, ends = np.dtype(columns[name]["dtype"]), np.cumsum(columns[name]["lengths"], dtype=np.int64)
         values = np.frombuffer(answer, dtype, int(ends[-1]) if len(ends) else 0, start).copy()  # aligned, writeable
@@ -77,7 +75,7 @@ def _rows(path: Path, size: int) -> list[dict[str, Any]]:
 
 
 def _decoded(path: Path, size: int) -> bytes:
-    """What the process says. Raises ValueError when it cannot be started, or dies of the file."""
+    """The output of the process. Raises ValueError when it fails or cannot be started."""
     seconds, values = _BASE_SECONDS + size // _BYTES_PER_SECOND, most_values(path)
     request = {
         "import_path": [folder for folder in sys.path if os.path.isabs(folder)],
@@ -88,7 +86,7 @@ def _decoded(path: Path, size: int) -> bytes:
         **{"needed": _NEEDED, "texts": _TEXTS, "lists": _LISTS, "shape": _SHAPE},
         **{"most_rows": _MAX_ROWS, "most_values": values},
     }
-    # Isolated: the process runs nothing that lies in the working folder or that environment variables name.
+    # Isolated from code in the working folder and environment variables.
     command = [os.fsdecode(get_executable() or "python"), "-I", "-S", parquet_process.__file__, json.dumps(request)]
     try:
         with path.open("rb") as file:
@@ -104,8 +102,7 @@ def _decoded(path: Path, size: int) -> bytes:
     except subprocess.TimeoutExpired:
         raise bad_file(path, "parquet", f"not decoded in {_WAITING * seconds} s; the file is damaged.") from None
     except OSError as error:
-        reason = f"is decoded in a process of its own, which cannot be started ({error})."
-        raise bad_file(path, "parquet", reason) from None
+        raise bad_file(path, "parquet", f"the decoding process cannot be started ({error}).") from None
     if done.returncode:
         raise bad_file(path, "parquet", f"{_death(done)}; the file is damaged, write or download it again.")
     return done.stdout
@@ -114,16 +111,16 @@ def _decoded(path: Path, size: int) -> bytes:
 def _death(done: subprocess.CompletedProcess[bytes]) -> str:
     if done.returncode < 0:
         known = {int(each): each.name for each in signal.Signals}
-        return f"pyarrow died decoding it ({known.get(-done.returncode, -done.returncode)})"
+        return f"pyarrow crashed decoding it ({known.get(-done.returncode, -done.returncode)})"
     last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
     return f"pyarrow failed decoding it (exit status {done.returncode}: {''.join(last)[:200]})"
 
 
 def encode_all(sequences: Sequence[SkeletonSequence]) -> bytes:
-    """A file of a row a sequence, in their order."""
+    """A file with one row per sequence, in their order."""
     if not sequences:
         raise ValueError("a parquet file needs a sequence, got none.")
-    # Both take a second to import, which who writes other formats need not wait for.
+    # Slow imports.
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
@@ -137,7 +134,7 @@ def encode_all(sequences: Sequence[SkeletonSequence]) -> bytes:
 
 FORMAT = Format(
     name="parquet",
-    title="parquet in motionhub's columns",
+    title="parquet with motionhub's columns",
     matches=lambda path, head: head.startswith(MAGIC),
     read=read,
     pattern="*.parquet",
@@ -145,7 +142,7 @@ FORMAT = Format(
     signature="parquet with the columns keypoints, num_people, num_frames, num_joints, num_dims, layout, fps, unit",
     writer=Writer(
         "parquet",
-        "parquet, a row a sequence, as in our datasets",
+        "parquet, one row per sequence, as in our datasets",
         ".parquet",
         lambda clip: encode_all([clip]),
         encode_all,

@@ -1,8 +1,7 @@
-"""Unpickles numbers, texts, lists, dicts and NumPy arrays, and refuses everything else: no code in a file is ever run.
+"""Unpickles numbers, texts, lists, dicts and NumPy arrays only, without running any code of the file.
 
-A pickle is a program: it may call any function it names. Here the few names that NumPy arrays need are answered by
-inert stand-ins, which only note what they were given; the arrays are then built from their bytes. NumPy's own
-constructors are not called, as they allocate what a few bytes announce.
+A pickle may call any function it names. The few names that NumPy arrays need resolve to inert stand-ins that record
+their arguments. NumPy's own constructors are not called, because they allocate whatever size the file states.
 """
 
 import codecs
@@ -26,14 +25,14 @@ _MEMO_WRITES = {"PUT", "BINPUT", "LONG_BINPUT"}
 
 
 class _Dtype:
-    """Stands for a `numpy.dtype` of plain numbers, made by `dtype("f4", False, True)` and its state."""
+    """Stand-in for a `numpy.dtype` of plain numbers, made by `dtype("f4", False, True)` and its state."""
 
     def __init__(self, code: Any = None, *_: Any) -> None:
         self.code, self.order = code, "="
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
-            raise pickle.UnpicklingError("a NumPy type has a strange state")
+            raise pickle.UnpicklingError("a NumPy type has an invalid state")
         self.order = state[1]
 
     def real(self) -> np.dtype:
@@ -49,7 +48,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands for an array that is made empty and then given its state."""
+    """Stand-in for an array that is made empty and then given its state."""
 
     def __init__(self, *_: Any) -> None:
         self.state: Any = None
@@ -59,7 +58,7 @@ class _Array:
 
     def real(self) -> np.ndarray:
         if not isinstance(self.state, tuple) or len(self.state) != 5:
-            raise pickle.UnpicklingError("a NumPy array has a strange state")
+            raise pickle.UnpicklingError("a NumPy array has an invalid state")
         _, shape, dtype, fortran, data = self.state
         return _filled(data, dtype, shape, "F" if fortran else "C")
 
@@ -68,21 +67,17 @@ def _filled(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
         raise pickle.UnpicklingError("arrays of numbers are read, not of objects")
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
-        raise pickle.UnpicklingError("a NumPy array has a strange shape")
+        raise pickle.UnpicklingError("a NumPy array has an invalid shape")
     kind = dtype.real()
     if math.prod(shape) * kind.itemsize != len(data):
         raise pickle.UnpicklingError(f"{len(data)} bytes do not fill an array {shape[:6]} of {kind}")
     return np.frombuffer(data, kind).reshape(shape, order="F" if order == "F" else "C")
 
 
-def _scalar(dtype: Any, data: Any) -> Any:
-    return _filled(data, dtype, (), "C").item()
-
-
 def _encode(text: Any, codec: Any) -> bytes:
-    """How protocol 2 writes bytes."""
+    """Bytes as protocol 2 writes them."""
     if not isinstance(text, str) or codec != "latin1":
-        raise pickle.UnpicklingError("bytes are written in a strange way")
+        raise pickle.UnpicklingError("bytes have an invalid encoding")
     return codecs.encode(text, "latin-1")
 
 
@@ -91,7 +86,7 @@ _KNOWN: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
     **{(module, "_reconstruct"): _Array for module in _ARRAY_MODULES},
-    **{(module, "scalar"): _scalar for module in _ARRAY_MODULES},
+    **{(module, "scalar"): lambda dtype, data: _filled(data, dtype, (), "C").item() for module in _ARRAY_MODULES},
     **{(module, "_frombuffer"): _filled for module in _NUMERIC_MODULES},
 }
 
@@ -102,23 +97,20 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.known:
             called = f"{module}.{name}"[:60]
-            raise pickle.UnpicklingError(f"it wants to call {called!r}; only numbers, texts and NumPy arrays are read")
+            raise pickle.UnpicklingError(f"it calls {called!r}; only numbers, texts and NumPy arrays are read")
         return self.known[module, name]
 
 
 def load_pickle(path: Path, also_known: Mapping[tuple[str, str], Any] | None = None) -> Any:
-    """What the pickle holds; `array` turns what it has in place of a NumPy array into one.
+    """The content of a pickle; `array` converts the stand-ins of NumPy arrays.
 
-    Args:
-        also_known: what answers further (module, name) that the file may call; it must be as inert.
-
-    Raises:
-        ValueError: the file is broken, or wants anything but numbers, texts, lists, dicts and arrays.
+    `also_known`: inert stand-ins of further (module, name) that the file may call. Raises ValueError when the file is
+    broken, or has anything but numbers, texts, lists, dicts and arrays.
     """
     content = read_bytes(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about escapes in texts that are broken
+            warnings.simplefilter("ignore")  # about broken escapes in texts
             _check_memo(content)
             unpickler = _Unpickler(io.BytesIO(content))
             unpickler.known = {**_KNOWN, **(also_known or {})}
@@ -131,14 +123,14 @@ def load_pickle(path: Path, also_known: Mapping[tuple[str, str], Any] | None = N
 
 
 def _check_memo(content: bytes) -> None:
-    """Refuses a memo number that none of the file's operations can need: Python allocates that many places."""
+    """Refuses memo numbers above the count of operations: Python allocates that many places."""
     for count, (operation, argument, _) in enumerate(pickletools.genops(content)):
         if operation.name in _MEMO_WRITES and int(argument or 0) > count + 1:
             raise pickle.UnpicklingError(f"memo number {argument} after {count} operations")
 
 
 def array(path: Path, place: str, value: Any) -> np.ndarray:
-    """A pickled array, or list of numbers, as float64."""
+    """A pickled array, or list of numbers, as float64. Raises ValueError otherwise."""
     try:
         real = value.real() if isinstance(value, _Array) else np.asarray(_lists(value))
     except (pickle.UnpicklingError, ValueError, TypeError, OverflowError) as error:
@@ -149,7 +141,7 @@ def array(path: Path, place: str, value: Any) -> np.ndarray:
 
 
 def _lists(value: Any) -> Any:
-    """Lists of arrays with the arrays made real, as MMPose writes them."""
+    """Lists of arrays, as MMPose writes them, with the stand-ins converted."""
     if isinstance(value, list | tuple):
         return [_lists(item) for item in value]
     return value.real() if isinstance(value, _Array) else value

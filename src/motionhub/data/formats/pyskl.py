@@ -1,7 +1,6 @@
-"""The pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
+"""Pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
 
-The files name no layout, and 17 joints are several; splits and labels in them are passed over. Pickles are read
-without running what is in them (`plain_pickle.py`).
+The files name no layout; splits and labels in them are ignored. `plain_pickle.py` runs no code of the file.
 """
 
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.files import bad_file, origin_is_missing
+from motionhub.data.formats.detections import Detection, clip_of, scored_detection
+from motionhub.data.formats.files import bad_file, nan_at_origin, origin_is_missing
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.data.formats.plain_pickle import array, load_pickle
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -45,7 +44,7 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
         if scores.shape != points.shape[:3]:
             raise bad_file(path, place, f"expected keypoint_score {points.shape[:3]}, got {scores.shape}.")
     flat = points.shape[-1] == 2
-    points = _without_zeros(points, scores) if flat else origin_is_missing(points)
+    points = nan_at_origin(points, scores) if flat else origin_is_missing(points)
     return options.sequence(
         path,
         points,
@@ -54,13 +53,6 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
         image_size=_image_size(path, place, entry) if flat else None,
         confidence=None if scores is None else np.nan_to_num(scores),
     )
-
-
-def _without_zeros(points: np.ndarray, scores: np.ndarray | None) -> np.ndarray:
-    missing = (points == 0).all(axis=-1)
-    if scores is not None:
-        missing &= ~(scores > 0)
-    return np.where(missing[..., None], np.nan, points)
 
 
 def _image_size(path: Path, place: str, entry: dict[str, Any]) -> tuple[int, int] | None:
@@ -87,16 +79,14 @@ def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
     points = array(path, f"{place}.keypoints", person.get("keypoints"))
     if points.ndim != 2 or points.shape[1] not in (2, 3):
         raise bad_file(path, place, f"expected keypoints (joints, 2 or 3: x, y, score), got {points.shape}.")
-    scores = points[:, 2] if points.shape[1] == 3 else None
-    track = person.get("track_id")
-    points = _without_zeros(points[:, :2], scores)
-    return Detection(points, None if scores is None else np.nan_to_num(scores), track if type(track) is int else None)
+    track = person.get("track_id") if type(person.get("track_id")) is int else None
+    return scored_detection(points, track) if points.shape[1] == 3 else Detection(nan_at_origin(points), None, track)
 
 
 FORMAT = Format(
     name="pyskl",
     title="PYSKL, MMAction2 or MMPose pickle",
-    # A pickle of protocol 2 or later begins with its number; what is in it is seen only when it is read.
+    # The protocol number of a pickle, 2 or later; only reading shows the content.
     matches=lambda path, head: len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5,
     read=read,
     pattern="*.pkl",

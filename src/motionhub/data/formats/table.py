@@ -1,8 +1,7 @@
-"""CSV tables, read (wide: a row a frame, columns `nose_x nose_y ...` or `x_nose`; long: a row a joint) and written.
+"""Reads wide CSV tables (row per frame, columns `nose_x` or `x_nose`) and long ones (row per joint); writes wide ones.
 
-A table has no place for units and image sizes. Columns it has no use for are ignored. The separator is the one of
-comma, semicolon and tab that the header has most of. Written tables are wide, with columns `frame time person nose_x
-...`; the frame rate is in the `time` column, so a single frame has none.
+Other columns are ignored. The separator is the most frequent one of comma, semicolon and tab in the header. Written
+tables have the columns `frame time person nose_x ...`; `time` states the frame rate, except for a single frame.
 """
 
 import csv
@@ -34,13 +33,7 @@ _PREFIXED = re.compile(rf"({'|'.join((*_AXES, *_CONFIDENCE))})[_. ](.+)", re.IGN
 
 @dataclass(frozen=True)
 class _Header:
-    """Which column holds what.
-
-    Args:
-        frame, time, person, joint: column numbers, or None.
-        values: joint name -> the columns of x, y, (z,) (confidence); in a long table the one entry "".
-        dims, scored: how many coordinates, and whether a confidence follows them.
-    """
+    """Column numbers; `values`: joint name ("" in a long table) -> columns of coordinates (and confidence)."""
 
     frame: int | None
     time: int | None
@@ -54,8 +47,8 @@ class _Header:
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip, `(people, frames, joints, 2 or 3)`. An empty cell, or nan, is missing.
 
-    Without a frame column the rows are the frames. A `time` column (seconds) gives the frame rate. Named joints are
-    the layout (a known one where names and order agree); a layout given as an option takes its joints out of them.
+    Without a frame column the rows are the frames. A `time` column (seconds) gives the frame rate. The joint names
+    define the layout (a known one where names and order agree); a layout given as an option selects its joints.
     """
     lines = _lines(path)
     names = next(lines, [])
@@ -71,14 +64,14 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         joints, joint_of = _numbered(rows.texts(header.joint, len(frames)))
     length = max(positions.values()) + 1
     checked_size(path, len(people), length, len(joints), header.dims + 1)
-    places = [person_of, np.array([positions[frame] for frame in frames.tolist()])]
-    places += [] if joint_of is None else [joint_of]
+    index_of_frame = np.array([positions[frame] for frame in frames.tolist()])
+    places = [person_of, index_of_frame] if joint_of is None else [person_of, index_of_frame, joint_of]
     _, first = np.unique(np.stack(places), axis=1, return_index=True)
     if len(first) < len(frames):
         again = rows.lines[np.setdiff1d(np.arange(len(frames)), first)[0]]
         raise bad_file(path, f"line {again}", "the same frame, person and joint occur twice.")
     values = np.full((len(people), length, len(joints), header.dims + header.scored), np.nan, np.float32)
-    with np.errstate(over="ignore"):  # what is infinite as float32 is missing
+    with np.errstate(over="ignore"):  # values that overflow float32 are missing
         values[tuple(places)] = rows.values.reshape(len(frames), *values.shape[len(places) :])
     layout, order = layout_of_names(path, joints, options)
     clip = options.sequence(
@@ -94,7 +87,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
 
 class _Rows:
-    """The lines of a table that are not empty: their numbers in the file, cells, and the `(rows, columns)` values."""
+    """The non-empty lines of a table: line numbers, cells, and the `(rows, columns)` values."""
 
     def __init__(self, path: Path, header: _Header, lines: Iterator[list[str]]) -> None:
         columns = [column for group in header.values.values() for column in group]
@@ -104,7 +97,7 @@ class _Rows:
         for line, cells in enumerate(lines, start=2):
             if any(cells):
                 if len(cells) < width:
-                    reason = f"expected {width} columns or more, got {len(cells)}; cut off?"
+                    reason = f"expected at least {width} columns, got {len(cells)}; cut off?"
                     raise bad_file(path, f"line {line}", reason)
                 self.lines.append(line)
                 self.cells.append(cells)
@@ -121,7 +114,7 @@ class _Rows:
 
 
 def _numbered(texts: list[str]) -> tuple[list[str], np.ndarray]:
-    """The different texts in the order in which they appear, and the position of each text among them."""
+    """The unique texts in the order of their appearance, and the position of each text among them."""
     number_of = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     return list(number_of), np.array([number_of[text] for text in texts])
 
@@ -144,7 +137,7 @@ def _separator(line: str) -> str:
 
 
 def _header(names: list[str]) -> _Header | None:
-    """What the columns are, or None when they are no poses."""
+    """The meaning of the columns, or None when they are no poses."""
     plain = [name.lower() for name in names]
 
     def first(known: tuple[str, ...]) -> int | None:
@@ -188,7 +181,7 @@ def _number(path: Path, line: int, cell: str) -> float:
 
 
 def _frames(path: Path, header: _Header, rows: _Rows) -> tuple[np.ndarray, float | None]:
-    """The frame number of each row, and the seconds from one to the next where the file tells."""
+    """The frame number of each row, and the seconds per frame where the file states them."""
     times = np.zeros(len(rows.lines)) if header.time is None else rows.numbers([header.time])[:, 0]
     if header.frame is not None:
         numbers = rows.numbers([header.frame])[:, 0]
@@ -201,7 +194,7 @@ def _frames(path: Path, header: _Header, rows: _Rows) -> tuple[np.ndarray, float
             raise bad_file(path, "time", "expected a number in every row.")
         frames = np.unique(times, return_inverse=True)[1]  # rows of the same time are one frame
     elif header.joint is not None:
-        raise bad_file(path, "line 1", "a table with a row a joint needs a column 'frame' or 'time'.")
+        raise bad_file(path, "line 1", "a table with one row per joint needs a column 'frame' or 'time'.")
     else:
         seen: Counter[str] = Counter()
         frames = np.zeros(len(rows.lines), np.int64)
@@ -212,7 +205,7 @@ def _frames(path: Path, header: _Header, rows: _Rows) -> tuple[np.ndarray, float
 
 
 def _period(path: Path, header: _Header, frames: np.ndarray, times: np.ndarray) -> float | None:
-    """Seconds between positions, from a time column that advances evenly."""
+    """Seconds per frame, from a time column with even steps."""
     numbers, first = np.unique(frames, return_index=True)
     if header.time is None or len(numbers) < 2 or not np.isfinite(times).all():
         return None
@@ -221,18 +214,18 @@ def _period(path: Path, header: _Header, frames: np.ndarray, times: np.ndarray) 
     period = float(np.median(steps))
     if not 1e-3 <= period <= 10 or np.abs(steps - period).max() > 0.1 * period:
         if header.frame is not None:
-            return None  # the frames are numbered, so the caller's rate will do
+            return None  # numbered frames need only `fps`
         reason = f"expected seconds that advance evenly, got steps of {steps.min():g} to {steps.max():g}"
         raise bad_file(path, "time", f"{reason}; drop the column and give fps=.")
     return float((times[first][-1] - times[first][0]) / (positions[int(numbers[-1])]))
 
 
 def _track_ids(people: list[str]) -> tuple[int, ...] | None:
-    """The file's person numbers; people with names are numbered in the order in which they appear."""
-    if all(person.isascii() and person.isdigit() and len(person) < 19 for person in people):
-        numbers = tuple(int(person) for person in people)
-        return numbers if len(set(numbers)) == len(numbers) else None
-    return None
+    """The person numbers of the file; None where they have names or are not unique."""
+    if not all(person.isascii() and person.isdigit() and len(person) < 19 for person in people):
+        return None
+    numbers = tuple(int(person) for person in people)
+    return numbers if len(set(numbers)) == len(numbers) else None
 
 
 def encode(sequence: SkeletonSequence) -> bytes:
@@ -245,9 +238,8 @@ def encode(sequence: SkeletonSequence) -> bytes:
         parts.append("confidence")
     stream = io.StringIO()
     rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(
-        ["frame", "time", "person", *(f"{name}_{part}" for name in sequence.layout.joints for part in parts)]
-    )
+    columns = [f"{name}_{part}" for name in sequence.layout.joints for part in parts]
+    rows.writerow(["frame", "time", "person", *columns])
     for frame in range(sequence.num_frames):
         for person, track in enumerate(file_tracks(sequence)):
             cells = ["" if np.isnan(value) else str(value) for value in values[person, frame].ravel()]
@@ -272,5 +264,5 @@ FORMAT = Format(
     container="text",
     signature="table with columns frame, nose_x, nose_y, ... (or x_nose), or frame, joint, x, y",
     needs=("fps", "unit"),
-    writer=Writer("csv", "CSV table, a row a person and frame", ".csv", encode),
+    writer=Writer("csv", "CSV table, one row per person and frame", ".csv", encode),
 )

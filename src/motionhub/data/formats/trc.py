@@ -1,8 +1,7 @@
-"""TRC marker files (OpenSim, Pose2Sim, Cortex), read and written: tab-separated 3-D positions, names, rate and unit.
+"""Reads and writes TRC marker files (OpenSim, Pose2Sim, Cortex): tab-separated 3-D positions, names, rate and unit.
 
-A marker means what its name says; a layout given as an option takes its joints out of the markers. Written files are
-in millimetres, a marker a joint, with the axes as they are (OpenSim expects y up); the format has no place for bones,
-confidences, image sizes and identities.
+A layout given as an option selects its joints by marker name. Written files are in millimetres, one marker per joint,
+with the axes unchanged (OpenSim expects y up).
 """
 
 from pathlib import Path
@@ -20,7 +19,7 @@ _HEADER_LINES = 5
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One person, `(1, frames, markers, 3)` metres. An empty or nan cell is a marker that was not seen."""
+    """One person, `(1, frames, markers, 3)` metres. An empty or nan cell is a missing marker."""
     lines = [line.rstrip("\r").split("\t") for line in read_text(path).split("\n")]
     if len(lines) < _HEADER_LINES + 1:
         raise bad_file(path, f"line {len(lines)}", "the file ends inside its header; it is cut off.")
@@ -35,7 +34,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "line 4", f"expected {markers} marker names, got {len(names)}.")
     rows = [(number, row) for number, row in enumerate(lines[_HEADER_LINES:], _HEADER_LINES + 1) if any(row)]
     if len(rows) != length:
-        raise bad_file(path, f"line {len(lines)}", f"expected {length} frames, got {len(rows)}; it is cut off?")
+        raise bad_file(path, f"line {len(lines)}", f"expected {length} frames, got {len(rows)}; is it cut off?")
     checked_size(path, length, markers, 3)
     points = np.stack([_points(path, number, row, markers) for number, row in rows])
     layout, order = layout_of_names(path, names, options)
@@ -54,7 +53,7 @@ def _positive(path: Path, facts: dict[str, str], key: str) -> float:
 
 def _points(path: Path, line: int, row: list[str], markers: int) -> np.ndarray:
     cells = [cell.strip() for cell in row[2 : 2 + 3 * markers]]
-    cells += [""] * (3 * markers - len(cells))  # programs leave out the empty cells at the end
+    cells += [""] * (3 * markers - len(cells))  # programs omit empty cells at the end
     if any(cell.strip() for cell in row[2 + 3 * markers :]):
         raise bad_file(path, f"line {line}", f"expected {3 * markers} coordinates, got more.")
     try:
@@ -67,7 +66,7 @@ _FACTS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataSt
 
 
 def encode(sequence: SkeletonSequence) -> bytes:
-    """Text. Empty cells are a joint that was not seen. Nine digits in millimetres give every float32 back."""
+    """Text. Empty cells are a missing joint. Nine digits in millimetres restore every float32."""
     check_body_in_metres(sequence, "TRC")
     rate, length, names = repr(sequence.fps), str(sequence.num_frames), sequence.layout.joints
     facts = [rate, rate, length, str(len(names)), "mm", rate, "1", length]
@@ -79,7 +78,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
         ["Frame#", "Time", *(cell for name in names for cell in (name, "", ""))],
         ["", "", *axes],
     ]
-    # In double precision: the factor itself must not round the positions.
+    # Double precision, so that the factor does not round the positions.
     millimetres = 1000.0 * sequence.keypoints[0].astype(np.float64)
     for frame, values in enumerate(millimetres.reshape(sequence.num_frames, -1).tolist()):
         cells = ["" if np.isnan(value) else f"{value:.9g}" for value in values]

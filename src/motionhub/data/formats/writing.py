@@ -1,4 +1,4 @@
-"""What writers share: the type, what a sequence must be for a format to hold it, and numbers as files have them."""
+"""`Writer`, and the checks and conversions that writers share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 class WriteOption(OptionError):
-    """A sequence or path fits no format; with another "format", "layout" or "person", or "project"ed, it would."""
+    """A sequence or path does not fit the format; `option` is "format", "layout", "person" or "project"."""
 
 
 @dataclass(frozen=True)
 class Writer:
-    """How a sequence becomes a file.
+    """Encodes sequences in one format.
 
     Args:
         name: key in `WRITERS`.
-        title: what it is, in words.
-        suffix: what such files end in; "" for a folder.
+        title: full name.
+        suffix: of the files; "" for a folder.
         encode: sequence -> the bytes of the file; for a folder, the bytes of each file by name. Raises a one-line
-            ValueError, that says what to do, for a sequence the format cannot hold.
+            ValueError with the fix for a sequence the format cannot hold.
         encode_all: the same for several sequences in one file; None where a file is one clip.
     """
 
@@ -36,8 +36,7 @@ class Writer:
 def scored_keypoints(sequence: SkeletonSequence, format_name: str, layouts: tuple[str, ...]) -> np.ndarray:
     """`(people, frames, joints, 3)` float32: x, y and score; 0, 0, 0 where a joint is missing, score 1 if unknown.
 
-    Raises:
-        ValueError: a file of pixels in a fixed joint order cannot hold the sequence.
+    Raises ValueError unless the sequence is in 2-D pixels of one of the layouts.
     """
     if sequence.num_dims != 2:
         call = "motionhub.data.views.cameras.project_to_pixels(sequence, azimuth)"
@@ -57,26 +56,25 @@ def scored_keypoints(sequence: SkeletonSequence, format_name: str, layouts: tupl
 
 
 def check_body_in_metres(sequence: SkeletonSequence, format_name: str) -> None:
-    """Refuses what a file of one body in space cannot hold."""
+    """Raises ValueError unless the sequence is one person in 3-D metres."""
     if sequence.num_dims != 3:
-        reason = f"{format_name} holds positions in space, and 2-D keypoints do not tell the depth"
-        raise ValueError(f"{reason}; write .npz, .csv or .json.")
+        raise ValueError(f"{format_name} holds 3-D positions, got 2-D keypoints; write .npz, .csv or .json.")
     if sequence.unit != "metre":
         fix = 'sequence.replace(keypoints=..., unit="metre") with metres, or write .npz'
         raise ValueError(f"{format_name} holds lengths, got {sequence.unit!r}; call {fix}.")
     if sequence.num_people != 1:
-        reason = f"{format_name} holds one person, got {sequence.num_people}"
-        raise WriteOption(f"{reason}; write each sequence.person(index) to its own file.", "person")
+        fix = "write each sequence.person(index) to its own file"
+        raise WriteOption(f"{format_name} holds one person, got {sequence.num_people}; {fix}.", "person")
     if not sequence.num_frames:
         raise ValueError(f"a {format_name} file needs a frame, got an empty sequence; write .npz.")
 
 
 def file_tracks(sequence: SkeletonSequence) -> tuple[int, ...]:
-    """The numbers of the people, as files allow them: not negative; otherwise by position."""
+    """The track ids where none is negative, else positions."""
     tracks = sequence.track_ids or ()
     return tracks if all(track >= 0 for track in tracks) else tuple(range(len(tracks)))
 
 
 def short(values: np.ndarray) -> list[float]:
-    """float32 values as the shortest decimals that give them back: 0.1, not 0.10000000149."""
+    """float32 values as the shortest exact decimals: 0.1, not 0.10000000149."""
     return [float(str(value)) for value in np.asarray(values, np.float32).ravel()]
