@@ -1,4 +1,4 @@
-"""Which frames are taken: clips whose every number is its own frame index tell directly."""
+"""Which frames are taken: every number of a clip is its frame index."""
 
 import torch
 

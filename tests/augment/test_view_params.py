@@ -45,7 +45,7 @@ def test_a_batch_of_looks_equals_bodies_cameras_and_processor_one_by_one(num_dim
         torch.testing.assert_close(made[row], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_the_own_body_from_the_front_is_the_picture_of_the_clip():
+def test_the_own_body_from_the_front_is_the_image_of_the_clip():
     look = ViewParams(torch.ones(1, len(GROUPS)), torch.zeros(1, 3))
     keypoints, mask = batch_of(clip())
     made, _ = apply_view(keypoints, mask, look, limb_responses(LAYOUT), root=ROOT, centred=False)
@@ -63,7 +63,7 @@ def test_what_hangs_on_a_missing_joint_is_missing_too_and_a_frame_without_root_i
     hidden = {LAYOUT.joints[joint] for joint in (~seen[0, 0, 2]).nonzero().flatten().tolist()}
     assert "left_knee" in hidden and hidden <= {"left_knee", "left_ankle"}
     assert bool(made.isfinite().all()) and not made[~seen].any()
-    # A joint that is seen does not depend on what stands in the place of one that is not.
+    # A valid joint does not depend on the values of missing ones.
     points[0, 2, LAYOUT.index("left_knee")] = 50.0
     keypoints, mask = batch_of(sequence.replace(keypoints=points))
     mask[0, 0, 2, LAYOUT.index("left_knee")] = False

@@ -1,4 +1,4 @@
-"""Cameras at places where the picture is known without computing."""
+"""Cameras at places where the image is known without computing."""
 
 import math
 
@@ -16,7 +16,7 @@ POINTS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=torch.float64) 
 
 
 @pytest.mark.parametrize(
-    ("angles", "picture"),
+    ("angles", "image"),
     [
         ((0, 0, 0), [[1, 0], [0, -1], [0, 0]]),
         ((90, 0, 0), [[0, 0], [0, -1], [-1, 0]]),  # from +x: what stood towards us goes to the left
@@ -25,9 +25,9 @@ POINTS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=torch.float64) 
         ((0, 0, 90), [[0, -1], [-1, 0], [0, 0]]),  # counter-clockwise: right goes up, up goes left
     ],
 )
-def test_pictures_of_the_axes(angles: tuple, picture: list) -> None:
+def test_images_of_the_axes(angles: tuple, image: list) -> None:
     seen = project(POINTS, camera_rotation(*degrees(*angles)))
-    torch.testing.assert_close(seen, torch.tensor(picture, dtype=torch.float64), atol=1e-12, rtol=0)
+    torch.testing.assert_close(seen, torch.tensor(image, dtype=torch.float64), atol=1e-12, rtol=0)
 
 
 def test_rotations_are_proper_and_batched() -> None:

@@ -25,7 +25,7 @@ each_processor = pytest.mark.parametrize(
 
 
 def array(people: int = 2, frames: int = 6, joints: int = 17, dims: int = 2, seed: int = 0) -> np.ndarray:
-    """Positions in a picture, one joint of which was not seen."""
+    """Positions in an image, one joint of which is missing."""
     keypoints = np.random.default_rng(seed).uniform(50, 400, (people, frames, joints, dims)).astype(np.float32)
     keypoints[0, :1, 5] = np.nan
     return keypoints
@@ -131,9 +131,9 @@ def test_metadata_of_every_clip_may_differ():
 
 def test_frame_rates_and_sizes_may_be_arrays():
     clips = [array(), array(seed=1)]
-    told = {"fps": np.array([30, 60]), "image_size": np.array([[640, 480], [320, 240]])}
+    metadata = {"fps": np.array([30, 60]), "image_size": np.array([[640, 480], [320, 240]])}
     expected = [sequence(clips[0]), sequence(clips[1], fps=60, image_size=(320, 240))]
-    assert_same(processor(fps=30)(clips, **{**FACTS, **told}), processor(fps=30)(expected))
+    assert_same(processor(fps=30)(clips, **{**FACTS, **metadata}), processor(fps=30)(expected))
     assert_same(processor()(clips, **{**FACTS, "image_size": [640, 480]}), processor()(clips, **FACTS))
 
 
@@ -161,7 +161,7 @@ def test_confidence_changes_nothing_but_must_fit():
 PROCESSORS = {
     "skeleton": lambda **options: processor()(array(), **FACTS, **options),
     "retarget": lambda **options: RetargetProcessor("lac-15")(array(), **FACTS, **options),
-    "picture": lambda **options: PersonImageProcessor()(np.ones((8, 8, 3), np.float32), **options),
+    "image": lambda **options: PersonImageProcessor()(np.ones((8, 8, 3), np.float32), **options),
     "posture": lambda **options: PostureImageProcessor("mask")(np.eye(8, dtype=bool), **options),
     "video": lambda **options: VideoClipProcessor(image_size=8)(np.ones((9, 8, 8, 3), np.float32), **options),
 }
@@ -279,7 +279,7 @@ def test_what_is_no_clip_is_refused_with_the_calls_that_make_one(other):
 
 @each_processor
 @pytest.mark.parametrize("nothing", [np.zeros((1, 0, 17, 2)), np.full((2, 6, 17, 2), np.nan), np.zeros((0, 6, 17, 2))])
-def test_an_array_in_which_nobody_is_seen_is_masked_with_a_warning(process, nothing):
+def test_an_array_without_people_is_masked_with_a_warning(process, nothing):
     with pytest.warns(UserWarning, match="no valid keypoints") as caught:
         batch = process(nothing, **FACTS)
     assert [str(warning.message).count("\n") for warning in caught] == [0]

@@ -155,7 +155,7 @@ def test_never_seen_bones_leave_the_rotation_out():
 
 
 @pytest.mark.parametrize("people", [0, 1])
-def test_nobody_seen_changes_nothing(people):
+def test_no_person_changes_nothing(people):
     keypoints = torch.full((people, 4, 25, 3), float("nan"))
     for normalizer in every_normalization(keypoints).values():
         assert not bool(normalizer.centre.any()) and normalizer.scale == 1.0

@@ -1,4 +1,4 @@
-"""Depth, DensePose and masks become pictures: the person fills the square, values mean what is stated."""
+"""Depth, DensePose and masks become images: the person fills the square, values mean what is stated."""
 
 import json
 
@@ -13,9 +13,9 @@ from motionhub.processing.posture_images import PostureImageProcessor, jet, segm
 
 
 def person(height=40, width=60, value=2000, dtype=np.uint16):
-    picture = np.zeros((height, width), dtype)
-    picture[10:30, 20:25] = value
-    return picture
+    image = np.zeros((height, width), dtype)
+    image[10:30, 20:25] = value
+    return image
 
 
 def test_the_person_fills_the_square_up_to_the_margin():
@@ -27,9 +27,9 @@ def test_the_person_fills_the_square_up_to_the_margin():
 
 
 def test_depth_is_the_distance_from_the_persons_median_in_metres():
-    picture = person()
-    picture[10:12, 20:25] = 1500  # half a metre nearer
-    pixels = PostureImageProcessor(image_size=20, in_channels=1, margin=0.0)(picture).pixel_values[0, 0]
+    image = person()
+    image[10:12, 20:25] = 1500  # half a metre nearer
+    pixels = PostureImageProcessor(image_size=20, in_channels=1, margin=0.0)(image).pixel_values[0, 0]
     assert pixels[0, 10] == pytest.approx(0.8, abs=1e-5) and pixels[10, 10] == pytest.approx(0.6, abs=1e-5)
     assert pixels[10, 0] == 0
 
@@ -56,9 +56,9 @@ def test_official_colours_are_those_of_matplotlib():
 
 
 def test_densepose_channels_are_scaled_by_24_and_255():
-    picture = np.zeros((30, 30, 3), np.uint8)
-    picture[5:25, 5:25] = (12, 51, 255)
-    pixels = PostureImageProcessor(kind="iuv", image_size=10, crop="none")(picture).pixel_values[0]
+    image = np.zeros((30, 30, 3), np.uint8)
+    image[5:25, 5:25] = (12, 51, 255)
+    pixels = PostureImageProcessor(kind="iuv", image_size=10, crop="none")(image).pixel_values[0]
     torch.testing.assert_close(pixels[:, 5, 5], torch.tensor([0.5, 0.2, 1.0]))
 
 
@@ -96,7 +96,7 @@ def test_it_is_saved_and_loaded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "picture", "reason"),
+    ("options", "image", "reason"),
     [
         ({}, np.zeros((8, 8), np.uint16), "No person detected in 1 of 1"),
         ({}, np.full((8, 8), np.nan), "No person detected in"),
@@ -111,21 +111,21 @@ def test_it_is_saved_and_loaded(tmp_path):
         ({}, [person(), np.zeros((8, 8), np.uint16)], "Image 1 of 2: No person"),
         ({}, person() / 1000, "depth_unit=0.001 is metres"),
         ({"depth_unit": 1.0}, person(), "depth_unit=1.0 is metres"),
-        ({"kind": "mask"}, np.full((8, 8), 0.7), "choose .mask > 0.5."),
+        ({"kind": "mask"}, np.full((8, 8), 0.7), "use .mask > 0.5."),
         ({"kind": "iuv"}, np.full((8, 8, 3), 0.5), "multiply these two by 255"),
     ],
 )
-def test_bad_pictures_say_what_was_expected(options, picture, reason):
+def test_bad_images_say_what_was_expected(options, image, reason):
     with pytest.raises(ValueError, match=reason):
-        PostureImageProcessor(**options)(picture)
+        PostureImageProcessor(**options)(image)
 
 
-def test_a_picture_full_of_person_is_doubted():
+def test_an_image_full_of_person_is_doubted():
     with pytest.warns(UserWarning, match="The person covers 100 % of the image"):
         PostureImageProcessor(image_size=8)(np.full((20, 20), 3000, np.uint16))
 
 
-def test_pictures_of_pillow_are_taken_as_they_are():
+def test_images_of_pillow_are_taken_as_they_are():
     image = pytest.importorskip("PIL.Image")
     processor = PostureImageProcessor(image_size=20)
     assert torch.equal(processor(image.fromarray(person())).pixel_values, processor(person()).pixel_values)

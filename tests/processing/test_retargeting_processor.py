@@ -76,7 +76,7 @@ def test_body_scale_makes_a_person_near_and_far_the_same_and_takes_any_unit():
 def test_smoothing_keeps_a_straight_line_inside_and_calms_a_jump():
     line = walk(40)
     rows = RetargetProcessor(output_smoothing=0).process(line)["keypoints"]
-    # Reflected borders stop the walk at both ends; far from them it goes on at three pixels a frame.
+    # Reflected borders stop the walk at both ends; far from them it continues at three pixels a frame.
     np.testing.assert_allclose(rows[0, 12:28, 14, 0], 3, atol=0.5)
     jump = line.keypoints.copy()
     jump[:, 20:, :, 0] += 100
@@ -142,7 +142,7 @@ def test_a_batch_pads_with_masked_zeros():
 
 
 @pytest.mark.parametrize(
-    ("sequence", "fields", "told"),
+    ("sequence", "fields", "message"),
     [
         (lambda: walk(image_size=None), {}, "image_size"),
         (lambda: walk(unit="normalised"), {}, 'scale="body"'),
@@ -152,9 +152,9 @@ def test_a_batch_pads_with_masked_zeros():
     ],
     ids=["no image size", "no pixels", "3-D", "no image", "array"],
 )
-def test_what_cannot_be_processed_says_what_to_do(sequence, fields, told):
+def test_what_cannot_be_processed_says_what_to_do(sequence, fields, message):
     processor = plain(**fields)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         processor.inverse(np.zeros((1, 10, 15, 2)), sequence())
 
 
@@ -170,7 +170,7 @@ def test_without_the_root_nothing_can_be_measured():
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"scale": "person"}, "scale must be one of"),
         ({"fill": "zero"}, "fill must be one of"),
@@ -180,8 +180,8 @@ def test_without_the_root_nothing_can_be_measured():
         ({"canvas_heigth": 3}, "did you mean canvas_height"),
     ],
 )
-def test_fields_that_cannot_be(fields, told):
-    with pytest.raises(ValueError, match=told):
+def test_fields_that_cannot_be(fields, message):
+    with pytest.raises(ValueError, match=message):
         RetargetProcessor(**fields)
 
 

@@ -16,7 +16,7 @@ LAYOUT = get_layout("cv-mim-13")
 TRUNK = {"left_shoulder": (120, 100), "right_shoulder": (80, 100), "left_hip": (110, 200), "right_hip": (90, 200)}
 
 
-def picture(frames: int = 3) -> np.ndarray:
+def image(frames: int = 3) -> np.ndarray:
     points = np.random.default_rng(0).uniform(50, 300, (1, frames, 13, 2)).astype(np.float32)
     for name, place in TRUNK.items():
         points[:, :, LAYOUT.index(name)] = place
@@ -30,7 +30,7 @@ def processed(points: np.ndarray) -> dict[str, torch.Tensor]:
 
 def test_the_longest_side_of_the_trunk_becomes_a_half_and_the_hips_the_origin():
     """Diagonal of the trunk: sqrt(30^2 + 100^2), from a shoulder to the hip across."""
-    points = picture()
+    points = image()
     sample = processed(points)
     expected = (points[0] - (100, 200)) * 0.5 / np.hypot(30, 100)
     np.testing.assert_allclose(sample["keypoints"][0], expected, atol=1e-5)
@@ -38,7 +38,7 @@ def test_the_longest_side_of_the_trunk_becomes_a_half_and_the_hips_the_origin():
 
 
 def test_each_frame_has_its_own_unit_and_the_inverse_gives_the_pixels_back():
-    points = picture()
+    points = image()
     points[0, 1] = points[0, 1] * 3 + 7
     processor = SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso")
     sequence = SkeletonSequence(points, layout="cv-mim-13", fps=30, unit="pixel")
@@ -50,7 +50,7 @@ def test_each_frame_has_its_own_unit_and_the_inverse_gives_the_pixels_back():
 
 
 def test_missing_joints_stay_missing_one_hip_serves_and_no_hip_makes_a_pose_missing():
-    points = picture(4)
+    points = image(4)
     points[0, 0, LAYOUT.index("left_wrist")] = np.nan
     points[0, 1, LAYOUT.index("left_hip")] = np.nan
     points[0, 2, [LAYOUT.index("left_hip"), LAYOUT.index("right_hip")]] = np.nan

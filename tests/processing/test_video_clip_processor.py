@@ -25,7 +25,7 @@ def shown(processor: VideoClipProcessor, video: np.ndarray, **options) -> list[l
     ("frames", "expected"),
     [
         (8, [0, 1, 2, 3, 4, 5, 6, 7]),
-        (20, [0, 2, 4, 6, 8, 10, 12, 14]),  # steps of 20 // 8, so the end is not seen: the official rule
+        (20, [0, 2, 4, 6, 8, 10, 12, 14]),  # steps of 20 // 8, so the end is not used: the official rule
         (4, [0, 0, 1, 1, 2, 2, 3, 3]),
         (1, [0] * 8),
     ],

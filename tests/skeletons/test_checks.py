@@ -78,7 +78,7 @@ def cut(points):
 PIXELS = convert_layout(WALK, "coco-17").replace(
     keypoints=convert_layout(WALK, "coco-17").keypoints[..., :2] * [200, -200] + [320, 240], unit="pixel"
 )
-# (what the doctor gets, the finding, words in what was seen, whether the fix gives the clean motion back)
+# (what the doctor gets, the finding, words in its text, whether the fix gives the clean motion back)
 DEFECTS = {
     "dead joint": (changed(dead), "dead-joint", "left_wrist: at one place", None),
     "joint never seen": (changed(never), "dead-joint", "left_wrist: missing in all 60 frames", None),
@@ -211,7 +211,7 @@ def test_a_layout_of_ones_own_is_inspected_too():
 @pytest.mark.parametrize(
     "points",
     [np.zeros((0, 5, 20, 3)), np.zeros((1, 0, 20, 3)), np.full((2, 5, 20, 3), np.nan)],
-    ids=["nobody", "no frame", "all missing"],
+    ids=["no person", "no frame", "all missing"],
 )
 def test_an_empty_sequence_is_one_finding(points):
     sequence = SkeletonSequence(points, "kinect-20", 30, "metre")

@@ -104,7 +104,7 @@ def test_conversion_and_mirroring_commute(source, target):
 
 @pytest.mark.parametrize("source", LAYOUTS)
 def test_every_layout_fills_posetics(source):
-    """Posetics-17 is the layout of the published checkpoints: every data set must reach it whole."""
+    """Posetics-17 is the layout of the published checkpoints: every dataset must reach it whole."""
     assert conversion_weights(source, "posetics-17")[1].missing == ()
 
 
@@ -129,11 +129,11 @@ def test_a_joint_is_missing_where_any_of_its_sources_is_and_only_there():
     assert mask[0].all() and absent == ["mouth", "neck", "chest", "left_shoulder"]
 
 
-def test_someone_never_seen_stays_missing_and_nobody_stays_nobody():
+def test_a_missing_person_stays_missing_and_no_person_stays_none():
     unseen = SkeletonSequence(np.full((1, 3, 17, 2), np.nan), "coco-17", 30, "pixel")
     assert not convert_layout(unseen, "posetics-17").joint_mask.any()
-    nobody = SkeletonSequence(np.zeros((0, 3, 17, 2)), "coco-17", 30, "pixel", confidence=np.zeros((0, 3, 17)))
-    converted = convert_layout(nobody, "ntu-25")
+    empty = SkeletonSequence(np.zeros((0, 3, 17, 2)), "coco-17", 30, "pixel", confidence=np.zeros((0, 3, 17)))
+    converted = convert_layout(empty, "ntu-25")
     assert converted.keypoints.shape == (0, 3, 25, 2) and converted.confidence.shape == (0, 3, 25)
 
 

@@ -198,7 +198,7 @@ def test_a_saved_path_is_refused_and_replaced_by_the_layout_itself(kind, declare
     file = folder / "preprocessor_config.json"
     carried = file.read_text()
     assert json.loads(carried)["layout"] == load_layout(path).to_dict()
-    file.write_text(json.dumps({**json.loads(carried), "layout": str(path)}))  # as somebody might write by hand
+    file.write_text(json.dumps({**json.loads(carried), "layout": str(path)}))  # as written by hand
     with pytest.raises(ValueError, match="does not carry its layout"):
         processor_class.from_pretrained(folder)
     processor_class.from_pretrained(folder, layout=str(path)).save_pretrained(folder)

@@ -25,7 +25,7 @@ def test_one_person_may_come_without_the_axis_of_people():
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 13, 2), (1, 1, 13, 2), (2, 0, 13, 3)])
-def test_nobody_no_frame_or_one_frame_is_a_sequence(shape):
+def test_no_person_no_frame_or_one_frame_is_a_sequence(shape):
     assert sequence(np.zeros(shape)).keypoints.shape == shape
 
 

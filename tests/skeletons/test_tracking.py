@@ -69,12 +69,12 @@ def test_a_gap_is_bridged_up_to_its_length_and_not_beyond():
     assert [int(row[0]) for row in numbers[:10]] == [0] * 10 and [int(row[0]) for row in numbers[20:]] == [1] * 20
 
 
-def test_somebody_far_away_is_somebody_else():
+def test_a_person_far_away_is_another_person():
     frames = [STICK[None] + 0.0, STICK[None] + 300.0]
     assert [row.tolist() for row in track_people(frames)] == [[0], [1]]
 
 
-def test_a_detection_without_joints_is_nobody():
+def test_a_detection_without_joints_is_no_person():
     frames = [np.full((1, 10, 2), np.nan), STICK[None] + 0.0, np.zeros((0, 10, 2))]
     assert [row.tolist() for row in track_people(frames)] == [[-1], [0], []]
     assert track_people([]) == []

@@ -15,11 +15,7 @@ _LOWER = ("mid_hip", "origin", "hip", "knee", "ankle", "foot", "heel", "big_toe"
 def joints_of_part(layout: SkeletonLayout, part: str) -> tuple[int, ...]:
     """Indices of the joints that a pattern hides.
 
-    "left" and "right" are the joints of that name, "centre" all others; "lower" is the hips and legs, "upper" all
-    others.
-
-    Raises:
-        ValueError: no such part.
+    "left" and "right" are the joints of that name, "centre" all others; "lower" is hips and legs, "upper" all others.
     """
     if part not in PATTERNS:
         raise ValueError(f"A part of the body is one of {PATTERNS}, got {part!r}.")

@@ -63,11 +63,7 @@ class AugmentationPolicy:
 
     @classmethod
     def of(cls, given: "AugmentationPolicy | Mapping[str, Any] | str | None") -> "AugmentationPolicy":
-        """The policy of a dictionary or its JSON text, as in a recipe; None: the policy that changes nothing.
-
-        Raises:
-            ValueError: not JSON, an unknown name, or a value out of range.
-        """
+        """The policy of a dictionary or its JSON text, as in a recipe; None: the policy that changes nothing."""
         if isinstance(given, cls):
             return given
         try:

@@ -105,9 +105,6 @@ def apply_view(
 
     Returns:
         keypoints `(batch, people, frames, joints, num_dims)` and their joint_mask.
-
-    Raises:
-        ValueError: not 3-D, or no such axis.
     """
     if keypoints.shape[-1] != 3 or up not in UPRIGHT or num_dims not in (2, 3):
         raise ValueError(

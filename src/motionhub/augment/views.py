@@ -50,9 +50,6 @@ def pictures_of(
         seen: `(..., joints)` bool.
         angles: `(..., 3)` azimuth, elevation, roll in radians (`geometry.cameras`).
         up: the axis of the points that points up.
-
-    Raises:
-        ValueError: not 3-D, or no such axis.
     """
     if points.shape[-1] != 3 or up not in UPRIGHT:
         raise ValueError(f"Cameras see 3-D points with up in {sorted(UPRIGHT)}, got {tuple(points.shape)} and {up!r}.")

@@ -40,7 +40,7 @@ def render_capsules(
     half_width: float,
     distance: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Depth and part maps of a camera that looks at the origin.
+    """Depth and part maps of a camera that looks at the origin, which must be outside and before all capsules.
 
     Args:
         starts, ends: `(B, M, 3)` ends of the segments; a capsule with NaN is absent. Equal ends are a ball.
@@ -51,9 +51,6 @@ def render_capsules(
     Returns:
         `depth (B, size, size)`: height of the nearest surface above the plane through the origin (positive towards the
         camera), NaN where no ray hits; `part (B, size, size)`: index of the capsule, 0..M-1, or -1.
-
-    Raises:
-        ValueError: the camera is inside a capsule or has one behind it.
     """
     starts, ends = starts @ rotation.mT, ends @ rotation.mT
     radii = torch.as_tensor(radii, dtype=starts.dtype, device=starts.device).expand(starts.shape[:2])

@@ -31,11 +31,8 @@ def sequence_of(
 
     Args:
         array: NumPy, torch (any device and float type), or nested lists.
-        layout, fps, unit, image_size, confidence: as in `SkeletonSequence`.
+        layout, fps, unit, image_size, confidence: as in `SkeletonSequence`; the first three are required.
         call: the function that the error names.
-
-    Raises:
-        ValueError: layout, fps or unit is missing (the message names which), or does not fit the array.
     """
     needed = {"layout": layout, "fps": fps, "unit": unit}
     missing = [name for name, value in needed.items() if value is None]
@@ -53,9 +50,6 @@ def clips_of(
     """The clips of a processor's input; arrays become sequences with their share of the metadata.
 
     A list of arrays, sequences or rows, and an array of five axes, are batches; any other list is one array.
-
-    Raises:
-        ValueError: no clip, metadata for another number of clips, or an invalid array.
     """
     items = list(inputs) if _is_batch(inputs) else [inputs]
     if not items:
@@ -87,14 +81,7 @@ def checked_sequence(clip: Any) -> SkeletonSequence:
 def image_size_of(
     sequence: SkeletonSequence, default: Sequence[float] | None, who: str, others: str
 ) -> Sequence[float]:
-    """(width, height) of a clip in pixels, or the default for clips without it.
-
-    Args:
-        who, others: for the error: what needs the size, and what to use without it.
-
-    Raises:
-        ValueError: the unit is not pixels, or there is no image size.
-    """
+    """(width, height) of a clip in pixels, or the default; errors say `who` needs it and which `others` do not."""
     if sequence.unit != "pixel":
         raise ValueError(
             f"{who} needs keypoints in pixels, got unit {sequence.unit!r}; give pixels together with image_size, or "

@@ -9,7 +9,7 @@ frame in which both ends are valid; without one, that rotation is left out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -60,11 +60,7 @@ class Normalization:
         return moved / self.scale
 
     def inverse(self, normalised: Tensor) -> Tensor:
-        """The keypoints before `apply`.
-
-        Raises:
-            ValueError: a per-frame centre, and another number of frames.
-        """
+        """The keypoints before `apply`; a ValueError for a per-frame centre and another number of frames."""
         frames = self.centre.shape[-3]
         if frames not in (1, normalised.shape[1]):
             raise ValueError(
@@ -78,11 +74,7 @@ class Normalization:
 
 
 def screen(image_size: Sequence[float], num_dims: int = 2) -> Normalization:
-    """`x' = 2x/w - 1`, `y' = 2y/w - h/w` (SPECS 2.3): x in -1..1, y in the same unit, still downward; for pixels.
-
-    Raises:
-        ValueError: the keypoints are not two-dimensional.
-    """
+    """`x' = 2x/w - 1`, `y' = 2y/w - h/w` (SPECS 2.3) of 2-D pixels: x in -1..1, y in the same unit, still downward."""
     if num_dims != 2:
         raise ValueError(
             f'Screen normalisation is for 2-D keypoints in pixels, got {num_dims} dims; use normalization="centre", '
@@ -118,9 +110,6 @@ def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
 
     In 2-D the longest distance among shoulders and hips becomes 0.5; in 3-D the distance from the middle of the hips
     to that of the shoulders becomes 1. A pose without a hip or of zero size becomes missing.
-
-    Raises:
-        ValueError: the layout has no shoulders or hips.
     """
     shoulders, hips = ([layout.index(f"{side}_{part}") for side in ("left", "right")] for part in ("shoulder", "hip"))
     seen = ~keypoints[..., 0].isnan()
@@ -138,24 +127,20 @@ def align(
     centring: str = "per-frame",
     scale: str = "none",
 ) -> Normalization:
-    """Centre, then rotate the bone `vertical` (from, to) onto +z and `lateral[0] - lateral[1]` onto +x.
+    """Centre 3-D keypoints, then rotate the bone `vertical` (from, to) onto +z and `lateral[0] - lateral[1]` onto +x.
 
     Each is the smallest such rotation, as in the official code: the second moves the first bone away from +z unless
     the bones are at a right angle. Without `lateral` only the first rotation is done.
-
-    Raises:
-        ValueError: the keypoints are not three-dimensional.
     """
     if keypoints.shape[-1] != 3:
         raise ValueError(
             f"Alignment needs 3-D keypoints, got {keypoints.shape[-1]} dims; "
             'use normalization="screen" (pixels) or "centre", or give 3-D data.'
         )
-    person = _reference_person(keypoints)
-    track = _centre_track(person, layout.index(joint), centring)
     across = [layout.index(name) for name in lateral] if lateral else None
-    rotation = _aligning_rotation(person, [layout.index(name) for name in vertical], across)
-    return Normalization(track, _measured_scale(person - track, layout, scale), rotation)
+    upwards = [layout.index(name) for name in vertical]
+    rotation = _aligning_rotation(_reference_person(keypoints), upwards, across)
+    return replace(centre(keypoints, layout, joint, centring, scale), rotation=rotation)
 
 
 def rule_joints(rule: str, layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
@@ -171,13 +156,13 @@ def rule_joints(rule: str, layout: SkeletonLayout) -> tuple[str, tuple[str, str]
 
 def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
     """The first of `names` that the layout has; a ValueError if it has none of them."""
-    for name in names:
-        if name in layout.joints:
-            return name
-    raise ValueError(
-        f"Layout {layout.name!r} has none of the joints {list(names)}; name the joints to use: "
-        'SkeletonProcessor(centre_joint="...", vertical_bone=["from", "to"], lateral_bone=["right", "left"]).'
-    )
+    found = next((name for name in names if name in layout.joints), None)
+    if found is None:
+        raise ValueError(
+            f"Layout {layout.name!r} has none of the joints {list(names)}; name the joints to use: "
+            'SkeletonProcessor(centre_joint="...", vertical_bone=["from", "to"], lateral_bone=["right", "left"]).'
+        )
+    return found
 
 
 def _reference_person(keypoints: Tensor) -> Tensor:

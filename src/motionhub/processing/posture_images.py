@@ -113,12 +113,10 @@ class PostureImageProcessor(FieldsProcessor):
 
     def windows(self, clip: Any) -> BatchFeature:
         """Every frame of one `(frames, ...)` array: windows of `clip_frames` without overlap, the last padded."""
-        frames = np.asarray(clip)
+        frames, size = np.asarray(clip), self.clip_frames
         if not len(frames):
             raise ValueError("Expected a clip with frames, got none.")
-        return self._batch(
-            [frames[first : first + self.clip_frames] for first in range(0, len(frames), self.clip_frames)]
-        )
+        return self._batch([frames[first : first + size] for first in range(0, len(frames), size)])
 
     def _batch(self, clips: Sequence[np.ndarray]) -> BatchFeature:
         prepared = [self.prepare(clip) for clip in clips]
@@ -129,11 +127,7 @@ class PostureImageProcessor(FieldsProcessor):
         return BatchFeature({"pixel_values": pixels, "attention_mask": mask})
 
     def prepare(self, frames: np.ndarray) -> Tensor:
-        """`(frames, height, width[, 3])` of one person -> `(frames, channels, size, size)` float32 in 0..1.
-
-        Raises:
-            ValueError: see `__call__`.
-        """
+        """`(frames, height, width[, 3])` of one person -> `(frames, channels, size, size)` float32 in 0..1."""
         self._check(frames)
         person: np.ndarray = np.nan_to_num(frames[..., 0] if self.kind == "iuv" else frames) > 0
         empty = np.flatnonzero(~person.any((1, 2)))
@@ -165,7 +159,7 @@ class PostureImageProcessor(FieldsProcessor):
             raise ValueError(f"Images hold numbers, got {frames.dtype}.")
         whole_numbers = not np.issubdtype(frames.dtype, np.floating)
         if self.kind == "mask" and not whole_numbers and ((frames > 0) & (frames < 1)).any():
-            raise ValueError("Masks say where the person is, got numbers between 0 and 1: choose (mask > 0.5).")
+            raise ValueError("Masks are 0 or 1, got numbers between them: use (mask > 0.5).")
         if self.kind == "iuv" and not whole_numbers and 0 < np.nanmax(frames[..., 1:]) <= 1:
             raise ValueError("DensePose images hold u and v in 0..255, got at most 1: multiply these two by 255.")
         if self.kind == "iuv" and (frames[..., 0].max() > DENSEPOSE_PARTS or frames.min() < 0 or frames.max() > 255):
@@ -215,11 +209,7 @@ class PostureImageProcessor(FieldsProcessor):
 
 
 def segment_frames(num_frames: int, segments: int, generator: torch.Generator | None = None) -> np.ndarray:
-    """A random frame, or without `generator` the middle one, of each of `segments` equal parts; all if not more.
-
-    Raises:
-        ValueError: no frames.
-    """
+    """A random frame, or without `generator` the middle one, of each of `segments` equal parts; all if not more."""
     if num_frames < 1:
         raise ValueError("A clip needs at least one frame, got none.")
     if num_frames <= segments:

@@ -38,13 +38,13 @@ class _Measured:
         points: `(people, frames, joints, 2)` float64 in canvas pixels, gaps filled; NaN for joints never detected.
         seen: `(people, frames, joints)` before filling.
         scale: `(people,)` canvas pixels per unit of the sequence.
-        canvas: (width, height) of the canvas, or None without image size.
+        canvas: its (width, height), or None without image size.
     """
 
     points: np.ndarray
     seen: np.ndarray
     scale: np.ndarray
-    canvas: tuple[float, float] | None
+    canvas: np.ndarray | None
 
     @property
     def present(self) -> np.ndarray:
@@ -142,7 +142,10 @@ class RetargetProcessor(FieldsProcessor):
         """
         sequence = _checked_sequence(sequence)
         if not sequence.num_people or not sequence.num_frames:
-            return self._empty(max(sequence.num_people, 1), max(sequence.num_frames, 1))
+            shape = (max(sequence.num_people, 1), max(sequence.num_frames, 1), len(self.rows))
+            masks = {"joint_mask": torch.zeros(shape, dtype=torch.bool)}
+            masks["attention_mask"] = torch.zeros(shape[:2], dtype=torch.bool)
+            return {"keypoints": torch.zeros(*shape, 2), **masks}
         measured = self._measured(sequence)
         layout = get_layout(self.layout)
         root = layout.index(layout.root)
@@ -195,8 +198,7 @@ class RetargetProcessor(FieldsProcessor):
         seen: np.ndarray = np.logical_not(points[..., 0].isnan().numpy())
         never: np.ndarray = np.logical_not(np.any(seen, axis=1, keepdims=True))
         self._check_seen(sequence, seen, never)
-        filled = fill_missing(points, self.fill).numpy()
-        filled = _smoothed(filled, self.smoothing)
+        filled = _smoothed(fill_missing(points, self.fill).numpy(), self.smoothing)
         filled = np.where(np.broadcast_to(never[..., None], filled.shape), np.nan, filled)
         canvas = None
         if self.scale == "image":
@@ -204,7 +206,7 @@ class RetargetProcessor(FieldsProcessor):
             width, height = image_size_of(sequence, self.default_image_size, 'scale="image"', others)
             factor = self.canvas_height / height
             scale = np.full(len(filled), factor)
-            canvas = (_on_grid(int(width * factor)), _on_grid(self.canvas_height))
+            canvas = np.ceil(np.array([int(width * factor), self.canvas_height]) / _GRID) * _GRID
         else:
             scale = self._body_scale(filled)
         return _Measured(filled * scale[:, None, None, None], seen, scale, canvas)
@@ -238,19 +240,13 @@ class RetargetProcessor(FieldsProcessor):
                     'placement="image-centre" needs the image size, which scale="body" does not use; use '
                     'placement="source".'
                 )
-            return np.tile(np.asarray(measured.canvas) / 2, (len(measured.points), 1))
+            return np.tile(measured.canvas / 2, (len(measured.points), 1))
         return measured.points[:, 0, root]
 
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
         rows = len(self.rows)
         mean = np.zeros((rows, 2)) if self.mean is None else np.asarray(self.mean)
         return mean, np.ones((rows, 2)) if self.std is None else np.asarray(self.std)
-
-    def _empty(self, people: int, frames: int) -> dict[str, Tensor]:
-        shape = (people, frames, len(self.rows))
-        masks = {"joint_mask": torch.zeros(shape, dtype=torch.bool)}
-        masks["attention_mask"] = torch.zeros(shape[:2], dtype=torch.bool)
-        return {"keypoints": torch.zeros(*shape, 2), **masks}
 
     def _check_fields(self) -> None:
         self._check_choices({"scale": SCALES, "fill": FILLS[1:], "placement": PLACES})
@@ -281,7 +277,3 @@ def _checked_sequence(sequence: SkeletonSequence | Mapping[str, Any]) -> Skeleto
 def _smoothed(points: np.ndarray, frames: float) -> np.ndarray:
     """A Gaussian over the frame axis 1, reflected at both ends (scipy's and the official default)."""
     return gaussian_filter1d(points, sigma=frames, axis=1) if frames > 0 else points
-
-
-def _on_grid(length: int) -> int:
-    return -(-length // _GRID) * _GRID

@@ -210,7 +210,8 @@ class SkeletonProcessor(FieldsProcessor):
         """
         keypoints, normalizer, source_frames = self._measured(sequence)
         keypoints = normalizer.apply(keypoints)
-        wanted = self._wanted_frames(training)
+        in_test = not training and (self.test_num_frames is not None or self.test_sampling == "all")
+        wanted = self.test_num_frames if in_test else self.num_frames
         if keypoints.shape[1]:
             positions = self._positions(keypoints.shape[1], wanted, training, generator)
             keypoints = temporal.take_frames(keypoints, positions)
@@ -218,7 +219,10 @@ class SkeletonProcessor(FieldsProcessor):
         if training:
             keypoints = self.augmentation(keypoints, get_layout(self.layout), generator)
         keypoints = self._streamed(keypoints)
-        sample = self._masked_and_filled(keypoints)
+        joint_mask = ~keypoints[..., 0].isnan()
+        attention_mask = joint_mask.flatten(1).any(1)[:, None].repeat(1, keypoints.shape[1])
+        filled = fill_missing(keypoints, self.fill)
+        sample = {"keypoints": filled, "joint_mask": joint_mask, "attention_mask": attention_mask}
         num_people = len(keypoints) if self.num_people is None else self.num_people
         num_frames = max(keypoints.shape[1], wanted or 1)
         sample = {name: padded(value, max(num_people, 1), num_frames) for name, value in sample.items()}
@@ -294,14 +298,6 @@ class SkeletonProcessor(FieldsProcessor):
         joint, vertical, lateral = chosen
         return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
 
-    def _wanted_frames(self, training: bool) -> int | None:
-        """The number of frames of a sample; None: as many as there are."""
-        if training:
-            return self.num_frames
-        if self.test_num_frames is not None or self.test_sampling == "all":
-            return self.test_num_frames
-        return self.num_frames
-
     def _positions(self, num_frames: int, wanted: int | None, training: bool, generator: Generator | None) -> Tensor:
         """Positions in time of the frames of a sample, before padding."""
         sampling = self.train_sampling if training else self.test_sampling
@@ -328,13 +324,6 @@ class SkeletonProcessor(FieldsProcessor):
         velocity = torch.from_numpy(velocity_stream(keypoints.numpy()))
         # The last frame's velocity is 0 by definition, but only of valid joints.
         return velocity.masked_fill(keypoints.isnan(), float("nan"))
-
-    def _masked_and_filled(self, keypoints: Tensor) -> dict[str, Tensor]:
-        joint_mask = ~keypoints[..., 0].isnan()
-        present = joint_mask.flatten(1).any(1)
-        attention_mask = present[:, None].repeat(1, keypoints.shape[1])
-        filled = fill_missing(keypoints, self.fill)
-        return {"keypoints": filled, "joint_mask": joint_mask, "attention_mask": attention_mask}
 
     def _check_fields(self) -> None:
         """Raises a `ValueError` for the first field with an invalid value; it states the valid ones."""

@@ -72,11 +72,7 @@ def _up(keypoints: Tensor, layout: SkeletonLayout) -> list[float] | None:
 
 
 def converted(keypoints: Tensor, source: SkeletonLayout, target: SkeletonLayout) -> Tensor:
-    """Keypoints in another layout (`skeletons.convert`); a joint is missing where any of its sources is.
-
-    Raises:
-        ValueError: the layouts have no joint in common.
-    """
+    """Keypoints in another layout, missing where any source joint is; a ValueError without common joints."""
     if source is target or source == target:
         return keypoints
     weights, copied_from, absent = _conversion(source, target)

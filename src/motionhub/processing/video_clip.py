@@ -124,11 +124,7 @@ class VideoClipProcessor(FieldsProcessor):
     def frame_numbers(
         self, num_frames: int, fps: float, training: bool = False, generator: Generator | None = None
     ) -> list[np.ndarray]:
-        """The frames of each clip of a video of `num_frames` at `fps`: one array of indices per temporal view.
-
-        Raises:
-            ValueError: the video has no frames.
-        """
+        """The frames of each clip of a video of `num_frames` at `fps`: one array of indices per temporal view."""
         if num_frames < 1:
             raise ValueError("A video without frames has no clip; leave it out, or record it again.")
         if self.sampling == "segments":
@@ -223,10 +219,7 @@ def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor
 
     Args:
         source: folder or Hub id of the tower.
-        pixels: `models.video_towers.VideoTower.pixels`; empty: the tower's own file states all.
-
-    Raises:
-        ValueError: the file is absent, broken, or of another processor.
+        pixels: `models.video_towers.VideoTower.pixels`; empty: read from `source`, a ValueError without a valid file.
     """
     if pixels:
         return VideoClipProcessor(**pixels)
@@ -239,11 +232,7 @@ def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor
 
 
 def checked_frames(frames: Any) -> np.ndarray:
-    """`(frames, height, width, 3)` as an array.
-
-    Raises:
-        ValueError: other axes, no frame, another dtype, NaN.
-    """
+    """`(frames, height, width, 3)` as an array; a ValueError for other axes, no frame, another dtype, NaN."""
     array = np.asarray(frames)
     if array.ndim != 4 or array.shape[-1] != 3:
         hint = "a video is (frames, height, width, 3), red first"

@@ -39,10 +39,7 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
     missing end hides everything beyond it. Joints that no bone connects to the root move with the root.
 
     Args:
-        factors: by limb (`GROUPS`) or by child joint, which takes precedence; default 1.
-
-    Raises:
-        ValueError: a name that is neither a limb nor a joint, or a factor that is not above 0.
+        factors: positive, by limb (`GROUPS`) or by child joint, which takes precedence; default 1.
     """
     layout = sequence.layout
     unknown = sorted(set(factors) - set(GROUPS) - set(layout.joints))
@@ -66,21 +63,15 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
 
 
 def with_context_of(made: SkeletonSequence, source: SkeletonSequence) -> SkeletonSequence:
-    """The motion `made` in the layout of `source`, from which it was made.
+    """The motion `made` in the layout of `source`, from which it was made, without confidence.
 
     Joints that both layouts have (or that one substitutes for) are those of `made`. Any other joint is attached to the
     nearest of them along the bones: its offset in the source, rotated per frame as the bone that ends there was
     rotated, and scaled as the median length of that bone was. It is missing where the source joint or its anchor is.
 
     Args:
-        made: in the smaller layout, the same people and frames as `source`.
+        made: in the smaller layout, the same people, frames and dims as `source`.
         source: in any layout.
-
-    Returns:
-        a sequence with the layout of `source`, without confidence; everything else is of `made`.
-
-    Raises:
-        ValueError: people, frames or dims differ.
     """
     if made.keypoints.shape[:2] != source.keypoints.shape[:2] or made.num_dims != source.num_dims:
         raise ValueError(

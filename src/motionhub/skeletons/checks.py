@@ -96,19 +96,19 @@ def inspect(sequence: SkeletonSequence) -> list[Finding]:
         advice = "check the video and the pose estimator's threshold"
         return [Finding("empty", "problem", what, advice=advice)]
     found: list[Finding] = []
-    sequence = _asked(NUMBERS, sequence, found)
+    sequence = _run(NUMBERS, sequence, found)
     found += [*image_size(sequence), *frame_rate(sequence)]
     lost = list(gaps(sequence))  # before the other checks hide anything
-    sequence = _asked(STILL, sequence, found)
+    sequence = _run(STILL, sequence, found)
     wrong_layout = list(layout(sequence))
     found += wrong_layout
     if not wrong_layout:  # else every joint name is wrong
-        sequence = _asked(NAMES, sequence, found)
-    _asked(MOTION, sequence, found)
+        sequence = _run(NAMES, sequence, found)
+    _run(MOTION, sequence, found)
     return sorted([*found, *lost], key=lambda finding: finding.function in _RESHAPING)
 
 
-def _asked(checks: tuple[Check, ...], sequence: SkeletonSequence, found: list[Finding]) -> SkeletonSequence:
+def _run(checks: tuple[Check, ...], sequence: SkeletonSequence, found: list[Finding]) -> SkeletonSequence:
     """Adds the findings of the checks; returns the sequence as repaired, where the repair keeps its shape."""
     for check in checks:
         for finding in list(check(sequence)):
@@ -156,9 +156,7 @@ def zeros(sequence: SkeletonSequence) -> Iterator[Finding]:
     central = np.array([joint == root or limb_group(joint) == "torso" for joint in joints])
     if (zero & ~(zero.all(axis=(0, 1)) & central)).any():
         share = zero.sum() / sequence.joint_mask.sum()
-        text = (
-            f"{share:.1%} of the joints lie at exactly zero and count as valid; pose estimators write that for a miss"
-        )
+        text = f"{share:.1%} of the joints lie at exactly zero, which pose estimators write for missing ones"
         advice = "make them missing first: array[(array == 0).all(-1)] = numpy.nan"
         yield Finding("zeros", "problem", text, repair.hide_zeros, advice=advice)
 
@@ -190,7 +188,7 @@ def score_as_depth(sequence: SkeletonSequence) -> Iterator[Finding]:
     seen = sequence.keypoints[sequence.joint_mask]
     if sequence.unit == "pixel" and sequence.num_dims == 3 and seen[:, 2].min() >= 0 and seen[:, 2].max() <= 1:
         text = "the third coordinate of these pixels is always in 0..1, as detection scores are"
-        advice = "give array[..., :2] as keypoints and array[..., 2] as confidence"
+        advice = "pass array[..., :2] as keypoints and array[..., 2] as confidence"
         yield Finding("score-as-depth", "problem", text, repair.depth_to_confidence, advice=advice)
 
 
@@ -287,8 +285,8 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
         # Image-like 3-D datasets (SBU) are published with y down, and their models expect it.
         severity = "note" if sequence.unit == "normalised" and sequence.num_dims == 3 else "problem"
         yield Finding("upside-down", severity, text, repair.flip_axes, {"axes": axes})
-    elif sequence.num_dims == 3 and (np.abs(upright[:, 2]) > 0.8).mean() > 0.9:
-        text = f"the trunk points along z in {(np.abs(upright[:, 2]) > 0.8).mean():.0%} of the frames; here y is up"
+    elif sequence.num_dims == 3 and (lying := (np.abs(upright[:, 2]) > 0.8).mean()) > 0.9:
+        text = f"the trunk points along z in {lying:.0%} of the frames; here y is up"
         yield Finding("z-up", "note", text, repair.turn_z_up, {"downwards": bool(np.median(upright[:, 2]) < 0)})
     elif handed is not None and handed < MIRRORED:
         text = f"knees and feet point backwards (agreement {handed:+.2f}, from -1 to 1): a left/right swap, or "
@@ -406,7 +404,7 @@ def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
             )
             text += _spans_text(still)
             yield Finding("frozen", "problem", text, repair.hide_frames, {"person": person, "frames": still})
-    repeats_of_all &= sequence.joint_mask.any(axis=(0, 2))[1:]
+    repeats_of_all &= np.asarray(sequence.joint_mask.any(axis=(0, 2)))[1:]
     short = (span for span in runs(repeats_of_all) if span[1] - span[0] < longest)
     single = [frame + 1 for first, end in short for frame in range(first, end)]
     if len(single) >= 3 and len(single) >= REPEATED * sequence.num_frames:

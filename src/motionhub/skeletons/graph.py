@@ -29,16 +29,13 @@ def adjacency_subsets(layout: SkeletonLayout) -> np.ndarray:
 
 
 def spatial_configuration(layout: SkeletonLayout, centre: str | None = None) -> np.ndarray:
-    """ST-GCN's three matrices: self-loops, edges towards the centre, edges away from it.
+    """ST-GCN's matrices `(3, joints, joints)` float32: self-loops, edges towards the centre, edges away from it.
 
     An edge from joint i to joint j is entry `[i, j]`; over all three, columns sum to 1 (official `net/utils/graph.py`,
     strategy "spatial", one hop). An edge between joints equally far from the centre is in the second matrix.
 
     Args:
         centre: name of a joint; None is the official one of the layout, or else its root.
-
-    Returns:
-        `(3, joints, joints)` float32.
     """
     from scipy.sparse.csgraph import shortest_path
 
@@ -59,18 +56,9 @@ def _columns_to_one(matrix: np.ndarray) -> np.ndarray:
 
 
 def bone_stream(keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Each joint minus its parent, missing if either is; joints without a parent keep raw coordinates (UNIK, 2s-AGCN).
+    """Each joint of `(..., joints, dims)` minus its parent, missing if either is; same shape, dtype and unit.
 
-    A joint listed as its own parent becomes zero.
-
-    Args:
-        keypoints: `(..., joints, dims)` float.
-
-    Returns:
-        An array of the same shape, dtype and unit.
-
-    Raises:
-        ValueError: the number of joints is not that of the layout.
+    Joints without a parent keep raw coordinates (UNIK, 2s-AGCN); one that is its own parent becomes zero.
     """
     if keypoints.ndim < 2 or keypoints.shape[-2] != layout.num_joints:
         raise ValueError(
@@ -84,17 +72,7 @@ def bone_stream(keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
 
 
 def velocity_stream(keypoints: np.ndarray) -> np.ndarray:
-    """`x[t + 1] - x[t]` in units per frame, missing if the joint is in either frame; the last frame is zero.
-
-    Args:
-        keypoints: `(..., frames, joints, dims)` float.
-
-    Returns:
-        An array of the same shape and dtype.
-
-    Raises:
-        ValueError: there are fewer than three axes.
-    """
+    """`x[t + 1] - x[t]` of `(..., frames, joints, dims)`, missing if either frame is; the last frame is zero."""
     if keypoints.ndim < 3:
         raise ValueError(f"velocity_stream needs keypoints (..., frames, joints, dims), got shape {keypoints.shape}.")
     # The last frame minus itself: zero, or missing where the joint is missing.

@@ -78,17 +78,10 @@ class SkeletonLayout:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and strings, as in a layout file; `from_dict` gives the same layout back."""
-        plain: dict[str, Any] = {
-            "name": self.name,
-            "joints": list(self.joints),
-            "bones": [list(bone) for bone in self.bones],
-            "root": self.root,
-        }
-        if self.dims is not None:
-            plain["dims"] = self.dims
-        if self.description:
-            plain["description"] = self.description
-        return plain
+        bones = [list(bone) for bone in self.bones]
+        plain = {"name": self.name, "joints": list(self.joints), "bones": bones, "root": self.root}
+        optional = {"dims": self.dims, "description": self.description}
+        return {**plain, **{key: value for key, value in optional.items() if value}}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "SkeletonLayout":
@@ -150,12 +143,7 @@ def mirror_name(joint: str, joints: tuple[str, ...]) -> str:
 
 
 def read_layout(path: str | Path) -> SkeletonLayout:
-    """The layout that a YAML file declares.
-
-    Raises:
-        ValueError: the file is absent, too large, not plain YAML (anchors and tags are refused), or declares no
-            layout; one sentence with the file and the line.
-    """
+    """The layout that a YAML file declares; a ValueError of one sentence states the file and the line."""
     path = Path(path)
     try:
         return _checked(SkeletonLayout.from_dict(_content(path)))

@@ -237,14 +237,7 @@ def get_layout(name: str | Path | SkeletonLayout | Mapping[str, Any]) -> Skeleto
 
 
 def stated_layout(reference: str | Mapping[str, Any]) -> SkeletonLayout:
-    """The layout that data name: as `get_layout`, but never a path, as untrusted data must not open files.
-
-    Args:
-        reference: a key of `LAYOUTS`, or what `SkeletonLayout.to_dict` gives, also as JSON text.
-
-    Raises:
-        ValueError: it is neither.
-    """
+    """The layout of a name, dictionary or JSON text; never of a path, as untrusted data must not open files."""
     found = _found(reference)
     if found is not None:
         return found

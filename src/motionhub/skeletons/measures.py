@@ -82,17 +82,17 @@ def handedness(sequence: SkeletonSequence) -> float | None:
     trunk = np.linalg.norm(up, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         forward = forward / np.linalg.norm(forward, axis=-1, keepdims=True)
-    says = []
+    votes = []
     for side in ("left", "right"):
         hip, knee, ankle = (joints[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-        says.append(((knee - (hip + ankle) / 2) * forward).sum(axis=-1))
+        votes.append(((knee - (hip + ankle) / 2) * forward).sum(axis=-1))
         if f"{side}_foot" in joints:
-            says.append(((joints[f"{side}_foot"] - ankle) * forward).sum(axis=-1))
-    votes = np.stack(says)
-    votes = votes[~np.isnan(votes)]
-    if not len(votes) or np.abs(votes).mean() < 0.04 * np.nanmedian(trunk):
+            votes.append(((joints[f"{side}_foot"] - ankle) * forward).sum(axis=-1))
+    lengths = np.stack(votes)
+    lengths = lengths[~np.isnan(lengths)]
+    if not len(lengths) or np.abs(lengths).mean() < 0.04 * np.nanmedian(trunk):
         return None
-    return float(votes.sum() / np.abs(votes).sum())
+    return float(lengths.sum() / np.abs(lengths).sum())
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ def rank_layouts(sequence: SkeletonSequence) -> list[LayoutFit]:
 
     Layouts that differ only in left and right (cv-mim-13 and penn-13) fit equally well.
     """
-    candidates = {sequence.layout.name: sequence.layout}
     same_count = {name: layout for name, layout in LAYOUTS.items() if layout.num_joints == sequence.num_joints}
-    fits = [_fit(sequence, layout) for layout in {**same_count, **candidates}.values()]
+    same_count[sequence.layout.name] = sequence.layout
+    fits = [_fit(sequence, layout) for layout in same_count.values()]
     return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.misfit)
 
 
@@ -183,6 +183,6 @@ def _asymmetry(typical: np.ndarray, chosen: list[tuple[tuple[list[int], list[int
 
 
 def same_up_to_sides(first: SkeletonLayout, second: SkeletonLayout) -> bool:
-    """Whether two layouts differ in nothing but left and right."""
+    """Whether two layouts differ only in left and right."""
     weights, _ = conversion_weights(first, second)
     return first.joints != second.joints and bool((weights.argmax(axis=1) == first.mirror).all())

@@ -73,9 +73,6 @@ def to_row(
         frame_labels: one class per frame.
         segments: `(class, first frame, frame after the last)` of every action, which may overlap. Without actions the
             clip gets frame labels of -1.
-
-    Raises:
-        ValueError: not one frame label per frame, or a segment that is empty or leaves the clip.
     """
     labels = () if frame_labels is None else frame_labels
     if segments is not None and not len(segments) and not len(labels):
@@ -116,9 +113,7 @@ def to_row(
 def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
     """The clip of a row in any format of the dataset: lists, NumPy or torch (where `datasets` rounds fps to float32).
 
-    Raises:
-        ValueError: an absent column, a newer schema, lengths that do not match the shape, or a layout that is neither
-            a name nor JSON: a row never opens a file.
+    The layout must be a name or JSON: a row never opens a file.
     """
     absent = [name for name in COLUMNS if name not in row and name not in _OPTIONAL]
     if absent:
@@ -151,11 +146,8 @@ def frame_labels_of(row: Mapping[str, Any], num_classes: int | None = None) -> n
     Args:
         row: in any format of the dataset.
         num_classes: None for `(frames,)` int64 as stored, -1 = unknown; a number for `(frames, num_classes)` float32
-            with 1 at the classes of the frame, as `SkeletonProcessor.process(frame_labels=...)` takes it.
-
-    Raises:
-        ValueError: not one label per frame, one that is not below `num_classes`, or segments, which may overlap,
-            without `num_classes`.
+            with 1 at the classes of the frame, as `SkeletonProcessor.process(frame_labels=...)` takes it; required for
+            segments, which may overlap.
     """
     num_frames, segments = int(row["num_frames"]), segments_of(row)
     labels = np.asarray(row.get("frame_labels", ()), dtype=np.int64).reshape(-1)
@@ -179,11 +171,7 @@ def frame_labels_of(row: Mapping[str, Any], num_classes: int | None = None) -> n
 
 
 def segments_of(row: Mapping[str, Any]) -> list[tuple[int, int, int]]:
-    """`(class, first frame, frame after the last)` of every action of a row; none in rows of schema version 1 or 2.
-
-    Raises:
-        ValueError: the three columns differ in length, or a segment is empty or leaves the clip.
-    """
+    """`(class, first frame, frame after the last)` of every action of a row; none in schema version 1 or 2."""
     names = ("segment_labels", "segment_starts", "segment_ends")
     columns = [np.asarray(row.get(name, ()), dtype=np.int64).reshape(-1) for name in names]
     if len({column.size for column in columns}) > 1:

@@ -35,12 +35,12 @@ class _Person:
 
     def velocity(self) -> np.ndarray:
         """`(dims,)` per frame: the median over the joints, robust to a swinging arm; zero at first."""
-        (end, now), zero = self.history[-1], np.zeros(self.last.shape[-1])
+        end, now = self.history[-1]
         for start, before in self.history[:-1]:  # the oldest that shares a joint
             moved = (now - before)[~np.isnan(now - before).any(axis=-1)]
             if len(moved):
                 return np.median(moved, axis=0) / (end - start)
-        return zero
+        return np.zeros(self.last.shape[-1])
 
     def see(self, frame: int, points: np.ndarray) -> None:
         seen = ~np.isnan(points).any(axis=-1)
@@ -90,12 +90,8 @@ def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -
     from scipy.optimize import linear_sum_assignment
 
     likeness = _likeness(people, np.stack(detections), frame)
-    rows, columns = linear_sum_assignment(likeness, maximize=True)
-    return [
-        (int(column), people[row])
-        for row, column in zip(rows, columns, strict=True)
-        if likeness[row, column] >= MIN_LIKENESS
-    ]
+    pairs = zip(*linear_sum_assignment(likeness, maximize=True), strict=True)
+    return [(int(column), people[row]) for row, column in pairs if likeness[row, column] >= MIN_LIKENESS]
 
 
 def _likeness(people: list[_Person], detections: np.ndarray, frame: int) -> np.ndarray:
