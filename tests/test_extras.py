@@ -14,7 +14,7 @@ from motionhub.cli.doctor import EXTRAS, examine
 
 
 ROOT = Path(__file__).resolve().parents[1]
-# Made of other extras, or for those who work on motionhub; not told by `motionhub doctor`.
+# Made of other extras, or for those who work on motionhub; not listed by `motionhub doctor`.
 OF_OTHERS = {"all", "dev", "docs", "mediapipe", "overlay"}
 # Where the module is not called as its package on the index is.
 MODULES = {
@@ -68,10 +68,10 @@ def test_doctor_tells_every_extra_of_a_user_and_no_other():
 
 
 def test_doctor_says_what_an_extra_is_for():
-    told = {finding.subject: finding.detail for finding in examine(timeout=0.1)}
+    details = {finding.subject: finding.detail for finding in examine(timeout=0.1)}
     installed = importlib.metadata.metadata("motionhub").get_all("Provides-Extra")
     for extra, purpose in EXTRAS.items():
-        assert extra not in installed or told[f"extra {extra}"].startswith(purpose)
+        assert extra not in installed or details[f"extra {extra}"].startswith(purpose)
 
 
 def test_all_is_made_of_every_extra_of_a_user():

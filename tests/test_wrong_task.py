@@ -38,7 +38,7 @@ def folder(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> str:
+def images(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("u_vi")
     config = motionhub.UViConfig(image_size=64, channels=[4, 4, 4], num_points=8, recurrent_size=8, max_score=1)
     motionhub.UViForActionClassification(config).save_pretrained(path)
@@ -96,16 +96,16 @@ def test_a_config_alone_is_refused_alike():
     assert "pipeline('skeleton-feature-extraction', model='CHECKPOINT')" in message
 
 
-def test_a_checkpoint_of_pictures_names_its_classes(pictures):
-    message = refusal(pipeline, "image-classification", model=pictures, device="cpu")
-    assert f"AutoModel.from_pretrained('{pictures}')" in message and "pipeline(" not in message
-    assert f"AutoFeatureExtractor.from_pretrained('{pictures}')" in message
+def test_a_checkpoint_of_images_names_its_classes(images):
+    message = refusal(pipeline, "image-classification", model=images, device="cpu")
+    assert f"AutoModel.from_pretrained('{images}')" in message and "pipeline(" not in message
+    assert f"AutoFeatureExtractor.from_pretrained('{images}')" in message
 
 
 @pytest.mark.parametrize("task", ["action-classification", "movement-quality", "skeleton-feature-extraction"])
-def test_a_skeleton_pipeline_refuses_models_of_pictures(pictures, task):
+def test_a_skeleton_pipeline_refuses_models_of_images(images, task):
     with pytest.raises(ValueError, match="^This pipeline takes skeletons, but UVi[A-Za-z]+ takes pictures: [^\n]*$"):
-        pipeline(task, model=pictures, device="cpu")
+        pipeline(task, model=images, device="cpu")
 
 
 def test_a_score_is_no_vector():

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
     from motionhub.auto import AutoModelForMotionRetargeting as AutoModelForMotionRetargeting
     from motionhub.auto import AutoModelForMovementQuality as AutoModelForMovementQuality
-    from motionhub.auto import (
-        AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification,
-    )
+    from motionhub.auto import AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification
     from motionhub.cli.main import handle_cli_errors as handle_cli_errors
     from motionhub.data.build.build import build_dataset as build_dataset
     from motionhub.data.build.build import save_dataset as save_dataset

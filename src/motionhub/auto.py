@@ -35,12 +35,7 @@ from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPreTraining, R3dModel
 from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetForMotionRetargeting, RetargetNetModel
-from motionhub.models.st_gcn import (
-    StGcnConfig,
-    StGcnForActionClassification,
-    StGcnForActionSegmentation,
-    StGcnModel,
-)
+from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification, StGcnForActionSegmentation, StGcnModel
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification, TMorModel
 from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViForMovementQuality, UViModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikForActionSegmentation, UnikModel
@@ -103,34 +98,15 @@ class Family:
     models: dict[type, type[PreTrainedModel]] = field(default_factory=dict)
 
 
+def _skeleton_family(config: Any, model: Any, classifier: Any, segmenter: Any) -> Family:
+    heads = {AutoModelForActionClassification: classifier, AutoModelForActionSegmentation: segmenter}
+    return Family(config, SkeletonProcessor, {AutoModel: model, **heads})
+
+
 FAMILIES: tuple[Family, ...] = (
-    Family(
-        UnikConfig,
-        SkeletonProcessor,
-        {
-            AutoModel: UnikModel,
-            AutoModelForActionClassification: UnikForActionClassification,
-            AutoModelForActionSegmentation: UnikForActionSegmentation,
-        },
-    ),
-    Family(
-        AgcnConfig,
-        SkeletonProcessor,
-        {
-            AutoModel: AgcnModel,
-            AutoModelForActionClassification: AgcnForActionClassification,
-            AutoModelForActionSegmentation: AgcnForActionSegmentation,
-        },
-    ),
-    Family(
-        StGcnConfig,
-        SkeletonProcessor,
-        {
-            AutoModel: StGcnModel,
-            AutoModelForActionClassification: StGcnForActionClassification,
-            AutoModelForActionSegmentation: StGcnForActionSegmentation,
-        },
-    ),
+    _skeleton_family(UnikConfig, UnikModel, UnikForActionClassification, UnikForActionSegmentation),
+    _skeleton_family(AgcnConfig, AgcnModel, AgcnForActionClassification, AgcnForActionSegmentation),
+    _skeleton_family(StGcnConfig, StGcnModel, StGcnForActionClassification, StGcnForActionSegmentation),
     Family(
         CvMimConfig,
         SkeletonProcessor,

@@ -18,7 +18,7 @@ SMALL = str(ROOT / "hub_configs" / "unik-nucla-small")
 
 @pytest.fixture
 def clip_file(tmp_path: Path) -> Path:
-    """An N-UCLA file of our own making: somebody sits down."""
+    """An N-UCLA file written by this test: a person sits down."""
     from motionhub.data.synthetic.generate import generate
 
     frames = generate("sit down", seed=3).keypoints[0]
@@ -175,11 +175,11 @@ def test_predict_draws_the_clip(clip_file: Path, tmp_path: Path) -> None:
         assert gif.n_frames > 10
 
 
-@pytest.mark.parametrize("pictures", [True, False])
+@pytest.mark.parametrize("images", [True, False])
 def test_dataset_then_evaluate_on_it(
-    pictures: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    images: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if pictures:
+    if images:
         pytest.importorskip("matplotlib")
     else:
         loaded = [name for name in sys.modules if name.startswith("matplotlib")]
@@ -205,7 +205,7 @@ def test_dataset_then_evaluate_on_it(
     assert "top-1" in shown.out
     assert main([*words, "--second", SMALL, "--second_weight", "2", "--fusion", "softmax"]) == 0
     assert "of each stream alone" in capsys.readouterr().out
-    if pictures:
+    if images:
         assert (tmp_path / "report" / "confusion_matrix.png").stat().st_size > 1000
     else:
         assert "no images" in shown.err and "motionhub[viz]" in shown.err
@@ -231,7 +231,7 @@ def test_bad_input_is_one_line_and_status_two(words: list[str], said: str, capsy
     assert "Traceback" not in error and error.count("\n") == 1
 
 
-def test_a_config_that_makes_no_model_is_told_in_the_config_s_own_words(
+def test_a_config_that_makes_no_model_is_reported_with_the_error_of_the_config(
     clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from motionhub.models.unik import UnikConfig
@@ -246,7 +246,7 @@ def test_a_config_that_makes_no_model_is_told_in_the_config_s_own_words(
     assert said[-1].startswith("motionhub: config.json: UnikConfig expects channels, strides")
 
 
-def test_a_renamed_recording_is_told_about_without_its_label(
+def test_a_renamed_recording_is_described_without_its_label(
     clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = json.loads(clip_file.read_text())

@@ -49,7 +49,7 @@ def test_unreachable_hub_is_a_note_and_offline_use_goes_on(monkeypatch: pytest.M
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    with socket.socket() as unused:  # a port nobody listens on
+    with socket.socket() as unused:  # a port without a listener
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
         hub = doctor._hub(timeout=0.5)

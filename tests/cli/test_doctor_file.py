@@ -1,4 +1,4 @@
-"""`motionhub doctor FILE`: facts, findings and fixes for people or as JSON, a picture, and a documented status."""
+"""`motionhub doctor FILE`: facts, findings and fixes for people or as JSON, an image, and a documented status."""
 
 import json
 
@@ -105,17 +105,17 @@ def test_a_declared_layout_from_yaml_and_a_unit_are_taken_like_everywhere(tmp_pa
 def test_output_draws_the_first_good_frame_with_joint_names(clip, tmp_path, capsys):
     Image = pytest.importorskip("PIL.Image")
     pytest.importorskip("matplotlib")
-    assert main(["doctor", str(clip()), "--output", str(tmp_path / "pictures")]) == 0
+    assert main(["doctor", str(clip()), "--output", str(tmp_path / "images")]) == 0
     assert "walk.png" in capsys.readouterr().out
-    assert np.ptp(np.asarray(Image.open(tmp_path / "pictures" / "walk.png"))) > 100
+    assert np.ptp(np.asarray(Image.open(tmp_path / "images" / "walk.png"))) > 100
 
 
-def test_without_the_picture_extra_the_report_stands_and_a_note_says_so(clip, tmp_path, capsys, monkeypatch):
+def test_without_the_extra_viz_the_report_is_complete_and_a_note_says_so(clip, tmp_path, capsys, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert main(["doctor", str(clip()), "--output", str(tmp_path / "pictures")]) == 0
+    assert main(["doctor", str(clip()), "--output", str(tmp_path / "images")]) == 0
     shown = capsys.readouterr()
     assert "nothing found" in shown.out and "drawn" not in shown.out
     assert "note: no images" in shown.err

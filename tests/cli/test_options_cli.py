@@ -68,7 +68,7 @@ def described(param: Any) -> str:
     return names + ("!" if param.required else "" if default is None or default is False else f"={default}")
 
 
-def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+def refusal(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """The one line that a refused command line ends in."""
     assert main(words) == 2
     shown = capsys.readouterr()
@@ -142,14 +142,14 @@ def test_negative_numbers_and_names_that_look_like_options_are_values() -> None:
         (["convert", "a", "b", "--image_size", "640"], "requires 2 arguments"),
         (["refine", "a", "-o", "b", "--steps", "--report"], "'--steps': expected a value, got ['--report']"),
         (["refine", "a", "-o", "b", "--steps", "smooth"], "'smooth' is not one of 'swaps', 'outliers'"),
-        (["refine", "a", "-o", "b", "--official", "--paper"], "give one of them"),
+        (["refine", "a", "-o", "b", "--official", "--paper"], "pass one of them"),
         (["train", "--dataset", "x", "--model", "unik-nucla-small", "--epocs", "3"], "--epocs"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_status_2(
     words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert reason in told(words, capsys)
+    assert reason in refusal(words, capsys)
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -51,7 +51,7 @@ def test_one_video_becomes_a_file_and_is_mended(video, tmp_path, capsys):
     assert "exists and is not overwritten" in capsys.readouterr().err
 
 
-def test_several_go_to_a_folder_and_a_broken_one_is_told(video, tmp_path, capsys):
+def test_several_go_to_a_folder_and_a_broken_one_is_reported(video, tmp_path, capsys):
     (tmp_path / "bad.mp4").write_bytes(b"nothing")
     words = ["poses", str(video), str(tmp_path / "bad.mp4"), "-o", str(tmp_path / "out"), "--estimator", "mediapipe"]
     assert main(words) == 1

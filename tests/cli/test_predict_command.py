@@ -21,7 +21,7 @@ def clip(tmp_path):
     return str(path)
 
 
-def test_labels_give_a_table_intervals_and_pictures(clip, tmp_path, capsys):
+def test_labels_give_a_table_intervals_and_images(clip, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     files = ["--json", str(tmp_path / "scores.json"), "--intervals", str(tmp_path / "when.csv")]
     files += ["--ribbon", str(tmp_path / "ribbon.png"), "--gif", str(tmp_path / "clip.gif")]
@@ -48,9 +48,9 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
         return SimpleNamespace(tracks=tracks)
 
     monkeypatch.setattr("motionhub.pipelines.skeleton_pipeline.extract_clip", found)
-    scores, picture = tmp_path / "scores.json", tmp_path / "clip.gif"
-    assert main(["predict", "somebody.mp4", *words, "--json", str(scores), "--gif", str(picture)]) == 0
-    assert looked == ["somebody.mp4"] and picture.stat().st_size > 1000
+    scores, image = tmp_path / "scores.json", tmp_path / "clip.gif"
+    assert main(["predict", "somebody.mp4", *words, "--json", str(scores), "--gif", str(image)]) == 0
+    assert looked == ["somebody.mp4"] and image.stat().st_size > 1000
     assert capsys.readouterr().out.startswith("somebody.mp4\n")
     assert json.loads(scores.read_text())["somebody.mp4"][0]["scores"][0]["label"] == "sit down"
 

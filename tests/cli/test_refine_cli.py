@@ -22,7 +22,7 @@ def walk(tmp_path):
     return tmp_path
 
 
-def test_a_file_is_mended_and_what_was_done_is_printed(walk, capsys):
+def test_a_file_is_repaired_and_what_was_done_is_printed(walk, capsys):
     assert main(["refine", str(walk / "a.npz"), "-o", str(walk / "out.npz")]) == 0
     (motion,) = motionhub.read(walk / "out.npz")
     assert motion.joint_mask.all()
@@ -34,8 +34,8 @@ def test_the_report_is_the_functions(walk):
     before = (walk / "a.npz").read_bytes()
     main(["refine", str(walk / "a.npz"), "-o", str(walk / "out.npz"), "--report", "--steps", "outliers", "gaps"])
     saved = json.loads((walk / "out.npz.report.json").read_text())
-    _, told = motionhub.refine(walk / "a.npz", steps=("outliers", "gaps"), return_report=True)
-    assert saved == told
+    _, expected = motionhub.refine(walk / "a.npz", steps=("outliers", "gaps"), return_report=True)
+    assert saved == expected
     assert (walk / "a.npz").read_bytes() == before
 
 

@@ -115,7 +115,7 @@ def test_segment_refuses_in_one_line(trained, recordings, tmp_path, capsys):
     assert "motionhub segment FILE --model" in capsys.readouterr().err
 
 
-def test_segment_says_when_nothing_is_done_or_nobody_is_there(trained, recordings, tmp_path, capsys):
+def test_segment_says_when_nothing_is_done_or_no_person_is_there(trained, recordings, tmp_path, capsys):
     words = ["--model", str(trained), "--min_duration", "60"]
     assert main(["segment", str(recordings / "Seq1_7.csv"), *words]) == 0
     assert "no action in 0.8 s" in capsys.readouterr().out
@@ -126,7 +126,7 @@ def test_segment_says_when_nothing_is_done_or_nobody_is_there(trained, recording
     assert (tmp_path / "none.csv").read_text() == "track_id,start_s,end_s,label,score\n"
 
 
-def test_a_model_of_whole_clips_is_told_about(recordings, checkpoint, tmp_path, capsys):
+def test_a_model_of_whole_clips_is_noted(recordings, checkpoint, tmp_path, capsys):
     config = UnikConfig.from_pretrained(checkpoint)
     UnikForActionClassification(config).save_pretrained(tmp_path)
     SkeletonProcessor.from_pretrained(checkpoint).save_pretrained(tmp_path)

@@ -67,7 +67,7 @@ def nucla_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for view in (1, 2, 3):
             for label in range(1, 11):
                 points = np.random.default_rng(100 * subject + 10 * view + label).normal(size=(4, 20, 3))
-                points[label % 4, 2 * label - 1] = 0  # exactly at the origin: not seen
+                points[label % 4, 2 * label - 1] = 0  # exactly at the origin: missing
                 name = f"a{label:02d}_s{subject:02d}_e00_v{view:02d}"
                 clip = {"file_name": name, "skeletons": points.tolist(), "label": label}
                 (folder / f"{name}.json").write_text(json.dumps(clip))

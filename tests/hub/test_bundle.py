@@ -296,7 +296,7 @@ def test_a_changed_archive_is_refused_before_anything_is_written(tiny, tmp_path,
 
 
 def forged(tiny, tmp_path, change):
-    """Somebody who changes the manifest and knows to make its digest anew."""
+    """An attacker who changes the manifest and recomputes its digest."""
     facts = json.loads(verify_bundle(tiny).manifest)
     change(facts["repositories"][0])
     contents = tmp_path / "contents"
@@ -340,7 +340,7 @@ def test_impossible_files_are_refused(tiny, tmp_path, change):
     assert_refused(forged(tiny, tmp_path, lambda each: each["files"][1].update(change)), tmp_path, "refused")
 
 
-def test_a_forged_licence_is_told_by_the_digest_that_came_another_way(tiny, tmp_path):
+def test_a_forged_licence_is_detected_by_the_digest_received_separately(tiny, tmp_path):
     digest = verify_bundle(tiny).sha256
     path = forged(tiny, tmp_path, lambda each: each.update(licence="cc0-1.0"))
     assert verify_bundle(path).sha256 != digest
@@ -408,7 +408,7 @@ def test_what_a_killed_install_left_is_removed_by_the_next(tiny, tmp_path):
     assert not left.exists()
 
 
-def test_a_disk_that_is_too_small_is_told_before_writing(tiny, tmp_path, monkeypatch):
+def test_a_disk_that_is_too_small_is_reported_before_writing(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle_module.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 3))
     with pytest.raises(ValueError, match="3 free"):
         install_bundle(tiny, cache_dir=tmp_path / "home")
@@ -425,7 +425,7 @@ def test_files_that_are_no_dataset_are_refused_whole(tmp_path, rows):
 
 
 def rows_with_card(folder, card, name="README.md"):
-    """A bundle of a dataset of one clip whose card was written by somebody else."""
+    """A bundle of a dataset of one clip with a foreign card."""
     snapshot = folder / "home" / "hub" / "datasets--owner--rows" / "snapshots" / ("cd" * 20)
     (snapshot / "all").mkdir(parents=True)
     pq.write_table(pa.table({"a": [1]}), snapshot / "all" / "train.parquet")

@@ -1,4 +1,4 @@
-"""Packaged checkpoints load by id without network, cache or repository; what is broken is told in one line."""
+"""Packaged checkpoints load by id without network, cache or repository; what is broken is reported in one line."""
 
 import json
 import os
@@ -239,7 +239,7 @@ def test_an_unknown_id_of_others_is_the_hub_s_error(hub):
         AutoModel.from_pretrained("owner/tmor-smal")
 
 
-def test_a_misspelt_name_is_told_on_the_command_line_without_asking_the_hub(tmp_path, capsys):
+def test_a_misspelt_name_is_reported_on_the_command_line_without_asking_the_hub(tmp_path, capsys):
     motionhub.write(generate("wave", seed=1), tmp_path / "clip.npz")
     assert main(["predict", str(tmp_path / "clip.npz"), "--model", "tmor-smal"]) == 2
     error = capsys.readouterr().err

@@ -52,7 +52,8 @@ def with_metadata(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def call(**values: Any) -> Any:
-        return command(**values, metadata={name: values.pop(name) for name in METADATA})
+        metadata = {name: values.pop(name) for name in METADATA}
+        return command(**values, metadata=metadata)
 
     own = [each for each in signature(command).parameters.values() if each.name != "metadata"]
     added = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=METADATA[name]) for name in METADATA]

@@ -32,11 +32,7 @@ def train(context: Context, **declared: Any) -> None:
     from motionhub.metrics.segmentation import format_segmentation_report
     from motionhub.training import trainer
     from motionhub.training.start import load_splits, parse_training, prepare_start
-    from motionhub.training.tasks.segmentation import (
-        SegmentationOptions,
-        is_segmentation_model,
-        train_segmentation,
-    )
+    from motionhub.training.tasks.segmentation import SegmentationOptions, is_segmentation_model, train_segmentation
 
     arguments, recipe, options = parse_training(context.args, "", SegmentationOptions, prog="motionhub train")
     frames = is_segmentation_model(arguments.model)

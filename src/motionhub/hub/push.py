@@ -79,7 +79,8 @@ def push(
             check_dataset_card(folder).validate()
             check_links(folder, folder.rglob("*"))
         else:
-            stage_checkpoint(source, folder, repo_id, processor, card, recipe, results)
+            facts = {"card.yaml": card, "training.json": recipe, "results.json": results}
+            stage_checkpoint(source, folder, repo_id, processor, facts)
             ModelCard.load(folder / "README.md").validate()
         api = HfApi(token=token)
         repo_id = api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True).repo_id
@@ -138,15 +139,9 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
 
 
 def stage_checkpoint(
-    source: Any,
-    staged: Path,
-    repo_id: str,
-    processor: Any = None,
-    card: str | Path | Facts | None = None,
-    recipe: str | Path | Facts | None = None,
-    results: Sequence[Facts] | None = None,
+    source: Any, staged: Path, repo_id: str, processor: Any = None, files: Facts | None = None
 ) -> None:
-    """Writes what `push` of these arguments publishes to the folder `staged`; raises the same errors."""
+    """Writes what `push` publishes to `staged`; `files`: name -> content or path. Raises ValueError as `push`."""
     if isinstance(source, str | Path):
         _stage_folder(Path(source), staged)
     elif processor is None:
@@ -154,7 +149,7 @@ def stage_checkpoint(
     else:
         source.save_pretrained(staged)
         processor.save_pretrained(staged)
-    for name, given in (("card.yaml", card), ("training.json", recipe), ("results.json", results)):
+    for name, given in (files or {}).items():
         if given is not None:
             (staged / name).unlink(missing_ok=True)  # it may be a link to the source's own file
             (staged / name).write_text(_text(given, name), encoding="utf-8")
