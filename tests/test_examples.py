@@ -255,7 +255,7 @@ def test_ctrl_c_ends_with_130_and_says_once_how_to_go_on(
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=60)
     assert run.returncode == 130, said
-    assert said.count("continues from there") == 1
+    assert said.count("resumes from there") == 1
     assert "Traceback" not in said
     assert (tmp_path / "run" / "last" / "state" / "progress.json").exists()
 
