@@ -64,9 +64,11 @@ def tiny_checkpoint(tmp_path: Path) -> Path:
     return folder
 
 
-def test_examples_stay_short() -> None:
+def test_examples_stay_short_and_import_public_names_only() -> None:
     for path in EXAMPLES.glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 80, path.name
+        text = path.read_text()
+        assert len(text.splitlines()) <= 79, path.name
+        assert "motionhub." not in "".join(re.findall(r"^ *(?:from|import) .*", text, flags=re.MULTILINE)), path.name
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
