@@ -4,11 +4,10 @@ SOURCE is one of the three official files (`pretrained_view.pth`, `pretrained_sk
 https://github.com/ChrisWu1997/2D-Motion-Retargeting), whose folder also holds the official statistics `meanpose*.npy`
 and `stdpose*.npy`; or that folder, and OUTPUT_DIR gets one folder for each of the files in it.
 
-It knows the official names and formulas (SPECS 6) and ours, and nothing of training. The result is loaded again and
-compared with the official formulas on a fixed input.
+The result is loaded again and compared with the official formulas on a fixed input.
 
-`variant_of(entries)` tells by the names alone whether a state dict is one of these networks, and which. The file that
-LAC publishes as its generator is one (`view`): it has `static_encoder.*` and no `mot_encoder.v`.
+`variant_of(entries)` recognises these networks by their entries. The file that LAC publishes as its generator is one
+(`view`): it has `static_encoder.*` and no `mot_encoder.v`.
 """
 
 import argparse
@@ -197,7 +196,7 @@ def verify(official: dict[str, Tensor], folder: Path) -> float:
 
 
 def convert(source: Path, output_dir: Path, statistics: Path) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     official, variant = read_checkpoint(source)
     model, processor = build_model(official, variant), RetargetProcessor(**read_statistics(statistics, variant))
     with TemporaryDirectory() as folder:
@@ -217,7 +216,7 @@ def convert(source: Path, output_dir: Path, statistics: Path) -> list[str]:
 
 
 def card_facts(source: Path, output_dir: Path, variant: str, difference: float) -> dict[str, Any]:
-    """What hub_configs says about this variant, and where these weights come from."""
+    """The facts of this variant in hub_configs, and the source of the weights."""
     facts = read_card_facts(HUB_CONFIGS / f"retarget-{variant}-aberman")
     provenance = (
         f"Converted from {source.name} (official code: https://github.com/ChrisWu1997/2D-Motion-Retargeting) by "

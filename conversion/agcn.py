@@ -1,7 +1,7 @@
 """python conversion/agcn.py SOURCE OUTPUT_DIR: official 2s-AGCN weights become a folder that `from_pretrained` loads.
 
-It knows the official names and formulas (https://github.com/lshiwjx/2s-AGCN, one convolution per subset) and ours. The
-graph is not in official files: it is built from the layout. Joint and bone weights are two files (`--stream`).
+Official code: https://github.com/lshiwjx/2s-AGCN. Its files lack the graph, which comes from the layout. Joint and
+bone weights are two files (`--stream`).
 """
 
 import sys

@@ -1,11 +1,11 @@
 """python conversion/cv_mim.py PREFIX OUTPUT_DIR: an official CV-MIM (or Pr-VIPE) encoder for `from_pretrained`.
 
 PREFIX is a checkpoint that google-research's poem/cv_mim writes (`tf.train.Checkpoint(model=...)`): PREFIX.index and
-PREFIX.data-*. TensorFlow is not needed. No checkpoint is published; this is for one's own. With `--head PREFIX` the
-weights of a temporal ConvNet trained on the frozen encoder become a classifier's.
+PREFIX.data-*. TensorFlow is not needed. No checkpoint is published; this converts checkpoints of new trainings. With
+`--head PREFIX` the weights of a temporal ConvNet trained on the frozen encoder become a classifier's.
 
-It knows the official names (SPECS 9 and 14) and ours, and nothing of training: Dense kernels are (in, out) and Conv1D
-kernels (frames, in, out), both transposed here. The result is loaded again and compared with the official formulas.
+Dense kernels (in, out) and Conv1D kernels (frames, in, out) are transposed. The result is loaded again and compared
+with the official formulas.
 """
 
 import argparse
@@ -168,7 +168,7 @@ def verify(folder: Path, weights: dict[str, Tensor]) -> float:
 
 
 def convert(prefix: Path, output_dir: Path, pose_size: int | None, embedder: str, head: Path | None) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     weights = convert_encoder(read_bundle(prefix))
     config = build_config(weights, pose_size, embedder)
     entries = weights

@@ -1,7 +1,6 @@
-"""What converting official 2s-AGCN and ST-GCN weights have in common: tables applied, sizes checked, result verified.
+"""Shared conversion of official 2s-AGCN and ST-GCN weights, by the tables of names in `agcn.py` and `st_gcn.py`.
 
-It does not know any official name (`agcn.py`, `st_gcn.py`: a table each); files, class names and processors are read
-and made as for UNIK (`unik.py`). The result is loaded again and compared with the official formulas on a fixed input.
+The result is loaded again and compared with the official formulas on a fixed input.
 """
 
 import argparse
@@ -35,7 +34,7 @@ from motionhub.models.skeleton_encoder import SkeletonEncoderConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
-# Layouts that the official codes themselves have; another one must be told by --layout.
+# Layouts of the official codes; others must be passed as --layout.
 OFFICIAL_LAYOUTS = {18: "openpose-18", 25: "ntu-25"}
 
 
@@ -130,12 +129,12 @@ def build_config(
     layout: str | None = None,
     class_names: list[str] | None = None,
     pooling: str = "official",
-    **told: int | None,
+    **given: int | None,
 ) -> Any:
-    """The config of the weights; `told` sizes must agree with the shapes, or say what shapes do not.
+    """The config of the weights; `given` sizes must agree with the shapes, or are those that shapes do not have.
 
     Raises:
-        ValueError: another network; or a told size, the layout or the class names contradict the weights.
+        ValueError: another network; or a given size, the layout or the class names contradict the weights.
     """
     absent = [name for name in model.needed if name not in official]
     if absent:
@@ -145,11 +144,11 @@ def build_config(
             f"{found}..."
         )
     sizes = model.read_sizes(official)
-    wrong = {name: value for name, value in told.items() if value is not None and sizes.get(name, value) != value}
+    wrong = {name: value for name, value in given.items() if value is not None and sizes.get(name, value) != value}
     if wrong:
         shapes = {name: sizes[name] for name in wrong}
         raise ValueError(f"The weights say {shapes}, but {wrong} was asked for; leave the flag out.")
-    sizes = {**{name: value for name, value in told.items() if value is not None}, **sizes}
+    sizes = {**{name: value for name, value in given.items() if value is not None}, **sizes}
     num_labels = len(model.head(official)[1]) if model.has_head(official) else None
     layout = layout or OFFICIAL_LAYOUTS.get(sizes["num_joints"])
     facts = layout_and_labels(layout, sizes["num_joints"], class_names, num_labels)
@@ -213,7 +212,7 @@ def convolution(weights: dict[str, Tensor], x: Tensor, name: str, stride: int = 
 def card_facts(
     model: OfficialModel, source: Path, config: Any, difference: float, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """What the card says about converted weights; with `--like`, what that checkpoint's card says about the rest."""
+    """Facts for the card of converted weights; with `--like`, the others come from that checkpoint's card."""
     weights = {
         "status": "converted",
         "provenance": f"Converted from {source.name} (official code: {model.homepage}) by conversion/{model.script}; "
@@ -247,7 +246,7 @@ def parse_arguments(model: OfficialModel, arguments: list[str] | None) -> argpar
     )
     parser.add_argument("--layout", help=f"joint layout; default by the number of joints: {OFFICIAL_LAYOUTS}")
     parser.add_argument("--num-people", type=int, help="checked against the weights where they tell it")
-    parser.add_argument("--class-names", help="text file with one name per line, or a data set the library reads")
+    parser.add_argument("--class-names", help="text file with one name per line, or a dataset that the library reads")
     parser.add_argument(
         "--stream", default="joint", choices=("joint", "bone"), help="what the weights were trained on"
     )
@@ -260,14 +259,14 @@ def parse_arguments(model: OfficialModel, arguments: list[str] | None) -> argpar
 
 
 def convert(model: OfficialModel, official: dict[str, Tensor], options: argparse.Namespace) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     layout, names = options.layout, read_class_names(options.class_names)
     if options.like:
         read_card_facts(options.like)  # an absent folder would be looked for on the Hub
         like = model.config.from_pretrained(options.like)
         layout, names = layout or like.layout, names or list(like.id2label.values())
-    told = {"num_people": options.num_people}
-    config = build_config(model, official, layout=layout, class_names=names, pooling=options.pooling, **told)
+    given = {"num_people": options.num_people}
+    config = build_config(model, official, layout=layout, class_names=names, pooling=options.pooling, **given)
     ours, processor = build_model(model, official, config), build_processor(config, options.stream)
     if options.like:
         processor = SkeletonProcessor.from_pretrained(options.like, stream=options.stream, layout=config.layout)
@@ -292,7 +291,7 @@ def run(
     arguments: list[str] | None,
     clean: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda official: official,
 ) -> int:
-    """The whole command; `clean` takes out what a wrapper of the official code added to the entries."""
+    """The whole command; `clean` removes what a wrapper of the official code added to the entries."""
     options = parse_arguments(model, arguments)
     try:
         print("\n".join(convert(model, clean(read_checkpoint(options.source)), options)))

@@ -1,12 +1,12 @@
-"""python conversion/lac.py SOURCE OUTPUT_DIR: what LAC's official code saves, in a folder for `from_pretrained`.
+"""python conversion/lac.py SOURCE OUTPUT_DIR: checkpoints of LAC's official code, in a folder for `from_pretrained`.
 
-No weights of LAC were published. The file that its repository (https://github.com/walker1126/Latent_Action_Composition)
-calls `pretrained_generator.pth` is the `view` network of Aberman et al., byte for byte: this says so, and names the
-script that converts it. What is converted, by its entries:
+No weights of LAC were published. The file `pretrained_generator.pth` of its repository
+(https://github.com/walker1126/Latent_Action_Composition) is the `view` network of Aberman et al., byte for byte: it is
+rejected with the name of the script that converts it. Converted files, by their entries:
 
 - a generator: `mot_encoder.v`, `mot_encoder.model.{1,4,7}.*`, `decoder.model.{2,7,12}.*` -> LacModel;
-- a visual encoder, UNIK without unused biases: with `encoder_q.` (contrastive stage; key encoder, queue and projection
-  stay behind) -> UnikModel, with `fc.*` -> UnikForActionSegmentation.
+- a visual encoder, UNIK without unused biases: with `encoder_q.` (contrastive stage, without key encoder, queue and
+  projection) -> UnikModel, with `fc.*` -> UnikForActionSegmentation.
 
 The result is loaded again and compared with the official formulas on a fixed input.
 """
@@ -207,7 +207,7 @@ def verify(official: dict[str, Tensor], folder: Path, kind: str) -> float:
 
 
 def convert(options: argparse.Namespace) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     official = unik.read_checkpoint(options.source)
     kind = kind_of(official)
     model: PreTrainedModel
@@ -233,7 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("source", type=Path, help="file of the generator, of the contrastive stage or of a UNIK")
     parser.add_argument("output_dir", type=Path, help="folder for model and processor")
     parser.add_argument("--layout", help="joint layout; default by the number of joints")
-    parser.add_argument("--class-names", help="text file with one name per line, or a data set the library reads")
+    parser.add_argument("--class-names", help="text file with one name per line, or a dataset that the library reads")
     try:
         print("\n".join(convert(parser.parse_args(arguments))))
     except (ValueError, OSError) as error:

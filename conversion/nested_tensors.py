@@ -1,7 +1,4 @@
-"""The tensors in files that hold more than a model: `{"model": {...}, "optimizer": ..., "epoch": 7}`.
-
-It does not know which networks they belong to (`viclip.py`, `pyslowfast.py`).
-"""
+"""The tensors in files with more than a model: `{"model": {...}, "optimizer": ..., "epoch": 7}`."""
 
 import pickle
 import re

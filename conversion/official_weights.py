@@ -1,7 +1,4 @@
-"""What every conversion does with official weights: the config's facts, the filling of the model, the comparison.
-
-It does not know an official name or formula (a script each), nor how files are read (`unik.py`).
-"""
+"""Shared by all conversions: facts of the config, filling of the model, and comparison with official formulas."""
 
 from typing import Any
 
@@ -17,7 +14,7 @@ TOLERANCE = 1e-4  # of float32 results, relative
 def layout_and_labels(
     layout: str | None, num_joints: int, class_names: list[str] | None, num_labels: int | None
 ) -> dict[str, Any]:
-    """What a config says besides sizes: layout, id2label, label2id. `num_labels` is None without a classifier.
+    """The config fields besides sizes: layout, id2label, label2id. `num_labels` is None without a classifier.
 
     Raises:
         ValueError: no layout, or layout or class names contradict the weights.

@@ -1,6 +1,6 @@
 """python conversion/pose_landmarker.py OUTPUT_FILE: MediaPipe's two pose networks become one `.task` file.
 
-Needs mediapipe==0.10.21, the last release whose wheel carries networks, in an environment of its own. Made so:
+Needs mediapipe==0.10.21, the last release whose wheel contains networks, in a separate environment. It made
 src/motionhub/poses/estimators/pose_landmarker/pose_landmarker_full.task.
 """
 

@@ -214,7 +214,7 @@ def reference_features(official: dict[str, Tensor], clip: Tensor) -> Tensor:
 
 
 def convert(options: argparse.Namespace) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     official = read_checkpoint(options.source)
     names = None
     if options.class_names is not None:

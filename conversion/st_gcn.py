@@ -1,8 +1,8 @@
 """python conversion/st_gcn.py SOURCE OUTPUT_DIR: official ST-GCN weights become a folder that `from_pretrained` loads.
 
-It knows the official names and formulas (https://github.com/yysijie/st-gcn) and ours. The graph in the file must be
-that of the layout ("spatial" strategy, one hop). CrosSCLR files hold several encoders; `encoder_q.` (joints) is taken.
-How many people the weights saw is not in them (they share one norm): `--num-people`, 2 by default.
+Official code: https://github.com/yysijie/st-gcn. The graph in the file must be that of the layout ("spatial" strategy,
+one hop). CrosSCLR files hold several encoders; `encoder_q.` (joints) is converted. The weights do not show the number
+of people, which share one norm: `--num-people`, 2 by default.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""Reads the checkpoints that `tf.train.Checkpoint` writes, without TensorFlow: names and arrays.
+"""Reads names and arrays from checkpoints of `tf.train.Checkpoint`, without TensorFlow.
 
 A checkpoint PREFIX is a table of names, `PREFIX.index` (LevelDB's format for sorted tables; values are BundleEntry
-protocol buffers), and raw bytes in `PREFIX.data-00000-of-00001` and on. It does not know what the arrays are of, does
-not compute their checksums, and leaves out entries that are no numbers (the graph of Python objects, for example).
+protocol buffers), and raw bytes in `PREFIX.data-00000-of-00001` and following. Checksums are not verified; entries
+that are not numeric (e.g. the graph of Python objects) are skipped.
 """
 
 import struct

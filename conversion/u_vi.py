@@ -1,8 +1,8 @@
 """python conversion/u_vi.py SOURCE OUTPUT_DIR: an official U-VI auto-encoder becomes a folder `from_pretrained` loads.
 
-No weights of U-VI were published; this converts what the official code saves: the entries of its auto-encoder
-(`pose_encoder.*`, `view_encoder.*`, `decoder.*`), or of its GRU classifier (`pose_encoder.*`, `gru.*`, `lp4.*`,
-`output_layer2.*`), whose encoder alone is then in the file. The number of points is read from `lp3`.
+No weights of U-VI were published; this converts files of the official code: its auto-encoder (`pose_encoder.*`,
+`view_encoder.*`, `decoder.*`), or its GRU classifier (`pose_encoder.*`, `gru.*`, `lp4.*`, `output_layer2.*`), which
+contains the encoder only. The number of points comes from the shape of `lp3`.
 """
 
 import argparse

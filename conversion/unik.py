@@ -1,8 +1,7 @@
 """python conversion/unik.py SOURCE OUTPUT_DIR: official UNIK weights become a folder that `from_pretrained` loads.
 
-It knows the official names and formulas (https://github.com/YangDi666/UNIK, SPECS: one convolution per head) and ours,
-and nothing of training. Sizes are read from the tensors' shapes; what shapes do not tell (layout, class names, stream)
-comes from flags. The result is loaded again and compared with the official formulas on a fixed input.
+Official code: https://github.com/YangDi666/UNIK. Sizes come from the shapes of the tensors; layout, class names and
+stream from options. The result is loaded again and compared with the official formulas on a fixed input.
 """
 
 import argparse
@@ -107,7 +106,7 @@ def as_float(tensor: Tensor) -> Tensor:
     return tensor.detach().clone().float() if tensor.is_floating_point() else tensor.detach().clone()
 
 
-# Layouts that the official code itself makes; another one with the same number of joints must be told by --layout.
+# Layouts of the official code; another one with the same number of joints must be passed as --layout.
 OFFICIAL_LAYOUTS = {17: "posetics-17", 18: "openpose-18", 25: "ntu-25"}
 OFFICIAL_STRIDES = {5: 2, 8: 2}  # block number -> temporal stride; shapes do not tell it
 
@@ -186,15 +185,15 @@ def build_config(
     layout: str | None = None,
     class_names: list[str] | None = None,
     pooling: str = "official",
-    **told: int | None,
+    **given: int | None,
 ) -> UnikConfig:
-    """The config of the weights. `told` sizes (`num_heads`, `num_people`, `tau`) must agree with the shapes.
+    """The config of the weights. `given` sizes (`num_heads`, `num_people`, `tau`) must agree with the shapes.
 
     Raises:
-        ValueError: a told size, the layout or the number of class names contradicts the weights.
+        ValueError: a given size, the layout or the number of class names contradicts the weights.
     """
     sizes = read_sizes(official)
-    wrong = {name: value for name, value in told.items() if value is not None and sizes[name] != value}
+    wrong = {name: value for name, value in given.items() if value is not None and sizes[name] != value}
     if wrong:
         shapes = {name: sizes[name] for name in wrong}
         raise ValueError(f"The weights say {shapes}, but {wrong} was asked for; leave the flag out.")
@@ -315,7 +314,7 @@ def build_processor(config: UnikConfig, stream: str) -> SkeletonProcessor:
 
 
 def card_facts(source: Path, config: UnikConfig, difference: float, options: argparse.Namespace) -> dict[str, Any]:
-    """What the card says about converted weights; with `--like`, what that checkpoint's card says about the rest."""
+    """Facts for the card of converted weights; with `--like`, the others come from that checkpoint's card."""
     weights = {
         "status": "converted",
         "provenance": f"Converted from {source.name} (official code: https://github.com/YangDi666/UNIK) by "
@@ -341,7 +340,7 @@ def card_facts(source: Path, config: UnikConfig, difference: float, options: arg
 
 
 def read_class_names(source: str | None) -> list[str] | None:
-    """Names from a text file (one per line), or of a data set that the library reads, for example `penn-action`."""
+    """Names from a text file (one per line), or of a dataset that the library reads, for example `penn-action`."""
     if source is None:
         return None
     if source in DATASETS:
@@ -365,7 +364,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--layout", help=f"joint layout; default by the number of joints: {OFFICIAL_LAYOUTS}")
     for size in ("--heads", "--num-people", "--tau"):
         parser.add_argument(size, type=int, help="checked against the weights")
-    parser.add_argument("--class-names", help="text file with one name per line, or a data set the library reads")
+    parser.add_argument("--class-names", help="text file with one name per line, or a dataset that the library reads")
     parser.add_argument(
         "--stream", default="joint", choices=("joint", "bone"), help="what the weights were trained on"
     )
@@ -378,15 +377,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def convert(options: argparse.Namespace) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     official = read_checkpoint(options.source)
     layout, names = options.layout, read_class_names(options.class_names)
     if options.like:
         read_card_facts(options.like)  # an absent folder would be looked for on the Hub
         like = UnikConfig.from_pretrained(options.like)
         layout, names = layout or like.layout, names or list(like.id2label.values())
-    told = {"num_heads": options.heads, "num_people": options.num_people, "tau": options.tau}
-    config = build_config(official, layout=layout, class_names=names, pooling=options.pooling, **told)
+    given = {"num_heads": options.heads, "num_people": options.num_people, "tau": options.tau}
+    config = build_config(official, layout=layout, class_names=names, pooling=options.pooling, **given)
     model, processor = build_model(official, config), build_processor(config, options.stream)
     if options.like:
         processor = SkeletonProcessor.from_pretrained(options.like, stream=options.stream, layout=config.layout)

@@ -1,8 +1,8 @@
 """python conversion/via.py SOURCE OUTPUT_DIR: an official ViA encoder becomes a folder that `from_pretrained` loads.
 
-No weights of ViA were published. What exists is the code of its encoder (`UNIK_Encoder`, released with LAC), and this
-converts what that code saves: a UNIK without `fc` (see `unik.py`) and the directions `v (channels, K)`. The decoder is
-not part of it. The result is loaded again and compared with the official formulas on a fixed input.
+No weights of ViA were published, only the code of its encoder (`UNIK_Encoder`, with LAC). This converts its files: a
+UNIK without `fc` (see `unik.py`) and the directions `v (channels, K)`, without the decoder. The result is loaded again
+and compared with the official formulas on a fixed input.
 """
 
 import argparse
@@ -110,7 +110,7 @@ def verify(official: dict[str, Tensor], folder: Path) -> float:
 
 
 def card_facts(source: Path, config: ViaConfig, difference: float, options: argparse.Namespace) -> dict[str, Any]:
-    """What the card says about converted weights; with `--like`, what that checkpoint's card says about the rest."""
+    """Facts for the card of converted weights; with `--like`, the others come from that checkpoint's card."""
     weights = {
         "status": "converted",
         "provenance": f"Converted from {source.name} by conversion/via.py; relative difference from the official "
@@ -157,7 +157,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def convert(options: argparse.Namespace) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     official = encoder_entries(unik.read_checkpoint(options.source))
     config = build_config(official, layout=options.layout, coordinate_order=options.coordinate_order)
     model, processor = build_model(official, config), unik.build_processor(config.encoder, "joint")

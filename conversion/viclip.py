@@ -1,9 +1,9 @@
 """python conversion/viclip.py SOURCE OUTPUT_DIR: an official ViCLIP file becomes a folder for `from_pretrained`.
 
 The official file (https://github.com/OpenGVLab/InternVideo, Data/InternVid, `ViCLIP-L_InternVid-FLT-10M.pth`, ...)
-holds the weights under `model`: `vision_encoder.*`, `text_encoder.*` and `temp`. Sizes are read from the shapes. With
-`--vocabulary` (`bpe_simple_vocab_16e6.txt.gz`; found by itself where open_clip is installed) the tokenizer is saved
-beside the model. The result is loaded again and compared with the official formulas on a fixed input.
+holds the weights under `model`: `vision_encoder.*`, `text_encoder.*` and `temp`. Sizes come from the shapes. With
+`--vocabulary` (`bpe_simple_vocab_16e6.txt.gz`; found automatically if open_clip is installed) the tokenizer is saved
+with the model. The result is loaded again and compared with the official formulas on a fixed input.
 """
 
 import argparse
@@ -243,7 +243,7 @@ def tokenizer_beside(model: ViClipModel, vocabulary: Path | None) -> Any | None:
 
 
 def convert(options: argparse.Namespace) -> list[str]:
-    """Writes the folder only when it has been verified; returns what to print. Raises ValueError or OSError."""
+    """Writes the folder after verification; returns the text to print. Raises ValueError or OSError."""
     official = read_checkpoint(options.source)
     config = build_config(official)
     model = build_model(official, config)

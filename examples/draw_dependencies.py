@@ -1,10 +1,10 @@
-"""Draw which joints a UNIK encoder lets depend on which, block by block, for one clip (thesis figure 3.9).
+"""Draw the joint dependencies of a UNIK encoder, block by block, for one clip (thesis figure 3.9).
 
-    python examples/draw_dependencies.py --model hub_configs/unik-nucla-small --output_dir pictures
-    python examples/draw_dependencies.py --model hub_configs/unik-nucla-small --input clip.json --output_dir pictures
+    python examples/draw_dependencies.py --model hub_configs/unik-nucla-small --output_dir images
+    python examples/draw_dependencies.py --model hub_configs/unik-nucla-small --input clip.json --output_dir images
 
-A column's joint takes from a row's joint: red adds, blue subtracts. Beside the heat maps of every block it prints the
-strongest dependencies of the last block in words.
+A column's joint takes from a row's joint: red adds, blue subtracts. Besides the heat maps of all blocks it prints the
+strongest dependencies of the last block.
 """
 
 import argparse
@@ -16,20 +16,18 @@ from transformers import AutoFeatureExtractor, AutoModel
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
-from motionhub.data.synthetic.generate import generate
-from motionhub.visualization.plots import plot_attention, plot_dependencies
 
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", required=True, help="folder or Hub id of a UNIK checkpoint")
-    parser.add_argument("--input", default=None, help="a skeleton file; a synthetic throw when left out")
-    parser.add_argument("--output_dir", type=Path, default=Path("pictures"))
+    parser.add_argument("--input", default=None, help="a skeleton file; default: a synthetic throw")
+    parser.add_argument("--output_dir", type=Path, default=Path("images"))
     arguments = parser.parse_args(argv)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     disable_progress_bar()
 
-    clip = motionhub.read(arguments.input)[0] if arguments.input else generate("throw", seed=2)
+    clip = motionhub.read(arguments.input)[0] if arguments.input else motionhub.generate("throw", seed=2)
     model = AutoModel.from_pretrained(arguments.model).eval()
     processor = AutoFeatureExtractor.from_pretrained(arguments.model)
     layout = motionhub.get_layout(processor.layout)
@@ -38,12 +36,14 @@ def main(argv: list[str]) -> None:
 
     for block, maps in enumerate(output.dependencies):
         path = arguments.output_dir / f"dependencies_block_{block + 1:02d}.png"
-        plot_dependencies(maps[0, 0], layout, path, title=f"block {block + 1}: dependency matrix plus attention")
+        title = f"block {block + 1}: dependency matrix plus attention"
+        motionhub.plot_dependencies(maps[0, 0], layout, path, title=title)
     names = list(layout.joints)
     attention = output.attentions[-1][0, 0]
     if attention.shape[-1] == len(names):
         path = arguments.output_dir / "attention_last_block.png"
-        plot_attention(attention, path, row_names=names, column_names=names, title="last block: attention")
+        title = "last block: attention"
+        motionhub.plot_attention(attention, path, row_names=names, column_names=names, title=title)
 
     strength = output.dependencies[-1][0, 0].mean(0).abs()
     strength.fill_diagonal_(0)

@@ -6,9 +6,9 @@ r"""Train an action classifier: fine-tune, linear evaluation, few labels or from
     python examples/finetune_classification.py --dataset sbu --data_root sbu_folds1-4.zip --protocol folds-test-1 \
         --model hub_configs/tmor-small --mode linear --learning_rate 0.1 --epochs 10    # or finetune
 
-Of a model around an encoder (T-MOR, LTN) the encoder is trained; few labels are `--label_fraction 0.1`. Every field of
-`motionhub.TrainingRecipe` is an option; training.json in the model's folder, or of `--recipe FOLDER`, gives their
-defaults. Weights in the model's folder are used (`--mode finetune`) unless another mode is given.
+Of a model around an encoder (T-MOR, LTN) the encoder is trained; for few labels add `--label_fraction 0.1`. Every
+field of `motionhub.TrainingRecipe` is an option; the defaults come from training.json in the model's folder, or of
+`--recipe FOLDER`. Weights in the model's folder are used (`--mode finetune`) unless another mode is given.
 """
 
 import sys

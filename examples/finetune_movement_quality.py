@@ -1,14 +1,14 @@
-r"""How well is a movement done? Train and test a score on any encoder, each subject judged by a fit on the others.
+r"""Movement quality: train and test scores on any encoder by leaving one subject out.
 
     python examples/finetune_movement_quality.py --dataset ui-prmd --data_root uiprmd_kinect_s1-7.npz \
         --model hub_configs/unik-nucla-small --recipe hub_configs/movement-quality-uiprmd \
         --recurrent_size 32 --recurrent_layers 1 --output_dir runs/quality
 
 Scores: correct or incorrect (UI-PRMD), a column `score`, or class names that are numbers; see --score_column. For
-clips of your own: --dataset folder --data_root FOLDER with labels.csv: file,label,subject, where label is the score.
-`--mode linear` keeps the encoder frozen, `--mode scratch` starts from random weights. The report of the held-out
-scores is OUTPUT_DIR/metrics.json, the scores themselves held_out.csv. With --final true a model of every movement is
-left too: pipeline("movement-quality", model="OUTPUT_DIR/final MOVEMENT/last")("clip.json").
+other clips: --dataset folder --data_root FOLDER with labels.csv: file,label,subject, where label is the score.
+`--mode linear` freezes the encoder, `--mode scratch` starts from random weights. OUTPUT_DIR/metrics.json reports the
+held-out scores, held_out.csv lists them. --final true also trains a model of every movement:
+pipeline("movement-quality", model="OUTPUT_DIR/final MOVEMENT/last")("clip.json").
 """
 
 import csv

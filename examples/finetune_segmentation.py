@@ -1,4 +1,4 @@
-r"""Train a model that labels every frame: who does what from when to when, on one process or many.
+r"""Train action segmentation, a model that labels every frame, on one process or many.
 
     accelerate launch examples/finetune_segmentation.py --dataset precog --data_root precog2016_s1-8.zip \
         --protocol subjects-1-6 --model hub_configs/unik-precog-small --mode scratch --output_dir runs/precog
@@ -6,10 +6,10 @@ r"""Train a model that labels every frame: who does what from when to when, on o
     python examples/finetune_segmentation.py --dataset precog --data_root precog2016_s1-8.zip \
         --protocol subjects-1-6 --model hub_configs/tmor-small --window 64 --output_dir runs/precog-tmor
 
-Rows need labels per frame or segments. Training sees windows of `--window` frames (default: the processor's
+Rows need labels per frame or segments. Training uses windows of `--window` frames (default: the processor's
 `num_frames`), evaluation whole clips, window by window. Of a model around an encoder (T-MOR, LTN) the encoder is
-trained. Every field of `motionhub.TrainingRecipe` is an option, with the defaults of the model's training.json; so are
-those of `motionhub.training.tasks.segmentation.SegmentationOptions`.
+trained. Every field of `motionhub.TrainingRecipe` and `motionhub.SegmentationOptions` is an option; the defaults come
+from the model's training.json.
 """
 
 import sys

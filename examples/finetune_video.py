@@ -4,9 +4,9 @@
         --recipe hub_configs/ltn-ucf101/linear --mode linear --output_dir runs/linear
 
 The lists have a line for each video: its file and the number of its class. Every field of `motionhub.TrainingRecipe`
-is an option. A test sees the whole shorter side of a picture (three squares of 256, as the official code); training
-sees crops of the processor's size. The model is any checkpoint of R3D (conversion/pyslowfast.py makes one of the
-authors' files). Bad files are left out and listed.
+is an option. The test uses the whole shorter side of an image (three squares of 256, as the official code), training
+crops of the processor's size. The model is any checkpoint of R3D (conversion/pyslowfast.py converts the authors'
+files). Unreadable files are skipped and listed.
 """
 
 import argparse

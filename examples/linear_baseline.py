@@ -1,11 +1,11 @@
-"""The control beside every trained number: a linear ridge classifier on the resampled joints, no network.
+"""A linear baseline for trained models: a ridge classifier on the resampled joints.
 
     python examples/linear_baseline.py --dataset n-ucla --data_root nucla_views12.zip --protocol cross-subject \
         --model hub_configs/unik-nucla
 
-The joints are what the checkpoint's processor gives its model at test time (same normalisation, same frames), all
-in one row. The ridge strength is chosen on the training clips alone, by leave-one-out. With --output_dir the report is
-written like a training run's, for examples/write_card.py.
+The joints are the model's inputs at test time (same normalisation, same frames), flattened. Leave-one-out on the
+training clips chooses the ridge strength. With --output_dir the report is written as by a training run, for
+examples/write_card.py.
 """
 
 import json

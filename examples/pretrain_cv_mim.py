@@ -1,14 +1,14 @@
-r"""Pre-train an encoder of single poses, CV-MIM or one of its baselines, on pictures of 3-D clips; no labels.
+r"""Pre-train an encoder of single poses, CV-MIM or one of its baselines, on 2-D views of 3-D clips, without labels.
 
     python examples/pretrain_cv_mim.py --dataset bandai-namco --data_root bandai_namco_2_subset.zip \
         --protocol cross-style --model hub_configs/cv-mim-small --mode scratch --output_dir runs/cv-mim
     python examples/pretrain_cv_mim.py --objective pr-vipe ... --model MODEL_WITH_EMBEDDER_GAUSSIAN_ELU
 
-Every field of `motionhub.TrainingRecipe` is an option; the optimizers are Adagrad's, with its learning rate.
-OUTPUT_DIR/last embeds poses: pipeline("skeleton-feature-extraction", model="OUTPUT_DIR/last")(clip, level="frame"),
-finds them: motionhub index FOLDER -o INDEX --model OUTPUT_DIR/last --level frame (how well says
-benchmarks/pose_retrieval.py), and a classifier starts from it, the encoder frozen as in the paper:
-motionhub train --model OUTPUT_DIR/last --mode linear ...
+Every field of `motionhub.TrainingRecipe` is an option; the optimizers are Adagrad, with its learning rate. Uses of
+OUTPUT_DIR/last:
+    embeddings: pipeline("skeleton-feature-extraction", model="OUTPUT_DIR/last")(clip, level="frame")
+    retrieval (benchmarks/pose_retrieval.py): motionhub index FOLDER -o INDEX --model OUTPUT_DIR/last --level frame
+    classification, with a frozen encoder as in the paper: motionhub train --model OUTPUT_DIR/last --mode linear ...
 """
 
 import argparse
@@ -49,9 +49,9 @@ def main(argv: list[str]) -> None:
         motionhub.get_layout(model.config.layout), ranges=motionhub.CameraRanges(**angles), **chosen
     )
     solid = {**processor.to_dict(), "num_dims": 3, "num_people": 1, "normalization": "none", "num_frames": None}
-    # Poses are drawn from the whole clip; which way is up, `up` says.
+    # Poses are sampled from the whole clip, and `up` names the vertical axis.
     solid |= {"test_sampling": "all", "test_num_frames": None, "upright": False}
-    # Whatever is drawn at random is the objective's, so every clip is prepared once.
+    # The objective does all random sampling, so every clip is processed once.
     clips = motionhub.ClipDataset(
         motionhub.load_splits(arguments)["train"], type(processor).from_dict(solid), training=False
     )

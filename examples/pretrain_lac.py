@@ -10,8 +10,8 @@ r"""Pre-train by LAC: a generator learns to compose motions, then an encoder lea
         --model hub_configs/lac-posetics-supervised --mode scratch --output_dir runs/lac
 
 Every field of `motionhub.TrainingRecipe` is an option; `--probe_fraction 0.1` logs a linear probe (not supervised).
-Views is ViA as the thesis has it: nothing is composed. The generator needs 3-D clips, the supervised stage labels.
-OUTPUT_DIR/last is for pipeline("motion-retargeting") or, of the other stages, for examples/finetune_segmentation.py.
+Stage views is ViA as in the thesis, without composition. The generator needs 3-D clips, the supervised stage labels.
+Use OUTPUT_DIR/last with pipeline("motion-retargeting"), that of other stages with examples/finetune_segmentation.py.
 """
 
 import argparse
@@ -35,9 +35,9 @@ def main(argv: list[str]) -> None:
     chosen = vars(known)
     stage, generator, fraction = (chosen.pop(name) for name in ("stage", "generator", "probe_fraction"))
     if (stage == "generator") == bool(generator):
-        raise ValueError(f"--stage {stage}: --generator, the first stage's folder, is for all stages but the first.")
+        raise ValueError(f"--stage {stage}: all stages but the first need --generator, the folder of the first stage.")
     if stage == "supervised" and fraction:
-        raise ValueError("--probe_fraction is for stages without labels, supervised learns from them: leave it out.")
+        raise ValueError("--probe_fraction is for stages without labels; leave it out of the supervised stage.")
     splits = motionhub.load_splits(arguments)
     clips: Any = splits["train"]
     made = None

@@ -1,13 +1,13 @@
-"""Pre-training without labels by latent time navigation: segments of a recording are alike, each at its own time.
+"""Pre-train by latent time navigation (LTN): contrasts segments of recordings, each at its own time, without labels.
 
     python examples/pretrain_ltn.py --videos train.csv --video_root VIDEOS --model hub_configs/ltn-k400 \
         --mode scratch --queue_size 65536 --output_dir runs/ltn
     python examples/pretrain_ltn.py --dataset n-ucla --data_root nucla_views12.zip --protocol cross-subject \
         --encoder hub_configs/unik-nucla --variant complement --seconds 1 --mode scratch --output_dir runs/ltn-nucla
 
-Videos (`train.csv`: lines of a file and a number) or skeletons (`--dataset`, any encoder of this library). Every field
-of `motionhub.TrainingRecipe` is an option; `--objective byol` needs no queue. OUTPUT_DIR/encoder holds the encoder
-alone, with its processor: for examples/finetune_video.py, or of skeletons for motionhub train --model.
+Input: videos (`train.csv` with a file and a number per line) or skeletons (`--dataset`, any encoder of this library).
+Every field of `motionhub.TrainingRecipe` is an option; `--objective byol` needs no queue. OUTPUT_DIR/encoder holds the
+encoder and its processor, for examples/finetune_video.py or, of skeletons, for motionhub train --model.
 """
 
 import argparse
@@ -22,8 +22,8 @@ import motionhub
 
 def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    options.add_argument("--videos", default=None, help="list of video files; without it, --dataset")
-    options.add_argument("--video_root", default=".", help="folder that the names in the list are relative to")
+    options.add_argument("--videos", default=None, help="list of video files; default: --dataset")
+    options.add_argument("--video_root", default=".", help="folder of the files in the list")
     options.add_argument("--encoder", default=None, help="skeletons: folder of the encoder's config and processor")
     options.add_argument("--variant", choices=("none", "v1", "v2", "v3", "complement"), default="v3")
     options.add_argument("--num_directions", type=int, default=64)

@@ -1,15 +1,14 @@
-r"""Pre-train an encoder without labels by OR-VPE: a motion with other joints hidden is still the same motion.
+r"""Pre-train an encoder by OR-VPE, without labels: motions are the same with different joints hidden.
 
     accelerate launch examples/pretrain_or_vpe.py --dataset n-ucla --data_root nucla_views12.zip \
         --protocol cross-view-1-to-2 --model hub_configs/unik-nucla-small --mode scratch --probe_fraction 1 \
         --recipe hub_configs/or-vpe-ntu120-3d --optimizer adamw --learning_rate 0.001 --schedule cosine --epochs 40 \
         --batch_size 16 --mapping none --temperature 0.1 --output_dir runs/or-vpe
 
-The processor is the model's own; `--recipe` gives the numbers of training. Every field of it is an option, and so are
-those of `OrVpe`. With `--probe_fraction 0.1` the labels of a tenth of the training clips fit a linear classifier
-between epochs, whose accuracy on the evaluation split is logged; nothing else looks at a label. What is left in
-OUTPUT_DIR/last is the encoder alone, for `examples/finetune_classification.py --model OUTPUT_DIR/last` with
-`--mode linear` (a new Linear on the frozen encoder) or `--mode finetune`.
+The processor comes from the model, the hyperparameters from `--recipe`; its fields and those of `OrVpe` are options.
+`--probe_fraction 0.1` fits a linear classifier to the labels of a tenth of the training clips after every epoch and
+logs its accuracy on the evaluation split; no other code reads labels. OUTPUT_DIR/last is the encoder, for
+`examples/finetune_classification.py --model OUTPUT_DIR/last` with `--mode linear` or `--mode finetune`.
 """
 
 import argparse

@@ -1,14 +1,14 @@
-"""Pre-train T-MOR's motion encoder on a data set with classes: motion against motion, and against words.
+"""Pre-train T-MOR's motion encoder on a dataset with classes, by contrasts of motion with motion, text and video.
 
     python examples/pretrain_t_mor.py --dataset n-ucla --data_root nucla.zip --protocol cross-view \
         --model hub_configs/tmor-small --mode scratch --losses mm mt --output_dir runs/t-mor
     python examples/finetune_classification.py ... --model runs/t-mor/encoder --mode linear
 
-Texts are the phrasings of the class names (`motionhub.data.datasets.class_phrases`) by the tower of the config. Videos
-(--losses mm mv) are vectors of a video tower, one per clip: the column `video_features` of a dataset that
-`motionhub features DATASET --videos FOLDER --video_tower MODEL` made, or a .npy file (--video_features), NaN where
-there is no video. The trained model is in `last/`, its encoder for finetune_classification.py and
-finetune_segmentation.py in `encoder/`.
+Texts are phrasings of the class names (`motionhub.class_texts`), encoded by the text tower of the config. Videos
+(--losses mm mv) are vectors of a video tower, one per clip: the column `video_features` that
+`motionhub features DATASET --videos FOLDER --video_tower MODEL` adds, or a .npy file (--video_features), NaN without a
+video. The trained model is in `last/`, its encoder for finetune_classification.py and finetune_segmentation.py in
+`encoder/`.
 """
 
 import argparse

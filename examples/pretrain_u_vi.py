@@ -1,15 +1,15 @@
-r"""Pre-train U-VI without labels: pictures of one moment by two cameras, drawn from motion capture or recorded.
+r"""Pre-train U-VI without labels, on images of one moment by two cameras, rendered from motion capture or recorded.
 
     python examples/pretrain_u_vi.py --motions bandai_namco_2_subset --model CONFIGS --mode scratch --epochs 10 \
         --optimizer adamw --learning_rate 0.0002 --batch_size 8 --output_dir runs/u-vi
     python examples/pretrain_u_vi.py --recordings nturgb+d_depth_masked --model hub_configs/u-vi-ntu60-depth ...
 
 CONFIGS is a folder with the config of a UViModel and of its PostureImageProcessor, or a checkpoint of one.
-`--motions` are files or folders of 3-D skeletons that `motionhub.read` knows (BVH, Kinect, ...): every item is the
-depth of a moment of a clip before two cameras that stand anywhere within `--azimuth` and `--elevation` degrees.
-`--recordings` is a folder of depth maps, masks or DensePose of several cameras; see `data.views.view_pairs`.
-Every field of `motionhub.TrainingRecipe` is an option, and so are the weights of the losses. OUTPUT_DIR/last is a
-UViModel with its processor; UViForActionClassification and UViForMovementQuality start from it.
+`--motions` are files or folders of 3-D skeletons that `motionhub.read` reads (BVH, Kinect, ...): an item is a pair of
+depth images of one moment, by cameras at random angles within `--azimuth` and `--elevation` degrees.
+`--recordings` is a folder of depth maps, masks or DensePose of several cameras; see `motionhub.find_takes`.
+Every field of `motionhub.TrainingRecipe` and the weights of the losses are options. OUTPUT_DIR/last is a UViModel with
+its processor, the start of UViForActionClassification and UViForMovementQuality.
 """
 
 import argparse
@@ -26,9 +26,9 @@ WEIGHTS = ("invariance_weight", "equivariance_weight", "reconstruction_weight")
 
 
 def drawn_takes(chosen: argparse.Namespace, processor: Any) -> list[motionhub.DrawnTake]:
-    """A take of every clip in the files named and in all files of the folders named."""
+    """A take of every clip in the files and folders."""
     ranges = motionhub.PairRanges(azimuth=chosen.azimuth, elevation=chosen.elevation)
-    drawn = type(processor).from_dict({**processor.to_dict(), "depth_unit": 1.0})  # bodies are drawn in metres
+    drawn = type(processor).from_dict({**processor.to_dict(), "depth_unit": 1.0})  # bodies are rendered in metres
     found = [file for path in chosen.motions for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
     return [
         motionhub.DrawnTake(
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
     sources.add_argument("--motions", type=Path, nargs="+")
     sources.add_argument("--recordings", type=Path)
     options.add_argument("--model", required=True)
-    options.add_argument("--recipe", help="folder or file of a training.json; options go first")
+    options.add_argument("--recipe", help="training.json or its folder; options override it")
     options.add_argument("--up", default="y", help="the axis that points up")
     options.add_argument("--moments", type=int, default=1, help="of each clip in an epoch")
     for name, value in {"azimuth": 180.0, "elevation": 20.0, **dict.fromkeys(WEIGHTS, argparse.SUPPRESS)}.items():

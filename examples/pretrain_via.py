@@ -1,16 +1,15 @@
-r"""Pre-train a ViA by motion retargeting: made pairs of 3-D clips first, then real clips without pairs.
+r"""Pre-train ViA by motion retargeting: generated pairs of 3-D clips first, then real clips without pairs.
 
     python examples/pretrain_via.py --stage pairs --dataset bandai-namco --data_root bandai_namco_2_subset.zip \
         --protocol cross-style --model hub_configs/via-bandai-small --mode scratch --output_dir runs/via-pairs
     python examples/pretrain_via.py --stage cycle --dataset DATASET --model runs/via-pairs/last --mode finetune \
         --triplet_weight 0.05 --output_dir runs/via
 
-Every field of `motionhub.TrainingRecipe` is an option. With `--probe_fraction 0.1` the labels of a tenth of the
-training clips fit a linear classifier of the encoder's features between epochs, whose accuracy on the evaluation split
-is logged, and a collapse of the features is told; nothing else looks at a label. OUTPUT_DIR/last retargets motions,
-pipeline("motion-retargeting", model="OUTPUT_DIR/last"), and a ViA classifier starts from it,
-examples/finetune_classification.py --model OUTPUT_DIR/last; OUTPUT_DIR/encoder is its UNIK alone, for every task of
-UNIK. The thesis version of ViA is another pretext, on a plain UNIK: motionhub.objectives.lac_contrast.
+Every field of `motionhub.TrainingRecipe` is an option. `--probe_fraction 0.1` fits a linear classifier to the labels
+of a tenth of the training clips after every epoch, logs its accuracy on the evaluation split, and warns when the
+features collapse; no other code reads labels. Use OUTPUT_DIR/last with pipeline("motion-retargeting") and
+examples/finetune_classification.py; OUTPUT_DIR/encoder is its UNIK encoder, for every task of UNIK. For the thesis
+version of ViA see examples/pretrain_lac.py --stage views.
 """
 
 import argparse
@@ -57,9 +56,7 @@ def main(argv: list[str]) -> None:
         model.via.export_encoder(encoder)
         processor.save_pretrained(encoder)
         probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""
-        print(
-            f"{result.steps} updates in {result.seconds:.0f} s{probed}: {result.last_dir}; its UNIK alone: {encoder}"
-        )
+        print(f"{result.steps} updates in {result.seconds:.0f} s{probed}: {result.last_dir}; its encoder: {encoder}")
 
 
 if __name__ == "__main__":

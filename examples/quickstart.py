@@ -1,11 +1,10 @@
-"""Say in your own words what two people may be doing, and get who does what when, with pictures.
+"""Zero-shot classification and segmentation of two people by labels in free text, with images of the result.
 
     python examples/quickstart.py                                       # two synthetic people, ten seconds
     python examples/quickstart.py --input clip.json --labels "sit down, wave, fall down"
 
-It runs without a network: checkpoint and text vectors lie in this repository. The two people are drawn by a generator
-that the model learned from too, among recordings. Labels that its bank of phrases lacks need the text tower, and the
-error says which.
+It runs without a network: checkpoint and text vectors are in this repository. The model was trained on clips of the
+generator that makes the two people, among others. Labels outside its text bank need a text tower, named in the error.
 """
 
 import argparse
@@ -17,10 +16,6 @@ from transformers import pipeline
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
-from motionhub.cli.predict import labels_over_time
-from motionhub.data.synthetic.generate import Scene, compose
-from motionhub.visualization.animate import animate
-from motionhub.visualization.plots import plot_ribbon
 
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "hub_configs" / "tmor-small"
@@ -29,11 +24,11 @@ DONE = (("kick", "wave", "walk around"), ("sit down", "stand up", "clap"))
 
 
 def two_people(fps: float = 30.0, seconds: float = 10.0) -> motionhub.SkeletonSequence:
-    """Each does three things, one after the other."""
+    """Each does three actions, one after the other."""
     people = []
     for place, actions in zip((-0.8, 0.8), DONE, strict=True):
-        scene = Scene(place=(place, 0.0), heading=15.0 * np.sign(place))
-        clip, _ = compose(actions, seed=3, scene=scene, fps=fps, pause=0.5)
+        scene = motionhub.Scene(place=(place, 0.0), heading=15.0 * np.sign(place))
+        clip, _ = motionhub.compose(actions, seed=3, scene=scene, fps=fps, pause=0.5)
         held = np.minimum(np.arange(round(seconds * fps)), clip.num_frames - 1)
         people.append(clip.keypoints[0, held])
     return motionhub.SkeletonSequence(np.stack(people), layout="kinect-20", fps=fps, unit="metre")
@@ -41,7 +36,7 @@ def two_people(fps: float = 30.0, seconds: float = 10.0) -> motionhub.SkeletonSe
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--input", default=None, help="a skeleton file; two synthetic people when left out")
+    parser.add_argument("--input", default=None, help="a skeleton file; default: two synthetic people")
     parser.add_argument("--labels", default=LABELS, help="what people may be doing, with commas")
     parser.add_argument("--model", default=str(CHECKPOINT), help="folder or Hub id of a zero-shot model")
     parser.add_argument("--output_dir", type=Path, default=Path("demo_output"))
@@ -50,8 +45,8 @@ def main(argv: list[str]) -> None:
     disable_progress_bar()
     clip = two_people() if arguments.input is None else motionhub.read(arguments.input)[0]
     if arguments.input is None:
-        told = (f"person {person}: {', '.join(actions)}" for person, actions in enumerate(DONE))
-        print(f"Two synthetic people. {'; '.join(told)}. Asked for: {arguments.labels}")
+        truth = (f"person {person}: {', '.join(actions)}" for person, actions in enumerate(DONE))
+        print(f"Two synthetic people. {'; '.join(truth)}. Asked for: {arguments.labels}")
 
     name = pipeline("zero-shot-action-classification", model=arguments.model)
     for person in name(clip, candidate_labels=arguments.labels, top_k=3, none_label=None):
@@ -62,11 +57,10 @@ def main(argv: list[str]) -> None:
     for row in rows:
         print(f"person {row['track_id']}  {row['start_s']:5.1f} s to {row['end_s']:5.1f} s  {row['label']}")
 
-    ribbon = plot_ribbon(rows, arguments.output_dir / "demo.png", duration=clip.duration)
+    ribbon = motionhub.plot_ribbon(rows, arguments.output_dir / "demo.png", duration=clip.duration)
     view = (0, 5) if clip.num_dims == 3 else "front"
-    gif = animate(
-        clip, arguments.output_dir / "demo.gif", frame_labels=labels_over_time(rows, clip), fps=15, view=view
-    )
+    labels = motionhub.labels_over_time(rows, clip)
+    gif = motionhub.animate(clip, arguments.output_dir / "demo.gif", frame_labels=labels, fps=15, view=view)
     print(f"drawn: {ribbon} and {gif}")
 
 

@@ -1,12 +1,12 @@
-"""One person's motion on the body (or in the view) of another: coordinates, a table of errors, and a GIF.
+"""Motion retargeting: one person's motion on the body (or in the view) of another, with errors and a GIF.
 
     python conversion/aberman2019.py pretrained_view.pth retarget-view-aberman
     python examples/retarget_motion.py openpose/workout_march openpose/small_man --model retarget-view-aberman \
         --fps 30 --image_size 720 720
 
-The source and the target are anything that `motionhub.read` reads; --fps, --unit, --layout and --image_size are for
-files that do not say so themselves. A checkpoint of variant "full" takes the view from a third motion: --view.
---bone_factors leg=1.2 arm=0.9 makes bones longer or shorter by limb or joint: at the end or, without a target, alone.
+Source and target are any files that `motionhub.read` reads; --fps, --unit, --layout and --image_size are for files
+without this metadata. A checkpoint of variant "full" takes the view from a third motion: --view. --bone_factors
+leg=1.2 arm=0.9 scales bones by limb or joint, after retargeting or, without a target, instead of it.
 """
 
 import argparse
@@ -16,7 +16,6 @@ from pathlib import Path
 from transformers import pipeline
 
 import motionhub
-from motionhub.pipelines.motion_retargeting import as_motion
 
 
 def factor(word: str) -> tuple[str, float]:
@@ -26,13 +25,13 @@ def factor(word: str) -> tuple[str, float]:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("source", help="whose motion")
-    parser.add_argument("target", nargs="?", help="whose body; not needed where only the bones or the view change")
-    parser.add_argument("--view", help='whose view (variant "full")')
+    parser.add_argument("source", help="the motion")
+    parser.add_argument("target", nargs="?", help="the body; not needed to change only bones or view")
+    parser.add_argument("--view", help='the view (variant "full")')
     parser.add_argument(
         "--bone_factors", nargs="+", type=factor, default=[], metavar="LIMB=FACTOR", help="leg=1.2 ..."
     )
-    parser.add_argument("--model", required=True, help="a folder that conversion/aberman2019.py made")
+    parser.add_argument("--model", required=True, help="a folder made by conversion/aberman2019.py")
     parser.add_argument("--output", default="retargeted.npz", help="the new motion: .npz, .csv, or an OpenPose folder")
     parser.add_argument("--gif", default="retargeted.gif", help='"" for none')
     parser.add_argument("--fps", type=float)
@@ -47,7 +46,7 @@ def main(argv: list[str]) -> None:
     size = tuple(options.image_size) if options.image_size else None
     facts = {"fps": options.fps, "unit": options.unit, "layout": options.layout, "image_size": size}
     paths = {"motion": options.source, "body": options.target, "view": options.view}
-    clips = {role: as_motion(path, **facts) for role, path in paths.items() if path is not None}
+    clips = {role: motionhub.read(path, **facts)[0] for role, path in paths.items() if path is not None}
 
     pipe = pipeline("motion-retargeting", model=options.model)
     source, target, view = (clips.get(role) for role in paths)
@@ -62,13 +61,11 @@ def main(argv: list[str]) -> None:
             shown = "".join(f"{'-' if value is None else format(value, '.3f'):>10}" for value in (before, after))
             print(f"  {what:22}{shown}")
     print("bones: mean relative difference from the proportions of the target (none: of the source)")
-    print("feet: body sizes a second while standing")
+    print("feet: body sizes per second while standing")
 
     if options.gif:
-        from motionhub.visualization.animate import animate_side_by_side
-
         titles = [f"{role}: {Path(paths[role]).stem}" for role in clips]
-        print(animate_side_by_side([*clips.values(), result], options.gif, titles=[*titles, "result"]))
+        print(motionhub.animate_side_by_side([*clips.values(), result], options.gif, titles=[*titles, "result"]))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-r"""One camera trains, all cameras test: what a classifier knows of the views it was not taught (CV-MIM, tables 1, 3).
+r"""Single-shot cross-view classification: train on one camera, test on all (CV-MIM, tables 1 and 3).
 
     python examples/single_shot.py --dataset penn-action --data_root penn_action_train.zip --protocol random-80-20 \
         --model hub_configs/cv-mim-small --mode linear --learning_rate 0.05 --epochs 20 --output_dir runs/one-side
 
-The model learns from the training clips of one camera and names the test clips of all; then the next camera, from the
-start again. `--mode linear` keeps the encoder as it is, `finetune` and `scratch` do not; `--label_fraction 0.1` is the
-limited supervision. A row is a camera: accuracy over all test clips, over those of classes it has shown, over its own
-and the others' views. The report is OUTPUT_DIR/metrics.json; each camera's model stays in OUTPUT_DIR/camera NAME.
+A new model is trained for every camera. `--mode linear` freezes the encoder, `finetune` and `scratch` do not;
+`--label_fraction 0.1` is the limited supervision. A row of the table is a camera: accuracy over all test clips, over
+those of classes in its training clips, over its own view and over the others. The report is OUTPUT_DIR/metrics.json;
+each camera's model is in OUTPUT_DIR/camera NAME.
 """
 
 import os
@@ -26,7 +26,7 @@ COLUMNS = {"top1": "all", "top1_known": "known", "same_camera": "own view", "oth
 def main(argv: list[str]) -> None:
     arguments, recipe = motionhub.parse_training(argv, __doc__.split("\n")[0])
     if arguments.stream:
-        raise ValueError("The clips of a camera are chosen by row: leave --stream out.")
+        raise ValueError("The clips of a camera are selected by row: leave --stream out.")
     splits = motionhub.load_splits(arguments)
     tests = splits[arguments.eval_split]
     names = (
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
         return np.argmax(motionhub.score_clips(model, processor, tests)[0], axis=1)
 
     report = motionhub.single_shot(splits["train"], tests, fit, camera_names=names)
-    if os.environ.get("RANK", "0") != "0":  # another process of the same run says it
+    if os.environ.get("RANK", "0") != "0":  # the main process prints
         return
     print("".join(f"{title:>10}" for title in ("camera", "clips", *COLUMNS.values())))
     for camera, entry in report["cameras"].items():

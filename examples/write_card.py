@@ -1,10 +1,10 @@
-"""Write a checkpoint's card from the runs that measured it: results.json (mean, spread, command, time) and README.md.
+"""Write a checkpoint's card from its runs: results.json (mean, spread, command, time) and README.md.
 
     python examples/write_card.py hub_configs/unik-nucla --benchmark "N-UCLA cross-subject" --runs runs/s-0 runs/s-1 \
         --command "python examples/finetune_classification.py ... --seed 0"
 
-Repeat for each benchmark: the others in results.json stay. Numbers are those of the last epoch of each run; --control
-marks those of another method on the same data, which the table shows and the metadata leaves out.
+Repeat for each benchmark; results.json keeps the others. Results are those of the last epoch of each run. --control
+marks another method on the same data, which the table shows and the metadata omits.
 """
 
 import argparse
@@ -14,9 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub import get_layout
-from motionhub.hub.card import read_card_facts, write_model_card
-from motionhub.hub.push import draw_layout
+import motionhub
 
 
 METRICS = {"top-1": "top1", "mean per-class accuracy": "mean_class_accuracy"}
@@ -26,7 +24,7 @@ POSE_METRICS = {name: name for name in ("hit@1", "hit@5", "hit@10", "view, hit@1
 
 
 def summarise(runs: list[Path], benchmark: str, command: str, control: bool) -> list[dict[str, object]]:
-    """One entry per metric: per cent, sample standard deviation over the runs, wall time of one run."""
+    """An entry per metric: per cent, sample standard deviation over the runs, wall time of one run."""
     reports = [json.loads((run / "last" / "metrics.json").read_text()) for run in runs]
     seconds = float(np.mean([_seconds(run) for run in runs]))
     duration = f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
@@ -48,14 +46,14 @@ def _seconds(run: Path) -> float:
     return max(line["seconds"] for line in lines if "seconds" in line)
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder", type=Path, help="checkpoint folder: config.json, card.yaml, perhaps training.json")
+    parser.add_argument("folder", type=Path, help="checkpoint folder: config.json, card.yaml, optional training.json")
     parser.add_argument("--benchmark", default=None)
     parser.add_argument("--runs", type=Path, nargs="+", default=[])
     parser.add_argument("--command", default="")
     parser.add_argument("--control", action="store_true", help="the runs are of another method")
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(argv)
     results_file = arguments.folder / "results.json"
     results = json.loads(results_file.read_text()) if results_file.is_file() else []
     if arguments.runs:
@@ -66,14 +64,14 @@ def main(words: list[str]) -> None:
 
 
 def write(folder: Path, results: list[dict[str, object]]) -> Path:
-    """The card beside the config, with an image of the joints; weights made elsewhere have no recipe."""
-    config, processor, recipe = (
-        json.loads((folder / name).read_text()) if (folder / name).is_file() else None
-        for name in ("config.json", "preprocessor_config.json", "training.json")
-    )
-    layout = processor.get("layout") or config.get("layout")  # models of images have none
-    about = {"joints": get_layout(layout).joints, "image": draw_layout(layout, folder)} if layout else {"joints": ()}
-    return write_model_card(folder, config, processor, recipe, results, read_card_facts(folder), **about)
+    """The card beside the config, with an image of the joints; converted weights have no recipe."""
+    files = [folder / name for name in ("config.json", "preprocessor_config.json", "training.json")]
+    config, processor, recipe = (json.loads(path.read_text()) if path.is_file() else None for path in files)
+    facts, layout = motionhub.read_card_facts(folder), processor.get("layout") or config.get("layout")
+    about = {"joints": ()}  # of models of images
+    if layout:
+        about = {"joints": motionhub.get_layout(layout).joints, "image": motionhub.draw_layout(layout, folder)}
+    return motionhub.write_model_card(folder, config, processor, recipe, results, facts, **about)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from motionhub.auto import AutoModelForMovementQuality as AutoModelForMovementQuality
     from motionhub.auto import AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification
     from motionhub.cli.main import handle_cli_errors as handle_cli_errors
+    from motionhub.cli.predict import labels_over_time as labels_over_time
     from motionhub.data.build.build import build_dataset as build_dataset
     from motionhub.data.build.build import save_dataset as save_dataset
     from motionhub.data.datasets.class_phrases import class_texts as class_texts
@@ -31,17 +32,22 @@ if TYPE_CHECKING:
     from motionhub.data.datasets.reading import read as read
     from motionhub.data.formats.formats import write as write
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
+    from motionhub.data.synthetic.generate import Scene as Scene
     from motionhub.data.synthetic.generate import compose as compose
     from motionhub.data.synthetic.generate import generate as generate
     from motionhub.data.video.clips import VideoDataset as VideoDataset
     from motionhub.data.video.clips import VideoSegments as VideoSegments
     from motionhub.data.video.clips import collate_videos as collate_videos
     from motionhub.data.video.clips import read_video_list as read_video_list
+    from motionhub.data.video.reader import open_video as open_video
     from motionhub.data.views.pairs import PairRanges as PairRanges
     from motionhub.data.views.view_pairs import DrawnTake as DrawnTake
     from motionhub.data.views.view_pairs import ViewPairDataset as ViewPairDataset
     from motionhub.data.views.view_pairs import collate_view_pairs as collate_view_pairs
     from motionhub.data.views.view_pairs import find_takes as find_takes
+    from motionhub.hub.card import read_card_facts as read_card_facts
+    from motionhub.hub.card import write_model_card as write_model_card
+    from motionhub.hub.push import draw_layout as draw_layout
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
@@ -109,7 +115,16 @@ if TYPE_CHECKING:
     from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
     from motionhub.pipelines.pose_refinement import refine as refine
+    from motionhub.poses.extraction import extract_clip as extract_clip
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
+    from motionhub.poses.self_training import fit_anchor_poses as fit_anchor_poses
+    from motionhub.poses.self_training import noisy_copies as noisy_copies
+    from motionhub.poses.self_training import poses_at as poses_at
+    from motionhub.poses.self_training import pseudo_labels as pseudo_labels
+    from motionhub.poses.students import HeatmapStudent as HeatmapStudent
+    from motionhub.poses.students import LcrNetStudent as LcrNetStudent
+    from motionhub.poses.students import agreement as agreement
+    from motionhub.poses.students import self_training_recipe as self_training_recipe
     from motionhub.processing.person_images import PersonImageProcessor as PersonImageProcessor
     from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
@@ -158,8 +173,11 @@ if TYPE_CHECKING:
     from motionhub.training.tasks.single_shot import single_shot as single_shot
     from motionhub.training.trainer import train as train
     from motionhub.visualization.animate import animate as animate
+    from motionhub.visualization.animate import animate_side_by_side as animate_side_by_side
     from motionhub.visualization.draw import draw_frame as draw_frame
     from motionhub.visualization.draw import skeleton_strip as skeleton_strip
+    from motionhub.visualization.plots import plot_attention as plot_attention
+    from motionhub.visualization.plots import plot_dependencies as plot_dependencies
     from motionhub.visualization.plots import plot_ribbon as plot_ribbon
 
 _HOMES = {  # public name -> the module that defines it, read from the imports above

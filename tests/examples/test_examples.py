@@ -60,9 +60,11 @@ def tiny_checkpoint(tmp_path: Path) -> Path:
     return folder
 
 
-def test_examples_stay_short() -> None:
+def test_examples_stay_short_and_import_public_names_only() -> None:
     for path in EXAMPLES.glob("*.py"):
-        assert len(path.read_text().splitlines()) <= 80, path.name
+        text = path.read_text()
+        assert len(text.splitlines()) <= 79, path.name
+        assert "motionhub." not in "".join(re.findall(r"^ *(?:from|import) .*", text, flags=re.MULTILINE)), path.name
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
@@ -251,7 +253,7 @@ def test_ctrl_c_ends_with_130_and_says_once_how_to_go_on(
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=60)
     assert run.returncode == 130, said
-    assert said.count("continues from there") == 1
+    assert said.count("resumes from there") == 1
     assert "Traceback" not in said
     assert (tmp_path / "run" / "last" / "state" / "progress.json").exists()
 

@@ -64,7 +64,7 @@ def test_folder_without_weights_names_the_conversion_and_is_enough_for_scratch(f
 def test_weights_cut_off_are_corrupt(folder: Path, size: int) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:size])
-    refused(folder, "model.safetensors: is corrupt or cut off")
+    refused(folder, "model.safetensors: is corrupt or truncated")
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
@@ -87,4 +87,4 @@ def test_weights_of_another_shape_and_a_head_that_is_absent_are_refused(folder: 
     refused(folder, "do not fill a UnikForActionClassification")
     path.write_text(json.dumps(content))
     UnikModel(small_config()).save_pretrained(folder)
-    refused(folder, r"2 tensors are absent or have another shape \(classifier.bias, classifier.weight\)")
+    refused(folder, r"2 tensors are missing or have another shape \(classifier.bias, classifier.weight\)")

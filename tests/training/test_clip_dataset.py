@@ -73,7 +73,7 @@ def test_order_without_drop_last_sees_every_clip_and_fills_from_the_start() -> N
     assert len(indices) == 16
     assert set(indices) == set(range(13))
     assert indices[13:] == indices[:3]
-    with pytest.raises(ValueError, match="only 3 clips"):
+    with pytest.raises(ValueError, match="only 3 training clips"):
         EpochOrder(num_clips=3, batch_size=4, seed=0)
 
 

@@ -104,7 +104,7 @@ def test_what_does_not_fill_an_update_is_left_out_or_filled_up() -> None:
     assert len(set(ShardOrder(SIZES, 7, seed=1, drop_last=True))) == 42
     filled = Counter(ShardOrder(SIZES, 7, seed=1, drop_last=False))
     assert len(filled) == 48 and sum(filled.values()) == 49
-    with pytest.raises(ValueError, match="only 48 clips"):
+    with pytest.raises(ValueError, match="only 48 training clips"):
         ShardOrder(SIZES, 49, seed=1, drop_last=True)
 
 

@@ -15,8 +15,14 @@ from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.evaluators import evaluate_streams, load_scores, save_scores
+from motionhub.training.evaluators import evaluate_streams, save_scores
 from motionhub.training.trainer import train
+
+
+def load_scores(path: Path) -> dict[str, np.ndarray]:
+    """`{clip_id: logits (num_labels,)}`."""
+    with np.load(path, allow_pickle=False) as content:
+        return dict(zip(content["clip_ids"].tolist(), content["logits"], strict=True))
 
 
 def evaluate(model: Any, processor: Any, dataset: Dataset, **options: Any) -> dict[str, Any]:

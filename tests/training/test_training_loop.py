@@ -109,7 +109,7 @@ def test_interrupt_saves_says_how_to_resume_and_resumes_exactly(
     for update in (7, 3):  # in the middle of an epoch, then (the 10th altogether) in the last update of one
         with pytest.raises(KeyboardInterrupt, match="resume="):
             toy_run(recipe, dropout=0.3, objective=SignalAt(update, signal.SIGINT))
-        assert "continues from there" in capsys.readouterr().err
+        assert "resumes from there" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGINT) is handler
     model, result = toy_run(recipe, dropout=0.3)
     assert_same_weights(weights(model), whole_run[1])
@@ -178,7 +178,7 @@ def test_full_disk_leaves_the_checkpoint_before_intact(tmp_path: Path, monkeypat
 
     monkeypatch.setattr("motionhub.training.trainer.save_model_folder", no_space)
     with pytest.raises(
-        checkpoints.CheckpointError, match=r"No space left.*is intact.*continues from the last"
+        checkpoints.CheckpointError, match=r"No space left.*is intact.*resumes from the last"
     ) as caught:
         toy_run(recipe.replace(epochs=2))
     assert caught.value.errno == errno.ENOSPC
@@ -435,7 +435,7 @@ def test_auto_resumed_on_a_machine_without_bf16_says_what_differs_and_keeps_both
     auto_means(monkeypatch, False)
     toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=2))
     said = capsys.readouterr().err
-    assert "computes otherwise (mixed_precision bf16 -> no)" in said
+    assert "the machine differs (mixed_precision bf16 -> no)" in said
     assert "--mixed_precision bf16 keeps its precision" in said
     state = json.loads((tmp_path / "last" / "state" / "progress.json").read_text())
     assert [machine["mixed_precision"] for machine in state["progress"]["machines"]] == ["bf16", "no"]
@@ -446,12 +446,12 @@ def test_resumed_with_other_threads_says_so_and_with_the_same_says_nothing(
 ) -> None:
     toy_run(toy_recipe(tmp_path, epochs=1))
     toy_run(toy_recipe(tmp_path, epochs=2))
-    assert "computes otherwise" not in capsys.readouterr().err
+    assert "the machine differs" not in capsys.readouterr().err
     threads = torch.get_num_threads()
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads + 1)
     toy_run(toy_recipe(tmp_path, epochs=3))
     said = capsys.readouterr().err
-    assert f"From update 10 on this run computes otherwise (threads {threads} -> {threads + 1})" in said
+    assert f"From update 10 on the machine differs (threads {threads} -> {threads + 1})" in said
     assert "keeps its precision" not in said
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from motionhub.poses.estimators.estimator import box_around
 from motionhub.poses.refine import PAPER_MIN_CONFIDENCE
 from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.measures import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -192,3 +193,13 @@ def held_out(
         raise ValueError(f"Holding out {share} of {len(labels)} labelled frames leaves one part empty.")
     ordered = sorted(labels, key=lambda label: label.frame)
     return ordered[:kept], ordered[kept:]
+
+
+def noisy_copies(pose: SkeletonSequence) -> list[SkeletonSequence]:
+    """Two simulated experts of a pose: 15 % missing joints and noise of 1 % of the body size; 2 % and 3 %."""
+    random, copies = np.random.default_rng(0), []
+    for share, noise in ((0.15, 0.01), (0.02, 0.03)):
+        moved = pose.keypoints + random.normal(0, noise * body_size(pose), pose.keypoints.shape)
+        missing = random.random(pose.keypoints.shape[:3]) < share
+        copies.append(pose.replace(keypoints=np.where(missing[..., None], np.nan, moved)))
+    return copies

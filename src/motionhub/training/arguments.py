@@ -1,4 +1,4 @@
-"""What decides a run: `RunArguments` names data and model, `TrainingRecipe` holds every number, checked."""
+"""The arguments of a run: `RunArguments` names data and model, `TrainingRecipe` holds the checked hyperparameters."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -8,8 +8,7 @@ from typing import Any, Literal, get_args
 from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 
-# Changing one of these in the middle of a run would make the resumed run a different experiment. So would `epochs`
-# with the cosine schedule, whose every learning rate depends on it (see `fixed_on_resume`).
+# A resumed run must keep these, and `epochs` with the cosine schedule (see `fixed_on_resume`).
 FIXED_ON_RESUME = (
     "mode",
     "label_fraction",
@@ -29,7 +28,7 @@ FIXED_ON_RESUME = (
     "seed",
 )
 
-# Where and how a run was done, not what: a later run takes none of it over from a checkpoint's training.json.
+# Facts of the machine: a later run does not take them from a checkpoint's training.json.
 MACHINE_FIELDS = (
     "num_workers",
     "output_dir",
@@ -55,7 +54,7 @@ def option(default: Any, text: str) -> Any:
 
 @dataclass
 class RunArguments:
-    """The data and the model; how to train is a TrainingRecipe."""
+    """Names the data and the model of a run."""
 
     dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
     model: str = field(
@@ -75,9 +74,7 @@ class RunArguments:
         "'protocol' numbers the classes as the protocol does (Smarthome's cv1 and cv2: 19 classes in an order of "
         "their own), 'dataset' as the dataset does.",
     )
-    stream: bool = option(
-        False, "Read a saved dataset from its shards, a few at a time: for datasets larger than memory."
-    )
+    stream: bool = option(False, "Read a saved dataset shard by shard, for datasets larger than memory.")
 
     def __post_init__(self) -> None:
         self.model = model_id(self.model)
@@ -85,28 +82,27 @@ class RunArguments:
 
 @dataclass
 class TrainingRecipe:
-    """What `train` does, apart from model and data. `batch_size` is the number of clips of one parameter update.
+    """The hyperparameters of `train`; the defaults are those of UNIK's official yaml files.
 
-    The clips of an update are shared out over processes and accumulation steps, so neither changes the result
-    (up to rounding; batch norm sees the clips of one forward pass only). The defaults are UNIK's (SGD, Nesterov
-    momentum, learning rate times 0.1 at each milestone; official yaml files).
+    `batch_size` counts the clips of one parameter update. Processes and accumulation steps share them, so neither
+    changes the result (up to rounding; batch norm sees the clips of one forward pass only).
     """
 
     mode: Literal["finetune", "linear", "scratch"] = option(
         "finetune",
-        "finetune: all weights learn, from a checkpoint. linear: only the head learns, the backbone is frozen with "
-        "its batch-norm statistics. scratch: all weights learn, from random ones.",
+        "finetune: train all weights of a checkpoint. linear: train the head only; the backbone and its batch-norm "
+        "statistics are frozen. scratch: train all weights from random ones.",
     )
     label_fraction: float = option(1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).")
     repeat_classes: Literal["none", "smarthome-cross-view"] = option(
         "none",
-        "smarthome-cross-view: training clips of rare classes are seen several times an epoch, as in UNIK's code for "
-        "Smarthome's cv1 and cv2. none: every clip once.",
+        "smarthome-cross-view: repeat training clips of rare classes in an epoch, as UNIK's code does for Smarthome's "
+        "cv1 and cv2. none: every clip once.",
     )
     optimizer: Literal["sgd", "adamw"] = option("sgd", "sgd with Nesterov momentum, or adamw.")
     learning_rate: float = option(0.1, "Learning rate at the start (step) or after the warm-up (cosine).")
     momentum: float = option(0.9, "Momentum of sgd.")
-    weight_decay: float = option(1e-4, "Weight decay. With adamw, biases and norm weights are left out.")
+    weight_decay: float = option(1e-4, "Weight decay. adamw does not apply it to biases and norm weights.")
     schedule: Literal["step", "cosine"] = option("step", "step: times gamma at each milestone. cosine: down to 0.")
     milestones: list[int] = option([30, 40], "Epochs (0-based) at which the learning rate is multiplied by gamma.")
     gamma: float = option(0.1, "Factor of the step schedule.")
@@ -119,40 +115,37 @@ class TrainingRecipe:
     gradient_accumulation_steps: int = option(1, "Cut an update into this many forward passes, to save memory.")
     drop_last: bool = option(
         True,
-        "Leave out the clips that do not fill the last update of an epoch (others each time). Otherwise the last "
-        "update is filled up with clips seen at the start of the epoch.",
+        "Drop the clips that do not fill the last update of an epoch; otherwise clips of its start fill the update.",
     )
-    max_grad_norm: float | None = option(None, "Clip the norm of the gradient to this; none does not clip.")
+    max_grad_norm: float | None = option(None, "Clip the norm of the gradient to this; none: no clipping.")
     mixed_precision: Literal["auto", "bf16", "no"] = option(
         "auto",
-        "bf16: autocast the forward pass to bfloat16. no: float32. auto: bf16 where the hardware computes it (CPU: "
-        "AVX-512-BF16 or AMX), else float32; the run says which.",
+        "bf16: autocast the forward pass to bfloat16. no: float32. auto: bf16 where the hardware supports it (CPU: "
+        "AVX-512-BF16 or AMX), else float32; the log says which.",
     )
     label_smoothing: float = option(0.0, "Cross-entropy label smoothing, 0 to below 1.")
     augmentation: str | None = option(
         None,
-        "What training changes in skeleton clips, as JSON: fields of AugmentationPolicy, e.g. "
-        '{"mirror_probability": 0.5}. none: what the checkpoint\'s processor says.',
+        "Augmentation of skeleton clips, as JSON fields of AugmentationPolicy, e.g. "
+        '{"mirror_probability": 0.5}. none: that of the checkpoint\'s processor.',
     )
     seed: int = option(1, "Seed of order, augmentation, dropout and the few-label choice.")
-    num_workers: int = option(0, "Processes that prepare batches, per training process. Does not change the result.")
+    num_workers: int = option(0, "Data loader workers per training process; they do not change the result.")
     output_dir: str = option("runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.")
     resume: str = option(
         "auto",
-        "auto: continue from output_dir/last when it is there. none: start anew. Or a folder such as runs/x/last.",
+        "auto: resume from output_dir/last if it exists. none: start anew. Or a folder such as runs/x/last.",
     )
     eval_epochs: int = option(1, "Evaluate every this many epochs, and after the last one.")
     checkpoint_epochs: int = option(1, "Save last/ every this many epochs, and after the last one.")
     checkpoint_updates: int | None = option(None, "Also save last/ every this many updates, inside long epochs.")
     log_updates: int = option(10, "Write a line to log.jsonl every this many updates.")
-    cpu: bool = option(False, "Stay on the CPU even when an accelerator is there.")
-    num_processes: int | None = option(
-        None, "How many processes must be running; anything else is an error. none: any number."
-    )
-    log_with: list[str] = option([], "Trackers besides log.jsonl, of Accelerate: tensorboard, wandb, trackio.")
-    tensorboard: bool = option(False, "The same as --log_with tensorboard: events in output_dir/tensorboard.")
+    cpu: bool = option(False, "Use the CPU even if there is an accelerator.")
+    num_processes: int | None = option(None, "Require this number of processes. none: any number.")
+    log_with: list[str] = option([], "Accelerate trackers besides log.jsonl: tensorboard, wandb, trackio.")
+    tensorboard: bool = option(False, "Same as --log_with tensorboard: events in output_dir/tensorboard.")
     progress_bar: bool = option(True, "Show a progress bar, on terminals only.")
-    source: str = option("", "Where these numbers come from; has no effect.")
+    source: str = option("", "Source of these hyperparameters; has no effect.")
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -192,13 +185,13 @@ class TrainingRecipe:
                 raise ValueError(f"{name} must be {expected}, got {getattr(self, name)!r}.")
         if self.batch_size % self.gradient_accumulation_steps:
             raise ValueError(
-                f"batch_size counts the clips of one update, so it must be a multiple of gradient_accumulation_steps "
+                "batch_size counts the clips of one update, so it must be a multiple of gradient_accumulation_steps "
                 f"({self.gradient_accumulation_steps}); got {self.batch_size}."
             )
 
     @classmethod
     def from_file(cls, path: str | Path, **changes: Any) -> "TrainingRecipe":
-        """A recipe from a JSON file (such as `hub_configs/<checkpoint>/training.json`), with some fields changed.
+        """The recipe in a JSON file such as `hub_configs/<checkpoint>/training.json`, with some fields changed.
 
         Raises:
             ValueError: no such file, not JSON, an unknown field, or a value out of range.
@@ -206,22 +199,22 @@ class TrainingRecipe:
         return cls(**{**read_recipe_file(path), **changes})
 
     def to_file(self, path: str | Path, *, machine: bool = True) -> None:
-        """Write all fields as JSON, or those but MACHINE_FIELDS; `from_file` reads them back."""
+        """Writes the fields as JSON, without MACHINE_FIELDS unless `machine`."""
         content = {name: value for name, value in asdict(self).items() if machine or name not in MACHINE_FIELDS}
         Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
     def fixed_on_resume(self) -> dict[str, Any]:
-        """The fields that a resumed run must have as they were."""
+        """The fields that a resumed run must not change."""
         names = (*FIXED_ON_RESUME, "epochs") if self.schedule == "cosine" else FIXED_ON_RESUME
         return {name: getattr(self, name) for name in names}
 
     def replace(self, **changes: Any) -> "TrainingRecipe":
-        """A copy with some fields changed, checked again."""
+        """A checked copy with some fields changed."""
         return replace(self, **changes)
 
 
 def read_recipe_file(path: str | Path) -> dict[str, Any]:
-    """The fields written in a recipe file, e.g. as defaults of a command line (`parser.set_defaults(**fields)`).
+    """The fields of a recipe file, e.g. for `parser.set_defaults(**fields)`.
 
     Args:
         path: a JSON file, a folder with a training.json, or a packaged name such as `unik-penn`.

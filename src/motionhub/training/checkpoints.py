@@ -1,7 +1,7 @@
-"""Checkpoints on disk: a folder appears whole or not at all, and the one before stays until then.
+"""Checkpoints on disk, each written completely before it replaces the previous one.
 
-`best/` and `last/` are `from_pretrained` folders (model, processor, metrics.json, training.json); `last/state/` also
-holds what a resume needs.
+`best/` and `last/` are `from_pretrained` folders (model, processor, metrics.json, training.json); `last/state/` holds
+what a resume needs.
 """
 
 import errno
@@ -23,24 +23,24 @@ from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.processes import any_process
 
 
-# safetensors and torch report a full disk as errors of their own.
+# safetensors and torch raise other errors than OSError for a full disk.
 WRITE_ERRORS = (OSError, RuntimeError, SafetensorError)
-# Entries of a config that say how a model came about, not what it computes.
+# Config entries that do not affect what a model computes.
 VOLATILE = ("_name_or_path", "architectures", "dtype", "transformers_version")
 
 
 @dataclass
 class Progress:
-    """How far a run has come.
+    """The progress of a run.
 
     Args:
         epoch: the 0-based epoch in progress.
         epoch_updates: updates done in it.
         step: updates done altogether.
-        seconds: time spent training and evaluating, over all interruptions.
+        seconds: training and evaluation time, over all interruptions.
         best_metric, best_epoch: of the best evaluation so far, or None.
-        history: one dictionary of scalars per evaluation.
-        machines: what it computed with (see `machine_facts`), in order; several when it was resumed elsewhere.
+        history: the scalars of every evaluation.
+        machines: `machine_facts` of every machine, in order.
     """
 
     epoch: int = 0
@@ -54,15 +54,15 @@ class Progress:
 
 
 class CheckpointError(OSError):
-    """A checkpoint could not be written; the message says why and what is still there."""
+    """A checkpoint could not be written; the message says why and whether an earlier one exists."""
 
 
 def save_model_folder(
     folder: Path, model: Any, processor: Any, recipe: TrainingRecipe, metrics: dict[str, Any]
 ) -> None:
-    """What `from_pretrained` reads, plus metrics.json and training.json. Called in the main process only."""
+    """Writes what `from_pretrained` reads, metrics.json and training.json. Called in the main process only."""
     had_bar = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()  # one "Writing model shards" bar per epoch tears ours apart
+    transformers_logging.disable_progress_bar()  # its "Writing model shards" would break the bar of the run
     try:
         model.save_pretrained(folder)
     finally:
@@ -75,7 +75,7 @@ def save_model_folder(
 
 
 def save_state(folder: Path, accelerator: Accelerator, progress: Progress, run_facts: dict[str, Any]) -> None:
-    """Weights, optimizer, schedule, random states (accelerate) and the progress. Called in every process."""
+    """Writes weights, optimizer, schedule, random states and progress. Called in every process."""
     accelerator.save_state(str(folder))
     if accelerator.is_main_process:
         content = {"progress": asdict(progress), **run_facts}
@@ -83,10 +83,10 @@ def save_state(folder: Path, accelerator: Accelerator, progress: Progress, run_f
 
 
 def write_folder(final: Path, accelerator: Accelerator, write: Callable[[Path], None], step: int) -> None:
-    """Run `write(folder)` in every process on a temporary folder that takes the place of `final` when all succeeded.
+    """Calls `write(folder)` in every process on a temporary folder, which replaces `final` when all have succeeded.
 
     Raises:
-        CheckpointError: in every process, when one could not write; the old `final` is untouched.
+        CheckpointError: in every process, when one of them could not write; `final` is unchanged.
     """
     writing = final.with_name(f".{final.name}.writing")
     problem: BaseException | None = None
@@ -109,7 +109,7 @@ def write_folder(final: Path, accelerator: Accelerator, write: Callable[[Path], 
 
 
 def _take_place(new: Path, final: Path) -> None:
-    """Two renames: a kill between them leaves the old folder as `.NAME.old`, which `find_state` looks for."""
+    """Replaces `final` in two renames; a kill between them leaves `.NAME.old`, which `find_state` reads."""
     old = final.with_name(f".{final.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
@@ -124,16 +124,12 @@ def _failure(final: Path, step: int, problem: BaseException | None) -> str:
     kept = f"The previous {final} is intact" if final.exists() else f"There is no earlier {final}"
     return (
         f"Could not save the checkpoint of update {step} to {final}: {reason} ({free:.0f} MiB free there). {kept}. "
-        "Free some space and run the same command again: it continues from the last checkpoint."
+        "Free some space and run the same command again: it resumes from the last checkpoint."
     )
 
 
 def find_state(recipe: TrainingRecipe) -> Path | None:
-    """The `state` folder to resume from, or None to start anew.
-
-    Raises:
-        ValueError: `resume` names a folder without a state.
-    """
+    """The `state` folder to resume from, or None to start anew; a ValueError where `resume` names one without."""
     if recipe.resume == "none":
         return None
     folder = Path(recipe.output_dir) / "last" if recipe.resume == "auto" else Path(recipe.resume)
@@ -143,33 +139,31 @@ def find_state(recipe: TrainingRecipe) -> Path | None:
     if recipe.resume == "auto":
         return None
     raise ValueError(
-        f"resume={recipe.resume!r} holds no training state (state/progress.json); give a folder such as runs/x/last, "
+        f"resume={recipe.resume!r} holds no training state (state/progress.json); use a folder such as runs/x/last, "
         "'auto' for output_dir/last, or 'none' to start anew."
     )
 
 
 def read_progress(state: Path, recipe: TrainingRecipe, run_facts: dict[str, Any]) -> Progress:
-    """The progress saved in a state folder, after checking that this run continues the same experiment.
-
-    With `mixed_precision="auto"` what it means on this machine may differ from what it meant before.
+    """The progress in a state folder.
 
     Raises:
-        ValueError: a fact of the run (see `facts_of_run`) is not that of the run that saved it.
+        ValueError: `facts_of_run` have changed, other than the precision that `mixed_precision="auto"` chooses.
     """
     content = json.loads((state / "progress.json").read_text(encoding="utf-8"))
     free = ("mixed_precision",) if recipe.mixed_precision == "auto" else ()
     changed = _differences(content, {name: value for name, value in run_facts.items() if name not in free})
     if changed:
         raise ValueError(
-            f"{state} belongs to another run: {', '.join(changed)}. Set it back to continue that run, or start anew "
+            f"{state} belongs to another run: {', '.join(changed)}. Change it back to resume that run, or start anew "
             f"with resume='none' (--resume none) or another output_dir (--output_dir, now {recipe.output_dir!r})."
         )
-    # States written before machines were noted have the precision among the facts only.
+    # Older states record only the precision.
     return Progress(**{"machines": [{"mixed_precision": content["mixed_precision"]}], **content["progress"]})
 
 
 def machine_facts(precision: str) -> dict[str, Any]:
-    """What rounding depends on besides the recipe: equal facts give equal numbers bit for bit on CPU."""
+    """The facts of a machine that rounding on the CPU depends on."""
     return {
         "mixed_precision": precision,
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -181,23 +175,18 @@ def machine_facts(precision: str) -> dict[str, Any]:
 def facts_of_run(
     recipe: TrainingRecipe, model: PreTrainedModel, processor: Any, train_clips: Any, eval_clips: Any, processes: int
 ) -> dict[str, Any]:
-    """What must be the same for a resumed run to be the run it continues, as JSON values.
-
-    Args:
-        model: with the weights the run starts from.
-        train_clips, eval_clips: their `fingerprint()` is taken, where they have one, besides their number.
-    """
+    """The facts that a resumed run must not change, as JSON values; `model` has the starting weights."""
     facts = recipe.fixed_on_resume()
     facts.update(num_clips=len(train_clips), num_processes=processes)
     facts["training clips and labels"] = _fingerprint(train_clips)
     facts["evaluation clips and labels"] = _fingerprint(eval_clips)
     facts["config"] = {name: value for name, value in model.config.to_dict().items() if name not in VOLATILE}
     facts["processor"] = processor.to_dict() if hasattr(processor, "to_dict") else None
-    if hasattr(processor, "augmentation"):  # field by field, as in runs of earlier versions
+    if hasattr(processor, "augmentation"):  # flat, as in runs of earlier versions
         facts["processor"] = {**facts["processor"], **asdict(processor.augmentation)}
         facts["processor"].pop("augmentation", None)
     facts["starting weights"] = weights_hash(model)
-    # through JSON, as the other side of the comparison: integer keys become strings
+    # JSON turns integer keys into strings, as in the saved facts
     return dict(json.loads(json.dumps(facts, default=str)))
 
 
@@ -206,7 +195,7 @@ def _fingerprint(clips: Any) -> str | None:
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """One text per fact; of dictionaries per entry, of hashes only that they differ."""
+    """A text for every changed fact, or entry of a dictionary."""
     found = []
     for name, value in now.items():
         old = before.get(name)

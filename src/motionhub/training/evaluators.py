@@ -1,4 +1,4 @@
-"""Evaluation: the output of every clip once, the report of `metrics`, and the files it is saved in."""
+"""Evaluation: model outputs of every clip, the report of `metrics`, and the saved files."""
 
 import json
 import time
@@ -24,7 +24,7 @@ from motionhub.training.dataset import ClipDataset, check_labels, class_names_of
 
 
 Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]
-# Below either, the features are a point or a line whatever the clips show.
+# Features below either have collapsed to a point or a line.
 COLLAPSED_SPREAD, COLLAPSED_RANK = 1e-3, 1.1
 
 
@@ -37,23 +37,23 @@ def evaluate_streams(
     output_dir: str | Path | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Score every clip by one checkpoint, or several (joints and bones) whose scores are fused, and report.
+    """Scores every clip with one checkpoint, or fuses the scores of several (joints and bones), and reports.
 
     Args:
-        streams: `(model, processor)` of each; a model gives `.logits` `(batch, num_labels)`, and `config.id2label` of
-            all names the same classes in the same order.
+        streams: `(model, processor)` of each; a model has `.logits` `(batch, num_labels)`, and all have the same
+            classes in the same order.
         dataset: rows with labels in 0..num_labels-1.
         weights: one factor per stream, 1 by default.
         fusion: `"logits"` (official code) or `"softmax"` (UNIK paper), see `metrics.fuse_streams`.
-        output_dir: when given, `metrics.json` and `scores.npz` (the fused scores) are written there.
+        output_dir: folder for `metrics.json` and `scores.npz` (the fused scores).
         options: of `score_clips`.
 
     Returns:
-        `metrics.classification_report` with `clips_per_second`; of several streams, `streams` in it is the top-1
-        accuracy of each alone.
+        `metrics.classification_report` with `clips_per_second`, and for several streams with `streams`, the top-1
+        accuracy of each.
 
     Raises:
-        ValueError: no clips, a label that is no class, NaN scores, classes that differ, wrong weights or fusion.
+        ValueError: no clips, a label that is no class, NaN scores, different classes, wrong weights or fusion.
     """
     names = [class_names_of(model.config) for model, _ in streams]
     if any(other != names[0] for other in names[1:]):
@@ -80,8 +80,7 @@ def score_clips(
     """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds.
 
     Args:
-        mixed_precision: `"no"`, `"bf16"` (autocast) or `"auto"`, see `nn.precision`. Float32 by default, so that a
-            report does not depend on the machine.
+        mixed_precision: `"no"` (the same report on every machine), `"bf16"` or `"auto"`, see `nn.precision`.
     """
     check_labels(dataset, model.config)
     precision = choose_precision(mixed_precision, model.device)
@@ -96,7 +95,7 @@ def score_clips(
 
 
 def evaluation_loader(clips: ClipDataset, batch_size: int, config: Any) -> DataLoader:
-    """Batches of all clips, from the longest to the shortest, for `outputs_of_clips`; `config` is the model's."""
+    """Batches of all clips, longest first, for `outputs_of_clips` of a model with this config."""
     collate = with_index(collate_skeletons, lengths=averages_padding(config))
     return DataLoader(clips, batch_size, sampler=clips.longest_first(), collate_fn=collate)
 
@@ -107,13 +106,12 @@ def outputs_of_clips(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`compute(batch)` and the label of every clip in the order of the rows, `(num_clips, channels)`, `(num_clips,)`.
 
-    Several processes (with `accelerator` and a prepared loader) each compute a share and all get the whole; clips that
-    accelerate repeats to fill the last batch are known by their `index` and counted once. Batches with the length of
-    their clips (`num_frames`) are computed by length, without padding.
+    With `accelerator` and a prepared loader, processes share the clips and all get the whole result; clips that
+    accelerate repeats to fill the last batch count once. Batches with `num_frames` are computed by length, unpadded.
 
     Args:
         compute: a batch without `index`, `labels` and `num_frames` -> `(clips, channels)`.
-        device: where batches are moved; they stay where they are by default.
+        device: moves batches there.
 
     Raises:
         ValueError: there are no clips.
@@ -135,7 +133,7 @@ def outputs_of_clips(
 
 
 def map_by_length(compute: Compute, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
-    """`compute(batch)` of a padded batch, a row per clip, as if every clip had been alone in it.
+    """`compute(batch)` of a padded batch, a row per clip, without the effect of padding.
 
     Args:
         batch: tensors `(clips, people, frames, ...)`.
@@ -155,11 +153,7 @@ def _output(model: torch.nn.Module, name: str, batch: dict[str, torch.Tensor]) -
 
 
 class ClassificationEvaluation:
-    """What the training loop runs after an epoch: the scores of all clips, then the report.
-
-    Args:
-        class_names: one per class.
-    """
+    """Scores all clips after an epoch and reports."""
 
     needs_lengths = True
 
@@ -172,15 +166,12 @@ class ClassificationEvaluation:
         return classification_report(scores, labels, self.class_names)
 
     def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """`(clips, classes)`; the highest is the class."""
+        """`(clips, classes)`."""
         return _output(model, "logits", batch)
 
 
 class MultiViewEvaluation(ClassificationEvaluation):
-    """Of video classifiers: probabilities are summed over the views of a video (PySlowFast).
-
-    Batches hold `pixel_values (videos, views, frames, 3, height, width)` as `VideoDataset` with `training=False` and
-    `collate_videos` make them.
+    """Evaluates video classifiers: sums probabilities over the views of a video (PySlowFast).
 
     Args:
         class_names: of the model, in order.
@@ -196,12 +187,12 @@ class MultiViewEvaluation(ClassificationEvaluation):
         self.views_at_once = views_at_once
 
     def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """`(videos, classes)`: probabilities summed over the views. Raises ValueError without an axis of views."""
+        """`(videos, classes)` of `pixel_values (videos, views, frames, 3, height, width)`, else a ValueError."""
         pixels = batch["pixel_values"]
         if pixels.dim() != 6:
             raise ValueError(
-                "Several views are (videos, views, frames, 3, height, width), got "
-                f"{tuple(pixels.shape)}; make them by VideoDataset(..., training=False)."
+                "Expected pixel_values (videos, views, frames, 3, height, width), got "
+                f"{tuple(pixels.shape)}; make them with VideoDataset(..., training=False)."
             )
         parts = pixels.flatten(0, 1).split(self.views_at_once)
         probabilities = torch.cat([model(part).logits.float().softmax(-1) for part in parts])
@@ -209,17 +200,15 @@ class MultiViewEvaluation(ClassificationEvaluation):
 
 
 class EmbeddingProbe:
-    """An `evaluation` for `train` without labels: a linear classifier on frozen features, and their rank.
-
-    It is given the labelled rows to fit on, and `train` the rows to test on. Choosing an epoch by it uses its labels:
-    report the last epoch, or probe on clips that no result is reported on.
+    """An `evaluation` for pre-training: a linear classifier on frozen features, and the rank of the features.
 
     The report has `probe_top1` (0..1), `effective_rank` and `spread` of the test features (`metrics.embeddings`),
-    `num_clips`, and a `warning` when the features have collapsed.
+    `num_clips`, and a `warning` when the features have collapsed. Choosing an epoch by `probe_top1` uses the labels:
+    report the last epoch, or probe on clips that no result is reported on.
 
     Args:
-        train_dataset: labelled rows, a small share of the classes' clips is enough.
-        processor: the encoder's; the clips are taken as at test time.
+        train_dataset: labelled rows to fit on; a small share of the clips is enough. `train` gets the rows to test on.
+        processor: of the encoder; applied as at test time.
         batch_size: clips of one forward pass.
 
     Raises:
@@ -236,7 +225,7 @@ class EmbeddingProbe:
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
         encoder = without_wrapper(model, accelerator)
         compute = partial(_output, encoder, "pooler_output")
-        # Every process embeds all the training clips: they are few.
+        # Every process embeds all of the few training clips.
         own_loader = evaluation_loader(self.clips, self.batch_size, encoder.config)
         train, labels = outputs_of_clips(compute, own_loader, device=accelerator.device)
         test, test_labels = outputs_of_clips(compute, loader, accelerator=accelerator)
@@ -249,9 +238,9 @@ class EmbeddingProbe:
         }
         if report["spread"] < COLLAPSED_SPREAD or report["effective_rank"] < COLLAPSED_RANK:
             report["warning"] = (
-                f"the encoder is collapsing: of the features of {len(test)} clips only {report['spread']:.1e} is "
-                f"difference between clips, over {report['effective_rank']:.1f} directions (lower the learning rate, "
-                "raise the temperature or the number of negatives)."
+                f"the encoder is collapsing: the features of {len(test)} clips have spread {report['spread']:.1e} and "
+                f"effective rank {report['effective_rank']:.1f} (lower the learning rate, raise the temperature or "
+                "the number of negatives)."
             )
         return report
 
@@ -259,13 +248,13 @@ class EmbeddingProbe:
 def probed_by_labels(
     train_dataset: Dataset, eval_dataset: Dataset, processor: Any, *, fraction: float, seed: int
 ) -> dict[str, Any]:
-    """What `train` needs besides its pretext: a probe fitted on the labels of a share of the training clips.
+    """Arguments of `train` that probe an encoder with the labels of a share of the training clips.
 
     Args:
-        train_dataset: the clips that are trained on; of each class `fraction` are chosen, see `few_label_subset`.
+        train_dataset: the training clips; the probe is fitted on `fraction` of each class, see `few_label_subset`.
         eval_dataset: labelled rows to test on.
-        processor: the encoder's.
-        fraction: 0: no probe, and no label is looked at.
+        processor: of the encoder.
+        fraction: 0 for no probe; no label is read.
         seed: of the choice.
 
     Raises:
@@ -287,9 +276,9 @@ def _check_labels(labels: np.ndarray) -> None:
 
 
 def without_wrapper(model: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
-    """Without DDP, whose every call waits for all processes: they may hold clips of differently many lengths.
+    """The model without DDP, whose calls wait for all processes: they may have a different number of clip lengths.
 
-    DDP also hands out the batch-norm statistics of process 0 before each call; that is done here, once.
+    DDP broadcasts the batch-norm statistics of process 0 before each call; this does it once.
     """
     bare = accelerator.unwrap_model(model)
     if accelerator.num_processes > 1:
@@ -299,7 +288,7 @@ def without_wrapper(model: torch.nn.Module, accelerator: Accelerator) -> torch.n
 
 
 def save_report(folder: str | Path, report: dict[str, Any]) -> Path:
-    """Write a report as `metrics.json` and return its path."""
+    """Writes a report as `metrics.json`; returns its path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "metrics.json"
@@ -308,18 +297,8 @@ def save_report(folder: str | Path, report: dict[str, Any]) -> Path:
 
 
 def save_scores(path: str | Path, clip_ids: Sequence[str], logits: np.ndarray, labels: np.ndarray) -> None:
-    """Write the logits of every clip, with its name and label, as one `.npz`.
-
-    Raises:
-        ValueError: two clips have the same name.
-    """
+    """Writes `clip_ids`, `logits` and `labels` to one `.npz`; a ValueError where clips share a name."""
     names = np.asarray(list(clip_ids), dtype=np.str_)
     if len(np.unique(names)) != len(names):
-        raise ValueError("Scores are saved by clip_id, but some clips share one; give every clip its own clip_id.")
+        raise ValueError("Scores are saved by clip_id, but some clips share one; make every clip_id unique.")
     np.savez(path, clip_ids=names, logits=np.asarray(logits, np.float32), labels=np.asarray(labels, np.int64))
-
-
-def load_scores(path: str | Path) -> dict[str, np.ndarray]:
-    """`{clip_id: logits (num_labels,)}` from a file of `save_scores`."""
-    with np.load(path, allow_pickle=False) as content:
-        return dict(zip(content["clip_ids"].tolist(), content["logits"], strict=True))

@@ -1,7 +1,4 @@
-"""Vectors of a dataset's clips by frozen encoders, as columns for `add_feature_columns`.
-
-A text tower is anything with `encode(texts)`, an encoder a model and its processor, a video tower a function.
-"""
+"""Feature vectors of a dataset's clips from frozen encoders, as columns for `add_feature_columns`."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +29,7 @@ def caption_column(
     """The vectors of a clip's texts, `(num_texts, dim)` flat, one for each line of `column`.
 
     Args:
-        tower: has `encode(texts, batch_size)` -> (num_texts, dim), and `config`: `models.text_towers.TextTower`.
+        tower: has `encode(texts, batch_size)` -> (num_texts, dim) and `config`, as `towers.text_towers.TextTower`.
         column: `"caption"` or `"class_descriptions"`.
     """
 
@@ -47,12 +44,12 @@ def caption_column(
 def label_column(
     tower: Any, class_names: Sequence[str], name: str = "label_features", phrasings: int = 4, batch_size: int = 64
 ) -> FeatureColumn:
-    """The vectors of the first few phrasings of a clip's class, `(num_phrasings, dim)` flat; none for label -1.
+    """The vectors of the first phrasings of a clip's class, `(num_phrasings, dim)` flat; empty for label -1.
 
     Args:
-        tower: as of `caption_column`; it reads each class once.
-        class_names: of the labels, in their order.
-        phrasings: at most so many of `data.class_phrases.class_texts`, the plain name first.
+        tower: as in `caption_column`; each class is encoded once.
+        class_names: in the order of the labels.
+        phrasings: the maximum taken from `motionhub.class_texts`, the plain name first.
     """
     if phrasings < 1 or not class_names:
         raise ValueError(f"Expected class names and at least one phrasing, got {len(class_names)} and {phrasings}.")
@@ -76,24 +73,23 @@ def label_column(
 def skeleton_column(
     model: Any, processor: Any, source: str, name: str = "skeleton_features", device: str = "cpu", batch_size: int = 32
 ) -> FeatureColumn:
-    """`pooler_output` (dim) of every clip by an encoder of motion; none where no person is detected.
+    """`pooler_output` `(dim,)` of every clip by a motion encoder; empty where no person is detected.
 
     Args:
-        model: an encoder whose output has `pooler_output`, used as it is: in evaluation mode, without gradients.
-        processor: the model's.
-        source: what to call the checkpoint in the facts.
+        model: an encoder whose output has `pooler_output`; switched to evaluation mode.
+        processor: of the model.
+        source: name of the checkpoint in the facts.
     """
     model.eval().to(device)
 
     @torch.inference_mode()
     def encode(rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
         samples = [processor.process(from_row(row), training=False) for row in rows]
-        seen = [place for place, sample in enumerate(samples) if bool(np.asarray(sample["attention_mask"]).any())]
-        # Clips of one length go through together, so that nothing is padded.
-        seen.sort(key=lambda place: samples[place]["attention_mask"].shape[1])
+        present = [place for place, sample in enumerate(samples) if bool(np.asarray(sample["attention_mask"]).any())]
+        present.sort(key=lambda place: samples[place]["attention_mask"].shape[1])
         found = [np.zeros(0, np.float32) for _ in rows]
-        for start in range(0, len(seen), batch_size):
-            chosen = seen[start : start + batch_size]
+        for start in range(0, len(present), batch_size):
+            chosen = present[start : start + batch_size]
             batch = collate_skeletons([{name: samples[place][name] for name in INPUTS} for place in chosen])
             lengths = torch.tensor([samples[place]["attention_mask"].shape[1] for place in chosen])
             inputs = {name: value.to(device) for name, value in batch.items()}
@@ -108,10 +104,10 @@ def skeleton_column(
 def video_column(
     embed: Callable[[Path], np.ndarray], folder: str | Path, facts: dict[str, Any], name: str = "video_features"
 ) -> FeatureColumn:
-    """The vector (dim) of the video of every clip that has one, `folder/CLIP_ID.*`.
+    """The vector `(dim,)` of the video `folder/CLIP_ID.*` of every clip that has one.
 
     Args:
-        embed: a video file -> its vector; a ValueError of it (a file that cannot be read) leaves the clip without.
+        embed: a video file -> its vector; where it raises ValueError (an unreadable file) the vector is empty.
         facts: of the video tower.
     """
     root = Path(folder)
@@ -134,22 +130,22 @@ def video_column(
 
 
 def video_embedder(tower: Any, processor: Any) -> Callable[[Path], np.ndarray]:
-    """A video file -> the unit vector (dim) of its clips' mean, of which only the frames that are seen are kept.
+    """A function: video file -> mean over its clips, a unit vector `(dim,)`; only sampled frames stay in memory.
 
     Args:
-        tower: has `embed(pixel_values)` -> unit vectors: `models.video_towers.VideoTower`.
-        processor: its `VideoClipProcessor`.
+        tower: has `embed(pixel_values)` -> unit vectors, as `towers.video_towers.VideoTower`.
+        processor: a `VideoClipProcessor`.
     """
 
     def embed(path: Path) -> np.ndarray:
         video = open_video(path)
-        # A header may promise more frames than there are.
+        # The frame count of the header may be too high.
         count = video.num_frames or sum(1 for _ in video.frames())
         views = processor.frame_numbers(count, video.fps)
         wanted = {int(number) for numbers in views for number in numbers}
         images = {frame.index: frame.image for frame in video.frames() if frame.index in wanted}
         if not images:
-            raise ValueError(f"{path}: not one of its frames could be decoded.")
+            raise ValueError(f"{path}: none of the sampled frames can be decoded.")
         clips = [processor.process(np.stack([_nearest(images, int(n)) for n in numbers])) for numbers in views]
         vector = torch.nn.functional.normalize(tower.embed(torch.cat(clips)).mean(dim=0), dim=-1)
         return np.asarray(vector)
@@ -158,10 +154,10 @@ def video_embedder(tower: Any, processor: Any) -> Callable[[Path], np.ndarray]:
 
 
 def feature_table(dataset: Any, name: str = "video_features") -> torch.Tensor:
-    """`(rows, dim)` of a column that `motionhub features` made, NaN where a clip has nothing.
+    """A column that `motionhub features` made, as `(rows, dim)` with NaN for empty rows.
 
     Raises:
-        ValueError: there is no such column, every row is empty, or rows have several vectors.
+        ValueError: no such column, only empty rows, or rows with several vectors.
     """
     if name not in dataset.column_names:
         raise ValueError(f"The dataset has no column {name!r}; make it: motionhub features (see its --help).")
@@ -169,10 +165,10 @@ def feature_table(dataset: Any, name: str = "video_features") -> torch.Tensor:
     sizes = {len(vector) for vector in vectors} - {0}
     if len(sizes) != 1:
         raise ValueError(f"Column {name!r} must hold one vector a clip, got the sizes {sorted(sizes)}.")
-    nothing = np.full(sizes.pop(), np.nan, np.float32)
-    return torch.from_numpy(np.stack([vector if len(vector) else nothing for vector in vectors]))
+    empty = np.full(sizes.pop(), np.nan, np.float32)
+    return torch.from_numpy(np.stack([vector if len(vector) else empty for vector in vectors]))
 
 
 def _nearest(images: Mapping[int, np.ndarray], number: int) -> np.ndarray:
-    """A frame, or where it could not be decoded the one before it."""
+    """The frame with this number, else the last decoded one before it."""
     return images[max((known for known in images if known <= number), default=min(images))]

@@ -1,4 +1,4 @@
-"""What a training run minimises, as the loop sees it: (model, batch) -> numbers, and the state that goes with it."""
+"""The interface of training objectives: (model, batch) -> losses, and their state."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from torch.nn import functional
 
 @runtime_checkable
 class Objective(Protocol):
-    """A loss with a memory (a queue of keys, a momentum encoder). A plain function without memory does as well.
+    """A loss with state (a queue of keys, a momentum encoder); a loss without state may be a plain function.
 
-    Weights that learn belong to the model: an objective's own tensors are saved and restored, never optimised.
+    The state is saved and restored, never optimised: trainable weights belong to the model.
     """
 
     def __call__(self, model: nn.Module, batch: dict[str, Any]) -> Mapping[str, Tensor] | Tensor:
-        """`{"loss": scalar, ...parts to log}` or the loss alone. Calls `model(...)` exactly once (DDP needs that)."""
+        """`{"loss": scalar, ...parts to log}` or the loss alone. Must call `model(...)` exactly once (for DDP)."""
 
     def after_update(self, model: nn.Module) -> None:
-        """Runs after every parameter update with the bare model: momentum averages, queues."""
+        """Called after every parameter update, with the bare model."""
 
     def state_dict(self) -> dict[str, Any]:
         """Saved with every checkpoint."""
@@ -31,49 +31,41 @@ class Objective(Protocol):
 
 @runtime_checkable
 class PretrainingObjective(Objective, Protocol):
-    """An objective that needs no labels: it may add modules that learn, and it knows clips by their row.
+    """An objective without labels, which may add trainable modules.
 
-    Its batches hold, besides the model's inputs, `index` (rows of the dataset) and `seeds` (one per entry: where the
-    random numbers of this clip, epoch and view come from), both int64 `(batch,)`. With `num_views` above 1 every clip
-    is in the batch that many times, differently augmented, all first views before all second ones.
-
-    Only the model that `train` was given is exported; what `prepare` adds is saved with the state, for a resume.
+    Besides the model's inputs its batches hold `index` (rows of the dataset) and `seeds` (for the random numbers of
+    this clip, epoch and view), both int64 `(batch,)`. With `num_views` above 1 a batch has that many views of every
+    clip, all first views before all second ones. Only the model passed to `train` is exported; modules that `prepare`
+    adds are saved with the state.
     """
 
     num_views: int
 
     def prepare(self, model: Any, run: "RunInfo") -> nn.Module:
-        """Called once before the first update: the network whose parameters are optimised and that `__call__` gets.
+        """Called once: the network to optimise and to pass to `__call__`.
 
-        It holds `model`, and in its `forward` uses every parameter it has (DDP needs that).
+        It holds `model`, and its `forward` must use all its parameters (for DDP).
         """
 
     def ready(self) -> bool:
-        """False while the optimizer is held (a queue fills): the update is counted but no weight moves."""
+        """False to count updates without changing weights, e.g. while a queue fills."""
 
     def settings(self) -> dict[str, Any]:
-        """What must not change when the run is resumed, as JSON values."""
+        """The settings that a resumed run must not change, as JSON values."""
 
 
 @runtime_checkable
 class OwnOptimizers(Protocol):
-    """A `PretrainingObjective` that updates parts of its network by optimizers of its own, one step of each per update."""
+    """A `PretrainingObjective` with its own optimizers; each makes one step per update."""
 
     def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-        """They share out all weights of the network that learn. `learning_rate` is the recipe's; its schedule and
+        """Every trainable weight belongs to exactly one of them. `learning_rate` is the recipe's; its schedule and
         `max_grad_norm` apply to all of them, its `optimizer`, `momentum` and `weight_decay` to none."""
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a pretext may need to know of the run.
-
-    Args:
-        num_clips: rows of the training set.
-        fingerprint: names the training set; equal for the same clips in the same order only.
-        updates_per_epoch, epochs: how long it is.
-        seed: of the run.
-    """
+    """Facts of the run for `PretrainingObjective.prepare`; `fingerprint` identifies the clips and their order."""
 
     num_clips: int
     fingerprint: str
@@ -83,7 +75,7 @@ class RunInfo:
 
 
 class Supervised:
-    """Cross entropy of `model(**batch)`: the model's own loss, or with label smoothing computed here from `logits`."""
+    """The model's own loss, or with label smoothing the cross entropy of its `logits`."""
 
     def __init__(self, label_smoothing: float = 0.0) -> None:
         self.label_smoothing = label_smoothing
@@ -96,13 +88,13 @@ class Supervised:
         return {"loss": functional.cross_entropy(logits, batch["labels"], label_smoothing=self.label_smoothing)}
 
     def after_update(self, model: nn.Module) -> None:
-        """Nothing to keep."""
+        """No state."""
 
     def state_dict(self) -> dict[str, Any]:
         return {}
 
     def load_state_dict(self, state_dict: Any) -> None:
-        """Nothing was kept."""
+        """No state."""
 
 
 class _WithoutMemory(Supervised):
@@ -115,19 +107,17 @@ class _WithoutMemory(Supervised):
 
 
 def as_objective(objective: Any, label_smoothing: float) -> Objective:
-    """None -> `Supervised`; a function -> an objective without memory; an objective -> itself."""
+    """`Supervised` for None; a function as an objective without state; an objective itself."""
     if objective is None:
         return Supervised(label_smoothing)
     if label_smoothing:
-        raise ValueError(
-            f"label_smoothing={label_smoothing} belongs to the default objective; set it to 0 with your own."
-        )
+        raise ValueError(f"label_smoothing={label_smoothing} applies to the default objective only; set it to 0.")
     if isinstance(objective, Objective):
         return objective
     if hasattr(objective, "state_dict"):
         raise ValueError(
             f"{type(objective).__name__} has a state_dict, so it must have all methods of an Objective "
-            "(after_update, state_dict, load_state_dict); otherwise its memory would be lost on resume."
+            "(after_update, state_dict, load_state_dict); otherwise a resume would lose its state."
         )
     if not callable(objective):
         raise ValueError(f"objective must be callable as objective(model, batch), got {type(objective).__name__}.")
@@ -140,7 +130,7 @@ def losses_of(result: Any) -> dict[str, Tensor]:
     loss = losses.get("loss")
     if not isinstance(loss, torch.Tensor) or loss.ndim != 0:
         raise ValueError(
-            "An objective must return a scalar tensor, or a dictionary with one under 'loss'; got "
+            "An objective must return a scalar tensor, or a dictionary with a scalar 'loss'; got "
             f"{ {name: getattr(value, 'shape', value) for name, value in losses.items()} }."
         )
     return losses

@@ -1,4 +1,4 @@
-"""Optimizers, learning-rate schedule and frozen backbones of a `TrainingRecipe`."""
+"""Optimizers, learning-rate schedules and frozen backbones."""
 
 import math
 from typing import Any
@@ -13,11 +13,7 @@ from motionhub.training.objective import OwnOptimizers
 
 
 def build_optimizers(objective: Any, network: nn.Module, recipe: TrainingRecipe) -> list[torch.optim.Optimizer]:
-    """Those of an objective that has its own, or the one of the recipe.
-
-    Raises:
-        ValueError: a weight that learns is in none of them, or in two.
-    """
+    """The objective's own optimizers, which must hold every trainable weight once, or that of the recipe."""
     if not isinstance(objective, OwnOptimizers):
         return [build_optimizer(network, recipe)]
     optimizers = objective.optimizers(network, recipe.learning_rate)
@@ -25,17 +21,17 @@ def build_optimizers(objective: Any, network: nn.Module, recipe: TrainingRecipe)
     learning = {id(weight) for weight in network.parameters() if weight.requires_grad}
     if len(owned) != len(set(owned)) or set(owned) != learning:
         raise ValueError(
-            f"The optimizers of {type(objective).__name__} must share out the {len(learning)} weights that learn, "
-            f"each to one of them; they hold {len(owned)}, {len(set(owned) & learning)} of these."
+            f"The optimizers of {type(objective).__name__} must hold each of the {len(learning)} trainable weights "
+            f"once; they hold {len(owned)} weights, {len(set(owned) & learning)} of these."
         )
     return optimizers
 
 
 def build_optimizer(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum (decay on everything, as official UNIK) or AdamW (no decay on biases and norms)."""
+    """SGD with Nesterov momentum (decay on all weights, as in UNIK's code) or AdamW (no decay on biases and norms)."""
     trainable = [weight for weight in model.parameters() if weight.requires_grad]
     if not trainable:
-        raise ValueError("The model has no weight that learns (requires_grad is False for all of them).")
+        raise ValueError("The model has no trainable weight (requires_grad is False for all of them).")
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
             trainable,
@@ -52,15 +48,13 @@ def build_optimizer(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.Opt
 
 
 def learning_rate_factor(recipe: TrainingRecipe, update: int, updates_per_epoch: int) -> float:
-    """What the learning rate is multiplied by in update `update` (0-based).
+    """The factor of the learning rate in update `update` (0-based).
 
-    `transformers.get_scheduler` has neither curve: its cosine warms up from 0, one update later than here, and the
-    milestones of `step` are not among its schedules. Without warm-up its cosine is this one.
+    Not `transformers.get_scheduler`: its warm-up starts at 0, one update later, and it has no milestones.
     """
     warmup, total = recipe.warmup_epochs * updates_per_epoch, recipe.epochs * updates_per_epoch
     rise = min(1.0, (update + 1) / warmup) if warmup > 0 else 1.0
     if recipe.schedule == "step":
-        # SPECS 2.5: times gamma for every milestone that the 0-based epoch has reached.
         return rise * recipe.gamma ** sum(update // updates_per_epoch >= milestone for milestone in recipe.milestones)
     if update < warmup:
         return rise
@@ -68,16 +62,12 @@ def learning_rate_factor(recipe: TrainingRecipe, update: int, updates_per_epoch:
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, recipe: TrainingRecipe, updates_per_epoch: int) -> LambdaLR:
-    """The schedule of the recipe; `step()` it once per update."""
+    """The schedule of the recipe, to be stepped once per update."""
     return LambdaLR(optimizer, lambda update: learning_rate_factor(recipe, update, updates_per_epoch))
 
 
 def freeze_backbone(model: PreTrainedModel) -> None:
-    """Only the head learns: no gradients below it (`set_mode` keeps the batch-norm statistics still).
-
-    Raises:
-        ValueError: the model has no backbone apart from its head.
-    """
+    """Leaves only the head trainable; a ValueError for a model without backbone and head."""
     backbone = model.base_model
     head = set(model.parameters()) - set(backbone.parameters())
     if backbone is model or not head:
@@ -89,7 +79,7 @@ def freeze_backbone(model: PreTrainedModel) -> None:
 
 
 def set_mode(model: PreTrainedModel, mode: str) -> None:
-    """Training mode; with `"linear"` the backbone stays in evaluation mode (batch-norm statistics frozen)."""
+    """Training mode; with `"linear"` the backbone stays in evaluation mode, which freezes batch-norm statistics."""
     model.train()
     if mode == "linear":
         model.base_model.eval()

@@ -1,7 +1,4 @@
-"""The order of the clips in an epoch: a function of (seed, epoch) alone, which can be continued at any update.
-
-It depends neither on the number of processes nor on that of workers, and is the same in every process.
-"""
+"""The order of the clips in an epoch: a function of (seed, epoch) alone, which can resume at any update."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,13 +13,9 @@ WINDOW = 3
 
 
 class EpochOrder(Sampler[int]):
-    """All clips in random order, always a whole number of updates.
+    """All clips in random order, for a whole number of updates of `batch_size` clips.
 
-    Args:
-        num_clips: size of the training set.
-        batch_size: clips per update.
-        seed: of the shuffling.
-        drop_last: leave out the clips that do not fill the last update; otherwise fill it from the start of the order.
+    `drop_last` drops the clips that do not fill the last update; otherwise clips from the start of the order fill it.
     """
 
     def __init__(self, num_clips: int, batch_size: int, seed: int, drop_last: bool = True) -> None:
@@ -30,11 +23,11 @@ class EpochOrder(Sampler[int]):
         whole, rest = divmod(num_clips, batch_size)
         self.updates = whole if drop_last or not rest else whole + 1
         if not self.updates:
-            raise ValueError(f"batch_size is {batch_size}, but there are only {num_clips} clips to train on.")
+            raise ValueError(f"batch_size is {batch_size}, but there are only {num_clips} training clips.")
         self.epoch, self.first_update = 0, 0
 
     def begin(self, epoch: int, first_update: int = 0) -> None:
-        """Choose the epoch (0-based) and how many of its updates were already done."""
+        """Sets the epoch (0-based) and the number of its updates that are already done."""
         self.epoch, self.first_update = epoch, first_update
 
     def __len__(self) -> int:
@@ -52,13 +45,8 @@ class EpochOrder(Sampler[int]):
 class ShardOrder(EpochOrder):
     """The clips of `ShardedRows`, in an order that reads every row group once.
 
-    An epoch shuffles the row groups, then the rows of every few of them together, and deals the result out to lanes,
-    each of which goes through its own part of the files. An update takes an equal share of every lane, so processes,
-    which share out updates, also share out the files.
-
-    Args:
-        group_sizes: rows of each row group, in the order of the rows.
-        batch_size, seed, drop_last: as of `EpochOrder`.
+    An epoch shuffles the row groups, then the rows of every `WINDOW` groups together, and splits them into lanes. An
+    update takes an equal share of every lane, so processes, which split updates, also split the files.
     """
 
     def __init__(self, group_sizes: Sequence[int] | np.ndarray, batch_size: int, seed: int, drop_last: bool) -> None:
@@ -72,7 +60,6 @@ class ShardOrder(EpochOrder):
         return (int(index) for update in updates for index in update.reshape(-1))
 
     def _shuffled(self) -> np.ndarray:
-        """Every row once: row groups in random order, rows at random among those of `WINDOW` groups."""
         random = np.random.default_rng([self.seed, self.epoch])
         begins = np.cumsum(self.group_sizes) - self.group_sizes
         groups = random.permutation(len(self.group_sizes))

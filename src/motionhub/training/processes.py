@@ -1,4 +1,4 @@
-"""The processes of a run: how many there are, what asks them to stop, and how one that is lost shows."""
+"""The processes of a run: their number, requests to stop, and lost connections."""
 
 import os
 import signal
@@ -16,22 +16,22 @@ from motionhub.nn.precision import choose_precision
 from motionhub.training.arguments import TrainingRecipe
 
 
-# With several processes, agreeing to stop costs a message, so they do it only every so many updates.
+# Updates between two exchanges of several processes about a request to stop.
 AGREE_EVERY = 10
 _OPTIONS = ("--num_processes", "--num-processes")
 
 
 def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
-    """The Accelerator of a run; a machine without accelerator trains on its CPU, one or several processes (gloo).
+    """The Accelerator of a run, on the CPU if there is no accelerator.
 
     Raises:
-        ValueError: fewer or more processes are running than asked for, or "auto" is another precision in some.
+        ValueError: another number of processes than requested, or processes that differ in the "auto" precision.
     """
     on_cpu = recipe.cpu or not torch.accelerator.is_available()
     device = None if on_cpu else torch.accelerator.current_accelerator()
     precision = choose_precision(recipe.mixed_precision, device or torch.device("cpu")).name
     if is_initialized() and not torch.distributed.is_initialized():
-        # An earlier run of this interpreter fixed the precision and the device for good; this run has its own.
+        # An earlier run of this interpreter has fixed precision and device.
         AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(
         cpu=on_cpu,
@@ -42,7 +42,7 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
     expected = recipe.num_processes or processes_asked_for() or accelerator.num_processes
     if accelerator.num_processes != expected:
         raise ValueError(
-            f"{expected} processes were asked for, but {accelerator.num_processes} is running. `accelerate launch "
+            f"{expected} processes were requested, but {accelerator.num_processes} is running. `accelerate launch "
             "--cpu --num_processes N` starts a single one: on CPU start with `torchrun --nproc-per-node "
             f"{expected} your_script.py ...`, on GPUs with `accelerate launch --num_processes {expected} ...`."
         )
@@ -50,16 +50,15 @@ def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
     if len(set(accelerator.gather(chosen).tolist())) > 1:
         raise ValueError(
             "The machines of this run differ: mixed_precision 'auto' is bf16 in some processes and float32 in others. "
-            "State one for all: --mixed_precision no, or bf16."
+            "Set one for all: --mixed_precision no, or bf16."
         )
     return accelerator
 
 
 def processes_asked_for() -> int | None:
-    """What torchrun or `accelerate launch` was asked for, or None when neither started this process.
+    """The number given to torchrun (WORLD_SIZE) or `accelerate launch`, or None if neither started this process.
 
-    torchrun sets WORLD_SIZE. `accelerate launch --cpu --num_processes 2` starts a single process and passes nothing on
-    (accelerate 1.15): the number stands in its command line only.
+    `accelerate launch --cpu --num_processes 2` starts one process (accelerate 1.15): only its argv has the number.
     """
     if "WORLD_SIZE" in os.environ:
         return int(os.environ["WORLD_SIZE"])
@@ -85,15 +84,15 @@ def number_in(argv: Sequence[str]) -> int | None:
 
 
 def clips_per_update(num_clips: int, recipe: TrainingRecipe, num_processes: int) -> int:
-    """The batch size of an update: the recipe's, or less when the training set is smaller than that.
+    """The batch size of an update: the recipe's, or less if the training set is smaller.
 
     Raises:
-        ValueError: it cannot be shared out evenly over processes and accumulation steps.
+        ValueError: it cannot be split evenly over processes and accumulation steps.
     """
     share = num_processes * recipe.gradient_accumulation_steps
     if recipe.batch_size % share:
         raise ValueError(
-            f"batch_size counts the clips of one update over everything, so it must be a multiple of {num_processes} "
+            f"batch_size counts the clips of one update of all processes, so it must be a multiple of {num_processes} "
             f"processes x {recipe.gradient_accumulation_steps} accumulation steps; got {recipe.batch_size}."
         )
     fitting = min(recipe.batch_size, num_clips // share * share)
@@ -103,7 +102,7 @@ def clips_per_update(num_clips: int, recipe: TrainingRecipe, num_processes: int)
 
 
 class StopRequest:
-    """Inside `with StopRequest() as stop:` the first SIGINT or SIGTERM only asks to stop, the second interrupts."""
+    """Inside `with StopRequest() as stop:` the first SIGINT or SIGTERM requests a stop, the second interrupts."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -125,19 +124,19 @@ class StopRequest:
         self.asked = True
 
     def agreed(self, accelerator: Accelerator, step: int) -> bool:
-        """True in all processes, at the same update, once one of them was asked to stop."""
+        """True in all processes, at the same update, after one of them was asked to stop."""
         if accelerator.num_processes == 1:
             return self.asked
         return step % AGREE_EVERY == 0 and any_process(accelerator, self.asked)
 
 
 def any_process(accelerator: Accelerator, flag: bool) -> bool:
-    """Whether the flag is set in one of the processes; the same in all of them."""
+    """Whether the flag is set in any process; the same answer in all of them."""
     return bool(accelerator.gather(torch.tensor([int(flag)], device=accelerator.device)).any())
 
 
 def connection_lost(error: RuntimeError) -> bool:
-    """Whether an error says that another process of the run ended, and not that this one failed."""
-    # Gloo reports a closed connection as a plain RuntimeError that names its own source file.
+    """Whether an error means that another process of the run has ended."""
+    # Gloo raises a plain RuntimeError for a closed connection.
     signs = ("gloo", "nccl", "connection closed by peer", "connection reset by peer")
     return isinstance(error, torch.distributed.DistError) or any(sign in str(error).lower() for sign in signs)

@@ -1,4 +1,4 @@
-"""What a run starts from: arguments -> data, model and processor, each complete or refused in one line."""
+"""Prepares a run: arguments -> data, model and processor, with a one-line error for anything incomplete."""
 
 import argparse
 import json
@@ -37,7 +37,7 @@ from motionhub.training.dataset import class_names_of
 from motionhub.training.streaming import ShardedRows, require_cache
 
 
-# What `from_pretrained` looks for: one file, or the list of the files that hold a share each.
+# The files that `from_pretrained` looks for: one with all weights, or an index of several.
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _NOT_GIVEN = object()
@@ -50,21 +50,21 @@ def parse_training(
     own: argparse.ArgumentParser | None = None,
     prog: str | None = None,
 ) -> tuple[Any, ...]:
-    """`--dataset ... --model ...` and any recipe field; a training.json gives the defaults of the rest.
+    """Parses `--dataset ... --model ...` and any recipe field.
 
-    The training.json is that of `--recipe`, else the one in the model's folder; its MACHINE_FIELDS are ignored.
-    Without `--mode`, weights that exist are used.
+    Defaults come from the training.json of `--recipe` or of the model's folder, without its MACHINE_FIELDS. Without
+    `--mode`, existing weights are used.
 
     Args:
         further: dataclasses whose fields are options too.
-        own: options that only one script has, see `parse_own`.
-        prog: the name of the program in its help; by default that of the script.
+        own: options of one script, see `parse_own`.
+        prog: name of the program in its help; by default that of the script.
 
     Returns:
-        A `RunArguments`, a `TrainingRecipe`, one object of each class of `further`, and the Namespace of `own`.
+        A `RunArguments`, a `TrainingRecipe`, an object of each class in `further`, and the Namespace of `own`.
 
     Raises:
-        ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
+        ValueError: no recipe at `--recipe`, or no weights for a mode that needs them.
     """
     kinds = (RunArguments, TrainingRecipe, *further)
     of_script = []
@@ -77,15 +77,15 @@ def parse_training(
     recipe = TrainingRecipe(**{**_defaults_of_recipe(arguments), **of_recipe})
     if recipe.mode != "scratch" and folder_of(arguments.model).is_dir() and not has_weights(arguments.model):
         raise ValueError(
-            f"mode {recipe.mode!r} starts from weights, but {arguments.model} has none (model.safetensors): give "
-            "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py makes one "
-            "of the authors' file)."
+            f"mode {recipe.mode!r} starts from weights, but {arguments.model} has none (model.safetensors): use "
+            "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py converts the "
+            "authors' file)."
         )
     return arguments, recipe, *(kind(**given) for kind, given in zip(further, others, strict=True)), *of_script
 
 
 def _given_options(parser: argparse.ArgumentParser, argv: Sequence[str], kinds: Sequence[Any]) -> list[dict[str, Any]]:
-    """For each dataclass, the fields that the command line sets; argparse leaves a value that is there already."""
+    """For each dataclass, the fields that the command line sets: argparse keeps the `_NOT_GIVEN` of all others."""
     names = [list(kind.__dataclass_fields__) for kind in kinds]
     unset = argparse.Namespace(**{name: _NOT_GIVEN for fields in names for name in fields})
     parsed = vars(parser.parse_args(list(argv), unset))
@@ -93,10 +93,9 @@ def _given_options(parser: argparse.ArgumentParser, argv: Sequence[str], kinds: 
 
 
 def _defaults_of_recipe(arguments: RunArguments) -> dict[str, Any]:
-    """The fields of the training.json that applies, without those of its machine, and the default mode.
+    """The fields of training.json without those of its machine, and the default mode.
 
-    Existing weights are used, whatever the recipe that made them did; `"linear"` holds when the recipe was named by
-    itself (`--recipe`).
+    Where weights exist, that is `"finetune"`, or the `"linear"` of an explicit `--recipe`.
     """
     folder = folder_of(arguments.model)
     written = {}
@@ -114,18 +113,18 @@ def parse_own(
     description: str,
     shown: Sequence[type] = (RunArguments, TrainingRecipe),
 ) -> tuple[argparse.Namespace, list[str]]:
-    """The options of one script alone, and the arguments left for `parse_training`; `--help` shows both and exits.
+    """The options of one script, and the remaining arguments for `parse_training`; `--help` shows both and exits.
 
     Args:
-        options: without help of its own, `argparse.ArgumentParser(add_help=False, ...)`.
+        options: an `argparse.ArgumentParser(add_help=False, ...)`.
         shown: dataclasses of the other options, for the help.
     """
-    if {"-h", "--help"} & set(argv):  # before required options are asked for
+    if {"-h", "--help"} & set(argv):  # before argparse complains about missing options
         others = HfArgumentParser(shown, add_help=False)
         helper = argparse.ArgumentParser(
             description=description,
             parents=[others, options],
-            conflict_handler="resolve",  # a script's own --momentum, of its queue, replaces the recipe's
+            conflict_handler="resolve",  # a script's --momentum, of its queue, replaces the recipe's
             formatter_class=others.formatter_class,
         )
         helper.parse_args(["--help"])
@@ -133,9 +132,7 @@ def parse_own(
 
 
 def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
-    """Raw files through their reader when `data_root` is given, else a saved dataset or one of the Hub.
-
-    With `stream`, the two splits that training needs as `ShardedRows`, else a `DatasetDict`.
+    """The splits of the raw files in `data_root`, else of a saved or Hub dataset; with `stream` as `ShardedRows`.
 
     Raises:
         ValueError: no such dataset, protocol or split.
@@ -155,22 +152,22 @@ def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
 
 
 def _in_protocol_order(arguments: RunArguments, splits: DatasetDict) -> DatasetDict:
-    """The labels as the protocol numbers its classes. Raises ValueError when the dataset has no such protocol."""
-    some = splits[arguments.eval_split]
+    """The splits with labels numbered as in the protocol, else a ValueError."""
     if arguments.data_root is not None:
-        reader = get_dataset(arguments.dataset).name
-        default = get_dataset(reader).protocols[0].name
+        source = get_dataset(arguments.dataset)
+        name, default = source.name, source.protocols[0].name
     else:
-        reader, default = str(some[0]["source"]), str(some.info.config_name)
-    protocol = get_protocol(reader, arguments.protocol or default)
+        some = splits[arguments.eval_split]
+        name, default = str(some[0]["source"]), str(some.info.config_name)
+    protocol = get_protocol(name, arguments.protocol or default)
     return DatasetDict({name: relabel(split, protocol) for name, split in splits.items()})
 
 
 def _open_shards(arguments: RunArguments) -> dict[str, ShardedRows]:
     if arguments.data_root is not None or arguments.class_order != "dataset":
         raise ValueError(
-            "--stream reads the shards of a saved dataset as they are: make one with motionhub dataset build, then "
-            "give its folder as --dataset, without --data_root and --class_order."
+            "--stream reads the shards of a saved dataset: build one with motionhub dataset build, then pass its "
+            "folder as --dataset, without --data_root and --class_order."
         )
     names = dict.fromkeys(("train", arguments.eval_split))
     return {name: ShardedRows.from_saved(arguments.dataset, arguments.protocol, name) for name in names}
@@ -179,10 +176,10 @@ def _open_shards(arguments: RunArguments) -> dict[str, ShardedRows]:
 def _load_saved(arguments: RunArguments) -> DatasetDict:
     name = arguments.dataset
     if name in DATASETS and not Path(name).exists():
-        raise ValueError(f"{name!r} is a reader of raw files: say where they are with --data_root FOLDER_OR_ZIP.")
+        raise ValueError(f"{name!r} is a reader of raw files: pass them as --data_root FOLDER_OR_ZIP.")
     if Path(name).is_file():
         raise ValueError(
-            f"{name}: is a file; give the folder of a saved dataset, or --dataset READER --data_root FILE."
+            f"{name}: is a file; pass the folder of a saved dataset, or --dataset READER --data_root FILE."
         )
     require_cache()
     return load_dataset(name, arguments.protocol)
@@ -191,7 +188,7 @@ def _load_saved(arguments: RunArguments) -> DatasetDict:
 def prepare_start(
     arguments: RunArguments, recipe: TrainingRecipe, dataset: Dataset, model_class: Any
 ) -> tuple[PreTrainedModel, Any]:
-    """The model and the processor that training starts from (see `prepare_model`), after one line that names them."""
+    """`prepare_model` with the arguments of a run, after a line on stderr that names the weights."""
     if os.environ.get("RANK", "0") == "0":
         weights = "random weights" if recipe.mode == "scratch" else f"the weights of {arguments.model}"
         source = f", recipe of {arguments.recipe}" if arguments.recipe else ""
@@ -209,7 +206,7 @@ def prepare_start(
 
 
 def _recipe_processor(recipe: str, model: str) -> Any:
-    """The processor beside a recipe, with the model's own layout: skeletons are converted to what its weights know."""
+    """The processor beside a recipe, if there is one, in the layout of the model."""
     folder = folder_of(recipe)
     if not (folder / "preprocessor_config.json").is_file():
         return None
@@ -231,20 +228,18 @@ def prepare_model(
 ) -> tuple[PreTrainedModel, Any]:
     """A model and a processor that are ready to train on `dataset`.
 
-    The classes come from the dataset. A head whose classes differ from the checkpoint's is initialised again;
-    everything below it must fit. By default the processor converts the dataset's skeletons to the layout of the
-    checkpoint.
+    The model gets the classes of the dataset, with a new head unless the checkpoint has the same ones. By default the
+    processor converts skeletons to the layout of the checkpoint.
 
     Args:
         source: folder or Hub id with config.json, preprocessor_config.json and, unless `mode="scratch"`, weights. Of a
-            model around an encoder (T-MOR, LTN) the encoder is taken.
+            model around an encoder (T-MOR, LTN) the encoder is used.
         dataset: rows of `motionhub.skeletons.rows` whose `label` is a ClassLabel.
         model_class: `motionhub.AutoModelForActionClassification` or a model class.
-        mode: `"scratch"` makes random weights from the config; `"finetune"` and `"linear"` load them.
-        layout: `"checkpoint"` keeps the layout of the checkpoint; `"dataset"` takes the dataset's, which changes the
-            shape of the model and therefore needs `mode="scratch"`.
+        mode: `"scratch"` initialises the weights of the config; `"finetune"` and `"linear"` load them.
+        layout: `"checkpoint"`, or `"dataset"` for the layout of the dataset, which needs `mode="scratch"`.
         seed: of the random weights.
-        processor: instead of the checkpoint's own; must give what the model takes.
+        processor: replaces that of the checkpoint; must produce the model's inputs.
 
     Raises:
         ValueError: no ClassLabel, no weights to load, weights that do not fit, or joints that cannot be converted.
@@ -273,7 +268,7 @@ def prepare_model(
 
 
 def class_names_of_dataset(dataset: Dataset) -> list[str]:
-    """The names of the ClassLabel column `label`."""
+    """The class names of the column `label`, which must be a ClassLabel."""
     feature = dataset.features.get("label")
     if not isinstance(feature, ClassLabel):
         raise ValueError(
@@ -284,15 +279,15 @@ def class_names_of_dataset(dataset: Dataset) -> list[str]:
 
 
 def check_inputs(config: PreTrainedConfig, processor: Any, dataset: Dataset) -> None:
-    """Raises ValueError when the processor cannot turn the dataset into what the model takes."""
+    """Raises ValueError when the processor cannot turn the dataset into inputs of the model."""
     row = dataset.with_format("numpy")[0]
     try:
         keypoints = processor.process(from_row(row))["keypoints"]
     except ValueError as error:
         raise ValueError(
             f"The processor of the checkpoint cannot read this dataset (layout {str(row['layout'])!r}, "
-            f"{int(row['num_dims'])}-D, unit {str(row['unit'])!r}): {error} Either convert the data first "
-            "(motionhub.convert_layout), or train a model of its own layout: mode='scratch' with layout='dataset'."
+            f"{int(row['num_dims'])}-D, unit {str(row['unit'])!r}): {error} Either convert the clips first "
+            "(motionhub.convert_layout), or train a model in their layout: mode='scratch' with layout='dataset'."
         ) from None
     for name, got in zip(("num_joints", "in_channels"), keypoints.shape[2:], strict=True):
         wanted = config.to_dict().get(name)
@@ -304,12 +299,12 @@ def check_inputs(config: PreTrainedConfig, processor: Any, dataset: Dataset) -> 
 
 
 def _take_layout(config: PreTrainedConfig, processor: Any, dataset: Dataset, mode: str) -> Any:
-    """Changes the config to the dataset's own layout; the processor of that layout."""
+    """Sets the layout of the dataset in the config; returns the processor with it."""
     names = dataset.unique("layout")
     if mode != "scratch":
         raise ValueError(
             f"layout='dataset' (here {names}) changes the shape of the weights, so they cannot be loaded: use "
-            "mode='scratch', or layout='checkpoint', which converts the skeletons."
+            "mode='scratch', or layout='checkpoint' to convert the skeletons."
         )
     if len(names) != 1:
         raise ValueError(f"layout='dataset' needs clips of one layout, got {names}; convert them to one.")
@@ -319,15 +314,15 @@ def _take_layout(config: PreTrainedConfig, processor: Any, dataset: Dataset, mod
 
 
 def _load_below_head(source: str, config: PreTrainedConfig, model_class: Any, *, keep_head: bool) -> PreTrainedModel:
-    """The model with the checkpoint's weights; its head is random unless kept: other classes need another one."""
+    """The model with the checkpoint's weights, and a new random head unless `keep_head`."""
     model, unfit = load_weights(source, model_class, config=config)
     below_head = model.base_model_prefix + "."
     unfit = [name for name in unfit if name.startswith(below_head)]
     if unfit:
         raise ValueError(
             f"The weights of {source} do not fit its config: {len(unfit)} tensors below the head are missing or have "
-            f"another shape ({', '.join(unfit[:3])}, ...). Restore the checkpoint's own config (num_joints, "
-            "in_channels, channels), or use mode='scratch'."
+            f"another shape ({', '.join(unfit[:3])}, ...). Restore the checkpoint's config (num_joints, in_channels, "
+            "channels), or use mode='scratch'."
         )
     if not keep_head:
         fresh = type(model)(model.config).state_dict()
@@ -339,17 +334,17 @@ def _load_below_head(source: str, config: PreTrainedConfig, model_class: Any, *,
 def load_for_pretraining(
     source: str | Path, mode: str, seed: int, model_class: Any = AutoModel, *, anew: str = ""
 ) -> tuple[PreTrainedModel, Any]:
-    """The model that a pretext trains, and its processor.
+    """The model to pre-train, and its processor.
 
     Args:
         source: folder or Hub id.
-        mode: `"scratch"` makes random weights from the config; any other loads them.
+        mode: `"scratch"` initialises the weights of the config; any other mode loads them.
         seed: of the random weights.
-        model_class: of transformers' auto classes.
-        anew: tensors whose names begin so may be absent from the weights; "": none.
+        model_class: an auto class of transformers.
+        anew: prefix of the tensors that the weights may lack; "" for none.
 
     Raises:
-        ValueError: a part is absent or broken, or the weights do not fit.
+        ValueError: a part is missing or broken, or the weights do not fit.
     """
     check_source(source, weights=mode != "scratch")
     processor = load_processor(source)
@@ -370,8 +365,7 @@ def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedMod
         model_class: has `from_pretrained`, e.g. `motionhub.AutoModelForActionClassification`.
 
     Raises:
-        ValueError: a part is absent or broken, or the weights do not fill the model exactly: nothing is filled with
-            random numbers, as `from_pretrained` itself does for a head that the checkpoint lacks.
+        ValueError: a part is missing or broken, or the weights lack a tensor, e.g. of the head.
     """
     check_source(source)
     processor = load_processor(source)
@@ -379,20 +373,16 @@ def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedMod
     if unfit:
         raise ValueError(
             f"The weights of {source} do not fill a {type(model).__name__} of its config.json: {len(unfit)} tensors "
-            f"are absent or have another shape ({', '.join(unfit[:3])}{', ...' if len(unfit) > 3 else ''}). Restore "
-            "the checkpoint's own config.json; an encoder without a head is trained first (motionhub train)."
+            f"are missing or have another shape ({', '.join(unfit[:3])}{', ...' if len(unfit) > 3 else ''}). Restore "
+            "the checkpoint's config.json; train an encoder without a head first (motionhub train)."
         )
     return model.eval(), processor
 
 
 def load_weights(source: str | Path, model_class: Any, **options: Any) -> tuple[PreTrainedModel, list[str]]:
-    """The model in float32, and the names of its tensors that the weights do not fill (absent, or another shape).
+    """The model in float32, and its tensors that are missing in the weights or have another shape there.
 
-    Args:
-        options: more of `from_pretrained`, e.g. `config`.
-
-    Raises:
-        ValueError: nothing can be loaded.
+    `options` go to `from_pretrained`, whose errors become a ValueError.
     """
     try:
         with _quiet_transformers():
@@ -406,10 +396,10 @@ def load_weights(source: str | Path, model_class: Any, **options: Any) -> tuple[
 
 
 def load_processor(source: str | Path) -> Any:
-    """The processor of a checkpoint; where it names no augmentation, with that of the recipe beside it.
+    """The processor of a checkpoint, with the augmentation of the recipe beside it unless it has its own.
 
     Raises:
-        ValueError: says which field of its file, or of the recipe, is wrong.
+        ValueError: names the wrong field of its file or of the recipe.
     """
     try:
         processor = AutoFeatureExtractor.from_pretrained(str(source))
@@ -423,12 +413,7 @@ def load_processor(source: str | Path) -> Any:
 
 @contextmanager
 def _trainable_source(source: str | Path, model_class: Any) -> Iterator[tuple[str, PreTrainedConfig]]:
-    """The checkpoint itself, and its config; of one without such a head (T-MOR, LTN), the encoder in a folder for now.
-
-    Args:
-        source: folder or Hub id that passes `check_source`.
-        model_class: of transformers' auto classes, or a model class, which takes the checkpoint as it is.
-    """
+    """A checkpoint and its config; of a model without this head (T-MOR, LTN), its encoder in a temporary folder."""
     config = AutoConfig.from_pretrained(source)
     inside, known = getattr(config, "encoder_config", None), getattr(model_class, "_model_mapping", None)
     has_head = known is None or _has_model(known, config)
@@ -447,22 +432,22 @@ def _trainable_source(source: str | Path, model_class: Any) -> Iterator[tuple[st
 
 
 def _has_model(known: Any, config: PreTrainedConfig) -> bool:
-    """Whether an auto class has a model for this config, and not only a refusal."""
+    """Whether an auto class has a model for this config, rather than a refusal."""
     found = known.get(type(config), None)
     return isinstance(found, type) and issubclass(found, PreTrainedModel)
 
 
 def has_weights(source: str | Path) -> bool:
-    """Whether a folder, or what is packaged under an id, holds weights; False for any other Hub id."""
+    """Whether a folder or a packaged checkpoint holds weights; False for any other Hub id."""
     return any((folder_of(source) / name).is_file() for name in WEIGHTS)
 
 
 def check_source(source: str | Path, *, weights: bool = True) -> None:
-    """Raises a one-line ValueError when `source` is no folder that `from_pretrained` can load; ids of the Hub pass.
+    """Raises a one-line ValueError when `from_pretrained` cannot load this folder or packaged checkpoint.
 
     Args:
-        source: folder or Hub id (`owner/name`) of a checkpoint; one that is packaged is checked as a folder.
-        weights: whether weights are needed; without, `config.json` and `preprocessor_config.json` are enough.
+        source: folder or Hub id (`owner/name`) of a checkpoint; ids that are not packaged pass.
+        weights: False if `config.json` and `preprocessor_config.json` are enough.
     """
     folder = packaged_folder(source) or Path(source)
     if not folder.exists() and _HUB_ID.fullmatch(str(source)):
@@ -475,7 +460,7 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
         raise ValueError(f"{source}: {what}; expected {wanted}{meant}")
     config = _read_object(folder / "config.json")
     if "model_type" not in config:
-        raise ValueError(f"{folder / 'config.json'}: has no 'model_type'; restore the checkpoint's own config.json.")
+        raise ValueError(f"{folder / 'config.json'}: has no 'model_type'; restore the checkpoint's config.json.")
     _read_object(folder / "preprocessor_config.json")
     present = [folder / name for name in WEIGHTS if (folder / name).is_file()]
     if weights and not present and packaged_folder(source):
@@ -483,15 +468,15 @@ def check_source(source: str | Path, *, weights: bool = True) -> None:
     if weights and not present:
         raise ValueError(
             f"{source} holds no weights (model.safetensors), only {sorted(path.name for path in folder.iterdir())}; "
-            "convert the authors' file (python conversion/unik.py SOURCE OUTPUT_DIR --like FOLDER), or train some "
-            "(motionhub train --mode scratch), then name the folder made so."
+            "convert the authors' file (python conversion/unik.py SOURCE OUTPUT_DIR --like FOLDER) or train a model "
+            "(motionhub train --mode scratch), then use that folder."
         )
     if weights and present[0].suffix == ".safetensors":
         _check_readable(present[0])
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without its line breaks; of a quoted traceback only the end."""
+    """The message of an error in one line; of a quoted traceback only the last line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if any(line.startswith("Traceback") for line in lines):
         lines = lines[-1:]
@@ -504,7 +489,7 @@ def _read_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); a checkpoint needs this file.") from None
     except ValueError as error:  # not JSON, or not even text
-        raise ValueError(f"{path}: not valid JSON ({error}); restore the checkpoint's own file.") from None
+        raise ValueError(f"{path}: not valid JSON ({error}); restore the checkpoint's file.") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
     return content
@@ -515,12 +500,14 @@ def _check_readable(path: Path) -> None:
         with safe_open(path, framework="pt") as content:
             content.keys()
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path}: is corrupt or cut off ({one_line(error)}); download or convert it again.") from None
+        raise ValueError(
+            f"{path}: is corrupt or truncated ({one_line(error)}); download or convert it again."
+        ) from None
 
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Without the table of missing and mismatched tensors that transformers logs: they become one error here."""
+    """Hides transformers' table of missing and mismatched tensors, which become one error here."""
     before = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     try:

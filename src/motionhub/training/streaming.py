@@ -1,7 +1,4 @@
-"""Training sets larger than memory and cache: rows straight from parquet shards, whose row groups are read whole.
-
-`ClipDataset` takes `ShardedRows` as it takes a `datasets.Dataset`; `ShardOrder` reads every row group once an epoch.
-"""
+"""Training sets larger than memory: rows read from parquet shards, one row group at a time."""
 
 import os
 from collections import OrderedDict
@@ -19,12 +16,12 @@ from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 from motionhub.training.order import LANES, WINDOW
 
 
-# Kept decoded per process, 4 to 8 MB each: the window of every lane, and one more at the change to the next.
+# Decoded row groups per process, 4 to 8 MB each: the window of every lane, and one more for the next window.
 CACHED_GROUPS = LANES * (WINDOW + 1)
 
 
 def require_cache() -> None:
-    """Raises ValueError where `datasets` cannot write its cache (a read-only home): it would say "no such file"."""
+    """Raises ValueError where `datasets` cannot write its cache; its own error would be "no such file"."""
     folder = datasets.config.HF_DATASETS_CACHE
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -33,12 +30,12 @@ def require_cache() -> None:
         writable = False
     if not writable:
         raise ValueError(
-            f"The cache of datasets, {folder}, cannot be written; name another folder: export HF_HOME=/tmp/huggingface"
+            f"The cache of datasets, {folder}, cannot be written; set another folder: export HF_HOME=/tmp/huggingface"
         )
 
 
 class ShardedRows:
-    """The rows of parquet files with the columns of `motionhub.skeletons.rows`, of which few are in memory at a time.
+    """The rows of parquet files with the columns of `motionhub.skeletons.rows`, a few in memory at a time.
 
     `rows[3]` is a dictionary of numbers and NumPy arrays, `rows["label"]` a column.
 
@@ -47,7 +44,7 @@ class ShardedRows:
         features: types of the columns; by default those of the first file.
 
     Raises:
-        ValueError: no files, or one that is no parquet file.
+        ValueError: no files, or a file that is not parquet.
     """
 
     def __init__(self, files: Sequence[str | Path], features: Features | None = None) -> None:
@@ -58,21 +55,19 @@ class ShardedRows:
         self.groups = [(file, number) for file, size in enumerate(sizes) for number in range(len(size))]
         self.group_sizes = np.concatenate([np.asarray(size, np.int64) for size in sizes])
         self.ends = np.cumsum(self.group_sizes)
-        self.features = features or Features.from_arrow_schema(self._read_schema())
+        self.features = features or Features.from_arrow_schema(
+            self._open(self.files[0], lambda file: file.schema_arrow)
+        )
         self._forget()
 
     @classmethod
     def from_saved(cls, source: str, config: str | None = None, split: str = "train") -> "ShardedRows":
-        """One split of a saved dataset (`motionhub dataset build`) or of one on the Hub.
-
-        Raises:
-            ValueError: there is no such dataset, config or split, or the cache cannot be written.
-        """
+        """One split of a saved dataset (`motionhub dataset build`) or a Hub dataset, else a ValueError."""
         require_cache()
         try:
             builder = load_dataset_builder(source, config)
         except FileNotFoundError as error:
-            raise ValueError(f"{source}: no dataset there; give the folder of a saved one, or a Hub id.") from error
+            raise ValueError(f"{source}: no dataset there; expected a folder of a saved one or a Hub id.") from error
         files = builder.config.data_files or {}
         if split not in files:
             raise ValueError(f"{source} has the splits {list(files)}, not {split!r}; config {builder.config.name!r}.")
@@ -86,13 +81,13 @@ class ShardedRows:
         return list(self.features)
 
     def with_format(self, name: str) -> "ShardedRows":
-        """Itself: rows always come as NumPy. There so that it can stand where a `datasets.Dataset` does."""
+        """Itself, as rows are always NumPy; for code that takes a `datasets.Dataset`."""
         if name != "numpy":
-            raise ValueError(f"ShardedRows gives rows as 'numpy' only, got {name!r}.")
+            raise ValueError(f"ShardedRows has the format 'numpy' only, got {name!r}.")
         return self
 
     def unique(self, name: str) -> list[Any]:
-        """The different values of a column, in the order of their first row."""
+        """The distinct values of a column, in order of appearance."""
         return list(dict.fromkeys(self[name].tolist()))
 
     def __getitem__(self, index: Any) -> Any:
@@ -111,7 +106,7 @@ class ShardedRows:
 
     def _group(self, number: int) -> "RowGroup":
         if self._process != os.getpid():
-            self._forget()  # a forked worker starts its own
+            self._forget()  # a forked worker has its own cache
         if number in self._cached:
             self._cached.move_to_end(number)
             return self._cached[number]
@@ -130,12 +125,9 @@ class ShardedRows:
         metadata = self._open(file, lambda opened: opened.metadata)
         return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
 
-    def _read_schema(self) -> pa.Schema:
-        return self._open(self.files[0], lambda opened: opened.schema_arrow)
-
     @staticmethod
     def _open(file: str, use: Any) -> Any:
-        """`use(ParquetFile)`; opened each time, so that nothing is shared between forked processes."""
+        """`use(ParquetFile)`; opened each time, so that forked processes share nothing."""
         system, path = url_to_fs(file)
         try:
             if "://" not in file:
@@ -151,7 +143,7 @@ class ShardedRows:
 
 
 class RowGroup:
-    """A row group, from which one row is taken without touching the others."""
+    """A row group whose rows are decoded one by one."""
 
     def __init__(self, table: pa.Table) -> None:
         self.columns: list[tuple[str, Any, np.ndarray | None]] = []

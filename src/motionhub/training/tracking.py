@@ -1,4 +1,4 @@
-"""What a run reports while it trains: `log.jsonl`, trackers of Accelerate, a progress bar and messages on stderr."""
+"""Reports of a running training: `log.jsonl`, trackers of Accelerate, a progress bar and messages on stderr."""
 
 import json
 import logging
@@ -17,19 +17,14 @@ from tqdm import tqdm
 from motionhub.training.arguments import TrainingRecipe
 
 
-# A program that adds handlers to this logger gets the messages of a run there; otherwise they go to stderr.
+# Messages go to the handlers that a program adds here, else to stderr.
 logger = logging.getLogger("motionhub.training")
 
 
 class JsonlTracker(GeneralTracker):
     """Writes a line of JSON per record: {"kind": "train", "step": ..., "epoch": ..., numbers}.
 
-    Args:
-        path: of the file.
-        first_update: lines of later updates are cut off: a resumed run repeats that part.
-
-    Raises:
-        ValueError: the folder cannot be written.
+    Lines after `first_update` are removed at the start: a resumed run repeats them.
     """
 
     name = "jsonl"
@@ -50,49 +45,43 @@ class JsonlTracker(GeneralTracker):
             self.path.open("a", encoding="utf-8").close()
         except OSError as error:
             folder, reason = str(self.path.parent), error.strerror or error
-            raise ValueError(f"output_dir {folder!r} cannot be written ({reason}); give another folder.") from None
-        kept = [
-            line for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True) if self._earlier(line)
-        ]
-        self.path.write_text("".join(kept), encoding="utf-8")
+            raise ValueError(f"output_dir {folder!r} cannot be written ({reason}); choose another folder.") from None
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        self.path.write_text("".join(filter(self._earlier, lines)), encoding="utf-8")
 
     def _earlier(self, line: str) -> bool:
         try:
             return bool(0 < self.first_update >= json.loads(line)["step"])
         except (json.JSONDecodeError, KeyError, TypeError):
-            return False  # a line cut short when the process was killed
+            return False  # truncated when the process was killed
 
     @on_main_process
     def log(self, values: dict[str, Any], step: int | None = None, **_: Any) -> None:
-        """Appends a record; `values` are named KIND/NAME, of one kind."""
+        """Appends a record of values named KIND/NAME, all of one kind."""
         names = [name.partition("/") for name in values]
         numbers = dict(zip((name for _, _, name in names), values.values(), strict=True))
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"kind": names[0][0], "step": step, **numbers}) + "\n")
-        except OSError as error:  # a full disk costs this line; whether to stop is for the next checkpoint to say
+        except OSError as error:  # a full disk costs this line; the next checkpoint decides whether to stop
             logger.info(f"{self.path} could not be written: {error}")
 
 
 def start_trackers(recipe: TrainingRecipe, first_update: int) -> list[GeneralTracker]:
-    """`log.jsonl` and those of `log_with`; all of them write below `output_dir`, or where their own settings say.
-
-    Raises:
-        ValueError: the folder cannot be written, or a tracker is not installed.
-    """
+    """Starts `log.jsonl` and the trackers of `log_with`; a ValueError for a read-only folder or a missing package."""
     folder = Path(recipe.output_dir)
     trackers: list[GeneralTracker] = [JsonlTracker(folder / "log.jsonl", first_update)]
     trackers[0].start()
     for name in dict.fromkeys([*recipe.log_with, *(["tensorboard"] if recipe.tensorboard else [])]):
         try:
             if name == "tensorboard":
-                tracker = LOGGER_TYPE_TO_CLASS[name]("tensorboard", folder, purge_step=first_update + 1)
+                tracker = LOGGER_TYPE_TO_CLASS[name](name, folder, purge_step=first_update + 1)
                 tracker.start()
             else:
                 tracker = LOGGER_TYPE_TO_CLASS[name]("motionhub", name=folder.name)
                 tracker.start()
                 tracker.store_init_configuration(asdict(recipe))
-        except (ImportError, KeyError):  # accelerate 1.10 knows no trackio
+        except (ImportError, KeyError):  # accelerate 1.10 has no trackio
             package = "'motionhub[tensorboard]'" if name == "tensorboard" else f"-U accelerate {name}"
             raise ValueError(f"log_with={name!r} needs a package: pip install {package}, or leave it out.") from None
         trackers.append(tracker)
@@ -101,7 +90,7 @@ def start_trackers(recipe: TrainingRecipe, first_update: int) -> list[GeneralTra
 
 @contextmanager
 def progress_bar(total: int, done: int, *, shown: bool) -> Iterator[tqdm]:
-    """A bar on stderr, on terminals only; inside, messages are written above it."""
+    """A bar on stderr, on terminals only, with messages above it."""
     taken, level, handler = not logger.handlers, logger.level, _AboveTheBar()
     if taken:
         logger.addHandler(handler)
@@ -124,7 +113,7 @@ class _AboveTheBar(logging.Handler):
 
 
 class RunningMean:
-    """Mean losses since the last line of the log, summed on the device, so that a GPU is not kept waiting."""
+    """Mean losses since the last reset, summed on the device, without waiting for a GPU."""
 
     def __init__(self) -> None:
         self.reset()
@@ -143,5 +132,4 @@ class RunningMean:
         return {name: total / self.passes for name, total in self.sums.items()}
 
     def elapsed(self) -> float:
-        """Seconds since the last reset."""
         return max(time.perf_counter() - self.started, 1e-9)

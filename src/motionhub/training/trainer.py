@@ -1,8 +1,8 @@
-"""The one training loop, on Accelerate: supervised fine-tuning, linear evaluation, and any other objective.
+"""The training loop, on Accelerate: supervised fine-tuning, linear evaluation, and any other objective.
 
-On CPU, an interrupted and resumed run equals an uninterrupted one bit for bit; several processes give the result of
-one with the same `batch_size`. Batch norm apart: it normalises by one process's share of an update, and the main
-process's running statistics are the ones used and saved.
+On CPU, an interrupted and resumed run equals an uninterrupted one bit for bit. Several processes give the result of
+one with the same `batch_size`, except for batch norm, which normalises by a process's share of an update and saves the
+running statistics of the main process.
 """
 
 import json
@@ -53,17 +53,17 @@ Evaluation = Callable[[torch.nn.Module, Any, Accelerator], dict[str, Any]]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a run ended with.
+    """The result of a run.
 
     Args:
         last_metrics: report of the last evaluation (empty without an evaluation set).
-        best_metric, best_epoch: highest primary metric and its 0-based epoch, or None. Choosing the best epoch by the
-            test set flatters it: for an honest number give a validation set, or report `last_metrics`.
+        best_metric, best_epoch: highest primary metric and its 0-based epoch, or None. On a test set this is biased:
+            evaluate on a validation set, or report `last_metrics`.
         history: scalars of every evaluation.
         last_dir, best_dir: `from_pretrained` folders (best_dir None without an evaluation set).
         steps: parameter updates.
         seconds: training and evaluation time, over all interruptions.
-        is_main_process: True in the one process that should print and continue.
+        is_main_process: True in the process that should print.
     """
 
     last_metrics: dict[str, Any]
@@ -89,27 +89,27 @@ def train(
     evaluation: Evaluation | None = None,
     primary_metric: str = "top1",
 ) -> TrainingResult:
-    """Train `model` in place and leave `best/`, `last/`, `log.jsonl` in `recipe.output_dir`.
+    """Trains `model` in place; writes `best/`, `last/` and `log.jsonl` to `recipe.output_dir`.
 
     Args:
-        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`. With a `PretrainingObjective` it is
-            the encoder, and alone is exported; the training rows then need no labels.
+        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`. With a
+            `PretrainingObjective` it is the encoder, and the training rows need no labels.
         processor: turns rows into inputs (`process`), saved with the model. May be None with torch datasets.
         train_dataset: a `datasets.Dataset` of `motionhub.skeletons.rows`, or any torch dataset whose items `collate`
-            takes (its `set_epoch(epoch)` is called when it has one; random items must depend on epoch and index only).
-        eval_dataset: likewise, or None for no evaluation.
-        objective: `objective(model, batch)` -> loss or {"loss": loss, ...}; see `training.objective`. Default: the
+            takes (`set_epoch(epoch)` is called if it exists; random items must depend on epoch and index only).
+        eval_dataset: the same, or None for no evaluation.
+        objective: `objective(model, batch)` -> loss or {"loss": loss, ...}, see `training.objective`; default: the
             model's classification loss.
-        collate: list of items (without their index) -> batch; `labels` in it go to the loss, whatever their shape.
+        collate: list of items (without their index) -> batch.
         evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`. A
-            PretrainingObjective needs one, such as `EmbeddingProbe`; a `"warning"` in the report is shown.
+            PretrainingObjective needs one, such as `EmbeddingProbe`; a `"warning"` in the report is logged.
         primary_metric: entry of the report that chooses `best/`; higher is better.
 
     Raises:
         ValueError: labels, recipe, number of processes or an earlier run in output_dir do not fit; the loss is NaN.
         CheckpointError: a checkpoint could not be written (disk full); the earlier one is intact.
-        ConnectionError: another process of the run ended (killed, out of memory); says how to resume.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved and the way to resume is reported.
+        ConnectionError: another process of the run ended (killed, out of memory); the message says how to resume.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, when the state is saved.
     """
     accelerator = build_accelerator(recipe)
     objective = as_objective(objective, recipe.label_smoothing)
@@ -121,7 +121,7 @@ def train(
     if eval_clips is not None and evaluation is None:
         if not isinstance(eval_clips, ClipDataset) or config is None:
             raise ValueError(
-                "An eval_dataset that is not a datasets.Dataset, and any with a pretext objective, needs its own "
+                "An eval_dataset that is not a datasets.Dataset, or is used with a pre-training objective, needs "
                 "evaluation=..., e.g. motionhub.EmbeddingProbe."
             )
         evaluation = ClassificationEvaluation(class_names_of(config))
@@ -132,7 +132,7 @@ def train(
 
 @dataclass
 class _Loop:
-    """The state of one run. `prepare` once, then `run` once."""
+    """The state of one run: call `prepare` once, then `run` once."""
 
     accelerator: Accelerator
     bare_model: PreTrainedModel
@@ -144,24 +144,24 @@ class _Loop:
     def __post_init__(self) -> None:
         self.is_main_process = self.accelerator.is_main_process
         self.precision = choose_precision(self.recipe.mixed_precision, self.accelerator.device)
-        self.pretext = self.objective if isinstance(self.objective, PretrainingObjective) else None
+        self.pretraining = self.objective if isinstance(self.objective, PretrainingObjective) else None
         self.folder = Path(self.recipe.output_dir)
         self.metrics: dict[str, Any] = {}
 
     def prepare(self, train_clips: Any, eval_clips: Any, evaluation: Evaluation | None, collate: Any) -> None:
-        """Loaders, optimizers and schedules; then the state of an earlier run, when there is one."""
+        """Makes loaders, optimizers and schedules, and loads the state of an earlier run."""
         recipe, accelerator = self.recipe, self.accelerator
         processes = accelerator.num_processes
         self.facts = facts_of_run(recipe, self.bare_model, self.processor, train_clips, eval_clips, processes)
-        self.facts["mixed_precision"] = self.precision.name  # what the run computes in, where the recipe says "auto"
+        self.facts["mixed_precision"] = self.precision.name  # not the recipe's "auto"
         self.batch_size = clips_per_update(len(train_clips), recipe, processes)
         self.order = epoch_order(train_clips, self.batch_size, recipe)
         self.updates_per_epoch = self.order.updates
         self.network = self._network(train_clips)
-        set_seed(recipe.seed, device_specific=True)  # dropout: different in each process, the same in each run
+        set_seed(recipe.seed, device_specific=True)  # different dropout in each process, the same in each run
         share = self.batch_size // (processes * recipe.gradient_accumulation_steps)
-        if self.pretext is not None and self.pretext.num_views > 1:
-            train_clips = Views(train_clips, self.pretext.num_views)
+        if self.pretraining is not None and self.pretraining.num_views > 1:
+            train_clips = Views(train_clips, self.pretraining.num_views)
         loader = build_loader(train_clips, share, recipe, collate, sampler=self.order)
         optimizers = build_optimizers(self.objective, self.network, recipe)
         schedules = [build_schedule(one, recipe, self.updates_per_epoch) for one in optimizers]
@@ -182,24 +182,24 @@ class _Loop:
         return build_loader(clips, share, self.recipe, collate, sampler=order, lengths=lengths)
 
     def _network(self, train_clips: Any) -> torch.nn.Module:
-        """What is optimised: the model, or what a pretext builds around it, equal in all processes."""
-        if self.pretext is None:
+        """The network to optimise, equal in all processes: the model, or what a pre-training objective prepares."""
+        if self.pretraining is None:
             return self.bare_model
         recipe = self.recipe
         if recipe.mode == "linear":
+            raise ValueError("mode='linear' trains a head only; pre-train an encoder with 'scratch' or 'finetune'.")
+        if self.pretraining.num_views > 1 and not isinstance(train_clips, ClipDataset):
             raise ValueError(
-                "mode='linear' trains a head only; a pretext trains the encoder: 'scratch' or 'finetune'."
+                f"num_views={self.pretraining.num_views} needs a datasets.Dataset; pass one, or num_views=1."
             )
-        if self.pretext.num_views > 1 and not isinstance(train_clips, ClipDataset):
-            raise ValueError(f"num_views={self.pretext.num_views} needs a datasets.Dataset; give one, or num_views=1.")
         fingerprint = str(train_clips.fingerprint()) if hasattr(train_clips, "fingerprint") else ""
-        self.facts["objective"] = {"name": type(self.pretext).__name__, **self.pretext.settings()}
+        self.facts["objective"] = {"name": type(self.pretraining).__name__, **self.pretraining.settings()}
         set_seed(recipe.seed)
         if self.accelerator.num_processes > 1:
             for value in self.bare_model.to(self.accelerator.device).state_dict().values():
                 broadcast(value)
         run = RunInfo(len(train_clips), fingerprint, self.updates_per_epoch, recipe.epochs, recipe.seed)
-        return self.pretext.prepare(self.bare_model, run)
+        return self.pretraining.prepare(self.bare_model, run)
 
     def _resume(self) -> Progress:
         state = find_state(self.recipe)
@@ -223,7 +223,9 @@ class _Loop:
                     self._info(f"Resuming {self.folder} after update {progress.step} of {total}.")
                 self._report_machine()
                 if self.batch_size != recipe.batch_size:
-                    self._info(f"Only {self.batch_size} clips an update: the set is smaller than {recipe.batch_size}.")
+                    self._info(
+                        f"{self.batch_size} clips per update: the training set has less than {recipe.batch_size}."
+                    )
                 self.clock = time.perf_counter() - progress.seconds
                 self._epochs()
         finally:
@@ -237,7 +239,7 @@ class _Loop:
             logger.info(message)
 
     def _report_machine(self) -> None:
-        """What "auto" chose here, and what differs from the machine on which an interrupted run computed before."""
+        """Logs the precision that "auto" chose, and differences from the machine of an interrupted run."""
         machines, now = self.progress.machines, machine_facts(self.precision.name)
         if self.recipe.mixed_precision == "auto":
             self._info(f"mixed_precision auto: {self.precision}.")
@@ -248,8 +250,8 @@ class _Loop:
                 before["mixed_precision"] != now["mixed_precision"]
             )
             self._info(
-                f"From update {self.progress.step} on this run computes otherwise ({', '.join(changed)}): it "
-                f"no longer equals a run without interruption bit for bit.{keep}"
+                f"From update {self.progress.step} on the machine differs ({', '.join(changed)}): the run no longer "
+                f"equals an uninterrupted one bit for bit.{keep}"
             )
         if changed or not machines:
             machines.append(now)
@@ -261,7 +263,7 @@ class _Loop:
         except RuntimeError as error:
             if self.accelerator.num_processes == 1 or not connection_lost(error):
                 raise
-            # At once, by whichever process is left: the launcher ends it in a moment.
+            # Printed immediately by every remaining process: the launcher is about to end it.
             print(self._lost(), file=sys.stderr, flush=True)
             raise ConnectionError(self._lost()) from error
 
@@ -273,8 +275,8 @@ class _Loop:
         losses_since = RunningMean()
         for batch in self.loader:
             index = batch.pop("index", None)
-            if self.pretext is not None:
-                batch |= self._entries(index, progress.epoch)
+            if self.pretraining is not None:
+                batch |= self._entries(index)
             with self.accelerator.accumulate(self.model):
                 losses = losses_of(self.objective(self.model, batch))
                 self.accelerator.backward(losses["loss"])
@@ -288,23 +290,23 @@ class _Loop:
         self._end_of_epoch()
 
     def _step(self) -> None:
-        """Every optimizer and, once an update, its schedule."""
-        held = self.pretext is not None and not self.pretext.ready()
+        """Steps every optimizer and, once per update, its schedule."""
+        held = self.pretraining is not None and not self.pretraining.ready()
         self.learning_rate = float(self.schedules[0].get_last_lr()[0])
         for optimizer, schedule in zip(self.optimizers, self.schedules, strict=True):
             if held:
-                optimizer.zero_grad()  # without gradients the step moves nothing
+                optimizer.zero_grad()  # without gradients the step changes nothing
             optimizer.step()
             if self.accelerator.sync_gradients:
                 schedule.step()
             optimizer.zero_grad()
 
-    def _entries(self, index: torch.Tensor | None, epoch: int) -> dict[str, torch.Tensor]:
-        """Which row each entry of a pretext's batch is, and the seed of its random numbers."""
-        assert self.pretext is not None
+    def _entries(self, index: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        """The row and the seed of each entry of a pre-training batch."""
+        assert self.pretraining is not None
         if index is None:
-            raise ValueError("A pretext knows clips by their row: items of train_dataset need an 'index'.")
-        seeds = seeds_of_entries(self.recipe.seed, epoch, index, self.pretext.num_views)
+            raise ValueError("A pre-training objective needs the row of each clip: give items an 'index'.")
+        seeds = seeds_of_entries(self.recipe.seed, self.progress.epoch, index, self.pretraining.num_views)
         return {"index": index, "seeds": seeds}
 
     def _lost(self) -> str:
@@ -313,7 +315,7 @@ class _Loop:
         return (
             f"After update {self.progress.step} process {self.accelerator.process_index} could not reach another "
             f"process of this run: it ended (killed, out of memory, an error that it reports itself). {kept}; the "
-            "same command continues from there."
+            "same command resumes from there."
         )
 
     def _after_update(self, losses: RunningMean) -> None:
@@ -333,13 +335,13 @@ class _Loop:
             where = self.folder / "last"
             message = (
                 f"Stopped after update {progress.step} (epoch {progress.epoch}); the state is in {where}. The same "
-                f"command with resume='auto' (the default) or resume={str(where)!r} continues from there."
+                f"command with resume='auto' (the default) or resume={str(where)!r} resumes from there."
             )
             self._info(message)
             raise KeyboardInterrupt(message)
 
     def _log(self, losses: RunningMean) -> None:
-        """Mean losses since the last line, over all processes."""
+        """Logs mean losses since the last record, over all processes."""
         if not losses.updates:
             return
         means = {
@@ -376,14 +378,14 @@ class _Loop:
             self._save_last()
 
     def _evaluate(self) -> bool:
-        """Run the evaluation; True when the primary metric is the best so far."""
+        """Runs the evaluation; returns whether the primary metric is the best so far."""
         progress = self.progress
         assert self.evaluation is not None
         self.model.eval()
-        evaluated = self.model if self.pretext is None else self.bare_model
+        evaluated = self.model if self.pretraining is None else self.bare_model
         report = self.evaluation(evaluated, self.eval_loader, self.accelerator)
         if self.primary_metric not in report:
-            raise ValueError(f"The evaluation has no {self.primary_metric!r}, it gives {list(report)}.")
+            raise ValueError(f"The evaluation has no {self.primary_metric!r}, only {list(report)}.")
         scalars = {name: value for name, value in report.items() if isinstance(value, int | float)}
         when = {"epoch": progress.epoch, "step": progress.step}
         self.metrics = {**when, "primary_metric": self.primary_metric, **report}
@@ -411,7 +413,7 @@ class _Loop:
         write_folder(self.folder / name, self.accelerator, write, self.progress.step)
 
     def _restore_model(self) -> None:
-        """Removes autocast from around the model's forward, and leaves it in evaluation mode."""
+        """Removes autocast from the model's forward and switches to evaluation mode."""
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.network.eval()
         self.accelerator.free_memory()

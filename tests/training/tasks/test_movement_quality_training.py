@@ -132,7 +132,7 @@ def test_rows_that_cannot_be_judged_say_why():
         scored_rows(data.add_column("score", [1.0, math.nan, 0.0]))
     with pytest.raises(ValueError, match="1 of 3 clips have no subject"):
         scored_rows(dataset_of([1, 0, 1], [1, None, 3]))
-    with pytest.raises(ValueError, match="are no scores"):
+    with pytest.raises(ValueError, match="are not scores"):
         scored_rows(dataset_of([1, 0], [1, 2], source="mine"))
     with pytest.raises(ValueError, match="no 'grade'"):
         scored_rows(data, "grade")

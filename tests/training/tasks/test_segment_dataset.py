@@ -107,5 +107,5 @@ def test_what_is_no_set_of_segments_is_told():
         with pytest.raises(ValueError, match="num_segments of at least 1"):
             SegmentDataset(rows(), PROCESSOR, **options)
     items = [SegmentDataset(rows(), PROCESSOR, num_segments=count)[0] for count in (1, 2)]
-    with pytest.raises(ValueError, match="as many segments"):
+    with pytest.raises(ValueError, match="one num_segments"):
         collate_segments(items)

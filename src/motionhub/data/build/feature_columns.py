@@ -1,8 +1,7 @@
-"""A saved dataset with vectors of its clips as further columns, computed once: by frozen towers, or any encoder.
+"""Adds columns of feature vectors to a saved dataset, computed once by frozen encoders.
 
-A `FeatureColumn` says what it needs of a row and makes the vectors. Rows are read, encoded and written in chunks, so
-memory does not grow with the dataset; every finished chunk is kept on disk, so a run resumes after interruption. The
-new dataset has the files, splits and card of the old one.
+Rows are read, encoded and written in chunks, so memory does not grow with the dataset. Finished chunks stay on disk,
+so a run resumes after interruption. The new dataset keeps the files, splits and card of the old one.
 """
 
 import hashlib
@@ -33,39 +32,28 @@ Encode = Callable[[Sequence[Mapping[str, Any]]], Sequence[np.ndarray]]
 
 @dataclass(frozen=True)
 class FeatureColumn:
-    """One new column: flat float32 lists.
+    """One new column of flat float32 lists.
 
     Args:
-        name: of the column; the dataset has none of that name.
+        name: a name that the dataset does not have yet.
         needs: columns of a row that `encode` reads.
-        encode: rows -> an array each, of any shape, stored flat; an empty one where a clip has nothing to encode (no
-            caption, no video).
-        facts: which encoder this is, as JSON values: what decides the vectors, for `features.json` and for knowing
-            whether an earlier run made the same.
-        missing: NaN says that something was not seen, as in keypoints; otherwise it is an error.
+        encode: rows -> one finite array each, of any shape, stored flat; empty where a clip has nothing to encode.
+        facts: everything that determines the vectors, as JSON values: written to features.json, and compared before an
+            earlier run is resumed.
     """
 
     name: str
     needs: tuple[str, ...]
     encode: Encode
     facts: dict[str, Any] = field(default_factory=dict)
-    missing: bool = False
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """What `add_feature_columns` did.
-
-    Args:
-        folder: of the new dataset.
-        num_rows: clips in it.
-        computed, kept: chunks that were computed now, and that an earlier run left.
-        empty: by column, clips without anything to encode.
-    """
+    """Result of `add_feature_columns`: chunks `kept` of an earlier run, and clips without a vector by column."""
 
     folder: Path
     num_rows: int
-    computed: int
     kept: int
     empty: dict[str, int]
 
@@ -78,18 +66,18 @@ def add_feature_columns(
     chunk_rows: int = CHUNK_ROWS,
     progress: bool | None = None,
 ) -> Extraction:
-    """Copies a saved dataset and adds columns. Called again with the same arguments it resumes after interruption.
+    """Copies a saved dataset with further columns; called again with the same arguments it resumes after interruption.
 
     Args:
         source: folder of a dataset in parquet files, as `motionhub dataset build` and `generate` write.
-        out: a new folder, or that of the run to resume.
+        out: a new folder, or the folder of the run to resume.
         columns: with different names.
-        chunk_rows: rows that are encoded, and kept, at once.
-        progress: a bar on stderr; None: on terminals only.
+        chunk_rows: rows encoded and kept at once.
+        progress: a bar on stderr; None shows it on terminals only.
 
     Raises:
-        ValueError: the source has no parquet files or lacks a column, a column is there already, `out` holds another
-            dataset, or an encoder does not give one finite array for each row.
+        ValueError: the source has no parquet files or lacks a column, a new column already exists, `out` holds another
+            dataset, or an encoder does not return one finite array for each row.
     """
     root, target = Path(source), Path(out)
     files = _files(root)
@@ -97,7 +85,7 @@ def add_feature_columns(
     fingerprint = _fingerprint(root, files, columns, chunk_rows)
     staging = _staging(target, fingerprint)
     num_rows = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
-    computed = kept = 0
+    kept = 0
     disable = None if progress is None else not progress
     with tqdm(total=num_rows, desc="encoding", unit=" clips", disable=disable) as bar:
         for table, chunk in _chunks(files, staging, chunk_rows):
@@ -105,28 +93,27 @@ def add_feature_columns(
                 kept += 1
             else:
                 _encode_chunk(chunk, table, columns)
-                computed += 1
             bar.update(len(table))
     empty = Counter(dict.fromkeys((column.name for column in columns), 0))
     for file in files:
-        empty.update(
-            _write_shard(file, target / file.relative_to(root), _chunks([file], staging, chunk_rows), columns)
-        )
-    _copy_others(root, target, {file.relative_to(root) for file in files})
+        chunks = _chunks([file], staging, chunk_rows)
+        empty.update(_write_shard(file, target / file.relative_to(root), chunks, columns))
+    others = shutil.ignore_patterns(".*", "*.parquet")  # the card and its images
+    shutil.copytree(root, target, ignore=others, copy_function=shutil.copyfile, dirs_exist_ok=True)
     _extend_card(target / "README.md", columns)
     earlier = json.loads((root / FACTS).read_text(encoding="utf-8")) if (root / FACTS).is_file() else {}
     write_text(target / FACTS, json.dumps(earlier | {c.name: c.facts for c in columns}, indent=2) + "\n")
     write_text(target / _STAGING / "done", fingerprint)
     shutil.rmtree(staging)
-    return Extraction(target, num_rows, computed, kept, dict(empty))
+    return Extraction(target, num_rows, kept, dict(empty))
 
 
 def _files(root: Path) -> list[Path]:
     found = sorted(path for path in root.rglob("*.parquet") if not any(part.startswith(".") for part in path.parts))
     if not found:
         raise ValueError(
-            f"{root}: expected the folder of a saved dataset with parquet files, found none. Make one: "
-            "motionhub dataset build NAME --raw FILES --out FOLDER; one of the Hub: hf download ID --repo-type dataset"
+            f"{root}: expected the folder of a saved dataset with parquet files, found none. Build one: "
+            "motionhub dataset build NAME --raw FILES --out FOLDER; or download: hf download ID --repo-type dataset"
         )
     return found
 
@@ -142,19 +129,19 @@ def _check_columns(file: Path, columns: Sequence[FeatureColumn]) -> None:
 
 
 def _fingerprint(root: Path, files: Sequence[Path], columns: Sequence[FeatureColumn], chunk_rows: int) -> str:
-    """A text that differs where anything that decides the vectors does."""
+    """A hash of everything that determines the vectors."""
     states = [(str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     content = [states, [(column.name, column.facts) for column in columns], chunk_rows]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _staging(target: Path, fingerprint: str) -> Path:
-    """The folder of the chunks; those of other arguments are removed. Raises ValueError for somebody else's folder."""
-    strangers = target.is_dir() and any(target.iterdir()) and not (target / _STAGING).is_dir()
-    if strangers or (target.exists() and not target.is_dir()):
+    """The folder of the chunks, without those of other arguments; a ValueError for a folder with other content."""
+    foreign = target.is_dir() and any(target.iterdir()) and not (target / _STAGING).is_dir()
+    if foreign or (target.exists() and not target.is_dir()):
         raise ValueError(f"{target} exists and was not made by this; give a new folder.")
     staging = target / _STAGING / fingerprint
-    for other in [] if not staging.parent.is_dir() else list(staging.parent.iterdir()):
+    for other in sorted(staging.parent.glob("*")):
         if other.is_dir() and other != staging:
             shutil.rmtree(other)
     staging.mkdir(parents=True, exist_ok=True)
@@ -162,7 +149,7 @@ def _staging(target: Path, fingerprint: str) -> Path:
 
 
 def _chunks(files: Sequence[Path], staging: Path, chunk_rows: int) -> Iterator[tuple[pa.Table, Path]]:
-    """Every few rows, and the file that keeps their vectors."""
+    """Every `chunk_rows` rows, and the file of their vectors."""
     for file in files:
         name = hashlib.sha256(str(file).encode()).hexdigest()[:16]
         with pq.ParquetFile(file) as opened:
@@ -171,15 +158,14 @@ def _chunks(files: Sequence[Path], staging: Path, chunk_rows: int) -> Iterator[t
 
 
 def _encode_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]) -> None:
-    """The vectors of all columns in one file that appears whole."""
+    """Writes the vectors of all columns to one file."""
     arrays = {}
     for column in columns:
         rows = _rows(table, column.needs)
         made = [np.asarray(values, dtype=np.float32).reshape(-1) for values in column.encode(rows)]
         flat = np.concatenate([np.zeros(0, np.float32), *made])
-        wrong = np.isinf(flat).any() if column.missing else not np.isfinite(flat).all()
-        if len(made) != len(rows) or wrong:
-            got = f"{len(made)} arrays for {len(rows)} rows, {int((~np.isfinite(flat)).sum())} numbers not finite"
+        if len(made) != len(rows) or not np.isfinite(flat).all():
+            got = f"{len(made)} arrays for {len(rows)} rows, {int((~np.isfinite(flat)).sum())} values not finite"
             raise ValueError(f"Column {column.name!r}: expected one finite array for each row, got {got}.")
         arrays[column.name] = pa.array(made, type=pa.list_(pa.float32()), from_pandas=False)
     with atomic_path(chunk) as writing:
@@ -187,7 +173,7 @@ def _encode_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]
 
 
 def _rows(table: pa.Table, needs: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows as dictionaries; lists of numbers as NumPy arrays."""
+    """Rows as dictionaries, with lists of numbers as NumPy arrays."""
     columns: dict[str, Sequence[Any]] = {}
     for name in needs:
         column = table.column(name).combine_chunks()
@@ -203,7 +189,7 @@ def _rows(table: pa.Table, needs: Sequence[str]) -> list[dict[str, Any]]:
 def _write_shard(
     file: Path, final: Path, chunks: Iterator[tuple[pa.Table, Path]], columns: Sequence[FeatureColumn]
 ) -> dict[str, int]:
-    """The rows of a file with their vectors; how many of each column are empty."""
+    """Writes the rows of a file with their vectors; returns the number of empty vectors by column."""
     types = Features.from_arrow_schema(pq.read_schema(file))
     new = Features({**types, **{column.name: List(Value("float32")) for column in columns}}).arrow_schema
     empty = dict.fromkeys((column.name for column in columns), 0)
@@ -216,17 +202,8 @@ def _write_shard(
     return empty
 
 
-def _copy_others(root: Path, target: Path, files: set[Path]) -> None:
-    """The card and its images."""
-    for path in root.rglob("*"):
-        place = path.relative_to(root)
-        if path.is_file() and place not in files and not any(part.startswith(".") for part in place.parts):
-            (target / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target / place)
-
-
 def _extend_card(path: Path, columns: Sequence[FeatureColumn]) -> None:
-    """Lists the new columns for people, and for `datasets`."""
+    """Lists the new columns in the text of the card and in its metadata."""
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCard
 

@@ -1,8 +1,7 @@
-"""How well a movement is done, judged on people that were not trained on: one subject left out at a time.
+"""Movement quality: training and evaluation by leaving one subject out, for every movement separately.
 
-Every movement by itself: for each subject a model is trained on the clips of all the others, by the one training loop,
-and scores the clips of this one; the report is of these held-out scores alone. A frozen encoder (`mode="linear"`) sees
-every clip once, whatever the number of folds.
+For each subject, a model trained on the clips of all others scores the held-out clips; the report covers held-out
+scores only. A frozen encoder (`mode="linear"`) processes every clip once for all folds.
 """
 
 import hashlib
@@ -41,12 +40,12 @@ Fit = Callable[[np.ndarray, np.ndarray], Any]
 
 @dataclass
 class QualityOptions:
-    """What scoring movements needs besides data, model and recipe."""
+    """Options of movement quality besides data, model and recipe."""
 
     score_column: str | None = option(
         None,
-        "Where the true scores are: 'score' (any numbers), 'setup' (UI-PRMD: 1 correct, 0 incorrect), 'label' (class "
-        "names that are numbers). none: the first of these that the data has.",
+        "Column of the true scores: 'score' (any numbers), 'setup' (UI-PRMD: 1 correct, 0 incorrect), 'label' (class "
+        "names that are numbers). none: the first of these that the dataset has.",
     )
     scores: Literal["grades", "ordinal", "value"] = option(
         "grades", "grades: a class per whole score. ordinal: above 0, 1, ... value: any number."
@@ -60,13 +59,7 @@ class QualityOptions:
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """What is known of every clip of a dataset.
-
-    Args:
-        truth: `(num_clips,)` finite true scores.
-        subjects: `(num_clips,)` who moves.
-        movements: `(num_clips,)` names of what is done.
-    """
+    """True scores (finite), subjects and names of movements, each `(num_clips,)`."""
 
     truth: np.ndarray
     subjects: np.ndarray
@@ -78,17 +71,19 @@ def scored_rows(dataset: Dataset, column: str | None = None) -> ScoredRows:
 
     Args:
         dataset: rows with `subject`.
-        column: where the scores are. `"score"`: a column of any numbers (`dataset.add_column("score", values)`),
-            `label` names the movement. `"setup"`: UI-PRMD's 1 for correct and 0 for incorrect, `label` names the
-            movement. `"label"`: the class names are numbers (class folders 0, 1, 2, or the labels of a table), and all
-            clips are of one movement. None: the column `score` if there is one, `setup` of UI-PRMD, else `label`.
+        column: with the scores. `"score"`: any numbers (`dataset.add_column("score", values)`), `label` is the
+            movement. `"setup"`: UI-PRMD's 1 (correct) and 0 (incorrect), `label` is the movement. `"label"`: the class
+            names are numbers (class folders 0, 1, 2), and all clips show one movement. None: `score` if it exists,
+            `setup` for UI-PRMD, else `label`.
 
     Raises:
         ValueError: no clips, no such scores, or a clip without a score or a subject.
     """
     if not len(dataset):
         raise ValueError("Expected scored clips, got none.")
-    column = column or _column_of(dataset)
+    if column is None:
+        by_source = "setup" if set(dataset["source"]) == {"ui-prmd"} else "label"
+        column = SCORE_COLUMN if SCORE_COLUMN in dataset.column_names else by_source
     if column not in dataset.column_names:
         raise ValueError(f"Expected a column of scores, got no {column!r}; the columns are {dataset.column_names}.")
     truth, movements = _scores_in(dataset, column), _movements(dataset, column)
@@ -103,14 +98,8 @@ def scored_rows(dataset: Dataset, column: str | None = None) -> ScoredRows:
     return ScoredRows(truth, subjects, movements)
 
 
-def _column_of(dataset: Dataset) -> str:
-    if SCORE_COLUMN in dataset.column_names:
-        return SCORE_COLUMN
-    return "setup" if set(dataset["source"]) == {"ui-prmd"} else "label"
-
-
 def _scores_in(dataset: Dataset, column: str) -> np.ndarray:
-    """`(num_clips,)`; NaN where unknown, which a negative `setup` or `label` means."""
+    """`(num_clips,)`; NaN where unknown, i.e. for a negative `setup` or `label`."""
     values = np.asarray([np.nan if value is None else value for value in dataset[column]], dtype=np.float64)
     if column not in ("setup", "label"):
         return values
@@ -122,8 +111,8 @@ def _scores_in(dataset: Dataset, column: str) -> np.ndarray:
         named = np.asarray([float(name) for name in feature.names])
     except ValueError:
         raise ValueError(
-            f"The classes {feature.names[:5]} are no scores. Add scores, dataset.add_column({SCORE_COLUMN!r}, "
-            "values), or name the column that has them (UI-PRMD: 'setup')."
+            f"The classes {feature.names[:5]} are not scores. Add scores with dataset.add_column({SCORE_COLUMN!r}, "
+            "values), or pass the column that has them (UI-PRMD: 'setup')."
         ) from None
     known = np.isfinite(values)
     values[known] = named[values[known].astype(int)]
@@ -139,17 +128,15 @@ def _movements(dataset: Dataset, column: str) -> np.ndarray:
 
 
 def leave_one_subject_out(rows: ScoredRows, fit: Fit) -> np.ndarray:
-    """Held-out scores `(num_clips,)`: every movement by itself, every subject by a fit on the others.
+    """Held-out scores `(num_clips,)`, for every movement and subject by a fit on the other subjects.
 
-    NaN where nothing can be learned: all the other subjects' clips of the movement have the same score (a movement
-    without incorrect clips), or there are no others.
+    NaN where there are no other subjects, or all their clips of the movement have the same score.
 
     Args:
-        fit: `fit(train, test)` gives a score to each row of `test`.
+        fit: `fit(train, test)` returns a score for each row of `test`.
 
     Raises:
-        ValueError: a single subject in the whole data, scores that do not fit the rows or are not finite, or no fold
-            that can be learned.
+        ValueError: a single subject, scores that are not finite or one per row, or no fold that can be learned.
     """
     if len(np.unique(rows.subjects)) < 2:
         raise ValueError(f"Leaving one subject out needs two subjects, got only subject {rows.subjects[0]}.")
@@ -159,15 +146,15 @@ def leave_one_subject_out(rows: ScoredRows, fit: Fit) -> np.ndarray:
             continue
         scores = np.asarray(fit(trained, tested), dtype=np.float64)
         if scores.shape != tested.shape or not np.isfinite(scores).all():
-            raise ValueError(f"Expected {len(tested)} finite scores of a fit, got {scores.shape}: {scores[:5]}.")
+            raise ValueError(f"Expected {len(tested)} finite scores from fit, got {scores.shape}: {scores[:5]}.")
         held_out[tested] = scores
     if not np.isfinite(held_out).any():
-        raise ValueError("In no movement do other subjects' clips differ in score: there is nothing to learn.")
+        raise ValueError("All clips of the other subjects have the same score in every movement: nothing to learn.")
     return held_out
 
 
 def folds(rows: ScoredRows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Training and held-out rows, movement by movement and subject by subject; none for a movement of one subject."""
+    """Training and held-out rows of every movement and subject; none for a movement of one subject."""
     for movement in np.unique(rows.movements):
         inside = rows.movements == movement
         subjects = np.unique(rows.subjects[inside])
@@ -180,10 +167,10 @@ def held_out_report(rows: ScoredRows, held_out: np.ndarray, *, resamples: int = 
     """Agreement by movement, and its mean over the movements, with intervals by a bootstrap over subjects.
 
     Returns:
-        `movements`: name -> `metrics.agreement.quality_report`, or `{"reason": ...}` where nothing was held out or all
-        true scores are alike; `mean`: `spearman` and, of scores 0 and 1, `auc`, each as of `bootstrap_by_subject`, of
-        the mean over the movements that have one (a draw takes the same subjects in all of them); `num_clips` that
-        are scored and `num_unscored`.
+        `movements`: name -> `metrics.agreement.quality_report`, or `{"reason": ...}` without held-out scores or with
+        equal true scores; `mean`: `spearman` and, for scores 0 and 1, `auc`, averaged over these movements, as
+        `bootstrap_by_subject` (a draw has the same subjects in all movements); `num_clips` with a score and
+        `num_unscored`.
     """
     scored = np.isfinite(held_out)
     report: dict[str, Any] = {"movements": {}, "num_clips": int(scored.sum()), "num_unscored": int((~scored).sum())}
@@ -213,7 +200,7 @@ def _mean_over_movements(
     statistic: Statistic, held_out: np.ndarray, rows: ScoredRows, chosen: np.ndarray, resamples: int, seed: int
 ) -> dict[str, float]:
     def mean(drawn: np.ndarray, truth: np.ndarray) -> float:
-        # The bootstrap hands out numbers of clips: a draw needs their movements too.
+        # The bootstrap draws the numbers of clips, which also give their movements.
         clips = drawn.astype(int)
         parts = [clips[rows.movements[clips] == movement] for movement in np.unique(rows.movements[clips])]
         values = np.asarray([statistic(held_out[part], rows.truth[part]) for part in parts])
@@ -225,24 +212,24 @@ def _mean_over_movements(
 
 
 class ScoredClips(TorchDataset):
-    """Clips with true scores as labels; the items of a `ClipDataset`, or `frame_features` of a frozen encoder.
+    """Clips with true scores as labels: items of a `ClipDataset`, or `frame_features` of a frozen encoder.
 
     Args:
         clips: a `ClipDataset`, or a list of `(frames, channels)`.
-        rows: which of them, in order.
-        truth: `(num_clips,)` true scores of all.
+        rows: the selected clips, in order.
+        truth: `(num_clips,)` true scores of all clips.
     """
 
     def __init__(self, clips: ClipDataset | Sequence[Tensor], rows: np.ndarray, truth: np.ndarray) -> None:
         self.clips, self.rows, self.truth = clips, np.asarray(rows), truth
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the random numbers of epoch `epoch` (0-based)."""
+        """Sets the epoch (0-based) that the random numbers depend on."""
         if isinstance(self.clips, ClipDataset):
             self.clips.set_epoch(epoch)
 
     def fingerprint(self) -> str:
-        """SHA-256 of which clips these are, and of their scores."""
+        """SHA-256 of the selected clips and their scores."""
         return hashlib.sha256(self.rows.tobytes() + self.truth[self.rows].tobytes()).hexdigest()
 
     def __len__(self) -> int:
@@ -256,7 +243,7 @@ class ScoredClips(TorchDataset):
 
 
 def collate_scored(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """One batch; its labels are whole numbers where all of them are, else float32."""
+    """A batch; its labels are int64 if all of them are whole, else float32."""
     labels = torch.stack([item["labels"] for item in items])
     labels = labels.long() if bool((labels == labels.round()).all()) else labels.float()
     if "frame_features" not in items[0]:
@@ -270,7 +257,7 @@ def collate_scored(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 @torch.inference_mode()
 def frozen_features(model: Any, processor: Any, dataset: Dataset, batch_size: int = 64) -> list[Tensor]:
-    """`model.frame_features` of every clip, `(frames, channels)` each, as at test time."""
+    """`model.frame_features` of every clip at test time, `(frames, channels)` each."""
     clips, found = ClipDataset(dataset, processor, training=False), list[Tensor]()
     for batch in _batches(model.eval(), clips, batch_size, collate_skeletons):
         features, lengths = model.frame_features(**batch)
@@ -280,7 +267,7 @@ def frozen_features(model: Any, processor: Any, dataset: Dataset, batch_size: in
 
 @torch.inference_mode()
 def scores_of_clips(model: PreTrainedModel, clips: TorchDataset, batch_size: int = 64) -> np.ndarray:
-    """The model's scores `(num_clips,)` of `ScoredClips`, in their order."""
+    """The model's scores `(num_clips,)` of `ScoredClips`."""
     scores = []
     for batch in _batches(model.eval(), clips, batch_size, collate_scored):
         scores.append(model(**{name: value.to(model.device) for name, value in batch.items()}).scores.float().cpu())
@@ -288,7 +275,7 @@ def scores_of_clips(model: PreTrainedModel, clips: TorchDataset, batch_size: int
 
 
 def _batches(model: Any, clips: Any, batch_size: int, collate: Any) -> Iterator[dict[str, Tensor]]:
-    """Inputs in order; where padding changes the result every clip goes alone."""
+    """Model inputs in order, one clip at a time where padding changes the result."""
     size = 1 if averages_padding(model.config.encoder_config) else batch_size
     for batch in DataLoader(clips, size, collate_fn=with_index(collate)):
         yield {name: value for name, value in batch.items() if name not in ("index", "labels")}
@@ -297,7 +284,7 @@ def _batches(model: Any, clips: Any, batch_size: int, collate: Any) -> Iterator[
 def scores_of_fold(
     make_model: Callable[[], Any], processor: Any, trained: ScoredClips, tested: ScoredClips, recipe: TrainingRecipe
 ) -> np.ndarray:
-    """A new model, trained on the clips of the others: its scores of the held-out clips."""
+    """The scores of the held-out clips by a new model, trained on the others."""
     set_seed(recipe.seed)
     model = make_model()
     train(model, processor, trained, None, recipe, collate=collate_scored)
@@ -313,14 +300,14 @@ def evaluate_movement_quality(
     column: str | None = None,
     resamples: int = 2000,
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Train and test by leaving one subject out, every movement by itself.
+    """Trains and tests by leaving one subject out, for every movement separately.
 
     Args:
-        make_model: gives a new `SkeletonForMovementQuality`, the same each time it is called after the same seed.
+        make_model: returns a new `SkeletonForMovementQuality`, the same after the same seed.
         processor: turns rows into its inputs.
         dataset: rows with subjects and scores, see `scored_rows`.
-        recipe: of every fold; with `mode="linear"` the encoder is frozen. Each fold has its folder in `output_dir`, so
-            an interrupted evaluation resumes where it was.
+        recipe: of every fold; `mode="linear"` freezes the encoder. Each fold has a folder in `output_dir`, so an
+            interrupted evaluation resumes.
         column: see `scored_rows`.
         resamples: of the intervals.
 
@@ -328,7 +315,7 @@ def evaluate_movement_quality(
         `held_out_report`, and the held-out scores `(num_clips,)`.
 
     Raises:
-        ValueError: scores that the model cannot learn, and what `scored_rows` and `leave_one_subject_out` raise.
+        ValueError: scores that the model cannot learn, and from `scored_rows` and `leave_one_subject_out`.
     """
     rows = scored_rows(dataset, column)
     set_seed(recipe.seed)
@@ -359,10 +346,9 @@ def train_on_everybody(
     column: str | None = None,
     report: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
-    """Train a model of every movement on all subjects, to be used; the folder of each.
+    """Trains a final model of every movement on all subjects; returns the folder of each.
 
-    Nobody is left to judge it: what to expect of it is the report of `evaluate_movement_quality`, which its config
-    takes along when `report` is given. The other arguments are as there.
+    No subject is left to test it: `report` of `evaluate_movement_quality` is saved in its config as the estimate.
     """
     rows = scored_rows(dataset, column)
     _check_scores(rows.truth, make_model().config, recipe)
@@ -384,20 +370,20 @@ def _in_folder(recipe: TrainingRecipe, name: str) -> TrainingRecipe:
 
 def _check_scores(truth: np.ndarray, config: Any, recipe: TrainingRecipe) -> None:
     if recipe.label_smoothing and config.scores != "grades":
-        raise ValueError(f"label_smoothing={recipe.label_smoothing} is of scores='grades'; set it to 0.")
+        raise ValueError(f"label_smoothing={recipe.label_smoothing} needs scores='grades'; set it to 0.")
     if config.scores == "value":
         return
     whole = bool(np.equal(truth, truth.round()).all())
     if not whole or truth.min() < 0 or truth.max() > config.max_score:
         raise ValueError(
-            f"scores={config.scores!r} learns whole scores 0..{config.max_score}, got {truth.min():g}..{truth.max():g}"
+            f"scores={config.scores!r} needs whole scores 0..{config.max_score}, got {truth.min():g}..{truth.max():g}"
             f"{'' if whole else ' with fractions'}; build the model with max_score={int(np.ceil(truth.max()))}, or "
             "scores='value' for any numbers."
         )
 
 
 def format_quality_report(report: dict[str, Any]) -> str:
-    """A table: movements and their mean, each number with its interval by subjects."""
+    """A table of movements and their mean, with intervals by subjects."""
     columns = [name for name in ("auc", "spearman") if name in report["mean"]]
     width = max(len(name) for name in [*report["movements"], "movement"])
     lines = [f"{'movement':{width}}  " + "  ".join(f"{name:^20}" for name in columns)]

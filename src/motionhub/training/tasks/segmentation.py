@@ -1,7 +1,4 @@
-"""Action segmentation: clips whose frames have classes, training and evaluation of models that label every frame.
-
-A frame's classes are a row of 0 and 1: several may be on at once.
-"""
+"""Action segmentation: datasets with labels per frame, training and evaluation. A frame may have several classes."""
 
 import hashlib
 import time
@@ -28,50 +25,45 @@ from motionhub.training.start import check_source, class_names_of_dataset, prepa
 from motionhub.training.trainer import TrainingResult, train
 
 
-# The class that stands for no action, where a dataset or a model has one of this name.
+# The name of the class for frames without an action, if a dataset or a model has one.
 BACKGROUND = "background"
 
 
 @dataclass
 class SegmentationOptions:
-    """What training on labels per frame needs besides data, model and recipe."""
+    """Options of action segmentation besides data, model and recipe."""
 
     labels: Literal["auto", "overlapping", "exclusive"] = option(
         "auto",
-        "overlapping: several actions may be on at once (binary cross entropy). exclusive: one at a time (cross "
-        "entropy). auto: as the model's config says, overlapping where it says nothing.",
+        "overlapping: several actions at once (binary cross entropy). exclusive: one at a time (cross entropy). auto: "
+        "as in the model's config, else overlapping.",
     )
-    add_background: bool = option(
-        False, f"Frames without an action get a class of their own, '{BACKGROUND}', if there is none."
-    )
+    add_background: bool = option(False, f"Add a class '{BACKGROUND}' for frames without an action, unless it exists.")
     windows_per_clip: int | None = option(
-        None, "Training windows of every clip in an epoch; none: about as long as the clip together."
+        None, "Training windows of every clip in an epoch; none: as many as cover the clip."
     )
-    per_person: bool = option(False, "Every person alone, with the labels of the clip; else all people together.")
+    per_person: bool = option(False, "Every person separately, with the labels of the clip; else all people together.")
     hop: int | None = option(None, "Evaluation: frames from window to window; none: half a window.")
-    window: int | None = option(None, "Frames of a window; none: the num_frames of the checkpoint's processor.")
+    window: int | None = option(None, "Frames of a window; none: num_frames of the checkpoint's processor.")
     convention: Literal["scikit-learn", "ms-tct"] = option(
-        "scikit-learn", "Frame mAP: frames of equal scores. ms-tct: one by one, the official TSU and Charades code."
+        "scikit-learn", "Frame mAP: treatment of equal scores. ms-tct: as in the official TSU and Charades code."
     )
     event_protocol: Literal["activitynet", "pku-mmd"] = option(
-        "activitynet", "Event mAP: how intervals are matched. pku-mmd: as PKU-MMD's official code does."
+        "activitynet", "Event mAP: matching of intervals. pku-mmd: as in PKU-MMD's official code."
     )
 
     def check_not_given(self, model: str) -> None:
-        """Raises ValueError when one of these was chosen though `model` names whole clips."""
+        """Raises ValueError when an option is set for `model`, which classifies whole clips."""
         chosen = [entry.name for entry in fields(self) if getattr(self, entry.name) != entry.default]
         if chosen:
             raise ValueError(
-                f"--{', --'.join(chosen)} is for models that label every frame, but {model} names whole clips: leave "
-                "it out."
+                f"--{', --'.join(chosen)} is for models that label every frame, but {model} classifies whole clips: "
+                "leave it out."
             )
 
 
 def is_segmentation_model(source: str | Path) -> bool:
-    """Whether a checkpoint labels frames, by the class that its config.json names.
-
-    False where there is nothing to read: loading the checkpoint raises the error.
-    """
+    """Whether the config of a checkpoint names a segmentation model; False where it cannot be read."""
     try:
         check_source(source, weights=False)
         names = AutoConfig.from_pretrained(str(source)).architectures
@@ -94,11 +86,11 @@ def train_segmentation(
         model_class: `motionhub.AutoModelForActionSegmentation` or a model class.
 
     Raises:
-        ValueError: labels that overlap where one action at a time was asked for, and what `train` raises.
+        ValueError: overlapping labels for an exclusive model, and what `train` raises.
     """
     options = options or SegmentationOptions()
     if recipe.label_smoothing:
-        raise ValueError(f"label_smoothing={recipe.label_smoothing} is of labels per clip; set it to 0 here.")
+        raise ValueError(f"label_smoothing={recipe.label_smoothing} needs labels per clip; set it to 0 here.")
     chosen = [splits["train"], splits[arguments.eval_split]]
     if options.add_background:
         chosen = [with_background(split) for split in chosen]
@@ -107,16 +99,10 @@ def train_segmentation(
     if options.labels != "auto":
         kind = "single" if options.labels == "exclusive" else "multi"
         model.config.problem_type = f"{kind}_label_classification"
-    clips = FrameLabelDataset(
-        chosen[0],
-        processor,
-        training=True,
-        seed=recipe.seed,
-        windows_per_clip=options.windows_per_clip,
-        per_person=options.per_person,
-    )
+    windows: Any = {"per_person": options.per_person, "windows_per_clip": options.windows_per_clip}
+    clips = FrameLabelDataset(chosen[0], processor, training=True, seed=recipe.seed, **windows)
     if model.exclusive and clips.overlapping:
-        raise ValueError("Two actions are on at once in this data: train with --labels overlapping.")
+        raise ValueError("Actions overlap in this dataset: train with --labels overlapping.")
     tested = FrameLabelDataset(chosen[1], processor, training=False, per_person=options.per_person)
     evaluation = SegmentationEvaluation(
         tested, hop=options.hop, convention=options.convention, protocol=options.event_protocol
@@ -136,25 +122,22 @@ def train_segmentation(
 class FrameLabelDataset(ClipDataset):
     """Rows with frame labels or segments as model inputs, with the classes of every frame.
 
-    A training item is a window of the processor's `num_frames` at a place of its own in each epoch; an epoch has so
-    many of a clip that they are about as long as the clip, or `windows_per_clip`. An evaluation item is the whole
-    clip, at the processor's frame rate. `labels` of an item are `(frames, classes)` of 0 and 1; -1 is unknown.
-
-    Frames without an action are 0 everywhere, or of the class "background" where the dataset has one (see
-    `with_background`).
+    A training item is a random window of the processor's `num_frames`, an evaluation item the whole clip at the
+    processor's frame rate. `labels` of an item are `(frames, classes)` of 0 and 1; -1 is unknown. Frames without an
+    action are all 0, or of the class "background" if the dataset has one (see `with_background`).
 
     Args:
         dataset: rows of `motionhub.skeletons.rows` whose `label` is a ClassLabel.
         processor: has `process(sequence, training=, generator=, frame_labels=)`, e.g. a SkeletonProcessor.
         training: True takes windows and augments at random; False is deterministic.
         seed: of windows and augmentation.
-        windows_per_clip: windows of every clip in an epoch, however long it is.
-        per_person: every person of a clip is an item alone, with the clip's labels where the person is seen (elsewhere
-            unknown); otherwise all people of a clip have its labels together.
+        windows_per_clip: windows of every clip in an epoch; by default as many as cover the clip.
+        per_person: True makes every person an item, with the clip's labels where the person is detected (elsewhere
+            unknown); otherwise an item has all people of a clip.
 
     Raises:
-        ValueError: no clips, no class names, a row without labels per frame, or a processor that leaves frames out of
-            the evaluation.
+        ValueError: no clips, no class names, a row without labels per frame, or a processor that skips frames in the
+            evaluation.
     """
 
     def __init__(
@@ -191,11 +174,11 @@ class FrameLabelDataset(ClipDataset):
             people = range(int(num_people)) if per_person else (None,)
             self.entries += [(row, person) for person in people for _ in range(count)]
         if not self.entries:
-            raise ValueError("The dataset holds no clips, or no person is in them.")
+            raise ValueError("The dataset holds no clips, or no person in them.")
 
     @property
     def background(self) -> int | None:
-        """The class that stands for no action, if there is one."""
+        """The index of the background class, if there is one."""
         return self.class_names.index(BACKGROUND) if BACKGROUND in self.class_names else None
 
     @property
@@ -207,7 +190,7 @@ class FrameLabelDataset(ClipDataset):
         return len(self.entries)
 
     def name_of(self, index: int) -> str:
-        """The clip of an item and, where there are several, which of its people."""
+        """The clip of an item, and its person with `per_person`."""
         row, person = self.entries[index]
         return self._names[row] if person is None else f"{self._names[row]}, person {person}"
 
@@ -238,12 +221,11 @@ class FrameLabelDataset(ClipDataset):
         return item if self.training else item | {"num_frames": torch.tensor(len(item["labels"]))}
 
     def _classes(self, row: dict[str, Any]) -> np.ndarray:
-        """`(frames, classes)` uint8 of 0 and 1."""
         classes = frame_labels_of(row, len(self.class_names))
         if classes is None:
             raise ValueError(
                 f"Clip {str(row['clip_id'])!r} has no labels per frame: write rows with to_row(..., frame_labels=...) "
-                "or segments=..., or leave the clip out with dataset.filter."
+                "or segments=..., or remove the clip with dataset.filter."
             )
         if self.background is not None:
             classes[~classes.any(axis=1), self.background] = 1
@@ -258,7 +240,7 @@ class FrameLabelDataset(ClipDataset):
 
 
 def collate_frames(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """As `collate_skeletons`; whole clips also have their number of frames, `num_frames` (batch,)."""
+    """`collate_skeletons`, with `num_frames` (batch,) for whole clips."""
     batch: dict[str, Any] = dict(collate_skeletons(items))
     if "num_frames" in items[0]:
         batch["num_frames"] = torch.stack([torch.as_tensor(item["num_frames"]) for item in items])
@@ -266,7 +248,7 @@ def collate_frames(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def with_background(dataset: Dataset) -> Dataset:
-    """The dataset with one class more, at the end, for frames without an action; itself if it has it."""
+    """The dataset with a class "background" as the last one, unless it has it."""
     names = class_names_of_dataset(dataset)
     if BACKGROUND in names:
         return dataset
@@ -274,13 +256,7 @@ def with_background(dataset: Dataset) -> Dataset:
 
 
 def frame_processor(processor: Any, window: int | None = None) -> Any:
-    """The processor with windows of so many frames, which in a test keeps every frame.
-
-    That of a checkpoint that sees whole clips (a classifier, T-MOR) may squeeze them into a few frames.
-
-    Raises:
-        ValueError: a window below 1.
-    """
+    """The processor with windows of `window` frames, and with every frame at test time."""
     if window is not None and window < 1:
         raise ValueError(f"window must be at least 1 frame, got {window}.")
     changes: dict[str, Any] = {} if window is None else {"num_frames": window}
@@ -290,18 +266,16 @@ def frame_processor(processor: Any, window: int | None = None) -> Any:
 
 
 class SegmentationEvaluation:
-    """What the training loop runs after an epoch: windows over every whole clip, then the report.
-
-    The scores of all clips are kept in memory, 4 bytes per frame and class.
+    """Scores whole clips window by window and reports; memory: 4 bytes per frame and class of all clips.
 
     Args:
         clips: the evaluation set.
-        window: frames that the model sees at once; default: the processor's `num_frames` (None there: the whole clip).
+        window: frames of a forward pass; default: the processor's `num_frames` (if None, the whole clip).
         hop: frames from window to window; default: half a window.
         convention, protocol: of frame and event average precision, see `metrics`.
 
     Raises:
-        ValueError: a training set, or a hop that leaves frames out.
+        ValueError: a training set, or a hop that skips frames.
     """
 
     def __init__(
@@ -327,7 +301,7 @@ class SegmentationEvaluation:
         return self.report(bare, self.scores(bare, loader, accelerator))
 
     def report(self, model: Any, scores: Sequence[FrameScores]) -> dict[str, Any]:
-        """The report of `metrics.segmentation` on scores of `model`: events are where they reach 0.5."""
+        """The report of `metrics.segmentation`; events are intervals with scores of at least 0.5."""
         background = self.clips.background
         rule = DecodingRule(exclusive=model.exclusive, background=background)
         return segmentation_report(
@@ -342,7 +316,7 @@ class SegmentationEvaluation:
 
     @torch.no_grad()
     def scores(self, model: Any, loader: Any, accelerator: Accelerator | None = None) -> list[FrameScores]:
-        """Probabilities and truth of every clip, in the order of the set; in every process those of all."""
+        """Probabilities and labels of all clips, in order, in every process."""
         found: dict[int, FrameScores] = {}
         place = next(model.parameters()).device
         for batch in loader:
@@ -350,13 +324,12 @@ class SegmentationEvaluation:
             index, labels, mask = batch["index"], batch["labels"], batch["attention_mask"]
             logits = self._logits(model, batch["keypoints"], mask).float()
             probabilities = logits.softmax(-1) if model.exclusive else logits.sigmoid()
-            # Nobody is there: nothing is done.
+            # No action without a person.
             probabilities = probabilities * mask.flatten(1).any(1)[:, None, None]
             parts: Any = (index, probabilities, labels, batch["num_frames"])
             if accelerator is not None:
-                # Processes hold clips of other lengths; gathering wants one.
-                parts = accelerator.pad_across_processes(parts, dim=1)
-                parts = accelerator.gather_for_metrics(parts)
+                # Gathering needs one length.
+                parts = accelerator.gather_for_metrics(accelerator.pad_across_processes(parts, dim=1))
             for row, own, truth, length in zip(*(part.cpu().numpy() for part in parts), strict=True):
                 name, fps = self.clips.name_of(int(row)), self.clips.fps_of(int(row))
                 found[int(row)] = FrameScores(name, own[:length], truth[:length], fps)
@@ -378,15 +351,12 @@ def evaluate_segmentation(
     output_dir: str | Path | None = None,
     **options: Any,
 ) -> tuple[dict[str, Any], list[FrameScores]]:
-    """Label every frame of `dataset` and report (see `metrics.segmentation`), with `frames_per_second`.
+    """Labels every frame of `dataset`; the report of `metrics.segmentation` with `frames_per_second`, and the scores.
 
     Args:
-        model: labels frames, such as `UnikForActionSegmentation`; `config.id2label` names the classes of the dataset.
-        output_dir: when given, `metrics.json` and `scores.npz` (per clip: probabilities and labels) are written there.
+        model: labels frames, e.g. `UnikForActionSegmentation`, with the classes of the dataset.
+        output_dir: folder for `metrics.json` and `scores.npz` (probabilities and labels).
         options: of `SegmentationEvaluation`.
-
-    Returns:
-        The report, and the probabilities and labels of every clip.
 
     Raises:
         ValueError: other classes than the model's, and what `FrameLabelDataset` and the metrics raise.
@@ -412,7 +382,7 @@ def evaluate_segmentation(
 
 
 def save_frame_scores(path: str | Path, scores: Sequence[FrameScores]) -> None:
-    """Write probabilities and labels of every clip as one `.npz`, with `names`, `ends` (frames, cumulative), `fps`."""
+    """Writes `probabilities`, `labels`, `names`, `ends` (frames, cumulative) and `fps` of all clips to one `.npz`."""
     np.savez(
         path,
         names=np.asarray([clip.name for clip in scores], dtype=np.str_),

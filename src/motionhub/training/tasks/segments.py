@@ -1,7 +1,4 @@
-"""Several segments of every clip at once, each with the second it starts at: what LTN learns from, of skeletons.
-
-Videos have `data.video.clips.VideoSegments`.
-"""
+"""Several segments of every skeleton clip, each with its start in seconds, as LTN needs (videos: `VideoSegments`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,16 +13,15 @@ from motionhub.training.dataset import ClipDataset
 
 
 class SegmentDataset(ClipDataset):
-    """Rows of `skeletons.rows` as P segments at random places; for `train(..., collate=collate_segments)`.
+    """Rows of `motionhub.skeletons.rows` as segments at random positions, for `train(..., collate=collate_segments)`.
 
-    An item is `{"segments": [inputs of the model and start_seconds, P times], "index": row}`.
+    An item is `{"segments": [model inputs and start_seconds, num_segments times], "index": row}`.
 
     Args:
         dataset: rows with the columns of `motionhub.skeletons.rows`.
         processor: has `process(sequence, training=, generator=)`.
-        num_segments: P.
-        seconds: length of a segment; a shorter clip is taken whole, from second 0.
-        seed: of places and augmentation.
+        seconds: length of a segment; a shorter clip is taken whole.
+        seed: of positions and augmentation.
 
     Raises:
         ValueError: no rows, or numbers that are not positive.
@@ -54,16 +50,16 @@ class SegmentDataset(ClipDataset):
 
 
 def cut(sequence: SkeletonSequence, start: int, frames: int) -> SkeletonSequence:
-    """`frames` frames from `start` on, fewer where the clip ends."""
+    """`frames` frames from `start` on, or fewer at the end of the clip."""
     part = slice(start, start + frames)
     confidence = None if sequence.confidence is None else sequence.confidence[:, part]
     return sequence.replace(keypoints=sequence.keypoints[:, part], confidence=confidence)
 
 
 def collate_segments(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-    """A batch of all first segments, then all second ones, and so on: inputs of the model and `start_seconds`."""
+    """Model inputs and `start_seconds` of all first segments, then of all second ones, and so on."""
     if len({len(item["segments"]) for item in items}) != 1:
-        raise ValueError("Every clip of a batch needs as many segments; give one dataset num_segments.")
+        raise ValueError("All clips of a batch must have as many segments: use one num_segments.")
     samples = [item["segments"][place] for place in range(len(items[0]["segments"])) for item in items]
     starts = torch.stack([torch.as_tensor(sample["start_seconds"]).float() for sample in samples])
     inputs = [{name: value for name, value in sample.items() if name != "start_seconds"} for sample in samples]

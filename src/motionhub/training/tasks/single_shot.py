@@ -1,7 +1,6 @@
-"""The single-shot cross-view protocol (CV-MIM, tables 1 and 3): one camera trains, all test; also with few labels.
+"""The single-shot cross-view protocol (CV-MIM, tables 1 and 3): train on one camera, test on all.
 
-The score of a camera is the accuracy over the test clips of all cameras, the score of the protocol its mean over the
-cameras that train.
+A camera's score is the accuracy over the test clips of all cameras; the protocol's score is the mean over cameras.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,17 +24,17 @@ def single_shot(
     """Trains once for each camera of the training rows.
 
     Args:
-        train_dataset, test_dataset: labelled rows with `camera`; a row whose camera is unknown (-1) is an error.
+        train_dataset, test_dataset: labelled rows with `camera`.
         fit: called with the rows of one camera, see `Fit`.
-        camera_names: how to call the cameras in the report; their numbers by default.
+        camera_names: names of the cameras in the report; their numbers by default.
 
     Returns:
-        `top1`, the mean over cameras; `top1_known`, the same over test clips of classes that the camera has shown;
-        and `cameras`: for each its `top1`, `top1_known`, `same_camera`, `other_cameras` (None without such clips) and
-        `num_clips`.
+        `top1`, the mean over cameras; `top1_known`, the same over the test clips of classes in that camera's training
+        rows; and `cameras`: `top1`, `top1_known`, `same_camera`, `other_cameras` (None without such clips) and
+        `num_clips` of each.
 
     Raises:
-        ValueError: no rows, an unknown camera or label, or predictions that do not fit the test rows.
+        ValueError: no rows, an unknown camera (-1) or label, or predictions that do not match the test rows.
     """
     cameras, labels = _known(train_dataset, "train_dataset")
     test_cameras, test_labels = _known(test_dataset, "test_dataset")
@@ -48,10 +47,10 @@ def single_shot(
                 f"fit must return a class for {len(test_labels)} test clips, got an array {predicted.shape}."
             )
         right = predicted == test_labels
-        shown = np.isin(test_labels, labels[cameras == camera])
+        trained = np.isin(test_labels, labels[cameras == camera])
         report[(camera_names or {}).get(int(camera), str(camera))] = {
             "top1": float(right.mean()),
-            "top1_known": _mean(right[shown]),
+            "top1_known": _mean(right[trained]),
             "same_camera": _mean(right[test_cameras == camera]),
             "other_cameras": _mean(right[test_cameras != camera]),
             "num_clips": len(rows),
