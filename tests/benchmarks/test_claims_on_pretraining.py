@@ -1,12 +1,12 @@
 """The claims on pre-training and occlusion: what is compared is what the tables say, and the scripts run."""
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import read_json
 
 
 CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
@@ -210,12 +210,12 @@ def test_a_run_again_replaces_its_numbers_and_keeps_the_others(motions, tiny, tm
     words = ["--data", "nowhere", "--cache", str(tiny), "--quick", "--output", str(tmp_path / "numbers.json")]
     words += ["--encoders", str(tmp_path / "encoders")]
     assert pretraining.main([*words, "--seeds", "0"]) == 0
-    first = json.loads((tmp_path / "numbers.json").read_text())
+    first = read_json(tmp_path / "numbers.json")
     again = ["--seeds", "0", "1", "--arms", "random weights", "ViA pairs", "--shares", "0.05"]
     assert pretraining.main([*words, *again]) == 0
     printed = capsys.readouterr().out
     assert all(f"| {arm} |" in printed for arm in (*pretraining.ARMS, "raw coordinates"))
-    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    numbers = read_json(tmp_path / "numbers.json")
     assert {arm: {"0": seeds["0"]} for arm, seeds in numbers.items()} == first  # encoders of files are the same
     assert "Penn 100 %" in first["ViA pairs"]["0"] and "Penn 100 %" not in numbers["ViA pairs"]["1"]
     assert set(numbers["OR-VPE"]) == {"0"}

@@ -1,11 +1,9 @@
 """`python conversion/aberman2019.py`: the real weights on the real OpenPose people give the official results."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT, load_script
+from helpers import ROOT, load_script, read_json
 from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor, pipeline
 
@@ -99,8 +97,8 @@ def test_everything_of_the_published_folder_is_in_the_converted_one(converted):
         published = ROOT / "hub_configs" / f"retarget-{variant}-aberman"
         processor = AutoProcessor.from_pretrained(folder)
         assert processor.to_dict() == AutoProcessor.from_pretrained(published).to_dict()
-        ours = json.loads((folder / "config.json").read_text())
-        assert json.loads((published / "config.json").read_text()).items() <= ours.items()
+        ours = read_json(folder / "config.json")
+        assert read_json(published / "config.json").items() <= ours.items()
         assert "Converted from pretrained_" in (folder / "README.md").read_text(encoding="utf-8")
 
 

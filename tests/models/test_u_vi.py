@@ -221,7 +221,7 @@ def test_wrong_images_say_what_is_expected():
     [
         ({"image_size": 100}, "divisible by 8"),
         ({"image_size": 56}, "at least 64 pixels"),
-        ({"image_size": 32, "view_kernel": 3}, "smaller pictures need"),
+        ({"image_size": 32, "view_kernel": 3}, "smaller images need"),
         ({"num_points": 0}, "at least 1"),
         ({"view_channels": [8]}, "2 to 2 view_channels"),
         ({"channels": [8]}, "2 to 9 channels"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from helpers import write_json
 
 import motionhub
 from motionhub.pipelines.skeleton_pipeline import as_sequence
@@ -263,7 +264,7 @@ def test_other_programs_keypoints_are_an_estimator(tmp_path):
     for frame in range(8):
         points = [[10 + frame + joint, 40 + 2 * joint, 0.5] for joint in range(25)]
         people = [] if frame == 5 else [{"pose_keypoints_2d": np.ravel(points).tolist()}]
-        (folder / f"a_{frame:012d}_keypoints.json").write_text(json.dumps({"people": people}))
+        write_json(folder / f"a_{frame:012d}_keypoints.json", {"people": people})
     clip = extract_clip(video, folder).clip
     assert clip.layout.name == "body-25" and clip.image_size == (160, 120) and clip.fps == 10
     np.testing.assert_array_equal(np.flatnonzero(~seen(clip)[0]), [5])

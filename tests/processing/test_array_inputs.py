@@ -5,6 +5,7 @@ import doctest
 import numpy as np
 import pytest
 import torch
+from helpers import error_of
 
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.processing import skeleton
@@ -43,14 +44,6 @@ def assert_same(batch, expected):
     assert list(batch) == list(expected)
     for name, value in expected.items():
         np.testing.assert_array_equal(np.asarray(batch[name]), np.asarray(value))
-
-
-def error_of(function, *arguments, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        function(*arguments, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 # ---- what comes out

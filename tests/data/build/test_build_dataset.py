@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
-import yaml
 from datasets import load_dataset
+from helpers import card_metadata
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_dataset, get_protocol
@@ -214,10 +214,6 @@ def saved(nucla_folder, tmp_path):
     return save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
 
 
-def card_data(folder):
-    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
-
-
 def test_saved_protocols_load_as_configs_with_datasets_alone(saved, nucla_folder, tmp_path):
     for protocol in ("cross-view-1-to-2", "cross-view-2-to-1", "cross-subject"):
         loaded = load_dataset(str(saved), protocol, cache_dir=str(tmp_path / "cache"))
@@ -256,7 +252,7 @@ def test_no_clip_is_stored_twice(saved):
     # Four cells: view 1 or 2, odd or even subject.
     files = sorted(path.relative_to(saved).as_posix() for path in saved.rglob("*.parquet"))
     assert len(files) == 4
-    data = card_data(saved)
+    data = card_metadata(saved)
     full = next(config for config in data["configs"] if config["config_name"] == "full")
     assert [path.name for path in saved.rglob("*.parquet")] == 4 * ["clips-00000-of-00001.parquet"]
     assert full["data_files"][0]["path"] == [str(PurePosixPath(name).parent / "*.parquet") for name in files]
@@ -266,7 +262,7 @@ def test_no_clip_is_stored_twice(saved):
 
 
 def test_the_card_says_what_the_data_are(saved):
-    data, text = card_data(saved), (saved / "README.md").read_text()
+    data, text = card_metadata(saved), (saved / "README.md").read_text()
     assert data["license"] == "other"
     assert [config["config_name"] for config in data["configs"] if config.get("default")] == ["cross-view-1-to-2"]
     assert "`kinect-20`, 20 joints" in text and "Unit: metre" in text and "30 frames per second (assumed" in text
@@ -288,7 +284,7 @@ def test_the_card_lists_the_files_left_out(nucla_folder, tmp_path):
 def test_data_that_fill_no_protocol_are_saved_in_full(tmp_path, write_penn):
     write_penn("0001", folder=tmp_path)
     folder = save_dataset("penn-action", tmp_path, tmp_path / "saved")
-    assert [config["config_name"] for config in card_data(folder)["configs"]] == ["full"]
+    assert [config["config_name"] for config in card_metadata(folder)["configs"]] == ["full"]
     row = load_dataset(str(folder), split="full", streaming=True)
     assert [clip["clip_id"] for clip in row] == ["0001"]
 
