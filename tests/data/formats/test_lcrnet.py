@@ -29,6 +29,10 @@ def read(path, **options):
     return FORMAT.read(path, ReadOptions(**options))
 
 
+def refusal(path, **options) -> str:
+    return error_of(FORMAT.read, path, ReadOptions(**options))
+
+
 def test_two_people_keep_their_joints_axes_and_identities(write):
     frames = [[body(10 + time), body(900 - time)][:: 1 - 2 * (time % 2)] for time in range(6)]
     (clip,) = read(write([*frames, []]), fps=20)
@@ -72,13 +76,13 @@ def test_the_origin_is_missing(write):
     ],
 )
 def test_what_does_not_fit_is_named(write, frames, reason):
-    assert reason in error_of(read, write(frames), fps=20)
+    assert reason in refusal(write(frames), fps=20)
 
 
 def test_the_rate_must_be_told_and_the_layout_is_fixed(write):
     path = write([[body(1)]])
-    assert "fps: the file does not say it" in error_of(read, path)
-    assert "layout: the file is of layout lcrnet-13" in error_of(read, path, fps=20, layout="posetics-17")
+    assert "fps: the file does not say it" in refusal(path)
+    assert "layout: the file is of layout lcrnet-13" in refusal(path, fps=20, layout="posetics-17")
 
 
 def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
@@ -86,7 +90,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
     text, generator, refused = path.read_bytes(), random.Random(0), 0
     for length in range(1, len(text), 29):
         path.write_bytes(text[:length])
-        error_of(read, path, fps=20)
+        refusal(path, fps=20)
     for _ in range(200):
         flipped = bytearray(text)
         flipped[generator.randrange(len(text))] ^= 1 << generator.randrange(8)

@@ -26,7 +26,7 @@ def in_image(layout: str, people: int = 2, frames: int = 12, seed: int = 0) -> S
 
 
 def refusal(sequence, path, format=None) -> str:
-    return error_of(write, sequence, path, format)
+    return error_of(lambda: write(sequence, path, format))
 
 
 def test_npz_loses_nothing(tmp_path):
