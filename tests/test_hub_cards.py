@@ -1,4 +1,4 @@
-"""Every folder of hub_configs has its card and picture, and the card is what its other files render to now."""
+"""Every folder of hub_configs has its card and image, and the card is what its other files render to now."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ def content(folder: Path, name: str):
 def test_the_card_is_a_fresh_one(folder):
     """Otherwise: python examples/write_card.py hub_configs/NAME"""
     config, processor = content(folder, "config.json"), content(folder, "preprocessor_config.json")
-    layout = processor.get("layout") or config.get("layout")  # models of pictures have none
+    layout = processor.get("layout") or config.get("layout")  # models of images have none
     about = {"joints": motionhub.get_layout(layout).joints, "picture": "layout.png"} if layout else {"joints": ()}
     recipe, results, facts = content(folder, "training.json"), content(folder, "results.json"), read_card_facts(folder)
     fresh = render_model_card(config, processor, recipe, results, facts, **about)

@@ -96,14 +96,14 @@ def test_a_config_alone_is_refused_alike():
     assert "pipeline('skeleton-feature-extraction', model='CHECKPOINT')" in message
 
 
-def test_a_checkpoint_of_pictures_names_its_classes(pictures):
+def test_a_checkpoint_of_images_names_its_classes(pictures):
     message = refusal(pipeline, "image-classification", model=pictures, device="cpu")
     assert f"AutoModel.from_pretrained('{pictures}')" in message and "pipeline(" not in message
     assert f"AutoFeatureExtractor.from_pretrained('{pictures}')" in message
 
 
 @pytest.mark.parametrize("task", ["action-classification", "movement-quality", "skeleton-feature-extraction"])
-def test_a_skeleton_pipeline_refuses_models_of_pictures(pictures, task):
+def test_a_skeleton_pipeline_refuses_models_of_images(pictures, task):
     with pytest.raises(ValueError, match="^This pipeline takes skeletons, but UVi[A-Za-z]+ takes pictures: [^\n]*$"):
         pipeline(task, model=pictures, device="cpu")
 

@@ -26,7 +26,7 @@ def test_angles_fill_their_ranges_and_no_more():
 
 
 @pytest.mark.parametrize("distance", [None, 2.0, 6.0])
-def test_pictures_are_those_of_a_camera(distance):
+def test_images_are_those_of_a_camera(distance):
     angles = draw_cameras(torch.rand(5, 3, generator=torch.Generator().manual_seed(2)), CameraRanges())
     made, seen = pictures_of(points(), SEEN, angles, CameraRanges(distance=distance))
     expected = project(points(), camera_rotation(*angles.unbind(-1)), distance)
@@ -47,7 +47,7 @@ def test_joints_behind_or_at_a_camera_inside_the_body_are_not_seen_and_the_rest_
     assert body.grad.isfinite().all()
 
 
-def test_a_quarter_turn_of_roll_turns_the_picture():
+def test_a_quarter_turn_of_roll_turns_the_image():
     angles = torch.tensor([[0.0, 0.0, math.pi / 2]])
     point = torch.tensor([[[1.0, 0.0, 0.0]]])
     made, _ = pictures_of(point, torch.ones(1, 1, dtype=torch.bool), angles, CameraRanges(distance=None))

@@ -45,7 +45,7 @@ def test_a_batch_of_looks_equals_bodies_cameras_and_processor_one_by_one(num_dim
         torch.testing.assert_close(made[row], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_the_own_body_from_the_front_is_the_picture_of_the_clip():
+def test_the_own_body_from_the_front_is_the_image_of_the_clip():
     look = ViewParams(torch.ones(1, len(GROUPS)), torch.zeros(1, 3))
     keypoints, mask = batch_of(clip())
     made, _ = apply_view(keypoints, mask, look, limb_responses(LAYOUT), root=ROOT, centred=False)

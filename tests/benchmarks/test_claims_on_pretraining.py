@@ -47,7 +47,7 @@ def a_body(motions, number=1, dims=3):
 
 @pytest.fixture(scope="module")
 def tiny(motions, tmp_path_factory):
-    """A cache in which the data sets are random motions."""
+    """A cache in which the datasets are random motions."""
     torch.manual_seed(0)
     folder, number = tmp_path_factory.mktemp("cache"), 28
     cycle = torch.arange(number)
@@ -84,7 +84,7 @@ def test_photographs_put_the_root_in_the_middle_or_else_the_mean_of_what_is_seen
     torch.testing.assert_close(made[1][:, :, others].square().sum(-1).mean(), torch.tensor(1.0))
 
 
-def test_who_faces_a_kinect_has_the_left_hand_at_the_right_of_the_picture_and_the_head_above(motions):
+def test_who_faces_a_kinect_has_the_left_hand_at_the_right_of_the_image_and_the_head_above(motions):
     points = torch.zeros(1, motions.STORED, motions.LAYOUT.num_joints, 3)
     points[..., 2] = 3.0  # metres before the camera; its x points to its left, where a person's right is
     points[:, :, motions.LAYOUT.index("left_wrist"), 0] = -1.0
@@ -118,7 +118,7 @@ def test_the_papers_probe_does_not_see_small_features_and_the_logistic_regressio
     assert plain < 0.6
 
 
-def test_labels_of_joined_data_sets_do_not_meet(motions):
+def test_labels_of_joined_datasets_do_not_meet(motions):
     both = motions.joined(counted(motions, 3), counted(motions, 2))
     assert both.labels.tolist() == [0, 1, 2, 3, 4]
 

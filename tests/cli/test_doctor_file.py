@@ -1,4 +1,4 @@
-"""`motionhub doctor FILE`: facts, findings and fixes for people or as JSON, a picture, and a documented status."""
+"""`motionhub doctor FILE`: facts, findings and fixes for people or as JSON, an image, and a documented status."""
 
 import json
 
@@ -110,7 +110,7 @@ def test_output_draws_the_first_good_frame_with_joint_names(clip, tmp_path, caps
     assert np.ptp(np.asarray(Image.open(tmp_path / "pictures" / "walk.png"))) > 100
 
 
-def test_without_the_picture_extra_the_report_stands_and_a_note_says_so(clip, tmp_path, capsys, monkeypatch):
+def test_without_the_viz_extra_the_report_stands_and_a_note_says_so(clip, tmp_path, capsys, monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "PIL", None)

@@ -38,7 +38,7 @@ def video(tmp_path, monkeypatch):
     return write_video(tmp_path / "clip.mp4", greys(14))
 
 
-def test_one_video_becomes_a_file_and_is_mended(video, tmp_path, capsys):
+def test_one_video_becomes_a_file_and_is_repaired(video, tmp_path, capsys):
     out = tmp_path / "keypoints.npz"
     words = ["poses", str(video), "-o", str(out), "--estimator", "mediapipe", "--options", "step=2"]
     assert main([*words, "--refine", "gaps", "--world"]) == 0
@@ -50,7 +50,7 @@ def test_one_video_becomes_a_file_and_is_mended(video, tmp_path, capsys):
     assert "exists and is not overwritten" in capsys.readouterr().err
 
 
-def test_several_go_to_a_folder_and_a_broken_one_is_told(video, tmp_path, capsys):
+def test_several_go_to_a_folder_and_a_broken_one_is_reported(video, tmp_path, capsys):
     (tmp_path / "bad.mp4").write_bytes(b"nothing")
     words = ["poses", str(video), str(tmp_path / "bad.mp4"), "-o", str(tmp_path / "out"), "--estimator", "mediapipe"]
     assert main(words) == 1

@@ -21,7 +21,7 @@ def clip(tmp_path):
     return str(path)
 
 
-def test_labels_give_a_table_intervals_and_pictures(clip, tmp_path, capsys):
+def test_labels_give_a_table_intervals_and_images(clip, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     files = ["--json", str(tmp_path / "scores.json"), "--intervals", str(tmp_path / "when.csv")]
     files += ["--ribbon", str(tmp_path / "ribbon.png"), "--gif", str(tmp_path / "clip.gif")]

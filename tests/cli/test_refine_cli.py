@@ -21,7 +21,7 @@ def walk(tmp_path):
     return tmp_path
 
 
-def test_a_file_is_mended_and_what_was_done_is_printed(walk, capsys):
+def test_a_file_is_repaired_and_what_was_done_is_printed(walk, capsys):
     assert main(["refine", str(walk / "a.npz"), "-o", str(walk / "out.npz")]) == 0
     (motion,) = motionhub.read(walk / "out.npz")
     assert motion.joint_mask.all()

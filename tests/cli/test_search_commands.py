@@ -1,4 +1,4 @@
-"""`motionhub index` and `motionhub search` on files: the same pose from elsewhere, clips, pictures, bad input."""
+"""`motionhub index` and `motionhub search` on files: the same pose from elsewhere, clips, images, bad input."""
 
 import numpy as np
 import pytest

@@ -135,7 +135,7 @@ def test_a_file_is_recognised_and_converted_without_the_real_ones(tmp_path, caps
     assert torch.equal(model.decoder.convs[1].weight, entries["decoder.model.7.weight"])
 
 
-def test_lac_own_generator_and_other_networks_are_told_apart():
+def test_lac_own_generator_and_other_networks_are_distinguished():
     assert aberman.variant_of({**official("view"), "mot_encoder.v": torch.zeros(160, 160)}) is None
     assert aberman.variant_of({"l1.s_unit.DepM": torch.zeros(1)}) is None
     without = {key: value for key, value in official("view").items() if not key.startswith("static_encoder")}
@@ -169,7 +169,7 @@ class Payload:
     ],
     ids=["missing", "unknown", "shape", "LAC", "code"],
 )
-def test_files_that_do_not_fit_are_told_and_nothing_is_written(tmp_path, capsys, change, told):
+def test_files_that_do_not_fit_are_reported_and_nothing_is_written(tmp_path, capsys, change, told):
     entries = official()
     change(entries)
     assert aberman.main([str(save(tmp_path / "official", entries)), str(tmp_path / "out")]) == 1

@@ -75,7 +75,7 @@ def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(
     assert told["track_id"] == 0 and told["coverage"] == 1.0 and model.config.movement == "movement"
 
 
-def test_a_score_has_no_interval_where_none_was_measured_and_pictures_are_refused(start, tmp_path):
+def test_a_score_has_no_interval_where_none_was_measured_and_images_are_refused(start, tmp_path):
     model = SkeletonForMovementQuality.from_encoder(start, pretrained=False, recurrent_size=4)
     processor = motionhub.SkeletonProcessor.from_pretrained(start)
     pipe = pipeline("movement-quality", model=model, feature_extractor=processor, device="cpu")

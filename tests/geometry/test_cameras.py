@@ -1,4 +1,4 @@
-"""Cameras at places where the picture is known without computing."""
+"""Cameras at places where the image is known without computing."""
 
 import math
 
@@ -25,7 +25,7 @@ POINTS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=torch.float64) 
         ((0, 0, 90), [[0, -1], [-1, 0], [0, 0]]),  # counter-clockwise: right goes up, up goes left
     ],
 )
-def test_pictures_of_the_axes(angles: tuple, picture: list) -> None:
+def test_images_of_the_axes(angles: tuple, picture: list) -> None:
     seen = project(POINTS, camera_rotation(*degrees(*angles)))
     torch.testing.assert_close(seen, torch.tensor(picture, dtype=torch.float64), atol=1e-12, rtol=0)
 

@@ -49,7 +49,7 @@ def test_the_nearer_capsule_hides_the_other_and_part_says_which():
     assert from_behind[0, 20, 20] == 0 and (from_behind == 1).sum() == 0
 
 
-def test_up_in_the_world_is_up_in_the_picture_and_right_is_right():
+def test_up_in_the_world_is_up_in_the_image_and_right_is_right():
     _, part = render([[0.5, 0.5, 0.0]], [[0.5, 0.5, 0.0]], [0.2])
     rows, columns = torch.nonzero(part[0] == 0).double().mean(0)
     assert rows < 20 and columns > 20

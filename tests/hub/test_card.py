@@ -116,7 +116,7 @@ def test_card_is_written_as_readme(tmp_path):
     assert path.read_text(encoding="utf-8") == render()
 
 
-def test_facts_file_is_read_and_its_faults_are_told(tmp_path):
+def test_facts_file_is_read_and_its_faults_are_reported(tmp_path):
     path = tmp_path / "card.yaml"
     path.write_text(yaml.safe_dump(FACTS), encoding="utf-8")
     assert read_card_facts(tmp_path) == FACTS

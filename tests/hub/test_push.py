@@ -130,7 +130,7 @@ def test_the_card_shows_the_joints(hub, folder):
     assert Path(hf_hub_download(MODEL, "layout.png")).read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_the_picture_extra_the_card_has_no_picture(hub, folder, monkeypatch):
+def test_without_the_viz_extra_the_card_has_no_image(hub, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     push(folder, MODEL)
     assert "layout.png" not in content("README.md")

@@ -1,4 +1,4 @@
-"""A data set of raw videos: what experts found is aggregated, kept or left out, labelled, lifted, and resumed."""
+"""A dataset of raw videos: what experts found is aggregated, kept or left out, labelled, lifted, and resumed."""
 
 from pathlib import Path
 

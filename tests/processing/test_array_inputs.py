@@ -26,7 +26,7 @@ each_processor = pytest.mark.parametrize(
 
 
 def array(people: int = 2, frames: int = 6, joints: int = 17, dims: int = 2, seed: int = 0) -> np.ndarray:
-    """Positions in a picture, one joint of which was not seen."""
+    """Positions in an image, one joint of which was not seen."""
     keypoints = np.random.default_rng(seed).uniform(50, 400, (people, frames, joints, dims)).astype(np.float32)
     keypoints[0, :1, 5] = np.nan
     return keypoints

@@ -1,4 +1,4 @@
-"""Pictures in and out of a detector's pixels."""
+"""Images in and out of a detector's pixels."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ def test_sides_scale_to_the_short_one_unless_the_long_one_gets_too_long() -> Non
     torch.testing.assert_close(batch["scales"], torch.tensor([[0.5, 0.5], [25 / 120, 100 / 480]]))
 
 
-def test_a_grey_picture_is_normalised_and_the_padding_is_zero() -> None:
+def test_a_grey_image_is_normalised_and_the_padding_is_zero() -> None:
     processor = PersonImageProcessor(short_side=20, long_side=40, stride=32)
     pixels = processor(np.full((20, 30, 3), 255, np.uint8))["pixel_values"][0]
     expected = [(1 - mean) / std for mean, std in zip(processor.mean, processor.std, strict=True)]
@@ -27,7 +27,7 @@ def test_a_grey_picture_is_normalised_and_the_padding_is_zero() -> None:
     torch.testing.assert_close(shares, pixels)
 
 
-def test_what_was_found_comes_back_to_the_pixels_of_the_picture() -> None:
+def test_what_was_found_comes_back_to_the_pixels_of_the_image() -> None:
     processor = PersonImageProcessor(short_side=60, long_side=100)
     scales = torch.tensor([[0.5, 0.25]])  # y, x
     poses, boxes = torch.tensor([[[[10.0, 10.0]]]]), torch.tensor([[[10.0, 10.0, 20.0, 20.0]]])
@@ -57,12 +57,12 @@ def test_saving_keeps_every_field(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("picture", [np.zeros((4, 4)), np.zeros((4, 4, 4)), np.zeros((0, 4, 3)), np.zeros(3)])
-def test_what_is_no_picture_is_one_clear_error(picture: np.ndarray) -> None:
+def test_what_is_no_image_is_one_clear_error(picture: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"Expected an image \(height, width, 3\)"):
         PersonImageProcessor()([picture])
 
 
-def test_no_picture_and_wrong_sizes_are_errors() -> None:
+def test_no_image_and_wrong_sizes_are_errors() -> None:
     with pytest.raises(ValueError, match="at least one image"):
         PersonImageProcessor()([])
     with pytest.raises(ValueError, match="short_side <= long_side"):

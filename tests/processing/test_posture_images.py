@@ -1,4 +1,4 @@
-"""Depth, DensePose and masks become pictures: the person fills the square, values mean what is stated."""
+"""Depth, DensePose and masks become images: the person fills the square, values mean what is stated."""
 
 import numpy as np
 import pytest
@@ -114,17 +114,17 @@ def test_it_is_saved_and_loaded(tmp_path):
         ({"kind": "iuv"}, np.full((8, 8, 3), 0.5), "multiply these two by 255"),
     ],
 )
-def test_bad_pictures_say_what_was_expected(options, picture, reason):
+def test_bad_images_say_what_was_expected(options, picture, reason):
     with pytest.raises(ValueError, match=reason):
         PostureImageProcessor(**options)(picture)
 
 
-def test_a_picture_full_of_person_is_doubted():
+def test_an_image_full_of_person_is_doubted():
     with pytest.warns(UserWarning, match="100 % of the image is taken for the person"):
         PostureImageProcessor(image_size=8)(np.full((20, 20), 3000, np.uint16))
 
 
-def test_pictures_of_pillow_are_taken_as_they_are():
+def test_images_of_pillow_are_taken_as_they_are():
     image = pytest.importorskip("PIL.Image")
     processor = PostureImageProcessor(image_size=20)
     assert torch.equal(processor(image.fromarray(person())).pixel_values, processor(person()).pixel_values)

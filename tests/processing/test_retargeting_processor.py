@@ -76,7 +76,7 @@ def test_body_scale_makes_a_person_near_and_far_the_same_and_takes_any_unit():
 def test_smoothing_keeps_a_straight_line_inside_and_calms_a_jump():
     line = walk(40)
     rows = RetargetProcessor(output_smoothing=0).process(line)["keypoints"]
-    # Reflected borders stop the walk at both ends; far from them it goes on at three pixels a frame.
+    # Reflected borders stop the walk at both ends; far from them it continues at three pixels a frame.
     np.testing.assert_allclose(rows[0, 12:28, 14, 0], 3, atol=0.5)
     jump = line.keypoints.copy()
     jump[:, 20:, :, 0] += 100

@@ -29,7 +29,7 @@ def test_up_becomes_minus_y_from_any_axis_without_mirroring():
         assert torch.equal(align_gravity(points, clip.layout), wanted), name
 
 
-def test_a_picture_is_flipped_only_when_its_y_points_up():
+def test_an_image_is_flipped_only_when_its_y_points_up():
     clip = walker()
     up = torch.tensor(clip.keypoints)[..., :2]
     down = up * torch.tensor([1.0, -1.0])
@@ -45,7 +45,7 @@ def test_nobody_and_a_single_joint_are_left_alone():
     assert torch.equal(align_gravity(nothing, layout).nan_to_num(), nothing.nan_to_num())
 
 
-def test_the_processor_makes_one_picture_of_all_axes_and_saves_the_choice(tmp_path):
+def test_the_processor_makes_one_image_of_all_axes_and_saves_the_choice(tmp_path):
     clip = walker()
     options = {"layout": "smarthome-15", "normalization": "centre", "scale": "extent", "num_people": 1}
     processor = SkeletonProcessor(**options, upright=True)

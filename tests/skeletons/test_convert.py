@@ -104,7 +104,7 @@ def test_conversion_and_mirroring_commute(source, target):
 
 @pytest.mark.parametrize("source", LAYOUTS)
 def test_every_layout_fills_posetics(source):
-    """Posetics-17 is the layout of the published checkpoints: every data set must reach it whole."""
+    """Posetics-17 is the layout of the published checkpoints: every dataset must reach it whole."""
     assert conversion_weights(source, "posetics-17")[1].missing == ()
 
 

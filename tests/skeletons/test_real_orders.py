@@ -47,7 +47,7 @@ def test_the_right_arm_swipes_left_in_utd_mhad(unzipped):
 @pytest.mark.parametrize(
     "action, view, sign", [("jumping_jacks", "front", 1), ("strum_guitar", "front", 1), ("pullup", "back", -1)]
 )
-def test_left_is_right_in_the_picture_when_the_camera_is_in_front(unzipped, action, view, sign):
+def test_left_is_right_in_the_image_when_the_camera_is_in_front(unzipped, action, view, sign):
     reader = DATASETS["penn-action"]
     sides = []
     for path in sorted(unzipped("data/penn_action_train.zip").glob("**/*.mat")):

@@ -462,7 +462,7 @@ def test_a_stated_precision_that_differs_from_the_run_is_refused(
     toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=1))
     with pytest.raises(ValueError, match="mixed_precision was bf16, is now no"):
         toy_run(toy_recipe(tmp_path, mixed_precision="no", epochs=2))
-    toy_run(toy_recipe(tmp_path, mixed_precision="bf16", epochs=2))  # stating what it was goes on
+    toy_run(toy_recipe(tmp_path, mixed_precision="bf16", epochs=2))  # stating the earlier value resumes
 
 
 def test_a_state_written_before_auto_existed_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`motionhub dataset build`: exit status, going on, pictures, terms of the data, and zips that do not fit."""
+"""`motionhub dataset build`: exit status, going on, images, terms of the data, and zips that do not fit."""
 
 import subprocess
 import sys
@@ -59,7 +59,7 @@ def test_all_read_is_0_some_broken_is_1_nothing_is_2(raw, tmp_path, capsys):
     assert build("n-ucla", "--raw", raw, "--out", tmp_path / "most") == 2
 
 
-def test_a_changed_file_is_named_when_a_build_goes_on(raw, tmp_path, monkeypatch):
+def test_a_changed_file_is_named_when_a_build_resumes(raw, tmp_path, monkeypatch):
     def killed(*arguments, **options):
         raise KeyboardInterrupt
 
@@ -79,7 +79,7 @@ def test_a_changed_file_is_named_when_a_build_goes_on(raw, tmp_path, monkeypatch
     assert frames.pop(path.stem) == 2 and set(frames.values()) == {4}
 
 
-def test_a_zip_goes_on_too(raw, tmp_path, monkeypatch):
+def test_a_zip_resumes_too(raw, tmp_path, monkeypatch):
     archive, out = zipped(raw, tmp_path / "raw.zip"), tmp_path / "out"
     with monkeypatch.context() as patched:
         patched.setattr("motionhub.data.build.build.merge", None)
@@ -201,7 +201,7 @@ def test_the_card_says_whose_files_were_read(raw, mine, tmp_path):
         assert words in DATASETS[name].provenance
 
 
-def test_a_zip_of_another_data_set_is_named(raw, tmp_path, write_utd):
+def test_a_zip_of_another_dataset_is_named(raw, tmp_path, write_utd):
     archive = zipped(raw, tmp_path / "raw.zip")
     with pytest.raises(ValueError, match=r"raw.zip: expected files called .*a01_s01.*build n-ucla --raw"):
         save_dataset("ntu-rgbd", archive, tmp_path / "out")
@@ -224,7 +224,7 @@ def test_a_zip_cut_off_in_the_middle_is_said_to_be(raw, tmp_path, share, capsys)
     assert "raw.zip: the zip file is cut off" in capsys.readouterr().err
 
 
-def test_help_lists_data_sets_and_protocols_without_importing_torch():
+def test_help_lists_datasets_and_protocols_without_importing_torch():
     code = (
         "import sys; from motionhub.cli.main import main; main(['dataset', 'build', '--help'])\n"
         "print({'torch', 'transformers'} & set(sys.modules))"

@@ -173,11 +173,11 @@ def test_unknown_names_are_found_before_any_file_is_read(tmp_path):
         ("pku-mmd", "PKU MMD"),
     ],
 )
-def test_data_sets_are_known_by_the_names_people_use(called, name):
+def test_datasets_are_known_by_the_names_people_use(called, name):
     assert get_dataset(name) is DATASETS[called]
 
 
-def test_every_alias_means_a_data_set_and_hides_no_name():
+def test_every_alias_means_a_dataset_and_hides_no_name():
     aliases = [alias for dataset in DATASETS.values() for alias in dataset.aliases]
     assert len({*aliases}) == len(aliases) > 30 and all(alias.isalnum() and alias.islower() for alias in aliases)
     assert not {*aliases} & {"".join(filter(str.isalnum, name)) for name in DATASETS}
@@ -189,7 +189,7 @@ def test_a_wrong_name_is_answered_with_the_nearest(wrong, near):
         get_dataset(wrong)
 
 
-def test_an_alias_has_the_protocols_of_its_data_set():
+def test_an_alias_has_the_protocols_of_its_dataset():
     assert get_protocol("NTU-60", "xsub") is get_protocol("ntu-rgbd", "xsub")
 
 
@@ -200,7 +200,7 @@ def test_a_class_absent_from_a_split_is_named(nucla_folder):
         build_dataset("n-ucla", nucla_folder, "cross-view-1-to-2")
 
 
-def test_a_complete_data_set_warns_of_nothing(nucla_folder):
+def test_a_complete_dataset_warns_of_nothing(nucla_folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build_dataset("n-ucla", nucla_folder, "cross-subject")
@@ -294,7 +294,7 @@ def test_a_folder_with_content_is_not_overwritten(saved, nucla_folder):
         save_dataset("n-ucla", nucla_folder, saved)
 
 
-def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_dataset_and_the_same_call_resumes(nucla_folder, tmp_path, monkeypatch):
     def full_disk(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -315,7 +315,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, t
     assert not list(tmp_path.glob(".saved*"))
 
 
-# The real data sets.
+# The real datasets.
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, t
         ("penn_action_train", "penn-action", "random-80-20", 1006, 252),
     ],
 )
-def test_real_data_sets_have_the_counted_clips(shared, archive, reader, protocol, train, test):
+def test_real_datasets_have_the_counted_clips(shared, archive, reader, protocol, train, test):
     dataset = build_dataset(reader, shared(f"data/{archive}.zip"), protocol)
     assert (len(dataset["train"]), len(dataset["test"])) == (train, test)
 

@@ -24,7 +24,7 @@ from motionhub.training.start import load_splits
 NAME = "smarthome-cross-view"
 
 
-def test_the_table_has_every_class_and_every_clip_of_the_data_set():
+def test_the_table_has_every_class_and_every_clip_of_the_dataset():
     assert list(SMARTHOME_CLIPS) == list(DATASETS["smarthome"].class_names)
     assert sum(SMARTHOME_CLIPS.values()) == 16_115
 

@@ -142,7 +142,7 @@ def test_options_that_contradict_or_make_no_sense_are_refused(write_frame, tmp_p
         read(tmp_path, **{"fps": 30, **options})
 
 
-def test_options_that_agree_with_a_data_sets_file_change_nothing_and_others_are_refused(write_nucla):
+def test_options_that_agree_with_a_datasets_file_change_nothing_and_others_are_refused(write_nucla):
     path = write_nucla()
     (clip,) = read(path, fps=30, layout="kinect-20", unit="metre", image_size=(640, 480))
     np.testing.assert_array_equal(clip.keypoints, read(path)[0].keypoints)

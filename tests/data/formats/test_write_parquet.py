@@ -53,7 +53,7 @@ def test_plain_datasets_reads_the_published_columns(tmp_path):
     assert_same_sequence(from_row(rows[0]), clips()[0])
 
 
-def test_a_data_set_of_every_older_version_is_read(tmp_path):
+def test_a_dataset_of_every_older_version_is_read(tmp_path):
     """Version 1 had no frame labels; a table may have more columns than ours."""
     changed(tmp_path / "old.parquet", frame_labels=None, schema_version=pa.array([1], pa.int32()))
     assert_same_sequence(motionhub.read(tmp_path / "old.parquet")[0], clips()[0])
