@@ -1,7 +1,7 @@
 """A Hub in memory on 127.0.0.1, so that push, load, stream and offline use are tested without any network.
 
 It serves the routes that huggingface_hub 2.4, transformers 5 and datasets 5 really call for models and datasets; it
-has no users, no private repositories and no Xet (clients must have it disabled). It does not know motionhub.
+has no users, no private repositories and no Xet (clients must have it disabled).
 """
 
 import base64

@@ -17,7 +17,7 @@ def write_video(
     stamps: Sequence[int] | None = None,
     rotation: int | None = None,
 ) -> Path:
-    """Pictures `(height, width, 3)` uint8 of even size; `stamps` are milliseconds, `rotation` counter-clockwise."""
+    """Images `(height, width, 3)` uint8 of even size; `stamps` are milliseconds, `rotation` counter-clockwise."""
     with av.open(str(path), "w") as container:
         stream = None
         for number, picture in enumerate(pictures):
@@ -40,7 +40,7 @@ def write_video(
 
 
 def greys(number: int, size: tuple[int, int] = (64, 48)) -> list[np.ndarray]:
-    """Frame n is grey of brightness 4 n + 20, so that a picture tells its number (below 55)."""
+    """Frame n is grey of brightness 4 n + 20, so that an image tells its number (below 55)."""
     return [np.full((size[1], size[0], 3), 4 * index + 20, np.uint8) for index in range(number)]
 
 

@@ -1,11 +1,10 @@
 """Every folder of hub_configs has its card and image, and the card is what its other files render to now."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
-from helpers import load_script
+from helpers import load_script, read_json
 
 import motionhub
 from motionhub.hub.card import read_card_facts, render_model_card
@@ -17,7 +16,7 @@ each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.n
 
 
 def content(folder: Path, name: str):
-    return json.loads((folder / name).read_text(encoding="utf-8")) if (folder / name).is_file() else None
+    return read_json(folder / name) if (folder / name).is_file() else None
 
 
 @each_folder

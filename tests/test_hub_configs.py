@@ -1,12 +1,12 @@
 """Every folder of hub_configs: it loads, says nothing unknown, its parts fit each other, numbers are the papers'."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import read_json
 from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
@@ -49,7 +49,7 @@ CLASSIFIERS = {"unik", "agcn", "st_gcn", "cv_mim", "via"}
 
 
 def content(name: str | Path, file: str) -> dict:
-    return json.loads((ROOT / name / file).read_text(encoding="utf-8"))
+    return read_json(ROOT / name / file)
 
 
 def kind(folder: Path) -> str:

@@ -32,9 +32,9 @@ ALLOWED: dict[str, set[str]] = {
     "data/video": set(),
     "data/datasets": {"data/formats", "skeletons"},
     "data/build": {"data/formats", "data/datasets", "skeletons"},
-    # Depth maps and masks are files of other programs too; Mixamo's pairs are made of its data set.
+    # Depth maps and masks are files of other programs too; Mixamo's pairs are made of its dataset.
     "data/views": {"data/formats", "data/datasets", "geometry", "skeletons"},
-    # A generated data set is saved as any other, and captioned clips are seen by drawn cameras.
+    # A generated dataset is saved as any other, and captioned clips are seen by drawn cameras.
     "data/synthetic": {"data/formats", "data/build", "data/views", "skeletons"},
     # A card shows the joints of a layout on a made-up pose.
     "hub": {"papers", "skeletons", "visualization", "data/synthetic"},

@@ -4,16 +4,13 @@ import colorsys
 
 import pytest
 import torch
+from helpers import seeded
 
 from motionhub.augment import images
 
 
 def noise(*shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def test_no_strength_changes_nothing():

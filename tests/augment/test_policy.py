@@ -5,14 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from helpers import seeded
 
 from motionhub.augment import policy
 from motionhub.augment.policy import AugmentationPolicy
 from motionhub.skeletons.layouts import LAYOUTS
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def clip(people: int = 2, frames: int = 7, joints: int = 17, dims: int = 3) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Which frames are taken: every number of a clip is its frame index."""
 
 import torch
+from helpers import seeded
 
 from motionhub.augment import temporal
 
@@ -8,10 +9,6 @@ from motionhub.augment import temporal
 def clock(frames: int) -> torch.Tensor:
     """Two people, three joints, two dims; every value is the frame it belongs to."""
     return torch.arange(frames, dtype=torch.float32)[None, :, None, None].expand(2, frames, 3, 2).clone()
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def resized(keypoints: torch.Tensor, size: int) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """The claim on segmentation: arms differ in what the table says and in nothing else, and the readout converges."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +7,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
-from helpers import load_script
+from helpers import load_script, read_json
 
 import motionhub
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
@@ -130,9 +129,9 @@ def test_runs_are_paired_by_seed_and_controls_with_every_run(claim):
 
 
 def test_augmentation_is_changed_in_a_copy(claim, model, tmp_path):
-    before = json.loads((Path(model) / "preprocessor_config.json").read_text())
+    before = read_json(Path(model) / "preprocessor_config.json")
     copied = claim.changed(model, tmp_path / "copy", mirror_probability=0.5)
-    after = json.loads((Path(copied) / "preprocessor_config.json").read_text())
+    after = read_json(Path(copied) / "preprocessor_config.json")
     assert {name for name in after if before.get(name) != after[name]} == {"mirror_probability"}
     assert motionhub.SkeletonProcessor.from_pretrained(copied).augmentation.mirror_probability == 0.5
 

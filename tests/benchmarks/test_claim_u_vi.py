@@ -80,7 +80,7 @@ def test_the_recorded_clips_of_a_person_are_named_by_what_the_others_taught(clai
     assert taught == [[20.0, 21.0], [10.0, 11.0]]
 
 
-def test_raw_pictures_are_averages_of_four_by_four_pixels(claim):
+def test_raw_images_are_averages_of_four_by_four_pixels(claim):
     picture = torch.arange(64 * 64).view(64, 64) % 200
     made = claim.features(None, picture.to(torch.uint8)[None, None])
     assert made.shape == (1, 1, 256)

@@ -1,12 +1,12 @@
 """The claims on pre-training and occlusion: what is compared is what the tables say, and the scripts run."""
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from helpers import read_json
 
 
 CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
@@ -47,7 +47,7 @@ def a_body(motions, number=1, dims=3):
 
 @pytest.fixture(scope="module")
 def tiny(motions, tmp_path_factory):
-    """A cache in which the data sets are random motions."""
+    """A cache in which the datasets are random motions."""
     torch.manual_seed(0)
     folder, number = tmp_path_factory.mktemp("cache"), 28
     cycle = torch.arange(number)
@@ -84,7 +84,7 @@ def test_photographs_put_the_root_in_the_middle_or_else_the_mean_of_what_is_seen
     torch.testing.assert_close(made[1][:, :, others].square().sum(-1).mean(), torch.tensor(1.0))
 
 
-def test_who_faces_a_kinect_has_the_left_hand_at_the_right_of_the_picture_and_the_head_above(motions):
+def test_who_faces_a_kinect_has_the_left_hand_at_the_right_of_the_image_and_the_head_above(motions):
     points = torch.zeros(1, motions.STORED, motions.LAYOUT.num_joints, 3)
     points[..., 2] = 3.0  # metres before the camera; its x points to its left, where a person's right is
     points[:, :, motions.LAYOUT.index("left_wrist"), 0] = -1.0
@@ -118,7 +118,7 @@ def test_the_papers_probe_does_not_see_small_features_and_the_logistic_regressio
     assert plain < 0.6
 
 
-def test_labels_of_joined_data_sets_do_not_meet(motions):
+def test_labels_of_joined_datasets_do_not_meet(motions):
     both = motions.joined(counted(motions, 3), counted(motions, 2))
     assert both.labels.tolist() == [0, 1, 2, 3, 4]
 
@@ -210,12 +210,12 @@ def test_a_run_again_replaces_its_numbers_and_keeps_the_others(motions, tiny, tm
     words = ["--data", "nowhere", "--cache", str(tiny), "--quick", "--output", str(tmp_path / "numbers.json")]
     words += ["--encoders", str(tmp_path / "encoders")]
     assert pretraining.main([*words, "--seeds", "0"]) == 0
-    first = json.loads((tmp_path / "numbers.json").read_text())
+    first = read_json(tmp_path / "numbers.json")
     again = ["--seeds", "0", "1", "--arms", "random weights", "ViA pairs", "--shares", "0.05"]
     assert pretraining.main([*words, *again]) == 0
     printed = capsys.readouterr().out
     assert all(f"| {arm} |" in printed for arm in (*pretraining.ARMS, "raw coordinates"))
-    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    numbers = read_json(tmp_path / "numbers.json")
     assert {arm: {"0": seeds["0"]} for arm, seeds in numbers.items()} == first  # encoders of files are the same
     assert "Penn 100 %" in first["ViA pairs"]["0"] and "Penn 100 %" not in numbers["ViA pairs"]["1"]
     assert set(numbers["OR-VPE"]) == {"0"}

@@ -1,6 +1,5 @@
 """The command line: quick help, answers a person can read, one line for bad input."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import read_json, write_json
 
 from motionhub.cli.main import main
 
@@ -23,7 +23,7 @@ def clip_file(tmp_path: Path) -> Path:
 
     frames = generate("sit down", seed=3).keypoints[0]
     path = tmp_path / "a08_s01_e00_v01.json"
-    path.write_text(json.dumps({"file_name": path.stem, "skeletons": frames.tolist(), "label": 5}))
+    write_json(path, {"file_name": path.stem, "skeletons": frames.tolist(), "label": 5})
     return path
 
 
@@ -47,7 +47,7 @@ def test_help_answers_at_once_and_imports_nothing_heavy(command: list[str]) -> N
 def test_info_tells_people_frames_layout_and_label(clip_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(clip_file)]) == 0
     shown = capsys.readouterr().out
-    frames = len(json.loads(clip_file.read_text())["skeletons"])
+    frames = len(read_json(clip_file)["skeletons"])
     assert f"people 1, frames {frames}" in shown
     assert "kinect-20" in shown and "'sit down'" in shown and "visible 100.0%" in shown
 
@@ -162,7 +162,7 @@ def test_predict_prints_and_saves_the_same_scores(
 ) -> None:
     out = tmp_path / "scores.json"
     assert main(["predict", str(clip_file), "--model", SMALL, "--top_k", "2", "--json", str(out)]) == 0
-    (person,) = json.loads(out.read_text())[str(clip_file)]
+    (person,) = read_json(out)[str(clip_file)]
     best = person["scores"][0]
     assert best["label"] == "sit down" and len(person["scores"]) == 2
     assert f"{best['score']:6.1%}  sit down" in capsys.readouterr().out
@@ -192,14 +192,14 @@ def test_dataset_then_evaluate_on_it(
         for view in (1, 2):
             for action, label in ((1, 1), (8, 5)):
                 name = f"a{action:02d}_s{subject:02d}_e00_v{view:02d}"
-                (raw / f"{name}.json").write_text(json.dumps({"file_name": name, "skeletons": frames, "label": label}))
+                write_json(raw / f"{name}.json", {"file_name": name, "skeletons": frames, "label": label})
     assert (
         main(["dataset", "build", "n-ucla", "--raw", str(raw), "--out", str(tmp_path / "built"), "--expect", "subset"])
         == 0
     )
     words = ["evaluate", "--model", SMALL, "--dataset", str(tmp_path / "built"), "--protocol", "cross-subject"]
     assert main([*words, "--output_dir", str(tmp_path / "report")]) == 0
-    report = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    report = read_json(tmp_path / "report" / "metrics.json")
     assert report["num_clips"] == 4  # both views of subject 2, two classes
     shown = capsys.readouterr()
     assert "top-1" in shown.out
@@ -238,7 +238,7 @@ def test_a_config_that_makes_no_model_is_reported_with_the_error_of_the_config(
     from motionhub.processing.skeleton import SkeletonProcessor
 
     config = UnikConfig(num_labels=2, channels=[8], strides=[1]).to_dict()
-    (tmp_path / "config.json").write_text(json.dumps({**config, "channels": [8, 8]}))
+    write_json(tmp_path / "config.json", {**config, "channels": [8, 8]})
     SkeletonProcessor(layout="coco-17").save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"")
     assert main(["predict", str(clip_file), "--model", str(tmp_path)]) == 2
@@ -249,9 +249,9 @@ def test_a_config_that_makes_no_model_is_reported_with_the_error_of_the_config(
 def test_a_renamed_recording_is_described_without_its_label(
     clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    content = json.loads(clip_file.read_text())
+    content = read_json(clip_file)
     renamed = tmp_path / "living room é.json"
-    renamed.write_text(json.dumps({**content, "file_name": "camera 1"}))
+    write_json(renamed, {**content, "file_name": "camera 1"})
     assert main(["info", str(renamed)]) == 0
     shown = capsys.readouterr()
     assert "people 1" in shown.out and "label" not in shown.out

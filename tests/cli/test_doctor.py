@@ -45,7 +45,7 @@ def test_the_processor_its_limits_and_what_auto_means_on_it_are_named(monkeypatc
     assert doctor._cpu("AVX2", 1, 1).startswith("1 core, 1 torch thread, ")
 
 
-def test_unreachable_hub_is_a_note_and_offline_use_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_hub_is_a_note_and_offline_use_works(monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)

@@ -1,9 +1,8 @@
 """`motionhub poses`: one video to a file, several to a folder, and every refusal in one line."""
 
-import json
-
 import numpy as np
 import pytest
+from helpers import read_json
 
 import motionhub
 from motionhub.cli.main import main
@@ -39,7 +38,7 @@ def video(tmp_path, monkeypatch):
     return write_video(tmp_path / "clip.mp4", greys(14))
 
 
-def test_one_video_becomes_a_file_and_is_mended(video, tmp_path, capsys):
+def test_one_video_becomes_a_file_and_is_repaired(video, tmp_path, capsys):
     out = tmp_path / "keypoints.npz"
     words = ["poses", str(video), "-o", str(out), "--estimator", "mediapipe", "--options", "step=2"]
     assert main([*words, "--refine", "gaps", "--world"]) == 0
@@ -57,7 +56,7 @@ def test_several_go_to_a_folder_and_a_broken_one_is_reported(video, tmp_path, ca
     assert main(words) == 1
     shown = capsys.readouterr().out
     assert "1 of 2 videos done, 0 of them before" in shown and "bad.mp4: cannot be read" in shown
-    assert json.loads((tmp_path / "out" / "clip.report.json").read_text())["people"] == 1
+    assert read_json(tmp_path / "out" / "clip.report.json")["people"] == 1
     assert main(words[:2] + words[3:]) == 0
     assert "1 of them before" in capsys.readouterr().out
 

@@ -1,9 +1,9 @@
 """`motionhub predict FILE --labels ...`, with the bundled checkpoint, on a motion of our own."""
 
-import json
 from types import SimpleNamespace
 
 import pytest
+from helpers import read_json
 
 from motionhub.cli.main import main
 from motionhub.data.formats.formats import write
@@ -29,7 +29,7 @@ def test_labels_give_a_table_intervals_and_images(clip, tmp_path, capsys):
     assert main(["predict", clip, *words, "--model", "tmor-small", *files]) == 0
     said = capsys.readouterr().out
     assert said.count("100% of the joints visible") == 2
-    scores = json.loads((tmp_path / "scores.json").read_text())[clip]
+    scores = read_json(tmp_path / "scores.json")[clip]
     assert [person["scores"][0]["label"] for person in scores] == ["sit down", "clap"]
     assert (tmp_path / "when.csv").read_text().startswith("track_id,start_s,end_s,label,score\n0,")
     assert (tmp_path / "ribbon.png").stat().st_size > 1000 and (tmp_path / "clip.gif").stat().st_size > 1000
@@ -52,7 +52,7 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
     assert main(["predict", "somebody.mp4", *words, "--json", str(scores), "--gif", str(image)]) == 0
     assert looked == ["somebody.mp4"] and image.stat().st_size > 1000
     assert capsys.readouterr().out.startswith("somebody.mp4\n")
-    assert json.loads(scores.read_text())["somebody.mp4"][0]["scores"][0]["label"] == "sit down"
+    assert read_json(scores)["somebody.mp4"][0]["scores"][0]["label"] == "sit down"
 
 
 @pytest.mark.parametrize(

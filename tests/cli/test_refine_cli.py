@@ -1,10 +1,9 @@
 """`motionhub refine`: what it writes, says and refuses."""
 
-import json
-
 import numpy as np
 import pytest
 from analytic_motions import straight_walk
+from helpers import read_json
 
 import motionhub
 from motionhub.cli.main import main
@@ -33,7 +32,7 @@ def test_a_file_is_repaired_and_what_was_done_is_printed(walk, capsys):
 def test_the_report_is_the_functions(walk):
     before = (walk / "a.npz").read_bytes()
     main(["refine", str(walk / "a.npz"), "-o", str(walk / "out.npz"), "--report", "--steps", "outliers", "gaps"])
-    saved = json.loads((walk / "out.npz.report.json").read_text())
+    saved = read_json(walk / "out.npz.report.json")
     _, expected = motionhub.refine(walk / "a.npz", steps=("outliers", "gaps"), return_report=True)
     assert saved == expected
     assert (walk / "a.npz").read_bytes() == before
@@ -46,7 +45,7 @@ def test_several_files_are_experts(walk, capsys):
     (whole,) = motionhub.read(walk / "b.npz")
     np.testing.assert_array_equal(motion.keypoints, whole.keypoints)
     assert f"expert {walk / 'b.npz'}: coverage 100.0%" in capsys.readouterr().out
-    names = [row["name"] for row in json.loads((walk / "out.npz.report.json").read_text())["experts"]]
+    names = [row["name"] for row in read_json(walk / "out.npz.report.json")["experts"]]
     assert names == [str(walk / "a.npz"), str(walk / "b.npz")]
 
 

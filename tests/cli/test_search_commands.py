@@ -1,10 +1,9 @@
-"""`motionhub index` and `motionhub search` on files: the same pose from elsewhere, clips, pictures, bad input."""
-
-import json
+"""`motionhub index` and `motionhub search` on files: the same pose from elsewhere, clips, images, bad input."""
 
 import numpy as np
 import pytest
 import torch
+from helpers import read_json, write_json
 
 import motionhub
 from motionhub.cli.main import main
@@ -49,7 +48,7 @@ def test_a_pose_is_found_again_nearer_to_the_camera(world, capsys):
     words = ["--frame", "2", "--top_k", "3", "--json", world / "found.json"]
     words += ["--picture", picture] if _pillow() else []
     assert run("search", world / "frames", world / "query.npz", *words) == 0
-    found = json.loads((world / "found.json").read_text())
+    found = read_json(world / "found.json")
     assert (found[0]["file"], found[0]["frame"], found[0]["label"]) == ("wave/b.npz", 2, "wave")
     assert found[0]["similarity"] == pytest.approx(1, abs=1e-4) and len(found) == 3
     assert "wave/b.npz, frame 2" in capsys.readouterr().out
@@ -72,7 +71,7 @@ def test_a_folder_with_a_file_for_each_frame_is_one_clip(tmp_path):
         person = {"person_id": [-1], "pose_keypoints_2d": np.arange(75.0).tolist()}
         file = tmp_path / "clips" / "wave" / "one" / f"one_{frame:012}_keypoints.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"version": 1.3, "people": [person]}))
+        write_json(file, {"version": 1.3, "people": [person]})
     motionhub.write(clip(0), tmp_path / "clips" / "two.npz")
     index = build_index(
         tmp_path / "clips",

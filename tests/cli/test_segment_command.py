@@ -1,12 +1,11 @@
 """Models that label every frame from the command line, in the example and in the claim, on tiny recordings."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import load_script
+from helpers import load_script, read_json, write_json
 
 from motionhub.cli.main import main
 from motionhub.data.datasets.precog import CLASS_NAMES, COLUMNS
@@ -43,9 +42,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         layout="kinect-20", num_dims=3, num_people=1, num_frames=12, normalization="centre"
     ).save_pretrained(folder)
     recipe = {"mode": "scratch", "epochs": 40, "batch_size": 4, "optimizer": "adamw", "learning_rate": 0.02}
-    (folder / "training.json").write_text(
-        json.dumps({**recipe, "eval_epochs": 40, "checkpoint_epochs": 40, "milestones": [32]})
-    )
+    write_json(folder / "training.json", {**recipe, "eval_epochs": 40, "checkpoint_epochs": 40, "milestones": [32]})
     return folder
 
 
@@ -58,7 +55,7 @@ def trained(recordings: Path, checkpoint: Path, tmp_path_factory: pytest.TempPat
 
 
 def test_train_knows_that_the_model_labels_frames(trained):
-    report = json.loads((trained / "metrics.json").read_text())
+    report = read_json(trained / "metrics.json")
     assert report["num_frames"] == 24 and report["num_clips"] == 1
     assert report["frame_map"] > 0.9 and len(report["absent_classes"]) == 6
 
@@ -84,7 +81,7 @@ def test_segment_prints_the_table_and_writes_files_and_the_ribbon(checkpoint, re
     shown = capsys.readouterr().out
     assert "  person 0      0.00s    0.80s   80.0%  action 2" in shown
     assert "in all, of 0.8 s:" in shown and "100.0%  1 x action 2" in shown
-    (row,) = json.loads(out[0].read_text())
+    (row,) = read_json(out[0])
     assert row.pop("score") == pytest.approx(0.8)
     assert row == {"track_id": 0, "start_s": 0.0, "end_s": 0.8, "label": "action 2"}
     assert all("action 2" in path.read_text() for path in out[1:])
@@ -140,8 +137,8 @@ def test_evaluate_saves_numbers_and_the_ribbons_of_extremes(trained, recordings,
     words += ["--model", str(trained), "--output_dir", str(tmp_path)]
     assert main(["evaluate", *words]) == 0
     shown = capsys.readouterr().out
-    before = json.loads((trained / "metrics.json").read_text())
-    after = json.loads((tmp_path / "metrics.json").read_text())
+    before = read_json(trained / "metrics.json")
+    after = read_json(tmp_path / "metrics.json")
     assert after["frame_map"] == pytest.approx(before["frame_map"], abs=1e-6) and "frame mAP" in shown
     assert {"scores.npz", "ribbon_worst.png", "ribbon_best.png"} <= {path.name for path in tmp_path.iterdir()}
     assert main(["evaluate", *words, "--second", str(trained)]) == 2
@@ -157,7 +154,7 @@ def test_the_official_scores_of_tsu_and_pku_mmd_have_options(trained, recordings
     assert main(["evaluate", *words, "--convention", "ms-tct", "--event_protocol", "pku-mmd"]) == 0
     shown = capsys.readouterr().out
     assert "(ms-tct)" in shown and "event mAP (pku-mmd)" in shown
-    report = json.loads((tmp_path / "metrics.json").read_text())
+    report = read_json(tmp_path / "metrics.json")
     assert (report["convention"], report["event_protocol"]) == ("ms-tct", "pku-mmd")
     with np.load(tmp_path / "scores.npz") as saved:
         expected = frame_average_precision(saved["probabilities"][:, 1:], saved["labels"][:, 1:], convention="ms-tct")
@@ -185,7 +182,7 @@ def test_the_example_trains_on_and_prints_the_table(trained, recordings, tmp_pat
     load_script("examples/finetune_segmentation.py").main([*words, "--mode", "linear"])
     shown = capsys.readouterr().out
     assert "2 updates" in shown and "best frame mAP" in shown and "F1@10/25/50" in shown
-    assert json.loads((tmp_path / "last" / "training.json").read_text())["mode"] == "linear"
+    assert read_json(tmp_path / "last" / "training.json")["mode"] == "linear"
 
 
 @pytest.mark.slow

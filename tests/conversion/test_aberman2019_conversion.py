@@ -1,11 +1,9 @@
 """`python conversion/aberman2019.py`: the real weights on the real OpenPose people give the official results."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT, load_script
+from helpers import ROOT, load_script, read_json
 from safetensors.torch import load_file, save_file
 from transformers import AutoProcessor, pipeline
 
@@ -99,8 +97,8 @@ def test_everything_of_the_published_folder_is_in_the_converted_one(converted):
         published = ROOT / "hub_configs" / f"retarget-{variant}-aberman"
         processor = AutoProcessor.from_pretrained(folder)
         assert processor.to_dict() == AutoProcessor.from_pretrained(published).to_dict()
-        ours = json.loads((folder / "config.json").read_text())
-        assert json.loads((published / "config.json").read_text()).items() <= ours.items()
+        ours = read_json(folder / "config.json")
+        assert read_json(published / "config.json").items() <= ours.items()
         assert "Converted from pretrained_" in (folder / "README.md").read_text(encoding="utf-8")
 
 
@@ -137,7 +135,7 @@ def test_a_file_is_recognised_and_converted_without_the_real_ones(tmp_path, caps
     assert torch.equal(model.decoder.convs[1].weight, entries["decoder.model.7.weight"])
 
 
-def test_lac_own_generator_and_other_networks_are_told_apart():
+def test_lac_own_generator_and_other_networks_are_distinguished():
     assert aberman.variant_of({**official("view"), "mot_encoder.v": torch.zeros(160, 160)}) is None
     assert aberman.variant_of({"l1.s_unit.DepM": torch.zeros(1)}) is None
     without = {key: value for key, value in official("view").items() if not key.startswith("static_encoder")}
@@ -171,7 +169,7 @@ class Payload:
     ],
     ids=["missing", "unknown", "shape", "LAC", "code"],
 )
-def test_files_that_do_not_fit_are_told_and_nothing_is_written(tmp_path, capsys, change, told):
+def test_files_that_do_not_fit_are_reported_and_nothing_is_written(tmp_path, capsys, change, told):
     entries = official()
     change(entries)
     assert aberman.main([str(save(tmp_path / "official", entries)), str(tmp_path / "out")]) == 1

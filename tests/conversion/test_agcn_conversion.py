@@ -71,7 +71,7 @@ def test_wrappers_of_the_official_code_make_no_difference(tmp_path, name, prefix
 
 
 @pytest.mark.parametrize("name", ["agcn", "st_gcn"])
-def test_folder_works_in_a_pipeline_with_the_told_names(tmp_path, name):
+def test_folder_works_in_a_pipeline_with_the_given_names(tmp_path, name):
     flags = ("--class-names", "ntu-rgbd", "--data", "NTU RGB+D 120")
     assert convert(scripts[name], tmp_path, official(name, 120), *flags) == 0
     pipe = pipeline("action-classification", model=str(tmp_path / "out"), device="cpu")

@@ -80,7 +80,7 @@ def test_a_segmenter_and_a_pre_trained_encoder_without_unused_biases(tmp_path, c
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "other"])
-def test_damaged_and_foreign_files_are_told(change, tmp_path, capsys):
+def test_damaged_and_foreign_files_are_reported(change, tmp_path, capsys):
     entries = generator()
     if change == "missing":
         del entries["decoder.model.7.weight"]

@@ -59,7 +59,7 @@ def test_a_bare_trunk(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "two pathways", "other"])
-def test_damaged_and_foreign_files_are_told(change, tmp_path, capsys):
+def test_damaged_and_foreign_files_are_reported(change, tmp_path, capsys):
     weights = official((5,))
     if change == "missing":
         del weights["s3.pathway0_res1.branch2.b_bn.running_var"]

@@ -1,4 +1,4 @@
-"""`python conversion/unik.py`: official files become folders with the official logits; wrong ones are told apart."""
+"""`python conversion/unik.py`: official files become folders with the official logits; wrong ones are refused."""
 
 import pickle
 import subprocess
@@ -94,7 +94,7 @@ def test_everything_is_accounted_for(tmp_path, capsys):
     assert "362 entries: 352 converted, 10 dropped" in capsys.readouterr().out
 
 
-def test_folder_works_in_a_pipeline_with_the_told_names(tmp_path):
+def test_folder_works_in_a_pipeline_with_the_given_names(tmp_path):
     assert convert(script, tmp_path, official(), "--class-names", "penn-action", "--data", "Penn Action") == 0
     pipe = pipeline("action-classification", model=str(tmp_path / "out"), device="cpu")
     keypoints = np.random.default_rng(0).uniform(0, 400, size=(1, 6, 17, 2))
@@ -170,7 +170,7 @@ def test_truncated_and_absent_files(tmp_path, capsys):
     assert "absent.pt cannot be read" in capsys.readouterr().err
 
 
-def test_an_output_that_cannot_be_written_is_told_and_leaves_nothing(tmp_path, capsys, monkeypatch):
+def test_an_output_that_cannot_be_written_is_reported_and_leaves_nothing(tmp_path, capsys, monkeypatch):
     (tmp_path / "out").write_text("a file")
     assert convert(script, tmp_path, official()) == 1
     assert "error:" in capsys.readouterr().err

@@ -43,7 +43,7 @@ def test_a_nested_official_file_becomes_a_folder_that_the_auto_classes_load(tmp_
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "other", "text", "code"])
-def test_damaged_and_foreign_files_are_told(change, tmp_path, capsys):
+def test_damaged_and_foreign_files_are_reported(change, tmp_path, capsys):
     weights, says = official(), {"missing": "missing, too many", "unknown": "others", "other": "is not ViCLIP's",
                                  "text": "not a PyTorch checkpoint", "code": "could run code"}[change]  # fmt: skip
     if change == "missing":

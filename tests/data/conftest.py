@@ -1,6 +1,5 @@
 """Writers of tiny raw files in the published formats, with contents that a test knows in advance."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+from helpers import write_json
 
 
 def known_points(frames: int, joints: int = 20, dims: int = 3) -> np.ndarray:
@@ -47,7 +47,7 @@ def write_nucla(tmp_path: Path) -> Callable[..., Path]:
     def write(name: str = "a02_s03_e01_v02", label: Any = 2, frames: Any = None, folder: Path = tmp_path) -> Path:
         path = folder / f"{name}.json"
         skeletons = known_points(4).tolist() if frames is None else frames
-        path.write_text(json.dumps({"file_name": name, "skeletons": skeletons, "label": label}))
+        write_json(path, {"file_name": name, "skeletons": skeletons, "label": label})
         return path
 
     return write

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers import load_script
+from helpers import load_script, read_json, write_json
 
 from motionhub import CvMimModel, SkeletonProcessor
 from motionhub.models.cv_mim import CvMimConfig
@@ -44,7 +44,7 @@ def test_every_objective_leaves_an_encoder(clips, tmp_path, capsys, objective, o
     CvMimConfig(**{"width": 8, "pose_size": 4, "view_size": 4, **options}).save_pretrained(start)
     SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso").save_pretrained(start)
     recipe = {"epochs": 1, "batch_size": 4, "learning_rate": 0.02, "milestones": []}
-    (start / "training.json").write_text(json.dumps(recipe))
+    write_json(start / "training.json", recipe)
     data = ["--dataset", str(clips), "--model", str(start), "--mode", "scratch", "--cpu", "--output_dir", str(out)]
     data += ["--eval_split", "train"]  # nothing is evaluated
     example.main([*data, "--objective", objective, *words])
@@ -65,7 +65,7 @@ def test_poses_are_searched_for_before_another_camera_and_the_card_takes_the_num
         ["--model", str(out / "last"), *data, "--output_dir", str(out), *picture]
     )
     assert "12 poses" in capsys.readouterr().out
-    report = json.loads((out / "last" / "metrics.json").read_text())
+    report = read_json(out / "last" / "metrics.json")
     assert report["hit@1"] <= report["hit@5"] <= report["hit@10"] <= 1
     assert report["chance"] >= 1 / 12  # every pose is there again
     assert not picture or (tmp_path / "found.png").read_bytes().startswith(b"\x89PNG")

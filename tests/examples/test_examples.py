@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from helpers import ROOT, load_script
+from helpers import ROOT, load_script, read_json, write_json
 
 from motionhub.models.lac import LacConfig
 from motionhub.models.t_mor import TMorConfig
@@ -39,7 +39,7 @@ def nucla_like(tmp_path: Path) -> Path:
             name = f"a{action:02d}_s{subject:02d}_e00_v01"
             frames = random.normal(scale=0.05, size=(10, 20, 3)) + [0.0, number, 3.0]
             clip = {"file_name": name, "skeletons": frames.tolist(), "label": action}
-            (folder / f"{name}.json").write_text(json.dumps(clip))
+            write_json(folder / f"{name}.json", clip)
     return folder
 
 
@@ -54,9 +54,7 @@ def tiny_checkpoint(tmp_path: Path) -> Path:
     SkeletonProcessor(
         layout="kinect-20", num_dims=3, num_people=1, num_frames=8, normalization="none"
     ).save_pretrained(folder)
-    (folder / "training.json").write_text(
-        json.dumps({"mode": "scratch", "epochs": 1, "batch_size": 4, "milestones": [1]})
-    )
+    write_json(folder / "training.json", {"mode": "scratch", "epochs": 1, "batch_size": 4, "milestones": [1]})
     return folder
 
 
@@ -88,7 +86,7 @@ def test_single_shot_trains_on_each_camera_and_tests_on_all(
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[-4] == ["camera", "clips", "all", "known", "own", "view", "others"]
     assert [line[:2] for line in lines[-3:-1]] == [["1", "12"], ["2", "12"]] and lines[-1][0] == "mean"
-    report = json.loads((run / "metrics.json").read_text())
+    report = read_json(run / "metrics.json")
     assert report["cameras"]["1"]["num_clips"] == 12
     assert {path.name for path in run.iterdir()} == {"camera 1", "camera 2", "metrics.json"}
     with pytest.raises(ValueError, match="leave --stream out"):
@@ -105,13 +103,13 @@ def test_finetune_classification_trains_and_prints_the_table(
         main(first)
     output = capsys.readouterr().out
     assert "top-1" in output and "3 updates" in output
-    report = json.loads((tmp_path / "first" / "last" / "metrics.json").read_text())
+    report = read_json(tmp_path / "first" / "last" / "metrics.json")
     assert report["num_clips"] == 12
     assert len(report["absent_classes"]) == 6
     again = [*data, "--model", str(tmp_path / "first" / "last"), "--mode", "linear", "--epochs", "2", "--cpu"]
     with pytest.warns(UserWarning):
         main([*again, "--output_dir", str(tmp_path / "second")])
-    recipe = json.loads((tmp_path / "second" / "last" / "training.json").read_text())
+    recipe = read_json(tmp_path / "second" / "last" / "training.json")
     assert (recipe["mode"], recipe["epochs"], recipe["batch_size"]) == ("linear", 2, 4)
     assert "6 updates" in capsys.readouterr().out
 
@@ -125,7 +123,7 @@ def test_pretrain_or_vpe_leaves_an_encoder_that_a_linear_head_is_fitted_on(
     start = ["--model", str(tiny_checkpoint), "--output_dir", str(tmp_path / "pretext")]
     load_example("pretrain_or_vpe").main([*data, *pretext, *start])
     assert "3 updates" in capsys.readouterr().out
-    encoder = json.loads((tmp_path / "pretext" / "last" / "config.json").read_text())
+    encoder = read_json(tmp_path / "pretext" / "last" / "config.json")
     assert encoder["architectures"] == ["UnikModel"]
     head = ["--model", str(tmp_path / "pretext" / "last"), "--mode", "linear", "--output_dir", str(tmp_path / "head")]
     with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
@@ -144,7 +142,7 @@ def test_pretrain_t_mor_leaves_a_model_and_its_encoder(
         layout="kinect-20", num_dims=3, num_people=1, num_frames=8, normalization="none"
     ).save_pretrained(start)
     recipe = {"mode": "scratch", "epochs": 1, "batch_size": 4, "optimizer": "adamw", "learning_rate": 1e-3}
-    (start / "training.json").write_text(json.dumps({**recipe, "milestones": []}))
+    write_json(start / "training.json", {**recipe, "milestones": []})
     videos = np.random.default_rng(0).normal(size=(12, 6))
     videos[3] = np.nan
     np.save(tmp_path / "videos.npy", videos)
@@ -155,7 +153,7 @@ def test_pretrain_t_mor_leaves_a_model_and_its_encoder(
     assert re.search(r"3 updates in \d+ s, linear probe \d", capsys.readouterr().out)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert {"mm", "mv", "alignment"} <= set(log[0])
-    made = json.loads((tmp_path / "run" / "encoder" / "config.json").read_text())
+    made = read_json(tmp_path / "run" / "encoder" / "config.json")
     assert made["architectures"] == ["UnikModel"]
     head = ["--model", str(tmp_path / "run" / "encoder"), "--mode", "linear", "--output_dir", str(tmp_path / "head")]
     with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
@@ -173,21 +171,21 @@ def test_pretrain_via_goes_from_pairs_to_cycles_and_leaves_its_unik(
         layout="kinect-20", num_people=1, num_frames=8, normalization="centre", scale="extent"
     ).save_pretrained(start)
     recipe = {"mode": "scratch", "epochs": 1, "batch_size": 4, "optimizer": "adamw", "learning_rate": 1e-3}
-    (start / "training.json").write_text(json.dumps({**recipe, "milestones": []}))
+    write_json(start / "training.json", {**recipe, "milestones": []})
     main = load_example("pretrain_via").main
     data = ["--dataset", "n-ucla", "--data_root", str(nucla_like), "--protocol", "cross-subject", "--cpu"]
     pairs = ["--stage", "pairs", "--model", str(start), "--elevation", "10", "--output_dir", str(tmp_path / "pairs")]
     with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
         main([*data, *pairs, "--probe_fraction", "0.5"])
     assert re.search(r"3 updates in \d+ s, linear probe \d", capsys.readouterr().out)
-    assert {"probe_top1", "spread"} <= set(json.loads((tmp_path / "pairs" / "last" / "metrics.json").read_text()))
+    assert {"probe_top1", "spread"} <= set(read_json(tmp_path / "pairs" / "last" / "metrics.json"))
     cycle = ["--stage", "cycle", "--model", str(tmp_path / "pairs" / "last"), "--triplet_weight", "0.05"]
     with pytest.warns(UserWarning):
         main([*data, *cycle, "--num_clusters", "2", "--cluster_epochs", "1", "--output_dir", str(tmp_path / "cycle")])
     assert "3 updates" in capsys.readouterr().out
-    made = json.loads((tmp_path / "cycle" / "last" / "config.json").read_text())
+    made = read_json(tmp_path / "cycle" / "last" / "config.json")
     assert made["architectures"] == ["ViaForMotionRetargeting"]
-    assert json.loads((tmp_path / "cycle" / "encoder" / "config.json").read_text())["architectures"] == ["UnikModel"]
+    assert read_json(tmp_path / "cycle" / "encoder" / "config.json")["architectures"] == ["UnikModel"]
     log = [json.loads(line) for line in (tmp_path / "cycle" / "log.jsonl").read_text().splitlines()]
     assert {"cycle", "triplet_motion", "velocity", "motion_norm", "alignment", "uniformity"} <= set(log[-1])
 
@@ -212,7 +210,7 @@ def test_pretrain_lac_goes_from_the_generator_to_encoders(
     probed = ["--probe_fraction", "1", "--output_dir", generator]
     main([*data, *recipe, "--stage", "generator", "--model", str(start), *probed])
     assert re.search(r"3 updates in \d+ s, linear probe \d", capsys.readouterr().out)
-    known = json.loads((tmp_path / "generator" / "last" / "preprocessor_config.json").read_text())
+    known = read_json(tmp_path / "generator" / "last" / "preprocessor_config.json")
     assert (known["num_dims"], known["scale"]) == (2, "extent")  # what it is used with, not what it was trained from
     made = ["--generator", generator + "/last", "--model", str(tiny_checkpoint)]
     small = ["--queue_size", "6", "--projection_size", "8", "--num_positives", "2"]
@@ -227,13 +225,13 @@ def test_pretrain_lac_goes_from_the_generator_to_encoders(
     for stage in ("contrast", "views"):
         with pytest.raises(ValueError, match="takes num_joints=20, but its processor gives 17"):
             main([*unlike, "--stage", stage])
-    encoder = json.loads((tmp_path / "contrast" / "last" / "config.json").read_text())
+    encoder = read_json(tmp_path / "contrast" / "last" / "config.json")
     assert encoder["architectures"] == ["UnikModel"]
     main([*data, *recipe, *made, *small[:4], "--stage", "views", "--output_dir", str(tmp_path / "views")])
     log = [json.loads(line) for line in (tmp_path / "views" / "log.jsonl").read_text().splitlines()]
     assert "sequence" in log[-1] and "frame" not in log[-1]
     main([*data, *recipe, *made, "--stage", "supervised", "--output_dir", str(tmp_path / "supervised")])
-    labelled = json.loads((tmp_path / "supervised" / "last" / "config.json").read_text())
+    labelled = read_json(tmp_path / "supervised" / "last" / "config.json")
     assert labelled["architectures"] == ["UnikForActionClassification"] and len(labelled["id2label"]) == 10
 
 
@@ -282,7 +280,7 @@ def test_write_card_states_mean_and_sample_deviation_of_the_runs(tiny_checkpoint
     for run, top1 in (("a", 0.5), ("b", 0.7)):
         (tmp_path / run / "last").mkdir(parents=True)
         report = {"top1": top1, "mean_class_accuracy": top1 / 2}
-        (tmp_path / run / "last" / "metrics.json").write_text(json.dumps(report))
+        write_json(tmp_path / run / "last" / "metrics.json", report)
         (tmp_path / run / "log.jsonl").write_text('{"seconds": 60}\n{"seconds": 120}\n')
     source = EXAMPLES.parent / "hub_configs" / "unik-nucla" / "card.yaml"
     (tiny_checkpoint / "card.yaml").write_text(source.read_text())
@@ -300,11 +298,11 @@ def test_linear_baseline_separates_what_a_line_separates(tiny_checkpoint: Path, 
             frames = np.ones((10, 20, 3))
             frames[:, action, 1] += 1 + 0.05 * subject
             clip = {"file_name": name, "skeletons": frames.tolist(), "label": action}
-            (tmp_path / f"{name}.json").write_text(json.dumps(clip))
+            write_json(tmp_path / f"{name}.json", clip)
     words = ["--dataset", "n-ucla", "--data_root", str(tmp_path), "--protocol", "cross-subject"]
     with pytest.warns(UserWarning):  # six of the ten N-UCLA classes have no clip here
         load_example("linear_baseline").main(
             [*words, "--model", str(tiny_checkpoint), "--output_dir", str(tmp_path / "out")]
         )
-    report = json.loads((tmp_path / "out" / "last" / "metrics.json").read_text())
+    report = read_json(tmp_path / "out" / "last" / "metrics.json")
     assert (report["top1"], report["num_clips"]) == (1.0, 12)

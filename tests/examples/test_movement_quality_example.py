@@ -2,12 +2,11 @@
 
 import csv
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT, load_script
+from helpers import ROOT, load_script, read_json, write_json
 from transformers import AutoConfig, AutoProcessor, PreTrainedConfig, pipeline
 
 import motionhub
@@ -25,7 +24,7 @@ FOLDER = ROOT / "hub_configs" / "movement-quality-uiprmd"
 
 
 def content(name):
-    return json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return read_json(FOLDER / name)
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def start(tmp_path):
     processor = {"layout": "kinect-20", "num_dims": 3, "num_people": 1, "num_frames": 8, "normalization": "none"}
     motionhub.SkeletonProcessor(**processor).save_pretrained(folder)
     recipe = {"epochs": 8, "batch_size": 4, "milestones": [], "optimizer": "adamw", "learning_rate": 0.02}
-    (folder / "training.json").write_text(json.dumps(recipe))
+    write_json(folder / "training.json", recipe)
     return folder
 
 
@@ -60,7 +59,7 @@ def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(
     words += ["--output_dir", str(out), "--scores", "ordinal", "--max_score", "2", "--recurrent_size", "4"]
     example.main([*words, "--resamples", "20", "--final", "true"])
     assert "18 clips scored, 0 not" in capsys.readouterr().out
-    report = json.loads((out / "metrics.json").read_text())
+    report = read_json(out / "metrics.json")
     assert report["mean"]["spearman"]["value"] > 0.8 and "kappa" in report["movements"]["movement"]
     rows = list(csv.DictReader((out / "held_out.csv").open()))
     assert len(rows) == 18 and {row["subject"] for row in rows} == {"0", "1", "2"}
@@ -76,7 +75,7 @@ def test_graded_clips_of_a_table_are_scored_by_models_that_never_saw_the_person(
     assert told["track_id"] == 0 and told["coverage"] == 1.0 and model.config.movement == "movement"
 
 
-def test_a_score_has_no_interval_where_none_was_measured_and_pictures_are_refused(start, tmp_path):
+def test_a_score_has_no_interval_where_none_was_measured_and_images_are_refused(start, tmp_path):
     model = SkeletonForMovementQuality.from_encoder(start, pretrained=False, recurrent_size=4)
     processor = motionhub.SkeletonProcessor.from_pretrained(start)
     pipe = pipeline("movement-quality", model=model, feature_extractor=processor, device="cpu")

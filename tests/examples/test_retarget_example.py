@@ -58,7 +58,7 @@ def test_the_readme_of_real_weights_and_real_people(shared, unzipped, tmp_path, 
     weights = shared("checkpoints/aberman2019") / "pretrained_skeleton.pth"
     assert load_script("conversion/aberman2019.py").main([str(weights), str(tmp_path / "model")]) == 0
     (tmp_path / "short").mkdir()
-    for file in sorted((folder / "tall_man").iterdir())[:40]:  # a picture for each takes time
+    for file in sorted((folder / "tall_man").iterdir())[:40]:  # an image for each takes time
         shutil.copy(file, tmp_path / "short")
     words = [str(tmp_path / "short"), str(folder / "small_man"), "--model", str(tmp_path / "model"), "--fps", "30"]
     words += ["--image_size", "720", "720", "--output", str(tmp_path / "out.npz"), "--gif", str(tmp_path / "out.gif")]

@@ -1,10 +1,8 @@
 """The example scripts of videos and of LTN, executed on tiny data."""
 
-import json
-
 import numpy as np
 import pytest
-from helpers import load_script
+from helpers import load_script, write_json
 from transformers import AutoModel
 
 import motionhub
@@ -70,7 +68,7 @@ def test_ltn_of_skeletons_leaves_the_skeleton_encoder(kind, tmp_path, capsys):
         for action in (1, 2):
             name = f"a{action:02d}_s{subject:02d}_e00_v01"
             frames = (random.normal(size=(40, 20, 3)) + action).tolist()
-            (raw / f"{name}.json").write_text(json.dumps({"file_name": name, "skeletons": frames, "label": action}))
+            write_json(raw / f"{name}.json", {"file_name": name, "skeletons": frames, "label": action})
     UnikConfig(
         layout="kinect-20", num_joints=20, in_channels=3, num_people=1, channels=[8], strides=[2], num_heads=1
     ).save_pretrained(start)

@@ -1,12 +1,12 @@
 """A Hub of our own to push to and load from, and the things that are pushed."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import write_json
 from loopback_hub import TOKEN, LoopbackHub
 
 
@@ -70,5 +70,5 @@ def nucla_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 points[label % 4, 2 * label - 1] = 0  # exactly at the origin: missing
                 name = f"a{label:02d}_s{subject:02d}_e00_v{view:02d}"
                 clip = {"file_name": name, "skeletons": points.tolist(), "label": label}
-                (folder / f"{name}.json").write_text(json.dumps(clip))
+                write_json(folder / f"{name}.json", clip)
     return folder

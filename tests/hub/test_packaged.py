@@ -1,6 +1,5 @@
 """Packaged checkpoints load by id without network, cache or repository; what is broken is reported in one line."""
 
-import json
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import transformers.utils.hub
+from helpers import read_json, write_json
 from huggingface_hub import HfApi
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline
 
@@ -144,10 +144,10 @@ def test_recipes_are_found_by_name_as_by_folder():
 def newer(hub, tmp_path):
     """The id of a packaged checkpoint that the Hub has, too, with another first class; and its commit there."""
     folder = shutil.copytree(CONFIGS / "unik-nucla-small", tmp_path / "newer")
-    config = json.loads((folder / "config.json").read_text())
+    config = read_json(folder / "config.json")
     config["id2label"]["0"] = "newer"
     config["label2id"] = {name: int(number) for number, name in config["id2label"].items()}
-    (folder / "config.json").write_text(json.dumps(config))
+    write_json(folder / "config.json", config)
     push(folder, SMALL)
     return HfApi().model_info(SMALL).sha
 

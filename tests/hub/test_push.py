@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from datasets import load_dataset
+from helpers import read_json, write_json
 from huggingface_hub import DatasetCard, HfApi, ModelCard, hf_hub_download, parse_eval_result_entries
 from loopback_hub import TOKEN
 from transformers import AutoModel, pipeline
@@ -67,8 +68,8 @@ def folder(model, processor, tmp_path):
     path = tmp_path / "best"
     model.save_pretrained(path)
     processor.save_pretrained(path)
-    (path / "training.json").write_text(json.dumps({"learning_rate": 0.125, "source": "chosen by us"}))
-    (path / "results.json").write_text(json.dumps(RESULTS))
+    write_json(path / "training.json", {"learning_rate": 0.125, "source": "chosen by us"})
+    write_json(path / "results.json", RESULTS)
     (path / "card.yaml").write_text(yaml.safe_dump(FACTS))
     (path / "state").mkdir()
     (path / "state" / "optimizer.bin").write_bytes(bytes(100))
@@ -172,7 +173,7 @@ def test_a_card_without_licence_or_provenance_refuses_and_creates_nothing(hub, f
     del (facts[first] if second else facts)[second or first]
     with pytest.raises(ValueError, match=missing):
         push(folder, MODEL, card=facts)
-    assert not hub.repositories and json.loads((folder / "results.json").read_text()) == RESULTS
+    assert not hub.repositories and read_json(folder / "results.json") == RESULTS
     assert yaml.safe_load((folder / "card.yaml").read_text()) == FACTS
 
 
@@ -210,7 +211,7 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(hub, folder, rows, tmp_p
 
 def test_a_shard_that_is_not_there_is_named(hub, folder):
     index = {"metadata": {}, "weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    write_json(folder / "model.safetensors.index.json", index)
     with pytest.raises(ValueError, match="model-00002-of-00002"):
         push(folder, MODEL)
 

@@ -1,6 +1,5 @@
 """A saved folder loads where motionhub was never imported, however often and by whatever class it was saved again."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import read_json, write_json
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
 
 import motionhub
@@ -40,7 +40,7 @@ def folder(tmp_path):
 
 
 def auto_map(folder, name="config.json"):
-    return json.loads((folder / name).read_text())["auto_map"]
+    return read_json(folder / name)["auto_map"]
 
 
 def run_python(code, tmp_path, **environment):
@@ -66,7 +66,7 @@ def test_the_shim_finds_every_class_that_any_auto_map_names(tmp_path):
 
 
 def test_labels_keep_their_order_and_the_config_reads_back(folder):
-    saved = list(json.loads((folder / "config.json").read_text())["id2label"])
+    saved = list(read_json(folder / "config.json")["id2label"])
     assert saved == [str(number) for number in range(12)]
     loaded = AutoConfig.from_pretrained(folder).to_dict()
     assert {key: loaded[key] for key in config().to_dict()} == {
@@ -77,13 +77,13 @@ def test_labels_keep_their_order_and_the_config_reads_back(folder):
 
 def test_foreign_stale_and_nested_entries_do_not_survive_saving_again(folder, tmp_path):
     path = folder / "config.json"
-    content = json.loads(path.read_text())
+    content = read_json(path)
     content["auto_map"] = {"AutoModel": "someone/else--modeling.Old", "AutoModelForGone": "modeling.Gone"}
     content["teacher"] = {"auto_map": {"AutoConfig": "someone/else--configuration.Old"}, "width": 3}
-    path.write_text(json.dumps(content))
+    write_json(path, content)
     AutoModel.from_pretrained(folder, trust_remote_code=False).save_pretrained(tmp_path / "again")
     AutoFeatureExtractor.from_pretrained(folder).save_pretrained(tmp_path / "again")
-    again = json.loads((tmp_path / "again" / "config.json").read_text())
+    again = read_json(tmp_path / "again" / "config.json")
     assert again["auto_map"] == MODEL_MAP
     assert again["teacher"] == {"width": 3}
     assert auto_map(tmp_path / "again", "preprocessor_config.json") == PROCESSOR_MAP

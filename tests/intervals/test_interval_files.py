@@ -1,11 +1,11 @@
 """What the four file formats hold, read by independent means, and sums of durations worked out by hand."""
 
 import csv
-import json
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from helpers import read_json
 
 from motionhub.intervals.table import summarise_intervals, write_intervals
 
@@ -25,8 +25,8 @@ def test_csv_has_a_row_per_interval(tmp_path: Path) -> None:
 
 
 def test_json_gives_the_rows_back(tmp_path: Path) -> None:
-    assert json.loads(write_intervals(ROWS, tmp_path / "out.json").read_text(encoding="utf-8")) == ROWS
-    assert json.loads(write_intervals([], tmp_path / "none.json").read_text()) == []
+    assert read_json(write_intervals(ROWS, tmp_path / "out.json")) == ROWS
+    assert read_json(write_intervals([], tmp_path / "none.json")) == []
 
 
 def test_subtitles_are_numbered_and_in_order(tmp_path: Path) -> None:

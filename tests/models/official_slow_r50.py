@@ -1,4 +1,4 @@
-"""The state dict of PySlowFast's Slow-R50 by names and shapes (SPECS 10.1). It does not know our own models."""
+"""The state dict of PySlowFast's Slow-R50 by names and shapes (SPECS 10.1)."""
 
 STAGES = (
     (2, 3, 64, 1),

@@ -1,7 +1,4 @@
-"""The official U-VI's entries with the deterministic fill of the golden files.
-
-It does not know our own models.
-"""
+"""The official U-VI's entries with the deterministic fill of the golden files."""
 
 from official_unik import probe
 from torch import Tensor

@@ -1,7 +1,4 @@
-"""The official UNIK's state dict by names and shapes (SPECS 2.1), and the deterministic fill of the golden files.
-
-It does not know our own models.
-"""
+"""The official UNIK's state dict by names and shapes (SPECS 2.1), and the deterministic fill of the golden files."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""The official ViCLIP's state dict by names and shapes (SPECS 11). It does not know our own models."""
+"""The official ViCLIP's state dict by names and shapes (SPECS 11)."""
 
 
 def official_shapes(

@@ -1,7 +1,4 @@
-"""The official ViA encoder's entries with the deterministic fill of the golden files: UNIK without `fc`, and `v`.
-
-It does not know our own models.
-"""
+"""The official ViA encoder's entries with the deterministic fill of the golden files: UNIK without `fc`, and `v`."""
 
 import numpy as np
 import torch

@@ -127,7 +127,7 @@ def test_regression_loss_by_hand_ignores_background_and_missing_joints(model) ->
 
 
 @needs_torchvision
-def test_boxes_are_drawn_with_the_class_of_whoever_they_hold(model) -> None:
+def test_boxes_are_drawn_with_the_class_of_the_person_they_hold(model) -> None:
     person = Targets(torch.tensor([[10.0, 10, 30, 50]]), torch.tensor([3]), torch.ones(1, 13, 2))
     proposals = torch.tensor([[10.0, 10, 30, 48], [60, 10, 80, 50]])
     boxes, classes, keypoints = model._draw(proposals, person)
@@ -153,7 +153,7 @@ def test_one_box_and_class_become_the_anchor_pose_in_that_box_moved_by_the_regre
 
 @needs_torchvision
 @torch.no_grad()
-def test_a_picture_without_people_has_none_and_teaches_background(model, pictures) -> None:
+def test_an_image_without_people_has_none_and_teaches_background(model, pictures) -> None:
     nobody = {"boxes": torch.full((2, 0, 4), NOBODY), "classes": torch.zeros(2, 0, dtype=torch.int64)}
     assert model(pictures, **nobody).loss.isfinite()
     high = LcrNetModel(LcrNetConfig(**{**SMALL, "min_class_score": 1.0}))
@@ -165,7 +165,7 @@ def test_a_picture_without_people_has_none_and_teaches_background(model, picture
 
 @needs_torchvision
 @torch.no_grad()
-def test_people_of_a_padded_picture_lie_inside_the_picture(model, pictures) -> None:
+def test_people_of_a_padded_image_lie_inside_the_image(model, pictures) -> None:
     padded = torch.zeros(1, 3, 64, 128)
     padded[..., :96] = pictures[:1]
     output = model(padded, image_sizes=torch.tensor([[64, 96]]))
@@ -188,7 +188,7 @@ def test_a_frozen_backbone_norm_loads_a_trained_one_and_never_moves(pictures, tm
 
 
 @needs_torchvision
-def test_wrong_pictures_labels_and_anchor_poses_say_what_to_do(model, pictures) -> None:
+def test_wrong_images_labels_and_anchor_poses_say_what_to_do(model, pictures) -> None:
     with pytest.raises(ValueError, match="PersonImageProcessor"):
         model(pictures[0])
     with pytest.raises(ValueError, match="has no anchor poses"):

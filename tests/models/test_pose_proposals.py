@@ -37,7 +37,7 @@ def test_people_apart_stay_two_and_come_by_their_sum_of_scores() -> None:
 
 
 def test_the_mode_with_more_support_wins_over_the_single_best_proposal() -> None:
-    # Same box, but the joints are exchanged: mean distance 100 of a side of 100 is far more than a tenth.
+    # Same box, but the joints are swapped: mean distance 100 of a side of 100 is far more than a tenth.
     other = square(0, 0, 100)[[1, 0, 3, 2]]
     poses = torch.stack([other, square(0, 0, 100), square(1, 0, 100)])
     people = integrate_proposals(poses, torch.tensor([0.5, 0.4, 0.3]), (640, 480))
@@ -62,7 +62,7 @@ def test_overlap_exactly_at_the_limit_is_another_person() -> None:
     assert len(integrate_proposals(poses, scores, (640, 480), min_overlap=0.32).scores) == 1
 
 
-def test_only_the_part_inside_the_picture_counts_for_the_overlap() -> None:
+def test_only_the_part_inside_the_image_counts_for_the_overlap() -> None:
     # In full the overlap is 1/3; left of x = 0 is cut off, which leaves 50 and 100 columns: 1/2.
     poses = torch.stack([square(-50, 0, 100), square(0, 0, 100)])
     people = integrate_proposals(poses, torch.tensor([0.5, 0.4]), (640, 480), min_overlap=0.45)
@@ -75,6 +75,6 @@ def test_nothing_or_too_little_is_nobody() -> None:
     assert weak.weights.shape == (0, 1) and weak.scores.shape == (0,)
 
 
-def test_a_pose_outside_the_picture_does_not_hang_the_loop() -> None:
+def test_a_pose_outside_the_image_does_not_hang_the_loop() -> None:
     poses = torch.stack([square(-500, -500, 100), square(-500, -500, 100)])
     assert len(integrate_proposals(poses, torch.tensor([0.5, 0.4]), (640, 480)).scores) == 2

@@ -122,6 +122,6 @@ def test_wrong_inputs_name_the_processor(shape):
         ({"classifier_dropout": 1.0}, "below 1"),
     ],
 )
-def test_configs_that_cannot_work_are_told(fields, says):
+def test_configs_that_cannot_work_are_reported(fields, says):
     with pytest.raises(StrictDataclassClassValidationError, match=says):
         R3dConfig(**fields)

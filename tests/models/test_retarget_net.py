@@ -147,7 +147,7 @@ def test_the_initialisation_is_that_of_pytorch(variant):
 @pytest.mark.parametrize(
     ("variant", "shape"), [("view", (1, 30, 24)), ("skeleton", (1, 30, 20)), ("full", (1, 28, 32)), ("view", (30, 32))]
 )
-def test_network_tensors_that_do_not_fit_are_told(variant, shape):
+def test_network_tensors_that_do_not_fit_are_reported(variant, shape):
     with pytest.raises(ValueError, match="multiple of 8 and at least"):
         net(variant).transfer(torch.zeros(shape), torch.zeros(shape))
 

@@ -1,9 +1,8 @@
 """T-MOR: embeddings of motions, texts and videos, and what it says of inputs that do not fit."""
 
-import json
-
 import pytest
 import torch
+from helpers import read_json, write_json
 
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification, TMorModel, fuse_scores
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
@@ -122,11 +121,11 @@ def test_a_config_saved_under_earlier_names_loads(tmp_path):
     config = TMorConfig()
     config.save_pretrained(tmp_path)
     earlier = {"none_similarity": 2.5, "window_none_similarity": 2.0, "unseen_bonus": 1.25}
-    saved = json.loads((tmp_path / "config.json").read_text())
+    saved = read_json(tmp_path / "config.json")
     for old, new in TMorConfig.attribute_map.items():
         saved.pop(new, None)
         saved[old] = earlier[old]
-    (tmp_path / "config.json").write_text(json.dumps(saved))
+    write_json(tmp_path / "config.json", saved)
     loaded = TMorConfig.from_pretrained(tmp_path)
     assert (loaded.rejection_threshold, loaded.window_rejection_threshold, loaded.calibrated_stacking) == (
         2.5,
@@ -135,4 +134,4 @@ def test_a_config_saved_under_earlier_names_loads(tmp_path):
     )
     assert loaded.none_similarity == 2.5 and TMorConfig(unseen_bonus=0.5).calibrated_stacking == 0.5
     loaded.save_pretrained(tmp_path)
-    assert not set(earlier) & set(json.loads((tmp_path / "config.json").read_text()))
+    assert not set(earlier) & set(read_json(tmp_path / "config.json"))

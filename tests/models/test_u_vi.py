@@ -117,7 +117,7 @@ def test_a_drawing_has_the_size_of_the_image_and_lies_in_0_to_1():
 
 
 @torch.no_grad()
-def test_smaller_pictures_need_a_smaller_kernel_and_pooling():
+def test_smaller_images_need_a_smaller_kernel_and_pooling():
     options = {"image_size": 32, "view_kernel": 3, "view_pool": 2}
     model = small(UViModel, **options)
     # 32 -> 15 -> 13 -> 6 -> 4 pixels by convolutions of 3 x 3, every other one with stride 2, then 2 by pooling
@@ -188,7 +188,7 @@ def test_a_resnet_with_an_lstm_gives_points_as_the_official_encoder_does(tmp_pat
 
 
 @needs_timm
-def test_a_resnet_that_timm_does_not_have_is_told():
+def test_a_resnet_that_timm_does_not_have_is_reported():
     with pytest.raises(ValueError, match="timm has no model 'resnet19x'"):
         small(UViModel, pose_backbone="resnet19x")
 
@@ -221,7 +221,7 @@ def test_wrong_images_say_what_is_expected():
     [
         ({"image_size": 100}, "divisible by 8"),
         ({"image_size": 56}, "at least 64 pixels"),
-        ({"image_size": 32, "view_kernel": 3}, "smaller pictures need"),
+        ({"image_size": 32, "view_kernel": 3}, "smaller images need"),
         ({"num_points": 0}, "at least 1"),
         ({"view_channels": [8]}, "2 to 2 view_channels"),
         ({"channels": [8]}, "2 to 9 channels"),

@@ -178,12 +178,12 @@ def test_activation_checkpointing_keeps_the_gradients():
         ({"input_ids": torch.zeros(1, 5, dtype=torch.long), "return_loss": True}, "pairs"),
     ],
 )
-def test_wrong_inputs_are_told(arguments, says):
+def test_wrong_inputs_are_reported(arguments, says):
     with pytest.raises(ValueError, match=says):
         small()(**arguments)
 
 
-def test_configs_that_cannot_work_are_told():
+def test_configs_that_cannot_work_are_reported():
     with pytest.raises(StrictDataclassClassValidationError, match=r"(?s)embeddings of one size.*512.*768"):
         ViClipConfig(text_config={"projection_dim": 768})
     with pytest.raises(StrictDataclassClassValidationError, match="divisible by patch_size"):

@@ -35,7 +35,7 @@ def test_video_models_of_torchvision(name, size, tmp_path):
 
 @needs_timm
 @torch.no_grad()
-def test_picture_models_of_timm_see_frame_by_frame(tmp_path):
+def test_image_models_of_timm_see_frame_by_frame(tmp_path):
     torch.manual_seed(0)
     model = VideoBackboneModel(VideoBackboneConfig(library="timm", name="resnet18")).eval()
     clip = torch.randn(2, 3, 3, 32, 32)
@@ -48,7 +48,7 @@ def test_picture_models_of_timm_see_frame_by_frame(tmp_path):
 
 
 @needs_torchvision
-def test_what_does_not_exist_is_told():
+def test_what_does_not_exist_is_reported():
     with pytest.raises(ValueError, match="no video model 'r3d_19'"):
         VideoBackboneModel(VideoBackboneConfig(name="r3d_19"))
     with pytest.raises(ValueError, match="features of 512 channels"):

@@ -1,10 +1,10 @@
 """Checkpoints of commit 58fa04a load: the same names and shapes in every state dict, and the same outputs."""
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import read_json, write_json
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModel
@@ -13,7 +13,7 @@ import motionhub.auto as classes
 
 
 WRITTEN = Path(__file__).parent / "written_at_58fa04a"
-FAMILIES = json.loads((WRITTEN / "families.json").read_text(encoding="utf-8"))
+FAMILIES = read_json(WRITTEN / "families.json")
 
 
 def wave(shape: list[int], start: int = 0) -> Tensor:
@@ -34,7 +34,7 @@ def test_an_earlier_state_dict_loads_completely_and_gives_the_same_output(family
     written = FAMILIES[family]
     entries = [entry.split(" ") for entry in written["state_dict"]]
     weights = {name: stand_in(place, name, [*map(int, shape)]) for place, (name, *shape) in enumerate(entries)}
-    (tmp_path / "config.json").write_text(json.dumps(written["config"]), encoding="utf-8")
+    write_json(tmp_path / "config.json", written["config"])
     save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
     model_class = getattr(classes, *written["config"]["architectures"])
     model, report = model_class.from_pretrained(tmp_path, output_loading_info=True)

@@ -53,7 +53,7 @@ def one_look():
 
 
 @pytest.mark.parametrize("kind", ["joints", "velocity"])
-def test_rows_are_what_the_processor_makes_of_the_same_picture(kind):
+def test_rows_are_what_the_processor_makes_of_the_same_image(kind):
     """Training sees what use will see."""
     looks, factors, camera = one_look()
     clip = motionhub.convert_layout(clips()[0].person(0), "lac-15")

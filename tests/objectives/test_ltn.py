@@ -215,7 +215,7 @@ def test_a_state_brings_queue_slow_encoder_and_count_back():
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in objective.state_dict().items())
 
 
-def test_what_cannot_work_is_told():
+def test_what_cannot_work_is_reported():
     objective, network = moco()
     with pytest.raises(ValueError, match="2 segments of each of 2 clips, got 6"):
         objective(network, {**batch(), "index": torch.arange(2)})

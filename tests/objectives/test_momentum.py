@@ -85,7 +85,7 @@ def test_of_a_batch_larger_than_the_queue_the_last_keys_stay():
     assert sorted(queue.features[:, 0].tolist()) == [8, 9, 10, 11]  # the oldest went
 
 
-def test_a_queue_larger_than_the_data_set_never_calls_a_clip_its_own_negative():
+def test_a_queue_larger_than_the_dataset_never_calls_a_clip_its_own_negative():
     queue = FeatureQueue(8, 1, start="empty")
     assert queue.negatives().shape == (0, 1)
     for _ in range(2):  # two epochs of three clips
@@ -159,7 +159,7 @@ def test_views_of_one_row_count_as_their_mean_in_any_order():
     assert torch.allclose(one.vectors[0], torch.tensor([0.6, 0.8]))
 
 
-def test_a_bank_of_another_data_set_is_refused():
+def test_a_bank_of_another_dataset_is_refused():
     state = MemoryBank(4, 2, fingerprint="clips of n-ucla").state_dict()
     MemoryBank(4, 2, fingerprint="clips of n-ucla").load_state_dict(state)
     with pytest.raises(ValueError, match="belongs to another dataset"):

@@ -44,7 +44,7 @@ def test_every_baseline_learns_and_every_weight_has_a_gradient(name):
     assert np.isfinite(values).all() and np.mean(values[-5:]) < values[0]
 
 
-def test_reconstruction_of_a_decoder_that_says_zero_is_the_squared_length_of_the_pictures():
+def test_reconstruction_of_a_decoder_that_says_zero_is_the_squared_length_of_the_images():
     objective = CrossReconstruction(LAYOUT)
     network = objective.prepare(encoder(), RUN).eval()
     torch.nn.init.zeros_(network.decoder.last.weight)

@@ -22,7 +22,7 @@ SMALL = {
 
 
 class Recorder(torch.nn.Module):
-    """Stands for the network: canonical points are the picture's mean, pictures are drawn as told."""
+    """Stands for the network: canonical points are the image's mean, images are drawn as asked."""
 
     def __init__(self, **made):
         super().__init__()
@@ -47,7 +47,7 @@ def test_both_views_adds_the_mean_squared_errors():
     assert both_views(drawn, pictures) == 1.0 + 4.0
 
 
-def test_points_that_move_with_the_picture_have_no_equivariance_loss():
+def test_points_that_move_with_the_image_have_no_equivariance_loss():
     points = torch.rand(2, 2, 5, 3)
     shift = torch.tensor([[[3.0, 0.0], [0.0, -2.0]]] * 2)
     moved = points.clone()
@@ -81,7 +81,7 @@ def test_half_of_the_rotations_come_from_the_other_moment_and_seeds_decide():
 
 @torch.no_grad()
 @pytest.mark.parametrize("source", [0, 1, 2])
-def test_the_network_swaps_postures_and_takes_the_rotation_it_is_told(source):
+def test_the_network_swaps_postures_and_takes_the_given_rotation(source):
     torch.manual_seed(0)
     model = UViModel(UViConfig(**SMALL)).eval()
     network = UVi().prepare(model, None).eval()

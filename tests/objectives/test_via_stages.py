@@ -73,7 +73,7 @@ def test_a_model_that_returns_its_input_pays_what_copying_the_source_costs(dims:
     losses = objective(network, batch_of([0, 1, 2], dims=3))
     assert float(losses["self"]) == pytest.approx(0, abs=1e-10)  # all looks are the same: nothing to change ...
     clip = batch_of([0, 1, 2], dims=3)["keypoints"]
-    if dims == 2:  # a picture: y downward
+    if dims == 2:  # an image: y downward
         clip = clip[..., :2] * torch.tensor([1.0, -1.0])
     root = LAYOUT.index(LAYOUT.root)
     clip = clip - clip[:, :, :, root : root + 1]

@@ -1,9 +1,9 @@
 """Checkpoints shared by the pipeline tests."""
 
-import json
 from pathlib import Path
 
 import pytest
+from helpers import write_json
 from small_checkpoints import PROBABILITIES, motion, save, save_constant
 
 
@@ -22,5 +22,5 @@ def nucla_file(tmp_path) -> Path:
     """A clip as the authors of N-UCLA write it."""
     clip = motion(12, seed=3)
     path = tmp_path / "a01_s01_e00_v01.json"
-    path.write_text(json.dumps({"file_name": path.stem, "skeletons": clip.keypoints[0].tolist(), "label": 1}))
+    write_json(path, {"file_name": path.stem, "skeletons": clip.keypoints[0].tolist(), "label": 1})
     return path

@@ -1,4 +1,4 @@
-"""Small checkpoints in folders, and motions, for the pipeline tests. It does not know pipelines."""
+"""Small checkpoints in folders, and motions, for the pipeline tests."""
 
 import math
 from pathlib import Path

@@ -306,7 +306,7 @@ def test_coordinates_beyond_all_measure_are_an_error_not_a_nan_score(pipe) -> No
         pipe(clip.replace(keypoints=clip.keypoints * 1e37))
 
 
-def test_zeros_of_a_pose_estimator_are_told(pipe) -> None:
+def test_zeros_of_a_pose_estimator_are_reported(pipe) -> None:
     keypoints = motion(8).keypoints.copy()
     keypoints[:, :, 4] = 0
     with pytest.warns(UserWarning, match="5.0% of the joints lie at exactly zero"):

@@ -155,7 +155,7 @@ def test_long_gaps_stay_gaps_and_short_ones_are_bridged(echo):
         echo(source, target, max_gap=-1)
 
 
-def test_a_target_without_a_joint_is_told(pipes):
+def test_a_target_without_a_joint_is_reported(pipes):
     points = motion(seed=1).keypoints.copy()
     points[:, :, get_layout("body-25").index("left_ankle")] = NAN
     with pytest.warns(UserWarning, match=r"target: \['left_ankle'\] are missing in all of"):
@@ -234,7 +234,7 @@ def test_report_of_a_copy_has_the_errors_of_the_source(echo):
     ],
     ids=["no target", "two people", "nobody", "no size", "no frame", "number"],
 )
-def test_what_cannot_be_done_is_told(pipes, variant, inputs, told):
+def test_what_cannot_be_done_is_reported(pipes, variant, inputs, told):
     with pytest.raises(ValueError, match=told):
         pipes[variant](*inputs())
 
@@ -289,7 +289,7 @@ def in_space(frames=20, seed=0, **changes):
 
 
 @pytest.mark.parametrize("role", ["source", "target", "view"])
-def test_motion_in_space_for_a_model_of_pictures_is_told_with_the_calls_that_help(pipes, echo, monkeypatch, role):
+def test_motion_in_space_for_a_model_of_images_is_told_with_the_calls_that_help(pipes, echo, monkeypatch, role):
     """With the processor of RetargetNet, and with the general one, which would drop the depth."""
     from motionhub.data.views.cameras import Camera, project_to_pixels, seen_by
 
@@ -304,7 +304,7 @@ def test_motion_in_space_for_a_model_of_pictures_is_told_with_the_calls_that_hel
 
 
 @pytest.mark.parametrize("role", ["source", "target"])
-def test_pictures_for_a_model_of_space_are_told(echo, monkeypatch, role):
+def test_images_for_a_model_of_space_are_reported(echo, monkeypatch, role):
     general = motionhub.SkeletonProcessor(layout="lac-15", num_dims=3, num_people=1, normalization="centre")
     monkeypatch.setattr(echo, "feature_extractor", general)
     clips = {"source": in_space(), "target": in_space(seed=1)} | {role: motion()}

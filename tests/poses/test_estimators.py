@@ -175,12 +175,12 @@ def test_mediapipe_without_memory_gives_the_same_answer_twice(landmarker, shared
     anew = get_estimator("mediapipe", {"follow": False})
     anew.start(video)
     one, two = anew(frame), anew(frame)
-    assert len(one) == len(two) == 2  # both people of the picture
+    assert len(one) == len(two) == 2  # both people of the image
     for first, second in zip(one, two, strict=True):
         np.testing.assert_array_equal(first.keypoints, second.keypoints)
 
 
-def test_mediapipe_reads_the_picture_whatever_the_order_of_its_bytes_in_memory(shared):
+def test_mediapipe_reads_the_image_whatever_the_order_of_its_bytes_in_memory(shared):
     pytest.importorskip("mediapipe")
     pytest.importorskip("av")
     from motionhub.data.video.reader import open_video

@@ -1,4 +1,4 @@
-"""Experts that differ in layout, frame rate, picture, length and people become alike."""
+"""Experts that differ in layout, frame rate, image, length and people become alike."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_layouts_and_frame_rates_become_the_firsts():
     np.testing.assert_allclose(second.keypoints[:, :, limbs], first.keypoints[:, :, limbs], atol=0.02)
 
 
-def test_pixels_are_scaled_to_the_firsts_picture():
+def test_pixels_are_scaled_to_the_firsts_image():
     first, second = reconcile([standing(50, image_size=(640, 480)), standing(100, image_size=(1280, 960))])
     assert second.image_size == (640, 480)
     assert second.keypoints[0, 0].tolist() == [[50, 0], [50, 50]]
@@ -51,7 +51,7 @@ def test_people_in_another_order_are_the_same_people():
     assert second.keypoints[:, 0, 0, 0].tolist() == [1, 302]
 
 
-def test_two_people_who_cross_are_told_apart():
+def test_two_people_who_cross_are_distinguished():
     people = crossing(60)
     swapped = people.replace(keypoints=people.keypoints[::-1], track_ids=None)
     first, second = reconcile([people, swapped])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from helpers import write_json
 
 import motionhub
 from motionhub.pipelines.skeleton_pipeline import as_sequence
@@ -53,7 +54,7 @@ class SquareFinder:
 
 
 def scene(places, size=(160, 120)):
-    """One picture; `places` are (left, top, colour) of the squares."""
+    """One image; `places` are (left, top, colour) of the squares."""
     picture = np.full((size[1], size[0], 3), 16, np.uint8)
     for left, top, colour in places:
         picture[top : top + SIDE, left : left + SIDE, colour] = 230
@@ -104,7 +105,7 @@ def test_a_video_without_people_is_an_empty_answer(tmp_path):
     assert motionhub.read(saved)[0].num_people == 0
 
 
-def test_where_a_frame_is_broken_nobody_is_seen_and_time_goes_on(tmp_path):
+def test_where_a_frame_is_broken_no_person_is_detected_and_time_continues(tmp_path):
     video = broken(write_video(tmp_path / "a.mp4", [scene([(40, 40, 0)])] * 30), [12, 13])
     found = extract_clip(video, SquareFinder())
     assert found.report["broken"] == 2 and found.clip.num_frames == 30 and found.clip.num_people == 1
@@ -121,7 +122,7 @@ def test_frames_of_a_variable_rate_take_their_place_in_time(tmp_path):
     np.testing.assert_array_equal(np.flatnonzero(seen(found.clip)[0]), [0, 1, 2, 3, 6, 7, 8, 9, 10])
 
 
-def test_keypoints_of_a_turned_video_lie_in_the_picture_as_it_is_shown(tmp_path):
+def test_keypoints_of_a_turned_video_lie_in_the_image_as_it_is_shown(tmp_path):
     video = write_video(tmp_path / "a.mp4", [scene([(40, 30, 0)])] * 6, rotation=90)
     (person,) = extract(video, SquareFinder())
     assert person.image_size == (120, 160)
@@ -238,7 +239,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
 
     clip = extract_clip(video, Weighed()).clip
     assert clip.keypoints.shape == (1, 1200, 17, 2)
-    assert used[1] - used[0] < 40 * 2**20  # these pictures are 230 MB
+    assert used[1] - used[0] < 40 * 2**20  # these images are 230 MB
 
 
 def test_pipelines_take_a_video_once_an_estimator_is_there(tmp_path, monkeypatch):
@@ -263,7 +264,7 @@ def test_other_programs_keypoints_are_an_estimator(tmp_path):
     for frame in range(8):
         points = [[10 + frame + joint, 40 + 2 * joint, 0.5] for joint in range(25)]
         people = [] if frame == 5 else [{"pose_keypoints_2d": np.ravel(points).tolist()}]
-        (folder / f"a_{frame:012d}_keypoints.json").write_text(json.dumps({"people": people}))
+        write_json(folder / f"a_{frame:012d}_keypoints.json", {"people": people})
     clip = extract_clip(video, folder).clip
     assert clip.layout.name == "body-25" and clip.image_size == (160, 120) and clip.fps == 10
     np.testing.assert_array_equal(np.flatnonzero(~seen(clip)[0]), [5])

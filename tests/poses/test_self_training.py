@@ -83,7 +83,7 @@ def test_experts_that_disagree_teach_nothing_and_the_message_has_the_confidence(
         pseudo_labels(sequence(people(1, 5)), np.full((1, 5), 0.05))
 
 
-def test_what_is_not_a_picture_or_not_its_confidence_is_refused() -> None:
+def test_what_is_not_an_image_or_not_its_confidence_is_refused() -> None:
     with pytest.raises(ValueError, match="2-D poses in pixels"):
         pseudo_labels(sequence(people(1, 5), unit="normalised", image_size=None), np.ones((1, 5)))
     with pytest.raises(ValueError, match="aggregate_experts"):

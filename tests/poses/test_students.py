@@ -35,7 +35,7 @@ def recipe(folder: Path, **changes: object) -> object:
 
 
 def scene(frames: int, joints: int = 13) -> tuple[list[LabelledFrame], dict[int, np.ndarray]]:
-    """Black pictures with one person: every joint a square of its own brightness, on a circle that moves about."""
+    """Black images with one person: every joint a square of its own brightness, on a circle that moves about."""
     random = np.random.default_rng(0)
     labels, pictures = [], {}
     angles = np.linspace(0, 2 * np.pi, joints, endpoint=False)
@@ -97,7 +97,7 @@ def test_a_small_student_learns_to_find_the_person_it_was_shown(student, tmp_pat
     assert np.median(errors) < 3  # pixels, of circles 34 to 48 across; 0.5 to 1.4 with other seeds
 
 
-def test_a_frame_without_its_picture_is_named(tmp_path) -> None:
+def test_a_frame_without_its_image_is_named(tmp_path) -> None:
     labels, pictures = scene(3)
     del pictures[1]
     with pytest.raises(ValueError, match=r"no image of \[1\]"):
@@ -106,7 +106,7 @@ def test_a_frame_without_its_picture_is_named(tmp_path) -> None:
         check_images([], pictures)
 
 
-def test_pictures_and_people_of_a_batch_are_padded_with_nothing() -> None:
+def test_images_and_people_of_a_batch_are_padded_with_nothing() -> None:
     items = [
         {
             "pixel_values": torch.ones(3, 4 * number, 6),

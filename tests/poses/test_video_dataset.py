@@ -1,11 +1,11 @@
-"""A data set of raw videos: what experts found is aggregated, kept or left out, labelled, lifted, and resumed."""
+"""A dataset of raw videos: what experts found is aggregated, kept or left out, labelled, lifted, and resumed."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from datasets import load_dataset
+from helpers import read_json, write_json
 
 import motionhub
 from motionhub.cli.main import main
@@ -55,7 +55,7 @@ def experts(monkeypatch):
             asked.append((estimator, name))
             answer = answers[estimator][name]
             if isinstance(answer, str):
-                (folder / f"{name}.report.json").write_text(json.dumps({"error": f"{answer} ({video})"}))
+                write_json(folder / f"{name}.report.json", {"error": f"{answer} ({video})"})
                 continue
             motionhub.write(answer, target)
             if estimator == "mediapipe":
@@ -81,7 +81,7 @@ def test_clips_are_aggregated_kept_lifted_and_labelled(videos, experts, tmp_path
     card = (tmp_path / "out" / "README.md").read_text()
     assert "# Poses of the videos in videos" in card and "by mediapipe, rtmlib, aggregated by SST-A" in card
     assert not (tmp_path / "work" / "videos").exists() and not (tmp_path / "work" / "dataset").exists()
-    report = json.loads((tmp_path / "work" / "videos.json").read_text())
+    report = read_json(tmp_path / "work" / "videos.json")
     assert report["kept"] == 3 and set(report["left_out"]) == {"wave--b", "sit--d"}
 
 

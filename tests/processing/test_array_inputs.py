@@ -5,6 +5,7 @@ import doctest
 import numpy as np
 import pytest
 import torch
+from helpers import error_of
 
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.processing import skeleton
@@ -26,6 +27,7 @@ each_processor = pytest.mark.parametrize(
 
 def array(people: int = 2, frames: int = 6, joints: int = 17, dims: int = 2, seed: int = 0) -> np.ndarray:
     """Positions in an image, one joint of which is missing."""
+    """Positions in an image, one joint of which was not seen."""
     keypoints = np.random.default_rng(seed).uniform(50, 400, (people, frames, joints, dims)).astype(np.float32)
     keypoints[0, :1, 5] = np.nan
     return keypoints
@@ -43,14 +45,6 @@ def assert_same(batch, expected):
     assert list(batch) == list(expected)
     for name, value in expected.items():
         np.testing.assert_array_equal(np.asarray(batch[name]), np.asarray(value))
-
-
-def error_of(function, *arguments, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        function(*arguments, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 # ---- what comes out

@@ -49,7 +49,7 @@ def test_a_saved_tokenizer_is_the_same(tiny, tmp_path):
         assert rows[0] == rows[1] and len(rows[0]) == 5
 
 
-def test_another_file_is_told(tmp_path):
+def test_another_file_is_reported(tmp_path):
     (tmp_path / "file.gz").write_bytes(b"no gzip")
     with pytest.raises(ValueError, match="is not CLIP's"):
         clip_tokenizer(tmp_path / "file.gz")

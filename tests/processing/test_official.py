@@ -1,4 +1,4 @@
-"""The official data-set scripts, number by number."""
+"""The official dataset scripts, number by number."""
 
 import numpy as np
 import pytest

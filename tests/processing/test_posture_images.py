@@ -1,10 +1,9 @@
 """Depth, DensePose and masks become images: the person fills the square, values mean what is stated."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
+from helpers import write_json
 from transformers import AutoFeatureExtractor, AutoProcessor
 
 import motionhub
@@ -151,7 +150,7 @@ def test_an_old_name_warns_and_gives_the_class_of_the_new_one(old, new, fields, 
     with pytest.warns(FutureWarning, match=f"{old} is now motionhub.{new}"):
         named = getattr(motionhub, old)
     assert named is getattr(motionhub, new)
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**fields, "feature_extractor_type": old}))
+    write_json(tmp_path / "preprocessor_config.json", {**fields, "feature_extractor_type": old})
     for loader in (AutoFeatureExtractor, AutoProcessor):
         with pytest.warns(FutureWarning, match=f"{old} is now {new}"):
             loaded = loader.from_pretrained(tmp_path)

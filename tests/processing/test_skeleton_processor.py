@@ -1,10 +1,9 @@
 """The processor's promises: order of steps, masks, sampling, padding, files, errors."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
+from helpers import read_json, seeded, write_json
 from transformers import AutoProcessor
 
 import motionhub  # noqa: F401
@@ -17,10 +16,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 MASKS = ("joint_mask", "attention_mask")
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def sequence(people: int = 1, frames: int = 12, layout: str = "kinect-20", seed: int = 0, **facts) -> SkeletonSequence:
@@ -300,7 +295,7 @@ def test_save_and_load_is_exact(tmp_path):
     assert (tmp_path / "again/preprocessor_config.json").read_bytes() == (
         tmp_path / "preprocessor_config.json"
     ).read_bytes()
-    stored = json.loads((tmp_path / "preprocessor_config.json").read_text())
+    stored = read_json(tmp_path / "preprocessor_config.json")
     assert set(SkeletonProcessor.FIELDS) <= set(stored) and stored["feature_extractor_type"] == "SkeletonProcessor"
     clip = sequence(frames=20)
     for training in (False, True):
@@ -321,7 +316,7 @@ EARLIER = {
 
 
 def test_the_augmentation_of_a_file_of_an_earlier_version_becomes_the_policy(tmp_path):
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(EARLIER))
+    write_json(tmp_path / "preprocessor_config.json", EARLIER)
     for loaded in (SkeletonProcessor.from_pretrained(tmp_path), AutoProcessor.from_pretrained(tmp_path)):
         policy = loaded.to_dict()["augmentation"]
         assert policy == {
@@ -336,7 +331,7 @@ def test_the_augmentation_of_a_file_of_an_earlier_version_becomes_the_policy(tmp
 
 
 def test_fields_can_be_changed_while_loading_also_those_the_file_does_not_mention(tmp_path):
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"layout": "ntu-25"}))
+    write_json(tmp_path / "preprocessor_config.json", {"layout": "ntu-25"})
     loaded = SkeletonProcessor.from_pretrained(tmp_path, num_frames=7)
     assert (loaded.layout, loaded.num_frames) == ("ntu-25", 7)
     with pytest.raises(ValueError, match="did you mean num_frames"):

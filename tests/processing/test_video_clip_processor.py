@@ -119,7 +119,7 @@ def test_saving_and_loading_keeps_every_field(tmp_path):
         ([], "empty list"),
     ],
 )
-def test_what_is_no_video_is_told(video, says):
+def test_what_is_no_video_is_reported(video, says):
     with pytest.raises(ValueError, match=says):
         VideoClipProcessor(image_size=4)(video)
 
@@ -138,6 +138,6 @@ def test_what_is_no_video_is_told(video, says):
         ({"num_frame": 8}, "did you mean num_frames"),
     ],
 )
-def test_fields_that_cannot_be_used_are_told(fields, says):
+def test_fields_that_cannot_be_used_are_reported(fields, says):
     with pytest.raises(ValueError, match=says):
         VideoClipProcessor(**fields)

@@ -1,10 +1,10 @@
 """The index: nearest by cosine whichever library searches, kept in a folder, clear about what does not fit."""
 
-import json
 import sys
 
 import numpy as np
 import pytest
+from helpers import read_json, write_json
 
 from motionhub.metrics.embeddings import hit_at_k
 from motionhub.retrieval.index import Entry, MotionIndex
@@ -70,8 +70,8 @@ def test_what_is_no_index_or_damaged_is_said(tmp_path):
     with pytest.raises(ValueError, match="damaged"):
         MotionIndex.load(folder)
     index().save(folder)
-    about = json.loads((folder / "index.json").read_text())
-    (folder / "index.json").write_text(json.dumps({**about, "num_entries": 7}))
+    about = read_json(folder / "index.json")
+    write_json(folder / "index.json", {**about, "num_entries": 7})
     with pytest.raises(ValueError, match="5 of 7"):
         MotionIndex.load(folder)
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers import read_json
 
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layout import MAX_BYTES, SkeletonLayout
@@ -180,7 +181,7 @@ def test_the_processor_config_carries_the_layout_itself(declared, tmp_path):
     options = {"num_dims": 2, "normalization": "centre", "num_people": 1}
     SkeletonProcessor(layout=str(path), **options).save_pretrained(tmp_path / "saved")
     path.unlink()
-    assert json.loads((tmp_path / "saved" / "preprocessor_config.json").read_text())["layout"]["name"] == "upper-9"
+    assert read_json(tmp_path / "saved" / "preprocessor_config.json")["layout"]["name"] == "upper-9"
     loaded = SkeletonProcessor.from_pretrained(tmp_path / "saved")
     points = np.random.default_rng(0).normal(size=(5, 17, 2))
     batch = loaded(SkeletonSequence(points, "coco-17", 30, "pixel"))

@@ -39,7 +39,7 @@ def detections_of(people: np.ndarray, seed: int, missing: float = 0.1):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_three_crossing_people_with_a_tenth_of_the_detections_missing_are_told_apart(seed):
+def test_three_crossing_people_with_a_tenth_of_the_detections_missing_are_distinguished(seed):
     people = three_crossing_people(seed)
     # They really cross: each pair changes sides.
     for first, second in itertools.combinations(range(3), 2):

@@ -1,10 +1,10 @@
 """A bank gives the tower's vectors without the tower, knows whose it is, and says what to do about other phrases."""
 
-import json
 import unicodedata
 
 import pytest
 import torch
+from helpers import read_json, write_json
 from text_models import MadeUpTower
 
 from motionhub.towers.text_bank import FACTS, PROBE, VECTORS, TextBank, normalised_spelling, text_vectors
@@ -94,14 +94,14 @@ def test_a_checkpoint_without_a_bank_has_none(tmp_path):
 @pytest.mark.parametrize("damage", ["cut vectors", "no json", "fewer phrases", "newer"])
 def test_a_damaged_bank_is_refused_by_name(bank, tmp_path, damage):
     bank.save_pretrained(tmp_path)
-    facts = json.loads((tmp_path / FACTS).read_text())
+    facts = read_json(tmp_path / FACTS)
     if damage == "cut vectors":
         (tmp_path / VECTORS).write_bytes((tmp_path / VECTORS).read_bytes()[:100])
     elif damage == "no json":
         (tmp_path / FACTS).write_text("{")
     else:
         facts |= {"phrases": facts["phrases"][:2]} if damage == "fewer phrases" else {"schema": 99}
-        (tmp_path / FACTS).write_text(json.dumps(facts))
+        write_json(tmp_path / FACTS, facts)
     with pytest.raises(ValueError, match="text bank of .* cannot be read"):
         TextBank.from_pretrained(tmp_path)
 

@@ -1,9 +1,8 @@
 """Video towers: what each kind of checkpoint makes of pixels, by its own model; and which are refused."""
 
-import json
-
 import pytest
 import torch
+from helpers import write_json
 from torch.nn import functional
 
 from motionhub.models.r3d import R3dConfig, R3dModel
@@ -47,7 +46,7 @@ def test_viclip_and_video_encoders_give_their_own_features_of_length_1(tmp_path)
 
 
 @pytest.mark.parametrize("family", ["CLIP", "Siglip"])
-def test_towers_of_pictures_give_the_mean_of_the_frames(tmp_path, family):
+def test_towers_of_images_give_the_mean_of_the_frames(tmp_path, family):
     import transformers
 
     torch.manual_seed(0)
@@ -60,7 +59,7 @@ def test_towers_of_pictures_give_the_mean_of_the_frames(tmp_path, family):
     if family == "CLIP":
         size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}, "do_center_crop": True}
     how = {"image_processor_type": f"{family}ImageProcessor", "image_mean": [0.5] * 3, "image_std": [0.25] * 3, **size}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(how))
+    write_json(tmp_path / "preprocessor_config.json", how)
     tower = load_video_tower(str(tmp_path))
     with torch.no_grad():
         frames = [model.get_image_features(pixel_values=clip) for clip in pixels()]

@@ -1,9 +1,9 @@
 """Random text models of a few kilobytes, saved as real checkpoints are, and a made-up tower without files."""
 
-import json
 from pathlib import Path
 
 import torch
+from helpers import write_json
 from torch import Tensor
 
 from motionhub.towers.text_towers import TextTower, TowerName
@@ -28,11 +28,11 @@ def save_sentence_encoder(folder: Path, *, pooling: str = "mean", dim: int = 8, 
         {"idx": place, "name": str(place), "path": f"{place}_{kind}" if place else "", "type": f"s.models.{kind}"}
         for place, kind in enumerate(kinds)
     ]
-    (folder / "modules.json").write_text(json.dumps(modules))
+    write_json(folder / "modules.json", modules)
     (folder / "1_Pooling").mkdir(exist_ok=True)
     flags = {f"pooling_mode_{name}_token{'s' * (name != 'cls')}": name == pooling for name in ("mean", "cls", "max")}
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(flags))
-    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": max_length}))
+    write_json(folder / "1_Pooling" / "config.json", flags)
+    write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_length})
     return folder
 
 

@@ -1,11 +1,11 @@
 """A checkpoint that cannot be loaded says why in one line; one that can is loaded whole, never filled with noise."""
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import read_json, write_json
 from toy_training import CLASS_NAMES
 
 from motionhub.auto import AutoModelForActionClassification
@@ -46,7 +46,7 @@ def test_a_whole_checkpoint_loads_as_it_was_saved(folder: Path) -> None:
     assert not model.training and processor.layout == "penn-13"
 
 
-def test_no_folder_a_file_and_an_empty_folder_are_told_apart(folder: Path, tmp_path: Path) -> None:
+def test_no_folder_a_file_and_an_empty_folder_are_distinguished(folder: Path, tmp_path: Path) -> None:
     refused(tmp_path / "absent", "does not exist")
     refused(folder / "config.json", "is a file")
     (tmp_path / "empty").mkdir()
@@ -74,17 +74,17 @@ def test_broken_json_names_the_file(folder: Path, name: str, content: str) -> No
     refused(folder, f"{name}: (not valid JSON|expected a JSON object)")
 
 
-def test_a_field_of_the_processor_that_is_wrong_is_told(folder: Path) -> None:
+def test_a_field_of_the_processor_that_is_wrong_is_reported(folder: Path) -> None:
     path = folder / "preprocessor_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "layout": "pen-13"}))
+    write_json(path, {**read_json(path), "layout": "pen-13"})
     refused(folder, "Did you mean 'penn-13'")
 
 
 def test_weights_of_another_shape_and_a_head_that_is_absent_are_refused(folder: Path) -> None:
     path = folder / "config.json"
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, "channels": [8, 16]}))
+    content = read_json(path)
+    write_json(path, {**content, "channels": [8, 16]})
     refused(folder, "do not fill a UnikForActionClassification")
-    path.write_text(json.dumps(content))
+    write_json(path, content)
     UnikModel(small_config()).save_pretrained(folder)
     refused(folder, r"2 tensors are missing or have another shape \(classifier.bias, classifier.weight\)")

@@ -1,11 +1,10 @@
 """Features are computed once a clip, kept after a kill, and lie in a copy of the dataset that loads as before."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from datasets import load_dataset
+from helpers import read_json
 
 from motionhub.data.build.feature_columns import FeatureColumn, add_feature_columns
 from motionhub.data.synthetic.dataset import save_generated
@@ -51,7 +50,7 @@ def test_rows_stay_and_gain_their_vectors(saved, tmp_path):
     for one, other in zip(before.with_format("numpy"), after.with_format("numpy"), strict=True):
         np.testing.assert_array_equal(one["keypoints"], other["keypoints"])
         assert one["caption"] == other["caption"] and one["label"] == other["label"]
-    facts = json.loads((tmp_path / "out" / "features.json").read_text())
+    facts = read_json(tmp_path / "out" / "features.json")
     assert facts == {"twice": {"encoder": "frames"}} and not (saved / "features.json").exists()
     assert "`twice`" in (tmp_path / "out" / "README.md").read_text()
 

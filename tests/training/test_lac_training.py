@@ -1,4 +1,4 @@
-"""LAC's contrastive stage through the trainer: an interrupted run goes on as if it had not been."""
+"""LAC's contrastive stage through the trainer: an interrupted run resumes as if it had not been."""
 
 import torch
 from toy_training import toy_dataset

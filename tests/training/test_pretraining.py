@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from helpers import read_json
 from toy_pretraining import EveryMemory, memory, pose_encoder, pretrain, unlabelled
 from toy_training import toy_dataset, toy_processor, toy_recipe
 
@@ -49,7 +50,7 @@ def test_killed_in_the_third_epoch_and_resumed_equals_four_epochs_bit_for_bit(tm
     order = {"recipe": asdict(recipe), "kill": [14, 0], "dropout": 0.3, "report": str(tmp_path)}
     killed = subprocess.run([sys.executable, SCRIPT, json.dumps(order)], env=ENVIRONMENT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    progress = json.loads((tmp_path / "cut" / "last" / "state" / "progress.json").read_text())["progress"]
+    progress = read_json(tmp_path / "cut" / "last" / "state" / "progress.json")["progress"]
     assert (progress["epoch"], progress["epoch_updates"]) == (2, 2)
     model, objective, result = pretrain(recipe, dropout=0.3)
     assert result.steps == 20

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import read_json
 from toy_retargeting import CutOff, pretrain
 from toy_training import toy_recipe
 
@@ -32,7 +33,7 @@ def test_cut_off_in_the_second_epoch_and_resumed_equals_three_epochs_bit_for_bit
     recipe = toy_recipe(tmp_path / "cut", **shape)
     with pytest.raises(CutOff):
         pretrain(stage, recipe, 0.3, cut_off=6)
-    progress = json.loads((tmp_path / "cut" / "last" / "state" / "progress.json").read_text())["progress"]
+    progress = read_json(tmp_path / "cut" / "last" / "state" / "progress.json")["progress"]
     assert (progress["epoch"], progress["epoch_updates"]) == (1, 1)
     resumed = pretrain(stage, recipe, 0.3)
     assert whole.keys() == resumed.keys()

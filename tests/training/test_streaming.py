@@ -1,4 +1,4 @@
-"""Training from shards: every clip once an epoch, whoever shares the work, and the same result as from memory."""
+"""Training from shards: every clip once an epoch, however the work is shared, and the same result as from memory."""
 
 import json
 import os

@@ -1,6 +1,5 @@
 """Evaluation: every clip once, files that load again, streams that add up."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from helpers import read_json
 from toy_training import CLASS_NAMES, toy_dataset, toy_model, toy_processor, toy_recipe
 
 from motionhub.data.formats.schema import features
@@ -35,7 +35,7 @@ def test_report_and_scores_do_not_depend_on_the_batch_size(tmp_path: Path) -> No
     all_at_once = evaluate(model, toy_processor(), dataset, batch_size=5, output_dir=tmp_path / "five")
     assert one["num_clips"] == 13
     assert one["confusion_matrix"] == all_at_once["confusion_matrix"]
-    assert json.loads((tmp_path / "one" / "metrics.json").read_text()) == one
+    assert read_json(tmp_path / "one" / "metrics.json") == one
     scores, others = load_scores(tmp_path / "one" / "scores.npz"), load_scores(tmp_path / "five" / "scores.npz")
     assert list(scores) == [f"clip{index:03d}" for index in range(13)]
     for name, row in scores.items():
@@ -69,7 +69,7 @@ def test_official_pooling_of_ragged_clips_does_not_depend_on_the_batch_size(tmp_
         np.testing.assert_allclose(together[name], row, atol=1e-5)
     recipe = toy_recipe(tmp_path / "run", epochs=1, learning_rate=1e-30, weight_decay=0.0, eval_batch_size=6)
     train(model, processor, dataset, dataset, recipe)  # the evaluation inside the loop, after a batch-norm update
-    inside = json.loads((tmp_path / "run" / "last" / "metrics.json").read_text())["confusion_matrix"]
+    inside = read_json(tmp_path / "run" / "last" / "metrics.json")["confusion_matrix"]
     assert inside == evaluate(model, processor, dataset, batch_size=1)["confusion_matrix"]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import read_json, write_json
 from toy_training import (
     SignalAt,
     ToyForClassification,
@@ -72,7 +73,7 @@ def test_separable_classes_are_learned_and_the_folders_load(tmp_path: Path) -> N
     loaded = ToyForClassification.from_pretrained(tmp_path / "last")
     assert_same_weights(weights(loaded), weights(model))
     assert SkeletonProcessor.from_pretrained(tmp_path / "best").to_dict() == toy_processor().to_dict()
-    best = json.loads((tmp_path / "best" / "metrics.json").read_text())
+    best = read_json(tmp_path / "best" / "metrics.json")
     assert best["top1"] == result.best_metric == max(entry["top1"] for entry in result.history)
     assert best["epoch"] == result.best_epoch
     assert not list(tmp_path.glob(".*"))
@@ -93,7 +94,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path, whole_run: tupl
     order = {"recipe": asdict(recipe), "kill_at": 9, "dropout": 0.3, "report": str(tmp_path)}
     killed = subprocess.run([sys.executable, SCRIPT, json.dumps(order)], env=ENVIRONMENT, check=False)
     assert killed.returncode == -signal.SIGKILL
-    progress = json.loads((tmp_path / "last" / "state" / "progress.json").read_text())["progress"]
+    progress = read_json(tmp_path / "last" / "state" / "progress.json")["progress"]
     assert (progress["epoch"], progress["epoch_updates"], progress["step"]) == (1, 3, 8)  # in the middle of an epoch
     model, result = toy_run(recipe, dropout=0.3)
     assert_same_weights(weights(model), whole_run[1])
@@ -154,7 +155,7 @@ def test_two_processes_equal_one_and_count_every_clip_once(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr[-3000:]
     model, result = toy_run(toy_recipe(tmp_path / "one", epochs=2))
     for rank in (0, 1):
-        report = json.loads((tmp_path / f"rank{rank}.json").read_text())
+        report = read_json(tmp_path / f"rank{rank}.json")
         assert report["num_processes"] == 2
         assert report["num_clips"] == [13, 13]
         assert report["top1"] == [entry["top1"] for entry in result.history]
@@ -230,7 +231,7 @@ def test_epochs_are_fixed_on_resume_with_cosine_and_free_with_step(tmp_path: Pat
 
 def test_a_checkpoint_does_not_hand_on_where_its_run_was_done(tmp_path: Path) -> None:
     toy_run(toy_recipe(tmp_path, epochs=1, checkpoint_updates=2))
-    written = json.loads((tmp_path / "last" / "training.json").read_text())
+    written = read_json(tmp_path / "last" / "training.json")
     assert (written["epochs"], written["batch_size"], written["learning_rate"]) == (1, 8, 0.1)
     assert not written.keys() & set(MACHINE_FIELDS)
 
@@ -421,7 +422,7 @@ def test_auto_is_what_the_machine_computes_and_is_said_once_and_kept(
     for name, value in weights(stated).items():
         np.testing.assert_array_equal(value, weights(chosen)[name], err_msg=name)
     assert said.count("mixed_precision auto:") == 1 and "a made-up processor" in said
-    state = json.loads((tmp_path / "auto" / "last" / "state" / "progress.json").read_text())
+    state = read_json(tmp_path / "auto" / "last" / "state" / "progress.json")
     (machine,) = state["progress"]["machines"]
     assert machine["mixed_precision"] == same_as and machine["threads"] == torch.get_num_threads()
     assert "mixed_precision" not in capsys.readouterr().err  # what was stated is not repeated
@@ -437,7 +438,7 @@ def test_auto_resumed_on_a_machine_without_bf16_says_what_differs_and_keeps_both
     said = capsys.readouterr().err
     assert "the machine differs (mixed_precision bf16 -> no)" in said
     assert "--mixed_precision bf16 keeps its precision" in said
-    state = json.loads((tmp_path / "last" / "state" / "progress.json").read_text())
+    state = read_json(tmp_path / "last" / "state" / "progress.json")
     assert [machine["mixed_precision"] for machine in state["progress"]["machines"]] == ["bf16", "no"]
 
 
@@ -462,18 +463,18 @@ def test_a_stated_precision_that_differs_from_the_run_is_refused(
     toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=1))
     with pytest.raises(ValueError, match="mixed_precision was bf16, is now no"):
         toy_run(toy_recipe(tmp_path, mixed_precision="no", epochs=2))
-    toy_run(toy_recipe(tmp_path, mixed_precision="bf16", epochs=2))  # stating what it was goes on
+    toy_run(toy_recipe(tmp_path, mixed_precision="bf16", epochs=2))  # stating the earlier value resumes
 
 
 def test_a_state_written_before_auto_existed_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toy_run(toy_recipe(tmp_path, mixed_precision="no", epochs=1))
     file = tmp_path / "last" / "state" / "progress.json"
-    state = json.loads(file.read_text())
+    state = read_json(file)
     del state["progress"]["machines"]
-    file.write_text(json.dumps(state))
+    write_json(file, state)
     auto_means(monkeypatch, False)
     toy_run(toy_recipe(tmp_path, mixed_precision="auto", epochs=2))
-    assert json.loads(file.read_text())["progress"]["machines"] == [{"mixed_precision": "no"}]
+    assert read_json(file)["progress"]["machines"] == [{"mixed_precision": "no"}]
 
 
 def test_clipping_bounds_the_step(tmp_path: Path) -> None:

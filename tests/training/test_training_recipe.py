@@ -1,12 +1,12 @@
 """The recipe: what it refuses, how it is read, and the learning rates it stands for."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from helpers import write_json
 from toy_training import toy_model, weights
 from transformers import HfArgumentParser, get_scheduler
 
@@ -46,7 +46,7 @@ def test_file_round_trip_and_unknown_field(tmp_path: Path) -> None:
     recipe.to_file(tmp_path / "training.json")
     assert TrainingRecipe.from_file(tmp_path) == recipe
     assert TrainingRecipe.from_file(tmp_path / "training.json", epochs=3) == recipe.replace(epochs=3)
-    (tmp_path / "training.json").write_text(json.dumps({"learnin_rate": 0.1}))
+    write_json(tmp_path / "training.json", {"learnin_rate": 0.1})
     with pytest.raises(ValueError, match="learnin_rate"):
         TrainingRecipe.from_file(tmp_path)
     (tmp_path / "training.json").write_text("{")
@@ -75,7 +75,7 @@ def test_every_field_is_a_documented_option(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_recipe_of_the_model_folder_gives_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "training.json").write_text(json.dumps({"mode": "scratch", "epochs": 7, "milestones": [3]}))
+    write_json(tmp_path / "training.json", {"mode": "scratch", "epochs": 7, "milestones": [3]})
     words = ["--dataset", "n-ucla", f"--model={tmp_path}", "--learning_rate", "0.2"]
     arguments, recipe = parse_training(words, "test")
     assert (recipe.epochs, recipe.milestones, recipe.learning_rate) == (7, [3], 0.2)
@@ -93,7 +93,7 @@ def test_where_a_run_was_done_is_no_default_of_the_next(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", ["scratch", "linear", "finetune"])
 def test_weights_that_are_there_are_used_and_missing_ones_leave_the_recipes_mode(tmp_path: Path, written: str) -> None:
-    (tmp_path / "training.json").write_text(json.dumps({"mode": written}))
+    write_json(tmp_path / "training.json", {"mode": written})
     words = ["--dataset", "n-ucla", "--model", str(tmp_path)]
     if written == "scratch":
         assert parse_training(words, "test")[1].mode == "scratch"
@@ -110,7 +110,7 @@ def test_weights_that_are_there_are_used_and_missing_ones_leave_the_recipes_mode
 def test_a_recipe_of_another_checkpoint_can_be_followed(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"")
-    (tmp_path / "model" / "training.json").write_text(json.dumps({"epochs": 99, "momentum": 0.5}))
+    write_json(tmp_path / "model" / "training.json", {"epochs": 99, "momentum": 0.5})
     words = ["--dataset", "penn-action", "--model", str(tmp_path / "model"), "--recipe"]
     for source in (HUB_CONFIGS / "unik-penn", HUB_CONFIGS / "unik-penn" / "training.json"):
         _, recipe = parse_training([*words, str(source), "--seed", "4"], "test")
@@ -173,7 +173,7 @@ def test_adamw_spares_biases_from_decay_and_sgd_does_not() -> None:
 def test_abbreviated_and_required_options_are_parsed_beside_the_recipe_of_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "training.json").write_text(json.dumps({"mode": "scratch", "epochs": 7}))
+    write_json(tmp_path / "training.json", {"mode": "scratch", "epochs": 7})
     _, recipe = parse_training(["--dataset", "d", "--model", str(tmp_path), "--learning_r", "0.5"], "test")
     assert (recipe.epochs, recipe.learning_rate) == (7, 0.5)
     with pytest.raises(SystemExit):

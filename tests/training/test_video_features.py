@@ -1,6 +1,5 @@
 """`motionhub features --video_tower` from files to a column: killed, resumed, and given to T-MOR's L_mv."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import load_dataset
+from helpers import read_json
 
 
 pytest.importorskip("av", reason='needs pip install "motionhub[video]"')
@@ -66,7 +66,7 @@ def test_a_killed_run_goes_on_and_every_video_has_the_towers_vector(made, capsys
     assert "2 parts were there" in told and "video_features: 3 clips had nothing to encode" in told
     rows = load_dataset(str(root / "out"), split="train", cache_dir=str(root / "cache2"))
     assert [len(row) for row in rows["video_features"]] == [0 if i in (4, 10, 11) else 8 for i in range(12)]
-    facts = json.loads((root / "out" / "features.json").read_text())
+    facts = read_json(root / "out" / "features.json")
     assert facts["video_features"]["tower"]["kind"] == "video-encoder"
     # Frames 0, 1, 2, 3 of the first video (six frames in four parts) are what the tower saw.
     from motionhub.data.video.reader import open_video

@@ -1,4 +1,4 @@
-"""Pictures of skeletons: what is drawn where and in which colour, and clear outcomes where nothing is to be drawn."""
+"""Images of skeletons: what is drawn where and in which colour, and clear outcomes where nothing is to be drawn."""
 
 import sys
 
@@ -261,7 +261,7 @@ def test_labels_and_scores_must_fit_the_clip(arguments, message, tmp_path):
 
 @pytest.mark.parametrize("num_people", [0, 1])
 @pytest.mark.parametrize("num_dims", [2, 3])
-def test_all_missing_and_nobody_say_so_in_the_picture(num_people, num_dims, tmp_path, recwarn):
+def test_all_missing_and_nobody_say_so_in_the_image(num_people, num_dims, tmp_path, recwarn):
     sequence = empty(num_people, num_dims=num_dims)
     frame = draw_frame(sequence)
     middle = frame[200:360, 300:540]

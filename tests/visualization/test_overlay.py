@@ -1,4 +1,4 @@
-"""What is drawn over a picture lies where the keypoints say; the video has the frames, the rate and the size."""
+"""What is drawn over an image lies where the keypoints say; the video has the frames, the rate and the size."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_names_are_written_beside_large_bodies_only():
         assert (draw_overlay(image, sequence, 1) != without).any() == named
 
 
-def test_only_pixels_can_lie_over_a_picture():
+def test_only_pixels_can_lie_over_an_image():
     metres = SkeletonSequence(np.zeros((1, 1, 17, 3)), "coco-17", 10, "metre")
     with pytest.raises(ValueError, match="got 3-D metres"):
         draw_overlay(np.zeros((10, 10, 3), np.uint8), metres, 0)
@@ -61,6 +61,6 @@ def test_the_video_has_an_image_for_every_frame_also_for_those_left_out(tmp_path
     assert (video.num_frames, video.fps, video.size) == (5, 10, (322, 122))
     frames = [frame.image for frame in video.frames()]
     assert frames[0].mean() < 2 and frames[1].mean() > 5
-    assert np.abs(frames[3].astype(int) - frames[1]).mean() < 2  # the picture before stays
+    assert np.abs(frames[3].astype(int) - frames[1]).mean() < 2  # the image before stays
     with pytest.raises(ValueError, match="no frame to draw on"):
         write_overlay([], people(), tmp_path / "b.mp4")

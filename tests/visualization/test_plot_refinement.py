@@ -1,4 +1,4 @@
-"""The picture of a joint before and after refinement."""
+"""The image of a joint before and after refinement."""
 
 import numpy as np
 import pytest

@@ -45,7 +45,7 @@ def test_dependencies_of_one_head_of_several_and_of_a_window(shape, tmp_path):
     assert yellow.any()
 
 
-def test_more_heads_make_a_wider_picture(tmp_path):
+def test_more_heads_make_a_wider_image(tmp_path):
     one, three = (
         read(plots.plot_attention(np.random.default_rng(0).random((heads, 8, 12)), tmp_path / f"{heads}.png"))
         for heads in (1, 3)

@@ -1,4 +1,4 @@
-"""The ribbon shows bars where the actions are: pixels are read back from the picture."""
+"""The ribbon shows bars where the actions are: pixels are read back from the image."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from motionhub.visualization.plots import plot_ribbon  # noqa: E402
 
 
 def coloured_columns(path: Path) -> np.ndarray:
-    """Columns of the picture with the first label's blue."""
+    """Columns of the image with the first label's blue."""
     pixels = np.asarray(image.open(path).convert("RGB")).astype(int)
     blue = np.abs(pixels - [0, 0x72, 0xB2]).sum(axis=2) < 30
     return np.flatnonzero(blue.sum(axis=0) > 5)

@@ -11,7 +11,7 @@ pytest.importorskip("PIL.Image")
 
 
 def standing(frames, fps=25, x=0.0, layout="lac-15"):
-    """Left arm stretched out to the left of the picture (x = 0) or upwards."""
+    """Left arm stretched out to the left of the image (x = 0) or upwards."""
     pose = np.random.default_rng(0).uniform(0, 100, size=(1, 1, motionhub.get_layout(layout).num_joints, 2))
     points = np.repeat(pose, frames, axis=1)
     points[..., 0] += x * np.arange(frames)[:, None]

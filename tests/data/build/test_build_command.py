@@ -1,6 +1,5 @@
-"""`motionhub dataset build`: exit status, going on, pictures, terms of the data, and zips that do not fit."""
+"""`motionhub dataset build`: exit status, going on, images, terms of the data, and zips that do not fit."""
 
-import json
 import subprocess
 import sys
 import zipfile
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from datasets import load_dataset
+from helpers import card_metadata, read_json, write_json
 
 from motionhub.cli.main import main
 from motionhub.data.build.build import save_dataset, save_dataset_report
@@ -59,7 +59,7 @@ def test_all_read_is_0_some_broken_is_1_nothing_is_2(raw, tmp_path, capsys):
     assert build("n-ucla", "--raw", raw, "--out", tmp_path / "most") == 2
 
 
-def test_a_changed_file_is_named_when_a_build_goes_on(raw, tmp_path, monkeypatch):
+def test_a_changed_file_is_named_when_a_build_resumes(raw, tmp_path, monkeypatch):
     def killed(*arguments, **options):
         raise KeyboardInterrupt
 
@@ -70,16 +70,16 @@ def test_a_changed_file_is_named_when_a_build_goes_on(raw, tmp_path, monkeypatch
             save_dataset("n-ucla", raw, out)
     assert not out.exists()
     path = raw / "a01_s02_e10_v01.json"
-    content = json.loads(path.read_text())
+    content = read_json(path)
     content["skeletons"] = content["skeletons"][:2]
-    path.write_text(json.dumps(content))
+    write_json(path, content)
     with pytest.warns(UserWarning, match=r"read again: a01_s02_e10_v01.json \(changed\)$"):
         save_dataset("n-ucla", raw, out)
     frames = {row["clip_id"]: row["num_frames"] for row in load_dataset(str(out), "full", split="full")}
     assert frames.pop(path.stem) == 2 and set(frames.values()) == {4}
 
 
-def test_a_zip_goes_on_too(raw, tmp_path, monkeypatch):
+def test_a_zip_resumes_too(raw, tmp_path, monkeypatch):
     archive, out = zipped(raw, tmp_path / "raw.zip"), tmp_path / "out"
     with monkeypatch.context() as patched:
         patched.setattr("motionhub.data.build.build.merge", None)
@@ -132,17 +132,13 @@ def test_the_card_of_closed_data_holds_the_recipe_and_no_clips(raw, tmp_path):
     assert [path.name for path in (out / "recipe").iterdir()] == ["README.md"]
 
 
-def metadata(folder):
-    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
-
-
 def test_a_licence_that_the_hub_knows_is_the_cards_licence(tmp_path):
     ids = {"precog": "mit", "bandai-namco": "cc-by-nc-4.0", "n-ucla": None, "posecap": None, "folder": None}
     assert {name: hub_licence(DATASETS[name].licence) for name in ids} == ids
     texts = {"CC-BY-4.0": "cc-by-4.0", "CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "ODbL-1.0": "odbl", "CC0": "cc0-1.0"}
     assert {text: hub_licence(text) for text in texts} == texts
     save_generated(tmp_path / "made", 1)
-    assert metadata(tmp_path / "made")["license"] == hub_licence(LICENCE) == "cc0-1.0"
+    assert card_metadata(tmp_path / "made")["license"] == hub_licence(LICENCE) == "cc0-1.0"
 
 
 @pytest.fixture
@@ -151,7 +147,7 @@ def mine(tmp_path):
     for name in ("wave", "fall"):
         (folder / name).mkdir(parents=True)
         np.savez(folder / name / "1.npz", keypoints=np.ones((1, 4, 17, 2)))
-    (folder / "pose_options.json").write_text(json.dumps({"layout": "coco-17", "fps": 10, "unit": "pixel"}))
+    write_json(folder / "pose_options.json", {"layout": "coco-17", "fps": 10, "unit": "pixel"})
     return folder
 
 
@@ -159,7 +155,8 @@ def test_own_clips_carry_the_licence_of_their_owner(mine, tmp_path, capsys):
     words = ["--licence", "cc-by-4.0", "--homepage", "https://example.org/mine", "--citation", "Me: Mine. 2030."]
     assert build("folder", "--raw", mine, "--out", tmp_path / "own", *words) == 0
     text = (tmp_path / "own" / "README.md").read_text()
-    assert metadata(tmp_path / "own")["license"] == "cc-by-4.0" and "license_name" not in metadata(tmp_path / "own")
+    metadata = card_metadata(tmp_path / "own")
+    assert metadata["license"] == "cc-by-4.0" and "license_name" not in metadata
     assert "cc-by-4.0. Home page: https://example.org/mine\n\nMe: Mine. 2030." in text and "Not to be pub" not in text
     assert not (tmp_path / "own" / "recipe").exists()
     rows = load_dataset(str(tmp_path / "own"), "full", split="full", cache_dir=str(tmp_path / "cache"))
@@ -169,7 +166,7 @@ def test_own_clips_carry_the_licence_of_their_owner(mine, tmp_path, capsys):
 
 def test_own_clips_without_a_licence_are_told_to_say_one(mine, tmp_path):
     assert build("folder", "--raw", mine, "--out", tmp_path / "own") == 0
-    assert "license" not in metadata(tmp_path / "own") and not (tmp_path / "own" / "recipe").exists()
+    assert "license" not in card_metadata(tmp_path / "own") and not (tmp_path / "own" / "recipe").exists()
     assert "No licence is stated" in (tmp_path / "own" / "README.md").read_text()
     with pytest.raises(ValueError, match="license: .*say --licence"):
         check_dataset_card(tmp_path / "own")
@@ -180,7 +177,7 @@ def test_the_owners_words_open_unless_they_forbid(mine, tmp_path, capsys):
     for number, (words, is_closed) in enumerate({"ours, ask us": False, "research, no redistribution": True}.items()):
         out = tmp_path / str(number)
         assert build("folder", "--raw", mine, "--out", out, "--licence", words, *home) == 0
-        assert (out / "recipe").exists() == is_closed and metadata(out)["license_link"] == "https://example.org"
+        assert (out / "recipe").exists() == is_closed and card_metadata(out)["license_link"] == "https://example.org"
     capsys.readouterr()
     assert build("folder", "--raw", mine, "--out", tmp_path / "x", "--licence", "ours, ask us") == 2
     assert "--homepage" in capsys.readouterr().err
@@ -227,7 +224,7 @@ def test_a_zip_cut_off_in_the_middle_is_said_to_be(raw, tmp_path, share, capsys)
     assert "raw.zip: the zip file is cut off" in capsys.readouterr().err
 
 
-def test_help_lists_data_sets_and_protocols_without_importing_torch():
+def test_help_lists_datasets_and_protocols_without_importing_torch():
     code = (
         "import sys; from motionhub.cli.main import main; main(['dataset', 'build', '--help'])\n"
         "print({'torch', 'transformers'} & set(sys.modules))"

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
-import yaml
 from datasets import load_dataset
+from helpers import card_metadata
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_dataset, get_protocol
@@ -173,11 +173,11 @@ def test_unknown_names_are_found_before_any_file_is_read(tmp_path):
         ("pku-mmd", "PKU MMD"),
     ],
 )
-def test_data_sets_are_known_by_the_names_people_use(called, name):
+def test_datasets_are_known_by_the_names_people_use(called, name):
     assert get_dataset(name) is DATASETS[called]
 
 
-def test_every_alias_means_a_data_set_and_hides_no_name():
+def test_every_alias_means_a_dataset_and_hides_no_name():
     aliases = [alias for dataset in DATASETS.values() for alias in dataset.aliases]
     assert len({*aliases}) == len(aliases) > 30 and all(alias.isalnum() and alias.islower() for alias in aliases)
     assert not {*aliases} & {"".join(filter(str.isalnum, name)) for name in DATASETS}
@@ -189,7 +189,7 @@ def test_a_wrong_name_is_answered_with_the_nearest(wrong, near):
         get_dataset(wrong)
 
 
-def test_an_alias_has_the_protocols_of_its_data_set():
+def test_an_alias_has_the_protocols_of_its_dataset():
     assert get_protocol("NTU-60", "xsub") is get_protocol("ntu-rgbd", "xsub")
 
 
@@ -200,7 +200,7 @@ def test_a_class_absent_from_a_split_is_named(nucla_folder):
         build_dataset("n-ucla", nucla_folder, "cross-view-1-to-2")
 
 
-def test_a_complete_data_set_warns_of_nothing(nucla_folder):
+def test_a_complete_dataset_warns_of_nothing(nucla_folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build_dataset("n-ucla", nucla_folder, "cross-subject")
@@ -212,10 +212,6 @@ def test_a_complete_data_set_warns_of_nothing(nucla_folder):
 @pytest.fixture
 def saved(nucla_folder, tmp_path):
     return save_dataset("n-ucla", nucla_folder, tmp_path / "saved")
-
-
-def card_data(folder):
-    return yaml.safe_load((folder / "README.md").read_text().split("---\n")[1])
 
 
 def test_saved_protocols_load_as_configs_with_datasets_alone(saved, nucla_folder, tmp_path):
@@ -256,7 +252,7 @@ def test_no_clip_is_stored_twice(saved):
     # Four cells: view 1 or 2, odd or even subject.
     files = sorted(path.relative_to(saved).as_posix() for path in saved.rglob("*.parquet"))
     assert len(files) == 4
-    data = card_data(saved)
+    data = card_metadata(saved)
     full = next(config for config in data["configs"] if config["config_name"] == "full")
     assert [path.name for path in saved.rglob("*.parquet")] == 4 * ["clips-00000-of-00001.parquet"]
     assert full["data_files"][0]["path"] == [str(PurePosixPath(name).parent / "*.parquet") for name in files]
@@ -266,7 +262,7 @@ def test_no_clip_is_stored_twice(saved):
 
 
 def test_the_card_says_what_the_data_are(saved):
-    data, text = card_data(saved), (saved / "README.md").read_text()
+    data, text = card_metadata(saved), (saved / "README.md").read_text()
     assert data["license"] == "other"
     assert [config["config_name"] for config in data["configs"] if config.get("default")] == ["cross-view-1-to-2"]
     assert "`kinect-20`, 20 joints" in text and "Unit: metre" in text and "30 frames per second (assumed" in text
@@ -288,7 +284,7 @@ def test_the_card_lists_the_files_left_out(nucla_folder, tmp_path):
 def test_data_that_fill_no_protocol_are_saved_in_full(tmp_path, write_penn):
     write_penn("0001", folder=tmp_path)
     folder = save_dataset("penn-action", tmp_path, tmp_path / "saved")
-    assert [config["config_name"] for config in card_data(folder)["configs"]] == ["full"]
+    assert [config["config_name"] for config in card_metadata(folder)["configs"]] == ["full"]
     row = load_dataset(str(folder), split="full", streaming=True)
     assert [clip["clip_id"] for clip in row] == ["0001"]
 
@@ -298,7 +294,7 @@ def test_a_folder_with_content_is_not_overwritten(saved, nucla_folder):
         save_dataset("n-ucla", nucla_folder, saved)
 
 
-def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_dataset_and_the_same_call_resumes(nucla_folder, tmp_path, monkeypatch):
     def full_disk(*arguments, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -329,7 +325,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, t
         ("penn_action_train", "penn-action", "random-80-20", 1006, 252),
     ],
 )
-def test_real_data_sets_have_the_counted_clips(shared, archive, reader, protocol, train, test):
+def test_real_datasets_have_the_counted_clips(shared, archive, reader, protocol, train, test):
     dataset = build_dataset(reader, shared(f"data/{archive}.zip"), protocol)
     assert (len(dataset["train"]), len(dataset["test"])) == (train, test)
 

@@ -107,7 +107,7 @@ def test_a_half_written_part_is_made_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+def test_a_killed_run_resumes(tmp_path: Path) -> None:
     """A process that is killed while it reads; the next one reads only what was not finished."""
     code = (
         "import sys; from functools import partial; from pathlib import Path; import test_shards as t\n"

@@ -7,47 +7,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
+from helpers import error_of, read_error
 
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.reading import read
 
 
-def error_of(path: Path, call=read) -> str:
-    with pytest.raises(ValueError) as caught:
-        call(path)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert path.name in message
-    return message
-
-
 def test_absent_empty_and_folder(tmp_path):
     (tmp_path / "empty.json").touch()
-    assert "No such file" in error_of(tmp_path / "nowhere.json")
-    assert "is empty" in error_of(tmp_path / "empty.json")
-    assert "directory" in error_of(tmp_path)
+    assert "No such file" in read_error(tmp_path / "nowhere.json")
+    assert "is empty" in read_error(tmp_path / "empty.json")
+    assert "directory" in read_error(tmp_path)
 
 
 def test_unknown_json_shows_its_keys_and_the_nearest_formats(tmp_path):
     path = tmp_path / "poses.json"
     path.write_text('{"frames": [], "camera": 1}')
-    message = error_of(path)
+    message = read_error(path)
     assert "['frames', 'camera']" in message
     assert "n-ucla" in message and "ntu-rgbd" not in message
 
 
 def test_unknown_mat_shows_its_variables(tmp_path):
     scipy.io.savemat(tmp_path / "other.mat", {"d_depth": np.zeros((2, 2))})
-    message = error_of(tmp_path / "other.mat")
+    message = read_error(tmp_path / "other.mat")
     assert "['d_depth']" in message
     assert "utd-mhad" in message and "penn-action" in message
 
 
 def test_unknown_text_and_binary_show_their_beginning(tmp_path):
     (tmp_path / "notes.txt").write_text("hello\nworld\n")
-    assert "['hello', 'world']" in error_of(tmp_path / "notes.txt")
+    assert "['hello', 'world']" in read_error(tmp_path / "notes.txt")
     (tmp_path / "clip.bin").write_bytes(b"\x89PNG\0\0")
-    assert "PNG" in error_of(tmp_path / "clip.bin")
+    assert "PNG" in read_error(tmp_path / "clip.bin")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +58,7 @@ def test_unknown_text_and_binary_show_their_beginning(tmp_path):
     ],
 )
 def test_nucla_frames_of_another_shape_are_named(write_nucla, frames, place):
-    assert f"{place}:" in error_of(write_nucla(frames=frames))
+    assert f"{place}:" in read_error(write_nucla(frames=frames))
 
 
 @pytest.mark.parametrize("label", [0, 11, "1", None, 1.5, True])
@@ -77,7 +69,7 @@ def test_nucla_unknown_labels_are_named(write_nucla, label):
 def test_json_nested_beyond_the_parser(tmp_path):
     path = tmp_path / "a01_s01_e00_v01.json"
     path.write_text("[" * 100_000)
-    error_of(path)
+    read_error(path)
 
 
 @pytest.mark.parametrize(
@@ -95,19 +87,19 @@ def test_json_nested_beyond_the_parser(tmp_path):
     ],
 )
 def test_penn_arrays_that_do_not_fit_are_named(write_penn, changes, place):
-    assert f"{place}:" in error_of(write_penn(**changes))
+    assert f"{place}:" in read_error(write_penn(**changes))
 
 
 @pytest.mark.parametrize(
     "changes, place", [({"action": "dance"}, "action"), ({"pose": "top"}, "pose"), ({"train": 5}, "train")]
 )
 def test_penn_unknown_facts_are_named(write_penn, changes, place):
-    assert f"{place}: expected" in error_of(write_penn(**changes), DATASETS["penn-action"].annotate)
+    assert f"{place}: expected" in error_of(DATASETS["penn-action"].annotate, write_penn(**changes))
 
 
 @pytest.mark.parametrize("shape", [(20, 2, 4), (3, 20, 4), (20, 3, 0), (20, 3, 2, 2)])
 def test_utd_array_of_another_shape(write_utd, shape):
-    assert "d_skel: expected shape (20, 3, frames)" in error_of(write_utd(d_skel=np.ones(shape)))
+    assert "d_skel: expected shape (20, 3, frames)" in read_error(write_utd(d_skel=np.ones(shape)))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +107,7 @@ def test_utd_array_of_another_shape(write_utd, shape):
 )
 def test_names_that_tell_nothing(write_nucla, write_utd, write_ntu, reader, name):
     write = {"n-ucla": write_nucla, "utd-mhad": write_utd, "ntu-rgbd": lambda name: write_ntu([{}], name)}[reader]
-    assert "name: expected" in error_of(write(name), DATASETS[reader].annotate)
+    assert "name: expected" in error_of(DATASETS[reader].annotate, write(name))
 
 
 def test_ntu_counts_that_the_file_cannot_hold_are_refused_without_allocating(write_ntu, points):
@@ -124,7 +116,7 @@ def test_ntu_counts_that_the_file_cannot_hold_are_refused_without_allocating(wri
     for line in (0, 1, 3):
         path.write_text("\n".join([*good[:line], "999999999999", *good[line + 1 :]]))
         tracemalloc.start()
-        message = error_of(path)
+        message = read_error(path)
         assert tracemalloc.get_traced_memory()[1] < 2**22
         tracemalloc.stop()
         assert f"line {line + 1}: " in message
@@ -133,7 +125,7 @@ def test_ntu_counts_that_the_file_cannot_hold_are_refused_without_allocating(wri
 def test_ntu_many_bodies_in_many_frames_do_not_fill_the_memory(write_ntu, points):
     body = points(1, 25)[0]
     path = write_ntu([*({body_id: body} for body_id in range(60)), *([{}] * 20_000)])
-    assert "more than a clip can hold" in error_of(path)
+    assert "more than a clip can hold" in read_error(path)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +147,7 @@ def test_ntu_bad_lines_are_named(write_ntu, points, line, text, reason):
     lines = path.read_text().splitlines()
     lines[line] = text
     path.write_text("\n".join(lines))
-    message = error_of(path)
+    message = read_error(path)
     assert f"line {line + 1}: " in message
     assert reason in message
 
@@ -165,10 +157,10 @@ def test_ntu_leftover_lines_and_repeated_bodies(write_ntu, points):
     path = write_ntu([{1: body}, {1: body}])
     text = path.read_text()
     path.write_text(text.replace("2\n1\n", "1\n1\n", 1))
-    assert "28 lines follow the last of 1 frames" in error_of(path)
+    assert "28 lines follow the last of 1 frames" in read_error(path)
     path = write_ntu([{1: body, 2: body}])
     path.write_text(path.read_text().replace("\n2 0 1", "\n1 0 1"))
-    assert "twice in one frame" in error_of(path)
+    assert "twice in one frame" in read_error(path)
 
 
 REAL_FILES = {
@@ -195,8 +187,8 @@ def test_every_truncation_of_a_real_file_is_an_error(real_content, tmp_path):
     # A cut within the last number leaves a number and nothing misses the line end, so stop before them.
     for length in np.linspace(1, len(content) - 16, 25, dtype=int):
         path.write_bytes(content[:length])
-        error_of(path)
-        error_of(path, DATASETS[reader].read)
+        read_error(path)
+        error_of(DATASETS[reader].read, path)
 
 
 def test_bit_flips_of_a_real_file_give_a_clip_or_a_one_line_error(real_content, tmp_path):
@@ -237,5 +229,5 @@ def test_bit_flips_of_an_uncompressed_mat_file(tmp_path, points):
 def test_noise_without_a_zero_byte_is_not_printed_as_text(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(1, 256, size=500).astype(np.uint8).tobytes()
     (tmp_path / "noise.dat").write_bytes(noise)
-    message = error_of(tmp_path / "noise.dat")
+    message = read_error(tmp_path / "noise.dat")
     assert "a binary file that starts with b'" in message and message.isprintable()

@@ -1,9 +1,8 @@
 """Charades: poses of the user's own, named by video, and actions in seconds."""
 
-import json
-
 import numpy as np
 import pytest
+from helpers import write_json
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -20,9 +19,9 @@ def write(tmp_path):
     def write(video="001YG", entries=None, frames=20, options=True):
         if options:
             words = {"layout": "coco-17", "fps": 5, "unit": "pixel"}
-            (tmp_path / "pose_options.json").write_text(json.dumps(words))
+            write_json(tmp_path / "pose_options.json", words)
         if entries is not False:
-            (tmp_path / "charades.json").write_text(json.dumps({"001YG": ENTRY} if entries is None else entries))
+            write_json(tmp_path / "charades.json", {"001YG": ENTRY} if entries is None else entries)
         path = tmp_path / f"{video}.npz"
         np.savez(path, keypoints=np.ones((1, frames, 17, 2)) + np.arange(frames)[None, :, None, None])
         return path

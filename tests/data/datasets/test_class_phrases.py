@@ -1,4 +1,4 @@
-"""Every class of the data sets has words, verbs are spelled as in English, spellings of one action lead to it."""
+"""Every class of the datasets has words, verbs are spelled as in English, spellings of one action lead to it."""
 
 import re
 
@@ -18,7 +18,7 @@ from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.synthetic.generate import ACTIONS
 
 
-# Names that say nothing: the data sets publish numbers only.
+# Names that say nothing: the datasets publish numbers only.
 NUMBERED = re.compile(r"action \d+|c\d{3}")
 # Titles of Charades as its Charades_v1_classes.txt writes them.
 CHARADES = (
@@ -85,7 +85,7 @@ def test_texts_of_a_class_say_it_in_several_ways():
     assert len(texts) == len(set(texts))
 
 
-def test_spellings_of_data_sets_mean_the_same_action():
+def test_spellings_of_datasets_mean_the_same_action():
     names = ("Sitdown", "Sit_down", "sitting down", "SIT-DOWN", "take a seat")
     assert {find_action(name).phrase for name in names} == {"sit down"}
     assert find_action("Cook.Cleandishes") is find_action("Clean_dishes") is find_action("washing dishes")

@@ -44,7 +44,7 @@ def test_listed_clips_are_left_out_before_they_are_read(clips, names):
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_list_that_lies_with_the_files_is_heeded_and_said_to_be(clips, tmp_path, capsys, packed):
+def test_a_list_that_lies_with_the_files_is_applied_and_said_to_be(clips, tmp_path, capsys, packed):
     lists = [f"NTU_RGBD{edition}_samples_with_missing_skeletons.txt" for edition in ("", "120")]
     raw = tmp_path / "raw"
     (raw / "lists").mkdir(parents=True)

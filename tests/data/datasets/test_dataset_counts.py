@@ -116,13 +116,13 @@ def test_a_split_without_a_stated_number_must_not_be_empty():
     assert check_counts("n-ucla", rows, {"cross-view-1-to-2": splits_of(600, 420)}) == []
 
 
-def test_data_sets_without_stated_counts_are_never_different():
+def test_datasets_without_stated_counts_are_never_different():
     assert check_counts("folder", rows_of(3), {}) == check_counts("precog", rows_of(3), {}) == []
     with pytest.raises(ValueError, match="expect must be one of"):
         check_counts("folder", [], {}, expect="whatever")
 
 
-# Data set -> the protocols that papers report on it.
+# Dataset -> the protocols that papers report on it.
 REPORTED = {
     "n-ucla": {"cross-view", "cross-subject"},
     "ntu-rgbd": {"xsub", "xview", "xsub-120", "xset-120"},

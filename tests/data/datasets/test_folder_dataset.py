@@ -1,11 +1,11 @@
 """A user's own dataset: class folders or a labels.csv, any readable format, and clear words for what is amiss."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 from datasets import load_dataset
+from helpers import write_json
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -30,7 +30,7 @@ def folders(tmp_path):
     root = tmp_path / "mine"
     for name in ("wave/1", "wave/2", "fall/1", "fall/2"):
         save(root / f"{name}.npz")
-    (root / "pose_options.json").write_text(json.dumps(OPTIONS))
+    write_json(root / "pose_options.json", OPTIONS)
     return root
 
 
@@ -40,7 +40,7 @@ def table(tmp_path):
     root = tmp_path / "listed"
     for name in ("a/1", "a/2", "b/c/3"):
         save(root / f"{name}.npz")
-    (root / "pose_options.json").write_text(json.dumps(OPTIONS))
+    write_json(root / "pose_options.json", OPTIONS)
 
     def write(text: str):
         (root / "labels.csv").write_text(text)

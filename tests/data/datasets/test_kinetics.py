@@ -1,9 +1,8 @@
 """Kinetics-skeleton: scores of 0 are missing, people are followed, label and split facts, broken JSON, real files."""
 
-import json
-
 import numpy as np
 import pytest
+from helpers import read_json, write_json
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS
@@ -27,10 +26,7 @@ def clip(*frames, first: int = 1, label_index=83, **changes) -> dict:
 @pytest.fixture
 def write(tmp_path):
     def write(content, name: str = "abcdefghijk", folder: str = "kinetics_train"):
-        path = tmp_path / folder / f"{name}.json"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(content))
-        return path
+        return write_json(tmp_path / folder / f"{name}.json", content)
 
     return write
 
@@ -130,7 +126,7 @@ def test_unknown_labels_are_named(write, label):
 )
 def test_real_clips_hold_every_seen_joint_once(unzipped, name, label):
     path = unzipped("data/ntu_and_kinetics_samples.zip") / "samples" / f"kinetics_skeleton_{name}.json"
-    content = json.loads(path.read_text())
+    content = read_json(path)
     (found,) = read(path)
     scores = np.array([seen for frame in content["data"] for each in frame["skeleton"] for seen in each["score"]])
     assert found.num_frames == len(content["data"])

@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from helpers import write_text
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -24,10 +25,7 @@ def lines_of(points: np.ndarray, second: np.ndarray | None = None, separator: st
 @pytest.fixture
 def write(tmp_path, points):
     def write(name: str = "0002-L.skeleton", text: str | None = None, folder: str = "skeleton"):
-        path = tmp_path / folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(lines_of(points(6, 25)) if text is None else text)
-        return path
+        return write_text(tmp_path / folder / name, lines_of(points(6, 25)) if text is None else text)
 
     return write
 

@@ -5,6 +5,7 @@ import os
 import zipfile
 
 import pytest
+from helpers import write_json
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS
@@ -24,10 +25,10 @@ def folder(tmp_path):
     for video in IDS[:3]:
         name = f"some class_{video}_000012_000022.json"
         assert name[-30:-19] == video
-        (clips / name).write_text(json.dumps({"frames": [[pose], [pose]]}))
+        write_json(clips / name, {"frames": [[pose], [pose]]})
     train = {IDS[0]: {"label_index": 319, "has_skeleton": True}, IDS[1]: {"label_index": 4, "has_skeleton": False}}
-    (tmp_path / "posetics_train_label.json").write_text(json.dumps(train))
-    (tmp_path / "posetics_val_label.json").write_text(json.dumps({IDS[2]: {"label_index": 4, "has_skeleton": True}}))
+    write_json(tmp_path / "posetics_train_label.json", train)
+    write_json(tmp_path / "posetics_val_label.json", {IDS[2]: {"label_index": 4, "has_skeleton": True}})
     return tmp_path
 
 

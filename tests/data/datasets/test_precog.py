@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from datasets import load_dataset
+from helpers import write_text
 
 from motionhub.data.build.build import save_dataset
 from motionhub.data.datasets.datasets import DATASETS
@@ -29,9 +30,7 @@ def csv_of(points, actions=ACTIONS) -> str:
 @pytest.fixture
 def write(tmp_path, points):
     def write(text: str | None = None, name: str = "Seq5_2"):
-        path = tmp_path / f"{name}.csv"
-        path.write_text(csv_of(points(4)) if text is None else text)
-        return path
+        return write_text(tmp_path / f"{name}.csv", csv_of(points(4)) if text is None else text)
 
     return write
 

@@ -1,10 +1,9 @@
 """Each reader gives the numbers that are in the file, on written files and on the real ones."""
 
-import json
-
 import numpy as np
 import pytest
 import scipy.io
+from helpers import read_json
 
 from motionhub.data.datasets.datasets import DATASETS, get_dataset
 from motionhub.data.datasets.reading import find_format, read
@@ -147,7 +146,7 @@ def test_the_format_is_recognised_by_content_whatever_the_name(
 def test_real_nucla_file(unzipped):
     path = unzipped("data/nucla_views12.zip") / "nucla" / "a01_s01_e00_v01.json"
     (sequence,) = read(path)
-    expected = np.array(json.loads(path.read_text())["skeletons"])
+    expected = np.array(read_json(path)["skeletons"])
     assert sequence.keypoints.shape == (1, 44, 20, 3)
     np.testing.assert_allclose(sequence.keypoints[0, 0, 0], [-0.619699, 0.328046, 3.18186], rtol=1e-6)
     np.testing.assert_array_equal(sequence.keypoints[0], expected.astype(np.float32))
@@ -214,7 +213,7 @@ def test_real_ntu_files(unzipped):
     ],
 )
 def test_real_people_stand_with_the_head_above_the_knees(unzipped, archive, file, up):
-    """Joint names and the y axis fit together: the order of no data set is taken for another's."""
+    """Joint names and the y axis fit together: the order of no dataset is taken for another's."""
     (sequence,) = read(unzipped(f"data/{archive}.zip") / file)
     knees = [sequence.layout.index(f"{side}_knee") for side in ("left", "right")]
     height = up * sequence.keypoints[0, :, :, 1]

@@ -1,12 +1,12 @@
 """Rare classes of Smarthome's cross-view training: round(1000 / clips) times, by name, and only on demand."""
 
-import json
 import typing
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
+from helpers import write_json
 
 from motionhub.data.build.build import rows_to_dataset, save_dataset
 from motionhub.data.datasets.datasets import DATASETS
@@ -24,7 +24,7 @@ from motionhub.training.start import load_splits
 NAME = "smarthome-cross-view"
 
 
-def test_the_table_has_every_class_and_every_clip_of_the_data_set():
+def test_the_table_has_every_class_and_every_clip_of_the_dataset():
     assert list(SMARTHOME_CLIPS) == list(DATASETS["smarthome"].class_names)
     assert sum(SMARTHOME_CLIPS.values()) == 16_115
 
@@ -81,7 +81,7 @@ def test_the_order_of_a_protocols_classes_is_an_option_of_a_run(tmp_path):
     clip = {"frames": [[{"pose2d": list(range(1, 27)), "pose3d": list(range(1, 40))}]]}
     for name in ("Usetelephone", "Usetablet", "Cook.Cut"):
         for camera in (1, 2):
-            (tmp_path / f"{name}_p03_r00_v01_c0{camera}.json").write_text(json.dumps(clip))
+            write_json(tmp_path / f"{name}_p03_r00_v01_c0{camera}.json", clip)
     own = RunArguments("smarthome", "model", str(tmp_path), "cv1")
     official = replace(own, class_order="protocol")
     for arguments, names, numbers in (

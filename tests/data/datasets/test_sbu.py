@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import write_text
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -29,9 +30,7 @@ def known(frames: int = 3) -> np.ndarray:
 def write(tmp_path):
     def write(text: str | None = None, folders: str = "s03s04/06/002"):
         path = tmp_path / "sbu" / folders / "skeleton_pos.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(lines_of(known()) if text is None else text)
-        return path
+        return write_text(path, lines_of(known()) if text is None else text)
 
     return write
 

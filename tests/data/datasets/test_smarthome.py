@@ -1,9 +1,8 @@
 """Toyota Smarthome: names carry the facts, image or space, three protocols and their class orders. Made by hand."""
 
-import json
-
 import numpy as np
 import pytest
+from helpers import write_json
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -26,9 +25,8 @@ def person(x: float) -> dict:
 @pytest.fixture
 def write(tmp_path):
     def write(name: str = "Cook.Cut_p03_r01_v07_c02", frames=None):
-        path = tmp_path / f"{name}.json"
-        path.write_text(json.dumps({"frames": [[person(50)], [], [person(51)]] if frames is None else frames}))
-        return path
+        frames = [[person(50)], [], [person(51)]] if frames is None else frames
+        return write_json(tmp_path / f"{name}.json", {"frames": frames})
 
     return write
 

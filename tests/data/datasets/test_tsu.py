@@ -1,10 +1,10 @@
 """Toyota Smarthome Untrimmed: actions that overlap, by frame; two lists; LCR-Net's JSON and the tools' archives."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
+from helpers import write_json
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -29,13 +29,10 @@ def person(x: float) -> dict:
 @pytest.fixture
 def write(tmp_path):
     def write(name=f"{VIDEO}.json", frames=10, cs=None, cv=None, entry=ENTRY):
-        poses = tmp_path / "poses"
-        poses.mkdir(exist_ok=True)
         for key, content in (("CS", {VIDEO: entry} if cs is None else cs), ("CV", cv)):
             if content is not None:
-                (tmp_path / f"smarthome_{key}_51.json").write_text(json.dumps(content))
-        (poses / name).write_text(json.dumps({"frames": [[person(50 + time)] for time in range(frames)]}))
-        return poses / name
+                write_json(tmp_path / f"smarthome_{key}_51.json", content)
+        return write_json(tmp_path / "poses" / name, {"frames": [[person(50 + time)] for time in range(frames)]})
 
     return write
 

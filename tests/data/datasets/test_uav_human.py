@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import write_text
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -25,12 +26,7 @@ def text_of(frames, joints: int = 17) -> str:
 
 @pytest.fixture
 def write(tmp_path):
-    def write(text: str, name: str = NAME):
-        path = tmp_path / f"{name}.txt"
-        path.write_text(text)
-        return path
-
-    return write
+    return lambda text, name=NAME: write_text(tmp_path / f"{name}.txt", text)
 
 
 def test_bodies_joints_and_pixels_stay_in_place(write):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers import error_of
 
 from motionhub.data.build.build import build_dataset, collect_rows
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
@@ -33,13 +34,6 @@ def write(tmp_path):
         return path
 
     return write
-
-
-def error_of(call, path) -> str:
-    with pytest.raises(ValueError) as caught:
-        call(path)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
 
 
 def test_clips_are_cut_at_the_offsets_and_centimetres_become_metres(write):

@@ -7,18 +7,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from helpers import read_error
 
 from motionhub.data.datasets.reading import find_format, read
 
 
 TOLD = {"layout": "coco-17", "fps": 30, "unit": "metre"}
-
-
-def error_of(path, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.fixture
@@ -33,7 +27,7 @@ def test_a_bare_array_needs_everything_and_says_so_one_by_one(tmp_path, points):
     (clip,) = read(path, **TOLD)
     np.testing.assert_array_equal(clip.keypoints[0], points.astype(np.float32))
     for name in TOLD:
-        message = error_of(path, **{key: value for key, value in TOLD.items() if key != name})
+        message = read_error(path, **{key: value for key, value in TOLD.items() if key != name})
         assert f"{name}: the file does not state it; call motionhub.read(" in message
 
 
@@ -64,7 +58,7 @@ def test_an_npz_that_says_everything_needs_nothing_and_contradictions_are_refuse
     np.testing.assert_array_equal(clip.keypoints[0], points.astype(np.float32))
     assert (clip.confidence == 0.5).all()
     for key, value in {"layout": "coco-17", "fps": 30, "unit": "pixel", "image_size": (64, 48)}.items():
-        assert f"{key}: the file states {key}" in error_of(path, **{key: value})
+        assert f"{key}: the file states {key}" in read_error(path, **{key: value})
 
 
 def test_ssta_files_are_coco_pixels_with_zeros_missing(tmp_path):
@@ -75,7 +69,7 @@ def test_ssta_files_are_coco_pixels_with_zeros_missing(tmp_path):
     (clip,) = read(tmp_path / "video2d.npz", fps=20)
     assert (clip.layout.name, clip.unit) == ("coco-17", "pixel")
     assert np.argwhere(~clip.joint_mask).tolist() == [[0, 1, 4]]
-    assert "fps=30" in error_of(tmp_path / "video2d.npz")
+    assert "fps=30" in read_error(tmp_path / "video2d.npz")
 
 
 @pytest.mark.parametrize("name, frames", [("Alphapose", 1380), ("LCRNet", 1379), ("OP", 1380)])
@@ -91,7 +85,7 @@ def test_real_ssta_files(shared, name, frames):
 
 def test_a_third_column_in_pixels_is_not_taken_for_depth(tmp_path, points):
     np.save(tmp_path / "clip.npy", points)
-    assert "the third is ambiguous" in error_of(tmp_path / "clip.npy", **TOLD | {"unit": "pixel"})
+    assert "the third is ambiguous" in read_error(tmp_path / "clip.npy", **TOLD | {"unit": "pixel"})
 
 
 @pytest.mark.parametrize(
@@ -113,7 +107,7 @@ def test_a_third_column_in_pixels_is_not_taken_for_depth(tmp_path, points):
 def test_what_does_not_fit_is_named(tmp_path, arrays, reason):
     np.savez(tmp_path / "clip.npz", **arrays)
     told = {key: value for key, value in TOLD.items() if key not in arrays}
-    assert reason in error_of(tmp_path / "clip.npz", **told)
+    assert reason in read_error(tmp_path / "clip.npz", **told)
 
 
 class Trap:
@@ -127,7 +121,7 @@ def test_pickled_objects_are_refused_without_running_them(tmp_path):
     np.save(tmp_path / "clip.npy", objects, allow_pickle=True)
     np.savez(tmp_path / "clip.npz", keypoints=objects)
     for name in ("clip.npy", "clip.npz"):
-        assert "pickled objects are refused" in error_of(tmp_path / name, **TOLD)
+        assert "pickled objects are refused" in read_error(tmp_path / name, **TOLD)
 
 
 def npy_header(shape) -> bytes:
@@ -144,7 +138,7 @@ def test_small_files_that_announce_or_unpack_to_gigabytes_are_refused_without_al
         archive.writestr("keypoints.npy", bomb)
     tracemalloc.start()
     for name in ("clip.npy", "clip.npz"):
-        assert "do not fill" in error_of(tmp_path / name, **TOLD)
+        assert "do not fill" in read_error(tmp_path / name, **TOLD)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**26
@@ -160,7 +154,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(tmp_path, poi
     content = path.read_bytes()
     for length in np.linspace(1, len(content) - 1, 20, dtype=int):
         path.write_bytes(content[:length])
-        error_of(path, **TOLD)
+        read_error(path, **TOLD)
     for _ in range(200):
         flipped = bytearray(content)
         flipped[generator.randrange(len(content))] ^= 1 << generator.randrange(8)

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from helpers import read_error, write_text
 
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.convert import convert_layout
@@ -38,23 +39,11 @@ Frame Time: 0.0333333
 
 @pytest.fixture
 def write(tmp_path):
-    def write_text(text: str):
-        path = tmp_path / "clip.bvh"
-        path.write_text(text)
-        return path
-
-    return write_text
+    return lambda text: write_text(tmp_path / "clip.bvh", text)
 
 
 def arm(*rows: list[float], order: str = "Zrotation Yrotation Xrotation") -> str:
     return ARM % (order, len(rows)) + "\n".join(" ".join(map(str, row)) for row in rows) + "\n"
-
-
-def error_of(path, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
 
 
 def test_angles_of_ninety_degrees_end_where_the_hand_says(write):
@@ -103,8 +92,8 @@ def test_the_unit_is_centimetres_unless_the_caller_knows_better(write):
     lengths = {unit: read(path, unit=unit)[0].keypoints[0, 0, 1, 0] for unit in ("centimetre", "metre", "millimetre")}
     assert lengths == pytest.approx({"centimetre": 0.1, "metre": 10.0, "millimetre": 0.01})
     assert read(path)[0].keypoints[0, 0, 1, 0] == pytest.approx(0.1)
-    assert "fps: the file states fps 30" in error_of(path, fps=60)
-    assert "has 17 joints, but the file has 3" in error_of(path, layout="coco-17")
+    assert "fps: the file states fps 30" in read_error(path, fps=60)
+    assert "has 17 joints, but the file has 3" in read_error(path, layout="coco-17")
 
 
 MIXAMO = (
@@ -153,13 +142,13 @@ def test_mixamo_names_become_ours_so_that_the_clip_converts(write, prefix):
 def test_bad_files_are_named_by_line(write, old, new, reason):
     text = arm([0] * 13, [0] * 13)
     assert old in text
-    assert reason in error_of(write(text.replace(old, new, 1)))
+    assert reason in read_error(write(text.replace(old, new, 1)))
 
 
 def test_ten_thousand_nested_joints_are_no_stack_overflow(write):
     opened = "".join(f"JOINT j{row} {{ OFFSET 0 1 0 " for row in range(10_000))
     head = "HIERARCHY ROOT r { OFFSET 0 0 0 CHANNELS 1 Xposition " + opened + "} " * 10_001 + "\nMOTION\n"
-    assert "split the recording" in error_of(write(head + "Frames: 5000\nFrame Time: 1\n" + "0\n" * 5000))
+    assert "split the recording" in read_error(write(head + "Frames: 5000\nFrame Time: 1\n" + "0\n" * 5000))
 
 
 @pytest.fixture
@@ -209,7 +198,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
     content, generator, refused = path.read_bytes(), random.Random(0), 0
     for length in range(1, len(content) - 4, 7):
         path.write_bytes(content[:length])
-        error_of(path)
+        read_error(path)
     for _ in range(300):
         flipped = bytearray(content)
         flipped[generator.randrange(len(content))] ^= 1 << generator.randrange(8)

@@ -1,10 +1,10 @@
 """COCO results and annotations, AlphaPose: frames by number, people by id or by tracking, zeros missing."""
 
-import json
 import random
 
 import numpy as np
 import pytest
+from helpers import read_error, write_json
 
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.layouts import get_layout
@@ -26,19 +26,7 @@ def name_of(frame: int) -> str:
 
 @pytest.fixture
 def write(tmp_path):
-    def write_json(content, name: str = "poses.json"):
-        path = tmp_path / name
-        path.write_text(json.dumps(content))
-        return path
-
-    return write_json
-
-
-def error_of(path, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
+    return lambda content, name="poses.json": write_json(tmp_path / name, content)
 
 
 @pytest.mark.parametrize("form, image", [("coco", int), ("alphapose", name_of)])
@@ -76,9 +64,9 @@ def test_zero_scores_at_the_origin_are_missing(write):
 
 def test_other_numbers_of_joints_need_a_layout(write):
     path = write([{"image_id": name_of(0), "keypoints": triples(5, 25), "score": 1}])
-    assert "layout: the file does not state it" in error_of(path, fps=30)
+    assert "layout: the file does not state it" in read_error(path, fps=30)
     assert read(path, fps=30, layout="body-25")[0].layout.name == "body-25"
-    assert "expected 17 joints x 2" in error_of(path, fps=30, layout="coco-17")
+    assert "expected 17 joints x 2" in read_error(path, fps=30, layout="coco-17")
 
 
 COCO = get_layout("coco-17").joints
@@ -115,7 +103,7 @@ def test_annotations_name_frames_joints_and_the_image_size(write):
 def test_annotations_of_other_joints_keep_their_names(write):
     path = write(annotations(["L_Knee", "R_Knee", "Nose"]))
     assert read(path, fps=30)[0].layout.joints == ("left_knee", "right_knee", "nose")
-    assert "lacks its" in error_of(path, fps=30, layout="coco-17")
+    assert "lacks its" in read_error(path, fps=30, layout="coco-17")
 
 
 @pytest.mark.parametrize(
@@ -134,12 +122,12 @@ def test_annotations_of_other_joints_keep_their_names(write):
     ],
 )
 def test_what_does_not_fit_is_named(write, content, reason):
-    assert reason in error_of(write(content), fps=30)
+    assert reason in read_error(write(content), fps=30)
 
 
 def test_a_small_file_of_strangers_cannot_ask_for_gigabytes(write):
     path = write([result(frame, 1, track_id=frame) for frame in range(1500)])
-    assert "split the recording" in error_of(path, fps=30)
+    assert "split the recording" in read_error(path, fps=30)
 
 
 @pytest.mark.parametrize("content", [[result(0, 1), result(1, 1)], [result("a1.jpg", 1)], annotations()])
@@ -148,7 +136,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, conten
     text, generator, refused = path.read_bytes(), random.Random(0), 0
     for length in range(1, len(text), 41):
         path.write_bytes(text[:length])
-        error_of(path, fps=30)
+        read_error(path, fps=30)
     for _ in range(150):
         flipped = bytearray(text)
         flipped[generator.randrange(len(text))] ^= 1 << generator.randrange(8)

@@ -1,10 +1,10 @@
 """LCR-Net JSON: all x come before all y, the unit chooses 2-D or 3-D, people are followed."""
 
-import json
 import random
 
 import numpy as np
 import pytest
+from helpers import error_of, write_json
 
 from motionhub.data.formats.format import ReadOptions
 from motionhub.data.formats.lcrnet import FORMAT
@@ -21,12 +21,7 @@ def body(offset: float) -> dict:
 
 @pytest.fixture
 def write(tmp_path):
-    def write_json(frames):
-        path = tmp_path / "poses.json"
-        path.write_text(json.dumps({"njts": 13, "frames": frames}))
-        return path
-
-    return write_json
+    return lambda frames: write_json(tmp_path / "poses.json", {"njts": 13, "frames": frames})
 
 
 def read(path, **options):
@@ -34,11 +29,8 @@ def read(path, **options):
     return FORMAT.read(path, ReadOptions(**options))
 
 
-def error_of(path, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        FORMAT.read(path, ReadOptions(**options))
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
+def refusal(path, **options) -> str:
+    return error_of(FORMAT.read, path, ReadOptions(**options))
 
 
 def test_two_people_keep_their_joints_axes_and_identities(write):
@@ -84,7 +76,7 @@ def test_the_origin_is_missing(write):
     ],
 )
 def test_what_does_not_fit_is_named(write, frames, reason):
-    assert reason in error_of(write(frames), fps=20)
+    assert reason in refusal(write(frames), fps=20)
 
 
 def test_the_rate_must_be_told_and_the_layout_is_fixed(write):
@@ -98,7 +90,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
     text, generator, refused = path.read_bytes(), random.Random(0), 0
     for length in range(1, len(text), 29):
         path.write_bytes(text[:length])
-        error_of(path, fps=20)
+        refusal(path, fps=20)
     for _ in range(200):
         flipped = bytearray(text)
         flipped[generator.randrange(len(text))] ^= 1 << generator.randrange(8)

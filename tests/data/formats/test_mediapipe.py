@@ -1,10 +1,10 @@
 """MediaPipe landmarks: every shape in which they are dumped is the same clip; fractions, pixels and metres."""
 
-import json
 import random
 
 import numpy as np
 import pytest
+from helpers import read_error, write_json
 
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.convert import convert_layout
@@ -22,19 +22,7 @@ def expected(offset: float = 0.0) -> np.ndarray:
 
 @pytest.fixture
 def write(tmp_path):
-    def write_json(content):
-        path = tmp_path / "landmarks.json"
-        path.write_text(json.dumps(content))
-        return path
-
-    return write_json
-
-
-def error_of(path, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
+    return lambda content: write_json(tmp_path / "landmarks.json", content)
 
 
 ONE, OTHER = landmarks(0.1), landmarks(0.2)
@@ -69,7 +57,7 @@ def test_pixels_need_the_image_size(write):
     path = write([ONE])
     (clip,) = read(path, fps=30, unit="pixel", image_size=(200, 100))
     np.testing.assert_allclose(clip.keypoints[0, 0], expected(0.1) * [200, 100], rtol=1e-6)
-    assert "give image_size=" in error_of(path, fps=30, unit="pixel")
+    assert "give image_size=" in read_error(path, fps=30, unit="pixel")
 
 
 def test_metres_are_the_world_landmarks(write):
@@ -77,7 +65,7 @@ def test_metres_are_the_world_landmarks(write):
     assert clip.keypoints.shape == (1, 1, 33, 3) and clip.unit == "metre"
     np.testing.assert_allclose(clip.keypoints[0, 0, :, 0], expected(0.2)[:, 0], rtol=1e-6)
     np.testing.assert_allclose(clip.keypoints[0, 0, :, 2], -np.arange(33) / 10, rtol=1e-6)
-    assert "expected 'pose_world_landmarks'" in error_of(write([{"pose_landmarks": [ONE]}]), fps=30, unit="metre")
+    assert "expected 'pose_world_landmarks'" in read_error(write([{"pose_landmarks": [ONE]}]), fps=30, unit="metre")
 
 
 def test_two_people_are_followed(write):
@@ -109,7 +97,7 @@ def test_it_converts_to_the_layouts_of_models(write):
     ],
 )
 def test_what_does_not_fit_is_named(write, content, reason):
-    assert reason in error_of(write(content), fps=30)
+    assert reason in read_error(write(content), fps=30)
 
 
 def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
@@ -117,7 +105,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
     text, generator, refused = path.read_bytes(), random.Random(0), 0
     for length in range(1, len(text), 199):
         path.write_bytes(text[:length])
-        error_of(path, fps=30)
+        read_error(path, fps=30)
     for _ in range(150):
         flipped = bytearray(text)
         flipped[generator.randrange(len(text))] ^= 1 << generator.randrange(8)

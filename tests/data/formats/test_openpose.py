@@ -1,9 +1,8 @@
 """OpenPose folders: frames in the order of their numbers, zeros missing, people followed, real examples."""
 
-import json
-
 import numpy as np
 import pytest
+from helpers import read_json, write_json
 
 from motionhub.cli.main import main
 from motionhub.data.datasets.datasets import DATASETS
@@ -25,7 +24,7 @@ def values_of(offset: float, joints: int = 25) -> list[float]:
 def write_frame(tmp_path):
     def write(number: int, people: list, recording: str = "clip", digits: int = 12):
         path = tmp_path / f"{recording}_{number:0{digits}d}_keypoints.json"
-        path.write_text(json.dumps({"version": 1.3, "people": people}))
+        write_json(path, {"version": 1.3, "people": people})
         return path
 
     return write
@@ -145,7 +144,7 @@ def test_options_that_contradict_or_make_no_sense_are_refused(write_frame, tmp_p
         read(tmp_path, **{"fps": 30, **options})
 
 
-def test_options_that_agree_with_a_data_sets_file_change_nothing_and_others_are_refused(write_nucla):
+def test_options_that_agree_with_a_datasets_file_change_nothing_and_others_are_refused(write_nucla):
     path = write_nucla()
     (clip,) = read(path, fps=30, layout="kinect-20", unit="metre", image_size=(640, 480))
     np.testing.assert_array_equal(clip.keypoints, read(path)[0].keypoints)
@@ -211,7 +210,7 @@ def test_real_recordings_have_the_numbers_of_their_files(unzipped, name):
     files = sorted(folder.glob("*.json"))
     assert (clip.num_frames, clip.num_people) == REAL[name] == (len(files), 1)
     for time in (0, 60, -1):
-        values = json.loads(files[time].read_text())["people"][0]["pose_keypoints_2d"]
+        values = read_json(files[time])["people"][0]["pose_keypoints_2d"]
         expected = np.array(values, np.float32).reshape(25, 3)
         seen = expected[:, 2] > 0
         np.testing.assert_array_equal(clip.keypoints[0, time, seen], expected[seen, :2])

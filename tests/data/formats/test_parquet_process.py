@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from format_samples import SAMPLES
+from helpers import read_error
 from torch.utils.data import DataLoader
 
 import motionhub
@@ -20,13 +21,6 @@ from motionhub.data.formats import parquet, parquet_process
 def path(tmp_path):
     (tmp_path / "clip.parquet").write_bytes(SAMPLE)
     return tmp_path / "clip.parquet"
-
-
-def error_of(path) -> str:
-    with pytest.raises(ValueError) as caught:
-        motionhub.read(path)
-    assert str(caught.value).isprintable() and str(path) in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals")
@@ -47,12 +41,12 @@ def test_a_process_that_dies_of_a_file_is_one_line(path, tmp_path, monkeypatch, 
     monkeypatch.setattr(parquet_process, "__file__", str(tmp_path / "dying.py"))
     if reason == "not decoded in":
         monkeypatch.setattr(parquet, "_WAITING", 0.05)
-    assert reason in error_of(path)
+    assert reason in read_error(path)
 
 
 def test_no_python_to_start_is_one_line(path, monkeypatch):
     monkeypatch.setattr(parquet, "get_executable", lambda: str(path.parent / "no-python"))
-    assert "cannot be started" in error_of(path)
+    assert "cannot be started" in read_error(path)
 
 
 def test_flipped_bits_where_pyarrow_trusts_its_file_are_clips_or_one_line(path):

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from helpers import read_error
 
 from motionhub.data.datasets.reading import find_format, read
 
@@ -23,13 +24,6 @@ def write(tmp_path):
         return path
 
     return write_pickle
-
-
-def error_of(path, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
 
 
 def annotation(points: np.ndarray, **extra):
@@ -76,7 +70,7 @@ def test_three_dimensions_need_a_unit_and_absent_people_are_missing(write, point
     values = clip_points(points, 2, 3)
     values[1] = 0
     path = write({"keypoint": values, "total_frames": 2})
-    assert "unit: the file does not state it" in error_of(path, **TOLD)
+    assert "unit: the file does not state it" in read_error(path, **TOLD)
     (clip,) = read(path, unit="metre", **TOLD)
     np.testing.assert_array_equal(clip.keypoints[0], values[0].astype(np.float32))
     assert not clip.joint_mask[1].any()
@@ -84,10 +78,10 @@ def test_three_dimensions_need_a_unit_and_absent_people_are_missing(write, point
 
 def test_the_layout_and_the_rate_must_be_told_and_the_image_size_must_not_contradict(write, points):
     path = write([annotation(clip_points(points, 2))])
-    assert "layout: the file does not state it" in error_of(path, fps=30)
-    assert "fps: the file does not state it" in error_of(path, layout="coco-17")
-    assert "image_size: the file states image_size (640, 480)" in error_of(path, image_size=(1, 2), **TOLD)
-    assert "has 25 joints" in error_of(path, fps=30, layout="ntu-25")
+    assert "layout: the file does not state it" in read_error(path, fps=30)
+    assert "fps: the file does not state it" in read_error(path, layout="coco-17")
+    assert "image_size: the file states image_size (640, 480)" in read_error(path, image_size=(1, 2), **TOLD)
+    assert "has 25 joints" in read_error(path, fps=30, layout="ntu-25")
 
 
 def test_mmpose_frames_of_people_are_followed(write):
@@ -112,7 +106,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_nothing_runs(write, tmp_
     trap.folder = str(tmp_path / "proof")
     for content in (trap, [annotation(np.zeros((1, 2, 17, 2)), frame_dir=trap)]):
         for protocol in (2, 3, 4, 5):
-            message = error_of(write(content, protocol), **TOLD)
+            message = read_error(write(content, protocol), **TOLD)
             assert "it calls 'posix.mkdir'" in message
     assert not (tmp_path / "proof").exists()
     pickle.loads(pickle.dumps(trap))  # it would have run
@@ -138,7 +132,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_nothing_runs(write, tmp_
     ],
 )
 def test_anything_else_is_refused_in_one_line(write, content, reason):
-    message = error_of(write(content), **TOLD)
+    message = read_error(write(content), **TOLD)
     assert any(part in message for part in reason.split("|"))
 
 
@@ -150,7 +144,7 @@ def test_a_small_pickle_cannot_ask_for_gigabytes(write):
     state = b"(K\x01(I99999999999\nK\x02K\x02K\x02t" + dtype + b"I00\nU\x08aaaaaaaatb"
     tracemalloc.start()
     for content in (huge_memo, start + made + state + b"d.", b"\x80\x02cnumpy\nndarray\n(I99999999999\ntR."):
-        error_of(write(content), **TOLD)
+        read_error(write(content), **TOLD)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**24
@@ -162,7 +156,7 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, points
     content, generator, refused = path.read_bytes(), random.Random(protocol), 0
     for length in np.linspace(3, len(content) - 1, 40, dtype=int):
         path.write_bytes(content[:length])
-        error_of(path, **TOLD)
+        read_error(path, **TOLD)
     for trial in range(400):
         flipped = bytearray(content)
         # Half of the flips hit the beginning, where the operations are.

@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from helpers import read_error, write_text
 
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.data.formats.format import joint_name
@@ -16,19 +17,7 @@ TOLD = {"fps": 30, "unit": "pixel"}
 
 @pytest.fixture
 def write(tmp_path):
-    def write_text(text: str, name: str = "clip.csv"):
-        path = tmp_path / name
-        path.write_text(text)
-        return path
-
-    return write_text
-
-
-def error_of(path, **options) -> str:
-    with pytest.raises(ValueError) as caught:
-        read(path, **options)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
+    return lambda text, name="clip.csv": write_text(tmp_path / name, text)
 
 
 def wide(points: np.ndarray, template: str = "{joint}_{axis}", joints=COCO, separator: str = ",") -> str:
@@ -75,15 +64,17 @@ def test_numbered_columns_need_a_layout(write, points):
     (clip,) = read(path, layout="h36m-17", **TOLD)
     assert clip.layout.name == "h36m-17"
     np.testing.assert_array_equal(clip.keypoints[0], points(2, 17, 2).astype(np.float32))
-    assert "layout: the file does not state it" in error_of(path, **TOLD)
-    assert "has 25 joints, but the file has 17" in error_of(path, layout="ntu-25", **TOLD)
+    assert "layout: the file does not state it" in read_error(path, **TOLD)
+    assert "has 25 joints, but the file has 17" in read_error(path, layout="ntu-25", **TOLD)
 
 
 def test_a_given_layout_takes_its_joints_out_of_the_named_ones(write, points):
     names = [*reversed(COCO), "hat"]
     (clip,) = read(write(wide(points(2, 18, 2), joints=names)), layout="coco-17", **TOLD)
     np.testing.assert_array_equal(clip.keypoints[0], points(2, 18, 2)[:, 16::-1].astype(np.float32))
-    assert "lacks its ['mid_hip'" in error_of(write(wide(points(2, 18, 2), joints=names)), layout="kinect-20", **TOLD)
+    assert "lacks its ['mid_hip'" in read_error(
+        write(wide(points(2, 18, 2), joints=names)), layout="kinect-20", **TOLD
+    )
 
 
 def test_unknown_names_make_a_layout_of_their_own(write, points):
@@ -123,8 +114,8 @@ def test_a_time_column_gives_the_rate_and_contradictions_are_refused(write):
     path = write(f"time,a_x,a_y\n{rows}\n")
     (clip,) = read(path, unit="metre")
     assert (clip.fps, clip.num_frames) == (25.0, 10)
-    assert "fps: the file states fps 25, but fps 30 was given" in error_of(path, **TOLD)
-    assert "advance evenly" in error_of(write("time,a_x,a_y\n0,1,1\n1,1,1\n1.1,1,1\n"), **TOLD)
+    assert "fps: the file states fps 25, but fps 30 was given" in read_error(path, **TOLD)
+    assert "advance evenly" in read_error(write("time,a_x,a_y\n0,1,1\n1,1,1\n1.1,1,1\n"), **TOLD)
 
 
 @pytest.mark.parametrize(
@@ -142,22 +133,22 @@ def test_a_time_column_gives_the_rate_and_contradictions_are_refused(write):
     ],
 )
 def test_bad_tables_are_named_by_line(write, text, reason):
-    assert reason in error_of(write(text), **TOLD)
+    assert reason in read_error(write(text), **TOLD)
 
 
 def test_units_and_rates_are_never_guessed(write, points):
     path = write(wide(points(2, 17, 2)))
-    assert "unit: the file does not state it" in error_of(path, fps=30)
-    assert "fps: the file does not state it" in error_of(path, unit="pixel")
+    assert "unit: the file does not state it" in read_error(path, fps=30)
+    assert "fps: the file does not state it" in read_error(path, unit="pixel")
 
 
 def test_a_table_of_something_else_is_not_taken(write):
-    assert "no known skeleton format" in error_of(write("city,people\nRome,3\n", "cities.txt"))
+    assert "no known skeleton format" in read_error(write("city,people\nRome,3\n", "cities.txt"))
 
 
 def test_a_small_table_cannot_ask_for_gigabytes(write):
     rows = "\n".join(f"{index},{index},{index},1,2" for index in range(1000))
-    assert "split the recording" in error_of(write(f"frame,person,joint,x,y\n{rows}\n"), **TOLD)
+    assert "split the recording" in read_error(write(f"frame,person,joint,x,y\n{rows}\n"), **TOLD)
 
 
 def trc(points: np.ndarray, names, units="mm", rate=60.0) -> str:
@@ -197,8 +188,8 @@ def test_trc_takes_a_layout_out_of_its_markers_and_refuses_contradictions(write,
     path = write(trc(points(3, 18, 3), names, "m", rate=29.97), "clip.trc")
     (clip,) = read(path, layout="coco-17", unit="metre", fps=29.97)
     np.testing.assert_allclose(clip.keypoints[0], points(3, 18, 3)[:, :17], rtol=1e-6)
-    assert "fps: the file states fps 29.97" in error_of(path, fps=30)
-    assert "unit: the file states unit metre" in error_of(path, unit="millimetre")
+    assert "fps: the file states fps 29.97" in read_error(path, fps=30)
+    assert "unit: the file states unit metre" in read_error(path, unit="millimetre")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +210,7 @@ def test_trc_bad_headers_are_named(write, points, old, new, reason):
     if reason is None:
         assert read(path)[0].num_frames == 5
     else:
-        assert reason in error_of(path)
+        assert reason in read_error(path)
 
 
 @pytest.mark.parametrize("kind", ["wide", "trc"])

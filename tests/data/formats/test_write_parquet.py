@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
+from helpers import assert_same_sequence, read_error
 
 import motionhub
 from motionhub.data.datasets.reading import find_format
@@ -26,15 +27,6 @@ def clips() -> list[SkeletonSequence]:
     return [full, clip, clip.replace(keypoints=clip.keypoints[:0], track_ids=None)]
 
 
-def assert_same(read: SkeletonSequence, written: SkeletonSequence) -> None:
-    np.testing.assert_array_equal(read.keypoints, written.keypoints)
-    assert (read.confidence is None) == (written.confidence is None)
-    if written.confidence is not None:
-        np.testing.assert_array_equal(read.confidence, written.confidence)
-    for fact in ("fps", "unit", "layout", "image_size", "track_ids"):
-        assert getattr(read, fact) == getattr(written, fact)
-
-
 def changed(path, **columns) -> None:
     """The file of one row with other columns; None leaves one out."""
     row = to_row(clips()[0])
@@ -45,38 +37,31 @@ def changed(path, **columns) -> None:
     pq.write_table(table, path)
 
 
-def error_of(path) -> str:
-    with pytest.raises(ValueError) as caught:
-        motionhub.read(path)
-    assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    return str(caught.value)
-
-
 def test_clips_read_back_whole_and_in_order(tmp_path):
     path = motionhub.write(clips(), tmp_path / "clips.parquet")
     assert find_format(path).name == "parquet"
     for read, written in zip(motionhub.read(path), clips(), strict=True):
-        assert_same(read, written)
+        assert_same_sequence(read, written)
     (one,) = motionhub.read(motionhub.write(clips()[0], tmp_path / "one.parquet"))
-    assert_same(one, clips()[0])
+    assert_same_sequence(one, clips()[0])
 
 
 def test_plain_datasets_reads_the_published_columns(tmp_path):
     path = motionhub.write(clips(), tmp_path / "clips.parquet")
     rows = load_dataset("parquet", data_files=str(path), cache_dir=str(tmp_path / "cache"), split="train")
     assert rows.column_names == list(COLUMNS) and rows.features == features(None)
-    assert_same(from_row(rows[0]), clips()[0])
+    assert_same_sequence(from_row(rows[0]), clips()[0])
 
 
-def test_a_data_set_of_every_older_version_is_read(tmp_path):
+def test_a_dataset_of_every_older_version_is_read(tmp_path):
     """Version 1 had no frame labels; a table may have more columns than ours."""
     changed(tmp_path / "old.parquet", frame_labels=None, schema_version=pa.array([1], pa.int32()))
-    assert_same(motionhub.read(tmp_path / "old.parquet")[0], clips()[0])
+    assert_same_sequence(motionhub.read(tmp_path / "old.parquet")[0], clips()[0])
     changed(tmp_path / "bare.parquet", confidence=None, track_ids=None, label=None, source=None)
     (bare,) = motionhub.read(tmp_path / "bare.parquet")
     assert bare.confidence is None and bare.track_ids == (0, 1)
     changed(tmp_path / "new.parquet", schema_version=pa.array([SCHEMA_VERSION + 1], pa.int32()))
-    assert "upgrade motionhub" in error_of(tmp_path / "new.parquet")
+    assert "upgrade motionhub" in read_error(tmp_path / "new.parquet")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +82,7 @@ def test_a_data_set_of_every_older_version_is_read(tmp_path):
 )
 def test_columns_that_are_no_clip_are_named(tmp_path, columns, reason):
     changed(tmp_path / "clip.parquet", **columns)
-    assert reason in error_of(tmp_path / "clip.parquet")
+    assert reason in read_error(tmp_path / "clip.parquet")
 
 
 def test_a_long_run_of_one_number_is_refused_before_it_fills_the_memory(tmp_path):
@@ -111,14 +96,14 @@ def test_a_long_run_of_one_number_is_refused_before_it_fills_the_memory(tmp_path
     pq.write_table(table.append_column("keypoints", column), path, compression="zstd")
     del column, row, values
     assert path.stat().st_size < 2**20
-    assert "must hold" in error_of(path)
+    assert "must hold" in read_error(path)
     changed(path, num_frames=pa.array([10**9]))
-    assert "streaming=True" in error_of(path)
+    assert "streaming=True" in read_error(path)
 
 
 def test_a_layout_of_the_callers_own_goes_along_and_none_is_no_clip(tmp_path):
     layout = SkeletonLayout("own-2", ("base", "tip"), (("tip", "base"),), "base")
     own = SkeletonSequence(np.zeros((3, 2, 3)), layout, 50, "metre")
-    assert_same(motionhub.read(motionhub.write(own, tmp_path / "own.parquet"))[0], own)
+    assert_same_sequence(motionhub.read(motionhub.write(own, tmp_path / "own.parquet"))[0], own)
     with pytest.raises(ValueError, match="got none"):
         motionhub.write([], tmp_path / "clip.parquet")

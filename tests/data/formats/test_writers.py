@@ -1,9 +1,8 @@
 """Writers: what is written reads back as the same numbers; what a format cannot hold is refused in one line."""
 
-import json
-
 import numpy as np
 import pytest
+from helpers import assert_same_sequence, error_of, read_json
 
 import motionhub
 from motionhub.cli.main import main
@@ -26,36 +25,24 @@ def in_image(layout: str, people: int = 2, frames: int = 12, seed: int = 0) -> S
     return SkeletonSequence(keypoints, layout, 30, "pixel", confidence, track_ids=(4, 9))
 
 
-def assert_same(read: SkeletonSequence, written: SkeletonSequence) -> None:
-    np.testing.assert_array_equal(read.keypoints, written.keypoints)
-    assert (read.confidence is None) == (written.confidence is None)
-    if written.confidence is not None:
-        np.testing.assert_array_equal(read.confidence, written.confidence)
-    assert (read.fps, read.unit, read.layout) == (written.fps, written.unit, written.layout)
-    assert (read.image_size, read.track_ids) == (written.image_size, written.track_ids)
-
-
 def refusal(sequence, path, format=None) -> str:
-    with pytest.raises(ValueError) as caught:
-        write(sequence, path, format)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return error_of(lambda: write(sequence, path, format))
 
 
 def test_npz_loses_nothing(tmp_path):
     clip = generate("wave", scene=Scene(noise=0.01, dropout=0.1), second_person="sit down", fps=29.97, num_frames=20)
     confidence = np.random.default_rng(1).random(clip.keypoints.shape[:3], np.float32)
     clip = clip.replace(confidence=confidence, image_size=(1920, 1080), track_ids=(7, -2))
-    assert_same(motionhub.read(write(clip, tmp_path / "clip.npz"))[0], clip)
+    assert_same_sequence(motionhub.read(write(clip, tmp_path / "clip.npz"))[0], clip)
     bare = clip.replace(confidence=None, image_size=None)
-    assert_same(motionhub.read(write(bare, tmp_path / "bare.npz"))[0], bare)
+    assert_same_sequence(motionhub.read(write(bare, tmp_path / "bare.npz"))[0], bare)
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 2, 2), (1, 0, 2, 3), (2, 3, 2, 3)])
 def test_npz_keeps_own_layouts_empty_clips_and_third_columns_of_pixels(tmp_path, shape):
     layout = SkeletonLayout("own-2", ("base", "End Point"), (("End Point", "base"),), "base")
     clip = SkeletonSequence(np.arange(np.prod(shape)).reshape(shape), layout, 50, "pixel")
-    assert_same(motionhub.read(write(clip, tmp_path / "clip.npz"))[0], clip)
+    assert_same_sequence(motionhub.read(write(clip, tmp_path / "clip.npz"))[0], clip)
 
 
 @pytest.mark.parametrize("bones", [np.array([["a", "c"]]), np.array(["a", "b"])])
@@ -74,24 +61,24 @@ def test_csv_reads_back_as_the_same_numbers(tmp_path, scored):
         clip = clip.replace(confidence=np.random.default_rng(1).random(clip.keypoints.shape[:3], np.float32))
     path = write(clip, tmp_path / "clip.csv")
     assert path.read_text().startswith("frame,time,person,mid_hip_x,mid_hip_y,mid_hip_z,")
-    assert_same(motionhub.read(path, unit="metre")[0], clip)
+    assert_same_sequence(motionhub.read(path, unit="metre")[0], clip)
 
 
 @pytest.mark.parametrize(("name", "layout"), [("clip", "body-25"), ("clip", "openpose-18"), ("clip.json", "coco-17")])
 def test_keypoints_in_the_image_read_back_as_the_same_numbers_people_and_frames(tmp_path, name, layout):
     clip = in_image(layout)
-    assert_same(motionhub.read(write(clip, tmp_path / name), fps=30)[0], clip)
+    assert_same_sequence(motionhub.read(write(clip, tmp_path / name), fps=30)[0], clip)
 
 
 def test_missing_joints_are_zeros_in_openpose_and_coco(tmp_path):
     clip = in_image("coco-17")
-    entries = json.loads(write(clip, tmp_path / "clip.json").read_text())
+    entries = read_json(write(clip, tmp_path / "clip.json"))
     assert [entry["image_id"] for entry in entries][:: len(entries) - 1] == [0, 11]
     assert entries[0]["keypoints"] == [0.0] * 51 and entries[0]["score"] == 0
     body = motionhub.convert_layout(clip, "body-25")
     files = sorted(write(body, tmp_path / "folder").iterdir())
     assert len(files) == 12 and files[3].name == "000000000003_keypoints.json"
-    (person,) = json.loads(files[3].read_text())["people"]
+    (person,) = read_json(files[3])["people"]
     toe = body.layout.index("left_big_toe")
     assert person["pose_keypoints_2d"][3 * toe : 3 * toe + 3] == [0, 0, 0] and person["person_id"] == [4]
 

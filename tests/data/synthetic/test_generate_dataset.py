@@ -134,7 +134,7 @@ def test_shares_beyond_one_are_refused(wrong):
         Mixture(**wrong)
 
 
-def test_the_2d_dataset_is_the_pictures_of_the_3d_one(tmp_path, capsys):
+def test_the_2d_dataset_is_the_images_of_the_3d_one(tmp_path, capsys):
     out = tmp_path / "pixels"
     assert main(["dataset", "generate", "--out", str(out), "--num_clips", "4", "--seed", "3", "--num_dims", "2"]) == 0
     rows = load_dataset(str(out), cache_dir=str(tmp_path / "cache"), split="train")

@@ -152,7 +152,7 @@ def test_the_same_seed_is_identical_and_another_is_not():
     assert np.nanmax(np.abs(first - other)) > 0.05
 
 
-def test_a_generator_is_a_seed_that_goes_on():
+def test_a_generator_is_a_seed_that_continues():
     generator = np.random.default_rng(7)
     first, second = generate("wave", seed=generator), generate("wave", seed=generator)
     np.testing.assert_array_equal(first.keypoints, generate("wave", seed=7).keypoints)
@@ -178,7 +178,7 @@ def test_twice_the_speed_is_half_the_frames_of_the_same_path():
 
 
 def test_left_handed_is_the_mirror_image():
-    """Mirrored about the plane in which the person faces the camera, left and right exchanged."""
+    """Mirrored about the plane in which the person faces the camera, left and right swapped."""
     body = Body()
     right, left = (generate("wave", seed=1, body=body, left_handed=flag) for flag in (False, True))
     flipped = right.keypoints[..., LAYOUT.mirror, :] * np.array([-1, 1, 1], dtype=np.float32)
@@ -295,7 +295,7 @@ def at(*places):
     return SkeletonSequence(np.array(places, np.float32)[None, :, None], layout, 30, "metre")
 
 
-def test_a_picture_shows_metres_at_a_depth_as_focal_over_depth_pixels_and_nothing_outside_it():
+def test_an_image_shows_metres_at_a_depth_as_focal_over_depth_pixels_and_nothing_outside_it():
     places = ((0, 0, 2), (-1, 0.5, 2), (-1, 0.5, 4), (0, 0, -2), (0, 0, 0), (-2, 0, 2))
     seen = project_pinhole(at(*places), 1000, (1920, 1080))
     nothing = [np.nan, np.nan]
@@ -307,7 +307,7 @@ def test_a_picture_shows_metres_at_a_depth_as_focal_over_depth_pixels_and_nothin
 
 
 @pytest.mark.parametrize("pitch", [0, 15])
-def test_the_picture_is_what_the_cameras_of_geometry_make_of_the_metres(pitch):
+def test_the_image_is_what_the_cameras_of_geometry_make_of_the_metres(pitch):
     scene = Scene(camera_yaw=30, camera_height=1.7, distance=4.0, heading=20)
     metres = generate("wave", seed=3, scene=scene, layout="coco-17")
     pictured = replace(scene, camera_pitch=pitch, focal=900.0, image_size=(1280, 720))
@@ -321,7 +321,7 @@ def test_the_picture_is_what_the_cameras_of_geometry_make_of_the_metres(pitch):
     np.testing.assert_allclose(pixels.keypoints.reshape(1, -1, 2), picture.numpy(), rtol=1e-5)
 
 
-def test_who_faces_the_camera_has_the_left_hand_on_the_right_of_the_picture_and_the_feet_below():
+def test_who_faces_the_camera_has_the_left_hand_on_the_right_of_the_image_and_the_feet_below():
     clip = straight_walk(num_frames=5, scene=Scene(focal=800.0))
     left, right, head, foot = (
         clip.keypoints[0, :, clip.layout.index(joint)]
@@ -331,7 +331,7 @@ def test_who_faces_the_camera_has_the_left_hand_on_the_right_of_the_picture_and_
 
 
 @pytest.mark.parametrize("wrong", [{"focal": 0.0}, {"focal": -1.0}, {"focal": float("nan")}])
-def test_a_picture_without_a_focal_length_is_refused(wrong):
+def test_an_image_without_a_focal_length_is_refused(wrong):
     with pytest.raises(ValueError, match="focal"):
         Scene(**wrong)
     with pytest.raises(ValueError, match="needs 3-D keypoints in metres"):

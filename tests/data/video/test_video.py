@@ -72,7 +72,7 @@ def test_phones_turn_by_the_matrix_of_the_track_header(tmp_path):
     assert open_video(path).rotation == 270
 
 
-def test_a_variable_frame_rate_is_told_and_times_are_kept(tmp_path):
+def test_a_variable_frame_rate_is_reported_and_times_are_kept(tmp_path):
     stamps = [0, 100, 200, 300, 600, 700, 800, 1500, 1600, 1700]
     video = open_video(write_video(tmp_path / "a.mkv", greys(10), stamps=stamps))
     assert video.variable_rate and video.fps == pytest.approx(10, rel=0.02) and video.num_frames == 10
@@ -147,7 +147,7 @@ def write_picture(path: Path, grey: int, size: tuple[int, int] = (64, 48)) -> No
         container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
 
 
-def test_pictures_of_a_folder_come_in_the_order_of_their_numbers(tmp_path):
+def test_images_of_a_folder_come_in_the_order_of_their_numbers(tmp_path):
     for number in (10, 2, 1, 9):
         write_picture(tmp_path / f"frame_{number}.png", 20 * number)
     (tmp_path / "frame_3.png").write_bytes(b"no picture")
@@ -194,7 +194,7 @@ def test_ten_thousand_frames_take_no_more_memory_than_a_thousand(tmp_path):
     for frame in open_video(path).frames():
         if frame.index in (1000, 9999):
             used.append(process.memory_info().rss)
-    assert used[1] - used[0] < 20 * 2**20  # all the pictures are 92 MB
+    assert used[1] - used[0] < 20 * 2**20  # all the images are 92 MB
 
 
 def test_names_tell_what_is_a_video(tmp_path):

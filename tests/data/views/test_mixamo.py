@@ -57,7 +57,7 @@ def write_folder(
             np.save(folder / "1.npy", person(frames, 1 + 0.2 * number, pace))
 
 
-def test_a_person_seen_from_the_front_stands_upright_with_the_right_hand_on_the_left_of_the_picture() -> None:
+def test_a_person_seen_from_the_front_stands_upright_with_the_right_hand_on_the_left_of_the_image() -> None:
     picture = projected(prepared(person(3).transpose(2, 0, 1)), 0)
     joints = mixamo.LAYOUT.joints
     right, left, nose, hips = (picture[0, joints.index(name)] for name in ("right_hip", "left_hip", "nose", "mid_hip"))

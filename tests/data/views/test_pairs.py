@@ -45,7 +45,7 @@ def test_3d_keeps_bones_and_the_vertical(motions):
 
 
 @pytest.mark.parametrize(("up", "axis", "sign"), [("y", 1, 1), ("z", 2, 1), ("x", 0, 1), ("-y", 1, -1), ("-z", 2, -1)])
-def test_up_is_up_in_the_picture_and_left_stays_left(up, axis, sign):
+def test_up_is_up_in_the_image_and_left_stays_left(up, axis, sign):
     """A cross of three points: right-handedness decides where a body's left is, and turning up keeps it."""
     keypoints = np.zeros((1, 1, 3, 3), np.float32)
     keypoints[0, 0, 1, axis] = sign

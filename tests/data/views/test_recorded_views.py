@@ -17,7 +17,7 @@ def written(path, picture):
 
 
 def depth(place, *, empty=False):
-    """A person of one metre's height and a depth that says which picture it is."""
+    """A person of one metre's height and a depth that says which image it is."""
     picture = np.zeros((20, 30), np.uint16)
     if not empty:
         picture[4:16, place : place + 4] = 2000
@@ -47,7 +47,7 @@ def test_clips_of_ntu_are_one_take_by_all_their_cameras(tmp_path):
     assert [one + 2 for one in first] == last and first[0] != first[1]  # the same two cameras, two frames later
 
 
-def test_other_folders_are_take_camera_picture_and_only_common_names_are_moments(tmp_path):
+def test_other_folders_are_take_camera_image_and_only_common_names_are_moments(tmp_path):
     for camera, numbers in (("left", (1, 2, 3)), ("right", (2, 3, 4))):
         for number in numbers:
             written(tmp_path / "squat" / camera / f"{number}.png", depth(number))

@@ -1,4 +1,4 @@
-"""Bodies drawn for cameras, takes of several cameras, pictures that move."""
+"""Bodies drawn for cameras, takes of several cameras, images that move."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_cameras_face_to_face_see_mirrored_outlines():
     assert (front.depth[both] + back.depth[:, ::-1][both] >= -1e-6).all()  # front surface before back surface
 
 
-def test_every_frame_and_camera_has_its_picture():
+def test_every_frame_and_camera_has_its_image():
     moving = stick([STANDING, [[0, 1, 0], [0.4, 0.7, 0], [0.8, 0.4, 0]]])
     drawn = draw_body(moving, [1, 0], [Camera(), Camera(azimuth=90)], size=32)
     alone = draw_body(moving, [0], [Camera(azimuth=90)], size=32)
@@ -80,7 +80,7 @@ def test_a_camera_inside_the_body_says_so():
         draw_body(stick([STANDING]), [0], [Camera(distance=3), Camera()])
 
 
-def test_a_shifted_picture_moves_right_and_down_and_fills_with_nothing():
+def test_a_shifted_image_moves_right_and_down_and_fills_with_nothing():
     picture = torch.arange(12.0).reshape(1, 3, 4) + 1
     assert torch.equal(shift_image(picture, 1, 2), torch.tensor([[[0, 0, 0, 0], [0, 0, 0, 0], [0, 1.0, 2, 3]]]))
     assert torch.equal(shift_image(picture, -3, -1), torch.tensor([[[8.0, 0, 0, 0], [12, 0, 0, 0], [0, 0, 0, 0]]]))

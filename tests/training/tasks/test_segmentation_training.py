@@ -1,6 +1,5 @@
 """Models that label every frame, through the one loop: they learn, resume, and several processes equal one."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import read_json
 from toy_frames import frames_dataset, frames_model, frames_processor, frames_run
 from toy_training import weights
 
@@ -42,7 +42,7 @@ def test_what_shows_in_a_frame_is_learned(whole_run):
     report = result.last_metrics
     assert report["frame_map"] > 0.9 and report["frame_accuracy"] > 0.8
     assert report["num_clips"] == 3 and report["num_frames"] == 20 + 23 + 26
-    saved = json.loads((folder / "last" / "metrics.json").read_text())
+    saved = read_json(folder / "last" / "metrics.json")
     assert saved["primary_metric"] == "frame_map" and saved["per_clip"] == report["per_clip"]
     assert is_segmentation_model(folder / "last")
 
@@ -68,10 +68,10 @@ def test_two_processes_score_every_clip_once_and_alike(tmp_path):
         [*launch, str(SCRIPT), str(tmp_path)], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    reports = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1)]
+    reports = [read_json(tmp_path / f"rank{rank}.json") for rank in (0, 1)]
     assert [report["num_processes"] for report in reports] == [2, 2]
     assert reports[0]["history"] == reports[1]["history"]
-    final = json.loads((tmp_path / "two" / "last" / "metrics.json").read_text())
+    final = read_json(tmp_path / "two" / "last" / "metrics.json")
     model = UnikForActionSegmentation.from_pretrained(tmp_path / "two" / "last")
     alone, _ = evaluate_segmentation(model, frames_processor(), frames_dataset(3, seed=9))
     for name in ("frame_map", "edit", "event_map", "num_frames", "num_clips"):
@@ -87,7 +87,7 @@ def test_evaluation_again_gives_the_numbers_of_training_and_saves_them(whole_run
         assert report[name] == pytest.approx(result.last_metrics[name], abs=1e-6), name
     with np.load(tmp_path / "scores.npz") as saved:
         assert saved["ends"].tolist() == [20, 43, 69] and saved["probabilities"].shape == (69, 3)
-    assert json.loads((tmp_path / "metrics.json").read_text())["edit"] == report["edit"]
+    assert read_json(tmp_path / "metrics.json")["edit"] == report["edit"]
     # softmax: one action at a time
     np.testing.assert_allclose(scores[0].probabilities.sum(1), 1, atol=1e-5)
 
@@ -127,7 +127,7 @@ def test_options_choose_the_loss_and_the_background(tmp_path, labels, kind):
     arguments = RunArguments("toy", str(checkpoint(tmp_path / "start")))
     options = SegmentationOptions(labels=labels, add_background=True)
     train_segmentation(splits, arguments, recipe, UnikForActionSegmentation, options)
-    config = json.loads((tmp_path / "run" / "last" / "config.json").read_text())
+    config = read_json(tmp_path / "run" / "last" / "config.json")
     assert config.get("problem_type") == (kind and f"{kind}_label_classification")
     assert list(config["id2label"].values()) == ["x", "low", "high", "background"]
 

@@ -11,7 +11,7 @@ def rows(cameras, labels, marks) -> Dataset:
     return Dataset.from_dict({"camera": cameras, "label": labels, "mark": marks})
 
 
-# Camera 0 shows what a clip is by its mark; camera 1 shows the marks exchanged, and never class 2.
+# Camera 0 shows what a clip is by its mark; camera 1 shows the marks swapped, and never class 2.
 TRAIN = rows([0] * 6 + [1] * 4, [0, 0, 1, 1, 2, 2, 0, 0, 1, 1], [0, 0, 1, 1, 2, 2, 1, 1, 0, 0])
 TEST = rows([0, 0, 0, 1, 1], [0, 1, 2, 0, 1], [0, 1, 2, 1, 0])
 
