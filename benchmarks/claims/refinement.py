@@ -12,10 +12,11 @@ import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from experiment import report_gates
 from scipy.stats import spearmanr
 
 from motionhub import SkeletonLayout, SkeletonSequence, aggregate_experts, convert_layout, read, refine
@@ -37,15 +38,16 @@ FILTERS: dict[str, Filter] = {
 }
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shared = os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared")
     parser.add_argument("--data", type=Path, default=Path(shared) / "data")
-    parser.add_argument("--output", type=Path, default=None, help="folder for the picture of the three experts")
-    parser.add_argument("--only", nargs="+", default=["simulated", "sbit", "uiprmd", "experts"])
+    parser.add_argument("--output", type=Path, default=None, help="folder for the image of the three experts")
+    parts = ["simulated", "sbit", "uiprmd", "experts"]
+    parser.add_argument("--only", nargs="+", default=parts, choices=parts)
     parser.add_argument("--clips", type=int, default=200, help="simulated clips")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     gates: dict[str, bool] = {}
     if "simulated" in arguments.only:
         gates |= simulated_experts(arguments.data, arguments.clips, arguments.seed)
@@ -55,10 +57,7 @@ def main() -> int:
         ui_prmd(arguments.data)
     if "experts" in arguments.only:
         gates |= real_experts(arguments.data, arguments.output)
-    print()
-    for gate, holds in gates.items():
-        print(f"{'holds' if holds else 'FAILS'}  {gate}")
-    return 0 if all(gates.values()) else 1
+    return report_gates(gates)
 
 
 # -- three simulated experts on projected motion capture

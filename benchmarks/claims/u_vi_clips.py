@@ -1,7 +1,4 @@
-"""What U-VI's claim trains and tests on: bodies drawn for cameras, real depth maps, and how reconstructions look.
-
-It does not know losses nor tasks.
-"""
+"""What U-VI's claim trains and tests on: bodies drawn for cameras, real depth maps, and how reconstructions look."""
 
 import tempfile
 import zipfile
@@ -15,8 +12,6 @@ import torch
 from torch import Tensor
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.bandai_namco import STYLES
-from motionhub.data.datasets.splits import BANDAI_TEST_STYLES
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.views.body_pictures import draw_body
 from motionhub.data.views.pairs import Camera
@@ -128,10 +123,7 @@ def load(folder: Path, most: int | None) -> dict[str, Any]:
 
 def split(drawn: dict[str, Any], develop: bool) -> dict[str, Any]:
     """What trains and what tests; to choose anything by: another style, nothing recorded, no grades."""
-    tested, never = ([STYLES.index(style) for style in styles] for styles in (("elderly",), BANDAI_TEST_STYLES))
-    tested = tested if develop else never
-    is_test = torch.isin(drawn["bandai setups"], torch.tensor(tested))
-    is_train = ~torch.isin(drawn["bandai setups"], torch.tensor(tested + never))
+    is_train, is_test = motions.style_parts(drawn["bandai setups"], develop)
     data = {name: drawn[name] for name in drawn if not name.startswith("bandai")}
     for name, rows in (("train", is_train), ("test", is_test)):
         data[name] = {view: pictures[rows] for view, pictures in drawn["bandai"].items()}
