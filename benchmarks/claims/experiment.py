@@ -67,7 +67,8 @@ def read(path: Path | None) -> Results:
     if path is None or not path.exists():
         return {}
     results = json.loads(path.read_text())
-    if not all(isinstance(scores, dict) for seeds in results.values() for scores in dict(seeds).values()):
+    seeds = list(results.values()) if isinstance(results, dict) else [results]
+    if not all(isinstance(each, dict) and all(isinstance(one, dict) for one in each.values()) for each in seeds):
         raise ValueError(f"{path}: expected numbers by arm, seed and column; give another --output.")
     return dict(results)
 
