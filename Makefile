@@ -28,7 +28,7 @@ TOWERS_HOLDS = { sed -n '/^install_requires/,/^$$/p; /^\[options.extras_require\
 	cat constraints.txt constraints-towers.txt; $(TOWERS_PYTHON) -c 'import sys; print(sys.version, sys.base_prefix)'; }
 TOWERS_VENV ?= $(TOWERS_CACHE)/towers-$(shell $(TOWERS_HOLDS) | cksum | cut -d' ' -f1)
 
-.PHONY: demo test test-core test-elsewhere test-towers towers check-extras clean-towers wheel test-wheel style quality types bench clean
+.PHONY: demo docs test test-core test-elsewhere test-towers towers check-extras clean-towers wheel test-wheel style quality types bench clean
 
 demo: $(VENV)/.demo
 	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python examples/quickstart.py --output_dir demo_output
@@ -94,6 +94,11 @@ check-extras: towers
 clean-towers:
 	rm -rf .venv-towers "$(TOWERS_CACHE)"/towers-*
 
+# Every block of every page is run and what it prints compared; then the site is built, where a broken link is an error.
+docs: $(VENV)/.dev
+	$(ONE_THREAD) HF_HUB_OFFLINE=1 $(BIN)/python docs/run_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/site
+
 style: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -101,6 +106,7 @@ style: $(VENV)/.dev
 quality: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 
 types: $(VENV)/.dev
 	$(BIN)/mypy

@@ -33,11 +33,12 @@ from unik_train_step import build as build_steps
 
 from motionhub.data.build.shards import merge, read_facts, stage
 from motionhub.processing.collate import collate_skeletons
-from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.dataset import ClipDataset, with_index
-from motionhub.training.streaming import ShardedRows, ShardOrder
+from motionhub.training.order import ShardOrder
+from motionhub.training.start import load_processor
+from motionhub.training.streaming import ShardedRows
 
 
 # name -> layout, frames of a clip (of a video of ten seconds at 30 per second, half to all of it), people, classes
@@ -135,7 +136,7 @@ def drain(items: Iterable[Any]) -> None:
 def measure(options: argparse.Namespace, files: list[str], memory: Memory) -> float:
     """Clips per second of the full path to a batch."""
     rows = ShardedRows(files)
-    processor = SkeletonProcessor.from_pretrained(str(PROCESSOR))
+    processor = load_processor(PROCESSOR)
     clips = ClipDataset(rows, processor, training=True)
     some = min(options.some, len(rows))
     random = np.random.default_rng(0).integers(len(rows), size=min(some, 200)).tolist()

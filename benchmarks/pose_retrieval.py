@@ -24,13 +24,13 @@ from transformers import AutoModel
 
 import motionhub
 from motionhub.augment.views import CameraRanges
-from motionhub.cli.main import reported
-from motionhub.metrics.retrieval import hit_at_k
+from motionhub.cli.main import handle_cli_errors
+from motionhub.metrics.embeddings import hit_at_k
 from motionhub.objectives.pose_views import PoseViews, ViewSampler, same_poses
 from motionhub.processing.collate import collate_skeletons
+from motionhub.training.arguments import RunArguments
 from motionhub.training.dataset import ClipDataset, item_seed
-from motionhub.training.run import RunArguments, load_splits
-from motionhub.training.sources import load_checkpoint
+from motionhub.training.start import load_checkpoint, load_splits
 
 
 BATCH = 64
@@ -86,7 +86,7 @@ def draw(
     vectors: dict[str, Tensor], views: PoseViews, layout: motionhub.SkeletonLayout, path: Path, rows: int
 ) -> None:
     """Queries spread over the poses: for each a row of the nearest by pose vectors and one by view vectors."""
-    from motionhub.visualization.neighbours import draw_neighbours
+    from motionhub.visualization.draw import draw_neighbours
 
     def sequence(view: int, place: int) -> motionhub.SkeletonSequence:
         picture = views.pictures[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))
@@ -140,4 +140,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -16,7 +16,7 @@ from measuring import fastest
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.models.unik import UnikConfig
 from motionhub.objectives.t_mor import TMor
-from motionhub.training.objective import RunShape
+from motionhub.training.objective import RunInfo
 
 
 ENCODER = {"layout": "smarthome-15", "num_joints": 15, "num_people": 1}
@@ -64,7 +64,7 @@ def main() -> None:
         how = {"text_features": texts, "queue_size": chosen.queue_size, "text_negatives": negatives}
         how["queue_dtype"] = chosen.queue_dtype
         objective = TMor(losses=losses, **how)
-        network = objective.prepare(model, RunShape(chosen.batch, "", 1, 1, 0))
+        network = objective.prepare(model, RunInfo(chosen.batch, "", 1, 1, 0))
         for queue in objective.queues.values():  # as full as after a while
             queue.seen.fill_(chosen.queue_size)
 

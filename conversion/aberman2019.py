@@ -27,7 +27,7 @@ from torch import Tensor
 
 import motionhub
 from motionhub.hub.card import read_card_facts, write_model_card
-from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
+from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetModel
 from motionhub.processing.retargeting import RetargetProcessor
 
 
@@ -60,7 +60,7 @@ def variant_of(entries: Iterable[str]) -> str | None:
 
 
 def convert_state_dict(official: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Official entries (`mot_encoder.model.1.weight`, ...) as the state dict of a `RetargetNet`.
+    """Official entries (`mot_encoder.model.1.weight`, ...) as the state dict of a `RetargetNetModel`.
 
     Raises:
         ValueError: an entry has no place in the map (it lists them).
@@ -124,13 +124,13 @@ def read_statistics(folder: Path, variant: str) -> dict[str, list[list[float]]]:
     return statistics
 
 
-def build_model(official: dict[str, Tensor], variant: str) -> RetargetNet:
+def build_model(official: dict[str, Tensor], variant: str) -> RetargetNetModel:
     """The network with the official weights in it.
 
     Raises:
         ValueError: an entry is missing, has no place, or has another shape.
     """
-    converted, model = convert_state_dict(official), RetargetNet(RetargetNetConfig(variant=variant))
+    converted, model = convert_state_dict(official), RetargetNetModel(RetargetNetConfig(variant=variant))
     own = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     got = {key: tuple(value.shape) for key, value in converted.items()}
     if own != got:

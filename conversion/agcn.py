@@ -12,7 +12,8 @@ from graph_models import OfficialModel, batch_norm, convolution, run
 from torch import Tensor
 
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnModel
-from motionhub.skeletons import adjacency_subsets, get_layout
+from motionhub.skeletons.graph import adjacency_subsets
+from motionhub.skeletons.layouts import get_layout
 
 
 OFFICIAL_STRIDES = {5: 2, 8: 2}  # block number -> temporal stride; shapes do not tell it

@@ -31,7 +31,7 @@ from unik import (
 import motionhub
 from motionhub.hub.card import read_card_facts, write_model_card
 from motionhub.hub.packaged import folder_of
-from motionhub.models.skeleton_encoder import JointEncoderConfig
+from motionhub.models.skeleton_encoder import SkeletonEncoderConfig
 from motionhub.processing.skeleton import SkeletonProcessor
 
 
@@ -59,7 +59,7 @@ class OfficialModel:
     paper: str
     homepage: str
     script: str
-    config: type[JointEncoderConfig]
+    config: type[SkeletonEncoderConfig]
     encoder: type[PreTrainedModel]
     classifier: type[PreTrainedModel]
     block: str

@@ -13,8 +13,8 @@ from graph_models import OfficialModel, batch_norm, convolution, run
 from torch import Tensor
 
 from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification, StGcnModel
-from motionhub.skeletons import get_layout
 from motionhub.skeletons.graph import spatial_configuration
+from motionhub.skeletons.layouts import get_layout
 
 
 OFFICIAL_STRIDES = {4: 2, 7: 2}  # block number from 0 -> temporal stride; shapes do not tell it

@@ -21,7 +21,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModel
 
 import motionhub
-from motionhub.data.datasets.readers import READERS
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.hub.card import read_card_facts, write_model_card
 from motionhub.hub.packaged import folder_of
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel
@@ -344,13 +344,13 @@ def read_class_names(source: str | None) -> list[str] | None:
     """Names from a text file (one per line), or of a data set that the library reads, for example `penn-action`."""
     if source is None:
         return None
-    if source in READERS:
-        return list(READERS[source].class_names)
+    if source in DATASETS:
+        return list(DATASETS[source].class_names)
     try:
         lines = Path(source).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ValueError(
-            f"--class-names {source}: {error.strerror}; give a text file or one of {sorted(READERS)}."
+            f"--class-names {source}: {error.strerror}; give a text file or one of {sorted(DATASETS)}."
         ) from None
     return [line.strip() for line in lines if line.strip()]
 

@@ -16,17 +16,16 @@ from transformers import AutoFeatureExtractor, AutoModel
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
-from motionhub.cli.main import reported
 from motionhub.data.synthetic.generate import generate
-from motionhub.visualization.plots import attention_picture, dependency_picture
+from motionhub.visualization.plots import plot_attention, plot_dependencies
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", required=True, help="folder or Hub id of a UNIK checkpoint")
     parser.add_argument("--input", default=None, help="a skeleton file; a synthetic throw when left out")
     parser.add_argument("--output_dir", type=Path, default=Path("pictures"))
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(argv)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     disable_progress_bar()
 
@@ -39,12 +38,12 @@ def main(words: list[str]) -> None:
 
     for block, maps in enumerate(output.dependencies):
         path = arguments.output_dir / f"dependencies_block_{block + 1:02d}.png"
-        dependency_picture(maps[0, 0], layout, path, title=f"block {block + 1}: dependency matrix plus attention")
+        plot_dependencies(maps[0, 0], layout, path, title=f"block {block + 1}: dependency matrix plus attention")
     names = list(layout.joints)
     attention = output.attentions[-1][0, 0]
     if attention.shape[-1] == len(names):
         path = arguments.output_dir / "attention_last_block.png"
-        attention_picture(attention, path, row_names=names, column_names=names, title="last block: attention")
+        plot_attention(attention, path, row_names=names, column_names=names, title="last block: attention")
 
     strength = output.dependencies[-1][0, 0].mean(0).abs()
     strength.fill_diagonal_(0)
@@ -55,4 +54,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

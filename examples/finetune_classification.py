@@ -14,23 +14,19 @@ defaults. Weights in the model's folder are used (`--mode finetune`) unless anot
 import sys
 
 import motionhub
-from motionhub.cli.main import reported
-from motionhub.metrics.classification import format_report
-from motionhub.training.run import load_splits, parse_training, prepare_start
-from motionhub.training.trainer import train
 
 
-def main(words: list[str]) -> None:
-    arguments, recipe = parse_training(words, __doc__.split("\n")[0])
-    splits = load_splits(arguments)
-    start = prepare_start(arguments, recipe, splits["train"], motionhub.AutoModelForActionClassification)
-    result = train(*start, splits["train"], splits[arguments.eval_split], recipe)
+def main(argv: list[str]) -> None:
+    arguments, recipe = motionhub.parse_training(argv, __doc__.split("\n")[0])
+    splits = motionhub.load_splits(arguments)
+    start = motionhub.prepare_start(arguments, recipe, splits["train"], motionhub.AutoModelForActionClassification)
+    result = motionhub.train(*start, splits["train"], splits[arguments.eval_split], recipe)
     if not result.is_main_process:
         return
-    print(format_report(result.last_metrics))
+    print(motionhub.format_report(result.last_metrics))
     print(f"{result.steps} updates in {result.seconds:.0f} s, last epoch in {result.last_dir}")
     print(f"best top-1 {result.best_metric:.1%} in epoch {result.best_epoch}, in {result.best_dir}")
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

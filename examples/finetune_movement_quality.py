@@ -17,31 +17,19 @@ from pathlib import Path
 
 from datasets import concatenate_datasets
 
-from motionhub.cli.main import reported
-from motionhub.data.build.build import build_dataset
-from motionhub.models.movement_quality import SkeletonForMovementQuality
-from motionhub.training.evaluators import save_report
-from motionhub.training.run import load_splits, parse_training
-from motionhub.training.sources import load_processor
-from motionhub.training.tasks.movement_quality import (
-    QualityOptions,
-    evaluate_movement_quality,
-    format_quality_report,
-    scored_rows,
-    train_on_everybody,
-)
+import motionhub
 
 
-def main(words: list[str]) -> None:
-    arguments, recipe, options = parse_training(words, __doc__.split("\n")[0], QualityOptions)
+def main(argv: list[str]) -> None:
+    arguments, recipe, options = motionhub.parse_training(argv, __doc__.split("\n")[0], motionhub.QualityOptions)
     if arguments.data_root is None:
-        dataset = concatenate_datasets(list(load_splits(arguments).values()))
+        dataset = concatenate_datasets(list(motionhub.load_splits(arguments).values()))
     else:
-        dataset = build_dataset(arguments.dataset, arguments.data_root)["full"]
-    processor = load_processor(arguments.recipe or arguments.model)
+        dataset = motionhub.build_dataset(arguments.dataset, arguments.data_root)["full"]
+    processor = motionhub.load_processor(arguments.recipe or arguments.model)
 
-    def make_model() -> SkeletonForMovementQuality:
-        return SkeletonForMovementQuality.from_encoder(
+    def make_model() -> motionhub.SkeletonForMovementQuality:
+        return motionhub.SkeletonForMovementQuality.from_encoder(
             arguments.model,
             pretrained=recipe.mode != "scratch",
             scores=options.scores,
@@ -51,20 +39,21 @@ def main(words: list[str]) -> None:
         )
 
     column = options.score_column
-    report, held_out = evaluate_movement_quality(
+    report, held_out = motionhub.evaluate_movement_quality(
         make_model, processor, dataset, recipe, column=column, resamples=options.resamples
     )
-    print(format_quality_report(report))
-    save_report(recipe.output_dir, report)
-    rows = scored_rows(dataset, column)
+    print(motionhub.format_quality_report(report))
+    motionhub.save_report(recipe.output_dir, report)
+    rows = motionhub.scored_rows(dataset, column)
     with (Path(recipe.output_dir) / "held_out.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["clip_id", "movement", "subject", "score", "held_out"])
         table.writerows(zip(dataset["clip_id"], rows.movements, rows.subjects, rows.truth, held_out, strict=True))
     if options.final:
-        for movement, folder in train_on_everybody(make_model, processor, dataset, recipe, column, report).items():
+        folders = motionhub.train_on_everybody(make_model, processor, dataset, recipe, column, report)
+        for movement, folder in folders.items():
             print(f"{movement}: trained on all subjects, in {folder}")
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

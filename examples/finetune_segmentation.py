@@ -15,22 +15,18 @@ those of `motionhub.training.tasks.segmentation.SegmentationOptions`.
 import sys
 
 import motionhub
-from motionhub.cli.main import reported
-from motionhub.metrics.segmentation_report import format_segmentation_report
-from motionhub.training.run import load_splits, parse_training
-from motionhub.training.tasks.segmentation import SegmentationOptions, train_segmentation
 
 
-def main(words: list[str]) -> None:
-    arguments, recipe, options = parse_training(words, __doc__.split("\n")[0], SegmentationOptions)
-    splits = load_splits(arguments)
-    result = train_segmentation(splits, arguments, recipe, motionhub.AutoModelForActionSegmentation, options)
+def main(argv: list[str]) -> None:
+    arguments, recipe, options = motionhub.parse_training(argv, __doc__.split("\n")[0], motionhub.SegmentationOptions)
+    splits = motionhub.load_splits(arguments)
+    result = motionhub.train_segmentation(splits, arguments, recipe, motionhub.AutoModelForActionSegmentation, options)
     if not result.is_main_process:
         return
-    print(format_segmentation_report(result.last_metrics))
+    print(motionhub.format_segmentation_report(result.last_metrics))
     print(f"{result.steps} updates in {result.seconds:.0f} s, last epoch in {result.last_dir}")
     print(f"best frame mAP {result.best_metric:.1%} in epoch {result.best_epoch}, in {result.best_dir}")
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

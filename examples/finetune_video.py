@@ -13,16 +13,9 @@ import argparse
 import sys
 
 import motionhub
-from motionhub.cli.main import reported
-from motionhub.data.video.clips import VideoDataset, collate_videos, read_video_list
-from motionhub.training.dataset import class_names_of
-from motionhub.training.run import parse_own, parse_training
-from motionhub.training.sources import load_processor
-from motionhub.training.tasks.video_evaluation import MultiViewEvaluation
-from motionhub.training.trainer import train
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     options.add_argument("--train", required=True)
     options.add_argument("--test", required=True)
@@ -31,27 +24,29 @@ def main(words: list[str]) -> None:
     options.add_argument("--spatial_crops", type=int, default=3)
     options.add_argument("--test_size", type=int, default=None, help="of the crops; default the shorter side (256)")
     options.add_argument("--classifier_dropout", type=float, default=0.0)
-    chosen, rest = parse_own(options, words, __doc__.split("\n")[0])
-    arguments, recipe = parse_training([*rest, "--dataset", "videos"], __doc__.split("\n")[0])
-    processor = load_processor(arguments.model)
+    chosen, rest = motionhub.parse_own(options, argv, __doc__.split("\n")[0])
+    arguments, recipe = motionhub.parse_training([*rest, "--dataset", "videos"], __doc__.split("\n")[0])
+    processor = motionhub.load_processor(arguments.model)
     views = {"temporal_views": chosen.temporal_views, "spatial_crops": chosen.spatial_crops}
     size = chosen.test_size or processor.shorter_side or processor.image_size
     views |= {"image_size": size, "shorter_side": max(size, processor.shorter_side or size)}
     tested = type(processor).from_dict({**processor.to_dict(), **views})
-    clips = VideoDataset(*read_video_list(chosen.train, chosen.video_root), processor, training=True, seed=recipe.seed)
-    test = VideoDataset(*read_video_list(chosen.test, chosen.video_root), tested, training=False)
+    clips = motionhub.VideoDataset(
+        *motionhub.read_video_list(chosen.train, chosen.video_root), processor, training=True, seed=recipe.seed
+    )
+    test = motionhub.VideoDataset(*motionhub.read_video_list(chosen.test, chosen.video_root), tested, training=False)
     bad = {**clips.bad, **test.bad}
     print("".join(f"left out: {reason}\n" for reason in bad.values()), end="")
     made = {"num_labels": int(clips.labels.max()) + 1, "classifier_dropout": chosen.classifier_dropout}
     model = motionhub.R3dForActionClassification.from_pretrained(arguments.model, **made)
-    result = train(
+    result = motionhub.train(
         model,
         processor,
         clips,
         test,
         recipe,
-        collate=collate_videos,
-        evaluation=MultiViewEvaluation(class_names_of(model.config)),
+        collate=motionhub.collate_videos,
+        evaluation=motionhub.MultiViewEvaluation(motionhub.class_names_of(model.config)),
     )
     if result.is_main_process:
         print(
@@ -60,4 +55,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -20,12 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from transformers import AutoFeatureExtractor, HfArgumentParser
 
-import motionhub  # noqa: F401  registers the processor
-from motionhub.cli.main import reported
-from motionhub.metrics.classification import classification_report, format_report
-from motionhub.training.dataset import ClipDataset
-from motionhub.training.evaluators import save_report
-from motionhub.training.run import RunArguments, load_splits
+import motionhub
 
 
 @dataclass
@@ -33,16 +28,16 @@ class Output:
     output_dir: str | None = field(default=None, metadata={"help": "Folder for last/metrics.json and log.jsonl."})
 
 
-def main(words: list[str]) -> None:
-    parser = HfArgumentParser([RunArguments, Output], description=__doc__.split("\n")[0])
-    arguments, output = parser.parse_args_into_dataclasses(words)
+def main(argv: list[str]) -> None:
+    parser = HfArgumentParser([motionhub.RunArguments, Output], description=__doc__.split("\n")[0])
+    arguments, output = parser.parse_args_into_dataclasses(argv)
     started = time.perf_counter()
-    splits = load_splits(arguments)
+    splits = motionhub.load_splits(arguments)
     processor = AutoFeatureExtractor.from_pretrained(arguments.model)
 
     parts = {}
     for name in ("train", arguments.eval_split):
-        clips = ClipDataset(splits[name], processor, training=False)
+        clips = motionhub.ClipDataset(splits[name], processor, training=False)
         joints = np.stack([clips[index]["keypoints"].numpy().reshape(-1) for index in range(len(clips))])
         parts[name] = joints, clips.labels
 
@@ -52,14 +47,14 @@ def main(words: list[str]) -> None:
     names = splits["train"].features["label"].names
     scores = np.full((len(labels), len(names)), -1e9)
     scores[:, classifier.classes_] = classifier.decision_function(joints)
-    report = classification_report(scores, labels, names)
-    print(format_report(report))
+    report = motionhub.classification_report(scores, labels, names)
+    print(motionhub.format_report(report))
     print(f"ridge strength {classifier[-1].alpha_:g}, {joints.shape[1]} numbers a clip")
     if output.output_dir is not None:
-        save_report(Path(output.output_dir) / "last", report)
+        motionhub.save_report(Path(output.output_dir) / "last", report)
         log = {"kind": "eval", "seconds": time.perf_counter() - started}
         (Path(output.output_dir) / "log.jsonl").write_text(json.dumps(log) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

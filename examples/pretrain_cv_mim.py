@@ -15,29 +15,19 @@ import argparse
 import sys
 from typing import Any
 
-from transformers import AutoModel
-
 import motionhub
-from motionhub.augment.views import CameraRanges
-from motionhub.cli.main import reported
-from motionhub.objectives.cv_mim import CvMim
-from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
-from motionhub.training.dataset import ClipDataset
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
-from motionhub.training.trainer import train
 
 
 OBJECTIVES = {
-    "cv-mim": CvMim,
-    "auto-encoder": CrossReconstruction,
-    "infonce": DirectInformation,
-    "dim": DirectInformation,
-    "pr-vipe": PrVipe,
+    "cv-mim": motionhub.CvMim,
+    "auto-encoder": motionhub.CrossReconstruction,
+    "infonce": motionhub.DirectInformation,
+    "dim": motionhub.DirectInformation,
+    "pr-vipe": motionhub.PrVipe,
 }
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     options.add_argument("--objective", choices=OBJECTIVES, default="cv-mim", help="auto-encoder: also VAEs")
     options.add_argument("--up", choices=("x", "y", "z"), help="the axis that points up")
@@ -49,23 +39,26 @@ def main(words: list[str]) -> None:
         options.add_argument(f"--{name}", type=float)
     for name in ("azimuth", "elevation", "roll"):
         options.add_argument(f"--{name}", type=float, help="degrees either way")
-    known, rest = parse_own(options, words, __doc__.split("\n")[0])
+    arguments, recipe, known = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
     chosen: dict[str, Any] = vars(known)
     name = chosen.pop("objective")
     chosen |= {"estimator": "jsd"} if name == "dim" else {}
     angles = {angle: chosen.pop(angle) for angle in ("azimuth", "elevation", "roll") if angle in chosen}
-    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
-    model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
-    objective = OBJECTIVES[name](motionhub.get_layout(model.config.layout), ranges=CameraRanges(**angles), **chosen)
+    model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
+    objective = OBJECTIVES[name](
+        motionhub.get_layout(model.config.layout), ranges=motionhub.CameraRanges(**angles), **chosen
+    )
     solid = {**processor.to_dict(), "num_dims": 3, "num_people": 1, "normalization": "none", "num_frames": None}
     # Poses are drawn from the whole clip; which way is up, `up` says.
     solid |= {"test_sampling": "all", "test_num_frames": None, "upright": False}
     # Whatever is drawn at random is the objective's, so every clip is prepared once.
-    clips = ClipDataset(load_splits(arguments)["train"], type(processor).from_dict(solid), training=False)
-    result = train(model, processor, clips, None, recipe, objective=objective)
+    clips = motionhub.ClipDataset(
+        motionhub.load_splits(arguments)["train"], type(processor).from_dict(solid), training=False
+    )
+    result = motionhub.train(model, processor, clips, None, recipe, objective=objective)
     if result.is_main_process:
         print(f"{result.steps} updates in {result.seconds:.0f} s: {result.last_dir}")
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -18,21 +18,10 @@ import argparse
 import sys
 from typing import Any
 
-from transformers import AutoModel
-
 import motionhub
-from motionhub.cli.main import reported
-from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
-from motionhub.objectives.lac_contrast import ComposedLabels, LacContrast
-from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import check_inputs
-from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training, prepare_start
-from motionhub.training.sources import load_checkpoint, start_pretext
-from motionhub.training.trainer import train
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     options.add_argument("--stage", choices=("generator", "contrast", "views", "supervised"), required=True)
     options.add_argument("--generator", default="", help="all but the first: folder of the first stage")
@@ -42,39 +31,44 @@ def main(words: list[str]) -> None:
     for name in ("triplet_weight", "sequence_weight", "frame_weight", "temperature", "momentum"):
         options.add_argument(f"--{name}", type=float)
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    known, rest = parse_own(options, words, __doc__.split("\n")[0])
+    arguments, recipe, known = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
     chosen = vars(known)
     stage, generator, fraction = (chosen.pop(name) for name in ("stage", "generator", "probe_fraction"))
     if (stage == "generator") == bool(generator):
         raise ValueError(f"--stage {stage}: --generator, the first stage's folder, is for all stages but the first.")
     if stage == "supervised" and fraction:
         raise ValueError("--probe_fraction is for stages without labels, supervised learns from them: leave it out.")
-    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
-    splits = load_splits(arguments)
+    splits = motionhub.load_splits(arguments)
     clips: Any = splits["train"]
-    made = None if stage == "generator" else load_checkpoint(generator, motionhub.AutoModelForMotionRetargeting)[0]
+    made = None
+    if stage != "generator":
+        made, _ = motionhub.load_checkpoint(generator, motionhub.AutoModelForMotionRetargeting)
     if stage == "supervised":
-        model, processor = prepare_start(arguments, recipe, clips, motionhub.AutoModelForActionClassification)
-        objective: Any = ComposedLabels(made, processor.num_frames)
+        model, processor = motionhub.prepare_start(
+            arguments, recipe, clips, motionhub.AutoModelForActionClassification
+        )
+        objective: Any = motionhub.ComposedLabels(made, processor.num_frames)
     else:
-        model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
+        model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
     chosen = {"num_positives": 1, "frame_weight": 0.0, **chosen, "compose": False} if stage == "views" else chosen
     if stage in ("contrast", "views"):
-        check_inputs(model.config, processor, clips)
-        objective = LacContrast(made, processor.num_frames, **chosen)
+        motionhub.check_inputs(model.config, processor, clips)
+        objective = motionhub.LacContrast(made, processor.num_frames, **chosen)
     elif stage == "generator":
         layout, plain = motionhub.get_layout(model.config.layout), isinstance(processor, motionhub.SkeletonProcessor)
-        rows: Any = JointRows(layout) if plain else VelocityRows(layout, processor.mean, processor.std)
-        objective = LacPairs(layout, rows=rows, **chosen)
+        rows: Any = (
+            motionhub.JointRows(layout) if plain else motionhub.VelocityRows(layout, processor.mean, processor.std)
+        )
+        objective = motionhub.LacPairs(layout, rows=rows, **chosen)
         solid = motionhub.SkeletonProcessor(layout, 3, 1, 64, normalization="centre", centring="first-frame")
-        clips = ClipDataset(clips, solid, training=True, seed=recipe.seed)
+        clips = motionhub.ClipDataset(clips, solid, training=True, seed=recipe.seed)
     tested = splits[arguments.eval_split]
-    probe = probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
-    result = train(model, processor, clips, recipe=recipe, objective=objective, **probe)
+    probe = motionhub.probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
+    result = motionhub.train(model, processor, clips, recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
         probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""
         print(f"{result.steps} updates in {result.seconds:.0f} s{probed}: {result.last_dir}")
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

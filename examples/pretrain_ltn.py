@@ -18,17 +18,9 @@ from typing import Any
 from transformers import AutoConfig, AutoModel, set_seed
 
 import motionhub
-from motionhub.cli.main import reported
-from motionhub.data.video.clips import VideoSegments, read_video_list
-from motionhub.objectives.byol import LtnByol
-from motionhub.objectives.ltn import LtnMoco
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import load_processor, start_pretext
-from motionhub.training.tasks.segments import SegmentDataset, collate_segments
-from motionhub.training.trainer import train
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     options.add_argument("--videos", default=None, help="list of video files; without it, --dataset")
     options.add_argument("--video_root", default=".", help="folder that the names in the list are relative to")
@@ -41,34 +33,39 @@ def main(words: list[str]) -> None:
     options.add_argument("--queue_size", type=int)
     for name in ("temperature", "momentum_of_keys", "time_weight", "time_unit"):
         options.add_argument(f"--{name}", type=float)
-    parsed, rest = parse_own(options, words, __doc__.split("\n")[0])
+    parsed, rest = motionhub.parse_own(options, argv, __doc__.split("\n")[0])
     chosen = vars(parsed)
     names = ("videos", "video_root", "encoder", "variant", "num_directions", "objective", "num_segments", "seconds")
     videos, root, encoder, variant, directions, kind, segments, seconds = (chosen.pop(name) for name in names)
     rest += ["--dataset", "videos"] if videos else []
     rest += ["--model", encoder] if encoder else []
-    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
+    arguments, recipe = motionhub.parse_training(rest, __doc__.split("\n")[0])
     set_seed(recipe.seed)
     model: Any
     if encoder:
-        processor, inside = load_processor(encoder), AutoConfig.from_pretrained(encoder)
+        processor, inside = motionhub.load_processor(encoder), AutoConfig.from_pretrained(encoder)
         config = motionhub.LtnConfig(encoder_config=inside, variant=variant, num_directions=directions)
         model = motionhub.LtnModel(config)
         if recipe.mode != "scratch":
             model.encoder = AutoModel.from_pretrained(encoder)
     else:
-        model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
+        model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
     clips: Any
     if videos:
-        clips = VideoSegments(read_video_list(videos, root)[0], processor, num_segments=segments, seed=recipe.seed)
+        clips = motionhub.VideoSegments(
+            motionhub.read_video_list(videos, root)[0], processor, num_segments=segments, seed=recipe.seed
+        )
         print("".join(f"left out: {reason}\n" for reason in clips.bad.values()), end="")
     else:
-        rows = load_splits(arguments)["train"]
-        clips = SegmentDataset(rows, processor, num_segments=segments, seconds=seconds, seed=recipe.seed)
+        rows = motionhub.load_splits(arguments)["train"]
+        augmented = motionhub.with_augmentation(processor, recipe.augmentation)
+        clips = motionhub.SegmentDataset(rows, augmented, num_segments=segments, seconds=seconds, seed=recipe.seed)
     if "momentum_of_keys" in chosen:
         chosen["momentum"] = chosen.pop("momentum_of_keys")
-    objective = (LtnMoco if kind == "moco" else LtnByol)(num_segments=segments, **chosen)
-    result = train(model, processor, clips, None, recipe, objective=objective, collate=collate_segments)
+    objective = (motionhub.LtnMoco if kind == "moco" else motionhub.LtnByol)(num_segments=segments, **chosen)
+    result = motionhub.train(
+        model, processor, clips, None, recipe, objective=objective, collate=motionhub.collate_segments
+    )
     if result.is_main_process:
         folder = Path(recipe.output_dir) / "encoder"
         model.encoder.save_pretrained(folder)
@@ -77,4 +74,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

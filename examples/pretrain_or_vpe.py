@@ -15,19 +15,10 @@ OUTPUT_DIR/last is the encoder alone, for `examples/finetune_classification.py -
 import argparse
 import sys
 
-from transformers import AutoModel
-
 import motionhub
-from motionhub.cli.main import reported
-from motionhub.objectives.or_vpe import OrVpe
-from motionhub.training.heads import check_inputs
-from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
-from motionhub.training.trainer import train
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for name, kind in (("embedding_size", int), ("num_negatives", int), ("num_views", int), ("temperature", float)):
         options.add_argument(f"--{name}", type=kind)
@@ -35,20 +26,19 @@ def main(words: list[str]) -> None:
         options.add_argument(f"--{name}")
     options.add_argument("--spatial_masks", action=argparse.BooleanOptionalAction)
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    chosen, rest = parse_own(options, words, __doc__.split("\n")[0])
-    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
+    arguments, recipe, chosen = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
     fraction = vars(chosen).pop("probe_fraction")
-    splits = load_splits(arguments)
-    encoder, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
-    check_inputs(encoder.config, processor, splits["train"])
-    objective = OrVpe(motionhub.get_layout(encoder.config.layout), **vars(chosen))
+    splits = motionhub.load_splits(arguments)
+    encoder, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
+    motionhub.check_inputs(encoder.config, processor, splits["train"])
+    objective = motionhub.OrVpe(motionhub.get_layout(encoder.config.layout), **vars(chosen))
     tested = splits[arguments.eval_split]
-    probe = probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
-    result = train(encoder, processor, splits["train"], recipe=recipe, objective=objective, **probe)
+    probe = motionhub.probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
+    result = motionhub.train(encoder, processor, splits["train"], recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
         probed = f", linear probe {result.last_metrics['probe_top1']:.1%}" if fraction else ""
         print(f"{result.steps} updates in {result.seconds:.0f} s{probed}; the encoder is in {result.last_dir}")
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -17,49 +17,39 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModel
 
-import motionhub  # noqa: F401  (its models)
-from motionhub.cli.main import reported
-from motionhub.data.datasets.class_phrases import class_texts
-from motionhub.objectives.t_mor import LOSSES, QUEUE_DTYPES, TEXT_NEGATIVES, TMor
-from motionhub.towers.text_towers import load_text_tower
-from motionhub.training.features import feature_table
-from motionhub.training.heads import check_inputs, class_names_of_dataset
-from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
-from motionhub.training.trainer import train
+import motionhub
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    options.add_argument("--losses", nargs="+", choices=LOSSES, default=["mm", "mt"])
+    options.add_argument("--losses", nargs="+", choices=("mm", "mt", "mv"), default=["mm", "mt"])
     options.add_argument("--video_features", type=Path, default=None)
     options.add_argument("--queue_size", type=int)
     options.add_argument("--momentum", type=float)
-    options.add_argument("--text_negatives", choices=TEXT_NEGATIVES)
+    options.add_argument("--text_negatives")
     options.add_argument("--denominator")
-    options.add_argument("--queue_dtype", choices=list(QUEUE_DTYPES))
+    options.add_argument("--queue_dtype")
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    chosen, rest = parse_own(options, words, __doc__.split("\n")[0])
-    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
+    arguments, recipe, chosen = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
     given = vars(chosen)
     fraction, videos = given.pop("probe_fraction"), given.pop("video_features")
-    splits = load_splits(arguments)
-    model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, AutoModel)
-    check_inputs(model.config, processor, splits["train"])
+    splits = motionhub.load_splits(arguments)
+    model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed)
+    motionhub.check_inputs(model.config, processor, splits["train"])
     if "mt" in chosen.losses:
-        tower = load_text_tower(model.config.text_tower or "all-MiniLM-L6-v2")
-        given["text_features"] = [tower.encode(class_texts(name)) for name in class_names_of_dataset(splits["train"])]
+        tower = motionhub.load_text_tower(model.config.text_tower or "all-MiniLM-L6-v2")
+        given["text_features"] = [
+            tower.encode(motionhub.class_texts(name)) for name in motionhub.class_names_of_dataset(splits["train"])
+        ]
     if videos is not None:
         given["video_features"] = torch.from_numpy(np.load(videos)).float()
     elif "mv" in chosen.losses:
-        given["video_features"] = feature_table(splits["train"])
-    objective = TMor(**given)
+        given["video_features"] = motionhub.feature_table(splits["train"])
+    objective = motionhub.TMor(**given)
     tested = splits[arguments.eval_split]
-    probe = probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
-    result = train(model, processor, splits["train"], recipe=recipe, objective=objective, **probe)
+    probe = motionhub.probed_by_labels(splits["train"], tested, processor, fraction=fraction, seed=recipe.seed)
+    result = motionhub.train(model, processor, splits["train"], recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
         folder = Path(recipe.output_dir) / "encoder"
         model.encoder.save_pretrained(folder)
@@ -70,4 +60,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -19,18 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import motionhub
-from motionhub.augment.looks import LookRanges
-from motionhub.cli.main import reported
-from motionhub.objectives.via import ViaCycle, ViaPairs
-from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import check_inputs
-from motionhub.training.probe import probed_by_labels
-from motionhub.training.run import load_splits, parse_own, parse_training
-from motionhub.training.sources import start_pretext
-from motionhub.training.trainer import train
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     options.add_argument("--stage", choices=("pairs", "cycle"), required=True)
     options.add_argument("--up", choices=("x", "y", "z"), default="y", help="pairs: the axis that points up")
@@ -41,25 +32,26 @@ def main(words: list[str]) -> None:
     for name in ("self_weight", "cycle_weight", "triplet_weight", "velocity_weight"):
         options.add_argument(f"--{name}", type=float)
     options.add_argument("--probe_fraction", type=float, default=0.0)
-    known, rest = parse_own(options, words, __doc__.split("\n")[0])
+    arguments, recipe, known = motionhub.parse_training(argv, __doc__.split("\n")[0], own=options)
     chosen = vars(known)
     stage, up, fraction = chosen.pop("stage"), chosen.pop("up"), chosen.pop("probe_fraction")
-    arguments, recipe = parse_training(rest, __doc__.split("\n")[0])
-    splits = load_splits(arguments)
+    splits = motionhub.load_splits(arguments)
     clips: Any = splits["train"]
     auto = motionhub.AutoModelForMotionRetargeting
-    model, processor = start_pretext(arguments.model, recipe.mode, recipe.seed, auto, anew="decoder.")
-    check_inputs(model.config, processor, clips)
+    model, processor = motionhub.load_for_pretraining(arguments.model, recipe.mode, recipe.seed, auto, anew="decoder.")
+    motionhub.check_inputs(model.config, processor, clips)
     tested = splits[arguments.eval_split]
-    probe = probed_by_labels(clips, tested, processor, fraction=fraction, seed=recipe.seed)
+    probe = motionhub.probed_by_labels(clips, tested, processor, fraction=fraction, seed=recipe.seed)
     if stage == "pairs":
-        ranges = LookRanges(**{name: chosen.pop(name) for name in ("azimuth", "elevation", "roll") if name in chosen})
-        objective: Any = ViaPairs(motionhub.get_layout(model.config.layout), ranges=ranges, up=up, **chosen)
+        ranges = motionhub.ViewRanges(
+            **{name: chosen.pop(name) for name in ("azimuth", "elevation", "roll") if name in chosen}
+        )
+        objective: Any = motionhub.ViaPairs(motionhub.get_layout(model.config.layout), ranges=ranges, up=up, **chosen)
         solid = {**processor.to_dict(), "num_dims": 3, "num_people": 1, "normalization": "centre", "scale": "none"}
-        clips = ClipDataset(clips, type(processor).from_dict(solid), training=True, seed=recipe.seed)
+        clips = motionhub.ClipDataset(clips, type(processor).from_dict(solid), training=True, seed=recipe.seed)
     else:
-        objective = ViaCycle(**chosen)
-    result = train(model, processor, clips, recipe=recipe, objective=objective, **probe)
+        objective = motionhub.ViaCycle(**chosen)
+    result = motionhub.train(model, processor, clips, recipe=recipe, objective=objective, **probe)
     if result.is_main_process:
         encoder = Path(recipe.output_dir) / "encoder"
         model.via.export_encoder(encoder)
@@ -71,4 +63,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

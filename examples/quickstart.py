@@ -17,11 +17,10 @@ from transformers import pipeline
 from transformers.utils.logging import disable_progress_bar
 
 import motionhub
-from motionhub.cli.main import reported
 from motionhub.cli.predict import labels_over_time
 from motionhub.data.synthetic.generate import Scene, compose
 from motionhub.visualization.animate import animate
-from motionhub.visualization.ribbon import plot_ribbon
+from motionhub.visualization.plots import plot_ribbon
 
 
 CHECKPOINT = Path(__file__).resolve().parent.parent / "hub_configs" / "tmor-small"
@@ -40,13 +39,13 @@ def two_people(fps: float = 30.0, seconds: float = 10.0) -> motionhub.SkeletonSe
     return motionhub.SkeletonSequence(np.stack(people), layout="kinect-20", fps=fps, unit="metre")
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--input", default=None, help="a skeleton file; two synthetic people when left out")
     parser.add_argument("--labels", default=LABELS, help="what people may be doing, with commas")
     parser.add_argument("--model", default=str(CHECKPOINT), help="folder or Hub id of a zero-shot model")
     parser.add_argument("--output_dir", type=Path, default=Path("demo_output"))
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(argv)
     arguments.output_dir.mkdir(parents=True, exist_ok=True)
     disable_progress_bar()
     clip = two_people() if arguments.input is None else motionhub.read(arguments.input)[0]
@@ -72,4 +71,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -12,14 +12,15 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
 from transformers import AutoModel, VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
 import motionhub
-from motionhub.cli.main import reported
 from motionhub.data.video.reader import open_video
 from motionhub.poses.extraction import extract_clip
-from motionhub.poses.self_training import fit_anchor_poses, held_out, noisy_copies, poses_at, pseudo_labels
+from motionhub.poses.self_training import fit_anchor_poses, held_out, poses_at, pseudo_labels
 from motionhub.poses.students import HeatmapStudent, LcrNetStudent, agreement, self_training_recipe
+from motionhub.skeletons.measures import body_size
 
 
 def new_student(name: str, labels: list) -> LcrNetStudent | HeatmapStudent:
@@ -28,15 +29,25 @@ def new_student(name: str, labels: list) -> LcrNetStudent | HeatmapStudent:
         config = VitPoseConfig(backbone_config=VitPoseBackboneConfig(**sizes, num_attention_heads=4), num_labels=13)
         return HeatmapStudent(VitPoseForPoseEstimation(config), crop_size=(128, 96), sigma=1.5)
     if name != "lcr-net":
-        return LcrNetStudent(AutoModel.from_pretrained(name), motionhub.PictureProcessor.from_pretrained(name))
+        return LcrNetStudent(AutoModel.from_pretrained(name), motionhub.PersonImageProcessor.from_pretrained(name))
     sizes = {"pyramid_channels": 64, "head_size": 256, "num_anchor_poses": 5, "boxes_per_image": 128}
     config = motionhub.LcrNetConfig(backbone="resnet10", train_proposals=300, test_proposals=100, **sizes)
     model = motionhub.LcrNetModel(config)
     model.set_anchor_poses(fit_anchor_poses(labels, config.num_anchor_poses))
-    return LcrNetStudent(model, motionhub.PictureProcessor(short_side=256))
+    return LcrNetStudent(model, motionhub.PersonImageProcessor(short_side=256))
 
 
-def main(words: list[str]) -> None:
+def noisy_copies(pose: motionhub.SkeletonSequence) -> list[motionhub.SkeletonSequence]:
+    """Two experts out of one: the first misses 15 % of the joints and shakes by 1 % of the body; second: 2 and 3."""
+    chance, copies = np.random.default_rng(0), []
+    for share, shaking in ((0.15, 0.01), (0.02, 0.03)):
+        moved = pose.keypoints + chance.normal(0, shaking * body_size(pose), pose.keypoints.shape)
+        missing = chance.random(pose.keypoints.shape[:3]) < share
+        copies.append(pose.replace(keypoints=np.where(missing[..., None], np.nan, moved)))
+    return copies
+
+
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--video", required=True)
     parser.add_argument("--experts", nargs="+", required=True, metavar="FILE_OR_ESTIMATOR")
@@ -45,7 +56,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--frame_share", type=float, default=0.25, help="share of the frames that is labelled")
     parser.add_argument("--min_confidence", type=float, default=0.18)
     parser.add_argument("--epochs", type=int, nargs=2, default=[20, 12], help="of a student without weights; of SST-A")
-    options = parser.parse_args(words)
+    options = parser.parse_args(argv)
     read = [motionhub.read(x)[0] if Path(x).exists() else extract_clip(options.video, x).clip for x in options.experts]
     experts = read if len(read) > 1 else noisy_copies(read[0])
     pose, confidence = motionhub.aggregate_experts(experts)
@@ -77,4 +88,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

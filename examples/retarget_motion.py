@@ -16,7 +16,6 @@ from pathlib import Path
 from transformers import pipeline
 
 import motionhub
-from motionhub.cli.main import reported
 from motionhub.pipelines.motion_retargeting import as_motion
 
 
@@ -25,7 +24,7 @@ def factor(word: str) -> tuple[str, float]:
     return limb, float(number)
 
 
-def parse(words: list[str]) -> argparse.Namespace:
+def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("source", help="whose motion")
     parser.add_argument("target", nargs="?", help="whose body; not needed where only the bones or the view change")
@@ -40,11 +39,11 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--unit")
     parser.add_argument("--layout")
     parser.add_argument("--image_size", type=int, nargs=2, metavar=("WIDTH", "HEIGHT"))
-    return parser.parse_args(words)
+    return parser.parse_args(argv)
 
 
-def main(words: list[str]) -> None:
-    options = parse(words)
+def main(argv: list[str]) -> None:
+    options = parse(argv)
     size = tuple(options.image_size) if options.image_size else None
     facts = {"fps": options.fps, "unit": options.unit, "layout": options.layout, "image_size": size}
     paths = {"motion": options.source, "body": options.target, "view": options.view}
@@ -66,11 +65,11 @@ def main(words: list[str]) -> None:
     print("feet: body sizes a second while standing")
 
     if options.gif:
-        from motionhub.visualization.side_by_side import animate_side_by_side
+        from motionhub.visualization.animate import animate_side_by_side
 
         titles = [f"{role}: {Path(paths[role]).stem}" for role in clips]
         print(animate_side_by_side([*clips.values(), result], options.gif, titles=[*titles, "result"]))
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -18,40 +18,38 @@ import numpy as np
 from datasets import Dataset
 
 import motionhub
-from motionhub.cli.main import reported
-from motionhub.data.datasets.penn import CAMERA_SIDES
-from motionhub.training.evaluators import save_report, score_clips
-from motionhub.training.run import load_splits, parse_training, prepare_start
-from motionhub.training.tasks.single_shot import single_shot
-from motionhub.training.trainer import train
 
 
 COLUMNS = {"top1": "all", "top1_known": "known", "same_camera": "own view", "other_cameras": "others"}
 
 
-def main(words: list[str]) -> None:
-    arguments, recipe = parse_training(words, __doc__.split("\n")[0])
+def main(argv: list[str]) -> None:
+    arguments, recipe = motionhub.parse_training(argv, __doc__.split("\n")[0])
     if arguments.stream:
         raise ValueError("The clips of a camera are chosen by row: leave --stream out.")
-    splits = load_splits(arguments)
+    splits = motionhub.load_splits(arguments)
     tests = splits[arguments.eval_split]
-    names = {number: side for side, number in CAMERA_SIDES.items()} if set(tests["source"]) == {"penn-action"} else {}
+    names = (
+        {number: side for side, number in motionhub.CAMERA_SIDES.items()}
+        if set(tests["source"]) == {"penn-action"}
+        else {}
+    )
 
     def fit(rows: Dataset) -> Any:
         camera = rows[0]["camera"]
         folder = str(Path(recipe.output_dir) / f"camera {names.get(camera, camera)}")
-        model, processor = prepare_start(arguments, recipe, rows, motionhub.AutoModelForActionClassification)
-        train(model, processor, rows, None, recipe.replace(output_dir=folder))
-        return np.argmax(score_clips(model, processor, tests)[0], axis=1)
+        model, processor = motionhub.prepare_start(arguments, recipe, rows, motionhub.AutoModelForActionClassification)
+        motionhub.train(model, processor, rows, None, recipe.replace(output_dir=folder))
+        return np.argmax(motionhub.score_clips(model, processor, tests)[0], axis=1)
 
-    report = single_shot(splits["train"], tests, fit, camera_names=names)
+    report = motionhub.single_shot(splits["train"], tests, fit, camera_names=names)
     if os.environ.get("RANK", "0") != "0":  # another process of the same run says it
         return
     print("".join(f"{title:>10}" for title in ("camera", "clips", *COLUMNS.values())))
     for camera, entry in report["cameras"].items():
         print(f"{camera:>10}{entry['num_clips']:>10}" + "".join(f"{shown(entry[name]):>10}" for name in COLUMNS))
     print(f"{'mean':>10}{'':>10}{shown(report['top1']):>10}{shown(report['top1_known']):>10}")
-    save_report(recipe.output_dir, report)
+    motionhub.save_report(recipe.output_dir, report)
 
 
 def shown(share: float | None) -> str:
@@ -59,4 +57,4 @@ def shown(share: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(motionhub.handle_cli_errors(lambda: main(sys.argv[1:])))

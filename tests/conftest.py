@@ -27,7 +27,6 @@ EXTRA_MODULES = (
     "ray",
     "rtmlib",
     "sentence_transformers",
-    "supervision",
     "tensorboard",
     "timm",
     "torchvision",

@@ -64,17 +64,23 @@ def test_wrong_model_type_names_the_config(folder):
         motionhub.AutoModelForActionClassification.from_config(BertConfig())
 
 
-def test_public_names_are_listed_for_checkers_as_for_python():
+def test_public_names_are_exported_to_type_checkers_under_their_own_names():
     source = ast.parse((Path(motionhub.__file__)).read_text(encoding="utf-8"))
     (block,) = [node for node in source.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    for_checkers = {alias.asname: line.module for line in block.body for alias in line.names}
-    assert for_checkers == motionhub._HOMES
+    exported = [alias.asname for line in block.body for alias in line.names if alias.asname == alias.name]
+    assert sorted(exported) == sorted({*motionhub.__all__} - {"__version__"})
 
 
 @pytest.mark.parametrize("name", motionhub.__all__)
 def test_every_public_name_exists(name):
     assert getattr(motionhub, name) is not None
     assert name in dir(motionhub)
+
+
+def test_an_earlier_name_warns_and_is_the_class_of_today():
+    with pytest.warns(DeprecationWarning, match="motionhub.RetargetNetModel"):
+        assert motionhub.RetargetNet is motionhub.RetargetNetModel
+    assert motionhub.auto.RetargetNet is motionhub.RetargetNetModel  # as `auto_map` of saved checkpoints names it
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -30,7 +30,7 @@ def test_missing_core_package_is_a_problem_with_its_fix(monkeypatch: pytest.Monk
 
 
 def test_missing_extra_names_its_packages_and_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_is_installed", lambda package: package != "torchvision")
+    monkeypatch.setattr(doctor, "_installed", lambda package: "" if package == "torchvision" else "1.0")
     towers = findings_by_subject(timeout=0.1)["extra towers"]
     assert towers.status == "note"
     assert "torchvision" in towers.detail and "timm" not in towers.detail

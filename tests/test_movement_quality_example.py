@@ -15,9 +15,9 @@ import motionhub
 from motionhub.hub.card import read_card_facts
 from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.models.unik import UnikConfig
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.run import parse_training
+from motionhub.training.start import parse_training
 from motionhub.training.tasks.movement_quality import QualityOptions
 
 
@@ -97,10 +97,10 @@ def test_a_score_has_no_interval_where_none_was_measured_and_pictures_are_refuse
     clip = motionhub.SkeletonSequence(frames, "kinect-20", 30.0, "metre")
     (told,) = pipe(clip)  # the second person was never seen
     assert 0 <= told["score"] <= 1 and told["interval"] is None
-    with pytest.warns(UserWarning, match="nothing to tell"):
+    with pytest.warns(UserWarning, match="no valid keypoints"):
         assert pipe(clip.replace(keypoints=frames * np.nan)) == []
     with pytest.raises(ValueError, match="takes skeletons"):
-        pipeline("movement-quality", model=model, feature_extractor=PosturePictureProcessor(), device="cpu")
+        pipeline("movement-quality", model=model, feature_extractor=PostureImageProcessor(), device="cpu")
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from transformers import AutoFeatureExtractor, AutoModel
 import motionhub
 from motionhub.data.synthetic.generate import generate
 from motionhub.models.u_vi import UViConfig
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def start(tmp_path):
     UViConfig(
         image_size=64, in_channels=1, num_points=3, channels=[4, 4, 4], pose_hidden_sizes=[8, 8], view_channels=[4, 4]
     ).save_pretrained(tmp_path / "configs")
-    PosturePictureProcessor(image_size=64, in_channels=1).save_pretrained(tmp_path / "configs")
+    PostureImageProcessor(image_size=64, in_channels=1).save_pretrained(tmp_path / "configs")
     return ["--model", str(tmp_path / "configs"), "--mode", "scratch", "--epochs", "2", "--batch_size", "2", "--cpu",
             "--output_dir", str(tmp_path / "run"), "--optimizer", "adamw"]  # fmt: skip
 

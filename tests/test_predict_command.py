@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from motionhub.cli.main import main
-from motionhub.data.formats.writers import write
+from motionhub.data.formats.formats import write
 from motionhub.data.synthetic.generate import generate
 from motionhub.towers.text_towers import MissingTowerError
 
@@ -58,7 +58,7 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "--model FOLDER, or words to choose from"),
+        ([], "or candidate labels"),
         (["--labels", ""], "something in them"),
         (["--labels", "walk, walk"], "must differ"),
         (["--labels", "walk", "--clip"], "leave them out with --labels"),

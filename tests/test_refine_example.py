@@ -94,5 +94,5 @@ def test_experts_that_disagree_everywhere_are_one_clear_error(video: Path, poses
     chance = np.random.default_rng(0)  # each sees a whole body, always somewhere else
     places = chance.uniform(-500, 500, (3, FRAMES, 1, 2))
     files = [write(poses + place, tmp_path / f"{name}.npz") for name, place in zip("abc", places, strict=True)]
-    with pytest.raises(ValueError, match="Experts that disagree, or saw nobody, teach nothing"):
+    with pytest.raises(ValueError, match="Experts that disagree, or detect no person, give no labels"):
         example_main(["--video", str(video), "--experts", *files, "--output_dir", str(tmp_path)])

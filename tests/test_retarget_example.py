@@ -23,7 +23,7 @@ def load(folder, name):
 
 def test_it_writes_the_motion_and_prints_the_errors(tmp_path, capsys):
     torch.manual_seed(0)
-    motionhub.RetargetNet(motionhub.RetargetNetConfig(variant="full")).save_pretrained(tmp_path / "model")
+    motionhub.RetargetNetModel(motionhub.RetargetNetConfig(variant="full")).save_pretrained(tmp_path / "model")
     motionhub.RetargetProcessor(std=np.full((15, 2), 50.0)).save_pretrained(tmp_path / "model")
     random = np.random.default_rng(0)
     for name in "abc":
@@ -39,10 +39,10 @@ def test_it_writes_the_motion_and_prints_the_errors(tmp_path, capsys):
 
 
 def test_bones_alone_need_no_target(tmp_path, capsys):
-    from motionhub.cli.main import reported
+    from motionhub.cli.main import handle_cli_errors
     from motionhub.skeletons.bodies import with_bone_lengths
 
-    motionhub.RetargetNet(motionhub.RetargetNetConfig(variant="view")).save_pretrained(tmp_path / "model")
+    motionhub.RetargetNetModel(motionhub.RetargetNetConfig(variant="view")).save_pretrained(tmp_path / "model")
     motionhub.RetargetProcessor(std=np.full((15, 2), 50.0)).save_pretrained(tmp_path / "model")
     points = np.random.default_rng(0).uniform(0, 400, size=(1, 20, 25, 2)).astype(np.float32)
     clip = motionhub.SkeletonSequence(points, layout="body-25", fps=30, unit="pixel", image_size=(640, 480))
@@ -54,7 +54,7 @@ def test_bones_alone_need_no_target(tmp_path, capsys):
     (result,) = motionhub.read(tmp_path / "out.npz")
     np.testing.assert_allclose(result.keypoints, with_bone_lengths(clip, {"leg": 1.2, "arm": 0.9}).keypoints)
     capsys.readouterr()
-    assert reported(lambda: example.main(words)) == 2  # nothing to change
+    assert handle_cli_errors(lambda: example.main(words)) == 2  # nothing to change
     assert "bone_factors" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         example.main([*words, "--bone_factors", "leg"])

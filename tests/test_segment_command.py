@@ -137,7 +137,7 @@ def test_segment_says_when_nothing_is_done_or_nobody_is_there(trained, recording
     lost = tmp_path / "Seq1_1.csv"
     lost.write_text(";".join(COLUMNS) + "\n" + ";".join(["0 0 0"] * 20 + ["0"]) + "\n")
     assert main(["segment", str(lost), *words, "-o", str(tmp_path / "none.csv")]) == 0
-    assert "nobody was seen" in capsys.readouterr().out
+    assert "no person detected" in capsys.readouterr().out
     assert (tmp_path / "none.csv").read_text() == "track_id,start_s,end_s,label,score\n"
 
 

@@ -42,7 +42,7 @@ def pictures(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("u_vi")
     config = motionhub.UViConfig(image_size=64, channels=[4, 4, 4], num_points=8, recurrent_size=8, max_score=1)
     motionhub.UViForActionClassification(config).save_pretrained(path)
-    motionhub.PosturePictureProcessor("mask", image_size=64).save_pretrained(path)
+    motionhub.PostureImageProcessor("mask", image_size=64).save_pretrained(path)
     return str(path)
 
 

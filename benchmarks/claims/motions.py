@@ -2,8 +2,8 @@
 
 Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
 is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every
-frame and extent 1. Motions in 3-D become pictures by a look (body and camera, `augment.looks`); N-UCLA is seen by its
-own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
+frame and extent 1. Motions in 3-D become pictures by a body and a camera (`augment.view_params`); N-UCLA is seen by
+its own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
 """
 
 import contextlib
@@ -23,19 +23,20 @@ from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from motionhub.augment.looks import LookRanges, Looks, draw_looks, limb_responses, with_looks
+from motionhub.augment.view_params import ViewParams, ViewRanges, apply_view, draw_views, limb_responses
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.splits import BANDAI_TEST_STYLES, STYLES
-from motionhub.models.skeleton_encoder import JointEncoderOutput
+from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
+from motionhub.models.skeleton_encoder import SkeletonEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.precision import choose_precision
-from motionhub.processing.filling import fill_missing
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.processing.steps import fill_missing
 from motionhub.skeletons.bodies import GROUPS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.dataset import ClipDataset, EpochOrder, item_seed
+from motionhub.training.dataset import ClipDataset, item_seed
+from motionhub.training.order import EpochOrder
 from motionhub.training.trainer import TrainingResult, train
 
 
@@ -50,9 +51,9 @@ FILES = {
     "n-ucla": "nucla_views12.zip",
     "penn-action": "penn_action_train.zip",
 }
-ANY_VIEW = LookRanges(bone_factor=(1.0, 1.0))
-ANY_BODY = LookRanges()
-FRONT = LookRanges(bone_factor=(1.0, 1.0), azimuth=15.0, elevation=0.0)
+ANY_VIEW = ViewRanges(bone_factor=(1.0, 1.0))
+ANY_BODY = ViewRanges()
+FRONT = ViewRanges(bone_factor=(1.0, 1.0), azimuth=15.0, elevation=0.0)
 
 Batch = dict[str, Tensor]
 Show = Callable[[Any, Tensor, Generator], Batch]  # clips, rows, random numbers
@@ -176,9 +177,9 @@ def windows(clips: Clips, rows: Tensor, generator: Generator | None) -> Batch:
     }
 
 
-def pictures(batch: Batch, looks: Looks) -> Batch:
+def pictures(batch: Batch, looks: ViewParams) -> Batch:
     """A batch in 3-D with its looks."""
-    made = with_looks(batch["keypoints"], batch["joint_mask"], looks, RESPONSES, root=ROOT)
+    made = apply_view(batch["keypoints"], batch["joint_mask"], looks, RESPONSES, root=ROOT)
     return {**batch, "keypoints": made[0], "joint_mask": made[1]}
 
 
@@ -196,7 +197,7 @@ def photographs(batch: Batch) -> Batch:
 def kinect_camera(batch: Batch) -> Batch:
     """A batch of Kinect skeletons as their own camera saw them (it stands at the origin and looks along +z)."""
     clips = len(batch["keypoints"])
-    looks = Looks(torch.ones(clips, len(GROUPS)), torch.tensor([[torch.pi, 0.0, 0.0]]).repeat(clips, 1))
+    looks = ViewParams(torch.ones(clips, len(GROUPS)), torch.tensor([[torch.pi, 0.0, 0.0]]).repeat(clips, 1))
     return pictures(batch, looks)
 
 
@@ -206,7 +207,7 @@ class Encoder(UnikModel):
     def forward(self, *inputs: Any, **named: Any) -> Any:
         with half_precision():
             output = super().forward(*inputs, **named)
-        return JointEncoderOutput(**{name: value.float() for name, value in output.items()})
+        return SkeletonEncoderOutput(**{name: value.float() for name, value in output.items()})
 
 
 def encoder_config() -> UnikConfig:
@@ -373,8 +374,8 @@ def fine_tuned_accuracy(
     return float((predicted == test["labels"]).float().mean())
 
 
-def looks_at(rows: Tensor, ranges: LookRanges, generator: Generator | None = None) -> Looks:
-    return draw_looks(seeds_of(rows, generator), ranges)
+def looks_at(rows: Tensor, ranges: ViewRanges, generator: Generator | None = None) -> ViewParams:
+    return draw_views(seeds_of(rows, generator), ranges)
 
 
 RESPONSES = limb_responses(LAYOUT)

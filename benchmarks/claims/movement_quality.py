@@ -27,7 +27,6 @@ import torch
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from transformers import AutoFeatureExtractor
 from transformers.utils import logging as transformers_logging
 
 import motionhub  # noqa: F401  registers the models
@@ -35,7 +34,7 @@ from motionhub.data.build.build import build_dataset
 from motionhub.models.movement_quality import SkeletonForMovementQuality
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.sources import has_weights
+from motionhub.training.start import has_weights, load_processor
 from motionhub.training.tasks.movement_quality import (
     ScoredClips,
     ScoredRows,
@@ -97,7 +96,7 @@ def ridge_scores(rows: ScoredRows, dataset: Any, processor: Any) -> np.ndarray:
 
 def network_scores(arm: str, rows: ScoredRows, dataset: Any, source: Path, seed: int, quick: bool) -> np.ndarray:
     """Held-out scores of a GRU on an encoder, which is frozen or not."""
-    processor = AutoFeatureExtractor.from_pretrained(source)
+    processor = load_processor(source)
     with tempfile.TemporaryDirectory() as folder:
         recipe = recipe_of(arm, seed, folder, quick)
         torch.manual_seed(seed)
@@ -153,7 +152,7 @@ def scored(arm: str, dataset: Any, options: argparse.Namespace, seed: int) -> di
     if arm == "shuffled labels":
         rows = shuffled(rows, seed)
     if arm == "ridge":
-        held_out = ridge_scores(rows, dataset, AutoFeatureExtractor.from_pretrained(unik))
+        held_out = ridge_scores(rows, dataset, load_processor(unik))
     else:
         source = options.cv_mim if arm == "frozen CV-MIM" else unik
         held_out = network_scores(arm, rows, dataset, source, seed, options.quick)

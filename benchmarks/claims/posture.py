@@ -19,6 +19,7 @@ import motions
 import numpy as np
 import torch
 from experiment import Gate, Scores, fit, gate_lines
+from hcn import Hcn
 from motions import DEVELOP, Clips
 from posture_poses import FRAMES, LAYOUT, Data, Pictures, thirteen
 from torch import Generator, Tensor, nn
@@ -26,11 +27,9 @@ from torch import Generator, Tensor, nn
 from motionhub.data.datasets.penn import CAMERA_SIDES
 from motionhub.geometry.alignment import turned_error
 from motionhub.losses.mutual_information import mutual_information_loss
-from motionhub.models.cv_mim import CvMimConfig, CvMimModel
+from motionhub.models.cv_mim import CvMimConfig, CvMimModel, ResTcn, TemporalConvNet
 from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification
-from motionhub.nn.hcn import Hcn
 from motionhub.nn.keras_layers import init_keras
-from motionhub.nn.temporal_heads import ResTcn, TemporalConvNet
 from motionhub.objectives.cv_mim import CvMim
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.objectives.pose_views import PoseViews

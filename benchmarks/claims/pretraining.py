@@ -36,7 +36,7 @@ from experiment import Gate, Results, Scores, columns_of, gate_lines
 from motions import DEVELOP, Batch, Clips, small_encoder
 from torch import Generator, Tensor, nn
 
-from motionhub.losses.contrastive import in_batch_info_nce
+from motionhub.losses.contrastive import info_nce
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
 from motionhub.objectives.lac import LacPairs
@@ -117,8 +117,8 @@ class Views(WithHead):
         first, second = network(batch).chunk(2)
         if self.shuffled:
             second = second.roll(1, 0)
-        made, same = torch.cat([first, second]), torch.eye(2 * len(first), dtype=torch.bool)
-        return {"loss": in_batch_info_nce(made, made, same.roll(len(first), 0), temperature=0.1, ignored=same)}
+        made, same = torch.cat([first, second]), torch.eye(len(first), dtype=torch.bool).repeat(2, 2)
+        return {"loss": info_nce(made, torch.cat([second, first]), made, temperature=0.1, negative_mask=~same)}
 
 
 class Projected(nn.Module):

@@ -23,7 +23,7 @@ from motionhub import SkeletonLayout, SkeletonSequence, aggregate_experts, conve
 from motionhub.metrics.pose_error import mpjpe, pck
 from motionhub.poses import filters
 from motionhub.skeletons import repair
-from motionhub.skeletons.motion_symptoms import noise_level
+from motionhub.skeletons.measures import noise_level
 
 
 BODY = [0, *range(5, 17)]  # of COCO's 17: the nose as head, and the limbs

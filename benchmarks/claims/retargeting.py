@@ -32,15 +32,15 @@ from experiment import Results, Scores, by_seed, markdown_head, said_seeds
 from motions import trained_by_recipe
 from torch import nn
 
-from motionhub.augment.looks import LookRanges, draw_looks
+from motionhub.augment.view_params import ViewRanges, draw_views
 from motionhub.data.build.build import build_dataset
 from motionhub.data.views.pairs import PairMaker, PairRanges
-from motionhub.losses.reconstruction import reconstruction_loss
+from motionhub.losses.motion import reconstruction_loss
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.unik import UnikConfig
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
+from motionhub.objectives.joint_forward import JointForward
 from motionhub.objectives.lac import LacPairs
-from motionhub.objectives.shared_pass import SharedPass
 from motionhub.objectives.via import ViaPairs
 from motionhub.processing.collate import collate_skeletons
 from motionhub.processing.skeleton import SkeletonProcessor
@@ -100,8 +100,8 @@ class WrongPartner(ViaPairs):
     """Pairs whose answer has the right body and camera, and the motion of another clip."""
 
     def forward(self, model: nn.Module, batch: Pairs) -> Pairs:
-        everyone = SharedPass(batch["seeds"])
-        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
+        everyone = JointForward(batch["seeds"])
+        looks, partners = draw_views(everyone.seeds, self.ranges), everyone.later(1)
         keypoints, seen = self._seen(batch, looks.of(everyone.own))
         others = {name: batch[name].roll(1, 0) for name in ("keypoints", "joint_mask", "attention_mask")}
         target, target_seen = self._seen(others, looks.of(partners))
@@ -157,7 +157,7 @@ def sbit_task(data: Path, number: int) -> Task:
 
 def untrained(arm: str, task: Task) -> tuple[Any, Any]:
     """The model of an arm and what trains it."""
-    layout, ranges = task.layout, LookRanges(**(LOOKS if task.num_dims == 2 else BODIES))
+    layout, ranges = task.layout, ViewRanges(**(LOOKS if task.num_dims == 2 else BODIES))
     if arm in VIA:
         model = ViaForMotionRetargeting(small_config(layout, task.num_dims, VIA[arm]))
         if arm == FIXED:

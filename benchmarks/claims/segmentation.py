@@ -40,21 +40,24 @@ from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModel
 
 import motionhub
-from motionhub.augment.looks import LookRanges
-from motionhub.cli.main import reported
+from motionhub.augment.view_params import ViewRanges
+from motionhub.cli.main import handle_cli_errors
 from motionhub.data.build.build import build_dataset
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.processing.collate import collate_skeletons
-from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import prepare_model
-from motionhub.training.run import RunArguments
-from motionhub.training.sources import load_checkpoint, load_processor, load_weights
-from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
-from motionhub.training.tasks.segmentation import SegmentationOptions, evaluate_segmentation, train_segmentation
+from motionhub.training.start import load_checkpoint, load_processor, load_weights, prepare_model
+from motionhub.training.tasks.segmentation import (
+    FrameLabelDataset,
+    SegmentationOptions,
+    collate_frames,
+    evaluate_segmentation,
+    train_segmentation,
+)
 
 
 COLUMNS = {
@@ -229,7 +232,7 @@ def generator_of(clips: Any, processor: Any, epochs: int, folder: Path) -> InMet
     torch.manual_seed(0)
     generator = LacModel(config)
     own = {"learning_rate": 1e-3, "batch_size": 64, "output_dir": str(folder), "resume": "auto"}
-    pairs = LacPairs(layout, ranges=LookRanges(azimuth=60.0))
+    pairs = LacPairs(layout, ranges=ViewRanges(azimuth=60.0))
     trained_by_recipe(generator, pairs, windows, collate_skeletons, epochs, 0, **{**PRETRAINING, **own})
     return InMetres(generator, float(torch.stack(extents).mean()))
 
@@ -356,4 +359,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(reported(lambda: main(sys.argv[1:])))
+    sys.exit(handle_cli_errors(lambda: main(sys.argv[1:])))

@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 import motionhub
-from motionhub.augment.flip import mirror
+from motionhub.augment.policy import mirror
 from motionhub.intervals.decode import DecodingRule
-from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
-from motionhub.training.heads import class_names_of_dataset
-from motionhub.training.tasks.frame_labels import FrameLabelDataset
+from motionhub.metrics.segmentation import FrameScores, segmentation_report
+from motionhub.training.start import class_names_of_dataset
+from motionhub.training.tasks.segmentation import FrameLabelDataset
 
 
 def frames_of(

@@ -11,7 +11,7 @@ L_mv needs a video of every clip and a video tower with learned weights. Neither
 their depth recording (subjects 1 and 2, first takes), and there are no weights of a video tower. So there are two
 kinds of L_mv, both with the features of a frozen R3D with random weights, standardised over the clips:
 
-- "drawn": every clip's skeleton drawn as a body of capsules, in front of a depth camera (`body_pictures.py`). Not
+- "drawn": every clip's skeleton drawn as a body of capsules, in front of a depth camera (`body_images.py`). Not
   a real video: it shows nothing that the skeleton does not.
 - "depth": the 54 real recordings; the other clips take no part in L_mv.
 
@@ -37,10 +37,10 @@ from worded_clips import Part, Pool, means_of, named_right, seen, split_batches,
 from zero_shot import t_mor
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import get_reader
-from motionhub.data.views.body_pictures import draw_body
-from motionhub.data.views.pairs import Camera
-from motionhub.data.views.picture_files import read_utd_mhad_depth
+from motionhub.data.datasets.datasets import get_dataset
+from motionhub.data.views.body_images import draw_body
+from motionhub.data.views.cameras import Camera
+from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.models.r3d import R3dConfig, R3dModel
 from motionhub.models.t_mor import TMorModel
 from motionhub.objectives.t_mor import TMor
@@ -169,11 +169,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.videos:
         return 0
     loaded = {name: motions.load(name, options.data, options.cache) for name in (*TRAINED, *TESTED)}
-    pool = Pool([(loaded[name], list(get_reader(name).class_names)) for name in TRAINED])
+    pool = Pool([(loaded[name], list(get_dataset(name).class_names)) for name in TRAINED])
     texts, part = texts_of(pool.names), Part(pool, torch.arange(len(pool)), range(len(pool.names)))
     videos = videos_of(found_videos)
     tests = {name: split_batches(name, loaded[name])[1] for name in TESTED}
-    means = {name: means_of(texts_of(list(get_reader(name).class_names))) for name in TESTED}
+    means = {name: means_of(texts_of(list(get_dataset(name).class_names))) for name in TESTED}
 
     def score(arm: str, seed: int) -> Scores:
         model = trained(part, texts, videos, arm, options.epochs, seed)

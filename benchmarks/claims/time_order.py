@@ -45,7 +45,7 @@ from motionhub.objectives.ltn import LtnMoco
 
 SEGMENT, PLACES = 24, (0, 20, 40)  # frames of a segment; where the probed ones begin, of 64 frames
 FPS = 30.0
-FRONT = motions.LookRanges(bone_factor=(1.0, 1.0), azimuth=0.0, elevation=0.0)
+FRONT = motions.ViewRanges(bone_factor=(1.0, 1.0), azimuth=0.0, elevation=0.0)
 SEGMENTS = 2
 ONE_START, MIRRORED, RANDOM = "MoCo, one start", "MoCo, mirrored", "random weights"
 # arm -> variant of LTN
@@ -67,7 +67,7 @@ def seen_once(clips: Clips, name: str) -> Clips:
     rows = torch.arange(len(clips))
     present = torch.ones(len(clips), 1, motions.STORED, dtype=torch.bool)
     batch = {"keypoints": clips.keypoints[:, None], "joint_mask": clips.seen[:, None], "attention_mask": present}
-    looks = motions.draw_looks(rows, FRONT)
+    looks = motions.draw_views(rows, FRONT)
     made = motions.kinect_camera(batch) if name == "n-ucla" else motions.pictures(batch, looks)
     return Clips(made["keypoints"][:, 0], made["joint_mask"][:, 0], *list(vars(clips).values())[2:])
 

@@ -40,7 +40,7 @@ from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_r
 from motionhub.data.views.view_pairs import RecordedTake, ViewPairDataset, collate_view_pairs
 from motionhub.metrics.agreement import rank_correlation
 from motionhub.models.u_vi import UViConfig, UViForActionClassification, UViModel
-from motionhub.nn.recurrent_head import RecurrentHead
+from motionhub.nn.heads import RecurrentHead
 from motionhub.objectives.u_vi import UVi
 
 

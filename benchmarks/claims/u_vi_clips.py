@@ -13,11 +13,11 @@ from torch import Tensor
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.synthetic.generate import generate
-from motionhub.data.views.body_pictures import draw_body
-from motionhub.data.views.pairs import Camera
-from motionhub.data.views.picture_files import read_utd_mhad_depth
+from motionhub.data.views.body_images import draw_body
+from motionhub.data.views.cameras import Camera
+from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.data.views.view_pairs import SENSOR_DISTANCE
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.skeletons.rows import from_row
 
 
@@ -29,7 +29,7 @@ AZIMUTHS = {"front": 0.0, "between": 45.0, "side": 90.0}
 FRONTS = {"bandai": 0.0, "utd": 180.0, "synthetic": 180.0}  # people before a Kinect look along -z
 VIEWS = {"bandai": ("front", "between", "side"), "utd": ("front", "side")}
 MOVEMENTS, GRADES, PEOPLE = ("squat", "sit down"), 5, (16, 10)  # people that train and that test, of every grade
-PROCESSOR = PosturePictureProcessor(image_size=SIDE, in_channels=1, depth_unit=1.0)
+PROCESSOR = PostureImageProcessor(image_size=SIDE, in_channels=1, depth_unit=1.0)
 
 Views = dict[str, Tensor]  # name of a camera -> pictures `(clips, FRAMES, SIDE, SIDE)` uint8
 
@@ -88,7 +88,7 @@ def recorded(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
 
     Kinect's pictures are mirrored, these not.
     """
-    processor = PosturePictureProcessor(image_size=SIDE, in_channels=1)
+    processor = PostureImageProcessor(image_size=SIDE, in_channels=1)
     clips, labels, subjects = [], [], []
     with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(folder / REAL_FILE) as archive:
         archive.extractall(place)

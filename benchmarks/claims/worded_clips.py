@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from motionhub.data.datasets.class_phrases import class_texts
-from motionhub.data.synthetic.captions import synthetic_tellings
-from motionhub.data.synthetic.phrases import worded_motions
+from motionhub.data.synthetic.captions import synthetic_clips
+from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.towers.text_towers import MINILM, load_text_tower
 
 
@@ -47,12 +47,12 @@ def fewer_frames(batch: Batch) -> Batch:
 def made_motions(cache: Path | None, takes: int = 5) -> tuple[Clips, list[str]]:
     """Synthetic motions as clips, a class each."""
     kept = None if cache is None else cache / f"worded-{takes}.pt"
-    names = [f"{MADE}{index:03d}" for index in range(len(worded_motions()))]
+    names = [f"{MADE}{index:03d}" for index in range(len(captioned_motions()))]
     if kept is not None and kept.exists():
         return Clips(**torch.load(kept)), names
     labels = torch.arange(len(names)).repeat_interleave(takes)
     columns = [labels, *[torch.zeros_like(labels)] * 3]
-    clips = motions.stored((telling.sequence for telling in synthetic_tellings(takes)), columns)
+    clips = motions.stored((clip.sequence for clip in synthetic_clips(takes)), columns)
     if kept is not None:
         torch.save(vars(clips), kept)
     return clips, names
@@ -146,7 +146,7 @@ def split_batches(name: str, clips: Clips) -> tuple[Clips, list[Batch], Callable
 
 def texts_of_made() -> list[Tensor]:
     tower = load_text_tower(MINILM)
-    return [tower.encode(list(worded.phrases)) for worded in worded_motions()]
+    return [tower.encode(list(motion.phrases)) for motion in captioned_motions()]
 
 
 def every_fourth(labels: Tensor, place: int) -> Tensor:

@@ -6,8 +6,8 @@
 fifth is unseen once. Of a seen class every fourth performer (of Penn every fourth clip) is for the test. Columns: ZSL,
 unseen clips among unseen classes; then with all classes to choose from the accuracy of seen, of unseen clips, and
 their harmonic mean H; "H as is" without the bonus; AUROC of "none of these", seen test clips against unseen clips
-by the best similarity to a seen class. From cosines, and from standard scores (`models.t_mor.TypicalMotion`, measured
-on the training clips). PRECOG-2016 has no names ("action 1"), so there is nothing to read.
+by the best similarity to a seen class. From cosines, and from standard scores (`models.t_mor.SimilarityNormalizer`,
+measured on the training clips). PRECOG-2016 has no names ("action 1"), so there is nothing to read.
 
 The bonus: a model that was only ever rewarded for seen classes calls nearly everything by them. A number is added to
 the similarities of unseen classes before they are compared (calibrated stacking, Chao et al., ECCV 2016).
@@ -57,8 +57,8 @@ from worded_clips import (
     texts_of_made,
 )
 
-from motionhub.data.datasets.readers import get_reader
-from motionhub.metrics.open_set import auroc, fit_unseen_bonus, harmonic_mean, seen_and_unseen
+from motionhub.data.datasets.datasets import get_dataset
+from motionhub.metrics.open_set import auroc, fit_calibrated_stacking, harmonic_mean, seen_and_unseen
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.objectives.t_mor import TMor
 
@@ -225,7 +225,9 @@ def bonuses(pool: Pool, texts: Sequence[Tensor], outer: Division, inner: Divisio
     scores = arm_scores(pool, texts, inner, outer.known, epochs, 0)
     place = {label: index for index, label in enumerate(outer.known)}
     labels = torch.tensor([place[int(label)] for label in pool.labels[inner.test]])
-    return {arm: fit_unseen_bonus(table[:, allowed], labels, inner.unseen[allowed]) for arm, table in scores.items()}
+    return {
+        arm: fit_calibrated_stacking(table[:, allowed], labels, inner.unseen[allowed]) for arm, table in scores.items()
+    }
 
 
 def split_arms(
@@ -277,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = ("utd-mhad", "n-ucla", "penn-action", "bandai-namco")
     wanted = names if "few" in chosen.parts else names[:3]
     parts = {
-        name: (motions.load(name, chosen.data, chosen.cache), list(get_reader(name).class_names)) for name in wanted
+        name: (motions.load(name, chosen.data, chosen.cache), list(get_dataset(name).class_names)) for name in wanted
     }
     makers = {"few": lambda seed: few_labels(parts, chosen.epochs, seed)}
     if "splits" in chosen.parts:

@@ -5,14 +5,19 @@ until someone looks for a model, a processor or a pipeline (`motionhub.registrat
 is imported here.
 """
 
+import ast
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from motionhub.registration import watch_imports
 from motionhub.version import __version__
 
 
+# The one list of public names: for type checkers, and read below.
 if TYPE_CHECKING:
+    from motionhub.augment.view_params import ViewRanges as ViewRanges
+    from motionhub.augment.views import CameraRanges as CameraRanges
     from motionhub.auto import AutoModelForActionClassification as AutoModelForActionClassification
     from motionhub.auto import AutoModelForActionSegmentation as AutoModelForActionSegmentation
     from motionhub.auto import AutoModelForMotionRetargeting as AutoModelForMotionRetargeting
@@ -20,15 +25,32 @@ if TYPE_CHECKING:
     from motionhub.auto import (
         AutoModelForZeroShotActionClassification as AutoModelForZeroShotActionClassification,
     )
+    from motionhub.cli.main import handle_cli_errors as handle_cli_errors
     from motionhub.data.build.build import build_dataset as build_dataset
     from motionhub.data.build.build import save_dataset as save_dataset
-    from motionhub.data.datasets.readers import READERS as READERS
-    from motionhub.data.datasets.readers import read as read
-    from motionhub.data.formats.writers import write as write
+    from motionhub.data.datasets.class_phrases import class_texts as class_texts
+    from motionhub.data.datasets.datasets import READERS as READERS
+    from motionhub.data.datasets.penn import CAMERA_SIDES as CAMERA_SIDES
+    from motionhub.data.datasets.reading import read as read
+    from motionhub.data.formats.formats import write as write
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
+    from motionhub.data.synthetic.generate import compose as compose
+    from motionhub.data.synthetic.generate import generate as generate
+    from motionhub.data.video.clips import VideoDataset as VideoDataset
+    from motionhub.data.video.clips import VideoSegments as VideoSegments
+    from motionhub.data.video.clips import collate_videos as collate_videos
+    from motionhub.data.video.clips import read_video_list as read_video_list
+    from motionhub.data.views.pairs import PairRanges as PairRanges
+    from motionhub.data.views.view_pairs import DrawnTake as DrawnTake
+    from motionhub.data.views.view_pairs import ViewPairDataset as ViewPairDataset
+    from motionhub.data.views.view_pairs import collate_view_pairs as collate_view_pairs
+    from motionhub.data.views.view_pairs import find_takes as find_takes
     from motionhub.hub.push import push as push
     from motionhub.intervals.table import summarise_intervals as summarise_intervals
     from motionhub.intervals.table import write_intervals as write_intervals
+    from motionhub.metrics.classification import classification_report as classification_report
+    from motionhub.metrics.classification import format_report as format_report
+    from motionhub.metrics.segmentation import format_segmentation_report as format_segmentation_report
     from motionhub.models.agcn import AgcnConfig as AgcnConfig
     from motionhub.models.agcn import AgcnForActionClassification as AgcnForActionClassification
     from motionhub.models.agcn import AgcnForActionSegmentation as AgcnForActionSegmentation
@@ -48,8 +70,9 @@ if TYPE_CHECKING:
     from motionhub.models.r3d import R3dForActionClassification as R3dForActionClassification
     from motionhub.models.r3d import R3dForPreTraining as R3dForPreTraining
     from motionhub.models.r3d import R3dModel as R3dModel
-    from motionhub.models.retarget_net import RetargetNet as RetargetNet
     from motionhub.models.retarget_net import RetargetNetConfig as RetargetNetConfig
+    from motionhub.models.retarget_net import RetargetNetForMotionRetargeting as RetargetNetForMotionRetargeting
+    from motionhub.models.retarget_net import RetargetNetModel as RetargetNetModel
     from motionhub.models.st_gcn import StGcnConfig as StGcnConfig
     from motionhub.models.st_gcn import StGcnForActionClassification as StGcnForActionClassification
     from motionhub.models.st_gcn import StGcnForActionSegmentation as StGcnForActionSegmentation
@@ -69,107 +92,103 @@ if TYPE_CHECKING:
     from motionhub.models.vi_clip import ViClipModel as ViClipModel
     from motionhub.models.video_backbone import VideoBackboneConfig as VideoBackboneConfig
     from motionhub.models.video_backbone import VideoBackboneModel as VideoBackboneModel
+    from motionhub.objectives.byol import LtnByol as LtnByol
+    from motionhub.objectives.cv_mim import CvMim as CvMim
+    from motionhub.objectives.lac import JointRows as JointRows
+    from motionhub.objectives.lac import LacPairs as LacPairs
+    from motionhub.objectives.lac import VelocityRows as VelocityRows
+    from motionhub.objectives.lac_contrast import ComposedLabels as ComposedLabels
+    from motionhub.objectives.lac_contrast import LacContrast as LacContrast
+    from motionhub.objectives.ltn import LtnMoco as LtnMoco
+    from motionhub.objectives.or_vpe import OrVpe as OrVpe
+    from motionhub.objectives.pose_baselines import CrossReconstruction as CrossReconstruction
+    from motionhub.objectives.pose_baselines import DirectInformation as DirectInformation
+    from motionhub.objectives.pose_baselines import PrVipe as PrVipe
+    from motionhub.objectives.t_mor import TMor as TMor
+    from motionhub.objectives.u_vi import UVi as UVi
+    from motionhub.objectives.via import ViaCycle as ViaCycle
+    from motionhub.objectives.via import ViaPairs as ViaPairs
     from motionhub.papers import PAPERS as PAPERS
     from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
     from motionhub.pipelines.pose_refinement import refine as refine
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
-    from motionhub.processing.pictures import PictureProcessor as PictureProcessor
-    from motionhub.processing.posture_pictures import PosturePictureProcessor as PosturePictureProcessor
+    from motionhub.processing.person_images import PersonImageProcessor as PersonImageProcessor
+    from motionhub.processing.posture_images import PostureImageProcessor as PostureImageProcessor
     from motionhub.processing.retargeting import RetargetProcessor as RetargetProcessor
     from motionhub.processing.skeleton import SkeletonProcessor as SkeletonProcessor
+    from motionhub.processing.skeleton import with_augmentation as with_augmentation
     from motionhub.processing.video_clip import VideoClipProcessor as VideoClipProcessor
+    from motionhub.skeletons.checks import inspect as inspect
     from motionhub.skeletons.convert import convert_layout as convert_layout
     from motionhub.skeletons.convert import resample as resample
-    from motionhub.skeletons.inspection import inspect as inspect
     from motionhub.skeletons.layout import SkeletonLayout as SkeletonLayout
     from motionhub.skeletons.layouts import LAYOUTS as LAYOUTS
     from motionhub.skeletons.layouts import get_layout as get_layout
     from motionhub.skeletons.layouts import load_layout as load_layout
     from motionhub.skeletons.sequence import SkeletonSequence as SkeletonSequence
+    from motionhub.towers.text_towers import load_text_tower as load_text_tower
+    from motionhub.training.arguments import RunArguments as RunArguments
     from motionhub.training.arguments import TrainingRecipe as TrainingRecipe
+    from motionhub.training.arguments import read_recipe_file as read_recipe_file
+    from motionhub.training.dataset import ClipDataset as ClipDataset
+    from motionhub.training.dataset import class_names_of as class_names_of
+    from motionhub.training.evaluators import EmbeddingProbe as EmbeddingProbe
+    from motionhub.training.evaluators import MultiViewEvaluation as MultiViewEvaluation
+    from motionhub.training.evaluators import probed_by_labels as probed_by_labels
+    from motionhub.training.evaluators import save_report as save_report
+    from motionhub.training.evaluators import score_clips as score_clips
+    from motionhub.training.features import feature_table as feature_table
+    from motionhub.training.start import check_inputs as check_inputs
+    from motionhub.training.start import class_names_of_dataset as class_names_of_dataset
+    from motionhub.training.start import load_checkpoint as load_checkpoint
+    from motionhub.training.start import load_for_pretraining as load_for_pretraining
+    from motionhub.training.start import load_processor as load_processor
+    from motionhub.training.start import load_splits as load_splits
+    from motionhub.training.start import parse_own as parse_own
+    from motionhub.training.start import parse_training as parse_training
+    from motionhub.training.start import prepare_model as prepare_model
+    from motionhub.training.start import prepare_start as prepare_start
+    from motionhub.training.tasks.movement_quality import QualityOptions as QualityOptions
+    from motionhub.training.tasks.movement_quality import evaluate_movement_quality as evaluate_movement_quality
+    from motionhub.training.tasks.movement_quality import format_quality_report as format_quality_report
+    from motionhub.training.tasks.movement_quality import scored_rows as scored_rows
+    from motionhub.training.tasks.movement_quality import train_on_everybody as train_on_everybody
+    from motionhub.training.tasks.segmentation import SegmentationOptions as SegmentationOptions
+    from motionhub.training.tasks.segmentation import train_segmentation as train_segmentation
+    from motionhub.training.tasks.segments import SegmentDataset as SegmentDataset
+    from motionhub.training.tasks.segments import collate_segments as collate_segments
+    from motionhub.training.tasks.single_shot import single_shot as single_shot
+    from motionhub.training.trainer import train as train
+    from motionhub.visualization.animate import animate as animate
+    from motionhub.visualization.draw import draw_frame as draw_frame
+    from motionhub.visualization.draw import skeleton_strip as skeleton_strip
+    from motionhub.visualization.plots import plot_ribbon as plot_ribbon
 
-# Public name -> the module that defines it (the same list as above; a test compares them).
-_HOMES = {
-    "AutoModelForActionClassification": "motionhub.auto",
-    "AutoModelForActionSegmentation": "motionhub.auto",
-    "AutoModelForMotionRetargeting": "motionhub.auto",
-    "AutoModelForZeroShotActionClassification": "motionhub.auto",
-    "build_dataset": "motionhub.data.build.build",
-    "save_dataset": "motionhub.data.build.build",
-    "READERS": "motionhub.data.datasets.readers",
-    "read": "motionhub.data.datasets.readers",
-    "generate_dataset": "motionhub.data.synthetic.dataset",
-    "write": "motionhub.data.formats.writers",
-    "summarise_intervals": "motionhub.intervals.table",
-    "write_intervals": "motionhub.intervals.table",
-    "AgcnConfig": "motionhub.models.agcn",
-    "AgcnForActionClassification": "motionhub.models.agcn",
-    "AgcnForActionSegmentation": "motionhub.models.agcn",
-    "AgcnModel": "motionhub.models.agcn",
-    "StGcnConfig": "motionhub.models.st_gcn",
-    "StGcnForActionClassification": "motionhub.models.st_gcn",
-    "StGcnForActionSegmentation": "motionhub.models.st_gcn",
-    "StGcnModel": "motionhub.models.st_gcn",
-    "CvMimConfig": "motionhub.models.cv_mim",
-    "CvMimForActionClassification": "motionhub.models.cv_mim",
-    "CvMimModel": "motionhub.models.cv_mim",
-    "LacConfig": "motionhub.models.lac",
-    "LacModel": "motionhub.models.lac",
-    "LcrNetConfig": "motionhub.models.lcr_net",
-    "LcrNetModel": "motionhub.models.lcr_net",
-    "RetargetNet": "motionhub.models.retarget_net",
-    "RetargetNetConfig": "motionhub.models.retarget_net",
-    "push": "motionhub.hub.push",
-    "TMorConfig": "motionhub.models.t_mor",
-    "TMorForZeroShotActionClassification": "motionhub.models.t_mor",
-    "TMorModel": "motionhub.models.t_mor",
-    "UnikConfig": "motionhub.models.unik",
-    "UnikForActionClassification": "motionhub.models.unik",
-    "UnikForActionSegmentation": "motionhub.models.unik",
-    "UnikModel": "motionhub.models.unik",
-    "LtnConfig": "motionhub.models.ltn",
-    "LtnModel": "motionhub.models.ltn",
-    "R3dConfig": "motionhub.models.r3d",
-    "R3dForActionClassification": "motionhub.models.r3d",
-    "R3dForPreTraining": "motionhub.models.r3d",
-    "R3dModel": "motionhub.models.r3d",
-    "VideoBackboneConfig": "motionhub.models.video_backbone",
-    "VideoBackboneModel": "motionhub.models.video_backbone",
-    "ViClipConfig": "motionhub.models.vi_clip",
-    "ViClipModel": "motionhub.models.vi_clip",
-    "VideoClipProcessor": "motionhub.processing.video_clip",
-    "AutoModelForMovementQuality": "motionhub.auto",
-    "MovementQualityConfig": "motionhub.models.movement_quality",
-    "SkeletonForMovementQuality": "motionhub.models.movement_quality",
-    "UViConfig": "motionhub.models.u_vi",
-    "UViForActionClassification": "motionhub.models.u_vi",
-    "UViForMovementQuality": "motionhub.models.u_vi",
-    "UViModel": "motionhub.models.u_vi",
-    "PosturePictureProcessor": "motionhub.processing.posture_pictures",
-    "PAPERS": "motionhub.papers",
-    "OnlineIntervals": "motionhub.pipelines.online_segmentation",
-    "OnlineSegmenter": "motionhub.pipelines.online_segmentation",
-    "refine": "motionhub.pipelines.pose_refinement",
-    "aggregate_experts": "motionhub.poses.refine",
-    "PictureProcessor": "motionhub.processing.pictures",
-    "RetargetProcessor": "motionhub.processing.retargeting",
-    "SkeletonProcessor": "motionhub.processing.skeleton",
-    "convert_layout": "motionhub.skeletons.convert",
-    "resample": "motionhub.skeletons.convert",
-    "SkeletonLayout": "motionhub.skeletons.layout",
-    "LAYOUTS": "motionhub.skeletons.layouts",
-    "get_layout": "motionhub.skeletons.layouts",
-    "load_layout": "motionhub.skeletons.layouts",
-    "inspect": "motionhub.skeletons.inspection",
-    "SkeletonSequence": "motionhub.skeletons.sequence",
-    "TrainingRecipe": "motionhub.training.arguments",
+_HOMES = {  # public name -> the module that defines it, read from the imports above
+    alias.asname or alias.name: str(node.module)
+    for block in ast.parse(__spec__.loader.get_source(__name__)).body  # type: ignore[union-attr]
+    if isinstance(block, ast.If)
+    for node in block.body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
 }
 
 __all__ = ["__version__", *_HOMES]
 
+# Old public name -> the new one.
+_RENAMED = {
+    "PictureProcessor": "PersonImageProcessor",
+    "PosturePictureProcessor": "PostureImageProcessor",
+    "RetargetNet": "RetargetNetModel",
+}
+
 
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warnings.warn(f"motionhub.{name} is now motionhub.{new}; use the new name.", FutureWarning, stacklevel=2)
+        return __getattr__(new)
     if name not in _HOMES:
         raise AttributeError(f"module 'motionhub' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

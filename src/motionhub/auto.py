@@ -1,8 +1,8 @@
 """THE table: which config, models, processor, Auto classes and pipelines belong together. A new model adds one entry.
 
 Importing this module tells transformers about them, so that `AutoModel.from_pretrained` and `pipeline` find them.
-After `import motionhub` that happens when one of them is first looked for (`motionhub.registration`). It does not know
-how any model works. All private names of transformers that the library needs are imported here and nowhere else.
+After `import motionhub` that happens when one of them is first looked for (`motionhub.registration`). Private names of
+transformers are imported here and nowhere else.
 """
 
 from collections import OrderedDict
@@ -34,7 +34,7 @@ from motionhub.models.lcr_net import LcrNetConfig, LcrNetModel
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dForPreTraining, R3dModel
-from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
+from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetForMotionRetargeting, RetargetNetModel
 from motionhub.models.st_gcn import (
     StGcnConfig,
     StGcnForActionClassification,
@@ -54,11 +54,14 @@ from motionhub.pipelines.movement_quality import MovementQualityPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
 from motionhub.pipelines.zero_shot_action_classification import ZeroShotActionClassificationPipeline
 from motionhub.pipelines.zero_shot_action_segmentation import ZeroShotActionSegmentationPipeline
-from motionhub.processing.pictures import PictureProcessor
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.person_images import PersonImageProcessor, PictureProcessor
+from motionhub.processing.posture_images import PostureImageProcessor, PosturePictureProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.video_clip import VideoClipProcessor
+
+
+RetargetNet = RetargetNetModel  # its name in the `auto_map` of checkpoints saved before 0.1.0
 
 
 class AutoModelForActionClassification(_BaseAutoModelClass):
@@ -136,7 +139,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         RetargetNetConfig,
         RetargetProcessor,
-        {AutoModel: RetargetNet, AutoModelForMotionRetargeting: RetargetNet},
+        {AutoModel: RetargetNetModel, AutoModelForMotionRetargeting: RetargetNetForMotionRetargeting},
     ),
     Family(
         LacConfig,
@@ -164,14 +167,14 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         UViConfig,
-        PosturePictureProcessor,
+        PostureImageProcessor,
         {
             AutoModel: UViModel,
             AutoModelForActionClassification: UViForActionClassification,
             AutoModelForMovementQuality: UViForMovementQuality,
         },
     ),
-    Family(LcrNetConfig, PictureProcessor, {AutoModel: LcrNetModel}),
+    Family(LcrNetConfig, PersonImageProcessor, {AutoModel: LcrNetModel}),
     Family(ViClipConfig, VideoClipProcessor, {AutoModel: ViClipModel}),
     Family(LtnConfig, VideoClipProcessor, {AutoModel: LtnModel}),
     Family(VideoBackboneConfig, VideoClipProcessor, {AutoModel: VideoBackboneModel}),
@@ -257,6 +260,8 @@ def _register() -> None:
         carry_remote_code(family.config, {"AutoConfig": family.config, **named}, tuple(family.models.values()))
         kind = "AutoFeatureExtractor" if issubclass(family.processor, FeatureExtractionMixin) else "AutoProcessor"
         carry_remote_code(family.processor, {kind: family.processor})
+    for renamed in (PictureProcessor, PosturePictureProcessor):  # in files of earlier versions
+        AutoFeatureExtractor.register(renamed, renamed, exist_ok=True)
     for task, (pipeline_class, auto_class) in PIPELINES.items():
         PIPELINE_REGISTRY.register_pipeline(
             task, pipeline_class=pipeline_class, pt_model=auto_class, type="multimodal"

@@ -1,7 +1,4 @@
-"""The papers the library implements or takes data from: title, authors, venue, address. Pure data.
-
-It does not know which model or card cites which paper; they look it up in `PAPERS` by key.
-"""
+"""The papers the library implements or takes data from: title, authors, venue, address."""
 
 from dataclasses import dataclass
 
@@ -15,7 +12,7 @@ class Paper:
         title, year: as printed.
         authors: full names where known, in printed order.
         venue: conference, journal or school.
-        url: where it can be read, or the home page of the data set it introduces.
+        url: where it can be read, or the home page of the dataset it introduces.
         kind: BibTeX entry type: `"inproceedings"`, `"article"` or `"phdthesis"`.
     """
 
@@ -148,7 +145,7 @@ PAPERS: dict[str, Paper] = {
             "https://arxiv.org/abs/1905.01680",
             kind="article",
         ),
-        # Data sets
+        # Datasets
         Paper(
             "wang2024internvid",
             "InternVid: A Large-scale Video-Text Dataset for Multimodal Understanding and Generation",

@@ -49,26 +49,18 @@ class DeferredEntries(dict[Any, Any]):
         return super().items()
 
 
-def defer_configs(module: ModuleType) -> None:
-    """`AutoConfig`, and with it every Auto class that reads a config first."""
-    module.CONFIG_MAPPING._extra_content = DeferredEntries(module.CONFIG_MAPPING._extra_content)
-
-
-def defer_processors(module: ModuleType) -> None:
-    """`AutoFeatureExtractor` finds a class by the name in a folder, without its config."""
-    module.FEATURE_EXTRACTOR_MAPPING._extra_content = DeferredEntries(module.FEATURE_EXTRACTOR_MAPPING._extra_content)
-
-
-def find_packaged(_: ModuleType) -> None:
-    """Ids of packaged checkpoints are found from the first file on that transformers looks for."""
-    answer_packaged_ids()
+def _defer(table: str, module: ModuleType) -> None:
+    mapping = getattr(module, table)
+    mapping._extra_content = DeferredEntries(mapping._extra_content)
 
 
 # Module -> what happens as soon as it has been imported.
 AFTER_IMPORT: dict[str, Callable[[ModuleType], None]] = {
-    "transformers.utils.hub": find_packaged,
-    "transformers.models.auto.configuration_auto": defer_configs,
-    "transformers.models.auto.feature_extraction_auto": defer_processors,
+    "transformers.utils.hub": lambda _: answer_packaged_ids(),
+    # `AutoConfig`, and with it every Auto class that reads a config first.
+    "transformers.models.auto.configuration_auto": partial(_defer, "CONFIG_MAPPING"),
+    # `AutoFeatureExtractor` finds a class by the name in a folder, without its config.
+    "transformers.models.auto.feature_extraction_auto": partial(_defer, "FEATURE_EXTRACTOR_MAPPING"),
     "transformers.pipelines": register_families,
     "motionhub.models": register_families,
     "motionhub.processing": register_families,

@@ -1,7 +1,5 @@
 """Which frames are taken: clips whose every number is its own frame index tell directly."""
 
-import random
-
 import torch
 
 from motionhub.augment import temporal
@@ -16,26 +14,13 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def resized(keypoints: torch.Tensor, size: int) -> torch.Tensor:
+    return temporal.take_frames(keypoints, temporal.resize_positions(keypoints.shape[1], size))
+
+
 def frames_of(keypoints: torch.Tensor) -> list[float]:
     assert bool((keypoints == keypoints[:1, :, :1, :1]).all())
     return keypoints[0, :, 0, 0].tolist()
-
-
-def test_official_draws_of_random_choose():
-    random.seed(0)
-    begin = random.randint(0, 20 - 8)
-    assert frames_of(temporal.place_window(clock(20), 8, begin)) == list(range(6, 14))
-    random.seed(0)
-    begin = random.randint(0, 8 - 5)
-    placed = temporal.place_window(clock(5) + 1, 8, begin, official=True)
-    assert frames_of(placed) == [0, 0, 0, 1, 2, 3, 4, 5]
-
-
-def test_short_clip_is_padded_at_the_end_with_missing_frames():
-    for seed in range(5):
-        chosen = temporal.random_choose(clock(3), 5, seeded(seed))
-        assert frames_of(chosen[:, :3]) == [0, 1, 2]
-        assert bool(chosen[:, 3:].isnan().all())
 
 
 def test_every_window_begin_is_drawn_and_windows_are_consecutive():
@@ -66,18 +51,18 @@ def test_middle_frame_of_every_segment_without_randomness():
 
 
 def test_resizing_a_straight_motion_keeps_it_straight():
-    assert frames_of(temporal.resize_frames(clock(5), 9)) == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]
-    assert frames_of(temporal.resize_frames(clock(5), 5)) == [0, 1, 2, 3, 4]
-    assert frames_of(temporal.resize_frames(clock(1), 3)) == [0, 0, 0]
-    assert frames_of(temporal.resize_frames(clock(5), 1)) == [2]
+    assert frames_of(resized(clock(5), 9)) == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]
+    assert frames_of(resized(clock(5), 5)) == [0, 1, 2, 3, 4]
+    assert frames_of(resized(clock(1), 3)) == [0, 0, 0]
+    assert frames_of(resized(clock(5), 1)) == [2]
 
 
 def test_interpolated_frame_is_missing_only_if_a_frame_that_counts_is():
     keypoints = clock(3)
     keypoints[:, 1, 0] = float("nan")
-    resized = temporal.resize_frames(keypoints, 5)  # positions 0, .5, 1, 1.5, 2
-    assert resized[0, :, 0, 0].isnan().tolist() == [False, True, True, True, False]
-    assert not bool(resized[:, :, 1:].isnan().any())
+    halves = resized(keypoints, 5)  # positions 0, .5, 1, 1.5, 2
+    assert halves[0, :, 0, 0].isnan().tolist() == [False, True, True, True, False]
+    assert not bool(halves[:, :, 1:].isnan().any())
 
 
 def test_resampling_to_half_and_double_rate():

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from motionhub.augment.looks import draw_looks
+from motionhub.augment.view_params import draw_views
 from motionhub.models.via import ViaForMotionRetargeting
-from motionhub.objectives.shared_pass import SharedPass
+from motionhub.objectives.joint_forward import JointForward
 from motionhub.objectives.via import ViaPairs
 from motionhub.skeletons.layouts import get_layout
 
@@ -32,7 +32,7 @@ def loss_of_the_right_answers(objective, clips):
         "attention_mask": torch.ones(number, 1, frames, dtype=torch.bool),
         "seeds": torch.arange(number),
     }
-    looks = draw_looks(SharedPass(batch["seeds"]).seeds, objective.ranges)
+    looks = draw_views(JointForward(batch["seeds"]).seeds, objective.ranges)
     objective.num_dims = 2
 
     def model(keypoints, attention_mask, everyone, partners):

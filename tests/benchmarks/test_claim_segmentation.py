@@ -13,7 +13,7 @@ import motionhub
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.tasks.frame_labels import FrameLabelDataset
+from motionhub.training.tasks.segmentation import FrameLabelDataset
 
 
 NAMES = ["rest", "move"]
@@ -123,7 +123,8 @@ def test_augmentation_is_changed_in_a_copy(claim, model, tmp_path):
     before = json.loads((Path(model) / "preprocessor_config.json").read_text())
     copied = claim.changed(model, tmp_path / "copy", mirror_probability=0.5)
     after = json.loads((Path(copied) / "preprocessor_config.json").read_text())
-    assert {name for name in before if before[name] != after[name]} == {"mirror_probability"}
+    assert {name for name in after if before.get(name) != after[name]} == {"mirror_probability"}
+    assert motionhub.SkeletonProcessor.from_pretrained(copied).augmentation.mirror_probability == 0.5
 
 
 def test_a_generator_of_unit_extent_composes_clips_of_metres(claim):

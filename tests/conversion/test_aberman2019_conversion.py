@@ -116,7 +116,7 @@ def test_everything_of_the_published_folder_is_in_the_converted_one(converted):
 
 def official(variant="view", seed=0):
     """Random weights under the official names and shapes."""
-    model = motionhub.RetargetNet(motionhub.RetargetNetConfig(variant=variant))
+    model = motionhub.RetargetNetModel(motionhub.RetargetNetConfig(variant=variant))
     names = {"motion_encoder": ("mot_encoder", 3, 1), "decoder": ("decoder", 5, 2)}
     generator, entries = torch.Generator().manual_seed(seed), {}
     for key, value in model.state_dict().items():

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.io
 
 from motionhub.data.datasets.precog import COLUMNS as PRECOG_COLUMNS
-from motionhub.data.formats.writers import WRITERS
+from motionhub.data.formats.formats import WRITERS
 from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence

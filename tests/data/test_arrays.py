@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import find_reader, read
+from motionhub.data.datasets.reading import find_format, read
 
 
 TOLD = {"layout": "coco-17", "fps": 30, "unit": "metre"}
@@ -29,7 +29,7 @@ def points(points):
 def test_a_bare_array_needs_everything_and_says_so_one_by_one(tmp_path, points):
     path = tmp_path / "clip.npy"
     np.save(path, points)
-    assert find_reader(path).name == "numpy"
+    assert find_format(path).name == "numpy"
     (clip,) = read(path, **TOLD)
     np.testing.assert_array_equal(clip.keypoints[0], points.astype(np.float32))
     for name in TOLD:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from motionhub.data.datasets.readers import READERS, read
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import read
 
 
 def error_of(path: Path, call=read) -> str:
@@ -70,7 +71,7 @@ def test_nucla_frames_of_another_shape_are_named(write_nucla, frames, place):
 
 @pytest.mark.parametrize("label", [0, 11, "1", None, 1.5, True])
 def test_nucla_unknown_labels_are_named(write_nucla, label):
-    assert "label: expected a whole number in 1..10" in error_of(write_nucla(label=label), READERS["n-ucla"].annotate)
+    assert "label: expected a whole number in 1..10" in error_of(write_nucla(label=label), DATASETS["n-ucla"].annotate)
 
 
 def test_json_nested_beyond_the_parser(tmp_path):
@@ -101,7 +102,7 @@ def test_penn_arrays_that_do_not_fit_are_named(write_penn, changes, place):
     "changes, place", [({"action": "dance"}, "action"), ({"pose": "top"}, "pose"), ({"train": 5}, "train")]
 )
 def test_penn_unknown_facts_are_named(write_penn, changes, place):
-    assert f"{place}: expected" in error_of(write_penn(**changes), READERS["penn-action"].annotate)
+    assert f"{place}: expected" in error_of(write_penn(**changes), DATASETS["penn-action"].annotate)
 
 
 @pytest.mark.parametrize("shape", [(20, 2, 4), (3, 20, 4), (20, 3, 0), (20, 3, 2, 2)])
@@ -114,7 +115,7 @@ def test_utd_array_of_another_shape(write_utd, shape):
 )
 def test_names_that_tell_nothing(write_nucla, write_utd, write_ntu, reader, name):
     write = {"n-ucla": write_nucla, "utd-mhad": write_utd, "ntu-rgbd": lambda name: write_ntu([{}], name)}[reader]
-    assert "name: expected" in error_of(write(name), READERS[reader].annotate)
+    assert "name: expected" in error_of(write(name), DATASETS[reader].annotate)
 
 
 def test_ntu_counts_that_the_file_cannot_hold_are_refused_without_allocating(write_ntu, points):
@@ -195,7 +196,7 @@ def test_every_truncation_of_a_real_file_is_an_error(real_content, tmp_path):
     for length in np.linspace(1, len(content) - 16, 25, dtype=int):
         path.write_bytes(content[:length])
         error_of(path)
-        error_of(path, READERS[reader].read)
+        error_of(path, DATASETS[reader].read)
 
 
 def test_bit_flips_of_a_real_file_give_a_clip_or_a_one_line_error(real_content, tmp_path):
@@ -208,7 +209,7 @@ def test_bit_flips_of_a_real_file_give_a_clip_or_a_one_line_error(real_content, 
         position = generator.randrange(min(400, len(content)) if trial % 2 else len(content))
         flipped[position] ^= 1 << generator.randrange(8)
         path.write_bytes(flipped)
-        for call in (read, READERS[reader].read, READERS[reader].annotate):
+        for call in (read, DATASETS[reader].read, DATASETS[reader].annotate):
             try:
                 call(path)
             except ValueError as error:

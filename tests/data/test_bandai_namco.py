@@ -4,13 +4,12 @@ import pytest
 
 from motionhub.cli.main import main
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.bandai_namco import STYLES
-from motionhub.data.datasets.readers import READERS, find_reader, read
-from motionhub.data.datasets.split_lists import BANDAI_TEST_STYLES
-from motionhub.data.datasets.splits import PROTOCOLS, get_protocol
+from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.reading import find_format, read
 
 
-READER = READERS["bandai-namco"]
+READER = DATASETS["bandai-namco"]
 NAME = "dataset-2_walk-turn-left_exhausted_007"
 
 
@@ -51,7 +50,7 @@ def test_every_style_is_on_one_side_and_left_out_once():
     for number, style in enumerate(STYLES):
         splits = get_protocol("bandai-namco", f"leave-out-style-{style}").assign(rows)
         assert splits[number] == "test" and splits.count("train") == 6
-    assert not any("random" in name for name in PROTOCOLS["bandai-namco"])  # it would leak
+    assert not any("random" in protocol.name for protocol in READER.protocols)  # it would leak
 
 
 def test_real_clips_are_metres_of_22_joints_and_divide_by_style(unzipped, tmp_path):
@@ -63,10 +62,10 @@ def test_real_clips_are_metres_of_22_joints_and_divide_by_style(unzipped, tmp_pa
     (clip,) = READER.read(files[0])
     assert (clip.layout.name, clip.unit, clip.fps) == ("bandai-22", "metre", 30.0)
     assert 1.1 < clip.keypoints[0, 0, :, 1].max() < 1.5  # y up; the head turns below its top, on a small body
-    assert find_reader(files[0]) is READER and (read(files[0])[0].keypoints == clip.keypoints).all()
+    assert find_format(files[0]) == READER.format and (read(files[0])[0].keypoints == clip.keypoints).all()
     renamed = tmp_path / "walk.bvh"
     renamed.write_bytes(files[0].read_bytes())
-    assert find_reader(renamed).name == "bvh" and (read(renamed)[0].keypoints == clip.keypoints).all()
+    assert find_format(renamed).name == "bvh" and (read(renamed)[0].keypoints == clip.keypoints).all()
     for path in files:
         if path.stem.endswith("_001") and "_run_" in path.name:
             (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -14,8 +14,9 @@ from datasets import load_dataset
 from motionhub.cli.main import main
 from motionhub.data.build.build import save_dataset, save_dataset_report
 from motionhub.data.build.dataset_card import is_open
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.licences import hub_licence
-from motionhub.data.datasets.readers import READERS, read
+from motionhub.data.datasets.reading import read
 from motionhub.data.synthetic.dataset import LICENCE, save_generated
 from motionhub.hub.push import check_dataset_card
 
@@ -90,11 +91,10 @@ def test_a_zip_goes_on_too(raw, tmp_path, monkeypatch):
 
 
 def test_two_builds_of_one_folder_do_not_meet(raw, tmp_path):
-    pytest.importorskip("fcntl")
     state = tmp_path / ".out.building"
     state.mkdir()
     code = (
-        f"import fcntl; file = open({str(state / 'lock')!r}, 'w'); fcntl.lockf(file, fcntl.LOCK_EX); "
+        f"from filelock import FileLock; lock = FileLock({str(state / 'lock')!r}).acquire(); "
         "print('held', flush=True); input()"
     )
     with subprocess.Popen(
@@ -116,16 +116,16 @@ def test_the_card_shows_the_layout(raw, tmp_path):
 
 def test_only_open_licences_let_clips_be_published():
     # PRECOG's files say MIT; the others name research, an agreement, or no terms at all.
-    assert is_open(READERS["precog"])
+    assert is_open(DATASETS["precog"])
     closed = ("ntu-rgbd", "n-ucla", "pku-mmd", "smarthome", "uav-human", "penn-action", "utd-mhad", "posetics", "sbu")
-    assert not [name for name in closed if is_open(READERS[name])]
+    assert not [name for name in closed if is_open(DATASETS[name])]
 
 
 def test_the_card_of_closed_data_holds_the_recipe_and_no_clips(raw, tmp_path):
     out = save_dataset("n-ucla", raw, tmp_path / "out")
     assert "**Not to be published.**" in (out / "README.md").read_text()
     text = (out / "recipe" / "README.md").read_text()
-    assert "motionhub dataset build n-ucla --raw" in text and READERS["n-ucla"].homepage in text
+    assert "motionhub dataset build n-ucla --raw" in text and DATASETS["n-ucla"].homepage in text
     assert "| total | 20 |" in text
     data = yaml.safe_load(text.split("---\n")[1])
     assert "configs" not in data and "dataset_info" not in data and data["license"] == "other"
@@ -138,7 +138,7 @@ def metadata(folder):
 
 def test_a_licence_that_the_hub_knows_is_the_cards_licence(tmp_path):
     ids = {"precog": "mit", "bandai-namco": "cc-by-nc-4.0", "n-ucla": None, "posecap": None, "folder": None}
-    assert {name: hub_licence(READERS[name].licence) for name in ids} == ids
+    assert {name: hub_licence(DATASETS[name].licence) for name in ids} == ids
     texts = {"CC-BY-4.0": "cc-by-4.0", "CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "ODbL-1.0": "odbl", "CC0": "cc0-1.0"}
     assert {text: hub_licence(text) for text in texts} == texts
     save_generated(tmp_path / "made", 1)
@@ -201,7 +201,7 @@ def test_the_card_says_whose_files_were_read(raw, mine, tmp_path):
         if name in roots:
             text = (save_dataset(name, roots[name], tmp_path / name) / "README.md").read_text()
             assert words in text.split("## How it was made")[1]
-        assert words in READERS[name].provenance
+        assert words in DATASETS[name].provenance
 
 
 def test_a_zip_of_another_data_set_is_named(raw, tmp_path, write_utd):
@@ -229,13 +229,13 @@ def test_a_zip_cut_off_in_the_middle_is_said_to_be(raw, tmp_path, share, capsys)
 
 def test_help_lists_data_sets_and_protocols_without_importing_torch():
     code = (
-        "import sys; sys.argv[1:] = ['dataset', 'build', '--help']\nfrom motionhub_cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    print({'torch', 'transformers'} & set(sys.modules))"
+        "import sys; from motionhub.cli.main import main; main(['dataset', 'build', '--help'])\n"
+        "print({'torch', 'transformers'} & set(sys.modules))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     lines = [line.split() for line in shown.splitlines()]
     assert ["ntu-rgbd", "xsub,", "xview,", "xsub-120,", "xset-120"] in lines
-    assert {line[0] for line in lines if line} >= set(READERS)
+    assert {line[0] for line in lines if line} >= set(DATASETS)
     assert lines[-1] == ["set()"]
 
 

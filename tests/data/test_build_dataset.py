@@ -15,9 +15,8 @@ import yaml
 from datasets import load_dataset
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
-from motionhub.data.datasets.dataset_names import ALIASES
-from motionhub.data.datasets.readers import READERS, get_reader, read
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_dataset, get_protocol
+from motionhub.data.datasets.reading import read
 from motionhub.skeletons.rows import from_row
 
 
@@ -46,7 +45,7 @@ def test_a_protocol_divides_the_clips_and_loses_none(nucla_folder):
     assert all(name.endswith("v02") for name in ids(splits["test"]))
     assert (len(splits["train"]), len(splits["test"])) == (20, 20)
     assert sorted(splits["test"]["label"]) == sorted(2 * list(range(10)))
-    assert splits["train"].features["label"].names == list(READERS["n-ucla"].class_names)
+    assert splits["train"].features["label"].names == list(DATASETS["n-ucla"].class_names)
 
 
 def test_without_a_protocol_everything_is_in_one_split(nucla_folder):
@@ -60,7 +59,7 @@ def test_a_row_is_the_file(nucla_folder):
     (expected,) = read(nucla_folder / "s1" / f"{row['clip_id']}.json")
     np.testing.assert_array_equal(from_row(row).keypoints, expected.keypoints)
     assert (row["source"], row["subject"], row["camera"], row["setup"]) == ("n-ucla", 1, 1, -1)
-    assert row["licence"] == READERS["n-ucla"].licence
+    assert row["licence"] == DATASETS["n-ucla"].licence
 
 
 def test_several_processes_give_the_same_rows(nucla_folder):
@@ -175,18 +174,19 @@ def test_unknown_names_are_found_before_any_file_is_read(tmp_path):
     ],
 )
 def test_data_sets_are_known_by_the_names_people_use(called, name):
-    assert get_reader(name) is READERS[called]
+    assert get_dataset(name) is DATASETS[called]
 
 
 def test_every_alias_means_a_data_set_and_hides_no_name():
-    assert set(ALIASES.values()) <= set(READERS)
-    assert not set(ALIASES) & {"".join(filter(str.isalnum, name)) for name in READERS}
+    aliases = [alias for dataset in DATASETS.values() for alias in dataset.aliases]
+    assert len({*aliases}) == len(aliases) > 30 and all(alias.isalnum() and alias.islower() for alias in aliases)
+    assert not {*aliases} & {"".join(filter(str.isalnum, name)) for name in DATASETS}
 
 
 @pytest.mark.parametrize(("wrong", "near"), [("ntu-rgb-60", "ntu-rgbd"), ("pen-action", "penn-action")])
 def test_a_wrong_name_is_answered_with_the_nearest(wrong, near):
     with pytest.raises(ValueError, match=f"No reader is called '{wrong}'. Did you mean '{near}'"):
-        get_reader(wrong)
+        get_dataset(wrong)
 
 
 def test_an_alias_has_the_protocols_of_its_data_set():

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import find_reader, read
+from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 
@@ -63,7 +63,7 @@ def test_angles_of_ninety_degrees_end_where_the_hand_says(write):
     bent = [0, 0, 0, 90, 0, 0, 90, 0, 0, 0, 0, 0, 0]
     moved = [0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0]  # Yposition of the hand replaces its OFFSET on that axis only
     path = write(arm(still, raised, bent, moved))
-    assert find_reader(path).name == "bvh"
+    assert find_format(path).name == "bvh"
     (clip,) = read(path)
     expected = [
         [(0, 0, 0), (10, 0, 0), (15, 0, 0)],  # the position channels replace the root's OFFSET
@@ -104,7 +104,7 @@ def test_the_unit_is_centimetres_unless_the_caller_knows_better(write):
     assert lengths == pytest.approx({"centimetre": 0.1, "metre": 10.0, "millimetre": 0.01})
     assert read(path)[0].keypoints[0, 0, 1, 0] == pytest.approx(0.1)
     assert "fps: the file is of fps 30" in error_of(path, fps=60)
-    assert "has 17 joints, but the file 3" in error_of(path, layout="coco-17")
+    assert "has 17 joints, but the file has 3" in error_of(path, layout="coco-17")
 
 
 MIXAMO = (

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
 from motionhub.skeletons.rows import frame_labels_of
 
 
-READER = READERS["charades"]
+READER = DATASETS["charades"]
 # 20 frames over 4 seconds: 5 frames a second; class 3 in 1 < time < 2, class 156 beyond the end of the video.
 ENTRY = {"subset": "training", "duration": 4.0, "actions": [[3, 1.0, 2.0], [156, 3.5, 30.0], [7, 2.0, 1.0]]}
 

@@ -10,12 +10,11 @@ from motionhub.data.datasets.class_phrases import (
     bank_phrases,
     class_texts,
     find_action,
-    part_texts,
     progressive_form,
     spelling_key,
     third_person,
 )
-from motionhub.data.datasets.readers import READERS
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.synthetic.generate import ACTIONS
 
 
@@ -33,7 +32,7 @@ CHARADES = (
 )
 
 
-@pytest.mark.parametrize("reader", READERS.values(), ids=lambda reader: reader.name)
+@pytest.mark.parametrize("reader", DATASETS.values(), ids=lambda reader: reader.name)
 def test_every_class_that_has_a_name_has_words(reader):
     named = [name for name in reader.class_names if not NUMBERED.fullmatch(name)]
     assert [name for name in named if find_action(name) is None] == []
@@ -103,19 +102,18 @@ def test_opposites_stay_apart():
 
 def test_an_unknown_class_keeps_its_own_name_and_a_blank_one_is_refused():
     assert class_texts("Zorbing_Downhill") == ("zorbing downhill", "a person, zorbing downhill")
-    assert part_texts("Zorbing_Downhill") == {}
     with pytest.raises(ValueError, match="name of a class"):
         class_texts(" - ")
 
 
 def test_body_parts_are_the_named_ones():
-    assert set(part_texts("jumping_jacks")) == {"arms", "legs"}
+    assert set(find_action("jumping_jacks").parts) == {"arms", "legs"}
     assert all(set(action.parts) <= set(PARTS) for action in action_phrases())
     described = [
         name
         for reader in ("n-ucla", "utd-mhad", "penn-action", "ui-prmd", "bandai-namco")
-        for name in READERS[reader].class_names
-        if part_texts(name)
+        for name in DATASETS[reader].class_names
+        if (action := find_action(name)) is not None and action.parts
     ]
     assert len(described) == 10 + 27 + 15 + 10 + 10
 

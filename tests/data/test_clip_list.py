@@ -7,7 +7,7 @@ import pytest
 
 from motionhub.cli.main import main
 from motionhub.data.build.build import build_dataset, save_dataset
-from motionhub.data.datasets.clip_list import read_clip_list
+from motionhub.data.datasets.raw_files import read_clip_list
 
 
 # As NTU's files begin: two lines of prose, an empty one, names.

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import find_reader, read
+from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.layouts import get_layout
 
 
@@ -47,7 +47,7 @@ def test_results_find_their_frames_and_people_are_followed(write, form, image):
     entries = [result(image(frame), offset) for frame in frames for offset in (10 + frame, 900 - frame)]
     random.Random(1).shuffle(entries)
     path = write(entries)
-    assert find_reader(path).name == form
+    assert find_format(path).name == form
     (clip,) = read(path, fps=25, image_size=(1280, 720))
     assert (clip.layout.name, clip.unit, clip.fps, clip.image_size) == ("coco-17", "pixel", 25.0, (1280, 720))
     assert clip.keypoints.shape == (2, 5, 17, 2) and not clip.joint_mask[:, 3].any()
@@ -103,7 +103,7 @@ def test_annotations_name_frames_joints_and_the_image_size(write):
     content = annotations()
     content["annotations"][0]["keypoints"][0:6] = [0, 0, 0, 8, 9, 1]
     path = write(content)
-    assert find_reader(path).name == "coco"
+    assert find_format(path).name == "coco"
     (clip,) = read(path, fps=30)
     assert (clip.layout, clip.image_size) == (get_layout("coco-17"), (640, 480))
     assert clip.keypoints.shape == (1, 3, 17, 2)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import motionhub
 from motionhub.cli.main import main
-from motionhub.data.datasets.readers import read
-from motionhub.data.formats.writers import WRITERS
+from motionhub.data.datasets.reading import read
+from motionhub.data.formats.formats import WRITERS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 

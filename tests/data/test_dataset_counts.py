@@ -2,9 +2,11 @@
 
 import pytest
 
-from motionhub.data.datasets.counts import PAPER_COUNTS, check_counts
-from motionhub.data.datasets.readers import READERS
-from motionhub.data.datasets.splits import PROTOCOLS
+from motionhub.data.datasets.counts import check_counts
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+
+
+COUNTED = {name: dataset for name, dataset in DATASETS.items() if dataset.counts}
 
 
 def rows_of(clips, classes=1, subjects=0):
@@ -19,17 +21,17 @@ def splits_of(train, test, rest=0):
 
 
 def test_every_stated_protocol_is_there_and_its_clips_fit_the_whole():
-    for reader, editions in PAPER_COUNTS.items():
-        for edition in editions:
-            assert edition.source and set(edition.splits) <= set(PROTOCOLS[reader])
+    for reader, dataset in COUNTED.items():
+        for edition in dataset.counts:
+            assert edition.source and all(get_protocol(reader, name) for name in edition.splits)
             for train, test in edition.splits.values():
                 assert edition.clips is None or test is None or train + test <= edition.clips
 
 
 def test_stated_classes_are_those_of_the_readers():
-    for reader, editions in PAPER_COUNTS.items():
-        names = [name for name in READERS[reader].class_names if name != "background"]
-        assert not names or max(edition.classes for edition in editions) == len(names), reader
+    for reader, dataset in COUNTED.items():
+        names = [name for name in dataset.class_names if name != "background"]
+        assert not names or max(edition.classes for edition in dataset.counts) == len(names), reader
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_stated_classes_are_those_of_the_readers():
     ],
 )
 def test_the_published_counts_pass_and_one_clip_less_is_named(reader, protocol, train, test):
-    classes = range(PAPER_COUNTS[reader][0].classes)
+    classes = range(DATASETS[reader].counts[0].classes)
     rows = [{"label": -1, "subject": -1}] * (train + test)
     assert check_counts(reader, rows, {protocol: splits_of(train, test)}, classes=classes) == []
     short = {protocol: splits_of(train - 1, test)}
@@ -137,6 +139,4 @@ REPORTED = {
 
 def test_reported_protocols_are_there_and_say_who_defined_them():
     for reader, names in REPORTED.items():
-        assert names <= set(PROTOCOLS[reader]), reader
-        assert all("(" in PROTOCOLS[reader][name].source for name in names)
-    assert {"posecap", "kinetics-skeleton", "utd-mhad", "precog", "sbu", "ui-prmd", "folder"} <= set(PROTOCOLS)
+        assert all("(" in get_protocol(reader, name).source for name in names), reader

@@ -8,13 +8,12 @@ import pytest
 from datasets import load_dataset
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
-from motionhub.data.datasets.readers import READERS
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
 
 
-READER = READERS["folder"]
+READER = DATASETS["folder"]
 OPTIONS = {"layout": "coco-17", "fps": 10, "unit": "pixel"}
 
 
@@ -154,8 +153,8 @@ def test_times_outside_the_clip_or_between_frames_are_named(table, times, reason
     [
         ("", "is empty"),
         ("file,label\n", "names no clip"),
-        ("name,label\na/1.npz,x\n", "line 1: expected file,label"),
-        ("file,label,lable\na/1.npz,x,y\n", "line 1: expected file,label"),
+        ("name,label\na/1.npz,x\n", "line 1: expected the columns file,label"),
+        ("file,label,lable\na/1.npz,x,y\n", "line 1: expected the columns file,label"),
         ("file,label,start_s\na/1.npz,x,0\n", "line 1: start_s and end_s belong together"),
         ("file,label\na/1.npz\n", "line 2: expected 2 fields, got 1"),
         ("file,label\na/1.npz,\n", "line 2: a/1.npz has no label"),
@@ -212,7 +211,7 @@ def test_files_in_the_root_and_files_the_table_lacks_are_named(folders, table):
 
 def test_other_readers_know_their_classes_without_a_folder(tmp_path):
     for name in ("n-ucla", "tsu", "bandai-namco"):
-        assert READERS[name].at(tmp_path) is READERS[name]
+        assert DATASETS[name].at(tmp_path) is DATASETS[name]
 
 
 BVH = """HIERARCHY

@@ -21,7 +21,9 @@ from format_samples import SAMPLES, Sample
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from motionhub.data.datasets.readers import FORMATS, READERS, Reader, find_reader, read
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.formats import FORMATS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -78,10 +80,10 @@ def read_all_ways(name: str, sample: Sample, folder: Path) -> int:
     """How many of `read`, the reader itself and its facts refuse the sample below `folder`."""
     target = folder / sample.target
     refused = check(lambda: read(target, **sample.options), folder)
-    form = READERS.get(name)
-    if isinstance(form, Reader):
-        refused += check(lambda: form.read(target), folder)
-        refused += check(lambda: form.facts_of(target) and [], folder)
+    dataset = DATASETS.get(name)
+    if dataset is not None:
+        refused += check(lambda: dataset.read(target), folder)
+        refused += check(lambda: dataset.facts_of(target) and [], folder)
     return refused
 
 
@@ -172,7 +174,7 @@ def damaged(name: str, content: bytes, chance: random.Random) -> bytes:
 
 
 def test_every_reader_and_format_has_a_sample():
-    missing = {*READERS, *FORMATS} - {*SAMPLES}
+    missing = {*DATASETS, *FORMATS} - {*SAMPLES}
     assert not missing, f"add a tiny valid file of {missing} to tests/data/format_samples.py"
 
 
@@ -180,12 +182,12 @@ def test_every_reader_and_format_has_a_sample():
 def test_a_whole_sample_is_read(name, number, tmp_path):
     sample = SAMPLES[name][number]
     target = laid(sample, tmp_path)
-    (clip, *_) = READERS[name].read(target) if name in READERS else read(target, **sample.options)
+    (clip, *_) = DATASETS[name].read(target) if name in DATASETS else read(target, **sample.options)
     assert clip.joint_mask.any()
     if name in FORMATS:
-        assert find_reader(target).name == name
+        assert find_format(target).name == name
     elif sample.facts:
-        assert len(READERS[name].facts_of(target)) >= 1
+        assert len(DATASETS[name].facts_of(target)) >= 1
 
 
 @pytest.mark.parametrize(("name", "number"), ALL)

@@ -18,7 +18,8 @@ import pytest
 import scipy.io
 from format_samples import FRAMES, PIXELS, SAMPLES, points
 
-from motionhub.data.datasets.readers import READERS, read
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import read
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -172,7 +173,7 @@ def test_a_file_cannot_make_another_file_be_read(tmp_path):
         (tmp_path / "a" / "clip.npy").write_bytes(npy(np.ones((1, 2, 2, 3))))
         (tmp_path / "pose_options.json").write_text(json.dumps({"layout": name, "fps": 30, "unit": "metre"}))
         with pytest.raises(ValueError, match=r"pose_options\.json: layout: "):
-            READERS["folder"].read(tmp_path / "a" / "clip.npy")
+            DATASETS["folder"].read(tmp_path / "a" / "clip.npy")
 
 
 def test_a_row_cannot_make_a_file_be_read(tmp_path, monkeypatch):

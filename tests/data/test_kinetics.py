@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS, find_reader, read
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import find_format, read
 
 
-READER = READERS["kinetics-skeleton"]
+READER = DATASETS["kinetics-skeleton"]
 
 
 def person(x: float, score=None) -> dict:
@@ -68,7 +69,7 @@ def test_facts(write, folder, setup):
     facts = READER.annotate(path)
     assert (facts.label, facts.setup, facts.clip_id) == (83, setup, "-0BveUV52cM")
     assert READER.class_names[83] == "cutting watermelon"
-    assert find_reader(path).name == "kinetics-skeleton"
+    assert find_format(path).name == "kinetics-skeleton"
 
 
 def test_there_are_400_classes_in_alphabetical_order():

@@ -1,9 +1,8 @@
 """Labels merge by a table: what the thesis states, completed by the user."""
 
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value
 
-from motionhub.data.datasets.label_merging import NUM_CLASSES, merge_labels, read_label_merging
+from motionhub.data.datasets.label_merging import NUM_CLASSES, read_label_merging
 
 
 FOOD = ("making cakes", "making sushi", "making pizza")
@@ -49,30 +48,11 @@ def test_a_table_completes_and_overrules_what_is_stated(table):
     assert names == ("shooting", "making food", "abseiling", "zumba")
 
 
-def test_completeness_is_the_number_of_classes_of_the_thesis():
-    merging = read_label_merging("posetics")
-    labels = [("kinetics-400", f"label {number}") for number in range(319)]
-    with pytest.raises(ValueError, match="make 319 classes, but posetics has 320"):
-        merging.check_complete(labels)
-    merging.check_complete([*labels, *(("kinetics-400", label) for label in FOOD)])
-
-
-def test_merged_rows_keep_their_clips_and_get_the_classes():
-    features = Features({"label": ClassLabel(names=[*FOOD, "abseiling"]), "clip_id": Value("string")})
-    dataset = Dataset.from_dict({"label": [3, 0, 1, 2, -1], "clip_id": list("abcde")}, features=features)
-    merged = merge_labels(dataset, read_label_merging("posetics"), "kinetics-400")
-    assert merged.features["label"].names == ["making food", "abseiling"]
-    assert merged["label"][:] == [1, 0, 0, 0, -1] and merged["clip_id"][:] == list("abcde")
-    assert merged.column_names == ["label", "clip_id"]
-    with pytest.raises(ValueError, match="labels with names"):
-        merge_labels(Dataset.from_dict({"label": [0]}), read_label_merging("posetics"))
-
-
 @pytest.mark.parametrize(
     "text, reason",
     [
-        ("label,class\na,b\n", "line 1: expected columns"),
-        ("source,label,class,klass\n,a,b,c\n", "line 1: expected columns"),
+        ("label,class\na,b\n", "line 1: expected the columns"),
+        ("source,label,class,klass\n,a,b,c\n", "line 1: expected the columns"),
         ("source,label,class\n,a\n", "line 2: expected 3 fields, got 2"),
         ("source,label,class\n,a,\n", "line 2: expected a label and a class"),
         ("source,label,class\n,a,b\n,a,c\n", r"line 3: \('', 'a'\) is 'b' in an earlier line, here 'c'"),

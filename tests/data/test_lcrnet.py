@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
+from motionhub.data.formats.format import ReadOptions
 from motionhub.data.formats.lcrnet import FORMAT
-from motionhub.data.formats.options import ReadOptions
 from motionhub.skeletons.layouts import get_layout
 
 

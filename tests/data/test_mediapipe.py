@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import find_reader, read
+from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 
@@ -51,7 +51,7 @@ SHAPES = {
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_is_the_same_clip(write, shape):
     path = write(SHAPES[shape])
-    assert find_reader(path).name == "mediapipe"
+    assert find_format(path).name == "mediapipe"
     (clip,) = read(path, fps=30)
     assert (clip.layout, clip.unit) == (get_layout("mediapipe-33"), "normalised")
     assert clip.keypoints.shape == (1, 3, 33, 2)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from motionhub.cli.main import main
-from motionhub.data.datasets.readers import READERS, find_reader, read
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import find_format, read
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 
 
@@ -203,7 +204,7 @@ REAL = {"model": (121, 1), "small_man": (121, 1), "tall_man": (135, 1), "workout
 @pytest.mark.parametrize("name", REAL)
 def test_real_recordings_have_the_numbers_of_their_files(unzipped, name):
     folder = next(unzipped("data/openpose_body25_examples.zip").glob(f"**/{name}"))
-    assert find_reader(folder).name == "openpose" and "openpose" not in READERS
+    assert find_format(folder).name == "openpose" and "openpose" not in DATASETS
     (clip,) = read(folder, fps=30)
     files = sorted(folder.glob("*.json"))
     assert (clip.num_frames, clip.num_people) == REAL[name] == (len(files), 1)

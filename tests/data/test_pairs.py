@@ -5,7 +5,8 @@ import pytest
 
 import motionhub
 from motionhub.data.synthetic.generate import generate
-from motionhub.data.views.pairs import Camera, PairMaker, PairRanges, make_pair, seen_by, upright
+from motionhub.data.views.cameras import Camera, seen_by, upright
+from motionhub.data.views.pairs import PairMaker, PairRanges, make_pair
 from motionhub.skeletons.bodies import with_bone_lengths
 
 

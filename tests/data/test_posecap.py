@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import collect_rows
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.posecap import pose_share
-from motionhub.data.datasets.readers import READERS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-FLAT, SOLID = READERS["posecap"], READERS["posecap-3d"]
+FLAT, SOLID = DATASETS["posecap"], DATASETS["posecap-3d"]
 TABLE = (
     "file,label,source,caption,split\n"
     'k/a.json,making sushi,kinetics-700,"rolls rice\nin a kitchen",train\n'

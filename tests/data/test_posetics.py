@@ -7,10 +7,11 @@ import zipfile
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS, find_reader, read
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import find_format, read
 
 
-READER = READERS["posetics"]
+READER = DATASETS["posetics"]
 IDS = ("-0BveUV52cM", "abcdefghij_", "__KLMNOPQRS", "TUVWXYZ0123")
 
 
@@ -36,8 +37,8 @@ def clip(folder, video):
 
 def test_all_five_channels_are_read_as_image_and_space(folder):
     path = clip(folder, IDS[0])
-    (flat,), (solid,) = read(path), READERS["posetics-3d"].read(path)
-    assert find_reader(path).name == "posetics"
+    (flat,), (solid,) = read(path), DATASETS["posetics-3d"].read(path)
+    assert find_format(path).name == "posetics"
     assert (flat.layout.name, flat.unit, flat.image_size) == ("lcrnet-13", "pixel", (640, 480))
     assert flat.keypoints[0, 1, 12].tolist() == [13, 26]
     assert (solid.unit, solid.keypoints[0, 1, 12].tolist()) == ("metre", [13, 26, 39])
@@ -68,7 +69,7 @@ def test_clips_and_lists_that_do_not_fit_are_one_line(folder):
         (lambda: None, f"labels: {IDS[3]} is in none of"),
         (lambda: unlisted.write_text(json.dumps({IDS[3]: {"label_index": 320}})), "expected a label_index in 0..319"),
         (lambda: unlisted.write_text(json.dumps({IDS[3]: 7})), "expected a label_index in 0..319"),
-        (lambda: unlisted.write_text("[]"), "expected an object of clips"),
+        (lambda: unlisted.write_text("[]"), "expected an object, got"),
         (lambda: unlisted.write_text("{"), "not valid JSON"),
         (lambda: [path.unlink() for path in folder.glob("posetics_*")], "found neither"),
     ]

@@ -7,13 +7,14 @@ import pytest
 from datasets import load_dataset
 
 from motionhub.data.build.build import save_dataset
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.precog import COLUMNS
-from motionhub.data.datasets.readers import READERS, find_reader, read
+from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import frame_labels_of, from_row
 
 
-READER = READERS["precog"]
+READER = DATASETS["precog"]
 ACTIONS = [0, 0, 3, 8]
 
 
@@ -57,7 +58,7 @@ def test_the_header_names_the_joints_of_the_layout_in_order():
 def test_content_is_recognised_whatever_the_name_and_the_byte_order_mark(write, points, tmp_path):
     path = tmp_path / "recording.txt"
     path.write_text("\ufeff" + csv_of(points(4)))
-    assert find_reader(path).name == "precog"
+    assert find_format(path).name == "precog"
     assert read(path)[0].num_frames == 4
 
 

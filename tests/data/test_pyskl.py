@@ -9,7 +9,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import find_reader, read
+from motionhub.data.datasets.reading import find_format, read
 
 
 TOLD = {"layout": "coco-17", "fps": 30}
@@ -56,7 +56,7 @@ def test_annotations_keep_people_frames_joints_and_axes(write, points, protocol,
     values[1] = np.asfortranarray(values[1])
     content = {"split": {"train": ["clip"], "val": []}, "annotations": [annotation(value) for value in values]}
     path = write(content, protocol)
-    assert find_reader(path).name == "pyskl"
+    assert find_format(path).name == "pyskl"
     clips = read(path, **TOLD)
     for clip, value in zip(clips, values, strict=True):
         assert (clip.layout.name, clip.unit, clip.fps, clip.image_size) == ("coco-17", "pixel", 30.0, (640, 480))

@@ -6,22 +6,30 @@ import numpy as np
 import pytest
 import scipy.io
 
-from motionhub.data.datasets.readers import READERS, find_reader, get_reader, read
+from motionhub.data.datasets.datasets import DATASETS, get_dataset
+from motionhub.data.datasets.reading import find_format, read
+
+
+def test_every_dataset_is_read_in_one_way_and_annotated_in_one_way():
+    for dataset in DATASETS.values():
+        assert (dataset.format is None) != (dataset.read_any is None), dataset.name
+        assert (dataset.annotate_clip is None) != (dataset.annotate_all is None), dataset.name
+        assert dataset.title and dataset.pattern and dataset.protocols
 
 
 def test_every_reader_is_filed_under_its_own_name():
-    assert {name: reader.name for name, reader in READERS.items()} == {name: name for name in READERS}
-    assert {"n-ucla", "ntu-rgbd", "penn-action", "utd-mhad"} <= set(READERS)
+    assert {name: reader.name for name, reader in DATASETS.items()} == {name: name for name in DATASETS}
+    assert {"n-ucla", "ntu-rgbd", "penn-action", "utd-mhad"} <= set(DATASETS)
 
 
 @pytest.mark.parametrize("name, count", [("n-ucla", 10), ("ntu-rgbd", 120), ("penn-action", 15), ("utd-mhad", 27)])
 def test_class_names_are_complete_and_differ(name, count):
-    assert len(READERS[name].class_names) == count == len(set(READERS[name].class_names))
+    assert len(DATASETS[name].class_names) == count == len(set(DATASETS[name].class_names))
 
 
 def test_unknown_reader_name_lists_the_readers():
     with pytest.raises(ValueError, match="n-ucla.*ntu-rgbd.*penn-action.*utd-mhad"):
-        get_reader("gesture-x")
+        get_dataset("gesture-x")
 
 
 def test_nucla_keeps_frames_joints_and_axes_in_place(write_nucla, points):
@@ -32,7 +40,7 @@ def test_nucla_keeps_frames_joints_and_axes_in_place(write_nucla, points):
 
 
 def test_nucla_facts_come_from_content_and_name(write_nucla):
-    facts = READERS["n-ucla"].annotate(write_nucla("a12_s10_e03_v01", label=10))
+    facts = DATASETS["n-ucla"].annotate(write_nucla("a12_s10_e03_v01", label=10))
     assert (facts.label, facts.subject, facts.camera, facts.setup) == (9, 10, 1, None)
     assert facts.clip_id == "a12_s10_e03_v01"
 
@@ -61,7 +69,7 @@ def test_utd_turns_joints_axes_frames_into_frames_joints_axes(write_utd, points)
     (sequence,) = read(write_utd())
     assert sequence.layout.name == "utd-mhad-20"
     np.testing.assert_array_equal(sequence.keypoints, points(6).astype(np.float32)[None])
-    facts = READERS["utd-mhad"].annotate(write_utd("a27_s8_t4_skeleton"))
+    facts = DATASETS["utd-mhad"].annotate(write_utd("a27_s8_t4_skeleton"))
     assert (facts.label, facts.subject, facts.clip_id) == (26, 8, "a27_s8_t4")
 
 
@@ -79,7 +87,7 @@ def test_penn_pairs_x_with_y_and_drops_what_nobody_saw(write_penn):
 @pytest.mark.parametrize("train, setup", [(1, 1), (-1, 0)])
 @pytest.mark.parametrize("pose, camera", [("back", 0), ("front", 1), ("left", 2), ("right", 3)])
 def test_penn_facts(write_penn, pose, camera, train, setup):
-    facts = READERS["penn-action"].annotate(write_penn(action="tennis_serve", pose=pose, train=train))
+    facts = DATASETS["penn-action"].annotate(write_penn(action="tennis_serve", pose=pose, train=train))
     assert (facts.label, facts.subject, facts.camera, facts.setup, facts.clip_id) == (14, None, camera, setup, "0007")
 
 
@@ -113,7 +121,7 @@ def test_ntu_zeros_are_missing_and_empty_clips_have_nobody(write_ntu, points):
 
 
 def test_ntu_facts_come_from_the_name(write_ntu):
-    facts = READERS["ntu-rgbd"].annotate(write_ntu([{}], "S017C003P020R002A060"))
+    facts = DATASETS["ntu-rgbd"].annotate(write_ntu([{}], "S017C003P020R002A060"))
     assert (facts.label, facts.subject, facts.camera, facts.setup) == (59, 20, 3, 17)
     assert facts.clip_id == "S017C003P020R002A060"
 
@@ -129,7 +137,7 @@ def test_the_format_is_recognised_by_content_whatever_the_name(
     }
     for name, path in files.items():
         renamed = path.rename(tmp_path / f"clip_{name}.dat")
-        assert find_reader(renamed).name == name
+        assert find_format(renamed).name == name
         assert len(read(str(renamed))) == 1
 
 
@@ -143,7 +151,7 @@ def test_real_nucla_file(unzipped):
     assert sequence.keypoints.shape == (1, 44, 20, 3)
     np.testing.assert_allclose(sequence.keypoints[0, 0, 0], [-0.619699, 0.328046, 3.18186], rtol=1e-6)
     np.testing.assert_array_equal(sequence.keypoints[0], expected.astype(np.float32))
-    assert READERS["n-ucla"].annotate(path).label == 0
+    assert DATASETS["n-ucla"].annotate(path).label == 0
 
 
 def test_real_nucla_lost_joints(unzipped):
@@ -161,8 +169,8 @@ def test_real_penn_file(unzipped):
     np.testing.assert_array_equal(sequence.keypoints[0, ..., 0][seen], content["x"][seen].astype(np.float32))
     np.testing.assert_array_equal(sequence.keypoints[0, ..., 1][seen], content["y"][seen].astype(np.float32))
     assert sequence.image_size == (content["dimensions"][0, 1], content["dimensions"][0, 0])
-    facts = READERS["penn-action"].annotate(path)
-    assert READERS["penn-action"].class_names[facts.label] == content["action"][0]
+    facts = DATASETS["penn-action"].annotate(path)
+    assert DATASETS["penn-action"].class_names[facts.label] == content["action"][0]
     assert facts.setup == 1
 
 
@@ -217,7 +225,7 @@ def test_what_penn_calls_left_is_the_persons_right(unzipped):
     """Why penn-13 names the right side first: whoever faces the camera has the anatomical left at the larger x."""
     folder = unzipped("data/penn_action_train.zip") / "penn_action" / "labels"
     for number in ("1037", "1038", "1040", "1041", "1047"):  # jumping jacks, seen from the front
-        assert READERS["penn-action"].annotate(folder / f"{number}.mat").camera == 1
+        assert DATASETS["penn-action"].annotate(folder / f"{number}.mat").camera == 1
         x = scipy.io.loadmat(folder / f"{number}.mat")["x"].astype(float)
         left_shoulder, right_shoulder = x[:, 1], x[:, 2]
         assert np.median(left_shoulder - right_shoulder) < 0

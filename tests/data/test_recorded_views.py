@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.views.recorded_views import find_takes
-from motionhub.data.views.view_pairs import ViewPairDataset, collate_view_pairs
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.data.views.view_pairs import ViewPairDataset, collate_view_pairs, find_takes
+from motionhub.processing.posture_images import PostureImageProcessor
 
 
 image = pytest.importorskip("PIL.Image")
@@ -30,7 +29,7 @@ def columns(picture):
     return int(torch.nonzero(picture[0].any(0))[0])
 
 
-WHOLE = PosturePictureProcessor(image_size=30, in_channels=1, crop="none")
+WHOLE = PostureImageProcessor(image_size=30, in_channels=1, crop="none")
 
 
 def test_clips_of_ntu_are_one_take_by_all_their_cameras(tmp_path):
@@ -42,7 +41,7 @@ def test_clips_of_ntu_are_one_take_by_all_their_cameras(tmp_path):
     with pytest.warns(UserWarning, match=r"1 of 2 takes .*S001P001R001A008"):
         [take] = find_takes(tmp_path, WHOLE.prepare)
     assert take.name == "MaskedDepth/S001P001R001A007" and take.num_frames == 3 and len(take.folders) == 3
-    pictures = take.pictures([0, 2], np.random.default_rng(0))
+    pictures = take.images([0, 2], np.random.default_rng(0))
     assert pictures.shape == (2, 2, 1, 30, 30)
     first, last = ([columns(view) for view in moment] for moment in pictures)
     assert [one + 2 for one in first] == last and first[0] != first[1]  # the same two cameras, two frames later
@@ -66,9 +65,9 @@ def test_densepose_of_the_official_folders_is_read(tmp_path):
         folder = tmp_path / "1" / "2" / f"device_{device}" / "COLOR"
         folder.mkdir(parents=True)
         (folder / "a.pkl").write_bytes(pickle.dumps([person, "not a person"]))
-    [take] = find_takes(tmp_path, PosturePictureProcessor(kind="iuv", image_size=32).prepare)
+    [take] = find_takes(tmp_path, PostureImageProcessor(kind="iuv", image_size=32).prepare)
     assert take.name == "1/2/COLOR" and [folder.parent.name for folder in take.folders] == ["device_1", "device_2"]
-    assert take.pictures([0], np.random.default_rng(0)).shape == (1, 2, 3, 32, 32)
+    assert take.images([0], np.random.default_rng(0)).shape == (1, 2, 3, 32, 32)
 
 
 def test_where_nobody_is_a_moment_near_by_is_taken(tmp_path):
@@ -76,16 +75,16 @@ def test_where_nobody_is_a_moment_near_by_is_taken(tmp_path):
         for number in range(9):
             written(tmp_path / "walk" / camera / f"{number}.png", depth(number, empty=number in (3, 4)))
     [take] = find_takes(tmp_path, WHOLE.prepare)
-    assert columns(take.pictures([3], np.random.default_rng(0))[0, 0]) == 2  # 4 is as near and as empty
+    assert columns(take.images([3], np.random.default_rng(0))[0, 0]) == 2  # 4 is as near and as empty
     for number in range(9):
         written(tmp_path / "walk" / "b" / f"{number}.png", depth(number, empty=True))
-    with pytest.raises(ValueError, match=r"3\.png: take walk: nobody is seen here by both cameras"):
-        take.pictures([3], np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"3\.png: take walk: no person is seen by both cameras"):
+        take.images([3], np.random.default_rng(0))
 
 
 def test_what_gives_no_pair_says_why(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="no pictures; expected TAKE/CAMERA/PICTURE"):
+    with pytest.raises(ValueError, match="no images; expected TAKE/CAMERA/IMAGE"):
         find_takes(tmp_path / "empty", WHOLE.prepare)
     written(tmp_path / "one" / "walk" / "a" / "1.png", depth(3))
     with pytest.raises(ValueError, match="A pair needs two cameras"):
@@ -95,8 +94,8 @@ def test_what_gives_no_pair_says_why(tmp_path):
         written(tmp_path / "colour" / "walk" / camera / "1.png", np.ones((8, 8, 3), np.uint8))
         written(tmp_path / "cut" / "walk" / camera / "1.png", depth(3))
     (tmp_path / "cut/walk/a/1.png").write_bytes((tmp_path / "cut/walk/a/1.png").read_bytes()[:40])
-    for folder, reason in (("eight", r"1\.png: picture: Depth in 8 bits"), ("colour", "one number a pixel"),
+    for folder, reason in (("eight", r"1\.png: image: Depth in 8 bits"), ("colour", "one number a pixel"),
                            ("cut", "cannot be read")):  # fmt: skip
         [take] = find_takes(tmp_path / folder, WHOLE.prepare)
         with pytest.raises(ValueError, match=reason):
-            take.pictures([0], np.random.default_rng(0))
+            take.images([0], np.random.default_rng(0))

@@ -9,23 +9,23 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from motionhub.data.build.build import rows_to_dataset, save_dataset
-from motionhub.data.datasets.readers import READERS
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.repetition import REPETITIONS, SMARTHOME_CLIPS, repeat_classes, repeated_rows
-from motionhub.data.datasets.split_lists import SMARTHOME_CV_CLASSES
+from motionhub.data.datasets.smarthome import CV_CLASSES
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.loading import as_clips
-from motionhub.training.run import RunArguments, load_splits
+from motionhub.training.arguments import RunArguments, TrainingRecipe
+from motionhub.training.dataset import as_clips
+from motionhub.training.start import load_splits
 
 
 NAME = "smarthome-cross-view"
 
 
 def test_the_table_has_every_class_and_every_clip_of_the_data_set():
-    assert list(SMARTHOME_CLIPS) == list(READERS["smarthome"].class_names)
+    assert list(SMARTHOME_CLIPS) == list(DATASETS["smarthome"].class_names)
     assert sum(SMARTHOME_CLIPS.values()) == 16_115
 
 
@@ -46,7 +46,7 @@ def test_rows_repeat_side_by_side_by_name_whatever_the_numbering():
 
 
 def test_a_dataset_keeps_its_clips_and_repeats_them():
-    names = list(READERS["smarthome"].class_names)
+    names = list(DATASETS["smarthome"].class_names)
     labels = [names.index("Walk"), names.index("Usetablet"), names.index("Usetelephone")]
     features = Features({"label": ClassLabel(names=names), "clip_id": Value("string")})
     dataset = Dataset.from_dict({"label": labels, "clip_id": ["w", "t", "p"]}, features=features)
@@ -59,7 +59,7 @@ def test_a_dataset_keeps_its_clips_and_repeats_them():
 
 
 def test_the_recipe_repeats_only_when_asked():
-    names = list(READERS["smarthome"].class_names)
+    names = list(DATASETS["smarthome"].class_names)
     clip = SkeletonSequence(np.ones((1, 4, 13, 2)), get_layout("lcrnet-13"), 20, "pixel", image_size=(640, 480))
     dataset = rows_to_dataset([to_row(clip, label=names.index("Usetablet"), clip_id=name) for name in "ab"], names)
     processor = SkeletonProcessor(layout="lcrnet-13")
@@ -85,14 +85,14 @@ def test_the_order_of_a_protocols_classes_is_an_option_of_a_run(tmp_path):
     own = RunArguments("smarthome", "model", str(tmp_path), "cv1")
     official = replace(own, class_order="protocol")
     for arguments, names, numbers in (
-        (own, READERS["smarthome"].class_names, [27, 28]),
-        (official, SMARTHOME_CV_CLASSES, [16, 17]),
+        (own, DATASETS["smarthome"].class_names, [27, 28]),
+        (official, CV_CLASSES, [16, 17]),
     ):
         for split in load_splits(arguments).values():
             assert tuple(split.features["label"].names) == names and sorted(split["label"]) == numbers
     save_dataset("smarthome", tmp_path, tmp_path / "saved")
     saved = replace(official, dataset=str(tmp_path / "saved"), data_root=None)
     for arguments in (saved, replace(saved, protocol=None)):
-        assert tuple(load_splits(arguments)["test"].features["label"].names) == SMARTHOME_CV_CLASSES
+        assert tuple(load_splits(arguments)["test"].features["label"].names) == CV_CLASSES
     with pytest.raises(ValueError, match="has no protocol 'full'"):
         load_splits(replace(saved, protocol="full", eval_split="full"))

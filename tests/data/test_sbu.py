@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS, find_reader, read
-from motionhub.data.datasets.split_lists import SBU_FOLDS
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.datasets.sbu import SBU_FOLDS
 
 
-READER = READERS["sbu"]
+READER = DATASETS["sbu"]
 
 
 def lines_of(values, first: int = 55) -> str:
@@ -40,7 +40,7 @@ def test_people_frames_joints_and_axes_stay_in_place(write):
     (clip,) = read(write())
     assert (clip.layout.name, clip.fps, clip.unit, clip.track_ids) == ("kinect-15", 15.0, "normalised", (0, 1))
     np.testing.assert_array_equal(clip.keypoints, known().transpose(1, 0, 2, 3).astype(np.float32))
-    assert find_reader(write()).name == "sbu"
+    assert find_format(write()).name == "sbu"
 
 
 def test_a_joint_at_the_origin_is_missing_for_that_person_alone(write):
@@ -66,8 +66,8 @@ def test_folders_that_tell_nothing_are_one_line(write, folders):
 @pytest.mark.parametrize(
     "text, place",
     [
-        ("\n\n", "content: the clip has no frames"),
-        ("1,2,3\n", "line 1: expected 91 numbers with commas, got 3"),
+        ("\n\n", "content: the recording has no frames"),
+        ("1,2,3\n", "line 1: expected 91 numbers, got 3"),
         (lines_of(known()).replace("56,", "x,", 1), "line 2: expected 91 numbers"),
         (lines_of(known()).replace("56,", "60,", 1), "frame 60: expected frame numbers one apart"),
         (lines_of(known())[:-400], "line 3: expected 91"),

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS, find_reader, read
-from motionhub.data.datasets.split_lists import SMARTHOME_CV_CLASSES
-from motionhub.data.datasets.splits import get_protocol, relabel
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.datasets.smarthome import CV_CLASSES
+from motionhub.data.datasets.splits import relabel
 
 
-FLAT, SOLID = READERS["smarthome"], READERS["smarthome-3d"]
+FLAT, SOLID = DATASETS["smarthome"], DATASETS["smarthome-3d"]
 
 
 def person(x: float) -> dict:
@@ -35,7 +36,7 @@ def write(tmp_path):
 def test_image_and_space_are_two_readers_of_one_file(write):
     path = write()
     (flat,), (solid,) = read(path), SOLID.read(path)
-    assert find_reader(path).name == "smarthome"
+    assert find_format(path).name == "smarthome"
     assert (flat.layout.name, flat.unit, flat.image_size, flat.fps) == ("lcrnet-13", "pixel", (640, 480), 20.0)
     assert (solid.layout.name, solid.unit, solid.keypoints.shape) == ("lcrnet-13", "metre", (1, 3, 13, 3))
     assert flat.keypoints[0, 2, 12].tolist() == [63, 112]
@@ -97,8 +98,8 @@ def test_cross_view_tests_camera_2_on_nineteen_classes(protocol, expected):
     chosen = get_protocol("smarthome", protocol)
     assert [chosen.assign(rows_of(camera=camera))[0] for camera in range(1, 8)] == expected
     taking_part = [label for label in range(31) if chosen.assign(rows_of(label=label))[0]]
-    assert len(taking_part) == len(SMARTHOME_CV_CLASSES) == 19
-    assert {FLAT.class_names[label] for label in taking_part} == set(SMARTHOME_CV_CLASSES)
+    assert len(taking_part) == len(CV_CLASSES) == 19
+    assert {FLAT.class_names[label] for label in taking_part} == set(CV_CLASSES)
 
 
 @pytest.mark.filterwarnings("ignore:smarthome")
@@ -116,7 +117,7 @@ def test_cross_view_numbers_swap_tablet_and_telephone(write):
     official = relabel(train, protocol)
     numbers = {clip.split("_")[0]: label for clip, label in zip(official["clip_id"], official["label"], strict=True)}
     assert numbers == {"Usetablet": 16, "Usetelephone": 17, "Cutbread": 0}
-    assert official.features["label"].names == list(SMARTHOME_CV_CLASSES)
+    assert official.features["label"].names == list(CV_CLASSES)
     assert official.column_names == train.column_names
     with pytest.raises(ValueError, match=r"Labels \[30\] take no part in protocol 'cv1'"):
         relabel(build_dataset("smarthome", path.parent)["full"], protocol)

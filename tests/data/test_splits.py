@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from motionhub.data.datasets.few_labels import segment_counts
-from motionhub.data.datasets.readers import READERS
-from motionhub.data.datasets.splits import PROTOCOLS, few_label_subset, get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.splits import few_label_subset, segment_counts
 
 
 def facts(**changes):
@@ -18,9 +17,10 @@ def assigned(reader, protocol, rows):
 
 
 def test_every_reader_has_protocols_with_a_source():
-    assert set(PROTOCOLS) == set(READERS)
-    for protocols in PROTOCOLS.values():
-        assert all(protocol.name == name and protocol.source.endswith(".") for name, protocol in protocols.items())
+    for dataset in DATASETS.values():
+        names = [protocol.name for protocol in dataset.protocols]
+        assert len({*names}) == len(names) > 0
+        assert all(protocol.source.endswith(".") for protocol in dataset.protocols)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_ntu_120_protocols_divide_half_and_half_and_need_its_classes():
     assert assigned("ntu-rgbd", "xset-120", rows) == ["test", "train", "test", "train", "train"]
     only_60 = [facts(subject=1, setup=2, label=59)]
     assert assigned("ntu-rgbd", "xsub-120", only_60) == assigned("ntu-rgbd", "xset-120", only_60) == [None]
-    assert all("as public code" in PROTOCOLS["ntu-rgbd"][name].source for name in ("xsub-120", "xset-120"))
+    assert all("as public code" in get_protocol("ntu-rgbd", name).source for name in ("xsub-120", "xset-120"))
 
 
 def test_random_80_20_is_a_fifth_whatever_the_order_and_changes_with_the_seed():

@@ -16,8 +16,8 @@ from motionhub.data.synthetic.generate import (
     compose,
     generate,
     pendulum_arm,
+    project_pinhole,
     straight_walk,
-    take_picture,
 )
 from motionhub.geometry.cameras import camera_rotation, project
 from motionhub.skeletons.layout import SkeletonLayout
@@ -272,10 +272,10 @@ def test_a_composition_labels_every_frame_and_joins_without_a_jump():
         (lambda: generate("wave", second_person="nobody"), "action must be one of"),
         (lambda: generate("wave", speed=0.0), "speed must be a positive number"),
         (lambda: generate("wave", fps=-1.0), "fps must be a positive number"),
-        (lambda: generate("wave", num_frames=0), "num_frames must be at least 1"),
+        (lambda: generate("wave", num_frames=0), "num_frames must be a positive number"),
         (lambda: generate("wave", layout="kinect-21"), "kinect-20"),
-        (lambda: straight_walk(1.0, num_frames=0), "num_frames must be at least 1"),
-        (lambda: pendulum_arm(num_frames=0), "num_frames must be at least 1"),
+        (lambda: straight_walk(1.0, num_frames=0), "num_frames must be a positive number"),
+        (lambda: pendulum_arm(num_frames=0), "num_frames must be a positive number"),
         (lambda: straight_walk(-1.0), "speed must be a positive number"),
         (lambda: compose([]), "at least one action"),
         (lambda: compose("wave"), "at least one action"),
@@ -303,12 +303,12 @@ def at(*places):
 
 def test_a_picture_shows_metres_at_a_depth_as_focal_over_depth_pixels_and_nothing_outside_it():
     places = ((0, 0, 2), (-1, 0.5, 2), (-1, 0.5, 4), (0, 0, -2), (0, 0, 0), (-2, 0, 2))
-    seen = take_picture(at(*places), 1000, (1920, 1080))
+    seen = project_pinhole(at(*places), 1000, (1920, 1080))
     nothing = [np.nan, np.nan]
     expected = [[960, 540], [1460, 290], [1210, 415], nothing, nothing, nothing]
     np.testing.assert_allclose(seen.keypoints[0, :, 0], expected)
     assert seen.unit == "pixel" and seen.image_size == (1920, 1080) and seen.num_dims == 2
-    up = take_picture(at((0, 1, 1), (0, 0, 1)), 500, (1920, 1080), tilt=45)
+    up = project_pinhole(at((0, 1, 1), (0, 0, 1)), 500, (1920, 1080), tilt=45)
     np.testing.assert_allclose(up.keypoints[0, :, 0], [[960, 540], [960, 1040]], rtol=1e-6)
 
 
@@ -341,7 +341,7 @@ def test_a_picture_without_a_focal_length_is_refused(wrong):
     with pytest.raises(ValueError, match="focal"):
         Scene(**wrong)
     with pytest.raises(ValueError, match="needs 3-D keypoints in metres"):
-        take_picture(generate("wave", num_frames=2, scene=Scene(focal=800.0)), 800.0)
+        project_pinhole(generate("wave", num_frames=2, scene=Scene(focal=800.0)), 800.0)
 
 
 def test_one_part_of_each_person_is_hidden_for_one_stretch_and_the_rest_as_it_was():

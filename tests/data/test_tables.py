@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import find_reader, read
-from motionhub.data.formats.names import joint_name
+from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.format import joint_name
 from motionhub.skeletons.layouts import get_layout
 
 
@@ -64,7 +64,7 @@ def test_spellings_of_joint_names(spelled, name):
 def test_wide_columns_find_their_joints(write, points, dims, template, separator):
     expected = points(4, 17, dims)
     path = write(wide(expected, template, separator=separator))
-    assert find_reader(path).name == "csv"
+    assert find_format(path).name == "csv"
     (clip,) = read(path, fps=30, unit="metre")
     assert clip.layout is get_layout("coco-17")
     np.testing.assert_array_equal(clip.keypoints[0], expected.astype(np.float32))
@@ -185,7 +185,7 @@ def test_trc_markers_become_metres_with_their_names(write, points, units, factor
     hidden = expected.copy()
     hidden[2, 3] = np.nan
     path = write(trc(factor * hidden, NAMES, units), "clip.trc")
-    assert find_reader(path).name == "trc"
+    assert find_format(path).name == "trc"
     (clip,) = read(path)
     assert clip.layout.joints[:3] == ("mid_hip", "right_hip", "right_knee")
     assert (clip.fps, clip.unit) == (60.0, "metre")

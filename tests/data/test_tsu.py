@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS, find_reader, read
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.reading import find_format, read
 from motionhub.data.datasets.timed_actions import TimedActions, segments_of_actions
 from motionhub.skeletons.rows import classes_of, frame_labels_of, segments_of
 
 
-FLAT, SOLID = READERS["tsu"], READERS["tsu-3d"]
+FLAT, SOLID = DATASETS["tsu"], DATASETS["tsu-3d"]
 VIDEO = "P11T13C03"
 # Ten frames: Walk in 3..6 (both ends excluded), Read in 5..8, and one between two frames.
 ENTRY = {"subset": "training", "duration": 10, "actions": [[1, 2, 7], [19, 4, 9], [50, 3, 4]]}
@@ -75,7 +75,7 @@ def test_one_list_is_enough_and_the_other_protocol_leaves_the_clip_out(write):
 def test_image_and_space_are_two_readers_of_one_file(write):
     path = write()
     (flat,), (solid,) = read(path), SOLID.read(path)
-    assert find_reader(path).name == "tsu"
+    assert find_format(path).name == "tsu"
     assert (flat.layout.name, flat.unit, flat.image_size, flat.fps) == ("lcrnet-13", "pixel", (640, 480), 20.0)
     assert flat.keypoints[0, 4, 12].tolist() == [66, 112]
     np.testing.assert_allclose(solid.keypoints[0, 0, 12], [0.5, 1.2, 15])
@@ -133,7 +133,7 @@ def test_an_archive_of_another_estimator_is_refused(shared, tmp_path):
         ({"entry": {**ENTRY, "duration": 10**400}}, "expected a duration above 0"),
         ({"entry": {**ENTRY, "actions": None}}, "expected a list of actions"),
         ({"entry": []}, "expected an object"),
-        ({"cs": []}, "expected an object of videos"),
+        ({"cs": []}, "expected an object, got"),
         ({"cs": {"P01T01C01": ENTRY}}, f"{VIDEO} is in none of"),
         ({"cv": {VIDEO: {**ENTRY, "duration": 11}}}, "tell different actions"),
         ({"frames": 0}, "expected a non-empty list of frames"),

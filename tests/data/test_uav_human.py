@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.readers import READERS, find_reader, read
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.reading import find_format, read
 
 
-READER = READERS["uav-human"]
+READER = DATASETS["uav-human"]
 NAME = "P042S01G10B10H10UC022000LC021000A154R0_08241716"
 
 
@@ -36,7 +36,7 @@ def write(tmp_path):
 def test_bodies_joints_and_pixels_stay_in_place(write):
     path = write(text_of([{}, {7: 100}, {3: 500, 7: 110}]))
     (clip,) = read(path)
-    assert find_reader(path).name == "uav-human"
+    assert find_format(path).name == "uav-human"
     assert (clip.layout.name, clip.unit, clip.image_size, clip.track_ids) == ("coco-17", "pixel", (1920, 1080), (7, 3))
     assert clip.keypoints.shape == (2, 3, 17, 2)
     assert clip.keypoints[0, 2, 5].tolist() == [115, 120]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from motionhub.data.build.build import build_dataset, collect_rows
-from motionhub.data.datasets.readers import READERS, find_reader, read
-from motionhub.data.datasets.splits import get_protocol
+from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.datasets.reading import find_format, read
 from motionhub.skeletons.rows import from_row
 
 
-READER = READERS["ui-prmd"]
+READER = DATASETS["ui-prmd"]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_every_clip_has_its_own_facts(write):
     assert (first.label, first.subject, first.setup, first.clip_id) == (0, 3, 1, "m01_s03_e07_c")
     assert (second.label, second.subject, second.setup, second.clip_id) == (9, 4, 0, "m10_s04_e08_i")
     assert "holds 2 clips" in error_of(READER.annotate, path)
-    assert find_reader(path.rename(path.with_name("other.npz"))).name == "ui-prmd"
+    assert find_format(path.rename(path.with_name("other.npz"))).name == "ui-prmd"
 
 
 def test_rows_pair_clips_with_facts_from_file_or_folder(write):

@@ -107,7 +107,7 @@ def test_what_is_no_video_is_one_sentence(tmp_path):
     for name in ("empty.mp4", "junk.mp4"):
         with pytest.raises(ValueError, match=rf"{name}: cannot be read as video \(Invalid data"):
             open_video(tmp_path / name)
-    with pytest.raises(ValueError, match="cut.mp4: (cannot be read|holds no pictures)"):
+    with pytest.raises(ValueError, match="cut.mp4: (cannot be read|holds no images)"):
         open_video(tmp_path / "cut.mp4")
     with pytest.raises(ValueError, match="noise.avi: (not one of its 3 frames can be decoded|cannot be read)"):
         open_video(noise)
@@ -134,7 +134,7 @@ def test_sound_alone_is_no_video(tmp_path):
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
-    with pytest.raises(ValueError, match="holds no pictures, only"):
+    with pytest.raises(ValueError, match="holds no images, only"):
         open_video(tmp_path / "a.wav")
 
 
@@ -163,7 +163,7 @@ def test_pictures_of_a_folder_come_in_the_order_of_their_numbers(tmp_path):
     with pytest.raises(ValueError, match=r"frame_11.png: expected \(64, 48\) pixels"):
         list(video.frames()) and list(open_video(tmp_path, fps=5).frames())
     (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match="holds no pictures"):
+    with pytest.raises(ValueError, match="holds no images"):
         open_video(tmp_path / "none", fps=5)
 
 

@@ -11,7 +11,6 @@ from motionhub.data.video.clips import (
     VideoSegments,
     collate_videos,
     read_clips,
-    read_many,
     read_video_list,
     readable_videos,
 )
@@ -110,14 +109,6 @@ def test_files_that_cannot_be_read_are_left_out_and_listed(folder):
         readable_videos([folder / "text.mkv"])
     with pytest.raises(ValueError, match="a label for each"):
         VideoDataset(sources, [1], VideoClipProcessor(), training=False)
-
-
-def test_threads_give_the_videos_in_order_with_the_reasons_of_bad_ones(folder):
-    names = ["short.mkv", "text.mkv", "long.mkv", "other.mkv", "short.mkv"]
-    results = list(read_many([folder / name for name in names], lambda frames, fps: [np.array([frames - 1])], 2))
-    assert [name.rsplit("/", 1)[1] for name, _ in results] == names
-    last = [result if isinstance(result, str) else int(result[0].frames[0, 0, 0, 0]) // 3 for _, result in results]
-    assert last[0] == last[4] == 2 and last[2:4] == [59, 39] and "cannot be read" in last[1]
 
 
 def test_a_real_video_gives_clips_of_people(shared):

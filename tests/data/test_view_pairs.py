@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.data.views.body_pictures import body_height, draw_body
-from motionhub.data.views.pairs import Camera
-from motionhub.data.views.view_pairs import RecordedTake, ViewPairDataset, shift_picture
+from motionhub.data.views.body_images import body_height, draw_body
+from motionhub.data.views.cameras import Camera
+from motionhub.data.views.view_pairs import RecordedTake, ViewPairDataset, shift_image
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -83,9 +83,9 @@ def test_a_camera_inside_the_body_says_so():
 
 def test_a_shifted_picture_moves_right_and_down_and_fills_with_nothing():
     picture = torch.arange(12.0).reshape(1, 3, 4) + 1
-    assert torch.equal(shift_picture(picture, 1, 2), torch.tensor([[[0, 0, 0, 0], [0, 0, 0, 0], [0, 1.0, 2, 3]]]))
-    assert torch.equal(shift_picture(picture, -3, -1), torch.tensor([[[8.0, 0, 0, 0], [12, 0, 0, 0], [0, 0, 0, 0]]]))
-    assert torch.equal(shift_picture(picture, 0, 0), picture) and not shift_picture(picture, 4, 0).any()
+    assert torch.equal(shift_image(picture, 1, 2), torch.tensor([[[0, 0, 0, 0], [0, 0, 0, 0], [0, 1.0, 2, 3]]]))
+    assert torch.equal(shift_image(picture, -3, -1), torch.tensor([[[8.0, 0, 0, 0], [12, 0, 0, 0], [0, 0, 0, 0]]]))
+    assert torch.equal(shift_image(picture, 0, 0), picture) and not shift_image(picture, 4, 0).any()
 
 
 def plane(frames):
@@ -95,7 +95,7 @@ def plane(frames):
 def test_recorded_takes_pair_two_cameras_of_one_moment():
     views = tuple(np.full((5, 8, 8), camera * 10.0) + np.arange(5)[:, None, None] for camera in (1, 2, 3))
     take = RecordedTake("take", views, plane)
-    pictures = take.pictures([2, 4], np.random.default_rng(0))
+    pictures = take.images([2, 4], np.random.default_rng(0))
     assert pictures.shape == (2, 2, 1, 8, 8)
     cameras, moments = (pictures[..., 0, 0, 0] // 10).tolist(), (pictures[..., 0, 0, 0] % 10).tolist()
     assert moments == [[2, 2], [4, 4]] and cameras[0] == cameras[1] and cameras[0][0] != cameras[0][1]

@@ -7,7 +7,7 @@ import pytest
 from datasets import load_dataset
 
 import motionhub
-from motionhub.data.datasets.readers import find_reader
+from motionhub.data.datasets.reading import find_format
 from motionhub.data.formats.schema import features
 from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layout import SkeletonLayout
@@ -54,7 +54,7 @@ def error_of(path) -> str:
 
 def test_clips_read_back_whole_and_in_order(tmp_path):
     path = motionhub.write(clips(), tmp_path / "clips.parquet")
-    assert find_reader(path).name == "parquet"
+    assert find_format(path).name == "parquet"
     for read, written in zip(motionhub.read(path), clips(), strict=True):
         assert_same(read, written)
     (one,) = motionhub.read(motionhub.write(clips()[0], tmp_path / "one.parquet"))

@@ -7,7 +7,7 @@ import pytest
 
 import motionhub
 from motionhub.cli.main import main
-from motionhub.data.formats.writers import WRITERS, find_writer, write
+from motionhub.data.formats.formats import WRITERS, find_writer, write
 from motionhub.data.synthetic.generate import Scene, generate
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence

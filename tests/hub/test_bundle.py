@@ -9,8 +9,11 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from datasets import load_dataset
 from huggingface_hub import HfApi, scan_cache_dir, snapshot_download
 from transformers import AutoModel
 
@@ -18,7 +21,7 @@ import motionhub
 from motionhub.cli.main import main
 from motionhub.data.build.build import save_dataset
 from motionhub.hub import bundle as bundle_module
-from motionhub.hub.archive import read_manifest, write_archive
+from motionhub.hub.archive import write_archive
 from motionhub.hub.bundle import create_bundle, install_bundle, verify_bundle
 from motionhub.hub.push import push
 
@@ -91,7 +94,7 @@ print(encoder.num_parameters(), len(test), set(test["subject"]), sum(map(len, de
 
 def test_after_installing_the_ids_load_offline_in_a_new_process(archive, tmp_path):
     installed = install_bundle(archive, cache_dir=tmp_path / "home")
-    assert [each.id for each in installed.manifest.repositories] == [ROWS, MODEL]
+    assert [each.id for each in installed.repositories] == [ROWS, MODEL]
     variables = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     variables |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
     run = subprocess.run([sys.executable, "-c", OFFLINE], capture_output=True, text=True, env=variables, timeout=180)
@@ -134,7 +137,7 @@ def test_what_was_downloaded_from_a_hub_is_packed_with_its_commit_and_blobs(hub,
     hub.stop()
     install_bundle(tmp_path / "out.tar.gz", cache_dir=tmp_path / "home")
     again = Path(snapshot_download(MODEL, cache_dir=tmp_path / "home" / "hub", local_files_only=True))
-    assert again.name == place.name == packed.manifest.repositories[1].revision
+    assert again.name == place.name == packed.repositories[1].revision
     for path in place.rglob("*"):
         if path.is_file():
             copy = again / path.relative_to(place)
@@ -164,6 +167,16 @@ def test_a_snapshot_that_was_downloaded_in_part_is_completed(tiny, tmp_path):
     assert (snapshot / "config.json").read_bytes() == b'{"a": 1}'
 
 
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.zst"])
+def test_a_bundle_of_an_earlier_version_is_installed(tmp_path, suffix):
+    path = Path(__file__).parent / f"bundle_of_58fa04a{suffix}"
+    digest = "5284ad02d9298d71bf388e222837ecc2f6b57ac52f71ae986bf917659e4fd7d1"
+    assert install_bundle(path, cache_dir=tmp_path, sha256=digest).sha256 == digest
+    place = Path(snapshot_download("owner/name", cache_dir=tmp_path / "hub", local_files_only=True))
+    assert (place.name, (place / "sub" / "x.txt").read_text()) == ("ab" * 20, "x\n")
+    assert load_dataset("owner/rows", "all", cache_dir=tmp_path / "datasets", split="train")["a"][:] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tar.zst"])
 def test_same_input_gives_the_same_bytes_in_every_compression(rows, archive, tmp_path, suffix):
     digests = set()
@@ -176,7 +189,7 @@ def test_same_input_gives_the_same_bytes_in_every_compression(rows, archive, tmp
 
 
 def test_the_manifest_says_licence_versions_revision_sizes_and_hashes(archive):
-    facts = json.loads(read_manifest(archive))
+    facts = json.loads(verify_bundle(archive).manifest)
     assert facts["versions"]["motionhub"] == motionhub.__version__
     rows, model = facts["repositories"]
     assert (model["id"], model["licence"], len(model["revision"])) == (MODEL, "other", 40)
@@ -260,21 +273,21 @@ def link(kind, target):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda entries: [*entries, (tarfile.TarInfo("extra"), b"x")], "found a file 'extra'"),
+        (lambda entries: [*entries, (tarfile.TarInfo("extra"), b"x")], "found file 'extra'"),
         (lambda entries: [*entries, (tarfile.TarInfo("../../evil"), b"x")], "'../../evil'"),
         (lambda entries: [*entries, (tarfile.TarInfo("/etc/evil"), b"x")], "evil"),
-        (lambda entries: [*entries, link(tarfile.SYMTYPE, "/etc/passwd")], "a link"),
-        (lambda entries: [*entries[:2], link(tarfile.LNKTYPE, "/etc/passwd"), *entries[3:]], "a link"),
-        (lambda entries: [*entries[:2], link(tarfile.CHRTYPE, ""), *entries[3:]], "a device"),
-        (lambda entries: [*entries[:2], link(tarfile.FIFOTYPE, ""), *entries[3:]], "a pipe"),
-        (lambda entries: entries[:-1], "found the end"),
+        (lambda entries: [*entries, link(tarfile.SYMTYPE, "/etc/passwd")], "found link, device"),
+        (lambda entries: [*entries[:2], link(tarfile.LNKTYPE, "/etc/passwd"), *entries[3:]], "found link, device"),
+        (lambda entries: [*entries[:2], link(tarfile.CHRTYPE, ""), *entries[3:]], "found link, device"),
+        (lambda entries: [*entries[:2], link(tarfile.FIFOTYPE, ""), *entries[3:]], "found link, device"),
+        (lambda entries: entries[:-1], "found file 'end of the archive'"),
         (lambda entries: [*entries, entries[-1]], "expected the end"),
         (lambda entries: [*entries[:2], *entries[:1:-1]], "expected blobs"),
         (lambda entries: [*entries[:2], (entries[2][0], entries[2][1] + b"x"), entries[3]], "of 22 bytes"),
         (lambda entries: [*entries[:2], (entries[2][0], b"x" * len(entries[2][1])), entries[3]], "not what its name"),
         (lambda entries: [entries[0], (entries[1][0], entries[1][1].replace(b"mit", b"gpl"))], "not the one"),
         (lambda entries: entries[1:], "expected manifest.sha256"),
-        (lambda entries: [], "found the end"),
+        (lambda entries: [], "found file 'end of the archive'"),
     ],
 )  # fmt: skip
 def test_a_changed_archive_is_refused_before_anything_is_written(tiny, tmp_path, change, match):
@@ -284,7 +297,7 @@ def test_a_changed_archive_is_refused_before_anything_is_written(tiny, tmp_path,
 
 def forged(tiny, tmp_path, change):
     """Somebody who changes the manifest and knows to make its digest anew."""
-    facts = json.loads(read_manifest(tiny))
+    facts = json.loads(verify_bundle(tiny).manifest)
     change(facts["repositories"][0])
     contents = tmp_path / "contents"
     contents.mkdir()
@@ -351,23 +364,40 @@ def test_other_files_are_no_bundle(tmp_path, content):
 # Interruptions.
 
 
-@pytest.mark.parametrize(("number", "error"), [(0, OSError("disk")), (2, KeyboardInterrupt()), (5, OSError("disk"))])
-def test_an_interrupted_install_leaves_nothing(archive, tmp_path, monkeypatch, number, error):
-    """Interrupted at one of the renames: five Arrow folders, the dataset, the model."""
-    calls, replace = [], os.replace
+@pytest.mark.parametrize("error", [OSError("disk"), KeyboardInterrupt()])
+def test_before_the_first_rename_an_interrupted_install_leaves_nothing(archive, tmp_path, monkeypatch, error):
+    def failing(folder, target):
+        raise error
 
-    def failing(source, target):
-        if ".motionhub-install-" in str(source) and "builder" not in str(source) and "arrow" not in str(target):
-            calls.append(target)
-            if len(calls) > number:
-                raise error
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", failing)
+    monkeypatch.setattr(bundle_module, "place", failing)
     with pytest.raises(type(error)):
         install_bundle(archive, cache_dir=tmp_path / "home")
-    assert len(calls) == number + 1
     assert everything(tmp_path / "home") == []
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+def test_an_interrupted_install_leaves_whole_folders_and_is_completed_by_the_next(
+    archive, tmp_path, monkeypatch, number
+):
+    """Interrupted at one of the renames: five Arrow folders, the dataset, the model."""
+    calls, place = [], bundle_module.place
+
+    def failing(folder, target):
+        calls.append(target)
+        if len(calls) > number:
+            raise OSError("disk")
+        place(folder, target)
+
+    monkeypatch.setattr(bundle_module, "place", failing)
+    with pytest.raises(OSError, match="disk"):
+        install_bundle(archive, cache_dir=tmp_path / "home")
+    monkeypatch.undo()
+    install_bundle(archive, cache_dir=tmp_path / "whole")
+    for target in calls[:-1]:
+        assert everything(target) == everything(tmp_path / "whole" / target.relative_to(tmp_path / "home"))
+    assert not calls[-1].exists() and not list((tmp_path / "home").rglob(".motionhub*"))
+    install_bundle(archive, cache_dir=tmp_path / "home")
+    assert everything(tmp_path / "home") == everything(tmp_path / "whole")
 
 
 def test_what_a_killed_install_left_is_removed_by_the_next(tiny, tmp_path):
@@ -394,7 +424,95 @@ def test_files_that_are_no_dataset_are_refused_whole(tmp_path, rows):
     assert everything(tmp_path / "home") == []
 
 
+def rows_with_card(folder, card, name="README.md"):
+    """A bundle of a dataset of one clip whose card was written by somebody else."""
+    snapshot = folder / "home" / "hub" / "datasets--owner--rows" / "snapshots" / ("cd" * 20)
+    (snapshot / "all").mkdir(parents=True)
+    pq.write_table(pa.table({"a": [1]}), snapshot / "all" / "train.parquet")
+    (snapshot / "README.md").write_text("---\nlicense: mit\n---\n")
+    (snapshot / name).write_text(card)
+    create_bundle(folder / "rows.tar", [], ["owner/rows@" + "cd" * 20], cache_dir=folder / "home")
+    return folder / "rows.tar"
+
+
+CARD = "---\nlicense: mit\nconfigs:\n- config_name: all\n  {}\n---\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "data_files: {secret}",
+        "data_files: ['all/train.parquet', '{secret}']",
+        "data_files: [{{split: train, path: ['{secret}']}}]",
+        "data_files: {{train: '../../../../../{secret}'}}",
+        "data_files: 'file://{secret}'",
+        "data_files: 'https://127.0.0.1:9/a.parquet'",
+        "data_files: 'hf://datasets/owner/other/a.parquet'",
+        "data_files: 'zip://a.parquet::all/x.zip'",
+        "data_files: '~/a.parquet'",
+        "data_files: '..\\secret.parquet'",
+        "data_dir: {folder}",
+        "data_dir: ../../../../..",
+    ],
+)
+@pytest.mark.parametrize("name", ["README.md", ".huggingface.yaml"])
+def test_a_card_that_names_files_elsewhere_is_refused_before_anything_is_read(tmp_path, line, name):
+    secret = tmp_path / "secret" / "secret.parquet"
+    secret.parent.mkdir()
+    pq.write_table(pa.table({"a": [7]}), secret)
+    card = CARD.format(line.format(secret=secret, folder=secret.parent))
+    path = rows_with_card(tmp_path, card if name == "README.md" else card.replace("---\n", ""), name)
+    with pytest.raises(ValueError, match="owner/rows: .*relative paths inside the repository"):
+        install_bundle(path, cache_dir=tmp_path / "there")
+    assert everything(tmp_path / "there") == []
+
+
+@pytest.mark.parametrize(
+    "line", ["data_files: all/*.parquet", "data_files: [{split: train, path: ['all/train.parquet']}]", "x: 1"]
+)
+def test_a_card_that_names_its_own_files_is_installed(tmp_path, line):
+    install_bundle(rows_with_card(tmp_path, CARD.format(line)), cache_dir=tmp_path / "there")
+    assert load_dataset("owner/rows", cache_dir=tmp_path / "there" / "datasets", split="train")["a"][:] == [1]
+
+
+@pytest.mark.parametrize("card", ["---\nlicense: mit\nconfigs: [3]\n---\n", "---\nlicense: mit\nconfigs: a\n---\n"])
+def test_a_card_that_datasets_cannot_read_is_refused_in_one_line(tmp_path, card):
+    with pytest.raises(ValueError, match="owner/rows: its files are no dataset"):
+        install_bundle(rows_with_card(tmp_path, card), cache_dir=tmp_path / "there")
+    assert everything(tmp_path / "there") == []
+
+
 # What cannot be packed.
+
+
+def test_a_link_to_a_file_elsewhere_is_not_packed(tiny, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    home = shutil.copytree(tiny.parent / "home", tmp_path / "home")
+    (home / "hub" / "models--owner--name" / "snapshots" / ("ab" * 20) / "notes.txt").symlink_to(secret)
+    model, rows = shutil.copytree(SMALL, tmp_path / "model"), tmp_path / "rows"
+    (model / "LICENSE").symlink_to(secret)
+    (rows / "all").mkdir(parents=True)
+    pq.write_table(pa.table({"a": [1]}), rows / "all" / "train.parquet")
+    (rows / "README.md").write_text(CARD.format("data_files: all/*") + "## Licence\n## Source\n")
+    (rows / "notes.txt").symlink_to(secret)
+    for wanted in (
+        {"checkpoints": ["owner/name"]},
+        {"checkpoints": [f"owner/name={model}"]},
+        {"datasets": [f"owner/rows={rows}"]},
+    ):
+        with pytest.raises(ValueError, match=f"link to {secret}.*not packed"):
+            create_bundle(tmp_path / "x.tar", cache_dir=home, **wanted)
+    (rows / "notes.txt").unlink()
+    (rows / "notes.txt").symlink_to(rows / "README.md")
+    create_bundle(tmp_path / "x.tar", datasets=[f"owner/rows={rows}"])  # a link to its own file is a file
+
+
+def test_a_snapshot_of_the_cache_is_a_local_folder_too(archive, tmp_path):
+    install_bundle(archive, cache_dir=tmp_path / "home")
+    place = snapshot_download(MODEL, cache_dir=tmp_path / "home" / "hub", local_files_only=True)
+    packed = create_bundle(tmp_path / "x.tar", [f"other/name={place}"])
+    assert "model.safetensors" in [file.path for file in packed.repositories[0].files]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from motionhub.data.formats.schema import features
 from motionhub.data.synthetic.generate import generate
 from motionhub.skeletons.rows import from_row, to_row
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.heads import prepare_model
+from motionhub.training.start import prepare_model
 from motionhub.training.trainer import train
 
 

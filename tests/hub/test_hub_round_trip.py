@@ -19,7 +19,7 @@ from transformers import AutoFeatureExtractor, AutoModel, AutoProcessor, pipelin
 
 import motionhub
 from motionhub.data.build.build import build_dataset, save_dataset
-from motionhub.data.datasets.readers import READERS
+from motionhub.data.datasets.datasets import DATASETS
 from motionhub.pipelines.action_classification import ActionClassificationPipeline
 from motionhub.pipelines.skeleton_feature_extraction import SkeletonFeatureExtractionPipeline
 
@@ -53,7 +53,7 @@ def assert_loads_whole_and_streamed(hub, repo, protocol, splits):
         streamed = list(stream)
         assert any(request.endswith(".parquet range") for request in hub.requests)
         assert whole.features == stream.features == expected.features
-        assert whole.features["label"] == ClassLabel(names=list(READERS["n-ucla"].class_names))
+        assert whole.features["label"] == ClassLabel(names=list(DATASETS["n-ucla"].class_names))
         assert np.isnan(expected[0]["keypoints"]).sum() == 3
         assert_same_rows(whole, expected)
         assert_same_rows(streamed, expected)

@@ -19,7 +19,7 @@ from motionhub.data.synthetic.generate import generate
 from motionhub.hub import packaged
 from motionhub.hub.packaged import folder_of, model_id, packaged_folder, packaged_names, similar_ids
 from motionhub.hub.push import push
-from motionhub.training.run import parse_training
+from motionhub.training.start import parse_training
 
 
 CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"

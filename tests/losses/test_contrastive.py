@@ -9,7 +9,6 @@ from torch.nn import functional
 from motionhub.losses.contrastive import (
     alignment,
     frame_info_nce,
-    in_batch_info_nce,
     info_nce,
     info_nce_of_queue,
     info_nce_of_similarities,
@@ -62,16 +61,8 @@ def test_in_batch_is_cross_entropy_of_the_similarities():
     queries, keys = torch.randn(4, 6, generator=generator), torch.randn(4, 6, generator=generator)
     logits = functional.normalize(queries, dim=1) @ functional.normalize(keys, dim=1).T / 0.2
     expected = functional.cross_entropy(logits, torch.arange(4))
-    loss = in_batch_info_nce(queries, keys, torch.eye(4, dtype=torch.bool), temperature=0.2)
+    loss = info_nce(queries, keys, keys, temperature=0.2, negative_mask=~torch.eye(4, dtype=torch.bool))
     assert torch.allclose(loss, expected, atol=1e-6)
-
-
-def test_ignored_keys_do_not_count():
-    keys = torch.tensor([X, Y, X])
-    positive = torch.tensor([[True, False, False]])
-    itself = torch.tensor([[False, False, True]])
-    loss = in_batch_info_nce(QUERY, keys, positive, temperature=1.0, ignored=itself)
-    assert float(loss) == pytest.approx(math.log(math.e + 1) - 1, abs=1e-6)
 
 
 def test_a_masked_negative_is_as_good_as_absent():
@@ -203,8 +194,6 @@ def test_options_that_do_not_exist_are_an_error():
         frame_info_nce(QUERY[None], QUERY[None], QUERY[None], temperature=1.0, over_frames="max")
     with pytest.raises(ValueError, match="one number of frames"):
         frame_info_nce(torch.ones(1, 3, 2), torch.ones(1, 4, 2), torch.ones(1, 3, 2), temperature=1.0)
-    with pytest.raises(ValueError, match="same number of positives"):
-        in_batch_info_nce(QUERY, QUERY, torch.zeros(1, 1, dtype=torch.bool), temperature=1.0)
 
 
 def test_alignment_and_uniformity_of_known_points():

@@ -5,9 +5,9 @@ import pytest
 
 from motionhub.metrics.open_set import (
     auroc,
-    fit_none_similarity,
+    fit_calibrated_stacking,
+    fit_rejection_threshold,
     fit_temperature,
-    fit_unseen_bonus,
     harmonic_mean,
     seen_and_unseen,
 )
@@ -33,11 +33,11 @@ def test_a_bonus_gives_unseen_labels_what_they_lack():
     assert seen_and_unseen(scores, truth, unseen) == (1.0, 0.0)
     assert seen_and_unseen(scores, truth, unseen, 0.31) == (1.0, 1.0)
     assert seen_and_unseen(scores, truth, unseen, 0.6) == (0.5, 1.0)
-    assert 0.3 < fit_unseen_bonus(scores, truth, unseen) < 0.5
+    assert 0.3 < fit_calibrated_stacking(scores, truth, unseen) < 0.5
     with pytest.raises(ValueError, match="clips of both kinds"):
         seen_and_unseen(scores[:2], truth[:2], unseen)
     with pytest.raises(ValueError, match="whether it is unseen"):
-        fit_unseen_bonus(scores, truth, [False, True])
+        fit_calibrated_stacking(scores, truth, [False, True])
 
 
 def test_the_fitted_temperature_is_the_one_labels_were_drawn_with():
@@ -55,7 +55,7 @@ def test_the_fitted_temperature_is_the_one_labels_were_drawn_with():
 def test_none_stands_between_similarities_of_known_and_of_unknown_clips():
     known = np.where(np.eye(3)[[0, 1, 2] * 20] > 0, 0.8, 0.1)
     unknown = np.full((60, 3), 0.2)
-    level = fit_none_similarity([(known, np.array([0, 1, 2] * 20))], [unknown], temperature=0.05)
+    level = fit_rejection_threshold([(known, np.array([0, 1, 2] * 20))], [unknown], temperature=0.05)
     # By symmetry of the two losses, halfway between 0.8 and what three labels of 0.2 add up to.
     assert level == pytest.approx((0.8 + 0.2 + 0.05 * np.log(3)) / 2, abs=0.01)
 
@@ -63,12 +63,12 @@ def test_none_stands_between_similarities_of_known_and_of_unknown_clips():
 def test_none_is_as_ready_as_it_is_often_right():
     # One label and none, similarities without any information: the share itself is the best answer.
     same = np.zeros((50, 1))
-    level = fit_none_similarity(
+    level = fit_rejection_threshold(
         [(np.r_[same, [[1.0]]], np.zeros(51, int))], [np.r_[same, [[-1.0]]]], temperature=0.5, none_share=0.25
     )
     assert 1 / (1 + np.exp(level / 0.5)) == pytest.approx(0.75, abs=0.02)
     with pytest.raises(ValueError, match="none_share"):
-        fit_none_similarity([(same, np.zeros(50, int))], [same], temperature=0.5, none_share=1.0)
+        fit_rejection_threshold([(same, np.zeros(50, int))], [same], temperature=0.5, none_share=1.0)
 
 
 def test_labels_that_are_not_among_the_columns_are_refused():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.metrics.pose_error import joint_errors, mpjpe, pck, pckh
+from motionhub.metrics.pose_error import joint_errors, mpjpe, pck
 
 
 TRUTH = np.zeros((2, 3, 2))  # 2 poses, 3 joints
@@ -40,19 +40,9 @@ def test_pck_takes_a_threshold_per_pose():
     assert pck(MOVED, TRUTH, np.array([np.nan, 3]))["pck"] == pytest.approx(2 / 3)
 
 
-def test_pckh_measures_in_heads_of_each_pose():
-    truth = np.array([[[0.0, 0], [0, 10], [5, 5]], [[0, 0], [0, 20], [5, 5]]])  # heads of 10 and 20
-    predicted = truth + np.array([[[0.0, 0], [0, 0], [6, 0]], [[0, 0], [0, 0], [6, 0]]])
-    scores = pckh(predicted, truth, head=0, neck=1)
-    assert scores["pckh"] == pytest.approx(5 / 6)  # 6 is more than half of 10 and less than half of 20
-    assert scores["per_joint"] == [1.0, 1.0, 0.5]
-    assert scores["mpjpe_heads"] == pytest.approx((0.6 + 0.3) / 6)
-    assert pckh(predicted, truth, head=0, neck=1, share=0.2)["pckh"] == pytest.approx(4 / 6)
-
-
-def test_a_pose_without_a_head_is_not_scored():
+def test_a_pose_without_a_threshold_is_not_scored():
     truth = np.array([[[0.0, 0], [0, 0], [5, 5]]])
-    assert pckh(truth, truth, head=0, neck=1)["pckh"] is None
+    assert pck(truth, truth, np.array([np.nan]))["pck"] is None
 
 
 def test_nothing_to_compare_is_none_and_not_a_number():

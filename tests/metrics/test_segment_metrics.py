@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from motionhub.metrics.segmentation import charades_frames, frame_average_precision
-from motionhub.metrics.segments import Segment, event_average_precision, runs, segmental_scores, temporal_iou
+from motionhub.metrics.segmentation import (
+    Segment,
+    event_average_precision,
+    frame_average_precision,
+    runs,
+    segmental_scores,
+    temporal_iou,
+)
 
 
 def test_iou_of_intervals() -> None:
@@ -144,10 +150,3 @@ def test_conventions_differ_only_where_scores_are_equal() -> None:
     )
     with pytest.raises(ValueError, match="convention"):
         frame_average_precision(equal, labels, convention="tsu")
-
-
-def test_charades_scores_25_frames_from_the_second_on() -> None:
-    assert charades_frames(50).tolist() == list(range(1, 50, 2))
-    assert charades_frames(60).tolist() == list(range(1, 51, 2))
-    with pytest.raises(ValueError, match="25 frames"):
-        charades_frames(24)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motionhub.metrics.segmentation_report import (
+from motionhub.metrics.segmentation import (
     FrameScores,
     format_segmentation_report,
     segmentation_report,

@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 
 from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification, AgcnModel
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
-from motionhub.skeletons import SkeletonLayout, adjacency_subsets, get_layout
+from motionhub.skeletons.graph import adjacency_subsets
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
 
 
 CONVERSION = Path(__file__).resolve().parents[2] / "conversion"

@@ -6,10 +6,16 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
-from motionhub.models.cv_mim import CvMimConfig, CvMimForActionClassification, CvMimModel
-from motionhub.nn.hcn import Hcn
+from motionhub.models.cv_mim import (
+    HEADS,
+    CvMimConfig,
+    CvMimForActionClassification,
+    CvMimModel,
+    SequenceConv,
+    same_padding,
+    temporal_head,
+)
 from motionhub.nn.keras_layers import CUT_DEVIATION, HeNormalLinear, KerasNorm
-from motionhub.nn.temporal_heads import HEADS, SequenceConv, same_padding, temporal_head
 
 
 def small(**options) -> CvMimModel:
@@ -159,11 +165,3 @@ def test_padding_changes_no_head(name):
 def test_a_head_of_another_name_is_an_error():
     with pytest.raises(ValueError, match="temporal head"):
         temporal_head("lstm", 6, 3)
-
-
-def test_hcn_takes_whole_windows_and_trains():
-    network = Hcn(13, 2, 32, 5)
-    network(torch.randn(2, 32, 13, 2)).sum().backward()
-    assert all(weight.grad is not None for weight in network.parameters())
-    with pytest.raises(ValueError, match="multiple of 16"):
-        Hcn(13, 2, 30, 5)

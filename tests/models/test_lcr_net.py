@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from motionhub.models.lcr_net import BACKGROUND, LcrNetConfig, LcrNetModel, Targets
-from motionhub.processing.pictures import PictureProcessor
+from motionhub.processing.person_images import PersonImageProcessor
 
 
 needs_torchvision = pytest.mark.towers("torchvision")
@@ -76,7 +76,7 @@ def test_sizes_that_cannot_be_are_refused(wrong, message) -> None:
 @torch.no_grad()
 def test_saving_and_loading_keeps_every_weight_the_anchor_poses_and_the_people(model, pictures, tmp_path) -> None:
     model.save_pretrained(tmp_path)
-    PictureProcessor(short_side=64).save_pretrained(tmp_path)
+    PersonImageProcessor(short_side=64).save_pretrained(tmp_path)
     loaded = AutoModel.from_pretrained(tmp_path)
     assert type(loaded) is LcrNetModel and isinstance(AutoConfig.from_pretrained(tmp_path), LcrNetConfig)
     before, after = model.state_dict(), loaded.state_dict()
@@ -160,7 +160,7 @@ def test_a_picture_without_people_has_none_and_teaches_background(model, picture
     high.set_anchor_poses(anchors())
     output = high.eval()(pictures)
     assert output.num_people.tolist() == [0, 0] and output.poses.shape == (2, 0, 13, 2)
-    assert PictureProcessor().people(output, torch.ones(2, 2))[0]["poses"].shape == (0, 13, 2)
+    assert PersonImageProcessor().people(output, torch.ones(2, 2))[0]["poses"].shape == (0, 13, 2)
 
 
 @needs_torchvision
@@ -189,7 +189,7 @@ def test_a_frozen_backbone_norm_loads_a_trained_one_and_never_moves(pictures, tm
 
 @needs_torchvision
 def test_wrong_pictures_labels_and_anchor_poses_say_what_to_do(model, pictures) -> None:
-    with pytest.raises(ValueError, match="PictureProcessor"):
+    with pytest.raises(ValueError, match="PersonImageProcessor"):
         model(pictures[0])
     with pytest.raises(ValueError, match="has no anchor poses"):
         LcrNetModel(LcrNetConfig(**SMALL))(pictures)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.errors import StrictDataclassClassValidationError
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
@@ -17,7 +18,7 @@ from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.models.movement_quality import MovementQualityConfig, SkeletonForMovementQuality
 from motionhub.models.r3d import R3dConfig, R3dForActionClassification, R3dModel
-from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
+from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetModel
 from motionhub.models.st_gcn import (
     StGcnConfig,
     StGcnForActionClassification,
@@ -104,7 +105,7 @@ FAMILIES = [
             "static_channels": [8, 8],
             "decoder_channels": [8, 8],
         },
-        base=RetargetNet,
+        base=RetargetNetModel,
         heads=[],
         clip=(2, 40, 15, 2),
     ),
@@ -284,6 +285,20 @@ def test_config_round_trip_keeps_every_field(family, tmp_path):
 @each_family
 def test_default_config_exists_and_model_type_is_ours(family):
     assert family.config_class().model_type.startswith("motionhub_")
+
+
+@each_family
+def test_a_misspelt_key_and_a_size_of_zero_are_errors(family):
+    whole = [name for name, value in vars(family.config_class()).items() if type(value) is int]
+    known = [name for name in whole if name in family.config_class.__annotations__]
+    for name in known:
+        with pytest.raises(ValueError, match=f"did you mean '{name}'"):
+            family.config_class(**{name[:-1] + "_" + name[-1]: 1})
+        if name not in family.config_class.may_be_zero:
+            with pytest.raises((ValueError, StrictDataclassClassValidationError), match="at least 1|odd"):
+                family.config_class(**{name: 0})
+    with pytest.raises(ValueError, match="did you mean"):
+        family.config_class(id2labl={})
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassClassValidationError
 
-from motionhub.models.retarget_net import RetargetNet, RetargetNetConfig
+from motionhub.models.retarget_net import RetargetNetConfig, RetargetNetModel, StaticEncoder
 
 
 VARIANTS = ("view", "skeleton", "full")
@@ -15,7 +15,7 @@ each_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 def net(variant="view", seed=0):
     torch.manual_seed(seed)
-    return RetargetNet(RetargetNetConfig(variant=variant)).eval()
+    return RetargetNetModel(RetargetNetConfig(variant=variant)).eval()
 
 
 def network_tensor(frames=32, seed=0, batch=1):
@@ -30,7 +30,7 @@ def clip(frames=40, seed=0, people=1, mask=None):
 @pytest.mark.parametrize(("variant", "expected"), PARAMETERS.items())
 def test_parameters_are_the_official_ones(variant, expected):
     with torch.device("meta"):
-        assert RetargetNet(RetargetNetConfig(variant=variant)).num_parameters() == expected
+        assert RetargetNetModel(RetargetNetConfig(variant=variant)).num_parameters() == expected
 
 
 @torch.no_grad()
@@ -55,8 +55,6 @@ def test_static_codes_do_not_see_the_velocity(variant):
 
 @torch.no_grad()
 def test_a_constant_pose_decides_max_and_average_pooling_alike_but_a_moving_one_does_not():
-    from motionhub.nn.motion_autoencoder import StaticEncoder
-
     torch.manual_seed(0)
     highest, average = StaticEncoder(4, [6], "max"), StaticEncoder(4, [6], "mean")
     average.load_state_dict(highest.state_dict())
@@ -170,7 +168,7 @@ def test_a_view_for_a_variant_without_one_and_a_target_without_anybody():
         ({"varient": "full"}, "did you mean 'variant'"),
         ({"decoder_channels": [8]}, "one decoder layer per motion layer"),
         ({"dropout": 1.0}, "dropout"),
-        ({"num_joints": 1}, "at least 1"),
+        ({"num_joints": 1}, "at least 2"),
     ],
 )
 def test_configs_that_cannot_be(fields, told):

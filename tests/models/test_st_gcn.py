@@ -10,8 +10,9 @@ from official_graph_models import PlainStGcn, st_gcn_graph
 from official_unik import probe, probe_input, to_keypoints
 
 from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification, StGcnModel
-from motionhub.skeletons import LAYOUTS, SkeletonLayout, get_layout
 from motionhub.skeletons.graph import spatial_configuration
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout
 
 
 CONVERSION = Path(__file__).resolve().parents[2] / "conversion"

@@ -1,5 +1,7 @@
 """T-MOR: embeddings of motions, texts and videos, and what it says of inputs that do not fit."""
 
+import json
+
 import pytest
 import torch
 
@@ -114,3 +116,23 @@ def test_fused_scores_are_the_renormalised_geometric_mean():
     assert float(fuse_scores(motion, torch.tensor([[0.0, 1.0]]))[0, 0]) < 1e-6
     with pytest.raises(ValueError, match="one shape"):
         fuse_scores(motion, torch.ones(1, 3))
+
+
+def test_a_config_saved_under_earlier_names_loads(tmp_path):
+    config = TMorConfig()
+    config.save_pretrained(tmp_path)
+    earlier = {"none_similarity": 2.5, "window_none_similarity": 2.0, "unseen_bonus": 1.25}
+    saved = json.loads((tmp_path / "config.json").read_text())
+    for old, new in TMorConfig.attribute_map.items():
+        saved.pop(new, None)
+        saved[old] = earlier[old]
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    loaded = TMorConfig.from_pretrained(tmp_path)
+    assert (loaded.rejection_threshold, loaded.window_rejection_threshold, loaded.calibrated_stacking) == (
+        2.5,
+        2.0,
+        1.25,
+    )
+    assert loaded.none_similarity == 2.5 and TMorConfig(unseen_bonus=0.5).calibrated_stacking == 0.5
+    loaded.save_pretrained(tmp_path)
+    assert not set(earlier) & set(json.loads((tmp_path / "config.json").read_text()))

@@ -18,7 +18,7 @@ from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layouts import get_layout
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.objective import OwnOptimizers, Pretext
+from motionhub.training.objective import OwnOptimizers, PretrainingObjective
 from motionhub.training.optimization import build_optimizers
 from motionhub.training.trainer import train
 
@@ -209,7 +209,7 @@ def pretrain(folder, epochs: int) -> tuple[CvMimModel, CvMim]:
 def test_the_trainer_keeps_and_resumes_all_three_optimizers(tmp_path):
     whole, _ = pretrain(tmp_path / "whole", 3)
     _, objective = pretrain(tmp_path / "cut", 2)
-    assert isinstance(objective, Pretext) and isinstance(objective, OwnOptimizers)
+    assert isinstance(objective, PretrainingObjective) and isinstance(objective, OwnOptimizers)
     state = tmp_path / "cut" / "last" / "state"
     kept = [torch.load(path, weights_only=False) for path in sorted(state.glob("optimizer*.bin"))]
     assert len(kept) == 3

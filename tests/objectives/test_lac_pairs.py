@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import motionhub
-from motionhub.augment.looks import LookRanges, Looks, draw_looks
+from motionhub.augment.view_params import ViewParams, ViewRanges, draw_views
 from motionhub.data.synthetic.generate import generate
-from motionhub.data.views.pairs import Camera, seen_by
+from motionhub.data.views.cameras import Camera, seen_by
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.objectives.lac import JointRows, LacPairs, VelocityRows
 from motionhub.processing.retargeting import RetargetProcessor
@@ -49,7 +49,7 @@ def one_look():
     factors = torch.linspace(0.8, 1.3, len(GROUPS))[None]
     camera = Camera(azimuth=35, elevation=15, roll=5)
     angles = torch.deg2rad(torch.tensor([[camera.azimuth, camera.elevation, camera.roll]]))
-    return Looks(factors, angles), dict(zip(GROUPS, factors[0].tolist(), strict=True)), camera
+    return ViewParams(factors, angles), dict(zip(GROUPS, factors[0].tolist(), strict=True)), camera
 
 
 @pytest.mark.parametrize("kind", ["joints", "velocity"])
@@ -77,7 +77,7 @@ def test_the_loss_is_the_mean_squared_error_of_own_and_crossed_motions(dims):
     objective, network = made(in_channels=dims)
     batch = batch_of(clips())
     losses = objective(network.eval(), batch)
-    looks = draw_looks(batch["seeds"], LookRanges())
+    looks = draw_views(batch["seeds"], ViewRanges())
     model, total = network.generator, {"self": 0.0, "target": 0.0}
     rows = [
         objective._seen(batch, looks.of(torch.tensor([look] * 3)))[0].flatten(3).squeeze(1).mT for look in range(3)
@@ -97,7 +97,7 @@ def test_triplets_compare_whole_codes_as_the_code_does():
     objective, network = made(triplet_weight=0.5, margin=2.0)
     batch = batch_of(clips())
     losses = objective(network.eval(), batch)
-    looks, model = draw_looks(batch["seeds"], LookRanges()), network.generator
+    looks, model = draw_views(batch["seeds"], ViewRanges()), network.generator
     partner = torch.tensor([1, 2, 0])
     one, two = (
         model.encode(objective._seen(batch, chosen)[0].flatten(3).squeeze(1).mT)
@@ -135,7 +135,7 @@ def test_padding_and_missing_joints_have_no_influence_and_everything_learns(kind
 
 
 def test_a_generator_learns_to_exchange_bodies_and_views():
-    objective, network = made(ranges=LookRanges(azimuth=40))
+    objective, network = made(ranges=ViewRanges(azimuth=40))
     batch = batch_of(clips())
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     first = float(objective(network.eval(), batch)["target"])

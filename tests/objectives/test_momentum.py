@@ -162,7 +162,7 @@ def test_views_of_one_row_count_as_their_mean_in_any_order():
 def test_a_bank_of_another_data_set_is_refused():
     state = MemoryBank(4, 2, fingerprint="clips of n-ucla").state_dict()
     MemoryBank(4, 2, fingerprint="clips of n-ucla").load_state_dict(state)
-    with pytest.raises(ValueError, match="belongs to another data set"):
+    with pytest.raises(ValueError, match="belongs to another dataset"):
         MemoryBank(4, 2, fingerprint="clips of penn").load_state_dict(state)
 
 

@@ -166,7 +166,7 @@ def test_bad_options_and_encoders_are_errors():
         OrVpe(LAYOUT, mapping="linear")
     with pytest.raises(ValueError, match="bank_start must be"):
         OrVpe(LAYOUT, bank_start="empty")
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="1 or more"):
         OrVpe(LAYOUT, num_negatives=0)
     with pytest.raises(ValueError, match="'ntu-25' has 25"):
         OrVpe(get_layout("ntu-25")).prepare(MeanPose(), shape())

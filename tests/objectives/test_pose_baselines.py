@@ -11,7 +11,7 @@ from motionhub.geometry.alignment import procrustes_error
 from motionhub.losses.probabilistic import semi_hard_negatives
 from motionhub.objectives.pose_baselines import CrossReconstruction, DirectInformation, PrVipe
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.objective import OwnOptimizers, Pretext
+from motionhub.training.objective import OwnOptimizers, PretrainingObjective
 from motionhub.training.optimization import build_optimizers
 
 
@@ -31,7 +31,7 @@ def test_every_baseline_learns_and_every_weight_has_a_gradient(name):
     options, make = CASES[name]
     objective = make()
     network = objective.prepare(encoder(**options), RUN).train()
-    assert isinstance(objective, Pretext) and isinstance(objective, OwnOptimizers)
+    assert isinstance(objective, PretrainingObjective) and isinstance(objective, OwnOptimizers)
     (optimizer,) = build_optimizers(objective, network, TrainingRecipe(learning_rate=0.02))
     values = []
     for _ in range(25):

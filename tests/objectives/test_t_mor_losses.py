@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.models.unik import UnikConfig
 from motionhub.objectives.t_mor import TMor
-from motionhub.training.objective import Pretext, RunShape
+from motionhub.training.objective import PretrainingObjective, RunInfo
 
 
 SIZE = 6
-RUN = RunShape(num_clips=4, fingerprint="", updates_per_epoch=1, epochs=1, seed=0)
+RUN = RunInfo(num_clips=4, fingerprint="", updates_per_epoch=1, epochs=1, seed=0)
 
 
 class Mirror(nn.Module):
@@ -53,7 +53,7 @@ def batch_of(motions: Tensor, labels: list[int], index: list[int] | None = None)
 
 def test_it_is_a_pretext_with_two_views_only_where_two_are_compared():
     texts = [axis(0), axis(1)]
-    assert isinstance(TMor(text_features=texts), Pretext)
+    assert isinstance(TMor(text_features=texts), PretrainingObjective)
     assert TMor(text_features=texts).num_views == 2 and TMor(losses=("mt",), text_features=texts).num_views == 1
 
 
@@ -189,12 +189,12 @@ def test_every_loss_moves_what_it_should_and_nothing_else():
 def test_a_text_that_is_also_true_is_no_negative_but_the_other_way_round_it_is():
     also = torch.tensor([[False, True], [False, False]])
     objective = TMor(
-        losses=("mt",), text_features=[axis(0), axis(1)], text_negatives="classes", also_true=also, queue_size=4
+        losses=("mt",), text_features=[axis(0), axis(1)], text_negatives="classes", entailment_mask=also, queue_size=4
     )
     objective.prepare(Mirror(), RUN)
     free = objective(Mirror(), batch_of(axis(0), [0]))["loss"]
     assert float(free) == pytest.approx(0.0, abs=1e-6)
     held = objective(Mirror(), batch_of(axis(1), [1]))["loss"]
     assert float(held) == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
-    with pytest.raises(ValueError, match="also_true must be"):
-        TMor(losses=("mt",), text_features=[axis(0)], also_true=also)
+    with pytest.raises(ValueError, match="entailment_mask must be"):
+        TMor(losses=("mt",), text_features=[axis(0)], entailment_mask=also)

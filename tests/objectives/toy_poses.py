@@ -9,11 +9,11 @@ from motionhub.models.cv_mim import CvMimConfig, CvMimModel
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.objective import RunShape
+from motionhub.training.objective import RunInfo
 
 
 LAYOUT = get_layout("cv-mim-13")
-RUN = RunShape(num_clips=8, fingerprint="", updates_per_epoch=2, epochs=1, seed=0)
+RUN = RunInfo(num_clips=8, fingerprint="", updates_per_epoch=2, epochs=1, seed=0)
 
 
 def standing(count: int = 1, seed: int = 0) -> np.ndarray:

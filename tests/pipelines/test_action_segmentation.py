@@ -137,7 +137,7 @@ def test_a_long_clip_goes_through_the_model_in_windows(segmenter):
 
 def test_nobody_gives_no_rows(segmenter):
     pipe = pipeline("action-segmentation", model=segmenter)
-    with pytest.warns(UserWarning, match="nothing to tell"):
+    with pytest.warns(UserWarning, match="no valid keypoints"):
         assert pipe(motion(6).replace(keypoints=np.full((1, 6, 20, 3), np.nan))) == []
 
 

@@ -25,7 +25,7 @@ def motion(frames=20, people=1, layout="body-25", seed=0, **changes):
 
 def save(folder, variant, processor=None):
     torch.manual_seed(0)
-    motionhub.RetargetNet(motionhub.RetargetNetConfig(variant=variant)).save_pretrained(folder)
+    motionhub.RetargetNetModel(motionhub.RetargetNetConfig(variant=variant)).save_pretrained(folder)
     statistics = {"mean": np.zeros((15, 2)), "std": np.full((15, 2), 50.0)}
     (processor or RetargetProcessor(**statistics)).save_pretrained(folder)
     return str(folder)
@@ -46,7 +46,7 @@ class Echo(torch.nn.Module):
         self.config, self.device, self.dtype = model.config, model.device, model.dtype
 
     def retarget(self, source, target, view=None):
-        from motionhub.nn.motion_autoencoder import MotionRetargetingOutput
+        from motionhub.models.motion_retargeting import MotionRetargetingOutput
 
         return MotionRetargetingOutput(keypoints=source["keypoints"])
 
@@ -227,7 +227,7 @@ def test_report_of_a_copy_has_the_errors_of_the_source(echo):
     [
         ("view", lambda: (motion(), None), "Nothing to change"),
         ("view", lambda: (motion(), motion(people=2)), "2 people.*target_person=0"),
-        ("view", lambda: (motion(), motion().replace(keypoints=np.full((1, 20, 25, 2), NAN))), "target: no joint"),
+        ("view", lambda: (motion(), motion().replace(keypoints=np.full((1, 20, 25, 2), NAN))), "target: no valid"),
         ("view", lambda: (motion(image_size=None), motion()), "image_size"),
         ("view", lambda: (motion(), motion(frames=0)), "at least one frame"),
         ("view", lambda: (motion(), 3), "A pipeline takes a path"),
@@ -291,16 +291,15 @@ def in_space(frames=20, seed=0, **changes):
 @pytest.mark.parametrize("role", ["source", "target", "view"])
 def test_motion_in_space_for_a_model_of_pictures_is_told_with_the_calls_that_help(pipes, echo, monkeypatch, role):
     """With the processor of RetargetNet, and with the general one, which would drop the depth."""
-    from motionhub.data.views.pairs import Camera, seen_by
-    from motionhub.data.views.picture import picture_of
+    from motionhub.data.views.cameras import Camera, project_to_pixels, seen_by
 
     clips = {name: motion(seed=seed) for seed, name in enumerate(("source", "target", "view"))} | {role: in_space()}
     general = motionhub.SkeletonProcessor(layout="lac-15", num_dims=2, num_people=1, normalization="centre")
     for processor in (echo.feature_extractor, general):
         monkeypatch.setattr(echo, "feature_extractor", processor)
-        with pytest.raises(ValueError, match=f"works in 2-D, and the {role} is 3-D.*picture_of.*seen_by.*--project"):
+        with pytest.raises(ValueError, match=f"works in 2-D, and the {role} is 3-D.*to_pixels.*seen_by.*--project"):
             echo(**clips)
-    for seen in (picture_of(in_space(), azimuth=0), seen_by(in_space(), Camera(azimuth=0))):
+    for seen in (project_to_pixels(in_space(), azimuth=0), seen_by(in_space(), Camera(azimuth=0))):
         assert np.isfinite(echo(**{**clips, role: seen}).keypoints).all()
 
 

@@ -107,7 +107,7 @@ def test_short_motions_have_a_report_without_jitter(step):
 
 def test_nothing_seen_is_said_and_reported_without_numbers():
     nothing = line().replace(keypoints=np.full((1, 40, 2, 2), np.nan))
-    with pytest.warns(UserWarning, match="no joint was seen, so there is nothing to refine"):
+    with pytest.warns(UserWarning, match="no valid keypoints, so nothing is refined"):
         motion, told = refine(nothing, return_report=True)
     assert not motion.joint_mask.any()
     assert told["mean_change"] is None and told["jitter_after"] is None and told["coverage_after"] == 0

@@ -1,5 +1,8 @@
 """Zero-shot pipelines on a model whose embeddings are known: labels, windows, intervals, none of these, bad input."""
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +13,11 @@ import motionhub
 from motionhub.data.synthetic.generate import generate
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
 from motionhub.models.unik import UnikConfig
-from motionhub.pipelines.zero_shot_action_classification import NONE, checked_labels
+from motionhub.pipelines.zero_shot import checked_labels
+from motionhub.pipelines.zero_shot_action_classification import NONE
 from motionhub.pipelines.zero_shot_action_segmentation import over_frames
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.processing.steps import align_gravity
 from motionhub.towers.text_bank import TextBank
 
 
@@ -90,7 +95,7 @@ def test_body_parts_and_neighbours_move_a_label():
 
 
 def test_none_of_these_wins_where_no_label_reaches_its_similarity():
-    pipe = pipe_of(none_similarity=0.5)
+    pipe = pipe_of(rejection_threshold=0.5)
     scores = pipe(clip_at(2), candidate_labels=["stand", "walk"])[0]["scores"]
     assert scores[0]["label"] == NONE
     assert scores[0]["score"] == pytest.approx(np.exp(2.5) / (np.exp(2.5) + 2), rel=1e-4)
@@ -101,7 +106,7 @@ def test_none_of_these_wins_where_no_label_reaches_its_similarity():
 
 
 def test_labels_that_were_never_learned_get_their_bonus():
-    pipe = pipe_of(unseen_bonus=0.4)
+    pipe = pipe_of(calibrated_stacking=0.4)
     labels = ["stand", "walk about", "sit"]
     assert pipe.candidates(labels).new.tolist() == [False] * 3  # the bank does not say what was learned
     pipe.text_bank.learned = ["walk"]
@@ -118,7 +123,7 @@ def test_a_long_clip_is_seen_in_windows_and_a_label_set_is_encoded_once(monkeypa
     assert clip.spans[0] == (0, 75) and clip.spans[-1] == (165, 240) and len(clip.spans) == 6
     assert len(pipe.preprocess(clip_at(1, 1, 1, 1)).spans) == 1
     pipe(clip_at(1), candidate_labels=["walk", "sit"])
-    monkeypatch.setattr("motionhub.pipelines.zero_shot_action_classification.text_vectors", None)
+    monkeypatch.setattr("motionhub.pipelines.zero_shot.text_vectors", None)
     pipe([clip_at(1), clip_at(2)], candidate_labels=["walk", "sit"])
 
 
@@ -138,7 +143,7 @@ def test_background_and_none_make_no_intervals():
     how = {"candidate_labels": ["walk", "sit"], "window": 0.5, "hop": 0.1}
     rows = pipe_of("zero-shot-action-segmentation")(clip, background="stand", **how)
     assert [row["label"] for row in rows] == ["walk", "sit"] and rows[1]["start_s"] > 3.5
-    none = pipe_of("zero-shot-action-segmentation", none_similarity=0.5)
+    none = pipe_of("zero-shot-action-segmentation", rejection_threshold=0.5)
     assert [row["label"] for row in none(clip, **how)] == ["walk", "sit"]
     assert len(none(clip, none_label=False, **how)) >= 2
     scores = none(clip, return_scores=True, **how)["scores"][0]
@@ -160,12 +165,9 @@ def test_who_is_upright_for_most_of_a_clip_is_not_turned_over_when_lying():
         layout="smarthome-15", num_people=1, num_frames=16, normalization="centre", scale="extent", upright=True,
         train_sampling="resize", test_sampling="resize",
     )  # fmt: skip
-    encoder = UnikConfig(num_joints=15, in_channels=2, num_people=1, channels=[4], layout="smarthome-15", num_heads=1)
-    sizes = {"projection_size": 4, "text_size": 4, "text_projection_layers": 0, "video_size": None}
-    model = TMorForZeroShotActionClassification(TMorConfig(encoder_config=encoder, text_tower=TOWER, **sizes)).eval()
-    pipe = pipeline("zero-shot-action-classification", model=model, feature_extractor=processor, text_bank=bank())
+    pipe = upright_pipe(processor)
     clip = generate("fall", seed=0, num_frames=240)
-    whole = pipe._turned(clip)
+    whole = clip.replace(keypoints=align_gravity(torch.tensor(clip.keypoints), clip.layout).numpy())
     part = pipe.preprocess(clip, window=1.0)
     last = part.samples[-1]["keypoints"]
     again = SkeletonProcessor.from_dict({**processor.to_dict(), "upright": False})
@@ -215,11 +217,11 @@ def test_nobody_one_frame_and_nothing_seen_have_clear_outcomes():
     empty = clip_at(1).replace(keypoints=np.zeros((0, 30, 20, 2), np.float32), confidence=None, track_ids=())
     unseen = clip_at(1).replace(keypoints=np.full((1, 30, 20, 2), np.nan, np.float32), confidence=None)
     for clip in (empty, unseen):
-        with pytest.warns(UserWarning, match="no joint of any person"):
+        with pytest.warns(UserWarning, match="no valid keypoints"):
             assert pipe(clip, candidate_labels=["walk"]) == []
     one = pipe(clip_at(2, frames=1), candidate_labels=["walk", "sit"])
     assert one[0]["scores"][0]["label"] == "sit"
-    with pytest.raises(ValueError, match="Which words"):
+    with pytest.raises(ValueError, match="candidate_labels is required"):
         pipe(clip_at(1))
     with pytest.raises(ValueError, match="belong to candidate_labels"):
         pipe(clip_at(1), neighbours=3)
@@ -229,19 +231,52 @@ def test_nobody_one_frame_and_nothing_seen_have_clear_outcomes():
         pipe(clip_at(1), candidate_labels=["walk"], window=0)
 
 
-def test_calibration_leaves_the_answers_and_puts_none_between_known_and_unknown():
+def test_calibration_returns_numbers_and_the_caller_applies_them():
     pipe = pipe_of()
     clips = [clip_at(level) for level in (0, 1, 2, 0, 1, 2)]
+    before = pipe.model.config.to_dict()
     fitted = pipe.calibrate([(clips, [0, 1, 2, 0, 1, 2], ["stand", "walk", "sit"])])
-    assert fitted["accuracy"] == 1.0 and fitted["none_auroc"] == 1.0
-    assert 0 < fitted["none_similarity"] < 1 and pipe.model.config.none_similarity == fitted["none_similarity"]
+    assert fitted.accuracy == 1.0 and fitted.none_auroc == 1.0
+    assert set(fitted.config) == {"score_temperature", "rejection_threshold"}
+    assert 0 < fitted.config["rejection_threshold"] < 1 and pipe.model.config.to_dict() == before
+    pipe.model.config.update(fitted.config)
     scores = pipe(clip_at(2), candidate_labels=["stand", "walk"])[0]["scores"]
-    assert (
-        scores[0]["label"] == NONE and pipe(clip_at(1), candidate_labels=["walk"])[0]["scores"][0]["label"] == "walk"
-    )
-    pipe.calibrate([(clips, [0, 1, 2, 0, 1, 2], ["stand", "walk", "sit"])], typical=clips)
-    third = torch.tensor([1 / 3, 1 / 3, 1 / 3, 0])
-    torch.testing.assert_close(pipe.model.t_mor.typical_motion.mean, third)
+    assert scores[0]["label"] == NONE
+    assert pipe(clip_at(1), candidate_labels=["walk"])[0]["scores"][0]["label"] == "walk"
+
+
+def test_calibration_of_windows_puts_the_threshold_between_named_and_unnamed_windows():
+    find = pipe_of("zero-shot-action-segmentation")
+    recording = (clip_at(1, 1, 1, 0, 0, 0, 2, 2, 2), [0] * 90 + [-1] * 90 + [1] * 90, ["walk", "sit"])
+    fitted = find.calibrate_windows([recording])
+    assert set(fitted.config) == {"window_rejection_threshold"} and find.model.config.rejection_threshold is None
+    assert 0 < fitted.config["window_rejection_threshold"] < 1 and min(fitted.accuracy, fitted.none_auroc) > 0.8
+    with pytest.raises(ValueError, match="two labels or more"):
+        find.calibrate_windows([(*recording[:2], ["walk"])])
+
+
+def upright_pipe(processor):
+    encoder = UnikConfig(num_joints=15, in_channels=2, num_people=1, channels=[4], layout="smarthome-15", num_heads=1)
+    sizes = {"projection_size": 4, "text_size": 4, "text_projection_layers": 0, "video_size": None}
+    torch.manual_seed(0)
+    model = TMorForZeroShotActionClassification(TMorConfig(encoder_config=encoder, text_tower=TOWER, **sizes)).eval()
+    return pipeline("zero-shot-action-classification", model=model, feature_extractor=processor, text_bank=bank())
+
+
+def test_eight_threads_on_one_pipeline_give_the_answers_of_one_thread():
+    processor = SkeletonProcessor(
+        layout="smarthome-15", num_people=1, num_frames=16, normalization="centre", scale="extent", upright=True,
+        train_sampling="resize", test_sampling="resize",
+    )  # fmt: skip
+    clips = [generate(motion, seed=seed, num_frames=150) for seed, motion in enumerate(("fall", "wave", "sit down"))]
+    sets = [[*pair] for pair in itertools.permutations(PHRASES, 2)]  # more than are kept
+    calls = [(clip, labels) for labels in sets for clip in clips] * 2
+    pipe = upright_pipe(processor)
+    alone = [pipe(clip, candidate_labels=labels, window=1.0) for clip, labels in calls]
+    shared = upright_pipe(processor)
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(lambda call: shared(call[0], candidate_labels=call[1], window=1.0), calls))
+    assert together == alone and processor.upright
 
 
 def test_scores_of_a_video_model_are_fused():

@@ -18,7 +18,7 @@ from motionhub.towers.text_towers import load_text_tower
 BUNDLED = Path(__file__).resolve().parents[2] / "hub_configs" / "tmor-small"
 pytestmark = [
     pytest.mark.skipif(not (BUNDLED / "model.safetensors").is_file(), reason="the weights are in the repository only"),
-    pytest.mark.filterwarnings("ignore:.*no joint of any person"),
+    pytest.mark.filterwarnings("ignore:.*no valid keypoints"),
 ]
 
 
@@ -88,7 +88,7 @@ def test_nobody_and_no_frames_have_clear_outcomes(pipe, clip):
     unseen = clip.replace(keypoints=np.full_like(clip.keypoints, np.nan), confidence=None)
     assert pipe(unseen, candidate_labels=["wave", "sit down"]) == []
     no_frames = clip.replace(keypoints=clip.keypoints[:, :0], confidence=None)
-    with pytest.warns(UserWarning, match="no joint of any person"):
+    with pytest.warns(UserWarning, match="no valid keypoints"):
         assert pipe(no_frames, candidate_labels=["wave"]) == []
 
 

@@ -14,7 +14,7 @@ from motionhub.poses.students import (
     LcrNetStudent,
     PersonCrops,
     agreement,
-    collate_pictures,
+    collate_images,
     crop_window,
     cut_out,
     gaussian_targets,
@@ -22,7 +22,7 @@ from motionhub.poses.students import (
     highest_cells,
     self_training_recipe,
 )
-from motionhub.processing.pictures import PictureProcessor
+from motionhub.processing.person_images import PersonImageProcessor
 
 
 needs_torchvision = pytest.mark.towers("torchvision")
@@ -58,7 +58,7 @@ def student() -> LcrNetStudent:
     config = LcrNetConfig(backbone="resnet10", train_proposals=100, test_proposals=20, **sizes)
     model = LcrNetModel(config)
     model.set_anchor_poses(fit_anchor_poses(scene(8)[0], 2))
-    return LcrNetStudent(model, PictureProcessor(short_side=64, long_side=96))
+    return LcrNetStudent(model, PersonImageProcessor(short_side=64, long_side=96))
 
 
 @needs_torchvision
@@ -100,7 +100,7 @@ def test_a_small_student_learns_to_find_the_person_it_was_shown(student, tmp_pat
 def test_a_frame_without_its_picture_is_named(tmp_path) -> None:
     labels, pictures = scene(3)
     del pictures[1]
-    with pytest.raises(ValueError, match=r"no picture of \[1\]"):
+    with pytest.raises(ValueError, match=r"no image of \[1\]"):
         PersonCrops(labels, pictures, (32, 24))
     with pytest.raises(ValueError, match="got 0 frames"):
         PersonCrops([], pictures, (32, 24))
@@ -117,7 +117,7 @@ def test_pictures_and_people_of_a_batch_are_padded_with_nothing() -> None:
         }
         for number in (1, 2)
     ]
-    batch = collate_pictures(items)
+    batch = collate_images(items)
     assert batch["pixel_values"].shape == (2, 3, 8, 6) and not batch["pixel_values"][0, :, 4:].any()
     assert batch["boxes"][0, 1].isnan().all() and batch["keypoints"][0, 1].isnan().all()
     assert batch["classes"].tolist() == [[1, 0], [1, 1]]

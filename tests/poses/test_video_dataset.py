@@ -1,6 +1,7 @@
 """A data set of raw videos: what experts found is aggregated, kept or left out, labelled, lifted, and resumed."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,20 +47,20 @@ def experts(monkeypatch):
     asked = []
 
     def extract_files(named, folder, estimator, *, world, estimator_options, **_):
-        for link in named:
-            target = folder / f"{link.stem}.npz"
-            assert link.exists() and world
+        for name, video in named.items():
+            target = folder / f"{name}.npz"
+            assert Path(video).exists() and world
             if target.exists():
                 continue
-            asked.append((estimator, link.stem))
-            answer = answers[estimator][link.stem]
+            asked.append((estimator, name))
+            answer = answers[estimator][name]
             if isinstance(answer, str):
-                (folder / f"{link.stem}.report.json").write_text(json.dumps({"error": f"{answer} ({link})"}))
+                (folder / f"{name}.report.json").write_text(json.dumps({"error": f"{answer} ({video})"}))
                 continue
             motionhub.write(answer, target)
             if estimator == "mediapipe":
                 solid = clip(answer.num_frames, dims=3)
-                motionhub.write(solid, folder / f"{link.stem}.world.npz")
+                motionhub.write(solid, folder / f"{name}.world.npz")
 
     monkeypatch.setattr(video_dataset, "extract_files", extract_files)
     return asked
@@ -69,7 +70,7 @@ def test_clips_are_aggregated_kept_lifted_and_labelled(videos, experts, tmp_path
     made, poses = build_of_videos(videos, tmp_path / "out", tmp_path / "work", ["mediapipe", "rtmlib"])
     assert sorted(poses.kept) == ["sit--a", "sit--c", "wave--a"] and made.num_clips == 3
     assert "40% of the frames" in poses.left_out["wave--b"]
-    assert poses.left_out["sit--d"] == f"rtmlib: it is broken ({videos / 'sit' / 'd.mp4'})"  # and not the link's name
+    assert poses.left_out["sit--d"] == f"rtmlib: it is broken ({videos / 'sit' / 'd.mp4'})"
     assert poses.failures == {"sit--c": f"rtmlib: it is slow ({videos / 'sit' / 'c.mp4'})"}
     rows = {row["clip_id"]: row for row in load_dataset(str(tmp_path / "out"), "full")["full"]}
     row = rows["wave--a.npz"]
@@ -136,7 +137,7 @@ def test_what_cannot_be_made_says_why(videos, experts, tmp_path):
     with pytest.raises(ValueError, match="keypoints of none of the 1 videos: it is broken"):
         poses_of_videos(videos, tmp_path / "work2", ["mediapipe"])
     (videos / "labels.csv").write_text("file,label\nwave/b.mp4,wave\n")
-    with pytest.raises(ValueError, match="long enough"):
+    with pytest.raises(ValueError, match="No person is detected for long enough"):
         poses_of_videos(videos, tmp_path / "work3", ["mediapipe"])
     (videos / "labels.csv").write_text("file,label,start_s,end_s\nwave/b.mp4,wave,0,1\n")
     with pytest.raises(ValueError, match="named with times"):

@@ -8,8 +8,8 @@ import torch
 
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.processing import skeleton
-from motionhub.processing.pictures import PictureProcessor
-from motionhub.processing.posture_pictures import PosturePictureProcessor
+from motionhub.processing.person_images import PersonImageProcessor
+from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.processing.retargeting import RetargetProcessor
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.processing.video_clip import VideoClipProcessor
@@ -161,8 +161,8 @@ def test_confidence_changes_nothing_but_must_fit():
 PROCESSORS = {
     "skeleton": lambda **options: processor()(array(), **FACTS, **options),
     "retarget": lambda **options: RetargetProcessor("lac-15")(array(), **FACTS, **options),
-    "picture": lambda **options: PictureProcessor()(np.ones((8, 8, 3), np.float32), **options),
-    "posture": lambda **options: PosturePictureProcessor("mask")(np.eye(8, dtype=bool), **options),
+    "picture": lambda **options: PersonImageProcessor()(np.ones((8, 8, 3), np.float32), **options),
+    "posture": lambda **options: PostureImageProcessor("mask")(np.eye(8, dtype=bool), **options),
     "video": lambda **options: VideoClipProcessor(image_size=8)(np.ones((9, 8, 8, 3), np.float32), **options),
 }
 each_call = pytest.mark.parametrize("call", PROCESSORS.values(), ids=PROCESSORS.keys())
@@ -280,7 +280,7 @@ def test_what_is_no_clip_is_refused_with_the_calls_that_make_one(other):
 @each_processor
 @pytest.mark.parametrize("nothing", [np.zeros((1, 0, 17, 2)), np.full((2, 6, 17, 2), np.nan), np.zeros((0, 6, 17, 2))])
 def test_an_array_in_which_nobody_is_seen_is_masked_with_a_warning(process, nothing):
-    with pytest.warns(UserWarning, match="no joint of any person was seen") as caught:
+    with pytest.warns(UserWarning, match="no valid keypoints") as caught:
         batch = process(nothing, **FACTS)
     assert [str(warning.message).count("\n") for warning in caught] == [0]
     assert not batch["attention_mask"].any() and not batch["joint_mask"].any()

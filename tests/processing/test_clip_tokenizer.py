@@ -6,7 +6,7 @@ import importlib.util
 import pytest
 from transformers import AutoTokenizer
 
-from motionhub.processing.clip_tokenizer import clean_text, clip_tokenizer
+from motionhub.processing.clip_tokenizer import clip_tokenizer
 
 
 @pytest.fixture
@@ -47,10 +47,6 @@ def test_a_saved_tokenizer_is_the_same(tiny, tmp_path):
         arguments = {"padding": "max_length", "truncation": True}
         rows = [one(text, **arguments)["input_ids"] for one in (tokenizer, loaded)]
         assert rows[0] == rows[1] and len(rows[0]) == 5
-
-
-def test_entities_and_spaces_of_the_web_are_resolved():
-    assert clean_text(" pick&amp;amp;place \n it ") == "pick&place it"
 
 
 def test_another_file_is_told(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from motionhub.processing.filling import fill_missing
+from motionhub.processing.steps import fill_missing
 
 
 NAN = float("nan")

@@ -17,13 +17,13 @@ def motion(people: int = 2, frames: int = 6, joints: int = 25, dims: int = 3) ->
 
 
 def aligned(keypoints: torch.Tensor, centring: str = "per-frame", scale: str = "none") -> norms.Normalization:
-    return norms.align(keypoints, NTU, *norms.agcn_joints(NTU), centring, scale)
+    return norms.align(keypoints, NTU, *norms.rule_joints("agcn-3d", NTU), centring, scale)
 
 
 def every_normalization(keypoints: torch.Tensor) -> dict[str, norms.Normalization]:
     return {
         "agcn": aligned(keypoints),
-        "unik": norms.align(keypoints, NTU, *norms.unik_joints(NTU), "first-frame"),
+        "unik": norms.align(keypoints, NTU, *norms.rule_joints("unik-3d", NTU), "first-frame"),
         "centre": norms.centre(keypoints, NTU),
         "first frame, bones": norms.centre(keypoints, NTU, "head", "first-frame", "bones"),
         "extent": norms.centre(keypoints, NTU, scale="extent"),
@@ -88,18 +88,18 @@ def test_agcn_rule_puts_the_spine_on_z_and_the_shoulders_towards_x():
 
 def test_rules_use_the_official_joints_of_their_official_layouts():
     posetics = get_layout("posetics-17")
-    joint, vertical, lateral = norms.agcn_joints(NTU)
+    joint, vertical, lateral = norms.rule_joints("agcn-3d", NTU)
     assert [NTU.index(name) for name in (joint, *vertical, *lateral)] == [1, 0, 1, 8, 4]
-    joint, vertical, lateral = norms.unik_joints(posetics)
+    joint, vertical, lateral = norms.rule_joints("unik-3d", posetics)
     assert [posetics.index(name) for name in (joint, *vertical, *lateral)] == [3, 2, 4, 5, 6]
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_alignment_joints_exist_or_the_error_says_what_to_pass(name):
     layout = LAYOUTS[name]
-    for rule in (norms.agcn_joints, norms.unik_joints):
+    for rule in norms.RULES:
         try:
-            joint, vertical, lateral = rule(layout)
+            joint, vertical, lateral = norms.rule_joints(rule, layout)
         except ValueError as error:
             assert "centre_joint=" in str(error) and "mid_hip" not in layout.joints
         else:
@@ -188,4 +188,4 @@ def test_inverse_of_per_frame_centring_needs_the_same_frames():
 
 def test_alignment_refuses_two_dims():
     with pytest.raises(ValueError, match="3-D keypoints"):
-        norms.align(motion(dims=2), NTU, *norms.agcn_joints(NTU))
+        norms.align(motion(dims=2), NTU, *norms.rule_joints("agcn-3d", NTU))

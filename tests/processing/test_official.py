@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from motionhub.processing import official
+from motionhub.processing import normalization, steps
 from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -18,6 +19,22 @@ def probe(*shape: int) -> torch.Tensor:
     return data
 
 
+def official(data: torch.Tensor, *rule) -> torch.Tensor:
+    """Our steps on official arrays `(clips, dims, frames, joints, people)`, in which zero means missing: the empty
+    tail of every person is filled; then, if the rule names joints by their index, the clip is centred and turned.
+    """
+    keypoints = data.permute(0, 4, 2, 3, 1)
+    clips = keypoints.masked_fill((keypoints.sum(-1) == 0)[..., None], torch.nan)
+    clips = torch.stack([steps.replay(clip) for clip in clips])
+    if rule:
+        joint, vertical, lateral, centring = rule
+        names = tuple(str(index) for index in range(data.shape[3]))
+        layout = SkeletonLayout("official", names, bones=(), root=names[joint])
+        given = (names[joint], [names[index] for index in vertical], [names[index] for index in lateral], centring)
+        clips = torch.stack([normalization.align(clip, layout, *given).apply(clip) for clip in clips])
+    return clips.nan_to_num(nan=0.0).permute(0, 4, 2, 3, 1)
+
+
 # Sum, mean absolute value, first four and last number of what the official scripts give for the probe.
 EXPECTED = {
     "agcn_pre_norm": (-441.544478, 0.693314, (-0.005017, -0.251917, 0, -0.054954), 0.100362),
@@ -25,9 +42,9 @@ EXPECTED = {
     "2d_pad": (6.071729, 0.652228, (1.0, -0.621783, 0.976588, -0.700725), -1.106739),
 }
 RESULTS = {
-    "agcn_pre_norm": lambda: official.agcn_pre_normalization(probe(1, 3, 20, 25, 2)),
-    "unik_pre_norm": lambda: official.unik_pre_normalization(probe(1, 3, 20, 25, 2)),
-    "2d_pad": lambda: official.pre_normalization_2d(probe(1, 2, 20, 17, 2)),
+    "agcn_pre_norm": lambda: official(probe(1, 3, 20, 25, 2), 1, (0, 1), (8, 4), "per-frame"),
+    "unik_pre_norm": lambda: official(probe(1, 3, 20, 25, 2), 3, (2, 4), (5, 6), "first-frame"),
+    "2d_pad": lambda: official(probe(1, 2, 20, 17, 2)),
 }
 
 
@@ -65,7 +82,7 @@ def test_processor_reproduces_the_official_reader_from_pixels(name, selection, s
 
 def test_replay_loops_the_frames_before_an_empty_tail():
     def frames(*present: bool) -> list[int]:
-        return official.replay_positions(torch.tensor(present)).tolist()
+        return steps.replay_positions(torch.tensor(present)).tolist()
 
     assert frames(True, True, True, False, False, False, False, False) == [0, 1, 2, 0, 1, 2, 0, 1]
     assert frames(True, False, True, False, False) == [0, 1, 2, 0, 1]  # an empty frame inside stays
@@ -77,4 +94,4 @@ def test_replay_loops_the_frames_before_an_empty_tail():
 def test_replay_leaves_an_absent_person_absent():
     keypoints = torch.ones(2, 4, 3, 2)
     keypoints[1] = float("nan")
-    assert bool(official.replay(keypoints)[1].isnan().all())
+    assert bool(steps.replay(keypoints)[1].isnan().all())

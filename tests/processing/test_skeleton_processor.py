@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from transformers import AutoProcessor
 
+import motionhub  # noqa: F401
 from motionhub.processing.collate import collate_skeletons
-from motionhub.processing.skeleton import FIELDS, SkeletonProcessor
+from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
@@ -299,11 +301,38 @@ def test_save_and_load_is_exact(tmp_path):
         tmp_path / "preprocessor_config.json"
     ).read_bytes()
     stored = json.loads((tmp_path / "preprocessor_config.json").read_text())
-    assert set(FIELDS) <= set(stored) and stored["feature_extractor_type"] == "SkeletonProcessor"
+    assert set(SkeletonProcessor.FIELDS) <= set(stored) and stored["feature_extractor_type"] == "SkeletonProcessor"
     clip = sequence(frames=20)
     for training in (False, True):
         before, after = (each.process(clip, training, seeded()) for each in (saved, loaded))
         assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+# As written by commit 58fa04a (hub_configs/unik-nucla).
+EARLIER = {
+    **{"centre_joint": None, "centring": "per-frame", "default_image_size": None, "fill": "zero", "fps": None},
+    **{"feature_extractor_type": "SkeletonProcessor", "lateral_bone": None, "layout": "kinect-20"},
+    **{"joint_drop_probability": 0.0, "mirror_probability": 0.5, "random_move": False, "shear": 0.0},
+    **{"rotation_degrees": [10.0, 180.0, 0.0], "scale_jitter": 0.15, "train_crop_fraction": 0.9},
+    **{"normalization": "centre", "num_dims": 3, "num_frames": 32, "num_people": 1, "padding": "mask"},
+    **{"people_selection": "energy", "scale": "none", "stream": "joint", "test_num_frames": None},
+    **{"test_sampling": "resize", "train_sampling": "resize", "unit": "metre", "vertical_bone": None},
+}
+
+
+def test_the_augmentation_of_a_file_of_an_earlier_version_becomes_the_policy(tmp_path):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(EARLIER))
+    for loaded in (SkeletonProcessor.from_pretrained(tmp_path), AutoProcessor.from_pretrained(tmp_path)):
+        policy = loaded.to_dict()["augmentation"]
+        assert policy == {
+            **{"train_crop_fraction": 0.9, "mirror_probability": 0.5, "scale_jitter": 0.15},
+            "rotation_degrees": [10.0, 180.0, 0.0],
+        }
+        kept = {name: value for name, value in loaded.to_dict().items() if name in EARLIER}
+        assert kept == {name: EARLIER[name] for name in kept} and kept["num_frames"] == 32
+    other = SkeletonProcessor.from_pretrained(tmp_path, mirror_probability=0.0)
+    assert other.augmentation.mirror_probability == 0 and other.augmentation.scale_jitter == 0.15
+    assert SkeletonProcessor.from_pretrained(tmp_path, augmentation={}).augmentation.to_dict() == {}
 
 
 def test_fields_can_be_changed_while_loading_also_those_the_file_does_not_mention(tmp_path):

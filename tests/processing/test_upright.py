@@ -6,7 +6,7 @@ import torch
 import motionhub
 from motionhub.data.synthetic.generate import generate
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.processing.upright import HEIGHTS, turned_upright
+from motionhub.processing.steps import HEIGHTS, align_gravity
 from motionhub.skeletons.layouts import LAYOUTS
 
 
@@ -26,23 +26,23 @@ def test_up_becomes_minus_y_from_any_axis_without_mirroring():
         "z down": torch.stack([x, z, -y], -1),
     }
     for name, points in data.items():
-        assert torch.equal(turned_upright(points, clip.layout), wanted), name
+        assert torch.equal(align_gravity(points, clip.layout), wanted), name
 
 
 def test_a_picture_is_flipped_only_when_its_y_points_up():
     clip = walker()
     up = torch.tensor(clip.keypoints)[..., :2]
     down = up * torch.tensor([1.0, -1.0])
-    assert torch.equal(turned_upright(up, clip.layout), down)
-    assert torch.equal(turned_upright(down, clip.layout), down)
+    assert torch.equal(align_gravity(up, clip.layout), down)
+    assert torch.equal(align_gravity(down, clip.layout), down)
 
 
 def test_nobody_and_a_single_joint_are_left_alone():
     layout = walker().layout
     nothing = torch.full((1, 3, 20, 3), float("nan"))
-    assert turned_upright(nothing, layout).isnan().all()
+    assert align_gravity(nothing, layout).isnan().all()
     nothing[0, 0, 3] = 1.0
-    assert torch.equal(turned_upright(nothing, layout).nan_to_num(), nothing.nan_to_num())
+    assert torch.equal(align_gravity(nothing, layout).nan_to_num(), nothing.nan_to_num())
 
 
 def test_the_processor_makes_one_picture_of_all_axes_and_saves_the_choice(tmp_path):

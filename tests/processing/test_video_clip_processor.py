@@ -109,7 +109,7 @@ def test_saving_and_loading_keeps_every_field(tmp_path):
     [
         (np.zeros((0, 4, 4, 3), np.uint8), "without frames"),
         (np.zeros((8, 3, 4, 4), np.uint8), r"transpose\(0, 2, 3, 1\)"),
-        (np.zeros((4, 4, 3), np.uint8), r"picture\[None\]"),
+        (np.zeros((4, 4, 3), np.uint8), r"image\[None\]"),
         (np.zeros((8, 4, 4), np.uint8), "gray video"),
         (np.zeros((8, 4, 4, 4), np.uint8), "red first"),
         (np.full((8, 4, 4, 3), np.nan), "NaN"),

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from motionhub.metrics.retrieval import hit_at_k
+from motionhub.metrics.embeddings import hit_at_k
 from motionhub.retrieval.index import Entry, MotionIndex
 
 

@@ -91,7 +91,7 @@ def test_blank_words_are_refused(world, capsys):
 def test_an_index_of_another_space_is_refused():
     with pytest.raises(ValueError, match="cannot be searched by text"):
         check_text_index({"model": "x", "representation": None})
-    with pytest.raises(ValueError, match="knows no texts"):
+    with pytest.raises(ValueError, match="has no text space"):
         text_query(motionhub.UnikModel(motionhub.UnikConfig(channels=[8])), torch.zeros(6))
 
 

@@ -119,7 +119,7 @@ def test_an_index_takes_any_encoder_and_skips_who_is_not_seen(world):
     with pytest.warns(UserWarning, match="notes.txt"):
         index = build_index(world / "clips", embed, level="clip", facts={"model": "mean"})
     assert len(index) == 3 and {entry.person for entry in index.entries} == {0}
-    with pytest.raises(ValueError, match="Nobody is seen"):
+    with pytest.raises(ValueError, match="No valid keypoints"):
         query_vector(clip(0), embed, "clip", person=1)
     with pytest.raises(ValueError, match="of clips"):
         query_vector(clip(0), embed, "clip", frame=1)

@@ -5,14 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from motionhub.skeletons import (
-    LAYOUTS,
-    SkeletonLayout,
-    SkeletonSequence,
-    conversion_weights,
-    convert_layout,
-    get_layout,
-)
+from motionhub.skeletons.convert import conversion_weights, convert_layout
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 PAIRS = list(itertools.product(LAYOUTS, LAYOUTS))

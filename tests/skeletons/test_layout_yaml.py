@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from motionhub.skeletons import LAYOUTS, SkeletonLayout, SkeletonSequence, convert_layout, get_layout, load_layout
-from motionhub.skeletons.layout_files import MAX_BYTES
+from motionhub.skeletons.convert import convert_layout
+from motionhub.skeletons.layout import MAX_BYTES, SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout, load_layout
 from motionhub.skeletons.rows import from_row, to_row
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 UPPER = """\

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from motionhub.skeletons import LAYOUTS, SkeletonLayout, get_layout
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout
 
 
 ALL = list(LAYOUTS.values())

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from motionhub.data.datasets.readers import READERS, read
-from motionhub.skeletons import SkeletonSequence, get_layout
+from motionhub.data.datasets.datasets import DATASETS
+from motionhub.data.datasets.reading import read
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 def heights(sequence, joints, up=1.0):
@@ -46,7 +48,7 @@ def test_the_right_arm_swipes_left_in_utd_mhad(unzipped):
     "action, view, sign", [("jumping_jacks", "front", 1), ("strum_guitar", "front", 1), ("pullup", "back", -1)]
 )
 def test_left_is_right_in_the_picture_when_the_camera_is_in_front(unzipped, action, view, sign):
-    reader = READERS["penn-action"]
+    reader = DATASETS["penn-action"]
     sides = []
     for path in sorted(unzipped("data/penn_action_train.zip").glob("**/*.mat")):
         facts = reader.annotate(path)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from motionhub.skeletons import SkeletonSequence, resample
+from motionhub.skeletons.convert import resample
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 def pendulum(fps, seconds=2.0):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from motionhub.skeletons import SkeletonSequence, get_layout
+from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 def sequence(keypoints=None, **changes):

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from motionhub.skeletons import LAYOUTS, SkeletonLayout, adjacency_subsets, bone_stream, get_layout, velocity_stream
+from motionhub.skeletons.graph import adjacency_subsets, bone_stream, velocity_stream
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout
 
 
 STICK = SkeletonLayout("stick", ("hip", "chest", "head"), (("chest", "hip"), ("head", "chest")), root="hip")

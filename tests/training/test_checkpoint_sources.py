@@ -11,7 +11,7 @@ from toy_training import CLASS_NAMES
 from motionhub.auto import AutoModelForActionClassification
 from motionhub.models.unik import UnikConfig, UnikForActionClassification, UnikModel
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.training.sources import check_source, load_checkpoint
+from motionhub.training.start import check_source, load_checkpoint
 
 
 @pytest.fixture(scope="module")

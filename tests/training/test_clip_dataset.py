@@ -11,7 +11,8 @@ from datasets import Dataset, Value
 from toy_training import CLASS_NAMES, ToyConfig, toy_dataset, toy_processor
 
 from motionhub.training import dataset as dataset_module
-from motionhub.training.dataset import ClipDataset, EpochOrder, check_labels, item_seed
+from motionhub.training.dataset import ClipDataset, check_labels, item_seed
+from motionhub.training.order import EpochOrder
 
 
 CONFIG = ToyConfig(id2label=dict(enumerate(CLASS_NAMES)))

@@ -9,7 +9,7 @@ from toy_frames import HEIGHTS, NAMES, frames_dataset, frames_processor
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames, with_background
+from motionhub.training.tasks.segmentation import FrameLabelDataset, collate_frames, with_background
 
 
 def row(keypoints: np.ndarray, **facts) -> dict:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from motionhub.training.launching import number_in, processes_asked_for
+from motionhub.training.processes import number_in, processes_asked_for
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_accelerate_on_cpu_that_starts_one_of_two_is_an_error(tmp_path: Path) ->
     script = tmp_path / "script.py"
     script.write_text(
         "from motionhub.training.arguments import TrainingRecipe\n"
-        "from motionhub.training.trainer import build_accelerator\n"
+        "from motionhub.training.processes import build_accelerator\n"
         "build_accelerator(TrainingRecipe(cpu=True))\n"
     )
     launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]

@@ -17,11 +17,13 @@ from motionhub.models.st_gcn import StGcnConfig
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
 from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
-from motionhub.skeletons import SkeletonLayout, SkeletonSequence, get_layout
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
-from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.heads import prepare_model
-from motionhub.training.run import RunArguments, prepare_start
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.training.arguments import RunArguments, TrainingRecipe
+from motionhub.training.dataset import as_clips
+from motionhub.training.start import prepare_model, prepare_start
 
 
 def checkpoint(folder: Path, class_names: list[str], layout: str = "penn-13", joints: int = 13) -> Path:
@@ -172,6 +174,20 @@ def test_recipe_of_another_layout_prepares_the_clips_in_the_models(
     assert all(np.array_equal(before[name], value) for name, value in weights(model).items() if "encoder" in name)
     line = f"motionhub: mode finetune, from the weights of {model_folder}, recipe of {recipe_folder}.\n"
     assert line in capsys.readouterr().err
+
+
+def test_the_recipe_says_what_training_changes_in_clips(tmp_path: Path) -> None:
+    arguments = RunArguments("data", str(checkpoint(tmp_path, CLASS_NAMES)))
+    recipe = TrainingRecipe(augmentation='{"scale_jitter": 0.5}')
+    start = (arguments, recipe, toy_dataset(4), AutoModelForActionClassification)
+    _, processor = prepare_start(*start)
+    assert processor.augmentation.to_dict() == {"scale_jitter": 0.5}
+    plain = type(processor).from_dict({**processor.to_dict(), "augmentation": {}})
+    clips = {training: as_clips(toy_dataset(4), plain, recipe, None, training=training) for training in (True, False)}
+    assert clips[True].processor.augmentation == processor.augmentation
+    assert clips[False].processor is plain
+    with pytest.raises(ValueError, match="did you mean scale_jitter"):
+        prepare_start(arguments, recipe.replace(augmentation={"scale_jiter": 0.5}), *start[2:])
 
 
 @pytest.mark.parametrize("with_weights", [True, False])

@@ -21,10 +21,9 @@ from motionhub.models.agcn import AgcnConfig, AgcnModel
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.objectives.or_vpe import OrVpe
 from motionhub.skeletons.layouts import get_layout
-from motionhub.training.dataset import ClipDataset
-from motionhub.training.heads import prepare_model
-from motionhub.training.loading import Views, seeds_of_entries
-from motionhub.training.probe import EmbeddingProbe, probed_by_labels
+from motionhub.training.dataset import ClipDataset, Views, seeds_of_entries
+from motionhub.training.evaluators import EmbeddingProbe, probed_by_labels
+from motionhub.training.start import prepare_model
 from motionhub.training.trainer import train
 
 
@@ -131,7 +130,7 @@ def test_a_changed_objective_or_other_clips_are_not_resumed(tmp_path: Path) -> N
     objective.prepare(
         pose_encoder(), type("Run", (), {"num_clips": 40, "fingerprint": "x", "epochs": 1, "updates_per_epoch": 5})
     )
-    with pytest.raises(ValueError, match="belongs to another data set"):
+    with pytest.raises(ValueError, match="belongs to another dataset"):
         objective.load_state_dict(state)
 
 

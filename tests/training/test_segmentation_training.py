@@ -13,13 +13,13 @@ from toy_frames import frames_dataset, frames_model, frames_processor, frames_ru
 from toy_training import weights
 
 from motionhub.models.unik import UnikForActionSegmentation
-from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.arguments import RunArguments, TrainingRecipe
 from motionhub.training.dataset import with_index
-from motionhub.training.run import RunArguments
-from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
 from motionhub.training.tasks.segmentation import (
+    FrameLabelDataset,
     SegmentationEvaluation,
     SegmentationOptions,
+    collate_frames,
     evaluate_segmentation,
     frame_processor,
     is_segmentation_model,

@@ -16,9 +16,11 @@ import pytest
 import torch
 from toy_training import CLASS_NAMES, ToyConfig, toy_dataset, toy_model, toy_processor, toy_recipe, weights
 
+from motionhub.training.arguments import RunArguments
 from motionhub.training.dataset import ClipDataset, check_labels
-from motionhub.training.run import RunArguments, load_splits
-from motionhub.training.streaming import ShardedRows, ShardOrder
+from motionhub.training.order import ShardOrder
+from motionhub.training.start import load_splits
+from motionhub.training.streaming import ShardedRows
 from motionhub.training.trainer import train
 
 

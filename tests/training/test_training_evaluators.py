@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,12 @@ from motionhub.models.unik import UnikConfig, UnikForActionClassification
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.evaluators import evaluate, evaluate_streams, fuse_score_files, load_scores, save_scores
+from motionhub.training.evaluators import evaluate_streams, load_scores, save_scores
 from motionhub.training.trainer import train
+
+
+def evaluate(model: Any, processor: Any, dataset: Dataset, **options: Any) -> dict[str, Any]:
+    return evaluate_streams([(model, processor)], dataset, **options)
 
 
 def test_report_and_scores_do_not_depend_on_the_batch_size(tmp_path: Path) -> None:
@@ -85,20 +90,9 @@ def test_class_absent_from_a_split_is_listed() -> None:
     assert np.isfinite(report["mean_class_accuracy"])
 
 
-def test_streams_are_matched_by_name_and_added(tmp_path: Path) -> None:
-    names, labels = np.array(["a", "b", "c"]), np.array([0, 1, 2])
-    joint, bone = 2 * np.eye(3), np.array([[0.0, 3, 0], [0, 3, 0], [0, 0, 0]])
-    save_scores(tmp_path / "joint.npz", names, joint, labels)
-    save_scores(tmp_path / "bone.npz", names[::-1], bone[::-1], labels[::-1])
-    report = fuse_score_files(tmp_path / "joint.npz", tmp_path / "bone.npz", class_names=CLASS_NAMES)
-    assert report["top1"] == pytest.approx(2 / 3)  # clip a: 2 against 3
-    lighter = fuse_score_files(tmp_path / "joint.npz", tmp_path / "bone.npz", weight=0.5)
-    assert lighter["top1"] == 1.0
-    save_scores(tmp_path / "other.npz", ["a", "b", "d"], bone, labels)
-    with pytest.raises(ValueError, match=r"2 are in one only, e.g. \['c', 'd'\]"):
-        fuse_score_files(tmp_path / "joint.npz", tmp_path / "other.npz")
+def test_scores_of_clips_that_share_a_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="share one"):
-        save_scores(tmp_path / "twice.npz", ["a", "a", "b"], bone, labels)
+        save_scores(tmp_path / "twice.npz", ["a", "a", "b"], np.eye(3), np.arange(3))
 
 
 @pytest.mark.parametrize("fusion", ["logits", "softmax"])

@@ -2,12 +2,14 @@
 
 import errno
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,8 @@ from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.training import checkpoints
 from motionhub.training.arguments import MACHINE_FIELDS
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.trainer import clips_per_update, train
+from motionhub.training.processes import clips_per_update
+from motionhub.training.trainer import train
 
 
 SCRIPT = Path(__file__).with_name("toy_training.py")
@@ -481,7 +484,52 @@ def test_clipping_bounds_the_step(tmp_path: Path) -> None:
     np.testing.assert_allclose(moved, 0.1 * 1e-3, rtol=1e-2)
 
 
-def test_tensorboard_writes_events(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chosen", [{"tensorboard": True}, {"log_with": ["tensorboard"]}])
+def test_tensorboard_writes_events(tmp_path: Path, chosen: dict[str, Any]) -> None:
     pytest.importorskip("tensorboard")
-    toy_run(toy_recipe(tmp_path, epochs=1, tensorboard=True))
+    toy_run(toy_recipe(tmp_path, epochs=1, **chosen))
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+@pytest.mark.parametrize("name", ["wandb", "trackio"])
+def test_a_tracker_of_accelerate_gets_the_numbers_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Neither package is installed: this stands in for what Accelerate calls of them."""
+    written, config, ended = [], {}, []
+    run = SimpleNamespace(
+        log=lambda values, step=None, **_: written.append((step, values)),
+        config=SimpleNamespace(update=lambda values, **_: config.update(values)),
+        finish=lambda: ended.append(True),
+    )
+    package = SimpleNamespace(init=lambda **_: run, config=run.config, log=run.log, finish=run.finish)
+    monkeypatch.setitem(sys.modules, name, package)
+    toy_run(toy_recipe(tmp_path, epochs=1, log_with=[name]))
+    records = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [step for step, _ in written] == [record["step"] for record in records]
+    assert written[0][1]["train/loss"] == records[0]["loss"] and "eval/top1" in written[-1][1]
+    assert config["learning_rate"] == 0.1 and ended
+
+
+def test_a_tracker_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ValueError, match="log_with='wandb' needs a package: pip install -U accelerate wandb"):
+        toy_run(toy_recipe(tmp_path, epochs=1, log_with=["wandb"]))
+
+
+def test_a_programs_own_handlers_get_the_messages_instead_of_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger, records = logging.getLogger("motionhub.training"), []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        toy_run(toy_recipe(tmp_path, epochs=1))
+        toy_run(toy_recipe(tmp_path, epochs=2))
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+    assert records == [f"Resuming {tmp_path} after update 5 of 10."]
+    assert "Resuming" not in capsys.readouterr().err

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 from toy_training import toy_model, weights
-from transformers import HfArgumentParser
+from transformers import HfArgumentParser, get_scheduler
 
+from motionhub.cli.main import main
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.optimization import build_optimizer, learning_rate_factor
-from motionhub.training.run import parse_training
+from motionhub.training.start import parse_training
 
 
 HUB_CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
@@ -32,6 +33,7 @@ HUB_CONFIGS = Path(__file__).resolve().parents[2] / "hub_configs"
         ({"milestones": [40, 30]}, "rising order"),
         ({"batch_size": 6, "gradient_accumulation_steps": 4}, "multiple of gradient_accumulation_steps"),
         ({"mixed_precision": "fp16"}, "mixed_precision must be one of"),
+        ({"log_with": ["tensorboards"]}, r"log_with must be of .*got \['tensorboards'\]"),
     ],
 )
 def test_impossible_numbers_are_named(change: dict[str, Any], message: str) -> None:
@@ -134,6 +136,26 @@ def test_cosine_rises_linearly_then_falls_to_zero() -> None:
     assert factors[50] == pytest.approx(0.0, abs=1e-12)
 
 
+def test_cosine_without_warm_up_is_that_of_transformers_and_with_it_is_not() -> None:
+    def rates(recipe: TrainingRecipe, schedule: Any) -> list[float]:
+        return [schedule(recipe, update) for update in range(recipe.epochs * 7 + 1)]
+
+    def of_transformers(recipe: TrainingRecipe, update: int) -> float:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        warmup, total = int(recipe.warmup_epochs * 7), recipe.epochs * 7
+        made = get_scheduler("cosine", optimizer, num_warmup_steps=warmup, num_training_steps=total)
+        return float(made.lr_lambdas[0](update))
+
+    def own(recipe: TrainingRecipe, update: int) -> float:
+        return learning_rate_factor(recipe, update, updates_per_epoch=7)
+
+    plain = TrainingRecipe(schedule="cosine", epochs=5)
+    assert rates(plain, own) == rates(plain, of_transformers)
+    warmed = TrainingRecipe(schedule="cosine", epochs=5, warmup_epochs=1)
+    assert rates(warmed, own)[7:] == rates(warmed, of_transformers)[7:]
+    assert rates(warmed, own)[:7] == rates(warmed, of_transformers)[1:8]
+
+
 def test_adamw_spares_biases_from_decay_and_sgd_does_not() -> None:
     for name, untouched in (("adamw", True), ("sgd", False)):
         model = toy_model()
@@ -146,3 +168,20 @@ def test_adamw_spares_biases_from_decay_and_sgd_does_not() -> None:
         after = weights(model)
         assert ((after["classifier.bias"] == before["classifier.bias"]).all()) == untouched
         assert after["classifier.weight"] == pytest.approx(0.95 * before["classifier.weight"])
+
+
+def test_abbreviated_and_required_options_are_parsed_beside_the_recipe_of_the_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "training.json").write_text(json.dumps({"mode": "scratch", "epochs": 7}))
+    _, recipe = parse_training(["--dataset", "d", "--model", str(tmp_path), "--learning_r", "0.5"], "test")
+    assert (recipe.epochs, recipe.learning_rate) == (7, 0.5)
+    with pytest.raises(SystemExit):
+        parse_training(["--dataset", "d"], "test")
+    assert "required: --model" in capsys.readouterr().err
+
+
+def test_options_of_models_that_label_frames_are_refused_for_whole_clips(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", "--dataset", "n-ucla", "--model", str(HUB_CONFIGS / "unik-penn"), "--mode", "scratch"]
+    assert main([*words, "--hop", "5"]) == 2
+    assert "--hop is for models that label every frame" in capsys.readouterr().err

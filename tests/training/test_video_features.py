@@ -1,5 +1,6 @@
 """`motionhub features --video_tower` from files to a column: killed, resumed, and given to T-MOR's L_mv."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,6 @@ pytest.importorskip("av", reason='needs pip install "motionhub[video]"')
 from small_videos import greys, write_video  # noqa: E402
 
 from motionhub.cli.main import main  # noqa: E402
-from motionhub.data.build.feature_columns import feature_facts  # noqa: E402
 from motionhub.data.synthetic.dataset import save_generated  # noqa: E402
 from motionhub.models.r3d import R3dConfig, R3dModel  # noqa: E402
 from motionhub.models.t_mor import TMorConfig, TMorModel  # noqa: E402
@@ -66,7 +66,8 @@ def test_a_killed_run_goes_on_and_every_video_has_the_towers_vector(made, capsys
     assert "2 parts were there" in told and "video_features: 3 clips had nothing to encode" in told
     rows = load_dataset(str(root / "out"), split="train", cache_dir=str(root / "cache2"))
     assert [len(row) for row in rows["video_features"]] == [0 if i in (4, 10, 11) else 8 for i in range(12)]
-    assert feature_facts(root / "out")["video_features"]["tower"]["kind"] == "video-encoder"
+    facts = json.loads((root / "out" / "features.json").read_text())
+    assert facts["video_features"]["tower"]["kind"] == "video-encoder"
     # Frames 0, 1, 2, 3 of the first video (six frames in four parts) are what the tower saw.
     from motionhub.data.video.reader import open_video
 

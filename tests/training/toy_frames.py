@@ -18,8 +18,7 @@ from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.tasks.frame_labels import FrameLabelDataset, collate_frames
-from motionhub.training.tasks.segmentation import SegmentationEvaluation
+from motionhub.training.tasks.segmentation import FrameLabelDataset, SegmentationEvaluation, collate_frames
 from motionhub.training.trainer import TrainingResult, train
 
 

@@ -18,7 +18,7 @@ from toy_training import toy_dataset, toy_processor
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from motionhub.losses.contrastive import in_batch_info_nce, info_nce
+from motionhub.losses.contrastive import info_nce
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MemoryBank, MomentumEncoder, gathered
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.trainer import TrainingResult, train
@@ -111,7 +111,7 @@ class EveryMemory(nn.Module):
             "bank": info_nce(
                 queries, self.bank(index), self.bank.vectors, temperature=0.2, negative_mask=rows != index[:, None]
             ),
-            "batch": in_batch_info_nce(queries, everybody, same, temperature=0.2),
+            "batch": info_nce(queries, others, everybody, temperature=0.2, negative_mask=~same),
         }
         self.new.add(index, torch.cat([keys, queries], dim=1))
         return {"loss": sum(losses.values()), **{name: loss.detach() for name, loss in losses.items()}}
@@ -150,6 +150,6 @@ def main(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    from motionhub.cli.main import reported
+    from motionhub.cli.main import handle_cli_errors
 
-    sys.exit(reported(lambda: main(json.loads(sys.argv[1]))))
+    sys.exit(handle_cli_errors(lambda: main(json.loads(sys.argv[1]))))

@@ -6,15 +6,9 @@ import pytest
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import LEFT, RIGHT
 from motionhub.visualization.overlay import PEOPLE, draw_overlay, write_overlay
-from motionhub.visualization.supervision_overlay import is_installed
 
 
 pytest.importorskip("PIL")
-RENDERERS = [
-    "pillow",
-    pytest.param("supervision", marks=pytest.mark.skipif(not is_installed(), reason="not installed")),
-]
-each_renderer = pytest.mark.parametrize("renderer", RENDERERS)
 
 
 def people(frames=4, num_people=2):
@@ -27,28 +21,26 @@ def people(frames=4, num_people=2):
     return SkeletonSequence(keypoints, "coco-17", 10, "pixel", image_size=(320, 120), track_ids=(3, 5)[:num_people])
 
 
-@each_renderer
-def test_joints_boxes_and_numbers_are_where_they_belong(renderer):
+def test_joints_boxes_and_numbers_are_where_they_belong():
     image = np.zeros((120, 320, 3), np.uint8)
     boxes = np.full((2, 4, 4), np.nan)
     boxes[0, 1:] = (20, 20, 100, 100)
-    drawn = draw_overlay(image, people(), 1, boxes, renderer=renderer)
+    drawn = draw_overlay(image, people(), 1, boxes)
     assert not image.any() and drawn.shape == image.shape
     assert tuple(drawn[40, 80]) == LEFT and tuple(drawn[40, 40]) == RIGHT
     assert tuple(drawn[60, 20]) == PEOPLE[3] and tuple(drawn[60, 100]) == PEOPLE[3]  # the given box
     assert (drawn[:, 170:] == PEOPLE[5 % len(PEOPLE)]).all(axis=-1).sum() > 100  # one around the joints
-    np.testing.assert_array_equal(draw_overlay(image, people(), 0, renderer=renderer), image)  # nobody is seen
-    np.testing.assert_array_equal(draw_overlay(image, people(), 9, renderer=renderer), image)  # there is no such frame
+    np.testing.assert_array_equal(draw_overlay(image, people(), 0), image)  # nobody is seen
+    np.testing.assert_array_equal(draw_overlay(image, people(), 9), image)  # there is no such frame
 
 
-@each_renderer
-def test_names_are_written_beside_large_bodies_only(renderer):
+def test_names_are_written_beside_large_bodies_only():
     clip = people(num_people=1)
     large = clip.replace(keypoints=clip.keypoints * 5)
     image = np.zeros((600, 1600, 3), np.uint8)
     for sequence, named in ((clip, False), (large, True)):
-        without = draw_overlay(image, sequence, 1, show_joint_names=False, renderer=renderer)
-        assert (draw_overlay(image, sequence, 1, renderer=renderer) != without).any() == named
+        without = draw_overlay(image, sequence, 1, show_joint_names=False)
+        assert (draw_overlay(image, sequence, 1) != without).any() == named
 
 
 def test_only_pixels_can_lie_over_a_picture():
@@ -57,11 +49,9 @@ def test_only_pixels_can_lie_over_a_picture():
         draw_overlay(np.zeros((10, 10, 3), np.uint8), metres, 0)
     with pytest.raises(ValueError, match="uint8"):
         draw_overlay(np.zeros((10, 10)), people(), 0)
-    with pytest.raises(ValueError, match="renderer must be"):
-        draw_overlay(np.zeros((10, 10, 3), np.uint8), people(), 0, renderer="opencv")
 
 
-def test_the_video_has_a_picture_for_every_frame_also_for_those_left_out(tmp_path):
+def test_the_video_has_an_image_for_every_frame_also_for_those_left_out(tmp_path):
     pytest.importorskip("av")
     from motionhub.data.video.reader import open_video
 

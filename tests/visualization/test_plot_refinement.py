@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from motionhub.data.synthetic.generate import straight_walk
-from motionhub.visualization.refinement import _window, plot_refinement
+from motionhub.visualization.plots import _window, plot_refinement
 
 
 def test_a_png_of_2_d_and_3_d(tmp_path):

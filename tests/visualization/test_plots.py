@@ -60,14 +60,14 @@ def test_a_log_without_numbers_is_refused(tmp_path):
 def test_dependencies_of_one_head_of_several_and_of_a_window(shape, tmp_path):
     matrix = np.zeros(shape)
     matrix[..., 3, 5] = 1.0
-    image = read(plots.dependency_picture(matrix, "coco-17", tmp_path / "dependency.png"))
+    image = read(plots.plot_dependencies(matrix, "coco-17", tmp_path / "dependency.png"))
     yellow = (image[..., 0] > 230) & (image[..., 1] > 210) & (image[..., 2] < 80)  # the top of viridis
     assert yellow.any()
 
 
 def test_more_heads_make_a_wider_picture(tmp_path):
     one, three = (
-        read(plots.attention_picture(np.random.default_rng(0).random((heads, 8, 12)), tmp_path / f"{heads}.png"))
+        read(plots.plot_attention(np.random.default_rng(0).random((heads, 8, 12)), tmp_path / f"{heads}.png"))
         for heads in (1, 3)
     )
     assert three.shape[1] > 1.8 * one.shape[1]
@@ -78,10 +78,10 @@ def test_more_heads_make_a_wider_picture(tmp_path):
     [
         (lambda path: plots.plot_confusion_matrix(np.eye(3), ["a", "b"], path), r"matrix must be \(2, 2\)"),
         (lambda path: plots.plot_per_class(["a"], [0.1, 0.2], path), "one number per class"),
-        (lambda path: plots.dependency_picture(np.eye(16), "coco-17", path), "multiple of 17"),
-        (lambda path: plots.dependency_picture(np.zeros((2, 1, 3, 17, 17)), "coco-17", path), "Take one clip"),
-        (lambda path: plots.attention_picture(np.zeros(4), path), r"\(heads, rows, columns\)"),
-        (lambda path: plots.attention_picture(np.zeros((2, 4)), path, row_names=["a"]), "row_names must be 2 names"),
+        (lambda path: plots.plot_dependencies(np.eye(16), "coco-17", path), "multiple of 17"),
+        (lambda path: plots.plot_dependencies(np.zeros((2, 1, 3, 17, 17)), "coco-17", path), "Take one clip"),
+        (lambda path: plots.plot_attention(np.zeros(4), path), r"\(heads, rows, columns\)"),
+        (lambda path: plots.plot_attention(np.zeros((2, 4)), path, row_names=["a"]), "row_names must be 2 names"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(call, message, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 image = pytest.importorskip("PIL.Image")
 pytest.importorskip("matplotlib")
 
-from motionhub.visualization.ribbon import plot_ribbon  # noqa: E402
+from motionhub.visualization.plots import plot_ribbon  # noqa: E402
 
 
 def coloured_columns(path: Path) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import motionhub
-from motionhub.visualization.side_by_side import animate_side_by_side
+from motionhub.visualization.animate import animate_side_by_side
 
 
 pytest.importorskip("PIL.Image")

@@ -1,8 +1,4 @@
-"""Hiding joints, as occlusion does: at random, or whole parts of the body (the six sub-graphs of OR-VPE).
-
-Parts are found by joint names, in any layout. NaN means missing in keypoints that a processor has not seen yet; in a
-model's input, whose missing joints are zeros with a mask, `hide` does the same.
-"""
+"""Hiding whole parts of the body, as occlusion does (the six sub-graphs of OR-VPE), in any layout by joint names."""
 
 import torch
 from torch import Generator, Tensor
@@ -15,18 +11,6 @@ PATTERNS = ("upper", "lower", "left", "right", "centre", "none")
 # The root node of Bandai-Namco files lies on the floor, under the hips.
 _LOWER = ("mid_hip", "origin")
 _LEG = ("hip", "knee", "ankle", "foot", "heel", "big_toe", "small_toe")
-
-
-def drop_joints(
-    keypoints: Tensor, probability: float, generator: Generator | None = None, per_frame: bool = False
-) -> Tensor:
-    """A copy of `(people, frames, joints, dims)` in which joints are missing (NaN) with `probability`.
-
-    A joint is hidden over the whole clip, or frame by frame and independently with `per_frame`.
-    """
-    people, frames, joints, _ = keypoints.shape
-    drawn = torch.rand((people, frames if per_frame else 1, joints, 1), generator=generator)
-    return keypoints.masked_fill(drawn < probability, float("nan"))
 
 
 def joints_of_part(layout: SkeletonLayout, part: str) -> tuple[int, ...]:

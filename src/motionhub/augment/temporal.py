@@ -1,7 +1,7 @@
 """Which frames a clip keeps: windows, segments, resizing. Every rule is a list of positions in time, then one look-up.
 
-It does not know joints or people: keypoints are `(people, frames, joints, dims)` and only the frame axis changes.
-A position is a float; between two frames the keypoints are interpolated linearly, and are missing (NaN) if either is.
+Keypoints are `(people, frames, joints, dims)` and only the frame axis changes. A position is a float; between two
+frames the keypoints are interpolated linearly, and are missing (NaN) if either is.
 """
 
 import torch
@@ -30,9 +30,10 @@ def random_window_positions(num_frames: int, size: int, generator: Generator | N
     """A window of `size` frames, its begin uniform over 0..num_frames - size inclusive (UNIK's `random_choose`).
 
     A shorter clip is taken whole. The official feeder then puts it at a random place among zeros; here padding is
-    always at the end, so that masks say what is real (`random_choose(..., official=True)` gives the official rule).
+    always at the end, so that masks say what is real.
     """
-    return window_positions(num_frames, _randint(max(num_frames - size, 0), generator), size)
+    begin = int(torch.randint(max(num_frames - size, 0) + 1, (), generator=generator))
+    return window_positions(num_frames, begin, size)
 
 
 def centre_window_positions(num_frames: int, size: int) -> Tensor:
@@ -61,36 +62,3 @@ def resample_positions(num_frames: int, fps: float, new_fps: float) -> Tensor:
     """Positions in a clip of `fps` frames per second that make it `new_fps`; the first stays the first; float64."""
     count = int((num_frames - 1) * new_fps / fps + 1e-9) + 1
     return (torch.arange(count, dtype=torch.float64) * fps / new_fps).clamp_(max=num_frames - 1)
-
-
-def resize_frames(keypoints: Tensor, size: int) -> Tensor:
-    """The whole clip `(people, frames, joints, dims)` squeezed or stretched to `size` frames, linearly."""
-    return take_frames(keypoints, resize_positions(keypoints.shape[1], size))
-
-
-def random_choose(keypoints: Tensor, size: int, generator: Generator | None = None, official: bool = False) -> Tensor:
-    """Exactly `size` frames: a random window of a longer clip, a padded shorter one.
-
-    Args:
-        keypoints: `(people, frames, joints, dims)`.
-        official: False pads with missing frames (NaN) at the end; True pads with zeros on both sides (SPECS 2.4).
-    """
-    num_frames = keypoints.shape[1]
-    begin = _randint(abs(num_frames - size), generator)
-    return place_window(keypoints, size, begin, official)
-
-
-def place_window(keypoints: Tensor, size: int, begin: int, official: bool = False) -> Tensor:
-    """`random_choose` without its draw: the window begins at `begin`; or (official, short clip) the clip does."""
-    num_frames = keypoints.shape[1]
-    if num_frames >= size:
-        return keypoints[:, begin : begin + size]
-    begin = begin if official else 0
-    shape = (keypoints.shape[0], size, *keypoints.shape[2:])
-    placed = keypoints.new_full(shape, 0.0 if official else float("nan"))
-    placed[:, begin : begin + num_frames] = keypoints
-    return placed
-
-
-def _randint(largest: int, generator: Generator | None) -> int:
-    return int(torch.randint(largest + 1, (), generator=generator))

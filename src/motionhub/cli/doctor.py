@@ -1,55 +1,71 @@
-"""The reports of `motionhub doctor`: this machine, or a skeleton file; each problem with its one-line fix.
-
-It does not know models, nor what may be wrong with a motion (`skeletons/inspection.py`).
-"""
+"""`motionhub doctor`: what this machine has, or likely problems in a skeleton file, each with its fix."""
 
 import importlib.metadata
-import json
+import json as json_text
 import os
 import platform
 import shutil
 import socket
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
+from typer import Argument, Option
+
+from motionhub.cli.options import READABLE, Fps, ImageSize, Layout, Unit
+from motionhub.cli.report import in_units, optional_images
 from motionhub.version import __version__
 
 
 if TYPE_CHECKING:
-    import torch
-
     from motionhub.skeletons.sequence import SkeletonSequence
 
 CORE_PACKAGES = (
-    "torch",
-    "transformers",
-    "huggingface-hub",
-    "safetensors",
-    "datasets",
-    "accelerate",
-    "numpy",
-    "scipy",
-    "scikit-learn",
+    *("torch", "transformers", "huggingface-hub", "safetensors", "datasets", "accelerate"),
+    *("numpy", "scipy", "scikit-learn"),
 )
 # What keeps PyTorch and oneDNN from instructions that the processor has.
 CPU_LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-# What each extra of setup.cfg is for; `all`, `dev` and the older name `mediapipe` are made of these.
+# What each extra of setup.cfg is for; `all`, `dev` and the older names `mediapipe` and `overlay` are made of these.
 EXTRAS = {
     "video": "reading videos, keypoints of the people in them",
     "rtmlib": "keypoints by RTMPose",
     "vitpose": "keypoints by ViTPose",
-    "overlay": "keypoints drawn over a video by supervision",
-    "viz": "pictures, GIFs and ribbons of motions; reading PNG files",
+    "viz": "images, GIFs and ribbons of motions; reading PNG files",
     "text": "labels and captions in words that the text bank does not hold",
     "towers": "networks that read frames and text: CLIP, SigLIP, ViCLIP, ResNets",
     "tensorboard": "curves of a training",
     "ray": "building datasets on many machines",
     "faiss": "faster search in a large index",
 }
+
+
+# A file of a thousand clips needs no thousand images.
+MAX_IMAGES = 20
+_MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
+
+
+def doctor(
+    file: Annotated[str | None, Argument(help=READABLE)] = None,
+    *,
+    output: Annotated[Path | None, Option(help="Folder for images of the first good frame, with joint names")] = None,
+    json: Annotated[bool, Option(help="The findings as JSON, for programs")] = False,
+    layout: Layout = None,
+    fps: Fps = None,
+    unit: Unit = None,
+    image_size: ImageSize = None,
+) -> int:
+    """This machine, or a skeleton file: each problem with its fix.
+
+    Without FILE: this machine. With FILE: what the motion is and its likely problems. Exit status: 0 nothing or notes
+    only, 1 at least one problem, 2 a file that cannot be read.
+    """
+    if file is None:
+        return print_report(examine())
+    options = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
+    return _examine_file(file, options, output, as_json=json)
 
 
 @dataclass(frozen=True)
@@ -62,8 +78,7 @@ class Finding:
     fix: str = ""
 
     def __str__(self) -> str:
-        mark = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}[self.status]
-        line = f"{mark} {self.subject:<18} {self.detail}"
+        line = f"{_MARKS[self.status]} {self.subject:<18} {self.detail}"
         return f"{line}\n        fix: {self.fix}" if self.fix else line
 
 
@@ -82,10 +97,18 @@ def examine(*, timeout: float = 2.0) -> list[Finding]:
 
 def _core_packages() -> Iterable[Finding]:
     for name in ("motionhub", *CORE_PACKAGES):
-        try:
-            yield Finding("ok", name, importlib.metadata.version(name))
-        except importlib.metadata.PackageNotFoundError:
+        if version := _installed(name):
+            yield Finding("ok", name, version)
+        else:
             yield Finding("problem", name, "not installed", "pip install motionhub")
+
+
+def _installed(package: str) -> str:
+    """The version of an installed package; empty if there is none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _own_versions() -> Iterable[Finding]:
@@ -107,18 +130,17 @@ def _devices() -> Iterable[Finding]:
     except Exception as error:  # a broken binary raises OSError or RuntimeError, and the report must go on
         yield Finding("problem", "torch", f"does not import: {error}", "pip install --force-reinstall torch")
         return
-    yield Finding(
-        "ok", "cpu", _cpu(torch.backends.cpu.get_cpu_capability(), os.cpu_count() or 1, torch.get_num_threads())
-    )
-    yield _precision(torch.device("cpu"))
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            yield Finding("ok", f"cuda:{index}", torch.cuda.get_device_name(index))
-            yield _precision(torch.device("cuda", index))
-    elif torch.backends.mps.is_available():
-        yield Finding("ok", "mps", "Apple GPU")
-        yield _precision(torch.device("mps"))
-    else:
+    from motionhub.nn.precision import choose_precision
+
+    devices = {"cpu": _cpu(torch.backends.cpu.get_cpu_capability(), os.cpu_count() or 1, torch.get_num_threads())}
+    devices |= {f"cuda:{index}": torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())}
+    if torch.backends.mps.is_available():
+        devices["mps"] = "Apple GPU"
+    for name, detail in devices.items():
+        yield Finding("ok", name, detail)
+        precision = choose_precision("auto", torch.device(name))
+        yield Finding("ok", f"precision {name}", f'mixed_precision "auto" is {precision}')
+    if len(devices) == 1:
         yield Finding("note", "gpu", "none visible to torch; everything runs on the CPU")
 
 
@@ -130,21 +152,12 @@ def _cpu(instructions: str, cores: int, threads: int) -> str:
     return f"{counts}, {platform.machine()} {instructions}{limited}"
 
 
-def _precision(device: "torch.device") -> Finding:
-    from motionhub.nn.precision import choose_precision
-
-    return Finding("ok", f"precision {device}", f'mixed_precision "auto" is {choose_precision("auto", device)}')
-
-
 def _extras() -> Iterable[Finding]:
     """Their packages come from the installed metadata, so setup.cfg stays the only list."""
-    try:
-        requirements = importlib.metadata.requires("motionhub") or []
-    except importlib.metadata.PackageNotFoundError:
-        return
+    requirements = importlib.metadata.requires("motionhub") or [] if _installed("motionhub") else []
     for extra, purpose in EXTRAS.items():
         packages = _packages_of(extra, requirements)
-        missing = [package for package in packages if not _is_installed(package)]
+        missing = [package for package in packages if not _installed(package)]
         if missing:
             fix = f'pip install "motionhub[{extra}]"'
             yield Finding("note", f"extra {extra}", f"{purpose}; without {', '.join(missing)}", fix)
@@ -156,19 +169,8 @@ def _packages_of(extra: str, requirements: list[str]) -> list[str]:
     """Of this extra itself, without those of the extras it is made of."""
     from packaging.requirements import Requirement
 
-    own = []
-    for requirement in map(Requirement, requirements):
-        if requirement.marker is not None and requirement.marker.evaluate({"extra": extra}):
-            own.append(requirement.name)
-    return [name for name in own if name != "motionhub"]
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+    needed = [each for each in map(Requirement, requirements) if each.marker is not None and each.name != "motionhub"]
+    return [each.name for each in needed if each.marker is not None and each.marker.evaluate({"extra": extra})]
 
 
 def _cache() -> Finding:
@@ -187,9 +189,8 @@ def _hub(timeout: float) -> Finding:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return Finding(
-            "note", "hub", "offline by HF_HUB_OFFLINE; cached and local models load", "unset HF_HUB_OFFLINE"
-        )
+        detail = "offline by HF_HUB_OFFLINE; cached and local models load"
+        return Finding("note", "hub", detail, "unset HF_HUB_OFFLINE")
     address = urlsplit(constants.ENDPOINT)
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
@@ -205,85 +206,62 @@ def print_report(findings: list[Finding]) -> int:
     for finding in findings:
         print(finding)
     problems = sum(finding.status == "problem" for finding in findings)
-    print(f"\n{problems} problem{'s' if problems != 1 else ''}." if problems else "\nReady.", file=sys.stdout)
+    print(f"\n{problems} problem{'s' if problems != 1 else ''}." if problems else "\nReady.")
     return min(problems, 1)
 
 
-def examine_file(
-    path: str | Path, options: dict[str, Any], *, output: str | Path | None = None, as_json: bool = False
-) -> int:
-    """Prints what a skeleton file holds and what is probably wrong with it; the status of `motionhub doctor FILE`.
-
-    Args:
-        path: any readable file or folder.
-        options: layout, fps, unit and image_size, as for `motionhub.read`.
-        output: folder for a picture of each clip's first good frame with joint names (the first `MAX_PICTURES`).
-        as_json: one JSON list instead of text.
-
-    Returns:
-        0: nothing found, or notes only; 1: at least one problem. (A file that cannot be read is status 2.)
-    """
-    from motionhub.data.datasets.readers import read
-    from motionhub.skeletons.inspection import describe, inspect
+def _examine_file(path: str, options: dict[str, Any], output: Path | None, *, as_json: bool) -> int:
+    from motionhub.data.datasets.reading import read
+    from motionhub.skeletons.checks import describe, inspect
 
     clips = read(path, **options)
     reports = []
     for number, clip in enumerate(clips):
-        findings = [
-            {"kind": found.kind, "severity": found.severity, "seen": found.seen, "fix": found.fix}
-            for found in inspect(clip)
-        ]
-        reports.append({"file": str(path), "clip": number, **describe(clip), "findings": findings})
-    pictures = _draw_clips(clips, Path(path), Path(output)) if output is not None else []
+        names = ("kind", "severity", "seen", "fix")
+        findings = [{name: getattr(found, name) for name in names} for found in inspect(clip)]
+        reports.append({"file": path, "clip": number, **describe(clip), "findings": findings})
+    images = _draw_clips(clips, Path(path).stem, output) if output is not None else []
     if as_json:
-        print(json.dumps(reports, indent=2))
+        print(json_text.dumps(reports, indent=2))
     else:
-        words = ", ".join([repr(str(path)), *(f"{name}={value!r}" for name, value in options.items() if value)])
+        words = ", ".join([repr(path), *(f"{name}={value!r}" for name, value in options.items() if value)])
         for report in reports:
             print("\n".join(_file_lines(report, f"motionhub.read({words})[{report['clip']}]")))
-        print("\n".join(f"drawn: {picture}" for picture in pictures), end="\n" if pictures else "")
+        for image in images:
+            print(f"drawn: {image}")
     return int(any(found["severity"] == "problem" for report in reports for found in report["findings"]))
 
 
-# A file of a thousand clips needs no thousand pictures.
-MAX_PICTURES = 20
-
-
-def _draw_clips(clips: "list[SkeletonSequence]", path: Path, folder: Path) -> list[Path]:
-    from motionhub.skeletons.inspection import first_good_frame
+def _draw_clips(clips: "list[SkeletonSequence]", stem: str, folder: Path) -> list[Path]:
+    from motionhub.skeletons.checks import first_good_frame
     from motionhub.visualization.draw import draw_frame
 
-    pictures = []
-    for number, clip in enumerate(clips[:MAX_PICTURES]):
-        if clip.num_frames:
-            pictures.append(folder / (f"{path.stem}.png" if len(clips) == 1 else f"{path.stem}-{number}.png"))
-            try:
-                draw_frame(clip, first_good_frame(clip), pictures[-1])
-            except ImportError as error:  # the report is there; pictures are an extra
-                print(f"motionhub: note: no picture: {error}", file=sys.stderr)
-                return []
-    return pictures
+    images = []
+    with optional_images():
+        for number, clip in enumerate(clips[:MAX_IMAGES]):
+            if clip.num_frames:
+                path = folder / (f"{stem}.png" if len(clips) == 1 else f"{stem}-{number}.png")
+                draw_frame(clip, first_good_frame(clip), path)
+                images.append(path)
+    return images
 
 
 def _file_lines(report: dict[str, Any], call: str) -> list[str]:
     size = f", image {report['image_size'][0]}x{report['image_size'][1]}" if report["image_size"] else ""
     lines = [
         f"{report['file']}, clip {report['clip']}: people {report['people']}, frames {report['frames']} at "
-        f"{report['fps']:g} fps ({report['seconds']:.2f} s), {report['dims']}-D in {report['unit']}s{size}",
+        f"{report['fps']:g} fps ({report['seconds']:.2f} s), {report['dims']}-D in {in_units(report['unit'])}{size}",
         f"  a body measures {report['body_size']:.3g}; layout {report['layout']}, misfit of bone lengths by layout: "
         + (", ".join(f"{name} {misfit:.2f}" for name, misfit in report["layout_misfit"].items()) or "not known"),
         f"  joints seen: {_coverage_text(report['coverage'])}",
     ]
     for found in report["findings"]:
-        mark = {"note": "note   ", "problem": "PROBLEM"}[found["severity"]]
-        lines += [f"{mark} {found['kind']:<15} {found['seen']}", f"        fix: {found['fix']}"]
+        lines += [f"{_MARKS[found['severity']]} {found['kind']:<15} {found['seen']}", f"        fix: {found['fix']}"]
     if any(found["fix"].startswith("sequence") for found in report["findings"]):
-        lines.append(
-            f"  before the fixes: import motionhub; from motionhub.skeletons import repair; sequence = {call}"
-        )
-        lines.append(
-            '  after them: motionhub.write(sequence, "mended.npz"), and look again: motionhub doctor mended.npz'
-        )
+        lines += [
+            f"  before the fixes: import motionhub; from motionhub.skeletons import repair; sequence = {call}",
+            '  after them: motionhub.write(sequence, "repaired.npz"), and look again: motionhub doctor repaired.npz',
+        ]
     return lines if report["findings"] else [*lines, "ok      nothing found"]
 
 

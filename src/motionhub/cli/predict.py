@@ -1,111 +1,132 @@
-"""`motionhub predict FILE --labels "a,b,c"`: names actions in words that are chosen now, and when each is done.
+"""`motionhub predict`: names actions, by a classifier's own labels or by labels chosen now."""
 
-It computes nothing itself. Every import that costs time is inside the command that needs it.
-"""
+from functools import partial
+from typing import Annotated, Any
 
-import argparse
-import json
-from pathlib import Path
-from typing import Any
+from typer import Argument, Option
 
-from motionhub.hub.packaged import check_weights, model_id
+from motionhub.cli.models import labels_frames, load_pipeline
+from motionhub.cli.options import (
+    Clip,
+    Fps,
+    Fusion,
+    ImageSize,
+    Json,
+    Layout,
+    Second,
+    SecondWeight,
+    TopK,
+    Unit,
+    model_option,
+)
+from motionhub.cli.report import save_json, who
+from motionhub.cli.segment import duration_of, interval_line, save_intervals
+from motionhub.hub.packaged import check_weights
 
 
 ZERO_SHOT = "motionhub/tmor-small"
+_LABELS = "Labels of your own (a zero-shot model)"
+LabelOption = partial(Option, rich_help_panel=_LABELS)
 
 
-def add_zero_shot_options(predict: argparse.ArgumentParser) -> None:
-    """Adds to `predict` what only a model that reads labels needs."""
-    words = predict.add_argument_group("labels of your own (a zero-shot model)")
-    words.add_argument("--labels", metavar="A,B,C", help='what it may be: "sit down, wave, fall down"')
-    words.add_argument(
-        "--background", metavar="A,B", help='what is of no interest, such as "stand still": no interval'
-    )
-    words.add_argument("--template", default="{}", help='a sentence around each label, such as "a person is {}"')
-    words.add_argument("--multi_label", action="store_true", help="several labels may be true at once")
-    words.add_argument(
-        "--video_tower", type=model_id, metavar="MODEL", help="a ViCLIP, CLIP or SigLIP that looks at videos, too"
-    )
-    words.add_argument("--no_none", action="store_true", help='never answer "none of these"')
-    words.add_argument("--intervals", metavar="OUT", help="write who does what when: .csv, .json, .srt or .eaf (ELAN)")
-    words.add_argument("--ribbon", metavar="PNG", help="draw it: a bar per action over time")
-
-
-def default_model(arguments: argparse.Namespace) -> str:
-    """The checkpoint to use; with --labels there is one that needs not be named.
-
-    Raises:
-        ValueError: neither a model nor labels.
-    """
-    if arguments.model is not None:
-        return str(arguments.model)
-    if arguments.labels is None:
-        raise ValueError(
-            'predict needs --model FOLDER, or words to choose from: --labels "sit down, wave, fall down".'
-        )
-    return ZERO_SHOT
-
-
-def predict_labels(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
-    """Prints, for every file, what each person does, and for single files when.
-
-    Args:
-        options: keywords of `motionhub.read`.
-    """
+def predict(
+    files: Annotated[list[str], Argument(metavar="FILE", help="Any readable file, or a video")],
+    *,
+    model: Annotated[str | None, model_option("an action classifier; not needed with --labels")] = None,
+    top_k: TopK = 5,
+    clip: Clip = False,
+    second: Second = None,
+    second_weight: SecondWeight = 1.0,
+    fusion: Fusion = "logits",
+    json: Json = None,
+    gif: Annotated[str | None, Option(help="Also draw the (single) file with its labels")] = None,
+    labels: Annotated[str | None, LabelOption(metavar="A,B,C", help='Such as "sit down, wave, fall down"')] = None,
+    background: Annotated[
+        str | None, LabelOption(metavar="A,B", help='Without interval, such as "stand still"')
+    ] = None,
+    template: Annotated[str, LabelOption(help='A sentence around each label, such as "a person is {}"')] = "{}",
+    multi_label: Annotated[bool, LabelOption(help="Several labels may be true at once")] = False,
+    video_tower: Annotated[str | None, model_option("a ViCLIP, CLIP or SigLIP to score videos, too", _LABELS)] = None,
+    no_none: Annotated[bool, LabelOption(help='Never answer "none of these"')] = False,
+    intervals: Annotated[str | None, LabelOption(help="Also write .csv, .json, .srt or .eaf (ELAN)")] = None,
+    ribbon: Annotated[str | None, LabelOption(help="Also draw a PNG: a bar per action over time")] = None,
+    layout: Layout = None,
+    fps: Fps = None,
+    unit: Unit = None,
+    image_size: ImageSize = None,
+) -> None:
+    """Name the action of every person in skeleton files or videos."""
     from transformers import pipeline
-    from transformers.utils.logging import disable_progress_bar
 
     from motionhub.auto import AutoModelForZeroShotActionClassification
-    from motionhub.training.sources import load_checkpoint
 
-    _check(arguments)
-    disable_progress_bar()
-    model, processor = load_checkpoint(default_model(arguments), AutoModelForZeroShotActionClassification)
-    given = {"model": model, "feature_extractor": processor}
-    how = {"hypothesis_template": arguments.template, "multi_label": arguments.multi_label, **options}
-    name = pipeline("zero-shot-action-classification", **given)
-    none = {"none_label": None} if arguments.no_none else {}
-    labels = {"candidate_labels": arguments.labels, **none, "top_k": arguments.top_k}
-    labels |= _asked_of_video(arguments)
-    clips = clips_to_ask(arguments.files, processor, options)
-    results = name(clips, **labels, **how)
-    for file, people in zip(arguments.files, results, strict=True):
-        print(_scores_table(file, people))
-    if arguments.json:
-        named = dict(zip(map(str, arguments.files), results, strict=True))
-        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
-        Path(arguments.json).write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
-    if len(arguments.files) == 1:
-        find = pipeline("zero-shot-action-segmentation", **given)
-        found = find(
-            clips[0],
-            candidate_labels=arguments.labels,
-            background=arguments.background or (),
-            none_label=not arguments.no_none,
-            return_scores=True,
-            **how,
-        )
-        _tell_when(arguments, found, clips[0], options)
-    return 0
+    options: dict[str, Any] = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
+    single = [name for name, path in {"gif": gif, "ribbon": ribbon, "intervals": intervals}.items() if path]
+    if single and len(files) != 1:
+        raise ValueError(f"--{single[0]} is about one file, got {len(files)}; call motionhub predict once per file.")
+    if labels is None:
+        pipe = _classifier(model)
+        asked: dict[str, Any] = {"per_person": not clip}
+        if second is not None:
+            asked |= {"second": _classifier(second), "second_weight": second_weight, "fusion": fusion}
+    else:
+        if second is not None or clip:
+            raise ValueError(
+                "--second and --clip belong to models with labels of their own; leave them out with --labels."
+            )
+        zero_shot = AutoModelForZeroShotActionClassification
+        pipe = load_pipeline("zero-shot-action-classification", model or ZERO_SHOT, zero_shot)
+        words = {"candidate_labels": labels, "hypothesis_template": template, "multi_label": multi_label}
+        asked = words | ({"none_label": None} if no_none else {}) | _video_scores(video_tower, files, labels)
+    clips = _clips(files, pipe.feature_extractor, options)
+    results = pipe(clips, top_k=top_k, **asked, **options)
+    for file, people in zip(files, results, strict=True):
+        print(_table(file, people))
+    if json:
+        save_json(dict(zip(files, results, strict=True)), json)
+    if labels is not None and len(files) == 1:
+        both = {"model": pipe.model, "feature_extractor": pipe.feature_extractor}
+        find = pipeline("zero-shot-action-segmentation", **both)
+        limits = {"background": background or (), "none_label": not no_none}
+        found = find(clips[0], return_scores=True, **words, **limits, **options)
+        _print_intervals(found)
+        save_intervals(found, files[0], intervals, ribbon)
+    if gif:
+        from motionhub.pipelines.skeleton_pipeline import as_sequence
+        from motionhub.visualization.animate import animate
+
+        sequence = as_sequence(clips[0], **options)
+        over_time = None if labels is None else labels_over_time(found["intervals"], sequence)
+        shown = _best_labels(results[0], sequence) if labels is None else {"frame_labels": over_time}
+        print(f"drawn: {animate(sequence, gif, **shown)}")
 
 
-def _asked_of_video(arguments: argparse.Namespace) -> dict[str, Any]:
+def _classifier(model: str | None) -> Any:
+    from motionhub.auto import AutoModelForActionClassification
+
+    if model is None:
+        raise ValueError('predict needs --model MODEL, or candidate labels: --labels "sit down, wave, fall down".')
+    if labels_frames(model):
+        raise ValueError(f"{model} labels every frame: motionhub segment FILE --model {model}")
+    return load_pipeline("action-classification", model, AutoModelForActionClassification)
+
+
+def _video_scores(video_tower: str | None, files: list[str], labels: str) -> dict[str, Any]:
     """What has the pipeline fuse the motion's scores with those of a video-text model."""
-    if arguments.video_tower is None:
+    if video_tower is None:
         return {}
     from motionhub.pipelines.video_scores import VideoScores, scores_of_video
-    from motionhub.pipelines.zero_shot_action_classification import checked_labels
+    from motionhub.pipelines.zero_shot import checked_labels
 
-    check_weights(arguments.video_tower)
-    tower = VideoScores(arguments.video_tower)
-    if len(arguments.files) > 1:
+    check_weights(video_tower)
+    tower = VideoScores(video_tower)
+    if len(files) > 1:
         return {"video_tower": tower}
-    told = list(checked_labels(arguments.labels))
-    return {"video_scores": scores_of_video(str(arguments.files[0]), told, tower=tower)}
+    return {"video_scores": scores_of_video(files[0], list(checked_labels(labels)), tower=tower)}
 
 
-def clips_to_ask(files: list[str], processor: Any, options: dict[str, Any]) -> list[Any]:
-    """The files, for pipelines; a single video, which is asked several times, is looked at once and then poses."""
+def _clips(files: list[str], processor: Any, options: dict[str, Any]) -> list[Any]:
+    """The files, for pipelines; a single video, which several of them read, is turned into keypoints once."""
     from motionhub.data.video.reader import is_video
     from motionhub.pipelines.skeleton_pipeline import as_sequence, dims_of
 
@@ -114,57 +135,38 @@ def clips_to_ask(files: list[str], processor: Any, options: dict[str, Any]) -> l
     return [as_sequence(files[0], num_dims=dims_of(processor), **options)]
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    if arguments.second is not None or arguments.clip:
-        raise ValueError(
-            "--second and --clip belong to models with labels of their own; leave them out with --labels."
-        )
-    one_only = [f"--{name}" for name in ("gif", "ribbon", "intervals") if getattr(arguments, name)]
-    if one_only and len(arguments.files) != 1:
-        what = f"{one_only[0]} is about one file, got {len(arguments.files)}"
-        raise ValueError(f"{what}; call motionhub predict once per file.")
-
-
-def _scores_table(file: str, people: list[dict[str, Any]]) -> str:
-    lines = [str(file)]
+def _table(file: str, people: list[dict[str, Any]]) -> str:
+    lines = [file]
     for person in people:
-        lines.append(f"  person {person['track_id']}, {person['coverage']:.0%} of the joints seen")
+        lines.append(f"  {who(person['track_id'])}, {person['coverage']:.0%} of the joints seen")
         lines += [f"    {entry['score']:6.1%}  {entry['label']}" for entry in person["scores"]]
-    return "\n".join(lines if people else [*lines, "  nobody was seen"])
+    return "\n".join(lines if people else [*lines, "  no person detected"])
 
 
-def _tell_when(arguments: argparse.Namespace, found: dict[str, Any], asked: Any, options: dict[str, Any]) -> None:
-    """The intervals as a table, as a file, as a ribbon and over the skeletons."""
-    rows, file = found["intervals"], arguments.files[0]
-    end = max((float(person["times"][-1]) for person in found["scores"]), default=0.0)
-    for row in rows:
-        times = f"{row['start_s']:7.2f}s {row['end_s']:7.2f}s"
-        print(f"  person {row['track_id']} {times}  {row['score']:6.1%}  {row['label']}")
-    if not rows and found["scores"]:
-        print(f"  no interval in {end:.1f} s")
-    if arguments.intervals:
-        from motionhub.intervals.table import write_intervals
+def _print_intervals(found: dict[str, Any]) -> None:
+    for row in found["intervals"]:
+        print(f"  {who(row['track_id'])} {interval_line(row)}")
+    if found["scores"] and not found["intervals"]:
+        print(f"  no interval in {duration_of(found):.1f} s")
 
-        print(f"written: {write_intervals(rows, arguments.intervals)}")
-    if arguments.ribbon:
-        from motionhub.visualization.ribbon import plot_ribbon
 
-        print(f"drawn: {plot_ribbon(rows, arguments.ribbon, duration=end, title=Path(file).name)}")
-    if arguments.gif:
-        from motionhub.pipelines.skeleton_pipeline import as_sequence
-        from motionhub.visualization.animate import animate
-
-        clip = as_sequence(asked, **options)
-        print(f"drawn: {animate(clip, arguments.gif, frame_labels=labels_over_time(rows, clip))}")
+def _best_labels(people: list[dict[str, Any]], clip: Any) -> dict[str, Any]:
+    """What `animate` draws: a label beside every person, and the scores of a single one."""
+    scores = people[0]["scores"] if len(people) == 1 else None
+    best = {person["track_id"]: person["scores"][0] for person in people}
+    if None in best:  # one answer for all people
+        return {"labels": None, "scores": scores}
+    texts = {track: f"{entry['label']} {entry['score']:.0%}" for track, entry in best.items()}
+    return {"labels": [texts.get(track, "not seen") for track in clip.track_ids or ()], "scores": scores}
 
 
 def labels_over_time(rows: list[dict[str, Any]], clip: Any) -> list[str | None]:
     """For each frame what the people do, `"0: sit down, 1: wave"`; None where nobody does anything."""
-    told: list[str | None] = []
+    labels: list[str | None] = []
     for frame in range(clip.num_frames):
         time = (frame + 0.5) / clip.fps
         now = [row for row in rows if row["start_s"] <= time < row["end_s"]]
         several = clip.num_people > 1
         names = [f"{row['track_id']}: {row['label']}" if several else str(row["label"]) for row in now]
-        told.append(", ".join(names) or None)
-    return told
+        labels.append(", ".join(names) or None)
+    return labels

@@ -1,132 +1,112 @@
-"""`motionhub index` and `motionhub search`: the part of the command line that finds similar poses and motions.
+"""`motionhub index` and `motionhub search`: similar poses and motions."""
 
-It computes nothing itself (`motionhub.retrieval`). Every import that costs time is inside the command that needs it.
-"""
-
-import argparse
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from motionhub.hub.packaged import A_MODEL, model_id
+from typer import Argument, Option
+
+from motionhub.cli.models import load_pipeline
+from motionhub.cli.options import Fps, ImageSize, Json, Layout, TopK, Unit, model_option
+from motionhub.cli.report import save_json
 
 
-ReadOptions = Callable[[argparse.Namespace], dict[str, Any]]
+_REPRESENTATION = "pose, view: of an encoder of both, by which; text: of clips by T-MOR, for motionhub search --text"
 
 
-def add_commands(
-    commands: Any, add_read_options: Callable[[argparse.ArgumentParser], None], read_options: ReadOptions
+def index(
+    folder: Annotated[str, Argument(help="Skeleton files, also in subfolders")],
+    *,
+    output: Annotated[str, Option("-o", "--output", metavar="INDEX", help="Folder of the index")],
+    model: Annotated[str, model_option("an encoder")],
+    level: Annotated[Literal["frame", "clip"], Option(help="Search for poses, or for clips")] = "clip",
+    representation: Annotated[Literal["pose", "view", "text"] | None, Option(help=_REPRESENTATION)] = None,
+    every: Annotated[int, Option(help="Of frames, index every so many")] = 5,
+    layout: Layout = None,
+    fps: Fps = None,
+    unit: Unit = None,
+    image_size: ImageSize = None,
 ) -> None:
-    """Adds both commands to the subparsers of `motionhub`; the options for reading files are the caller's."""
-    index = commands.add_parser("index", help="vectors of all motions of a folder, for motionhub search")
-    index.add_argument("folder", metavar="FOLDER", help="skeleton files, also in subfolders")
-    index.add_argument("-o", "--output", required=True, metavar="INDEX", help="folder of the index")
-    index.add_argument("--model", type=model_id, required=True, help=f"{A_MODEL} of an encoder")
-    index.add_argument("--level", choices=("frame", "clip"), default="clip", help="search for poses, or for clips")
-    which = "pose, view: of an encoder of both, by which; text: of clips by T-MOR, for motionhub search --text"
-    index.add_argument("--representation", choices=("pose", "view", "text"), default=None, help=which)
-    index.add_argument("--every", type=int, default=5, help="of frames, index every so many (default 5)")
-    add_read_options(index)
-    index.set_defaults(run=lambda arguments: _index(arguments, read_options(arguments)))
-
-    search = commands.add_parser("search", help="the poses or clips of an index that are most like one")
-    search.add_argument("index", metavar="INDEX", help="what motionhub index wrote")
-    search.add_argument("query", metavar="QUERY", help='a skeleton file; with --text words, "someone sits down"')
-    search.add_argument("--text", action="store_true", help="QUERY is words, for an index of --representation text")
-    search.add_argument(
-        "--frame", type=int, default=None, help="of an index of frames: which one (default: the middle)"
-    )
-    search.add_argument("--person", type=int, default=0, help="which person of the query, from 0")
-    search.add_argument("--top_k", type=int, default=5, help="results (default 5)")
-    search.add_argument("--model", type=model_id, help="the encoder, if it is elsewhere now")
-    search.add_argument("--json", metavar="OUT", help="also write the results as JSON")
-    search.add_argument("--picture", metavar="OUT", help="also draw them: .png (poses) or .gif (moving clips)")
-    add_read_options(search)
-    search.set_defaults(run=lambda arguments: _search(arguments, read_options(arguments)))
-
-
-def _pipeline(model: str) -> Any:
-    from transformers import AutoModel, pipeline
-    from transformers.utils.logging import disable_progress_bar
-
-    import motionhub.auto  # noqa: F401  (the command line does not register the models by itself)
-    from motionhub.training.sources import load_checkpoint
-
-    disable_progress_bar()
-    encoder, processor = load_checkpoint(model, AutoModel)
-    return pipeline("skeleton-feature-extraction", model=encoder, feature_extractor=processor)
-
-
-def _index(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
+    """Vectors of all motions of a folder, for motionhub search."""
     from motionhub.retrieval.build import build_index
     from motionhub.retrieval.by_text import REPRESENTATION
 
-    if arguments.representation == REPRESENTATION and arguments.level != "clip":
+    if representation == REPRESENTATION and level != "clip":
         raise ValueError("Texts say what clips show, not frames: leave --level frame out.")
-    local = Path(arguments.model)
-    facts = {"model": str(local.resolve()) if local.exists() else arguments.model}
-    facts["representation"] = arguments.representation
-    embed = _embedder(arguments.model, arguments.level, arguments.representation)
-    every = arguments.every if arguments.level == "frame" else 1
-    index = build_index(arguments.folder, embed, level=arguments.level, facts=facts, every=every, read_options=options)
-    index.save(arguments.output)
-    files = len({entry.file for entry in index.entries})
-    print(
-        f"{arguments.output}: {len(index)} {arguments.level}s of {files} files, {index.vectors.shape[1]} numbers each"
+    source = str(Path(model).resolve()) if Path(model).exists() else model
+    made = build_index(
+        folder,
+        _embedder(model, level, representation),
+        level=level,
+        facts={"model": source, "representation": representation},
+        every=every if level == "frame" else 1,
+        read_options={"layout": layout, "fps": fps, "unit": unit, "image_size": image_size},
     )
-    return 0
+    made.save(output)
+    files = len({entry.file for entry in made.entries})
+    print(f"{output}: {len(made)} {level}s of {files} files, {made.vectors.shape[1]} numbers each")
+
+
+def search(
+    index: Annotated[str, Argument(help="What motionhub index wrote")],
+    query: Annotated[str, Argument(help='A skeleton file; with --text a text, "someone sits down"')],
+    *,
+    text: Annotated[bool, Option(help="QUERY is a text, for an index of --representation text")] = False,
+    frame: Annotated[int | None, Option(help="Of an index of frames: which one; by default the middle")] = None,
+    person: Annotated[int, Option(help="Which person of the query, from 0")] = 0,
+    top_k: TopK = 5,
+    model: Annotated[str | None, model_option("the encoder, if it is elsewhere now")] = None,
+    json: Json = None,
+    picture: Annotated[str | None, Option(help="Also draw them: .png (poses) or .gif (moving clips)")] = None,
+    layout: Layout = None,
+    fps: Fps = None,
+    unit: Unit = None,
+    image_size: ImageSize = None,
+) -> None:
+    """The poses or clips of an index that are most like one."""
+    from motionhub.pipelines.skeleton_pipeline import as_sequence
+    from motionhub.retrieval.build import query_vector
+    from motionhub.retrieval.index import MotionIndex
+
+    options: dict[str, Any] = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
+    vectors = MotionIndex.load(index)
+    root, itself, asked = Path(vectors.facts["root"]), list[str](), None
+    source = model or vectors.facts["model"]
+    if text:
+        vector = _text_vector(query, source, vectors.facts)
+    else:
+        asked, own = as_sequence(query, **options), Path(query).resolve()
+        embed = _embedder(source, vectors.level, vectors.facts.get("representation"))
+        vector = query_vector(asked, embed, vectors.level, person=person, frame=frame)
+        itself = [str(own.relative_to(root))] if own.is_relative_to(root) else []
+    (hits,) = vectors.search(vector, top_k, without_files=itself)
+    for hit in hits:
+        print(f"{hit.similarity:6.3f}  {place(hit.entry)}")
+    if json:
+        save_json([{**vars(hit.entry), "similarity": hit.similarity} for hit in hits], json)
+    if picture:
+        _draw(Path(picture), None if asked is None else (asked, person, frame), hits, root, options)
+        print(f"drawn: {picture}")
 
 
 def _embedder(model: str, level: str, representation: str | None) -> Any:
     from motionhub.retrieval.build import checkpoint_embedder
     from motionhub.retrieval.by_text import REPRESENTATION, text_space_embedder
 
-    pipe = _pipeline(model)
-    return (
-        text_space_embedder(pipe)
-        if representation == REPRESENTATION
-        else checkpoint_embedder(pipe, level, representation)
-    )
+    pipe = load_pipeline("skeleton-feature-extraction", model)
+    if representation == REPRESENTATION:
+        return text_space_embedder(pipe)
+    return checkpoint_embedder(pipe, level, representation)
 
 
-def _text_vector(arguments: argparse.Namespace, index: Any) -> Any:
-    """The query that `--text` is, by the index's model and its text bank or tower."""
+def _text_vector(text: str, source: str, facts: dict[str, Any]) -> Any:
+    """The vector of a text, by the index's model and its text bank or tower."""
     from motionhub.retrieval.by_text import check_text_index, text_query
     from motionhub.towers.text_bank import TextBank, text_vectors
 
-    check_text_index(index.facts)
-    source = arguments.model or index.facts["model"]
-    model = _pipeline(source).model
-    vectors = text_vectors([arguments.query], TextBank.from_pretrained(source), model.config.text_tower)
+    check_text_index(facts)
+    model = load_pipeline("skeleton-feature-extraction", source).model
+    vectors = text_vectors([text], TextBank.from_pretrained(source), model.config.text_tower)
     return text_query(model, vectors[0])
-
-
-def _search(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
-    from motionhub.pipelines.skeleton_pipeline import as_sequence
-    from motionhub.retrieval.build import query_vector
-    from motionhub.retrieval.index import MotionIndex
-
-    index = MotionIndex.load(arguments.index)
-    root, itself, query = Path(index.facts["root"]), list[str](), None
-    if arguments.text:
-        vector = _text_vector(arguments, index)
-    else:
-        query, own = as_sequence(arguments.query, **options), Path(arguments.query).resolve()
-        embed = _embedder(arguments.model or index.facts["model"], index.level, index.facts.get("representation"))
-        vector = query_vector(query, embed, index.level, person=arguments.person, frame=arguments.frame)
-        itself = [str(own.relative_to(root))] if own.is_relative_to(root) else []
-    (hits,) = index.search(vector, arguments.top_k, without_files=itself)
-    for hit in hits:
-        print(f"{hit.similarity:6.3f}  {place(hit.entry)}")
-    if arguments.json:
-        found = [{**vars(hit.entry), "similarity": hit.similarity} for hit in hits]
-        Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
-        Path(arguments.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    if arguments.picture:
-        _draw(arguments, query, hits, root, options)
-        print(f"drawn: {arguments.picture}")
-    return 0
 
 
 def place(entry: Any) -> str:
@@ -138,34 +118,24 @@ def place(entry: Any) -> str:
     return ", ".join(words)
 
 
-def _draw(arguments: argparse.Namespace, query: Any, hits: list[Any], root: Path, options: dict[str, Any]) -> None:
-    from motionhub.data.datasets.readers import read
-    from motionhub.visualization.neighbours import animate_neighbours, draw_neighbours
+def _draw(
+    out: Path, asked: tuple[Any, int, int | None] | None, hits: list[Any], root: Path, options: dict[str, Any]
+) -> None:
+    """The query, if it is a motion, and what was found: beside each other (.png), or moving (.gif)."""
+    from motionhub.data.datasets.reading import read
+    from motionhub.visualization.animate import animate_neighbours
+    from motionhub.visualization.draw import draw_neighbours
 
-    found = [(read(root / hit.entry.file, **options)[hit.entry.clip], hit) for hit in hits]
-    out = Path(arguments.picture)
+    shown = [] if asked is None else [(*asked, "query")]
+    for hit in hits:
+        sequence = read(root / hit.entry.file, **options)[hit.entry.clip]
+        title = f"{hit.similarity:.2f} {hit.entry.file}"
+        shown.append((sequence, hit.entry.person or 0, hit.entry.frame, title))
     if out.suffix.lower() == ".gif":
-        clips = [
-            (sequence.person(hit.entry.person or 0), f"{hit.similarity:.2f} {hit.entry.file}")
-            for sequence, hit in found
-        ]
-        asked = [] if query is None else [(query.person(arguments.person), "query")]
-        animate_neighbours([*asked, *clips], out)
+        animate_neighbours([(sequence.person(person), title) for sequence, person, _, title in shown], out)
     elif out.suffix.lower() == ".png":
-        poses = [
-            (
-                sequence,
-                hit.entry.person or 0,
-                _shown(sequence, hit.entry.frame),
-                f"{hit.similarity:.2f} {hit.entry.file}",
-            )
-            for sequence, hit in found
-        ]
-        asked_pose = [] if query is None else [(query, arguments.person, _shown(query, arguments.frame), "query")]
-        draw_neighbours([[*asked_pose, *poses]], out)
+        middle = [sequence.num_frames // 2 if frame is None else frame for sequence, _, frame, _ in shown]
+        poses = [(clip, person, frame, title) for (clip, person, _, title), frame in zip(shown, middle, strict=True)]
+        draw_neighbours([poses], out)
     else:
         raise ValueError(f"--picture must end in .png or .gif, got {out.name!r}.")
-
-
-def _shown(sequence: Any, frame: int | None) -> int:
-    return int(sequence.num_frames // 2 if frame is None else frame)

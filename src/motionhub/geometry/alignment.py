@@ -1,6 +1,6 @@
 """How far apart two poses are once one is moved, turned and scaled onto the other; batched.
 
-It does not know skeletons. Errors are mean distances over the points that both poses have, in their unit.
+Errors are mean distances over the points that both poses have, in their unit.
 """
 
 import torch

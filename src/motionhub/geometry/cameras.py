@@ -1,7 +1,7 @@
 """Cameras that look at points from any side: rotation from angles, weak and full perspective; batched, differentiable.
 
-It does not know skeletons. World and camera frames are right-handed: the world's y is up; the camera's x points to the
-right of the picture, y up, z from the scene to the camera. Pictures have y downward, as pixels do.
+World and camera frames are right-handed: the world's y is up; the camera's x points to the
+right of the image, y up, z from the scene to the camera. Images have y downward, as pixels do.
 """
 
 import torch
@@ -18,7 +18,7 @@ def camera_rotation(azimuth: Tensor, elevation: Tensor, roll: Tensor | None = No
     Args:
         azimuth: `(...)` radians about the vertical: 0 looks from +z, pi/2 from +x.
         elevation: `(...)` radians above the horizon.
-        roll: `(...)` radians by which the picture turns counter-clockwise; none by default.
+        roll: `(...)` radians by which the image turns counter-clockwise; none by default.
 
     Returns:
         `(..., 3, 3)`; `camera = points @ matrix.mT`.
@@ -48,16 +48,38 @@ def project(points: Tensor, rotation: Tensor, distance: Tensor | float | None = 
     Raises:
         ValueError: a point lies at or behind the camera.
     """
-    camera = points @ rotation.mT
-    picture = camera[..., :2] * camera.new_tensor([1.0, -1.0])
+    image, towards = _in_camera(points, rotation)
     if distance is None:
-        return picture
+        return image
     far = torch.as_tensor(distance, dtype=points.dtype, device=points.device)
-    depth = far[..., None] - camera[..., 2]
+    depth = far[..., None] - towards
     if bool((depth <= 0).any()):
         raise ValueError(
             f"The camera stands {float(far.min()):.3g} from the centre and points reach {float(depth.min()):.3g} "
             "before it: it is inside or behind the body; use a larger distance (or none: weak perspective), and "
             "centre the points first."
         )
-    return picture * (far[..., None] / depth)[..., None]
+    return image * (far[..., None] / depth)[..., None]
+
+
+def project_visible(
+    points: Tensor, seen: Tensor, rotation: Tensor, distance: float | None, nearest: float
+) -> tuple[Tensor, Tensor]:
+    """As `project`, of poses that the camera may stand inside of, and which points it sees `(..., n)`; differentiable.
+
+    Args:
+        points: what is not `seen` may be any finite number.
+        nearest: a point nearer to the camera than this, or behind it, is not seen.
+    """
+    image, towards = _in_camera(points, rotation)
+    if distance is None:
+        return image, seen
+    in_front = seen & (distance - towards >= nearest)
+    # Where a point is not in front, a depth of 1 keeps value and gradient finite; the mask says it is not there.
+    return image * (distance / torch.where(in_front, distance - towards, 1)).unsqueeze(-1), in_front
+
+
+def _in_camera(points: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor]:
+    """Right and down `(..., n, 2)`, and towards the camera `(..., n)`."""
+    camera = points @ rotation.mT
+    return camera[..., :2] * camera.new_tensor([1.0, -1.0]), camera[..., 2]

@@ -1,6 +1,6 @@
 """Depth and part maps of capsules (a segment and everything within a radius of it) as a camera sees them; batched.
 
-Differentiable where a ray meets a capsule. It does not know skeletons; cameras are those of `geometry.cameras`.
+Differentiable where a ray meets a capsule. Cameras are those of `geometry.cameras`.
 """
 
 import torch
@@ -8,16 +8,16 @@ from torch import Tensor
 
 
 def camera_rays(size: int, half_width: float, distance: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the rays of a square picture start and go, in the camera's frame (x right, y up, z towards the camera).
+    """Where the rays of a square image start and go, in the camera's frame (x right, y up, z towards the camera).
 
     Args:
         size: pixels of a side; rays go through their centres.
-        half_width: from the picture's centre to its border, measured at the origin, in the unit of the points.
+        half_width: from the image's centre to its border, measured at the origin, in the unit of the points.
         distance: `(B,)` of the camera from the origin: perspective. None: parallel rays.
         like: gives dtype and device.
 
     Returns:
-        origins and unit directions, each `(B or 1, size, size, 3)`; row 0 is the top of the picture.
+        origins and unit directions, each `(B or 1, size, size, 3)`; row 0 is the top of the image.
     """
     ticks = (torch.arange(size, dtype=like.dtype, device=like.device) + 0.5) / size * 2 - 1
     x, y = torch.meshgrid(ticks * half_width, -ticks * half_width, indexing="xy")
@@ -46,7 +46,7 @@ def render_capsules(
         starts, ends: `(B, M, 3)` ends of the segments; a capsule with NaN is not there. Equal ends are a ball.
         radii: `(M,)` or `(B, M)`, same unit.
         rotation: `(B, 3, 3)` world -> camera (`geometry.cameras.camera_rotation`).
-        size, half_width: of the picture, see `camera_rays`.
+        size, half_width: of the image, see `camera_rays`.
         distance: `(B,)` of the camera from the origin; None: parallel rays.
 
     Returns:
@@ -68,7 +68,7 @@ def render_capsules(
             )
     rays = (each.flatten(1, 2).expand(len(starts), -1, -1) for each in camera_rays(size, half_width, distance, starts))
     inputs = (*rays, starts, ends, radii)
-    # picture by picture: what one needs fits in the processor's cache
+    # image by image: what one needs fits in the processor's cache
     drawn = [_nearest_surface(*(each[row : row + 1] for each in inputs)) for row in range(len(starts))]
     depth, part = (torch.cat(parts).unflatten(1, (size, size)) for parts in zip(*drawn, strict=True))
     return depth, part

@@ -1,6 +1,6 @@
 """Rotation matrices, batched and differentiable: about an axis, from one vector onto another, in the plane.
 
-It does not know skeletons, joints or cameras. Matrices act on column vectors: `rotated = points @ matrix.mT`.
+Matrices act on column vectors: `rotated = points @ matrix.mT`.
 """
 
 import torch
@@ -45,7 +45,7 @@ def aligning_matrix(source: Tensor, target: Tensor) -> Tensor:
     source, target = torch.broadcast_tensors(source, target)
     axis = torch.linalg.cross(source, target, dim=-1)
     # atan2 instead of arccos: the same angle, without arccos' infinite slope at 0 and pi.
-    angle = torch.atan2(_safe_norm(axis), (source * target).sum(-1))
+    angle = torch.atan2(safe_norm(axis), (source * target).sum(-1))
     return axis_angle_matrix(axis, angle)
 
 
@@ -55,7 +55,7 @@ def plane_matrix(angle: Tensor) -> Tensor:
     return torch.stack([cosine, -sine, sine, cosine], dim=-1).unflatten(-1, (2, 2))
 
 
-def _safe_norm(vector: Tensor) -> Tensor:
+def safe_norm(vector: Tensor) -> Tensor:
     """Length whose gradient at zero is zero instead of NaN."""
     squared = vector.square().sum(-1)
     zero = squared == 0

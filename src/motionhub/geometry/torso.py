@@ -1,6 +1,6 @@
 """The torso as measure of a pose: hips in the middle, a length of the trunk as unit; batched, differentiable.
 
-It does not know skeletons: which points are shoulders and hips is an argument. A pose whose trunk cannot be measured
+A pose whose trunk cannot be measured
 (hips not seen, or all on one spot) comes out as not seen at all; nothing is ever divided by zero.
 """
 
@@ -10,8 +10,10 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from motionhub.geometry.rotations import safe_norm
 
-PICTURE_UNIT = 0.5  # what the longest side of the trunk becomes in a picture (CV-MIM's official code)
+
+PICTURE_UNIT = 0.5  # what the longest side of the trunk becomes in an image (CV-MIM's official code)
 
 
 def torso_frame(
@@ -19,7 +21,7 @@ def torso_frame(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Centre and unit of every pose (SPECS 9.3).
 
-    In pictures the unit is twice the longest of the six distances between shoulders and hips, of those that are seen;
+    In images the unit is twice the longest of the six distances between shoulders and hips, of those that are seen;
     in space the distance from the middle of the hips to the middle of the shoulders. The centre is the middle of the
     hips, or the one hip that is seen.
 
@@ -38,12 +40,12 @@ def torso_frame(
     centre = corners[..., 2:, :].sum(-2) / count.clamp(min=1).unsqueeze(-1)
     if points.shape[-1] == 2:
         sides = [
-            _length(corners[..., one, :] - corners[..., other, :]) * (there[..., one] & there[..., other])
+            safe_norm(corners[..., one, :] - corners[..., other, :]) * (there[..., one] & there[..., other])
             for one, other in combinations(range(4), 2)
         ]
         unit = torch.stack(sides).amax(0) / PICTURE_UNIT
     else:
-        unit = _length(corners[..., :2, :].mean(-2) - centre) * there.all(-1)
+        unit = safe_norm(corners[..., :2, :].mean(-2) - centre) * there.all(-1)
     measured = (count > 0) & (unit > torch.finfo(points.dtype).tiny * 1e6)
     return centre * measured.unsqueeze(-1), torch.where(measured, unit, 1), measured
 
@@ -56,10 +58,3 @@ def in_torso_units(
     kept = seen & measured.unsqueeze(-1)
     moved = (points - centre.unsqueeze(-2)) / unit[..., None, None]
     return torch.where(kept.unsqueeze(-1), moved, 0), kept
-
-
-def _length(vectors: Tensor) -> Tensor:
-    """Euclidean, with gradient 0 at 0."""
-    squared = vectors.square().sum(-1)
-    zero = squared == 0
-    return torch.where(zero, 0, torch.where(zero, 1, squared).sqrt())

@@ -1,257 +1,149 @@
-"""An archive with exactly one form: a tar file of a manifest and of files named by their SHA-256, and nothing else.
+"""The bytes of a bundle: a tar file of a manifest and of files named by their SHA-256, in exactly one form.
 
 The manifest fixes every byte after it, so reading does not interpret tar headers but compares them: a link, a device,
-another name, a size, an order, an extra or a missing file all differ from the one header that can be there. It does
-not know what the manifest says beyond the size of each file, nor where files go.
+another name, size or order, an extra or a missing file all differ from the one header that can be there.
 """
 
 import gzip
 import hashlib
 import io
+import os
 import tarfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 
 
-DIGEST, MANIFEST, FOLDER = "manifest.sha256", "manifest.json", "blobs"
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.zst")
+DIGEST, MANIFEST = "manifest.sha256", "manifest.json"
 MAX_MANIFEST = 64 * 2**20
 CHUNK = 2**20
 # gzip's header as written here: no name, no time.
 _GZIP = b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_BROKEN = (OSError, EOFError, zlib.error, pa.ArrowException, tarfile.TarError, UnicodeDecodeError)
-
-Sink = Callable[[str, Iterator[bytes]], None]
 
 
-def write_archive(path: Path, manifest: bytes, files: Mapping[str, Path]) -> str:
-    """Writes manifest and files (SHA-256 -> file); the manifest's SHA-256. Same input, same bytes.
+def write_archive(path: Path, manifest: bytes, files: Mapping[str, Path]) -> None:
+    """Writes manifest and files (SHA-256 -> file); the suffix of `path` is one of `SUFFIXES`. Same input, same bytes.
 
-    Raises:
-        ValueError: the suffix of `path` names no format, or a file changed while it was read.
+    The files are not hashed again: read the archive before it is passed on.
     """
-    digest = hashlib.sha256(manifest).hexdigest()
-    with _compressed(path) as out:
-        for name, content in ((DIGEST, f"{digest}\n".encode()), (MANIFEST, manifest)):
-            _write_member(out, name, len(content), io.BytesIO(content))
+    digest = f"{hashlib.sha256(manifest).hexdigest()}\n".encode()
+    zipped, zstd = path.name.endswith("gz"), "zstd" if path.name.endswith(".zst") else None
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) if zipped else pa.output_stream(raw, compression=zstd) as stream,
+        tarfile.open(mode="w|", fileobj=stream, format=tarfile.GNU_FORMAT) as archive,
+    ):
+        for name, content in ((DIGEST, digest), (MANIFEST, manifest)):
+            archive.addfile(_member(name, len(content)), io.BytesIO(content))
         for sha256, file in sorted(files.items()):
-            with file.open("rb") as source:
-                found = _write_member(out, f"{FOLDER}/{sha256}", file.stat().st_size, source)
-            if found != sha256:
-                raise ValueError(f"{file} changed while it was packed; pack it again.")
-        out.write(_end(out.tell()))
-    return digest
-
-
-def read_manifest(path: Path) -> bytes:
-    """The manifest, whose digest fits. Raises ValueError when this is no such archive."""
-    with _opened(path) as stream:
-        return _read_manifest(_Reader(path, stream))
-
-
-def read_archive(path: Path, sizes: Mapping[str, int], sink: Sink | None = None) -> None:
-    """Compares the whole archive with its only valid form.
-
-    Args:
-        path: the archive.
-        sizes: SHA-256 -> bytes of each file, as the manifest says.
-        sink: gets each file's SHA-256 and its content in parts; what it stores counts only when no error follows.
-
-    Raises:
-        ValueError: any difference, at the first one.
-    """
-    with _opened(path) as stream:
-        reader = _Reader(path, stream)
-        _read_manifest(reader)
-        for sha256, size in sorted(sizes.items()):
-            digest = hashlib.sha256()
-            parts = reader.member(f"{FOLDER}/{sha256}", size, digest)
-            if sink is None:
-                for _ in parts:
-                    pass
-            else:
-                sink(sha256, parts)
-            if digest.hexdigest() != sha256:
-                raise reader.refused(f"the content of {FOLDER}/{sha256} is not what its name says")
-        reader.end()
-
-
-def _read_manifest(reader: "_Reader") -> bytes:
-    announced = b"".join(reader.member(DIGEST, 65, hashlib.sha256()))
-    size = reader.size_of_next(MANIFEST, MAX_MANIFEST)
-    digest = hashlib.sha256()
-    manifest = b"".join(reader.member(MANIFEST, size, digest, header_read=True))
-    if f"{digest.hexdigest()}\n".encode() != announced:
-        raise reader.refused(f"{MANIFEST} is not the one it was packed with")
-    return manifest
-
-
-class _Reader:
-    """Takes an archive apart from front to back; every byte is accounted for."""
-
-    def __init__(self, path: Path, stream: IO[bytes]) -> None:
-        self.path, self.stream, self.position = path, stream, 0
-
-    def refused(self, reason: str) -> ValueError:
-        return ValueError(f"{self.path}: refused, {reason}. The archive is damaged or was changed; copy it again.")
-
-    def take(self, size: int) -> bytes:
-        try:
-            content = self.stream.read(size)
-            while len(content) < size and (more := self.stream.read(size - len(content))):
-                content += more
-        except _BROKEN as error:
-            raise self.refused(f"it cannot be read after {self.position} bytes ({error})") from None
-        self.position += len(content)
-        if len(content) < size:
-            raise self.refused(f"it is cut off after {self.position} bytes")
-        return content
-
-    def size_of_next(self, name: str, largest: int) -> int:
-        """The size of a member that may have any; its header is taken."""
-        header = self.take(tarfile.BLOCKSIZE)
-        try:
-            size = tarfile.TarInfo.frombuf(header, "utf-8", "strict").size
-        except _BROKEN:
-            size = -1
-        if not 0 <= size <= largest or header != _header(name, size):
-            raise self.refused(f"expected {name}, found {_described(header)}")
-        return size
-
-    def member(self, name: str, size: int, digest: Any, header_read: bool = False) -> Iterator[bytes]:
-        """The content of the member that must come next, in parts."""
-        if not header_read:
-            header = self.take(tarfile.BLOCKSIZE)
-            if header != _header(name, size):
-                raise self.refused(f"expected {name} of {size} bytes, found {_described(header)}")
-        remaining = size
-        while remaining:
-            part = self.take(min(CHUNK, remaining))
-            remaining -= len(part)
-            digest.update(part)
-            yield part
-        if any(self.take(-size % tarfile.BLOCKSIZE)):
-            raise self.refused(f"something is hidden after {name}")
-
-    def end(self) -> None:
-        padding = self.take(len(_end(self.position)))
-        if any(padding):
-            raise self.refused(f"expected the end, found {_described(padding[: tarfile.BLOCKSIZE])}")
-        try:
-            rest = self.stream.read(1)
-        except _BROKEN as error:
-            raise self.refused(f"its end is broken ({error})") from None
-        if rest:
-            raise self.refused("something follows its end")
-
-
-def _header(name: str, size: int) -> bytes:
-    """Nothing in it depends on the machine, the user or the time; GNU, because one block holds any size."""
-    info = tarfile.TarInfo(name)
-    info.size = size
-    return info.tobuf(tarfile.GNU_FORMAT)
-
-
-def _described(header: bytes) -> str:
-    if not any(header):
-        return "the end"
-    try:
-        info = tarfile.TarInfo.frombuf(header, "utf-8", "replace")
-    except _BROKEN:
-        return "a damaged header"
-    kinds = {tarfile.SYMTYPE: "a link", tarfile.LNKTYPE: "a link", tarfile.DIRTYPE: "a folder"}
-    kinds |= {tarfile.CHRTYPE: "a device", tarfile.BLKTYPE: "a device", tarfile.FIFOTYPE: "a pipe"}
-    return f"{kinds.get(info.type, 'a file')} {info.name!r} of {info.size} bytes"
-
-
-def _write_member(out: Any, name: str, size: int, content: IO[bytes]) -> str:
-    out.write(_header(name, size))
-    digest, written = hashlib.sha256(), 0
-    while part := content.read(CHUNK):
-        digest.update(part)
-        written += len(part)
-        out.write(part)
-    if written != size:
-        raise ValueError(f"{name} has {written} bytes, expected {size}; pack it again.")
-    out.write(bytes(-size % tarfile.BLOCKSIZE))
-    return digest.hexdigest()
-
-
-def _end(position: int) -> bytes:
-    """Two empty blocks, then zeros up to a whole record."""
-    end = 2 * tarfile.BLOCKSIZE
-    return bytes(end + -(position + end) % tarfile.RECORDSIZE)
-
-
-class _Counted:
-    """A stream that knows how much went in, whatever its compression makes of it."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream, self.position = stream, 0
-
-    def write(self, content: bytes) -> None:
-        self.stream.write(content)
-        self.position += len(content)
-
-    def tell(self) -> int:
-        return self.position
+            with file.open("rb") as opened:
+                archive.addfile(_member(f"blobs/{sha256}", file.stat().st_size), opened)
 
 
 @contextmanager
-def _compressed(path: Path) -> Iterator[_Counted]:
-    if path.name.endswith((".tar.gz", ".tgz")):
-        with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as stream:
-            yield _Counted(stream)
-    elif path.name.endswith(".tar.zst"):
-        with pa.OSFile(str(path), "wb") as raw, pa.CompressedOutputStream(raw, "zstd") as stream:
-            yield _Counted(stream)
-    elif path.name.endswith(".tar"):
-        with path.open("wb") as stream:
-            yield _Counted(stream)
-    else:
-        raise ValueError(f"{path}: the name of a bundle ends in one of {list(SUFFIXES)}.")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The tar file in an archive, by content."""
+def open_archive(path: Path) -> Iterator["Archive"]:
+    """The archive for reading; its compression is found by content. Raises ValueError when there is no such file."""
     try:
-        raw = path.open("rb")
+        with path.open("rb") as raw:
+            head = raw.read(len(_GZIP))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); give the file of a bundle.") from None
-    with raw:
-        head = raw.read(len(_GZIP))
-        raw.seek(0)
-        if head.startswith(_ZSTD):
-            with pa.CompressedInputStream(pa.PythonFile(raw), "zstd") as stream:
-                yield stream
-        elif head.startswith(_GZIP[:2]):
-            if head != _GZIP:
-                raise ValueError(f"{path}: refused, its first bytes are not those of a bundle.")
-            yield _Gunzipped(raw)  # type: ignore[misc]
-        else:
-            yield raw
+    zipped, zstd = head.startswith(_GZIP[:2]), "zstd" if head.startswith(_ZSTD) else None
+    if zipped and head != _GZIP:
+        raise ValueError(f"{path}: refused, its first bytes are not those of a bundle.")
+    with pa.input_stream(str(path), compression="gzip" if zipped else zstd) as stream:
+        yield Archive(path, stream)
 
 
-class _Gunzipped:
-    """gzip's content; unlike `gzip.open` it does not overlook what follows the end."""
+class Archive:
+    """Reads an archive front to back and accounts for every byte. The first difference is a ValueError."""
 
-    def __init__(self, raw: IO[bytes]) -> None:
-        self.raw, self.inflate, self.ready = raw, zlib.decompressobj(31), b""
+    def __init__(self, path: Path, stream: Any) -> None:
+        self.path, self._stream, self._position = path, stream, 0
 
-    def read(self, size: int) -> bytes:
-        while len(self.ready) < size and not self.inflate.eof:
-            waiting = self.inflate.unconsumed_tail or self.raw.read(2**16)
-            if not waiting:
-                raise EOFError("the compressed data end early")
-            self.ready += self.inflate.decompress(waiting, CHUNK)
-        content, self.ready = self.ready[:size], self.ready[size:]
-        if self.inflate.eof and not content and (self.inflate.unused_data or self.raw.read(1)):
-            raise EOFError("something follows the compressed data")
+    def read_manifest(self) -> bytes:
+        """The manifest, whose digest fits."""
+        announced = b"".join(self._parts(DIGEST, 65))
+        manifest = b"".join(self._parts(MANIFEST, None))
+        if f"{hashlib.sha256(manifest).hexdigest()}\n".encode() != announced:
+            raise self._refused(f"{MANIFEST} is not the one it was packed with")
+        return manifest
+
+    def read_files(self, sizes: Mapping[str, int], into: Path | None = None) -> dict[str, str]:
+        """Everything after the manifest: the SHA-1 that git gives each file, by its SHA-256.
+
+        Args:
+            sizes: SHA-256 -> bytes of each file, as the manifest says.
+            into: folder that gets the files under these names; valid only when no error follows. None writes nothing.
+        """
+        as_git = {}
+        for sha256, size in sorted(sizes.items()):
+            found, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size)
+            with (into / sha256 if into else Path(os.devnull)).open("wb") as file:
+                for part in self._parts(f"blobs/{sha256}", size):
+                    found.update(part)
+                    git.update(part)
+                    file.write(part)
+            if found.hexdigest() != sha256:
+                raise self._refused(f"the content of blobs/{sha256} is not what its name says")
+            as_git[sha256] = git.hexdigest()
+        end = 2 * tarfile.BLOCKSIZE  # then zeros up to a whole record
+        if any(padding := self._take(end + -(self._position + end) % tarfile.RECORDSIZE)):
+            raise self._refused(f"expected the end, found {_said(padding)}")
+        if self._take(1, exact=False):
+            raise self._refused("something follows its end")
+        return as_git
+
+    def _parts(self, name: str, size: int | None) -> Iterator[bytes]:
+        """The content of the member that must come next; None is any size up to `MAX_MANIFEST`."""
+        header = self._take(tarfile.BLOCKSIZE)
+        remaining = min(max(_found(header).size, 0), MAX_MANIFEST) if size is None else size
+        if header != _member(name, remaining).tobuf(tarfile.GNU_FORMAT):
+            raise self._refused(f"expected {name}{f' of {size} bytes' if size else ''}, found {_said(header)}")
+        padding = -remaining % tarfile.BLOCKSIZE
+        while remaining:
+            part = self._take(min(CHUNK, remaining))
+            remaining -= len(part)
+            yield part
+        if any(self._take(padding)):
+            raise self._refused(f"something is hidden after {name}")
+
+    def _take(self, size: int, exact: bool = True) -> bytes:
+        content = b""
+        try:
+            while len(content) < size and (more := self._stream.read(size - len(content))):
+                content += more
+        except (OSError, pa.ArrowException) as error:
+            raise self._refused(f"it cannot be read after {self._position} bytes ({error})") from None
+        self._position += len(content)
+        if exact and len(content) < size:
+            raise self._refused(f"it is cut off after {self._position} bytes")
         return content
+
+    def _refused(self, reason: str) -> ValueError:
+        return ValueError(f"{self.path}: refused, {reason}. The archive is damaged or was changed; copy it again.")
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    """Nothing in it depends on the machine, the user or the time."""
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def _found(block: bytes) -> tarfile.TarInfo:
+    """What a block says it is; only `Archive` decides whether it is valid."""
+    try:
+        return tarfile.TarInfo.frombuf(block[: tarfile.BLOCKSIZE], "utf-8", "replace")
+    except tarfile.TarError:
+        return _member("damaged header" if any(block) else "end of the archive", 0)
+
+
+def _said(block: bytes) -> str:
+    found = _found(block)
+    return f"{'file' if found.isreg() else 'link, device or pipe'} {found.name!r} of {found.size} bytes"

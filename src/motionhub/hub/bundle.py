@@ -1,51 +1,96 @@
 """Checkpoints and datasets as one file, for machines without a network; there, repository ids load as if downloaded.
 
-`create_bundle` packs, `verify_bundle` compares every byte with the manifest, `install_bundle` does that and then fills
-the Hugging Face cache. The manifest's digest inside the file tells damage; against somebody who changes a file and
-makes a new manifest, compare the digest that `create_bundle` returned (`sha256`). It does not know the archive's bytes
-(`archive.py`), the manifest's rules (`manifest.py`) nor the cache's layout (`cache.py`).
+The manifest's digest inside the file tells damage; against somebody who changes a file and makes a new manifest,
+compare the digest that `create_bundle` returned (`sha256`).
 """
 
+import contextlib
 import errno
 import hashlib
 import importlib.metadata
+import json
 import os
+import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
+from huggingface_hub import DatasetCard, ModelCard, snapshot_download
+from huggingface_hub.errors import IncompleteSnapshotError, LocalEntryNotFoundError
+from huggingface_hub.utils.sha import git_hash
 
-from motionhub.hub.archive import SUFFIXES, read_archive, read_manifest, write_archive
-from motionhub.hub.cache import (
-    CacheFolders,
-    cache_folders,
-    describe_file,
-    find_snapshot,
-    place_repository,
-    place_rows,
-    prepare_rows,
-    stage_repository,
-    take_back,
-)
-from motionhub.hub.manifest import BundledRepository, Manifest, is_inside, read_manifest_bytes
+from motionhub.hub.archive import SUFFIXES, Archive, open_archive, write_archive
+from motionhub.hub.cache import cache_folders, place, stage_repository, stage_rows
 from motionhub.hub.push import check_dataset_card, is_closed, stage_checkpoint
 
 
+FORMAT, VERSION = "motionhub-bundle", 1
 PACKAGES = ("motionhub", "transformers", "huggingface_hub", "datasets", "torch")
+# A file name on any system: no separator of any of them, no drive, nothing a terminal would act on, no space around.
+_NAME = r"(?![.]{1,2}(?:/|\Z))(?!\s)[^\\/:*?\"<>|\x00-\x1f\x7f]{1,255}(?<!\s)"
+# The manifest was perhaps written by somebody else: every text must be one that the Hugging Face cache could hold.
+_FORMS = {
+    "id": r"(?!.*(?:--|\.\.))\w[\w.-]{0,95}/\w[\w.-]{0,95}",
+    "kind": "model|dataset",
+    "revision": "[0-9a-f]{40}",
+    "ref": r"(?!.*\.\.)\w[\w.-]*",
+    "licence": r"[\s\S]+",
+    "path": f"{_NAME}(?:/{_NAME})*",
+    "sha256": "[0-9a-f]{64}",
+    "blob": "[0-9a-f]{40}|[0-9a-f]{64}",
+}
 _PREFIX = ".motionhub-install-"
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A bundle that was read whole: its manifest and the manifest's SHA-256."""
+class BundledFile:
+    """A path below its repository, bytes, and the name among the cache's blobs: git's SHA-1, or the SHA-256."""
 
-    manifest: Manifest
+    path: str
+    size: int
     sha256: str
+    blob: str
+
+
+@dataclass(frozen=True)
+class BundledRepository:
+    """A "model" or "dataset": `owner/name`, commit, the branch or tag it is asked for by, licence as the card says."""
+
+    id: str
+    kind: str
+    revision: str
+    ref: str
+    licence: str
+    files: tuple[BundledFile, ...]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle holds, and the versions of the libraries that packed it."""
+
+    repositories: tuple[BundledRepository, ...]
+    versions: dict[str, str]
+
+    @property
+    def manifest(self) -> bytes:
+        """The content of `manifest.json`; there is one way to write it."""
+        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+
+    @property
+    def sha256(self) -> str:
+        """Of the manifest, and so of everything in the bundle."""
+        return hashlib.sha256(self.manifest).hexdigest()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """SHA-256 -> bytes of every different content."""
+        return {file.sha256: file.size for each in self.repositories for file in each.files}
 
 
 def create_bundle(
@@ -67,7 +112,8 @@ def create_bundle(
             each: for taking them to another machine of the institution that has them.
 
     Raises:
-        ValueError: a repository is not there, is not complete, says no licence, or may not be passed on; `out` exists.
+        ValueError: a repository is not there, is not complete, says no licence, holds a link to a file elsewhere, or
+            may not be passed on; `out` exists.
     """
     out = Path(out)
     if not out.name.endswith(SUFFIXES):
@@ -77,26 +123,25 @@ def create_bundle(
     wanted = [("model", each) for each in checkpoints] + [("dataset", each) for each in datasets]
     if not wanted:
         raise ValueError("A bundle needs at least one checkpoint or dataset.")
-    cache = cache_folders(cache_dir)
-    with ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="motionhub-bundle-") as staged:
         repositories, files = [], {}
-        for kind, each in wanted:
-            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="motionhub-bundle-")))
-            repository, found = _collect(kind, each, cache, staged, include_closed)
+        for number, (kind, each) in enumerate(wanted):
+            here = Path(staged) / str(number)
+            here.mkdir()
+            repository, found = _collect(kind, each, cache_folders(cache_dir)[0], here, include_closed)
             repositories.append(repository)
             files.update(found)
         repositories.sort(key=lambda repository: (repository.kind, repository.id))
-        versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-        content = Manifest(tuple(repositories), versions).to_bytes()
-        manifest = read_manifest_bytes(content)  # what could not be read is not written
+        bundle = Bundle(tuple(repositories), {name: importlib.metadata.version(name) for name in PACKAGES})
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = out.with_name(f".partial-{out.name}")
         try:
-            digest = write_archive(partial, content, files)
+            write_archive(partial, bundle.manifest, files)
+            verify_bundle(partial)  # what could not be read, or changed while it was packed, is not written
             os.replace(partial, out)
         finally:
             partial.unlink(missing_ok=True)
-    return Bundle(manifest, digest)
+    return bundle
 
 
 def verify_bundle(path: str | Path, *, sha256: str | None = None) -> Bundle:
@@ -109,26 +154,17 @@ def verify_bundle(path: str | Path, *, sha256: str | None = None) -> Bundle:
     Raises:
         ValueError: anything in it is not what the manifest says, or the manifest is not the one with that digest.
     """
-    path = Path(path)
-    bundle = _read_checked(path, sha256)
-    sizes, as_git = bundle.manifest.sizes, {}
-
-    def note(name: str, parts: Iterator[bytes]) -> None:
-        as_git[name] = _git_hash(sizes[name], parts)
-
-    read_archive(path, sizes, note)
-    for repository in bundle.manifest.repositories:
-        for file in repository.files:  # a later download from the Hub would trust a blob by its name
-            if file.blob not in (file.sha256, as_git[file.sha256]):
-                raise ValueError(f"{path}: refused, {file.path} of {repository.id} is not the blob {file.blob}.")
+    with open_archive(Path(path)) as archive:
+        bundle = _read_manifest(archive, sha256)
+        _read_files(archive, bundle)
     return bundle
 
 
 def install_bundle(path: str | Path, *, cache_dir: str | Path | None = None, sha256: str | None = None) -> Bundle:
     """Verifies, then adds everything to the cache; afterwards the ids load with HF_HUB_OFFLINE=1.
 
-    Nothing is written before the whole archive was verified. Every repository appears complete or not at all; an
-    error takes those back that were added before it. Repositories of the same name keep their other revisions.
+    Nothing enters the cache before the whole archive was verified and all datasets were converted. Every repository
+    appears complete or not at all; after an interruption, install again. Other revisions of a repository stay.
 
     Args:
         path: the archive.
@@ -139,107 +175,116 @@ def install_bundle(path: str | Path, *, cache_dir: str | Path | None = None, sha
         ValueError: as `verify_bundle`; the dataset files cannot be read; or the disk is too small.
         OSError: the cache cannot be written.
     """
-    path, cache = Path(path), cache_folders(cache_dir)
-    sizes = _read_checked(path, sha256).manifest.sizes
-    bundle = verify_bundle(path, sha256=sha256)
-    if bundle.manifest.sizes != sizes:
-        raise ValueError(f"{path}: refused, it changes while it is read.")
-    rows = sum(f.size for each in bundle.manifest.repositories if each.kind == "dataset" for f in each.files)
-    with _staging(cache.hub, sum(sizes.values())) as staged, _staging(cache.datasets, 3 * rows) as rows_staged:
-        contents = staged / "contents"
-        contents.mkdir()
-        read_archive(path, sizes, lambda name, parts: _store(contents / name, parts))
-        _place(bundle.manifest, cache, staged, rows_staged)
+    hub, datasets = cache_folders(cache_dir)
+    with open_archive(Path(path)) as archive:
+        bundle = _read_manifest(archive, sha256)
+        rows = sum(file.size for each in bundle.repositories if each.kind == "dataset" for file in each.files)
+        with _staging(hub, sum(bundle.sizes.values())) as staged, _staging(datasets, 3 * rows) as rows_staged:
+            contents = staged / "contents"
+            contents.mkdir()
+            _read_files(archive, bundle, contents)
+            for repository in bundle.repositories:  # all conversions first, so that only renames are left to fail
+                snapshot = stage_repository(staged / "repositories", contents, repository)
+                if repository.kind == "dataset":
+                    _convert(rows_staged / repository.id, snapshot, repository)
+            for each in rows_staged.glob("*/*/rows/*/*/*/*/"):
+                place(each, datasets / each.relative_to(each.parents[3]))
+            for each in (staged / "repositories").iterdir():
+                place(each, hub / each.name)
     return bundle
 
 
-def _place(manifest: Manifest, cache: CacheFolders, staged: Path, rows_staged: Path) -> None:
-    """All conversions first, so that only renames are left to fail."""
-    ready = []
-    for number, repository in enumerate(manifest.repositories):
-        folder = stage_repository(staged / "repositories", staged / "contents", repository)
-        rows = {}
-        if repository.kind == "dataset":
-            here = rows_staged / str(number)
-            here.mkdir()
-            rows = _converted(here, folder / "snapshots" / repository.revision, repository)
-        ready.append((repository, folder, rows))
-    added: list[Path] = []
+def parse_manifest(content: bytes) -> Bundle:
+    """The bundle. Raises ValueError naming the first thing that must not be there or is missing."""
     try:
-        for repository, folder, rows in ready:
-            place_rows(rows, cache.datasets, added)
-            place_repository(folder, cache.hub, repository, added)
-    except BaseException:  # Ctrl-C too
-        take_back(added, cache)
-        raise
+        facts = json.loads(content)
+        if (facts["format"], facts["version"]) != (FORMAT, VERSION):
+            found = f"{facts['format']!r} of version {facts['version']!r}"
+            raise ValueError(f"Expected a {FORMAT} of version {VERSION}, got {found}: upgrade motionhub.")
+        versions = {str(name): str(value) for name, value in facts["versions"].items()}
+        bundle = Bundle(tuple(_repository(each) for each in facts["repositories"]), versions)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"The manifest lacks {error} or has it in another form.") from None
+    if bundle.manifest != content:
+        raise ValueError("The manifest holds more than a manifest does, or is written in another way.")
+    names = {(each.kind, each.id) for each in bundle.repositories}
+    if not 0 < len(names) == len(bundle.repositories):
+        raise ValueError("The manifest must list every repository once, and at least one.")
+    if len(bundle.sizes) != len({(file.sha256, file.size) for each in bundle.repositories for file in each.files}):
+        raise ValueError("The manifest gives one content two sizes.")
+    return bundle
 
 
-def _converted(here: Path, snapshot: Path, repository: BundledRepository) -> dict[str, Path]:
-    import datasets
+def _repository(facts: Any) -> BundledRepository:
+    files = [BundledFile(**_valid(file)) for file in facts["files"]]
+    for file in files:
+        if type(file.size) is not int or file.size < 0 or len(file.blob) == 64 and file.blob != file.sha256:
+            raise ValueError(f"The manifest has an impossible size or blob for {file.path!r}.")
+    paths = [file.path for file in files]
+    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    if not paths or paths != sorted(set(paths)) or folders & set(paths):
+        raise ValueError("The files of a repository must be sorted, each once, and no file may be another's folder.")
+    return BundledRepository(**{**_valid(facts), "files": tuple(files)})
 
-    shown = datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
+
+def _valid(facts: Any) -> Any:
+    for name in _FORMS.keys() & facts.keys():
+        if not isinstance(facts[name], str) or not re.fullmatch(_FORMS[name], facts[name]):
+            raise ValueError(f"The manifest has the impossible {name} {facts[name]!r}.")
+    return facts
+
+
+def _read_manifest(archive: Archive, sha256: str | None) -> Bundle:
+    content = archive.read_manifest()
     try:
-        return prepare_rows(here, snapshot, repository)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+        bundle = parse_manifest(content)
+    except ValueError as error:
+        raise ValueError(f"{archive.path}: refused. {error}") from None
+    if sha256 is not None and sha256.lower() != bundle.sha256:
+        raise ValueError(f"{archive.path}: refused, its manifest has the digest {bundle.sha256}, expected {sha256}.")
+    return bundle
+
+
+def _read_files(archive: Archive, bundle: Bundle, into: Path | None = None) -> None:
+    as_git = archive.read_files(bundle.sizes, into)
+    for repository in bundle.repositories:
+        for file in repository.files:  # a later download from the Hub would trust a blob by its name
+            if file.blob not in (file.sha256, as_git[file.sha256]):
+                raise ValueError(f"{archive.path}: refused, {repository.id}/{file.path} is not the blob {file.blob}.")
+
+
+def _convert(staged: Path, snapshot: Path, repository: BundledRepository) -> None:
+    staged.mkdir(parents=True)
+    try:
+        stage_rows(staged, snapshot, repository)
+    except Exception as error:  # `datasets` has one of its own for every kind of broken file
+        if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         raise ValueError(f"{repository.id}: its files are no dataset ({' '.join(str(error).split())}).") from None
-    except (ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise ValueError(f"{repository.id}: its files are no dataset ({' '.join(str(error).split())}).") from None
-    finally:
-        if not shown:
-            datasets.enable_progress_bars()
 
 
-def _read_checked(path: Path, sha256: str | None) -> Bundle:
-    content = read_manifest(path)
-    digest = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and sha256.lower() != digest:
-        raise ValueError(f"{path}: refused, its manifest has the digest {digest}, expected {sha256}.")
-    try:
-        return Bundle(read_manifest_bytes(content), digest)
-    except ValueError as error:
-        raise ValueError(f"{path}: refused. {error}") from None
-
-
-def _store(path: Path, parts: Iterator[bytes]) -> None:
-    with path.open("wb") as file:
-        for part in parts:
-            file.write(part)
-
-
-def _git_hash(size: int, parts: Iterator[bytes]) -> str:
-    digest = hashlib.sha1(b"blob %d\0" % size)
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
-
-
-@contextmanager
+@contextlib.contextmanager
 def _staging(folder: Path, size: int) -> Iterator[Path]:
     """A private folder on the same disk; also removes what a killed install left, and folders made for nothing."""
-    existing = next(each for each in (folder, *folder.parents) if each.is_dir())
-    free = shutil.disk_usage(existing).free
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    free = shutil.disk_usage((made[-1] if made else folder / "x").parent).free
     if size > free:
         raise ValueError(f"{folder} needs {size} bytes, its disk has {free} free; make room or give another cache.")
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(f"{_PREFIX}*"):
         if not psutil.pid_exists(int(left.name.removeprefix(_PREFIX).partition("-")[0])):
             shutil.rmtree(left, ignore_errors=True)
-    staged = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder))
     try:
-        yield staged
+        with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=folder) as staged:
+            yield Path(staged)
     finally:
-        shutil.rmtree(staged, ignore_errors=True)
-        for each in made:
-            if each.is_dir() and not any(each.iterdir()):
+        with contextlib.suppress(OSError):
+            for each in made:
                 each.rmdir()
 
 
 def _collect(
-    kind: str, wanted: str, cache: CacheFolders, staged: Path, include_closed: bool
+    kind: str, wanted: str, hub: Path, staged: Path, include_closed: bool
 ) -> tuple[BundledRepository, dict[str, Path]]:
     """A repository as it will stand in the manifest, and where its contents are now."""
     name, given, folder = wanted.partition("=")
@@ -248,22 +293,62 @@ def _collect(
         raise ValueError(f"{wanted}: a local folder has no revision; give owner/name=FOLDER.")
     if repo_id.count("/") != 1:
         raise ValueError(f"Expected owner/name, owner/name@revision or owner/name=FOLDER, got {wanted!r}.")
-    if not given:
-        revision, root = find_snapshot(cache, repo_id, kind, revision or "main")
-    else:
-        root = _local(kind, Path(folder), repo_id, staged)
+    root = source = Path(folder) if given else _snapshot(hub, repo_id, kind, revision or "main")
+    if given and kind == "model":
+        stage_checkpoint(source, staged, repo_id)
+        root = staged
+    elif given:
+        check_dataset_card(source)
     if kind == "dataset" and is_closed(root):
         _check_closed(repo_id, include_closed)
     paths = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.is_file()}
-    wrong = [path for path in paths if not is_inside(path)]
-    if wrong:
+    if given and kind == "dataset":  # without what editors and version control put there
+        paths = {path: place for path, place in paths.items() if not re.search(r"(^|/)\.", path)}
+    _check_links(source, paths.values(), staged)
+    if wrong := [path for path in paths if not re.fullmatch(_FORMS["path"], path)]:
         raise ValueError(f"{root}: the names {wrong[:3]} cannot be packed; rename these files.")
-    files = tuple(describe_file(paths[path], path) for path in sorted(paths))
-    licence = _licence(root, kind, repo_id)
-    if given:  # what git would call a commit does not exist: the contents name it
-        revision = hashlib.sha1("".join(f"{file.path} {file.sha256}\n" for file in files).encode()).hexdigest()
-    repository = BundledRepository(repo_id, kind, revision, _ref_of(name, given), licence, files)
+    files = tuple(_describe(paths[path], path) for path in sorted(paths))
+    # What git would call a commit does not exist of a local folder: the contents name it.
+    named = hashlib.sha1("".join(f"{file.path} {file.sha256}\n" for file in files).encode()).hexdigest()
+    commit = named if given else root.name
+    # A branch or tag keeps its name; what was asked for by commit becomes "main", or nothing would ask for it.
+    ref = "main" if revision in ("", commit) else revision
+    repository = BundledRepository(repo_id, kind, commit, ref, _licence(root, kind, repo_id), files)
     return repository, {file.sha256: paths[file.path] for file in files}
+
+
+def _snapshot(hub: Path, repo_id: str, kind: str, revision: str) -> Path:
+    try:
+        found = snapshot_download(repo_id, repo_type=kind, revision=revision, cache_dir=hub, local_files_only=True)
+        return Path(found)
+    except IncompleteSnapshotError as error:  # somebody downloaded a part, which is packed as it is
+        return Path(error.snapshot_path)
+    except LocalEntryNotFoundError:
+        option = "" if kind == "model" else f"--repo-type {kind} "
+        raise ValueError(
+            f"{repo_id}@{revision} is not in {hub}; `hf download {option}{repo_id}` puts it there, or give the folder "
+            f"that holds it: {repo_id}=FOLDER."
+        ) from None
+
+
+def _check_links(source: Path, paths: Iterable[Path], staged: Path) -> None:
+    """A link may lead to a file of its folder or, in a snapshot of the cache, to a blob of its repository."""
+    source = source.resolve()
+    homes = [source, staged.resolve()]
+    if source.parent.name == "snapshots":
+        homes.append((source.parents[1] / "blobs").resolve())
+    for path in paths:
+        if not any(path.resolve().is_relative_to(home) for home in homes):
+            raise ValueError(f"{path} is a link to {path.resolve()}, outside of {source}: not packed; copy it there.")
+
+
+def _describe(path: Path, name: str) -> BundledFile:
+    """Size and hashes of one file; a file of the cache keeps the name of its blob."""
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    blob = path.resolve().name
+    known = len(blob) == 40 and blob == git_hash(path.read_bytes())
+    return BundledFile(name, path.stat().st_size, sha256, blob if known else sha256)
 
 
 def _check_closed(repo_id: str, included: bool) -> None:
@@ -276,29 +361,7 @@ def _check_closed(repo_id: str, included: bool) -> None:
     warnings.warn(f"{terms}; this bundle must not leave your institution.", stacklevel=4)
 
 
-def _ref_of(name: str, given: str) -> str:
-    """A branch or tag keeps its name; what was asked for by commit becomes "main", or nothing would ask for it."""
-    revision = name.partition("@")[2]
-    return "main" if given or not revision or len(revision) == 40 else revision
-
-
-def _local(kind: str, folder: Path, repo_id: str, staged: Path) -> Path:
-    if kind == "model":
-        stage_checkpoint(folder, staged, repo_id)
-        return staged
-    check_dataset_card(folder)
-    names = [path for path in folder.rglob("*") if path.is_file()]
-    for path in names:
-        relative = path.relative_to(folder)
-        if not any(part.startswith(".") for part in relative.parts):
-            (staged / relative).parent.mkdir(parents=True, exist_ok=True)
-            (staged / relative).symlink_to(path.resolve())
-    return staged
-
-
 def _licence(root: Path, kind: str, repo_id: str) -> str:
-    from huggingface_hub import DatasetCard, ModelCard
-
     path = root / "README.md"
     if not path.is_file():
         raise ValueError(f"{repo_id} has no card (README.md) and so no licence; `hf download {repo_id}` fetches all.")

@@ -1,7 +1,6 @@
-"""The README.md of a published model: what it is, how to use it, what it was trained on, how good it is, who to cite.
+"""The README.md of a published model: the template `templates/model_card.md`, filled from the checkpoint's files.
 
-It does not know models, processors or layouts: it gets plain dictionaries (as written in `config.json`,
-`preprocessor_config.json`, `training.json` and `card.yaml`) and the joint names. Same input, same text.
+Same input, same text.
 """
 
 import re
@@ -19,7 +18,7 @@ OPTIONAL = ("repo", "paper_results", "notes", "benchmarks", "call", "code")
 LICENCES = ("code", "weights", "data")
 # Config fields that say what goes in.
 INPUT_SIZES = {"num_joints": "joints", "in_channels": "coordinates", "num_people": "people at most"}
-SHOWN_LABELS = 60
+TEMPLATE = Path(__file__).with_name("templates") / "model_card.md"
 
 Facts = Mapping[str, Any]
 
@@ -94,21 +93,33 @@ def render_model_card(
     Raises:
         ValueError: `check_facts`.
     """
+    import jinja2
+
     check_facts(facts)
-    sections = {
-        "What it is": _introduction(config, facts),
-        "Use": _usage(facts, repo),
-        "Input": _input(config, processor),
-        "Joints": _joint_table(joints, picture),
-        "Training data": _training_data(facts),
-        "Licences": "\n".join(f"- {name}: {facts['licence'][name]}" for name in LICENCES),
-        "Training": _recipe(recipe),
-        "Results": _results(results or (), facts.get("paper_results") or ()),
-        "Limits": "\n".join(f"- {limit}" for limit in facts["limits"]),
-        "Citation": "\n\n".join(f"```bibtex\n{get_paper(key).bibtex}\n```" for key in facts["papers"]),
-    }
-    body = "\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items() if text)
-    return f"---\n{_metadata(config, results or (), facts)}\n---\n\n# {facts['title']}\n\n{body}\n"
+    language = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    language.filters |= {"cell": _cell, "paper": get_paper}
+    results = results or ()
+    # Of a network with a head; an encoder's config may have labels all the same, but it never says one.
+    encoder = all("For" not in name for name in config.get("architectures") or ("For",))
+    labels = [] if encoder else [str(name) for name in (config.get("id2label") or {}).values()]
+    sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model takes what its encoder takes
+    commands = [(entry["benchmark"], entry["command"]) for entry in results if entry.get("command")]
+    return language.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        metadata=_metadata(config, results, facts),
+        facts=facts,
+        papers=[get_paper(key) for key in facts["papers"]],
+        labels=labels,
+        numbered=len(labels) > 1 and all(re.fullmatch(r"(class |LABEL_)\d+", name) for name in labels),
+        repo=repo,
+        place=repo or facts["weights"].get("folder", facts.get("repo") or facts["name"]),
+        sizes={key: f"{sizes[key]} {what}" for key, what in INPUT_SIZES.items() if sizes.get(key) is not None},
+        processor=processor,
+        joints=joints,
+        picture=picture,
+        recipe=recipe,
+        rows=_compared(results, facts.get("paper_results") or ()),
+        commands=dict.fromkeys(commands),
+    )
 
 
 def write_model_card(folder: str | Path, *arguments: Any, **options: Any) -> Path:
@@ -124,6 +135,8 @@ def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Fact
     Only benchmarks that `facts["benchmarks"]` ties to a Hub dataset have an entry (an invented id would fill somebody
     else's leaderboard), and of each only the first metric, because the format has one value per task.
     """
+    import yaml
+
     entries: dict[str, dict[str, EvalResultEntry]] = {}
     for result in _scores(results):
         place = (facts.get("benchmarks") or {}).get(result["benchmark"])
@@ -133,17 +146,14 @@ def write_eval_results(folder: str | Path, results: Sequence[Facts], facts: Fact
         notes = f"{result['metric']}, per cent: {_measured(result)}. {result.get('command') or ''}".strip()
         entry = EvalResultEntry(dataset_id=place["dataset"], task_id=task, value=result["value"], notes=notes)
         entries.setdefault(place["dataset"], {}).setdefault(task, entry)
-    return [_write_entries(Path(folder), dataset, [*tasks.values()]) for dataset, tasks in entries.items()]
-
-
-def _write_entries(folder: Path, dataset: str, entries: list[EvalResultEntry]) -> Path:
-    import yaml
-
-    path = folder / ".eval_results" / f"{_slug(dataset)}.yaml"
-    path.parent.mkdir(exist_ok=True)
-    content = yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True)
-    path.write_text(content, encoding="utf-8")
-    return path
+    written = []
+    for dataset, tasks in entries.items():
+        path = Path(folder) / ".eval_results" / f"{_slug(dataset)}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        content = yaml.safe_dump(eval_result_entries_to_yaml([*tasks.values()]), sort_keys=False, allow_unicode=True)
+        path.write_text(content, encoding="utf-8")
+        written.append(path)
+    return written
 
 
 def _scores(results: Sequence[Facts]) -> list[Facts]:
@@ -185,97 +195,20 @@ def _metadata(config: Facts, results: Sequence[Facts], facts: Facts) -> str:
     return data.to_yaml().strip()
 
 
-def _introduction(config: Facts, facts: Facts) -> str:
-    papers = "\n".join(f"- {get_paper(key).reference} <{get_paper(key).url}>" for key in facts["papers"])
-    status = f"**Weights: {facts['weights']['status']}.** {facts['weights']['provenance']}"
-    notes = [str(note) for note in facts.get("notes") or ()]
-    parts = (facts["summary"], status, *notes, f"Papers:\n\n{papers}", _labels(config))
-    return "\n\n".join(part for part in parts if part)
-
-
-def _labels(config: Facts) -> str:
-    """Of a network with a head; an encoder's config may have labels all the same, but it never says one."""
-    names = [str(name) for name in (config.get("id2label") or {}).values()]
-    encoder = all("For" not in name for name in config.get("architectures") or ("For",))
-    if not names or encoder:
-        return ""
-    if len(names) > 1 and all(re.fullmatch(r"(class |LABEL_)\d+", name) for name in names):
-        return f"Labels: {len(names)} numbered classes (names not published)."
-    return f"Labels ({len(names)}): {', '.join(names[:SHOWN_LABELS])}{', ...' if len(names) > SHOWN_LABELS else ''}."
-
-
-def _usage(facts: Facts, repo: str | None) -> str:
-    command = None if repo else facts["weights"].get("command")
-    before = f"Make the weights first:\n\n```bash\n{command}\n```\n\n" if command else ""
-    place = repo or facts["weights"].get("folder", facts.get("repo") or facts["name"])
-    if facts.get("code"):  # of models that no pipeline of this library runs
-        return f"{before}```python\n{str(facts['code']).rstrip().replace('MODEL', place)}\n```"
-    # Of most tasks one clip is the input; `call` is the line of those that take more.
-    one_clip = 'print(pipe("clip.json"))  # a skeleton file that motionhub reads, a SkeletonSequence, or an array'
-    return before + (
-        "```python\nimport motionhub  # pip install motionhub\nfrom transformers import pipeline\n\n"
-        f'pipe = pipeline("{facts["task"]}", model="{place}")\n'
-        f"{facts.get('call', one_clip)}\n"
-        "```"
-    )
-
-
-def _input(config: Facts, processor: Facts) -> str:
-    shown = {key: value for key, value in processor.items() if value is not None and not key.endswith("_type")}
-    lines = "\n".join(f"| {key} | {_cell(value)} |" for key, value in sorted(shown.items()) if key != "auto_map")
-    sizes = {**(config.get("encoder_config") or {}), **config}  # a composed model takes what its encoder takes
-    shape = [f"{sizes[key]} {what}" for key, what in INPUT_SIZES.items() if sizes.get(key) is not None]
-    said = f"The model takes {', '.join(shape)}. The processor makes that from any layout that has the joints:"
-    if "num_joints" not in sizes:
-        said = "The model takes clips of pictures. The processor makes them of videos:"
-    if "kind" in processor:
-        said = "The model takes pictures of one person. The processor cuts the person out and scales the picture:"
-    return f"{said}\n\n| processor | value |\n|---|---|\n{lines}"
-
-
 def _cell(value: Any) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
-def _joint_table(joints: Sequence[str], picture: str | None) -> str:
-    if not joints:
-        return ""
-    shown = f"![The joints on a made-up pose]({picture})\n\n" if picture else ""
-    rows = "\n".join(f"| {index} | {joint} |" for index, joint in enumerate(joints))
-    return f"{shown}| index | joint |\n|---|---|\n{rows}"
-
-
-def _training_data(facts: Facts) -> str:
-    lines = []
-    for entry in facts["training_data"]:
-        details = [str(entry[key]) for key in ("description", "licence", "homepage") if entry.get(key)]
-        paper = f" {get_paper(entry['paper']).reference}" if entry.get("paper") else ""
-        lines.append(f"- {entry['name']}{': ' if details else ''}{'; '.join(details)}.{paper}")
-    return "\n".join(lines)
-
-
-def _recipe(recipe: Facts | None) -> str:
-    if recipe is None:
-        return "Not trained with a recipe of this library."
-    rows = "\n".join(f"| {key} | {_cell(value)} |" for key, value in recipe.items() if key != "source")
-    source = f"\n\nSource: {recipe['source']}" if recipe.get("source") else ""
-    return f"The recipe, as in `training.json`:\n\n| field | value |\n|---|---|\n{rows}{source}"
-
-
-def _results(results: Sequence[Facts], paper: Sequence[Facts]) -> str:
-    """One row per benchmark and metric: what the paper says, what was measured here, the difference."""
-    if not results and not paper:
-        return "Nothing was measured."
+def _compared(results: Sequence[Facts], paper: Sequence[Facts]) -> list[tuple[str, ...]]:
+    """A row per benchmark and metric: its names, what the paper says, what was measured here, the difference."""
     measured = {(entry["benchmark"], entry["metric"]): entry for entry in results}
     said = {(entry["benchmark"], entry["metric"]): entry for entry in paper}
-    lines = ["| benchmark | metric | paper says | we measured | gap |", "|---|---|---|---|---|"]
-    for key in [*said, *(key for key in measured if key not in said)]:
+    rows: list[tuple[str, ...]] = []
+    for key in {**said, **measured}:
         theirs, ours = said.get(key), measured.get(key)
         gap = f"{float(ours['value']) - float(theirs['value']):+.1f}" if theirs and ours else "-"
-        lines.append(f"| {key[0]} | {key[1]} | {_said(theirs)} | {_measured(ours)} | {gap} |")
-    commands = [f"- {entry['benchmark']}: `{entry['command']}`" for entry in results if entry.get("command")]
-    how = "\n\nHow it was measured:\n\n" + "\n".join(dict.fromkeys(commands)) if commands else ""
-    return "\n".join(lines) + how
+        rows.append((*key, _said(theirs), _measured(ours), gap))
+    return rows
 
 
 def _said(entry: Facts | None) -> str:

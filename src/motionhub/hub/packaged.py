@@ -1,7 +1,7 @@
 """The checkpoints and recipes that come with the library: `motionhub/NAME` is found without a network or a cache.
 
-`motionhub/tmor-small` and all other folders of hub_configs are part of the wheel. transformers asks the Hub for every
-id that is no local folder; `answer_packaged_ids` has it read the packaged folder instead.
+transformers asks the Hub for every id that is no local folder; `answer_packaged_ids` has it read a folder of
+hub_configs, which is part of the wheel, instead.
 """
 
 import difflib
@@ -101,13 +101,11 @@ def similar_ids(source: str) -> list[str]:
 def answer_packaged_ids() -> None:
     """From now on transformers reads packaged ids (`motionhub/NAME`) from the packaged folder.
 
-    Auto classes, model classes, processors and `pipeline` all find files through `transformers.utils.hub`; two names
-    there are replaced: `cached_files`, and `HfApi`, which resolves revisions and knows the tasks of models. Nothing is
-    written and no connection is opened, also where the Hub could be reached.
+    All loaders find files through `transformers.utils.hub`; two names there are replaced: `cached_files`, and `HfApi`,
+    which resolves revisions and knows the tasks of models. Nothing is written and no connection is opened.
 
-    The Hub, or its cache, is asked with `revision=` (other than "main") or `force_download=True`; a revision that it
-    lacks is its error. Files of such an id that were downloaded earlier are used in these cases only: without them the
-    packaged ones are, which belong to the installed version of the library.
+    The Hub, or its cache, is asked with `revision=` (other than "main") or `force_download=True` only: otherwise the
+    packaged files are used, which belong to the installed version of the library, also when others were downloaded.
     """
     from transformers.utils import hub
 
@@ -141,7 +139,7 @@ def _check_asked(source: str, filenames: list[str], options: dict[str, Any]) -> 
         raise OSError(f"{source} is packaged as {SAFETENSORS}, not {others[0]}; leave variant= and the like out.")
     for path in (folder / name for name in filenames):
         if path.suffix == ".json" and path.is_file():
-            _check_json(path)
+            _check_readable(path)
 
 
 def _api(original: Any) -> Any:
@@ -201,18 +199,13 @@ def _or_similar(original: Any, source: str, filenames: list[str], options: dict[
         raise OSError(f"{source}: no folder, not packaged with motionhub, and {reason}; {known}") from error
 
 
-def _check_json(path: Path) -> None:
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # not JSON, or not even text
-        raise OSError(f"{path} is damaged ({error}); {REINSTALL}.") from None
-
-
 def _check_readable(path: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as content:
-            content.keys()
-    except (SafetensorError, OSError) as error:
+        if path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        else:
+            safe_open(path, framework="pt")
+    except (SafetensorError, OSError, ValueError) as error:
         raise OSError(f"{path} is damaged ({' '.join(str(error).split())}); {REINSTALL}.") from None

@@ -1,11 +1,7 @@
-"""Publishes a checkpoint or a saved dataset on the Hub: one commit with all parts and the card, or a refusal.
-
-It does not know model families or processors (transformers' Auto classes read and write them) nor the card's words.
-"""
+"""Publishes a checkpoint or a saved dataset on the Hub: one commit with all parts and the card, or a refusal."""
 
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -68,72 +64,39 @@ def push(
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo_id):
         raise ValueError(f"Expected a repository 'owner/name', got {repo_id!r}.")
-    upload = _Upload(repo_id, "dataset" if dataset else "model", private, token, revision, create_pr, commit_message)
-    if dataset:
-        folder = Path(source)
-        _check_open(folder)
-        check_dataset_card(folder).validate()
-        return upload.run(folder, STALE_DATASET)
-    with TemporaryDirectory(prefix="motionhub-push-") as name:
-        staged = Path(name)
-        facts = _stage(source, staged, processor, card, recipe, results)
-        _write_cards(staged, facts, repo_id)
-        ModelCard.load(staged / "README.md").validate()
-        return upload.run(staged, STALE_MODEL)
-
-
-class _Upload:
-    """The arguments of `push` that say where and how."""
-
-    def __init__(
-        self,
-        repo_id: str,
-        kind: str,
-        private: bool | None,
-        token: str | None,
-        revision: str | None,
-        create_pr: bool,
-        commit_message: str | None,
-    ) -> None:
-        self.repo_id, self.kind, self.private, self.token = repo_id, kind, private, token
-        self.revision, self.create_pr = revision, create_pr
-        self.message = commit_message or f"Add {'the dataset' if kind == 'dataset' else 'model, processor and card'}"
-
-    def run(self, folder: Path, stale: list[str]) -> str:
-        api = HfApi(token=self.token)
-        repo_id = api.create_repo(self.repo_id, repo_type=self.kind, private=self.private, exist_ok=True).repo_id
-        if self.revision is not None and not self.revision.startswith("refs/pr"):
-            api.create_branch(repo_id, repo_type=self.kind, branch=self.revision, exist_ok=True)
+    kind = "dataset" if dataset else "model"
+    with TemporaryDirectory(prefix="motionhub-push-") as staged:
+        folder = Path(source) if dataset else Path(staged)
+        if dataset:
+            if is_closed(folder):
+                raise ValueError(
+                    f"{folder}: not pushed, the terms of these clips leave handing them out to their authors (see its "
+                    f"card). Push {folder / 'recipe'}, the card without clips that says how to make this dataset."
+                )
+            check_dataset_card(folder).validate()
+        else:
+            stage_checkpoint(source, folder, repo_id, processor, card, recipe, results)
+            ModelCard.load(folder / "README.md").validate()
+        api = HfApi(token=token)
+        repo_id = api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True).repo_id
+        if revision is not None and not revision.startswith("refs/pr"):
+            api.create_branch(repo_id, repo_type=kind, branch=revision, exist_ok=True)
         commit = api.upload_folder(
             repo_id=repo_id,
-            repo_type=self.kind,
+            repo_type=kind,
             folder_path=folder,
-            revision=self.revision,
-            create_pr=self.create_pr,
-            commit_message=self.message,
-            delete_patterns=stale,
+            revision=revision,
+            create_pr=create_pr,
+            commit_message=commit_message or f"Add {'the dataset' if dataset else 'model, processor and card'}",
+            delete_patterns=STALE_DATASET if dataset else STALE_MODEL,
             ignore_patterns=[".cache/*", "*.lock", "**/.ipynb_checkpoints/*"],
         )
-        return str(commit.commit_url)
-
-
-def stage_checkpoint(folder: str | Path, staged: Path, repo_id: str) -> None:
-    """Everything that `push(folder, repo_id)` would publish, in the folder `staged`. Raises ValueError likewise."""
-    facts = _stage(folder, staged, None, None, None, None)
-    _write_cards(staged, facts, repo_id)
+    return str(commit.commit_url)
 
 
 def is_closed(folder: Path) -> bool:
     """Clips whose terms keep them with their authors lie beside the card that may be published instead."""
     return (folder / "recipe" / "README.md").is_file()
-
-
-def _check_open(folder: Path) -> None:
-    if is_closed(folder):
-        raise ValueError(
-            f"{folder}: not pushed, the terms of these clips leave handing them out to their authors (see its card)."
-            f" Push {folder / 'recipe'}, the card without clips that says how to make this dataset."
-        )
 
 
 def check_dataset_card(folder: str | Path) -> DatasetCard:
@@ -164,15 +127,16 @@ def check_dataset_card(folder: str | Path) -> DatasetCard:
     return card
 
 
-def _stage(
+def stage_checkpoint(
     source: Any,
     staged: Path,
-    processor: Any,
-    card: str | Path | Mapping[str, Any] | None,
-    recipe: str | Path | Mapping[str, Any] | None,
-    results: Sequence[Mapping[str, Any]] | None,
-) -> dict[str, Any]:
-    """All files but the card, in a folder of our own; the card's facts."""
+    repo_id: str,
+    processor: Any = None,
+    card: str | Path | Mapping[str, Any] | None = None,
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    results: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
+    """Everything that `push` of these arguments would publish, in the folder `staged`. Raises ValueError likewise."""
     if isinstance(source, str | Path):
         _stage_folder(Path(source), staged)
     elif processor is None:
@@ -180,16 +144,10 @@ def _stage(
     else:
         source.save_pretrained(staged)
         processor.save_pretrained(staged)
-    if isinstance(card, Mapping):
-        _write(staged / "card.yaml", card)
-    elif card is not None:
-        _copy(Path(card), staged / "card.yaml")
-    if isinstance(recipe, str | Path):
-        _copy(Path(recipe), staged / "training.json")
-    elif recipe is not None:
-        _write(staged / "training.json", recipe)
-    if results is not None:
-        _write(staged / "results.json", results)
+    for name, given in (("card.yaml", card), ("training.json", recipe), ("results.json", results)):
+        if given is not None:
+            (staged / name).unlink(missing_ok=True)  # it may be a link to the source's own file
+            (staged / name).write_text(_text(given, name), encoding="utf-8")
     if not (staged / "card.yaml").is_file():
         raise ValueError(
             "Not pushed without card facts (card.yaml): licence of code, weights and data, provenance of the weights, "
@@ -201,7 +159,18 @@ def _stage(
             f"card.yaml says weights.status: {facts['weights']['status']!r}, but this push publishes weights: say "
             "'included', and in weights.provenance where these come from."
         )
-    return facts
+    _write_cards(staged, facts, repo_id)
+
+
+def _text(given: Any, name: str) -> str:
+    """Of a file, the one called alike in a folder, or the content itself."""
+    if not isinstance(given, str | Path):
+        return json.dumps(given, indent=2) + "\n"  # JSON is YAML too
+    path = Path(given) / name if Path(given).is_dir() else Path(given)
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{given}: cannot be read ({error.strerror}); give {name} or its folder.") from None
 
 
 def _stage_folder(folder: Path, staged: Path) -> None:
@@ -241,17 +210,8 @@ def _write_cards(staged: Path, facts: Mapping[str, Any], repo_id: str) -> None:
     processor = _read(staged / "preprocessor_config.json") or _read(staged / "processor_config.json")
     recipe, results = _read(staged / "training.json") or None, _read(staged / "results.json") or []
     name = processor.get("layout") or config.get("layout")
-    write_model_card(
-        staged,
-        config,
-        processor,
-        recipe,
-        results,
-        facts,
-        joints=get_layout(name).joints if name else (),
-        repo=repo_id,
-        picture=draw_layout(name, staged) if name else None,
-    )
+    about = {"joints": get_layout(name).joints, "picture": draw_layout(name, staged)} if name else {"joints": ()}
+    write_model_card(staged, config, processor, recipe, results, facts, repo=repo_id, **about)
     write_eval_results(staged, results, facts)
 
 
@@ -272,19 +232,5 @@ def draw_layout(name: str, folder: str | Path) -> str | None:
     return PICTURE
 
 
-def _copy(given: Path, path: Path) -> None:
-    """A file, or the one called alike in a folder. The old one is removed first: it may be a link to the source's."""
-    path.unlink(missing_ok=True)
-    try:
-        shutil.copyfile(given / path.name if given.is_dir() else given, path)
-    except OSError as error:
-        raise ValueError(f"{given}: cannot be read ({error.strerror}); give {path.name} or its folder.") from None
-
-
 def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
-def _write(path: Path, content: Any) -> None:
-    path.unlink(missing_ok=True)  # it may be a link to the source's own file
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")  # JSON is YAML too

@@ -1,7 +1,7 @@
 """What lets `AutoModel.from_pretrained(repository, trust_remote_code=True)` work before `import motionhub`.
 
 A saved folder gets a complete `auto_map` (in config.json and the processor's file) and one file of code,
-`motionhub_remote.py`, which only imports this library. It does not know which classes belong together (`auto.py`).
+`motionhub_remote.py`, which only imports this library.
 """
 
 import json
@@ -34,8 +34,7 @@ def carry_remote_code(written: Any, classes: Mapping[str, type], others: tuple[t
 
     transformers marks every class that it loaded through an `auto_map` (`register_for_auto_class`), and a marked class
     copies its own source file into whatever folder it is saved to, which for a library of many files cannot be loaded
-    again. Therefore that mark does nothing here. It is the class that is changed, as by transformers' own mark,
-    because a parent class in `models/` could not know the table above it.
+    again. Therefore that mark does nothing here.
 
     Args:
         written: a config, feature extractor or processor class: what writes the JSON file that holds the `auto_map`.
@@ -51,13 +50,6 @@ def carry_remote_code(written: Any, classes: Mapping[str, type], others: tuple[t
         each.register_for_auto_class = classmethod(_not_marked)
 
 
-def write_shim(folder: str | Path) -> Path:
-    """`motionhub_remote.py` in a folder; the same text for every model and version of the library."""
-    path = Path(folder) / f"{MODULE}.py"
-    path.write_text(SHIM, encoding="utf-8")
-    return path
-
-
 def _writer(original: Callable[..., None]) -> Callable[..., None]:
     auto_map: dict[str, str] = {}
 
@@ -67,7 +59,7 @@ def _writer(original: Callable[..., None]) -> Callable[..., None]:
         # Whatever was loaded and from where: only the table counts, also for the parts of a composed config.
         content = {**_without_auto_map(json.loads(path.read_text(encoding="utf-8"))), "auto_map": auto_map}
         path.write_text(json.dumps(dict(sorted(content.items())), indent=2) + "\n", encoding="utf-8")
-        write_shim(path.parent)
+        (path.parent / f"{MODULE}.py").write_text(SHIM, encoding="utf-8")
 
     to_json_file.auto_map = auto_map  # type: ignore[attr-defined]
     return to_json_file

@@ -1,13 +1,12 @@
-"""Scores per frame -> intervals: where an action begins, where it ends, how sure; with hysteresis and least duration.
+"""Scores per frame -> intervals: where an action begins and ends, and its score; with hysteresis and least duration.
 
-It does not know models, files nor people; probabilities are `(frames, classes)` of one person.
+Probabilities are `(frames, classes)` of one person.
 """
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.ndimage import label as connected
 
 
 class FrameInterval(NamedTuple):
@@ -98,9 +97,8 @@ def _checked(probabilities: Any, times: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _reaching(scores: np.ndarray, high: float, low: float) -> list[tuple[int, int]]:
     """Runs of frames with at least `low` that reach `high` somewhere."""
-    numbered, count = connected(scores >= low)
-    borders = [np.flatnonzero(numbered == index) for index in range(1, count + 1)]
-    return [(int(run[0]), int(run[-1]) + 1) for run in borders if scores[run].max() >= high]
+    borders = np.flatnonzero(np.diff(scores >= low, prepend=False, append=False)).reshape(-1, 2).tolist()
+    return [(start, end) for start, end in borders if scores[start:end].max() >= high]
 
 
 def _joined(pieces: list[tuple[int, int]], times: np.ndarray, max_gap: float) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Rows of actions in time, `{"track_id", "start_s", "end_s", "label", "score"}`: written to files, and summed up.
 
-It does not know where the rows come from. `track_id` is None where a whole clip was labelled, not a person.
+`track_id` is None where a whole clip was labelled, not a person.
 """
 
 import csv
@@ -85,20 +85,19 @@ def as_eaf(rows: Sequence[Mapping[str, Any]], media: str | Path | None = None) -
         kind = "audio/x-wav" if path.suffix.lower() == ".wav" else "video/mp4"
         xml.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=path.absolute().as_uri(), MIME_TYPE=kind)
     order = xml.SubElement(document, "TIME_ORDER")
-    slots = 0
+
+    def slot(seconds: float) -> str:
+        name, value = f"ts{len(order) + 1}", str(round(1000 * float(seconds)))
+        xml.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=name, TIME_VALUE=value)
+        return name
+
     for name, tier_rows in _tiers(rows).items():
         tier = xml.SubElement(document, "TIER", TIER_ID=name, LINGUISTIC_TYPE_REF="action")
         for row in tier_rows:
-            names = []
-            for seconds in (row["start_s"], row["end_s"]):
-                slots += 1
-                names.append(f"ts{slots}")
-                value = str(round(1000 * float(seconds)))
-                xml.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=names[-1], TIME_VALUE=value)
+            times = {"TIME_SLOT_REF1": slot(row["start_s"]), "TIME_SLOT_REF2": slot(row["end_s"])}
             holder = xml.SubElement(tier, "ANNOTATION")
-            annotation = xml.SubElement(holder, "ALIGNABLE_ANNOTATION", ANNOTATION_ID=f"a{slots // 2}")
-            annotation.set("TIME_SLOT_REF1", names[0])
-            annotation.set("TIME_SLOT_REF2", names[1])
+            number = {"ANNOTATION_ID": f"a{len(order) // 2}"}
+            annotation = xml.SubElement(holder, "ALIGNABLE_ANNOTATION", number | times)
             xml.SubElement(annotation, "ANNOTATION_VALUE").text = str(row["label"])
     xml.SubElement(document, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID="action", TIME_ALIGNABLE="true")
     xml.indent(document)

@@ -1,9 +1,7 @@
 """InfoNCE in every form the papers use, and the two numbers that say what a contrastive space looks like.
 
-It does not know where negatives come from (the batch, a queue, a memory bank) nor which process holds them: tensors
-in, a scalar out, computed at least in float32.
-
-With cosine similarities s / temperature, positives p and negatives n of a query:
+Computed at least in float32. Keys of the same batch are negatives as well: `negatives=keys` with a `negative_mask`
+that leaves a query's own out. With cosine similarities s / temperature, positives p and negatives n of a query:
 
     standard   -log( e^p / (e^p + sum_n e^n) )     N equal similarities give log N
     printed    -log( e^p / sum_n e^n )             as OR-VPE eq. 3, LAC and LTN print it: unbounded below
@@ -31,10 +29,9 @@ def info_nce(
     positives: Tensor,
     negatives: Tensor,
     *,
-    temperature: float,
+    temperature: Tensor | float,
     negative_mask: Tensor | None = None,
-    denominator: str = "standard",
-    several: str = "each",
+    **forms: str,
 ) -> Tensor:
     """Mean loss of queries against their own positives and given negatives (a queue, a bank).
 
@@ -44,7 +41,7 @@ def info_nce(
         negatives: `(num_negatives, channels)`, the same for all, or `(batch, num_negatives, channels)`.
         temperature: above 0.
         negative_mask: `(batch, num_negatives)` bool, False leaves that negative out (e.g. the clip's own old key).
-        denominator, several: see the module.
+        forms: `denominator` ("standard") and `several` ("each"), see the module.
 
     Raises:
         ValueError: shapes or options do not fit; with "printed", a query without a negative.
@@ -56,54 +53,7 @@ def info_nce(
     formula = "bc,nc->bn" if negatives.ndim == 2 else "bc,bnc->bn"
     repulsion = torch.einsum(formula, queries, negatives)
     return info_nce_of_similarities(
-        attraction,
-        repulsion,
-        temperature=temperature,
-        negative_mask=negative_mask,
-        denominator=denominator,
-        several=several,
-    )
-
-
-def in_batch_info_nce(
-    queries: Tensor,
-    keys: Tensor,
-    positive_mask: Tensor,
-    *,
-    temperature: float,
-    ignored: Tensor | None = None,
-    denominator: str = "standard",
-    several: str = "each",
-) -> Tensor:
-    """Mean loss of queries against keys of the same batch: some of the keys are positives, all others negatives.
-
-    With several processes `keys` are those of all of them, in one order (`objectives.momentum.gathered`).
-
-    Args:
-        queries: `(batch, channels)`.
-        keys: `(num_keys, channels)`.
-        positive_mask: `(batch, num_keys)` bool, True where the key shows the query's clip; at least one a query.
-        ignored: `(batch, num_keys)` bool, True where a key is neither (the query itself among the keys).
-        temperature, denominator, several: as in `info_nce`.
-
-    Raises:
-        ValueError: a query has no positive, or differently many than the others.
-    """
-    if positive_mask.shape != (len(queries), len(keys)):
-        raise ValueError(f"positive_mask must be {(len(queries), len(keys))}, got {tuple(positive_mask.shape)}.")
-    count = positive_mask.sum(1)
-    if not len(count) or int(count.min()) < 1 or int(count.min()) != int(count.max()):
-        raise ValueError(f"Every query needs the same number of positives, at least one; got {count.tolist()}.")
-    queries, keys = _units(queries), _units(keys)
-    similarity = queries @ keys.mT
-    negative = ~positive_mask if ignored is None else ~positive_mask & ~ignored
-    return info_nce_of_similarities(
-        similarity[positive_mask].view(len(queries), -1),
-        similarity,
-        temperature=temperature,
-        negative_mask=negative,
-        denominator=denominator,
-        several=several,
+        attraction, repulsion, temperature=temperature, negative_mask=negative_mask, **forms
     )
 
 
@@ -115,8 +65,7 @@ def frame_info_nce(
     temperature: float,
     over_frames: str = "sum",
     negative_mask: Tensor | None = None,
-    denominator: str = "standard",
-    several: str = "each",
+    **forms: str,
 ) -> Tensor:
     """InfoNCE whose similarity of two clips adds up the cosines of their frames, first with first and so on.
 
@@ -125,7 +74,7 @@ def frame_info_nce(
         positives: `(batch, frames, channels)` or `(batch, num_positives, frames, channels)`.
         negatives: `(num_negatives, frames, channels)`.
         over_frames: "sum" (LAC; with 30 frames and temperature 0.07 the logits span +-428) or "mean".
-        temperature, negative_mask, denominator, several: as in `info_nce`.
+        temperature, negative_mask, forms: as in `info_nce`.
     """
     if over_frames not in ("sum", "mean"):
         raise ValueError(f"over_frames must be 'sum' or 'mean', got {over_frames!r}.")
@@ -136,33 +85,24 @@ def frame_info_nce(
             "Frame-level InfoNCE expects (batch, frames, channels) with one number of frames, got "
             f"{tuple(queries.shape)}, {tuple(positives.shape)}, {tuple(negatives.shape)}; resample or cut the clips."
         )
-    queries, positives, negatives = _units(queries), _units(positives), _units(negatives)
-    scale = 1.0 if over_frames == "sum" else 1.0 / queries.shape[1]
-    return info_nce_of_similarities(
-        scale * torch.einsum("btc,bptc->bp", queries, positives),
-        scale * torch.einsum("btc,ntc->bn", queries, negatives),
-        temperature=temperature,
-        negative_mask=negative_mask,
-        denominator=denominator,
-        several=several,
-    )
+    heat = temperature if over_frames == "mean" else temperature / queries.shape[1]
+    # The cosine of all frames side by side, each of length 1, is the mean of their cosines.
+    queries, positives, negatives = (_units(part).flatten(-2) for part in (queries, positives, negatives))
+    return info_nce(queries, positives, negatives, temperature=heat, negative_mask=negative_mask, **forms)
 
 
 def info_nce_of_similarities(
     positives: Tensor,
     negatives: Tensor,
     *,
-    temperature: float,
+    temperature: Tensor | float,
     negative_mask: Tensor | None = None,
     denominator: str = "standard",
     several: str = "each",
 ) -> Tensor:
     """The loss from similarities: `positives (batch, num_positives)`, `negatives (batch, num_negatives)`."""
-    if denominator not in DENOMINATORS or several not in SEVERAL_POSITIVES:
-        raise ValueError(
-            f"denominator must be one of {DENOMINATORS} and several of {SEVERAL_POSITIVES}, got {denominator!r} and "
-            f"{several!r}."
-        )
+    if several not in SEVERAL_POSITIVES:
+        raise ValueError(f"several must be one of {SEVERAL_POSITIVES}, got {several!r}.")
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature!r}.")
     positives, negatives = positives / temperature, negatives / temperature
@@ -170,14 +110,18 @@ def info_nce_of_similarities(
         negatives = negatives.masked_fill(~negative_mask, float("-inf"))
     if several == "sum":
         positives = positives.logsumexp(1, keepdim=True)
+    return _contrast(positives, negatives.logsumexp(1, keepdim=True), denominator)
+
+
+def _contrast(attraction: Tensor, repulsion: Tensor, denominator: str) -> Tensor:
+    """Mean loss from the logits of positives, and from the logarithm of the sum over negatives."""
+    if denominator not in DENOMINATORS:
+        raise ValueError(f"denominator must be one of {DENOMINATORS}, got {denominator!r}.")
     if denominator == "standard":
-        positive_only = positives.unsqueeze(-1)
-        joined = torch.cat([positive_only, negatives.unsqueeze(1).expand(-1, positives.shape[1], -1)], dim=-1)
-        return (joined.logsumexp(-1) - positives).mean()
-    no_negative = negatives.shape[1] == 0 or (negative_mask is not None and not bool(negative_mask.any(1).all()))
-    if no_negative:
+        return (torch.logaddexp(attraction, repulsion) - attraction).mean()
+    if bool(repulsion.isneginf().any()):
         raise ValueError("The printed denominator needs a negative for every query, got none; use 'standard'.")
-    return (negatives.logsumexp(1, keepdim=True) - positives).mean()
+    return (repulsion - attraction).mean()
 
 
 def info_nce_of_queue(
@@ -203,16 +147,10 @@ def info_nce_of_queue(
     Raises:
         ValueError: a denominator that there is not; with "printed", a query without a negative.
     """
-    if denominator not in DENOMINATORS:
-        raise ValueError(f"denominator must be one of {DENOMINATORS}, got {denominator!r}.")
     queries, heat = queries.float(), torch.as_tensor(temperature, dtype=torch.float32, device=queries.device)
     attraction = (queries * positives.float()).sum(1) / heat
     repulsion: Tensor = _LogSumExp.apply(queries, heat, keys, negative_mask)
-    if denominator == "standard":
-        return (torch.logaddexp(attraction, repulsion) - attraction).mean()
-    if bool(repulsion.isneginf().any()):
-        raise ValueError("The printed denominator needs a negative for every query, got none; use 'standard'.")
-    return (repulsion - attraction).mean()
+    return _contrast(attraction, repulsion, denominator)
 
 
 class _LogSumExp(torch.autograd.Function):

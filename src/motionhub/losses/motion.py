@@ -1,9 +1,33 @@
-"""Losses of how joints move from frame to frame. Tensors in, a scalar out; it does not know skeletons."""
+"""Losses of motions that were made, and of their codes: reconstruction, velocity, triplets."""
 
 from torch import Tensor
 
 
 VELOCITIES = ("difference", "distance")
+
+
+def reconstruction_loss(made: Tensor, true: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean squared error over the coordinates of joints that are there (ViA eq. 4; 0 where none is).
+
+    Args:
+        made, true: `(..., joints, dims)`.
+        mask: `(..., joints)` bool; False leaves a joint out. None counts all.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if made.shape != true.shape or (mask is not None and mask.shape != true.shape[:-1]):
+        raise ValueError(
+            "Expected two tensors of one shape (..., joints, dims) and a mask (..., joints), got "
+            f"{tuple(made.shape)}, {tuple(true.shape)} and {None if mask is None else tuple(mask.shape)}; cut both to "
+            "the same frames."
+        )
+    errors = made - true
+    if mask is None:
+        return errors.square().mean()
+    # Before the square, and no product: what stands in the place of a missing joint may be no number.
+    errors = errors.masked_fill(~mask.unsqueeze(-1), 0)
+    return errors.square().sum() / (mask.sum() * true.shape[-1]).clamp(min=1)
 
 
 def velocity_loss(made: Tensor, true: Tensor, mask: Tensor | None = None, *, velocity: str = "difference") -> Tensor:
@@ -35,3 +59,30 @@ def velocity_loss(made: Tensor, true: Tensor, mask: Tensor | None = None, *, vel
     else:
         errors = (steps - wanted).square().sum(-1)
     return errors.sum(-1).mean() if both is None else errors.sum() / both.any(-1).sum().clamp(min=1)
+
+
+def triplet_loss(
+    anchors: Tensor, positives: Tensor, negatives: Tensor, *, margin: float = 1.0, mask: Tensor | None = None
+) -> Tensor:
+    """Mean of `max(0, |anchor - positive| - |anchor - negative| + margin)` (ViA eq. 6; Aberman et al.).
+
+    Distances are Euclidean, of whole codes as one long vector: they grow with the number of frames and channels, and
+    with them what a margin of 1 means.
+
+    Args:
+        anchors, positives, negatives: `(batch, ...)` of one shape.
+        mask: `(batch,)` bool; False leaves a row out. Without any row the loss is 0.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if not anchors.shape == positives.shape == negatives.shape:
+        raise ValueError(
+            "Anchors, positives and negatives must have one shape (batch, ...), got "
+            f"{tuple(anchors.shape)}, {tuple(positives.shape)} and {tuple(negatives.shape)}."
+        )
+    near, far = ((anchors - others).flatten(1).norm(dim=1) for others in (positives, negatives))
+    losses = (near - far + margin).clamp(min=0)
+    if mask is None:
+        return losses.mean()
+    return (losses * mask.to(losses.dtype)).sum() / mask.sum().clamp(min=1)

@@ -1,7 +1,7 @@
 """Bounds of the mutual information of two vectors, from a batch: below (Jensen-Shannon, InfoNCE) and above (CLUB).
 
-And what CV-MIM adds to them: fusing two vectors, matching a uniform prior. Tensors in, scalars out; they do not know
-networks. Row i of one tensor belongs to row i of the other, all other rows are its negatives.
+And what CV-MIM adds to them: fusing two vectors, matching a uniform prior. Row i of one tensor belongs to row i of the
+other, all other rows are its negatives.
 """
 
 import math
@@ -16,12 +16,7 @@ FUSIONS = ("mixture", "product", "concatenation")
 
 
 def mutual_information_loss(
-    first: Tensor,
-    second: Tensor,
-    *,
-    estimator: str = "jsd",
-    negative_weight: float = 1.0,
-    temperature: float = 0.1,
+    first: Tensor, second: Tensor, *, estimator: str = "jsd", negative_weight: float = 1.0, temperature: float = 0.1
 ) -> Tensor:
     """Minimised, it maximises a lower bound of the mutual information of `first` and `second (batch, channels)`.
 

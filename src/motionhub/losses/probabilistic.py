@@ -1,6 +1,6 @@
 """Distances of embeddings that are distributions, and triplets of them: the losses of Pr-VIPE (Sun et al., ECCV 2020).
 
-Tensors in, tensors out; they do not know poses. Which pairs match, and which may be negatives, is an argument.
+Which pairs match, and which may be negatives, is an argument.
 """
 
 import math

@@ -1,15 +1,16 @@
 """How well scores of movement quality agree with a clinician's: ranks, areas, kappa, limits; intervals by subject.
 
-It does not know models, movements nor files. Clips of one subject are alike, so uncertainty comes from drawing
-subjects anew, never clips.
+Clips of one subject are alike, so uncertainty comes from resampling subjects, never clips.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score
+
+from motionhub.metrics.open_set import auroc
 
 
 Statistic = Callable[[np.ndarray, np.ndarray], float]
@@ -20,7 +21,7 @@ def rank_correlation(scores: Any, truth: Any) -> float:
     scores, truth = _checked(scores, truth)
     if np.ptp(scores) == 0 or np.ptp(truth) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(scores), rankdata(truth))[0, 1])
+    return float(spearmanr(scores, truth).statistic)
 
 
 def area_under_curve(scores: Any, labels: Any) -> float:
@@ -33,12 +34,7 @@ def area_under_curve(scores: Any, labels: Any) -> float:
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"Labels of an area under the curve are 0 or 1, got {np.unique(labels)[:8].tolist()}.")
     correct = labels == 1
-    pairs = int(correct.sum()) * int((~correct).sum())
-    if not pairs:
-        return float("nan")
-    # Mann and Whitney: ranks count the clips below, ties by half. A bootstrap asks thousands of times.
-    below = rankdata(scores)[correct].sum() - correct.sum() * (correct.sum() + 1) / 2
-    return float(below / pairs)
+    return auroc(scores[correct], scores[~correct]) if 0 < correct.sum() < len(correct) else float("nan")
 
 
 def weighted_kappa(predicted: Any, truth: Any, weights: str = "quadratic") -> float:
@@ -54,7 +50,7 @@ def weighted_kappa(predicted: Any, truth: Any, weights: str = "quadratic") -> fl
         raise ValueError(f"weights must be 'quadratic' or 'linear', got {weights!r}.")
     if len(np.unique(np.concatenate([predicted, truth]))) < 2:
         return float("nan")
-    # Every whole score between the lowest and the highest counts as a grade, also one that nobody got.
+    # Every whole score between the lowest and the highest counts as a grade, also one that never occurs.
     grades = np.arange(min(predicted.min(), truth.min()), max(predicted.max(), truth.max()) + 1)
     return float(
         cohen_kappa_score(truth.astype(int), predicted.astype(int), labels=grades.astype(int), weights=weights)

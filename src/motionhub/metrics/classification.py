@@ -1,7 +1,4 @@
-"""Classification metrics: scores of clips in, a plain dictionary of numbers out.
-
-It does not know models, datasets nor files; `training.evaluators` computes the scores and saves the report.
-"""
+"""Classification metrics: scores of clips in, a plain dictionary of numbers out."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,8 +1,6 @@
-"""How good an embedding is without training a network on it: arrays in, numbers out.
+"""How good an embedding is without training a network on it: linear probe, effective rank, spread, hit@k."""
 
-It does not know models nor datasets.
-"""
-
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,44 +9,25 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 
-class LinearProbe:
-    """A logistic regression on standardised embeddings, fitted once, for as many test sets as there are.
+def linear_accuracy(train: Any, train_labels: Any, test: Any, test_labels: Any) -> float:
+    """Accuracy of a logistic regression on standardised embeddings.
 
     Args:
-        embeddings: `(num_clips, channels)` to fit on.
-        labels: `(num_clips,)` integers of at least two classes.
+        train, test: `(num_clips, channels)`.
+        train_labels, test_labels: `(num_clips,)` integers; test clips of a class not trained on count as wrong.
 
     Raises:
-        ValueError: no clips, a single class, or embeddings that are not finite.
+        ValueError: no clips, a single class to train on, or embeddings that are not finite.
     """
-
-    def __init__(self, embeddings: Any, labels: Any) -> None:
-        train = _finite(embeddings, "to train on")
-        if len(np.unique(labels)) < 2:
-            raise ValueError("A linear probe needs training clips of two classes or more, got one class.")
-        self._classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-        self._classifier.fit(train, np.asarray(labels))
-
-    def accuracy(self, embeddings: Any, labels: Any) -> float:
-        """Share of the clips that it names right; clips of a class that had none to fit on count as wrong.
-
-        Raises:
-            ValueError: no clips, or embeddings that are not finite.
-        """
-        named = self._classifier.predict(_finite(embeddings, "to test"))
-        return float(np.mean(named == np.asarray(labels)))
-
-
-def linear_accuracy(train: Any, train_labels: Any, test: Any, test_labels: Any) -> float:
-    """The accuracy on one test set of a `LinearProbe` fitted for it."""
-    return LinearProbe(train, train_labels).accuracy(test, test_labels)
-
-
-def _finite(embeddings: Any, purpose: str) -> np.ndarray:
-    values = np.asarray(embeddings, np.float64)
-    if not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"A linear probe needs finite embeddings, got {values.shape} {purpose}.")
-    return values
+    arrays = [np.asarray(train, np.float64), np.asarray(test, np.float64)]
+    for values, purpose in zip(arrays, ("to train on", "to test"), strict=True):
+        if not len(values) or not np.isfinite(values).all():
+            raise ValueError(f"A linear probe needs finite embeddings, got {values.shape} {purpose}.")
+    if len(np.unique(train_labels)) < 2:
+        raise ValueError("A linear probe needs training clips of two classes or more, got one class.")
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    classifier.fit(arrays[0], np.asarray(train_labels))
+    return float(np.mean(classifier.predict(arrays[1]) == np.asarray(test_labels)))
 
 
 def effective_rank(embeddings: Any) -> float:
@@ -76,3 +55,38 @@ def spread(embeddings: Any) -> float:
     values = np.asarray(embeddings, np.float64)
     length = np.square(values).sum()
     return float(np.square(values - values.mean(axis=0)).sum() / length) if length else 0.0
+
+
+def hit_at_k(
+    queries: Any, gallery: Any, relevant: Any, ks: Sequence[int] = (1, 5, 10), measure: str = "cosine"
+) -> dict[str, float]:
+    """Share of queries with something relevant among their k nearest, as `{"hit@1": ...}`.
+
+    Args:
+        queries: `(num_queries, channels)`; gallery: `(num_gallery, channels)`, for example of another view.
+        relevant: `(num_queries, num_gallery)` bool; a query without anything relevant counts as missed.
+        ks: how many nearest count; of a smaller gallery all.
+        measure: `"cosine"` or `"euclidean"`; of equals the earlier one is nearer.
+
+    Raises:
+        ValueError: shapes or measure do not fit, or a vector is not finite.
+    """
+    queries, gallery = np.asarray(queries, np.float64), np.asarray(gallery, np.float64)
+    relevant = np.asarray(relevant, bool)
+    fits = queries.ndim == gallery.ndim == 2 and relevant.shape == (len(queries), len(gallery)) and relevant.size
+    if not fits or measure not in ("cosine", "euclidean") or min(ks, default=0) < 1:
+        raise ValueError(
+            f"Expected queries, gallery, relevant (num_queries, num_gallery), ks of at least 1 and measure 'cosine' "
+            f"or 'euclidean'; got {queries.shape}, {gallery.shape}, {relevant.shape}, {list(ks)} and {measure!r}."
+        )
+    if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
+        raise ValueError("hit@k needs finite vectors; leave out what was not seen.")
+    if measure == "cosine":
+        queries, gallery = (
+            values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12) for values in (queries, gallery)
+        )
+    # For unit vectors the same order as the cosine.
+    distances = np.square(queries).sum(1)[:, None] + np.square(gallery).sum(1) - 2 * queries @ gallery.T
+    order = np.argsort(distances, axis=1, kind="stable")
+    found = np.take_along_axis(relevant, order, axis=1)
+    return {f"hit@{k}": float(found[:, :k].any(1).mean()) for k in ks}

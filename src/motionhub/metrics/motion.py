@@ -1,12 +1,11 @@
-"""How a motion keeps a body's bones and the floor: arrays in, plain numbers out.
-
-It does not know layouts (bones and feet come as indices), models or files. NaN means missing.
-"""
+"""How a motion keeps a body's bone lengths and its feet on the floor; bones and feet are indices, NaN is missing."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from motionhub.geometry import boxes
 
 
 def bone_lengths(keypoints: Any, bones: Any, quantile: float = 0.5) -> np.ndarray:
@@ -78,12 +77,7 @@ def bone_length_error(
 
 def body_size(keypoints: Any) -> float:
     """Median over people and frames of the diagonal of the box around the joints `(..., joints, dims)`; NaN: none."""
-    keypoints = np.asarray(keypoints, dtype=np.float64)
-    frames = keypoints.reshape(-1, *keypoints.shape[-2:])
-    frames = frames[np.isfinite(frames).all(axis=-1).any(axis=-1)]
-    if not len(frames):
-        return float("nan")
-    return float(np.median(np.linalg.norm(np.nanmax(frames, axis=1) - np.nanmin(frames, axis=1), axis=-1)))
+    return boxes.body_size(np.asarray(keypoints, dtype=np.float64))
 
 
 def speeds(points: Any, fps: float) -> np.ndarray:

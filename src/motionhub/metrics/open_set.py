@@ -1,8 +1,6 @@
-"""Zero-shot scores that mean what they say: a temperature, the similarity of "none of these", a fair start for labels
-that were never learned, and what they are worth.
+"""Calibration of zero-shot scores: temperature, rejection threshold ("none of these"), calibrated stacking, AUROC.
 
-It does not know models or texts: similarities `(clips, labels)` go in, numbers come out. Fit on clips that the model
-has not learned from.
+Similarities `(clips, labels)` go in, numbers come out. Fit on clips that the model was not trained with.
 """
 
 from collections.abc import Sequence
@@ -22,13 +20,14 @@ def auroc(known: Any, unknown: Any) -> float:
     Raises:
         ValueError: one of them is empty.
     """
-    from sklearn.metrics import roc_auc_score  # the pipelines import this module; few of their calls measure
+    from scipy.stats import rankdata  # the pipelines import this module; few of their calls measure
 
     known, unknown = np.asarray(known, np.float64).ravel(), np.asarray(unknown, np.float64).ravel()
     if not len(known) or not len(unknown):
         raise ValueError(f"AUROC needs scores of both kinds, got {len(known)} known and {len(unknown)} unknown.")
-    labels = np.r_[np.ones(len(known)), np.zeros(len(unknown))]
-    return float(roc_auc_score(labels, np.r_[known, unknown]))
+    # Mann and Whitney's statistic: ranks count the clips below, ties by half. A bootstrap asks thousands of times.
+    below = rankdata(np.r_[known, unknown])[: len(known)].sum() - len(known) * (len(known) + 1) / 2
+    return float(below / (len(known) * len(unknown)))
 
 
 def harmonic_mean(seen: float, unseen: float) -> float:
@@ -60,7 +59,7 @@ def seen_and_unseen(scores: Any, truth: Any, unseen: Any, bonus: float = 0.0) ->
     return float(right[~new].mean()), float(right[new].mean())
 
 
-def fit_unseen_bonus(scores: Any, truth: Any, unseen: Any) -> float:
+def fit_calibrated_stacking(scores: Any, truth: Any, unseen: Any) -> float:
     """What to add to similarities of labels never learned, for the best harmonic mean of seen and unseen accuracy.
 
     A model that was only ever rewarded for some labels says little else; the bonus makes up for it (calibrated
@@ -92,7 +91,9 @@ def fit_temperature(tables: Tables, bounds: tuple[float, float] = (0.005, 10.0))
     return float(np.exp(found.x))
 
 
-def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5) -> float:
+def fit_rejection_threshold(
+    known: Tables, unknown: Sequence[Any], temperature: float, none_share: float = 0.5
+) -> float:
     """The similarity that "none of these" gets beside the labels, for the least cross entropy.
 
     Args:
@@ -109,21 +110,17 @@ def fit_none_similarity(known: Tables, unknown: Sequence[Any], temperature: floa
         raise ValueError("Fitting needs clips with a true label among the labels and clips without.")
     everything = np.concatenate([scores.ravel() for scores, _ in checked] + [scores.ravel() for scores in others])
 
+    refused = [(scores, np.full(len(scores), scores.shape[1])) for scores in others]
+
+    def mean(tables: Tables, level: float) -> float:
+        with_none = [(np.pad(scores, ((0, 0), (0, 1)), constant_values=level), truth) for scores, truth in tables]
+        return float(np.concatenate([_cross_entropy(each / temperature, truth) for each, truth in with_none]).mean())
+
     def loss(level: float) -> float:
-        with_none = [(_with_none(scores, level) / temperature, truth) for scores, truth in checked]
-        none = [_with_none(scores, level) / temperature for scores in others]
-        right = np.concatenate([_cross_entropy(scores, truth) for scores, truth in with_none])
-        refused = np.concatenate(
-            [_cross_entropy(scores, np.full(len(scores), scores.shape[1] - 1)) for scores in none]
-        )
-        return float((1 - none_share) * right.mean() + none_share * refused.mean())
+        return (1 - none_share) * mean(checked, level) + none_share * mean(refused, level)
 
     found = minimize_scalar(loss, bounds=(float(everything.min()), float(everything.max())), method="bounded")
     return float(found.x)
-
-
-def _with_none(scores: np.ndarray, level: float) -> np.ndarray:
-    return np.concatenate([scores, np.full((len(scores), 1), level)], axis=1)
 
 
 def _cross_entropy(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:

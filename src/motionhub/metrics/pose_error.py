@@ -1,7 +1,7 @@
-"""How far poses are from true ones: mean error (MPJPE) and shares of correct keypoints (PCK, PCKh).
+"""How far poses are from true ones: mean error (MPJPE) and share of correct keypoints (PCK).
 
-It does not know layouts or units: lengths come in and go out in the unit of the keypoints. NaN means missing: what the
-truth lacks is not counted, what only the prediction lacks has no error and counts as wrong.
+Lengths are in the unit of the keypoints. NaN means missing: what the truth lacks is not counted, what only the
+prediction lacks has no error and counts as wrong.
 """
 
 from typing import Any
@@ -66,28 +66,6 @@ def pck(keypoints: Any, truth: Any, threshold: Any) -> dict[str, Any]:
     return {
         "pck": _mean(right[counted]),
         "per_joint": [_mean(row[flag]) for row, flag in zip(by_joint, flags, strict=True)],
-    }
-
-
-def pckh(keypoints: Any, truth: Any, head: int, neck: int, share: float = 0.5) -> dict[str, Any]:
-    """PCK with a threshold of `share` times the length of the true head in each pose, as in PCKh@0.5.
-
-    Args:
-        head, neck: indices of the joints whose distance is the length of the head.
-
-    Returns:
-        `pckh`, `per_joint`, and `mpjpe_heads`, the mean error in head lengths over what both have.
-    """
-    errors = joint_errors(keypoints, truth)
-    truth = np.asarray(truth, dtype=np.float64)
-    length = np.linalg.norm(truth[..., head, :] - truth[..., neck, :], axis=-1)
-    length = np.where(length > 0, length, np.nan)
-    scores = pck(keypoints, truth, share * length)
-    relative = errors / length[..., None]
-    return {
-        "pckh": scores["pck"],
-        "mpjpe_heads": _mean(relative[np.isfinite(relative)]),
-        "per_joint": scores["per_joint"],
     }
 
 

@@ -1,8 +1,5 @@
 """2s-AGCN: an action encoder on the skeleton's graph, whose edges are given, learned and attended to at once.
 
-It does not know file formats or normalisation (the processor's), nor how it is trained; the second stream (bones) is
-the same network on another input, and its scores are added outside (`metrics.fuse_streams`, the pipeline's `second`).
-
 Paper: Shi et al., "Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action Recognition", CVPR 2019,
 https://arxiv.org/abs/1805.07694. Official code: https://github.com/lshiwjx/2s-AGCN.
 
@@ -20,8 +17,8 @@ Deliberate deviations from the official code, all without effect on its numbers:
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
-from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
+from motionhub.models.skeleton_encoder import GraphEncoderConfig, SkeletonEncoder
+from motionhub.models.skeleton_heads import SkeletonForActionClassification, SkeletonForActionSegmentation
 from motionhub.nn.graph_conv import DependencyAttention, JointGraph
 from motionhub.skeletons.graph import adjacency_subsets
 from motionhub.skeletons.layouts import stated_layout
@@ -31,62 +28,26 @@ NUM_SUBSETS = 3
 
 
 @strict
-class AgcnConfig(JointEncoderConfig):
+class AgcnConfig(GraphEncoderConfig):
     """Sizes and options of 2s-AGCN; the defaults are the official NTU RGB+D encoder.
 
     Args:
-        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`); its bones are the
-            graph, so `num_joints` must be its number of joints.
+        layout: see `GraphEncoderConfig`.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
-            classifier_dropout, upsampling: see `JointEncoderConfig`.
+            classifier_dropout, upsampling: see `SkeletonEncoderConfig`.
         key_ratio: query and key have `channels // key_ratio` channels per subset.
         dependency_init: initial value of every entry of the free matrices.
         spatial_norm_init: initial scale of the spatial batch norms (tiny: blocks begin as temporal convolutions).
     """
 
     model_type = "motionhub_agcn"
-    sizes = ("key_ratio",)
 
-    layout: str = "ntu-25"
-    num_joints: int = 25
-    in_channels: int = 3
     key_ratio: int = 4
     dependency_init: float | int = 1e-6
     spatial_norm_init: float | int = 1e-6
 
-    def validate_key_channels(self) -> None:
-        if any(count % self.key_ratio for count in self.channels or []):
-            raise ValueError(
-                f"AgcnConfig expects channels divisible by key_ratio={self.key_ratio}, got {self.channels}."
-            )
 
-    def validate_layout(self) -> None:
-        joints = stated_layout(self.layout).num_joints
-        if joints != self.num_joints:
-            raise ValueError(
-                f"AgcnConfig builds its graph from layout {self.layout[:80]!r}, which has {joints} joints, but "
-                f"num_joints is {self.num_joints}; set both."
-            )
-
-
-def agcn_block(config: AgcnConfig, index: int) -> JointBlock:
-    """Graph, free matrices and attention, then the temporal convolution."""
-    in_channels, out_channels = config.block_channels(index)
-    spatial = DependencyAttention(
-        num_joints=config.num_joints,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        num_heads=NUM_SUBSETS,
-        key_channels=out_channels // config.key_ratio,
-        initial_range=(float(config.dependency_init), float(config.dependency_init)),
-        initial_scale=float(config.spatial_norm_init),
-        eps=float(config.norm_eps),
-        momentum=float(config.norm_momentum),
-    )
-    return JointBlock(config, index, spatial)
-
-
-class AgcnModel(JointEncoder):
+class AgcnModel(SkeletonEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
 
     config: AgcnConfig
@@ -94,18 +55,30 @@ class AgcnModel(JointEncoder):
     def __init__(self, config: AgcnConfig) -> None:
         config.validate_layout()
         super().__init__(config, JointGraph(adjacency_subsets(stated_layout(config.layout))))
-        self.blocks = nn.ModuleList(agcn_block(config, index) for index in range(len(config.channels or [])))
-        self.post_init()
+
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """Graph, free matrices and attention."""
+        config = self.config
+        return DependencyAttention(
+            num_joints=config.num_joints,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_heads=NUM_SUBSETS,
+            key_channels=out_channels // config.key_ratio,
+            initial_range=(float(config.dependency_init), float(config.dependency_init)),
+            initial_scale=float(config.spatial_norm_init),
+            **config.norm_options,
+        )
 
 
-class AgcnForActionClassification(JointClassifier):
+class AgcnForActionClassification(SkeletonForActionClassification):
     """One label per clip; logits without softmax."""
 
     config: AgcnConfig
     encoder_class = AgcnModel
 
 
-class AgcnForActionSegmentation(JointFrameLabeller):
+class AgcnForActionSegmentation(SkeletonForActionSegmentation):
     """Scores per input frame, several actions may be on at once."""
 
     config: AgcnConfig

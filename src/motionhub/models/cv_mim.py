@@ -1,8 +1,5 @@
 """CV-MIM: one 2-D pose as two vectors, what the body does (pose) and where the camera stands (view); and a classifier.
 
-It does not know file formats or normalisation (the processor's, `normalization="torso"`), nor how it is trained: the
-sub-encoder, the likelihood estimators and the discriminator belong to `objectives/cv_mim.py`.
-
 Paper: Zhao et al., "Learning View-Disentangled Human Pose Representation by Contrastive Cross-View Mutual Information
 Maximization", CVPR 2021, https://arxiv.org/abs/2012.01405. Official code (TensorFlow): google-research, poem/cv_mim.
 
@@ -20,27 +17,28 @@ Deliberate deviations:
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.models.skeleton_encoder import check_keypoints
-from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.nn.heads import clip_loss
-from motionhub.nn.keras_layers import HeNormalLinear, init_keras
-from motionhub.nn.people import frames_of_clip
-from motionhub.nn.pose_trunk import LinearBlock, ResidualBlock
-from motionhub.nn.temporal_heads import temporal_head
+from motionhub.nn.keras_layers import HeNormalConv1d, HeNormalLinear, KerasNorm, LinearBlock, ResidualBlock, init_keras
+from motionhub.nn.people import frames_of_clip, frames_of_people
+
+
+DEPTHS = (64, 128, 256)
+HEADS = ("convnet", "resnet", "res-tcn")
 
 
 @strict
-class CvMimConfig(PreTrainedConfig):
+class CvMimConfig(MotionConfig):
     """Sizes and options of CV-MIM; the defaults are the published ones.
 
     Args:
@@ -57,12 +55,13 @@ class CvMimConfig(PreTrainedConfig):
         framework: whose conventions of batch norm and start values are followed; "keras" is the only one there is.
         features: what `last_hidden_state` and `pooler_output` hold, and a head classifies: `"pose"`, `"view"` or
             `"both"`.
-        temporal_head: `"convnet"`, `"resnet"` or `"res-tcn"` (`nn.temporal_heads`).
+        temporal_head: `"convnet"`, `"resnet"` or `"res-tcn"`.
         classifier_dropout: of the temporal head.
     """
 
     model_type = "motionhub_cv_mim"
     frame_stride = 1
+    may_be_zero = ("view_size",)
 
     layout: str = "cv-mim-13"
     num_joints: int = 13
@@ -81,21 +80,9 @@ class CvMimConfig(PreTrainedConfig):
     temporal_head: Literal["convnet", "resnet", "res-tcn"] = "convnet"
     classifier_dropout: float | int = 0.5
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"CvMimConfig has no field {name!r}; did you mean {near[0]!r}?")
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        names = ("num_joints", "in_channels", "num_people", "width", "num_blocks", "pose_size")
-        wrong = {name: getattr(self, name) for name in names if getattr(self, name) < 1}
-        if wrong or self.view_size < 0 or not 0 <= self.dropout < 1 or not 0 <= self.classifier_dropout < 1:
-            raise ValueError(
-                f"CvMimConfig expects sizes of at least 1 (view_size 0 or more) and dropout in 0..1, below 1; got "
-                f"{wrong or {'view_size': self.view_size, 'dropout': self.dropout}}."
-            )
+    def validate_view_size(self) -> None:
+        if self.view_size < 0:
+            raise ValueError(f"CvMimConfig expects view_size of at least 0, got {self.view_size}.")
         if self.features != "pose" and not self.view_size:
             raise ValueError(f"features={self.features!r} needs a view vector, but view_size is 0; use 'pose'.")
 
@@ -166,10 +153,6 @@ class CvMimPreTrainedModel(PreTrainedModel):
         else:
             init_keras(module)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
 
 class CvMimModel(CvMimPreTrainedModel):
     """The encoder: a pose vector and a view vector for every person and frame."""
@@ -211,11 +194,7 @@ class CvMimModel(CvMimPreTrainedModel):
 
     @can_return_tuple
     def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> CvMimOutput:
         """Encode a batch of clips, frame by frame.
 
@@ -248,6 +227,161 @@ class CvMimModel(CvMimPreTrainedModel):
         )
 
 
+# Classifiers of sequences of frame features. Every sequence of a batch has a length of its own and gives what it gives
+# alone: convolutions pad each as TensorFlow's "same" does (with stride 2 that depends on whether its length is even),
+# batch norm counts valid frames.
+
+
+class SequenceConv(nn.Module):
+    """Conv1D with "same" padding of every sequence by itself: `(rows, frames, channels)` and lengths in and out."""
+
+    def __init__(self, in_channels: int, channels: int, kernel: int, stride: int = 1, he_bias: bool = True) -> None:
+        super().__init__()
+        self.conv = HeNormalConv1d(in_channels, channels, kernel, stride, he_bias)
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        padded, made = same_padding(features, lengths, self.kernel, self.stride)
+        return self.conv(padded.transpose(1, 2)).transpose(1, 2), made
+
+
+class SequenceNorm(nn.Module):
+    """Batch norm over the valid frames; zeros elsewhere."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = KerasNorm(channels)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        valid = valid_frames(features, lengths)
+        if bool(valid.all()):  # no copies where nothing is left out
+            return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
+        normed = self.norm(features[valid])
+        return torch.zeros_like(features, dtype=normed.dtype).masked_scatter(valid.unsqueeze(-1), normed)
+
+
+class TemporalConvNet(nn.Module):
+    """The paper's head: three times [Conv1D of 7 frames, stride 2, batch norm, ReLU, dropout], mean, Dense."""
+
+    def __init__(self, in_features: int, num_labels: int, dropout: float = 0.5) -> None:
+        super().__init__()
+        sizes = (in_features, *DEPTHS)
+        pairs = list(zip(sizes, DEPTHS, strict=False))
+        self.convs = nn.ModuleList(SequenceConv(given, made, 7, 2) for given, made in pairs)
+        self.norms = nn.ModuleList(SequenceNorm(made) for made in DEPTHS)
+        self.dropout, self.last = nn.Dropout(dropout), HeNormalLinear(DEPTHS[-1], num_labels)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """`(rows, frames, in_features)`, `lengths (rows,)` of at least 1 -> logits `(rows, num_labels)`."""
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            features, lengths = conv(features, lengths)
+            features = self.dropout(norm(features, lengths).relu())
+        return self.last(mean_frames(features, lengths))
+
+
+class TemporalResNet(nn.Module):
+    """The official RESNET head: Conv1D of 7 frames, then three residual blocks (strides 2, 2, 1), mean, Dense."""
+
+    def __init__(self, in_features: int, num_labels: int, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.conv, self.norm = SequenceConv(in_features, DEPTHS[0], 7), SequenceNorm(DEPTHS[0])
+        sizes = zip((DEPTHS[0], *DEPTHS), DEPTHS, (2, 2, 1), strict=False)
+        self.blocks = nn.ModuleList(_ResNetBlock(*size, dropout) for size in sizes)
+        self.last = HeNormalLinear(DEPTHS[-1], num_labels)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """As `TemporalConvNet`."""
+        features, lengths = self.conv(features, lengths)
+        features = self.norm(features, lengths).relu()
+        for block in self.blocks:
+            features, lengths = block(features, lengths)
+        return self.last(mean_frames(features, lengths))
+
+
+class _ResNetBlock(nn.Module):
+    def __init__(self, in_channels: int, channels: int, stride: int, dropout: float) -> None:
+        super().__init__()
+        sizes = ((in_channels, 7, stride), (channels, 5, 1), (channels, 3, 1))
+        self.convs = nn.ModuleList(SequenceConv(given, channels, kernel, step) for given, kernel, step in sizes)
+        self.norms = nn.ModuleList(SequenceNorm(channels) for _ in sizes)
+        self.shortcut, self.shortcut_norm = SequenceConv(in_channels, channels, 1, stride), SequenceNorm(channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        short, made = self.shortcut(features, lengths)
+        short = self.shortcut_norm(short, made)
+        for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+            features, lengths = conv(features, lengths)
+            features = norm(features, lengths)
+            features = features if index == 2 else self.dropout(features.relu())
+        return (features + short).relu(), made
+
+
+class ResTcn(nn.Module):
+    """Res-TCN (Kim and Reiter 2017) as the official code has it: nine pre-activated residual convolutions of 8 frames.
+
+    It gives logits, where the official network ends in a softmax; its L1 penalty on kernels is the caller's.
+    """
+
+    def __init__(self, in_features: int, num_labels: int, dropout: float = 0.5) -> None:
+        super().__init__()
+        sizes = [(64, 1)] * 3 + [(128, 2), (128, 1), (128, 1), (256, 2), (256, 1), (256, 1)]
+        self.conv = SequenceConv(in_features, 64, 8, he_bias=False)
+        self.norms, self.convs, self.shortcuts = nn.ModuleList(), nn.ModuleList(), nn.ModuleDict()
+        channels = 64
+        for index, (made, stride) in enumerate(sizes):
+            self.norms.append(SequenceNorm(channels))
+            self.convs.append(SequenceConv(channels, made, 8, stride, he_bias=False))
+            if made != channels:
+                self.shortcuts[str(index)] = SequenceConv(channels, made, 1, stride, he_bias=False)
+            channels = made
+        self.last_norm, self.dropout = SequenceNorm(channels), nn.Dropout(dropout)
+        self.last = HeNormalLinear(channels, num_labels)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """As `TemporalConvNet`."""
+        features, lengths = self.conv(features, lengths)
+        for index, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
+            changed, made = conv(self.dropout(norm(features, lengths).relu()), lengths)
+            kept = self.shortcuts[str(index)](features, lengths)[0] if str(index) in self.shortcuts else features
+            features, lengths = kept + changed, made
+        return self.last(mean_frames(self.last_norm(features, lengths).relu(), lengths))
+
+
+def temporal_head(name: str, in_features: int, num_labels: int, dropout: float = 0.5) -> nn.Module:
+    """One of `HEADS`."""
+    classes = dict(zip(HEADS, (TemporalConvNet, TemporalResNet, ResTcn), strict=True))
+    if name not in classes:
+        raise ValueError(f"A temporal head is one of {HEADS}, got {name!r}.")
+    return classes[name](in_features, num_labels, dropout)
+
+
+def same_padding(features: Tensor, lengths: Tensor, kernel: int, stride: int) -> tuple[Tensor, Tensor]:
+    """Sequences `(rows, frames, channels)` with the zeros that TensorFlow's "same" puts around each, and new lengths.
+
+    What lies beyond a sequence's length is taken as zeros too.
+    """
+    made = -(-lengths // stride)
+    left = ((made - 1) * stride + kernel - lengths).clamp(min=0) // 2
+    frames = features.shape[1]
+    size = (-(-frames // stride) - 1) * stride + kernel
+    places = torch.arange(size, device=features.device) - left[:, None]
+    inside = (places >= 0) & (places < lengths[:, None])
+    index = places.clamp(0, frames - 1).unsqueeze(-1).expand(-1, -1, features.shape[-1])
+    return features.gather(1, index) * inside.unsqueeze(-1).to(features.dtype), made
+
+
+def mean_frames(features: Tensor, lengths: Tensor) -> Tensor:
+    """Mean over the valid frames: `(rows, channels)`."""
+    valid = valid_frames(features, lengths).unsqueeze(-1).to(features.dtype)
+    return (features * valid).sum(1) / lengths.clamp(min=1).unsqueeze(-1).to(features.dtype)
+
+
+def valid_frames(features: Tensor, lengths: Tensor) -> Tensor:
+    """`(rows, frames)` bool."""
+    return torch.arange(features.shape[1], device=features.device) < lengths[:, None]
+
+
 class CvMimForActionClassification(CvMimPreTrainedModel):
     """One label per clip: the features of every frame, a temporal network on them; logits without softmax.
 
@@ -269,12 +403,11 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
-    ) -> JointHeadOutput:
+    ) -> HeadOutput:
         """As the encoder; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
         outputs = self.encoder(keypoints, joint_mask, attention_mask, return_dict=True)
         features = outputs.last_hidden_state.squeeze(3)
-        lengths = _clip_lengths(features, attention_mask)
+        lengths = frames_of_people(features, attention_mask)
         present = lengths.flatten() > 0
         logits = features.new_zeros(len(present), self.config.num_labels)
         if bool(present.any()):
@@ -282,7 +415,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
             logits = logits.to(made.dtype).index_put((present.nonzero().squeeze(1),), made)
         people = (lengths > 0).sum(1, keepdim=True).clamp(min=1)
         logits = logits.unflatten(0, lengths.shape).sum(1) / people
-        return JointHeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+        return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
 
 
 def _frames_seen(keypoints: Tensor, joint_mask: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -297,11 +430,3 @@ def _pooled(features: Tensor, rows: Tensor) -> Tensor:
     """`(B, M, T, C)` -> `(B, C)`; zeros for a clip of which nothing was seen."""
     people = features.sum(2) / rows.sum(2, keepdim=True).clamp(min=1)
     return people.sum(1) / rows.any(2).sum(1, keepdim=True).clamp(min=1)
-
-
-def _clip_lengths(features: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """Frames of every person's clip, `(B, M)`; 0 for who is absent."""
-    clip_mask = frames_of_clip(attention_mask)
-    if clip_mask is None:
-        return torch.full(features.shape[:2], features.shape[2], device=features.device)
-    return clip_mask.sum(2)

@@ -1,56 +1,49 @@
-"""LAC's generator: a motion as magnitudes along learned directions, so that motions can be added and bodies exchanged.
-
-It does not know joints' names, pixels or normalisation (the processor's), nor how it is trained (`objectives.lac`).
+"""LAC's generator: a motion as magnitudes along learned directions, so that motions are added and bodies exchanged.
 
 Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Segmentation", ICCV 2023,
 https://arxiv.org/abs/2308.14500. Official code: https://github.com/walker1126/Latent_Action_Composition. No weights
-of it exist: what the authors published as the generator is the `view` network of Aberman et al. (RetargetNet).
+exist: what the authors published as the generator is the `view` network of Aberman et al. (RetargetNet).
 
 An encoder gives a feature per eight frames. An orthonormal basis splits the feature space into
 `num_motion_directions`, along which magnitudes change over time, and `num_static_directions`, along which they are
 the mean over the clip (body and view). The decoder makes a motion of the sum of both parts. Composing motions is the
 mean of their motion magnitudes.
 
-Signs of the magnitudes: with `basis_signs="positive"` (default) direction k points along the k-th learned vector
-(Gram-Schmidt, the diagonal of R positive), so magnitudes of one checkpoint are comparable everywhere and change
-smoothly while it trains. `"householder"` is the sign that QR happens to give, as in the official code: motions are the
-same, magnitudes differ by signs.
+With `basis_signs="positive"` (default) direction k points along the k-th learned vector, so magnitudes of one
+checkpoint are comparable everywhere and change smoothly while it trains; `"householder"` is the sign that QR gives, as
+in the official code: motions are the same, magnitudes differ by signs.
 
 Deliberate deviations from the official code, without effect on its numbers where both are defined:
-- the decoder's activation, which is missing in the published code, is LeakyReLU(0.2) after all but the last layer;
-- clips of any length and several people, each as if alone (the published composition mixes people up);
+- the decoder's activation, missing in the published code, is LeakyReLU(0.2) after all but the last layer;
+- clips of any length and several people, each as if alone. `last_hidden_state` holds the motion magnitudes, then the
+  static ones;
 - more than two motions can be composed, and the mean is over all of them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
-from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
-from transformers import initialization as init
-from transformers.utils import can_return_tuple
+from torch import Tensor
 
-from motionhub.nn.motion_autoencoder import (
+from motionhub.models.motion_model import MotionConfig
+from motionhub.models.motion_retargeting import (
+    Inputs,
     MotionDecoder,
     MotionEncoder,
+    MotionRetargetingModel,
     MotionRetargetingOutput,
-    check_network_tensor,
+    UnpaddedPeople,
     fewest_frames,
-    init_convolution,
+    map_by_length,
 )
-from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates
-from motionhub.nn.people_apart import PeopleApart, by_length
-
-
-Inputs = Mapping[str, Tensor | None]
+from motionhub.nn.orthogonal_basis import OrthogonalBasis
 
 
 @strict
-class LacConfig(PreTrainedConfig):
+class LacConfig(MotionConfig):
     """Sizes of the generator; the defaults are the official ones.
 
     Args:
@@ -67,6 +60,7 @@ class LacConfig(PreTrainedConfig):
 
     model_type = "motionhub_lac"
     variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
+    default_lists = {"encoder_channels": [64, 96, 160], "decoder_channels": [128, 64]}
 
     layout: str = "lac-15"
     num_joints: int = 15
@@ -78,35 +72,18 @@ class LacConfig(PreTrainedConfig):
     basis_signs: Literal["positive", "householder"] = "positive"
     dropout: float | int = 0.2
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"LacConfig has no field {name!r}; did you mean {near[0]!r}?")
-        self.encoder_channels = self.encoder_channels or [64, 96, 160]
-        self.decoder_channels = self.decoder_channels or [128, 64]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        single = ("num_joints", "in_channels", "num_motion_directions", "num_static_directions")
-        sizes = {name: [getattr(self, name)] for name in single}
-        sizes |= {name: getattr(self, name) or [] for name in ("encoder_channels", "decoder_channels")}
-        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
-        if wrong:
-            raise ValueError(f"LacConfig expects sizes of at least 1, got {wrong}.")
+    def validate_channels(self) -> None:
         if len(self.decoder_channels or []) + 1 != len(self.encoder_channels or []):
             raise ValueError(
                 f"LacConfig expects one decoder layer per encoder layer (decoder_channels one shorter than "
                 f"encoder_channels), got {self.encoder_channels} and {self.decoder_channels}."
             )
         channels = (self.encoder_channels or [0])[-1]
-        if self.num_motion_directions + self.num_static_directions > channels:
+        if self.hidden_size > channels:
             raise ValueError(
                 f"LacConfig expects at most {channels} directions (the last of encoder_channels) together, got "
                 f"{self.num_motion_directions} and {self.num_static_directions}."
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"LacConfig expects dropout in 0..1, below 1, got {self.dropout}.")
 
     @property
     def hidden_size(self) -> int:
@@ -141,18 +118,12 @@ class LacCodes:
     static: Tensor
 
 
-class LacModel(PreTrainedModel):
-    """The generator. `encode`, `decode`, `transfer` and `mix` work on network tensors, the rest on processor output.
-
-    A network tensor is `(batch, rows * coordinates, frames)`, row-major, as the processor normalises. Its frames are a
-    multiple of `config.frame_stride` (8) and at least `config.min_frames` (16).
-    """
+class LacModel(MotionRetargetingModel):
+    """The generator. `encode`, `decode`, `transfer` and `mix` take network tensors, the rest processor output."""
 
     config: LacConfig
-    config_class = LacConfig
     base_model_prefix = "lac"
-    main_input_name = "keypoints"
-    input_modalities = ("time",)
+    takes_clips: ClassVar[str] = "retarget(source, target) and compose(motions) take clips"
 
     def __init__(self, config: LacConfig) -> None:
         super().__init__(config)
@@ -165,17 +136,6 @@ class LacModel(PreTrainedModel):
         )
         self.post_init()
 
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Conv1d):
-            init_convolution(module)
-        elif isinstance(module, OrthogonalBasis):
-            init.orthogonal_(module.directions)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
     # On network tensors
 
     def encode(self, motion: Tensor) -> LacCodes:
@@ -183,19 +143,17 @@ class LacModel(PreTrainedModel):
 
         What is static and changes over time anyway is dropped: motion + static is not the encoder's feature.
         """
-        check_network_tensor(
-            motion, self.config, "LacModel", "retarget(source, target) and compose(motions) take clips"
-        )
+        self._check_network_tensor(motion)
         features = self.encoder(motion).mT
         basis = self.basis()
         moving, still = basis.split([self.config.num_motion_directions, self.config.num_static_directions], dim=1)
-        motion_magnitudes = coordinates(features, moving)
-        static_magnitudes = coordinates(features.mean(dim=1), still)
+        motion_magnitudes = features @ moving
+        static_magnitudes = features.mean(dim=1) @ still
         return LacCodes(
             motion_magnitudes,
             static_magnitudes,
-            combination(motion_magnitudes, moving).mT,
-            combination(static_magnitudes, still).unsqueeze(-1),
+            (motion_magnitudes @ moving.mT).mT,
+            (static_magnitudes @ still.mT).unsqueeze(-1),
         )
 
     def decode(self, motion: Tensor, static: Tensor) -> Tensor:
@@ -213,29 +171,6 @@ class LacModel(PreTrainedModel):
 
     # On the processor's output
 
-    @can_return_tuple
-    def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
-    ) -> MotionRetargetingOutput:
-        """Encode a batch of clips and decode each person's own codes again.
-
-        `last_hidden_state` of the output holds the motion magnitudes, then the static ones.
-
-        Args:
-            keypoints: `(B, M, T, rows, dims)` as the processor makes them.
-            joint_mask: accepted and not used: missing joints enter with their filled-in values.
-            attention_mask: `(B, M, T)`; frames after a person's last True one are padding.
-
-        Raises:
-            ValueError: the shape does not fit the config.
-        """
-        own = {"keypoints": keypoints, "attention_mask": attention_mask}
-        return self.compose([own])
-
     def retarget(self, source: Inputs, target: Inputs) -> MotionRetargetingOutput:
         """The motion of `source` on the body, and in the view, of `target`; lengths are free.
 
@@ -246,7 +181,7 @@ class LacModel(PreTrainedModel):
         Raises:
             ValueError: a shape does not fit the config, or `target` has nobody.
         """
-        return self.compose([source], static_of=target)
+        return self.compose([source], static_of=0 if target is source else target)
 
     def compose(self, motions: Sequence[Inputs], static_of: int | Inputs = 0) -> MotionRetargetingOutput:
         """Several motions at once, by one person: the mean of their motion magnitudes, person by person.
@@ -262,23 +197,21 @@ class LacModel(PreTrainedModel):
             ValueError: a shape does not fit the config, or a clip has nobody where the first motion has somebody.
         """
         people = self._matching(motions)
-        codes = [self._codes(each) for each in people]
-        if isinstance(static_of, int):
-            if not 0 <= static_of < len(people):
-                raise ValueError(f"static_of must be 0..{len(people) - 1}, one of the motions, got {static_of}.")
+        codes = [self._magnitudes(each) for each in people]
+        if not isinstance(static_of, int):
+            statics = self._magnitudes(UnpaddedPeople.of(static_of, self.config).matching(people[0], "static_of"))
+        elif 0 <= static_of < len(people):
             statics = codes[static_of]
         else:
-            statics = self._codes(PeopleApart.of(static_of, self.config).matching(people[0], "static_of"))
-        frames = [
-            min(motion.shape[1] for motion in each) for each in zip(*(one.motions for one in people), strict=True)
-        ]
-        mixed = []
+            raise ValueError(f"static_of must be 0..{len(people) - 1}, one of the motions, got {static_of}.")
+        each_person = zip(*(one.motions for one in people), strict=True)
+        frames = [min(motion.shape[1] for motion in motions_of_one) for motions_of_one in each_person]
+        mixed, moving = [], self.config.num_motion_directions
         for person, length in enumerate(frames):
             coarse = max(-(-length // self.config.frame_stride), self.config.min_frames // self.config.frame_stride)
-            parts = torch.stack([code[person].motion_magnitudes[0, :coarse] for code in codes])
-            mixed.append(_side_by_side(parts.mean(0), statics[person].static_magnitudes[0]))
-        shortest = min(one.num_frames for one in people)
-        return self._output(people[0], mixed, frames, shortest)
+            mean = torch.stack([code[person][:coarse, :moving] for code in codes]).mean(0)
+            mixed.append(torch.cat([mean, statics[person][:1, moving:].expand(coarse, -1)], dim=1))
+        return self._decoded(people[0], mixed, frames, min(one.num_frames for one in people))
 
     def walk(self, motion: Inputs, direction: int, amounts: Sequence[float]) -> Tensor:
         """What one direction of the basis does: its magnitude raised by each of `amounts` in all frames.
@@ -293,64 +226,42 @@ class LacModel(PreTrainedModel):
         """
         if not 0 <= direction < self.config.hidden_size:
             raise ValueError(f"direction must be 0..{self.config.hidden_size - 1}, got {direction}.")
-        people = PeopleApart.of(motion, self.config)
+        people = UnpaddedPeople.of(motion, self.config)
         frames = [own.shape[1] for own in people.motions]
-        codes = [_side_by_side(code.motion_magnitudes[0], code.static_magnitudes[0]) for code in self._codes(people)]
-        steps = []
+        codes, steps = self._magnitudes(people), []
         for amount in amounts:
             moved = [code.clone() for code in codes]
             for code in moved:
                 code[:, direction] += amount
-            made = self._output(people, moved, frames, people.num_frames).keypoints
+            made = self._decoded(people, moved, frames, people.num_frames).keypoints
             assert made is not None
             steps.append(made)
         return torch.stack(steps)
 
-    def _matching(self, motions: Sequence[Inputs]) -> list[PeopleApart]:
+    def _matching(self, motions: Sequence[Inputs]) -> list[UnpaddedPeople]:
         if not motions:
             raise ValueError("A composition needs one or more motions, got none.")
-        first = PeopleApart.of(motions[0], self.config)
+        first = UnpaddedPeople.of(motions[0], self.config)
         others = []
         for number, motion in enumerate(motions[1:], start=1):
-            people = PeopleApart.of(motion, self.config)
+            people = UnpaddedPeople.of(motion, self.config)
             chosen = people.matching(first, f"motion {number}")
-            others.append(PeopleApart(chosen.motions, chosen.places, chosen.present, people.num_frames))
+            others.append(replace(chosen, num_frames=people.num_frames))
         return [first, *others]
 
-    def _codes(self, people: PeopleApart) -> list[LacCodes]:
-        """The codes of each person, with a batch axis of 1."""
-        motions = people.padded(self.config.frame_stride, self.config.min_frames)
-        codes: list[LacCodes | None] = [None] * len(motions)
-        for length in sorted({motion.shape[1] for motion in motions}):
-            rows = [row for row, motion in enumerate(motions) if motion.shape[1] == length]
-            together = self.encode(torch.stack([motions[row] for row in rows]))
-            parts = zip(*(values.split(1) for values in vars(together).values()), strict=True)
-            for row, part in zip(rows, parts, strict=True):
-                codes[row] = LacCodes(*part)
-        return [code for code in codes if code is not None]
+    def _magnitudes(self, people: UnpaddedPeople) -> list[Tensor]:
+        """`(T', hidden_size)` of each person: motion magnitudes, then the static ones in every frame."""
 
-    def _output(
-        self, people: PeopleApart, magnitudes: list[Tensor], frames: list[int], num_frames: int
+        def encoded(motions: Tensor) -> Tensor:
+            codes = self.encode(motions)
+            still = codes.static_magnitudes[:, None].expand(-1, codes.motion_magnitudes.shape[1], -1)
+            return torch.cat([codes.motion_magnitudes, still], dim=-1)
+
+        return map_by_length(encoded, self._padded(people))
+
+    def _decoded(
+        self, people: UnpaddedPeople, magnitudes: list[Tensor], frames: list[int], num_frames: int
     ) -> MotionRetargetingOutput:
-        """Decode magnitudes `(T', hidden_size)` of each person, `frames` of the result."""
-        basis, config = self.basis(), self.config
-        made = by_length(self.decoder, [combination(code, basis).T for code in magnitudes])
-        hidden = people.new_zeros(-(-num_frames // config.frame_stride), config.hidden_size)
-        keypoints = people.new_zeros(num_frames, config.num_joints * config.in_channels)
-        pooled = people.new_zeros(config.hidden_size)
-        for (clip, person), code, result, length in zip(people.places, magnitudes, made, frames, strict=True):
-            kept = code[: -(-length // config.frame_stride)]
-            hidden[clip, person, : len(kept)] = kept
-            keypoints[clip, person, :length] = result[:, :length].T
-            pooled[clip, person] = kept.mean(dim=0)
-        present = people.present.sum(dim=1, keepdim=True).clamp(min=1)
-        return MotionRetargetingOutput(
-            keypoints=keypoints.unflatten(-1, (config.num_joints, config.in_channels)),
-            last_hidden_state=hidden.unsqueeze(3),
-            pooler_output=pooled.sum(dim=1) / present,
-        )
-
-
-def _side_by_side(motion: Tensor, static: Tensor) -> Tensor:
-    """`(T', hidden_size)`: motion magnitudes, then the static ones in every frame."""
-    return torch.cat([motion, static.expand(len(motion), -1)], dim=1)
+        basis = self.basis()
+        made = map_by_length(self.decoder, [(code @ basis.mT).T for code in magnitudes])
+        return self._output(people, magnitudes, made, frames, num_frames)

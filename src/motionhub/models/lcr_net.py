@@ -1,37 +1,33 @@
-"""LcrNetModel: finds people in pictures and their 2-D poses, by localisation, classification and regression.
-
-It does not know files, video or where its labels come from (`poses.self_training`), nor how pictures are scaled
-(`PictureProcessor`). It is the student of SSTA-PRS, whose training moves localisation and classification only.
+"""LcrNetModel: finds people in images and their 2-D poses, by localisation, classification and regression.
 
 Papers: Rogez, Weinzaepfel and Schmid, "LCR-Net++", TPAMI 2019, https://arxiv.org/abs/1803.00455 (the network); Yang et
 al., "Selective Spatio-Temporal Aggregation Based Pose Refinement System", WACV 2021, https://arxiv.org/abs/2011.05358
-(2-D only, self-training). No weights of either can be converted here: the first's are 3-D and of another framework's
-layers, the second's were never published.
+(2-D only; this network is the student of its self-training, which moves localisation and classification only). No
+weights of either can be converted: the first's are 3-D, the second's were never published.
 
 1. Localisation: a region proposal network on the feature pyramid of a ResNet gives boxes that may hold a person.
 2. Classification: which of the anchor poses (K-Means centres, stored with the weights) a box holds, or none.
 3. Regression: for each anchor pose its own displacement of every joint, relative to the size of the box.
-4. Integration: overlapping proposals become one pose per person (`nn.pose_proposals`).
+4. Integration: overlapping proposals become one pose per person (`integrate_proposals`).
 
-Steps 1 and 2 are torchvision's parts of Faster R-CNN. torchvision is needed to make the model, not to import this
-module or to read its config.
+Steps 1 and 2 are torchvision's parts of Faster R-CNN, needed to make the model, not to read its config.
 
-Deliberate deviations from LCR-Net++: 2-D only; no anchor poses of upper bodies alone (SSTA-PRS has 20 full ones), so
-the lower body needs no weights of its own; two poses are one mode by their distance in the picture, not in metres.
+Deliberate deviations from LCR-Net++: 2-D only; no anchor poses of upper bodies alone (SSTA-PRS has 20 full ones); two
+poses are one mode by their distance in the image, not in metres.
 """
 
+import importlib
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.nn.pose_proposals import fit_into, integrate_proposals, relative_to
+from motionhub.models.motion_model import MotionConfig
 
 
 RESNETS = {
@@ -51,7 +47,7 @@ PADDING = {"poses": torch.nan, "confidence": 0.0, "scores": 0.0, "boxes": torch.
 
 
 @strict
-class LcrNetConfig(PreTrainedConfig):
+class LcrNetConfig(MotionConfig):
     """Sizes and thresholds of LcrNetModel; the defaults are those of SSTA-PRS and of Faster R-CNN.
 
     Args:
@@ -60,20 +56,21 @@ class LcrNetConfig(PreTrainedConfig):
         num_anchor_poses: K; the classes are 0 (nobody) and 1 to K.
         backbone: `"resnet50"` (published) or a smaller one; `"resnet10"` has one block a stage.
         backbone_norm: `"batch"`; `"frozen"` has the same weights and never changes its statistics, which a batch of
-            few pictures needs.
+            few images needs.
         pyramid_channels: of the feature pyramid.
         head_size: units of the two layers that see a pooled box.
         anchor_sizes: side in pixels of the boxes that proposals start from, one per pyramid level.
         aspect_ratios: of those boxes, height / width.
-        train_proposals, test_proposals: boxes per picture that are kept after non-maximum suppression.
-        boxes_per_image: boxes per picture that classification learns from.
+        train_proposals, test_proposals: boxes per image that are kept after non-maximum suppression.
+        boxes_per_image: boxes per image that classification learns from.
         positive_fraction: at most this share of them holds a person.
         min_class_score: probability from which on a box and an anchor pose are a pose proposal.
         min_overlap, max_distance, min_mode_score, min_person_score: of `integrate_proposals`.
-        max_people: people per picture that are kept.
+        max_people: people per image that are kept.
     """
 
     model_type = "motionhub_lcr_net"
+    default_lists = {"anchor_sizes": [32, 64, 128, 256, 512], "aspect_ratios": [0.5, 1.0, 2.0]}
 
     layout: str = "lcrnet-13"
     num_joints: int = 13
@@ -95,18 +92,8 @@ class LcrNetConfig(PreTrainedConfig):
     min_person_score: float | int = 0.002
     max_people: int = 20
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        self.anchor_sizes = self.anchor_sizes or [32, 64, 128, 256, 512]
-        self.aspect_ratios = self.aspect_ratios or [0.5, 1.0, 2.0]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        names = ["num_joints", "num_anchor_poses", "pyramid_channels", "head_size", "train_proposals"]
-        names += ["test_proposals", "boxes_per_image", "max_people"]
-        wrong = {name: getattr(self, name) for name in names if getattr(self, name) < 1}
-        if wrong:
-            raise ValueError(f"LcrNetConfig expects sizes of at least 1, got {wrong}.")
-        if len(self.anchor_sizes or []) != PYRAMID_LEVELS or min(self.anchor_sizes or [0]) < 1:
+    def validate_anchors(self) -> None:
+        if len(self.anchor_sizes or []) != PYRAMID_LEVELS:
             raise ValueError(
                 f"LcrNetConfig expects {PYRAMID_LEVELS} anchor_sizes, one per pyramid level, got {self.anchor_sizes}."
             )
@@ -121,7 +108,7 @@ class LcrNetConfig(PreTrainedConfig):
 
 @dataclass
 class LcrNetOutput(ModelOutput):
-    """People of each picture, best first; rows beyond `num_people` are padding (NaN poses and boxes, zero scores).
+    """People of each image, best first; rows beyond `num_people` are padding (NaN poses and boxes, zero scores).
 
     With labels only the losses are there, without labels only the people.
 
@@ -151,54 +138,35 @@ class LcrNetOutput(ModelOutput):
     class_scores: Tensor | None = None
 
 
-def detection_parts() -> SimpleNamespace:
-    """The parts of torchvision that the model is made of.
+def detection_library() -> Any:
+    """torchvision, whose parts the model is made of.
 
     Raises:
         ImportError: torchvision is not there, or does not fit the installed torch; the message says what to do.
     """
     try:
-        from torchvision.models import resnet
-        from torchvision.models._utils import IntermediateLayerGetter
-        from torchvision.models.detection import _utils, anchor_utils, image_list, rpn
-        from torchvision.ops import FrozenBatchNorm2d, MultiScaleRoIAlign, box_iou, feature_pyramid_network
-    except (
-        ImportError,
-        RuntimeError,
-        AttributeError,
-    ) as error:  # a build for another torch fails in any of these ways
+        return importlib.import_module("torchvision")
+    except (ImportError, RuntimeError, AttributeError) as error:  # one of them, of a build for another torch
         raise ImportError(
             f"LcrNetModel is made of torchvision's detection parts, but torchvision cannot be used here ({error}). "
             "Install the one that fits your torch: pip install 'motionhub[towers]' (or pip install torchvision)."
         ) from error
-    return SimpleNamespace(
-        resnet=resnet,
-        stages=IntermediateLayerGetter,
-        pyramid=feature_pyramid_network.FeaturePyramidNetwork,
-        coarsest=feature_pyramid_network.LastLevelMaxPool,
-        frozen_norm=FrozenBatchNorm2d,
-        anchors=anchor_utils.AnchorGenerator,
-        images=image_list.ImageList,
-        proposals=rpn.RegionProposalNetwork,
-        proposal_head=rpn.RPNHead,
-        pooling=MultiScaleRoIAlign,
-        matcher=_utils.Matcher,
-        sampler=_utils.BalancedPositiveNegativeSampler,
-        overlap=box_iou,
-    )
 
 
 class PyramidBackbone(nn.Module):
     """A ResNet whose four stages become five maps of the same number of channels, `{"0": ..., ..., "pool": ...}`."""
 
-    def __init__(self, config: LcrNetConfig, parts: SimpleNamespace) -> None:
+    def __init__(self, config: LcrNetConfig, vision: Any) -> None:
         super().__init__()
         block, layers = RESNETS[config.backbone]
-        norm = parts.frozen_norm if config.backbone_norm == "frozen" else nn.BatchNorm2d
-        resnet = parts.resnet.ResNet(getattr(parts.resnet, block), layers, norm_layer=norm)
-        widths = [64 * 2**stage * getattr(parts.resnet, block).expansion for stage in range(len(STAGES))]
-        self.stages = parts.stages(resnet, {name: str(index) for index, name in enumerate(STAGES)})
-        self.pyramid = parts.pyramid(widths, config.pyramid_channels, parts.coarsest())
+        norm = vision.ops.FrozenBatchNorm2d if config.backbone_norm == "frozen" else nn.BatchNorm2d
+        block_class = getattr(vision.models.resnet, block)
+        resnet = vision.models.resnet.ResNet(block_class, layers, norm_layer=norm)
+        widths = [64 * 2**stage * block_class.expansion for stage in range(len(STAGES))]
+        names = {name: str(index) for index, name in enumerate(STAGES)}
+        self.stages = vision.models._utils.IntermediateLayerGetter(resnet, names)
+        coarsest = vision.ops.feature_pyramid_network.LastLevelMaxPool()
+        self.pyramid = vision.ops.FeaturePyramidNetwork(widths, config.pyramid_channels, coarsest)
 
     def forward(self, pixel_values: Tensor) -> dict[str, Tensor]:
         return self.pyramid(self.stages(pixel_values))
@@ -230,7 +198,7 @@ class PoseHead(nn.Module):
 
 @dataclass(frozen=True)
 class Targets:
-    """What is known of one picture: `(people, 4)` boxes, `(people,)` classes, `(people, joints, 2)` or None."""
+    """What is known of one image: `(people, 4)` boxes, `(people,)` classes, `(people, joints, 2)` or None."""
 
     boxes: Tensor
     classes: Tensor
@@ -238,14 +206,13 @@ class Targets:
 
 
 class LcrNetModel(PreTrainedModel):
-    """Pictures in; people's poses, boxes and class scores out. With labels: the losses.
+    """Images in; people's poses, boxes and class scores out. With labels: the losses.
 
     The boxes that losses are computed on are drawn with torch's global generator, as in torchvision: seed it
     (`TrainingRecipe.seed` does).
     """
 
     config: LcrNetConfig
-    config_class = LcrNetConfig
     base_model_prefix = "lcr_net"
     main_input_name = "pixel_values"
     input_modalities = ("image",)
@@ -253,27 +220,32 @@ class LcrNetModel(PreTrainedModel):
     def __init__(self, config: LcrNetConfig) -> None:
         super().__init__(config)
         assert config.anchor_sizes and config.aspect_ratios
-        parts = detection_parts()
-        self.images = parts.images
-        self.overlap = parts.overlap
-        self.backbone = PyramidBackbone(config, parts)
-        anchors = parts.anchors(
+        vision = detection_library()
+        detection = vision.models.detection
+        self.images, self.overlap = detection.image_list.ImageList, vision.ops.box_iou
+        self.backbone = PyramidBackbone(config, vision)
+        anchors = detection.anchor_utils.AnchorGenerator(
             tuple((size,) for size in config.anchor_sizes), (tuple(config.aspect_ratios),) * PYRAMID_LEVELS
         )
-        self.localisation = parts.proposals(
+        kept = {"training": config.train_proposals, "testing": config.test_proposals}
+        self.localisation = detection.rpn.RegionProposalNetwork(
             anchors,
-            parts.proposal_head(config.pyramid_channels, len(config.aspect_ratios)),
+            detection.rpn.RPNHead(config.pyramid_channels, len(config.aspect_ratios)),
             fg_iou_thresh=0.7,
             bg_iou_thresh=0.3,
             batch_size_per_image=256,
             positive_fraction=0.5,
-            pre_nms_top_n={"training": config.train_proposals, "testing": config.test_proposals},
-            post_nms_top_n={"training": config.train_proposals, "testing": config.test_proposals},
+            pre_nms_top_n=kept,
+            post_nms_top_n=kept,
             nms_thresh=0.7,
         )
-        self.pooling = parts.pooling([str(index) for index in range(len(STAGES))], POOLED_SIZE, sampling_ratio=2)
-        self.matcher = parts.matcher(0.5, 0.5, allow_low_quality_matches=False)
-        self.sampler = parts.sampler(config.boxes_per_image, float(config.positive_fraction))
+        self.pooling = vision.ops.MultiScaleRoIAlign(
+            [str(index) for index in range(len(STAGES))], POOLED_SIZE, sampling_ratio=2
+        )
+        self.matcher = detection._utils.Matcher(0.5, 0.5, allow_low_quality_matches=False)
+        self.sampler = detection._utils.BalancedPositiveNegativeSampler(
+            config.boxes_per_image, float(config.positive_fraction)
+        )
         self.head = PoseHead(config)
         self.register_buffer("anchor_poses", torch.zeros(config.num_anchor_poses, config.num_joints, 2))
         for layer in self.localisation.head.modules():
@@ -294,10 +266,6 @@ class LcrNetModel(PreTrainedModel):
                 nn.init.kaiming_uniform_(module.weight, a=1)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
     def set_anchor_poses(self, anchor_poses: Any) -> None:
         """The centres of the classes, `(anchor poses, joints, 2)` in the unit box (`self_training.fit_anchor_poses`).
@@ -322,13 +290,12 @@ class LcrNetModel(PreTrainedModel):
         boxes: Tensor | None = None,
         classes: Tensor | None = None,
         keypoints: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> LcrNetOutput:
-        """People of each picture, or with `boxes` and `classes` the losses.
+        """People of each image, or with `boxes` and `classes` the losses.
 
         Args:
             pixel_values: `(batch, 3, height, width)` as `PictureProcessor` makes them, padded right and below.
-            image_sizes: `(batch, 2)` height and width of each picture without padding; None: all of it.
+            image_sizes: `(batch, 2)` height and width of each image without padding; None: all of it.
             boxes: `(batch, people, 4)` pixels; NaN rows are nobody.
             classes: `(batch, people)` 1 to K, the anchor pose of each box.
             keypoints: `(batch, people, joints, 2)` pixels, NaN missing: the regression learns too. Without, it gets no
@@ -481,3 +448,105 @@ class LcrNetModel(PreTrainedModel):
 
 def _padded(rows: Tensor, count: int, value: float) -> Tensor:
     return torch.cat([rows, rows.new_full((count - len(rows), *rows.shape[1:]), value)])
+
+
+def fit_into(poses: Tensor, boxes: Tensor) -> Tensor:
+    """Poses of the unit box put into boxes: `(..., joints, 2)` and `(..., 4)` as left, top, right, bottom."""
+    corner, size = boxes[..., None, :2], boxes[..., None, 2:] - boxes[..., None, :2]
+    return corner + poses * size
+
+
+def relative_to(poses: Tensor, boxes: Tensor) -> Tensor:
+    """The inverse of `fit_into`: the box's left top corner becomes (0, 0), its right bottom one (1, 1)."""
+    corner, size = boxes[..., None, :2], boxes[..., None, 2:] - boxes[..., None, :2]
+    return (poses - corner) / size
+
+
+@dataclass(frozen=True)
+class People:
+    """Which proposals each person is made of, best person first.
+
+    Args:
+        weights: `(people, proposals)`; a row sums to 1 and is zero for proposals that are not this person's. The
+            person's pose is `weights @ poses`, and so are its box and its class scores.
+        scores: `(people,)` sum of the scores of the proposals used (LCR-Net's cumulative score; may be above 1).
+    """
+
+    weights: Tensor
+    scores: Tensor
+
+
+def integrate_proposals(
+    poses: Tensor,
+    scores: Tensor,
+    image_size: tuple[int, int],
+    *,
+    min_overlap: float = 0.2,
+    max_distance: float = 0.1,
+    min_mode_score: float = 0.05,
+    min_person_score: float = 0.002,
+) -> People:
+    """Pose proposal integration: proposals that overlap are one person, of which the most supported pose is kept.
+
+    The proposal with the highest score and all that overlap it are a person; the same with what is left, until nothing
+    is. Within a person, the highest score and all of the person's proposals that are near it are a mode; the same with
+    what is in no mode yet. The mode with the largest sum of scores is the person's pose: the mean of its proposals
+    weighted by their scores.
+
+    Args:
+        poses: `(proposals, joints, 2)` pixels.
+        scores: `(proposals,)` above 0.
+        image_size: (width, height); the part of a pose outside does not count for the overlap.
+        min_overlap: intersection over union of two poses' boxes from which on they are one person.
+        max_distance: mean distance of the joints, as a share of the longer side of the pose's box, up to which two
+            poses are one mode. LCR-Net++ takes 0.3 m in 3-D, a sixth of a person; this is ours, for 2-D.
+        min_mode_score: no further mode begins at a proposal with less.
+        min_person_score: people with a smaller sum of scores are dropped.
+    """
+    left, boxes = torch.ones_like(scores, dtype=torch.bool), _boxes_inside(poses, image_size)
+    found: list[tuple[Tensor, Tensor]] = []
+    while left.any():
+        best = int(torch.where(left, scores, -torch.inf).argmax())
+        person = left & (_overlap(boxes, boxes[best]) > min_overlap)
+        person[best] = True  # a pose outside the image overlaps nothing, not even itself
+        left = left & ~person
+        mode = _main_mode(poses, scores, person, max_distance, min_mode_score)
+        total = scores[mode].sum()
+        if total > min_person_score:
+            found.append((torch.where(mode, scores, 0) / total, total))
+    if not found:
+        return People(scores.new_zeros(0, len(scores)), scores.new_zeros(0))
+    weights, totals = (torch.stack(each) for each in zip(*found, strict=True))
+    order = totals.argsort(descending=True, stable=True)
+    return People(weights[order], totals[order])
+
+
+def _main_mode(poses: Tensor, scores: Tensor, person: Tensor, max_distance: float, min_mode_score: float) -> Tensor:
+    left, main, most = person.clone(), person, scores.new_tensor(-torch.inf)
+    while left.any():
+        best = int(torch.where(left, scores, -torch.inf).argmax())
+        if scores[best] < min_mode_score and most > -torch.inf:
+            break
+        size = (poses[best].amax(dim=0) - poses[best].amin(dim=0)).amax()
+        near = (poses - poses[best]).norm(dim=-1).mean(dim=-1) <= max_distance * size
+        mode = person & near
+        mode[best] = True
+        left = left & ~mode
+        if scores[mode].sum() > most:
+            main, most = mode, scores[mode].sum()
+    return main
+
+
+def _boxes_inside(poses: Tensor, image_size: tuple[int, int]) -> Tensor:
+    limit = poses.new_tensor(image_size)
+    inside = torch.minimum(poses.clamp(min=0), limit)
+    return torch.cat([inside.amin(dim=1), inside.amax(dim=1)], dim=-1)
+
+
+def _overlap(boxes: Tensor, box: Tensor) -> Tensor:
+    """Intersection over union of `(boxes, 4)` with one box."""
+    sides = torch.minimum(boxes[:, 2:], box[2:]) - torch.maximum(boxes[:, :2], box[:2])
+    common = sides.clamp(min=0).prod(dim=-1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=-1)
+    union = areas + (box[2:] - box[:2]).prod() - common
+    return torch.where(union > 0, common / union, 0)

@@ -1,49 +1,46 @@
 """LTN: an encoder that contrastive learning teaches with the time of each segment beside it.
 
-It does not know videos or skeletons (the encoder and its processor do), nor the losses (`objectives/ltn.py`,
-`objectives/byol.py`). What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`.
-
-Paper: Yang et al., "Self-Supervised Video Representation Learning via Latent Time Navigation", AAAI 2023, as the
-thesis of Di Yang tells it (chapter 5); no official code. Segments of one video are positives of each other, so
-features f forget when something happens. LTN compares f* instead, which is f moved along learned directions of time:
+What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`. Paper: Yang et al.,
+"Self-Supervised Video Representation Learning via Latent Time Navigation", AAAI 2023, after chapter 5 of the thesis of
+Di Yang; no official code. Segments of one video are positives of each other, so features f forget when something
+happens. LTN compares f* instead, which is f moved along learned directions of time:
 
     "v1"   f* = f + e(t, f)                            e: the time encoder, t: when the segment starts, in seconds
     "v2"   f* = f times sum_i softmax(e(t, f))_i d_i   d_i: columns of an orthonormal basis D, elementwise product
     "v3"   f* = f + D e(t, f)                          the paper's final form
     "none" f* = f                                      the baseline
 
-One variant is ours. In a trial every form above, like the baseline, lost the order of time ("raise the arm" against
-the same motion played backwards); `benchmarks/claims/time_order.md` could not repeat that.
-`"complement"` compares only what lies outside the span of D, f* = f - D D^T f, and
-a head of the objective predicts from the coordinates D^T f of two segments how many seconds lie between them.
+One variant is ours: `"complement"` compares only what lies outside the span of D, f* = f - D D^T f, and a head of the
+objective predicts from the coordinates D^T f of two segments how many seconds lie between them. In a trial every form
+above, like the baseline, lost the order of time; `benchmarks/claims/time_order.md` could not repeat that.
 
 Where the thesis is silent: t becomes 128 numbers by two layers; batch norm stands before the first of the two layers
-that see these and f; their width is 2048; weights begin as the projections of the backbone's recipes do. A is
+that see these and f; their width is 2048; weights begin as the projections of the backbone's recipes do. e is
 predicted, so the signs of D's columns matter: the default fixes them (`basis_signs`, see `nn/orthogonal_basis.py`).
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates, projection
+from motionhub.models.motion_model import EncoderInsideConfig
+from motionhub.nn.orthogonal_basis import OrthogonalBasis
 
 
 @strict
-class LtnConfig(PreTrainedConfig):
+class LtnConfig(EncoderInsideConfig):
     """Sizes and options of LTN; the defaults are the thesis's on Slow-R50.
 
     Args:
-        encoder_config: of any encoder of this library with `hidden_size`; None: R3D-50.
+        encoder_config: of any encoder of this library; None: R3D-50.
         variant: how time enters what is compared, see the module.
         num_directions: M, columns of the basis.
         orthogonal: False takes the directions as they are learned (the thesis's ablation; not with "complement").
@@ -56,7 +53,6 @@ class LtnConfig(PreTrainedConfig):
     model_type = "motionhub_ltn"
     sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_r3d")}
 
-    encoder_config: dict | PreTrainedConfig | None = None
     variant: Literal["none", "v1", "v2", "v3", "complement"] = "v3"
     num_directions: int = 64
     orthogonal: bool = True
@@ -66,19 +62,10 @@ class LtnConfig(PreTrainedConfig):
     time_norm: bool = True
 
     def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"LtnConfig has no field {name!r}; did you mean {near[0]!r}?")
         self.time_hidden_sizes = [2048] if self.time_hidden_sizes is None else self.time_hidden_sizes
         super().__post_init__(**kwargs)
 
-    def validate_sizes(self) -> None:
-        if self.time_channels < 1 or any(size < 1 for size in self.time_hidden_sizes or []):
-            raise ValueError(
-                f"LtnConfig expects sizes of at least 1, got time_channels={self.time_channels} and "
-                f"time_hidden_sizes={self.time_hidden_sizes}."
-            )
+    def validate_directions(self) -> None:
         most = self.hidden_size - (self.variant == "complement")
         if not 1 <= self.num_directions <= most:
             raise ValueError(
@@ -87,17 +74,6 @@ class LtnConfig(PreTrainedConfig):
             )
         if self.variant == "complement" and not self.orthogonal:
             raise ValueError('variant="complement" leaves a subspace out, which needs orthogonal=True.')
-
-    @property
-    def encoder(self) -> PreTrainedConfig:
-        """`encoder_config`, as the config that it always is after construction."""
-        assert isinstance(self.encoder_config, PreTrainedConfig)
-        return self.encoder_config
-
-    @property
-    def hidden_size(self) -> int:
-        """Channels of the encoder's features."""
-        return int(self.encoder.hidden_size)
 
     @property
     def takes_time(self) -> bool:
@@ -158,7 +134,6 @@ class LtnModel(PreTrainedModel):
     """The encoder, the basis of time and the time encoder."""
 
     config: LtnConfig
-    config_class = LtnConfig
     base_model_prefix = "ltn"
     main_input_name = "pixel_values"
     input_modalities = ("video", "time")
@@ -188,10 +163,6 @@ class LtnModel(PreTrainedModel):
         elif isinstance(module, nn.BatchNorm1d):
             super()._init_weights(module)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
     @can_return_tuple
     def forward(
         self,
@@ -200,13 +171,12 @@ class LtnModel(PreTrainedModel):
         attention_mask: Tensor | None = None,
         pixel_values: Tensor | None = None,
         start_seconds: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> LtnOutput:
         """Encode a batch of segments.
 
         Args:
             keypoints, joint_mask, attention_mask: of an encoder of skeletons, as its processor makes them.
-            pixel_values: of an encoder of pictures, as its processor makes them.
+            pixel_values: of an encoder of images, as its processor makes them.
             start_seconds: `(B,)` when each segment starts in its recording. Without it there are features only.
 
         Raises:
@@ -230,7 +200,7 @@ class LtnModel(PreTrainedModel):
         if variant == "complement":
             assert isinstance(self.basis, OrthogonalBasis)
             basis = self.basis()
-            return features - projection(features, basis), coordinates(features, basis)
+            return features - features @ basis @ basis.mT, features @ basis
         if start_seconds is None:
             return None, None
         if start_seconds.shape != features.shape[:1]:
@@ -245,5 +215,5 @@ class LtnModel(PreTrainedModel):
         assert self.basis is not None
         basis = self.basis()
         if variant == "v2":
-            return features * combination(along.softmax(-1), basis), None
-        return features + combination(along, basis), along
+            return features * (along.softmax(-1) @ basis.mT), None
+        return features + along @ basis.mT, along

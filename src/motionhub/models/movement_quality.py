@@ -1,7 +1,5 @@
 """How well a movement is done, from any skeleton encoder: its features frame by frame, a GRU, a score per clip.
 
-It does not know movements, file formats nor how agreement is measured (`metrics/agreement.py`).
-
 Paper: the head of U-VI (Sardari et al., BMVC 2021, section 4): two bidirectional GRU
 layers and one linear layer, averaged over a clip, with a class per whole score. Two further kinds of scores are ours:
 `"ordinal"`, which knows that 3 is between 2 and 4, and `"value"`, for scores that are any number.
@@ -9,24 +7,21 @@ layers and one linear layer, averaged over a clip, with a class per whole score.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers import initialization as init
-from transformers.configuration_utils import SubConfigSpec
-from transformers.models.auto.configuration_auto import AutoConfig
+from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.nn.heads import clip_loss
+from motionhub.models.motion_model import EncoderInsideConfig
+from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
 from motionhub.nn.people import frames_of_clip
-from motionhub.nn.recurrent_head import RecurrentHead
 
 
 @strict
-class MovementQualityConfig(PreTrainedConfig):
+class MovementQualityConfig(EncoderInsideConfig):
     """The encoder and its head.
 
     Args:
@@ -42,9 +37,7 @@ class MovementQualityConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_movement_quality"
-    sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_unik")}
 
-    encoder_config: dict | PreTrainedConfig | None = None
     scores: Literal["grades", "ordinal", "value"] = "grades"
     max_score: int = 1
     recurrent: Literal["gru", "lstm"] = "gru"
@@ -53,45 +46,10 @@ class MovementQualityConfig(PreTrainedConfig):
     movement: str = ""
     held_out: dict | None = None
 
-    def validate_sizes(self) -> None:
-        sizes = {name: getattr(self, name) for name in ("max_score", "recurrent_size", "recurrent_layers")}
-        if wrong := {name: size for name, size in sizes.items() if size < 1}:
-            raise ValueError(f"MovementQualityConfig expects sizes of at least 1, got {wrong}.")
-
-    @property
-    def _encoder(self) -> PreTrainedConfig:
-        assert isinstance(self.encoder_config, PreTrainedConfig)
-        return self.encoder_config
-
     @property
     def num_outputs(self) -> int:
         """Outputs of the head."""
         return {"grades": self.max_score + 1, "ordinal": self.max_score, "value": 1}[self.scores]
-
-    @property
-    def hidden_size(self) -> int:
-        """Channels of the encoder's features."""
-        return int(self._encoder.hidden_size)
-
-    @property
-    def layout(self) -> str:
-        """Name of the layout the weights expect: the encoder's."""
-        return str(self._encoder.layout)
-
-    @property
-    def num_joints(self) -> int:
-        """Joints of the input: the encoder's."""
-        return int(self._encoder.num_joints)
-
-    @property
-    def in_channels(self) -> int:
-        """Coordinates of a joint: the encoder's."""
-        return int(self._encoder.in_channels)
-
-    @property
-    def num_people(self) -> int:
-        """Person slots of the encoder."""
-        return int(self._encoder.num_people)
 
 
 @dataclass
@@ -107,14 +65,13 @@ class SkeletonForMovementQuality(PreTrainedModel):
     """A score per clip of keypoints."""
 
     config: MovementQualityConfig
-    config_class = MovementQualityConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
     input_modalities = ("time",)
 
     def __init__(self, config: MovementQualityConfig) -> None:
         super().__init__(config)
-        self.encoder = AutoModel.from_config(config._encoder)
+        self.encoder = AutoModel.from_config(config.encoder)
         self.head = RecurrentHead(
             config.hidden_size, config.recurrent_size, config.recurrent_layers, config.num_outputs, config.recurrent
         )
@@ -123,50 +80,24 @@ class SkeletonForMovementQuality(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         """PyTorch's defaults; the encoder inside initialises itself."""
-        if isinstance(module, nn.RNNBase):
-            for parameter in module.parameters():
-                bound = module.hidden_size**-0.5
-                init.uniform_(parameter, -bound, bound)
-        elif isinstance(module, nn.Linear):
-            bound = module.in_features**-0.5
-            init.uniform_(module.weight, -bound, bound)
-            init.uniform_(module.bias, -bound, bound)
+        if isinstance(module, nn.RNNBase | nn.Linear):
+            module.reset_parameters()
 
     @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
-    @classmethod
-    def from_encoder(
-        cls,
-        source: str | Path,
-        *,
-        pretrained: bool = True,
-        scores: Literal["grades", "ordinal", "value"] = "grades",
-        max_score: int = 1,
-        recurrent_size: int = 512,
-        recurrent_layers: int = 2,
-    ) -> "SkeletonForMovementQuality":
+    def from_encoder(cls, source: str | Path, *, pretrained: bool = True, **head: Any) -> "SkeletonForMovementQuality":
         """A new head on the encoder of a checkpoint.
 
         Args:
             source: folder or Hub id of any skeleton encoder, alone or below a head of its own; or of a model of
                 movement quality, whose encoder is taken.
             pretrained: False: random weights, of the encoder too (the control of every pre-trained one).
-            scores, max_score, recurrent_size, recurrent_layers: see `MovementQualityConfig`.
+            head: scores, max_score, recurrent_size, ..., see `MovementQualityConfig`.
         """
         encoder = AutoConfig.from_pretrained(str(source))
         scored = isinstance(encoder, MovementQualityConfig)
         if isinstance(encoder, MovementQualityConfig):
-            encoder = encoder._encoder
-        config = MovementQualityConfig(
-            encoder_config=encoder,
-            scores=scores,
-            max_score=max_score,
-            recurrent_size=recurrent_size,
-            recurrent_layers=recurrent_layers,
-        )
-        model = cls(config)
+            encoder = encoder.encoder
+        model = cls(MovementQualityConfig(encoder_config=encoder, **head))
         if pretrained:
             found = AutoModel.from_pretrained(str(source))
             model.encoder = found.encoder if scored else found
@@ -188,7 +119,6 @@ class SkeletonForMovementQuality(PreTrainedModel):
         labels: Tensor | None = None,
         frame_features: Tensor | None = None,
         feature_lengths: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> MovementQualityOutput:
         """Inputs as the encoder's; people of a clip are averaged, padded frames left out.
 
@@ -209,9 +139,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
             feature_lengths = torch.full((len(frame_features),), frame_features.shape[1])
         logits = self.head(frame_features, feature_lengths)
         return MovementQualityOutput(
-            loss=None if labels is None else self.loss_of(logits, labels),
-            scores=self.scores_of(logits),
-            logits=logits,
+            loss=None if labels is None else self.loss_of(logits, labels), scores=self.scores_of(logits), logits=logits
         )
 
     def scores_of(self, logits: Tensor) -> Tensor:
@@ -220,7 +148,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
             return logits.squeeze(1)
         if self.config.scores == "ordinal":
             return logits.sigmoid().sum(1)
-        return logits.softmax(1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
+        return expected_grade(logits)
 
     def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross entropy of grades, the mean binary one of "above k", or the mean squared error; over known labels."""
@@ -228,12 +156,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
             known = labels.isfinite()
             errors = (logits.squeeze(1).float() - labels.float()).masked_fill(~known, 0)
             return errors.square().sum() / known.sum().clamp(min=1)
-        if bool((labels > self.config.max_score).any()):
-            highest = int(labels.max())
-            raise ValueError(
-                f"Expected scores of 0..{self.config.max_score}, got {highest}; build the model with "
-                f"MovementQualityConfig(max_score={highest})."
-            )
+        check_grades(labels, self.config.max_score, "MovementQualityConfig")
         if self.config.scores == "grades":
             return clip_loss(logits, labels)
         known = labels >= 0

@@ -1,48 +1,52 @@
 """R3D: a residual network of space-time convolutions, 50 layers deep, that keeps every frame (the "Slow" pathway).
 
-It does not know video files, sampling or colours (`processing/video_clip.py`), nor how it is trained.
-
 Papers: Feichtenhofer et al., "SlowFast Networks for Video Recognition", ICCV 2019; Feichtenhofer et al., "A
 Large-Scale Study on Unsupervised Spatiotemporal Representation Learning", CVPR 2021,
 https://arxiv.org/abs/2104.14558, whose self-supervised recipes LTN (`models/ltn.py`) starts from. Official code:
 https://github.com/facebookresearch/SlowFast.
 
 The deliberate deviations from the official code are without effect on its numbers: any number of frames and any size
-of pictures are pooled as a whole, and clips are `(batch, frames, channels, height, width)` as everywhere here.
+of images are pooled as a whole, and clips are `(batch, frames, channels, height, width)` as everywhere here.
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.nn.heads import clip_loss
 
 
 @strict
-class R3dConfig(PreTrainedConfig):
+class R3dConfig(MotionConfig):
     """Sizes of the network; the defaults are Slow-R50.
 
     Args:
-        num_channels: of a picture.
+        num_channels: of an image.
         stem_channels: after the first convolution (7 x 7 in space) and pooling.
         depths: blocks of each stage.
         widths: output channels of each stage; inside a block there are a quarter of them.
-        temporal_kernels: frames that each stage's blocks look at, odd; 1 sees single pictures.
+        temporal_kernels: frames that each stage's blocks look at, odd; 1 sees single images.
         projection_sizes: output sizes of the projection's linear layers, ReLU between (`R3dForPreTraining`).
         classifier_dropout: dropout before the classification head.
         norm_eps, norm_momentum: of the batch norms.
     """
 
     model_type = "motionhub_r3d"
+    default_lists = {
+        "depths": [3, 4, 6, 3],
+        "widths": [256, 512, 1024, 2048],
+        "temporal_kernels": [1, 1, 3, 3],
+        "projection_sizes": [2048, 2048, 128],
+    }
 
     num_channels: int = 3
     stem_channels: int = 64
@@ -54,48 +58,20 @@ class R3dConfig(PreTrainedConfig):
     norm_eps: float | int = 1e-5
     norm_momentum: float | int = 0.1
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"R3dConfig has no field {name!r}; did you mean {near[0]!r}?")
-        self.depths = self.depths or [3, 4, 6, 3]
-        self.widths = self.widths or [256, 512, 1024, 2048]
-        self.temporal_kernels = self.temporal_kernels or [1, 1, 3, 3]
-        self.projection_sizes = self.projection_sizes or [2048, 2048, 128]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
+    def validate_stages(self) -> None:
         stages = {name: getattr(self, name) or [] for name in ("depths", "widths", "temporal_kernels")}
-        sizes = {**stages, "stem_channels": [self.stem_channels], "num_channels": [self.num_channels]}
-        sizes["projection_sizes"] = self.projection_sizes or []
-        if wrong := {name: values for name, values in sizes.items() if not values or min(values) < 1}:
-            raise ValueError(f"R3dConfig expects sizes of at least 1, got {wrong}.")
         if len({len(values) for values in stages.values()}) != 1:
             raise ValueError(f"R3dConfig expects depths, widths and temporal_kernels of one length, got {stages}.")
-        if any(width % 4 for width in stages["widths"]) or any(
-            kernel % 2 == 0 for kernel in stages["temporal_kernels"]
-        ):
+        if any(width % 4 for width in stages["widths"]) or any(size % 2 == 0 for size in stages["temporal_kernels"]):
             raise ValueError(
                 f"R3dConfig expects widths divisible by 4 and odd temporal_kernels, got {self.widths} and "
                 f"{self.temporal_kernels}."
             )
-        if not 0 <= self.classifier_dropout < 1:
-            raise ValueError(f"R3dConfig expects classifier_dropout in 0..1, below 1, got {self.classifier_dropout}.")
 
     @property
     def hidden_size(self) -> int:
         """Channels of the features."""
         return (self.widths or [0])[-1]
-
-
-@dataclass
-class R3dOutput(ModelOutput):
-    """`loss` with labels; `logits (B, num_labels)`; `pooler_output (B, hidden_size)`."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    pooler_output: Tensor | None = None
 
 
 @dataclass
@@ -115,13 +91,12 @@ class ConvNorm(nn.Module):
         out_channels: int,
         kernel: tuple[int, int, int],
         stride: int,
-        eps: float,
-        momentum: float,
+        **norm: Any,
     ) -> None:
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         self.conv = nn.Conv3d(in_channels, out_channels, kernel, (1, stride, stride), padding, bias=False)
-        self.norm = nn.BatchNorm3d(out_channels, eps=eps, momentum=momentum)
+        self.norm = nn.BatchNorm3d(out_channels, **norm)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.norm(self.conv(features))
@@ -134,13 +109,13 @@ class R3dBlock(GradientCheckpointingLayer):
         super().__init__()
         assert config.widths and config.temporal_kernels
         width, kernel = config.widths[stage], config.temporal_kernels[stage]
-        inner, norm = width // 4, (float(config.norm_eps), float(config.norm_momentum))
-        self.temporal = ConvNorm(in_channels, inner, (kernel, 1, 1), 1, *norm)
-        self.spatial = ConvNorm(inner, inner, (1, 3, 3), stride, *norm)
-        self.expansion = ConvNorm(inner, width, (1, 1, 1), 1, *norm)
+        inner, norm = width // 4, config.norm_options
+        self.temporal = ConvNorm(in_channels, inner, (kernel, 1, 1), 1, **norm)
+        self.spatial = ConvNorm(inner, inner, (1, 3, 3), stride, **norm)
+        self.expansion = ConvNorm(inner, width, (1, 1, 1), 1, **norm)
         self.shortcut: ConvNorm | None = None
         if in_channels != width or stride != 1:
-            self.shortcut = ConvNorm(in_channels, width, (1, 1, 1), stride, *norm)
+            self.shortcut = ConvNorm(in_channels, width, (1, 1, 1), stride, **norm)
 
     def forward(self, features: Tensor) -> Tensor:
         kept = features if self.shortcut is None else self.shortcut(features)
@@ -152,7 +127,6 @@ class R3dPreTrainedModel(PreTrainedModel):
     """Loading, saving and the official initialisation."""
 
     config: R3dConfig
-    config_class = R3dConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
     input_modalities = ("video",)
@@ -169,13 +143,9 @@ class R3dPreTrainedModel(PreTrainedModel):
         else:
             super()._init_weights(module)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
 
 class R3dModel(R3dPreTrainedModel):
-    """The trunk: pictures of a clip in, features per frame and place and one vector per clip out."""
+    """The trunk: images of a clip in, features per frame and place and one vector per clip out."""
 
     # Loading the trunk of a classifier leaves its head behind, on purpose.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\.", r"^projection\."]
@@ -183,8 +153,7 @@ class R3dModel(R3dPreTrainedModel):
     def __init__(self, config: R3dConfig) -> None:
         super().__init__(config)
         assert config.widths and config.depths
-        norm = (float(config.norm_eps), float(config.norm_momentum))
-        self.stem = ConvNorm(config.num_channels, config.stem_channels, (1, 7, 7), 2, *norm)
+        self.stem = ConvNorm(config.num_channels, config.stem_channels, (1, 7, 7), 2, **config.norm_options)
         self.pool = nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
         channels, blocks = config.stem_channels, []
         for stage, (width, depth) in enumerate(zip(config.widths, config.depths, strict=True)):
@@ -195,7 +164,7 @@ class R3dModel(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> BaseModelOutputWithPooling:
+    def forward(self, pixel_values: Tensor) -> BaseModelOutputWithPooling:
         """Encode a batch of clips.
 
         Args:
@@ -236,13 +205,11 @@ class R3dForActionClassification(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(
-        self, pixel_values: Tensor, labels: Tensor | None = None, return_dict: bool | None = None
-    ) -> R3dOutput:
+    def forward(self, pixel_values: Tensor, labels: Tensor | None = None) -> HeadOutput:
         """Args as `R3dModel`; `labels (batch,)` whole numbers, negative where unknown: then there is a loss."""
         pooled = self.encoder(pixel_values).pooler_output
         logits = self.classifier(self.dropout(pooled))
-        return R3dOutput(None if labels is None else clip_loss(logits, labels), logits, pooled)
+        return HeadOutput(None if labels is None else clip_loss(logits, labels), logits, pooler_output=pooled)
 
 
 class R3dForPreTraining(R3dPreTrainedModel):
@@ -261,7 +228,7 @@ class R3dForPreTraining(R3dPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> R3dProjectionOutput:
+    def forward(self, pixel_values: Tensor) -> R3dProjectionOutput:
         """Args as `R3dModel`."""
         pooled = self.encoder(pixel_values).pooler_output
         projected = self.projection[0](pooled)

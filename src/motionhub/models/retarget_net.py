@@ -1,42 +1,40 @@
 """RetargetNet: the motion of one person on the body, or in the view, of another, in 2-D and without pairs.
 
-It does not know joints' names, pixels or normalisation (`RetargetProcessor`), nor how it is trained.
-
 Paper: Aberman et al., "Learning Character-Agnostic Motion for Motion Retargeting in 2D", SIGGRAPH 2019,
 https://arxiv.org/abs/1905.01680. Official code: https://github.com/ChrisWu1997/2D-Motion-Retargeting (MIT).
 
-One network encodes what moves (`motion`, a code per eight frames), another what does not (one code per clip); the
-decoder puts motion and static codes of different clips together. The three official variants:
+One network encodes what moves (a code per eight frames), another what does not (one code per clip); the decoder puts
+motion and static codes of different clips together. The three official variants:
 - `view`: the static code holds body and viewing direction together;
 - `skeleton`: the static code holds the body only, and the view stays in the motion;
 - `full`: a code for the body and one for the view, so each can come from a clip of its own.
 
-Deliberate deviations from the official code, without effect on its numbers where both are defined:
-- a clip of any length: its last frame is repeated up to a multiple of eight frames (and to 32 or 16 at least, which
-  the reflected borders of the convolutions need), and the result is cut again; the official code drops frames;
-- clips of one batch that differ in length go through the network apart, so that none sees another's padding.
+Deliberate deviations from the official code, without effect on its numbers where both are defined: the last frame of a
+clip is repeated up to a multiple of eight frames (at least 32 or 16, for the reflected borders) and the result is cut
+again, where the official code drops frames; clips of different lengths go through the network apart.
 """
 
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.utils import can_return_tuple
 
-from motionhub.nn.motion_autoencoder import (
+from motionhub.models.motion_model import MotionConfig
+from motionhub.models.motion_retargeting import (
+    SLOPE,
+    Inputs,
     MotionDecoder,
     MotionEncoder,
+    MotionRetargetingModel,
     MotionRetargetingOutput,
-    StaticEncoder,
-    check_network_tensor,
+    UnpaddedPeople,
     fewest_frames,
-    init_convolution,
+    map_by_length,
+    reflected,
 )
-from motionhub.nn.people_apart import PeopleApart, by_length
 
 
 # Channels after each layer of the static encoders.
@@ -45,7 +43,7 @@ VELOCITY_ROWS = 1  # the last row is the velocity of the root: static encoders d
 
 
 @strict
-class RetargetNetConfig(PreTrainedConfig):
+class RetargetNetConfig(MotionConfig):
     """Sizes of RetargetNet; the defaults are the official ones of each variant.
 
     Args:
@@ -61,6 +59,7 @@ class RetargetNetConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_retarget_net"
+    default_lists = {"motion_channels": [64, 96, 128], "decoder_channels": [128, 64]}
 
     variant: Literal["view", "skeleton", "full"] = "view"
     layout: str = "lac-15"
@@ -74,30 +73,20 @@ class RetargetNetConfig(PreTrainedConfig):
     dropout: float | int = 0.2
 
     def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"RetargetNetConfig has no field {name!r}; did you mean {near[0]!r}?")
-        self.motion_channels = self.motion_channels or [64, 96, 128]
         self.static_channels = self.static_channels or list(STATIC_CHANNELS.get(self.variant, [64]))
-        self.decoder_channels = self.decoder_channels or [128, 64]
         super().__post_init__(**kwargs)
 
-    def validate_sizes(self) -> None:
-        single = ("in_channels", "body_code_size", "view_code_size")
-        sizes = {name: [getattr(self, name)] for name in single} | {"num_joints - 1": [self.num_joints - 1]}
-        sizes |= {name: getattr(self, name) for name in ("motion_channels", "static_channels", "decoder_channels")}
-        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
-        if wrong:
-            raise ValueError(f"RetargetNetConfig expects sizes of at least 1, got {wrong}.")
-        layers, halvings = len(self.decoder_channels or []) + 1, len(self.motion_channels or [])
-        if layers != halvings:
+    def validate_channels(self) -> None:
+        if self.num_joints < 2:
+            raise ValueError(
+                f"RetargetNetConfig expects num_joints of at least 2 (a joint and the root's velocity), got "
+                f"{self.num_joints}."
+            )
+        if len(self.decoder_channels or []) + 1 != len(self.motion_channels or []):
             raise ValueError(
                 f"RetargetNetConfig expects one decoder layer per motion layer (decoder_channels one shorter than "
                 f"motion_channels), got {self.decoder_channels} and {self.motion_channels}."
             )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"RetargetNetConfig expects dropout in 0..1, below 1, got {self.dropout}.")
 
     @property
     def static_size(self) -> int:
@@ -122,19 +111,40 @@ class RetargetNetConfig(PreTrainedConfig):
         return max(fewest_frames(len(self.motion_channels or [])), fewest_frames(len(self.static_channels or [])))
 
 
-class RetargetNet(PreTrainedModel):
+class StaticEncoder(nn.Module):
+    """What does not change over a clip: convolutions, each followed by pooling, then a pool over all frames left.
+
+    `(batch, in, frames)` -> `(batch, code_size, 1)`. `code_size` set: a linear layer after the last pool.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: Sequence[int], pooling: Literal["max", "mean"], code_size: int | None = None
+    ) -> None:
+        super().__init__()
+        widths = [in_channels, *channels]
+        self.pooling = pooling
+        self.convs = nn.ModuleList(
+            nn.Conv1d(before, after, kernel_size=7) for before, after in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.compress = None if code_size is None else nn.Conv1d(widths[-1], code_size, kernel_size=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        for conv in self.convs:
+            features = F.leaky_relu(conv(reflected(features)), SLOPE)
+            features = F.max_pool1d(features, 2) if self.pooling == "max" else F.avg_pool1d(features, 2)
+        pooled = features.amax(-1, keepdim=True) if self.pooling == "max" else features.mean(-1, keepdim=True)
+        return pooled if self.compress is None else self.compress(pooled)
+
+
+class RetargetNetModel(MotionRetargetingModel):
     """Encoders and decoder. `transfer` works on network tensors, `retarget` and `forward` on the processor's output.
 
-    A network tensor is `(batch, rows * coordinates, frames)`, row-major, normalised: 30 channels, x and y of the 14
-    joints relative to the root and of the root's velocity. Its frames are a multiple of `config.frame_stride` (8) and
-    at least `config.min_frames` (view 32, others 16).
+    A network tensor has 30 channels: x and y of the 14 joints relative to the root and of the root's velocity.
+    `config.min_frames` is 32 for the variant "view", 16 for the others.
     """
 
     config: RetargetNetConfig
-    config_class = RetargetNetConfig
     base_model_prefix = "retarget_net"
-    main_input_name = "keypoints"
-    input_modalities = ("time",)
 
     def __init__(self, config: RetargetNetConfig) -> None:
         super().__init__(config)
@@ -149,15 +159,6 @@ class RetargetNet(PreTrainedModel):
             self.static_encoder = StaticEncoder(still, config.static_channels, "max")
         self.decoder = MotionDecoder(config.hidden_size, [*config.decoder_channels, channels], float(config.dropout))
         self.post_init()
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Conv1d):
-            init_convolution(module)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
     # On network tensors
 
@@ -202,33 +203,7 @@ class RetargetNet(PreTrainedModel):
 
     # On the processor's output
 
-    @can_return_tuple
-    def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
-    ) -> MotionRetargetingOutput:
-        """Encode a batch of clips and decode each person's own codes again.
-
-        Args:
-            keypoints: `(B, M, T, 15, 2)` as `RetargetProcessor` makes them.
-            joint_mask: accepted and not used: missing joints enter with their filled-in values.
-            attention_mask: `(B, M, T)`; frames after a person's last True one are padding.
-
-        Raises:
-            ValueError: the shape does not fit the config.
-        """
-        source = {"keypoints": keypoints, "attention_mask": attention_mask}
-        return self.retarget(source, source)
-
-    def retarget(
-        self,
-        source: Mapping[str, Tensor | None],
-        target: Mapping[str, Tensor | None],
-        view: Mapping[str, Tensor | None] | None = None,
-    ) -> MotionRetargetingOutput:
+    def retarget(self, source: Inputs, target: Inputs, view: Inputs | None = None) -> MotionRetargetingOutput:
         """The motion of `source` on the body of `target` (for `"view"`: and seen as `target` is).
 
         Args:
@@ -240,51 +215,29 @@ class RetargetNet(PreTrainedModel):
         Raises:
             ValueError: a shape does not fit the config, `target` has nobody, or `view` is given to another variant.
         """
-        moving = PeopleApart.of(source, self.config)
-        bodies = PeopleApart.of(target, self.config).matching(moving, "target")
+        moving = UnpaddedPeople.of(source, self.config)
+        bodies = UnpaddedPeople.of(target, self.config).matching(moving, "target")
         if view is not None and self.config.variant != "full":
             raise ValueError(_no_view_code(self.config.variant))
         views = None
         if self.config.variant == "full":
-            views = moving if view is None else PeopleApart.of(view, self.config).matching(moving, "view")
-        motion_codes = by_length(self.encode_motion, self._padded(moving))
+            views = moving if view is None else UnpaddedPeople.of(view, self.config).matching(moving, "view")
+        motion_codes = map_by_length(self.encode_motion, self._padded(moving))
         if views is None:
-            static_codes = by_length(self.encode_static, self._padded(bodies))
+            static_codes = map_by_length(self.encode_static, self._padded(bodies))
         else:
-            body, seen = (by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
+            body, seen = (map_by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
             size = self.config.body_code_size
             static_codes = [torch.cat([own[:size], other[size:]]) for own, other in zip(body, seen, strict=True)]
-        codes = [
-            _side_by_side(motion[None], static[None])[0]
-            for motion, static in zip(motion_codes, static_codes, strict=True)
-        ]
-        made = by_length(self.decoder, codes)
-        return self._output(moving, codes, made)
+        pairs = zip(motion_codes, static_codes, strict=True)
+        codes = [_side_by_side(motion[None], static[None])[0] for motion, static in pairs]
+        frames = [motion.shape[1] for motion in moving.motions]
+        made = map_by_length(self.decoder, codes)
+        return self._output(moving, [code.T for code in codes], made, frames, moving.num_frames)
 
-    def _output(self, people: PeopleApart, codes: list[Tensor], made: list[Tensor]) -> MotionRetargetingOutput:
-        stride = self.config.frame_stride
-        hidden = people.new_zeros(-(-people.num_frames // stride), self.config.hidden_size)
-        keypoints = people.new_zeros(people.num_frames, self.config.num_joints * self.config.in_channels)
-        pooled = people.new_zeros(self.config.hidden_size)
-        for (clip, person), motion, code, result in zip(people.places, people.motions, codes, made, strict=True):
-            frames = motion.shape[1]
-            kept = -(-frames // stride)
-            hidden[clip, person, :kept] = code[:, :kept].T
-            keypoints[clip, person, :frames] = result[:, :frames].T
-            pooled[clip, person] = code[:, :kept].mean(dim=1)
-        present = people.present.sum(dim=1, keepdim=True).clamp(min=1)
-        return MotionRetargetingOutput(
-            keypoints=keypoints.unflatten(-1, (self.config.num_joints, self.config.in_channels)),
-            last_hidden_state=hidden.unsqueeze(3),
-            pooler_output=pooled.sum(dim=1) / present,
-        )
 
-    def _padded(self, people: PeopleApart) -> list[Tensor]:
-        """Network tensors without the batch axis, each long enough for the network."""
-        return people.padded(self.config.frame_stride, self.config.min_frames)
-
-    def _check_network_tensor(self, motion: Tensor) -> None:
-        check_network_tensor(motion, self.config, "RetargetNet", "retarget takes clips")
+class RetargetNetForMotionRetargeting(RetargetNetModel):
+    """The same network under the name of its task."""
 
 
 def _side_by_side(motion_code: Tensor, static_code: Tensor) -> Tensor:

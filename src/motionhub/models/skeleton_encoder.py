@@ -1,27 +1,25 @@
-"""What UNIK, 2s-AGCN and ST-GCN share: sizes, blocks over joints and frames, people and padding, loading, folding.
-
-It does not know how a family mixes the joints of a frame (its spatial unit), nor skeleton layouts, nor tasks.
-"""
+"""What UNIK, 2s-AGCN and ST-GCN share: sizes, blocks over joints and frames, people and padding, loading, folding."""
 
 import copy
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import MotionConfig
 from motionhub.nn.graph_conv import DependencyAttention, GraphConv, JointGraph
 from motionhub.nn.masked_norm import ChannelNorm, PersonNorm
 from motionhub.nn.people import Presence, frames_of_clip, mean_over_frames, zero_padding
 from motionhub.nn.temporal import FrameConv2d, PointwiseLinear, TemporalConv
+from motionhub.skeletons.layouts import stated_layout
 
 
 OFFICIAL_CHANNELS = [64, 64, 64, 64, 128, 128, 128, 256, 256, 256]
@@ -29,7 +27,7 @@ OFFICIAL_STRIDES = [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
 
 
 @strict
-class JointEncoderConfig(PreTrainedConfig):
+class SkeletonEncoderConfig(MotionConfig):
     """Sizes and options that all families have; a family's config adds its own and says what they mean.
 
     Args:
@@ -57,16 +55,11 @@ class JointEncoderConfig(PreTrainedConfig):
     classifier_dropout: float | int = 0.0
     upsampling: Literal["linear", "repeat"] = "linear"
 
-    # No fields: which further ones must be at least 1, which odd; deviation of all initial weights (None: by fan-out).
-    sizes: ClassVar[tuple[str, ...]] = ()
+    # No fields: sizes that must be odd; std of all initial weights (None: by fan-out).
     odd_sizes: ClassVar[tuple[str, ...]] = ("temporal_kernel",)
     initial_std: ClassVar[float | None] = None
 
     def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"{type(self).__name__} has no field {name!r}; did you mean {near[0]!r}?")
         if self.channels is None:
             self.channels = list(OFFICIAL_CHANNELS)
             if self.strides is None:
@@ -76,19 +69,6 @@ class JointEncoderConfig(PreTrainedConfig):
         if self.dilations is None:
             self.dilations = [1] * len(self.channels)
         super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        single = ("num_joints", "in_channels", "num_people", *self.sizes)
-        sizes = {name: [getattr(self, name)] for name in single}
-        sizes |= {name: getattr(self, name) or [] for name in ("channels", "strides", "dilations")}
-        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
-        if wrong:
-            raise ValueError(f"{type(self).__name__} expects sizes of at least 1, got {wrong}.")
-        if not 0 <= self.norm_momentum <= 1 or not self.norm_eps > 0:
-            raise ValueError(
-                f"{type(self).__name__} expects norm_momentum in 0..1 and norm_eps above 0, got {self.norm_momentum} "
-                f"and {self.norm_eps}."
-            )
 
     def validate_blocks(self) -> None:
         lengths = {name: len(getattr(self, name) or []) for name in ("channels", "strides", "dilations")}
@@ -106,6 +86,13 @@ class JointEncoderConfig(PreTrainedConfig):
                     f"got {getattr(self, name)}; use {getattr(self, name) + 1}."
                 )
 
+    def validate_key_channels(self) -> None:
+        ratio = getattr(self, "key_ratio", 1)
+        if any(count % ratio for count in self.channels or []):
+            raise ValueError(
+                f"{type(self).__name__} expects channels divisible by key_ratio={ratio}, got {self.channels}."
+            )
+
     @property
     def hidden_size(self) -> int:
         """Channels of the features that leave the encoder."""
@@ -122,8 +109,29 @@ class JointEncoderConfig(PreTrainedConfig):
         return self.channels[index - 1] if index else self.in_channels, self.channels[index]
 
 
+@strict
+class GraphEncoderConfig(SkeletonEncoderConfig):
+    """A config whose encoder mixes joints by the bones of `layout`, which fixes `num_joints`.
+
+    Args:
+        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`).
+    """
+
+    layout: str = "ntu-25"
+    num_joints: int = 25
+    in_channels: int = 3
+
+    def validate_layout(self) -> None:
+        joints = stated_layout(self.layout).num_joints
+        if joints != self.num_joints:
+            raise ValueError(
+                f"{type(self).__name__} builds its graph from layout {self.layout[:80]!r}, which has {joints} joints, "
+                f"but num_joints is {self.num_joints}; set both."
+            )
+
+
 @dataclass
-class JointEncoderOutput(ModelOutput):
+class SkeletonEncoderOutput(ModelOutput):
     """What an encoder returns; absent people are zeros everywhere (`T'` is the frame count of that block).
 
     `M` is that of the input; with `pooling="official"` it is `num_people`, whose missing ones were added as zeros.
@@ -147,21 +155,21 @@ class JointEncoderOutput(ModelOutput):
 class JointBlock(GradientCheckpointingLayer):
     """`relu(dropout(temporal(spatial(x))) + residual(x))` over `(people, joints, frames, channels)`."""
 
-    def __init__(self, config: JointEncoderConfig, index: int, spatial: nn.Module, dropout: float = 0.0) -> None:
+    def __init__(self, config: SkeletonEncoderConfig, index: int, spatial: nn.Module) -> None:
         super().__init__()
         assert config.strides and config.dilations
         in_channels, out_channels = config.block_channels(index)
         self.stride = config.strides[index]
-        eps, momentum = float(config.norm_eps), float(config.norm_momentum)
+        norm = config.norm_options
         self.spatial = spatial
         self.temporal = TemporalConv(
-            out_channels, out_channels, config.temporal_kernel, self.stride, config.dilations[index], eps, momentum
+            out_channels, out_channels, config.temporal_kernel, self.stride, config.dilations[index], **norm
         )
         self.residual: TemporalConv | None = None
         if index and (in_channels != out_channels or self.stride != 1):
-            self.residual = TemporalConv(in_channels, out_channels, 1, self.stride, 1, eps, momentum)
+            self.residual = TemporalConv(in_channels, out_channels, 1, self.stride, 1, **norm)
         self.has_residual = index > 0  # the official first blocks add nothing
-        self.dropout = dropout
+        self.dropout = 0.0
 
     def forward(
         self, features: Tensor, valid: Tensor | None = None, graph: Tensor | None = None
@@ -179,10 +187,10 @@ class JointBlock(GradientCheckpointingLayer):
         return zero_padding(out.relu_(), valid_out), attention, dependencies
 
 
-class JointPreTrainedModel(PreTrainedModel):
+class SkeletonPreTrainedModel(PreTrainedModel):
     """Loading, saving, folding, and the initialisation that every leaf module names for itself."""
 
-    config: JointEncoderConfig
+    config: SkeletonEncoderConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
     input_modalities = ("time",)
@@ -245,33 +253,33 @@ class JointPreTrainedModel(PreTrainedModel):
             raise ValueError("A fused model has no batch norms to save; save the model that fuse() was called on.")
         super().save_pretrained(*args, **kwargs)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
-
-class JointEncoder(JointPreTrainedModel):
+class SkeletonEncoder(SkeletonPreTrainedModel):
     """Keypoints of a clip in, features per person, frame and joint and one vector per clip out.
 
-    A family sets `blocks` (modules called like `JointBlock`), then calls `post_init`. With a `graph` its matrices go
-    to every block. With `slot_norm=False` all person slots share the statistics of the raw keypoints.
+    A family says which spatial unit each block has. With a `graph` its matrices go to every block. With
+    `slot_norm=False` all person slots share the statistics of the raw keypoints.
     """
 
     # Loading the encoder of a classifier or segmenter leaves its head behind, on purpose.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\."]
-    blocks: nn.ModuleList
+    slot_norm: ClassVar[bool] = True
 
-    def __init__(self, config: JointEncoderConfig, graph: JointGraph | None = None, slot_norm: bool = True) -> None:
+    def __init__(self, config: SkeletonEncoderConfig, graph: JointGraph | None = None) -> None:
         super().__init__(config)
-        self.slot_norm = slot_norm
-        self.input_norm = PersonNorm(
-            config.num_people if slot_norm else 1,
-            config.num_joints,
-            config.in_channels,
-            eps=float(config.norm_eps),
-            momentum=float(config.norm_momentum),
-        )
+        slots = config.num_people if self.slot_norm else 1
+        self.input_norm = PersonNorm(slots, config.num_joints, config.in_channels, **config.norm_options)
         self.graph = graph
+        self.blocks = nn.ModuleList(self.block(index) for index in range(len(config.channels or [])))
+        self.post_init()
+
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """The module of block `index` that mixes the joints of a frame, called like `DependencyAttention`."""
+        raise NotImplementedError
+
+    def block(self, index: int) -> JointBlock:
+        """The spatial unit, then the temporal convolution."""
+        return JointBlock(self.config, index, self.spatial_unit(index, *self.config.block_channels(index)))
 
     @can_return_tuple
     def forward(
@@ -281,8 +289,7 @@ class JointEncoder(JointPreTrainedModel):
         attention_mask: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> JointEncoderOutput:
+    ) -> SkeletonEncoderOutput:
         """Encode a batch of clips.
 
         Args:
@@ -290,7 +297,7 @@ class JointEncoder(JointPreTrainedModel):
             joint_mask: `(B, M, T, V)`, accepted and not used: missing joints enter with their filled-in values.
             attention_mask: `(B, M, T)` True where a person has a frame. Everything up to a person's last True frame
                 counts as the clip, what follows is padding; a person without any True frame is absent.
-            output_hidden_states, output_attentions: return them (see `JointEncoderOutput`).
+            output_hidden_states, output_attentions: return them (see `SkeletonEncoderOutput`).
 
         Raises:
             ValueError: the shape does not fit the config.
@@ -318,7 +325,7 @@ class JointEncoder(JointPreTrainedModel):
                 attentions.append(people.scatter(attention)[:, :slots])
         if keep_states:
             states = [people.scatter(state.transpose(1, 2))[:, :slots] for state in states]
-        return JointEncoderOutput(
+        return SkeletonEncoderOutput(
             last_hidden_state=people.scatter(features.transpose(1, 2))[:, :slots],
             pooler_output=people.mean(mean_over_frames(features, valid)),
             hidden_states=tuple(states) if keep_states else None,
@@ -334,20 +341,17 @@ class JointEncoder(JointPreTrainedModel):
         return self.input_norm(keypoints.flatten(0, 1).unsqueeze(1), mask).view_as(keypoints)
 
 
-def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: JointEncoderConfig) -> None:
+def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: Any) -> None:
     """ValueError unless the shapes are those of the config."""
-    if keypoints.dim() != 5:
+    shape, rows = tuple(keypoints.shape), (config.num_joints, config.in_channels)
+    most = getattr(config, "num_people", None)
+    people = "people" if most is None else f"people <= {most}"
+    fits = keypoints.dim() == 5 and shape[3:] == rows and shape[2] > 0 and (most is None or shape[1] <= most)
+    if not fits:
         raise ValueError(
-            f"The model expects keypoints (batch, people, frames, joints, dims), got shape {tuple(keypoints.shape)}; "
-            f"a SkeletonProcessor makes it."
-        )
-    _, people, frames, joints, dims = keypoints.shape
-    if (joints, dims) != (config.num_joints, config.in_channels) or people > config.num_people or not frames:
-        raise ValueError(
-            f"This model expects keypoints (batch, people <= {config.num_people}, frames >= 1, "
-            f"{config.num_joints} joints, {config.in_channels} dims) in layout {config.layout[:80]!r}, got "
-            f"{tuple(keypoints.shape)}; convert with motionhub.convert_layout(sequence, {config.layout[:80]!r}) "
-            f"or the checkpoint's own processor."
+            f"This model expects keypoints (batch, {people}, frames >= 1, {rows[0]} joints, {rows[1]} dims) in layout "
+            f"{config.layout[:80]!r}, got {shape}; its processor makes them of any layout, or convert "
+            f"with motionhub.convert_layout(sequence, {config.layout[:80]!r})."
         )
     if attention_mask is not None and attention_mask.shape != keypoints.shape[:3]:
         raise ValueError(
@@ -357,7 +361,7 @@ def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: Jo
 
 
 def fill_slots(
-    keypoints: Tensor, clip_mask: Tensor | None, config: JointEncoderConfig
+    keypoints: Tensor, clip_mask: Tensor | None, config: SkeletonEncoderConfig
 ) -> tuple[Tensor, Tensor | None]:
     """Zeros for padding and for the people missing to `num_people`, and the mask that says so.
 

@@ -1,36 +1,26 @@
-"""Heads over a joint encoder: one label per clip, or scores per frame, also of clips of any length by windows.
-
-They do not know the encoder's blocks; a family names its encoder class.
-"""
-
-from dataclasses import dataclass
+"""Heads over a joint encoder: one label per clip, or scores per frame, also of clips of any length by windows."""
 
 import torch
 from torch import Tensor, nn
-from transformers.utils import ModelOutput, can_return_tuple
+from transformers.utils import can_return_tuple
 
-from motionhub.models.skeleton_encoder import JointEncoder, JointEncoderConfig, JointPreTrainedModel
+from motionhub.models.motion_model import HeadOutput
+from motionhub.models.skeleton_encoder import (
+    SkeletonEncoder,
+    SkeletonEncoderConfig,
+    SkeletonEncoderOutput,
+    SkeletonPreTrainedModel,
+)
 from motionhub.nn.heads import clip_loss, frame_cross_entropy, frame_loss, to_frame_rate, window_starts
 from motionhub.nn.people import frames_of_clip
 
 
-@dataclass
-class JointHeadOutput(ModelOutput):
-    """What a head returns: `logits (B, num_labels)` per clip or `(B, T, num_labels)` per frame; `loss` with labels."""
+class JointHead(SkeletonPreTrainedModel):
+    """The encoder, dropout, one linear layer; a head says what the layer sees of the encoder's output."""
 
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    hidden_states: tuple[Tensor, ...] | None = None
-    attentions: tuple[Tensor, ...] | None = None
-    dependencies: tuple[Tensor, ...] | None = None
+    encoder_class: type[SkeletonEncoder]
 
-
-class JointClassifier(JointPreTrainedModel):
-    """One label per clip: the encoder, dropout, one linear layer; logits without softmax."""
-
-    encoder_class: type[JointEncoder]
-
-    def __init__(self, config: JointEncoderConfig) -> None:
+    def __init__(self, config: SkeletonEncoderConfig) -> None:
         super().__init__(config)
         self.encoder = self.encoder_class(config)
         self.dropout = nn.Dropout(config.classifier_dropout)
@@ -46,60 +36,8 @@ class JointClassifier(JointPreTrainedModel):
         labels: Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> JointHeadOutput:
-        """As the encoder; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
-        outputs = self.encoder(
-            keypoints,
-            attention_mask=attention_mask,
-            output_hidden_states=output_hidden_states,
-            output_attentions=output_attentions,
-            return_dict=True,
-        )
-        logits = self.classifier(self.dropout(outputs.pooler_output))
-        return JointHeadOutput(
-            loss=None if labels is None else clip_loss(logits, labels),
-            logits=logits,
-            hidden_states=outputs.hidden_states,
-            attentions=outputs.attentions,
-            dependencies=outputs.dependencies,
-        )
-
-
-class JointFrameLabeller(JointPreTrainedModel):
-    """Scores per input frame: several actions may be on at once (sigmoid), or with
-    `config.problem_type="single_label_classification"` one at a time (softmax).
-
-    The encoder scores every `frame_stride`-th frame; here these scores return to the input rate, score k
-    standing at input frame `k * frame_stride`: in between `"linear"` interpolates, `"repeat"` holds.
-    """
-
-    encoder_class: type[JointEncoder]
-
-    def __init__(self, config: JointEncoderConfig) -> None:
-        super().__init__(config)
-        self.encoder = self.encoder_class(config)
-        self.dropout = nn.Dropout(config.classifier_dropout)
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
-        self.post_init()
-
-    @can_return_tuple
-    def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
-        return_dict: bool | None = None,
-    ) -> JointHeadOutput:
-        """As the encoder; logits `(B, T, num_labels)`.
-
-        `labels (B, T, num_labels)` of 0 and 1 give the mean binary cross entropy over the frames of each clip;
-        negative entries (unknown) do not count. Of one action at a time: the mean cross entropy over the frames that
-        have one.
-        """
+    ) -> HeadOutput:
+        """Inputs as the encoder's; `labels` as `loss_of` takes them."""
         outputs = self.encoder(
             keypoints,
             attention_mask=attention_mask,
@@ -108,17 +46,58 @@ class JointFrameLabeller(JointPreTrainedModel):
             return_dict=True,
         )
         clip_mask = frames_of_clip(attention_mask)
-        coarse = self.coarse_logits(outputs.last_hidden_state, clip_mask)
-        lengths = None if clip_mask is None else clip_mask.any(1).sum(1)
-        logits = to_frame_rate(coarse, keypoints.shape[2], self.config.frame_stride, self.config.upsampling, lengths)
-        loss_function = frame_cross_entropy if self.exclusive else frame_loss
-        return JointHeadOutput(
-            loss=None if labels is None else loss_function(logits, labels, lengths),
+        logits = self.logits_of(outputs, keypoints.shape[2], clip_mask)
+        return HeadOutput(
+            loss=None if labels is None else self.loss_of(logits, labels, clip_mask),
             logits=logits,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             dependencies=outputs.dependencies,
         )
+
+    def logits_of(self, outputs: SkeletonEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
+        """Logits of the encoder's output, for clips of so many frames."""
+        raise NotImplementedError
+
+    def loss_of(self, logits: Tensor, labels: Tensor, clip_mask: Tensor | None) -> Tensor:
+        """The loss of logits."""
+        raise NotImplementedError
+
+
+class SkeletonForActionClassification(JointHead):
+    """One label per clip: logits `(B, num_labels)` without softmax."""
+
+    def logits_of(self, outputs: SkeletonEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
+        """Of the pooled features."""
+        return self.classifier(self.dropout(outputs.pooler_output))
+
+    def loss_of(self, logits: Tensor, labels: Tensor, clip_mask: Tensor | None) -> Tensor:
+        """Mean cross entropy of integers `labels (B,)`; negative ones (unknown) do not count."""
+        return clip_loss(logits, labels)
+
+
+class SkeletonForActionSegmentation(JointHead):
+    """Scores per input frame, logits `(B, T, num_labels)`: several actions may be on at once (sigmoid), or with
+    `config.problem_type="single_label_classification"` one at a time (softmax).
+
+    The encoder scores every `frame_stride`-th frame; here these scores return to the input rate, score k
+    standing at input frame `k * frame_stride`: in between `"linear"` interpolates, `"repeat"` holds.
+    """
+
+    def logits_of(self, outputs: SkeletonEncoderOutput, frames: int, clip_mask: Tensor | None) -> Tensor:
+        """Of the features of every frame, averaged over joints and people."""
+        assert outputs.last_hidden_state is not None
+        coarse = self.coarse_logits(outputs.last_hidden_state, clip_mask)
+        return to_frame_rate(coarse, frames, self.config.frame_stride, self.config.upsampling, lengths_of(clip_mask))
+
+    def loss_of(self, logits: Tensor, labels: Tensor, clip_mask: Tensor | None) -> Tensor:
+        """Of `labels (B, T, num_labels)` of 0 and 1 the mean binary cross entropy over the frames of each clip.
+
+        Negative entries (unknown) do not count. Of one action at a time: the mean cross entropy over the frames that
+        have one.
+        """
+        loss_function = frame_cross_entropy if self.exclusive else frame_loss
+        return loss_function(logits, labels, lengths_of(clip_mask))
 
     @property
     def exclusive(self) -> bool:
@@ -169,3 +148,8 @@ class JointFrameLabeller(JointPreTrainedModel):
                     counts[part] += 1
             logits[index, :frames] /= counts
         return logits
+
+
+def lengths_of(clip_mask: Tensor | None) -> Tensor | None:
+    """`(B,)` frames in which somebody is there."""
+    return None if clip_mask is None else clip_mask.any(1).sum(1)

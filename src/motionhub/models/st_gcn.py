@@ -1,7 +1,5 @@
 """ST-GCN: an action encoder on the skeleton's graph, whose edges are given and weighed by learned factors.
 
-It does not know file formats or normalisation (the processor's), nor how it is trained.
-
 Paper: Yan et al., "Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition", AAAI 2018,
 https://arxiv.org/abs/1801.07455. Official code: https://github.com/yysijie/st-gcn. CrosSCLR's smaller encoder
 (https://github.com/LinguoLi/CrosSCLR, hidden 16) is `channels=[16, 16, 16, 16, 32, 32, 32, 64, 64, 256]`.
@@ -23,22 +21,21 @@ from typing import ClassVar
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
-from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
+from motionhub.models.skeleton_encoder import GraphEncoderConfig, JointBlock, SkeletonEncoder
+from motionhub.models.skeleton_heads import SkeletonForActionClassification, SkeletonForActionSegmentation
 from motionhub.nn.graph_conv import GraphConv, JointGraph
 from motionhub.skeletons.graph import spatial_configuration
 from motionhub.skeletons.layouts import stated_layout
 
 
 @strict
-class StGcnConfig(JointEncoderConfig):
+class StGcnConfig(GraphEncoderConfig):
     """Sizes and options of ST-GCN; the defaults are the official NTU RGB+D encoder.
 
     Args:
-        layout: the skeleton layout's name, or all of it as JSON (`skeletons.layouts.layout_text`); its bones are the
-            graph, so `num_joints` must be its number of joints.
+        layout: see `GraphEncoderConfig`.
         num_joints, in_channels, num_people, channels, strides, dilations, temporal_kernel, pooling,
-            classifier_dropout, upsampling: see `JointEncoderConfig`.
+            classifier_dropout, upsampling: see `SkeletonEncoderConfig`.
         centre_joint: name of the joint that "towards the centre" refers to; None is the published one, or the root.
         edge_importance: every edge has a learned factor in every block.
         dropout: after every temporal convolution but the first (the official Kinetics and NTU recipes: 0.5).
@@ -47,44 +44,16 @@ class StGcnConfig(JointEncoderConfig):
     model_type = "motionhub_st_gcn"
     initial_std: ClassVar[float | None] = 0.02  # of every convolution; norms are drawn around 1 by as much
 
-    layout: str = "ntu-25"
-    num_joints: int = 25
-    in_channels: int = 3
     centre_joint: str | None = None
     edge_importance: bool = True
     dropout: float | int = 0.0
 
-    def validate_layout(self) -> None:
-        layout = stated_layout(self.layout)
-        if layout.num_joints != self.num_joints:
-            raise ValueError(
-                f"StGcnConfig builds its graph from layout {self.layout[:80]!r}, which has {layout.num_joints} "
-                f"joints, but num_joints is {self.num_joints}; set both."
-            )
+    def validate_centre_joint(self) -> None:
         if self.centre_joint is not None:
-            layout.index(self.centre_joint)
-
-    def validate_dropout(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"StGcnConfig expects dropout in 0..1 (below 1), got {self.dropout}.")
+            stated_layout(self.layout).index(self.centre_joint)
 
 
-def st_gcn_block(config: StGcnConfig, index: int, num_subsets: int) -> JointBlock:
-    """Graph convolution, then the temporal convolution; the official first block has no dropout."""
-    in_channels, out_channels = config.block_channels(index)
-    spatial = GraphConv(
-        num_joints=config.num_joints,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        num_subsets=num_subsets,
-        learn_importance=config.edge_importance,
-        eps=float(config.norm_eps),
-        momentum=float(config.norm_momentum),
-    )
-    return JointBlock(config, index, spatial, dropout=float(config.dropout) if index else 0.0)
-
-
-class StGcnModel(JointEncoder):
+class StGcnModel(SkeletonEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out.
 
     All person slots share the statistics of the raw keypoints, as in the official code. `attentions` are empty,
@@ -92,24 +61,39 @@ class StGcnModel(JointEncoder):
     """
 
     config: StGcnConfig
+    slot_norm = False
 
     def __init__(self, config: StGcnConfig) -> None:
         config.validate_layout()
-        subsets = spatial_configuration(stated_layout(config.layout), config.centre_joint)
-        super().__init__(config, JointGraph(subsets), slot_norm=False)
-        blocks = range(len(config.channels or []))
-        self.blocks = nn.ModuleList(st_gcn_block(config, index, len(subsets)) for index in blocks)
-        self.post_init()
+        super().__init__(config, JointGraph(spatial_configuration(stated_layout(config.layout), config.centre_joint)))
+
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """Graph convolution."""
+        assert self.graph is not None
+        return GraphConv(
+            num_joints=self.config.num_joints,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_subsets=len(self.graph.subsets),
+            learn_importance=self.config.edge_importance,
+            **self.config.norm_options,
+        )
+
+    def block(self, index: int) -> JointBlock:
+        """The official first block has no dropout."""
+        block = super().block(index)
+        block.dropout = float(self.config.dropout) if index else 0.0
+        return block
 
 
-class StGcnForActionClassification(JointClassifier):
+class StGcnForActionClassification(SkeletonForActionClassification):
     """One label per clip; logits without softmax."""
 
     config: StGcnConfig
     encoder_class = StGcnModel
 
 
-class StGcnForActionSegmentation(JointFrameLabeller):
+class StGcnForActionSegmentation(SkeletonForActionSegmentation):
     """Scores per input frame, several actions may be on at once."""
 
     config: StGcnConfig

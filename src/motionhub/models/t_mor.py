@@ -1,9 +1,5 @@
 """T-MOR: a motion encoder whose features lie in one space with sentences and videos, so that words name actions.
 
-It does not know file formats, joints' names or normalisation (the processor's), how it is trained
-(`objectives/t_mor.py`), nor how texts become vectors (`text_towers.py`): towers are named in the config, loaded when
-first used, frozen, and never saved with the model.
-
 Paper: thesis of Di Yang, chapter 6, "Transferable Motion Representation" (PoseCap-1M); no official code, and none of
 its sizes are stated. Every modality has a projection; similarity is the cosine of two projections.
 
@@ -11,28 +7,26 @@ Where the thesis is silent:
 - The projections are Linear-ReLU-Linear onto `projection_size`. With few classes a learned map of the text bends the
   space of sentences to the classes it saw; `text_projection_layers=0` leaves the text as its tower says it, and the
   motion is projected into that space.
-- Actions are told by cosines less their mean over many motions, over their standard deviation (`TypicalMotion`,
-  measured after training, without labels); until that is measured, by plain cosines.
-- `score_temperature` and `none_similarity` are fitted on motions that the model has not learned from, see
-  `metrics/open_set.py`: scores that mean what they say, and a "none of these" that is as probable as an action
-  whose similarity is `none_similarity`.
+- Actions are told by cosines less their mean over many motions, over their standard deviation
+  (`SimilarityNormalizer`, measured after training, without labels); until that is measured, by plain cosines.
+- `score_temperature` and `rejection_threshold` are fitted on motions that the model was not trained with, see
+  `metrics/open_set.py`: calibrated scores, and a "none of these" that is as probable as an action whose similarity is
+  `rejection_threshold`.
 """
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
-from transformers.configuration_utils import SubConfigSpec
 from transformers.modeling_outputs import BaseModelOutputWithPooling
-from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import EncoderInsideConfig
 from motionhub.nn.heads import clip_loss
 
 
@@ -41,7 +35,7 @@ RANK, FLOOR = 64, 0.05
 
 
 @strict
-class TMorConfig(PreTrainedConfig):
+class TMorConfig(EncoderInsideConfig):
     """Sizes and options of T-MOR; the defaults are the thesis's UNIK and ViCLIP L/14, the rest our choice.
 
     Args:
@@ -55,17 +49,22 @@ class TMorConfig(PreTrainedConfig):
         temperature: of the similarities in training, at its start.
         learn_temperature: whether it learns.
         score_temperature: by which similarities are divided before the softmax over labels.
-        none_similarity: the similarity that "none of these" has; None: not fitted, there is no such answer.
-        window_none_similarity: the same for windows of an untrimmed recording; None: as for clips.
-        unseen_bonus: added to the similarity of labels that the model was not trained with, as far as its text bank
-            says so: without it nearly everything is called by labels it knows. See `metrics/open_set.py`.
+        rejection_threshold: the similarity that "none of these" has; None: not fitted, there is no such answer.
+        window_rejection_threshold: the same for windows of an untrimmed recording; None: as for clips.
+        calibrated_stacking: added to the similarity of labels that the model was not trained with, as far as its text
+            bank says so: without it the labels of the training win nearly always. See `metrics/open_set.py`.
         window_seconds: length of motion that the model is meant to see at once.
     """
 
     model_type = "motionhub_t_mor"
-    sub_configs_defaults = {"encoder_config": SubConfigSpec(config_class=AutoConfig, model_type="motionhub_unik")}
+    # Names of earlier versions, as in saved configs.
+    attribute_map = {
+        "none_similarity": "rejection_threshold",
+        "window_none_similarity": "window_rejection_threshold",
+        "unseen_bonus": "calibrated_stacking",
+    }
+    may_be_zero = ("text_projection_layers", "video_projection_layers")
 
-    encoder_config: dict | PreTrainedConfig | None = None
     projection_size: int = 512
     projection_hidden_size: int | None = None
     motion_projection_layers: int = 2
@@ -78,25 +77,17 @@ class TMorConfig(PreTrainedConfig):
     temperature: float | int = 0.1
     learn_temperature: bool = False
     score_temperature: float | int = 0.1
-    none_similarity: float | int | None = None
-    window_none_similarity: float | int | None = None
-    unseen_bonus: float | int = 0.0
+    rejection_threshold: float | int | None = None
+    window_rejection_threshold: float | int | None = None
+    calibrated_stacking: float | int = 0.0
     window_seconds: float | int = 2.5
 
     def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"TMorConfig has no field {name!r}; did you mean {near[0]!r}?")
         if self.projection_hidden_size is None:
             self.projection_hidden_size = self.projection_size
         super().__post_init__(**kwargs)
 
-    def validate_sizes(self) -> None:
-        sizes = {name: getattr(self, name) for name in ("projection_size", "projection_hidden_size", "text_size")}
-        sizes["video_size"] = 1 if self.video_size is None else self.video_size
-        if wrong := {name: size for name, size in sizes.items() if size < 1}:
-            raise ValueError(f"TMorConfig expects sizes of at least 1, got {wrong}.")
+    def validate_projections(self) -> None:
         for kind, least in (("motion", 1), ("text", 0), ("video", 0)):
             layers = getattr(self, f"{kind}_projection_layers")
             if not least <= layers <= 2:
@@ -123,41 +114,6 @@ class TMorConfig(PreTrainedConfig):
                     f"{kind}_tower {tower.get('name')!r} makes vectors of {stated} channels, but {kind}_size is "
                     f"{getattr(self, f'{kind}_size')}; they must agree."
                 )
-
-    @property
-    def _encoder(self) -> PreTrainedConfig:
-        assert isinstance(self.encoder_config, PreTrainedConfig)
-        return self.encoder_config
-
-    @property
-    def hidden_size(self) -> int:
-        """Channels of the encoder's features."""
-        return int(self._encoder.hidden_size)
-
-    @property
-    def frame_stride(self) -> int:
-        """Frames of the input per frame of the encoder's features."""
-        return int(self._encoder.frame_stride)
-
-    @property
-    def layout(self) -> str:
-        """Name of the layout the weights expect: the encoder's."""
-        return str(self._encoder.layout)
-
-    @property
-    def num_joints(self) -> int:
-        """Joints of the input: the encoder's."""
-        return int(self._encoder.num_joints)
-
-    @property
-    def in_channels(self) -> int:
-        """Coordinates of a joint: the encoder's."""
-        return int(self._encoder.in_channels)
-
-    @property
-    def num_people(self) -> int:
-        """Person slots of the encoder."""
-        return int(self._encoder.num_people)
 
 
 @dataclass
@@ -202,11 +158,11 @@ class Temperature(nn.Module):
         return self.logarithm.exp().clamp(min=0.01)
 
 
-class TypicalMotion(nn.Module):
-    """What many motions have in common, and how much each text's similarity to them varies.
+class SimilarityNormalizer(nn.Module):
+    """Similarities less their mean over many motions, in units of their standard deviation.
 
-    A text that fits every motion a little, or none by much, says less than its cosine: similarities are counted from
-    their mean, in units of their standard deviation. Until it is measured, they are cosines.
+    A text that fits every motion a little, or none by much, says less than its cosine. Until the statistics are
+    measured, similarities are cosines.
     """
 
     mean: Tensor
@@ -255,7 +211,6 @@ class TMorPreTrainedModel(PreTrainedModel):
     """Loading, saving and initialisation; the encoder inside initialises itself."""
 
     config: TMorConfig
-    config_class = TMorConfig
     base_model_prefix = "t_mor"
     main_input_name = "keypoints"
     input_modalities = ("time", "text")
@@ -266,7 +221,7 @@ class TMorPreTrainedModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, Temperature):
             init.constant_(module.logarithm, math.log(module.start))
-        elif isinstance(module, TypicalMotion):
+        elif isinstance(module, SimilarityNormalizer):
             init.zeros_(module.mean)
             init.zeros_(module.factor)
             init.ones_(module.floor)
@@ -274,17 +229,13 @@ class TMorPreTrainedModel(PreTrainedModel):
             init.normal_(module.weight, std=module.in_features**-0.5)
             init.zeros_(module.bias)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
 
 class TMorModel(TMorPreTrainedModel):
     """The motion encoder and the projections of motion, text and video; the towers stay outside."""
 
     def __init__(self, config: TMorConfig) -> None:
         super().__init__(config)
-        self.encoder = AutoModel.from_config(config._encoder)
+        self.encoder = AutoModel.from_config(config.encoder)
         hidden, size = config.projection_hidden_size or config.projection_size, config.projection_size
         self.motion_projection = Projection(config.motion_projection_layers, config.hidden_size, hidden, size)
         self.text_projection = Projection(config.text_projection_layers, config.text_size, hidden, size)
@@ -293,7 +244,7 @@ class TMorModel(TMorPreTrainedModel):
             self.video_projection = Projection(config.video_projection_layers, config.video_size, hidden, size)
         self.temperature = Temperature(float(config.temperature))
         self.temperature.requires_grad_(config.learn_temperature)
-        self.typical_motion = TypicalMotion(size)
+        self.typical_motion = SimilarityNormalizer(size)  # the name in saved weights
         self.post_init()
 
     @can_return_tuple
@@ -304,7 +255,6 @@ class TMorModel(TMorPreTrainedModel):
         attention_mask: Tensor | None = None,
         text_features: Tensor | None = None,
         video_features: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> TMorOutput:
         """Embeddings of motions, and of the texts and videos given with them.
 
@@ -343,8 +293,7 @@ class TMorModel(TMorPreTrainedModel):
 
     def similarities(self, motion_embeds: Tensor, text_embeds: Tensor) -> Tensor:
         """`(n, m)`: how well each text says what a motion is; cosines until `typical_motion` is measured."""
-        made: Tensor = self.typical_motion(motion_embeds, text_embeds)
-        return made
+        return self.typical_motion(motion_embeds, text_embeds)
 
     def _projected(self, kind: str, features: Tensor) -> Tensor:
         size = getattr(self.config, f"{kind}_size")
@@ -377,7 +326,6 @@ class TMorForZeroShotActionClassification(TMorPreTrainedModel):
         attention_mask: Tensor | None = None,
         text_features: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
     ) -> ZeroShotOutput:
         """As the model; `text_features (num_texts, text_size)` are the candidates, the same for all motions.
 

@@ -1,41 +1,34 @@
-"""U-VI: posture from one image (depth, DensePose IUV, any mask), the same wherever the camera stood.
+"""U-VI: posture from one image (depth, DensePose IUV, any mask), the same from every camera.
 
-It does not know how images are read or normalised (the processor's), nor how views are paired and trained.
-
-Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021.
-The official code has the networks and a loader, no weights.
-
-The pose encoder gives N points in 3-D that should not depend on the camera, the viewpoint encoder a rotation and a
-translation; the decoder draws the image from the points as the camera sees them.
+Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021. The official
+code has the networks and a loader, no weights. The pose encoder gives N points in 3-D that should not depend on the
+camera, the viewpoint encoder a rotation and a translation; the decoder draws the image from the points as seen.
 
 Deliberate deviations from the official code:
-- the view-specific points are returned as the points they are. The official code reinterprets memory
-  (`.view(B, N, 3)` of a `(B, 3, N)` tensor), so its "points" mix x, y and z; `official=True` returns those. What the
-  decoder sees is the same: all x, then all y, then all z;
-- the two hidden layers of the pose encoder have the paper's ReLU; `official=True` is the code's ReLU of SiLU;
-- three batch norms that the official pose encoder registers and never uses are not kept;
-- the paper's other variant, "2D ResNet + LSTM", is in no official code: `pose_backbone="resnet18"` (or another ResNet
-  of timm) with `recurrent="lstm"`. The paper says neither which ResNet nor what follows it: here its last map is
-  flattened, not averaged, because the points have to follow the person's place in the image (eq. 6), and one linear
-  layer gives the points. It begins with random weights; the rest of the auto-encoder is the same.
+- view-specific points are returned as points. The official code reads the memory of a `(B, 3, N)` tensor as
+  `(B, N, 3)`, which mixes x, y and z; `official=True` returns those. The decoder sees the same: all x, all y, all z;
+- the hidden layers of the pose encoder have the paper's ReLU; `official=True` is the code's ReLU of SiLU;
+- three batch norms that the official pose encoder never uses are not kept;
+- the paper's "2D ResNet + LSTM", which is in no official code, is `pose_backbone="resnet18"` (or another ResNet of
+  timm) with `recurrent="lstm"`. Its last map is flattened, not averaged, because the points follow the person's place
+  in the image (eq. 6), and one linear layer gives the points. It begins with random weights.
 
-Where paper and code differ in sizes the code is the default; the paper's viewpoint encoder is
-`view_channels=[128, 256], view_hidden_size=512`. Its Table 1 lists two transposed convolutions a stage, the code one
-transposed and one plain; only the latter gives the 16 -> 128 pixels of the text.
+Sizes are the code's; the paper's viewpoint encoder is `view_channels=[128, 256], view_hidden_size=512`. A stage of the
+decoder has one transposed convolution and a plain one: the paper's two do not give its 16 -> 128 pixels.
 """
 
-import importlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import ModelOutput, can_return_tuple
 
-from motionhub.nn.heads import clip_loss
-from motionhub.nn.recurrent_head import RecurrentHead
+from motionhub.models.motion_model import HeadOutput, MotionConfig
+from motionhub.models.video_backbone import timm_model
+from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
 
 
 DIMS = 3  # the points of a posture are in space
@@ -43,7 +36,7 @@ RESNET_REDUCTION = 32  # pixels of the image per cell of a ResNet's last map
 
 
 @strict
-class UViConfig(PreTrainedConfig):
+class UViConfig(MotionConfig):
     """Sizes and options of U-VI; the defaults are the official ones with the paper's 70 points.
 
     Args:
@@ -66,6 +59,7 @@ class UViConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_u_vi"
+    default_lists = {"channels": [64, 128, 256, 512], "pose_hidden_sizes": [1024, 512], "view_channels": [128, 128]}
 
     image_size: int = 128
     in_channels: int = 3
@@ -84,20 +78,7 @@ class UViConfig(PreTrainedConfig):
     recurrent_layers: int = 2
     max_score: int = 4
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        self.channels = self.channels or [64, 128, 256, 512]
-        self.pose_hidden_sizes = self.pose_hidden_sizes or [1024, 512]
-        self.view_channels = self.view_channels or [128, 128]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
-        names = ["image_size", "in_channels", "num_points", "view_hidden_size", "view_kernel", "view_pool"]
-        names += ["recurrent_size", "recurrent_layers", "max_score"]
-        sizes = {name: [getattr(self, name)] for name in names}
-        sizes |= {name: getattr(self, name) for name in ("channels", "pose_hidden_sizes", "view_channels")}
-        wrong = {name: values for name, values in sizes.items() if any(value < 1 for value in values)}
-        if wrong:
-            raise ValueError(f"UViConfig expects sizes of at least 1, got {wrong}.")
+    def validate_stages(self) -> None:
         counts = {"channels": (self.channels, 2, 9), "pose_hidden_sizes": (self.pose_hidden_sizes, 2, 2)}
         for name, (values, fewest, most) in {**counts, "view_channels": (self.view_channels, 2, 2)}.items():
             if not fewest <= len(values or []) <= most:
@@ -108,7 +89,7 @@ class UViConfig(PreTrainedConfig):
             raise ValueError(
                 f"UViConfig expects image_size divisible by {self.reduction} and large enough for the viewpoint "
                 f"encoder (at least 64 pixels with view_kernel=5 and view_pool=7), got {self.image_size}; smaller "
-                "pictures need smaller ones of these."
+                "images need smaller ones of these."
             )
 
     def validate_pose_backbone(self) -> None:
@@ -156,15 +137,6 @@ class UViOutput(ModelOutput):
     translation: Tensor | None = None
     view_pose: Tensor | None = None
     reconstruction: Tensor | None = None
-
-
-@dataclass
-class UViClipOutput(ModelOutput):
-    """What a head returns: `logits (B, num_labels)`, `loss` with labels, `scores (B,)` of movement quality."""
-
-    loss: Tensor | None = None
-    logits: Tensor | None = None
-    scores: Tensor | None = None
 
 
 def rotate_and_move(pose: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
@@ -242,22 +214,14 @@ class ResNetPoseEncoder(nn.Module):
     def __init__(self, config: UViConfig) -> None:
         super().__init__()
         assert config.pose_backbone
-        self.network = _timm_resnet(config.pose_backbone, config.in_channels)
+        self.network = timm_model(
+            config.pose_backbone, pretrained=False, in_chans=config.in_channels, num_classes=0, global_pool=""
+        )
         cells = -(-config.image_size // RESNET_REDUCTION)  # every stage rounds up
         self.points = nn.Linear(self.network.num_features * cells**2, config.hidden_size)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.points(self.network.forward_features(images).flatten(1)).unflatten(1, (-1, DIMS))
-
-
-def _timm_resnet(name: str, in_channels: int) -> Any:
-    try:
-        timm = importlib.import_module("timm")
-    except ImportError:
-        raise ImportError(f'UViConfig(pose_backbone={name!r}) needs timm: pip install "motionhub[towers]"') from None
-    if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}; timm.list_models('resnet*') lists its ResNets.")
-    return timm.create_model(name, pretrained=False, in_chans=in_channels, num_classes=0, global_pool="")
 
 
 class ViewpointEncoder(nn.Module):
@@ -316,7 +280,6 @@ class UViPreTrainedModel(PreTrainedModel):
     """What the encoder and its heads share: the input check and PyTorch's own initialisation."""
 
     config: UViConfig
-    config_class = UViConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
     input_modalities = ("image",)
@@ -354,7 +317,7 @@ class UViModel(UViPreTrainedModel):
         self.post_init()
 
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, reconstruct: bool = False, return_dict: bool | None = None) -> UViOutput:
+    def forward(self, pixel_values: Tensor, reconstruct: bool = False) -> UViOutput:
         """Posture and camera of images `(B, C, H, W)` in 0..1; with `reconstruct` also what the decoder draws.
 
         Raises:
@@ -410,28 +373,27 @@ class UViClipHead(UViPreTrainedModel):
         padded[present] = features
         return self.head(padded, present.sum(1))
 
-
-class UViForActionClassification(UViClipHead):
-    """One label per clip of images; logits without softmax."""
-
     @can_return_tuple
     def forward(
-        self,
-        pixel_values: Tensor,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        return_dict: bool | None = None,
-    ) -> UViClipOutput:
+        self, pixel_values: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None
+    ) -> HeadOutput:
         """Clips `(B, T, C, H, W)`, the paper's T is 16; `attention_mask (B, T)` is false at padded frames.
 
         `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count.
         """
         logits = self.clip_logits(pixel_values, attention_mask)
-        return UViClipOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+        return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
+
+
+class UViForActionClassification(UViClipHead):
+    """One label per clip of images; logits without softmax."""
 
 
 class UViForMovementQuality(UViClipHead):
-    """How well a movement is done: a class for each score 0..max_score, trained by cross entropy as in the paper."""
+    """How well a movement is done: a class for each score 0..max_score, trained by cross entropy as in the paper.
+
+    A long sequence is cut into 16-frame clips and the logits of all of them are averaged (section 4 of the paper).
+    """
 
     @property
     def num_outputs(self) -> int:
@@ -439,31 +401,17 @@ class UViForMovementQuality(UViClipHead):
 
     @can_return_tuple
     def forward(
-        self,
-        pixel_values: Tensor,
-        attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        return_dict: bool | None = None,
-    ) -> UViClipOutput:
-        """Clips `(B, T, C, H, W)`; `labels (B,)` whole scores in 0..max_score. `scores (B,)` are expected scores.
-
-        A long sequence is cut into 16-frame clips and the logits of all of them are averaged (section 4 of the paper).
+        self, pixel_values: Tensor, attention_mask: Tensor | None = None, labels: Tensor | None = None
+    ) -> HeadOutput:
+        """As for classification, of whole scores `labels (B,)` in 0..max_score; `scores (B,)` are expected scores.
 
         Raises:
             ValueError: a label above `max_score`.
         """
-        logits = self.clip_logits(pixel_values, attention_mask)
-        if labels is not None and bool((labels > self.config.max_score).any()):
-            raise ValueError(
-                f"UViForMovementQuality expects scores of 0..{self.config.max_score}, got {int(labels.max())}; build "
-                f"it with UViConfig(max_score={int(labels.max())})."
-            )
-        grades = torch.arange(self.num_outputs, dtype=logits.dtype, device=logits.device)
-        return UViClipOutput(
-            loss=None if labels is None else clip_loss(logits, labels),
-            logits=logits,
-            scores=logits.softmax(1) @ grades,
-        )
+        if labels is not None:
+            check_grades(labels, self.config.max_score, "UViConfig")
+        made = super().forward(pixel_values, attention_mask, labels, return_dict=True)
+        return HeadOutput(loss=made.loss, logits=made.logits, scores=expected_grade(made.logits))
 
 
 def _present(attention_mask: Tensor | None, batch: int, frames: int, device: torch.device) -> Tensor:

@@ -1,18 +1,15 @@
 """UNIK: an action encoder that learns which joints depend on which, for any skeleton layout.
 
-It does not know file formats, layouts' joint names or normalisation (the processor's), nor how it is trained.
-
 Paper: Yang et al., "UNIK: A Unified Framework for Real-world Skeleton-based Action Recognition", BMVC 2021,
 https://arxiv.org/abs/2107.08580. Official code: https://github.com/YangDi666/UNIK.
 
 Deliberate deviations from the official code, all without effect on its numbers:
 - heads are stored stacked and computed together; joints are mixed before the value projection;
 - the official `bias` of the spatial unit, registered but never used, is not kept;
-- `pooling="masked"` (default) leaves absent people and padded frames out exactly: only people present are computed,
-  padded frames are zero before every temporal convolution (what the border's zero padding would be) and do not enter
-  the attention (whose scale uses the clip's own length), the batch statistics of training, or the means. Missing
-  joints enter with the value the processor filled in. `pooling="official"` averages absent people and padded
-  frames as zeros that went through the whole network, like the official code.
+- `pooling="masked"` (default) leaves absent people and padded frames out exactly: padded frames are zero before every
+  temporal convolution (as the border's zero padding) and enter neither attention (whose scale uses the clip's own
+  length), nor batch statistics, nor means. Missing joints enter with the value the processor filled in.
+  `pooling="official"` averages absent people and padded frames as zeros that went through the whole network.
 
 Where code and paper differ (dependency bound, dilations, attention scaling), the code is the default and the paper an
 option.
@@ -24,18 +21,18 @@ from typing import Literal
 from huggingface_hub.dataclasses import strict
 from torch import nn
 
-from motionhub.models.skeleton_encoder import JointBlock, JointEncoder, JointEncoderConfig
-from motionhub.models.skeleton_heads import JointClassifier, JointFrameLabeller
+from motionhub.models.skeleton_encoder import SkeletonEncoder, SkeletonEncoderConfig
+from motionhub.models.skeleton_heads import SkeletonForActionClassification, SkeletonForActionSegmentation
 from motionhub.nn.graph_conv import DependencyAttention
 
 
 @strict
-class UnikConfig(JointEncoderConfig):
+class UnikConfig(SkeletonEncoderConfig):
     """Sizes and options of UNIK; the defaults are the official Posetics encoder.
 
     Args:
         layout, num_joints, in_channels, num_people, channels, strides, temporal_kernel, pooling, classifier_dropout,
-            upsampling: see `JointEncoderConfig`.
+            upsampling: see `SkeletonEncoderConfig`.
         dilations: of each block; None is 1 everywhere as in the official code, the thesis draws 1, 3, 3, 3, 3, 1, ...
         num_heads, first_block_heads: attention heads; the official first block has 3 whatever the others have.
         key_ratio: query and key have `channels // key_ratio` channels per head.
@@ -46,7 +43,6 @@ class UnikConfig(JointEncoderConfig):
     """
 
     model_type = "motionhub_unik"
-    sizes = ("num_heads", "first_block_heads", "key_ratio")
     odd_sizes = ("tau", "temporal_kernel")
 
     num_heads: int = 3
@@ -57,53 +53,39 @@ class UnikConfig(JointEncoderConfig):
     dependency_init: Literal["official", "paper"] = "official"
     spatial_norm_init: float | int = 1e-6
 
-    def validate_key_channels(self) -> None:
-        if any(count % self.key_ratio for count in self.channels or []):
-            raise ValueError(
-                f"UnikConfig expects channels divisible by key_ratio={self.key_ratio}, got {self.channels}."
-            )
 
-
-def unik_block(config: UnikConfig, index: int) -> JointBlock:
-    """Dependency attention, then the temporal convolution."""
-    in_channels, out_channels = config.block_channels(index)
-    positions = config.num_joints * config.tau
-    bound = 1 / positions if config.dependency_init == "official" else 1 / math.sqrt(positions)
-    spatial = DependencyAttention(
-        num_joints=config.num_joints,
-        in_channels=in_channels,
-        out_channels=out_channels,
-        num_heads=config.num_heads if index else config.first_block_heads,
-        key_channels=out_channels // config.key_ratio,
-        tau=config.tau,
-        scaled=config.attention_scaling == "official",
-        initial_range=(-bound, bound),
-        initial_scale=float(config.spatial_norm_init),
-        eps=float(config.norm_eps),
-        momentum=float(config.norm_momentum),
-    )
-    return JointBlock(config, index, spatial)
-
-
-class UnikModel(JointEncoder):
+class UnikModel(SkeletonEncoder):
     """The encoder: keypoints of a clip in, features per person, frame and joint and one vector per clip out."""
 
     config: UnikConfig
 
-    def __init__(self, config: UnikConfig) -> None:
-        super().__init__(config)
-        self.blocks = nn.ModuleList(unik_block(config, index) for index in range(len(config.channels or [])))
-        self.post_init()
+    def spatial_unit(self, index: int, in_channels: int, out_channels: int) -> nn.Module:
+        """Dependency attention."""
+        config = self.config
+        positions = config.num_joints * config.tau
+        bound = 1 / positions if config.dependency_init == "official" else 1 / math.sqrt(positions)
+        return DependencyAttention(
+            num_joints=config.num_joints,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            num_heads=config.num_heads if index else config.first_block_heads,
+            key_channels=out_channels // config.key_ratio,
+            tau=config.tau,
+            scaled=config.attention_scaling == "official",
+            initial_range=(-bound, bound),
+            initial_scale=float(config.spatial_norm_init),
+            **config.norm_options,
+        )
 
 
-class UnikForActionClassification(JointClassifier):
+class UnikForActionClassification(SkeletonForActionClassification):
     """One label per clip; logits without softmax."""
 
     config: UnikConfig
     encoder_class = UnikModel
 
 
-class UnikForActionSegmentation(JointFrameLabeller):
+class UnikForActionSegmentation(SkeletonForActionSegmentation):
     """Scores per input frame, several actions may be on at once; the head of LAC's visual encoder."""
 
     config: UnikConfig

@@ -1,8 +1,5 @@
 """ViCLIP: a video tower and a text tower in one embedding space, so that a sentence finds its video.
 
-It does not know video files and colours (`processing/video_clip.py`), nor how words become tokens
-(`processing/clip_tokenizer.py`).
-
 Paper: Wang et al., "InternVid: A Large-scale Video-Text Dataset for Multimodal Understanding and Generation", ICLR
 2024, https://arxiv.org/abs/2307.06942. Official code: https://github.com/OpenGVLab/InternVideo (Data/InternVid).
 
@@ -20,32 +17,26 @@ Deliberate deviations from the official code, all without effect on its numbers:
 
 import math
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput, can_return_tuple
+
+from motionhub.models.motion_model import MotionConfig
 
 
 LOWEST_TEMPERATURE = 0.01
 
 
-class ViClipTowerConfig(PreTrainedConfig):
+class ViClipTowerConfig(MotionConfig):
     """What both towers' configs check."""
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        _reject_misspelt(self, kwargs)
-        super().__post_init__(**kwargs)
-
-    def _check_sizes(self, *names: str) -> None:
-        if wrong := {name: getattr(self, name) for name in names if getattr(self, name) < 1}:
-            raise ValueError(f"{type(self).__name__} expects sizes of at least 1, got {wrong}.")
+    def validate_heads(self) -> None:
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"{type(self).__name__} expects hidden_size divisible by num_attention_heads, got {self.hidden_size} "
@@ -76,9 +67,7 @@ class ViClipVisionConfig(ViClipTowerConfig):
     num_frames: int = 8
     projection_dim: int = 512
 
-    def validate_sizes(self) -> None:
-        self._check_sizes("hidden_size", "num_hidden_layers", "num_attention_heads", "num_channels", "num_frames")
-        self._check_sizes("image_size", "patch_size", "projection_dim")
+    def validate_image_size(self) -> None:
         if self.image_size % self.patch_size:
             raise ValueError(
                 f"ViClipVisionConfig expects image_size divisible by patch_size, got {self.image_size} and "
@@ -111,13 +100,9 @@ class ViClipTextConfig(ViClipTowerConfig):
     max_position_embeddings: int = 32
     projection_dim: int = 512
 
-    def validate_sizes(self) -> None:
-        self._check_sizes("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")
-        self._check_sizes("max_position_embeddings", "projection_dim")
-
 
 @strict
-class ViClipConfig(PreTrainedConfig):
+class ViClipConfig(MotionConfig):
     """Both towers; the defaults are B/16.
 
     Args:
@@ -131,10 +116,6 @@ class ViClipConfig(PreTrainedConfig):
     vision_config: dict | ViClipVisionConfig | None = None
     text_config: dict | ViClipTextConfig | None = None
     initial_temperature: float | int = 0.01
-
-    def __post_init__(self, **kwargs: Any) -> None:
-        _reject_misspelt(self, kwargs)
-        super().__post_init__(**kwargs)
 
     def validate_towers(self) -> None:
         vision, text = self.vision, self.text
@@ -229,6 +210,14 @@ class ViClipLayer(GradientCheckpointingLayer):
         return tokens + self.mlp_out(hidden * torch.sigmoid(1.702 * hidden))
 
 
+def layers_of(config: ViClipTowerConfig, causal: bool) -> nn.ModuleList:
+    """The layers of a tower."""
+    depth = config.num_hidden_layers
+    return nn.ModuleList(
+        ViClipLayer(config.hidden_size, config.num_attention_heads, depth, causal) for _ in range(depth)
+    )
+
+
 class ViClipVisionTower(nn.Module):
     """Frames in, one embedding per clip out."""
 
@@ -241,10 +230,7 @@ class ViClipVisionTower(nn.Module):
         self.position_embedding = nn.Parameter(torch.empty(1 + config.patches_per_frame, width))
         self.temporal_embedding = nn.Parameter(torch.empty(config.num_frames, width))
         self.input_norm = nn.LayerNorm(width)
-        depth = config.num_hidden_layers
-        self.layers = nn.ModuleList(
-            ViClipLayer(width, config.num_attention_heads, depth, causal=False) for _ in range(depth)
-        )
+        self.layers = layers_of(config, causal=False)
         self.output_norm = nn.LayerNorm(width)
         self.projection = nn.Parameter(torch.empty(width, config.projection_dim))
 
@@ -294,10 +280,7 @@ class ViClipTextTower(nn.Module):
         width = config.hidden_size
         self.token_embedding = nn.Embedding(config.vocab_size, width)
         self.position_embedding = nn.Parameter(torch.empty(config.max_position_embeddings, width))
-        depth = config.num_hidden_layers
-        self.layers = nn.ModuleList(
-            ViClipLayer(width, config.num_attention_heads, depth, causal=True) for _ in range(depth)
-        )
+        self.layers = layers_of(config, causal=True)
         self.output_norm = nn.LayerNorm(width)
         self.projection = nn.Parameter(torch.empty(width, config.projection_dim))
 
@@ -325,7 +308,6 @@ class ViClipModel(PreTrainedModel):
     """The two towers and the learned temperature of their similarities."""
 
     config: ViClipConfig
-    config_class = ViClipConfig
     base_model_prefix = "viclip"
     main_input_name = "pixel_values"
     input_modalities = ("video", "text")
@@ -364,10 +346,6 @@ class ViClipModel(PreTrainedModel):
         elif isinstance(module, ViClipModel):
             init.constant_(module.temperature, float(self.config.initial_temperature))
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
     def get_video_features(
         self, pixel_values: Tensor, mask_ratio: float = 0.0, generator: Generator | None = None
     ) -> Tensor:
@@ -389,7 +367,6 @@ class ViClipModel(PreTrainedModel):
         mask_ratio: float = 0.0,
         generator: Generator | None = None,
         return_loss: bool = False,
-        return_dict: bool | None = None,
     ) -> ViClipOutput:
         """Embeddings of videos, of texts, or of both with their similarities.
 
@@ -432,11 +409,3 @@ def _random_subset(patches: Tensor, kept: int, generator: Generator | None) -> T
     noise = torch.rand(patches.shape[:2], generator=generator, device=device).to(patches.device)
     chosen = noise.argsort(dim=1)[:, :kept, None].expand(-1, -1, patches.shape[-1])
     return patches.gather(1, chosen)
-
-
-def _reject_misspelt(config: PreTrainedConfig, unknown: dict[str, Any]) -> None:
-    """transformers keeps unknown keys, so a misspelt one would silently do nothing."""
-    for name in unknown:
-        near = get_close_matches(name, config.__dataclass_fields__, n=1, cutoff=0.85)
-        if near and name not in config.__dataclass_fields__:
-            raise ValueError(f"{type(config).__name__} has no field {name!r}; did you mean {near[0]!r}?")

@@ -1,57 +1,50 @@
 """ViA: UNIK features as motion plus character (body and view), learned by retargeting motions, then used for actions.
 
-It does not know file formats, joints' names or normalisation (the processor's), nor how it is trained
-(`objectives/via.py`).
-
 Paper: Yang et al., "View-invariant Skeleton Action Representation Learning via Motion Retargeting", IJCV 2024,
-https://arxiv.org/abs/2209.00065; no official repository. The encoder (`UNIK_Encoder`) that the authors published
-with its sequel LAC is ViA's, and is what the numbers here are checked against.
+https://arxiv.org/abs/2209.00065; no official repository. The encoder that the authors published with its sequel LAC
+(`UNIK_Encoder`) is ViA's; the numbers here are checked against it.
 
-A clip's features r, one vector per eight frames, are split by K orthonormal directions ("latent motion
-disentanglement"): the mean of r over time, projected onto them, is the character c, one vector per clip; motion is
-m = r - c. A decoder makes a clip of m + c again, and of m + c' the same motion on the body, and in the view, of
-another.
+K orthonormal directions split the features r of a clip, one vector per eight frames: the mean of r over time,
+projected onto them, is the character c, one vector per clip; motion is m = r - c. A decoder makes the clip of m + c,
+and of m + c' the same motion on the body, and in the view, of another.
 
 Where paper and code are silent, differ, or were left:
-- K is 32 (the paper's best; the code has 64). c is the projection of the mean over time, as in the code and eq. 5;
-  eq. 2 reads as one per frame.
+- K is 32 (the paper's best; the code has 64). c projects the mean over time (code, eq. 5; eq. 2 reads as per frame).
 - The decoder is that of Aberman et al. (table 1 gives its convolutions only): nearest upsampling, reflected borders,
   LeakyReLU 0.2, dropout 0.2.
 - `features="motion"` classifies the mean of m ("E_Pose stacked with LMD"), `"full"` that of r.
-- The official 3-D input `(N, 30, T)` is written joint by joint and read axis by axis, which scrambles coordinates:
-  `coordinate_order="official"` repeats that for weights trained so. The default reads coordinates as they are.
+- The official 3-D input is written joint by joint and read axis by axis, which scrambles coordinates:
+  `coordinate_order="official"` repeats that for weights trained so.
 - Every person has codes of their own. The official encoder averages people first, which for the means is the same.
-- Any length: a clip goes on with its last frame up to a multiple of eight frames (16 at least, for the reflected
-  borders), that is the clip the codes are of, and what is decoded is cut again. The official code needs such lengths.
+- Any length: the last frame of a clip is repeated up to a multiple of eight frames (at least 16, for the reflected
+  borders), the codes are of that clip, and what is decoded is cut again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers import initialization as init
 from transformers.utils import ModelOutput, can_return_tuple
 
+from motionhub.models.motion_model import EncoderInsideConfig, HeadOutput
+from motionhub.models.motion_retargeting import Inputs, MotionDecoder, MotionRetargetingOutput, fewest_frames
 from motionhub.models.skeleton_encoder import check_keypoints
-from motionhub.models.skeleton_heads import JointHeadOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
-from motionhub.nn.motion_autoencoder import MotionDecoder, MotionRetargetingOutput, fewest_frames, init_convolution
-from motionhub.nn.orthogonal_basis import OrthogonalBasis, combination, coordinates
-from motionhub.nn.people import frames_of_clip
+from motionhub.nn.orthogonal_basis import OrthogonalBasis
+from motionhub.nn.people import continue_clips, frames_of_people
 
 
 FRAMES_POOLED = 2  # features of so many encoder frames are averaged into one code, official
 
 
 @strict
-class ViaConfig(PreTrainedConfig):
+class ViaConfig(EncoderInsideConfig):
     """Sizes and options of ViA; the defaults are the journal paper's on Posetics.
 
     Args:
@@ -66,7 +59,9 @@ class ViaConfig(PreTrainedConfig):
     """
 
     model_type = "motionhub_via"
+    may_be_zero = ("num_directions",)
     sub_configs_defaults = {"encoder_config": UnikConfig}
+    default_lists = {"decoder_channels": [128, 64]}
     variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
 
     encoder_config: dict | UnikConfig | None = None
@@ -77,82 +72,31 @@ class ViaConfig(PreTrainedConfig):
     coordinate_order: Literal["joint-major", "official"] = "joint-major"
     classifier_dropout: float | int = 0.0
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"ViaConfig has no field {name!r}; did you mean {near[0]!r}?")
-        self.decoder_channels = self.decoder_channels or [128, 64]
-        super().__post_init__(**kwargs)
-
-    def validate_sizes(self) -> None:
+    def validate_directions(self) -> None:
         if not 0 <= self.num_directions <= self.hidden_size:
             raise ValueError(
                 f"ViaConfig expects num_directions in 0..{self.hidden_size} (the channels of its encoder), got "
                 f"{self.num_directions}."
             )
-        if any(size < 1 for size in self.decoder_channels or []) or not 0 <= self.dropout < 1:
-            raise ValueError(
-                f"ViaConfig expects decoder_channels of at least 1 and dropout in 0..1, below 1, got "
-                f"{self.decoder_channels} and {self.dropout}."
-            )
         made = 2 ** (len(self.decoder_channels or []) + 1)
         if made != self.frame_stride:
             raise ValueError(
                 f"The decoder makes {made} frames of a code (decoder_channels={self.decoder_channels}), the encoder a "
-                f"code of {self.frame_stride} (strides={self._encoder.strides}, then {FRAMES_POOLED}); they must "
+                f"code of {self.frame_stride} (strides={self.encoder.strides}, then {FRAMES_POOLED}); they must "
                 "agree: one decoder layer per halving, decoder_channels one shorter."
             )
-        if self._encoder.pooling != "masked":
+        if self.encoder.pooling != "masked":
             raise ValueError("ViaConfig expects encoder_config with pooling='masked': each person has its own codes.")
-
-    @property
-    def _encoder(self) -> UnikConfig:
-        assert isinstance(self.encoder_config, UnikConfig)
-        return self.encoder_config
-
-    @property
-    def hidden_size(self) -> int:
-        """Channels of motion, character and pooled features."""
-        return self._encoder.hidden_size
 
     @property
     def frame_stride(self) -> int:
         """Input frames per code."""
-        return self._encoder.frame_stride * FRAMES_POOLED
+        return int(self.encoder.frame_stride) * FRAMES_POOLED
 
     @property
     def min_frames(self) -> int:
         """Frames that a clip is continued to at least."""
         return max(fewest_frames(len(self.decoder_channels or []) + 1), self.frame_stride)
-
-    @property
-    def layout(self) -> str:
-        """Name of the layout the weights expect: the encoder's."""
-        return self._encoder.layout
-
-    @layout.setter
-    def layout(self, name: str) -> None:
-        self._encoder.layout = name
-
-    @property
-    def num_joints(self) -> int:
-        """Joints of the input: the encoder's."""
-        return self._encoder.num_joints
-
-    @num_joints.setter
-    def num_joints(self, number: int) -> None:
-        self._encoder.num_joints = number
-
-    @property
-    def in_channels(self) -> int:
-        """Coordinates of a joint: the encoder's."""
-        return self._encoder.in_channels
-
-    @property
-    def num_people(self) -> int:
-        """Person slots of the encoder."""
-        return self._encoder.num_people
 
 
 @dataclass
@@ -180,7 +124,6 @@ class ViaPreTrainedModel(PreTrainedModel):
     """Loading, saving and initialisation; the UNIK inside initialises itself."""
 
     config: ViaConfig
-    config_class = ViaConfig
     base_model_prefix = "via"
     main_input_name = "keypoints"
     input_modalities = ("time",)
@@ -191,18 +134,12 @@ class ViaPreTrainedModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, OrthogonalBasis):
-            init.orthogonal_(module.directions)
-        elif isinstance(module, nn.Conv1d):
-            init_convolution(module)
+        if isinstance(module, OrthogonalBasis | nn.Conv1d):
+            module.reset_parameters()
         elif isinstance(module, nn.Linear):  # the classifier, as UNIK's
             init.normal_(module.weight, std=(2 / module.out_features) ** 0.5)
             bound = module.in_features**-0.5
             init.uniform_(module.bias, -bound, bound)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
 
 
 class ViaModel(ViaPreTrainedModel):
@@ -210,17 +147,13 @@ class ViaModel(ViaPreTrainedModel):
 
     def __init__(self, config: ViaConfig) -> None:
         super().__init__(config)
-        self.encoder = UnikModel(config._encoder)
+        self.encoder = UnikModel(config.encoder)
         self.basis = OrthogonalBasis(config.hidden_size, config.num_directions) if config.num_directions else None
         self.post_init()
 
     @can_return_tuple
     def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> ViaOutput:
         """Encode a batch of clips.
 
@@ -232,7 +165,7 @@ class ViaModel(ViaPreTrainedModel):
         Raises:
             ValueError: the shape does not fit the config.
         """
-        check_keypoints(keypoints, attention_mask, self.config._encoder)
+        check_keypoints(keypoints, attention_mask, self.config.encoder)
         num_frames = frames_of_people(keypoints, attention_mask)
         whole = self.whole_frames(num_frames)
         longest = max(int(whole.max()), self.config.min_frames)
@@ -259,9 +192,9 @@ class ViaModel(ViaPreTrainedModel):
         """Magnitudes `(..., K)` and character `(..., C)` of features `(..., C)`: the projection on the directions."""
         if self.basis is None:
             return features[..., :0], torch.zeros_like(features)
-        directions = self.basis()
-        magnitudes = coordinates(features, directions.to(features.dtype))
-        return magnitudes, combination(magnitudes, directions.to(features.dtype))
+        directions = self.basis().to(features.dtype)
+        magnitudes = features @ directions
+        return magnitudes, magnitudes @ directions.mT
 
     def whole_frames(self, num_frames: Tensor) -> Tensor:
         """Frames that clips of `num_frames` are continued to; 0 stays 0."""
@@ -303,19 +236,13 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
 
     @can_return_tuple
     def forward(
-        self,
-        keypoints: Tensor,
-        joint_mask: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        return_dict: bool | None = None,
+        self, keypoints: Tensor, joint_mask: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> MotionRetargetingOutput:
         """Encode a batch of clips (see `ViaModel.forward`) and decode each person's own codes again."""
         codes = self.via(keypoints, attention_mask=attention_mask)
         return self._output(codes, codes.character, keypoints)
 
-    def retarget(
-        self, source: Mapping[str, Tensor | None], target: Mapping[str, Tensor | None]
-    ) -> MotionRetargetingOutput:
+    def retarget(self, source: Inputs, target: Inputs) -> MotionRetargetingOutput:
         """The motion of `source` on the body and in the view of `target`.
 
         Args:
@@ -346,7 +273,8 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
         for length in sorted(set(whole.tolist()) - {0}):  # by length: borders are reflected where a clip ends
             people = (whole == length).nonzero().squeeze(1)
             decoded = self.decoder(codes[people, :, : length // self.config.frame_stride]).transpose(1, 2)
-            made = made.index_copy(0, people, _up_to(decoded, frames).to(made.dtype))
+            padded = nn.functional.pad(decoded, (0, 0, 0, frames - decoded.shape[1]))
+            made = made.index_copy(0, people, padded.to(made.dtype))
         kept = torch.arange(frames, device=made.device) < num_frames.flatten()[:, None]
         made = made * kept.unsqueeze(2).to(made.dtype)
         return made.unflatten(2, (self.config.num_joints, -1)).unflatten(0, tuple(num_frames.shape))
@@ -377,27 +305,11 @@ class ViaForActionClassification(ViaPreTrainedModel):
         joint_mask: Tensor | None = None,
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
-        return_dict: bool | None = None,
-    ) -> JointHeadOutput:
+    ) -> HeadOutput:
         """As `ViaModel`; `labels (B,)` integers give the mean cross entropy, negative ones (unknown) do not count."""
         pooled = self.via(keypoints, attention_mask=attention_mask).pooler_output
         logits = self.classifier(self.dropout(pooled))
-        return JointHeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
-
-
-def frames_of_people(keypoints: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """`(B, M)`: frames of each person's clip, up to the last one that is there."""
-    clip_mask = frames_of_clip(attention_mask)
-    if clip_mask is None:
-        return torch.full(keypoints.shape[:2], keypoints.shape[2], device=keypoints.device)
-    return clip_mask.sum(-1)
-
-
-def continue_clips(keypoints: Tensor, num_frames: Tensor, frames: int) -> Tensor:
-    """`(B, M, T, V, C)` -> `(B, M, frames, V, C)`: after the last frame of each person that frame is repeated."""
-    last = (num_frames - 1).clamp(min=0)
-    index = torch.minimum(torch.arange(frames, device=keypoints.device), last[..., None])
-    return keypoints.gather(2, index[..., None, None].expand(-1, -1, -1, *keypoints.shape[3:]))
+        return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
 
 
 def check_looks(looks: Tensor, moving: Tensor) -> None:
@@ -415,8 +327,3 @@ def check_looks(looks: Tensor, moving: Tensor) -> None:
             f"target has nobody for person {person} of clip {clip}; give one person who is there, or as many as the "
             "source has."
         )
-
-
-def _up_to(values: Tensor, frames: int) -> Tensor:
-    """`(people, T, channels)` with zeros after T, up to `frames`."""
-    return nn.functional.pad(values, (0, 0, 0, frames - values.shape[1]))

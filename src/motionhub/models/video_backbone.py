@@ -1,30 +1,31 @@
-"""Video encoders of torchvision, and picture encoders of timm frame by frame, as models of this library.
+"""Video encoders of torchvision, and image encoders of timm frame by frame, as models of this library.
 
-It does not know their insides: the network is built by its own library, without its classification head. It does not
-know video files or colours either (`processing/video_clip.py`; each backbone's own mean and std belong there).
+It does not know video files or colours either (`processing/video_clip.py`; each backbone's own mean and std belong
+there).
 
 torchvision and timm are imported when a model is built (extra `towers`). Weights are random unless they are loaded:
 from a checkpoint that this library saved, or with `pretrained=True` from the backbone's own library (by download).
 """
 
 import importlib
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 from torch import Tensor, nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.utils import can_return_tuple
 
+from motionhub.models.motion_model import MotionConfig
+
 
 @strict
-class VideoBackboneConfig(PreTrainedConfig):
+class VideoBackboneConfig(MotionConfig):
     """Which network.
 
     Args:
         library: `"torchvision"`: one of its video models ("r3d_18", "mc3_18", "r2plus1d_18", "s3d", "mvit_v2_s",
-            "swin3d_t", ...). `"timm"`: any of its picture models; features of the frames are averaged.
+            "swin3d_t", ...). `"timm"`: any of its image models; features of the frames are averaged.
         name: of the model in its library.
         hidden_size: channels of the features; None: asked of the network when it is built, and written here.
     """
@@ -35,16 +36,9 @@ class VideoBackboneConfig(PreTrainedConfig):
     name: str = "r3d_18"
     hidden_size: int | None = None
 
-    def __post_init__(self, **kwargs: Any) -> None:
-        for name in kwargs:  # transformers keeps unknown keys, so a misspelt one would silently do nothing
-            near = get_close_matches(name, self.__dataclass_fields__, n=1, cutoff=0.85)
-            if near and name not in self.__dataclass_fields__:
-                raise ValueError(f"VideoBackboneConfig has no field {name!r}; did you mean {near[0]!r}?")
-        super().__post_init__(**kwargs)
-
 
 class VideoBackboneModel(PreTrainedModel):
-    """Pictures of a clip in, one vector per clip out.
+    """Images of a clip in, one vector per clip out.
 
     Args:
         config: see there.
@@ -56,7 +50,6 @@ class VideoBackboneModel(PreTrainedModel):
     """
 
     config: VideoBackboneConfig
-    config_class = VideoBackboneConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
     input_modalities = ("video",)
@@ -76,12 +69,8 @@ class VideoBackboneModel(PreTrainedModel):
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: the network came initialised by its library."""
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: str = "AutoModel") -> None:
-        """Nothing: published repositories load this class from the installed library, never from copied code."""
-
     @can_return_tuple
-    def forward(self, pixel_values: Tensor, return_dict: bool | None = None) -> BaseModelOutputWithPooling:
+    def forward(self, pixel_values: Tensor) -> BaseModelOutputWithPooling:
         """`(batch, frames, 3, height, width)` -> pooler_output `(batch, hidden_size)`.
 
         With timm `last_hidden_state` holds the features of the frames `(batch, frames, hidden_size)`.
@@ -120,11 +109,21 @@ def _torchvision(name: str, pretrained: bool) -> tuple[nn.Module, int]:
 
 
 def _timm(name: str, pretrained: bool) -> tuple[nn.Module, int]:
+    network = timm_model(name, pretrained=pretrained, num_classes=0)
+    return network, int(network.num_features)
+
+
+def timm_model(name: str, **options: Any) -> Any:
+    """An image model of timm.
+
+    Raises:
+        ImportError: timm is not installed.
+        ValueError: it has no such model.
+    """
     try:
         timm = importlib.import_module("timm")
     except ImportError:
-        raise ImportError('Picture models of timm need it: pip install "motionhub[towers]"') from None
+        raise ImportError(f'The image model {name!r} is timm\'s: pip install "motionhub[towers]"') from None
     if not timm.is_model(name):
-        raise ValueError(f"timm has no model {name!r}; timm.list_models('*vit*') lists some.")
-    network = timm.create_model(name, pretrained=pretrained, num_classes=0)
-    return network, int(network.num_features)
+        raise ValueError(f"timm has no model {name!r}; timm.list_models('*resnet*') lists some.")
+    return timm.create_model(name, **options)

@@ -1,7 +1,6 @@
-"""Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels.
+"""Spatial units: mix the joints of a frame with learned matrices or a given graph, then their channels."""
 
-They do not know any skeleton layout; a graph comes as matrices.
-"""
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +44,7 @@ class DependencyAttention(nn.Module):
         scaled: divide the attention logits by `key_channels * frames` (official code) or not at all (paper).
         initial_range: bounds of the uniform initial joint-to-joint matrices.
         initial_scale: initial weight of the batch norm.
+        norm: eps and momentum of the batch norms.
     """
 
     def __init__(
@@ -58,8 +58,7 @@ class DependencyAttention(nn.Module):
         scaled: bool = True,
         initial_range: tuple[float, float] = (0.0, 0.0),
         initial_scale: float = 1.0,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
+        **norm: Any,
     ) -> None:
         super().__init__()
         self.num_heads, self.key_channels, self.tau, self.scaled = num_heads, key_channels, tau, scaled
@@ -73,19 +72,14 @@ class DependencyAttention(nn.Module):
         self.value = PointwiseLinear(
             in_channels, num_heads * out_channels, fan_out=out_channels * in_channels * num_heads
         )
-        self.norm: ChannelNorm | None = ChannelNorm(
-            out_channels, eps=eps, momentum=momentum, initial_scale=initial_scale
-        )
-        self.shortcut: PointwiseLinear | None = None
-        self.shortcut_norm: ChannelNorm | None = None
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, initial_scale=initial_scale, **norm)
+        self.shortcut = self.shortcut_norm = self.window_merge = self.window_norm = None
         if in_channels != out_channels:
             self.shortcut = PointwiseLinear(in_channels, out_channels, fan_out=out_channels)
-            self.shortcut_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
-        self.window_merge: PointwiseLinear | None = None
-        self.window_norm: ChannelNorm | None = None
+            self.shortcut_norm = ChannelNorm(out_channels, **norm)
         if tau > 1:  # the official Conv3d keeps PyTorch's default initialisation
             self.window_merge = PointwiseLinear(tau * out_channels, out_channels, fan_out=None)
-            self.window_norm = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+            self.window_norm = ChannelNorm(out_channels, **norm)
 
     def forward(
         self, features: Tensor, valid: Tensor | None = None, graph: Tensor | None = None
@@ -151,21 +145,14 @@ class DependencyAttention(nn.Module):
         weight = self.window_merge.weight.view(channels, self.tau, channels).transpose(0, 1)
         return combine(parts, weight, self.window_merge.bias).unflatten(1, (joints, frames))
 
-    @torch.no_grad()
     def fold_norms(self) -> None:
         """Inference only: every batch norm becomes part of the layer before it."""
         if self.norm is not None:
-            scale, shift = self.norm.scale_and_shift()
-            self.value.weight.mul_(scale.repeat(self.num_heads).unsqueeze(1))
-            self.value.bias.mul_(scale.repeat(self.num_heads))
-            self.value.bias[: self.out_channels] += shift  # once, in the first head
-            self.norm = None
+            self.norm.fold_into(self.value, self.num_heads)
         for layer, norm in ((self.shortcut, self.shortcut_norm), (self.window_merge, self.window_norm)):
             if layer is not None and norm is not None:
-                scale, shift = norm.scale_and_shift()
-                layer.weight.mul_(scale.unsqueeze(1))
-                layer.bias.mul_(scale).add_(shift)
-        self.shortcut_norm = self.window_norm = None
+                norm.fold_into(layer)
+        self.norm = self.shortcut_norm = self.window_norm = None
 
 
 class GraphConv(nn.Module):
@@ -176,6 +163,7 @@ class GraphConv(nn.Module):
     Args:
         num_joints, in_channels, out_channels, num_subsets: sizes.
         learn_importance: every edge has a learned factor, 1 at first.
+        norm: eps and momentum of the batch norm.
     """
 
     def __init__(
@@ -185,8 +173,7 @@ class GraphConv(nn.Module):
         out_channels: int,
         num_subsets: int,
         learn_importance: bool = True,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
+        **norm: Any,
     ) -> None:
         super().__init__()
         self.num_subsets, self.in_channels, self.out_channels = num_subsets, in_channels, out_channels
@@ -194,7 +181,7 @@ class GraphConv(nn.Module):
         if learn_importance:
             self.importance = nn.Parameter(torch.empty(num_subsets, num_joints, num_joints))
         self.value = PointwiseLinear(in_channels, num_subsets * out_channels, fan_out=out_channels)
-        self.norm: ChannelNorm | None = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, **norm)
         self.shift: Tensor | None = None
 
     def forward(
@@ -226,7 +213,7 @@ class GraphConv(nn.Module):
 
     @torch.no_grad()
     def fold_norms(self) -> None:
-        """Inference only: the batch norm becomes part of the projections and of the bias."""
+        """Inference only: the batch norm becomes part of the projections and of the bias, whose shift is not mixed."""
         if self.norm is None:
             return
         scale, shift = self.norm.scale_and_shift()

@@ -1,11 +1,13 @@
 """What heads do with scores: losses that skip unknown labels and padding, and the way back to the input frame rate.
 
-It does not know the encoder the scores come from.
+And a recurrent network that averages such scores over a clip.
 """
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -18,6 +20,20 @@ def clip_loss(logits: Tensor, labels: Tensor) -> Tensor:
     known = labels >= 0
     loss = F.cross_entropy(logits.float(), labels.long().where(known, -100), ignore_index=-100, reduction="sum")
     return loss / known.sum().clamp(min=1)
+
+
+def check_grades(labels: Tensor, max_score: int, config: str) -> None:
+    """ValueError for a label above `max_score`; `config` names the class that sets it."""
+    if bool((labels > max_score).any()):
+        highest = int(labels.max())
+        raise ValueError(
+            f"Expected scores of 0..{max_score}, got {highest}; build the model with {config}(max_score={highest})."
+        )
+
+
+def expected_grade(logits: Tensor) -> Tensor:
+    """`(B, grades)` -> `(B,)`: the mean grade under the softmax."""
+    return logits.softmax(1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
 
 
 def frame_loss(logits: Tensor, labels: Tensor, lengths: Tensor | None) -> Tensor:
@@ -83,3 +99,31 @@ def window_starts(frames: int, window: int, hop: int) -> list[int]:
         raise ValueError(f"Windows expect window >= 1 and 1 <= hop <= window, got window={window}, hop={hop}.")
     last = max(frames - window, 0)
     return sorted({*range(0, last, hop), last})
+
+
+class RecurrentHead(nn.Module):
+    """Features of frames `(B, T, C)` -> `(B, outputs)` (U-VI section 4 and its official code).
+
+    Args:
+        in_features: C.
+        size, layers: of each direction of the recurrent network.
+        outputs: of the linear layer.
+        kind: `"gru"` or `"lstm"`.
+    """
+
+    def __init__(
+        self, in_features: int, size: int, layers: int, outputs: int, kind: Literal["gru", "lstm"] = "gru"
+    ) -> None:
+        super().__init__()
+        network = nn.GRU if kind == "gru" else nn.LSTM
+        self.recurrent = network(in_features, size, layers, batch_first=True, bidirectional=True)
+        self.classifier = nn.Linear(2 * size, outputs)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Frames from `lengths (B,)` on, at least 1 each, are padding: neither direction sees them."""
+        frames = features.shape[1]
+        packed = nn.utils.rnn.pack_padded_sequence(features, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        hidden, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], True, total_length=frames)
+        inside = torch.arange(frames, device=features.device) < lengths[:, None].to(features.device)
+        weights = inside.unsqueeze(-1).to(hidden.dtype)
+        return (self.classifier(hidden) * weights).sum(1) / weights.sum(1)

@@ -1,6 +1,6 @@
-"""Layers with the conventions of Keras, for networks that were published in TensorFlow: start values and batch norm.
+"""Layers with the conventions of Keras, for networks that were published in TensorFlow, and CV-MIM's blocks of them.
 
-They do not know what network they are part of. What differs from PyTorch: running variances are updated with the
+What differs from PyTorch: running variances are updated with the
 biased variance (PyTorch: unbiased), a momentum of 0.99 there is 0.01 here, epsilon is 1e-3, and "he normal" draws from
 a normal distribution cut at two deviations, also for biases (whose fan-in is their own number).
 """
@@ -90,3 +90,53 @@ def init_keras(module: nn.Module) -> bool:
 def _he_normal(values: Tensor, fan_in: int) -> None:
     deviation = math.sqrt(2 / fan_in) / CUT_DEVIATION
     init.trunc_normal_(values, std=deviation, a=-2 * deviation, b=2 * deviation)
+
+
+class LinearBlock(nn.Module):
+    """`dropout(relu(norm(linear(rows) + added)))` over `(num_rows, channels)`."""
+
+    def __init__(self, in_features: int, out_features: int, dropout: float) -> None:
+        super().__init__()
+        self.linear = HeNormalLinear(in_features, out_features)
+        self.norm = KerasNorm(out_features)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, rows: Tensor, added: Tensor | None = None) -> Tensor:
+        hidden = self.linear(rows)
+        return self.dropout(self.norm(hidden if added is None else hidden + added).relu())
+
+
+class ResidualBlock(nn.Module):
+    """Two `LinearBlock`s and the input added; no ReLU after the sum."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([LinearBlock(width, width, dropout), LinearBlock(width, width, dropout)])
+
+    def forward(self, rows: Tensor) -> Tensor:
+        hidden = rows
+        for layer in self.layers:
+            hidden = layer(hidden)
+        return rows + hidden
+
+
+class ResidualTrunk(nn.Module):
+    """Residual blocks, then a linear layer: `(num_rows, width)` -> `(num_rows, out_features)`.
+
+    With `in_features` a `LinearBlock` comes first: the whole network, as a decoder has it.
+    """
+
+    def __init__(
+        self, width: int, num_blocks: int, out_features: int, dropout: float, in_features: int | None = None
+    ) -> None:
+        super().__init__()
+        self.first = None if in_features is None else LinearBlock(in_features, width, dropout)
+        self.blocks = nn.ModuleList(ResidualBlock(width, dropout) for _ in range(num_blocks))
+        self.last = HeNormalLinear(width, out_features)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.first is not None:
+            rows = self.first(rows)
+        for block in self.blocks:
+            rows = block(rows)
+        return self.last(rows)

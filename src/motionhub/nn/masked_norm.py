@@ -1,7 +1,4 @@
-"""Batch normalisation whose training statistics see valid positions only; features have their channels last.
-
-It does not know what a position is valid for: the caller says which frames of which person count.
-"""
+"""Batch normalisation whose training statistics see valid positions only; features have their channels last."""
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +31,16 @@ class ChannelNorm(nn.BatchNorm2d):
         assert self.running_mean is not None and self.running_var is not None
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         return scale, self.bias - self.running_mean * scale
+
+    @torch.no_grad()
+    def fold_into(self, layer: nn.Linear | nn.Conv2d, stacks: int = 1) -> None:
+        """Inference only: this norm becomes part of the layer before it, whose stacks of outputs are added up."""
+        scale, shift = self.scale_and_shift()
+        scale = scale.repeat(stacks)
+        assert layer.bias is not None
+        layer.weight.mul_(scale.view(-1, *[1] * (layer.weight.dim() - 1)))
+        layer.bias.mul_(scale)
+        layer.bias[: len(shift)] += shift  # once, in the first stack
 
 
 class PersonNorm(nn.BatchNorm1d):

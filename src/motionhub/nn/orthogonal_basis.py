@@ -1,7 +1,6 @@
 """A learned orthonormal basis: K directions in a feature space, orthonormalised by QR each time they are used.
 
-ViA's motion dictionary, LAC's linear action decomposition and LTN's time directions are this. It does not know what
-the directions mean, nor which axis of a feature map holds the channels: they come last here.
+ViA's motion dictionary, LAC's linear action decomposition and LTN's time directions are this.
 """
 
 import torch
@@ -14,8 +13,10 @@ EPSILON = 1e-8  # the official codes add it to every entry before the QR
 class OrthogonalBasis(nn.Module):
     """`directions (num_channels, num_directions)`, of which `forward()` gives the orthonormal columns Q.
 
-    Projections `Q Q^T x` do not depend on the signs of Q's columns, coordinates `Q^T x` and everything built from
-    predicted coordinates do. Householder QR leaves these signs to the numbers: a small step of training may flip one.
+    Of features x, channels last, `x @ Q` are the coordinates (the official codes also divide by the squared length of
+    each column, which is 1), `x @ Q @ Q.mT` is the projection. Projections `Q Q^T x` do not depend on the signs of Q's
+    columns, coordinates `Q^T x` and everything built from predicted coordinates do. Householder QR leaves these signs
+    to the numbers: a small step of training may flip one.
 
     Args:
         num_channels: size of the feature space.
@@ -61,21 +62,3 @@ def orthonormal_columns(directions: Tensor, *, positive_diagonal: bool = True) -
         diagonal = triangle.detach().diagonal()
         basis = basis * torch.where(diagonal < 0, -1.0, 1.0).to(basis.dtype)
     return basis.to(directions.dtype)
-
-
-def coordinates(features: Tensor, basis: Tensor) -> Tensor:
-    """How far `features (..., C)` reach along each column of an orthonormal `basis (C, K)`: `(..., K)`.
-
-    The official codes also divide by the squared length of each column, which is 1.
-    """
-    return features @ basis
-
-
-def combination(magnitudes: Tensor, basis: Tensor) -> Tensor:
-    """The sum of the columns of `basis (C, K)` times `magnitudes (..., K)`: `(..., C)`."""
-    return magnitudes @ basis.mT
-
-
-def projection(features: Tensor, basis: Tensor) -> Tensor:
-    """The part of `features (..., C)` that lies in the span of an orthonormal `basis (C, K)`: `(..., C)`."""
-    return combination(coordinates(features, basis), basis)

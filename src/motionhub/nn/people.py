@@ -1,12 +1,12 @@
-"""Which people of a batch are there, which frames are padding, and means that leave the others out.
+"""Which people of a batch are there, which frames are padding, and means that leave the others out."""
 
-It does not know what the features mean.
-"""
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
+@dataclass(eq=False)
 class Presence:
     """Who is there: which person slots are computed, and where their results belong.
 
@@ -15,14 +15,10 @@ class Presence:
     `present (batch, slots)` is None when everybody is, `rows (people,)` when every slot is computed.
     """
 
-    def __init__(
-        self,
-        shape: tuple[int, int],
-        valid: Tensor | None = None,
-        present: Tensor | None = None,
-        rows: Tensor | None = None,
-    ) -> None:
-        self.shape, self.valid, self.present, self.rows = shape, valid, present, rows
+    shape: tuple[int, int]
+    valid: Tensor | None = None
+    present: Tensor | None = None
+    rows: Tensor | None = None
 
     @classmethod
     def of(cls, shape: tuple[int, int], clip_mask: Tensor | None) -> "Presence":
@@ -79,3 +75,18 @@ def mean_over_frames(features: Tensor, valid: Tensor | None) -> Tensor:
 def frames_of_clip(attention_mask: Tensor | None) -> Tensor | None:
     """`(B, M, T)` bool: a person's frames up to its last True one; a hole inside a clip is a frame, not padding."""
     return None if attention_mask is None else attention_mask.bool().flip(-1).cumsum(-1).flip(-1) > 0
+
+
+def frames_of_people(keypoints: Tensor, attention_mask: Tensor | None) -> Tensor:
+    """`(B, M)`: frames of each person's clip, up to the last one that is there; 0 for who is absent."""
+    clip_mask = frames_of_clip(attention_mask)
+    if clip_mask is None:
+        return torch.full(keypoints.shape[:2], keypoints.shape[2], device=keypoints.device)
+    return clip_mask.sum(-1)
+
+
+def continue_clips(keypoints: Tensor, num_frames: Tensor, frames: int) -> Tensor:
+    """`(B, M, T, V, C)` -> `(B, M, frames, V, C)`: after the last frame of each person that frame is repeated."""
+    last = (num_frames - 1).clamp(min=0)
+    index = torch.minimum(torch.arange(frames, device=keypoints.device), last[..., None])
+    return keypoints.gather(2, index[..., None, None].expand(-1, -1, -1, *keypoints.shape[3:]))

@@ -53,11 +53,9 @@ def choose_precision(requested: str, device: torch.device) -> Precision:
     if requested == "auto":
         computes, reason = bf16_support(device)
         return Precision("bf16" if computes else "no", reason)
-    if requested == "bf16":
-        return Precision("bf16", "as stated")
-    if requested == "no":
-        return Precision("no", "as stated")
-    raise ValueError(f"mixed_precision must be one of {PRECISIONS}, got {requested!r}.")
+    if requested not in PRECISIONS:
+        raise ValueError(f"mixed_precision must be one of {PRECISIONS}, got {requested!r}.")
+    return Precision("bf16" if requested == "bf16" else "no", "as stated")
 
 
 def bf16_support(device: torch.device) -> tuple[bool, str]:

@@ -1,9 +1,7 @@
-"""Channel and temporal convolutions over `(people, joints, frames, channels)`, channels last.
+"""Channel and temporal convolutions over `(people, joints, frames, channels)`, channels last."""
 
-They do not know which joints are connected; every joint is treated alike.
-"""
+from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,17 +24,12 @@ class PointwiseLinear(nn.Linear):
         self.fan_out = fan_out
 
     def forward(self, features: Tensor) -> Tensor:
-        return pointwise(features, self.weight, self.bias)
-
-
-def pointwise(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`features (people, joints, frames, channels) @ weight.T + bias`."""
-    if features.device.type != "cpu":
-        return F.linear(features, weight, bias)
-    people, joints, frames, channels = features.shape
-    image = features.reshape(people * joints, 1, frames, channels).permute(0, 3, 1, 2)
-    out = F.conv2d(image, weight[:, :, None, None], bias)
-    return out.permute(0, 2, 3, 1).reshape(people, joints, frames, weight.shape[0])
+        if features.device.type != "cpu":
+            return super().forward(features)
+        people, joints, frames, channels = features.shape
+        image = features.reshape(people * joints, 1, frames, channels).permute(0, 3, 1, 2)
+        out = F.conv2d(image, self.weight[:, :, None, None], self.bias)
+        return out.permute(0, 2, 3, 1).reshape(people, joints, frames, self.out_features)
 
 
 def combine(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -82,31 +75,19 @@ class TemporalConv(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int,
-        dilation: int = 1,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, dilation: int = 1, **norm: Any
     ) -> None:
         super().__init__()
         self.conv = FrameConv2d(in_channels, out_channels, kernel_size, stride, dilation)
-        self.norm: ChannelNorm | None = ChannelNorm(out_channels, eps=eps, momentum=momentum)
+        self.norm: ChannelNorm | None = ChannelNorm(out_channels, **norm)
 
     def forward(self, features: Tensor, valid_out: Tensor | None = None) -> Tensor:
         """`valid_out (people, frames_out)` marks the frames that count for the batch statistics."""
         out = self.conv(features.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return out if self.norm is None else self.norm(out, valid_out)
 
-    @torch.no_grad()
     def fold_norms(self) -> None:
         """Inference only: the batch norm becomes part of the convolution."""
-        if self.norm is None:
-            return
-        scale, shift = self.norm.scale_and_shift()
-        assert self.conv.bias is not None
-        self.conv.weight.mul_(scale.view(-1, 1, 1, 1))
-        self.conv.bias.mul_(scale).add_(shift)
-        self.norm = None
+        if self.norm is not None:
+            self.norm.fold_into(self.conv)
+            self.norm = None

@@ -15,20 +15,17 @@ the likelihood estimators behind CLUB maximise their likelihood, the discriminat
 These three are updated by three optimizers in each step, from one forward pass: in what one of them minimises, the
 weights of the others are constants.
 
-It does not know encoders but by `encode`, `config.width`, `pose_size`, `view_size`, `num_blocks` and `dropout`.
-
 Choices: `estimator="jsd"` (paper), `"infonce"`; `negative_weight` above 1 weighs the "jsd" negatives. With several
 processes the negatives are those of one process.
 """
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from motionhub.augment.views import CameraRanges
-from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.mutual_information import (
     ESTIMATORS,
     FUSIONS,
@@ -42,10 +39,8 @@ from motionhub.losses.mutual_information import (
     prior_loss,
     standard_normal_divergence,
 )
-from motionhub.nn.keras_layers import GlorotLinear, KerasNorm, init_keras
-from motionhub.nn.pose_trunk import ResidualTrunk
-from motionhub.objectives.pose_views import PoseViews, ViewSampler
-from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.nn.keras_layers import GlorotLinear, KerasNorm, ResidualTrunk
+from motionhub.objectives.pose_views import PoseObjective, PoseViews, keras_adagrad, space_of
 
 
 PARTS = ("encoder", "estimator", "discriminator")
@@ -85,9 +80,6 @@ class CvMimNetwork(nn.Module):
         if objective.prior_weight:
             layers = [GlorotLinear(both, 64), nn.ReLU(), GlorotLinear(64, 32), nn.ReLU(), GlorotLinear(32, 1)]
             self.discriminator = nn.Sequential(*layers)
-        for part in (self.subencoder, self.intra, self.inter, self.discriminator):
-            if part is not None:
-                part.apply(lambda module: None if init_keras(module) else None)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """What each of the three optimizers updates; a part that the options switch off is left out."""
@@ -132,11 +124,8 @@ class CvMimNetwork(nn.Module):
         total = total + objective.prior_weight * losses.get("prior", 0)
         total = total + objective.disentangle_weight * (losses.get("intra", 0) + 2 * losses.get("inter", 0))
         loss = total + losses.get("estimator", 0) + losses.get("discriminator", 0)
-        spread = uniformity(pose.detach()[:512])
-        with torch.no_grad():
-            near = alignment(pose, other_pose)
         parts = {name: value.detach() for name, value in losses.items() if isinstance(value, Tensor)}
-        return {"loss": loss, "encoder": total.detach(), **parts, "alignment": near, "uniformity": spread}
+        return {"loss": loss, "encoder": total.detach(), **parts, **space_of(torch.stack([pose, other_pose]))}
 
     def _prior(self, vectors: list[Tensor], uniform: Tensor) -> dict[str, Tensor]:
         assert self.discriminator is not None
@@ -165,95 +154,59 @@ class CvMimNetwork(nn.Module):
 def constant(module: nn.Module, *inputs: Tensor) -> Tensor:
     """`module(*inputs)` with its weights as constants: gradients reach the inputs only."""
     frozen = {name: weight.detach() for name, weight in module.named_parameters()}
-    result: Tensor = functional_call(module, frozen, inputs)
-    return result
+    return functional_call(module, frozen, inputs)
 
 
-class CvMim(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class CvMim(PoseObjective):
     """The objective of CV-MIM, for `motionhub.training.trainer.train`; the defaults are the official ones.
 
-    Its batches hold 3-D clips of one person (a `ClipDataset` with `SkeletonProcessor(num_dims=3, num_people=1,
-    normalization="none")`); the model sees pictures, and is saved with the processor of pictures. The learning rate is
-    the recipe's (official 0.02); `optimizer` of the recipe is not used: the three optimizers are Adagrad's.
-
     Args:
-        layout: of the clips' joints and the encoder's.
         fusion: `"mixture"` (paper), `"product"` or `"concatenation"` (default of the official code).
         estimator, negative_weight, temperature: see `losses.mutual_information`.
         view_weight, disentangle_weight, prior_weight: lambda 1 to 3; 0 leaves a regulariser out.
         inter_view: the official code's second CLUB term, which the paper does not have.
-        ranges, poses_per_clip, hidden_joints, up: see `ViewSampler`.
+        layout, ranges, poses_per_clip, hidden_joints, up: see `PoseObjective`.
 
     Raises:
         ValueError: an option has no such value.
     """
 
-    num_views = 1
-    updates: Tensor
+    fusion: str = "mixture"
+    estimator: str = "jsd"
+    negative_weight: float = 1.0
+    temperature: float = 0.1
+    view_weight: float = 5.0
+    disentangle_weight: float = 0.5
+    prior_weight: float = 1.0
+    inter_view: bool = True
 
-    def __init__(
-        self,
-        layout: SkeletonLayout,
-        *,
-        fusion: str = "mixture",
-        estimator: str = "jsd",
-        negative_weight: float = 1.0,
-        temperature: float = 0.1,
-        view_weight: float = 5.0,
-        disentangle_weight: float = 0.5,
-        prior_weight: float = 1.0,
-        inter_view: bool = True,
-        ranges: CameraRanges | None = None,
-        poses_per_clip: int = 4,
-        hidden_joints: float = 0.0,
-        up: str = "y",
-    ) -> None:
-        super().__init__()
-        if fusion not in FUSIONS or estimator not in ESTIMATORS:
-            raise ValueError(
-                f"fusion must be one of {FUSIONS} and estimator one of {ESTIMATORS}, got {fusion!r} and {estimator!r}."
-            )
-        if min(view_weight, disentangle_weight, prior_weight) < 0 or not min(negative_weight, temperature) > 0:
-            raise ValueError("Weights must be 0 or more, negative_weight and temperature above 0.")
-        self.layout, self.fusion, self.estimator = layout, fusion, estimator
-        self.negative_weight, self.temperature = negative_weight, temperature
-        self.view_weight, self.disentangle_weight, self.prior_weight = view_weight, disentangle_weight, prior_weight
-        self.inter_view = inter_view
-        self.views = ViewSampler(layout, ranges or CameraRanges(), poses_per_clip, hidden_joints, up)
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_choices(fusion=FUSIONS, estimator=ESTIMATORS)
+        self.check_at_least(0, "view_weight", "disentangle_weight", "prior_weight")
+        self.check_above_zero("negative_weight", "temperature")
 
     def information(self, first: Tensor, second: Tensor) -> Tensor:
         """The chosen bound, as a loss."""
         return mutual_information_loss(
-            first,
-            second,
-            estimator=self.estimator,
-            negative_weight=self.negative_weight,
-            temperature=self.temperature,
+            first, second, estimator=self.estimator, negative_weight=self.negative_weight, temperature=self.temperature
         )
 
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        names = ("fusion", "estimator", "negative_weight", "temperature", "view_weight", "disentangle_weight")
-        chosen = {name: getattr(self, name) for name in (*names, "prior_weight", "inter_view")}
-        return {"layout": self.layout.name, **chosen, "views": sampler_settings(self.views)}
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """The network around `model`.
 
         Raises:
-            ValueError: the encoder takes something else than pictures of this layout, or its vectors cannot be fused.
+            ValueError: its vectors cannot be fused.
         """
         config = model.config
-        check_pose_encoder(model, self.layout)
         if not config.view_size or (self.fusion != "concatenation" and config.pose_size != config.view_size):
             raise ValueError(
                 f"CV-MIM with fusion={self.fusion!r} needs pose and view vectors of one size, got "
                 f"{config.pose_size} and {config.view_size}; set both, or fusion='concatenation'."
             )
-        self.updates.zero_()
-        # The sampler gives as many uniform numbers as the prior has dimensions.
-        self.views = ViewSampler(**{**vars(self.views), "num_noise": config.pose_size + config.view_size})
+        # As many uniform numbers as the prior has dimensions.
+        self.views = replace(self.views, num_noise=config.pose_size + config.view_size)
         return CvMimNetwork(model, self)
 
     def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
@@ -261,40 +214,7 @@ class CvMim(nn.Module):
         assert isinstance(network, CvMimNetwork)
         return [keras_adagrad(weights, learning_rate) for weights in network.parts().values()]
 
-    def ready(self) -> bool:
-        return True
-
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The losses of a batch of clips (see `training.objective.Pretext`)."""
+        """The losses of a batch of clips (see `training.objective.PretrainingObjective`)."""
         views: PoseViews = self.views(batch)
-        losses: dict[str, Tensor] = model(views.pictures, views.seen, views.noise.transpose(0, 1).contiguous())
-        return losses
-
-    @torch.no_grad()
-    def after_update(self, model: nn.Module) -> None:
-        self.updates += 1
-
-
-def keras_adagrad(weights: list[nn.Parameter], learning_rate: float) -> torch.optim.Adagrad:
-    """Adagrad with the start values of Keras."""
-    return torch.optim.Adagrad(weights, lr=learning_rate, initial_accumulator_value=0.1, eps=1e-7)
-
-
-def check_pose_encoder(model: Any, layout: SkeletonLayout) -> None:
-    """ValueError unless the model encodes single pictures of poses in this layout."""
-    config = model.config
-    if not hasattr(model, "encode") or (config.num_joints, config.in_channels) != (layout.num_joints, 2):
-        raise ValueError(
-            f"Expected an encoder of single 2-D poses with {layout.num_joints} joints ({layout.name}), such as "
-            f"CvMimModel; got {type(model).__name__} with {config.num_joints} joints in {config.in_channels}-D."
-        )
-
-
-def sampler_settings(views: ViewSampler) -> dict[str, Any]:
-    """A `ViewSampler` as JSON values."""
-    return {
-        "ranges": vars(views.ranges),
-        "poses_per_clip": views.poses_per_clip,
-        "hidden_joints": views.hidden_joints,
-        "up": views.up,
-    }
+        return model(views.pictures, views.seen, views.noise.transpose(0, 1).contiguous())

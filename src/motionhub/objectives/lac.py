@@ -4,24 +4,19 @@ Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Se
 decoded with its own static part and with that of another clip; both are compared with what they shall be (the paper's
 loss, L_self + L_target). The official code adds triplets on the codes (`triplet_weight=1`; its weight, margin 1).
 
-It does not know the generator's insides: one with `encode`, `decode` and `config`, `motionhub.models.lac.LacModel`.
-
-Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and each
-also appears with the look of the next one in the order of their seeds (the paper renders Mixamo characters). So every
-clip of a batch is a source once and a target once: over it this is the sum of the code's four errors, halved. A batch
-is that of all processes (`objectives.shared_pass`), so two processes do what one does, where they see equally many
-joints; with accumulation steps other clips meet.
+Pairs are those of `objectives.body_pairs`: over them this is the sum of the code's four errors, halved.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
-from motionhub.losses.reconstruction import reconstruction_loss
-from motionhub.losses.triplet import triplet_loss
-from motionhub.objectives.shared_pass import SharedPass, padded_alike
+from motionhub.losses.motion import reconstruction_loss, triplet_loss
+from motionhub.nn.people import continue_clips, frames_of_people
+from motionhub.objectives.body_pairs import BodyPairs
+from motionhub.objectives.joint_forward import JointForward
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -33,7 +28,7 @@ class GeneratorNetwork(nn.Module):
         self.generator = generator
 
     def forward(
-        self, motions: Tensor, everyone: SharedPass, partners: Tensor, others: Tensor | None
+        self, motions: Tensor, everyone: JointForward, partners: Tensor, others: Tensor | None
     ) -> dict[str, Tensor]:
         """Network tensors `motions (B, channels, frames)` and `others`, which are encoded only; partners of all."""
         codes = self.generator.encode(motions)
@@ -104,7 +99,8 @@ class VelocityRows:
         return rows.masked_fill(~known.unsqueeze(-1), 0), known
 
 
-class LacPairs(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class LacPairs(BodyPairs):
     """The objective, for `motionhub.training.trainer.train` with a LacModel; the defaults are the paper's.
 
     Its batches hold 3-D clips of one person: a `SkeletonProcessor(num_dims=3, num_people=1, normalization="centre",
@@ -113,8 +109,7 @@ class LacPairs(nn.Module):
     Args:
         layout: of the joints.
         rows: what the generator takes; None: `JointRows(layout)`.
-        ranges: of bodies and cameras.
-        up: the axis of the clips that points up, `"x"`, `"y"` or `"z"`.
+        ranges, up: see `BodyPairs`.
         triplet_weight: of both triplets: the motion of a clip with another look is nearer to its own than to the
             partner's, and its static to the partner's. 0: none, as in the paper; 1: the code.
         margin: of the triplets.
@@ -123,36 +118,20 @@ class LacPairs(nn.Module):
         ValueError: a weight below 0.
     """
 
-    num_views = 1
-    responses: Tensor
-    num_dims: int
-    multiple: int
-    least: int
+    rows: Any = None
+    triplet_weight: float = 0.0
+    margin: float = 1.0
 
-    def __init__(
-        self,
-        layout: SkeletonLayout,
-        *,
-        rows: JointRows | VelocityRows | None = None,
-        ranges: LookRanges | None = None,
-        up: str = "y",
-        triplet_weight: float = 0.0,
-        margin: float = 1.0,
-    ) -> None:
-        super().__init__()
-        if triplet_weight < 0 or margin < 0:
-            raise ValueError(f"triplet_weight and margin must be 0 or more, got {triplet_weight} and {margin}.")
-        self.layout, self.rows, self.ranges, self.up = layout, rows or JointRows(layout), ranges or LookRanges(), up
-        self.triplet_weight, self.margin = triplet_weight, margin
-        self.register_buffer("responses", limb_responses(layout), persistent=False)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_at_least(0, "triplet_weight", "margin")
+        self.rows = self.rows or JointRows(self.layout)
 
     def settings(self) -> dict[str, Any]:
         """What must not change when a run is resumed."""
-        ranges = {**vars(self.ranges), "bone_factor": list(self.ranges.bone_factor)}
-        numbers = {"triplet_weight": self.triplet_weight, "margin": self.margin}
-        return {"layout": self.layout.name, "rows": self.rows.name, "ranges": ranges, "up": self.up, **numbers}
+        return {**super().settings(), "rows": self.rows.name}
 
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """The network around `model`.
 
         Raises:
@@ -168,24 +147,12 @@ class LacPairs(nn.Module):
             )
         return GeneratorNetwork(model)
 
-    def ready(self) -> bool:
-        """Always: nothing has to be collected first."""
-        return True
-
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`) and its parts."""
-        batch = padded_alike(batch)
-        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
-        if len(everyone) < 2 or batch["keypoints"].shape[1] != 1:
-            raise ValueError(
-                f"Pairs need two or more clips of one person in every forward pass, got {len(everyone)} clips of "
-                f"{batch['keypoints'].shape[1]}; raise batch_size, and use SkeletonProcessor(num_people=1)."
-            )
-        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
-        true, known = self._seen(batch, looks.of(everyone.own))
-        target, target_known = self._seen(batch, looks.of(partners))
+        """The loss of a batch (see `training.objective.PretrainingObjective`) and its parts."""
+        pairs = self.pairs_of(batch)
+        (true, known), (target, target_known) = pairs.source, pairs.target
         others = self._tensors(target) if self.triplet_weight else None
-        made = model(self._tensors(true), everyone, partners, others)
+        made = model(self._tensors(true), pairs.everyone, pairs.partners, others)
         losses = {
             "self": reconstruction_loss(self._motions(made["own"], true), true, known),
             "target": reconstruction_loss(self._motions(made["crossed"], true), target, target_known),
@@ -196,9 +163,6 @@ class LacPairs(nn.Module):
             total = total + self.triplet_weight * (losses["triplet_motion"] + losses["triplet_static"])
         return {"loss": total, **{name: value.detach() for name, value in losses.items()}}
 
-    def after_update(self, model: nn.Module) -> None:
-        """Nothing to keep."""
-
     def _triplets(self, made: dict[str, Tensor]) -> dict[str, Tensor]:
         """Distances are of whole codes, the static one once per coarse frame, as in the code."""
         motion = made["motion"]
@@ -208,19 +172,10 @@ class LacPairs(nn.Module):
             "triplet_static": triplet_loss(other, partner, own, margin=self.margin),
         }
 
-    def _seen(self, batch: dict[str, Tensor], looks: Any) -> tuple[Tensor, Tensor]:
-        """Rows `(B, 1, T, rows, dims)` of the clips with these looks, frames after the end as the last one."""
-        mask = batch["joint_mask"] & batch["attention_mask"].unsqueeze(-1)
-        root = self.layout.index(self.layout.root)
-        picture, seen = with_looks(
-            batch["keypoints"], mask, looks, self.responses,
-            root=root, num_dims=self.num_dims, up=self.up, centred=self.rows.centred,
-        )  # fmt: skip
-        rows, known = self.rows(picture, seen)
-        frames = torch.arange(rows.shape[2], device=rows.device)
-        last = (batch["attention_mask"].bool() * (frames + 1)).amax(-1).clamp(min=1) - 1
-        place = torch.minimum(frames, last[..., None])[..., None, None].expand_as(rows)
-        return rows.gather(2, place), known
+    def _seen(self, batch: dict[str, Tensor], views: Any, **options: Any) -> tuple[Tensor, Tensor]:
+        """Rows `(B, 1, T, rows, dims)` of the clips with these views, frames after the end as the last one."""
+        rows, known = self.rows(*super()._seen(batch, views, centred=self.rows.centred))
+        return continue_clips(rows, frames_of_people(rows, batch["attention_mask"]), rows.shape[2]), known
 
     def _tensors(self, rows: Tensor) -> Tensor:
         """Network tensors `(B, rows * dims, frames)`, the last frame repeated as far as the network needs."""

@@ -5,16 +5,13 @@ Two motions of a batch are composed. The query has the static part (body, view) 
 have those of other clips; a slow encoder makes the keys, a queue holds keys of other compositions. The loss compares
 whole sequences and, frame by frame, their features: L = L_seq + L_frame (eq. 4.6, 4.7).
 
-It does not know generator nor encoder: one with `encode`, `decode` and `config`, and one whose config has
-`hidden_size` and `frame_stride` and whose output has `last_hidden_state` and `pooler_output`. Both take the same input
-(the same processor).
+Generator and encoder take the same input (the same processor).
 
-The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`. The code has
-one positive, no sequence term and adds up 30 cosines before it divides by 0.07: logits of +-428. Where both are
-silent:
+The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`: one positive,
+no sequence term, 30 cosines added up before they are divided by 0.07. Where both are silent:
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, of all processes
-  (`objectives.shared_pass`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
+  (`objectives.joint_forward`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
   other clip, or with the first who is there.
 - The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
 - The denominator holds the positive too (`denominator="printed"`: without, as printed).
@@ -24,6 +21,7 @@ silent:
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import torch
@@ -38,8 +36,10 @@ from motionhub.losses.contrastive import (
     info_nce,
     uniformity,
 )
+from motionhub.nn.people import continue_clips, frames_of_people
+from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
-from motionhub.objectives.shared_pass import SharedPass, padded_alike
+from motionhub.objectives.self_supervised import SelfSupervised
 
 
 CODE: dict[str, Any] = {
@@ -71,7 +71,8 @@ class ProjectedEncoder(nn.Module):
         return self.projection(output.pooler_output), self.projection(frames)
 
 
-class LacContrast(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class LacContrast(SelfSupervised):
     """The objective, for `motionhub.training.trainer.train` with an encoder; the defaults are the paper's.
 
     Its batches hold clips of one number of frames (a processor's `num_frames`; the last frame of a shorter clip is
@@ -96,90 +97,66 @@ class LacContrast(nn.Module):
         ValueError: an option has no such value.
     """
 
-    num_views = 1
-    updates: Tensor
-    total_updates: int
-    queue: FeatureQueue
-    frame_queue: FeatureQueue
-    slow: MomentumEncoder
+    generator: InitVar[Any] = field(kw_only=False)
+    num_frames: int = field(kw_only=False)
+    projection_size: int = 128
+    queue_size: int = 8192
+    momentum: float = 0.994
+    anneal: bool = True
+    batch_norm: str = "copy"
+    temperature: float = 0.1
+    num_positives: int = 4
+    sequence_weight: float = 1.0
+    frame_weight: float = 1.0
+    frame_sampling: int = 4
+    over_frames: str = "sum"
+    denominator: str = "standard"
+    several: str = "sum"
+    compose: bool = True
+    hold: bool = False
 
-    def __init__(
-        self,
-        generator: Any,
-        num_frames: int,
-        *,
-        projection_size: int = 128,
-        queue_size: int = 8192,
-        momentum: float = 0.994,
-        anneal: bool = True,
-        batch_norm: str = "copy",
-        temperature: float = 0.1,
-        num_positives: int = 4,
-        sequence_weight: float = 1.0,
-        frame_weight: float = 1.0,
-        frame_sampling: int = 4,
-        over_frames: str = "sum",
-        denominator: str = "standard",
-        several: str = "sum",
-        compose: bool = True,
-        hold: bool = False,
-    ) -> None:
-        super().__init__()
-        if min(num_frames, projection_size, queue_size, num_positives, frame_sampling) < 1:
-            raise ValueError("num_frames, projection_size, queue_size, num_positives, frame_sampling: at least 1.")
-        if min(sequence_weight, frame_weight) < 0 or not sequence_weight + frame_weight > 0:
-            raise ValueError(
-                f"sequence_weight and frame_weight must be 0 or more, one of them above, got {sequence_weight} and "
-                f"{frame_weight}."
-            )
-        if denominator not in DENOMINATORS or several not in SEVERAL_POSITIVES or over_frames not in ("sum", "mean"):
-            raise ValueError(
-                f"denominator must be one of {DENOMINATORS}, several of {SEVERAL_POSITIVES}, over_frames 'sum' or "
-                f"'mean'; got {denominator!r}, {several!r} and {over_frames!r}."
-            )
-        self._generator = [frozen_copy(generator)]  # in a list: no part of the state
-        self._loss: dict[str, Any] = {"temperature": temperature, "denominator": denominator, "several": several}
-        self._slow: dict[str, Any] = {"momentum": momentum, "anneal": anneal, "batch_norm": batch_norm}
-        self._sizes = {"num_frames": num_frames, "projection_size": projection_size, "queue_size": queue_size}
-        self._weights = {"sequence": sequence_weight, "frame": frame_weight}
-        self.num_positives, self.frame_sampling, self.over_frames = num_positives, frame_sampling, over_frames
-        self.compose, self.hold = compose, hold
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+    total_updates: int = field(init=False)
+    queue: FeatureQueue = field(init=False)
+    frame_queue: FeatureQueue = field(init=False)
+    slow: MomentumEncoder = field(init=False)
+
+    def __post_init__(self, generator: Any) -> None:
+        super().__post_init__()
+        self.check_at_least(1, "num_frames", "projection_size", "queue_size", "num_positives", "frame_sampling")
+        self.check_at_least(0, "sequence_weight", "frame_weight")
+        if not self.sequence_weight + self.frame_weight > 0:
+            raise ValueError("One of sequence_weight and frame_weight must be above 0, got 0 for both.")
+        self.check_choices(denominator=DENOMINATORS, several=SEVERAL_POSITIVES, over_frames=("sum", "mean"))
+        vars(self)["generator"] = frozen_copy(generator)  # past `__setattr__`: no part of the state
+        self._loss: dict[str, Any] = {
+            "temperature": self.temperature,
+            "denominator": self.denominator,
+            "several": self.several,
+        }
         self._new = Gathered()
 
-    @property
-    def generator(self) -> Any:
-        """The frozen copy of the generator."""
-        return self._generator[0]
-
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        names = ("num_positives", "frame_sampling", "over_frames", "compose", "hold")
-        weights = {f"{name}_weight": value for name, value in self._weights.items()}
-        return {**self._loss, **self._slow, **self._sizes, **weights, **{name: getattr(self, name) for name in names}}
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """Encoder with projection, its slow copy, and queues.
 
         Raises:
             ValueError: encoder and generator do not take the same input.
         """
-        wanted, own = ((config.num_joints, config.in_channels) for config in (self.generator.config, model.config))
+        made: Any = self.generator
+        wanted, own = ((config.num_joints, config.in_channels) for config in (made.config, model.config))
         if wanted != own:
             raise ValueError(
                 f"The encoder takes (joints, dims) {own}, but the generator makes {wanted}; train a generator on what "
                 "the encoder's processor gives (LacPairs, layout of the encoder)."
             )
-        stride, size = model.config.frame_stride, self._sizes["projection_size"]
+        stride, size = model.config.frame_stride, self.projection_size
         step = max(1, self.frame_sampling // stride)
-        coarse = -(-self._sizes["num_frames"] // stride)
+        coarse = -(-self.num_frames // stride)
         network = ProjectedEncoder(model, size, step)
-        self.slow = MomentumEncoder(network, **self._slow)
-        self.queue = FeatureQueue(self._sizes["queue_size"], size)
-        frames = -(-coarse // step) if self._weights["frame"] else 1
-        self.frame_queue = FeatureQueue(self._sizes["queue_size"] if self._weights["frame"] else 1, (frames, size))
+        self.slow = MomentumEncoder(network, self.momentum, anneal=self.anneal, batch_norm=self.batch_norm)
+        self.queue = FeatureQueue(self.queue_size, size)
+        frames = -(-coarse // step) if self.frame_weight else 1
+        self.frame_queue = FeatureQueue(self.queue_size if self.frame_weight else 1, (frames, size))
         self.total_updates = run.epochs * run.updates_per_epoch
-        self.updates.zero_()
         return network
 
     def ready(self) -> bool:
@@ -187,24 +164,26 @@ class LacContrast(nn.Module):
         return not self.hold or self.queue.is_full
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, alignment and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, alignment and uniformity."""
         batch = padded_alike(batch)
-        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
+        everyone = JointForward(batch["seeds"].to(batch["keypoints"].device))
         clips = len(everyone)
         if clips < self.num_positives + 1 or clips < 2:
             raise ValueError(
                 f"{self.num_positives} positives need statics of as many other clips in every forward pass, got "
                 f"{clips} clips; raise batch_size, or lower num_positives."
             )
-        keypoints, present = whole_clips(batch["keypoints"], batch["attention_mask"], self._sizes["num_frames"])
-        composed = self._composed(everyone.of_all(keypoints), everyone.of_all(present))
+        keypoints, present = whole_clips(batch["keypoints"], batch["attention_mask"], self.num_frames)
+        partner, statics = int(self.compose), [*range(self.num_positives + 1)]  # the query's, then those of the keys
+        everybody = everyone.of_all(keypoints), everyone.of_all(present)
+        composed = compositions(self.generator, *everybody, partner, statics)
         made = [(clip[everyone.own], mask[everyone.own]) for clip, mask in composed]
         queries = model(*made[0])
         keys = [self.slow(*key) for key in made[1:]]
         sequence_keys, frame_keys = (torch.stack(parts, dim=1) for parts in zip(*keys, strict=True))
         losses = self._losses(queries, sequence_keys, frame_keys, batch["index"])
         self._new.add(batch["index"], torch.cat([sequence_keys[:, :1], frame_keys[:, 0]], dim=1))
-        total = torch.stack([self._weights[name] * value for name, value in losses.items()]).sum()
+        total = torch.stack([getattr(self, f"{name}_weight") * value for name, value in losses.items()]).sum()
         parts = {name: value.detach() for name, value in losses.items()}
         vectors = queries[0].detach()
         space = {"alignment": alignment(vectors, sequence_keys[:, 0]), "uniformity": uniformity(vectors)}
@@ -216,31 +195,25 @@ class LacContrast(nn.Module):
         rows, vectors = self._new.take()
         units = functional.normalize(vectors, dim=-1)
         self.queue.enqueue(units[:, 0], rows)
-        if self._weights["frame"]:
+        if self.frame_weight:
             self.frame_queue.enqueue(units[:, 1:], rows)
-        self.updates += 1
+        super().after_update(model)
         self.slow.update(model, int(self.updates) / self.total_updates)
 
     def _losses(
         self, queries: tuple[Tensor, Tensor], keys: Tensor, frame_keys: Tensor, rows: Tensor
     ) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
-        if self._weights["sequence"]:
+        if self.sequence_weight:
             others = self.queue.others(rows)
             losses["sequence"] = info_nce(queries[0], keys, self.queue.negatives(), negative_mask=others, **self._loss)
-        if self._weights["frame"]:
+        if self.frame_weight:
             others = self.frame_queue.others(rows)
             negatives = self.frame_queue.negatives()
             losses["frame"] = frame_info_nce(
                 queries[1], frame_keys, negatives, over_frames=self.over_frames, negative_mask=others, **self._loss
             )
         return losses
-
-    def _composed(self, keypoints: Tensor, attention_mask: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The query, then the keys: as encoder inputs."""
-        partner = 1 if self.compose else 0
-        statics = [0, *range(1, self.num_positives + 1)]
-        return compositions(self.generator, keypoints, attention_mask, partner, statics)
 
 
 class ComposedLabels:
@@ -288,11 +261,8 @@ def whole_clips(keypoints: Tensor, attention_mask: Tensor, num_frames: int) -> t
     frames = keypoints.shape[2]
     if frames > num_frames:
         raise ValueError(f"Clips of {num_frames} frames were announced, got {frames}; set the processor's num_frames.")
-    positions = torch.arange(num_frames, device=keypoints.device)
-    last = (attention_mask.bool() * torch.arange(1, frames + 1, device=keypoints.device)).amax(-1)
-    place = torch.minimum(positions, (last - 1).clamp(min=0)[..., None])
-    filled = keypoints.gather(2, place[..., None, None].expand(*place.shape, *keypoints.shape[3:]))
-    return filled, last > 0
+    last = frames_of_people(keypoints, attention_mask)
+    return continue_clips(keypoints, last, num_frames), last > 0
 
 
 @torch.no_grad()

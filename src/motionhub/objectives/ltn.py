@@ -4,8 +4,8 @@ Paper: thesis of Di Yang, chapter 5 (see `models/ltn.py`), on the recipe of Feic
 on Unsupervised Spatiotemporal Representation Learning" (rho MoCo), whose code is PySlowFast. With an `LtnModel` of
 variant "none" this is rho MoCo itself.
 
-It does not know encoders or data: a model with `compared` in its output, and batches with P segments of every clip
-(`training/tasks/segments.py`, `data/video/clips.py`), all first segments before all second ones.
+The model has `compared` in its output; batches hold P segments of every clip (`training/tasks/segments.py`,
+`data/video/clips.py`), all first segments before all second ones.
 
 The rule of the code, kept here: keys of all P segments are made once by the slow encoder; each segment in turn is the
 query against the keys of the other P - 1, and the P losses are added up, not averaged (what is logged is their sum
@@ -13,10 +13,11 @@ over 2 P). Batch norms see one segment of each clip at a time. The slow encoder'
 before.
 
 Deviations: the weights are held still until the queue is full (the code counts updates as if each brought one key of
-a clip, and fills it P times); keys of a clip itself are not its negatives (a small data set has many in the queue);
+a clip, and fills it P times); keys of a clip itself are not its negatives (a small dataset has many in the queue);
 one backward pass goes through all P segments, so memory is that of P, which `gradient_accumulation_steps` lowers.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from torch.nn import functional
 
 from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, uniformity
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
+from motionhub.objectives.self_supervised import SelfSupervised, check_clips
 
 
 INPUTS = ("keypoints", "joint_mask", "attention_mask", "pixel_values", "start_seconds")
@@ -53,7 +55,8 @@ class SegmentNetwork(nn.Module):
         return vectors, torch.stack([self.time_head(pair).squeeze(-1) for pair in pairs])
 
 
-class SegmentObjective(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class SegmentObjective(SelfSupervised):
     """What LTN's objectives share: P segments of a clip, a slow copy, and the term of time of variant "complement".
 
     Args:
@@ -67,50 +70,35 @@ class SegmentObjective(nn.Module):
         ValueError: an option has no such value.
     """
 
-    num_views = 1  # a clip is one item, whatever the number of its segments
-    updates: Tensor
-    total_updates: int
-    slow: MomentumEncoder
+    num_segments: int = 4
+    momentum: float = 0.994
+    anneal: bool = True
+    batch_norm: str = "copy"
+    time_weight: float = 1.0
+    time_unit: float = 1.0
 
-    def __init__(
-        self,
-        *,
-        num_segments: int,
-        momentum: float,
-        anneal: bool,
-        batch_norm: str,
-        time_weight: float,
-        time_unit: float,
-    ) -> None:
-        super().__init__()
-        if num_segments < 2:
-            raise ValueError(
-                f"Segments need another of their clip as positive: num_segments >= 2, got {num_segments}."
-            )
-        if time_weight < 0 or not time_unit > 0:
-            raise ValueError(f"time_weight must be 0 or more and time_unit above 0, got {time_weight}, {time_unit}.")
-        self.num_segments, self.time_weight, self.time_unit = num_segments, time_weight, time_unit
-        self._slow: dict[str, Any] = {"momentum": momentum, "anneal": anneal, "batch_norm": batch_norm}
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+    total_updates: int = field(init=False)
+    slow: MomentumEncoder = field(init=False)
 
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        names = ("num_segments", "time_weight", "time_unit")
-        return {**self._slow, **{name: getattr(self, name) for name in names}}
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_at_least(2, "num_segments")  # a segment needs another of its clip as positive
+        self.check_at_least(0, "time_weight")
+        self.check_above_zero("time_unit")
 
-    def _network(self, model: Any, projection: nn.Module, predictor: nn.Module, run: Any) -> SegmentNetwork:
+    def around(self, model: Any, projection: nn.Module, predictor: nn.Module, run: Any) -> SegmentNetwork:
+        """The network, and its slow copy, which predicts nothing."""
         config = model.config
         if not hasattr(config, "variant") or not hasattr(config, "takes_time"):
             raise ValueError(
                 f"LTN trains an LtnModel, got {type(model).__name__}; wrap the encoder: "
                 'LtnModel(LtnConfig(encoder_config=encoder.config, variant="none")).'
             )
-        if run.num_clips < 2:
-            raise ValueError(f"Telling clips apart needs two or more, got {run.num_clips}.")
+        check_clips(run)
         self.total_updates = run.epochs * run.updates_per_epoch
-        self.updates.zero_()
         network = SegmentNetwork(model, projection, predictor, config.variant == "complement" and self.time_weight > 0)
-        self.slow = MomentumEncoder(SegmentNetwork(model, projection, nn.Identity(), False), **self._slow)
+        bare = SegmentNetwork(model, projection, nn.Identity(), False)
+        self.slow = MomentumEncoder(bare, self.momentum, anneal=self.anneal, batch_norm=self.batch_norm)
         return network
 
     def segments_of(self, batch: dict[str, Tensor]) -> list[Segment]:
@@ -131,13 +119,25 @@ class SegmentObjective(nn.Module):
         parts = {name: value.split(clips) for name, value in inputs.items()}
         return [{name: values[place] for name, values in parts.items()} for place in range(self.num_segments)]
 
-    def time_error(self, predicted: Tensor, segments: list[Segment]) -> Tensor:
-        """Mean of the smooth absolute error (Huber) of seconds between neighbouring segments, in `time_unit`s."""
+    def keys_of(self, segments: list[Segment]) -> list[Tensor]:
+        """What the slow encoder makes of each segment: unit vectors `(B, size)`."""
+        return [functional.normalize(self.slow([segment])[0][0], dim=-1) for segment in segments]
+
+    def with_time(
+        self, loss: Tensor, predicted: Tensor | None, segments: list[Segment], parts: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The loss, with the error of predicted times where there are any, and the parts.
+
+        The error is the smooth absolute one (Huber) of seconds between neighbouring segments, in `time_unit`s.
+        """
+        if predicted is None:
+            return {"loss": loss, **parts}
         starts = torch.stack([segment["start_seconds"] for segment in segments]).to(predicted.dtype)
-        return functional.smooth_l1_loss(predicted, starts.diff(dim=0) / self.time_unit)
+        error = functional.smooth_l1_loss(predicted, starts.diff(dim=0) / self.time_unit)
+        return {"loss": loss + self.time_weight * error, "time": error.detach(), **parts}
 
     @torch.no_grad()
-    def follow(self, model: nn.Module) -> None:
+    def after_update(self, model: nn.Module) -> None:
         """The slow encoder takes its step; its momentum is that of the share of the run before this update."""
         bare: Any = model
         matched = SegmentNetwork(bare.model, bare.projection, nn.Identity(), False)
@@ -145,6 +145,7 @@ class SegmentObjective(nn.Module):
         self.updates += 1
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LtnMoco(SegmentObjective):
     """The objective, for `motionhub.training.trainer.train` with an `LtnModel`; the defaults are the thesis's.
 
@@ -157,64 +158,48 @@ class LtnMoco(SegmentObjective):
         hold: False lets the weights learn while the queue still holds random keys.
     """
 
-    queue: FeatureQueue
+    projection_sizes: tuple[int, ...] = (2048, 2048, 128)
+    queue_size: int = 8192
+    temperature: float = 0.1
+    denominator: str = "standard"
+    hold: bool = True
 
-    def __init__(
-        self,
-        *,
-        num_segments: int = 4,
-        projection_sizes: tuple[int, ...] = (2048, 2048, 128),
-        queue_size: int = 8192,
-        momentum: float = 0.994,
-        anneal: bool = True,
-        batch_norm: str = "copy",
-        temperature: float = 0.1,
-        denominator: str = "standard",
-        hold: bool = True,
-        time_weight: float = 1.0,
-        time_unit: float = 1.0,
-    ) -> None:
-        super().__init__(
-            num_segments=num_segments,
-            momentum=momentum,
-            anneal=anneal,
-            batch_norm=batch_norm,
-            time_weight=time_weight,
-            time_unit=time_unit,
-        )
-        if not projection_sizes or min(*projection_sizes, queue_size) < 1 or denominator not in DENOMINATORS:
-            raise ValueError(
-                f"projection_sizes and queue_size must be at least 1 and denominator one of {DENOMINATORS}, got "
-                f"{projection_sizes}, {queue_size} and {denominator!r}."
-            )
-        self.projection_sizes, self.queue_size, self.hold = tuple(projection_sizes), queue_size, hold
-        self._loss: dict[str, Any] = {"temperature": temperature, "denominator": denominator}
+    queue: FeatureQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_choices(denominator=DENOMINATORS)
+        self.check_at_least(1, "queue_size")
+        if not self.projection_sizes or min(self.projection_sizes) < 1:
+            raise ValueError(f"projection_sizes must be sizes of at least 1, got {self.projection_sizes}.")
         self._new = Gathered()
 
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        own = {"projection_sizes": list(self.projection_sizes), "queue_size": self.queue_size, "hold": self.hold}
-        return {**super().settings(), **self._loss, **own}
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """The model with a projection, its slow copy, and the queue."""
         projection = projection_layers(model.config.hidden_size, self.projection_sizes)
         self.queue = FeatureQueue(self.queue_size, self.projection_sizes[-1])
-        return self._network(model, projection, nn.Identity(), run)
+        return self.around(model, projection, nn.Identity(), run)
 
     def ready(self) -> bool:
         """False while the queue fills, with `hold`."""
         return not self.hold or self.queue.is_full
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, alignment and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, alignment and uniformity."""
         segments = self.segments_of(batch)
         queries, predicted = model(segments)
-        keys = torch.stack([functional.normalize(self.slow([segment])[0][0], dim=-1) for segment in segments], dim=1)
+        keys = torch.stack(self.keys_of(segments), dim=1)
         rows = batch["index"]
         negatives, others = self.queue.negatives(), self.queue.others(rows)
         losses = [
-            info_nce(query, _without(keys, place), negatives, negative_mask=others, **self._loss)
+            info_nce(
+                query,
+                torch.cat([keys[:, :place], keys[:, place + 1 :]], dim=1),
+                negatives,
+                temperature=self.temperature,
+                negative_mask=others,
+                denominator=self.denominator,
+            )
             for place, query in enumerate(queries)
         ]
         contrast = torch.stack(losses).sum()
@@ -222,17 +207,14 @@ class LtnMoco(SegmentObjective):
         first = queries[0].detach()
         parts = {"contrast": contrast.detach() / (2 * self.num_segments), "uniformity": uniformity(first)}
         parts["alignment"] = alignment(first, keys[:, 1])
-        if predicted is None:
-            return {"loss": contrast, **parts}
-        error = self.time_error(predicted, segments)
-        return {"loss": contrast + self.time_weight * error, "time": error.detach(), **parts}
+        return self.with_time(contrast, predicted, segments, parts)
 
     @torch.no_grad()
     def after_update(self, model: nn.Module) -> None:
         """All keys of the update, of all processes, enter the queue; the slow encoder follows."""
         rows, keys = self._new.take()
         self.queue.enqueue(keys.flatten(0, 1), rows.repeat_interleave(keys.shape[1]))
-        self.follow(model)
+        super().after_update(model)
 
 
 def projection_layers(channels: int, sizes: tuple[int, ...]) -> nn.Sequential:
@@ -244,8 +226,3 @@ def projection_layers(channels: int, sizes: tuple[int, ...]) -> nn.Sequential:
         nn.init.zeros_(linear.bias)
         layers += [linear, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
-
-
-def _without(keys: Tensor, place: int) -> Tensor:
-    """`keys (B, P, size)` without one of the P."""
-    return torch.cat([keys[:, :place], keys[:, place + 1 :]], dim=1)

@@ -1,8 +1,8 @@
 """What contrastive methods remember: a slow copy of the network, a queue of old keys, one embedding per clip.
 
-All of it is state of an objective: saved with its `state_dict`, never optimised. Nothing here knows a loss or a model
-family. With several processes every one holds the same queue and the same bank: what goes in is gathered first, in an
-order that does not depend on how the clips were shared out (`Gathered`).
+All of it is state of an objective: saved with its `state_dict`, never optimised. With several processes every one
+holds the same queue and the same bank: what goes in is gathered first, in an order that does not depend on how the
+clips were shared out (`Gathered`).
 """
 
 import copy
@@ -75,7 +75,7 @@ class FeatureQueue(nn.Module):
     """The last `size` keys, first in first out; the write position wraps around at any batch size.
 
     Each key remembers the dataset row it came from, so that a clip's own old keys need not be its negatives: with a
-    queue larger than the data set there always are some (`others`).
+    queue larger than the dataset there always are some (`others`).
 
     Args:
         size: keys kept.
@@ -144,14 +144,14 @@ class FeatureQueue(nn.Module):
 
 
 class MemoryBank(nn.Module):
-    """One unit vector per row of a data set, following the clip's embedding: `bank <- m bank + (1 - m) embedding`.
+    """One unit vector per row of a dataset, following the clip's embedding: `bank <- m bank + (1 - m) embedding`.
 
     The result is brought back to length 1 (OR-VPE eq. 5 does not say). A bank starts with random unit vectors, which a
     row's first embedding mixes with like any other, or with `replace_first` takes the place of.
 
     Args:
         num_rows, channels: its size.
-        fingerprint: names the data set; a state with another one is refused, as its rows are other clips.
+        fingerprint: names the dataset; a state with another one is refused, as its rows are other clips.
         momentum: m.
         replace_first: see above.
     """
@@ -197,7 +197,7 @@ class MemoryBank(nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         if state["fingerprint"] != self.fingerprint:
             raise ValueError(
-                "This memory bank belongs to another data set: its rows are other clips. Give the data set it was "
+                "This memory bank belongs to another dataset: its rows are other clips. Give the dataset it was "
                 "made with, or start the pre-training anew (resume='none', another output_dir)."
             )
 
@@ -238,6 +238,8 @@ def gathered(values: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
+    """torch.distributed.nn's `all_gather` gives other gradients: a test of two processes fails with it."""
+
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:
         parts = [torch.empty_like(values, memory_format=torch.contiguous_format) for _ in range(dist.get_world_size())]

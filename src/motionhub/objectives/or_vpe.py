@@ -5,20 +5,19 @@ Paper: "Self-supervised video pose representation learning for occlusion-robust 
 of six parts of the body hidden (SubG-DA). Its embedding is compared with what a memory bank holds of the same clip
 from the epoch before, against K other clips of the bank.
 
-It does not know which encoder it trains: one with `config.hidden_size` whose output has `pooler_output`.
-
 Where the paper is silent or printed differently:
 - The denominator holds the positive too (`denominator="printed"`: as eq. 3, without).
 - phi, "a learnable mapping", is Linear-ReLU-Linear of the embedding's size (`mapping="none"`: the identity).
 - The bank's vectors come back to length 1 after eq. 5; the K clips are drawn anew for each update, and a clip's own
   vector is never its negative.
 - The bank's start is not stated. Here the first epoch only fills it, with the embeddings of the untrained network: on
-  a small data set, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
+  a small dataset, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
   usual start of instance discrimination.
 - With `num_views=2` a clip is seen twice in an update and each view is a further positive of the other. The paper's
-  positive is the bank alone; a data set of few clips learns faster with both.
+  positive is the bank alone; a dataset of few clips learns faster with both.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -27,6 +26,7 @@ from torch import Tensor, nn
 from motionhub.augment.occlusion import draw_patterns, hide, visibility
 from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, uniformity
 from motionhub.objectives.momentum import Gathered, MemoryBank
+from motionhub.objectives.self_supervised import SelfSupervised, check_clips
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -46,13 +46,14 @@ class EmbeddingNetwork(nn.Module):
         return embeddings, self.mapping(embeddings), self.mapping(remembered)
 
 
-class OrVpe(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class OrVpe(SelfSupervised):
     """The objective of OR-VPE, for `motionhub.training.trainer.train`; the defaults are the paper's.
 
     Args:
         layout: of the encoder's joints.
         embedding_size: of the embedding, and of the vectors in the bank.
-        num_negatives: K; of a smaller data set all other clips.
+        num_negatives: K; of a smaller dataset all other clips.
         temperature: of the similarities.
         bank_momentum: share of the old vector that stays in the bank.
         mapping: phi, `"mlp"` or `"none"`.
@@ -66,82 +67,50 @@ class OrVpe(nn.Module):
         ValueError: an option has no such value.
     """
 
-    updates: Tensor
-    visible: Tensor
-    bank: MemoryBank
-    seed: int
-    held_updates: int
+    layout: SkeletonLayout = field(kw_only=False)
+    embedding_size: int = 128
+    num_negatives: int = 4096
+    temperature: float = 0.07
+    bank_momentum: float = 0.5
+    mapping: str = "mlp"
+    denominator: str = "standard"
+    bank_start: str = "filled"
+    spatial_masks: bool = True
+    num_views: int = 1
 
-    def __init__(
-        self,
-        layout: SkeletonLayout,
-        *,
-        embedding_size: int = 128,
-        num_negatives: int = 4096,
-        temperature: float = 0.07,
-        bank_momentum: float = 0.5,
-        mapping: str = "mlp",
-        denominator: str = "standard",
-        bank_start: str = "filled",
-        spatial_masks: bool = True,
-        num_views: int = 1,
-    ) -> None:
-        super().__init__()
-        if mapping not in ("mlp", "none") or denominator not in DENOMINATORS:
-            raise ValueError(
-                f"mapping must be 'mlp' or 'none' and denominator one of {DENOMINATORS}, got {mapping!r} and "
-                f"{denominator!r}."
-            )
-        if bank_start not in ("filled", "random"):
-            raise ValueError(f"bank_start must be 'filled' or 'random', got {bank_start!r}.")
-        if min(embedding_size, num_negatives, num_views) < 1:
-            raise ValueError("embedding_size, num_negatives and num_views must be at least 1.")
-        self.layout, self.embedding_size, self.num_negatives = layout, embedding_size, num_negatives
-        self.temperature, self.bank_momentum = temperature, bank_momentum
-        self.mapping, self.denominator, self.bank_start = mapping, denominator, bank_start
-        self.spatial_masks, self.num_views = spatial_masks, num_views
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
-        self.register_buffer("visible", visibility(layout), persistent=False)
+    visible: Tensor = field(init=False)
+    bank: MemoryBank = field(init=False)
+    seed: int = field(init=False)
+    held_updates: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_choices(mapping=("mlp", "none"), denominator=DENOMINATORS, bank_start=("filled", "random"))
+        self.check_at_least(1, "embedding_size", "num_negatives", "num_views")
+        self.register_buffer("visible", visibility(self.layout), persistent=False)
         self._new = Gathered()
 
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        names = [
-            "embedding_size",
-            "num_negatives",
-            "temperature",
-            "bank_momentum",
-            "mapping",
-            "denominator",
-            "bank_start",
-            "spatial_masks",
-            "num_views",
-        ]
-        return {"layout": self.layout.name, **{name: getattr(self, name) for name in names}}
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """The embedding network around `model`, and a bank with a vector for each of `run.num_clips` rows.
 
         Raises:
-            ValueError: the encoder has other joints, or no `hidden_size`.
+            ValueError: the encoder has other joints, or there is a single clip.
         """
-        config = model.config.to_dict()
-        if config.get("num_joints") != self.layout.num_joints:
+        joints = model.config.to_dict().get("num_joints")
+        if joints != self.layout.num_joints:
             raise ValueError(
-                f"The encoder takes num_joints={config.get('num_joints')}, but layout {self.layout.name!r} has "
+                f"The encoder takes num_joints={joints}, but layout {self.layout.name!r} has "
                 f"{self.layout.num_joints}; give OrVpe the encoder's layout."
             )
-        if run.num_clips < 2:
-            raise ValueError(f"Telling clips apart needs two or more, got {run.num_clips}.")
-        self.seed = run.seed
-        self.held_updates = run.updates_per_epoch if self.bank_start == "filled" else 0
-        self.updates.zero_()
+        check_clips(run)
+        self.seed, filled = run.seed, self.bank_start == "filled"
+        self.held_updates = run.updates_per_epoch if filled else 0
         self.bank = MemoryBank(
             run.num_clips,
             self.embedding_size,
             fingerprint=run.fingerprint,
             momentum=self.bank_momentum,
-            replace_first=self.bank_start == "filled",
+            replace_first=filled,
         )
         return EmbeddingNetwork(model, self.embedding_size, self.mapping)
 
@@ -150,7 +119,7 @@ class OrVpe(nn.Module):
         return int(self.updates) >= self.held_updates
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), alignment with the bank and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), alignment with the bank and uniformity."""
         index = batch["index"]
         inputs = self._seen(batch)
         others = self._drawn_rows().to(index.device)

@@ -7,77 +7,33 @@
   ECCV 2020). It has no view vector; its encoder is `CvMimConfig(embedder="gaussian-elu", pose_size=16, view_size=0,
   dropout=0.3)`.
 
-They do not know encoders but by `encode` and the sizes in its config. Batches and learning rate are as for
+Batches and learning rate are as for
 `objectives.cv_mim.CvMim`. Where the papers are silent: VAE and beta-VAE differ in `divergence_weight` alone, and the
 errors are summed over coordinates, as eq. 12 is written (the official code averages); Pr-VIPE's moving average of the
 weights is left out, as are its additional inputs.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from motionhub.augment.views import CameraRanges
 from motionhub.geometry.alignment import procrustes_error
-from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.mutual_information import fuse, mutual_information_loss, standard_normal_divergence
 from motionhub.losses.probabilistic import active_triplet_loss, mean_distances, sample_distance, semi_hard_negatives
-from motionhub.nn.keras_layers import init_keras
-from motionhub.nn.pose_trunk import ResidualTrunk
-from motionhub.objectives.cv_mim import check_pose_encoder, keras_adagrad, sampler_settings
-from motionhub.objectives.pose_views import PoseViews, ViewSampler
-from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.nn.keras_layers import ResidualTrunk
+from motionhub.objectives.pose_views import PoseObjective, PoseViews, space_of
 
 
 # Poses beyond the positive that are first looked at for a negative.
 COMPARED = 8
 
 
-class _PosePretext(nn.Module):
-    """What the three share: pictures of poses, one Adagrad, nothing to remember but the number of updates."""
-
-    num_views = 1
-    option_names: tuple[str, ...] = ()
-    updates: Tensor
-
-    def __init__(self, layout: SkeletonLayout, ranges: CameraRanges | None, **views: Any) -> None:
-        super().__init__()
-        self.layout, self.views = layout, ViewSampler(layout, ranges or CameraRanges(), **views)
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
-
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        own = {name: getattr(self, name) for name in self.option_names}
-        return {"layout": self.layout.name, **own, "views": sampler_settings(self.views)}
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
-        check_pose_encoder(model, self.layout)
-        self.updates.zero_()
-        network = self.network(model)
-        for name, part in network.named_children():
-            if name != "encoder":
-                part.apply(lambda module: None if init_keras(module) else None)
-        return network
-
-    def network(self, model: Any) -> nn.Module:
-        raise NotImplementedError
-
-    def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
-        """One, Adagrad as Keras has it."""
-        return [keras_adagrad(list(network.parameters()), learning_rate)]
-
-    def ready(self) -> bool:
-        return True
-
-    @torch.no_grad()
-    def after_update(self, model: nn.Module) -> None:
-        self.updates += 1
-
-    def generator(self, batch: dict[str, Tensor]) -> torch.Generator:
-        """For what is drawn for the whole batch, decided by its seeds."""
-        return torch.Generator().manual_seed(int(batch["seeds"].sum()) % 2**62)
+def generator_of(batch: dict[str, Tensor]) -> torch.Generator:
+    """For what is drawn for a whole batch, decided by its seeds."""
+    return torch.Generator().manual_seed(int(batch["seeds"].sum()) % 2**62)
 
 
 class ReconstructionNetwork(nn.Module):
@@ -95,15 +51,16 @@ class ReconstructionNetwork(nn.Module):
             in_features=config.pose_size + config.view_size,
         )
 
-    def forward(self, pictures: Tensor, seen: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, pictures: Tensor, seen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures `(2 views, 2 sources of the pose, n, joints, dims)`, divergence, pose vectors `(2, n, pose)`."""
-        drawn, poses, divergence = [], [], pictures.new_zeros(())
+        config, drawn, poses, divergence = self.encoder.config, [], [], pictures.new_zeros(())
+        noise = torch.randn(2, pictures.shape[1], config.pose_size + config.view_size, generator=generator)
         for picture, there, one_noise in zip(pictures, seen, noise, strict=True):
             code = self.encoder.encode(picture, there)
             vectors = torch.cat([code.pose, code.view], dim=1)
             if code.deviation is not None:
                 divergence = divergence + standard_normal_divergence(vectors, code.deviation)
-                vectors = vectors + code.deviation * one_noise
+                vectors = vectors + code.deviation * one_noise.to(vectors)
             drawn.append(vectors.split([code.pose.shape[1], code.view.shape[1]], dim=1))
             poses.append(code.pose)
         made = [
@@ -114,49 +71,37 @@ class ReconstructionNetwork(nn.Module):
         return shaped, divergence, torch.stack(poses)
 
 
-class CrossReconstruction(_PosePretext):
+@dataclass(kw_only=True, eq=False, repr=False)
+class CrossReconstruction(PoseObjective):
     """Eq. 12: `|x - G(z_p, z_v)|^2 + |x - G(z_p of the other picture, z_v)|^2`, of both pictures.
 
     Args:
         divergence_weight: of the divergence of a Gaussian embedder from the standard normal distribution; with the
             default a VAE whose decoder has a standard deviation of 0.07 (a seventh of a trunk); larger: a beta-VAE.
             It has no effect on `embedder="point"`, the auto-encoder.
-        ranges, poses_per_clip, hidden_joints, up: see `objectives.pose_views.ViewSampler`.
+        layout, ranges, poses_per_clip, hidden_joints, up: see `PoseObjective`.
     """
 
-    option_names = ("divergence_weight",)
+    divergence_weight: float = 0.01
 
-    def __init__(
-        self,
-        layout: SkeletonLayout,
-        *,
-        divergence_weight: float = 0.01,
-        ranges: CameraRanges | None = None,
-        poses_per_clip: int = 4,
-        hidden_joints: float = 0.0,
-        up: str = "y",
-    ) -> None:
-        if divergence_weight < 0:
-            raise ValueError(f"divergence_weight must be 0 or more, got {divergence_weight}.")
-        super().__init__(layout, ranges, poses_per_clip=poses_per_clip, hidden_joints=hidden_joints, up=up)
-        self.divergence_weight = divergence_weight
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_at_least(0, "divergence_weight")
 
-    def network(self, model: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         if not model.config.view_size:
             raise ValueError("Cross reconstruction needs a view vector; set view_size above 0.")
         return ReconstructionNetwork(model)
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         views: PoseViews = self.views(batch)
-        size = model_config(model).pose_size + model_config(model).view_size
-        noise = torch.randn(2, len(views.points), size, generator=self.generator(batch)).to(views.pictures.device)
-        made, divergence, poses = model(views.pictures, views.seen, noise)
+        made, divergence, poses = model(views.pictures, views.seen, generator_of(batch))
         errors = (made - views.pictures.unsqueeze(1)).masked_fill(~views.seen[:, None, ..., None], 0)
         own, crossed = errors.square().sum((-1, -2)).mean(-1).unbind(1)
         reconstruction, cross = own.sum(), crossed.sum()
         loss = reconstruction + cross + self.divergence_weight * divergence
         parts = {"reconstruction": reconstruction, "cross_reconstruction": cross, "divergence": divergence}
-        return {"loss": loss, **{name: value.detach() for name, value in parts.items()}, **_numbers(poses)}
+        return {"loss": loss, **{name: value.detach() for name, value in parts.items()}, **space_of(poses)}
 
 
 class InformationNetwork(nn.Module):
@@ -175,35 +120,25 @@ class InformationNetwork(nn.Module):
         return torch.stack([code.pose for code in codes]), torch.stack([code.view for code in codes]), sub
 
 
-class DirectInformation(_PosePretext):
+@dataclass(kw_only=True, eq=False, repr=False)
+class DirectInformation(PoseObjective):
     """Eq. 2: information of a picture and its own vectors, and of a picture and its vectors across views.
 
     Args:
         estimator: `"infonce"`, or `"jsd"` (DIM).
         fusion, temperature: see `losses.mutual_information`.
-        ranges, poses_per_clip, hidden_joints, up: see `objectives.pose_views.ViewSampler`.
+        layout, ranges, poses_per_clip, hidden_joints, up: see `PoseObjective`.
     """
 
-    option_names = ("estimator", "fusion", "temperature")
+    estimator: str = "infonce"
+    fusion: str = "mixture"
+    temperature: float = 0.1
 
-    def __init__(
-        self,
-        layout: SkeletonLayout,
-        *,
-        estimator: str = "infonce",
-        fusion: str = "mixture",
-        temperature: float = 0.1,
-        ranges: CameraRanges | None = None,
-        poses_per_clip: int = 4,
-        hidden_joints: float = 0.0,
-        up: str = "y",
-    ) -> None:
-        if fusion not in ("mixture", "product"):
-            raise ValueError(f"fusion must be 'mixture' or 'product', got {fusion!r}.")
-        super().__init__(layout, ranges, poses_per_clip=poses_per_clip, hidden_joints=hidden_joints, up=up)
-        self.estimator, self.fusion, self.temperature = estimator, fusion, temperature
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_choices(fusion=("mixture", "product"))
 
-    def network(self, model: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         if model.config.pose_size != model.config.view_size:
             raise ValueError("Fusing pose and view vectors needs pose_size and view_size to be equal.")
         return InformationNetwork(model)
@@ -217,7 +152,7 @@ class DirectInformation(_PosePretext):
             return mutual_information_loss(sub[target], fused, estimator=self.estimator, temperature=self.temperature)
 
         own, crossed = (information(0, 0) + information(1, 1), information(1, 0) + information(0, 1))
-        return {"loss": own + crossed, "own": own.detach(), "across": crossed.detach(), **_numbers(pose)}
+        return {"loss": own + crossed, "own": own.detach(), "across": crossed.detach(), **space_of(pose)}
 
 
 class ProbabilisticNetwork(nn.Module):
@@ -235,38 +170,28 @@ class ProbabilisticNetwork(nn.Module):
         return means, deviations, nn.functional.elu(self.raw_scale) + 1, self.shift
 
 
-class PrVipe(_PosePretext):
+@dataclass(kw_only=True, eq=False, repr=False)
+class PrVipe(PoseObjective):
     """Pr-VIPE's triplets: a picture is nearer to the same pose's other picture than to those of other poses.
 
     Args:
         num_samples: drawn of every embedding.
         least_difference: Procrustes-aligned error (trunks of 1) from which on a pose counts as another.
         divergence_weight, positive_weight: of the divergence from the standard normal, of the positive distances.
-        ranges, poses_per_clip, hidden_joints, up: see `objectives.pose_views.ViewSampler`.
+        layout, ranges, poses_per_clip, hidden_joints, up: see `PoseObjective`.
     """
 
-    option_names = ("num_samples", "least_difference", "divergence_weight", "positive_weight")
+    num_samples: int = 20
+    least_difference: float = 0.1
+    divergence_weight: float = 0.001
+    positive_weight: float = 0.005
 
-    def __init__(
-        self,
-        layout: SkeletonLayout,
-        *,
-        num_samples: int = 20,
-        least_difference: float = 0.1,
-        divergence_weight: float = 0.001,
-        positive_weight: float = 0.005,
-        ranges: CameraRanges | None = None,
-        poses_per_clip: int = 4,
-        hidden_joints: float = 0.0,
-        up: str = "y",
-    ) -> None:
-        if num_samples < 1 or min(least_difference, divergence_weight, positive_weight) < 0:
-            raise ValueError("num_samples must be at least 1, the other numbers 0 or more.")
-        super().__init__(layout, ranges, poses_per_clip=poses_per_clip, hidden_joints=hidden_joints, up=up)
-        self.num_samples, self.least_difference = num_samples, least_difference
-        self.divergence_weight, self.positive_weight = divergence_weight, positive_weight
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_at_least(1, "num_samples")
+        self.check_at_least(0, "least_difference", "divergence_weight", "positive_weight")
 
-    def network(self, model: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         if model.config.embedder == "point" or model.config.view_size:
             raise ValueError("Pr-VIPE needs embedder='gaussian-elu' (or 'gaussian') and view_size=0.")
         return ProbabilisticNetwork(model)
@@ -278,14 +203,14 @@ class PrVipe(_PosePretext):
             distances = mean_distances(means[0], means[1], scale, shift)
             chosen, has_negative = semi_hard_negatives(distances, self.others(views, distances))
         shape = (2, len(views.points), self.num_samples, means.shape[-1])
-        noise = torch.randn(shape, generator=self.generator(batch)).to(means.device)
+        noise = torch.randn(shape, generator=generator_of(batch)).to(means.device)
         anchors, positives = means.unsqueeze(2) + deviations.unsqueeze(2) * noise
         positive = sample_distance(anchors, positives, scale, shift)
         negative = sample_distance(anchors, positives[chosen], scale, shift)
         triplet = active_triplet_loss(positive[has_negative], negative[has_negative])
         divergence = sum(standard_normal_divergence(*pair) for pair in zip(means, deviations, strict=True))
         loss = triplet + self.divergence_weight * divergence + self.positive_weight * positive.mean()
-        return {"loss": loss, "triplet": triplet.detach(), "positive": positive.mean().detach(), **_numbers(means)}
+        return {"loss": loss, "triplet": triplet.detach(), "positive": positive.mean().detach(), **space_of(means)}
 
     def others(self, views: PoseViews, distances: Tensor) -> Tensor:
         """`(n, n)` bool: poses that differ enough to be negatives of the anchors (rows), as far as that matters.
@@ -310,15 +235,3 @@ class PrVipe(_PosePretext):
         both = views.visible[one] & views.visible[other]
         errors = procrustes_error(views.points[one], views.points[other], both)
         return (errors >= self.least_difference) & (one != other)
-
-
-def model_config(network: nn.Module) -> Any:
-    """The encoder's config, of the bare or the wrapped network."""
-    bare: Any = getattr(network, "module", network)
-    return bare.encoder.config
-
-
-@torch.no_grad()
-def _numbers(poses: Tensor) -> dict[str, Tensor]:
-    """Alignment and uniformity of pose vectors `(2, n, size)`."""
-    return {"alignment": alignment(poses[0], poses[1]), "uniformity": uniformity(poses[0][:512])}

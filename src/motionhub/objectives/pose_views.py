@@ -1,19 +1,23 @@
-"""Two pictures of each of many poses, from clips in 3-D: the training data of CV-MIM and of its baselines.
+"""Two pictures of each of many poses, from clips in 3-D, and what CV-MIM and its baselines share.
 
-It does not know models. Poses are drawn from the clips of a batch, their trunk becomes 1 long, two cameras each take a
+Poses are drawn from the clips of a batch, their trunk becomes 1 long, two cameras each take a
 picture (`augment.views`), joints may be hidden, and every picture is normalised as the processor normalises
 (`normalization="torso"`). Everything drawn for a clip is decided by its seed. The official training takes half of its
 pictures from a pose detector; here all are projected.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
 from motionhub.geometry.alignment import turned_error
 from motionhub.geometry.torso import in_torso_units
+from motionhub.losses.contrastive import alignment, uniformity
+from motionhub.nn.keras_layers import init_keras
+from motionhub.objectives.self_supervised import SelfSupervised
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -127,6 +131,72 @@ class ViewSampler:
             )
         noise = draws[:, kept, 3 + joints :].transpose(0, 1)
         return PoseViews(pictures[:, kept], seen[:, kept], points[kept], visible[kept], noise)
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class PoseObjective(SelfSupervised):
+    """An objective on pictures of single poses.
+
+    Its batches hold 3-D clips of one person (a `ClipDataset` with `SkeletonProcessor(num_dims=3, num_people=1,
+    normalization="none")`); the model sees pictures, and is saved with the processor of pictures. The learning rate is
+    the recipe's (official 0.02); `optimizer` of the recipe is not used: the optimizers are Adagrad's, as in Keras.
+
+    Args:
+        layout: of the clips' joints and the encoder's.
+        ranges, poses_per_clip, hidden_joints, up: see `ViewSampler`.
+    """
+
+    layout: SkeletonLayout = field(kw_only=False)
+    ranges: CameraRanges = field(default_factory=CameraRanges)
+    poses_per_clip: int = 4
+    hidden_joints: float = 0.0
+    up: str = "y"
+
+    views: ViewSampler = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.views = ViewSampler(self.layout, self.ranges, self.poses_per_clip, self.hidden_joints, self.up)
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed."""
+        options = super().settings()
+        views = {name: options.pop(name) for name in ("ranges", "poses_per_clip", "hidden_joints", "up")}
+        return {**options, "views": views}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """The network around `model`, whose further parts get the start values of Keras.
+
+        Raises:
+            ValueError: the encoder takes something else than pictures of this layout, or see `network`.
+        """
+        config = model.config
+        if not hasattr(model, "encode") or (config.num_joints, config.in_channels) != (self.layout.num_joints, 2):
+            raise ValueError(
+                f"Expected an encoder of single 2-D poses with {self.layout.num_joints} joints ({self.layout.name}), "
+                f"such as CvMimModel; got {type(model).__name__} with {config.num_joints} joints in "
+                f"{config.in_channels}-D."
+            )
+        network = super().prepare(model, run)
+        for name, part in network.named_children():
+            if name != "encoder":
+                part.apply(lambda module: None if init_keras(module) else None)
+        return network
+
+    def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+        """One."""
+        return [keras_adagrad(list(network.parameters()), learning_rate)]
+
+
+def keras_adagrad(weights: list[nn.Parameter], learning_rate: float) -> torch.optim.Adagrad:
+    """Adagrad with the start values of Keras."""
+    return torch.optim.Adagrad(weights, lr=learning_rate, initial_accumulator_value=0.1, eps=1e-7)
+
+
+@torch.no_grad()
+def space_of(poses: Tensor) -> dict[str, Tensor]:
+    """Alignment and uniformity of pose vectors `(2, n, size)`."""
+    return {"alignment": alignment(poses[0], poses[1]), "uniformity": uniformity(poses[0][:512])}
 
 
 def torso_joints(layout: SkeletonLayout) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -4,8 +4,8 @@ Paper: thesis of Di Yang, chapter 6 (eqs. 6.2-6.3); no official code. `L_mm` com
 `L_mv` the motion with the clip's video, `L_mt` with a text of its class; self-supervised "V-M" is mm + mv, supervised
 "V-M-T" all three.
 
-It does not know encoders nor towers: the model is one whose output has `motion_embeds`, `text_embeds`, `video_embeds`
-and `temperature` (`models/t_mor.py`); the towers are frozen, so what they make of texts and videos is given once.
+The model's output has `motion_embeds`, `text_embeds`, `video_embeds` and `temperature` (`models/t_mor.py`); the towers
+are frozen, so what they make of texts and videos is given once.
 
 Where the paper is silent or printed differently:
 - One queue per modality, filled by a momentum copy (MoCo; m 0.994). Positives of text and video go through the
@@ -13,47 +13,45 @@ Where the paper is silent or printed differently:
 - The denominator holds the positive too (`denominator="printed"`: as in the thesis, without).
 - Negatives of a text are texts of other classes, as the thesis states: of the queue (`text_negatives="queue"`), where
   frequent classes are frequent, or every other class once ("classes"). Classes that share a phrasing ("sit down" of
-  two data sets) are no negatives of each other.
+  two datasets) are no negatives of each other.
 - A class has several phrasings; each time a clip is seen one is drawn.
 - The first view of a clip is the query, the second the key; a clip's own old keys are never its negatives.
 """
 
 from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from motionhub.losses.contrastive import (
-    DENOMINATORS,
-    alignment,
-    info_nce_of_queue,
-    info_nce_of_similarities,
-    uniformity,
-)
+from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, info_nce_of_queue, uniformity
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
+from motionhub.objectives.self_supervised import SelfSupervised
 
 
+INPUTS = ("keypoints", "joint_mask", "attention_mask")
 LOSSES = ("mm", "mv", "mt")
 TEXT_NEGATIVES = ("queue", "classes")
 QUEUE_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-class TMor(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class TMor(SelfSupervised):
     """The objective of T-MOR, for `motionhub.training.trainer.train`. Rows are clips, `label` says whose texts.
 
     Args:
         losses: some of `LOSSES`.
         text_features: for each class its phrasings, `(num_phrases, text_size)`; needed by "mt". A row whose label is
             -1 takes no part in L_mt.
-        video_features: `(num_clips, video_size)` by row of the data set, NaN where a clip has no video; for "mv".
+        video_features: `(num_clips, video_size)` by row of the dataset, NaN where a clip has no video; for "mv".
         weights: of the losses, by name; 1 where not given.
         queue_size: keys of each queue.
         momentum: of the copy that makes keys.
         text_negatives: `"queue"` or `"classes"`.
         similar_texts: classes of which two phrasings have a cosine above this are no negatives of each other; at the
             default those that have a phrasing in common.
-        also_true: `(classes, classes)` bool, true where the texts of the second are true of clips of the first, as
+        entailment_mask: `(classes, classes)` bool, true where texts of the second are true of clips of the first, as
             "walk" is of walking slowly: no negatives there (the other way round they are). None: of no class.
         denominator: `"standard"` or `"printed"`.
         queue_dtype: `"float32"`, or `"bfloat16"`: queues of half the size, similarities to them in two thirds of the
@@ -63,50 +61,42 @@ class TMor(nn.Module):
         ValueError: an option has no such value, or a loss lacks its features.
     """
 
-    momentum_model: MomentumEncoder
-    updates: Tensor
-    texts: Tensor
-    text_counts: Tensor
-    text_starts: Tensor
-    other_class: Tensor
-    videos: Tensor
-    queues: nn.ModuleDict
+    losses: Sequence[str] = ("mm", "mt")
+    text_features: InitVar[Sequence[Tensor] | None] = None
+    video_features: InitVar[Tensor | None] = None
+    weights: dict[str, float] | None = None
+    queue_size: int = 65536
+    momentum: float = 0.994
+    text_negatives: str = "queue"
+    similar_texts: float = 0.999
+    entailment_mask: InitVar[Tensor | None] = None
+    denominator: str = "standard"
+    queue_dtype: str = "float32"
 
-    def __init__(
-        self,
-        *,
-        losses: Sequence[str] = ("mm", "mt"),
-        text_features: Sequence[Tensor] | None = None,
-        video_features: Tensor | None = None,
-        weights: dict[str, float] | None = None,
-        queue_size: int = 65536,
-        momentum: float = 0.994,
-        text_negatives: str = "queue",
-        similar_texts: float = 0.999,
-        also_true: Tensor | None = None,
-        denominator: str = "standard",
-        queue_dtype: str = "float32",
+    momentum_model: MomentumEncoder = field(init=False)
+    texts: Tensor = field(init=False)
+    text_counts: Tensor = field(init=False)
+    text_starts: Tensor = field(init=False)
+    other_class: Tensor = field(init=False)
+    videos: Tensor = field(init=False)
+    queues: Any = field(init=False)
+
+    def __post_init__(
+        self, text_features: Sequence[Tensor] | None, video_features: Tensor | None, entailment_mask: Tensor | None
     ) -> None:
-        super().__init__()
-        self.losses, self.weights = tuple(losses), dict.fromkeys(losses, 1.0) | (weights or {})
-        if not losses or not set(self.weights) <= set(LOSSES) or len(self.weights) != len(self.losses):
-            raise ValueError(f"losses must be different ones of {LOSSES}, with weights for them, got {losses}.")
-        if text_negatives not in TEXT_NEGATIVES or denominator not in DENOMINATORS or queue_dtype not in QUEUE_DTYPES:
-            raise ValueError(
-                f"text_negatives must be one of {TEXT_NEGATIVES}, denominator of {DENOMINATORS} and queue_dtype of "
-                f"{tuple(QUEUE_DTYPES)}, got {text_negatives!r}, {denominator!r} and {queue_dtype!r}."
-            )
+        super().__post_init__()
+        self.losses = tuple(self.losses)
+        self.weight_of = dict.fromkeys(self.losses, 1.0) | (self.weights or {})
+        if not self.losses or not set(self.weight_of) <= set(LOSSES) or len(self.weight_of) != len(self.losses):
+            raise ValueError(f"losses must be different ones of {LOSSES}, with weights for them, got {self.losses}.")
+        self.check_choices(text_negatives=TEXT_NEGATIVES, denominator=DENOMINATORS, queue_dtype=tuple(QUEUE_DTYPES))
         for loss, given in (("mt", text_features), ("mv", video_features)):
-            if loss in losses and given is None:
+            if loss in self.losses and given is None:
                 raise ValueError(f"Loss {loss!r} needs {'text' if loss == 'mt' else 'video'}_features, got none.")
-        self.queue_size, self.momentum, self.denominator = queue_size, momentum, denominator
-        self.text_negatives, self.similar_texts, self.queue_dtype = text_negatives, similar_texts, queue_dtype
-        # What two views are for is L_mm alone.
-        self.num_views = 2 if "mm" in losses else 1
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        self.num_views = 2 if "mm" in self.losses else 1  # what two views are for is L_mm alone
         self._keep_texts(text_features)
-        if also_true is not None:
-            self._spare(also_true)
+        if entailment_mask is not None:
+            self._spare(entailment_mask)
         if video_features is not None:
             self.register_buffer("videos", video_features, persistent=False)
         self._new: dict[str, Gathered] = {}
@@ -129,23 +119,23 @@ class TMor(nn.Module):
         self.register_buffer("text_starts", counts.cumsum(0) - counts, persistent=False)
         self.register_buffer("other_class", ~same, persistent=False)
 
-    def _spare(self, also_true: Tensor) -> None:
+    def _spare(self, entailment_mask: Tensor) -> None:
         """Texts that are true of a clip are none of its negatives."""
-        if "mt" not in self.losses or also_true.shape != self.other_class.shape:
+        if "mt" not in self.losses or entailment_mask.shape != self.other_class.shape:
             raise ValueError(
-                "also_true must be (classes, classes), with text_features for L_mt, got "
-                f"{tuple(also_true.shape)} and losses {self.losses}."
+                "entailment_mask must be (classes, classes), with text_features for L_mt, got "
+                f"{tuple(entailment_mask.shape)} and losses {self.losses}."
             )
-        self.other_class &= ~also_true.bool()
+        self.other_class &= ~entailment_mask.bool()
 
     def settings(self) -> dict[str, Any]:
         """What must not change when a run is resumed."""
-        names = ["losses", "weights", "queue_size", "momentum", "text_negatives", "similar_texts", "denominator"]
-        settings = {name: getattr(self, name) for name in names} | {"losses": list(self.losses)}
-        settings |= {} if self.queue_dtype == "float32" else {"queue_dtype": self.queue_dtype}
+        settings = {**super().settings(), "weights": self.weight_of}
+        if self.queue_dtype == "float32":  # as runs were saved before there was a choice
+            del settings["queue_dtype"]
         return settings | ({"num_classes": len(self.text_counts)} if "mt" in self.losses else {})
 
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """The model itself, without the projections that no loss uses, a slow copy of it and the queues.
 
         Raises:
@@ -157,25 +147,16 @@ class TMor(nn.Module):
             model.text_projection.requires_grad_(False)
         if "mv" not in self.losses and model.video_projection is not None:
             model.video_projection.requires_grad_(False)
-        self.updates.zero_()
         self.momentum_model = MomentumEncoder(model, self.momentum)
-        self.queues = nn.ModuleDict()
-        for name in self._queued():
-            how: dict[str, Any] = {"start": "empty", "dtype": QUEUE_DTYPES[self.queue_dtype]}
-            self.queues[name] = FeatureQueue(self.queue_size, config.projection_size, **how)
+        queued = [name for name in self.losses if name != "mt" or self.text_negatives == "queue"]
+        how: dict[str, Any] = {"start": "empty", "dtype": QUEUE_DTYPES[self.queue_dtype]}
+        size = (self.queue_size, config.projection_size)
+        self.queues = nn.ModuleDict({name: FeatureQueue(*size, **how) for name in queued})
         self._new = {name: Gathered() for name in self.queues}
         return model
 
     def _copy(self) -> Any:
         return self.momentum_model.network
-
-    def _queue(self, name: str) -> FeatureQueue:
-        queue = self.queues[name]
-        assert isinstance(queue, FeatureQueue)
-        return queue
-
-    def _queued(self) -> list[str]:
-        return [name for name in self.losses if name != "mt" or self.text_negatives == "queue"]
 
     def _check_features(self, config: Any, num_clips: int) -> None:
         if "mt" in self.losses and self.texts.shape[1] != config.text_size:
@@ -189,27 +170,24 @@ class TMor(nn.Module):
                 f"got {tuple(self.videos.shape)}."
             )
 
-    def ready(self) -> bool:
-        """Always: a queue that is not full yet gives fewer negatives."""
-        return True
-
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The weighted sum of the losses of a batch (see `training.objective.Pretext`), and each of them."""
+        """The weighted sum of the losses of a batch (see `training.objective.PretrainingObjective`), and each of them."""
         first = slice(0, len(batch["index"]) // self.num_views)
         index = batch["index"][first]
         given, labels, shown = self._given(batch, first)
-        output = model(**{name: batch[name][first] for name in ("keypoints", "joint_mask", "attention_mask")}, **given)
+        output = model(**{name: batch[name][first] for name in INPUTS}, **given)
         parts: dict[str, Tensor] = {}
         if "mm" in self.losses:
-            keys = self._motion_keys(batch, first)
-            parts["mm"] = self._against_queue("mm", output, output.motion_embeds, keys, index)
+            second = {name: batch[name][first.stop :] for name in INPUTS}
+            keys, queue = self.momentum_model(**second).motion_embeds.float(), self.queues["mm"]
+            parts["mm"] = self._info_nce(output, output.motion_embeds, keys, held_keys(queue), queue.others(index))
             parts["alignment"] = alignment(output.motion_embeds.detach(), keys)
             self._new["mm"].add(index, keys)
         if "mv" in self.losses:
             parts["mv"] = self._video_loss(output, given["video_features"], shown, index)
         if "mt" in self.losses:
             parts["mt"] = self._text_loss(output, given["text_features"], labels)
-        loss = torch.stack([self.weights[name] * parts[name] for name in self.losses]).sum()
+        loss = torch.stack([self.weight_of[name] * parts[name] for name in self.losses]).sum()
         parts = {name: part.detach() for name, part in parts.items()}
         return {"loss": loss, **parts, "uniformity": uniformity(output.motion_embeds.detach())}
 
@@ -237,17 +215,6 @@ class TMor(nn.Module):
         # The low bits of the seeds are as random as the others.
         return self.texts[self.text_starts[classes] + seeds.abs() % self.text_counts[classes]]
 
-    @torch.no_grad()
-    def _motion_keys(self, batch: dict[str, Tensor], first: slice) -> Tensor:
-        second = slice(first.stop, None)
-        inputs = {name: batch[name][second] for name in ("keypoints", "joint_mask", "attention_mask")}
-        keys: Tensor = self.momentum_model(**inputs).motion_embeds
-        return keys.float()
-
-    def _against_queue(self, name: str, output: Any, queries: Tensor, positives: Tensor, rows: Tensor) -> Tensor:
-        queue = self._queue(name)
-        return self._info_nce(output, queries, positives, held_keys(queue), queue.others(rows))
-
     def _video_loss(self, output: Any, videos: Tensor, shown: Tensor, index: Tensor) -> Tensor:
         with torch.no_grad():
             keys = self._copy().get_video_features(videos).pooler_output.float()
@@ -255,7 +222,7 @@ class TMor(nn.Module):
         self._new["mv"].add(torch.where(shown, index, -2), keys)
         if not bool(shown.any()):
             return 0 * (output.motion_embeds.sum() + output.video_embeds.sum())
-        queue = self._queue("mv")
+        queue = self.queues["mv"]
         others = queue.others(index[shown]) & (queue.others(index.new_tensor([-2])))
         embeds = output.motion_embeds[shown], output.video_embeds[shown]
         return self._info_nce(output, *embeds, held_keys(queue), others)
@@ -266,7 +233,7 @@ class TMor(nn.Module):
         if self.text_negatives == "queue":
             with torch.no_grad():
                 keys = self._copy().get_text_features(texts).pooler_output.float()
-            queue = self._queue("mt")  # which remembers the class of a text where the others remember the clip
+            queue = self.queues["mt"]  # which remembers the class of a text where the others remember the clip
             everyone = held_keys(queue)
             others = self._other_classes(labels, queue.rows[: len(everyone)])
             self._new["mt"].add(torch.where(known, labels, -1), keys)
@@ -292,10 +259,7 @@ class TMor(nn.Module):
         how: dict[str, Any] = {"negative_mask": mask, "denominator": self.denominator}
         if not negatives.requires_grad:
             return info_nce_of_queue(queries, positives, negatives, temperature=output.temperature, **how)
-        queries = queries.float()
-        attraction = (queries * positives.float()).sum(1, keepdim=True) / output.temperature
-        repulsion = queries @ negatives.float().mT / output.temperature
-        return info_nce_of_similarities(attraction, repulsion, temperature=1.0, **how)
+        return info_nce(queries, positives, negatives, temperature=output.temperature, **how)
 
     @torch.no_grad()
     def after_update(self, model: nn.Module) -> None:
@@ -303,8 +267,8 @@ class TMor(nn.Module):
         self.momentum_model.update(model)
         for name, new in self._new.items():
             rows, keys = new.take()
-            self._queue(name).enqueue(keys, rows)
-        self.updates += 1
+            self.queues[name].enqueue(keys, rows)
+        super().after_update(model)
 
 
 def held_keys(queue: FeatureQueue) -> Tensor:

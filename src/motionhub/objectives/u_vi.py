@@ -1,8 +1,7 @@
 """U-VI's pretext: the posture of one camera's picture, seen by the other camera, is the other camera's picture.
 
 Paper: "Unsupervised View-Invariant Human Posture Representation" (Sardari et al., BMVC 2021), eqs. 1-8. Its batches
-are those of `data.view_pairs`. It does not know how pictures are made, nor the model's layers: the model has
-`pose_encoder`, `viewpoint_encoder`, `seen_by` and `decoder`.
+are those of `data.views.view_pairs`.
 
 Where the paper is silent or the code differs:
 - `rotation_source="paper"`: each view takes its rotation from the other moment with probability 0.5 (eq. 1).
@@ -15,12 +14,14 @@ Where the paper is silent or the code differs:
 - All pictures of a batch go through the networks in one pass, so batch norm sees them together.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from motionhub.losses.reconstruction import reconstruction_loss
+from motionhub.losses.motion import reconstruction_loss
+from motionhub.objectives.self_supervised import SelfSupervised
 
 
 ROTATION_SOURCES = ("paper", "code")
@@ -66,7 +67,8 @@ class UViNetwork(nn.Module):
         }
 
 
-class UVi(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class UVi(SelfSupervised):
     """The objective of U-VI, for `motionhub.training.trainer.train`; the defaults are the paper's.
 
     Args:
@@ -79,37 +81,22 @@ class UVi(nn.Module):
         ValueError: a weight below 0, or all of them 0.
     """
 
-    num_views = 1
+    invariance_weight: float = 1.0
+    equivariance_weight: float = 0.001
+    reconstruction_weight: float = 1.0
+    rotation_source: str = "paper"
+    saves_updates: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        *,
-        invariance_weight: float = 1.0,
-        equivariance_weight: float = 0.001,
-        reconstruction_weight: float = 1.0,
-        rotation_source: str = "paper",
-    ) -> None:
-        super().__init__()
-        weights = (invariance_weight, equivariance_weight, reconstruction_weight)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        weights = (self.invariance_weight, self.equivariance_weight, self.reconstruction_weight)
         if min(weights) < 0 or not any(weights):
             raise ValueError(f"Weights must be 0 or more, and one above 0; got {weights}.")
-        if rotation_source not in ROTATION_SOURCES:
-            raise ValueError(f"rotation_source must be one of {ROTATION_SOURCES}, got {rotation_source!r}.")
-        self.invariance_weight, self.equivariance_weight = invariance_weight, equivariance_weight
-        self.reconstruction_weight, self.rotation_source = reconstruction_weight, rotation_source
+        if self.rotation_source not in ROTATION_SOURCES:
+            raise ValueError(f"rotation_source must be one of {ROTATION_SOURCES}, got {self.rotation_source!r}.")
 
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        names = ("invariance_weight", "equivariance_weight", "reconstruction_weight", "rotation_source")
-        return {name: getattr(self, name) for name in names}
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
-        """The network around `model`."""
+    def network(self, model: Any, run: Any) -> nn.Module:
         return UViNetwork(model)
-
-    def ready(self) -> bool:
-        """Always: nothing has to be collected first."""
-        return True
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of a batch (eq. 8) and its parts; `invariance` and `reconstruction` are sums over both views."""
@@ -137,9 +124,6 @@ class UVi(nn.Module):
             return torch.tensor([[1, 1], [0, 2], [2, 0]])[draw].expand(len(seeds), 2)
         draws = [torch.rand(2, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
         return (torch.stack(draws) < 0.5).long()
-
-    def after_update(self, model: nn.Module) -> None:
-        """Nothing to keep."""
 
 
 def both_views(drawn: Tensor, pictures: Tensor) -> Tensor:

@@ -2,14 +2,12 @@
 
 Paper: Yang et al., "View-invariant Skeleton Action Representation Learning via Motion Retargeting", IJCV 2024; no
 official training code. The paper starts from a model trained on paired synthetic motions (`ViaPairs`, its ablation's
-baseline) and goes on with real videos (`ViaCycle`). It does not know the model's insides: one with `via` (codes of a
-batch), `decode` and `config`, `motionhub.models.via.ViaForMotionRetargeting`.
+baseline) and goes on with real videos (`ViaCycle`). The model is a `motionhub.models.via.ViaForMotionRetargeting`.
 
 Where the paper is silent, or this differs:
-- Pairs are made while training: the clips of a batch, in 3-D, get a body and a camera each (`augment.looks`), and
-  each also appears with the look of the next one (in the order of their seeds). The paper renders Mixamo characters.
+- Pairs are those of `objectives.body_pairs`.
 - The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
-  A batch is that of all processes (`objectives.shared_pass`): two processes do what one does, but for batch norm,
+  A batch is that of all processes (`objectives.joint_forward`): two processes do what one does, but for batch norm,
   which each process has of its own clips, and means over joints where the processes see different numbers of them.
   K-Means is that of scikit-learn on the unit vectors of the pooled codes, every `cluster_epochs` epochs; before the
   first time any other clip will do. The paper names neither features, number of clusters nor schedule.
@@ -19,20 +17,19 @@ Where the paper is silent, or this differs:
   changed: `LacContrast(generator, num_frames, frame_weight=0.0)` of `objectives.lac_contrast` with a UnikModel.
 """
 
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from motionhub.augment.looks import LookRanges, draw_looks, limb_responses, with_looks
 from motionhub.losses.contrastive import alignment, uniformity
-from motionhub.losses.motion import velocity_loss
-from motionhub.losses.reconstruction import reconstruction_loss
-from motionhub.losses.triplet import triplet_loss
+from motionhub.losses.motion import reconstruction_loss, triplet_loss, velocity_loss
+from motionhub.objectives.body_pairs import BodyPairs
+from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import Gathered, MemoryBank
-from motionhub.objectives.shared_pass import SharedPass, padded_alike
-from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.objectives.self_supervised import SelfSupervised, check_clips
 
 
 class PairNetwork(nn.Module):
@@ -43,7 +40,7 @@ class PairNetwork(nn.Module):
         self.model = model
 
     def forward(
-        self, keypoints: Tensor, attention_mask: Tensor, everyone: SharedPass, partners: Tensor
+        self, keypoints: Tensor, attention_mask: Tensor, everyone: JointForward, partners: Tensor
     ) -> tuple[Tensor, Tensor]:
         """`keypoints (B, M, T, V, C)` again, and with the characters of `partners (B,)` of all clips."""
         codes = self.model.via(keypoints, attention_mask=attention_mask)
@@ -53,80 +50,36 @@ class PairNetwork(nn.Module):
         return own[:, :, :frames], crossed[:, :, :frames]
 
 
-class ViaPairs(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class ViaPairs(BodyPairs):
     """The supervised stage, for `motionhub.training.trainer.train`: the loss is L_self + L_cross.
 
-    Its batches hold 3-D clips of one person (a `ClipDataset` with a 3-D `SkeletonProcessor(num_people=1)`); the model
-    sees them as `SkeletonProcessor(normalization="centre", scale="extent")` would make them of 2-D (or, by the model's
-    `in_channels`, 3-D) sequences, and is to be saved with that processor.
+    The model sees the clips as `SkeletonProcessor(normalization="centre", scale="extent")` would make them of 2-D (or,
+    by the model's `in_channels`, 3-D) sequences, and is to be saved with that processor.
 
     Args:
-        layout: of the joints.
-        ranges: of bodies and cameras.
-        up: the axis of the clips that points up, `"x"`, `"y"` or `"z"`.
+        layout, ranges, up: see `BodyPairs`.
         self_weight: of L_self.
     """
 
-    num_views = 1
-    responses: Tensor
-    num_dims: int
+    self_weight: float = 1.0
 
-    def __init__(
-        self,
-        layout: SkeletonLayout,
-        *,
-        ranges: LookRanges | None = None,
-        up: str = "y",
-        self_weight: float = 1.0,
-    ) -> None:
-        super().__init__()
-        self.layout, self.ranges, self.up, self.self_weight = layout, ranges or LookRanges(), up, self_weight
-        self.register_buffer("responses", limb_responses(layout), persistent=False)
-
-    def settings(self) -> dict[str, Any]:
-        """What must not change when a run is resumed."""
-        ranges = {**vars(self.ranges), "bone_factor": list(self.ranges.bone_factor)}
-        return {"layout": self.layout.name, "ranges": ranges, "up": self.up, "self_weight": self.self_weight}
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """The network around `model`. Raises ValueError when the model does not fit."""
         check_retargeting_model(model, self.layout.num_joints)
         self.num_dims = model.config.in_channels
         return PairNetwork(model)
 
-    def ready(self) -> bool:
-        """Always: nothing has to be collected first."""
-        return True
-
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`) and its parts."""
-        batch = padded_alike(batch)
-        everyone = SharedPass(batch["seeds"].to(batch["keypoints"].device))
-        if len(everyone) < 2 or batch["keypoints"].shape[1] != 1:
-            raise ValueError(
-                f"Pairs need two or more clips of one person in every forward pass, got {len(everyone)} clips of "
-                f"{batch['keypoints'].shape[1]}; raise batch_size, and use SkeletonProcessor(num_people=1)."
-            )
-        looks, partners = draw_looks(everyone.seeds, self.ranges), everyone.later(1)
-        keypoints, seen = self._seen(batch, looks.of(everyone.own))
-        target, target_seen = self._seen(batch, looks.of(partners))
-        own, crossed = model(keypoints, batch["attention_mask"], everyone, partners)
+        """The loss of a batch (see `training.objective.PretrainingObjective`) and its parts."""
+        pairs = self.pairs_of(batch)
+        own, crossed = model(pairs.source[0], pairs.batch["attention_mask"], pairs.everyone, pairs.partners)
         losses = {
-            "self": reconstruction_loss(own, keypoints, seen),
-            "cross": reconstruction_loss(crossed, target, target_seen),
+            "self": reconstruction_loss(own, *pairs.source),
+            "cross": reconstruction_loss(crossed, *pairs.target),
         }
         parts = {name: value.detach() for name, value in losses.items()}
         return {"loss": self.self_weight * losses["self"] + losses["cross"], **parts}
-
-    def after_update(self, model: nn.Module) -> None:
-        """Nothing to keep."""
-
-    def _seen(self, batch: dict[str, Tensor], looks: Any) -> tuple[Tensor, Tensor]:
-        mask = batch["joint_mask"] & batch["attention_mask"].unsqueeze(-1)
-        root = self.layout.index(self.layout.root)
-        return with_looks(
-            batch["keypoints"], mask, looks, self.responses, root=root, num_dims=self.num_dims, up=self.up
-        )
 
 
 class CycleNetwork(nn.Module):
@@ -140,7 +93,7 @@ class CycleNetwork(nn.Module):
         self.model = model
 
     def forward(
-        self, keypoints: Tensor, attention_mask: Tensor, everyone: SharedPass, partners: Tensor, slots: Tensor
+        self, keypoints: Tensor, attention_mask: Tensor, everyone: JointForward, partners: Tensor, slots: Tensor
     ) -> dict[str, Tensor]:
         """`partners (B,)` are clips of all, `slots (B, M)` which of their people each person is paired with."""
         model, frames = self.model, keypoints.shape[2]
@@ -170,7 +123,8 @@ class CycleNetwork(nn.Module):
         }
 
 
-class ViaCycle(nn.Module):
+@dataclass(kw_only=True, eq=False, repr=False)
+class ViaCycle(SelfSupervised):
     """The self-supervised stage: L_self + L_cycle + L_tripM + L_tripC + L_vel (eq. 3 to 7); the defaults the paper's.
 
     Its batches hold clips as the model's processor makes them, 2-D or 3-D, of any lengths and people.
@@ -185,73 +139,56 @@ class ViaCycle(nn.Module):
         ValueError: an option has no such value.
     """
 
-    num_views = 1
-    updates: Tensor
-    clusters: Tensor
-    bank: MemoryBank
-    updates_per_clustering: int
-    seed: int
+    num_clusters: int = 20
+    cluster_epochs: int = 5
+    self_weight: InitVar[float] = 1.0
+    cycle_weight: InitVar[float] = 1.0
+    triplet_weight: InitVar[float] = 1.0
+    velocity_weight: InitVar[float] = 0.1
+    margin: float = 1.0
 
-    def __init__(
-        self,
-        *,
-        num_clusters: int = 20,
-        cluster_epochs: int = 5,
-        self_weight: float = 1.0,
-        cycle_weight: float = 1.0,
-        triplet_weight: float = 1.0,
-        velocity_weight: float = 0.1,
-        margin: float = 1.0,
+    weights: dict[str, float] = field(init=False)
+    clusters: Tensor = field(init=False)
+    bank: MemoryBank = field(init=False)
+    updates_per_clustering: int = field(init=False)
+    seed: int = field(init=False)
+
+    def __post_init__(
+        self, self_weight: float, cycle_weight: float, triplet_weight: float, velocity_weight: float
     ) -> None:
-        super().__init__()
-        self.weights = {
-            "self": self_weight,
-            "cycle": cycle_weight,
-            "triplet_motion": triplet_weight,
-            "triplet_character": triplet_weight,
-            "velocity": velocity_weight,
-        }
-        if num_clusters < 1 or cluster_epochs < 1 or min(self.weights.values()) < 0:
-            raise ValueError(
-                "num_clusters and cluster_epochs must be at least 1 and weights 0 or more, got "
-                f"{num_clusters}, {cluster_epochs} and {self.weights}."
-            )
-        self.num_clusters, self.cluster_epochs, self.margin = num_clusters, cluster_epochs, margin
-        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        super().__post_init__()
+        triplets = dict.fromkeys(("triplet_motion", "triplet_character"), triplet_weight)
+        self.weights = {"self": self_weight, "cycle": cycle_weight, **triplets, "velocity": velocity_weight}
+        self.check_at_least(1, "num_clusters", "cluster_epochs")
+        if min(self.weights.values()) < 0:
+            raise ValueError(f"Weights must be 0 or more, got {self.weights}.")
         self._new = Gathered()
 
     def settings(self) -> dict[str, Any]:
         """What must not change when a run is resumed."""
-        numbers = {"num_clusters": self.num_clusters, "cluster_epochs": self.cluster_epochs, "margin": self.margin}
-        return {**numbers, "weights": self.weights}
+        return {**super().settings(), "weights": self.weights}
 
-    def prepare(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Any) -> nn.Module:
         """The network around `model`, and a place for a cluster and a feature of each of `run.num_clips` rows.
 
         Raises:
             ValueError: the model does not fit, or there is a single clip.
         """
         check_retargeting_model(model, None)
-        if run.num_clips < 2:
-            raise ValueError(f"A contrastive sample needs two or more clips, got {run.num_clips}.")
-        self.updates.zero_()
+        check_clips(run)
         self.seed, self.updates_per_clustering = run.seed, self.cluster_epochs * run.updates_per_epoch
         self.register_buffer("clusters", torch.full((run.num_clips,), -1))
         self.bank = MemoryBank(run.num_clips, model.config.hidden_size, fingerprint=run.fingerprint, momentum=0.0)
         return CycleNetwork(model)
 
-    def ready(self) -> bool:
-        """Always: before the first clustering any other clip is a partner."""
-        return True
-
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.Pretext`), its parts, and what the codes look like.
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, and what the codes look like.
 
         Their mean lengths; of motion codes alignment (with those of the motion on another character) and uniformity.
         """
         batch = padded_alike(batch)
         keypoints, attention_mask = batch["keypoints"], batch["attention_mask"].bool()
-        everyone = SharedPass(batch["seeds"].to(keypoints.device))
+        everyone = JointForward(batch["seeds"].to(keypoints.device))
         rows, present = everyone.of_all(batch["index"]), everyone.of_all(attention_mask.any(-1))
         partners = contrastive_partners(self.clusters[rows], rows, present.any(1), everyone.seeds)[everyone.own]
         made = model(keypoints, attention_mask, everyone, partners, paired_people(present, partners))
@@ -269,7 +206,7 @@ class ViaCycle(nn.Module):
     def after_update(self, model: nn.Module) -> None:
         """The features of the update are kept; every `cluster_epochs` epochs those of all clips are clustered."""
         self.bank.update(*self._new.take())
-        self.updates += 1
+        super().after_update(model)
         if self.num_clusters > 1 and int(self.updates) % self.updates_per_clustering == 0:
             rows = self.bank.seen.nonzero().squeeze(1)
             found = k_means(self.bank.vectors[rows], self.num_clusters, self.seed)

@@ -1,27 +1,26 @@
-"""`pipeline("action-classification", model=...)`: which action is it, per person or per clip.
-
-It does not know which model answers, only that it gives one row of logits per sample.
-"""
+"""`pipeline("action-classification", model=...)`: which action is it, per person or per clip."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
-from motionhub.pipelines.skeleton_pipeline import INPUT_PARAMETERS, Clip, SkeletonPipeline, model_inputs
+from motionhub.pipelines.skeleton_pipeline import (
+    Clip,
+    SkeletonPipeline,
+    Span,
+    best_scores,
+    check_whole,
+    model_inputs,
+    process,
+    take,
+    take_input_parameters,
+)
 from motionhub.processing.collate import averages_padding
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
 FUSIONS = ("logits", "softmax")
-
-
-@dataclass(frozen=True)
-class TwoStreamClip(Clip):
-    """A clip with the samples of a second stream, person by person."""
-
-    second_samples: tuple[dict[str, Any], ...] = ()
 
 
 class ActionClassificationPipeline(SkeletonPipeline):
@@ -31,13 +30,12 @@ class ActionClassificationPipeline(SkeletonPipeline):
         top_k: how many labels, best first; None for all. Default 5.
         second: another `ActionClassificationPipeline` with the same labels, usually of the bone stream, to fuse with.
         fusion: `"logits"` adds the logits (official UNIK code), `"softmax"` averages the probabilities (its paper).
-        second_weight: what the second stream counts, the first counting 1. Default 1.
+        second_weight: weight of the second stream, the first having 1. Default 1.
 
     Returns:
-        For each input a list with one dict per person who was seen:
-        `track_id` (None with `per_person=False`), `scores`, a list of `{"label", "score"}` (probabilities, best
-        first), and `coverage`, the share of the model's joints that were seen in the frames it used. The list is
-        empty, with a warning, when nobody was seen.
+        For each input a list with one dict per detected person: `track_id` (None with `per_person=False`), `scores`, a
+        list of `{"label", "score"}` (probabilities, best first), and `coverage`, the share of the model's joints that
+        were seen in the frames it used. Without valid keypoints the list is empty, with a warning.
 
     Example:
         >>> pipe = pipeline("action-classification", model="folder")
@@ -46,28 +44,30 @@ class ActionClassificationPipeline(SkeletonPipeline):
     """
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        postprocess = {"top_k": checked_top_k(kwargs.pop("top_k"))} if "top_k" in kwargs else {}
-        second, fusion = kwargs.pop("second", None), kwargs.pop("fusion", None)
-        weight = {name: kwargs.pop(name) for name in ("second_weight",) if name in kwargs}
-        preprocess, forward = take_input_parameters(kwargs), {}
-        if second is not None:
-            check_same_labels(self.model.config, second)
-            preprocess["second"] = forward["second"] = second
-        if "second_weight" in weight:
-            forward["second_weight"] = checked_weight(weight["second_weight"])
-        if fusion is not None:
-            if fusion not in FUSIONS:
-                raise ValueError(f"fusion must be one of {FUSIONS}, got {fusion!r}.")
-            forward["fusion"] = fusion
+        postprocess = take(kwargs, "top_k")
+        check_whole(**postprocess)
+        forward = {
+            name: value
+            for name, value in take(kwargs, "second", "fusion", "second_weight").items()
+            if value is not None
+        }
+        preprocess = take_input_parameters(kwargs)
+        if "second" in forward:
+            check_same_labels(self.model.config, forward["second"])
+            preprocess["second"] = forward["second"]
+        weight = forward.get("second_weight", 1.0)
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+            raise ValueError(f"second_weight must be a finite number of at least 0, got {weight!r}.")
+        if forward.get("fusion", "logits") not in FUSIONS:
+            raise ValueError(f"fusion must be one of {FUSIONS}, got {forward['fusion']!r}.")
         return preprocess, forward, postprocess
 
-    def preprocess(self, item: Any, *, second: Any = None, **kwargs: Any) -> Clip:
-        clip = super().preprocess(item, **kwargs)
-        if second is None:
-            return clip
-        parts = [clip.sequence if row is None else clip.sequence.person(row) for row in clip.rows]
-        samples = tuple(second.feature_extractor.process(part) for part in parts)
-        return TwoStreamClip(clip.name, clip.sequence, clip.rows, clip.samples, samples)
+    def samples_of(self, part: SkeletonSequence, name: str, second: Any = None) -> list[tuple[Span, dict[str, Any]]]:
+        """With `"second"`, the sample of the second stream."""
+        found = super().samples_of(part, name)
+        for _, sample in found if second is not None else ():
+            sample["second"] = process(second.feature_extractor, part, name)
+        return found
 
     def get_iterator(self, inputs: Any, num_workers: int, batch_size: int, *params: dict[str, Any]) -> Iterator[Any]:
         second = params[1].get("second")
@@ -77,16 +77,11 @@ class ActionClassificationPipeline(SkeletonPipeline):
 
     def make_batch(self, clips: list[Clip]) -> dict[str, Any]:
         batch = super().make_batch(clips)
-        second = [sample for clip in clips if isinstance(clip, TwoStreamClip) for sample in clip.second_samples]
+        second = [sample["second"] for clip in clips for sample in clip.samples if "second" in sample]
         return {**batch, "second": model_inputs(second)} if second else batch
 
-    def _forward(
-        self,
-        batch: dict[str, Any],
-        second: Any = None,
-        fusion: str = "logits",
-        second_weight: float = 1.0,
-        **forward_params: Any,
+    def _forward(  # type: ignore[override]
+        self, batch: dict[str, Any], second: Any = None, fusion: str = "logits", second_weight: float = 1.0
     ) -> dict[str, torch.Tensor]:
         logits = self.model(**batch["model"]).logits.float().cpu()
         probabilities = logits.softmax(dim=-1)
@@ -101,46 +96,16 @@ class ActionClassificationPipeline(SkeletonPipeline):
         clip, outputs = model_outputs
         return [
             {
-                "track_id": None if row is None else clip.sequence.track_ids[row],
-                "scores": self._best(outputs["probabilities"][index].numpy(), top_k),
-                "coverage": coverage(clip.samples[index]),
+                "track_id": clip.track_id(row),
+                "scores": best_scores(self.model.config.id2label, outputs["probabilities"][index].numpy(), top_k),
+                "coverage": clip.coverage(index),
             }
             for index, row in enumerate(clip.rows)
         ]
 
-    def _best(self, probabilities: np.ndarray, top_k: int | None) -> list[dict[str, Any]]:
-        names = self.model.config.id2label
-        order = np.argsort(-probabilities, kind="stable")[:top_k]
-        return [{"label": names[int(index)], "score": float(probabilities[index])} for index in order]
-
-
-def take_input_parameters(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that describe the input. Raises ValueError for any other, so that no typing error goes unseen."""
-    unknown = sorted(set(kwargs) - set(INPUT_PARAMETERS))
-    if unknown:
-        raise ValueError(f"Unknown pipeline arguments {unknown}; for inputs there are {list(INPUT_PARAMETERS)}.")
-    return dict(kwargs)
-
-
-def coverage(sample: dict[str, Any]) -> float:
-    """Share of the joints seen, over the frames that people have."""
-    seen, frames = np.asarray(sample["joint_mask"]), np.asarray(sample["attention_mask"])
-    return float(seen[frames].mean())
-
-
-def checked_top_k(top_k: Any) -> int | None:
-    if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
-        raise ValueError(f"top_k must be a whole number of at least 1, or None for all labels; got {top_k!r}.")
-    return top_k
-
-
-def checked_weight(weight: Any) -> float:
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
-        raise ValueError(f"second_weight must be a finite number of at least 0, got {weight!r}.")
-    return float(weight)
-
 
 def check_same_labels(config: Any, second: Any) -> None:
+    """Raises ValueError unless `second` is a pipeline with the labels of `config`, in their order."""
     if not isinstance(second, ActionClassificationPipeline):
         raise ValueError(
             f"second must be an action-classification pipeline, got {type(second).__name__}; make one with "
@@ -148,6 +113,6 @@ def check_same_labels(config: Any, second: Any) -> None:
         )
     if second.model.config.id2label != config.id2label:
         raise ValueError(
-            "Two streams can be fused only when they tell the same labels in the same order, but they differ: "
+            "Two streams can be fused only when they have the same labels in the same order, but they differ: "
             f"{list(config.id2label.values())[:5]}... and {list(second.model.config.id2label.values())[:5]}..."
         )

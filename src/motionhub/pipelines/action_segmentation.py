@@ -1,17 +1,21 @@
-"""`pipeline("action-segmentation", model=...)`: which actions, from when to when, per person.
-
-It does not know which model answers, only that it gives logits per frame; nor files (`motionhub.write_intervals`).
-"""
+"""`pipeline("action-segmentation", model=...)`: which actions, from when to when, per person."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from motionhub.intervals.decode import DecodingRule
-from motionhub.pipelines.action_classification import take_input_parameters
-from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline
+from motionhub.pipelines.skeleton_pipeline import (
+    Clip,
+    SkeletonPipeline,
+    check_whole,
+    process,
+    take,
+    take_input_parameters,
+)
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -39,7 +43,7 @@ class ActionSegmentationPipeline(SkeletonPipeline):
     Returns:
         For each input a list of rows `{"track_id", "start_s", "end_s", "label", "score"}`, by person, then by time.
         `score` is the mean probability over the interval; `track_id` is None with `per_person=False`. With
-        `return_scores`, `"scores"` is a list with one dict per person who was seen: `track_id`, `times`
+        `return_scores`, `"scores"` is a list with one dict per detected person: `track_id`, `times`
         `(frames + 1,)` seconds and `probabilities` `(frames, labels)`.
 
     Example:
@@ -50,22 +54,18 @@ class ActionSegmentationPipeline(SkeletonPipeline):
     """
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        forward: dict[str, Any] = {
-            name: _checked_frames(name, kwargs.pop(name)) for name in ("window", "hop") if name in kwargs
-        }
-        postprocess = {name: kwargs.pop(name) for name in (*RULES, "return_scores") if name in kwargs}
-        if postprocess:
-            self._rule(**{name: value for name, value in postprocess.items() if name in RULES})  # refuse at once
+        forward = take(kwargs, "window", "hop")
+        check_whole(**forward)
+        rule = take(kwargs, *RULES)
+        self._rule(**rule)  # refuse at once
+        postprocess = {**rule, **take(kwargs, "return_scores")}
         return take_input_parameters(kwargs), forward, postprocess
 
-    def _processed(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
+    def sample_of(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
         """With `"frames"`, the source frame of each frame of the sample."""
-        try:
-            sample = self.feature_extractor.process(part, frame_labels=np.arange(part.num_frames))
-        except ValueError as error:  # of many inputs, which one
-            raise ValueError(f"{name}: {error}") from None
+        sample = process(self.feature_extractor, part, name, frame_labels=np.arange(part.num_frames))
         sample["frames"] = sample.pop("labels")
-        return dict(sample)
+        return sample
 
     def _forward(  # type: ignore[override]
         self, batch: dict[str, Any], window: Any = ..., hop: Any = None
@@ -86,22 +86,12 @@ class ActionSegmentationPipeline(SkeletonPipeline):
         clip, outputs = model_outputs
         decode = self._rule(**rule)
         rows, scores = [], []
-        for index, person in enumerate(clip.rows):
-            times = _times(clip, index)
+        for index, row in enumerate(clip.rows):
+            times, track = _times(clip, index), clip.track_id(row)
             own = outputs["logits"][index][: len(times) - 1]
             probabilities = (own.softmax(dim=-1) if decode.exclusive else own.sigmoid()).numpy()
-            track = None if person is None else clip.sequence.track_ids[person]
             scores.append({"track_id": track, "times": times, "probabilities": probabilities})
-            for label, start, end, score in decode(probabilities, times):
-                rows.append(
-                    {
-                        "track_id": track,
-                        "start_s": float(times[start]),
-                        "end_s": float(times[end]),
-                        "label": self.model.config.id2label[label],
-                        "score": score,
-                    }
-                )
+            rows += interval_rows(decode, track, times, probabilities, self.model.config.id2label)
         return {"intervals": rows, "scores": scores} if return_scores else rows
 
     def _rule(self, background: Any = ..., exclusive: bool | None = None, **rule: Any) -> DecodingRule:
@@ -118,6 +108,27 @@ class ActionSegmentationPipeline(SkeletonPipeline):
         return DecodingRule(background=index, exclusive=exclusive, **rule)
 
 
+def interval_rows(
+    decode: DecodingRule,
+    track_id: int | None,
+    times: np.ndarray,
+    probabilities: np.ndarray,
+    names: Mapping[int, str] | Sequence[str],
+) -> list[dict[str, Any]]:
+    """The intervals of one person, by time; labels without a name make none."""
+    return [
+        {
+            "track_id": track_id,
+            "start_s": float(times[start]),
+            "end_s": float(times[end]),
+            "label": names[label],
+            "score": score,
+        }
+        for label, start, end, score in decode(probabilities, times)
+        if label < len(names)
+    ]
+
+
 def _times(clip: Clip, index: int) -> np.ndarray:
     """Seconds at which each frame of a sample begins, and at which the last one ends: `(frames + 1,)`.
 
@@ -129,9 +140,3 @@ def _times(clip: Clip, index: int) -> np.ndarray:
     falls = np.flatnonzero(np.diff(frames) < 0)
     frames = frames[: falls[0] + 1] if len(falls) else frames
     return np.append(frames, clip.sequence.num_frames) / clip.sequence.fps
-
-
-def _checked_frames(name: str, value: Any) -> int | None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-        raise ValueError(f"{name} must be a whole number of frames, at least 1, or None; got {value!r}.")
-    return value

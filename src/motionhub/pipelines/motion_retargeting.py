@@ -1,6 +1,6 @@
 """`pipeline("motion-retargeting", model=...)`: one person's motion on the body, or in the view, of another.
 
-It does not know which network answers. The interface a model keeps, so that this pipeline serves it:
+The interface of a model:
 
     outputs = model.retarget(source, target)              # or, with a code for the view alone,
     outputs = model.retarget(source, target, view)        # config.variant == "full"
@@ -8,7 +8,7 @@ It does not know which network answers. The interface a model keeps, so that thi
 `source`, `target` and `view` are dicts of `keypoints (B, M, T, V, C)`, `joint_mask` and `attention_mask (B, M, T)`, as
 the checkpoint's processor makes them (here M is 1; lengths differ). `outputs.keypoints (B, M, T, V, C)`, T that of the
 source, are in the same normalised form, and `processor.inverse(keypoints of one clip, its source sequence)` gives
-coordinates in the processor's layout. `motionhub.nn.motion_autoencoder.MotionRetargetingOutput` is such an output.
+coordinates in the processor's layout. `motionhub.models.motion_retargeting.MotionRetargetingOutput` is such an output.
 """
 
 import warnings
@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from motionhub.metrics.motion import body_size, bone_length_error, foot_contacts, foot_sliding
-from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, model_inputs
-from motionhub.processing.arrays import describe, warn_of_doubts
-from motionhub.skeletons.bodies import with_bone_lengths
-from motionhub.skeletons.context import attach
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, as_sequence, dims_of, model_inputs
+from motionhub.processing.arrays import describe, warn_of_findings
+from motionhub.skeletons.bodies import with_bone_lengths, with_context_of
+from motionhub.skeletons.checks import runs
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -33,7 +33,7 @@ OPTIONS = ("target_person", "view_person", "bone_factors", "max_gap", "return_re
 FEET = ("left_ankle", "right_ankle")
 # In an image a bone looks shorter the more it points at the camera; its longest appearance is nearest to the length.
 QUANTILE_2D, QUANTILE_3D = 0.95, 0.5
-MAX_GAP = 8  # frames of one motion code of RetargetNet: what lasts longer is not between two things it has seen
+MAX_GAP = 8  # frames of one motion code of RetargetNet
 
 
 class MotionRetargetingPipeline(SkeletonPipeline):
@@ -58,12 +58,11 @@ class MotionRetargetingPipeline(SkeletonPipeline):
     Returns:
         a `SkeletonSequence` with the layout, frame rate, frames, people and unit of the source, or, with
         `return_report`, `(sequence, report)`. It starts where the source does. A joint that the source never shows, or
-        not for longer than `max_gap`, is missing there, as is everybody in frames in which the source does not show
-        them at all. (The root, of which all others are told, is bridged however long; its own place is not shown.)
-        Joints that the network does not know (hands, eyes, toes) are carried along:
-        `motionhub.skeletons.context`.
+        not for longer than `max_gap`, is missing there, as are people in frames in which the source does not show them
+        at all. (The root, to which all others are relative, is bridged however long; its own place is not shown.)
+        Joints that the network does not have (hands, eyes, toes) move along with the joints they hang on.
 
-        The report, for each person of the source who is seen: `track_id`; `bone_length_error` to the target's body in
+        The report, for each detected person of the source: `track_id`; `bone_length_error` to the target's body in
         proportions, its `bone_length_error_of_source` before (what copying the source would have), `per_bone`;
         `foot_sliding`, the mean speed of the ankles in body sizes per second where those of the source stand still,
         `foot_sliding_of_source`, and `contact_share` of the frames (None without any). In 2-D all of these depend on
@@ -80,8 +79,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
     """
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        unknown = sorted(set(kwargs) - {*FACTS, *OPTIONS})
-        if unknown:
+        if unknown := sorted(set(kwargs) - {*FACTS, *OPTIONS}):
             raise ValueError(
                 f"Unknown pipeline arguments {unknown}; there are target, view, {', '.join(OPTIONS)}, and for inputs "
                 f"{list(FACTS)}."
@@ -118,9 +116,9 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         motion = as_motion(source, **facts)
         body = None if target is None else chosen_person(as_motion(target, **facts), "target", target_person)
         seen_as = None if view is None else chosen_person(as_motion(view, **facts), "view", view_person)
-        rows = [row for row in range(motion.num_people) if motion.person(row).joint_mask.any()]
+        rows = detected(motion)
         if not rows:
-            warnings.warn(f"{describe(motion)}: no joint of anybody was seen, so there is no motion.", stacklevel=3)
+            warnings.warn(f"{describe(motion)}: no valid keypoints, so there is no motion to retarget.", stacklevel=3)
             empty = motion.replace(confidence=None)
             return (empty, []) if return_report else empty
         parts = [motion.person(row) for row in rows]
@@ -147,7 +145,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         seen_as: SkeletonSequence | None,
         max_gap: int | None,
     ) -> tuple[list[SkeletonSequence], SkeletonSequence]:
-        """What the network makes of `parts`, the people `rows` of `motion`: in its own layout, and in the source's."""
+        """`parts`, the people `rows` of `motion`, retargeted: in the layout of the model, and in the source's."""
         samples = [self._sample(part) for part in parts]
         bodies = samples if body is None else [self._sample(body)] * len(rows)
         self._warn_of_unseen(body, "target")
@@ -159,7 +157,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         moved = [self.postprocess((part, made[index, :1]), max_gap=max_gap) for index, part in enumerate(parts)]
         keypoints = np.full(motion.keypoints.shape, np.nan, dtype=np.float32)
         for row, part, person in zip(rows, parts, moved, strict=True):
-            keypoints[row] = attach(person, part).keypoints[0]
+            keypoints[row] = with_context_of(person, part).keypoints[0]
         return moved, motion.replace(keypoints=keypoints, confidence=None)
 
     def _sample(self, person: SkeletonSequence) -> dict[str, Any]:
@@ -179,19 +177,19 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             )
 
     def _check_dims(self, role: str, sequence: SkeletonSequence | None) -> None:
-        """A model of pictures shall not take the first two of three coordinates for one without a word."""
-        works_in = getattr(self.feature_extractor, "num_dims", 2)  # RetargetProcessor knows pictures only
+        works_in = dims_of(self.feature_extractor)
         if sequence is None or sequence.num_dims == works_in:
             return
         came = f"This checkpoint works in {works_in}-D, and the {role} is {sequence.num_dims}-D ({describe(sequence)})"
         if works_in == 2:
             raise ValueError(
-                f"{came}; choose from where it is seen: motionhub.data.views.picture.picture_of(sequence, azimuth=0) "
-                "gives pixels, motionhub.data.views.pairs.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and "
+                f"{came}; choose from where it is seen: "
+                "motionhub.data.views.cameras.project_to_pixels(sequence, azimuth=0) gives pixels, "
+                "motionhub.data.views.cameras.seen_by(sequence, Camera(azimuth=0)) keeps its unit, and "
                 "for files: motionhub convert IN OUT --project 0 0."
             )
         raise ValueError(
-            f"{came}; the depth of a picture is not known here: give a motion in space (BVH, Kinect, motion capture), "
+            f"{came}; the depth of an image is not known here: give a motion in space (BVH, Kinect, motion capture), "
             "or load a checkpoint that works in 2-D."
         )
 
@@ -199,8 +197,8 @@ class MotionRetargetingPipeline(SkeletonPipeline):
         if sequence is None:
             return
         layout = get_layout(self.feature_extractor.layout)
-        shown = np.any(convert_layout(sequence, layout).joint_mask, axis=(0, 1)).tolist()
-        unseen = [joint for row, joint in enumerate(layout.joints) if not shown[row]]
+        shown = np.flatnonzero(convert_layout(sequence, layout).joint_mask.any(axis=(0, 1)))
+        unseen = [joint for index, joint in enumerate(layout.joints) if index not in shown]
         if unseen:
             warnings.warn(
                 f"{role}: {describe(sequence)} never shows {unseen}; the processor's stand-in (the mean pose) takes "
@@ -233,40 +231,34 @@ def long_gaps(shown: np.ndarray, max_gap: int) -> np.ndarray:
     """`(frames, joints)` True where a joint is missing for more than `max_gap` frames at a stretch, or always."""
     missing = np.zeros_like(shown)
     for joint, column in enumerate(shown.T):
-        edges = np.flatnonzero(np.diff(np.concatenate([[True], column, [True]])))
-        for start, end in edges.reshape(-1, 2):
+        for start, end in runs(~column):
             missing[start:end, joint] = end - start > max_gap or end - start == len(column)
     return missing
 
 
 def as_motion(item: Any, **facts: Any) -> SkeletonSequence:
-    """An input as a sequence, with a warning for what is hardly meant.
-
-    Raises:
-        ValueError: what is no motion.
-    """
+    """An input as a sequence, with a warning for likely mistakes. Raises ValueError without frames."""
     sequence = as_sequence(item, **facts)
     if not sequence.num_frames:
         raise ValueError(f"Expected a motion with at least one frame, got {describe(sequence)}.")
-    warn_of_doubts(sequence, describe(sequence))
+    warn_of_findings(sequence, describe(sequence))
     return sequence
 
 
-def chosen_person(sequence: SkeletonSequence, role: str, person: int | None) -> SkeletonSequence:
-    """The one person whose body or view is meant.
+def detected(sequence: SkeletonSequence) -> list[int]:
+    """The positions of the people with valid keypoints."""
+    return [int(row) for row in np.flatnonzero(sequence.joint_mask.any(axis=(1, 2)))]
 
-    Raises:
-        ValueError: nobody is seen, or several are and `person` does not choose one.
-    """
+
+def chosen_person(sequence: SkeletonSequence, role: str, person: int | None) -> SkeletonSequence:
+    """The one person whose body or view is meant. Raises ValueError for none, or several without `person`."""
     if person is not None:
         sequence = sequence.person(person)
-    seen = [row for row in range(sequence.num_people) if sequence.person(row).joint_mask.any()]
+    seen = detected(sequence)
     if not seen:
-        raise ValueError(f"{role}: no joint of anybody is seen in {describe(sequence)}; choose another clip.")
+        raise ValueError(f"{role}: no valid keypoints in {describe(sequence)}; choose another clip.")
     if len(seen) > 1:
-        raise ValueError(
-            f"{role} shows {len(seen)} people, at positions {seen}; say whose is meant: {role}_person={seen[0]}."
-        )
+        raise ValueError(f"{role} shows {len(seen)} people, at positions {seen}; choose one: {role}_person={seen[0]}.")
     return sequence.person(seen[0])
 
 
@@ -287,12 +279,10 @@ def motion_report(source: SkeletonSequence, made: SkeletonSequence, target: Skel
     except ValueError:  # no bone that both show
         error, copied = {"bone_length_error": None, "per_bone": []}, None
     feet = [layout.index(joint) for joint in FEET if joint in layout.joints]
+    ankles = [sequence.keypoints[:, :, feet] for sequence in (before, made)]
     sizes = [body_size(sequence.keypoints) for sequence in (before, made)]
-    contacts = foot_contacts(before.keypoints[:, :, feet], source.fps, sizes[0])
-    slides = [
-        foot_sliding(sequence.keypoints[:, :, feet], contacts, source.fps, size)
-        for sequence, size in zip((before, made), sizes, strict=True)
-    ]
+    contacts = foot_contacts(ankles[0], source.fps, sizes[0])
+    slides = [foot_sliding(each, contacts, source.fps, size) for each, size in zip(ankles, sizes, strict=True)]
     return {
         "track_id": tracks[0],
         "bone_length_error": error["bone_length_error"],

@@ -1,24 +1,23 @@
 """`pipeline("movement-quality", model=...)`: how well is a movement done, per person or per clip.
 
-It does not know which encoder reads the movement, nor whether a clip shows the movement that the model judges.
+Whether a clip shows the movement that the model judges is not checked.
 """
 
 from typing import Any
 
 import torch
 
-from motionhub.pipelines.action_classification import coverage, take_input_parameters
-from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, take_input_parameters
 
 
 class MovementQualityPipeline(SkeletonPipeline):
     """Scores the movement of every person. Inputs and common arguments: see `SkeletonPipeline`.
 
     Returns:
-        For each input a list with one dict per person who was seen: `track_id` (None with `per_person=False`), `score`
+        For each input a list with one dict per detected person: `track_id` (None with `per_person=False`), `score`
         (higher is better where it was in training; of incorrect and correct, how probably correct), `interval` and
-        `coverage`, the share of the model's joints that were seen in the frames it used. The list is empty, with a
-        warning, when nobody was seen.
+        `coverage`, the share of the model's joints that were seen in the frames it used. Without valid keypoints the
+        list is empty, with a warning.
 
         `interval` is `[lower, upper]`: where the true scores of 95 % of the clips lie that got such a score, as
         measured on people left out of the training (limits of agreement). It is None for a model of two grades, whose
@@ -26,7 +25,7 @@ class MovementQualityPipeline(SkeletonPipeline):
         measured.
 
     Raises:
-        ValueError: a model of pictures.
+        ValueError: a model of images.
 
     Example:
         >>> pipe = pipeline("movement-quality", model="runs/quality/final deep squat/last")
@@ -44,10 +43,10 @@ class MovementQualityPipeline(SkeletonPipeline):
         clip, outputs = model_outputs
         return [
             {
-                "track_id": None if row is None else clip.sequence.track_ids[row],
+                "track_id": clip.track_id(row),
                 "score": float(outputs["scores"][index]),
                 "interval": self._interval(float(outputs["scores"][index])),
-                "coverage": coverage(clip.samples[index]),
+                "coverage": clip.coverage(index),
             }
             for index, row in enumerate(clip.rows)
         ]

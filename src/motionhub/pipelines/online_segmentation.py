@@ -1,16 +1,17 @@
-"""Segmentation of a stream: frames come in chunks, scores and intervals go out as soon as nothing can change them.
+"""Segmentation of a stream: frames come in chunks, scores and intervals go out as soon as they are final.
 
-Memory does not grow with the stream. It does not know files nor processors: frames are model input, probabilities come
-from its logits. A normalisation that looks at the whole clip ("extent") cannot be used on a stream; per frame it can.
+Memory does not grow with the stream. Frames are model input, probabilities come from its logits. A normalisation that
+needs the whole clip ("extent") cannot be used on a stream; one per frame can.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from motionhub.intervals.decode import DecodingRule, FrameInterval
 
@@ -51,10 +52,11 @@ class OnlineSegmenter:
         self._begin()
 
     def _begin(self) -> None:
+        parameter = next(self.model.parameters())
         self._frames: Tensor | None = None  # the last ones, from frame `_first` on
         self._first = self._next = self._received = self._given = 0
-        self._sums: Tensor | None = None  # of the frames from `_given` on that a window has seen
-        self._counts: Tensor | None = None
+        # Of the frames from `_given` on that a window has seen: sums of logits, and in the last column how many.
+        self._sums = torch.zeros(0, self.model.config.num_labels + 1, dtype=parameter.dtype, device=parameter.device)
 
     def add(self, keypoints: Tensor) -> Tensor:
         """The logits `(frames, num_labels)` that became final with `keypoints (people, frames, joints, dims)`.
@@ -72,12 +74,12 @@ class OnlineSegmenter:
                 f"{tuple(keypoints.shape)} after {before}. Give absent people as zeros."
             )
         done = [self._step(part) for part in keypoints.split(self.hop, dim=1) if part.shape[1]]
-        return torch.cat(done) if done else self._nothing()
+        return torch.cat(done) if done else self._take(self._given)
 
     def finish(self) -> Tensor:
         """The logits of the frames that are left, at the end of the stream; then a new one can begin."""
-        if self._frames is None or not self._received:
-            return self._nothing()
+        if not self._received:
+            return self._take(0)
         last = max(self._received - self.window, 0)
         if self._next - self.hop != last or not self._next:
             self._see(last, self._received)
@@ -103,37 +105,30 @@ class OnlineSegmenter:
         part = self._frames[None, :, start - self._first : end - self._first]
         mask = None if self.present is None else self.present[None, :, None].expand(part.shape[:3])
         logits = self.model(part, attention_mask=mask).logits[0]
-        if self._sums is None or self._counts is None:
-            self._sums, self._counts = logits.new_zeros(0, logits.shape[1]), logits.new_zeros(0, 1)
-        longer = max(end - self._given - len(self._sums), 0)
-        self._sums = torch.cat([self._sums, logits.new_zeros(longer, logits.shape[1])])
-        self._counts = torch.cat([self._counts, logits.new_zeros(longer, 1)])
-        # Frames that were given away already had all their windows.
-        place = slice(start - self._given, end - self._given)
-        self._sums[place] += logits
-        self._counts[place] += 1
+        seen = torch.cat([logits, torch.ones_like(logits[:, :1])], dim=1)
+        added = max(end - self._given - len(self._sums), 0)
+        self._sums = functional.pad(self._sums.to(seen), (0, 0, 0, added))
+        self._sums[start - self._given : end - self._given] += seen
 
     def _take(self, end: int) -> Tensor:
-        if self._sums is None or self._counts is None:
-            return self._nothing()
         number = end - self._given
-        done = self._sums[:number] / self._counts[:number]
-        self._sums, self._counts, self._given = self._sums[number:].clone(), self._counts[number:].clone(), end
+        done = self._sums[:number, :-1] / self._sums[:number, -1:]
+        self._sums, self._given = self._sums[number:].clone(), end
         return done
-
-    def _nothing(self) -> Tensor:
-        parameter = next(self.model.parameters())
-        return torch.zeros(0, self.model.config.num_labels, dtype=parameter.dtype, device=parameter.device)
 
 
 @dataclass
 class _Piece:
-    """Frames of one label in a row: from `start` to before `end`, sum and greatest of their probabilities."""
+    """Frames of one label in a row: from `start` to before `end`, sum and greatest of their probabilities.
+
+    `gap` is the sum of the probabilities since.
+    """
 
     start: int
     end: int
     total: float
     peak: float
+    gap: float = 0.0
 
 
 class OnlineIntervals:
@@ -165,16 +160,13 @@ class OnlineIntervals:
         self._low = rule.threshold if rule.low_threshold is None else rule.low_threshold
         self._runs: dict[int, _Piece] = {}  # going on now
         self._held: dict[int, _Piece] = {}  # over, but may be joined to what follows
-        self._gaps: dict[int, float] = {}  # sum of probabilities since the held one ended
 
     def add(self, probabilities: Any) -> list[FrameInterval]:
         """What ended with `probabilities (frames, classes)`, by the number of the frame."""
         values = np.asarray(probabilities, np.float64)
         if values.ndim != 2 or not ((values >= 0) & (values <= 1)).all():
             raise ValueError(f"Expected probabilities (frames, classes) in 0..1 without NaN, got {values.shape}.")
-        return sorted(
-            (found for row in values for found in self._frame(row)), key=lambda each: (each.start, each.label)
-        )
+        return _sorted(found for row in values for found in self._frame(row))
 
     def finish(self) -> list[FrameInterval]:
         """What was still going on at the end of the stream; then a new one can begin."""
@@ -183,8 +175,8 @@ class OnlineIntervals:
             found += list(self._end_run(label))
             if label in self._held:
                 found += self._made(label, self._held.pop(label))
-        self.frames, self._gaps = 0, {}
-        return sorted(found, key=lambda each: (each.start, each.label))
+        self.frames = 0
+        return _sorted(found)
 
     def _frame(self, row: np.ndarray) -> Iterator[FrameInterval]:
         best = int(row.argmax())
@@ -200,7 +192,7 @@ class OnlineIntervals:
             yield from self._end_run(label)
             held = self._held.get(label)
             if held is not None:
-                self._gaps[label] += probability
+                held.gap += probability
                 if self._seconds(held.end, self.frames + 1) > self.rule.max_gap + 1e-9:
                     yield from self._made(label, self._held.pop(label))
         self.frames += 1
@@ -212,13 +204,13 @@ class OnlineIntervals:
             return
         if run.peak < self.rule.threshold:  # a run that never got there is part of the gap
             if held is not None:
-                self._gaps[label] += run.total
+                held.gap += run.total
             return
         if held is not None and self._seconds(held.end, run.start) <= self.rule.max_gap + 1e-9:
-            run = _Piece(held.start, run.end, held.total + self._gaps[label] + run.total, max(held.peak, run.peak))
+            run = _Piece(held.start, run.end, held.total + held.gap + run.total, max(held.peak, run.peak))
         elif held is not None:
             yield from self._made(label, held)
-        self._held[label], self._gaps[label] = run, 0.0
+        self._held[label] = run
 
     def _made(self, label: int, piece: _Piece) -> list[FrameInterval]:
         if self._seconds(piece.start, piece.end) < self.rule.min_duration - 1e-9:
@@ -227,3 +219,7 @@ class OnlineIntervals:
 
     def _seconds(self, start: int, end: int) -> float:
         return end / self.fps - start / self.fps
+
+
+def _sorted(found: Iterable[FrameInterval]) -> list[FrameInterval]:
+    return sorted(found, key=lambda each: (each.start, each.label))

@@ -1,7 +1,6 @@
-"""Pose refinement: the motion of one file mended, or several estimators' of one video made into one, with a report.
+"""Pose refinement: one motion repaired, or several estimators' of one video made into one, with a report.
 
-It does not know estimators or pictures. It is a function and not a transformers pipeline: those are built around a
-model (`transformers.pipeline` loads one, or fails, before it looks at the task's class), and here there is none.
+A function and not a transformers pipeline: those need a model, and here there is none.
 """
 
 import os
@@ -13,13 +12,11 @@ import numpy as np
 
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.poses import filters
-from motionhub.poses.experts import reconcile
-from motionhub.poses.refine import OFFICIAL_LAYOUT, aggregate
+from motionhub.poses.refine import aggregate_sequences
 from motionhub.poses.refine import as_sequence as aggregate_as_sequence
 from motionhub.processing.arrays import describe
-from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.motion_symptoms import noise_level
+from motionhub.skeletons.measures import body_size, noise_level
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -30,9 +27,9 @@ STEPS: dict[str, Callable[[SkeletonSequence], SkeletonSequence]] = {
     "savitzky-golay": filters.smooth_savitzky_golay,
     "one-euro": filters.smooth_one_euro,
 }
-# Sides first, or an exchanged wrist is an outlier; gaps after the outliers that leave some; smoothing last.
+# Swaps first, or a swapped wrist is an outlier; gaps after the outliers that leave some; smoothing last.
 DEFAULT_STEPS = ("swaps", "outliers", "gaps", "savitzky-golay")
-# Of the body's size: what moved less has not changed, it was rounded.
+# Of the body's size: less is rounding.
 UNCHANGED = 1e-6
 
 
@@ -80,38 +77,31 @@ def refine(
     for clip in clips:
         if not clip.num_frames or not clip.num_people:
             raise ValueError(f"Expected a motion with at least one person and frame, got {describe(clip)}.")
-    before, motion, about = _aggregated(
-        clips, [_name(item, index) for index, item in enumerate(items)], official, paper
-    )
+    about: dict[str, Any] = {}
+    before = motion = clips[0]
+    if len(clips) > 1:
+        names = [
+            os.fspath(item) if isinstance(item, str | os.PathLike) else f"input {n}" for n, item in enumerate(items)
+        ]
+        before, motion, about = _aggregated(clips, names, official, paper)
+    elif official or paper:
+        raise ValueError("official=True and paper=True choose a rule of aggregation, but only one input was given.")
     if not motion.joint_mask.any():
-        warnings.warn(f"{describe(motion)}: no joint was seen, so there is nothing to refine.", stacklevel=2)
+        warnings.warn(f"{describe(motion)}: no valid keypoints, so nothing is refined.", stacklevel=2)
     for step in steps:
         motion = STEPS[step](motion)
     return (motion, {**report(before, motion), **about}) if return_report else motion
 
 
-def _name(item: Any, index: int) -> str:
-    return os.fspath(item) if isinstance(item, str | os.PathLike) else f"input {index}"
-
-
 def _aggregated(
     clips: list[SkeletonSequence], names: list[str], official: bool, paper: bool
 ) -> tuple[SkeletonSequence, SkeletonSequence, dict[str, Any]]:
-    """The first expert, the aggregate, and what the report says of the experts; one clip stays as it is."""
-    if len(clips) == 1:
-        if official or paper:
-            raise ValueError(
-                "official=True and paper=True choose a rule of aggregation, but only one input was given."
-            )
-        return clips[0], clips[0], {}
-    if official and paper:
-        raise ValueError("The official code and the paper are two rules; choose official=True or paper=True.")
-    experts = reconcile(clips, OFFICIAL_LAYOUT if official else None)
-    result = aggregate(np.stack([expert.keypoints for expert in experts]), experts[0].layout, official, paper)
+    """The first expert, the aggregate, and what the report says of the experts."""
+    experts, result = aggregate_sequences(clips, official, paper)
     rows = [
         {
             "name": name,
-            "coverage": _coverage(expert),
+            "coverage": float(expert.joint_mask.mean()),
             "jitter": _jitter(noise_level(expert)),
             "picked": float((result.choice == index).mean()),
         }
@@ -128,7 +118,7 @@ def report(before: SkeletonSequence, after: SkeletonSequence) -> dict[str, Any]:
     moved = had & has & (np.nan_to_num(change) > UNCHANGED * body_size(before))
     filled, hidden = ~had & has, had & ~has
     changed = moved | filled | hidden
-    noise = noise_level(before), noise_level(after)
+    noise = np.array([noise_level(before), noise_level(after)])
     # What was filled or hidden has no distance; it counts where nothing moved.
     total = np.where(had & has, change, 0).sum(axis=1) + 1e-9 * changed.sum(axis=1)  # (people, joints)
     person, worst = np.unravel_index(int(total.argmax()), total.shape)
@@ -136,11 +126,7 @@ def report(before: SkeletonSequence, after: SkeletonSequence) -> dict[str, Any]:
         {
             "name": joint,
             "changed": float(changed[..., index].mean()),
-            "mean_change": _mean(change[..., index][(had & has)[..., index]]),
-            "coverage_before": float(had[..., index].mean()),
-            "coverage_after": float(has[..., index].mean()),
-            "jitter_before": _number(noise[0][index]),
-            "jitter_after": _number(noise[1][index]),
+            **_changes(change[..., index], had[..., index], has[..., index], noise[:, index]),
         }
         for index, joint in enumerate(before.layout.joints)
     ]
@@ -152,29 +138,25 @@ def report(before: SkeletonSequence, after: SkeletonSequence) -> dict[str, Any]:
         "moved": int(moved.sum()),
         "filled": int(filled.sum()),
         "hidden": int(hidden.sum()),
-        "mean_change": _mean(change[had & has]),
-        "coverage_before": _coverage(before),
-        "coverage_after": _coverage(after),
-        "jitter_before": _jitter(noise[0]),
-        "jitter_after": _jitter(noise[1]),
+        **_changes(change, had, has, noise),
         "worst_joint": before.layout.joints[worst],
         "worst_person": int(person),
         "per_joint": rows,
     }
 
 
-def _coverage(sequence: SkeletonSequence) -> float:
-    return float(sequence.joint_mask.mean())
+def _changes(change: np.ndarray, had: np.ndarray, has: np.ndarray, noise: np.ndarray) -> dict[str, Any]:
+    """Of all joints, or of one: how far they moved, and coverage and jitter before and after."""
+    both = change[had & has]
+    return {
+        "mean_change": float(both.mean()) if len(both) else None,
+        "coverage_before": float(had.mean()),
+        "coverage_after": float(has.mean()),
+        "jitter_before": _jitter(noise[0]),
+        "jitter_after": _jitter(noise[1]),
+    }
 
 
 def _jitter(noise: np.ndarray) -> float | None:
-    known = noise[~np.isnan(noise)]
+    known = np.atleast_1d(noise)[~np.isnan(np.atleast_1d(noise))]
     return float(np.median(known)) if len(known) else None
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -1,15 +1,11 @@
-"""`pipeline("skeleton-feature-extraction", model=...)`: motion as vectors, per sequence, frame or joint.
-
-It does not know which encoder answers, only the names and axes of its output and its `frame_stride`.
-"""
+"""`pipeline("skeleton-feature-extraction", model=...)`: motion as vectors, per sequence, frame or joint."""
 
 from typing import Any
 
 import numpy as np
 import torch
 
-from motionhub.pipelines.action_classification import take_input_parameters
-from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, take, take_input_parameters
 
 
 LEVELS = ("sequence", "frame", "joint")
@@ -21,42 +17,32 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
 
     Args of a call (or of `pipeline(...)`, as defaults):
         level: `"sequence"` (default), `"frame"` or `"joint"`.
-        representation: of an encoder that tells what the body does from where the camera stands (CV-MIM): `"pose"` or
-            `"view"`, in place of the features its config names.
+        representation: of an encoder that disentangles pose from viewpoint (CV-MIM): `"pose"` or `"view"`, in place of
+            the features its config names.
         normalize: True (default) scales every vector to length 1; False leaves it as the encoder gives it.
 
     Returns:
         For each input a float32 array; `P` people in the order of the input, `C` channels, `V` joints of the model's
         layout, `T'` = frames the processor took / the encoder's `frame_stride`, rounded up:
-        sequence `(P, C)`, frame `(P, T', C)`, joint `(P, T', V, C)`. Rows of people who were never seen are NaN (with
-        a warning when nobody was). `per_person=False` pools the people and drops the first axis.
+        sequence `(P, C)`, frame `(P, T', C)`, joint `(P, T', V, C)`. Rows of people without valid keypoints are NaN
+        (with a warning when all are). `per_person=False` pools the people and drops the first axis.
     """
 
-    def _sanitize_parameters(
-        self,
-        level: str | None = None,
-        normalize: bool | None = None,
-        representation: str | None = None,
-        **kwargs: Any,
-    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        if level is not None and level not in LEVELS:
-            raise ValueError(f"level must be one of {LEVELS}, got {level!r}.")
-        if representation not in (None, *REPRESENTATIONS):
-            raise ValueError(f"representation must be one of {REPRESENTATIONS}, got {representation!r}.")
-        shared = {} if level is None else {"level": level}
-        chosen = {} if representation is None else {"representation": representation}
+    def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        given = take(kwargs, "level", "normalize", "representation")
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, choices in (("level", LEVELS), ("representation", REPRESENTATIONS)):
+            if given.get(name, choices[0]) not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got {given[name]!r}.")
         preprocess = take_input_parameters(kwargs)
-        postprocess = dict(shared) if normalize is None else {**shared, "normalize": bool(normalize)}
+        forward: dict[str, Any] = {name: given[name] for name in ("level", "representation") if name in given}
+        postprocess: dict[str, Any] = {name: given[name] for name in ("level", "normalize") if name in given}
         if "per_person" in preprocess:
             postprocess["per_person"] = preprocess["per_person"]
-        return preprocess, {**shared, **chosen}, postprocess
+        return preprocess, forward, postprocess
 
-    def _forward(
-        self,
-        batch: dict[str, Any],
-        level: str = "sequence",
-        representation: str | None = None,
-        **forward_params: Any,
+    def _forward(  # type: ignore[override]
+        self, batch: dict[str, Any], level: str = "sequence", representation: str | None = None
     ) -> dict[str, torch.Tensor]:
         outputs = self.model(**batch["model"])
         if representation is not None:
@@ -112,5 +98,5 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
 
 
 def used_frames(sample: dict[str, Any]) -> int:
-    """Frames up to the last one that anybody has; the rest is padding."""
+    """Frames up to the last one of any person; the rest is padding."""
     return int(np.flatnonzero(np.asarray(sample["attention_mask"]).any(axis=0))[-1]) + 1

@@ -1,12 +1,9 @@
-"""What every skeleton pipeline shares: any input becomes a `SkeletonSequence`, people become samples, samples batches.
-
-It does not know a task (subclasses say what to do with the model's output) nor how a model or processor works.
-"""
+"""What all skeleton pipelines share: inputs become `SkeletonSequence`s, people samples, samples batches."""
 
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from tempfile import TemporaryDirectory
@@ -17,11 +14,11 @@ import torch
 from huggingface_hub import HfApi
 from transformers import AutoFeatureExtractor, Pipeline
 
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
-from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_doubts
+from motionhub.processing.arrays import ARRAYS, describe, sequence_of, warn_of_findings
 from motionhub.processing.collate import averages_padding, collate_skeletons
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.rows import from_row
@@ -32,6 +29,9 @@ SINGLE_INPUTS = (str, os.PathLike, SkeletonSequence, *ARRAYS, Mapping)
 INPUT_PARAMETERS = ("layout", "fps", "unit", "image_size", "per_person")
 
 
+Span = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Clip:
     """One input of a pipeline, ready for the model.
@@ -39,26 +39,36 @@ class Clip:
     Args:
         name: how warnings call it.
         sequence: what was given.
-        rows: for each sample, the position of its person in `sequence`, or None when all people share one sample.
-        samples: what `processor.process` made of each person that was seen at all (or of all people together).
+        rows: of each sample, the position of its person in `sequence`; None when all people share one sample.
+        samples: what `processor.process` made of the people with valid keypoints.
+        spans: of each sample, its first frame and the frame after its last.
     """
 
     name: str
     sequence: SkeletonSequence
     rows: tuple[int | None, ...]
     samples: tuple[dict[str, Any], ...]
+    spans: tuple[Span, ...]
+
+    def track_id(self, row: int | None) -> int | None:
+        """Of the person at `row`; None for all people together."""
+        return None if row is None or self.sequence.track_ids is None else self.sequence.track_ids[row]
+
+    def coverage(self, *samples: int) -> float:
+        """Share of the joints seen, over the frames that people have; the mean over the samples."""
+        masks = [(self.samples[index]["joint_mask"], self.samples[index]["attention_mask"]) for index in samples]
+        return float(np.mean([np.asarray(joints)[np.asarray(frames)].mean() for joints, frames in masks]))
 
 
 class SkeletonPipeline(Pipeline):
     """Base of the skeleton pipelines.
 
-    An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file does not say them), a
-    video (its people are found by the first pose estimator that is installed, see `poses/`; a model of 3-D gets metres
-    about each person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub
-    dataset, or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` together with `layout=`, `fps=`
-    and `unit=` (and `image_size=(width, height)` where the model wants pixels normalised by it). A
-    list gives a list of results; any other iterable (a generator, a
-    `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
+    An input is a path of any readable format (with `layout=`, `fps=`, `unit=` where the file lacks them), a video (its
+    people are found by the first pose estimator that is installed, see `poses/`; a 3-D model gets metres about each
+    person's hips where that estimator lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub dataset,
+    or an array `(people, frames, joints, dims)` or `(frames, joints, dims)` with `layout=`, `fps=` and `unit=` (and
+    `image_size=(width, height)` where the processor needs it). A list gives a list of results; any other iterable (a
+    generator, a `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
     Args of every call:
         per_person: True (default) gives each person to the model alone; False gives the clip with all its people.
@@ -92,7 +102,7 @@ class SkeletonPipeline(Pipeline):
                 f"preprocessor_config.json{_why_unreadable(source)}; put the checkpoint's own file there, or pass "
                 "feature_extractor=SkeletonProcessor(layout=...)."
             )
-        _check_no_pictures(self.model, self.feature_extractor)
+        _check_no_images(self.model, self.feature_extractor)
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """One result for one input, a list for a list, an iterator for another iterable (see the class)."""
@@ -102,29 +112,40 @@ class SkeletonPipeline(Pipeline):
             return super().__call__((item for item in inputs), **kwargs)
         return super().__call__(inputs, **kwargs)
 
-    def preprocess(self, item: Any, *, per_person: bool = True, **facts: Any) -> Clip:
+    def preprocess(
+        self,
+        item: Any,
+        *,
+        per_person: bool = True,
+        layout: Any = None,
+        fps: float | None = None,
+        unit: str | None = None,
+        image_size: Any = None,
+        **options: Any,
+    ) -> Clip:
+        facts = {"layout": layout, "fps": fps, "unit": unit, "image_size": image_size}
         sequence = as_sequence(item, num_dims=dims_of(self.feature_extractor), **facts)
         name = str(item) if isinstance(item, str | os.PathLike) else describe(sequence)
-        warn_of_doubts(sequence, name)
+        warn_of_findings(sequence, name)
         people: list[int | None] = list(range(sequence.num_people)) if per_person else [None]
-        rows, samples = [], []
+        found = []
         for row in people:
             part = sequence if row is None else sequence.person(row)
-            if part.joint_mask.any():
-                sample = self._processed(part, name)
+            for span, sample in self.samples_of(part, name, **options):
                 if np.asarray(sample["attention_mask"]).any():
-                    rows.append(row)
-                    samples.append(sample)
-        if not samples:
-            warnings.warn(f"{name}: no joint of any person was seen, so there is nothing to tell.", stacklevel=2)
-        return Clip(name, sequence, tuple(rows), tuple(samples))
+                    found.append((row, sample, span))
+        if not found:
+            warnings.warn(f"{name}: no valid keypoints of any person, so the result is empty.", stacklevel=2)
+        rows, samples, spans = zip(*found, strict=True) if found else ((), (), ())
+        return Clip(name, sequence, rows, samples, spans)
 
-    def _processed(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
-        try:
-            sample: dict[str, Any] = self.feature_extractor.process(part)
-        except ValueError as error:  # of many inputs, which one
-            raise ValueError(f"{name}: {error}") from None
-        return sample
+    def samples_of(self, part: SkeletonSequence, name: str) -> list[tuple[Span, dict[str, Any]]]:
+        """The samples of one person, or of all people together, each with its frames. Subclasses may cut windows."""
+        return [((0, part.num_frames), self.sample_of(part, name))] if part.joint_mask.any() else []
+
+    def sample_of(self, part: SkeletonSequence, name: str) -> dict[str, Any]:
+        """What the processor makes of one person, or of all people together."""
+        return process(self.feature_extractor, part, name)
 
     def make_batch(self, clips: list[Clip]) -> dict[str, Any]:
         """All samples of the clips, padded to one shape. Subclasses may add to it."""
@@ -142,10 +163,7 @@ class SkeletonPipeline(Pipeline):
         forward_params: dict[str, Any],
         postprocess_params: dict[str, Any],
     ) -> Iterator[Any]:
-        """Replaces the data loader of transformers, which can pad one axis only and knows no people.
-
-        `num_workers` has no effect: clips are read in this process.
-        """
+        """In place of the data loader of transformers, which pads one axis only. `num_workers` has no effect."""
         if averages_padding(self.model.config):
             batch_size = 1
         source = iter(inputs)
@@ -186,16 +204,10 @@ class SkeletonPipeline(Pipeline):
         repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
         if revision is not None and not revision.startswith("refs/pr"):
             api.create_branch(repo_id, branch=revision, exist_ok=True)
+        how = {"revision": revision, "create_pr": create_pr, "commit_message": commit_message}
         with TemporaryDirectory() as folder:
             self.save_pretrained(folder)
-            commit = api.upload_folder(
-                repo_id=repo_id,
-                folder_path=folder,
-                revision=revision,
-                create_pr=create_pr,
-                commit_message=commit_message,
-            )
-        return str(commit.commit_url)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=folder, **how).commit_url)
 
 
 def as_sequence(
@@ -237,17 +249,52 @@ def as_sequence(
     )
 
 
+def process(processor: Any, part: SkeletonSequence, name: str, **options: Any) -> dict[str, Any]:
+    """`processor.process`, whose error names the input."""
+    try:
+        return dict(processor.process(part, **options))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def take(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Removes the named arguments of a call, as far as they are given, and returns them."""
+    return {name: kwargs.pop(name) for name in names if name in kwargs}
+
+
+def take_input_parameters(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that describe the input. Raises ValueError for any other, such as a misspelt one."""
+    if unknown := sorted(set(kwargs) - set(INPUT_PARAMETERS)):
+        raise ValueError(f"Unknown pipeline arguments {unknown}; for inputs there are {list(INPUT_PARAMETERS)}.")
+    return dict(kwargs)
+
+
+def check_whole(**values: Any) -> None:
+    """Raises ValueError unless each is a whole number of at least 1, or None."""
+    for name, value in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, or None; got {value!r}.")
+
+
+def best_scores(
+    labels: Mapping[int, str] | Sequence[str], scores: np.ndarray, top_k: int | None
+) -> list[dict[str, Any]]:
+    """`{"label", "score"}` of `scores (labels,)`, best first; of equals the earlier."""
+    order = np.argsort(-scores, kind="stable")[:top_k].tolist()
+    return [{"label": labels[index], "score": float(scores[index])} for index in order]
+
+
 def dims_of(processor: Any) -> int:
-    """2 or 3: what the processor makes; those of pictures only do not say it."""
+    """2 or 3: what the processor makes; those of images do not say it."""
     return int(getattr(processor, "num_dims", 2))
 
 
-def _check_no_pictures(model: Any, processor: Any) -> None:
+def _check_no_images(model: Any, processor: Any) -> None:
     for part, names in ((model, [model.main_input_name]), (processor, processor.model_input_names)):
         if "pixel_values" in names:
             raise ValueError(
-                f"This pipeline takes skeletons, but {type(part).__name__} takes pictures: call the model on what its "
-                "processor makes of them, model(**processor(pictures))."
+                f"This pipeline takes skeletons, but {type(part).__name__} takes images: call the model on what its "
+                "processor makes of them, model(**processor(images))."
             )
 
 
@@ -276,7 +323,7 @@ def avoid_emulated_bf16(model: torch.nn.Module, device: torch.device) -> None:
 
 
 def _why_unreadable(source: str) -> str:
-    """What transformers found wrong with the processor of a checkpoint; it says so only when asked for it alone."""
+    """Why transformers cannot load the processor of a checkpoint; it says so only when asked for it alone."""
     if not source:
         return ""
     try:

@@ -1,10 +1,10 @@
-"""What a video-text model (ViCLIP, CLIP, SigLIP, open_clip) says of a video in words: scores to fuse with a motion's.
+"""Zero-shot scores of videos by a video-text model (ViCLIP, CLIP, SigLIP, open_clip), to fuse with a motion's.
 
     pipe("clip.mp4", candidate_labels=labels, video_tower="viclip-l-14")  # zero-shot-action-classification
     scores = VideoScores("viclip-l-14")("clip.mp4", labels)
     pipe("clip.json", candidate_labels=labels, video_scores=scores)
 
-It does not know skeletons. The tower is loaded once, and each text encoded once, however many videos are scored.
+The tower is loaded once, and each text encoded once, however many videos are scored.
 """
 
 import os
@@ -51,7 +51,7 @@ class VideoScores:
 
         Args:
             video: a file, or frames `(frames, height, width, 3)` RGB.
-            labels: as they are said to the text half ("a person is waving" is nearer to its texts than "wave").
+            labels: as the text half gets them ("a person is waving" is nearer to its training than "wave").
 
         Raises:
             ValueError: the video cannot be read or has no frames; no labels, or a blank one.
@@ -59,20 +59,17 @@ class VideoScores:
         if not len(labels):
             raise ValueError("A video is scored for at least one label, got none.")
         if isinstance(video, str | os.PathLike):
-            clips = [self.processor.process(clip.frames) for clip in read_clips(Path(video), self._frame_numbers)]
-            pixels = torch.cat(clips)
+            clips = read_clips(Path(video), lambda count, fps: self.processor.frame_numbers(count, fps))
+            pixels = torch.cat([self.processor.process(clip.frames) for clip in clips])
         else:
             pixels = self.processor(video)["pixel_values"]
-        seen = torch.nn.functional.normalize(self.tower.embed(pixels).mean(0), dim=0)
-        said = self.texts.encode(list(labels), device=self.device)
-        return np.asarray(((said @ seen) / self.temperature).softmax(0))
-
-    def _frame_numbers(self, num_frames: int, fps: float) -> list[np.ndarray]:
-        return self.processor.frame_numbers(num_frames, fps)
+        embeds = torch.nn.functional.normalize(self.tower.embed(pixels).mean(0), dim=0)
+        texts = self.texts.encode(list(labels), device=self.device)
+        return np.asarray(((texts @ embeds) / self.temperature).softmax(0))
 
 
 def scores_of_video(name: str, labels: Sequence[str], given: Any = None, tower: Any = None) -> Any:
-    """What to fuse with the motion's scores: what was given, or what a tower says of the input itself; None: nothing.
+    """Scores to fuse with the motion's: those given, or a tower's of the input itself; None: nothing.
 
     Args:
         name: of the pipeline's input; a file where it was one.
@@ -91,16 +88,14 @@ def scores_of_video(name: str, labels: Sequence[str], given: Any = None, tower: 
             f"video_tower looks at the video that is the input, and {name!r} is none; of another video pass "
             "video_scores=VideoScores(tower)(video, labels)."
         )
-    scores = tower if isinstance(tower, VideoScores) else _loaded(tower)
+    if isinstance(tower, str):
+        tower = _loaded(tower)
+    scores = tower if isinstance(tower, VideoScores) else VideoScores(tower)
     return scores(name, labels)
 
 
-def _loaded(tower: str | Mapping[str, Any]) -> VideoScores:
-    return _named(tower) if isinstance(tower, str) else VideoScores(tower)
-
-
 @lru_cache(maxsize=2)
-def _named(tower: str) -> VideoScores:
+def _loaded(tower: str) -> VideoScores:
     return VideoScores(tower)
 
 

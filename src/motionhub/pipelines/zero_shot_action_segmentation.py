@@ -1,9 +1,5 @@
-"""`pipeline("zero-shot-action-segmentation", model=...)`: who does what from when to when, in words chosen now.
+"""`pipeline("zero-shot-action-segmentation", model=...)`: the given labels over time, per person."""
 
-It does not know which model answers, nor files (`motionhub.write_intervals`).
-"""
-
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,25 +8,25 @@ import torch
 from torch import Tensor
 
 from motionhub.intervals.decode import DecodingRule
-from motionhub.metrics.open_set import auroc, fit_none_similarity
-from motionhub.pipelines.action_classification import take_input_parameters
-from motionhub.pipelines.zero_shot_action_classification import (
+from motionhub.pipelines.action_segmentation import RULES, interval_rows
+from motionhub.pipelines.skeleton_pipeline import Span, take, take_input_parameters
+from motionhub.pipelines.zero_shot import (
     NONE_SHARE,
+    Calibration,
     Candidates,
-    WindowedClip,
-    ZeroShotActionClassificationPipeline,
-    drawn_labels,
-    given_candidates,
-    take_window_parameters,
+    ZeroShotPipeline,
+    calibration,
+    required,
+    take_windowing,
 )
+from motionhub.skeletons.sequence import SkeletonSequence
 
 
-RULES = tuple(field.name for field in dataclasses.fields(DecodingRule) if field.name != "background")
-# Of a window; where it is neither given nor in the config. Short hops make exact borders.
+# Seconds; short hops make exact borders.
 HOP = 0.2
 
 
-class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
+class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
     """Says when each person does which of some actions. Inputs and common arguments: see `SkeletonPipeline`.
 
     Every person is seen in windows; the probabilities of a frame are the mean over the windows around it, the middle
@@ -39,7 +35,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
     Args of a call (or of `pipeline(...)`, as defaults):
         candidate_labels, hypothesis_template, descriptions, neighbours: as for zero-shot classification.
         none_label: True (default): frames that fit none of the labels make no interval, where the checkpoint has a
-            fitted `none_similarity`; False: every frame goes to some label.
+            fitted `rejection_threshold`; False: every frame goes to some label.
         background: labels that make no intervals either, such as "stand still".
         multi_label: True: each label is scored for itself, and actions may overlap.
         window, hop: seconds that the model sees at once (default the checkpoint's), and from one window to the next
@@ -59,26 +55,24 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
     """
 
     def _sanitize_parameters(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        names = ("background", "multi_label", "none_label", "return_scores", *RULES)
-        postprocess = {name: kwargs.pop(name) for name in names if name in kwargs}
+        background = kwargs.pop("background", ())
+        postprocess = take(kwargs, "multi_label", "none_label", "return_scores", *RULES)
         decoding_rule(postprocess, bool(postprocess.get("multi_label")))  # refuse at once
-        preprocess = take_window_parameters(kwargs, ("window", "hop"))
-        background = postprocess.pop("background", ())
+        windowing = take_windowing(kwargs, "window", "hop")
         if "candidate_labels" in kwargs and background:
             kwargs["candidate_labels"], postprocess["hidden"] = with_background(kwargs["candidate_labels"], background)
-        if (chosen := self.chosen_labels(kwargs)) is not None:
-            postprocess["candidates"] = chosen
-        return {**preprocess, **take_input_parameters(kwargs)}, {}, postprocess
+        postprocess |= self.take_candidates(kwargs)
+        return {**windowing, **take_input_parameters(kwargs)}, {}, postprocess
 
-    def none_level(self) -> float | None:
+    def rejection_threshold(self) -> float | None:
         """That of windows over time, which hold less of an action than a trimmed clip; else that of clips."""
-        level = self.model.config.window_none_similarity
-        return super().none_level() if level is None else float(level)
+        level = self.model.config.window_rejection_threshold
+        return super().rejection_threshold() if level is None else float(level)
 
     def calibrate_windows(
         self, recordings: Sequence[tuple[Any, Sequence[int], Any]], *, at_once: int = 8, none_share: float = NONE_SHARE
-    ) -> dict[str, float]:
-        """Fits "none of these" on windows of untrimmed recordings, and sets it in the model.
+    ) -> Calibration:
+        """Fits "none of these" on windows of untrimmed recordings, by the config's `score_temperature`.
 
         Args:
             recordings: each with the label of every frame as a number, -1 where nothing is done, and its candidate
@@ -86,30 +80,24 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
             at_once, none_share: see `calibrate`.
 
         Returns:
-            `window_none_similarity` as it now stands in the config; `accuracy` of the windows with a label; and
-            `none_auroc`: how often such a window scores above one without, or whose label is not among the candidates.
+            with `window_rejection_threshold` for the config.
         """
-        known, unknown, right, generator = [], [], [], np.random.default_rng(0)
+        tables = []
         for item, frame_labels, labels in recordings:
             clip = self.preprocess(item)
             middles = np.array([(first + last) // 2 for first, last in clip.spans])
-            truth = np.asarray(frame_labels)[middles]
             embeds = self.forward(self.make_batch([clip]))["embeds"]
             similarity = self.similarities(embeds, self.candidates(labels)).numpy()
-            own, others = drawn_labels(similarity[truth >= 0], truth[truth >= 0], at_once, generator)
-            known.append((np.concatenate([own, others[:, :-1]], axis=1), np.zeros(len(own), np.int64)))
-            unknown += [others, generator.permuted(similarity[truth < 0], axis=1)[:, :at_once]]
-            right.append(similarity[truth >= 0].argmax(1) == truth[truth >= 0])
-        config = self.model.config
-        config.window_none_similarity = fit_none_similarity(known, unknown, config.score_temperature, none_share)
-        best = [np.concatenate([table.max(1) for table in tables]) for tables in ([k for k, _ in known], unknown)]
-        fitted = {"window_none_similarity": config.window_none_similarity, "none_auroc": auroc(*best)}
-        return {**fitted, "accuracy": float(np.concatenate(right).mean())}
+            tables.append((similarity, np.asarray(frame_labels)[middles]))
+        temperature = float(self.model.config.score_temperature)
+        return calibration(tables, at_once, none_share, temperature, "window_rejection_threshold")
 
-    def preprocess(self, item: Any, *, hop: float | None = None, **kwargs: Any) -> WindowedClip:
-        return super().preprocess(item, hop=HOP if hop is None else hop, **kwargs)
+    def samples_of(
+        self, part: SkeletonSequence, name: str, window: float | None = None, hop: float | None = HOP
+    ) -> list[tuple[Span, dict[str, Any]]]:
+        return super().samples_of(part, name, window, hop)
 
-    def postprocess(  # type: ignore[override]
+    def postprocess(
         self,
         model_outputs: Any,
         candidates: Candidates | None = None,
@@ -119,28 +107,24 @@ class ZeroShotActionSegmentationPipeline(ZeroShotActionClassificationPipeline):
         return_scores: bool = False,
         **rule: Any,
     ) -> Any:
-        chosen = given_candidates(candidates)
+        chosen = required(candidates)
         clip, outputs = model_outputs
         decode = decoding_rule(rule, multi_label)
-        shown = len(chosen.labels) - hidden
+        shown = chosen.labels[: len(chosen.labels) - hidden]
         rows, scores = [], []
-        for person, row in enumerate(clip.rows):
-            own = [index for index, whose in enumerate(clip.people) if whose == person]
+        for row in dict.fromkeys(clip.rows):
+            own = [index for index, whose in enumerate(clip.rows) if whose == row]
             likely = self.probabilities(self.similarities(outputs["embeds"][own], chosen), multi_label, none_label)
             frames, begin = over_frames(likely, [clip.spans[index] for index in own])
-            times = (begin + np.arange(len(frames) + 1)) / clip.sequence.fps
-            track = clip.sequence.track_ids[row]
+            times, track = (begin + np.arange(len(frames) + 1)) / clip.sequence.fps, clip.track_id(row)
             scores.append({"track_id": track, "times": times, "probabilities": frames, "labels": chosen.labels})
-            for label, start, end, score in decode(frames, times):
-                if label < shown:
-                    between = {"start_s": float(times[start]), "end_s": float(times[end])}
-                    rows.append({"track_id": track, **between, "label": chosen.labels[label], "score": score})
+            rows += interval_rows(decode, track, times, frames, shown)
         return {"intervals": rows, "scores": scores} if return_scores else rows
 
 
 def decoding_rule(given: dict[str, Any], multi_label: bool) -> DecodingRule:
     """The rule of a call, with the defaults of this pipeline."""
-    own = {name: given[name] for name in RULES if name in given}
+    own = {name: given[name] for name in RULES if name in given and name != "background"}
     exclusive = bool(own.get("exclusive", not multi_label))
     defaults = {"threshold": 0.0 if exclusive else 0.5, "min_duration": 0.4, "max_gap": 0.3, "exclusive": exclusive}
     return DecodingRule(**{**defaults, **own})
@@ -169,5 +153,5 @@ def over_frames(likely: Tensor, spans: list[tuple[int, int]]) -> tuple[np.ndarra
         weight = (1 - (2 * place - 1).abs() + 1e-3)[:, None]
         total[first - begin : last - begin] += weight * row
         weights[first - begin : last - begin] += weight
-    # A frame that no window holds (nobody was seen around it) has no probability.
+    # A frame that no window holds (no person detected around it) has no probability.
     return (total / weights.clamp(min=1e-9)).clamp(0, 1).numpy().astype(np.float64), begin

@@ -1,6 +1,6 @@
-"""Brings what several pose estimators found in one video to one layout, frame rate, picture size, length and people.
+"""Brings several pose estimators' results of one video to one layout, frame rate, image size, length and people.
 
-It does not know which estimator is right (`refine.py`), nor files. The first expert decides what the others become.
+The first expert decides what the others become.
 """
 
 import warnings
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from motionhub.skeletons.convert import convert_layout, resample
-from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.measures import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -27,8 +27,8 @@ def reconcile(
     """The same video by each expert, so that person, frame and joint mean the same in all of them.
 
     Layouts are converted (`convert_layout`), frame rates resampled, pixels scaled to the first's image size, shorter
-    ones lengthened by missing frames. People are the first expert's, in its order, then those that only others
-    saw; what an expert tracked in pieces is one person again where the pieces do not overlap in time.
+    ones padded by missing frames. People are the first expert's, in its order, then those that only others saw; tracks
+    of one expert that do not overlap in time may be the same person.
 
     Args:
         experts: one sequence per expert.
@@ -80,7 +80,7 @@ def _lengthened(expert: SkeletonSequence, num_frames: int) -> SkeletonSequence:
 
 def _with_same_people(experts: list[SkeletonSequence]) -> list[SkeletonSequence]:
     if all(expert.num_people == 1 for expert in experts):
-        return experts  # one person in the video: whoever it is, experts that disagree have seen the same one
+        return experts  # a single person is the same one, however much the experts disagree
     people = list(experts[0].keypoints)
     identifiers = list(experts[0].track_ids or ())
     rows = [list(range(experts[0].num_people))]
@@ -95,7 +95,7 @@ def _with_same_people(experts: list[SkeletonSequence]) -> list[SkeletonSequence]
 
 
 def _rows(people: list[np.ndarray], tracks: np.ndarray, limit: float) -> list[int]:
-    """For each track, whose it is: the nearest pairs first; nobody's are new people, in their order."""
+    """The person of each track: the nearest pairs first; the rest are new people, in their order."""
     distances = np.array([[_distance(person, track) for track in tracks] for person in people])
     distances = distances.reshape(len(people), len(tracks))
     seen = ~np.isnan(tracks[..., 0]).all(axis=-1)  # (tracks, frames)
@@ -114,8 +114,7 @@ def _rows(people: list[np.ndarray], tracks: np.ndarray, limit: float) -> list[in
 def _distance(person: np.ndarray, track: np.ndarray) -> float:
     """Median over frames and joints that both have; infinite without any."""
     distance = np.linalg.norm(person.astype(np.float64) - track, axis=-1)
-    distance = distance[~np.isnan(distance)]
-    return float(np.median(distance)) if len(distance) else np.inf
+    return np.inf if np.isnan(distance).all() else float(np.nanmedian(distance))
 
 
 def _arranged(expert: SkeletonSequence, rows: list[int], identifiers: list[int]) -> SkeletonSequence:

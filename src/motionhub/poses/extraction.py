@@ -1,7 +1,6 @@
-"""From a video to skeletons: every frame is shown to a pose estimator, and the people are followed.
+"""From a video to skeletons: a pose estimator sees every frame, and the people are followed.
 
-It does not know networks (`estimators/`) nor pictures beyond handing them on: one frame is held at a time, and none is
-ever written to disk. What grows with the length is the keypoints.
+One frame is held at a time, and none is ever written to disk; only the keypoints grow with the length.
 """
 
 import time
@@ -57,7 +56,7 @@ def extract(
 
     Returns:
         in the order in which they appear, with `track_ids`, `confidence`, `fps` and `image_size`; an empty list when
-        nobody is seen.
+        no person is detected.
 
     Raises:
         ValueError: as `extract_clip` does, or `world` of an estimator that does not lift.
@@ -83,15 +82,15 @@ def extract_clip(
     """All people of a video, and a report.
 
     Args:
-        video: a file, a folder of pictures, the number of a camera, or an opened `Video`.
+        video: a file, a folder of images, the number of a camera, or an opened `Video`.
         estimator, estimator_options: see `estimators.get_estimator`.
-        fps: of a folder of pictures, which does not say it.
+        fps: of a folder of images, which does not say it.
         seconds: stop after so many; a camera, which never ends, needs it.
         min_confidence, min_frames: see `tracks.follow_people`.
         progress: a bar of frames; None shows it on a terminal only.
 
     The sequence has an even frame rate. Of a video with a variable one each frame has its place by its time at the
-    usual rate, and where there is none, and where a frame is broken, nobody is seen (NaN).
+    usual rate; where there is none, and where a frame is broken, no person is detected (NaN).
 
     Raises:
         ValueError: the video cannot be read, there is no such estimator, or a camera without `seconds`.
@@ -108,7 +107,7 @@ def extract_clip(
     tracks = follow_people(
         frames, finder.layout, source.fps, source.size, min_confidence=min_confidence, min_frames=min_frames
     )
-    present = ~np.isnan(tracks.clip.keypoints).all(axis=(-2, -1))
+    present = tracks.clip.joint_mask.any(axis=-1)
     report = {
         "video": source.name,
         "estimator": finder.name,
@@ -171,18 +170,8 @@ def place_in_clip(video: Video, frame: VideoFrame) -> int:
 
 
 def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
-    """Estimators of others may answer with plain triples. Nothing else is kept of a frame, so it is kept small."""
-    people = [PersonInFrame(*person) for person in finder(frame)]
-    return [
-        PersonInFrame(
-            _small(person.keypoints),
-            _small(person.confidence),
-            _small(person.box),
-            None if person.world is None else _small(person.world),
-        )
-        for person in people
+    """Custom estimators may answer with plain triples. Nothing else is kept of a frame, so it is kept small."""
+    people: list[list[Any]] = [
+        [None if part is None else np.asarray(part, np.float32) for part in person] for person in finder(frame)
     ]
-
-
-def _small(numbers: np.ndarray) -> np.ndarray:
-    return np.asarray(numbers, dtype=np.float32)
+    return [PersonInFrame(*person) for person in people]

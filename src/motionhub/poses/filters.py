@@ -1,13 +1,14 @@
-"""Classical refinement of one motion: outliers, exchanged sides, gaps, jitter; every function returns a new sequence.
+"""Classical refinement of one motion: outliers, left/right swaps, gaps, jitter; every function returns a new sequence.
 
-It does not know estimators, models or files, and never changes what it was given. Lengths in time are seconds, lengths
-in space shares of the body's size, so that the same numbers fit pixels, metres and any frame rate.
+Lengths in time are seconds, lengths in space shares of the body's size: the same numbers fit pixels, metres and any
+frame rate.
 """
 
 import numpy as np
 
-from motionhub.skeletons import motion_symptoms, repair
-from motionhub.skeletons.findings import body_size, runs
+from motionhub.skeletons import repair
+from motionhub.skeletons.checks import runs, swapped_sides
+from motionhub.skeletons.measures import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -41,8 +42,8 @@ def reject_outliers(
 def _running_median(values: np.ndarray, half: int) -> np.ndarray:
     """Along axis 1 over `2 half + 1` frames; `(people, frames, joints, numbers)`, NaN missing.
 
-    A frame counts if the one as far on the other side is there too: at an end, or beside a gap, the median of one side
-    alone would lag behind every body that walks.
+    A frame counts if the one as far on the other side is there too: the median of one side alone would lag behind a
+    body that walks.
     """
     medians = np.empty_like(values)
     padded = np.pad(values, [(0, 0), (half, half), (0, 0), (0, 0)], constant_values=np.nan)
@@ -57,8 +58,8 @@ def _running_median(values: np.ndarray, half: int) -> np.ndarray:
 
 
 def repair_swaps(sequence: SkeletonSequence) -> SkeletonSequence:
-    """Left and right put back in the frames in which the input doctor finds them exchanged (`swapped_sides`)."""
-    for finding in list(motion_symptoms.swapped_sides(sequence)):
+    """Left and right put back in the frames in which `swapped_sides` finds them swapped."""
+    for finding in list(swapped_sides(sequence)):
         sequence = finding.apply(sequence)
     return sequence
 
@@ -119,14 +120,13 @@ def _polynomials(tracks: np.ndarray, window: int, order: int) -> np.ndarray:
 def smooth_one_euro(
     sequence: SkeletonSequence, min_cutoff: float = 1.0, speed_cutoff: float = 10.0, derivative_cutoff: float = 1.0
 ) -> SkeletonSequence:
-    """The One-Euro filter (Casiez et al., CHI 2012): strong on what stands, weak on what moves; only looks back.
+    """The One-Euro filter (Casiez et al., CHI 2012): strong on what stands still, weak on what moves; only looks back.
 
-    The paper filters single numbers. Here the speed is that of the joint and not of each coordinate, so that the
-    result does not depend on how the axes lie, and it is measured in body sizes. Missing joints stay missing; the
-    time since a joint was seen last counts as the step.
+    The speed is that of the joint, in body sizes, and not of each coordinate as in the paper, so the result does not
+    depend on the axes. Missing joints stay missing; the step is the time since the joint was last seen.
 
     Args:
-        min_cutoff: hertz, of a joint that stands.
+        min_cutoff: hertz, of a joint that stands still.
         speed_cutoff: hertz that a speed of one body size per second adds (the paper's beta).
         derivative_cutoff: hertz, of the speed itself.
 

@@ -1,15 +1,13 @@
-"""Selective spatio-temporal aggregation (SST-A): one pose sequence from what several pose estimators found in a video.
+"""Selective spatio-temporal aggregation (SST-A): one pose sequence from several pose estimators' of the same video.
 
-It does not know estimators or files. Yang et al., "Selective Spatio-Temporal Aggregation Based Pose Refinement System"
-(WACV 2021), equations 3.1 to 3.4 in Yang's thesis: each joint is taken from the expert nearest to where the joint was
-put in the frame before; a frame's confidence tells how far the experts are from what was taken.
+Yang et al., "Selective Spatio-Temporal Aggregation Based Pose Refinement System" (WACV 2021), equations 3.1 to 3.4 in
+Yang's thesis: each joint is taken from the expert nearest to where the joint was put in the frame before; a frame's
+confidence says how far the experts are from what was taken. Three rules:
 
-Three rules, which differ in what the paper and the official code leave open or do differently:
-
-- **ours** (default): a joint that an expert missed is no candidate, and a joint that nobody saw in the frame before
+- **ours** (default): a joint that an expert missed is no candidate, and a joint that no expert saw in the frame before
   starts anew with the closest pair of experts. Confidence: the scale is the median head-neck distance of the whole
-  sequence (the paper's is that of the frame, and goes to zero when a face looks up), and it is multiplied by the share
-  of (expert, joint) pairs seen, because an expert that saw nothing does not agree with anything. Nothing is discarded.
+  sequence (the paper's is that of the frame, and goes to zero when a face looks up), times the share of (expert,
+  joint) pairs seen, because an expert that saw nothing agrees with nothing. Nothing is discarded.
 - **paper**: the same choice of joints (the equations do not say what a missing joint is), confidence by equation 3.4
   over 13 joints, scale = head-neck distance in that frame, frames below 0.18 discarded: missing in the result.
 - **official**: the released code, bit for bit: joints not seen are at (0, 0), candidates like others, ties go to
@@ -23,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from motionhub.geometry.boxes import bounds
 from motionhub.poses.experts import reconcile
 from motionhub.skeletons.convert import conversion_weights
 from motionhub.skeletons.layout import SkeletonLayout
@@ -44,7 +43,7 @@ class Aggregate:
     Args:
         keypoints: `(people, frames, joints, dims)` float32; NaN where a joint is missing (official rule: zero).
         confidence: `(people, frames)` float32 in 0..1, of the pose as a whole.
-        choice: `(people, frames, joints)` the expert each joint is from, -1 for nobody.
+        choice: `(people, frames, joints)` the expert each joint is from, -1 for none.
     """
 
     keypoints: np.ndarray
@@ -74,23 +73,27 @@ def aggregate_experts(
         ValueError: no experts, sequences mixed with arrays, shapes or units that differ, both rules at once, or a rule
             whose joints or number of experts are not there.
     """
-    if official and paper:
-        raise ValueError("The official code and the paper are two rules; choose official=True or paper=True.")
     experts = list(experts)
     of_sequences = [isinstance(expert, SkeletonSequence) for expert in experts]
     if any(of_sequences) and not all(of_sequences):
         raise ValueError("Give all experts as SkeletonSequence, or all as arrays; got both.")
-    if not any(of_sequences):
-        stacked = _stacked(experts)
-        result = aggregate(stacked, get_layout(layout or OFFICIAL_LAYOUT), official=official, paper=paper)
-        return result.keypoints[0], result.confidence[0]
+    if any(of_sequences):
+        alike, result = aggregate_sequences(experts, official, paper, layout)
+        return as_sequence(result, alike), result.confidence
+    result = aggregate(_stacked(experts), get_layout(layout or OFFICIAL_LAYOUT), official=official, paper=paper)
+    return result.keypoints[0], result.confidence[0]
+
+
+def aggregate_sequences(
+    experts: Sequence[SkeletonSequence], official: bool, paper: bool, layout: str | SkeletonLayout | None = None
+) -> tuple[list[SkeletonSequence], Aggregate]:
+    """The reconciled experts and their aggregate; errors as `aggregate_experts`."""
     alike = reconcile(experts, OFFICIAL_LAYOUT if official and layout is None else layout)
-    result = aggregate(np.stack([expert.keypoints for expert in alike]), alike[0].layout, official, paper)
-    return as_sequence(result, alike), result.confidence
+    return alike, aggregate(np.stack([expert.keypoints for expert in alike]), alike[0].layout, official, paper)
 
 
 def as_sequence(result: Aggregate, experts: Sequence[SkeletonSequence]) -> SkeletonSequence:
-    """The aggregate of reconciled experts as a sequence; a joint that is nobody's is missing."""
+    """The aggregate of reconciled experts as a sequence; a joint of no expert is missing."""
     missing = result.choice < 0
     keypoints = np.where(missing[..., None], np.float32(np.nan), result.keypoints)
     scores = [expert.confidence for expert in experts if expert.confidence is not None]
@@ -105,15 +108,18 @@ def aggregate(experts: np.ndarray, layout: SkeletonLayout, official: bool = Fals
     """SST-A of experts that agree in everything: `(experts, people, frames, joints, dims)`, NaN missing.
 
     Raises:
-        ValueError: the official rule with other than three experts or another layout than COCO's, or the paper's with
-            a layout that has not its 13 joints.
+        ValueError: both rules, the official rule with other than three experts or another layout than COCO's, or the
+            paper's with a layout that lacks its 13 joints.
     """
+    if official and paper:
+        raise ValueError("The official code and the paper are two rules; choose official=True or paper=True.")
     if experts.shape[3] != layout.num_joints:
         raise ValueError(f"Layout {layout.name!r} has {layout.num_joints} joints, the experts {experts.shape[3]}.")
     if official:
         return _official(experts, layout)
     experts = experts.astype(np.float32)
-    choice = _follow(_nearest(experts), _closest_pair(experts))
+    points = experts.astype(np.float64)
+    choice = _follow(_nearest(points), _closest_pair(points))
     keypoints = _picked(experts, choice)
     if not paper:
         return Aggregate(keypoints, _agreement(experts, keypoints, layout), choice)
@@ -150,22 +156,21 @@ def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.asarray(np.sqrt(((first - second) ** 2).sum(axis=-1)))
 
 
-def _nearest(experts: np.ndarray) -> np.ndarray:
+def _nearest(points: np.ndarray) -> np.ndarray:
     """`(experts, people, frames, joints)`: if expert k had the joint in the frame before, who is nearest to it now.
 
-    Where nobody has it now the answer is the number of experts. The first frame's answers mean nothing.
+    Where none has it now the answer is the number of experts. The first frame's answers mean nothing.
     """
-    points = experts.astype(np.float64)
-    nearest = np.full(experts.shape[:4], len(experts), dtype=np.int64)
+    nearest = np.full(points.shape[:4], len(points), dtype=np.int64)
     for before, answer in zip(points, nearest, strict=True):
-        answer[:, 1:] = _first_smallest(_distance(points[:, :, 1:], before[:, :-1]), len(experts))
-    # An expert that is asked for had the joint, so NaN means that nobody has it now.
+        # An expert that is asked for had the joint, so NaN means that none has it now.
+        answer[:, 1:] = _first_smallest(_distance(points[:, :, 1:], before[:, :-1]), len(points))
     return nearest
 
 
-def _closest_pair(experts: np.ndarray) -> np.ndarray:
-    """`(people, frames, joints)`: of the two experts closest to each other the first; whoever sees it if only one."""
-    points, count = experts.astype(np.float64), len(experts)
+def _closest_pair(points: np.ndarray) -> np.ndarray:
+    """`(people, frames, joints)`: of the two experts closest to each other the first; the only one that sees it."""
+    count = len(points)
     pairs = [(first, second) for first in range(count) for second in range(first + 1, count)]
     seen = ~np.isnan(points).any(axis=-1)
     alone = np.where(seen.any(axis=0), seen.argmax(axis=0), count)
@@ -183,7 +188,7 @@ def _first_smallest(values: np.ndarray, otherwise: int) -> np.ndarray:
 
 
 def _follow(nearest: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """`(people, frames, joints)` experts by the recursion of equation 3.1, -1 for nobody.
+    """`(people, frames, joints)` experts by the recursion of equation 3.1, -1 for none.
 
     Which expert comes next depends only on which was taken before, so all distances are known beforehand and a frame
     costs one look-up.
@@ -206,19 +211,21 @@ def _picked(experts: np.ndarray, choice: np.ndarray) -> np.ndarray:
 
 
 def _agreement(experts: np.ndarray, keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
-    """Our confidence: equation 3.4 over what was seen, times the share that was seen.
-
-    Joints that no expert ever sees in this person do not count.
-    """
+    """Our confidence: equation 3.4, times the share that was seen of the joints that an expert ever sees."""
     distance = _distance(experts.astype(np.float64), keypoints.astype(np.float64))
-    seen = ~np.isnan(distance)
     counted = (~np.isnan(keypoints[..., 0])).any(axis=1)[:, None]  # (people, 1, joints)
     pairs = np.maximum(len(experts) * counted.sum(axis=-1), 1)
     scale = np.array([_body_scale(person, layout) for person in keypoints])[:, None]
+    share = (~np.isnan(distance)).sum(axis=(0, 3)) / pairs
+    return np.asarray(_closeness(distance, scale) * share, np.float32)
+
+
+def _closeness(distance: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Equation 3.4, `(people, frames)`: of the mean over what was seen `(experts, people, frames, joints)`; else 0."""
+    seen = ~np.isnan(distance)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         error = np.where(seen, distance, 0).sum(axis=(0, 3)) / seen.sum(axis=(0, 3)) / scale
-    share = seen.sum(axis=(0, 3)) / pairs
-    return np.where(share > 0, np.exp(-np.nan_to_num(error)) * share, 0).astype(np.float32)
+        return np.nan_to_num(np.exp(-error))
 
 
 def _body_scale(person: np.ndarray, layout: SkeletonLayout) -> float:
@@ -228,9 +235,8 @@ def _body_scale(person: np.ndarray, layout: SkeletonLayout) -> float:
     lengths = lengths[lengths > 0]
     if len(lengths):
         return float(np.median(lengths))
-    seen = ~np.isnan(person)
-    low, high = np.where(seen, person, np.inf).min(axis=1), np.where(seen, person, -np.inf).max(axis=1)
-    diagonals = np.linalg.norm((high - low)[seen.any(axis=(1, 2))].astype(np.float64), axis=-1)
+    low, high = bounds(person)
+    diagonals = np.linalg.norm((high - low)[np.isfinite(low).all(axis=-1)].astype(np.float64), axis=-1)
     diagonals = diagonals[diagonals > 0]
     return float(np.median(diagonals)) * HEAD_OF_BODY if len(diagonals) else 1.0
 
@@ -259,10 +265,7 @@ def _paper_confidence(experts: np.ndarray, keypoints: np.ndarray, layout: Skelet
     pose, head_and_neck = _made(keypoints, layout, joints), _made(keypoints, layout, ("head", "neck"))
     distance = _distance(_made(experts, layout, joints), pose)
     scale = _distance(head_and_neck[..., 0, :], head_and_neck[..., 1, :])
-    seen = ~np.isnan(distance)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        error = np.where(seen, distance, 0).sum(axis=(0, 3)) / seen.sum(axis=(0, 3)) / (scale + 1e-12)
-        return np.nan_to_num(np.exp(-error)).astype(np.float32)
+    return _closeness(distance, scale + 1e-12).astype(np.float32)
 
 
 def _official(experts: np.ndarray, layout: SkeletonLayout) -> Aggregate:
@@ -278,13 +281,10 @@ def _official(experts: np.ndarray, layout: SkeletonLayout) -> Aggregate:
     # that the first of equals is that one.
     order = np.array([0, 2, 1])
     ordered = points[order]
-    nearest = np.zeros(ordered.shape[:4], dtype=np.int64)
-    for before, answer in zip(ordered, nearest, strict=True):
-        answer[:, 1:] = _distance(ordered[:, :, 1:], before[:, :-1]).argmin(axis=0)
     alpha_pose, openpose, lcr_net = ordered
     pairs = [_distance(alpha_pose, openpose), _distance(lcr_net, alpha_pose), _distance(lcr_net, openpose)]
     start = np.array([1, 2, 2])[np.stack(pairs).argmin(axis=0)]
-    choice = order[_follow(nearest, start)]
+    choice = order[_follow(_nearest(ordered), start)]
     keypoints = _picked(points, choice)
     keypoints[:, -1:] = 0  # the code's loop ends a frame early
     confidence = _official_confidence(points, keypoints)

@@ -1,23 +1,23 @@
 """Pseudo ground truth for a pose estimator, out of what SST-A makes of several: boxes, anchor poses, classes.
 
-It does not know networks or pictures (`poses.students` trains them on it). SSTA-PRS, Yang et al., WACV 2021; section
-3.3.3 of Yang's thesis: of the frames whose confidence is high enough, the box around the pose grown by 10 % teaches
-localisation, and the anchor pose nearest to the pose teaches classification. The pose itself teaches nothing there:
-"not sufficiently accurate for regression".
+SSTA-PRS, Yang et al., WACV 2021; section 3.3.3 of Yang's thesis: in frames of high confidence, the box around the pose
+grown by 10 % trains localisation, and the nearest anchor pose trains classification. The pose itself is "not
+sufficiently accurate for regression".
 
 Where the thesis says nothing, here: a frame in which only some of the people are good enough is left out, because
-those left unlabelled would be taught as background; so is a pose with fewer joints than `min_seen`, whose box
-would be too small.
+those left unlabelled would count as background; so is a pose with fewer joints than `min_seen`, whose box would be too
+small.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from motionhub.poses.estimators.estimator import box_around
 from motionhub.poses.refine import PAPER_MIN_CONFIDENCE
 from motionhub.skeletons.convert import convert_layout
-from motionhub.skeletons.findings import body_size
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -27,6 +27,7 @@ FRAME_SHARE = 0.1
 VALIDATION_SHARE = 0.2
 # Pixels: a smaller box is no person to learn from.
 MIN_SIDE = 2.0
+pose_boxes = partial(box_around, growth=BOX_GROWTH)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def pseudo_labels(
         )
     if not 0 < frame_share <= 1 or not 0 < min_seen <= 1:
         raise ValueError(f"frame_share and min_seen must be in (0, 1], got {frame_share} and {min_seen}.")
-    points = _points(pose, layout)
+    points = convert_layout(pose, layout).keypoints
     count = max(1, round(frame_share * pose.num_frames))
     looked_at = np.unique(np.linspace(0, max(pose.num_frames - 1, 0), count).round().astype(int))
     found = [
@@ -92,45 +93,23 @@ def pseudo_labels(
         best = float(np.nanmax(scores)) if scores.size and not np.isnan(scores).all() else 0.0
         raise ValueError(
             f"None of {len(found)} frames has a pose to learn from: the highest confidence is {best:.2f}, needed are "
-            f"{min_confidence} and {min_seen:.0%} of the joints of {layout!r}. Experts that disagree, or saw nobody, "
-            "teach nothing; look at them, or lower min_confidence or min_seen."
+            f"{min_confidence} and {min_seen:.0%} of the joints of {layout!r}. Experts that disagree, or detect no "
+            "person, give no labels; look at them, or lower min_confidence or min_seen."
         )
     return labels
 
 
-def poses_at(
-    pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13", confidence: float = 1.0
-) -> list[LabelledFrame]:
+def poses_at(pose: SkeletonSequence, frames: Sequence[int], layout: str = "lcrnet-13") -> list[LabelledFrame]:
     """All people of these frames as they are, good or not: to compare with, or to learn from one estimator alone.
 
-    Only who has no box at all (one joint, or joints in one line) is left out.
+    Only people without a box (one joint, or joints in one line) are left out.
     """
-    found = []
+    points, found = convert_layout(pose, layout).keypoints, []
     for frame in frames:
-        poses = _points(pose, layout)[:, frame]
-        boxes = pose_boxes(poses)
-        there = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1)  # False of NaN
-        scores = np.full(int(there.sum()), confidence, np.float32)
-        found.append(LabelledFrame(int(frame), poses[there].astype(np.float32), boxes[there], scores))
+        poses = points[:, frame]
+        poses = poses[_large(pose_boxes(poses))]
+        found.append(LabelledFrame(int(frame), poses, pose_boxes(poses), np.ones(len(poses), np.float32)))
     return found
-
-
-def _points(pose: SkeletonSequence, layout: str) -> np.ndarray:
-    return convert_layout(pose, layout).keypoints if pose.layout.name != layout else pose.keypoints
-
-
-def noisy_copies(pose: SkeletonSequence, seed: int = 0) -> list[SkeletonSequence]:
-    """Two experts out of one, by two noise settings: joints that go missing, and joints that shake.
-
-    The first misses 15 % of the joints and shakes by 1 % of the body's size, the second 2 % and 3 %.
-    """
-    chance = np.random.default_rng(seed)
-    copies = []
-    for share, shaking in ((0.15, 0.01), (0.02, 0.03)):
-        moved = pose.keypoints + chance.normal(0, shaking * body_size(pose), pose.keypoints.shape)
-        missing = chance.random(pose.keypoints.shape[:3]) < share
-        copies.append(pose.replace(keypoints=np.where(missing[..., None], np.nan, moved)))
-    return copies
 
 
 def _labelled(
@@ -142,23 +121,14 @@ def _labelled(
         return None
     poses, seen, confidence = poses[there], seen[there], confidence[there]
     boxes = pose_boxes(poses)
-    large = (boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1)
-    if not (large & (confidence >= min_confidence) & (seen.mean(axis=-1) >= min_seen)).all():
+    if not (_large(boxes) & (confidence >= min_confidence) & (seen.mean(axis=-1) >= min_seen)).all():
         return None
-    return LabelledFrame(int(frame), poses.astype(np.float32), boxes, confidence.astype(np.float32))
+    return LabelledFrame(int(frame), poses, boxes, confidence.astype(np.float32))
 
 
-def pose_boxes(poses: np.ndarray, growth: float = BOX_GROWTH) -> np.ndarray:
-    """`(..., 4)` left, top, right, bottom around the joints seen, each side grown by the factor about the centre.
-
-    Poses without any joint have NaN.
-    """
-    seen = ~np.isnan(poses).any(axis=-1, keepdims=True)
-    low, high = np.where(seen, poses, np.inf).min(axis=-2), np.where(seen, poses, -np.inf).max(axis=-2)
-    with np.errstate(invalid="ignore"):
-        margin = (high - low) * (growth - 1) / 2
-        boxes = np.concatenate([low - margin, high + margin], axis=-1)
-    return np.where(np.isfinite(boxes), boxes, np.nan).astype(np.float32)
+def _large(boxes: np.ndarray) -> np.ndarray:
+    """Whether each `(people, 4)` is the box of a person; False of NaN."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2] >= MIN_SIDE).all(axis=-1))
 
 
 def in_unit_box(poses: np.ndarray, boxes: np.ndarray) -> np.ndarray:

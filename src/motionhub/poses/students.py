@@ -1,9 +1,7 @@
-"""Pose estimators that learn from pseudo ground truth: LCR-Net by the paper's recipe, or any model of heat maps.
+"""Pose estimators trained on pseudo ground truth: LCR-Net by the paper's recipe, or any model of heat maps.
 
-It does not know where the labels come from (`poses.self_training`), video, or files. Pictures are `(height, width, 3)`
-arrays of red, green and blue, by their frame's number.
-
-`LcrNetStudent` finds people by itself; `HeatmapStudent` is told their boxes (top-down), and learns all joints.
+Images are `(height, width, 3)` RGB arrays, by frame number. `LcrNetStudent` finds people by itself; `HeatmapStudent`
+needs their boxes (top-down), and learns all joints.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,18 +19,18 @@ from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.trainer import TrainingResult, train
 
 
-Pictures = Mapping[int, np.ndarray]
+Images = Mapping[int, np.ndarray]
 FAR = 1e9  # of poses without a joint in common
 NORMALISATION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # ImageNet's
 
 
 def self_training_recipe(**changes: Any) -> TrainingRecipe:
-    """The numbers of SSTA-PRS: 4 pictures an update (512 boxes a picture are the model's `boxes_per_image`).
+    """The numbers of SSTA-PRS: 4 images an update (512 boxes an image are the model's `boxes_per_image`).
 
-    Its papers refer to "standard settings" for the rest; these are Faster R-CNN's, scaled to 4 pictures.
+    Its papers refer to "standard settings" for the rest; these are Faster R-CNN's, scaled to 4 images.
     """
     numbers = {"batch_size": 4, "learning_rate": 0.005, "momentum": 0.9, "weight_decay": 1e-4, "epochs": 12}
-    source = "SSTA-PRS: 4 pictures an update; the rest Faster R-CNN's schedule"
+    source = "SSTA-PRS: 4 images an update; the rest Faster R-CNN's schedule"
     return TrainingRecipe(**{**numbers, "milestones": [8, 11], "source": source, **changes})
 
 
@@ -41,45 +39,44 @@ class LcrNetStudent:
 
     Args:
         model: with anchor poses (`set_anchor_poses`).
-        processor: a `PictureProcessor`.
+        processor: a `PersonImageProcessor`.
     """
 
     def __init__(self, model: Any, processor: Any) -> None:
         self.model, self.processor = model, processor
 
     def train(
-        self, labels: Sequence[LabelledFrame], pictures: Pictures, recipe: TrainingRecipe, *, regression: bool = False
+        self, labels: Sequence[LabelledFrame], images: Images, recipe: TrainingRecipe, *, regression: bool = False
     ) -> TrainingResult:
         """Fine-tune localisation and classification; the regression's weights stay as they are.
 
-        What the regression reads, the features below it, moves: large steps spoil its poses. With the recipe's SGD
-        they stay (on pictures that it had learned, mean error 0.049 boxes before and 0.045 after 10 epochs; 0.28
-        after as many of AdamW at 0.003).
+        The features below the regression move, and large steps spoil its poses. With the recipe's SGD they stay (on
+        images of its training, mean error 0.049 boxes before and 0.045 after 10 epochs; 0.28 with AdamW at 0.003).
 
         Args:
-            labels: frames with poses and boxes; their classes are made here, of the model's anchor poses. A frame
-                without people is left out: that nobody was found does not teach that nobody is there.
-            pictures: of those frames.
+            labels: frames with poses and boxes; their classes are made here, of the model's anchor poses. Frames
+                without people are left out: a missed person is no background.
+            images: of those frames.
             recipe: see `self_training_recipe`; leaves `last/` in its `output_dir`.
             regression: also train the regression, on the poses. For the first training of a student that has no
                 weights yet: SSTA-PRS starts from one that was trained on true poses.
 
         Raises:
-            ValueError: no labels, a frame without its picture, or what `train` says.
+            ValueError: no labels, a frame without its image, or what `train` says.
         """
         named = classified([label for label in labels if len(label.boxes)], self.model.anchor_poses.cpu().numpy())
-        rows = LabelledPictures(named, pictures, self.processor)
+        rows = LabelledImages(named, images, self.processor)
         objective = all_branches if regression else localisation_and_classification
         with _frozen(None if regression else self.model.head.regressor):
-            return train(self.model, self.processor, rows, None, recipe, objective=objective, collate=collate_pictures)
+            return train(self.model, self.processor, rows, None, recipe, objective=objective, collate=collate_images)
 
     @torch.no_grad()
-    def estimate(self, pictures: Sequence[np.ndarray], batch_size: int = 4) -> list[dict[str, np.ndarray]]:
-        """People of each picture in its pixels, best first: `poses`, `boxes`, `confidence`, `class_scores`."""
+    def estimate(self, images: Sequence[np.ndarray], batch_size: int = 4) -> list[dict[str, np.ndarray]]:
+        """People of each image in its pixels, best first: `poses`, `boxes`, `confidence`, `class_scores`."""
         self.model.eval()
         found: list[dict[str, np.ndarray]] = []
-        for start in range(0, len(pictures), batch_size):
-            batch = self.processor(list(pictures[start : start + batch_size])).to(self.model.device)
+        for start in range(0, len(images), batch_size):
+            batch = self.processor(list(images[start : start + batch_size])).to(self.model.device)
             outputs = self.model(batch["pixel_values"], batch["image_sizes"])
             found += self.processor.people(outputs, batch["scales"])
         return found
@@ -107,23 +104,23 @@ def all_branches(model: nn.Module, batch: dict[str, Any]) -> dict[str, Tensor]:
     return {name: value for name, value in model(**batch).items() if name == "loss" or name.endswith("_loss")}
 
 
-class LabelledPictures(torch.utils.data.Dataset):
-    """Items for `collate_pictures`: one frame with its people, in the pixels of the model's input.
+class LabelledImages(torch.utils.data.Dataset):
+    """Items for `collate_images`: one frame with its people, in the pixels of the model's input.
 
     Raises:
-        ValueError: no frame, or one without its picture.
+        ValueError: no frame, or one without its image.
     """
 
-    def __init__(self, labels: Sequence[LabelledFrame], pictures: Pictures, processor: Any) -> None:
-        self.labels, self.pictures, self.processor = list(labels), pictures, processor
-        _check_pictures(self.labels, pictures)
+    def __init__(self, labels: Sequence[LabelledFrame], images: Images, processor: Any) -> None:
+        self.labels, self.images, self.processor = list(labels), images, processor
+        _check_images(self.labels, images)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         label = self.labels[index]
-        made = self.processor(self.pictures[label.frame])
+        made = self.processor(self.images[label.frame])
         scale = made["scales"][0]
         return {
             "pixel_values": made["pixel_values"][0],
@@ -134,33 +131,28 @@ class LabelledPictures(torch.utils.data.Dataset):
         }
 
 
-def _check_pictures(labels: Sequence[LabelledFrame], pictures: Pictures) -> None:
-    lacking = [label.frame for label in labels if label.frame not in pictures]
+def _check_images(labels: Sequence[LabelledFrame], images: Images) -> None:
+    lacking = [label.frame for label in labels if label.frame not in images]
     if not labels or lacking:
         raise ValueError(
-            f"A student needs labelled frames and the picture of each, got {len(labels)} frames and no picture of "
+            f"A student needs labelled frames and the image of each, got {len(labels)} frames and no image of "
             f"{lacking[:5]}."
         )
 
 
-def collate_pictures(items: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Pictures padded with zeros right and below, people with NaN boxes."""
+def collate_images(items: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Images padded with zeros right and below, people with NaN boxes."""
     height, width = (max(item["pixel_values"].shape[side] for item in items) for side in (1, 2))
     people = max(len(item["boxes"]) for item in items)
-    batch = {
-        "pixel_values": torch.stack(
-            [
-                functional.pad(pixels, (0, width - pixels.shape[2], 0, height - pixels.shape[1]))
-                for pixels in (item["pixel_values"] for item in items)
-            ]
-        ),
-        "image_sizes": torch.stack([item["image_sizes"] for item in items]),
-    }
-    for name, nobody in (("boxes", torch.nan), ("keypoints", torch.nan), ("classes", 0)):
+    images = [
+        functional.pad(pixels, (0, width - pixels.shape[2], 0, height - pixels.shape[1]))
+        for pixels in (item["pixel_values"] for item in items)
+    ]
+    batch = {"pixel_values": torch.stack(images), "image_sizes": torch.stack([item["image_sizes"] for item in items])}
+    for name, absent in (("boxes", torch.nan), ("keypoints", torch.nan), ("classes", 0)):
         rows = [item[name] for item in items]
-        batch[name] = torch.stack(
-            [torch.cat([row, row.new_full((people - len(row), *row.shape[1:]), nobody)]) for row in rows]
-        )
+        padding = [row.new_full((people - len(row), *row.shape[1:]), absent) for row in rows]
+        batch[name] = torch.stack([torch.cat(pair) for pair in zip(rows, padding, strict=True)])
     return batch
 
 
@@ -177,13 +169,13 @@ class HeatmapStudent:
     def __init__(self, model: Any, crop_size: tuple[int, int] = (256, 192), sigma: float = 2.0) -> None:
         self.model, self.crop_size, self.sigma = model, crop_size, sigma
 
-    def train(self, labels: Sequence[LabelledFrame], pictures: Pictures, recipe: TrainingRecipe) -> TrainingResult:
+    def train(self, labels: Sequence[LabelledFrame], images: Images, recipe: TrainingRecipe) -> TrainingResult:
         """Fine-tune all weights on the joints that are there; missing ones teach nothing.
 
         Raises:
-            ValueError: no labels, a frame without its picture, or what `train` says.
+            ValueError: no labels, a frame without its image, or what `train` says.
         """
-        rows = PersonCrops(labels, pictures, self.crop_size)
+        rows = PersonCrops(labels, images, self.crop_size)
         return train(
             self.model, None, rows, None, recipe, objective=self.loss, collate=torch.utils.data.default_collate
         )
@@ -195,21 +187,20 @@ class HeatmapStudent:
             [heatmaps.shape[-1] / self.crop_size[1], heatmaps.shape[-2] / self.crop_size[0]], device=heatmaps.device
         )
         target, seen = gaussian_targets(cells, heatmaps.shape[-2:], self.sigma)
-        return (
-            functional.mse_loss(heatmaps, target, reduction="none").mean(dim=(2, 3)) * seen
-        ).sum() / seen.sum().clamp(min=1)
+        errors = functional.mse_loss(heatmaps, target, reduction="none").mean(dim=(2, 3))
+        return (errors * seen).sum() / seen.sum().clamp(min=1)
 
     @torch.no_grad()
-    def estimate(self, pictures: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
-        """`poses` and `confidence` of the people in these boxes `(people, 4)` of each picture, in its pixels."""
+    def estimate(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """`poses` and `confidence` of the people in these boxes `(people, 4)` of each image, in its pixels."""
         self.model.eval()
-        return [self._estimate_one(picture, own) for picture, own in zip(pictures, boxes, strict=True)]
+        return [self._estimate_one(image, own) for image, own in zip(images, boxes, strict=True)]
 
-    def _estimate_one(self, picture: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
+    def _estimate_one(self, image: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         if not len(boxes):
             return {"poses": np.zeros((0, 0, 2), np.float32), "confidence": np.zeros(0, np.float32)}
         windows = [crop_window(box, self.crop_size) for box in boxes]
-        crops = torch.stack([cut_out(picture, window, self.crop_size) for window in windows])
+        crops = torch.stack([cut_out(image, window, self.crop_size) for window in windows])
         heatmaps = heatmaps_of(self.model(crops.to(next(self.model.parameters()).device))).float().cpu()
         cells, peaks = highest_cells(heatmaps)
         shares = cells / torch.tensor([heatmaps.shape[-1], heatmaps.shape[-2]])
@@ -221,10 +212,10 @@ class HeatmapStudent:
 class PersonCrops(torch.utils.data.Dataset):
     """One person an item: `pixel_values (3, height, width)` and `keypoints (joints, 2)` in its pixels, NaN missing."""
 
-    def __init__(self, labels: Sequence[LabelledFrame], pictures: Pictures, crop_size: tuple[int, int]) -> None:
-        _check_pictures(labels, pictures)
+    def __init__(self, labels: Sequence[LabelledFrame], images: Images, crop_size: tuple[int, int]) -> None:
+        _check_images(labels, images)
         self.people = [(label, person) for label in labels for person in range(len(label.boxes))]
-        self.pictures, self.crop_size = pictures, crop_size
+        self.images, self.crop_size = images, crop_size
 
     def __len__(self) -> int:
         return len(self.people)
@@ -234,7 +225,7 @@ class PersonCrops(torch.utils.data.Dataset):
         window = crop_window(label.boxes[person], self.crop_size)
         scale = np.array(self.crop_size[::-1]) / (window[2:] - window[:2])
         keypoints = torch.from_numpy((label.poses[person] - window[:2]) * scale).float()
-        return {"pixel_values": cut_out(self.pictures[label.frame], window, self.crop_size), "keypoints": keypoints}
+        return {"pixel_values": cut_out(self.images[label.frame], window, self.crop_size), "keypoints": keypoints}
 
 
 def crop_window(box: np.ndarray, crop_size: tuple[int, int], growth: float = 1.25) -> np.ndarray:
@@ -245,13 +236,13 @@ def crop_window(box: np.ndarray, crop_size: tuple[int, int], growth: float = 1.2
     return np.concatenate([centre - half, centre + half])
 
 
-def cut_out(picture: np.ndarray, window: np.ndarray, crop_size: tuple[int, int]) -> Tensor:
-    """`(3, height, width)` normalised; what lies outside the picture is zero. Bilinear."""
-    height, width = picture.shape[:2]
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float()
-    pixels = pixels / 255 if np.issubdtype(picture.dtype, np.integer) else pixels
+def cut_out(image: np.ndarray, window: np.ndarray, crop_size: tuple[int, int]) -> Tensor:
+    """`(3, height, width)` normalised; what lies outside the image is zero. Bilinear."""
+    height, width = image.shape[:2]
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+    pixels = pixels / 255 if np.issubdtype(image.dtype, np.integer) else pixels
     mean, std = (torch.tensor(values)[:, None, None] for values in NORMALISATION)
-    # `affine_grid` counts from -1 to 1 over the picture.
+    # `affine_grid` counts from -1 to 1 over the image.
     size = np.array([width, height])
     low, high = 2 * window[:2] / size - 1, 2 * window[2:] / size - 1
     matrix = np.concatenate([np.diag((high - low) / 2), (high + low)[:, None] / 2], axis=1)
@@ -294,32 +285,23 @@ def gaussian_targets(cells: Tensor, size: Sequence[int], sigma: float) -> tuple[
 
 def highest_cells(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Where each map is highest, `(people, joints, 2)` in cells, a quarter of a cell towards the higher neighbour."""
-    height, width = heatmaps.shape[-2:]
     peaks, places = heatmaps.flatten(2).max(dim=-1)
-    row, column = places // width, places % width
-    x = column + 0.5 + 0.25 * _lean(heatmaps, row, column, 0, 1)
-    y = row + 0.5 + 0.25 * _lean(heatmaps, row, column, 1, 0)
-    return torch.stack([x, y], dim=-1), peaks
-
-
-def _lean(heatmaps: Tensor, row: Tensor, column: Tensor, down: int, across: int) -> Tensor:
-    """-1, 0 or 1: which neighbour of a cell is higher; 0 at the border."""
-    height, width = heatmaps.shape[-2:]
+    row, column = places // heatmaps.shape[-1], places % heatmaps.shape[-1]
     people = torch.arange(len(heatmaps))[:, None]
     joints = torch.arange(heatmaps.shape[1])[None]
-    inside = (row >= down) & (row < height - down) & (column >= across) & (column < width - across)
+    around = functional.pad(heatmaps, (1, 1, 1, 1), value=torch.nan)  # at the border there is no higher neighbour
 
-    def at(sign: int) -> Tensor:
-        rows, columns = (row + sign * down).clamp(0, height - 1), (column + sign * across).clamp(0, width - 1)
-        return heatmaps[people, joints, rows, columns]
+    def lean(down: int, across: int) -> Tensor:
+        after, before = (around[people, joints, row + 1 + sign * down, column + 1 + sign * across] for sign in (1, -1))
+        return torch.sign(after - before).nan_to_num()
 
-    return torch.where(inside, torch.sign(at(1) - at(-1)), 0)
+    return torch.stack([column + 0.5 + 0.25 * lean(0, 1), row + 0.5 + 0.25 * lean(1, 0)], dim=-1), peaks
 
 
 def agreement(
     found: Sequence[Mapping[str, np.ndarray]], labels: Sequence[LabelledFrame], share: float = 0.1
 ) -> dict[str, float]:
-    """How near what a student found is to labels: as good as they are, so of pseudo labels no accuracy.
+    """How near what a student found is to labels; of pseudo labels this is no accuracy.
 
     Args:
         found: `poses` of each labelled frame, NaN missing (a joint that only the label has is not right); each pose
@@ -327,9 +309,8 @@ def agreement(
         share: of the longer side of a person's box, up to which a joint is right.
 
     Returns:
-        `pck`, the share of the labels' joints that are right (of people who were not found none is); `found`, the
-        share of people for whom there is a pose; `error`, the mean distance in longer sides of the box of those (NaN
-        of nobody).
+        `pck`, the share of the labels' joints that are right (none of people who were not found); `found`, the share
+        of people with a pose; `error`, their mean distance in longer sides of the box (NaN without any).
     """
     right, joints, errors, people = 0, 0, [], 0
     for made, label in zip(found, labels, strict=True):

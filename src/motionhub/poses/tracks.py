@@ -1,6 +1,6 @@
-"""From who is in each frame to who is who: the people of a video as one sequence, one row a person.
+"""From the people of each frame to people over time: one sequence, one row a person.
 
-It does not know pictures or estimators; identity is found on keypoints alone (`skeletons/tracking.py`).
+Identity is found on keypoints alone (`skeletons/tracking.py`).
 """
 
 import math
@@ -15,7 +15,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.tracking import stack_people, track_people
 
 
-# A person out of sight for longer than this is somebody new.
+# After a longer absence a person is a new one.
 MAX_GAP_SECONDS = 1.0
 # Of the body's diagonal: two detections whose joints lie nearer on average are one body found twice.
 SAME_BODY = 0.1
@@ -29,7 +29,7 @@ class Tracks:
 
     Args:
         clip: all of them, `(people, frames, joints, 2)` pixels, in the order in which they appear.
-        world: the same people as `(people, frames, joints, 3)` metres, y up, x to the right of the picture, z towards
+        world: the same people as `(people, frames, joints, 3)` metres, y up, x to the right of the image, z towards
             the camera, from an origin in each body; None where the estimator does not lift.
         boxes: `(people, frames, 4)` left, top, right, bottom; NaN where a person is absent.
         num_twice: detections that were left out because another one is of the same body.
@@ -55,12 +55,11 @@ def follow_people(
     """Who is who in the detections of each frame.
 
     Args:
-        frames: for each point in time, who is there.
+        frames: the people at each point in time, of which there are `fps` per second.
         layout: name of the joint layout.
-        fps: points in time per second.
         image_size: (width, height).
         min_confidence: a joint below it is missing (NaN); its confidence is kept.
-        min_frames: who is there for fewer is left out, as false alarms are; half the clip is enough in a short one.
+        min_frames: people in fewer are left out as false alarms; half the clip is enough in a short one.
 
     Raises:
         ValueError: a detection does not have the joints of the layout.
@@ -69,26 +68,21 @@ def follow_people(
     _check(frames, layout, joints)
     single = [_each_body_once(people) for people in frames]
     num_twice = sum(map(len, frames)) - sum(map(len, single))
-    points = [np.array([person.keypoints for person in people]).reshape(-1, joints, 2) for people in single]
+    points = _column(single, "keypoints", joints, 2)
     numbers = track_people(points, max_gap=math.ceil(MAX_GAP_SECONDS * fps))
     numbers, num_short = _without_short(numbers, min(min_frames, math.ceil(len(frames) / 2)))
     keypoints, track_ids = stack_people(points, numbers)
-    if not track_ids:
-        keypoints = np.zeros((0, len(frames), joints, 2), np.float32)
-    scores = [np.array([person.confidence for person in people]).reshape(-1, joints) for people in single]
-    confidence = stack_people(scores, numbers, 0.0)[0].reshape(keypoints.shape[:3])
-    boxes = stack_people([_boxes(people) for people in single], numbers)[0].reshape(*keypoints.shape[:2], 4)
-    seen = confidence >= min_confidence
-    clip = SkeletonSequence(
-        np.where(seen[..., None], keypoints, np.nan),
-        get_layout(layout),
-        fps,
-        "pixel",
-        confidence,
-        image_size,
-        track_ids,
-    )
+    shape = (len(track_ids), len(frames), joints)
+    confidence = stack_people(_column(single, "confidence", joints), numbers, 0.0)[0].reshape(shape)
+    boxes = stack_people(_column(single, "box", 4), numbers)[0].reshape(*shape[:2], 4)
+    seen = np.where((confidence >= min_confidence)[..., None], keypoints.reshape(*shape, 2), np.nan)
+    clip = SkeletonSequence(seen, get_layout(layout), fps, "pixel", confidence, image_size, track_ids)
     return Tracks(clip, _world(single, numbers, clip), boxes, num_twice, num_short)
+
+
+def _column(frames: Frames, name: str, *shape: int) -> list[np.ndarray]:
+    """A field of the people of each frame, `(people, *shape)`."""
+    return [np.array([getattr(person, name) for person in people]).reshape(-1, *shape) for people in frames]
 
 
 def _check(frames: Frames, layout: str, joints: int) -> None:
@@ -123,16 +117,10 @@ def _without_short(numbers: list[np.ndarray], min_frames: int) -> tuple[list[np.
     return [np.where(np.isin(row, short), -1, row) for row in numbers], len(short)
 
 
-def _boxes(people: Sequence[PersonInFrame]) -> np.ndarray:
-    return np.array([person.box for person in people], dtype=np.float64).reshape(-1, 4)
-
-
 def _world(frames: Frames, numbers: list[np.ndarray], clip: SkeletonSequence) -> SkeletonSequence | None:
-    """A joint that was not seen in the picture is missing here too."""
-    worlds = [[person.world for person in people] for people in frames]
-    if not clip.num_people or any(world is None for row in worlds for world in row):
+    """A joint that was not seen in the image is missing here too."""
+    if not clip.num_people or any(person.world is None for people in frames for person in people):
         return None
-    points = [np.array(row, dtype=np.float64).reshape(-1, clip.num_joints, 3) for row in worlds]
     # Half a turn about the x axis: y up, and left stays left.
-    metres = stack_people(points, numbers)[0] * np.array([1, -1, -1], dtype=np.float32)
+    metres = stack_people(_column(frames, "world", clip.num_joints, 3), numbers)[0] * np.array([1, -1, -1], np.float32)
     return clip.replace(keypoints=np.where(clip.joint_mask[..., None], metres, np.nan), unit="metre", image_size=None)

@@ -1,7 +1,4 @@
-"""A data set of poses made of raw videos, as Posetics was: several estimators, SST-A, and clips with nobody left out.
-
-It does not know how a video becomes keypoints (`extraction.py`), how experts are aggregated (`refine.py`) nor how a
-folder of pose files becomes a data set (`data/build/build.py`, reader "folder").
+"""A dataset of poses made of raw videos, as Posetics was: several estimators, SST-A, and a filter by detected people.
 
 Thesis of Di Yang, section 3.5: clips of Kinetics-400; poses by LCR-Net++ refined by SSTA-PRS; a clip is kept when a
 pose is found in more than half of its frames. Which estimators are taken is said by the caller.
@@ -12,37 +9,37 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.build import SavedDataset, save_dataset_report
 from motionhub.data.build.feature_columns import FeatureColumn, add_feature_columns
-from motionhub.data.datasets.clip_table import load_table
+from motionhub.data.datasets.clip_table import COLUMNS, load_table
 from motionhub.data.datasets.folder import TABLE
 from motionhub.data.datasets.label_merging import LabelMerging
 from motionhub.data.datasets.licences import OwnTerms
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
+from motionhub.data.video.reader import VIDEO_SUFFIXES
 from motionhub.poses.estimators import ESTIMATORS
-from motionhub.poses.extraction_job import extract_files, write_whole
+from motionhub.poses.extraction_job import extract_files, write_clip
 from motionhub.poses.refine import aggregate_experts
 from motionhub.skeletons.convert import convert_layout
 
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg")
 LAYOUT = "posetics-17"
 MIN_PRESENT = 0.5
 REPORT = "videos.json"
 WORLD = "world"
-_LINKS = "videos"
 
 
 @dataclass(frozen=True)
 class Expert:
-    """A pose estimator as it is asked.
+    """A pose estimator with its options.
 
     Args:
         name: of its folder of results; unique among the experts.
@@ -76,13 +73,13 @@ class Expert:
 
 @dataclass(frozen=True)
 class PosesOfVideos:
-    """What `poses_of_videos` left.
+    """What `poses_of_videos` made.
 
     Args:
         folder: pose files and their `labels.csv`, for `data.build.save_dataset("folder", folder, ...)`.
         kept: videos in it.
         left_out: name of a video -> why it is not.
-        failures: name of a video that is kept -> what an expert said that could not read it, `"expert: error"`.
+        failures: name of a video that is kept -> the error of an expert that could not read it, `"expert: error"`.
         lifted: whether `folder/../world` has keypoints in metres of the same names.
     """
 
@@ -106,21 +103,21 @@ def poses_of_videos(
     progress: bool | None = None,
     **options: Any,
 ) -> PosesOfVideos:
-    """Pose files of all videos of a folder, by the aggregate of the experts; run again after a kill, it continues.
+    """Pose files of all videos of a folder, by the aggregate of the experts; resumes after interruption.
 
     Args:
         videos: a folder per class, or with a `labels.csv` (file, label; split, subject, licence, ... as for the
             reader "folder") that names videos.
-        work: folder for what each expert found (`work/experts/NAME`), the aggregates (`work/clips`) and what lifts
-            (`work/world`, of the first expert). No frame is written.
+        work: folder of each expert's results (`work/experts/NAME`), the aggregates (`work/clips`) and keypoints in
+            metres (`work/world`, where the first expert lifts). No frame is written.
         experts: see `Expert.parse`; of one nothing is aggregated.
         layout: what clips are converted to.
-        min_present: a clip is kept when somebody is seen in more than this share of its frames.
-        merging: what becomes of labels.
+        min_present: a clip is kept when a person is detected in more than this share of its frames.
+        merging: of labels.
         num_proc, engine, progress, options: see `extraction_job.extract_files`.
 
     Raises:
-        ValueError: no videos, a label for none, experts that are none, or no video in which anybody is seen.
+        ValueError: no videos, a label for none, unknown experts, or no video with a detected person.
     """
     if not 0 <= min_present < 1:
         raise ValueError(f"min_present is a share of frames in 0..1, below 1, got {min_present}.")
@@ -133,7 +130,7 @@ def poses_of_videos(
         expert.name: _ask(expert, lines, work, num_proc=num_proc, engine=engine, progress=progress, **options)
         for expert in asked
     }
-    errors = _errors(found, lines, work)
+    errors = _errors(found, lines)
     kept, left_out, lifted = [], {}, False
     for name, line in lines.items():
         paths = [folder / f"{name}.npz" for folder in found.values()]
@@ -145,9 +142,9 @@ def poses_of_videos(
         label = line["label"] if merging is None else merging.class_of(line["label"], line.get("source", ""))
         kept.append({**line, "file": f"{name}.npz", "label": label})
     report = {"experts": list(experts), "kept": len(kept), "left_out": left_out, "failures": errors}
-    (work / REPORT).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(work / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     if not kept:
-        raise ValueError(f"In none of the {len(lines)} videos somebody is seen long enough; {work / REPORT} says why.")
+        raise ValueError(f"No person is detected for long enough in any of {len(lines)} videos; see {work / REPORT}.")
     _write_table(work / "clips" / TABLE, kept)
     return PosesOfVideos(work / "clips", tuple(line["file"][:-4] for line in kept), left_out, errors, lifted)
 
@@ -186,18 +183,14 @@ def build_of_videos(
     how = ", aggregated by SST-A" if len(experts) > 1 else ""
     named = (
         f"Poses of the videos in {Path(videos).name}",
-        f"Keypoints by {', '.join(experts)}{how}; clips in which nobody is seen for long are left out, as in Posetics",
+        f"Keypoints by {', '.join(experts)}{how}; clips without a person for most frames are left out, as in Posetics",
     )
     made = save_dataset_report("folder", poses.folder, plain, terms=terms, draw_layout=draw_layout, named=named, **job)
     if poses.lifted:
-        column = FeatureColumn("keypoints_3d", ("clip_id",), partial(_lifted_rows, work), {"of": experts[0]}, True)
+        column = FeatureColumn("keypoints_3d", ("clip_id",), partial(world_keypoints, work), {"of": experts[0]}, True)
         add_feature_columns(plain, out, [column], progress=progress)
         shutil.rmtree(plain)
     return replace(made, folder=out), poses
-
-
-def _lifted_rows(work: Path, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
-    return [world_keypoints(work, row["clip_id"]) for row in rows]
 
 
 def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
@@ -214,12 +207,9 @@ def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
         for file, rows in load_table(table).items():
             if len(rows) > 1 or rows[0].times:
                 raise ValueError(f"{table}: {file} is named with times; cut the video into files first.")
-            row = rows[0]
-            split = {1: "train", 0: "test", None: ""}[row.trains]
-            numbers = {"subject": row.subject, "camera": row.camera}
-            texts = {name: "" if value is None else str(value) for name, value in numbers.items()}
-            rest = {"split": split, "source": row.source, "caption": row.caption, "licence": row.licence, **texts}
-            lines[_name_of(file)] = {"video": str(folder / file), "label": row.label, **rest}
+            cells = {name: "" if value is None else str(value) for name, value in asdict(rows[0]).items()}
+            cells["split"] = {1: "train", 0: "test", None: ""}[rows[0].trains]
+            lines[_name_of(file)] = {**cells, "video": str(folder / file)}
     else:
         for path in sorted(folder.glob("*/*")):
             if path.suffix.lower() in VIDEO_SUFFIXES:
@@ -228,7 +218,7 @@ def labelled_videos(folder: Path) -> dict[str, dict[str, str]]:
     if not lines:
         raise ValueError(
             f"{folder} has no videos: expected {TABLE} (file,label) or a folder of videos for each class, of "
-            f"{', '.join(VIDEO_SUFFIXES)}."
+            f"{', '.join(sorted(VIDEO_SUFFIXES))}."
         )
     return lines
 
@@ -238,28 +228,16 @@ def _name_of(file: str) -> str:
 
 
 def _ask(expert: Expert, lines: Mapping[str, Mapping[str, str]], work: Path, **options: Any) -> Path:
-    """The folder with what the expert found in each video, `NAME.npz`."""
+    """The folder of the expert's results, `NAME.npz` for each video."""
     folder = work / "experts" / expert.name
     folder.mkdir(parents=True, exist_ok=True)
     if expert.estimator not in ESTIMATORS:
         for name, line in lines.items():
             _take_file(Path(expert.estimator), Path(line["video"]).stem, folder / f"{name}.npz")
         return folder
-    # Every video under the name of its clip: two classes may have videos of one name.
-    named = []
-    for name, line in lines.items():
-        link = _link(work, name, line["video"])
-        link.parent.mkdir(exist_ok=True)
-        if not link.exists():
-            link.symlink_to(Path(line["video"]).absolute())
-        named.append(link)
+    named = {name: line["video"] for name, line in lines.items()}
     extract_files(named, folder, expert.estimator, world=True, estimator_options=dict(expert.options), **options)
-    shutil.rmtree(work / _LINKS)
     return folder
-
-
-def _link(work: Path, name: str, video: str) -> Path:
-    return work / _LINKS / f"{name}{Path(video).suffix}"
 
 
 def _take_file(source: Path, stem: str, target: Path) -> None:
@@ -268,7 +246,7 @@ def _take_file(source: Path, stem: str, target: Path) -> None:
     if candidates and not target.exists():
         clips = read(candidates[0])
         if clips:
-            write_whole(clips[0], target)
+            write_clip(clips[0], target)
 
 
 def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_present: float) -> str | None:
@@ -276,18 +254,16 @@ def _aggregate(name: str, paths: Sequence[Path], work: Path, layout: str, min_pr
     there = [read(path)[0] for path in paths if path.is_file()]
     seen = [clip for clip in there if clip.num_people and clip.num_frames]
     if not seen:
-        return "nobody is seen" if there else "no expert has keypoints of it"
-    clip = seen[0] if len(seen) == 1 else aggregate_experts(seen)[0]
-    if clip.layout.name != layout:
-        clip = convert_layout(clip, layout)
-    present = float(np.isfinite(clip.keypoints[..., 0]).any(axis=(0, 2)).mean())
+        return "no person detected" if there else "no expert has keypoints of it"
+    clip = convert_layout(seen[0] if len(seen) == 1 else aggregate_experts(seen)[0], layout)
+    present = float(clip.joint_mask.any(axis=(0, 2)).mean())
     if present <= min_present:
-        return f"somebody is seen in {present:.0%} of the frames, not in more than {min_present:.0%}"
-    write_whole(clip, work / "clips" / f"{name}.npz")
+        return f"a person is detected in {present:.0%} of the frames, not in more than {min_present:.0%}"
+    write_clip(clip, work / "clips" / f"{name}.npz")
     return None
 
 
-def _errors(found: Mapping[str, Path], lines: Mapping[str, Mapping[str, str]], work: Path) -> dict[str, str]:
+def _errors(found: Mapping[str, Path], lines: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """What an expert said of a video that it could not read: name of the video -> `"expert: error"`.
 
     Raises:
@@ -295,19 +271,16 @@ def _errors(found: Mapping[str, Path], lines: Mapping[str, Mapping[str, str]], w
     """
     errors: dict[str, str] = {}
     for expert, folder in found.items():
-        lacking = [name for name in lines if not (folder / f"{name}.npz").is_file()]
-        told = {}
-        for name in lacking:
-            link, video = _link(work, name, lines[name]["video"]), lines[name]["video"]
-            told[name] = _told(folder / f"{name}.report.json").replace(str(link), video)  # the link is gone by now
-        if len(lacking) == len(lines):
-            first = next(iter(told.values()))
+        said = {name: _error(folder, name) for name in lines if not (folder / f"{name}.npz").is_file()}
+        if len(said) == len(lines):
+            first = next(iter(said.values()))
             raise ValueError(f"Expert {expert!r} has keypoints of none of the {len(lines)} videos: {first}")
-        errors |= {name: f"{expert}: {error}" for name, error in told.items()}
+        errors |= {name: f"{expert}: {error}" for name, error in said.items()}
     return errors
 
 
-def _told(report: Path) -> str:
+def _error(folder: Path, name: str) -> str:
+    report = folder / f"{name}.report.json"
     if not report.is_file():
         return "no file of the video's name."
     return str(json.loads(report.read_text(encoding="utf-8")).get("error", "nothing was written."))
@@ -318,8 +291,8 @@ def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:
     source = work / "experts" / first.name / f"{name}.world.npz"
     if not source.is_file():
         return False
-    [solid], [clip] = read(source), read(work / "clips" / f"{name}.npz")
-    solid = convert_layout(solid, layout) if solid.layout.name != layout else solid
+    [clip] = read(work / "clips" / f"{name}.npz")
+    solid = convert_layout(read(source)[0], layout)
     keypoints = np.full((*clip.keypoints.shape[:3], 3), np.nan, dtype=np.float32)
     rows = dict(zip(clip.track_ids or range(clip.num_people), range(clip.num_people), strict=True))
     for track, person in zip(solid.track_ids or range(solid.num_people), solid.keypoints, strict=True):
@@ -327,19 +300,19 @@ def _lift(name: str, work: Path, first: Expert, layout: str) -> bool:
             frames = min(len(person), clip.num_frames)
             keypoints[rows[track], :frames] = person[:frames]
     lifted = replace(solid, keypoints=keypoints, confidence=None, track_ids=clip.track_ids)
-    write_whole(lifted, work / WORLD / f"{name}.npz")
+    write_clip(lifted, work / WORLD / f"{name}.npz")
     return True
 
 
-def world_keypoints(work: Path, clip_id: str) -> np.ndarray:
-    """`(people, frames, joints, 3)` metres of a clip of the data set, empty where nothing lifts it."""
-    path = work / WORLD / clip_id
-    return read(path)[0].keypoints if path.is_file() else np.zeros((0,), np.float32)
+def world_keypoints(work: Path, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+    """`(people, frames, joints, 3)` metres of the clips of the dataset, empty where nothing lifts them."""
+    paths = [work / WORLD / row["clip_id"] for row in rows]
+    return [read(path)[0].keypoints if path.is_file() else np.zeros((0,), np.float32) for path in paths]
 
 
 def _write_table(path: Path, lines: Sequence[Mapping[str, str]]) -> None:
-    columns = ["file", "label", "split", "subject", "camera", "source", "caption", "licence"]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    columns = [name for name in COLUMNS if not name.endswith("_s")]
+    with atomic_path(path) as writing, writing.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
         table.writeheader()
         table.writerows(lines)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from motionhub.skeletons.doubts import doubts
+from motionhub.skeletons.checks import quick_checks
 from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -58,7 +58,10 @@ def clips_of(
     Raises:
         ValueError: no clip at all, metadata for another number of clips, or an array that is no clip.
     """
-    items = _items(inputs)
+    items = list(inputs) if _is_batch(inputs) else [inputs]
+    if not items:
+        kind = "list" if isinstance(inputs, _LISTS) else "array"
+        raise ValueError(f"A batch needs at least one SkeletonSequence, row or array, got an empty {kind}.")
     facts = {
         "layout": _shared(layout, len(items), "layout", _is_row(layout)),
         "fps": _shared(fps, len(items), "fps", _is_row(fps)),
@@ -86,6 +89,31 @@ def checked_sequence(clip: Any) -> SkeletonSequence:
     return clip
 
 
+def image_size_of(
+    sequence: SkeletonSequence, default: Sequence[float] | None, who: str, others: str
+) -> Sequence[float]:
+    """(width, height) of a clip in pixels, or the default for clips that lack it.
+
+    Args:
+        who: what needs it, and `others`: what to use without, for the error.
+
+    Raises:
+        ValueError: the unit is not pixels, or there is no image size.
+    """
+    if sequence.unit != "pixel":
+        raise ValueError(
+            f"{who} needs keypoints in pixels, got unit {sequence.unit!r}; give pixels together with image_size, or "
+            f"use {others}."
+        )
+    size = sequence.image_size or default
+    if size is None:
+        raise ValueError(
+            f"{who} needs the image size, but the sequence has none; call sequence.replace(image_size=(width, "
+            f"height)), set default_image_size=[640, 480] (official files), or use {others}."
+        )
+    return size
+
+
 def each_of(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
     """`function` of every clip; the `ValueError` of one among several says which."""
     results = []
@@ -99,10 +127,10 @@ def each_of(items: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
     return results
 
 
-def warn_of_doubts(sequence: SkeletonSequence, name: str) -> None:
+def warn_of_findings(sequence: SkeletonSequence, name: str) -> None:
     """A warning for each likely mistake in the numbers, such as scores read as coordinates."""
-    for doubt in doubts(sequence):
-        warnings.warn(f"{name}: {doubt}.", stacklevel=3)
+    for finding in quick_checks(sequence):
+        warnings.warn(f"{name}: {finding}.", stacklevel=3)
 
 
 def describe(sequence: SkeletonSequence) -> str:
@@ -114,17 +142,10 @@ def _clip(item: Any, facts: Mapping[str, Any]) -> Any:
     if not isinstance(item, (*ARRAYS, *_LISTS)):
         return item  # what it says of itself counts
     sequence = sequence_of(item, call="processor", **facts)
-    warn_of_doubts(sequence, describe(sequence))
+    warn_of_findings(sequence, describe(sequence))
     if not sequence.joint_mask.any():
-        warnings.warn(f"{describe(sequence)}: no joint of any person was seen, all masks are False.", stacklevel=2)
+        warnings.warn(f"{describe(sequence)}: no valid keypoints, all masks are False.", stacklevel=2)
     return sequence
-
-
-def _items(inputs: Any) -> list[Any]:
-    items = list(inputs) if _is_batch(inputs) else [inputs]
-    if not items:
-        raise ValueError(f"A batch needs at least one SkeletonSequence, row or array, got an empty {_kind(inputs)}.")
-    return items
 
 
 def _is_batch(inputs: Any) -> bool:
@@ -164,10 +185,6 @@ def _are_sizes(value: Any) -> bool:
     if isinstance(value, ARRAYS):
         return value.ndim == 2
     return isinstance(value, _LISTS) and len(value) > 0 and not any(isinstance(side, Real) for side in value)
-
-
-def _kind(inputs: Any) -> str:
-    return "list" if isinstance(inputs, _LISTS) else "array"
 
 
 def _on_cpu(array: Any) -> Any:

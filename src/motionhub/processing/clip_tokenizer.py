@@ -1,17 +1,16 @@
 """CLIP's tokenizer, made of the byte-pair file that open_clip carries: nothing is imported of it, nor is the Hub used.
 
-It does not know models. `clip_tokenizer().save_pretrained(folder)` beside a model's weights makes
+`clip_tokenizer().save_pretrained(folder)` beside a model's weights makes
 `AutoTokenizer.from_pretrained(folder)` work everywhere.
 """
 
 import gzip
-import html
-import importlib
 import importlib.util
 from pathlib import Path
 from typing import Any
 
 from transformers import CLIPTokenizer
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 
 VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
@@ -40,21 +39,11 @@ def clip_tokenizer(vocabulary: str | Path | None = None, max_length: int = 32) -
     merges = [tuple(line.split()) for line in lines[1 : NUM_MERGES + 1] if line]
     if not merges or any(len(merge) != 2 for merge in merges):
         raise ValueError(f"{path} is not CLIP's {VOCABULARY}: expected two parts of a word on every line.")
-    letters = _letters_of_bytes()
+    letters = bytes_to_unicode().values()
     tokens = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(merge) for merge in merges), START, END]
     numbers = {token: number for number, token in enumerate(tokens)}
     options: dict[str, Any] = {"pad_token": "!", "model_max_length": max_length, "split_special_tokens": True}
     return CLIPTokenizer(vocab=numbers, merges=merges, **options)
-
-
-def clean_text(text: str) -> str:
-    """A text from the web as the official code reads it: broken encodings mended (with ftfy), `&amp;` resolved.
-
-    Texts that were typed need none of this.
-    """
-    if importlib.util.find_spec("ftfy") is not None:
-        text = importlib.import_module("ftfy").fix_text(text)
-    return " ".join(html.unescape(html.unescape(text)).split())
 
 
 def _of_open_clip() -> Path:
@@ -68,10 +57,3 @@ def _of_open_clip() -> Path:
             "the file's path. A converted ViCLIP has its tokenizer beside it: AutoTokenizer.from_pretrained(folder)."
         )
     return found
-
-
-def _letters_of_bytes() -> list[str]:
-    """A visible letter for each byte, in the order of CLIP's vocabulary: printable ones first."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return [chr(byte) for byte in printable] + [chr(256 + place) for place in range(len(others))]

@@ -1,7 +1,6 @@
 """Samples of different lengths and numbers of people become one batch; masks say what is padding.
 
-It does not know processors, datasets or models. A ragged batch holds for each clip exactly what the clip alone would
-hold, followed by zeros with masks that are False.
+A ragged batch holds for each clip exactly what the clip alone would hold, followed by zeros with masks that are False.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+
+NAMES = ("keypoints", "joint_mask", "attention_mask")
 
 
 def collate_skeletons(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
@@ -26,22 +28,23 @@ def collate_skeletons(samples: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]
         ValueError: no samples, a sample without one of the names, or samples with different joints or dims.
     """
     _check(samples)
-    names = ("keypoints", "joint_mask", "attention_mask")
-    tensors = {name: [torch.as_tensor(sample[name]) for sample in samples] for name in names}
-    people, frames = (max(mask.shape[axis] for mask in tensors["attention_mask"]) for axis in (0, 1))
-    batch = {name: torch.stack([_padded(value, (people, frames)) for value in tensors[name]]) for name in names}
+    batch = padded_batch([{name: torch.as_tensor(sample[name]) for name in NAMES} for sample in samples], NAMES)
     if "labels" in samples[0]:
-        batch["labels"] = _stacked_labels([torch.as_tensor(sample["labels"]) for sample in samples], frames)
+        labels = [torch.as_tensor(sample["labels"]) for sample in samples]
+        frames = batch["attention_mask"].shape[2:]
+        per_frame = labels[0].ndim > 0
+        batch["labels"] = torch.stack([padded(each.float(), *frames) for each in labels] if per_frame else labels)
+        batch["labels"] = batch["labels"] if per_frame else batch["labels"].long()
     return batch
 
 
-def _stacked_labels(labels: list[Tensor], frames: int) -> Tensor:
-    if labels[0].ndim == 0:
-        return torch.stack(labels).long()
-    return torch.stack([_padded(label.float(), (frames,)) for label in labels])
+def padded_batch(samples: Sequence[Mapping[str, Tensor]], names: Sequence[str]) -> dict[str, Tensor]:
+    """Samples of `(people, frames, ...)` stacked: zeros (False) for absent people and frames."""
+    people, frames = (max(sample["attention_mask"].shape[axis] for sample in samples) for axis in (0, 1))
+    return {name: torch.stack([padded(sample[name], people, frames) for sample in samples]) for name in names}
 
 
-def _padded(values: Tensor, sizes: tuple[int, ...]) -> Tensor:
+def padded(values: Tensor, *sizes: int) -> Tensor:
     """Zeros (False) at the end of the first axes, up to `sizes`."""
     if values.shape[: len(sizes)] == sizes:
         return values
@@ -61,7 +64,7 @@ def _check(samples: Sequence[Mapping[str, Any]]) -> None:
     if not samples:
         raise ValueError("A batch needs at least one sample, got none.")
     for index, sample in enumerate(samples):
-        absent = [name for name in ("keypoints", "joint_mask", "attention_mask") if name not in sample]
+        absent = [name for name in NAMES if name not in sample]
         if absent:
             raise ValueError(
                 f"Sample {index} has no {absent}, got {list(sample)}; make samples with processor.process."

@@ -1,12 +1,12 @@
 """Where the origin, the axes and the unit of a clip's coordinates are: `x' = R (x - centre) / scale`, and its inverse.
 
-It does not know files, batches or models. Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and
+Keypoints are torch `(people, frames, joints, dims)`; NaN means missing, and
 every rule below reads only joints that were seen.
 
 Reference person: the first person of whom any joint was seen. Joint `j` as a centre: its position per frame, or in the
 first frame where it was seen ("first-frame"). In frames where it was not seen: its last position before (or the first
-one after). If it was never seen: the mean of the joints that were, in the same way. If nobody was seen: no change.
-Directions of bones: from the first frame in which both ends were seen; if there is none, that rotation is left out.
+one after). If it was never seen: the mean of the joints that were, in the same way; without valid keypoints nothing
+changes. Directions of bones: from the first frame in which both ends were seen; else that rotation is left out.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from motionhub.geometry.rotations import aligning_matrix
 from motionhub.geometry.torso import torso_frame
+from motionhub.processing.steps import fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -24,12 +25,17 @@ CENTRINGS = ("per-frame", "first-frame")
 SCALES = ("none", "bones", "extent")
 
 # Joints that play a part of the official rules, best first: a layout's first hit is used.
-# 2s-AGCN on NTU-25: centre 1 (chest), vertical 0 -> 1 (mid hip -> chest), lateral 8 - 4 (right - left shoulder).
-# UNIK on Posetics-17: centre 3 (chest), vertical 2 -> 4 (neck -> mid hip), lateral 5 - 6 (left - right shoulder).
 CENTRES = ("chest", "torso", "spine", "mid_hip", "shoulder_centre", "neck")
 LOWER_SPINES = ("mid_hip", "torso")
 UPPER_SPINES = ("chest", "torso", "spine", "shoulder_centre", "neck")
 NECKS = ("neck", "shoulder_centre", "neck_nose")
+# Where the vertical bone starts and ends, and the lateral pair (a, b): a minus b.
+RULES = {
+    # On NTU-25: centre 1 (chest), vertical 0 -> 1 (mid hip -> chest), lateral 8 - 4.
+    "agcn-3d": (LOWER_SPINES, UPPER_SPINES, ("right_shoulder", "left_shoulder")),
+    # On Posetics-17: centre 3 (chest), vertical 2 -> 4 (neck -> mid hip), lateral 5 - 6.
+    "unik-3d": (NECKS, LOWER_SPINES, ("left_shoulder", "right_shoulder")),
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Normalization:
         moved = keypoints - self.centre
         if self.rotation is not None:
             moved = moved @ self.rotation.T
-        return moved if _is_one(self.scale) else moved / self.scale
+        return moved / self.scale
 
     def inverse(self, normalised: Tensor) -> Tensor:
         """The keypoints before `apply`.
@@ -67,7 +73,7 @@ class Normalization:
                 f"Per-frame centring was measured on {frames} frames, but {normalised.shape[1]} are to be inverted; "
                 'process with all frames (num_frames=None, test_sampling="all", fps=None) or centring="first-frame".'
             )
-        moved = normalised if _is_one(self.scale) else normalised * self.scale
+        moved = normalised * self.scale
         if self.rotation is not None:
             moved = moved @ self.rotation
         return moved + self.centre
@@ -112,8 +118,8 @@ def centre(
 def torso(keypoints: Tensor, layout: SkeletonLayout) -> Normalization:
     """Every pose by its own trunk, as CV-MIM takes it (`geometry.torso`): hips at the origin, length as unit.
 
-    Pictures: the longest distance among shoulders and hips becomes 0.5. In space: middle of the hips to middle of the
-    shoulders becomes 1. A pose without a hip, or all on one spot, cannot be measured and becomes missing.
+    In images the longest distance among shoulders and hips becomes 0.5. In space the distance from the middle of the
+    hips to that of the shoulders becomes 1. A pose without a hip, or all on one spot, becomes missing.
 
     Raises:
         ValueError: the layout has no shoulders or hips.
@@ -154,17 +160,15 @@ def align(
     return Normalization(track, _measured_scale(person - track, layout, scale), rotation)
 
 
-def agcn_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
-    """The joints of 2s-AGCN's rule in this layout: centre, vertical bone (from, to), lateral pair (right, left)."""
-    lower = first_joint(layout, LOWER_SPINES)
-    upper = first_joint(layout, [name for name in UPPER_SPINES if name != lower])
-    return first_joint(layout, CENTRES), (lower, upper), ("right_shoulder", "left_shoulder")
-
-
-def unik_joints(layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
-    """The joints of UNIK's rule in this layout: centre, vertical bone (neck to hip), lateral pair (left, right)."""
-    vertical = (first_joint(layout, NECKS), first_joint(layout, LOWER_SPINES))
-    return first_joint(layout, CENTRES), vertical, ("left_shoulder", "right_shoulder")
+def rule_joints(rule: str, layout: SkeletonLayout) -> tuple[str, tuple[str, str], tuple[str, str]]:
+    """The joints of an official rule in this layout: centre, vertical bone (from, to), lateral pair."""
+    starts, ends, lateral = RULES[rule]
+    start = first_joint(layout, starts)
+    return (
+        first_joint(layout, CENTRES),
+        (start, first_joint(layout, [name for name in ends if name != start])),
+        lateral,
+    )
 
 
 def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
@@ -180,10 +184,6 @@ def first_joint(layout: SkeletonLayout, names: Sequence[str]) -> str:
         f"Layout {layout.name!r} has none of the joints {list(names)}; name the joints to use: "
         'SkeletonProcessor(centre_joint="...", vertical_bone=["from", "to"], lateral_bone=["right", "left"]).'
     )
-
-
-def _is_one(scale: float | Tensor) -> bool:
-    return not isinstance(scale, Tensor) and scale == 1.0
 
 
 def _reference_person(keypoints: Tensor) -> Tensor:
@@ -204,14 +204,7 @@ def _centre_track(person: Tensor, joint: int, centring: str) -> Tensor:
             return person.new_zeros(1, 1, person.shape[-1])
     if centring == "first-frame":
         return path[int(seen.byte().argmax())][None, None]
-    return (path if bool(seen.all()) else path[_nearest_seen(seen)])[:, None]
-
-
-def _nearest_seen(seen: Tensor) -> Tensor:
-    """For each frame the last seen frame up to it; before the first seen frame, that one. `seen` has a True."""
-    frames = torch.arange(len(seen))
-    last = torch.where(seen, frames, frames.new_tensor(-1)).cummax(0).values
-    return torch.where(last < 0, seen.byte().argmax(), last)
+    return fill_missing(path[None, :, None], "previous")[0]
 
 
 def _aligning_rotation(person: Tensor, vertical: Sequence[int], lateral: Sequence[int] | None) -> Tensor:

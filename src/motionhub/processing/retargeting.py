@@ -1,13 +1,11 @@
 """`RetargetProcessor`: people in 2-D as the retargeting networks read them, and their motions back as coordinates.
 
 A row per joint, relative to the root, and one for the root's velocity; all divided by the statistics of the training
-data. It does not know networks, nor joints that the network's layout does not have (the pipeline carries them along).
+data. Joints that the network's layout does not have are carried along by the pipeline.
 
 Source: preprocessing of Aberman et al. 2019, official code https://github.com/ChrisWu1997/2D-Motion-Retargeting.
 """
 
-import difflib
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +14,12 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
-from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+from transformers.feature_extraction_utils import BatchFeature
 
-from motionhub.processing.arrays import checked_sequence, clips_of, each_of
-from motionhub.processing.batching import as_feature, check_return_tensors, padded_batch
-from motionhub.processing.checks import check_carried
-from motionhub.processing.conversion import converted
-from motionhub.processing.filling import FILLS, fill_missing
+from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
+from motionhub.processing.collate import padded_batch
+from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
+from motionhub.processing.steps import FILLS, converted, fill_missing
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -30,7 +27,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 SCALES = ("image", "body")
 PLACES = ("source", "image-centre")
-_FOREIGN = ("feature_extractor_type", "processor_class", "auto_map")
 _GRID = 16  # the official canvas is a multiple of 16 pixels either way
 
 
@@ -56,7 +52,7 @@ class _Measured:
         return np.asarray(self.seen.any(axis=(1, 2)))
 
 
-class RetargetProcessor(FeatureExtractionMixin):
+class RetargetProcessor(FieldsProcessor):
     """Makes network input of a 2-D sequence in any layout, and coordinates of the network's output.
 
     The steps: layout conversion by joint names, gaps filled in time, Gaussian smoothing over time, scaling to the
@@ -69,7 +65,7 @@ class RetargetProcessor(FeatureExtractionMixin):
         mean, std: `(rows, 2)` statistics in canvas pixels: the layout's joints in order without the root, then the
             root's velocity. None: 0 and 1.
         canvas_height: pixels that the image's height becomes (`scale="image"`).
-        scale: `"image"` (official): the person's size in the picture counts, which needs pixels and the image size.
+        scale: `"image"` (official): the person's size in the image counts, which needs pixels and the image size.
             `"body"`: the median distance of neck and root becomes that of the mean pose, for any unit and any distance
             from the camera; a tall and a small body then differ in proportions only.
         default_image_size: (width, height) for sequences that do not know theirs. None: such a sequence is an error.
@@ -100,31 +96,18 @@ class RetargetProcessor(FeatureExtractionMixin):
         placement: str = "source",
         **kwargs: Any,
     ) -> None:
-        _reject_unknown(kwargs)
-        super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
+        super().__init__(**kwargs)
         self.layout = layout_reference(get_layout(layout))
         self.mean = None if mean is None else np.asarray(mean, dtype=np.float64).tolist()
         self.std = None if std is None else np.asarray(std, dtype=np.float64).tolist()
         self.canvas_height = canvas_height
         self.scale = scale
-        self.default_image_size = None if default_image_size is None else list(default_image_size)
+        self.default_image_size = as_list(default_image_size)
         self.fill = fill
         self.smoothing = smoothing
         self.output_smoothing = output_smoothing
         self.placement = placement
         self._check_fields()
-
-    @classmethod
-    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers; a field that the file does not mention can be set too."""
-        changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
-        if "layout" not in changes:
-            check_carried(feature_extractor_dict)
-        return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
 
     @property
     def rows(self) -> list[str]:
@@ -166,7 +149,7 @@ class RetargetProcessor(FeatureExtractionMixin):
         """
         sequence = _checked_sequence(sequence)
         if not sequence.num_people or not sequence.num_frames:
-            return self._nobody(max(sequence.num_people, 1), max(sequence.num_frames, 1))
+            return self._empty(max(sequence.num_people, 1), max(sequence.num_frames, 1))
         measured = self._measured(sequence)
         layout = get_layout(self.layout)
         root = layout.index(layout.root)
@@ -224,7 +207,8 @@ class RetargetProcessor(FeatureExtractionMixin):
         filled = np.where(np.broadcast_to(never[..., None], filled.shape), np.nan, filled)
         canvas = None
         if self.scale == "image":
-            width, height = self._image_size(sequence)
+            others = 'a processor with scale="body", which measures the body in any unit'
+            width, height = image_size_of(sequence, self.default_image_size, 'scale="image"', others)
             factor = self.canvas_height / height
             scale = np.full(len(filled), factor)
             canvas = (_on_grid(int(width * factor)), _on_grid(self.canvas_height))
@@ -240,7 +224,7 @@ class RetargetProcessor(FeatureExtractionMixin):
             if absent:
                 assert sequence.track_ids is not None
                 raise ValueError(
-                    f"{absent} of person {sequence.track_ids[person]} is never seen (or cannot be told from layout "
+                    f"{absent} of person {sequence.track_ids[person]} is never seen (or cannot be made from layout "
                     f"{sequence.layout.name!r}), and everything is measured from it; estimate it first, or leave "
                     f"this person out: sequence.person(index)."
                 )
@@ -250,7 +234,7 @@ class RetargetProcessor(FeatureExtractionMixin):
         trunk = points[:, :, layout.index("neck")] - points[:, :, layout.index(layout.root)]
         length = np.median(np.linalg.norm(trunk, axis=-1), axis=1)
         wanted = float(np.linalg.norm(self._statistics()[0][self.rows.index("neck")]))
-        # Nobody there, or no statistics: nothing to measure, so nothing is scaled.
+        # No person, or no statistics: nothing to measure, so nothing is scaled.
         return np.where(np.isfinite(length) & (length > 0) & (wanted > 0), wanted / np.maximum(length, 1e-12), 1.0)
 
     def _first_place(self, measured: _Measured, root: int) -> np.ndarray:
@@ -264,37 +248,19 @@ class RetargetProcessor(FeatureExtractionMixin):
             return np.tile(np.asarray(measured.canvas) / 2, (len(measured.points), 1))
         return measured.points[:, 0, root]
 
-    def _image_size(self, sequence: SkeletonSequence) -> Sequence[float]:
-        if sequence.unit != "pixel":
-            raise ValueError(
-                f'scale="image" needs keypoints in pixels, got unit {sequence.unit!r}; use pixels with image_size, or '
-                'a processor with scale="body", which takes any unit.'
-            )
-        size = sequence.image_size or self.default_image_size
-        if size is None:
-            raise ValueError(
-                "The retargeting networks need the image size, but the sequence has none; call "
-                "sequence.replace(image_size=(width, height)), or use a processor with scale='body', which measures "
-                "the body instead."
-            )
-        return size
-
     def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
         rows = len(self.rows)
         mean = np.zeros((rows, 2)) if self.mean is None else np.asarray(self.mean)
         return mean, np.ones((rows, 2)) if self.std is None else np.asarray(self.std)
 
-    def _nobody(self, people: int, frames: int) -> dict[str, Tensor]:
+    def _empty(self, people: int, frames: int) -> dict[str, Tensor]:
         shape = (people, frames, len(self.rows))
         masks = {"joint_mask": torch.zeros(shape, dtype=torch.bool)}
         masks["attention_mask"] = torch.zeros(shape[:2], dtype=torch.bool)
         return {"keypoints": torch.zeros(*shape, 2), **masks}
 
     def _check_fields(self) -> None:
-        choices = {"scale": SCALES, "fill": FILLS[1:], "placement": PLACES}
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}.")
+        self._check_choices({"scale": SCALES, "fill": FILLS[1:], "placement": PLACES})
         for name in ("smoothing", "output_smoothing"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} must be 0 or more frames, got {getattr(self, name)!r}.")
@@ -307,11 +273,6 @@ class RetargetProcessor(FeatureExtractionMixin):
                 raise ValueError(f"{name} must have shape {shape}, rows {self.rows}; got {np.shape(value)}.")
         if self.std is not None and not (np.asarray(self.std) > 0).all():
             raise ValueError("std must be positive everywhere; a row that never varies cannot be normalised.")
-
-
-FIELDS = tuple(
-    name for name in inspect.signature(RetargetProcessor.__init__).parameters if name not in ("self", "kwargs")
-)
 
 
 def _checked_sequence(sequence: SkeletonSequence | Mapping[str, Any]) -> SkeletonSequence:
@@ -331,11 +292,3 @@ def _smoothed(points: np.ndarray, frames: float) -> np.ndarray:
 
 def _on_grid(length: int) -> int:
     return -(-length // _GRID) * _GRID
-
-
-def _reject_unknown(kwargs: Mapping[str, Any]) -> None:
-    for name in kwargs:
-        if name not in _FOREIGN:
-            near = difflib.get_close_matches(name, FIELDS, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else f"the fields are {list(FIELDS)}."
-            raise ValueError(f"RetargetProcessor has no field {name!r}; {hint}")

@@ -1,40 +1,43 @@
-"""`SkeletonProcessor`: motion of any form in, one checkpoint's tensors out; saved as `preprocessor_config.json`.
+"""`SkeletonProcessor`: motion of any form in, one checkpoint's tensors out; saved as `preprocessor_config.json`."""
 
-It does not know file formats, datasets' splits or models. All facts about a checkpoint's input are its fields.
-"""
-
-import difflib
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+from transformers.feature_extraction_utils import BatchFeature
 
-from motionhub.augment import flip, occlusion, temporal, views
+from motionhub.augment import temporal
+from motionhub.augment.policy import POLICY_FIELDS, AugmentationPolicy
 from motionhub.processing import normalization as norms
-from motionhub.processing.arrays import checked_sequence, clips_of, each_of
-from motionhub.processing.batching import as_feature, check_return_tensors, padded, padded_batch
-from motionhub.processing.checks import check_carried, check_fields
-from motionhub.processing.conversion import converted
-from motionhub.processing.filling import fill_missing
-from motionhub.processing.official import replay
-from motionhub.processing.people import by_energy
-from motionhub.processing.rows import RowTransform
-from motionhub.processing.upright import turned_upright
+from motionhub.processing.arrays import checked_sequence, clips_of, each_of, image_size_of
+from motionhub.processing.collate import padded, padded_batch
+from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
+from motionhub.processing.steps import FILLS, align_gravity, by_energy, converted, fill_missing, replay
+from motionhub.skeletons.graph import bone_stream, velocity_stream
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
-from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.skeletons.streams import bone_stream, velocity_stream
+from motionhub.skeletons.sequence import UNITS, SkeletonSequence
 
 
-# What transformers itself writes into or reads from preprocessor_config.json.
-FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "num_dims": (2, 3),
+    "unit": (None, *UNITS),
+    "stream": ("joint", "bone", "velocity"),
+    "normalization": ("none", "screen", "centre", "torso", "agcn-3d", "unik-3d"),
+    "centring": (None, *norms.CENTRINGS),
+    "scale": norms.SCALES,
+    "people_selection": ("energy", "first"),
+    "train_sampling": ("random-window", "uniform-random", "resize", "all"),
+    "test_sampling": ("all", "centre-window", "uniform", "resize"),
+    "padding": ("mask", "replay"),
+    "fill": FILLS,
+}
+NEEDS_NUM_FRAMES = ("uniform-random", "uniform", "resize", "centre-window")
 
 
-class SkeletonProcessor(FeatureExtractionMixin):
+class SkeletonProcessor(FieldsProcessor):
     """Makes model input of motion: keypoints without NaN, a joint mask and an attention mask.
 
     The steps, always in this order: people selection, dims, layout conversion, frame rate, (replay of empty tails),
@@ -73,24 +76,20 @@ class SkeletonProcessor(FeatureExtractionMixin):
         train_sampling: `"random-window"`, `"uniform-random"` (one random frame of each of num_frames segments),
             `"resize"` (linear in time), `"all"`.
         test_sampling: `"all"`, `"centre-window"`, `"uniform"` (middle frame of each segment), `"resize"`.
-        train_crop_fraction: least share of the clip that training keeps before `"uniform-random"` and `"resize"`; a
-            part between it and 1, at a random place. 1: the whole clip.
         padding: `"mask"` or `"replay"`, see above.
         fill: `"zero"` (after normalisation, as official), `"interpolate"` or `"previous"`; the mask stays False.
-        random_move: UNIK's moving view in training (its shifts suit coordinates of about -1..1).
-        rotation_degrees: training rotation about x, y, z, each uniform in plus or minus this; 2-D data turn about z.
-        scale_jitter: training factor per axis, uniform in 1 plus or minus this.
-        shear: training shear, each factor uniform in plus or minus this.
-        joint_drop_probability: training: each joint of a clip is hidden with this probability.
-        mirror_probability: training: left and right change places, x changes sign.
-        upright: True turns every clip so that up is up in a picture (y downward), whatever its axes, see
-            `processing.upright`; for a model of pictures that is given 3-D data, or 2-D data with y upward.
+        augmentation: what training changes in a clip: a `motionhub.augment.policy.AugmentationPolicy`, or a
+            dictionary of its fields. It belongs to a recipe (`TrainingRecipe.augmentation`); earlier versions wrote it
+            here, field by field, and such arguments and files still work.
+        upright: True turns every clip so that up is up in an image (y downward), whatever its axes, see
+            `processing.steps.align_gravity`; for a model of images that is given 3-D data, or 2-D data with y upward.
 
     Raises:
         ValueError: a field has no such value, or no such name.
     """
 
     model_input_names = ["keypoints", "joint_mask", "attention_mask"]
+    OLD_FIELDS = POLICY_FIELDS
 
     def __init__(
         self,
@@ -112,20 +111,14 @@ class SkeletonProcessor(FeatureExtractionMixin):
         people_selection: str = "energy",
         train_sampling: str = "random-window",
         test_sampling: str = "all",
-        train_crop_fraction: float = 1.0,
         padding: str = "mask",
         fill: str = "zero",
-        random_move: bool = False,
-        rotation_degrees: Sequence[float] = (0.0, 0.0, 0.0),
-        scale_jitter: float = 0.0,
-        shear: float = 0.0,
-        joint_drop_probability: float = 0.0,
-        mirror_probability: float = 0.0,
+        augmentation: AugmentationPolicy | Mapping[str, Any] | None = None,
         upright: bool = False,
         **kwargs: Any,
     ) -> None:
-        _reject_unknown(kwargs)
-        super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
+        moved = {name: kwargs.pop(name) for name in POLICY_FIELDS if name in kwargs}
+        super().__init__(**kwargs)
         self.layout = layout_reference(get_layout(layout))
         self.num_dims = num_dims
         self.num_people = num_people
@@ -137,38 +130,35 @@ class SkeletonProcessor(FeatureExtractionMixin):
         self.normalization = normalization
         self.centring = centring
         self.centre_joint = centre_joint
-        self.vertical_bone = _as_list(vertical_bone)
-        self.lateral_bone = _as_list(lateral_bone)
+        self.vertical_bone = as_list(vertical_bone)
+        self.lateral_bone = as_list(lateral_bone)
         self.scale = scale
-        self.default_image_size = _as_list(default_image_size)
+        self.default_image_size = as_list(default_image_size)
         self.people_selection = people_selection
         self.train_sampling = train_sampling
         self.test_sampling = test_sampling
-        self.train_crop_fraction = train_crop_fraction
         self.padding = padding
         self.fill = fill
-        self.random_move = random_move
-        self.rotation_degrees = list(rotation_degrees)
-        self.scale_jitter = scale_jitter
-        self.shear = shear
-        self.joint_drop_probability = joint_drop_probability
-        self.mirror_probability = mirror_probability
+        self.augmentation = AugmentationPolicy.of(augmentation)
+        if moved:
+            self.augmentation = AugmentationPolicy.of({**self.augmentation.to_dict(), **moved})
         self.upright = upright
-        check_fields(self)
+        self._check_fields()
 
     @classmethod
     def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
         """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
-        near = {name: value for name, value in kwargs.items() if name not in FIELDS and _near(name)}
-        _reject_unknown(near)
-        changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
-        if "layout" not in changes:
-            check_carried(feature_extractor_dict)
-        return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
+        if "augmentation" in kwargs:  # a file of an earlier version says it field by field
+            feature_extractor_dict = {
+                name: value for name, value in feature_extractor_dict.items() if name not in POLICY_FIELDS
+            }
+        return super().from_dict(feature_extractor_dict, **kwargs)
 
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON holds them; the augmentation only where there is one."""
+        content: dict[str, Any] = super().to_dict()
+        augmentation = content.pop("augmentation").to_dict()
+        return {**content, "augmentation": augmentation} if augmentation else content
 
     def __call__(
         self,
@@ -251,7 +241,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
             keypoints = temporal.take_frames(keypoints, positions)
             source_frames = source_frames[positions.round().long() if positions.is_floating_point() else positions]
         if training:
-            keypoints = self._augmented(keypoints, generator)
+            keypoints = self.augmentation(keypoints, get_layout(self.layout), generator)
         keypoints = self._streamed(keypoints)
         sample = self._masked_and_filled(keypoints)
         num_people = len(keypoints) if self.num_people is None else self.num_people
@@ -261,10 +251,6 @@ class SkeletonProcessor(FeatureExtractionMixin):
             labels = torch.as_tensor(np.asarray(frame_labels), dtype=torch.float32)
             sample["labels"] = padded(labels[source_frames][None], 1, num_frames)[0]
         return sample
-
-    def row_transform(self, training: bool = False, seed: int = 0) -> RowTransform:
-        """For `dataset.with_transform`: rows -> lists of tensors keypoints, joint_mask, attention_mask and labels."""
-        return RowTransform(self, training, seed)
 
     def inverse(self, keypoints: Any, sequence: SkeletonSequence | Mapping[str, Any]) -> Tensor:
         """Normalised keypoints `(people, frames, joints, dims)` back in the units and the place of `sequence`.
@@ -299,7 +285,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
         # A copy: what torch does in place further down must not reach the caller's array.
         keypoints, layout = self._selected(torch.tensor(sequence.keypoints)), get_layout(self.layout)
         if self.upright:
-            keypoints = turned_upright(keypoints, sequence.layout)
+            keypoints = align_gravity(keypoints, sequence.layout)
         keypoints = keypoints[..., : self.num_dims]
         keypoints = converted(keypoints, sequence.layout, layout)
         frames = torch.arange(keypoints.shape[1])
@@ -321,33 +307,19 @@ class SkeletonProcessor(FeatureExtractionMixin):
         if self.normalization == "none":
             return norms.Normalization(keypoints.new_zeros(1, 1, 1))
         if self.normalization == "screen":
-            return norms.screen(self._image_size(sequence), self.num_dims)
+            others = 'SkeletonProcessor(normalization="centre"), for any unit'
+            size = image_size_of(sequence, self.default_image_size, "Screen normalisation", others)
+            return norms.screen(size, self.num_dims)
         if self.normalization == "torso":
             return norms.torso(keypoints, layout)
         centring = self.centring or ("first-frame" if self.normalization == "unik-3d" else "per-frame")
         if self.normalization == "centre":
             return norms.centre(keypoints, layout, self.centre_joint, centring, self.scale)
         given = (self.centre_joint, self.vertical_bone, self.lateral_bone)
-        rule: tuple[Any, ...] = (None, None, None)
-        if None in given:
-            rule = (norms.agcn_joints if self.normalization == "agcn-3d" else norms.unik_joints)(layout)
+        rule = norms.rule_joints(self.normalization, layout) if None in given else (None, None, None)
         chosen: list[Any] = [own if own is not None else its for own, its in zip(given, rule, strict=True)]
         joint, vertical, lateral = chosen
         return norms.align(keypoints, layout, joint, vertical, lateral, centring, self.scale)
-
-    def _image_size(self, sequence: SkeletonSequence) -> Sequence[float]:
-        if sequence.unit != "pixel":
-            raise ValueError(
-                f"Screen normalisation needs keypoints in pixels, got unit {sequence.unit!r}; use "
-                'SkeletonProcessor(normalization="centre") for metres, or give pixels together with image_size.'
-            )
-        size = sequence.image_size or self.default_image_size
-        if size is None:
-            raise ValueError(
-                "Screen normalisation needs the image size, but the sequence has none; call "
-                "sequence.replace(image_size=(width, height)), or set default_image_size=[640, 480] (official files)."
-            )
-        return size
 
     def _wanted_frames(self, training: bool) -> int | None:
         """The number of frames to come out with; None: as many as there are."""
@@ -363,7 +335,7 @@ class SkeletonProcessor(FeatureExtractionMixin):
         if wanted is None:
             return torch.arange(num_frames)
         if sampling in ("uniform-random", "uniform", "resize"):
-            begin, length = self._crop(num_frames, generator) if training else (0, num_frames)
+            begin, length = self.augmentation.crop(num_frames, generator) if training else (0, num_frames)
             if sampling == "resize":
                 return begin + temporal.resize_positions(length, wanted)
             return begin + temporal.segment_positions(length, wanted, generator, random=sampling == "uniform-random")
@@ -374,30 +346,6 @@ class SkeletonProcessor(FeatureExtractionMixin):
         if sampling == "centre-window":
             return temporal.centre_window_positions(num_frames, wanted)
         return temporal.random_window_positions(num_frames, wanted, generator)
-
-    def _crop(self, num_frames: int, generator: Generator | None) -> tuple[int, int]:
-        """Begin and length of the part of the clip that this training sample is taken from."""
-        if self.train_crop_fraction >= 1:
-            return 0, num_frames
-        share, place = torch.rand(2, generator=generator).tolist()
-        kept = self.train_crop_fraction + (1 - self.train_crop_fraction) * share
-        length = min(max(round(kept * num_frames), 1), num_frames)
-        return int(place * (num_frames - length + 1)), length
-
-    def _augmented(self, keypoints: Tensor, generator: Generator | None) -> Tensor:
-        if self.mirror_probability > 0:
-            keypoints = flip.random_mirror(keypoints, get_layout(self.layout), self.mirror_probability, generator)
-        if any(self.rotation_degrees):
-            keypoints = views.random_rotation(keypoints, self.rotation_degrees, generator)
-        if self.scale_jitter > 0:
-            keypoints = views.random_scale(keypoints, self.scale_jitter, generator)
-        if self.shear > 0:
-            keypoints = views.random_shear(keypoints, self.shear, generator)
-        if self.random_move:
-            keypoints = views.random_move(keypoints, generator)
-        if self.joint_drop_probability > 0:
-            keypoints = occlusion.drop_joints(keypoints, self.joint_drop_probability, generator)
-        return keypoints
 
     def _streamed(self, keypoints: Tensor) -> Tensor:
         if self.stream == "joint" or not keypoints.numel():
@@ -415,24 +363,43 @@ class SkeletonProcessor(FeatureExtractionMixin):
         filled = fill_missing(keypoints, self.fill)
         return {"keypoints": filled, "joint_mask": joint_mask, "attention_mask": attention_mask}
 
+    def _check_fields(self) -> None:
+        """Raises the `ValueError` that names the first field whose value cannot be used, and what can."""
+        self._check_choices(CHOICES)
+        for name in ("num_people", "num_frames", "test_num_frames"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a positive integer or None, got {value!r}.")
+        if self.fps is not None and not self.fps > 0:
+            raise ValueError(f"fps must be positive or None, got {self.fps!r}.")
+        for name in ("vertical_bone", "lateral_bone", "default_image_size"):
+            value = getattr(self, name)
+            switched_off = value is None or (name == "lateral_bone" and value == [])
+            if not switched_off and (isinstance(value, str) or len(value) != 2):
+                raise ValueError(f"{name} must be a list of 2, got {value!r}.")
+        layout = get_layout(self.layout)
+        for joint in (self.centre_joint, *(self.vertical_bone or ()), *(self.lateral_bone or ())):
+            if joint is not None:
+                layout.index(joint)
+        test_frames = self.test_num_frames or self.num_frames
+        for name, frames in (("train_sampling", self.num_frames), ("test_sampling", test_frames)):
+            if getattr(self, name) in NEEDS_NUM_FRAMES and frames is None:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} needs num_frames, got None; pass num_frames=100, say."
+                )
 
-FIELDS = tuple(
-    name for name in inspect.signature(SkeletonProcessor.__init__).parameters if name not in ("self", "kwargs")
-)
 
+def with_augmentation(processor: Any, augmentation: Any) -> Any:
+    """The processor with the augmentation that a recipe asks for; as it is where the recipe asks for none.
 
-def _as_list(values: Sequence[Any] | None) -> list[Any] | None:
-    """JSON has lists only: storing lists makes a loaded processor equal to the saved one."""
-    return list(values) if isinstance(values, tuple) else values  # type: ignore[return-value]
+    Args:
+        augmentation: an `AugmentationPolicy`, a dictionary of its fields or their JSON text; None: none is asked for.
 
-
-def _near(name: str) -> list[str]:
-    return difflib.get_close_matches(name, FIELDS, n=3, cutoff=0.7)
-
-
-def _reject_unknown(kwargs: Mapping[str, Any]) -> None:
-    for name in kwargs:
-        if name not in FOREIGN_FIELDS:
-            near = _near(name)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {list(FIELDS)}."
-            raise ValueError(f"SkeletonProcessor has no field {name!r}; {hint}")
+    Raises:
+        ValueError: an unknown field, a value out of range, or a processor that is not of skeletons.
+    """
+    if augmentation is None:
+        return processor
+    if not isinstance(processor, SkeletonProcessor):
+        raise ValueError(f"augmentation is of skeleton clips, got a {type(processor).__name__}; leave it out.")
+    return type(processor).from_dict({**processor.to_dict(), "augmentation": augmentation})

@@ -1,13 +1,10 @@
-"""`VideoClipProcessor`: pictures of a video in, one checkpoint's `pixel_values` out; `preprocessor_config.json`.
+"""`VideoClipProcessor`: images of a video in, one checkpoint's `pixel_values` out; `preprocessor_config.json`.
 
-It does not know video files (`data/video/clips.py` decodes the frames that this asks for), texts, or models.
-
-Pictures are `(frames, height, width, 3)`, red first, uint8 or floats in 0..1. That red and blue have changed places
-cannot be seen from numbers: what OpenCV reads has blue first, `frames[..., ::-1]` is the other.
+`data/video/clips.py` decodes the frames that this asks for. Images are `(frames, height, width, 3)`, red first, uint8
+or floats in 0..1. That red and blue have changed places cannot be seen from numbers: what OpenCV reads has blue first,
+`frames[..., ::-1]` is the other.
 """
 
-import difflib
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,19 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+from transformers.feature_extraction_utils import BatchFeature
 
-from motionhub.augment import pictures
-from motionhub.processing.batching import as_feature, check_return_tensors
+from motionhub.augment import images
+from motionhub.processing.processor import FieldsProcessor, as_feature, as_list, check_return_tensors
 
 
-# What transformers itself writes into or reads from preprocessor_config.json.
-FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
 RESIZES = ("stretch", "shorter-side")
 SAMPLINGS = ("segments", "stride")
 
 
-class VideoClipProcessor(FeatureExtractionMixin):
+class VideoClipProcessor(FieldsProcessor):
     """Chooses frames of a video, brings them to one size, and normalises their colours.
 
     The defaults are ViCLIP's. Which frames: with `"segments"` the first of each of `num_frames` equal parts of the
@@ -41,12 +36,12 @@ class VideoClipProcessor(FeatureExtractionMixin):
         sampling, frame_stride, fps: see above; the rate is of the frames that the stride counts.
         temporal_views: windows of a test video, `"stride"` only.
         image_size: height and width of what the model sees.
-        resize: `"stretch"` makes the whole picture square; `"shorter-side"` makes its shorter side `shorter_side`
+        resize: `"stretch"` makes the whole image square; `"shorter-side"` makes its shorter side `shorter_side`
             long, of which `spatial_crops` squares are seen.
         shorter_side: None: `image_size`.
         spatial_crops: 1 (the middle) or 3 (both ends of the longer side and the middle), `"shorter-side"` only.
         image_mean, image_std: of the colours in 0..1, subtracted and divided by.
-        crop_area, crop_ratio: training: a random part of the picture, of so much of its area and with its width over
+        crop_area, crop_ratio: training: a random part of the image, of so much of its area and with its width over
             its height in this range, instead of the test's crop. None: as in a test.
         color_jitter: training: strengths of brightness, contrast, saturation and hue; of `color_probability` clips.
         color_probability, gray_probability, blur_probability, mirror_probability: training: shares of the clips.
@@ -81,8 +76,7 @@ class VideoClipProcessor(FeatureExtractionMixin):
         mirror_probability: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        _reject_unknown(kwargs)
-        super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
+        super().__init__(**kwargs)
         self.num_frames = num_frames
         self.sampling = sampling
         self.frame_stride = frame_stride
@@ -94,7 +88,7 @@ class VideoClipProcessor(FeatureExtractionMixin):
         self.spatial_crops = spatial_crops
         self.image_mean = list(image_mean)
         self.image_std = list(image_std)
-        self.crop_area = None if crop_area is None else list(crop_area)
+        self.crop_area = as_list(crop_area)
         self.crop_ratio = list(crop_ratio)
         self.color_jitter = list(color_jitter)
         self.color_probability = color_probability
@@ -102,18 +96,7 @@ class VideoClipProcessor(FeatureExtractionMixin):
         self.blur_probability = blur_probability
         self.blur_sigma = list(blur_sigma)
         self.mirror_probability = mirror_probability
-        _check_fields(self)
-
-    @classmethod
-    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
-        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
-        _reject_unknown({name: value for name, value in kwargs.items() if name not in FIELDS and _near(name)})
-        changes = {name: kwargs.pop(name) for name in list(kwargs) if name in FIELDS}
-        return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
-
-    @classmethod
-    def register_for_auto_class(cls, auto_class: Any = "AutoFeatureExtractor") -> None:
-        """Does nothing: transformers would copy single source files into checkpoints, and those cannot run alone."""
+        self._check_fields()
 
     @property
     def views(self) -> int:
@@ -201,11 +184,11 @@ class VideoClipProcessor(FeatureExtractionMixin):
         size = self.image_size
         if self.resize == "stretch":
             # OpenCV resizes bytes to bytes, so the official clips hold whole numbers.
-            return [(pictures.resized(clip, size, size) * 255).round() / 255]
+            return [(images.resized(clip, size, size) * 255).round() / 255]
         height, width = clip.shape[-2:]
         scale = (self.shorter_side or size) / min(height, width)
         sides = [max(size, math.floor(side * scale + 1e-9)) for side in (height, width)]
-        clip = pictures.resized(clip, *sides)
+        clip = images.resized(clip, *sides)
         spare = [side - size for side in sides]
         places = [0, math.ceil(max(spare) / 2), max(spare)] if self.spatial_crops == 3 else [math.ceil(max(spare) / 2)]
         middle = math.ceil(min(spare) / 2)
@@ -218,18 +201,46 @@ class VideoClipProcessor(FeatureExtractionMixin):
             clip = crops[len(crops) // 2]
         else:
             low, high = self.crop_area
-            clip = pictures.random_resized_crop(
+            clip = images.random_resized_crop(
                 clip, self.image_size, (low, high), (self.crop_ratio[0], self.crop_ratio[1]), generator
             )
-        if pictures.chance(self.color_probability, generator):
+        if images.chance(self.color_probability, generator):
             brightness, contrast, saturation, hue = self.color_jitter
-            clip = pictures.jittered(clip, (brightness, contrast, saturation, hue), generator)
-        if pictures.chance(self.gray_probability, generator):
-            clip = pictures.gray(clip)
-        if pictures.chance(self.blur_probability, generator):
+            clip = images.jittered(clip, (brightness, contrast, saturation, hue), generator)
+        if images.chance(self.gray_probability, generator):
+            clip = images.gray(clip)
+        if images.chance(self.blur_probability, generator):
             low, high = self.blur_sigma
-            clip = pictures.blurred(clip, low + (high - low) * float(torch.rand((), generator=generator)))
-        return clip.flip(-1) if pictures.chance(self.mirror_probability, generator) else clip
+            clip = images.blurred(clip, low + (high - low) * float(torch.rand((), generator=generator)))
+        return clip.flip(-1) if images.chance(self.mirror_probability, generator) else clip
+
+    def _check_fields(self) -> None:
+        """Raises the `ValueError` that names the first field whose value cannot be used, and what can."""
+        self._check_choices({"sampling": SAMPLINGS, "resize": RESIZES, "spatial_crops": (1, 3)})
+        for name in ("num_frames", "frame_stride", "temporal_views", "image_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+        if self.shorter_side is not None and self.shorter_side < self.image_size:
+            raise ValueError(f"shorter_side must be at least image_size={self.image_size}, got {self.shorter_side!r}.")
+        if not self.fps > 0:
+            raise ValueError(f"fps must be above 0, got {self.fps!r}.")
+        if self.temporal_views > 1 and self.sampling != "stride":
+            raise ValueError('temporal_views above 1 need sampling="stride": segments already cover the whole video.')
+        if self.spatial_crops > 1 and self.resize != "shorter-side":
+            raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched image is seen whole.')
+        lengths = {"image_mean": 3, "image_std": 3, "crop_ratio": 2, "color_jitter": 4, "blur_sigma": 2}
+        for name, length in {**lengths, **({"crop_area": 2} if self.crop_area is not None else {})}.items():
+            value = getattr(self, name)
+            if len(value) != length or not all(math.isfinite(entry) for entry in value):
+                raise ValueError(f"{name} must be {length} numbers, got {value!r}.")
+        for name in ("color_probability", "gray_probability", "blur_probability", "mirror_probability"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)!r}.")
+        if min(self.image_std) <= 0 or self.blur_sigma[0] <= 0:
+            raise ValueError(f"image_std and blur_sigma must be above 0, got {self.image_std}, {self.blur_sigma}.")
+        if self.crop_area is not None and not 0 < self.crop_area[0] <= self.crop_area[1] <= 1:
+            raise ValueError(f"crop_area must be two rising shares in 0..1, got {self.crop_area}.")
 
 
 def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor:
@@ -264,7 +275,7 @@ def checked_frames(frames: Any) -> np.ndarray:
         if array.ndim == 4 and array.shape[1] == 3:
             hint = "the colours come last: frames.transpose(0, 2, 3, 1)"
         elif array.ndim == 3:
-            hint = "a single picture is picture[None], pictures in a list make a video by numpy.stack(pictures)"
+            hint = "a single image is image[None], images in a list make a video by numpy.stack(images)"
             if array.shape[-1] != 3:
                 hint = "a gray video is numpy.repeat(frames[..., None], 3, -1)"
         raise ValueError(f"VideoClipProcessor expects (frames, height, width, 3), got {array.shape}; {hint}.")
@@ -282,55 +293,3 @@ def checked_frames(frames: Any) -> np.ndarray:
             "frames.astype(numpy.uint8), and give pixels that are not normalised yet."
         )
     return array
-
-
-def _check_fields(processor: VideoClipProcessor) -> None:
-    """Raise the `ValueError` that names the first field whose value cannot be used, and what can."""
-    for name, choices in {"sampling": SAMPLINGS, "resize": RESIZES, "spatial_crops": (1, 3)}.items():
-        if getattr(processor, name) not in choices:
-            raise ValueError(f"{name} must be one of {choices}, got {getattr(processor, name)!r}.")
-    for name in ("num_frames", "frame_stride", "temporal_views", "image_size"):
-        value = getattr(processor, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
-    if processor.shorter_side is not None and processor.shorter_side < processor.image_size:
-        raise ValueError(
-            f"shorter_side must be at least image_size={processor.image_size}, got {processor.shorter_side!r}."
-        )
-    if not processor.fps > 0:
-        raise ValueError(f"fps must be above 0, got {processor.fps!r}.")
-    if processor.temporal_views > 1 and processor.sampling != "stride":
-        raise ValueError('temporal_views above 1 need sampling="stride": segments already cover the whole video.')
-    if processor.spatial_crops > 1 and processor.resize != "shorter-side":
-        raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched picture is seen whole.')
-    lengths = {"image_mean": 3, "image_std": 3, "crop_ratio": 2, "color_jitter": 4, "blur_sigma": 2}
-    for name, length in {**lengths, **({"crop_area": 2} if processor.crop_area is not None else {})}.items():
-        value = getattr(processor, name)
-        if len(value) != length or not all(math.isfinite(entry) for entry in value):
-            raise ValueError(f"{name} must be {length} numbers, got {value!r}.")
-    for name in ("color_probability", "gray_probability", "blur_probability", "mirror_probability"):
-        if not 0 <= getattr(processor, name) <= 1:
-            raise ValueError(f"{name} must be between 0 and 1, got {getattr(processor, name)!r}.")
-    if min(processor.image_std) <= 0 or processor.blur_sigma[0] <= 0:
-        raise ValueError(
-            f"image_std and blur_sigma must be above 0, got {processor.image_std}, {processor.blur_sigma}."
-        )
-    if processor.crop_area is not None and not 0 < processor.crop_area[0] <= processor.crop_area[1] <= 1:
-        raise ValueError(f"crop_area must be two rising shares in 0..1, got {processor.crop_area}.")
-
-
-FIELDS = tuple(
-    name for name in inspect.signature(VideoClipProcessor.__init__).parameters if name not in ("self", "kwargs")
-)
-
-
-def _near(name: str) -> list[str]:
-    return difflib.get_close_matches(name, FIELDS, n=3, cutoff=0.7)
-
-
-def _reject_unknown(kwargs: Mapping[str, Any]) -> None:
-    for name in kwargs:
-        if name not in FOREIGN_FIELDS:
-            near = _near(name)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {list(FIELDS)}."
-            raise ValueError(f"VideoClipProcessor has no field {name!r}; {hint}")

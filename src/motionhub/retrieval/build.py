@@ -1,8 +1,4 @@
-"""An index over a folder of motions, and queries for it: which files, clips, people and frames become vectors.
-
-It does not know encoders: `embed` makes the vectors of a sequence. A checkpoint is asked by `checkpoint_embedder`
-through the pipeline `skeleton-feature-extraction`, so any encoder with features per frame or clip can be indexed.
-"""
+"""An index over a folder of motions, and queries for it: which files, clips, people and frames become vectors."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.datasets.pose_files import is_pose_file
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.formats import openpose
 from motionhub.retrieval.index import Entry, MotionIndex
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# (sequence) -> (people, frames, channels) of frames, or (people, channels) of clips; NaN where nobody was seen.
+# (sequence) -> (people, frames, channels) of frames, or (people, channels) of clips; NaN without valid keypoints.
 Embed = Callable[[SkeletonSequence], np.ndarray]
 
 
@@ -37,10 +33,10 @@ def build_index(
         embed: see `Embed`; it fits `level`.
         level: `"frame"`: a vector for every `every`-th frame of every person; `"clip"`: one for every person.
         facts: see `MotionIndex`.
-        read_options: keywords of `motionhub.read` for files that do not say themselves.
+        read_options: keywords of `motionhub.read`: metadata that the files lack.
 
     Raises:
-        ValueError: the folder is none, or no motion in it could be read.
+        ValueError: no such folder, or no motion in it could be read.
     """
     root = Path(folder)
     if not root.is_dir() or every < 1:
@@ -49,47 +45,48 @@ def build_index(
     entries: list[Entry] = []
     for file, clip, sequence in _motions(root, read_options or {}):
         label = file.parent.name if file.parent != root else ""
-        for vector, person, frame in rows_of(embed(sequence), sequence, level, every):
+        for vector, person, frame in _rows_of(embed(sequence), sequence, level, every):
             vectors.append(vector)
             entries.append(Entry(str(file.relative_to(root)), clip, person, frame, label))
     if not entries:
-        raise ValueError(f"No motion in {root} could be indexed; motionhub info FILE tells what a file is.")
+        raise ValueError(f"No motion in {root} could be indexed; motionhub info FILE says what a file is.")
     return MotionIndex(np.stack(vectors), entries, level, {**facts, "root": str(root.resolve()), "every": every})
 
 
-def rows_of(
+def _rows_of(
     features: np.ndarray, sequence: SkeletonSequence, level: str, every: int
 ) -> Iterator[tuple[np.ndarray, int, int | None]]:
-    """Vector, person and frame of the sequence, of all that is worth a vector: not NaN and not zero."""
+    """Vector, person and frame of the sequence, of all vectors that are neither NaN nor zero."""
     if features.ndim != (3 if level == "frame" else 2):
         raise ValueError(
             f"Level {level!r} needs (people, {'frames, ' * (level == 'frame')}channels), got {features.shape}."
         )
+    valid = _valid(features)
     for person, vectors in enumerate(features):
         if level == "clip":
-            if np.isfinite(vectors).all() and vectors.any():
+            if valid[person]:
                 yield vectors, person, None
             continue
-        seen = np.isfinite(vectors).all(-1) & vectors.any(-1)
         frames = source_frames(len(vectors), sequence.num_frames)
-        for row in np.flatnonzero(seen)[::every]:
+        for row in np.flatnonzero(valid[person])[::every]:
             yield vectors[row], person, int(frames[row])
+
+
+def _valid(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(np.isfinite(vectors).all(-1) & vectors.any(-1))
 
 
 def source_frames(num_features: int, num_frames: int) -> np.ndarray:
     """The frame of the sequence that each feature stands for: encoders and processors may thin or stretch time."""
     if num_features == num_frames:
         return np.arange(num_frames)
-    return np.minimum(
-        ((np.arange(num_features) + 0.5) * num_frames / max(num_features, 1)).astype(int), num_frames - 1
-    )
+    middles = (np.arange(num_features) + 0.5) * num_frames / max(num_features, 1)
+    return np.minimum(middles.astype(int), num_frames - 1)
 
 
 def checkpoint_embedder(pipe: Any, level: str, representation: str | None = None) -> Embed:
     """`embed` by a pipeline `skeleton-feature-extraction`."""
-    options = {"level": "frame" if level == "frame" else "sequence"}
-    if representation is not None:
-        options["representation"] = representation
+    options = {"level": "frame" if level == "frame" else "sequence", "representation": representation}
     return lambda sequence: np.asarray(pipe(sequence, normalize=False, **options))
 
 
@@ -99,7 +96,7 @@ def query_vector(
     """The vector `(channels,)` of a person, in a frame where the level is that of frames (default: the middle one).
 
     Raises:
-        ValueError: no such person or frame, or nobody is seen there.
+        ValueError: no such person or frame, or no valid keypoints there.
     """
     features = embed(sequence)
     if not 0 <= person < len(features):
@@ -115,8 +112,8 @@ def query_vector(
         raise ValueError(
             "This index is of clips; leave the frame out, or make one of frames: motionhub index --level frame."
         )
-    if not (np.isfinite(vector).all() and vector.any()):
-        raise ValueError("Nobody is seen there, so there is nothing to search for; choose another frame or person.")
+    if not _valid(vector):
+        raise ValueError("No valid keypoints there, so nothing to search for; choose another frame or person.")
     return np.asarray(vector)
 
 
@@ -128,7 +125,7 @@ def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, S
             warnings.warn(f"left out: {error}", stacklevel=3)
             continue
         for number, sequence in enumerate(clips):
-            if sequence.num_frames and sequence.num_people and sequence.joint_mask.any():
+            if sequence.joint_mask.any():
                 yield file, number, sequence
 
 

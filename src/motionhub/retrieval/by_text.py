@@ -1,7 +1,6 @@
-"""Motions in the common space of motions and texts, so that an index of them can be searched by words.
+"""Motions in the common space of motions and texts, so that an index of them can be searched by text.
 
-It does not know files, indices nor how texts become vectors: models with `motion_projection` and `get_text_features`
-(`models/t_mor.py`) put both sides into one space; the vectors of texts come in.
+Models with `motion_projection` and `get_text_features` (`models/t_mor.py`) put both sides into one space.
 """
 
 from typing import Any
@@ -51,12 +50,12 @@ def check_text_index(facts: dict[str, Any]) -> None:
     if facts.get("representation") != REPRESENTATION:
         raise ValueError(
             "This index cannot be searched by text: its vectors are those of an encoder alone. Make one of a model "
-            "that knows texts: motionhub index FOLDER -o INDEX --model T-MOR --representation text."
+            "of motions and texts: motionhub index FOLDER -o INDEX --model T-MOR --representation text."
         )
 
 
 def _aligned(model: Any) -> Any:
     inner = getattr(model, "base_model", model)
     if not hasattr(inner, "get_text_features") or not hasattr(inner, "motion_projection"):
-        raise ValueError(f"{type(model).__name__} knows no texts; take a model of motions and texts such as T-MOR.")
+        raise ValueError(f"{type(model).__name__} has no text space; use a model of motions and texts such as T-MOR.")
     return inner

@@ -1,8 +1,7 @@
 """`MotionIndex`: vectors of motions, what each is of, and the search for the nearest; kept in a folder.
 
-It does not know encoders or files of motion: whoever makes vectors (of frames, of clips, of sentences in the same
-space) may fill it and search it; it only remembers by which encoder it was made. All vectors are scaled to length 1
-and compared by their cosine. The search is exact, by FAISS where it is installed and scikit-learn otherwise.
+Vectors (of frames, of clips, of sentences in the same space) are scaled to length 1 and compared by their cosine. The
+search is exact, by FAISS where it is installed and scikit-learn otherwise.
 """
 
 import importlib
@@ -54,7 +53,7 @@ class MotionIndex:
         vectors: `(num_entries, channels)`, finite and none of them zero.
         entries: one for each.
         level: `"frame"` or `"clip"`.
-        facts: by what the vectors were made, as JSON values: `"model"` and whatever its user needs to make a query.
+        facts: how the vectors were made, as JSON values: `"model"` and what a query needs.
 
     Raises:
         ValueError: no entry, numbers that do not fit, or a vector that is zero or not finite.
@@ -109,15 +108,14 @@ class MotionIndex:
             ValueError: the folder holds something else.
         """
         folder = Path(folder)
-        if folder.exists() and (
-            not folder.is_dir() or (any(folder.iterdir()) and not (folder / "index.json").exists())
-        ):
+        replaces = (folder / "index.json").exists() or (folder.is_dir() and not any(folder.iterdir()))
+        if folder.exists() and not replaces:
             raise ValueError(f"{folder} exists and is no index; choose another name, or remove it.")
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "vectors.npy", self.vectors)
         lines = [json.dumps(asdict(entry), ensure_ascii=False) for entry in self.entries]
         (folder / "entries.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        about = {"format": FORMAT, "level": self.level, "num_entries": len(self), **{"facts": self.facts}}
+        about = {"format": FORMAT, "level": self.level, "num_entries": len(self), "facts": self.facts}
         (folder / "index.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         return folder
 
@@ -173,7 +171,7 @@ def _by_scikit(vectors: np.ndarray, queries: np.ndarray, count: int) -> tuple[np
     from sklearn.metrics import pairwise_distances_chunked
 
     def nearest(distances: np.ndarray, _: int) -> tuple[np.ndarray, np.ndarray]:
-        # stable: where many are equal, the earlier ones are kept
+        # NearestNeighbors would not do: where many are equal, the earlier ones are kept
         rows = np.argsort(distances, axis=1, kind="stable")[:, :count]
         return 1 - np.take_along_axis(distances, rows, axis=1), rows
 

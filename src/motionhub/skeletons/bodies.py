@@ -1,13 +1,11 @@
-"""The same motion on another body: bones made longer or shorter along the chain, directions kept. NumPy.
-
-It does not know cameras, random numbers nor models.
-"""
+"""The same motion on another body: longer or shorter bones, and joints carried along that a smaller layout lacks."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from motionhub.skeletons.convert import conversion_weights, convert_layout
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -57,7 +55,7 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
     root = layout.index(layout.root)
     moved = before[:, :, root] * np.float32(factors.get("leg", 1.0)) - before[:, :, root]
     after = before + moved[:, :, None]
-    for child, parent in _outwards(layout):
+    for child, parent in _from(layout.index(layout.root), layout):
         joint = layout.joints[child]
         factor = np.float32(factors.get(joint, factors.get(limb_group(joint), 1.0)))
         after[:, :, child] = after[:, :, parent] + factor * (before[:, :, child] - before[:, :, parent])
@@ -67,19 +65,104 @@ def with_bone_lengths(sequence: SkeletonSequence, factors: Mapping[str, float]) 
     return sequence.replace(keypoints=after, confidence=confidence)
 
 
-def _outwards(layout: SkeletonLayout) -> list[tuple[int, int]]:
-    """`(joint, the one before it)` for every joint that bones connect to the root, from the root outwards."""
+def with_context_of(made: SkeletonSequence, source: SkeletonSequence) -> SkeletonSequence:
+    """The motion `made` in the layout of `source`, the motion it was made from.
+
+    The rule. A joint that both layouts have (or that plays one of the other, as the head plays the nose) is the made
+    one. Any other joint of the source hangs on the nearest of these along the bones: its offset from it in the source
+    is turned as the bone that ends there was turned in that frame, and scaled as that bone's median length was scaled
+    over the clip. So a forearm twice as long has a hand twice as long. It is missing where the source does not show
+    it, or what it hangs on.
+
+    Args:
+        made: in the smaller layout, the same people and frames as `source`.
+        source: in any layout.
+
+    Returns:
+        a sequence with the layout of `source`; everything else is of `made`.
+
+    Raises:
+        ValueError: people, frames or dims differ.
+    """
+    if made.keypoints.shape[:2] != source.keypoints.shape[:2] or made.num_dims != source.num_dims:
+        raise ValueError(
+            f"with_context_of needs the same people, frames and dims, got {made.keypoints.shape} and "
+            f"{source.keypoints.shape}."
+        )
+    if made.layout == source.layout:
+        return made
+    before = convert_layout(source, made.layout).keypoints.astype(np.float64)
+    after = made.keypoints.astype(np.float64)
+    known = known_joints(source.layout, made.layout)
+    keypoints = np.full(source.keypoints.shape, np.nan)
+    for row, joint in enumerate(source.layout.joints):
+        if joint in known:
+            keypoints[:, :, row] = after[:, :, made.layout.index(known[joint])]
+        else:
+            anchor = known.get(nearest(joint, source.layout, known), made.layout.root)
+            offset = source.keypoints[:, :, row].astype(np.float64) - before[:, :, made.layout.index(anchor)]
+            carried = _carried(offset, _bone(before, made.layout, anchor), _bone(after, made.layout, anchor))
+            keypoints[:, :, row] = after[:, :, made.layout.index(anchor)] + carried
+    return made.replace(keypoints=keypoints, layout=source.layout, confidence=None)
+
+
+def known_joints(layout: SkeletonLayout, smaller: SkeletonLayout) -> dict[str, str]:
+    """Joint of `layout` -> the joint of `smaller` that it is, or plays."""
+    _, report = conversion_weights(layout, smaller)
+    played = {own: joint for joint, own in report.substituted.items() if own not in report.copied}
+    return {**played, **{joint: joint for joint in report.copied}}
+
+
+def nearest(joint: str, layout: SkeletonLayout, known: Mapping[str, str]) -> str:
+    """The known joint fewest bones away, parents before children; "" where no bone leads to one."""
+    around = (layout.joints[other] for other, _ in _from(layout.index(joint), layout))
+    return next((other for other in around if other in known), "")
+
+
+def _from(start: int, layout: SkeletonLayout) -> Iterator[tuple[int, int]]:
+    """`(joint, the one before it)` for every joint that bones connect to `start`, nearest first."""
     neighbours: dict[int, list[int]] = {index: [] for index in range(layout.num_joints)}
     for child, parent in layout.bone_indices.tolist():
-        neighbours[child].append(parent)
+        neighbours[child].insert(0, parent)
         neighbours[parent].append(child)
-    root = layout.index(layout.root)
-    order, seen, waiting = [], {root}, deque([root])
+    reached, waiting = {start}, deque([start])
     while waiting:
-        joint = waiting.popleft()
-        for other in neighbours[joint]:
-            if other not in seen:
-                seen.add(other)
-                order.append((other, joint))
+        here = waiting.popleft()
+        for other in neighbours[here]:
+            if other not in reached:
+                reached.add(other)
                 waiting.append(other)
-    return order
+                yield other, here
+
+
+def _bone(keypoints: np.ndarray, layout: SkeletonLayout, joint: str) -> np.ndarray:
+    """`(people, frames, dims)`: the bone that ends in the joint; for the root, the first that starts there."""
+    parents = dict(layout.bones)
+    child = joint if joint in parents else next((name for name, parent in layout.bones if parent == joint), joint)
+    return np.asarray(keypoints[:, :, layout.index(child)] - keypoints[:, :, layout.index(parents.get(child, child))])
+
+
+def _carried(offset: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The offset turned from bone `before` to bone `after`, scaled by their median lengths; all `(people, frames,
+    dims)`."""
+    lengths = [np.linalg.norm(bone, axis=-1) for bone in (before, after)]
+    both = np.isfinite(lengths[0]) & np.isfinite(lengths[1])
+    scale = np.full((len(offset), 1, 1), np.nan)
+    for person in np.flatnonzero(both.any(axis=1)):
+        old, new = (np.median(length[person, both[person]]) for length in lengths)
+        scale[person] = new / old if old > 0 else 1.0
+    start, end = (
+        bone / np.where(length > 0, length, 1.0)[..., None]
+        for bone, length in zip((before, after), lengths, strict=True)
+    )
+    cosine = (start * end).sum(axis=-1, keepdims=True)
+    # The rotation in the plane of both directions, in any number of dims: with K = end start' - start end',
+    # R = 1 + K + K K / (1 + cosine). Opposite directions have no one such plane in 3-D: there the offset turns round.
+    spun = _spin(offset, start, end)
+    turned = offset + spun + _spin(spun, start, end) / np.maximum(1 + cosine, 1e-9)
+    return scale * np.where(cosine > -1 + 1e-6, turned, -offset)
+
+
+def _spin(vectors: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    inner = [(vectors * axis).sum(axis=-1, keepdims=True) for axis in (start, end)]
+    return np.asarray(end * inner[0] - start * inner[1])

@@ -1,8 +1,8 @@
 """Converts sequences between layouts, by joint name and stated recipes, and between frame rates.
 
-It does not know any layout's indices (`layouts.py`), nor models. What cannot be told from the source is NaN and named
-in the report, never zero. The recipes are those by which the authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM
-made their skeletons from others; those that are our own choice say so.
+What cannot be made from the source is NaN and named in the report, never zero. The recipes are those by which the
+authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM made their skeletons from others; those that are our own
+choice say so.
 """
 
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class ConversionReport:
         copied: joints both layouts have.
         interpolated: joint -> the source joints it is the (weighted) mean of; a single one means that this joint plays
             the other (`substituted`).
-        missing: joints that cannot be told from the source: NaN in every frame.
+        missing: joints that cannot be made from the source: NaN in every frame.
     """
 
     source: str
@@ -166,18 +166,12 @@ def convert_layout(
     # `~mask @ used` counts the missing sources of each target joint.
     lacking = (~sequence.joint_mask).astype(np.float32) @ used.T.astype(np.float32) > 0
     keypoints[lacking | ~used.any(axis=1)] = np.nan
-    confidence = None if sequence.confidence is None else _weakest(sequence.confidence, used)
+    confidence = sequence.confidence
+    if confidence is not None:
+        weakest = np.where(used, confidence[..., None, :], np.inf).min(axis=-1)
+        confidence = np.where(used.any(axis=1), weakest, 0.0)
     converted = sequence.replace(keypoints=keypoints, layout=layout, confidence=confidence)
     return (converted, report) if return_report else converted
-
-
-def _weakest(confidence: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """`(people, frames, target joints)`: the smallest confidence of the used sources, 0 where there are none."""
-    columns = [
-        confidence[..., sources].min(axis=-1) if sources.any() else np.zeros(confidence.shape[:2], np.float32)
-        for sources in used
-    ]
-    return np.stack(columns, axis=-1)
 
 
 def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:

@@ -1,4 +1,4 @@
-"""The skeleton as a graph: the matrices of 2s-AGCN and ST-GCN. It does not know features, tensors or learned edges."""
+"""What follows from the bones: the matrices of 2s-AGCN and ST-GCN, bone and velocity streams. NaN means missing."""
 
 import numpy as np
 
@@ -44,24 +44,63 @@ def spatial_configuration(layout: SkeletonLayout, centre: str | None = None) -> 
     Returns:
         `(3, joints, joints)` float32.
     """
+    from scipy.sparse.csgraph import shortest_path
+
     size = layout.num_joints
     joined = np.eye(size, dtype=bool)
     for child, parent in layout.bone_indices:
         joined[child, parent] = joined[parent, child] = True
-    distance = _distances(joined, layout.index(centre or CENTRES.get(layout.name, layout.root)))
+    start = layout.index(centre or CENTRES.get(layout.name, layout.root))
+    distance = shortest_path(joined, directed=False, unweighted=True, indices=start)
     weights = _columns_to_one(joined.astype(np.float32))
     itself, away = np.eye(size, dtype=bool), distance[:, None] < distance[None, :]
     return np.stack([weights * itself, weights * ~itself * ~away, weights * away])
 
 
-def _distances(joined: np.ndarray, start: int) -> np.ndarray:
-    """Number of edges from `start` to each joint, infinite where there is no way."""
-    distance = np.where(np.arange(len(joined)) == start, 0.0, np.inf)
-    for _ in range(len(joined)):
-        distance = np.minimum(distance, np.where(joined, distance[:, None] + 1, np.inf).min(axis=0))
-    return distance
-
-
 def _columns_to_one(matrix: np.ndarray) -> np.ndarray:
     sums = matrix.sum(axis=0)
     return matrix / np.where(sums > 0, sums, 1.0)
+
+
+def bone_stream(keypoints: np.ndarray, layout: SkeletonLayout) -> np.ndarray:
+    """Each joint minus its parent; a joint that is no bone's child keeps its raw coordinates (as UNIK and 2s-AGCN).
+
+    A joint listed as its own parent becomes zero. The unit stays. Missing if the joint or its parent is.
+
+    Args:
+        keypoints: `(..., joints, dims)` float.
+
+    Returns:
+        An array of the same shape and dtype.
+
+    Raises:
+        ValueError: the number of joints is not that of the layout.
+    """
+    if keypoints.ndim < 2 or keypoints.shape[-2] != layout.num_joints:
+        raise ValueError(
+            f"bone_stream needs keypoints (..., {layout.num_joints}, dims) for layout {layout.name!r}, got "
+            f"{keypoints.shape}; name the layout the array really has: bone_stream(keypoints, get_layout(...))."
+        )
+    bones = keypoints.copy()
+    child, parent = layout.bone_indices.T
+    bones[..., child, :] = keypoints[..., child, :] - keypoints[..., parent, :]
+    return bones
+
+
+def velocity_stream(keypoints: np.ndarray) -> np.ndarray:
+    """`x[t + 1] - x[t]` in units per frame; the last frame is zero. Missing if the joint is in either frame.
+
+    Args:
+        keypoints: `(..., frames, joints, dims)` float.
+
+    Returns:
+        An array of the same shape and dtype.
+
+    Raises:
+        ValueError: there are fewer than three axes.
+    """
+    if keypoints.ndim < 3:
+        raise ValueError(f"velocity_stream needs keypoints (..., frames, joints, dims), got shape {keypoints.shape}.")
+    # The last frame minus itself: zero where the joint was seen, missing where it was not.
+    following = np.concatenate([keypoints[..., 1:, :, :], keypoints[..., -1:, :, :]], axis=-3)
+    return following - keypoints

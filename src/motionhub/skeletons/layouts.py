@@ -1,8 +1,6 @@
 """The skeleton layouts the library knows, by name, in one vocabulary of joint names.
 
-It does not know how to convert one into another (`convert.py`); it only names the same place of the body the same way.
-
-The vocabulary. A name means a place of the body, not what a data set happens to call it; `left_*` and `right_*` are
+The vocabulary. A name means a place of the body, not what a dataset happens to call it; `left_*` and `right_*` are
 the sides of the person.
 
 head             the head: its middle in Kinect (UI-PRMD "head tip"), its base in BVH, the face in LCR-Net, Posetics.
@@ -36,8 +34,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layout_files import SUFFIXES, read_layout
+from motionhub.skeletons.layout import SUFFIXES, SkeletonLayout, read_layout
 
 
 Bones = tuple[tuple[str, str], ...]
@@ -302,6 +299,19 @@ def layout_text(layout: SkeletonLayout) -> str:
     """`layout_reference` where only text has a place (a column, a field of a config): the name, else all as JSON."""
     reference = layout_reference(layout)
     return reference if isinstance(reference, str) else json.dumps(reference)
+
+
+def check_carried_layout(stored: Mapping[str, Any]) -> None:
+    """Raises a ValueError unless a saved processor holds its layout: a path means nothing on another machine."""
+    if "layout" not in stored:
+        return
+    try:
+        stated_layout(stored["layout"])
+    except ValueError as error:
+        raise ValueError(
+            f"preprocessor_config.json does not carry its layout: {error} From a file, once: "
+            "SkeletonProcessor.from_pretrained(folder, layout='my_layout.yaml').save_pretrained(folder)."
+        ) from None
 
 
 @lru_cache(maxsize=64)

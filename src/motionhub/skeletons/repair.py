@@ -1,9 +1,10 @@
-"""Undoes what the input doctor finds: sides and people exchanged, joints to hide, gaps to bridge, repeated frames.
+"""Repairs what the input doctor finds: swaps of sides and people, joints to hide, gaps to bridge, repeated frames.
 
-It does not look for defects (`inspection.py`) nor decide anything: each function does what it is told, on a copy.
+Each function works on a copy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,31 +17,31 @@ Spans = Sequence[tuple[int, int]]
 
 
 def swap_sides(sequence: SkeletonSequence, person: int, frames: Spans) -> SkeletonSequence:
-    """`left_*` and `right_*` of one person exchanged in some frames.
+    """A left/right swap of one person undone in some frames.
 
     Args:
         frames: spans (first, end) of frames; the end is not included.
     """
-    mirror = sequence.layout.mirror
-    keypoints = sequence.keypoints.copy()
-    confidence = None if sequence.confidence is None else sequence.confidence.copy()
-    for first, end in _checked(sequence, frames):
-        keypoints[person, first:end] = keypoints[person, first:end][:, mirror]
-        if confidence is not None:
-            confidence[person, first:end] = confidence[person, first:end][:, mirror]
-    return sequence.replace(keypoints=keypoints, confidence=confidence)
+
+    def swap(values: np.ndarray) -> np.ndarray:
+        values = values.copy()
+        for first, end in _checked(sequence, frames):
+            values[person, first:end] = values[person, first:end][:, sequence.layout.mirror]
+        return values
+
+    return _changed(sequence, swap)
 
 
 def swap_people(sequence: SkeletonSequence, first_person: int, second_person: int, frames: Spans) -> SkeletonSequence:
-    """Two people, by position, exchanged in some frames: spans (first, end), the end not included."""
-    pair, turned = [first_person, second_person], [second_person, first_person]
-    keypoints = sequence.keypoints.copy()
-    confidence = None if sequence.confidence is None else sequence.confidence.copy()
-    for first, end in _checked(sequence, frames):
-        keypoints[pair, first:end] = keypoints[turned, first:end]
-        if confidence is not None:
-            confidence[pair, first:end] = confidence[turned, first:end]
-    return sequence.replace(keypoints=keypoints, confidence=confidence)
+    """Two people, by position, swapped in some frames: spans (first, end), the end not included."""
+
+    def swap(values: np.ndarray) -> np.ndarray:
+        values = values.copy()
+        for first, end in _checked(sequence, frames):
+            values[[first_person, second_person], first:end] = values[[second_person, first_person], first:end]
+        return values
+
+    return _changed(sequence, swap)
 
 
 def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequence:
@@ -98,15 +99,13 @@ def without_joints(sequence: SkeletonSequence, joints: Sequence[str]) -> Skeleto
     bones = tuple((child, parent) for child, parent in layout.bones if {child, parent} <= set(names))
     root = layout.root if layout.root in names else names[0]
     smaller = SkeletonLayout(f"{layout.name}-only-{len(names)}", names, bones, root)
-    confidence = None if sequence.confidence is None else sequence.confidence[:, :, kept]
-    return sequence.replace(keypoints=sequence.keypoints[:, :, kept], layout=smaller, confidence=confidence)
+    return _changed(sequence, lambda values: values[:, :, kept], layout=smaller)
 
 
 def part(sequence: SkeletonSequence, first: int, end: int) -> SkeletonSequence:
     """The frames from `first` up to, not including, `end`."""
     _checked(sequence, [(first, end)])
-    confidence = None if sequence.confidence is None else sequence.confidence[:, first:end]
-    return sequence.replace(keypoints=sequence.keypoints[:, first:end], confidence=confidence)
+    return _changed(sequence, lambda values: values[:, first:end])
 
 
 def hide(sequence: SkeletonSequence, mask: np.ndarray) -> SkeletonSequence:
@@ -116,7 +115,7 @@ def hide(sequence: SkeletonSequence, mask: np.ndarray) -> SkeletonSequence:
 
 
 def hide_joints(sequence: SkeletonSequence, joints: Sequence[str]) -> SkeletonSequence:
-    """Joints that are missing in every frame, for everybody."""
+    """Joints that are missing in every frame, of all people."""
     mask = np.zeros(sequence.num_joints, bool)
     mask[[sequence.layout.index(joint) for joint in joints]] = True
     return hide(sequence, mask)
@@ -188,9 +187,16 @@ def drop_frames(sequence: SkeletonSequence, frames: Sequence[int]) -> SkeletonSe
     kept = np.setdiff1d(np.arange(sequence.num_frames), frames)
     if not len(kept):
         raise ValueError(f"drop_frames must leave a frame, but was given all {sequence.num_frames}.")
-    confidence = None if sequence.confidence is None else sequence.confidence[:, kept]
     fps = sequence.fps * len(kept) / sequence.num_frames
-    return sequence.replace(keypoints=sequence.keypoints[:, kept], confidence=confidence, fps=fps)
+    return _changed(sequence, lambda values: values[:, kept], fps=fps)
+
+
+def _changed(
+    sequence: SkeletonSequence, change: Callable[[np.ndarray], np.ndarray], **others: Any
+) -> SkeletonSequence:
+    """The sequence with keypoints and confidence `(people, frames, joints, ...)` changed alike."""
+    confidence = None if sequence.confidence is None else change(sequence.confidence)
+    return sequence.replace(keypoints=change(sequence.keypoints), confidence=confidence, **others)
 
 
 def _checked(sequence: SkeletonSequence, frames: Spans) -> Spans:

@@ -1,6 +1,6 @@
 """A `SkeletonSequence` as a flat row of a dataset and back: plain numbers, flat lists, shape columns.
 
-It does not know `datasets` (the columns' types are in `data/formats/schema.py`) nor who wrote the row.
+The columns' types of `datasets` are in `data/formats/schema.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,11 @@ COLUMNS: dict[str, str] = {
     "subject": "performer, -1 = unknown",
     "camera": "view, -1 = unknown",
     "setup": "recording set-up, -1 = unknown",
-    "clip_id": "name of the clip in its data set",
+    "clip_id": "name of the clip in its dataset",
     "caption": "the clip in words, one caption a line; empty when there is none",
     "class_descriptions": "the clip's class in words, one phrasing a line; empty when there are none",
-    "source": "the data set",
-    "licence": "terms of the data set's authors",
+    "source": "the dataset",
+    "licence": "terms of the dataset's authors",
 }
 
 # Without these a row still has its motion: facts about it, and columns that older versions lack.

@@ -1,7 +1,4 @@
-"""`SkeletonSequence`: the one type in which motion travels through the library. NaN means missing.
-
-It does not know where the numbers came from (readers) nor what a model wants (the processor).
-"""
+"""`SkeletonSequence`: the one type in which motion travels through the library. NaN means missing."""
 
 from dataclasses import dataclass, replace
 from functools import reduce

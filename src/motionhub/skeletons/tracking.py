@@ -1,6 +1,6 @@
 """People over time on keypoints alone: unordered detections per frame become one row per person.
 
-It does not know images, files or what a person looks like. Each frame's detections are assigned to the people seen so
+Each frame's detections are assigned to the people seen so
 far by the Hungarian method; the likeness is that of COCO's object keypoint similarity (a Gaussian of the distance,
 joint by joint, relative to the size of the body), taken from where constant velocity puts each person.
 """
@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+
+from motionhub.geometry.boxes import body_size
 
 
 # Of the body's diagonal: how far a joint may be from its prediction to count as likely. COCO's hip has 0.107 of the
 # square root of the area, for the error of annotators; movement within a frame comes on top.
 TOLERANCE = 0.15
-# A prediction gets less certain with every frame that nobody confirmed it.
+# A prediction gets less certain with every frame that does not confirm it.
 TOLERANCE_GROWTH = 0.1
 # Below this likeness a detection is somebody else: about two tolerances away.
 MIN_LIKENESS = 0.1
@@ -51,7 +52,7 @@ class _Person:
         # Joints that are hidden now keep their place on the body.
         self.last = np.where(seen[:, None], points, self.predicted(frame))
         self.frame = frame
-        self.size = max(0.9 * self.size, _diagonal(points))
+        self.size = max(0.9 * self.size, body_size(points))
         self.history = [*self.history, (frame, points)][-VELOCITY_FRAMES:]
 
 
@@ -64,7 +65,7 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
 
     Returns:
         per frame `(num_detections,)` int; people are numbered 0, 1, 2, ... in the order in which they appear. A
-        detection without a single joint is nobody: -1.
+        detection without a single joint is -1.
     """
     people: list[_Person] = []
     current: list[_Person] = []
@@ -79,7 +80,7 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
         for row in seen:
             if numbers[row] < 0:
                 points = np.asarray(detections[row], dtype=np.float64)
-                person = _Person(len(people), points, frame, _diagonal(points), [(frame, points)])
+                person = _Person(len(people), points, frame, body_size(points), [(frame, points)])
                 people.append(person)
                 current.append(person)
                 numbers[row] = person.index
@@ -91,6 +92,8 @@ def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -
     """Pairs (detection, person) whose likeness, summed over all pairs, is greatest."""
     if not people or not detections:
         return []
+    from scipy.optimize import linear_sum_assignment
+
     likeness = _likeness(people, np.stack(detections), frame)
     rows, columns = linear_sum_assignment(likeness, maximize=True)
     return [
@@ -110,12 +113,6 @@ def _likeness(people: list[_Person], detections: np.ndarray, frame: int) -> np.n
         gauss = np.where(common, np.exp(-np.where(common, squared, 0) / (2 * max(size, 1e-9) ** 2)), 0)
         likeness[row] = gauss.sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)
     return likeness
-
-
-def _diagonal(points: np.ndarray) -> float:
-    """Of the box around the seen joints."""
-    seen = points[~np.isnan(points).any(axis=-1)]
-    return float(np.linalg.norm(seen.max(axis=0) - seen.min(axis=0)))
 
 
 def stack_people(

@@ -1,8 +1,6 @@
 """Better class vectors from text alone, without training: paraphrases, templates, body parts and neighbours.
 
-It does not know towers, banks or motions: vectors come in, unit vectors go out. The ideas are those of CLIP's prompt
-ensembles (Radford et al. 2021), of part-wise descriptions (PURLS, STAR) and of neighbour-averaged anchors (Flora);
-each function is a few lines of arithmetic that a test computes by hand.
+After CLIP's prompt ensembles (Radford et al. 2021), part-wise descriptions (PURLS, STAR) and Flora's anchors.
 """
 
 from collections.abc import Sequence
@@ -14,13 +12,11 @@ from torch.nn.functional import normalize
 from motionhub.towers.text_towers import checked_texts
 
 
-# One vector of a label is the bare name's; the others put it into the sentences that texts of motions are made of.
-TEMPLATES = ("{}", "a person performing the action {}", "someone doing this: {}", "a video of a person, {}")
 # Vectors this alike are the same text; a neighbour must be another one.
 SAME_TEXT = 1 - 1e-5
 
 
-def fill_templates(labels: Sequence[str], templates: Sequence[str] | str = TEMPLATES) -> list[list[str]]:
+def fill_templates(labels: Sequence[str], templates: Sequence[str] | str) -> list[list[str]]:
     """Every label in every template: one list of texts a label, in the order of the templates.
 
     Raises:
@@ -32,34 +28,25 @@ def fill_templates(labels: Sequence[str], templates: Sequence[str] | str = TEMPL
     return [[sentence.replace("{}", label) for sentence in sentences] for label in checked_texts(labels)]
 
 
-def ensemble(vectors: Tensor, groups: Sequence[int] | Tensor, weights: Tensor | None = None) -> Tensor:
-    """One unit vector a group: the direction of the (weighted) mean of its members' unit vectors.
+def ensemble(vectors: Tensor, groups: Sequence[int] | Tensor) -> Tensor:
+    """`(num_groups, dim)`, one unit vector a group: the direction of the mean of its members' unit vectors.
 
     Args:
         vectors: (num_texts, dim), of any length but zero.
         groups: (num_texts,), the group of each text, 0 .. num_groups - 1; each group has a member.
-        weights: (num_texts,) not negative; all alike when None.
-
-    Returns:
-        (num_groups, dim).
 
     Raises:
-        ValueError: a group has no member, the lengths disagree, or a weight is negative.
+        ValueError: a group has no member, or the lengths disagree.
     """
     places = torch.as_tensor(groups, dtype=torch.long, device=vectors.device)
-    shares = torch.ones(len(vectors)).to(vectors) if weights is None else weights.to(vectors)
-    if vectors.ndim != 2 or places.shape != vectors.shape[:1] or shares.shape != vectors.shape[:1]:
-        got = f"{tuple(vectors.shape)}, {tuple(places.shape)} and {tuple(shares.shape)}"
-        raise ValueError(f"Expected vectors (num_texts, dim) with a group and a weight each, got {got}.")
-    count = int(places.max()) + 1 if len(places) else 0
-    present = torch.bincount(places[shares > 0], minlength=count) if count else places
-    if bool((shares < 0).any()) or bool((present == 0).any()):
-        raise ValueError(
-            f"Expected weights >= 0 and a weighted text in each of {count} groups, got {present.tolist()}."
-        )
-    sums = torch.zeros(count, vectors.shape[1]).to(vectors)
-    sums.index_add_(0, places, normalize(vectors, dim=-1) * shares[:, None])
-    return normalize(sums, dim=-1)
+    if vectors.ndim != 2 or places.shape != vectors.shape[:1]:
+        got = f"{tuple(vectors.shape)} and {tuple(places.shape)}"
+        raise ValueError(f"Expected vectors (num_texts, dim) with a group each, got {got}.")
+    members = torch.bincount(places)
+    if bool((members == 0).any()):
+        raise ValueError(f"Expected a text in each of {len(members)} groups, got {members.tolist()}.")
+    sums = torch.zeros(len(members), vectors.shape[1]).to(vectors)
+    return normalize(sums.index_add_(0, places, normalize(vectors, dim=-1)), dim=-1)
 
 
 def with_body_parts(anchors: Tensor, parts: Tensor, described: Tensor, share: float = 0.5) -> Tensor:
@@ -74,12 +61,7 @@ def with_body_parts(anchors: Tensor, parts: Tensor, described: Tensor, share: fl
     Returns:
         (num_labels, dim) unit vectors: the direction of (1 - share) anchor + share mean(described parts).
     """
-    _check_share("share", share)
-    kept = described[..., None].to(anchors.dtype)
-    mean = (normalize(parts, dim=-1) * kept).sum(dim=1) / kept.sum(dim=1).clamp(min=1)
-    own = normalize(anchors, dim=-1)
-    mixed = normalize((1 - share) * own + share * normalize(mean, dim=-1), dim=-1)
-    return torch.where(described.any(dim=1, keepdim=True), mixed, own)
+    return _mixed(anchors, normalize(parts, dim=-1), described, share)
 
 
 def neighbour_averaged(anchors: Tensor, vocabulary: Tensor, neighbours: int = 5, share: float = 0.3) -> Tensor:
@@ -94,19 +76,20 @@ def neighbour_averaged(anchors: Tensor, vocabulary: Tensor, neighbours: int = 5,
     Returns:
         (num_labels, dim) unit vectors: the direction of (1 - share) anchor + share mean(neighbours).
     """
-    _check_share("share", share)
     if neighbours < 0:
         raise ValueError(f"Expected neighbours of at least 0, got {neighbours}.")
-    own, known = normalize(anchors, dim=-1), normalize(vocabulary.to(anchors), dim=-1)
-    cosines = own @ known.T
+    known = normalize(vocabulary.to(anchors), dim=-1)
+    cosines = normalize(anchors, dim=-1) @ known.T
     cosines = cosines.masked_fill(cosines > SAME_TEXT, float("-inf"))
     values, places = cosines.topk(min(neighbours, len(known)), dim=-1)
-    real = values.isfinite()[..., None].to(own.dtype)
-    mean = (known[places] * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
+    return _mixed(anchors, known[places], values.isfinite(), share)
+
+
+def _mixed(anchors: Tensor, others: Tensor, present: Tensor, share: float) -> Tensor:
+    """Anchors drawn to the mean of those of `others (num_labels, n, dim)` that are present, where there is one."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"Expected share between 0 and 1, got {share}.")
+    own, real = normalize(anchors, dim=-1), present[..., None].to(anchors.dtype)
+    mean = (others * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)
     mixed = normalize((1 - share) * own + share * normalize(mean, dim=-1), dim=-1)
-    return torch.where(real.any(dim=1), mixed, own)
-
-
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"Expected {name} between 0 and 1, got {value}.")
+    return torch.where(present.any(dim=1, keepdim=True), mixed, own)

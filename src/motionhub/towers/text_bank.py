@@ -1,8 +1,7 @@
-"""Text vectors that travel with a checkpoint, so that labels by name work where the text tower cannot be loaded.
+"""Text vectors saved with a checkpoint, so that labels by name work where the text tower cannot be loaded.
 
-It does not know which phrases are worth having (`datasets/class_phrases.py`) nor how towers make vectors. Phrases are
-found by a normalised spelling, so "Sit_down" is "sit down"; a phrase the bank lacks needs the tower, and the error
-says which one.
+Phrases are found by a normalised spelling, so "Sit_down" is "sit down"; a phrase the bank lacks needs the tower, and
+the error says which one.
 """
 
 import difflib
@@ -16,8 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from motionhub.towers.text_tower_models import install_line
-from motionhub.towers.text_towers import MissingTowerError, TextTower, TowerName, checked_texts, load_text_tower
+from motionhub.towers.text_towers import (
+    MissingTowerError,
+    TextTower,
+    TowerName,
+    checked_texts,
+    install_line,
+    load_text_tower,
+)
 
 
 VECTORS = "text_bank.safetensors"
@@ -25,7 +30,7 @@ FACTS = "text_bank.json"
 SCHEMA = 1
 # Encoded with every bank: two towers of one name that disagree on it are not the same.
 PROBE = "a person slowly raises the left arm"
-# Whoever does it: the verb's form that follows is an alias of its own.
+# The subject of a phrase; the form of the verb that follows is an alias of its own.
 _SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
 # Float16 rounds a unit vector's cosine by less than 1e-5; another network differs by far more.
 SAME_TOWER = 0.999
@@ -37,10 +42,8 @@ def normalised_spelling(phrase: str) -> str:
     """Lower case, words apart by one space: "Drink_From-Cup " -> "drink from cup"; every script keeps its letters."""
     folded = unicodedata.normalize("NFKC", phrase).casefold().replace("\u2019", "'")
     # Marks (Mn, Mc) are part of a letter in many scripts, and no letter by themselves.
-    kept = "".join(
-        char if char.isalnum() or char == "'" or unicodedata.category(char)[0] == "M" else " " for char in folded
-    )
-    return re.sub(r"\s+", " ", kept).strip()
+    kept = (char if char.isalnum() or char == "'" or unicodedata.category(char)[0] == "M" else " " for char in folded)
+    return " ".join("".join(kept).split())
 
 
 class TextBank:
@@ -112,8 +115,8 @@ class TextBank:
         for phrase in checked_texts(phrases):
             different.setdefault(normalised_spelling(phrase), phrase)
         vectors = made_by.encode([*different.values(), PROBE]).to(dtype)
-        own = list(different.values())
-        return cls(own, vectors[:-1], made_by.description, vectors[-1], made_by.fingerprint(), aliases)
+        facts = (made_by.description, vectors[-1], made_by.fingerprint(), aliases)
+        return cls(list(different.values()), vectors[:-1], *facts)
 
     @property
     def dim(self) -> int:
@@ -168,30 +171,21 @@ class TextBank:
         how = f"Use known phrases, or install the tower that reads any text: {install_line(self.tower)}"
         return f"The checkpoint's bank of {len(self)} phrases lacks {shown}{more}. {how}."
 
-    def check_tower(self, tower: Mapping[str, Any] | str | TowerName | TextTower) -> None:
-        """Raises ValueError unless the tower is the one that made this bank.
-
-        A `TextTower` is loaded and asked for its vector of `PROBE`, so the same weights under another name pass; a
-        name alone is compared by kind, name, revision and prompt.
-        """
-        fix = (
-            "Build it again with TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank"
-        )
-        if not isinstance(tower, TextTower):
-            own, other = (_identity(name) for name in (self.tower, TowerName.parse(tower)))
-            if own != other:
-                raise ValueError(f"This text bank was made by the tower {own}, not by {other}. {fix}.")
-            return
+    def check_tower(self, tower: TextTower) -> None:
+        """Raises ValueError unless the tower, by its vector of `PROBE`, has the weights that made this bank."""
         probe = tower.encode([PROBE])[0]
+        wrong = None
         if probe.shape != self.probe.shape:
-            what = f"vectors of {self.dim} numbers, {tower.name!r} makes {len(probe)}"
-            raise ValueError(f"This text bank was made by the tower {self.tower.name!r} with {what}. {fix}.")
-        cosine = float(probe @ torch.nn.functional.normalize(self.probe.float(), dim=0))
-        if cosine < SAME_TOWER:
-            what = (
+            wrong = f"with vectors of {self.dim} numbers, {tower.name!r} makes {len(probe)}"
+        elif (cosine := float(probe @ torch.nn.functional.normalize(self.probe.float(), dim=0))) < SAME_TOWER:
+            wrong = (
                 f"by other weights than those of {tower.name!r}: their cosine on one sentence is {cosine:.3f}, not 1"
             )
-            raise ValueError(f"This text bank was made by {self.tower.name!r}, {what}. {fix}.")
+        if wrong is not None:
+            raise ValueError(
+                f"This text bank was made by the tower {self.tower.name!r}, {wrong}. Build it again with "
+                "TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank."
+            )
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes `text_bank.safetensors` and `text_bank.json` into a checkpoint's folder."""
@@ -199,12 +193,10 @@ class TextBank:
 
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
+        save_file({"embeddings": self.embeddings.contiguous(), "probe": self.probe.contiguous()}, target / VECTORS)
         facts = {"schema": SCHEMA, "tower": self.tower.to_dict(), "fingerprint": self.fingerprint, "probe": PROBE}
-        tensors = {"embeddings": self.embeddings.contiguous(), "probe": self.probe.contiguous()}
-        save_file(tensors, target / VECTORS)
         facts |= {"phrases": self.phrases, "aliases": self.aliases, "learned": self.learned}
-        text = json.dumps(facts, ensure_ascii=False, indent=0)
-        (target / FACTS).write_text(text + "\n", encoding="utf-8")
+        (target / FACTS).write_text(json.dumps(facts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, checkpoint: str | Path, revision: str | None = None) -> "TextBank | None":

@@ -1,10 +1,9 @@
-"""Frozen video encoders behind one small interface: a folder or Hub id names the tower, `embed` makes unit vectors.
+"""Frozen video encoders: a folder or Hub id names the tower, `embed` makes unit vectors of clips.
 
-It does not know video files nor how frames become pixels (`processing/video_clip.py`; `pixels` says what the tower's
-own library does), and not the text half, which is a text tower of the same name (`text_towers.py`).
+Frames become pixels in `processing/video_clip.py`; the text half is a text tower of the same name (`text_towers.py`).
 
     "viclip"             video features of a model with `get_video_features`
-    "transformers-clip"  picture features of CLIP, SigLIP, ..., of every frame; their mean
+    "transformers-clip"  image features of CLIP, SigLIP, ..., of every frame; their mean
     "open-clip"          the same of a model of open_clip, named "open-clip:NAME@WEIGHTS" (a tag or file; else random)
     "video-encoder"      `pooler_output` of a video encoder of this library (R3D, torchvision, timm): no text half
 """
@@ -17,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motionhub.towers.text_tower_models import missing
-from motionhub.towers.text_towers import TowerName
+from motionhub.towers.text_towers import TowerName, missing, open_clip_model
 
 
 KINDS = ("viclip", "transformers-clip", "open-clip", "video-encoder")
@@ -33,7 +31,7 @@ class VideoTower:
         name: a folder, a Hub id, or a model's name in open_clip.
         dim: numbers of a vector.
         module: the network.
-        pixels: how its pictures are made (`image_size`, `image_mean`, `image_std`), where the tower says so itself;
+        pixels: how its images are made (`image_size`, `image_mean`, `image_std`), where the tower says so itself;
             empty where a `VideoClipProcessor` lies beside the weights.
     """
 
@@ -105,7 +103,12 @@ def _of_checkpoint(name: str) -> VideoTower:
         return VideoTower("viclip", name, module.config.projection_dim, module, module.get_video_features)
     if hasattr(module, "get_image_features"):
         module.text_model = None
-        return _of_pictures("transformers-clip", name, module, _picture_features(module), _picture_sizes(name))
+
+        def features(images: Tensor) -> Tensor:
+            made = module.get_image_features(pixel_values=images)
+            return getattr(made, "pooler_output", made)
+
+        return _of_images("transformers-clip", name, module, features, _image_facts(name))
     if "video" in getattr(module, "input_modalities", ()) and hasattr(module.config, "hidden_size"):
         return VideoTower(
             "video-encoder", name, int(module.config.hidden_size), module, lambda pixels: module(pixels).pooler_output
@@ -113,16 +116,8 @@ def _of_checkpoint(name: str) -> VideoTower:
     raise ValueError(f"{name} is a {type(module).__name__}, which makes no features of videos; name a {KINDS}.")
 
 
-def _picture_features(module: Any) -> Callable[[Tensor], Tensor]:
-    def features(pictures: Tensor) -> Tensor:
-        made = module.get_image_features(pixel_values=pictures)
-        return getattr(made, "pooler_output", made)
-
-    return features
-
-
-def _picture_sizes(name: str) -> dict[str, Any]:
-    """Size and colours of a checkpoint's pictures, by its preprocessor_config.json."""
+def _image_facts(name: str) -> dict[str, Any]:
+    """Size and colours of a checkpoint's images, by its preprocessor_config.json."""
     from transformers.image_processing_base import ImageProcessingMixin
 
     config, _ = ImageProcessingMixin.get_image_processor_dict(name)
@@ -138,35 +133,27 @@ def _picture_sizes(name: str) -> dict[str, Any]:
 
 
 def _open_clip(name: str) -> VideoTower:
-    try:
-        import open_clip  # type: ignore[import-not-found]
-    except (ImportError, RuntimeError) as error:
-        raise missing(TowerName("open-clip", name), error, what="video") from error
     model, _, revision = name.partition("@")
-    try:
-        module = open_clip.create_model(model, pretrained=revision or None).float()
-    except (OSError, RuntimeError) as error:
-        fix = 'python -c "import open_clip; print(open_clip.list_pretrained())"'
-        raise missing(TowerName("open-clip", name), error, fix, what="video") from error
+    library, module = open_clip_model(TowerName("open-clip", model, revision or None), what="video")
     size = module.visual.image_size
-    sizes = {
+    facts = {
         "image_size": int(size if isinstance(size, int) else size[0]),
         "resize": "shorter-side",
-        "image_mean": list(module.visual.image_mean or open_clip.OPENAI_DATASET_MEAN),
-        "image_std": list(module.visual.image_std or open_clip.OPENAI_DATASET_STD),
+        "image_mean": list(module.visual.image_mean or library.OPENAI_DATASET_MEAN),
+        "image_std": list(module.visual.image_std or library.OPENAI_DATASET_STD),
     }
-    return _of_pictures("open-clip", name, module, module.encode_image, sizes)
+    return _of_images("open-clip", name, module, module.encode_image, facts)
 
 
-def _of_pictures(
-    kind: str, name: str, module: nn.Module, features: Callable[[Tensor], Tensor], sizes: dict[str, Any]
+def _of_images(
+    kind: str, name: str, module: nn.Module, features: Callable[[Tensor], Tensor], facts: dict[str, Any]
 ) -> VideoTower:
-    """A tower of single pictures: the mean of the unit vectors of the frames."""
+    """A tower of single images: the mean of the unit vectors of the frames."""
 
     def of_clips(pixel_values: Tensor) -> Tensor:
         made = nn.functional.normalize(features(pixel_values.flatten(0, 1)).float(), dim=-1)
         return made.unflatten(0, pixel_values.shape[:2]).mean(1)
 
     with torch.no_grad():
-        dim = features(torch.zeros(1, 3, sizes["image_size"], sizes["image_size"])).shape[-1]
-    return VideoTower(kind, name, int(dim), module, of_clips, sizes)
+        dim = features(torch.zeros(1, 3, facts["image_size"], facts["image_size"])).shape[-1]
+    return VideoTower(kind, name, int(dim), module, of_clips, facts)

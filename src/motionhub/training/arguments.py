@@ -1,14 +1,11 @@
-"""`TrainingRecipe`: every number that decides a training run, checked, readable from a command line or a JSON file.
-
-It does not know the model, the data nor the processor: those are arguments of `train`.
-"""
+"""What decides a run: `RunArguments` names data and model, `TrainingRecipe` holds every number, checked."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from motionhub.hub.packaged import folder_of, similar_ids
+from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 
 # Changing one of these in the middle of a run would make the resumed run a different experiment. So would `epochs`
@@ -28,10 +25,11 @@ FIXED_ON_RESUME = (
     "max_grad_norm",
     "mixed_precision",
     "label_smoothing",
+    "augmentation",
     "seed",
 )
 
-# Where and how a run was done, not what: nothing a later run should take over from a checkpoint's training.json.
+# Where and how a run was done, not what: a later run takes none of it over from a checkpoint's training.json.
 MACHINE_FIELDS = (
     "num_workers",
     "output_dir",
@@ -41,16 +39,48 @@ MACHINE_FIELDS = (
     "log_updates",
     "cpu",
     "num_processes",
+    "log_with",
     "tensorboard",
     "progress_bar",
 )
+TRACKERS = ("tensorboard", "wandb", "trackio")
 
 
-def _option(default: Any, text: str) -> Any:
+def option(default: Any, text: str) -> Any:
     """A dataclass field whose `help` becomes the command-line help."""
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata={"help": text})
     return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class RunArguments:
+    """The data and the model; how to train is a TrainingRecipe."""
+
+    dataset: str = field(metadata={"help": "A reader (n-ucla, ...) with --data_root, else a saved dataset or Hub id."})
+    model: str = field(
+        metadata={"help": "Folder, Hub id or packaged name of a checkpoint; for --mode scratch, configs are enough."}
+    )
+    data_root: str | None = option(None, "Folder or zip file with the raw files.")
+    protocol: str | None = option(None, "Split, e.g. cross-subject; the first by default.")
+    eval_split: str = option("test", "Split to evaluate on.")
+    layout: str = option("checkpoint", "'dataset' (with scratch) keeps the data's joints.")
+    recipe: str | None = option(
+        None,
+        "training.json, or a folder or packaged name with one, to follow instead of the model's own; the folder's "
+        "preprocessor_config.json prepares the clips, in the model's layout.",
+    )
+    class_order: Literal["dataset", "protocol"] = option(
+        "dataset",
+        "'protocol' numbers the classes as the protocol does (Smarthome's cv1 and cv2: 19 classes in an order of "
+        "their own), 'dataset' as the dataset does.",
+    )
+    stream: bool = option(
+        False, "Read a saved dataset from its shards, a few at a time: for datasets larger than memory."
+    )
+
+    def __post_init__(self) -> None:
+        self.model = model_id(self.model)
 
 
 @dataclass
@@ -62,79 +92,80 @@ class TrainingRecipe:
     momentum, learning rate times 0.1 at each milestone; official yaml files).
     """
 
-    mode: Literal["finetune", "linear", "scratch"] = _option(
+    mode: Literal["finetune", "linear", "scratch"] = option(
         "finetune",
         "finetune: all weights learn, from a checkpoint. linear: only the head learns, the backbone is frozen with "
         "its batch-norm statistics. scratch: all weights learn, from random ones.",
     )
-    label_fraction: float = _option(1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).")
-    repeat_classes: Literal["none", "smarthome-cross-view"] = _option(
+    label_fraction: float = option(1.0, "Share of the training clips of each class to use, e.g. 0.05 (few-label).")
+    repeat_classes: Literal["none", "smarthome-cross-view"] = option(
         "none",
         "smarthome-cross-view: training clips of rare classes are seen several times an epoch, as in UNIK's code for "
         "Smarthome's cv1 and cv2. none: every clip once.",
     )
-    optimizer: Literal["sgd", "adamw"] = _option("sgd", "sgd with Nesterov momentum, or adamw.")
-    learning_rate: float = _option(0.1, "Learning rate at the start (step) or after the warm-up (cosine).")
-    momentum: float = _option(0.9, "Momentum of sgd.")
-    weight_decay: float = _option(1e-4, "Weight decay. With adamw, biases and norm weights are left out.")
-    schedule: Literal["step", "cosine"] = _option("step", "step: times gamma at each milestone. cosine: down to 0.")
-    milestones: list[int] = _option([30, 40], "Epochs (0-based) at which the learning rate is multiplied by gamma.")
-    gamma: float = _option(0.1, "Factor of the step schedule.")
-    warmup_epochs: float = _option(0.0, "Linear warm-up of either schedule, in epochs.")
-    epochs: int = _option(
+    optimizer: Literal["sgd", "adamw"] = option("sgd", "sgd with Nesterov momentum, or adamw.")
+    learning_rate: float = option(0.1, "Learning rate at the start (step) or after the warm-up (cosine).")
+    momentum: float = option(0.9, "Momentum of sgd.")
+    weight_decay: float = option(1e-4, "Weight decay. With adamw, biases and norm weights are left out.")
+    schedule: Literal["step", "cosine"] = option("step", "step: times gamma at each milestone. cosine: down to 0.")
+    milestones: list[int] = option([30, 40], "Epochs (0-based) at which the learning rate is multiplied by gamma.")
+    gamma: float = option(0.1, "Factor of the step schedule.")
+    warmup_epochs: float = option(0.0, "Linear warm-up of either schedule, in epochs.")
+    epochs: int = option(
         50, "Passes over the training clips. A resumed run may have more, except with cosine, which ends at the last."
     )
-    batch_size: int = _option(32, "Clips of one parameter update, over all processes and accumulation steps.")
-    eval_batch_size: int = _option(64, "Clips of one evaluation batch, over all processes.")
-    gradient_accumulation_steps: int = _option(1, "Cut an update into this many forward passes, to save memory.")
-    drop_last: bool = _option(
+    batch_size: int = option(32, "Clips of one parameter update, over all processes and accumulation steps.")
+    eval_batch_size: int = option(64, "Clips of one evaluation batch, over all processes.")
+    gradient_accumulation_steps: int = option(1, "Cut an update into this many forward passes, to save memory.")
+    drop_last: bool = option(
         True,
         "Leave out the clips that do not fill the last update of an epoch (others each time). Otherwise the last "
         "update is filled up with clips seen at the start of the epoch.",
     )
-    max_grad_norm: float | None = _option(None, "Clip the norm of the gradient to this; none does not clip.")
-    mixed_precision: Literal["auto", "bf16", "no"] = _option(
+    max_grad_norm: float | None = option(None, "Clip the norm of the gradient to this; none does not clip.")
+    mixed_precision: Literal["auto", "bf16", "no"] = option(
         "auto",
         "bf16: autocast the forward pass to bfloat16. no: float32. auto: bf16 where the hardware computes it (CPU: "
         "AVX-512-BF16 or AMX), else float32; the run says which.",
     )
-    label_smoothing: float = _option(0.0, "Cross-entropy label smoothing, 0 to below 1.")
-    seed: int = _option(1, "Seed of order, augmentation, dropout and the few-label choice.")
-    num_workers: int = _option(0, "Processes that prepare batches, per training process. Does not change the result.")
-    output_dir: str = _option("runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.")
-    resume: str = _option(
+    label_smoothing: float = option(0.0, "Cross-entropy label smoothing, 0 to below 1.")
+    augmentation: str | None = option(
+        None,
+        "What training changes in skeleton clips, as JSON: fields of AugmentationPolicy, e.g. "
+        '{"mirror_probability": 0.5}. none: what the checkpoint\'s processor says.',
+    )
+    seed: int = option(1, "Seed of order, augmentation, dropout and the few-label choice.")
+    num_workers: int = option(0, "Processes that prepare batches, per training process. Does not change the result.")
+    output_dir: str = option("runs/motionhub", "Folder for checkpoints (best/, last/), metrics and log.jsonl.")
+    resume: str = option(
         "auto",
         "auto: continue from output_dir/last when it is there. none: start anew. Or a folder such as runs/x/last.",
     )
-    eval_epochs: int = _option(1, "Evaluate every this many epochs, and after the last one.")
-    checkpoint_epochs: int = _option(1, "Save last/ every this many epochs, and after the last one.")
-    checkpoint_updates: int | None = _option(None, "Also save last/ every this many updates, inside long epochs.")
-    log_updates: int = _option(10, "Write a line to log.jsonl every this many updates.")
-    cpu: bool = _option(False, "Stay on the CPU even when an accelerator is there.")
-    num_processes: int | None = _option(
+    eval_epochs: int = option(1, "Evaluate every this many epochs, and after the last one.")
+    checkpoint_epochs: int = option(1, "Save last/ every this many epochs, and after the last one.")
+    checkpoint_updates: int | None = option(None, "Also save last/ every this many updates, inside long epochs.")
+    log_updates: int = option(10, "Write a line to log.jsonl every this many updates.")
+    cpu: bool = option(False, "Stay on the CPU even when an accelerator is there.")
+    num_processes: int | None = option(
         None, "How many processes must be running; anything else is an error. none: any number."
     )
-    tensorboard: bool = _option(False, "Also write TensorBoard events to output_dir/tensorboard.")
-    progress_bar: bool = _option(True, "Show a progress bar, on terminals only.")
-    source: str = _option("", "Where these numbers come from; has no effect.")
+    log_with: list[str] = option([], "Trackers besides log.jsonl, of Accelerate: tensorboard, wandb, trackio.")
+    tensorboard: bool = option(False, "The same as --log_with tensorboard: events in output_dir/tensorboard.")
+    progress_bar: bool = option(True, "Show a progress bar, on terminals only.")
+    source: str = option("", "Where these numbers come from; has no effect.")
 
     def __post_init__(self) -> None:
-        self._check_choices()
+        for entry in fields(self):
+            allowed = get_args(entry.type)
+            if getattr(entry.type, "__origin__", None) is Literal and getattr(self, entry.name) not in allowed:
+                raise ValueError(f"{entry.name} must be one of {allowed}, got {getattr(self, entry.name)!r}.")
+        if isinstance(self.log_with, str):
+            self.log_with = [self.log_with]
+        if unknown := sorted(set(self.log_with) - set(TRACKERS)):
+            raise ValueError(f"log_with must be of {TRACKERS}, got {unknown}.")
         self._check_numbers()
         if self.schedule == "step" and sorted(set(self.milestones)) != list(self.milestones):
             raise ValueError(f"milestones must be epochs in rising order, e.g. [30, 40], got {self.milestones}.")
-
-    def _check_choices(self) -> None:
-        choices = {
-            "mode": ("finetune", "linear", "scratch"),
-            "repeat_classes": ("none", "smarthome-cross-view"),
-            "optimizer": ("sgd", "adamw"),
-            "schedule": ("step", "cosine"),
-            "mixed_precision": ("auto", "bf16", "no"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}.")
 
     def _check_numbers(self) -> None:
         counts = ["epochs", "batch_size", "eval_batch_size", "gradient_accumulation_steps"]

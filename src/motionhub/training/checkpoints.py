@@ -1,11 +1,10 @@
 """Checkpoints on disk: a folder appears whole or not at all, and the one before stays until then.
 
 `best/` and `last/` are `from_pretrained` folders (model, processor, metrics.json, training.json); `last/state/` also
-holds what a resume needs. It does not know when to save nor how to train.
+holds what a resume needs.
 """
 
 import errno
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -19,7 +18,9 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from motionhub.nn.weights import weights_hash
 from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.processes import any_process
 
 
 # safetensors and torch report a full disk as errors of their own.
@@ -97,7 +98,7 @@ def write_folder(final: Path, accelerator: Accelerator, write: Callable[[Path], 
         write(writing)
     except WRITE_ERRORS as error:
         problem = error
-    if _any_process(accelerator, problem is not None):
+    if any_process(accelerator, problem is not None):
         if accelerator.is_main_process:
             shutil.rmtree(writing, ignore_errors=True)
         number = problem.errno if isinstance(problem, OSError) and problem.errno else errno.EIO
@@ -115,10 +116,6 @@ def _take_place(new: Path, final: Path) -> None:
         final.rename(old)
     new.rename(final)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _any_process(accelerator: Accelerator, flag: bool) -> bool:
-    return bool(accelerator.gather(torch.tensor([int(flag)], device=accelerator.device)).any())
 
 
 def _failure(final: Path, step: int, problem: BaseException | None) -> str:
@@ -196,18 +193,12 @@ def facts_of_run(
     facts["evaluation clips and labels"] = _fingerprint(eval_clips)
     facts["config"] = {name: value for name, value in model.config.to_dict().items() if name not in VOLATILE}
     facts["processor"] = processor.to_dict() if hasattr(processor, "to_dict") else None
+    if hasattr(processor, "augmentation"):  # field by field, as in runs of earlier versions
+        facts["processor"] = {**facts["processor"], **asdict(processor.augmentation)}
+        facts["processor"].pop("augmentation", None)
     facts["starting weights"] = weights_hash(model)
     # through JSON, as the other side of the comparison: integer keys become strings
     return dict(json.loads(json.dumps(facts, default=str)))
-
-
-def weights_hash(model: torch.nn.Module) -> str:
-    """SHA-256 over names and bytes of all weights and buffers; equal for equal weights only."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _fingerprint(clips: Any) -> str | None:
@@ -215,7 +206,7 @@ def _fingerprint(clips: Any) -> str | None:
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """In words; of dictionaries the entries, of hashes only that they differ."""
+    """One text per fact; of dictionaries per entry, of hashes only that they differ."""
     found = []
     for name, value in now.items():
         old = before.get(name)

@@ -1,24 +1,32 @@
-"""Clips for training: dataset rows through the processor, in an order and with an augmentation that a seed decides.
+"""Rows become clips, clips become batches: through the processor, with an augmentation that a seed decides.
 
-It does not know models nor devices. Every random number of clip `i` in epoch `e` comes from (seed, e, i), so the
-result does not depend on how many processes or workers share the clips, nor on where an interrupted epoch is resumed.
+Every random number of clip `i` in epoch `e` comes from (seed, e, i), so the result does not depend on how many
+processes or workers share the clips, nor on where an interrupted epoch is resumed.
 """
 
+import copy
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from datasets import ClassLabel, Dataset
+from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import Sampler
 from transformers import PreTrainedConfig
 
+from motionhub.data.datasets.repetition import repeat_classes
+from motionhub.data.datasets.splits import few_label_subset
+from motionhub.processing.skeleton import with_augmentation
 from motionhub.skeletons.rows import from_row
-from motionhub.training.streaming import RowGroup, ShardedRows, ShardOrder
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.order import EpochOrder, ShardOrder
+from motionhub.training.streaming import RowGroup, ShardedRows
 
 
 # Sets up to this size are decoded once and kept (the N-UCLA clips take 30 MB, NTU-60 20 GB).
@@ -27,6 +35,32 @@ INPUTS = ("keypoints", "joint_mask", "attention_mask")
 # Where Linux keeps the memory that processes share; a container may have next to nothing of it.
 SHARED_MEMORY = Path("/dev/shm")
 LEAST_SHARED_BYTES = 16 * 2**20
+
+
+def as_clips(dataset: Any, processor: Any, recipe: TrainingRecipe, config: Any, *, training: bool) -> Any:
+    """Rows as model inputs; labels must be the classes of a classifier's config, with None there may be none."""
+    chosen = recipe.label_fraction < 1 or recipe.repeat_classes != "none"
+    if training and chosen and not isinstance(dataset, Dataset):
+        raise ValueError(
+            "label_fraction and repeat_classes choose among the rows of a datasets.Dataset with labels, got "
+            f"{type(dataset).__name__}; load it without streaming, or choose and repeat the clips yourself."
+        )
+    if not isinstance(dataset, Dataset | ShardedRows):
+        return dataset
+    if processor is None:
+        raise ValueError("A datasets.Dataset needs a processor, got None; give a SkeletonProcessor.")
+    name = "train_dataset" if training else "eval_dataset"
+    if config is not None:
+        check_labels(dataset, config, name)
+    elif not len(dataset):
+        raise ValueError(f"{name} holds no clips.")
+    if training and recipe.label_fraction < 1:
+        dataset = few_label_subset(dataset, recipe.label_fraction, recipe.seed)
+    if training and recipe.repeat_classes != "none":
+        dataset = repeat_classes(dataset, recipe.repeat_classes)
+    if training:
+        processor = with_augmentation(processor, recipe.augmentation)
+    return ClipDataset(dataset, processor, training=training, seed=recipe.seed)
 
 
 class ClipDataset(TorchDataset):
@@ -64,7 +98,7 @@ class ClipDataset(TorchDataset):
         self.cache = small if cache is None else cache
         # Decoded at once, before worker processes are forked, so that they share it.
         self._sequences = [from_row(row) for row in self.rows] if self.cache else []
-        self._processed: dict[int, dict[str, torch.Tensor]] = {}
+        self._processed: dict[int, dict[str, Any]] = {}
         self.labels = labels_of(dataset)
 
     def set_epoch(self, epoch: int) -> None:
@@ -74,10 +108,14 @@ class ClipDataset(TorchDataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def _row(self, index: int) -> Any:
-        if self._arrow is None:
-            return self.rows[index]
-        return RowGroup(self._arrow[index])[0]
+    def _sequence(self, row: int) -> SkeletonSequence:
+        if self.cache:
+            return self._sequences[row]
+        return from_row(self.rows[row] if self._arrow is None else RowGroup(self._arrow[row])[0])
+
+    def _generator(self, index: int) -> torch.Generator | None:
+        """Where the random numbers of an item come from."""
+        return torch.Generator().manual_seed(item_seed(self.seed, self.epoch, index)) if self.training else None
 
     def fingerprint(self) -> str:
         """SHA-256 of the clips' names, in order, and labels: equal for the same split of the same data."""
@@ -85,13 +123,13 @@ class ClipDataset(TorchDataset):
         lines = [f"{name}\t{label}" for name, label in zip(names, self.labels, strict=True)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> "EpochOrder | ShardOrder":
+    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> EpochOrder:
         """The order of training: any clip after any other, or one that reads every row group of `ShardedRows` once."""
         if isinstance(self.rows, ShardedRows):
             return ShardOrder(self.rows.group_sizes, batch_size, seed, drop_last)
         return EpochOrder(len(self), batch_size, seed, drop_last)
 
-    def by_length(self) -> list[int]:
+    def longest_first(self) -> list[int]:
         """The rows from the longest clip to the shortest: batches in this order hold little padding.
 
         Rows of shards stay in their order, in which every row group is read once.
@@ -100,62 +138,99 @@ class ClipDataset(TorchDataset):
             return list(range(len(self)))
         return np.argsort(-np.asarray(self.rows["num_frames"]), kind="stable").tolist()
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         index = int(index)
         if index in self._processed:
             return self._processed[index]
-        sequence = self._sequences[index] if self.cache else from_row(self._row(index))
-        generator = torch.Generator().manual_seed(item_seed(self.seed, self.epoch, index)) if self.training else None
-        arrays = self.processor.process(sequence, training=self.training, generator=generator)
-        item = {name: torch.as_tensor(arrays[name]) for name in INPUTS}
-        item["labels"] = torch.tensor(int(self.labels[index]))
-        item["index"] = torch.tensor(index)
+        item = self._item(index) | {"index": torch.tensor(index)}
         if self.cache and not self.training:
             self._processed[index] = item
         return item
 
+    def _item(self, index: int) -> dict[str, Any]:
+        arrays = self.processor.process(
+            self._sequence(index), training=self.training, generator=self._generator(index)
+        )
+        inputs = {name: torch.as_tensor(arrays[name]) for name in INPUTS}
+        return inputs | {"labels": torch.tensor(int(self.labels[index]))}
+
 
 def labels_of(dataset: Dataset) -> np.ndarray:
-    """The labels `(num_clips,)`; -1 where a row, or the whole data set, has none (pre-training needs none)."""
+    """The labels `(num_clips,)`; -1 where a row, or the whole dataset, has none (pre-training needs none)."""
     if "label" not in dataset.column_names:
         return np.full(len(dataset), -1)
     return np.asarray([-1 if label is None else label for label in dataset["label"]])
 
 
-def item_seed(seed: int, epoch: int, index: int) -> int:
+def item_seed(*numbers: int) -> int:
     """A 63-bit seed for one clip in one epoch; different for every (seed, epoch, index)."""
-    return int(np.random.SeedSequence([seed, epoch, index]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-class EpochOrder(Sampler[int]):
-    """The order of the clips in one epoch, always a whole number of updates, the same in every process.
+class Views(TorchDataset):
+    """Every clip several times, each time with random numbers of its own: an item is the list of its views.
 
     Args:
-        num_clips: size of the training set.
-        batch_size: clips per update.
-        seed: of the shuffling.
-        drop_last: leave out the clips that do not fill the last update; otherwise fill it from the start of the order.
+        clips: a training ClipDataset, decoded once for all views.
+        num_views: views of a clip.
     """
 
-    def __init__(self, num_clips: int, batch_size: int, seed: int, drop_last: bool = True) -> None:
-        self.num_clips, self.batch_size, self.seed = num_clips, batch_size, seed
-        whole, rest = divmod(num_clips, batch_size)
-        self.updates = whole if drop_last or not rest else whole + 1
-        if not self.updates:
-            raise ValueError(f"batch_size is {batch_size}, but there are only {num_clips} clips to train on.")
-        self.epoch, self.first_update = 0, 0
+    def __init__(self, clips: ClipDataset, num_views: int) -> None:
+        self.clips = [clips, *(copy.copy(clips) for _ in range(num_views - 1))]
+        for view, other in enumerate(self.clips[1:], start=1):
+            other.seed = item_seed(clips.seed, 0, view)
 
-    def begin(self, epoch: int, first_update: int = 0) -> None:
-        """Choose the epoch (0-based) and how many of its updates were already done."""
-        self.epoch, self.first_update = epoch, first_update
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random numbers of epoch `epoch` (0-based)."""
+        for clips in self.clips:
+            clips.set_epoch(epoch)
 
     def __len__(self) -> int:
-        return (self.updates - self.first_update) * self.batch_size
+        return len(self.clips[0])
 
-    def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_clips)
-        order = np.resize(order, self.updates * self.batch_size)  # cuts it, or repeats it from its start
-        return iter(order[self.first_update * self.batch_size :].tolist())
+    def __getitem__(self, index: int) -> list[dict[str, torch.Tensor]]:
+        return [clips[index] for clips in self.clips]
+
+
+def epoch_order(clips: Any, batch_size: int, recipe: TrainingRecipe) -> EpochOrder:
+    """The order of training clips; that of `ShardedRows` reads every row group once."""
+    if isinstance(clips, ClipDataset):
+        return clips.epoch_order(batch_size, recipe.seed, recipe.drop_last)
+    return EpochOrder(len(clips), batch_size, recipe.seed, recipe.drop_last)
+
+
+def build_loader(
+    clips: Any, batch_size: int, recipe: TrainingRecipe, collate: Any, sampler: Any = None, lengths: bool = False
+) -> DataLoader:
+    """A loader of `batch_size` clips (of `Views`: that many clips with all their views).
+
+    Raises:
+        ValueError: `num_workers` without shared memory, see `check_workers`.
+    """
+    check_workers(recipe.num_workers)
+    collate_fn = with_index(collate, lengths=lengths)
+    # Its own generator: otherwise every pass draws from the global one and shifts dropout after a resume.
+    return DataLoader(
+        clips,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=recipe.num_workers,
+        collate_fn=partial(_view_after_view, collate_fn) if isinstance(clips, Views) else collate_fn,
+        generator=torch.Generator().manual_seed(recipe.seed),
+        pin_memory=torch.cuda.is_available() and not recipe.cpu,
+    )
+
+
+def _view_after_view(collate: Any, items: Sequence[Any]) -> dict[str, Any]:
+    return dict(collate([item[view] for view in range(len(items[0])) for item in items]))
+
+
+def seeds_of_entries(seed: int, epoch: int, index: torch.Tensor, num_views: int) -> torch.Tensor:
+    """`(batch,)` int64 seeds, different for every (seed, epoch, row, view) and unlike those of the processor."""
+    per_view = max(1, len(index) // num_views)
+    # The processor draws from [seed, epoch, row], which a fourth number 0 would not change.
+    seeds = [item_seed(seed, epoch, row, 1 + place // per_view) for place, row in enumerate(index.tolist())]
+    return torch.tensor(seeds, dtype=torch.int64)
 
 
 def check_workers(num_workers: int) -> None:
@@ -177,23 +252,18 @@ def with_index(
     """A collate function that carries `index` along and hands the rest, labels too, to `collate`.
 
     Args:
-        lengths: also tell how many frames each clip has before padding, as `num_frames` (batch,).
+        lengths: also return the number of frames of each clip before padding, `num_frames` (batch,).
     """
-    return _WithIndex(collate, lengths)
+    return partial(_collated_with_index, collate, lengths)  # worker processes started by spawn can unpickle it
 
 
-class _WithIndex:
-    # A class, not a closure, so that worker processes started by spawn can unpickle it.
-    def __init__(self, collate: Callable[[Sequence[dict[str, Any]]], dict[str, Any]], lengths: bool) -> None:
-        self.collate, self.lengths = collate, lengths
-
-    def __call__(self, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        batch = dict(self.collate([{name: item[name] for name in item if name != "index"} for item in items]))
-        if "index" in items[0]:
-            batch["index"] = torch.stack([torch.as_tensor(item["index"]) for item in items])
-        if self.lengths:
-            batch["num_frames"] = torch.tensor([item["keypoints"].shape[1] for item in items])
-        return batch
+def _collated_with_index(collate: Any, lengths: bool, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    batch = dict(collate([{name: item[name] for name in item if name != "index"} for item in items]))
+    if "index" in items[0]:
+        batch["index"] = torch.stack([torch.as_tensor(item["index"]) for item in items])
+    if lengths:
+        batch["num_frames"] = torch.tensor([item["keypoints"].shape[1] for item in items])
+    return batch
 
 
 def class_names_of(config: PreTrainedConfig) -> list[str]:
@@ -217,21 +287,20 @@ def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name:
     if isinstance(feature, ClassLabel) and not unnamed and list(feature.names) != own_names:
         raise ValueError(
             f"{name} has the classes {_shown(feature.names)}, but the model {_shown(own_names)}. Give the model the "
-            "classes of this data with motionhub.training.heads.prepare_model and train it, or bring the dataset to "
+            "classes of this data with motionhub.prepare_model and train it, or bring the dataset to "
             "the model's with dataset.align_labels_with_mapping(model.config.label2id, 'label')."
         )
     values = list(dataset["label"])
-    labels = np.array([np.nan if value is None else float(value) for value in values])
-    wrong = np.flatnonzero(~np.isin(labels, np.arange(num_labels)))
-    if not len(wrong):
+    wrong = [row for row, value in enumerate(values) if value is None or value not in range(num_labels)]
+    if not wrong:
         return
     ids = dataset["clip_id"] if "clip_id" in dataset.column_names else [f"row {i}" for i in range(len(dataset))]
-    shown = ", ".join(f"{ids[int(i)]}: {values[int(i)]}" for i in wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+    shown = ", ".join(f"{ids[row]}: {values[row]}" for row in wrong[:5]) + (", ..." if len(wrong) > 5 else "")
     raise ValueError(
         f"{name}: labels must be 0..{num_labels - 1} (the model has {num_labels} classes), but {len(wrong)} of "
-        f"{len(labels)} clips have another ({shown}). Leave out clips without a label with "
+        f"{len(values)} clips have another ({shown}). Leave out clips without a label with "
         "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0), and give the model the classes "
-        "of this data with motionhub.training.heads.prepare_model."
+        "of this data with motionhub.prepare_model."
     )
 
 

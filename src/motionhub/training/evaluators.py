@@ -1,7 +1,4 @@
-"""Evaluation of classifiers: scores of every clip once, the report of `metrics`, and the files they are saved in.
-
-It does not know how the model was trained nor draw pictures (`motionhub.visualization` does, from the saved report).
-"""
+"""Evaluation: the output of every clip once, the report of `metrics`, and the files it is saved in."""
 
 import json
 import time
@@ -18,52 +15,17 @@ from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
+from motionhub.data.datasets.splits import few_label_subset
 from motionhub.metrics.classification import classification_report, fuse_streams
+from motionhub.metrics.embeddings import effective_rank, linear_accuracy, spread
 from motionhub.nn.precision import choose_precision
 from motionhub.processing.collate import averages_padding, collate_skeletons
-from motionhub.training.dataset import ClipDataset, check_labels, check_workers, class_names_of, with_index
+from motionhub.training.dataset import ClipDataset, check_labels, class_names_of, with_index
 
 
-def evaluate(
-    model: PreTrainedModel,
-    processor: Any,
-    dataset: Dataset,
-    *,
-    batch_size: int = 64,
-    mixed_precision: str = "no",
-    device: str | torch.device | None = None,
-    num_workers: int = 0,
-    output_dir: str | Path | None = None,
-) -> dict[str, Any]:
-    """Score every clip of `dataset` and report (see `metrics.classification_report`), with `clips_per_second`.
-
-    Args:
-        model: gives `.logits` `(batch, num_labels)`; its `config.id2label` names the classes.
-        processor: turns rows into its inputs, see `ClipDataset`.
-        dataset: rows with labels in 0..num_labels-1.
-        mixed_precision: `"no"`, `"bf16"` (autocast) or `"auto"`, see `nn.precision`. Float32 by default, so that a
-            report does not depend on the machine.
-        device: where to compute; the model's own device by default.
-        output_dir: when given, `metrics.json` and `scores.npz` are written there.
-
-    Raises:
-        ValueError: no clips, a label that is no class, NaN scores.
-    """
-    logits, labels, seconds = score_clips(
-        model,
-        processor,
-        dataset,
-        batch_size=batch_size,
-        mixed_precision=mixed_precision,
-        device=device,
-        num_workers=num_workers,
-    )
-    report = classification_report(logits, labels, class_names_of(model.config))
-    report["clips_per_second"] = len(labels) / seconds
-    if output_dir is not None:
-        save_report(output_dir, report)
-        save_scores(Path(output_dir) / "scores.npz", dataset["clip_id"], logits, labels)
-    return report
+Compute = Callable[[dict[str, torch.Tensor]], torch.Tensor]
+# Below either, the features are a point or a line whatever the clips show.
+COLLAPSED_SPREAD, COLLAPSED_RANK = 1e-3, 1.1
 
 
 def evaluate_streams(
@@ -75,25 +37,28 @@ def evaluate_streams(
     output_dir: str | Path | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Score every clip by several checkpoints (joints and bones) and report on their fused scores.
+    """Score every clip by one checkpoint, or several (joints and bones) whose scores are fused, and report.
 
     Args:
-        streams: `(model, processor)` of each; all tell the same labels in the same order.
+        streams: `(model, processor)` of each; a model gives `.logits` `(batch, num_labels)`, and `config.id2label` of
+            all names the same classes in the same order.
+        dataset: rows with labels in 0..num_labels-1.
         weights: one factor per stream, 1 by default.
         fusion: `"logits"` (official code) or `"softmax"` (UNIK paper), see `metrics.fuse_streams`.
         output_dir: when given, `metrics.json` and `scores.npz` (the fused scores) are written there.
         options: of `score_clips`.
 
     Returns:
-        The report, as of `evaluate`; of several streams, `streams` in it is the top-1 accuracy of each alone.
+        `metrics.classification_report` with `clips_per_second`; of several streams, `streams` in it is the top-1
+        accuracy of each alone.
 
     Raises:
-        ValueError: labels that differ, wrong weights or fusion, and what `evaluate` raises.
+        ValueError: no clips, a label that is no class, NaN scores, classes that differ, wrong weights or fusion.
     """
     names = [class_names_of(model.config) for model, _ in streams]
     if any(other != names[0] for other in names[1:]):
         raise ValueError(
-            "Streams can be fused only when they tell the same labels in the same order, but they differ: "
+            "Streams can be fused only when they have the same labels in the same order, but they differ: "
             f"{[each[:5] for each in names]}..."
         )
     scored = [score_clips(model, processor, dataset, **options) for model, processor in streams]
@@ -110,75 +75,66 @@ def evaluate_streams(
 
 
 def score_clips(
-    model: PreTrainedModel,
-    processor: Any,
-    dataset: Dataset,
-    *,
-    batch_size: int = 64,
-    mixed_precision: str = "no",
-    device: str | torch.device | None = None,
-    num_workers: int = 0,
+    model: PreTrainedModel, processor: Any, dataset: Dataset, *, batch_size: int = 64, mixed_precision: str = "no"
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds."""
+    """Logits `(num_clips, num_labels)` and labels `(num_clips,)` in the order of `dataset`, and the seconds.
+
+    Args:
+        mixed_precision: `"no"`, `"bf16"` (autocast) or `"auto"`, see `nn.precision`. Float32 by default, so that a
+            report does not depend on the machine.
+    """
     check_labels(dataset, model.config)
-    check_workers(num_workers)
-    place = next(model.parameters()).device if device is None else torch.device(device)
-    precision = choose_precision(mixed_precision, place)
+    precision = choose_precision(mixed_precision, model.device)
     clips = ClipDataset(dataset, processor, training=False)
-    loader = DataLoader(
-        clips,
-        batch_size,
-        sampler=clips.by_length(),
-        num_workers=num_workers,
-        collate_fn=with_index(collate_skeletons, lengths=averages_padding(model.config)),
-    )
-    was_training = model.training
-    model.to(place).eval()
-    started = time.perf_counter()
-    with precision.autocast(place):
-        logits = collect_logits(model, loader, len(clips), device=place)
+    loader = evaluation_loader(clips, batch_size, model.config)
+    was_training, started = model.training, time.perf_counter()
+    with precision.autocast(model.device):
+        logits, _ = outputs_of_clips(partial(_output, model.eval(), "logits"), loader, device=model.device)
     seconds = time.perf_counter() - started
     model.train(was_training)
     return logits, clips.labels, seconds
 
 
-@torch.inference_mode()
-def collect_logits(
-    model: torch.nn.Module,
-    loader: Any,
-    num_clips: int,
-    *,
-    device: torch.device | None = None,
-    accelerator: Accelerator | None = None,
-) -> np.ndarray:
-    """The logits of all clips, `(num_clips, num_labels)` float32 in the order of the dataset.
+def evaluation_loader(clips: ClipDataset, batch_size: int, config: Any) -> DataLoader:
+    """Batches of all clips, from the longest to the shortest, for `outputs_of_clips`; `config` is the model's."""
+    collate = with_index(collate_skeletons, lengths=averages_padding(config))
+    return DataLoader(clips, batch_size, sampler=clips.longest_first(), collate_fn=collate)
 
-    Several processes (with `accelerator` and a prepared loader) each compute a share and all get the whole; the clips
-    that accelerate repeats to fill the last batch are told by their `index` and counted once. Batches that tell the
-    length of their clips (`num_frames`) go through the model by length, without padding.
+
+@torch.inference_mode()
+def outputs_of_clips(
+    compute: Compute, loader: Any, *, device: torch.device | None = None, accelerator: Accelerator | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`compute(batch)` and the label of every clip in the order of the rows, `(num_clips, channels)`, `(num_clips,)`.
+
+    Several processes (with `accelerator` and a prepared loader) each compute a share and all get the whole; clips that
+    accelerate repeats to fill the last batch are known by their `index` and counted once. Batches with the length of
+    their clips (`num_frames`) are computed by length, without padding.
+
+    Args:
+        compute: a batch without `index`, `labels` and `num_frames` -> `(clips, channels)`.
+        device: where batches are moved; they stay where they are by default.
+
+    Raises:
+        ValueError: there are no clips.
     """
-    scores: np.ndarray | None = None
+    found: dict[int, tuple[np.ndarray, int]] = {}
     for batch in loader:
         if device is not None:
             batch = {name: value.to(device) for name, value in batch.items()}
-        index = batch.pop("index")
-        batch.pop("labels", None)
-        lengths = batch.pop("num_frames", None)
-        compute = partial(_logits, model)
-        logits = compute(batch) if lengths is None else by_length(compute, batch, lengths)
+        index, labels, lengths = batch.pop("index"), batch.pop("labels"), batch.pop("num_frames", None)
+        outputs = compute(batch) if lengths is None else map_by_length(compute, batch, lengths)
         if accelerator is not None:
-            index, logits = accelerator.gather_for_metrics((index, logits))
-        if scores is None:
-            scores = np.full((num_clips, logits.shape[1]), np.nan, dtype=np.float32)
-        scores[index.cpu().numpy()] = logits.cpu().numpy()
-    if scores is None:
+            index, labels, outputs = accelerator.gather_for_metrics((index, labels, outputs))
+        rows = zip(index.tolist(), outputs.cpu().numpy(), labels.tolist(), strict=True)
+        found.update({row: (output, label) for row, output, label in rows})
+    if not found:
         raise ValueError("There are no clips to evaluate.")
-    return scores
+    in_order = [found[row] for row in sorted(found)]
+    return np.stack([output for output, _ in in_order]), np.array([label for _, label in in_order])
 
 
-def by_length(
-    compute: Callable[[dict[str, torch.Tensor]], torch.Tensor], batch: dict[str, torch.Tensor], lengths: torch.Tensor
-) -> torch.Tensor:
+def map_by_length(compute: Compute, batch: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
     """`compute(batch)` of a padded batch, a row per clip, as if every clip had been alone in it.
 
     Args:
@@ -193,26 +149,141 @@ def by_length(
     return torch.cat(parts)[torch.cat(places).argsort()]
 
 
-def _logits(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    logits: torch.Tensor = model(**batch).logits
-    return logits.float()
+def _output(model: torch.nn.Module, name: str, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    output: torch.Tensor = getattr(model(**batch), name)
+    return output.float()
 
 
 class ClassificationEvaluation:
-    """What the training loop runs after an epoch: all logits, then the report.
+    """What the training loop runs after an epoch: the scores of all clips, then the report.
 
     Args:
-        labels: `(num_clips,)` class of each clip of the evaluation set.
         class_names: one per class.
     """
 
-    def __init__(self, labels: np.ndarray, class_names: Sequence[str]) -> None:
-        self.labels, self.class_names = labels, list(class_names)
+    needs_lengths = True
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self.class_names = list(class_names)
 
     def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
-        bare = without_wrapper(model, accelerator)
-        logits = collect_logits(bare, loader, len(self.labels), accelerator=accelerator)
-        return classification_report(logits, self.labels, self.class_names)
+        compute = partial(self.scores, without_wrapper(model, accelerator))
+        scores, labels = outputs_of_clips(compute, loader, accelerator=accelerator)
+        return classification_report(scores, labels, self.class_names)
+
+    def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """`(clips, classes)`; the highest is the class."""
+        return _output(model, "logits", batch)
+
+
+class MultiViewEvaluation(ClassificationEvaluation):
+    """Of video classifiers: probabilities are summed over the views of a video (PySlowFast).
+
+    Batches hold `pixel_values (videos, views, frames, 3, height, width)` as `VideoDataset` with `training=False` and
+    `collate_videos` make them.
+
+    Args:
+        class_names: of the model, in order.
+        views_at_once: clips of one forward pass.
+    """
+
+    needs_lengths = False
+
+    def __init__(self, class_names: Sequence[str], views_at_once: int = 8) -> None:
+        super().__init__(class_names)
+        if views_at_once < 1:
+            raise ValueError(f"views_at_once must be at least 1, got {views_at_once}.")
+        self.views_at_once = views_at_once
+
+    def scores(self, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """`(videos, classes)`: probabilities summed over the views. Raises ValueError without an axis of views."""
+        pixels = batch["pixel_values"]
+        if pixels.dim() != 6:
+            raise ValueError(
+                "Several views are (videos, views, frames, 3, height, width), got "
+                f"{tuple(pixels.shape)}; make them by VideoDataset(..., training=False)."
+            )
+        parts = pixels.flatten(0, 1).split(self.views_at_once)
+        probabilities = torch.cat([model(part).logits.float().softmax(-1) for part in parts])
+        return probabilities.unflatten(0, (-1, pixels.shape[1])).sum(1)
+
+
+class EmbeddingProbe:
+    """An `evaluation` for `train` without labels: a linear classifier on frozen features, and their rank.
+
+    It is given the labelled rows to fit on, and `train` the rows to test on. Choosing an epoch by it uses its labels:
+    report the last epoch, or probe on clips that no result is reported on.
+
+    The report has `probe_top1` (0..1), `effective_rank` and `spread` of the test features (`metrics.embeddings`),
+    `num_clips`, and a `warning` when the features have collapsed.
+
+    Args:
+        train_dataset: labelled rows, a small share of the classes' clips is enough.
+        processor: the encoder's; the clips are taken as at test time.
+        batch_size: clips of one forward pass.
+
+    Raises:
+        ValueError: a row without a label.
+    """
+
+    needs_lengths = True
+
+    def __init__(self, train_dataset: Dataset, processor: Any, *, batch_size: int = 64) -> None:
+        self.clips = ClipDataset(train_dataset, processor, training=False)
+        self.batch_size = batch_size
+        _check_labels(self.clips.labels)
+
+    def __call__(self, model: torch.nn.Module, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
+        encoder = without_wrapper(model, accelerator)
+        compute = partial(_output, encoder, "pooler_output")
+        # Every process embeds all the training clips: they are few.
+        own_loader = evaluation_loader(self.clips, self.batch_size, encoder.config)
+        train, labels = outputs_of_clips(compute, own_loader, device=accelerator.device)
+        test, test_labels = outputs_of_clips(compute, loader, accelerator=accelerator)
+        _check_labels(test_labels)
+        report: dict[str, Any] = {
+            "probe_top1": linear_accuracy(train, labels, test, test_labels),
+            "effective_rank": effective_rank(test),
+            "spread": spread(test),
+            "num_clips": len(test),
+        }
+        if report["spread"] < COLLAPSED_SPREAD or report["effective_rank"] < COLLAPSED_RANK:
+            report["warning"] = (
+                f"the encoder is collapsing: of the features of {len(test)} clips only {report['spread']:.1e} is "
+                f"difference between clips, over {report['effective_rank']:.1f} directions (lower the learning rate, "
+                "raise the temperature or the number of negatives)."
+            )
+        return report
+
+
+def probed_by_labels(
+    train_dataset: Dataset, eval_dataset: Dataset, processor: Any, *, fraction: float, seed: int
+) -> dict[str, Any]:
+    """What `train` needs besides its pretext: a probe fitted on the labels of a share of the training clips.
+
+    Args:
+        train_dataset: the clips that are trained on; of each class `fraction` are chosen, see `few_label_subset`.
+        eval_dataset: labelled rows to test on.
+        processor: the encoder's.
+        fraction: 0: no probe, and no label is looked at.
+        seed: of the choice.
+
+    Raises:
+        ValueError: fraction is not in [0, 1], or there are no labels.
+    """
+    if fraction == 0:
+        return {"eval_dataset": None}
+    probe = EmbeddingProbe(few_label_subset(train_dataset, fraction, seed), processor)
+    return {"eval_dataset": eval_dataset, "evaluation": probe, "primary_metric": "probe_top1"}
+
+
+def _check_labels(labels: np.ndarray) -> None:
+    known = np.array([label is not None and label >= 0 for label in labels.tolist()], dtype=bool)
+    if not len(known) or not known.all():
+        raise ValueError(
+            f"A probe needs labelled clips, but {int((~known).sum())} of {len(known)} have none; leave them out with "
+            "dataset.filter(lambda row: row['label'] is not None and row['label'] >= 0)."
+        )
 
 
 def without_wrapper(model: torch.nn.Module, accelerator: Accelerator) -> torch.nn.Module:
@@ -252,27 +323,3 @@ def load_scores(path: str | Path) -> dict[str, np.ndarray]:
     """`{clip_id: logits (num_labels,)}` from a file of `save_scores`."""
     with np.load(path, allow_pickle=False) as content:
         return dict(zip(content["clip_ids"].tolist(), content["logits"], strict=True))
-
-
-def fuse_score_files(
-    first: str | Path, second: str | Path, *, weight: float = 1.0, mode: str = "logits", class_names: Any = None
-) -> dict[str, Any]:
-    """The report of two streams (joint and bone) added up from their score files: first + weight * second.
-
-    Args:
-        mode: `"logits"` (official code) or `"softmax"` (UNIK paper), see `metrics.fuse_streams`.
-
-    Raises:
-        ValueError: the files do not score the same clips.
-    """
-    streams = [load_scores(first), load_scores(second)]
-    names = list(streams[0])
-    if set(names) != set(streams[1]):
-        odd = sorted(set(names) ^ set(streams[1]))
-        raise ValueError(
-            f"{first} and {second} must score the same clips; {len(odd)} are in one only, e.g. {odd[:3]}."
-        )
-    with np.load(first, allow_pickle=False) as content:
-        labels = content["labels"]
-    logits = [np.stack([stream[name] for name in names]) for stream in streams]
-    return classification_report(fuse_streams(*logits, weights=[1.0, weight], mode=mode), labels, class_names)

@@ -1,7 +1,6 @@
-"""What a frozen encoder makes of a data set's clips, as columns for `data.feature_columns.add_feature_columns`.
+"""Vectors of a dataset's clips by frozen encoders, as columns for `add_feature_columns`.
 
-It does not know towers, models nor files: a tower is anything with `encode(texts)`, an encoder a model and its
-processor, a video tower a function of a file. Texts of a column are encoded once each, however many clips have them.
+A text tower is anything with `encode(texts)`, an encoder a model and its processor, a video tower a function.
 """
 
 import warnings
@@ -18,7 +17,7 @@ from motionhub.data.video.reader import open_video
 from motionhub.processing.collate import collate_skeletons
 from motionhub.skeletons.rows import from_row
 from motionhub.training.dataset import INPUTS
-from motionhub.training.evaluators import by_length
+from motionhub.training.evaluators import map_by_length
 
 
 _MOTION = (
@@ -77,7 +76,7 @@ def label_column(
 def skeleton_column(
     model: Any, processor: Any, source: str, name: str = "skeleton_features", device: str = "cpu", batch_size: int = 32
 ) -> FeatureColumn:
-    """`pooler_output` (dim) of every clip by an encoder of motion; none where nobody is seen.
+    """`pooler_output` (dim) of every clip by an encoder of motion; none where no person is detected.
 
     Args:
         model: an encoder whose output has `pooler_output`, used as it is: in evaluation mode, without gradients.
@@ -97,14 +96,11 @@ def skeleton_column(
             chosen = seen[start : start + batch_size]
             batch = collate_skeletons([{name: samples[place][name] for name in INPUTS} for place in chosen])
             lengths = torch.tensor([samples[place]["attention_mask"].shape[1] for place in chosen])
-            vectors = by_length(pooled, {name: value.to(device) for name, value in batch.items()}, lengths)
-            for place, vector in zip(chosen, vectors.float().cpu().numpy(), strict=True):
+            inputs = {name: value.to(device) for name, value in batch.items()}
+            vectors = map_by_length(lambda batch: model(**batch).pooler_output, inputs, lengths).float().cpu().numpy()
+            for place, vector in zip(chosen, vectors, strict=True):
                 found[place] = vector
         return found
-
-    def pooled(batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        features: torch.Tensor = model(**batch).pooler_output
-        return features
 
     return FeatureColumn(name, _MOTION, encode, {"encoder": source, "of": "keypoints"})
 
@@ -124,7 +120,15 @@ def video_column(
     videos = {path.stem: path for path in sorted(root.rglob("*")) if path.is_file()}
 
     def encode(rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
-        return [_video_vector(embed, videos.get(Path(str(row["clip_id"])).stem)) for row in rows]
+        return [vector(videos.get(Path(str(row["clip_id"])).stem)) for row in rows]
+
+    def vector(path: Path | None) -> np.ndarray:
+        if path is not None:
+            try:
+                return embed(path)
+            except ValueError as error:
+                warnings.warn(f"{path} is left out: {error}", stacklevel=4)
+        return np.zeros(0, np.float32)
 
     return FeatureColumn(name, ("clip_id",), encode, {**facts, "of": "video"})
 
@@ -143,10 +147,10 @@ def video_embedder(tower: Any, processor: Any) -> Callable[[Path], np.ndarray]:
         count = video.num_frames or sum(1 for _ in video.frames())
         views = processor.frame_numbers(count, video.fps)
         wanted = {int(number) for numbers in views for number in numbers}
-        pictures = {frame.index: frame.image for frame in video.frames() if frame.index in wanted}
-        if not pictures:
+        images = {frame.index: frame.image for frame in video.frames() if frame.index in wanted}
+        if not images:
             raise ValueError(f"{path}: not one of its frames could be decoded.")
-        clips = [processor.process(np.stack([_nearest(pictures, int(n)) for n in numbers])) for numbers in views]
+        clips = [processor.process(np.stack([_nearest(images, int(n)) for n in numbers])) for numbers in views]
         vector = torch.nn.functional.normalize(tower.embed(torch.cat(clips)).mean(dim=0), dim=-1)
         return np.asarray(vector)
 
@@ -169,16 +173,6 @@ def feature_table(dataset: Any, name: str = "video_features") -> torch.Tensor:
     return torch.from_numpy(np.stack([vector if len(vector) else nothing for vector in vectors]))
 
 
-def _nearest(pictures: Mapping[int, np.ndarray], number: int) -> np.ndarray:
+def _nearest(images: Mapping[int, np.ndarray], number: int) -> np.ndarray:
     """A frame, or where it could not be decoded the one before it."""
-    return pictures[max((known for known in pictures if known <= number), default=min(pictures))]
-
-
-def _video_vector(embed: Callable[[Path], np.ndarray], path: Path | None) -> np.ndarray:
-    if path is None:
-        return np.zeros(0, np.float32)
-    try:
-        return embed(path)
-    except ValueError as error:
-        warnings.warn(f"{path} is left out: {error}", stacklevel=4)
-        return np.zeros(0, np.float32)
+    return images[max((known for known in images if known <= number), default=min(images))]

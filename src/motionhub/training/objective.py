@@ -1,7 +1,4 @@
-"""What a training run minimises, as the loop sees it: (model, batch) -> numbers, and the state that goes with it.
-
-It does not know any particular method; self-supervised ones live in `motionhub.objectives` and only have this shape.
-"""
+"""What a training run minimises, as the loop sees it: (model, batch) -> numbers, and the state that goes with it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +30,7 @@ class Objective(Protocol):
 
 
 @runtime_checkable
-class Pretext(Objective, Protocol):
+class PretrainingObjective(Objective, Protocol):
     """An objective that needs no labels: it may add modules that learn, and it knows clips by their row.
 
     Its batches hold, besides the model's inputs, `index` (rows of the dataset) and `seeds` (one per entry: where the
@@ -45,7 +42,7 @@ class Pretext(Objective, Protocol):
 
     num_views: int
 
-    def prepare(self, model: Any, run: "RunShape") -> nn.Module:
+    def prepare(self, model: Any, run: "RunInfo") -> nn.Module:
         """Called once before the first update: the network whose parameters are optimised and that `__call__` gets.
 
         It holds `model`, and in its `forward` uses every parameter it has (DDP needs that).
@@ -60,7 +57,7 @@ class Pretext(Objective, Protocol):
 
 @runtime_checkable
 class OwnOptimizers(Protocol):
-    """A `Pretext` that updates parts of its network by optimizers of its own, one step of each per update."""
+    """A `PretrainingObjective` that updates parts of its network by optimizers of its own, one step of each per update."""
 
     def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
         """They share out all weights of the network that learn. `learning_rate` is the recipe's; its schedule and
@@ -68,7 +65,7 @@ class OwnOptimizers(Protocol):
 
 
 @dataclass(frozen=True)
-class RunShape:
+class RunInfo:
     """What a pretext may need to know of the run.
 
     Args:

@@ -1,7 +1,6 @@
-"""Optimizers, learning-rate schedule, frozen backbones, of a `TrainingRecipe`. It does not know data nor the loop."""
+"""Optimizers, learning-rate schedule and frozen backbones of a `TrainingRecipe`."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,35 +10,6 @@ from transformers import PreTrainedModel
 
 from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.objective import OwnOptimizers
-
-
-class Optimizers:
-    """All optimizers of a run with their schedules, moved together: one step of each per update.
-
-    Args:
-        optimizers, schedules: as Accelerate prepared them, one schedule for each optimizer.
-    """
-
-    def __init__(self, optimizers: Sequence[Any], schedules: Sequence[Any]) -> None:
-        self.optimizers, self.schedules = list(optimizers), list(schedules)
-
-    def step(self) -> None:
-        for optimizer in self.optimizers:
-            optimizer.step()
-
-    def zero_grad(self) -> None:
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-
-    def advance(self) -> None:
-        """The schedules go one update further."""
-        for schedule in self.schedules:
-            schedule.step()
-
-    @property
-    def learning_rate(self) -> float:
-        """Of the first optimizer."""
-        return float(self.schedules[0].get_last_lr()[0])
 
 
 def build_optimizers(objective: Any, network: nn.Module, recipe: TrainingRecipe) -> list[torch.optim.Optimizer]:
@@ -82,7 +52,11 @@ def build_optimizer(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.Opt
 
 
 def learning_rate_factor(recipe: TrainingRecipe, update: int, updates_per_epoch: int) -> float:
-    """What the learning rate is multiplied by in update `update` (0-based)."""
+    """What the learning rate is multiplied by in update `update` (0-based).
+
+    `transformers.get_scheduler` has neither curve: its cosine warms up from 0, one update later than here, and the
+    milestones of `step` are not among its schedules. Without warm-up its cosine is this one.
+    """
     warmup, total = recipe.warmup_epochs * updates_per_epoch, recipe.epochs * updates_per_epoch
     rise = min(1.0, (update + 1) / warmup) if warmup > 0 else 1.0
     if recipe.schedule == "step":

@@ -1,19 +1,11 @@
-"""Training sets larger than memory and cache: rows straight from parquet shards, in an order that reads each once.
+"""Training sets larger than memory and cache: rows straight from parquet shards, whose row groups are read whole.
 
-It does not know processors nor models: `ClipDataset` takes `ShardedRows` as it takes a `datasets.Dataset`.
-
-Row groups are read whole and forgotten again. An epoch shuffles the row groups, then the rows of every few of them
-together, and deals the result out to lanes, each of which goes through its own part of the files. An update takes an
-equal share of every lane, so the processes of a run, which share out updates, also share out the files. The order is
-a function of (seed, epoch) and the sizes of the row groups alone: it depends neither on the number of processes nor on
-that of workers, and can be continued at any update.
+`ClipDataset` takes `ShardedRows` as it takes a `datasets.Dataset`; `ShardOrder` reads every row group once an epoch.
 """
 
-import math
 import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +15,10 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Features, load_dataset_builder
 from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-from torch.utils.data import Sampler
+
+from motionhub.training.order import LANES, WINDOW
 
 
-LANES = 8
-# Row groups whose rows are shuffled together, per lane.
-WINDOW = 3
 # Kept decoded per process, 4 to 8 MB each: the window of every lane, and one more at the change to the next.
 CACHED_GROUPS = LANES * (WINDOW + 1)
 
@@ -54,7 +44,7 @@ class ShardedRows:
 
     Args:
         files: paths or fsspec URLs (`hf://...`), in the order of the rows.
-        features: types of the columns; by default those that the first file tells.
+        features: types of the columns; by default those of the first file.
 
     Raises:
         ValueError: no files, or one that is no parquet file.
@@ -145,7 +135,7 @@ class ShardedRows:
 
     @staticmethod
     def _open(file: str, use: Any) -> Any:
-        """`use(ParquetFile)`; opened anew each time, so that nothing is shared between forked processes."""
+        """`use(ParquetFile)`; opened each time, so that nothing is shared between forked processes."""
         system, path = url_to_fs(file)
         try:
             if "://" not in file:
@@ -164,71 +154,17 @@ class RowGroup:
     """A row group, from which one row is taken without touching the others."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.names = table.column_names
-        self.columns: list[Any] = []
-        self.offsets: list[np.ndarray | None] = []
-        for column in table.combine_chunks().columns:
+        self.columns: list[tuple[str, Any, np.ndarray | None]] = []
+        for name, column in zip(table.column_names, table.combine_chunks().columns, strict=True):
             array = column.chunk(0) if column.num_chunks else column.combine_chunks()
             if pa.types.is_list(array.type):
-                self.offsets.append(array.offsets.to_numpy())
-                self.columns.append(array.values.to_numpy(zero_copy_only=False))
+                values, offsets = array.values.to_numpy(zero_copy_only=False), array.offsets.to_numpy()
+                self.columns.append((name, values, offsets))
             else:
-                self.offsets.append(None)
-                self.columns.append(array.to_pylist())
-
-    @cached_property
-    def _fields(self) -> list[tuple[str, Any, np.ndarray | None]]:
-        return list(zip(self.names, self.columns, self.offsets, strict=True))
+                self.columns.append((name, array.to_pylist(), None))
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         return {
             name: values[row] if offsets is None else values[offsets[row] : offsets[row + 1]]
-            for name, values, offsets in self._fields
+            for name, values, offsets in self.columns
         }
-
-
-class ShardOrder(Sampler[int]):
-    """The order of the clips of `ShardedRows` in one epoch, as `EpochOrder` is for those in memory.
-
-    Args:
-        group_sizes: rows of each row group, in the order of the rows.
-        batch_size: clips per update.
-        seed: of the shuffling.
-        drop_last: leave out the clips that do not fill the last update; otherwise fill it from the start of the order.
-    """
-
-    def __init__(self, group_sizes: Sequence[int] | np.ndarray, batch_size: int, seed: int, drop_last: bool) -> None:
-        self.group_sizes = np.asarray(group_sizes, np.int64)
-        self.batch_size, self.seed = batch_size, seed
-        num_clips = int(self.group_sizes.sum())
-        whole, rest = divmod(num_clips, batch_size)
-        self.updates = whole if drop_last or not rest else whole + 1
-        if not self.updates:
-            raise ValueError(f"batch_size is {batch_size}, but there are only {num_clips} clips to train on.")
-        self.epoch, self.first_update = 0, 0
-
-    def begin(self, epoch: int, first_update: int = 0) -> None:
-        """Choose the epoch (0-based) and how many of its updates were already done."""
-        self.epoch, self.first_update = epoch, first_update
-
-    def __len__(self) -> int:
-        return (self.updates - self.first_update) * self.batch_size
-
-    def __iter__(self) -> Iterator[int]:
-        lanes = math.gcd(self.batch_size, LANES)
-        # Cuts the order to whole updates, or repeats it from its start.
-        order = np.resize(self._shuffled(), (lanes, self.updates, self.batch_size // lanes))
-        updates = order.transpose(1, 0, 2)[self.first_update :]
-        return (int(index) for update in updates for index in update.reshape(-1))
-
-    def _shuffled(self) -> np.ndarray:
-        """Every row once: row groups in random order, rows at random among those of `WINDOW` groups."""
-        random = np.random.default_rng([self.seed, self.epoch])
-        begins = np.cumsum(self.group_sizes) - self.group_sizes
-        groups = random.permutation(len(self.group_sizes))
-        windows = [groups[start : start + WINDOW] for start in range(0, len(groups), WINDOW)]
-        parts = []
-        for window in windows:
-            rows = np.concatenate([begins[group] + np.arange(self.group_sizes[group]) for group in window])
-            parts.append(random.permutation(rows))
-        return np.concatenate(parts)

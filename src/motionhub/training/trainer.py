@@ -1,9 +1,8 @@
 """The one training loop, on Accelerate: supervised fine-tuning, linear evaluation, and any other objective.
 
-It does not know datasets' formats, models' insides or methods: rows become inputs in `ClipDataset`, the loss comes
-from an `objective`, files are written by `checkpoints`. On CPU, an interrupted and resumed run equals an uninterrupted
-one bit for bit; several processes give the result of one with the same `batch_size`. Batch norm apart: it normalises
-by one process's share of an update, and the main process's running statistics are the ones used and saved.
+On CPU, an interrupted and resumed run equals an uninterrupted one bit for bit; several processes give the result of
+one with the same `batch_size`. Batch norm apart: it normalises by one process's share of an update, and the main
+process's running statistics are the ones used and saved.
 """
 
 import json
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState, is_initialized
 from accelerate.utils import broadcast, set_seed
 from transformers import PreTrainedModel
 
@@ -34,16 +32,20 @@ from motionhub.training.checkpoints import (
     save_state,
     write_folder,
 )
-from motionhub.training.dataset import ClipDataset, class_names_of
+from motionhub.training.dataset import (
+    ClipDataset,
+    Views,
+    as_clips,
+    build_loader,
+    class_names_of,
+    epoch_order,
+    seeds_of_entries,
+)
 from motionhub.training.evaluators import ClassificationEvaluation
-from motionhub.training.interruption import StopRequest, connection_lost
-from motionhub.training.journal import Journal
-from motionhub.training.launching import processes_asked_for
-from motionhub.training.loading import Views, as_clips, build_loader, epoch_order, seeds_of_entries
-from motionhub.training.meter import Meter
-from motionhub.training.objective import Objective, Pretext, RunShape, as_objective, losses_of
-from motionhub.training.optimization import Optimizers, build_optimizers, build_schedule, freeze_backbone, set_mode
-from motionhub.training.probe import EmbeddingProbe
+from motionhub.training.objective import Objective, PretrainingObjective, RunInfo, as_objective, losses_of
+from motionhub.training.optimization import build_optimizers, build_schedule, freeze_backbone, set_mode
+from motionhub.training.processes import StopRequest, build_accelerator, clips_per_update, connection_lost
+from motionhub.training.tracking import RunningMean, logger, progress_bar, start_trackers
 
 
 Evaluation = Callable[[torch.nn.Module, Any, Accelerator], dict[str, Any]]
@@ -61,7 +63,7 @@ class TrainingResult:
         last_dir, best_dir: `from_pretrained` folders (best_dir None without an evaluation set).
         steps: parameter updates.
         seconds: training and evaluation time, over all interruptions.
-        is_main_process: True in the one process that should print and go on.
+        is_main_process: True in the one process that should print and continue.
     """
 
     last_metrics: dict[str, Any]
@@ -90,7 +92,7 @@ def train(
     """Train `model` in place and leave `best/`, `last/`, `log.jsonl` in `recipe.output_dir`.
 
     Args:
-        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`. With a `Pretext` it is
+        model: a PreTrainedModel; with the default objective its output has `loss` and `logits`. With a `PretrainingObjective` it is
             the encoder, and alone is exported; the training rows then need no labels.
         processor: turns rows into inputs (`process`), saved with the model. May be None with torch datasets.
         train_dataset: a `datasets.Dataset` of `motionhub.skeletons.rows`, or any torch dataset whose items `collate`
@@ -100,137 +102,84 @@ def train(
             model's classification loss.
         collate: list of items (without their index) -> batch; `labels` in it go to the loss, whatever their shape.
         evaluation: `evaluation(model, loader, accelerator)` -> report; default: `metrics.classification_report`. A
-            Pretext needs one, such as `probe.EmbeddingProbe`; a `"warning"` in the report is shown.
+            PretrainingObjective needs one, such as `EmbeddingProbe`; a `"warning"` in the report is shown.
         primary_metric: entry of the report that chooses `best/`; higher is better.
 
     Raises:
         ValueError: labels, recipe, number of processes or an earlier run in output_dir do not fit; the loss is NaN.
         CheckpointError: a checkpoint could not be written (disk full); the earlier one is intact.
-        ConnectionError: another process of the run ended (killed, out of memory); says how to go on.
-        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved and the way to resume is printed.
+        ConnectionError: another process of the run ended (killed, out of memory); says how to resume.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the state is saved and the way to resume is reported.
     """
     accelerator = build_accelerator(recipe)
     objective = as_objective(objective, recipe.label_smoothing)
     if recipe.mode == "linear":
         freeze_backbone(model)
-    config = None if isinstance(objective, Pretext) else model.config
+    config = None if isinstance(objective, PretrainingObjective) else model.config
     train_clips = as_clips(train_dataset, processor, recipe, config, training=True)
     eval_clips = None if eval_dataset is None else as_clips(eval_dataset, processor, recipe, config, training=False)
     if eval_clips is not None and evaluation is None:
         if not isinstance(eval_clips, ClipDataset) or config is None:
             raise ValueError(
                 "An eval_dataset that is not a datasets.Dataset, and any with a pretext objective, needs its own "
-                "evaluation=..., e.g. motionhub.training.probe.EmbeddingProbe."
+                "evaluation=..., e.g. motionhub.EmbeddingProbe."
             )
-        evaluation = ClassificationEvaluation(eval_clips.labels, class_names_of(config))
+        evaluation = ClassificationEvaluation(class_names_of(config))
     loop = _Loop(accelerator, model, processor, recipe, objective, primary_metric)
     loop.prepare(train_clips, eval_clips, evaluation, collate)
     return loop.run()
 
 
-def build_accelerator(recipe: TrainingRecipe) -> Accelerator:
-    """The Accelerator of a run; a box without accelerator trains on its CPU, one or several processes (gloo).
-
-    Raises:
-        ValueError: fewer or more processes are running than asked for, or "auto" is another precision in some.
-    """
-    on_cpu = recipe.cpu or not torch.accelerator.is_available()
-    device = None if on_cpu else torch.accelerator.current_accelerator()
-    precision = choose_precision(recipe.mixed_precision, device or torch.device("cpu")).name
-    if is_initialized() and not torch.distributed.is_initialized():
-        # An earlier run of this interpreter fixed the precision and the device for good; this run has its own.
-        AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(
-        cpu=on_cpu,
-        mixed_precision=precision,
-        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
-        step_scheduler_with_optimizer=False,
-    )
-    expected = recipe.num_processes or processes_asked_for() or accelerator.num_processes
-    if accelerator.num_processes != expected:
-        raise ValueError(
-            f"{expected} processes were asked for, but {accelerator.num_processes} is running. `accelerate launch "
-            "--cpu --num_processes N` starts a single one: on CPU start with `torchrun --nproc-per-node "
-            f"{expected} your_script.py ...`, on GPUs with `accelerate launch --num_processes {expected} ...`."
-        )
-    chosen = torch.tensor([int(precision == "bf16")], device=accelerator.device)
-    if len(set(accelerator.gather(chosen).tolist())) > 1:
-        raise ValueError(
-            "The machines of this run differ: mixed_precision 'auto' is bf16 in some processes and float32 in others. "
-            "State one for all: --mixed_precision no, or bf16."
-        )
-    return accelerator
-
-
-def clips_per_update(num_clips: int, recipe: TrainingRecipe, num_processes: int) -> int:
-    """The batch size of an update: the recipe's, or less when the training set is smaller than that.
-
-    Raises:
-        ValueError: it cannot be shared out evenly over processes and accumulation steps.
-    """
-    share = num_processes * recipe.gradient_accumulation_steps
-    if recipe.batch_size % share:
-        raise ValueError(
-            f"batch_size counts the clips of one update over everything, so it must be a multiple of {num_processes} "
-            f"processes x {recipe.gradient_accumulation_steps} accumulation steps; got {recipe.batch_size}."
-        )
-    fitting = min(recipe.batch_size, num_clips // share * share)
-    if not fitting:
-        raise ValueError(f"{num_clips} training clips are too few for {share} forward passes per update.")
-    return fitting
-
-
+@dataclass
 class _Loop:
     """The state of one run. `prepare` once, then `run` once."""
 
-    def __init__(
-        self,
-        accelerator: Accelerator,
-        model: PreTrainedModel,
-        processor: Any,
-        recipe: TrainingRecipe,
-        objective: Objective,
-        primary_metric: str,
-    ) -> None:
-        self.accelerator, self.bare_model, self.processor = accelerator, model, processor
-        self.is_main_process = accelerator.is_main_process
-        self.recipe, self.objective, self.primary_metric = recipe, objective, primary_metric
-        self.precision = choose_precision(recipe.mixed_precision, accelerator.device)
-        self.pretext = objective if isinstance(objective, Pretext) else None
-        self.folder = Path(recipe.output_dir)
+    accelerator: Accelerator
+    bare_model: PreTrainedModel
+    processor: Any
+    recipe: TrainingRecipe
+    objective: Objective
+    primary_metric: str
+
+    def __post_init__(self) -> None:
+        self.is_main_process = self.accelerator.is_main_process
+        self.precision = choose_precision(self.recipe.mixed_precision, self.accelerator.device)
+        self.pretext = self.objective if isinstance(self.objective, PretrainingObjective) else None
+        self.folder = Path(self.recipe.output_dir)
         self.metrics: dict[str, Any] = {}
 
     def prepare(self, train_clips: Any, eval_clips: Any, evaluation: Evaluation | None, collate: Any) -> None:
-        """Loaders, optimizer and schedule; then the state of an earlier run, when there is one."""
+        """Loaders, optimizers and schedules; then the state of an earlier run, when there is one."""
         recipe, accelerator = self.recipe, self.accelerator
         processes = accelerator.num_processes
         self.facts = facts_of_run(recipe, self.bare_model, self.processor, train_clips, eval_clips, processes)
         self.facts["mixed_precision"] = self.precision.name  # what the run computes in, where the recipe says "auto"
-        batch_size = clips_per_update(len(train_clips), recipe, accelerator.num_processes)
-        self.order = epoch_order(train_clips, batch_size, recipe)
-        self.batch_size, self.updates_per_epoch = batch_size, self.order.updates
-        self.evaluation, self.eval_loader = evaluation, None
+        self.batch_size = clips_per_update(len(train_clips), recipe, processes)
+        self.order = epoch_order(train_clips, self.batch_size, recipe)
+        self.updates_per_epoch = self.order.updates
         self.network = self._network(train_clips)
         set_seed(recipe.seed, device_specific=True)  # dropout: different in each process, the same in each run
-        share = batch_size // (accelerator.num_processes * recipe.gradient_accumulation_steps)
+        share = self.batch_size // (processes * recipe.gradient_accumulation_steps)
         if self.pretext is not None and self.pretext.num_views > 1:
             train_clips = Views(train_clips, self.pretext.num_views)
         loader = build_loader(train_clips, share, recipe, collate, sampler=self.order)
         optimizers = build_optimizers(self.objective, self.network, recipe)
         schedules = [build_schedule(one, recipe, self.updates_per_epoch) for one in optimizers]
         self.model, self.loader, *prepared = accelerator.prepare(self.network, loader, *optimizers, *schedules)
-        self.optimizers = Optimizers(prepared[: len(optimizers)], prepared[len(optimizers) :])
+        self.optimizers, self.schedules = prepared[: len(optimizers)], prepared[len(optimizers) :]
+        self.evaluation, self.eval_loader = evaluation, None
         if eval_clips is not None:
-            share = max(1, recipe.eval_batch_size // accelerator.num_processes)
-            order = eval_clips.by_length() if isinstance(eval_clips, ClipDataset) else None
-            by_length = isinstance(evaluation, ClassificationEvaluation | EmbeddingProbe)
-            lengths = by_length and averages_padding(self.bare_model.config)
-            loader = build_loader(eval_clips, share, recipe, collate, sampler=order, lengths=lengths)
-            self.eval_loader = accelerator.prepare(loader)
+            self.eval_loader = accelerator.prepare(self._eval_loader(eval_clips, collate))
         if isinstance(self.objective, torch.nn.Module):
             self.objective.to(accelerator.device)
         accelerator.register_for_checkpointing(self.objective)
         self.progress = self._resume()
+
+    def _eval_loader(self, clips: Any, collate: Any) -> Any:
+        share = max(1, self.recipe.eval_batch_size // self.accelerator.num_processes)
+        order = clips.longest_first() if isinstance(clips, ClipDataset) else None
+        lengths = getattr(self.evaluation, "needs_lengths", False) and averages_padding(self.bare_model.config)
+        return build_loader(clips, share, self.recipe, collate, sampler=order, lengths=lengths)
 
     def _network(self, train_clips: Any) -> torch.nn.Module:
         """What is optimised: the model, or what a pretext builds around it, equal in all processes."""
@@ -249,8 +198,8 @@ class _Loop:
         if self.accelerator.num_processes > 1:
             for value in self.bare_model.to(self.accelerator.device).state_dict().values():
                 broadcast(value)
-        shape = RunShape(len(train_clips), fingerprint, self.updates_per_epoch, recipe.epochs, recipe.seed)
-        return self.pretext.prepare(self.bare_model, shape)
+        run = RunInfo(len(train_clips), fingerprint, self.updates_per_epoch, recipe.epochs, recipe.seed)
+        return self.pretext.prepare(self.bare_model, run)
 
     def _resume(self) -> Progress:
         state = find_state(self.recipe)
@@ -260,46 +209,45 @@ class _Loop:
         self.accelerator.load_state(str(state))
         metrics = state.parent / "metrics.json"
         if metrics.is_file():
-            self.metrics = _read_json(metrics)
+            self.metrics = dict(json.loads(metrics.read_text(encoding="utf-8")))
         return progress
 
     def run(self) -> TrainingResult:
         progress, recipe = self.progress, self.recipe
         total = recipe.epochs * self.updates_per_epoch
-        self.journal = Journal(
-            self.folder,
-            total,
-            progress.step,
-            active=self.accelerator.is_main_process,
-            progress_bar=recipe.progress_bar,
-            tensorboard=recipe.tensorboard,
-        )
-        if progress.step:
-            self.journal.say(f"Resuming {self.folder} after update {progress.step} of {total}.")
-        self._say_machine()
-        if self.batch_size != recipe.batch_size:
-            self.journal.say(f"Only {self.batch_size} clips an update: the set is smaller than {recipe.batch_size}.")
-        self.clock = time.perf_counter() - progress.seconds
+        self.accelerator.trackers = trackers = start_trackers(recipe, progress.step)
+        shown = recipe.progress_bar and self.is_main_process
         try:
-            with StopRequest() as self.stop:
+            with StopRequest() as self.stop, progress_bar(total, progress.step, shown=shown) as self.bar:
+                if progress.step:
+                    self._info(f"Resuming {self.folder} after update {progress.step} of {total}.")
+                self._report_machine()
+                if self.batch_size != recipe.batch_size:
+                    self._info(f"Only {self.batch_size} clips an update: the set is smaller than {recipe.batch_size}.")
+                self.clock = time.perf_counter() - progress.seconds
                 self._epochs()
         finally:
-            self.journal.close()
-            self._give_back()
+            for tracker in trackers:
+                tracker.finish()
+            self._restore_model()
         return self._result()
 
-    def _say_machine(self) -> None:
+    def _info(self, message: str) -> None:
+        if self.is_main_process:
+            logger.info(message)
+
+    def _report_machine(self) -> None:
         """What "auto" chose here, and what differs from the machine on which an interrupted run computed before."""
         machines, now = self.progress.machines, machine_facts(self.precision.name)
         if self.recipe.mixed_precision == "auto":
-            self.journal.say(f"mixed_precision auto: {self.precision}.")
+            self._info(f"mixed_precision auto: {self.precision}.")
         before = machines[-1] if machines else now
         changed = [f"{name} {before[name]} -> {now[name]}" for name in now if before.get(name, now[name]) != now[name]]
         if changed:
             keep = f" --mixed_precision {before['mixed_precision']} keeps its precision." * (
                 before["mixed_precision"] != now["mixed_precision"]
             )
-            self.journal.say(
+            self._info(
                 f"From update {self.progress.step} on this run computes otherwise ({', '.join(changed)}): it "
                 f"no longer equals a run without interruption bit for bit.{keep}"
             )
@@ -322,7 +270,7 @@ class _Loop:
         self.order.begin(progress.epoch, progress.epoch_updates)
         self.loader.set_epoch(progress.epoch)
         set_mode(self.network, self.recipe.mode)
-        meter = Meter()
+        losses_since = RunningMean()
         for batch in self.loader:
             index = batch.pop("index", None)
             if self.pretext is not None:
@@ -332,18 +280,24 @@ class _Loop:
                 self.accelerator.backward(losses["loss"])
                 if self.accelerator.sync_gradients and self.recipe.max_grad_norm is not None:
                     self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm)
-                if self.pretext is not None and not self.pretext.ready():
-                    self.optimizers.zero_grad()  # without gradients the step moves nothing
-                self.optimizers.step()
-                self.learning_rate = self.optimizers.learning_rate
-                if self.accelerator.sync_gradients:
-                    self.optimizers.advance()
-                self.optimizers.zero_grad()
-            meter.add(losses)
+                self._step()
+            losses_since.add(losses)
             if self.accelerator.sync_gradients:
-                self._after_update(meter)
-        self._log(meter)
+                self._after_update(losses_since)
+        self._log(losses_since)
         self._end_of_epoch()
+
+    def _step(self) -> None:
+        """Every optimizer and, once an update, its schedule."""
+        held = self.pretext is not None and not self.pretext.ready()
+        self.learning_rate = float(self.schedules[0].get_last_lr()[0])
+        for optimizer, schedule in zip(self.optimizers, self.schedules, strict=True):
+            if held:
+                optimizer.zero_grad()  # without gradients the step moves nothing
+            optimizer.step()
+            if self.accelerator.sync_gradients:
+                schedule.step()
+            optimizer.zero_grad()
 
     def _entries(self, index: torch.Tensor | None, epoch: int) -> dict[str, torch.Tensor]:
         """Which row each entry of a pretext's batch is, and the seed of its random numbers."""
@@ -362,15 +316,15 @@ class _Loop:
             "same command continues from there."
         )
 
-    def _after_update(self, meter: Meter) -> None:
+    def _after_update(self, losses: RunningMean) -> None:
         progress, recipe = self.progress, self.recipe
         self.objective.after_update(self.network)
         progress.step += 1
         progress.epoch_updates += 1
-        meter.updates += 1
-        self.journal.advance()
+        losses.updates += 1
+        self.bar.update()
         if progress.step % recipe.log_updates == 0:
-            self._log(meter)
+            self._log(losses)
         inside = progress.epoch_updates < self.updates_per_epoch
         if inside and recipe.checkpoint_updates and progress.step % recipe.checkpoint_updates == 0:
             self._save_last()
@@ -381,27 +335,32 @@ class _Loop:
                 f"Stopped after update {progress.step} (epoch {progress.epoch}); the state is in {where}. The same "
                 f"command with resume='auto' (the default) or resume={str(where)!r} continues from there."
             )
-            self.journal.say(message)
+            self._info(message)
             raise KeyboardInterrupt(message)
 
-    def _log(self, meter: Meter) -> None:
+    def _log(self, losses: RunningMean) -> None:
         """Mean losses since the last line, over all processes."""
-        if not meter.updates:
+        if not losses.updates:
             return
         means = {
             name: float(self.accelerator.reduce(value.to(self.accelerator.device), reduction="mean"))
-            for name, value in meter.means().items()
+            for name, value in losses.means().items()
         }
         if not np.isfinite(means["loss"]):
             raise ValueError(
                 f"The loss is {means['loss']} at update {self.progress.step}: lower learning_rate "
                 f"({self.recipe.learning_rate}), set max_grad_norm, or look for NaN in the data."
             )
-        speed = meter.updates * self.batch_size / meter.elapsed()
+        speed = losses.updates * self.batch_size / losses.elapsed()
         numbers = {**means, "learning_rate": self.learning_rate, "clips_per_second": speed}
         numbers["seconds"] = time.perf_counter() - self.clock
-        self.journal.write("train", self.progress.step, self.progress.epoch, numbers)
-        meter.reset()
+        self._track("train", numbers)
+        losses.reset()
+
+    def _track(self, kind: str, numbers: dict[str, Any]) -> None:
+        named = {f"{kind}/{name}": value for name, value in {"epoch": self.progress.epoch, **numbers}.items()}
+        self.accelerator.log(named, step=self.progress.step)
+        self.bar.set_postfix({name: f"{value:.4g}" for name, value in numbers.items() if isinstance(value, float)})
 
     def _end_of_epoch(self) -> None:
         progress, recipe = self.progress, self.recipe
@@ -429,9 +388,9 @@ class _Loop:
         when = {"epoch": progress.epoch, "step": progress.step}
         self.metrics = {**when, "primary_metric": self.primary_metric, **report}
         progress.history.append({**when, **scalars})
-        self.journal.write("eval", progress.step, progress.epoch, scalars)
+        self._track("eval", scalars)
         if "warning" in report:
-            self.journal.say(f"After epoch {progress.epoch}: {report['warning']}")
+            self._info(f"After epoch {progress.epoch}: {report['warning']}")
         value = float(report[self.primary_metric])
         if progress.best_metric is not None and value <= progress.best_metric:
             return False
@@ -451,8 +410,8 @@ class _Loop:
 
         write_folder(self.folder / name, self.accelerator, write, self.progress.step)
 
-    def _give_back(self) -> None:
-        """The model as it came: without autocast around its forward, in evaluation mode."""
+    def _restore_model(self) -> None:
+        """Removes autocast from around the model's forward, and leaves it in evaluation mode."""
         self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
         self.network.eval()
         self.accelerator.free_memory()
@@ -470,7 +429,3 @@ class _Loop:
             seconds=progress.seconds,
             is_main_process=self.is_main_process,
         )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))

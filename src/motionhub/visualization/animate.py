@@ -1,10 +1,8 @@
-"""Moving pictures of skeletons: a GIF with labels, scores beside the bodies and a timeline below.
+"""GIFs of skeletons: a clip with labels, scores beside the bodies and a timeline below; several clips in step."""
 
-It does not know models; labels and scores come as plain text and numbers.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import (
+    ACCENT,
     FAINT,
     FLOOR,
     INK,
@@ -19,17 +18,16 @@ from motionhub.visualization.canvas import (
     MIDDLE,
     PAPER,
     RIGHT,
-    Box,
     Canvas,
     Colour,
+    Placed,
     View,
-    body_size,
-    draw_body,
-    fit,
+    middles,
     mixed,
     need,
+    placed,
     side_colour,
-    view_angles,
+    unseen_text,
     viewed,
 )
 
@@ -37,8 +35,7 @@ from motionhub.visualization.canvas import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# The score panel's accent and the timeline's colours, from Okabe and Ito's set, away from left and right.
-ACCENT: Colour = (0, 158, 115)
+# The timeline's colours, from Okabe and Ito's set, away from left and right.
 SEGMENTS: tuple[Colour, ...] = (
     (0, 158, 115),
     (230, 159, 0),
@@ -52,19 +49,7 @@ _COLOURS = 128
 _PANEL = 270
 _ROW = 42
 _TIMELINE = 46
-
-
-@dataclass(frozen=True)
-class _Page:
-    """Everything that stays the same from frame to frame."""
-
-    background: Canvas
-    stage: Box
-    pixels: np.ndarray  # (people, frames, joints, 2)
-    depth: np.ndarray
-    body: float
-    names: tuple[str, ...]
-    scores: np.ndarray | None  # (frames, names)
+_TOP, _BOTTOM = 34, 22  # above and below the panels of several clips
 
 
 def animate(
@@ -85,7 +70,7 @@ def animate(
     """Writes the clip as a GIF that repeats for ever.
 
     Args:
-        sequence: 2-D pixels (y down) or 3-D (y up), all people in one picture.
+        sequence: 2-D pixels (y down) or 3-D (y up), all people in one image.
         path: the GIF to write.
         labels: one text per person, above the head.
         frame_labels: one text (or None) per frame: coloured segments on the timeline, the present one in words.
@@ -113,20 +98,9 @@ def animate(
     if frame_labels is not None and len(frame_labels) != sequence.num_frames:
         raise ValueError(f"frame_labels must be {sequence.num_frames} texts, one per frame, got {len(frame_labels)}.")
     names, values = _score_table(scores, score_names, sequence.num_frames)
-    page = _page(sequence, names, values, title, frame_labels, top_k, view, size)
-    drawn = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
-    images = [_frame(page, sequence, frame, labels, frame_labels, top_k) for frame in drawn[:: -(-len(drawn) // 4)]]
-    palette, undithered = shared_palette(images), need("PIL.Image").Dither.NONE
-    # One picture at a time in full colour: a long clip stays small in memory.
-    frames = [
-        _frame(page, sequence, frame, labels, frame_labels, top_k).quantize(palette=palette, dither=undithered)
-        for frame in drawn
-    ]
-    durations = frame_durations(len(drawn), (fps or sequence.fps) * len(drawn) / sequence.num_frames)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frames[0].save(path, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return path
+    page = _Page(sequence, names, values, labels, frame_labels, title, top_k, view, size)
+    moments = np.linspace(0, sequence.num_frames - 1, min(sequence.num_frames, max(1, max_frames))).round().astype(int)
+    return _write_gif(path, moments, (fps or sequence.fps) * len(moments) / sequence.num_frames, page.drawn)
 
 
 def _score_table(
@@ -147,148 +121,213 @@ def _score_table(
     return tuple(str(label) for label, _ in pairs), np.repeat(values[None], num_frames, axis=0)
 
 
-def _page(
-    sequence: SkeletonSequence,
-    names: tuple[str, ...],
-    scores: np.ndarray | None,
-    title: str | None,
-    frame_labels: Sequence[str | None] | None,
-    top_k: int,
-    view: View,
-    size: int,
-) -> _Page:
-    top = 40 if title else 8
-    width = size + (_PANEL if scores is not None else 0)
-    height = top + max(size, 70 + _ROW * min(top_k, len(names))) + _TIMELINE
-    stage: Box = (0, top, size, height - _TIMELINE)
-    background = Canvas(width, height)
-    if title:
-        background.text(16, 23, background.shortened(title, 17, width - 32), 17, INK)
-    points, depth = viewed(sequence, view)
-    # Room above the heads for the labels.
-    place = fit(points, (stage[0], stage[1] + 22, stage[2], stage[3] - 14), margin=0.05)
-    pixels = place(points)
-    _draw_floor(background, sequence, pixels, view, stage)
-    _draw_legend(background, stage)
-    if scores is not None:
-        box: Box = (size, top, width - 12, height - _TIMELINE)
-        background.bar(box, (247, 248, 250), radius=10)
-    _draw_timeline(background, sequence, frame_labels)
-    return _Page(background, stage, pixels, depth, body_size(points) * place.scale, names, scores)
+class _Page:
+    """One clip with labels, scores and a timeline; what stays the same from frame to frame is drawn once."""
 
+    def __init__(
+        self,
+        sequence: SkeletonSequence,
+        names: tuple[str, ...],
+        scores: np.ndarray | None,  # (frames, names)
+        labels: Sequence[str] | None,
+        frame_labels: Sequence[str | None] | None,
+        title: str | None,
+        top_k: int,
+        view: View,
+        size: int,
+    ) -> None:
+        self.sequence, self.names, self.scores, self.top_k = sequence, names, scores, top_k
+        self.labels, self.frame_labels = labels or (), frame_labels
+        different = dict.fromkeys(text for text in frame_labels or () if text is not None)
+        self.colours = {text: SEGMENTS[index % len(SEGMENTS)] for index, text in enumerate(different)}
+        top = 40 if title else 8
+        width = size + (_PANEL if scores is not None else 0)
+        height = top + max(size, 70 + _ROW * min(top_k, len(names))) + _TIMELINE
+        left, top, right, bottom = self.stage = (0, top, size, height - _TIMELINE)
+        self.background = canvas = Canvas(width, height)
+        if title:
+            canvas.text(16, 23, canvas.shortened(title, 17, width - 32), 17, INK)
+        points, depth = viewed(sequence, view)
+        # Room above the heads for the labels.
+        self.bodies = placed(sequence.layout, points, depth, (left, top + 22, right, bottom - 14), margin=0.05)
+        canvas.floor(left + 16, right - 16, self.bodies.floor() + 5, view, sequence.num_dims)
+        for x, side, colour in ((left + 20, "left", LEFT), (left + 66, "right", RIGHT)):
+            canvas.dot(np.array([x, bottom - 4]), colour, 4)
+            canvas.text(x + 8, bottom - 4, side, 11, mixed(colour, MIDDLE, 0.3))
+        if scores is not None:
+            canvas.bar((size, top, width - 12, bottom), (247, 248, 250), radius=10)
+        self._draw_timeline(canvas)
 
-def _draw_floor(canvas: Canvas, sequence: SkeletonSequence, pixels: np.ndarray, view: View, stage: Box) -> None:
-    if sequence.num_dims == 3 and abs(view_angles(view)[1]) <= 1 and np.isfinite(pixels).any():
-        y = float(np.nanmax(pixels[..., 1])) + 5
-        canvas.line(np.array([[stage[0] + 16, y], [stage[2] - 16, y]]), FLOOR, 2)
+    def drawn(self, frame: int) -> "Image":
+        """The image of a frame."""
+        canvas = self.background.copy()
+        points = self.bodies.pixels[:, frame]
+        self.bodies.draw(canvas, frame)
+        for person, text in enumerate(self.labels):
+            self._draw_label(canvas, points[person], text, person)
+        if not np.isfinite(points).any():
+            middle = (self.stage[1] + self.stage[3]) / 2
+            canvas.text(self.stage[2] / 2, middle, unseen_text(self.sequence), 15, FAINT, "mm")
+        if self.scores is not None:
+            self._draw_scores(canvas, self.scores[frame])
+        self._draw_moment(canvas, frame)
+        return canvas.finished()
 
+    def _timeline_x(self, frame: float) -> float:
+        return 16 + frame / self.sequence.num_frames * (self.background.width - 32)
 
-def _draw_legend(canvas: Canvas, stage: Box) -> None:
-    x, y = stage[0] + 20, stage[3] - 4
-    for name, colour in (("left", LEFT), ("right", RIGHT)):
-        canvas.dot(np.array([x, y]), colour, 4)
-        canvas.text(x + 8, y, name, 11, mixed(colour, MIDDLE, 0.3))
-        x += 46
+    def _draw_timeline(self, canvas: Canvas) -> None:
+        y, end = canvas.height - 16, 0
+        canvas.bar((16, y - 3, canvas.width - 16, y + 3), FLOOR, radius=3)
+        for label, run in groupby(self.frame_labels or ()):
+            start, end = end, end + len(list(run))
+            if label is not None:
+                left, right = self._timeline_x(start), self._timeline_x(end)
+                canvas.bar((left, y - 6, right, y + 6), self.colours[label], radius=3)
+                room = right - left - 4
+                if room > 26:
+                    canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
 
+    def _draw_label(self, canvas: Canvas, points: np.ndarray, text: str, person: int) -> None:
+        seen = points[np.isfinite(points).all(axis=-1)]
+        if not len(seen):
+            return
+        half = canvas.text_width(text, 13) / 2 + 8
+        middle = (seen[:, 0].min() + seen[:, 0].max()) / 2
+        x = float(np.clip(middle, half + 4, max(self.stage[2] - half - 4, half + 4)))
+        y = max(float(seen[:, 1].min()) - self.bodies.size * 0.055 - 16, self.stage[1] + 8)
+        canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
+        canvas.text(x, y, text, 13, PAPER, "mm")
 
-def _segments(frame_labels: Sequence[str | None]) -> list[tuple[int, int, str | None]]:
-    """(first frame, one past the last, label) of each run of equal labels."""
-    edges = [0, *(i for i in range(1, len(frame_labels)) if frame_labels[i] != frame_labels[i - 1]), len(frame_labels)]
-    return [(start, end, frame_labels[start]) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    def _draw_scores(self, canvas: Canvas, values: np.ndarray) -> None:
+        """Bars of the `top_k` labels, the greatest first."""
+        left, right = self.stage[2] + 18, canvas.width - 30
+        top = self.stage[1] + 24
+        canvas.text(left, top, "scores", 12, FAINT)
+        for rank, label in enumerate(np.argsort(-values, kind="stable")[: self.top_k]):
+            y = top + 30 + rank * _ROW
+            value = float(np.clip(values[label], 0, 1))
+            colour = ACCENT if rank == 0 else mixed(ACCENT, (170, 174, 180), 0.75)
+            ink = INK if rank == 0 else MIDDLE
+            canvas.text(left, y, canvas.shortened(self.names[label], 14, right - left - 50), 14, ink)
+            canvas.text(right, y, f"{values[label]:.2f}", 13, ink, "rm")
+            canvas.bar((left, y + 12, right, y + 18), (228, 231, 235), radius=3)
+            canvas.bar((left, y + 12, left + value * (right - left), y + 18), colour, radius=3)
 
-
-def _segment_colour(label: str, frame_labels: Sequence[str | None]) -> Colour:
-    seen = list(dict.fromkeys(text for text in frame_labels if text is not None))
-    return SEGMENTS[seen.index(label) % len(SEGMENTS)]
-
-
-def _timeline_x(canvas: Canvas, share: float) -> float:
-    return 16 + share * (canvas.width - 32)
-
-
-def _draw_timeline(canvas: Canvas, sequence: SkeletonSequence, frame_labels: Sequence[str | None] | None) -> None:
-    y = canvas.height - 16
-    canvas.bar((16, y - 3, canvas.width - 16, y + 3), FLOOR, radius=3)
-    for start, end, label in _segments(frame_labels) if frame_labels else []:
+    def _draw_moment(self, canvas: Canvas, frame: int) -> None:
+        """The play head, the time, and the label of this frame."""
+        y, x = canvas.height - 16, self._timeline_x(frame + 0.5)
+        if self.frame_labels is None:
+            canvas.bar((16, y - 3, x, y + 3), mixed(ACCENT, PAPER, 0.35), radius=3)
+        canvas.dot(np.array([x, y]), INK, 7)
+        canvas.dot(np.array([x, y]), PAPER, 3)
+        _, top, right, bottom = self.stage
+        canvas.text(right - 16, bottom - 4, f"{frame / self.sequence.fps:.2f} s", 11, FAINT, "rm")
+        label = self.frame_labels[frame] if self.frame_labels else None
         if label is not None:
-            left, right = (_timeline_x(canvas, edge / sequence.num_frames) for edge in (start, end))
-            canvas.bar((left, y - 6, right, y + 6), _segment_colour(label, frame_labels or []), radius=3)
-            room = right - left - 4
-            if room > 26:
-                canvas.text((left + right) / 2, y - 15, canvas.shortened(label, 11, room), 11, MIDDLE, "mm")
+            canvas.text(right / 2, top + 8, label, 15, mixed(self.colours[label], INK, 0.35), "mm")
 
 
-def _frame(
-    page: _Page,
-    sequence: SkeletonSequence,
-    frame: int,
-    labels: Sequence[str] | None,
-    frame_labels: Sequence[str | None] | None,
-    top_k: int,
-) -> "Image":
-    canvas = page.background.copy()
-    points = page.pixels[:, frame]
-    for person in reversed(range(sequence.num_people)):
-        draw_body(canvas, points[person], page.depth[person, frame], sequence.layout, page.body, person)
-    for person in range(sequence.num_people if labels else 0):
-        _draw_label(canvas, points[person], (labels or [])[person], page, person)
-    if not np.isfinite(points).any():
-        middle = (page.stage[1] + page.stage[3]) / 2
-        text = "no joint seen" if sequence.num_people else "no people"
-        canvas.text(page.stage[2] / 2, middle, text, 15, FAINT, "mm")
-    if page.scores is not None:
-        _draw_scores(canvas, page, frame, top_k)
-    _draw_moment(canvas, sequence, frame, frame_labels, page.stage)
+@dataclass(frozen=True)
+class _Panel:
+    """One clip of several, in the pixels of the image."""
+
+    sequence: SkeletonSequence
+    bodies: Placed
+
+    def frame_at(self, seconds: float) -> int:
+        """The frame shown then; the last one after the end."""
+        return min(int(seconds * self.sequence.fps + 0.5), self.sequence.num_frames - 1)
+
+
+def animate_side_by_side(
+    sequences: Sequence[SkeletonSequence],
+    path: str | Path,
+    *,
+    titles: Sequence[str] | None = None,
+    follow: bool = True,
+    view: View = "front",
+    size: int = 320,
+    max_frames: int = 600,
+) -> Path:
+    """Writes a GIF with a panel for each clip, which plays as long as the first; a shorter clip stays at its end.
+
+    Args:
+        sequences: clips of any layouts, people, frame rates and units; each is scaled to fill its panel.
+        path: the GIF to write.
+        titles: one line above each panel.
+        follow: True keeps the people in the middle of their panel, False shows how they move across.
+        view: for 3-D, as in `draw_frame`.
+        size: width and height of a panel in pixels.
+        max_frames: a longer clip is thinned evenly to so many frames; it plays as long as before.
+
+    Returns:
+        the path written.
+
+    Raises:
+        ValueError: no clip, one without frames, or another number of titles.
+        ImportError: the extra `viz` is not installed.
+    """
+    if not sequences or not all(sequence.num_frames for sequence in sequences):
+        frames = [sequence.num_frames for sequence in sequences]
+        raise ValueError(f"Expected one or more clips with at least one frame each, got frames {frames}.")
+    if titles is not None and len(titles) != len(sequences):
+        raise ValueError(f"titles must be {len(sequences)} texts, one per clip, got {len(titles)}.")
+    panels = [_panel(sequence, index, follow, view, size) for index, sequence in enumerate(sequences)]
+    background = _background(titles or [""] * len(panels), size)
+    first = sequences[0]
+    count = min(first.num_frames, max(1, max_frames))
+    moments = np.linspace(0, first.num_frames - 1, count).round() / first.fps
+    pace = first.fps * count / first.num_frames
+    return _write_gif(path, moments, pace, lambda moment: _drawn(background, panels, moment))
+
+
+def animate_neighbours(clips: Sequence[tuple[SkeletonSequence, str]], path: str | Path, view: View = "front") -> Path:
+    """Search results: a GIF with a panel for each clip, the query first; see `animate_side_by_side`."""
+    return animate_side_by_side([clip for clip, _ in clips], path, titles=[text for _, text in clips], view=view)
+
+
+def _panel(sequence: SkeletonSequence, index: int, follow: bool, view: View, size: int) -> _Panel:
+    points, depth = viewed(sequence, view)
+    if follow:
+        points = points - middles(points)
+    box = (index * size, _TOP, (index + 1) * size, _TOP + size - _BOTTOM)
+    return _Panel(sequence, placed(sequence.layout, points, depth, box, margin=0.06))
+
+
+def _background(titles: Sequence[str], size: int) -> Canvas:
+    canvas = Canvas(size * len(titles), _TOP + size)
+    for index, title in enumerate(titles):
+        canvas.text((index + 0.5) * size, _TOP / 2 + 2, canvas.shortened(title, 15, size - 16), 15, INK, "mm")
+        if index:
+            canvas.line(np.array([[index * size, 8.0], [index * size, _TOP + size - _BOTTOM]]), FLOOR, 1.5)
+    return canvas
+
+
+def _drawn(background: Canvas, panels: Sequence[_Panel], seconds: float) -> "Image":
+    canvas = background.copy()
+    for panel in panels:
+        panel.bodies.draw(canvas, panel.frame_at(seconds))
+    canvas.text(canvas.width - 10, canvas.height - 10, f"{seconds:.2f} s", 11, FAINT, "rm")
     return canvas.finished()
 
 
-def _draw_label(canvas: Canvas, points: np.ndarray, text: str, page: _Page, person: int) -> None:
-    seen = points[np.isfinite(points).all(axis=-1)]
-    if not len(seen):
-        return
-    half = canvas.text_width(text, 13) / 2 + 8
-    x = float(np.clip((seen[:, 0].min() + seen[:, 0].max()) / 2, half + 4, max(page.stage[2] - half - 4, half + 4)))
-    y = max(float(seen[:, 1].min()) - page.body * 0.055 - 16, page.stage[1] + 8)
-    canvas.bar((x - half, y - 10, x + half, y + 10), side_colour("", person), radius=10)
-    canvas.text(x, y, text, 13, PAPER, "mm")
+def _write_gif(path: str | Path, moments: np.ndarray, fps: float, drawn: "Callable[[Any], Image]") -> Path:
+    """`drawn(moment)` of every moment, as a GIF that repeats for ever."""
+    palette = _shared_palette([drawn(moment) for moment in moments[:: -(-len(moments) // 4)]])
+    undithered = need("PIL.Image").Dither.NONE
+    # One image at a time in full colour: a long clip stays small in memory.
+    images = [drawn(moment).quantize(palette=palette, dither=undithered) for moment in moments]
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Milliseconds in hundredths of a second, whose sum keeps the pace. Players refuse less than two.
+    edges = np.round(np.arange(len(moments) + 1) * 100 / fps).astype(int)
+    durations = [10 * max(2, int(step)) for step in np.diff(edges)]
+    images[0].save(path, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
+    return path
 
 
-def _draw_scores(canvas: Canvas, page: _Page, frame: int, top_k: int) -> None:
-    """Bars of the `top_k` labels, the greatest first."""
-    assert page.scores is not None
-    left, right = page.stage[2] + 18, canvas.width - 30
-    top = page.stage[1] + 24
-    canvas.text(left, top, "scores", 12, FAINT)
-    values = page.scores[frame]
-    for rank, label in enumerate(np.argsort(-values, kind="stable")[:top_k]):
-        y = top + 30 + rank * _ROW
-        value = float(np.clip(values[label], 0, 1))
-        colour = ACCENT if rank == 0 else mixed(ACCENT, (170, 174, 180), 0.75)
-        ink = INK if rank == 0 else MIDDLE
-        canvas.text(left, y, canvas.shortened(page.names[label], 14, right - left - 50), 14, ink)
-        canvas.text(right, y, f"{values[label]:.2f}", 13, ink, "rm")
-        canvas.bar((left, y + 12, right, y + 18), (228, 231, 235), radius=3)
-        canvas.bar((left, y + 12, left + value * (right - left), y + 18), colour, radius=3)
-
-
-def _draw_moment(
-    canvas: Canvas, sequence: SkeletonSequence, frame: int, frame_labels: Sequence[str | None] | None, stage: Box
-) -> None:
-    """The play head, the time, and the label of this frame."""
-    y, x = canvas.height - 16, _timeline_x(canvas, (frame + 0.5) / sequence.num_frames)
-    if frame_labels is None:
-        canvas.bar((16, y - 3, x, y + 3), mixed(ACCENT, PAPER, 0.35), radius=3)
-    canvas.dot(np.array([x, y]), INK, 7)
-    canvas.dot(np.array([x, y]), PAPER, 3)
-    canvas.text(stage[2] - 16, stage[3] - 4, f"{frame / sequence.fps:.2f} s", 11, FAINT, "rm")
-    label = frame_labels[frame] if frame_labels else None
-    if label is not None:
-        canvas.text(
-            stage[2] / 2, stage[1] + 8, label, 15, mixed(_segment_colour(label, frame_labels or []), INK, 0.35), "mm"
-        )
-
-
-def shared_palette(images: "list[Image]") -> "Image":
+def _shared_palette(images: "list[Image]") -> "Image":
     """One palette for all frames, so that colours do not flicker, from some of them; our own colours are exact.
 
     Entries close to our own are left out: Pillow finds the nearest entry roughly, and a neighbour would sometimes win.
@@ -303,9 +342,3 @@ def shared_palette(images: "list[Image]") -> "Image":
     far = (np.abs(entries[:, None] - own).sum(axis=-1) > 30).all(axis=1)
     palette.putpalette(np.concatenate([own, entries[far]]).ravel().tolist())
     return palette
-
-
-def frame_durations(count: int, fps: float) -> list[int]:
-    """Milliseconds per frame in hundredths of a second; their sum keeps the pace. Players refuse less than two."""
-    edges = np.round(np.arange(count + 1) * 100 / fps).astype(int)
-    return [10 * max(2, int(step)) for step in np.diff(edges)]

@@ -1,18 +1,21 @@
-"""Skeletons on a Pillow raster: viewing, scaling, colours, and one body drawn with limbs and head.
+"""Skeletons on a Pillow raster: viewing, scaling, colours, and bodies drawn with limbs and head.
 
-It does not know files or animation (`draw.py`, `animate.py`); needs the extra `viz` only when something is drawn.
+Needs the extra `viz` only when something is drawn.
 
 Colours mean the person's sides: left blue, right orange-red (Okabe and Ito's colour-blind safe set), the middle grey.
 """
 
 from __future__ import annotations
 
+import copy
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from motionhub.geometry import boxes
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -31,6 +34,8 @@ INK: Colour = (38, 40, 44)
 FAINT: Colour = (150, 153, 158)
 PAPER: Colour = (255, 255, 255)
 FLOOR: Colour = (226, 228, 232)
+# Of scores and what is pointed out: from Okabe and Ito's set, away from left and right.
+ACCENT: Colour = (0, 158, 115)
 VIEWS: dict[str, tuple[float, float]] = {"front": (0.0, 0.0), "side": (90.0, 0.0), "top": (0.0, 90.0)}
 # Drawn larger by this factor and averaged down: smooth edges without an extra library.
 SUPERSAMPLING = 2
@@ -74,38 +79,60 @@ def viewed(sequence: SkeletonSequence, view: View = "front") -> tuple[np.ndarray
 
 
 @dataclass(frozen=True)
-class Fit:
-    """The scale and shift that put points into a box, the same for both axes."""
+class Placed:
+    """Bodies in the pixels of a canvas.
 
-    scale: float
-    shift: tuple[float, float]
+    Args:
+        layout: of the joints.
+        pixels: `(people, frames, joints, 2)`, NaN where missing.
+        depth: `(people, frames, joints)`, larger is farther.
+        size: height of a body in pixels, which sets the widths.
+    """
 
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        return points * self.scale + self.shift
+    layout: SkeletonLayout
+    pixels: np.ndarray
+    depth: np.ndarray
+    size: float
+
+    def draw(self, canvas: Canvas, frame: int, right: float = 0.0) -> None:
+        """All people of a frame, the first on top; moved to the right by so many pixels."""
+        points = self.pixels[:, frame] + [right, 0.0]
+        for person in reversed(range(len(points))):
+            draw_body(canvas, points[person], self.depth[person, frame], self.layout, self.size, person)
+
+    def floor(self) -> float:
+        """Where the lowest joint is, in pixels from the top; NaN where no joint is seen."""
+        return float(np.nanmax(self.pixels[..., 1])) if np.isfinite(self.pixels).any() else np.nan
 
 
-def fit(points: np.ndarray, box: Box, margin: float = 0.08) -> Fit:
-    """Centres all finite points `(..., 2)` in `box`; the identity scale when there is none."""
-    seen = points.reshape(-1, 2)
-    seen = seen[np.isfinite(seen).all(axis=-1)]
+def placed(layout: SkeletonLayout, points: np.ndarray, depth: np.ndarray, box: Box, margin: float = 0.08) -> Placed:
+    """All finite points `(people, frames, joints, 2)` centred in `box`, in the same scale for both axes."""
+    seen = points[np.isfinite(points).all(axis=-1)]
     middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
     if not len(seen):
-        return Fit(1.0, (float(middle[0]), float(middle[1])))
+        return Placed(layout, points + middle, depth, 0.0)
     low, high = seen.min(axis=0), seen.max(axis=0)
     room = np.array([box[2] - box[0], box[3] - box[1]]) * (1 - 2 * margin)
     scale = float((room / np.maximum(high - low, 1e-6)).min()) if (high > low).any() else 1.0
-    shift = middle - scale * (low + high) / 2
-    return Fit(scale, (float(shift[0]), float(shift[1])))
+    pixels = points * scale + (middle - scale * (low + high) / 2)
+    return Placed(layout, pixels, depth, body_size(points) * scale)
+
+
+def middles(points: np.ndarray) -> np.ndarray:
+    """`(1, frames, 1, 2)` middle of the box around everybody in `(people, frames, joints, 2)`, held while unseen."""
+    found = np.zeros((1, points.shape[1], 1, 2))
+    last = np.zeros(2)
+    for frame in range(points.shape[1]):
+        seen = points[:, frame][np.isfinite(points[:, frame]).all(axis=-1)]
+        last = (seen.min(axis=0) + seen.max(axis=0)) / 2 if len(seen) else last
+        found[0, frame, 0] = last
+    return found
 
 
 def body_size(points: np.ndarray) -> float:
     """Typical height of a body in `(people, frames, joints, 2)`, for line widths; 0 when nothing is seen."""
-    seen = np.isfinite(points).all(axis=-1)
-    enough = seen.sum(axis=-1) >= 3
-    if not enough.any():
-        return 0.0
-    bodies = np.where(seen[..., None], points, np.nan)[enough]
-    return float(np.median(np.linalg.norm(np.nanmax(bodies, axis=1) - np.nanmin(bodies, axis=1), axis=-1)))
+    size = boxes.body_size(points, min_joints=3)
+    return 0.0 if np.isnan(size) else size
 
 
 def side_colour(joint: str, person: int = 0) -> Colour:
@@ -132,20 +159,23 @@ class Canvas:
         self._draw = self._draws.Draw(self._image)
 
     def copy(self) -> Canvas:
-        """The same picture, to draw on without changing this one."""
-        twin = object.__new__(Canvas)
-        twin.__dict__.update(self.__dict__)
+        """The same image, to draw on without changing this one."""
+        twin = copy.copy(self)
         twin._image = self._image.copy()
         twin._draw = self._draws.Draw(twin._image)
         return twin
 
     def finished(self) -> Image:
-        """The picture in its own size."""
+        """The image in its own size."""
         return self._image.reduce(SUPERSAMPLING)
 
-    def array(self) -> np.ndarray:
-        """`(height, width, 3)` uint8."""
-        return np.asarray(self.finished())
+    def saved(self, path: str | Path | None) -> np.ndarray:
+        """The image `(height, width, 3)` uint8, also written as a PNG to `path` unless that is None."""
+        image = self.finished()
+        if path is not None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            image.save(path, format="PNG")
+        return np.asarray(image)
 
     def line(self, points: np.ndarray, colour: Colour, width: float) -> None:
         self._draw.line(
@@ -164,9 +194,6 @@ class Canvas:
         x, y = np.asarray(centre) * SUPERSAMPLING
         r = radius * SUPERSAMPLING
         self._draw.ellipse([x - r, y - r, x + r, y + r], fill=colour)
-
-    def ellipse(self, box: Box, colour: Colour) -> None:
-        self._draw.ellipse([value * SUPERSAMPLING for value in box], fill=colour)
 
     def bar(self, box: Box, colour: Colour, radius: float = 0.0) -> None:
         """A filled rectangle; nothing when it is empty."""
@@ -190,6 +217,11 @@ class Canvas:
             text = text[:-1]
         return text.rstrip() + "…"
 
+    def floor(self, left: float, right: float, y: float, view: View, num_dims: int) -> None:
+        """A line at `y`, for 3-D seen from about the height of the eyes; nothing where `y` is NaN."""
+        if num_dims == 3 and abs(view_angles(view)[1]) <= 1 and np.isfinite(y):
+            self.line(np.array([[left, y], [right, y]]), FLOOR, 2)
+
     def _font(self, size: float) -> Any:
         return self._fonts.load_default(round(size * SUPERSAMPLING))
 
@@ -210,15 +242,14 @@ def draw_body(
         drawn, key=lambda bone: (-(depth[bone[0]] + depth[bone[1]]), layout.joints[bone[0]] > "m")
     ):
         canvas.limb(points[parent], points[child], side_colour(layout.joints[child], person), width)
-    head = _head(layout)
+    head = next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), -1)
     for joint in np.flatnonzero(seen):
         colour = side_colour(layout.joints[joint], person)
-        if joint == head:
-            canvas.dot(points[joint], colour, size * 0.055)
-        else:
-            canvas.dot(points[joint], colour, width * 0.72)
+        canvas.dot(points[joint], colour, size * 0.055 if joint == head else width * 0.72)
+        if joint != head:
             canvas.dot(points[joint], mixed(colour, PAPER, 0.75), width * 0.3)
 
 
-def _head(layout: SkeletonLayout) -> int:
-    return next((layout.joints.index(name) for name in ("head", "nose") if name in layout.joints), -1)
+def unseen_text(sequence: SkeletonSequence) -> str:
+    """What an image says where no joint is drawn."""
+    return "no joint seen" if sequence.num_people else "no people"

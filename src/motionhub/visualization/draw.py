@@ -1,7 +1,4 @@
-"""Pictures of skeletons: one frame with every joint named, and several frames side by side.
-
-It does not know models, scores or animation (`animate.py`).
-"""
+"""Images of skeletons: one frame with every joint named, frames of a clip side by side, and search results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +7,7 @@ import numpy as np
 
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import (
+    ACCENT,
     FAINT,
     FLOOR,
     INK,
@@ -18,14 +16,17 @@ from motionhub.visualization.canvas import (
     RIGHT,
     Canvas,
     View,
-    body_size,
-    draw_body,
-    fit,
+    middles,
     mixed,
+    placed,
     side_colour,
-    view_angles,
+    unseen_text,
     viewed,
 )
+
+
+# A sequence, the person and frame to show, and a line below.
+Pose = tuple[SkeletonSequence, int, int, str]
 
 
 def draw_frame(
@@ -49,7 +50,7 @@ def draw_frame(
         size: height in pixels.
 
     Returns:
-        `(height, width, 3)` uint8. Without people or joints the picture says so.
+        `(height, width, 3)` uint8. Without people or joints the image says so.
 
     Raises:
         ValueError: the frame does not exist.
@@ -59,20 +60,19 @@ def draw_frame(
         total = sequence.num_frames
         raise ValueError(f"frame must be in 0..{total - 1} for a clip of {total} frames, got {frame}.")
     points, depth = viewed(sequence, view)
-    points, depth = points[:, frame], depth[:, frame]
     canvas = Canvas(round(size * (1.5 if show_joint_names else 0.8)), size)
     side = canvas.width * (0.27 if show_joint_names else 0.0)
-    place = fit(points, (side, 0.05 * size, canvas.width - side, 0.93 * size))
-    pixels, height = place(points), body_size(points[:, None]) * place.scale
-    for person in reversed(range(sequence.num_people)):
-        draw_body(canvas, pixels[person], depth[person], sequence.layout, height, person)
+    box = (side, 0.05 * size, canvas.width - side, 0.93 * size)
+    bodies = placed(sequence.layout, points[:, [frame]], depth[:, [frame]], box)
+    bodies.draw(canvas, 0)
+    pixels = bodies.pixels[:, 0]
     named = next((person for person in range(sequence.num_people) if np.isfinite(pixels[person]).any()), None)
     if named is None:
-        canvas.text(canvas.width / 2, size / 2, _nothing(sequence), 15, FAINT, "mm")
+        canvas.text(canvas.width / 2, size / 2, unseen_text(sequence), 15, FAINT, "mm")
     elif show_joint_names:
         _name_joints(canvas, pixels[named], sequence)
     _legend(canvas, f"{sequence.layout.name}, frame {frame % sequence.num_frames}")
-    return _saved(canvas, path)
+    return canvas.saved(path)
 
 
 def skeleton_strip(
@@ -106,29 +106,66 @@ def skeleton_strip(
     points, depth = viewed(sequence, view)
     top = 26 if title else 4
     room = size - top - 18
-    points = points[:, chosen] - _middles(points[:, chosen])
-    depth = depth[:, chosen]
+    # Who walks stays in the column.
+    points = points[:, chosen] - middles(points[:, chosen]) * [1.0, 0.0]
     width = int(np.clip(room * _extent(points), 0.4 * room, 1.6 * room))
     canvas = Canvas(width * len(chosen), size)
-    place = fit(points, (0, top, width, top + room), margin=0.05)
-    height = body_size(points) * place.scale
-    _floor(canvas, sequence, points, place, view)
+    bodies = placed(sequence.layout, points, depth[:, chosen], (0, top, width, top + room), margin=0.05)
+    canvas.floor(0.0, canvas.width, bodies.floor() + 4, view, sequence.num_dims)
     for column, frame in enumerate(chosen):
         if column and sequence.num_people > 1:  # or people of two frames look like a pair
             canvas.line(np.array([[column * width, top], [column * width, size - 18]]), FLOOR, 1.5)
-        shifted = place(points[:, column]) + [column * width, 0.0]
-        for person in reversed(range(sequence.num_people)):
-            draw_body(canvas, shifted[person], depth[person, column], sequence.layout, height, person)
-        if not np.isfinite(shifted).all(axis=-1).any():
-            canvas.text((column + 0.5) * width, top + room / 2, _nothing(sequence), 11, FAINT, "mm")
+        bodies.draw(canvas, column, right=column * width)
+        if not np.isfinite(points[:, column]).any():
+            canvas.text((column + 0.5) * width, top + room / 2, unseen_text(sequence), 11, FAINT, "mm")
         canvas.text((column + 0.5) * width, size - 9, f"{frame / sequence.fps:.2f} s", 11, FAINT, "mm")
     if title:
         canvas.text(8, 14, title, 15, INK)
-    return _saved(canvas, path)
+    return canvas.saved(path)
 
 
-def _nothing(sequence: SkeletonSequence) -> str:
-    return "no joint seen" if sequence.num_people else "no people"
+def draw_neighbours(
+    rows: Sequence[Sequence[Pose]],
+    path: str | Path,
+    *,
+    titles: Sequence[str] | None = None,
+    view: View = "front",
+    size: int = 180,
+) -> Path:
+    """A PNG with a row for each query: the query, a line, then what was found, nearest first (CV-MIM, figure 4).
+
+    Args:
+        rows: poses, the query first.
+        titles: one line above each row.
+        view: for 3-D, as in `draw_frame`.
+        size: width and height of a pose in pixels.
+
+    Raises:
+        ValueError: no row, an empty one, or another number of titles.
+        ImportError: the extra `viz` is not installed.
+    """
+    if not rows or not all(rows) or (titles is not None and len(titles) != len(rows)):
+        raise ValueError(
+            f"Expected rows of poses and a title for each, got {[len(row) for row in rows]} and {titles}."
+        )
+    top, below, gap = (24 if titles else 4), 18, 16
+    height, columns = top + size + below, max(map(len, rows))
+    canvas = Canvas(columns * size + gap, len(rows) * height)
+    for index, row in enumerate(rows):
+        y = index * height
+        if titles:
+            canvas.text(8, y + 13, titles[index], 14, INK)
+        canvas.line(np.array([[size + gap / 2, y + top], [size + gap / 2, y + top + size]]), ACCENT, 2)
+        for column, pose in enumerate(row):
+            left = column * size + (gap if column else 0)
+            sequence, person, frame, line = pose
+            points, depth = viewed(sequence.person(person), view)
+            box = (left, y + top, left + size, y + top + size)
+            placed(sequence.layout, points[:, [frame]], depth[:, [frame]], box, margin=0.1).draw(canvas, 0)
+            text = canvas.shortened(line, 11, size - 8)
+            canvas.text(left + size / 2, y + top + size + 8, text, 11, INK if column == 0 else FAINT, "mm")
+    canvas.saved(path)
+    return Path(path)
 
 
 def _chosen(sequence: SkeletonSequence, num_frames: int, frames: Sequence[int] | None) -> list[int]:
@@ -143,16 +180,6 @@ def _chosen(sequence: SkeletonSequence, num_frames: int, frames: Sequence[int] |
     return chosen
 
 
-def _middles(points: np.ndarray) -> np.ndarray:
-    """`(1, frames, 1, 2)` middle of each frame across, so that who walks does not leave the column; 0 along."""
-    across = np.where(np.isfinite(points).all(axis=-1), points[..., 0], np.nan)
-    middles = np.zeros((1, points.shape[1], 1, 2))
-    for frame in range(points.shape[1]):
-        if np.isfinite(across[:, frame]).any():
-            middles[0, frame, 0, 0] = (np.nanmin(across[:, frame]) + np.nanmax(across[:, frame])) / 2
-    return middles
-
-
 def _extent(points: np.ndarray) -> float:
     """Width over height of everything seen."""
     seen = points[np.isfinite(points).all(axis=-1)]
@@ -160,15 +187,6 @@ def _extent(points: np.ndarray) -> float:
         return 0.7
     across, along = np.maximum(seen.max(axis=0) - seen.min(axis=0), 1e-6)
     return float(across / along) + 0.12
-
-
-def _floor(canvas: Canvas, sequence: SkeletonSequence, points: np.ndarray, place: object, view: View) -> None:
-    """A line at the lowest point, for 3-D seen from about the height of the eyes."""
-    assert callable(place)
-    if sequence.num_dims == 2 or abs(view_angles(view)[1]) > 1 or not np.isfinite(points).any():
-        return
-    y = float(place(np.array([0.0, np.nanmax(points[..., 1])]))[1]) + 4
-    canvas.line(np.array([[0.0, y], [canvas.width, y]]), FLOOR, 2)
 
 
 def _name_joints(canvas: Canvas, pixels: np.ndarray, sequence: SkeletonSequence) -> None:
@@ -216,11 +234,3 @@ def _legend(canvas: Canvas, title: str) -> None:
         canvas.text(x + 12, y, name, 11, colour)
         x += 22 + canvas.text_width(name, 11)
     canvas.text(canvas.width - 10, y, title, 11, FAINT, "rm")
-
-
-def _saved(canvas: Canvas, path: str | Path | None) -> np.ndarray:
-    image = canvas.finished()
-    if path is not None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        image.save(path, format="PNG")
-    return np.asarray(image)

@@ -1,22 +1,19 @@
-"""Skeletons over the pictures in which they were found: joints with names, boxes, track numbers; one frame or a video.
+"""Skeletons over the images in which they were found: joints with names, boxes, track numbers; one frame or a video.
 
-It does not know where frames or keypoints come from. Drawn by the package supervision where it is installed (extra
-`overlay`), by Pillow otherwise (extra `viz`); a video also needs the extra `video`.
+Needs the extra `viz`; a video also needs the extra `video`.
 """
 
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.visualization import supervision_overlay
 from motionhub.visualization.canvas import PAPER, Colour, need, side_colour
 
 
-Renderer = Literal["auto", "supervision", "pillow"]
 # Of the people's boxes and numbers, by track number: Okabe and Ito's set without blue and orange-red,
 # which mean left and right.
 PEOPLE: tuple[Colour, ...] = ((240, 228, 66), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0))
@@ -29,45 +26,35 @@ def draw_overlay(
     boxes: np.ndarray | None = None,
     *,
     show_joint_names: bool = True,
-    renderer: Renderer = "auto",
 ) -> np.ndarray:
-    """One picture with the people of one frame drawn over it.
+    """One image with the people of one frame drawn over it.
 
     Args:
         image: `(height, width, 3)` uint8 RGB; it is not changed.
-        sequence: in pixels of this picture.
-        frame: which one of the sequence; where it has no such frame the picture stays as it is.
+        sequence: in pixels of this image.
+        frame: which one of the sequence; where it has no such frame the image stays as it is.
         boxes: `(people, frames, 4)` left, top, right, bottom; None for those around the joints that were seen.
         show_joint_names: beside each joint of the head, trunk and limbs, where the body is large enough to read them.
-        renderer: `"supervision"`, `"pillow"`, or `"auto"`: supervision where it is installed.
 
     Returns:
         `(height, width, 3)` uint8.
 
     Raises:
-        ValueError: the sequence is not 2-D pixels, `image` is no picture, or there is no such renderer.
-        ImportError: what the renderer needs is not installed.
+        ValueError: the sequence is not 2-D pixels, or `image` is no image.
+        ImportError: Pillow is not installed.
     """
     if sequence.num_dims != 2 or sequence.unit != "pixel":
         got = f"{sequence.num_dims}-D {sequence.unit}s"
         raise ValueError(f"An overlay needs 2-D pixels, got {got}; extract them without world=True.")
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be (height, width, 3) uint8, got {image.shape} {image.dtype}.")
-    if renderer not in ("auto", "supervision", "pillow"):
-        raise ValueError(f"renderer must be 'auto', 'supervision' or 'pillow', got {renderer!r}.")
-    if renderer == "supervision" or (renderer == "auto" and supervision_overlay.is_installed()):
-        if not 0 <= frame < sequence.num_frames:
-            return image.copy()
-        around = _boxes(sequence, frame, boxes)
-        named = np.array([_named(sequence, person, frame, show_joint_names) for person in range(sequence.num_people)])
-        return supervision_overlay.draw(image, sequence, frame, around, PEOPLE, named)
-    picture = need("PIL.Image").fromarray(image)
-    draw = need("PIL.ImageDraw").Draw(picture)
+    drawn = need("PIL.Image").fromarray(image)
+    draw = need("PIL.ImageDraw").Draw(drawn)
     if 0 <= frame < sequence.num_frames:
         for person in range(sequence.num_people):
             box = None if boxes is None else boxes[person, frame]
             _draw_person(draw, sequence, person, frame, box, show_joint_names)
-    return np.asarray(picture)
+    return np.asarray(drawn)
 
 
 def write_overlay(
@@ -77,14 +64,13 @@ def write_overlay(
     boxes: np.ndarray | None = None,
     *,
     show_joint_names: bool = True,
-    renderer: Renderer = "auto",
 ) -> Path:
     """A video (H.264) of all frames with the people drawn over them, at the frame rate of the sequence.
 
     Args:
-        frames: the frame of the sequence, rising, and the picture of each; where numbers are left out (a broken
-            frame) the picture before stays.
-        sequence, boxes, show_joint_names, renderer: see `draw_overlay`.
+        frames: the frame of the sequence, rising, and the image of each; where numbers are left out (a broken
+            frame) the image before stays.
+        sequence, boxes, show_joint_names: see `draw_overlay`.
         path: where to; a file that is there is overwritten.
 
     Returns:
@@ -92,7 +78,7 @@ def write_overlay(
 
     Raises:
         ValueError: no frame, or as `draw_overlay` does.
-        ImportError: PyAV, or what the renderer needs, is not installed.
+        ImportError: PyAV or Pillow is not installed.
     """
     try:
         import av
@@ -104,15 +90,13 @@ def write_overlay(
     with av.open(str(path), "w") as container:
         stream: Any = None
         for number, image in frames:
-            picture = draw_overlay(
-                image, sequence, number, boxes, show_joint_names=show_joint_names, renderer=renderer
-            )
+            drawn = draw_overlay(image, sequence, number, boxes, show_joint_names=show_joint_names)
             if stream is None:
                 stream = container.add_stream("libx264", rate=Fraction(sequence.fps).limit_denominator(10_000))
-                height, width = picture.shape[:2]
+                height, width = drawn.shape[:2]
                 stream.width, stream.height = width + width % 2, height + height % 2  # H.264 halves its colours
                 stream.pix_fmt = "yuv420p"
-            encoded = av.VideoFrame.from_ndarray(_even(picture), format="rgb24")
+            encoded = av.VideoFrame.from_ndarray(_even(drawn), format="rgb24")
             for _ in range(max(1, number - shown)):
                 encoded.pts = None
                 container.mux(stream.encode(encoded))
@@ -158,33 +142,13 @@ def _draw_person(
         _name_joints(draw, points, seen, sequence, float(np.clip(body / 55, 9, 22)))
 
 
-def _boxes(sequence: SkeletonSequence, frame: int, boxes: np.ndarray | None) -> np.ndarray:
-    """`(people, 4)`: those that are given, else those around the joints that were seen; NaN for nobody."""
-    given = np.full((sequence.num_people, 4), np.nan) if boxes is None else boxes[:, frame].astype(np.float64)
-    points = sequence.keypoints[:, frame]
-    for person, joints in enumerate(points):
-        seen = joints[np.isfinite(joints).all(-1)]
-        if len(seen) and not np.isfinite(given[person]).all():
-            given[person] = [*seen.min(axis=0), *seen.max(axis=0)]
-    return given
-
-
-def _named(sequence: SkeletonSequence, person: int, frame: int, show: bool) -> np.ndarray:
-    """`(joints,)` bool: whose name is written, see `draw_overlay`."""
-    points = sequence.keypoints[person, frame]
-    seen = np.isfinite(points).all(-1)
-    if not show or not seen.any() or np.linalg.norm(np.ptp(points[seen], axis=0)) < _READABLE:
-        return np.zeros(len(seen), dtype=bool)
-    return seen & np.array([not any(part in name for part in _FACE) for name in sequence.layout.joints])
-
-
 # Pixels of a body's diagonal below which names would hide it.
 _READABLE = 220
 _FACE = ("eye", "ear", "mouth", "inner", "outer", "pinky", "index", "thumb")
 
 
 def _name_joints(draw: Any, points: np.ndarray, seen: np.ndarray, sequence: SkeletonSequence, size: float) -> None:
-    """Left of the left joints in the picture and right of the others, so that the body stays free."""
+    """Left of the left joints in the image and right of the others, so that the body stays free."""
     font = need("PIL.ImageFont").load_default(round(size))
     middle = float(np.median(points[seen, 0]))
     for joint in np.flatnonzero(seen):

@@ -1,10 +1,10 @@
-"""Charts of results and of what a model looks at: confusion, classes, training, dependency and attention matrices.
+"""Charts as PNG: confusion, classes, training, dependency and attention matrices, refinement, actions over time.
 
-It does not compute any metric; numbers come in, a PNG comes out. No global state of pyplot is touched.
+No global state of pyplot is touched.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,15 @@ import numpy as np
 
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
+from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.visualization.canvas import need
 
 
-_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4B4E54")
+# Okabe and Ito's colour-blind safe set, then lighter ones; labels beyond it share colours but never a row.
+_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4B4E54", "#8C6BB1", "#A6761D")
+_DARK, _GREY, _LINE = "#26282C", "#4B4E54", "#E2E4E8"
+# Frames around the largest change that a panel can show so that single frames are distinct.
+_CLOSE = 150
 
 
 def plot_confusion_matrix(
@@ -76,7 +81,7 @@ def plot_per_class(
     axes.barh(np.arange(len(order)), np.nan_to_num(numbers[order]), color=_SERIES[0], height=0.7)
     for row, index in enumerate(order):
         text = "no clip" if np.isnan(numbers[index]) else f"{numbers[index]:.2f}"
-        axes.text(np.nan_to_num(numbers[index]) + 0.01, row, text, va="center", fontsize=8, color="#4B4E54")
+        axes.text(np.nan_to_num(numbers[index]) + 0.01, row, text, va="center", fontsize=8, color=_GREY)
     axes.set_yticks(np.arange(len(order)), [class_names[index] for index in order], fontsize=8)
     axes.set_xlabel(label)
     axes.set_xlim(0, max(1.1, 1.1 * float(np.nan_to_num(numbers).max())))
@@ -113,20 +118,20 @@ def plot_training(log: str | Path | Sequence[Mapping[str, Any]], path: str | Pat
         axes.set_title(name, fontsize=10)
         axes.set_xlabel("update", fontsize=8)
         axes.legend(fontsize=8, frameon=False)
-        axes.grid(color="#E2E4E8", linewidth=0.6)
+        axes.grid(color=_LINE, linewidth=0.6)
     for axes in panels.flat[len(names) :]:
         axes.set_visible(False)
     return save_figure(figure, path)
 
 
-def dependency_picture(
+def plot_dependencies(
     matrix: Any, layout: str | SkeletonLayout, path: str | Path, *, title: str | None = None
 ) -> Path:
     """What each joint takes from each other joint: a heat map per head with the joints by name (thesis figure 3.9).
 
     Args:
         matrix: `(joints, joints)` or `(heads, joints, joints)`: the column's joint takes from the row's joint, as in
-            `JointEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a
+            `SkeletonEncoderOutput.dependencies`; learned dependencies, attention maps or their sum. With a
             temporal window of tau frames the axes are tau * joints, frame by frame.
         layout: the layout of the joints.
         path: the PNG to write.
@@ -135,21 +140,19 @@ def dependency_picture(
         ValueError: the matrix does not fit the layout.
     """
     layout = get_layout(layout)
-    heads = np.asarray(matrix, dtype=np.float64)
-    heads = heads[None] if heads.ndim == 2 else heads
-    joints = layout.num_joints
-    if heads.ndim != 3 or heads.shape[1] != heads.shape[2] or heads.shape[1] % joints or not heads.size:
+    joints, shape = layout.num_joints, np.shape(matrix)
+    if len(shape) not in (2, 3) or shape[-1] != shape[-2] or shape[-1] % joints or not np.size(matrix):
         raise ValueError(
             f"matrix must be (heads, {joints}, {joints}) or ({joints}, {joints}) for layout {layout.name!r}, or a "
-            f"multiple of {joints} for a window of several frames, got {np.shape(matrix)}. "
+            f"multiple of {joints} for a window of several frames, got {shape}. "
             "Take one clip, person and block of outputs.dependencies."
         )
-    window = heads.shape[1] // joints
-    names = [f"{joint} +{frame}" if frame else joint for frame in range(window) for joint in layout.joints]
-    return _heat_maps(heads, names, names, path, title, [f"head {index + 1}" for index in range(len(heads))])
+    frames = range(shape[-1] // joints)
+    names = [f"{joint} +{frame}" if frame else joint for frame in frames for joint in layout.joints]
+    return plot_attention(matrix, path, row_names=names, column_names=names, title=title)
 
 
-def attention_picture(
+def plot_attention(
     attention: Any,
     path: str | Path,
     *,
@@ -157,7 +160,9 @@ def attention_picture(
     column_names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Path:
-    """An attention map of any kind (frames by frames, words by joints) as a heat map per head.
+    """An attention map of any kind (frames by frames, words by joints) as a heat map per head, all in one scale.
+
+    The scale goes from zero upwards, or is symmetric about zero when there are negative values.
 
     Args:
         attention: `(rows, columns)` or `(heads, rows, columns)`.
@@ -169,7 +174,23 @@ def attention_picture(
         raise ValueError(f"attention must be (heads, rows, columns) or (rows, columns), got {np.shape(attention)}.")
     rows = _axis_names(row_names, heads.shape[1], "row_names")
     columns = _axis_names(column_names, heads.shape[2], "column_names")
-    return _heat_maps(heads, rows, columns, path, title, [f"head {index + 1}" for index in range(len(heads))])
+    top = float(np.nanmax(np.abs(heads))) or 1.0
+    negative = bool((heads < 0).any())
+    width = float(np.clip(0.2 * len(columns), 2.6, 9.0))
+    height = float(np.clip(0.2 * len(rows), 2.6, 9.0))
+    figure, panels = new_figure(width * len(heads) + 2.2, height + 1.8, 1, len(heads))
+    image = None
+    for index, (axes, values) in enumerate(zip(panels.flat, heads, strict=True)):
+        image = axes.imshow(
+            values, cmap="RdBu_r" if negative else "viridis", vmin=-top if negative else 0.0, vmax=top, aspect="auto"
+        )
+        _name_axes(axes, rows if index == 0 else None, columns)
+        if len(heads) > 1:
+            axes.set_title(f"head {index + 1}", fontsize=9)
+    figure.colorbar(image, ax=list(panels.flat), shrink=0.85, pad=0.02)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return save_figure(figure, path)
 
 
 def _axis_names(names: Sequence[str] | None, count: int, argument: str) -> list[str]:
@@ -178,32 +199,119 @@ def _axis_names(names: Sequence[str] | None, count: int, argument: str) -> list[
     return [str(name) for name in (range(count) if names is None else names)]
 
 
-def _heat_maps(
-    heads: np.ndarray,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    path: str | Path,
-    title: str | None,
-    names: Sequence[str],
+def plot_refinement(
+    before: SkeletonSequence, after: SkeletonSequence, joint: str, path: str | Path, *, person: int = 0
 ) -> Path:
-    """Maps side by side in one scale: from zero upwards, or symmetric about zero when there are negative values."""
-    top = float(np.nanmax(np.abs(heads))) or 1.0
-    negative = bool((heads < 0).any())
-    width = float(np.clip(0.2 * len(columns), 2.6, 9.0))
-    height = float(np.clip(0.2 * len(rows), 2.6, 9.0))
-    figure, panels = new_figure(width * len(heads) + 2.2, height + 1.8, 1, len(heads))
-    picture = None
-    for index, (axes, values) in enumerate(zip(panels.flat, heads, strict=True)):
-        picture = axes.imshow(
-            values, cmap="RdBu_r" if negative else "viridis", vmin=-top if negative else 0.0, vmax=top, aspect="auto"
+    """One row per coordinate: the whole motion on the left, the surroundings of the greatest change on the right.
+
+    Frames in which the joint was missing before and is there after are shaded.
+
+    Args:
+        before, after: the same people, frames and layout.
+        joint: name of the joint to draw.
+        path: the PNG to write.
+        person: position of the person.
+
+    Raises:
+        ValueError: the sequences differ in shape, or there is no such person or joint.
+    """
+    if before.keypoints.shape != after.keypoints.shape:
+        raise ValueError(
+            f"before and after must be of one shape, got {before.keypoints.shape} and {after.keypoints.shape}."
         )
-        _name_axes(axes, rows if index == 0 else None, columns)
-        if len(heads) > 1:
-            axes.set_title(names[index], fontsize=9)
-    figure.colorbar(picture, ax=list(panels.flat), shrink=0.85, pad=0.02)
-    if title:
-        figure.suptitle(title, fontsize=11)
+    index = before.layout.index(joint)
+    tracks = [sequence.person(person).keypoints[0, :, index].astype(np.float64) for sequence in (before, after)]
+    filled = np.isnan(tracks[0][:, 0]) & ~np.isnan(tracks[1][:, 0])
+    first, end = _window(*tracks)
+    figure, panels = new_figure(12, 1 + 2 * before.num_dims, rows=before.num_dims, columns=2)
+    for axis, row in enumerate(panels):
+        for axes, (start, stop) in zip(row, ((0, before.num_frames), (first, end)), strict=True):
+            frames = np.arange(start, stop)
+            close = stop - start <= 2 * _CLOSE
+            axes.plot(frames, tracks[0][start:stop, axis], color=_SERIES[1], lw=0.8, marker="." if close else "", ms=4)
+            axes.plot(frames, tracks[1][start:stop, axis], color=_SERIES[0], lw=1.2)
+            top = axes.get_xaxis_transform()
+            axes.fill_between(
+                frames, 0, 1, where=filled[start:stop], transform=top, color=_SERIES[2], alpha=0.15, lw=0
+            )
+            if before.unit == "pixel" and axis == 1:
+                axes.invert_yaxis()
+        row[0].set_ylabel(f"{'xyz'[axis]} ({before.unit})")
+    panels[0, 0].set_title("whole motion", fontsize=9)
+    panels[0, 1].set_title(f"frames {first}-{end - 1}", fontsize=9)
+    panels[0, 0].legend(["before", "after", "filled"], fontsize=8, ncols=3)
+    for axes in panels[-1]:
+        axes.set_xlabel("frame")
+    figure.suptitle(f"{joint} of person {person}, before and after refinement", fontsize=11)
     return save_figure(figure, path)
+
+
+def _window(before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
+    """Frames (first, end) around the greatest change, or the first filled one."""
+    change = np.linalg.norm(after - before, axis=-1)
+    lacking = np.isnan(before[:, 0]) & ~np.isnan(after[:, 0])
+    middle = int(np.nanargmax(change)) if (change > 0).any() else int(lacking.argmax())
+    first = max(0, min(middle - _CLOSE // 2, len(before) - _CLOSE))
+    return first, min(len(before), first + _CLOSE)
+
+
+def plot_ribbon(
+    rows: Iterable[Mapping[str, Any]],
+    path: str | Path,
+    *,
+    duration: float | None = None,
+    truth: Iterable[Mapping[str, Any]] | None = None,
+    title: str | None = None,
+) -> Path:
+    """A row per person and action, a bar per interval; darker means surer (where rows have a `score`).
+
+    Args:
+        rows: what `pipeline("action-segmentation")` gives.
+        path: the PNG to write.
+        duration: seconds shown; up to the last interval by default.
+        truth: rows that are true, drawn as an outline above those that were found.
+
+    Returns:
+        the path written.
+    """
+    found, true = list(rows), list(truth or ())
+    lanes = list({_lane(row): None for row in [*found, *true]})
+    end = duration or max((float(row["end_s"]) for row in [*found, *true]), default=1.0)
+    # By person, then in the order in which actions begin.
+    begins = {lane: min((_span(row)[0] for row in found if _lane(row) == lane), default=np.inf) for lane in lanes}
+    lanes.sort(key=lambda lane: (lane[0], begins[lane], lane[1]))
+    labels = dict.fromkeys(label for _, label in lanes)
+    colours = {label: _SERIES[index % len(_SERIES)] for index, label in enumerate(labels)}
+    figure, panels = new_figure(9.0, float(np.clip(0.36 * len(lanes) + 1.3, 1.8, 40.0)))
+    axes = panels[0, 0]
+    for index in range(len(lanes)):
+        axes.axhline(index, color=_LINE, linewidth=0.6, zorder=0)
+    for row in found:
+        look = {"facecolors": colours[str(row["label"])], "alpha": 0.45 + 0.55 * float(row.get("score", 1.0))}
+        axes.broken_barh([_span(row)], (lanes.index(_lane(row)) - 0.3, 0.6), **look)
+    for row in true:
+        outline = {"facecolors": "none", "edgecolors": _DARK, "linewidth": 1.0}
+        axes.broken_barh([_span(row)], (lanes.index(_lane(row)) - 0.42, 0.84), **outline)
+    names = [label if person == "clip" else f"{person}: {label}" for person, label in lanes]
+    axes.set_yticks(range(len(lanes)), names, fontsize=8)
+    axes.set_ylim(max(len(lanes), 1) - 0.5, -0.5)
+    axes.set_xlim(0, end)
+    axes.set_xlabel("seconds")
+    if not lanes:
+        axes.set_yticks([])
+        axes.text(end / 2, 0, "no action", ha="center", va="center", fontsize=9, color=_GREY)
+    axes.set_title(title or ("outline: true" if true else ""), fontsize=10)
+    return save_figure(figure, path)
+
+
+def _lane(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Person and action."""
+    return ("clip" if row["track_id"] is None else f"person {row['track_id']}", str(row["label"]))
+
+
+def _span(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Start and duration in seconds."""
+    return float(row["start_s"]), float(row["end_s"]) - float(row["start_s"])
 
 
 def new_figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
@@ -227,7 +335,7 @@ def _name_axes(axes: Any, rows: Sequence[str] | None, columns: Sequence[str]) ->
 def _write_numbers(axes: Any, values: np.ndarray, size: float) -> None:
     dark = values > 0.55 * max(float(values.max()), 1e-9)
     for row, column in zip(*np.nonzero(values), strict=True):
-        colour = "white" if dark[row, column] else "#26282C"
+        colour = "white" if dark[row, column] else _DARK
         axes.text(column, row, f"{values[row, column]:.0f}", ha="center", va="center", fontsize=size, color=colour)
 
 
@@ -247,12 +355,11 @@ def _series(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[
     """(kind, name of the number) -> (step, value) pairs."""
     series: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for record in records:
-        for name, value in record.items() if isinstance(record, Mapping) and "step" in record else ():
-            if (
-                name not in ("kind", "step", "epoch")
-                and isinstance(value, int | float)
-                and not isinstance(value, bool)
-            ):
+        if not isinstance(record, Mapping) or "step" not in record:
+            continue
+        for name in record.keys() - {"kind", "step", "epoch"}:
+            value = record[name]
+            if isinstance(value, int | float) and not isinstance(value, bool):
                 series.setdefault((str(record.get("kind", "")), name), []).append((record["step"], float(value)))
     return series
 

@@ -1,7 +1,6 @@
 """Raw files -> `DatasetDict` by protocol in memory, or a saved dataset of any size that `datasets` loads by itself.
 
-It does not know formats (`readers/`), which clips train (`splits.py`), how shards are written (`shards.py`), nor what
-the card says (`dataset_card.py`).
+Shards are written by `shards.py`, the card by `dataset_card.py`.
 """
 
 import errno
@@ -19,37 +18,45 @@ from typing import Any
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from datasets import Dataset, DatasetDict
+from filelock import FileLock, Timeout
 
-from motionhub.data.build.dataset_card import CardFacts, is_open, render_dataset_card, render_recipe_card, under
+from motionhub.data.build.dataset_card import (
+    SPLITS,
+    CardFacts,
+    is_open,
+    render_dataset_card,
+    render_recipe_card,
+    under,
+)
 from motionhub.data.build.shards import (
     ROWS_PER_GROUP,
     SHARD_BYTES,
     Facts,
     Staged,
-    finished_parts,
     merge,
     read_facts,
     rows_to_table,
     shortened,
     stage,
 )
-from motionhub.data.datasets.clip_list import clips_among, lists_to_heed
-from motionhub.data.datasets.counts import PAPER_COUNTS, Expect, check_counts
+from motionhub.data.datasets.counts import Expect, check_counts
+from motionhub.data.datasets.dataset import Dataset as Source
+from motionhub.data.datasets.datasets import get_dataset, get_protocol
 from motionhub.data.datasets.licences import UNSTATED, OwnTerms
+from motionhub.data.datasets.protocols import Protocol, Split
 from motionhub.data.datasets.raw_files import (
+    clips_among,
     data_root,
-    mark_of,
+    exclusion_lists,
+    fingerprint,
     opened,
     other_data_set,
     sidecar_marks,
 )
-from motionhub.data.datasets.readers import Reader, get_reader
-from motionhub.data.datasets.splits import PROTOCOLS, Protocol, Split, get_protocol
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import SCHEMA_VERSION, classes_of, to_row
 
 
-SPLITS = ("train", "test")
 # Not "all": `datasets.load_dataset` reserves that name for the union of splits and refuses it.
 FULL = "full"
 PICTURE = "layout.png"
@@ -82,16 +89,16 @@ def build_dataset(
     num_proc: int | None = None,
     exclude: str | Path | None = None,
 ) -> DatasetDict:
-    """All clips of a data set below `root`, in memory, with the columns of `skeletons.rows.COLUMNS`.
+    """All clips of a dataset below `root`, in memory, with the columns of `skeletons.rows.COLUMNS`.
 
     Args:
         reader: a name in `READERS`.
         root: a folder, searched with its sub-folders, or a zip file of one.
-        protocol: a name in `PROTOCOLS[reader]` -> splits "train" and "test"; None -> everything in split "full".
+        protocol: one of the dataset's protocols -> splits "train" and "test"; None -> everything in split "full".
         strict: a broken file is an error; otherwise it is left out and listed in one warning at the end.
         num_proc: processes that read files, None for this one alone.
         exclude: a text file with the names of clips to leave out, such as the NTU authors' list of clips with missing
-            skeletons (`data/datasets/clip_list.py`); None: such a list is heeded where it lies with the files.
+            skeletons (`raw_files.read_clip_list`); None: such a list is applied where it lies with the files.
 
     Raises:
         ValueError: no such reader, protocol or root; no files; nothing readable; a split without a single clip.
@@ -104,7 +111,7 @@ def build_dataset(
     _check_filled(facts, chosen, splits, rows)
     parts = {name: [row for row, split in zip(rows, splits, strict=True) if split == name] for name in SPLITS}
     for name, part in parts.items():
-        _warn_of_absent_classes(facts, chosen, name, _classes_in(part))
+        _warn_of_absent_classes(facts, chosen, name, set().union(*map(classes_of, part)))
     return DatasetDict({name: rows_to_dataset(part, facts.class_names) for name, part in parts.items()})
 
 
@@ -136,15 +143,15 @@ def save_dataset_report(
     named on the card. The folder appears complete or not at all. Memory does not grow with the clips, only with their
     names (`shards.py`); the disk holds them twice for a while.
 
-    What was read is kept in `.NAME.building` beside `out_dir` until the end. After a kill the same call continues from
-    there, reading anew only files that have changed since, which one warning names.
+    What was read is kept in `.NAME.building` beside `out_dir` until the end. After an interruption the same call
+    resumes from there and reads only files that have changed since, which one warning names.
 
     Args:
         reader, root, strict, num_proc, exclude: as `build_dataset`.
         out_dir: new or empty folder.
         engine: `"datasets"` (`num_proc` processes of this machine) or `"ray"`, see `engines.run_parts`.
         progress: a progress bar on stderr; None: on terminals only.
-        draw_layout: `draw_layout(name of a layout, path)` saves a picture of it, for the card.
+        draw_layout: `draw_layout(name of a layout, path)` saves an image of it, for the card.
         shard_bytes: size of a shard in memory (Arrow).
         expect: "paper": counts that are not those of the papers are an error; "subset": only higher ones are, others
             go on the card (`data/datasets/counts.py`).
@@ -156,18 +163,18 @@ def save_dataset_report(
             for data of others.
         OSError: the disk is full or not writable; what was read so far is kept.
     """
-    out_dir, root, facts = Path(out_dir), Path(root), under(get_reader(reader), terms)
+    out_dir, root, facts = Path(out_dir), Path(root), under(get_dataset(reader), terms)
     facts = facts if named is None else replace(facts, title=named[0], provenance=named[1])
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another out_dir.")
     with _state_folder(out_dir) as state:
         with opened(root, facts, into=state) as (folder, found):
-            lists = lists_to_heed(facts, folder, exclude)
+            lists = exclusion_lists(facts, folder, exclude)
             paths = clips_among(facts, root, folder, found, lists)
             facts = facts.at(data_root(facts, root, folder))
             staged = stage(
                 [path.relative_to(folder).as_posix() for path in paths],
-                [mark_of(path) for path in paths],
+                [fingerprint(path) for path in paths],
                 partial(read_file, reader, str(folder), strict, licence=facts.licence),
                 facts.class_names,
                 state / "parts",
@@ -193,7 +200,7 @@ def save_dataset_report(
 
 
 def _write_complete(
-    facts: Reader,
+    facts: Source,
     rows: Facts,
     staged: Staged,
     folder: Path,
@@ -203,7 +210,7 @@ def _write_complete(
     expect: Expect,
 ) -> None:
     """Shards, card and picture."""
-    assigned = {protocol: protocol.assign(rows) for protocol in PROTOCOLS.get(facts.name, {}).values()}
+    assigned = {protocol: protocol.assign(rows) for protocol in facts.protocols}
     by_name = {protocol.name: splits for protocol, splits in assigned.items()}
     differences = check_counts(facts.name, rows, by_name, expect=expect, classes=staged.classes)
     filled = {protocol: splits for protocol, splits in assigned.items() if set(SPLITS) <= set(splits)}
@@ -213,7 +220,7 @@ def _write_complete(
     for protocol, splits in split_of.items():
         for name in SPLITS:
             inside = [cell for cell, split in zip(cells, splits, strict=True) if split == name]
-            counts = sum(cell.clips_of_class + cell.frames_of_class + cell.segments_of_class for cell in inside)
+            counts = sum(sum(cell.counts.values()) for cell in inside)
             _warn_of_absent_classes(facts, protocol, name, set(np.flatnonzero(counts).tolist()))
     if draw_layout is not None:
         draw_layout(facts.layout, folder / PICTURE)
@@ -223,12 +230,10 @@ def _write_complete(
         splits=split_of,
         skipped=[protocol for protocol in assigned if protocol not in filled],
         frames=rows.column("num_frames"),
-        joints=staged.joints,
-        missing=staged.missing,
-        broken=staged.broken,
+        staged=staged,
         exclude=exclude,
         picture=PICTURE if (folder / PICTURE).is_file() else None,
-        differences=differences if facts.name in PAPER_COUNTS else None,
+        differences=differences if facts.counts else None,
     )
     (folder / "README.md").write_text(render_dataset_card(card), encoding="utf-8")
     if not is_open(facts) and facts.licence != UNSTATED:  # a recipe needs somebody to get the clips from
@@ -257,11 +262,11 @@ def collect_rows(
 
 def _collect(
     reader: str, root: Path, strict: bool, num_proc: int | None, exclude: str | Path | None
-) -> tuple[Reader, list[dict[str, Any]], list[str]]:
+) -> tuple[Source, list[dict[str, Any]], list[str]]:
     """What `collect_rows` gives, and the data set with what its folder tells."""
-    facts = get_reader(reader)
+    facts = get_dataset(reader)
     with opened(root, facts) as (folder, found):
-        paths = clips_among(facts, root, folder, found, lists_to_heed(facts, folder, exclude))
+        paths = clips_among(facts, root, folder, found, exclusion_lists(facts, folder, exclude))
         facts = facts.at(data_root(facts, root, folder))
         sources = [path.relative_to(folder).as_posix() for path in paths]
         read = partial(read_file, reader, str(folder), strict)
@@ -291,7 +296,7 @@ def read_file(
     Raises:
         ValueError: the file is broken, and `strict`.
     """
-    facts = get_reader(reader)
+    facts = get_dataset(reader)
     facts = facts if licence is None else replace(facts, licence=licence)
     try:
         return _rows_of(facts, Path(folder) / source)
@@ -302,7 +307,7 @@ def read_file(
         return message
 
 
-def _rows_of(facts: Reader, path: Path) -> list[dict[str, Any]]:
+def _rows_of(facts: Source, path: Path) -> list[dict[str, Any]]:
     clips, sequences = facts.facts_of(path), facts.read(path)
     if len(clips) == 1 and len(sequences) != 1:
         names = [f"{clips[0].clip_id}_{index}" for index in range(len(sequences))]
@@ -320,7 +325,7 @@ def rows_to_dataset(rows: Sequence[dict[str, Any]], class_names: Sequence[str] |
     return Dataset(pa.concat_tables([schema.empty_table(), *(rows_to_table(chunk, schema) for chunk in chunks)]))
 
 
-def _options(facts: Reader, folder: Path, strict: bool) -> dict[str, Any]:
+def _options(facts: Source, folder: Path, strict: bool) -> dict[str, Any]:
     """What decides the rows besides the files; `strict` does not, but what it refused must be looked at again."""
     labels = sidecar_marks(folder, facts)
     decides = {"data set": facts.name, "schema version": SCHEMA_VERSION, "strict": strict, "label files": labels}
@@ -332,7 +337,7 @@ class _NothingReadable(ValueError):
     """Not one clip came out: nothing to go on with."""
 
 
-def _all_broken(facts: Reader, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
+def _all_broken(facts: Source, root: Path, broken: Sequence[str], paths: Sequence[Path]) -> ValueError:
     what = f"all {len(broken)} files of {facts.name!r} are broken, the first: {broken[0]}" if broken else "no clips"
     return _NothingReadable(f"{root}: {what}{other_data_set(facts, paths)}")
 
@@ -344,11 +349,11 @@ def _broken_message(broken: Sequence[str], num_files: int) -> str:
     return f"{summary}:\n  {listed}{more}"
 
 
-def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]) -> None:
+def _check_filled(facts: Source, protocol: Protocol, splits: Sequence[Split], rows: Sequence[dict[str, Any]]) -> None:
     empty = [name for name in SPLITS if name not in splits]
     if not empty:
         return
-    others = [other.name for other in PROTOCOLS[facts.name].values() if set(SPLITS) <= set(other.assign(rows))]
+    others = [other.name for other in facts.protocols if set(SPLITS) <= set(other.assign(rows))]
     raise ValueError(
         f"Protocol {protocol.name!r} of {facts.name!r} leaves {' and '.join(map(repr, empty))} without clips: "
         f"{protocol.source} None of the {len(rows)} clips found belongs there. "
@@ -356,11 +361,7 @@ def _check_filled(facts: Reader, protocol: Protocol, splits: Sequence[Split], ro
     )
 
 
-def _classes_in(rows: Sequence[Mapping[str, Any]]) -> set[int]:
-    return set().union(*(classes_of(row) for row in rows))
-
-
-def _warn_of_absent_classes(facts: Reader, protocol: Protocol, split: str, present: set[int]) -> None:
+def _warn_of_absent_classes(facts: Source, protocol: Protocol, split: str, present: set[int]) -> None:
     expected = protocol.class_names or facts.class_names[: protocol.num_classes]
     absent = [title for title in expected if facts.class_names.index(title) not in present]
     if absent:
@@ -370,22 +371,13 @@ def _warn_of_absent_classes(facts: Reader, protocol: Protocol, split: str, prese
 
 def _cells(assigned: Mapping[Protocol, Sequence[Split]], num_rows: int) -> tuple[list[str], np.ndarray]:
     """Names of the cells, sorted, and each row's cell: one per distinct tuple of splits under the protocols."""
-    code = np.zeros(num_rows, np.int64)
-    numbers: dict[tuple[str, ...], int] = {(): 0}
-    for splits in assigned.values():
-        # Protocol after protocol, numbering only the combinations that occur.
-        kinds = list(numbers)
-        choice = np.array([("train", "test", None).index(split) for split in splits])
-        values, code = np.unique(3 * code + choice, return_inverse=True)
-        numbers = {
-            (*kinds[value // 3], ("train", "test", "none")[value % 3]): number
-            for number, value in enumerate(values.tolist())
-        }
-    names = ["-".join(kind) or "all" for kind in numbers]
-    order = sorted(range(len(names)), key=names.__getitem__)
-    rank = np.empty(len(names), np.int64)
-    rank[order] = np.arange(len(names))
-    return [names[position] for position in order], rank[code]
+    kinds = ("none", "test", "train")
+    codes = np.zeros((num_rows, len(assigned)), np.int8)
+    for column, splits in enumerate(assigned.values()):
+        codes[:, column] = [kinds.index(split or "none") for split in splits]
+    # Sorted as the names are, since the kinds are.
+    cells, cell_of_row = np.unique(codes, axis=0, return_inverse=True)
+    return ["-".join(kinds[code] for code in cell) or "all" for cell in cells.tolist()], cell_of_row.reshape(-1)
 
 
 @contextmanager
@@ -394,14 +386,13 @@ def _state_folder(out_dir: Path) -> Iterator[Path]:
     state = out_dir.parent / f".{out_dir.name}.building"
     state.mkdir(parents=True, exist_ok=True)
     try:
-        with _locked(state / "lock", out_dir):
+        # The workers of a killed build hold the lock until they end, within a second.
+        with FileLock(state / "lock", timeout=3):
             yield state
+    except Timeout:
+        raise ValueError(f"{out_dir}: another process is building it; wait for it, or give another folder.") from None
     except BaseException as error:
-        kept = finished_parts(state / "parts")
-        if isinstance(error, BlockingIOError):
-            raise ValueError(
-                f"{out_dir}: another process is building it; wait for it, or give another folder."
-            ) from None
+        kept = len(list((state / "parts").glob("*.json")))  # finished parts
         if not kept or isinstance(error, _NothingReadable):
             shutil.rmtree(state, ignore_errors=True)
             kept = 0
@@ -412,27 +403,6 @@ def _state_folder(out_dir: Path) -> Iterator[Path]:
             warnings.warn(what, stacklevel=4)
         raise
     shutil.rmtree(state, ignore_errors=True)
-
-
-@contextmanager
-def _locked(path: Path, out_dir: Path) -> Iterator[None]:
-    """One build at a time; the lock goes with the process, also when it is killed.
-
-    Raises:
-        BlockingIOError: another process holds it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with path.open("w") as file:
-        try:
-            # Not flock: that lock would live on in the processes a killed build had started.
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except PermissionError as error:  # what some systems say instead
-            raise BlockingIOError(*error.args) from None
-        yield
 
 
 def _disk_full(out_dir: Path, state: Path, kept: int) -> OSError:

@@ -1,33 +1,41 @@
-"""Who runs the parts of a build: this process, the processes of `datasets` (`num_proc`), or Ray on many machines.
-
-It does not know what a part does: every engine calls the same `work(name, sources)` once for each.
-"""
+"""Who runs the parts of a build: this process, several processes of this machine, or Ray on many machines."""
 
 import os
+import signal
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from typing import Any
 
-from datasets import Dataset, are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+from tqdm.auto import tqdm
 
 
 ENGINES = ("datasets", "ray")
 Work = Callable[[str, Sequence[str]], None]
+Parts = Mapping[str, Sequence[str]]
 
 
-def run_parts(parts: Mapping[str, Sequence[str]], work: Work, *, num_proc: int | None, engine: str) -> None:
+def run_parts(
+    parts: Parts,
+    work: Work,
+    *,
+    num_proc: int | None,
+    engine: str,
+    progress: bool | None = False,
+    done: int = 0,
+) -> None:
     """Call `work(name, sources)` for every part, in any order; returns when all are done.
 
     Args:
-        parts: name -> its sources. Put into Arrow, so that a million names are not copied to every process.
+        parts: name -> its sources.
         work: can be pickled; what it raises ends the run.
         num_proc: processes (Ray: workers at a time); None: this process alone (Ray: as many as fit).
-        engine: a name in `ENGINES`. For Ray on several machines, everything lies on a file system that all of them
-            see, and `ray.init(address=...)` was called before.
+        engine: `"datasets"`: processes of this machine; `"ray"`: for several machines, everything lies on a file
+            system that all of them see, and `ray.init(address=...)` was called before.
+        progress: a bar on stderr that counts sources; None: on terminals only.
+        done: sources that were finished before, where the bar starts.
 
     Raises:
         ValueError: no such engine, or what `work` raises.
@@ -37,70 +45,68 @@ def run_parts(parts: Mapping[str, Sequence[str]], work: Work, *, num_proc: int |
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {ENGINES}, got {engine!r}.")
     if engine == "ray":
-        _run_with_ray(parts, work, num_proc)
+        finished = _with_ray(parts, work, num_proc)
     elif num_proc is not None and num_proc > 1 and len(parts) > 1:
-        _run_with_datasets(parts, work, num_proc)
+        finished = _with_processes(parts, work, num_proc)
     else:
-        for name, sources in parts.items():
-            work(name, sources)
+        finished = _here(parts, work)
+    total = done + sum(map(len, parts.values()))
+    disable = None if progress is None else not progress  # None is tqdm's "off where stderr is no terminal"
+    with (
+        closing(finished),
+        tqdm(total=total, initial=done, desc="reading", unit=" files", disable=disable) as bar,
+    ):
+        for name in finished:
+            bar.update(len(parts[name]))
 
 
-class _Call:
-    """`work` as the function of a row; a class, so that it can be pickled."""
-
-    def __init__(self, work: Work) -> None:
-        self.work, self.parent = work, os.getpid()
-
-    def __call__(self, row: dict[str, Any]) -> None:
-        _end_with(self.parent)
-        self.work(row["name"], row["sources"])
+def _here(parts: Parts, work: Work) -> Generator[str]:
+    for name, sources in parts.items():
+        work(name, sources)
+        yield name
 
 
-class _RayCall(_Call):
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:  # type: ignore[override]  # Ray wants a row back
-        self.work(str(row["name"]), [str(source) for source in row["sources"]])
-        return {"name": row["name"]}
+def _with_processes(parts: Parts, work: Work, num_proc: int) -> Generator[str]:
+    pool = ProcessPoolExecutor(min(num_proc, len(parts)), initializer=_end_with, initargs=(os.getpid(),))
+    try:
+        names = {pool.submit(work, name, list(sources)): name for name, sources in parts.items()}
+        for future in as_completed(names):
+            future.result()
+            yield names[future]
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-@lru_cache(maxsize=1)
 def _end_with(parent: int) -> None:
-    """Ends this process, a worker, soon after its parent: a killed build leaves nobody behind who writes parts."""
+    """Ends this process, a worker, soon after its parent: a killed build leaves no process that writes parts."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)
 
-    if os.getpid() != parent:
-        threading.Thread(target=watch, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker; the pool would go on with its next part
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def _run_with_datasets(parts: Mapping[str, Sequence[str]], work: Work, num_proc: int) -> None:
-    rows = Dataset.from_dict({"name": list(parts), "sources": list(parts.values())})
-    with _quiet_datasets():
-        # A fingerprint of our own: nothing is cached, so the function need not be hashed.
-        try:
-            rows.map(_Call(work), num_proc=min(num_proc, len(parts)), keep_in_memory=True, new_fingerprint="parts")
-        except BaseException as error:
-            # On Ctrl-C `datasets` waits for its workers in vain, and that error hides the reason (datasets 5.2).
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
-
-
-def _run_with_ray(parts: Mapping[str, Sequence[str]], work: Work, workers: int | None) -> None:
+def _with_ray(parts: Parts, work: Work, workers: int | None) -> Generator[str]:
     try:
         import ray
         from ray.data import TaskPoolStrategy
     except ImportError:
         raise ImportError("engine='ray' needs Ray; install it with: pip install 'motionhub[ray]'") from None
+
+    def call(row: dict[str, Any]) -> dict[str, Any]:
+        work(str(row["name"]), [str(source) for source in row["sources"]])
+        return {"name": row["name"]}
+
     rows = [{"name": name, "sources": list(sources)} for name, sources in parts.items()]
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
+    ray.data.DataContext.get_current().enable_progress_bars = False
     # One block a part: a block is what Ray hands to a worker.
     blocks = ray.data.from_items(rows, override_num_blocks=max(len(rows), 1))
     try:
-        blocks.map(_RayCall(work), compute=TaskPoolStrategy(size=workers)).materialize()
+        for row in blocks.map(call, compute=TaskPoolStrategy(size=workers)).iter_rows():
+            yield str(row["name"])
     except ray.exceptions.RayTaskError as error:
         raise _own_error(error) from None
 
@@ -113,17 +119,3 @@ def _own_error(error: BaseException) -> Exception:
             return found  # type: ignore[return-value]
         found = getattr(found, "cause", None) or found.__cause__
     return RuntimeError(f"Ray could not build a part: {' '.join(str(error).split())}")
-
-
-@contextmanager
-def _quiet_datasets() -> Iterator[None]:
-    """Without the bar of `datasets`, which counts parts: the build has one that counts files."""
-    had_bars = not are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
-            yield
-    finally:
-        if had_bars:
-            enable_progress_bars()

@@ -1,14 +1,14 @@
 """A saved dataset with vectors of its clips as further columns, computed once: by frozen towers, or any encoder.
 
-It does not know encoders: a `FeatureColumn` says what it needs of a row and makes the vectors. Rows are read, encoded
-and written in chunks, so memory does not grow with the data set; every finished chunk is kept on disk, so a run that
-was killed goes on where it was. The new dataset has the files, splits and card of the old one.
+A `FeatureColumn` says what it needs of a row and makes the vectors. Rows are read, encoded and written in chunks, so
+memory does not grow with the dataset; every finished chunk is kept on disk, so a run resumes after interruption. The
+new dataset has the files, splits and card of the old one.
 """
 
 import hashlib
 import json
-import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from datasets import Features, List, Value
 from tqdm.auto import tqdm
 
-from motionhub.data.build.shards import write_whole
+from motionhub.atomic import atomic_path, write_text
 
 
 CHUNK_ROWS = 512
@@ -77,11 +78,11 @@ def add_feature_columns(
     chunk_rows: int = CHUNK_ROWS,
     progress: bool | None = None,
 ) -> Extraction:
-    """Copies a saved dataset and adds columns. Call it again after a kill with the same arguments: it continues.
+    """Copies a saved dataset and adds columns. Called again with the same arguments it resumes after interruption.
 
     Args:
         source: folder of a dataset in parquet files, as `motionhub dataset build` and `generate` write.
-        out: a new folder, or that of the run to go on with.
+        out: a new folder, or that of the run to resume.
         columns: with different names.
         chunk_rows: rows that are encoded, and kept, at once.
         progress: a bar on stderr; None: on terminals only.
@@ -93,40 +94,31 @@ def add_feature_columns(
     root, target = Path(source), Path(out)
     files = _files(root)
     _check_columns(files[0], columns)
-    mark = _mark(root, files, columns, chunk_rows)
-    staging = _staging(target, mark)
-    counts = [pq.ParquetFile(file).metadata.num_rows for file in files]
+    fingerprint = _fingerprint(root, files, columns, chunk_rows)
+    staging = _staging(target, fingerprint)
+    num_rows = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
     computed = kept = 0
-    with tqdm(
-        total=sum(counts), desc="encoding", unit=" clips", disable=None if progress is None else not progress
-    ) as bar:
-        for number, file in enumerate(files):
-            for place, table in enumerate(_chunks(file, chunk_rows)):
-                chunk = staging / f"{number:05d}-{place:06d}.npz"
-                if chunk.is_file():
-                    kept += 1
-                else:
-                    _save_chunk(chunk, table, columns)
-                    computed += 1
-                bar.update(len(table))
-    empty = dict.fromkeys((column.name for column in columns), 0)
-    for number, file in enumerate(files):
-        final = target / file.relative_to(root)
-        for name, count in _write_shard(file, final, staging, number, columns, chunk_rows).items():
-            empty[name] += count
+    disable = None if progress is None else not progress
+    with tqdm(total=num_rows, desc="encoding", unit=" clips", disable=disable) as bar:
+        for table, chunk in _chunks(files, staging, chunk_rows):
+            if chunk.is_file():
+                kept += 1
+            else:
+                _encode_chunk(chunk, table, columns)
+                computed += 1
+            bar.update(len(table))
+    empty = Counter(dict.fromkeys((column.name for column in columns), 0))
+    for file in files:
+        empty.update(
+            _write_shard(file, target / file.relative_to(root), _chunks([file], staging, chunk_rows), columns)
+        )
     _copy_others(root, target, {file.relative_to(root) for file in files})
     _extend_card(target / "README.md", columns)
     earlier = json.loads((root / FACTS).read_text(encoding="utf-8")) if (root / FACTS).is_file() else {}
-    write_whole(target / FACTS, json.dumps(earlier | {c.name: c.facts for c in columns}, indent=2) + "\n")
-    write_whole(target / _STAGING / "done", mark)
+    write_text(target / FACTS, json.dumps(earlier | {c.name: c.facts for c in columns}, indent=2) + "\n")
+    write_text(target / _STAGING / "done", fingerprint)
     shutil.rmtree(staging)
-    return Extraction(target, sum(counts), computed, kept, empty)
-
-
-def feature_facts(folder: str | Path) -> dict[str, dict[str, Any]]:
-    """By column, which encoder made it; empty for a dataset without such columns."""
-    path = Path(folder) / FACTS
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return Extraction(target, num_rows, computed, kept, dict(empty))
 
 
 def _files(root: Path) -> list[Path]:
@@ -149,19 +141,19 @@ def _check_columns(file: Path, columns: Sequence[FeatureColumn]) -> None:
         raise ValueError(f"{file} lacks the columns {sorted(lacking)}; it has {sorted(present)}.")
 
 
-def _mark(root: Path, files: Sequence[Path], columns: Sequence[FeatureColumn], chunk_rows: int) -> str:
+def _fingerprint(root: Path, files: Sequence[Path], columns: Sequence[FeatureColumn], chunk_rows: int) -> str:
     """A text that differs where anything that decides the vectors does."""
     states = [(str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     content = [states, [(column.name, column.facts) for column in columns], chunk_rows]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _staging(target: Path, mark: str) -> Path:
+def _staging(target: Path, fingerprint: str) -> Path:
     """The folder of the chunks; those of other arguments are removed. Raises ValueError for somebody else's folder."""
     strangers = target.is_dir() and any(target.iterdir()) and not (target / _STAGING).is_dir()
     if strangers or (target.exists() and not target.is_dir()):
         raise ValueError(f"{target} exists and was not made by this; give a new folder.")
-    staging = target / _STAGING / mark
+    staging = target / _STAGING / fingerprint
     for other in [] if not staging.parent.is_dir() else list(staging.parent.iterdir()):
         if other.is_dir() and other != staging:
             shutil.rmtree(other)
@@ -169,15 +161,18 @@ def _staging(target: Path, mark: str) -> Path:
     return staging
 
 
-def _chunks(file: Path, chunk_rows: int) -> Iterator[pa.Table]:
-    with pq.ParquetFile(file) as opened:
-        for batch in opened.iter_batches(batch_size=chunk_rows):
-            yield pa.Table.from_batches([batch])
+def _chunks(files: Sequence[Path], staging: Path, chunk_rows: int) -> Iterator[tuple[pa.Table, Path]]:
+    """Every few rows, and the file that keeps their vectors."""
+    for file in files:
+        name = hashlib.sha256(str(file).encode()).hexdigest()[:16]
+        with pq.ParquetFile(file) as opened:
+            for place, batch in enumerate(opened.iter_batches(batch_size=chunk_rows)):
+                yield pa.Table.from_batches([batch]), staging / f"{name}-{place:06d}.parquet"
 
 
-def _save_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]) -> None:
-    """The flat vectors and their lengths, by column, in one file that appears whole."""
-    arrays: dict[str, np.ndarray] = {}
+def _encode_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]) -> None:
+    """The vectors of all columns in one file that appears whole."""
+    arrays = {}
     for column in columns:
         rows = _rows(table, column.needs)
         made = [np.asarray(values, dtype=np.float32).reshape(-1) for values in column.encode(rows)]
@@ -186,11 +181,9 @@ def _save_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]) 
         if len(made) != len(rows) or wrong:
             got = f"{len(made)} arrays for {len(rows)} rows, {int((~np.isfinite(flat)).sum())} numbers not finite"
             raise ValueError(f"Column {column.name!r}: expected one finite array for each row, got {got}.")
-        arrays[f"{column.name}.values"] = flat
-        arrays[f"{column.name}.lengths"] = np.array([len(values) for values in made], np.int32)
-    writing = chunk.with_name(f"{chunk.stem}.writing-{os.getpid()}.npz")
-    np.savez(writing, **arrays)  # type: ignore[arg-type]
-    os.replace(writing, chunk)
+        arrays[column.name] = pa.array(made, type=pa.list_(pa.float32()), from_pandas=False)
+    with atomic_path(chunk) as writing:
+        pq.write_table(pa.table(arrays), writing)
 
 
 def _rows(table: pa.Table, needs: Sequence[str]) -> list[dict[str, Any]]:
@@ -208,33 +201,23 @@ def _rows(table: pa.Table, needs: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _write_shard(
-    file: Path, final: Path, staging: Path, number: int, columns: Sequence[FeatureColumn], chunk_rows: int
+    file: Path, final: Path, chunks: Iterator[tuple[pa.Table, Path]], columns: Sequence[FeatureColumn]
 ) -> dict[str, int]:
     """The rows of a file with their vectors; how many of each column are empty."""
-    final.parent.mkdir(parents=True, exist_ok=True)
     types = Features.from_arrow_schema(pq.read_schema(file))
     new = Features({**types, **{column.name: List(Value("float32")) for column in columns}}).arrow_schema
     empty = dict.fromkeys((column.name for column in columns), 0)
-    writing = final.with_name(f".{final.name}.writing-{os.getpid()}")
-    try:
-        with pq.ParquetWriter(writing, new, compression="zstd") as writer:
-            for place, table in enumerate(_chunks(file, chunk_rows)):
-                with np.load(staging / f"{number:05d}-{place:06d}.npz") as arrays:
-                    for column in columns:
-                        lengths = arrays[f"{column.name}.lengths"]
-                        ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-                        values = pa.ListArray.from_arrays(pa.array(ends), pa.array(arrays[f"{column.name}.values"]))
-                        table = table.append_column(column.name, values)
-                        empty[column.name] += int((lengths == 0).sum())
-                writer.write_table(table.cast(new))
-        os.replace(writing, final)
-    finally:
-        writing.unlink(missing_ok=True)
+    with atomic_path(final) as writing, pq.ParquetWriter(writing, new, compression="zstd") as writer:
+        for table, chunk in chunks:
+            for name, vectors in zip(empty, pq.read_table(chunk).columns, strict=True):
+                table = table.append_column(name, vectors)
+                empty[name] += int((pc.list_value_length(vectors).to_numpy() == 0).sum())
+            writer.write_table(table.cast(new))
     return empty
 
 
 def _copy_others(root: Path, target: Path, files: set[Path]) -> None:
-    """The card and its pictures."""
+    """The card and its images."""
     for path in root.rglob("*"):
         place = path.relative_to(root)
         if path.is_file() and place not in files and not any(part.startswith(".") for part in place.parts):
@@ -243,7 +226,7 @@ def _copy_others(root: Path, target: Path, files: set[Path]) -> None:
 
 
 def _extend_card(path: Path, columns: Sequence[FeatureColumn]) -> None:
-    """Tells people, and `datasets`, of the new columns."""
+    """Lists the new columns for people, and for `datasets`."""
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCard
 

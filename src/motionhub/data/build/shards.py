@@ -1,26 +1,23 @@
-"""Rows of a data set of any size on disk, in bounded memory: parts that survive a kill, then shards by cell.
-
-It does not know readers, protocols nor cards: a source is a name, `read` makes its rows, `cells` says where each goes.
+"""Rows of a dataset of any size on disk, in bounded memory: parts that survive a kill, then shards by cell.
 
 `stage` makes one part of every few sources; a part whose sources are unchanged is kept by a later call. `merge` copies
 the rows of all parts, in order, into shards. A row is in memory only while its part, or its row group, is written.
-What grows with the data set are the names of the sources and the `Facts` of the rows, about a hundred bytes each.
+What grows with the dataset are the names of the sources and the `Facts` of the rows, about a hundred bytes each.
 """
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.engines import run_parts
-from motionhub.data.build.progress import FolderProgress
 from motionhub.data.formats.schema import features
 from motionhub.skeletons.rows import classes_of
 
@@ -37,6 +34,8 @@ _DICTIONARY = ["layout", "unit", "source", "licence"]
 # First bytes, second bytes, ...: floats become a seventh smaller, and no slower to write or read.
 _SPLIT = ["keypoints.list.element", "confidence.list.element"]
 _SHOWN = 5
+# What a cell counts by class -> the column with the labels.
+COUNTED = {"Clips": "label", "Frames": "frame_labels", "Actions": "segment_labels"}
 _INPUTS = "inputs.parquet"
 
 ReadRows = Callable[[str], list[dict[str, Any]] | str]
@@ -64,35 +63,32 @@ class Staged:
     changed: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cell:
     """Clips that every protocol treats alike, in the shards of one folder.
 
     Args:
         folder: below the dataset's folder, such as `data/train-test`.
+        first_row: position of its first clip in the dataset: what holds for it holds for all.
+        counts: `"Clips"`, `"Frames"` with a label of their own, annotated `"Actions"` -> how many of each class
+            `(num_classes + 1,)`, the last of an unknown one.
         files: its shards, below the dataset's folder.
-        first_row: position of its first clip in the data set: what holds for it holds for all.
-        num_clips, num_bytes: how many, and their size in memory (Arrow).
-        clips_of_class, frames_of_class, segments_of_class: clips, labelled frames and annotated actions of each class.
-        num_frame_labels, num_segments: frames that have a label of their own, and actions, unknown ones (-1) included.
+        num_bytes: size in memory (Arrow).
     """
 
     folder: str
-    files: tuple[str, ...]
     first_row: int
-    num_clips: int
-    num_bytes: int
-    clips_of_class: np.ndarray
-    frames_of_class: np.ndarray
-    segments_of_class: np.ndarray
-    num_frame_labels: int
-    num_segments: int
+    counts: dict[str, np.ndarray]
+    files: tuple[str, ...] = ()
+    num_bytes: int = 0
+
+    @property
+    def num_clips(self) -> int:
+        return int(self.counts["Clips"].sum())
 
 
 class Facts(Sequence[Mapping[str, Any]]):
-    """`label`, `subject`, `camera`, `setup`, `clip_id` and `num_frames` of every row, as a list of dictionaries that
-    are made when asked for.
-    """
+    """`label`, `subject`, `camera`, `setup`, `clip_id` and `num_frames` of every row, as dictionaries."""
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
@@ -100,13 +96,7 @@ class Facts(Sequence[Mapping[str, Any]]):
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Mapping[str, Any]]: ...
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
+    def __getitem__(self, index: int) -> Mapping[str, Any]:  # type: ignore[override]  # no slices
         return self.table.slice(range(len(self))[index], 1).to_pylist()[0]
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
@@ -135,16 +125,10 @@ class WritePart:
     def __call__(self, name: str, sources: Sequence[str]) -> None:
         """Write `name.parquet`, then `name.json`: a part is finished when that is there."""
         schema = features(self.class_names).arrow_schema
-        final, writing = Path(self.folder) / f"{name}.parquet", Path(self.folder) / f"{name}.writing-{os.getpid()}"
+        final = Path(self.folder) / f"{name}.parquet"
         summary: dict[str, Any] = {"sources": len(sources), "broken": [], "joints": 0, "missing": 0, "classes": []}
-        try:
-            with pq.ParquetWriter(writing, schema, compression="lz4", use_dictionary=_DICTIONARY) as writer:
-                for rows in _groups(self._rows(sources, summary)):
-                    writer.write_table(rows_to_table(rows, schema))
-            os.replace(writing, final)
-        finally:
-            writing.unlink(missing_ok=True)
-        write_whole(final.with_suffix(".json"), json.dumps(summary))
+        write_rows(final, self._rows(sources, summary), schema, compression="lz4", use_dictionary=_DICTIONARY)
+        write_text(final.with_suffix(".json"), json.dumps(summary))
 
     def _rows(self, sources: Sequence[str], summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
         classes: set[int] = set()
@@ -190,8 +174,8 @@ def stage(
     _remove_strangers(folder, set(parts))
     pending = {name: part for name, part in parts.items() if not (folder / f"{name}.json").is_file()}
     work = WritePart(read, None if class_names is None else tuple(class_names), str(folder))
-    with FolderProgress(folder, parts, progress):
-        run_parts(pending, work, num_proc=num_proc, engine=engine)
+    done = sum(len(part) for name, part in parts.items() if name not in pending)
+    run_parts(pending, work, num_proc=num_proc, engine=engine, progress=progress, done=done)
     summaries = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in parts]
     return Staged(
         paths=tuple(folder / f"{name}.parquet" for name in parts),
@@ -202,11 +186,6 @@ def stage(
         classes=tuple(sorted({label for summary in summaries for label in summary["classes"]})),
         changed=tuple(changed),
     )
-
-
-def finished_parts(folder: Path) -> int:
-    """How many parts a folder of `stage` holds."""
-    return sum(1 for _ in folder.glob("*.json"))
 
 
 def read_facts(staged: Staged) -> Facts:
@@ -233,7 +212,6 @@ def merge(
         shard_bytes: a shard is closed when it holds this much (Arrow, before compression).
     """
     schema = features(class_names).arrow_schema
-    num_classes = len(class_names or ())
     writers: dict[int, _CellWriter] = {}
     row = 0
     try:
@@ -241,8 +219,9 @@ def merge(
             here = cells[row : row + len(table)]
             for cell in np.unique(here).tolist():
                 if cell not in writers:
-                    place, first = f"data/{names[cell]}", row + int((here == cell).argmax())
-                    writers[cell] = _CellWriter(folder, place, first, schema, num_classes, shard_bytes)
+                    counts = {kind: np.zeros(len(class_names or ()) + 1, np.int64) for kind in COUNTED}
+                    new = Cell(f"data/{names[cell]}", row + int((here == cell).argmax()), counts)
+                    writers[cell] = _CellWriter(folder, new, schema, shard_bytes)
                 part = table if (here == cell).all() else table.filter(pa.array(here == cell))
                 writers[cell].add(part)
             row += len(table)
@@ -255,39 +234,28 @@ def merge(
 class _CellWriter:
     """Rows of one cell -> row groups -> shards."""
 
-    def __init__(
-        self, root: Path, folder: str, first_row: int, schema: pa.Schema, num_classes: int, shard_bytes: int
-    ) -> None:
-        self.root, self.folder, self.first_row, self.schema = root, folder, first_row, schema
-        self.shard_bytes, self.num_classes = shard_bytes, num_classes
+    def __init__(self, root: Path, cell: Cell, schema: pa.Schema, shard_bytes: int) -> None:
+        self.root, self.cell, self.schema, self.shard_bytes = root, cell, schema, shard_bytes
         self.pending: list[pa.Table] = []
         self.paths: list[Path] = []
         self.writer: pq.ParquetWriter | None = None
-        self.num_clips = self.num_bytes = self.in_shard = self.num_frame_labels = self.num_segments = 0
-        self.clips_of_class = np.zeros(num_classes, np.int64)
-        self.frames_of_class = np.zeros(num_classes, np.int64)
-        self.segments_of_class = np.zeros(num_classes, np.int64)
-        (root / folder).mkdir(parents=True, exist_ok=True)
+        self.in_shard = 0
+        (root / cell.folder).mkdir(parents=True, exist_ok=True)
 
     def add(self, table: pa.Table) -> None:
-        frames, segments = (_flat(table.column(name)) for name in ("frame_labels", "segment_labels"))
-        self.clips_of_class += self._per_class(table.column("label").to_numpy())
-        self.frames_of_class += self._per_class(frames)
-        self.segments_of_class += self._per_class(segments)
-        self.num_frame_labels += len(frames)
-        self.num_segments += len(segments)
-        self.num_clips += len(table)
-        self.num_bytes += table.nbytes
+        for kind, column in COUNTED.items():
+            labels, counts = _flat(table.column(column)), self.cell.counts[kind]
+            unknown = len(counts) - 1
+            known = (labels >= 0) & (labels < unknown)
+            counts += np.bincount(np.where(known, labels, unknown), minlength=len(counts))
+        self.cell.num_bytes += table.nbytes
         self.pending.append(table)
         if sum(map(len, self.pending)) >= ROWS_PER_GROUP or sum(t.nbytes for t in self.pending) >= GROUP_BYTES:
             self._write()
 
-    def _per_class(self, labels: np.ndarray) -> np.ndarray:
-        return np.bincount(labels[labels >= 0], minlength=self.num_classes)[: self.num_classes]
-
     def _write(self) -> None:
         if self.writer is None:
-            self.paths.append(self.root / self.folder / f"clips-{len(self.paths):05d}.parquet")
+            self.paths.append(self.root / self.cell.folder / f"clips-{len(self.paths):05d}.parquet")
             encoding = {"use_dictionary": _DICTIONARY, "use_byte_stream_split": _SPLIT}
             self.writer = pq.ParquetWriter(self.paths[-1], self.schema, compression="zstd", **encoding)
             self.in_shard = 0
@@ -308,22 +276,11 @@ class _CellWriter:
         if self.pending:
             self._write()
         self.close()
-        files = []
-        for number, path in enumerate(self.paths):
-            path.rename(path.with_name(f"clips-{number:05d}-of-{len(self.paths):05d}.parquet"))
-            files.append(f"{self.folder}/clips-{number:05d}-of-{len(self.paths):05d}.parquet")
-        return Cell(
-            folder=self.folder,
-            files=tuple(files),
-            first_row=self.first_row,
-            num_clips=self.num_clips,
-            num_bytes=self.num_bytes,
-            clips_of_class=self.clips_of_class,
-            frames_of_class=self.frames_of_class,
-            segments_of_class=self.segments_of_class,
-            num_frame_labels=self.num_frame_labels,
-            num_segments=self.num_segments,
-        )
+        names = [f"clips-{number:05d}-of-{len(self.paths):05d}.parquet" for number in range(len(self.paths))]
+        for path, name in zip(self.paths, names, strict=True):
+            path.rename(path.with_name(name))
+        self.cell.files = tuple(f"{self.cell.folder}/{name}" for name in names)
+        return self.cell
 
 
 def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -331,11 +288,11 @@ def rows_to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
     return pa.Table.from_arrays([_column(rows, field) for field in schema], schema=schema)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """A file that appears with all of its content or not at all."""
-    writing = path.with_name(f"{path.name}.writing-{os.getpid()}")
-    writing.write_text(text, encoding="utf-8")
-    os.replace(writing, path)
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema, **encoding: Any) -> None:
+    """Rows as one parquet file, complete or not there; in memory are those of one row group."""
+    with atomic_path(path) as writing, pq.ParquetWriter(writing, schema, **encoding) as writer:
+        for group in _groups(rows):
+            writer.write_table(rows_to_table(group, schema))
 
 
 def _column(rows: Sequence[Mapping[str, Any]], field: pa.Field) -> pa.Array:
@@ -348,7 +305,7 @@ def _column(rows: Sequence[Mapping[str, Any]], field: pa.Field) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, from_pandas=False), type=field.type)
 
 
-def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Rows in lists of one row group each."""
     group: list[dict[str, Any]] = []
     size = 0
@@ -370,8 +327,9 @@ def _groups_of(paths: Sequence[Path]) -> Iterator[pa.Table]:
 
 
 def _flat(column: pa.ChunkedArray) -> np.ndarray:
-    """The numbers of a column of lists, one after the other."""
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    """The numbers of a column, those of lists one after the other."""
+    chunks = [chunk.flatten() if pa.types.is_list(chunk.type) else chunk for chunk in column.chunks]
+    parts = [chunk.to_numpy(zero_copy_only=False) for chunk in chunks]
     return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
@@ -396,14 +354,11 @@ def _changes(path: Path, sources: Sequence[str], marks: Sequence[str], options: 
         old, new = (json.loads(table.schema.metadata[b"options"]) for table in (before, now))
         found = [f"{name} (option)" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
         if not now.equals(before):
-            found += _changed_marks(_marks_by_source(before), dict(zip(sources, marks, strict=True)))
-    pq.write_table(now, path.with_suffix(".writing-inputs"))
-    os.replace(path.with_suffix(".writing-inputs"), path)
+            earlier = dict(zip(before["source"].to_pylist(), before["mark"].to_pylist(), strict=True))
+            found += _changed_marks(earlier, dict(zip(sources, marks, strict=True)))
+    with atomic_path(path) as writing:
+        pq.write_table(now, writing)
     return found
-
-
-def _marks_by_source(inputs: pa.Table) -> dict[str, str]:
-    return dict(zip(inputs.column("source").to_pylist(), inputs.column("mark").to_pylist(), strict=True))
 
 
 def _changed_marks(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -418,8 +373,6 @@ def _remove_strangers(folder: Path, names: set[str]) -> None:
     """Parts of other inputs, and half-written ones."""
     for path in folder.iterdir():
         if path.is_file() and path.name != _INPUTS and path.name.split(".")[0] not in names:
-            path.unlink()
-        elif ".writing-" in path.name:
             path.unlink()
 
 

@@ -1,32 +1,25 @@
-"""Reads the Bandai-Namco motion data set 2: one BVH file a clip, whose name says what is done and in which style.
+"""The Bandai-Namco motion dataset 2: one BVH file a clip, whose name says what is done and in which style.
 
-It does not know how BVH is written (`bvh.py`), nor which styles train (`splits.py`). All clips have nearly the
-same body, and clips of one content and style are near copies of each other: a random split of clips tells nothing.
+All clips have nearly the same body, and clips of one content and style are near copies of each other: a random split
+of clips tells nothing.
 """
 
 import re
 from pathlib import Path
 
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
-from motionhub.data.formats.options import ReadOptions
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file
+from motionhub.data.formats.files import bad_file, name_parts
+from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# The contents of data set 2, in alphabetical order: the authors number neither these nor the styles.
-CLASS_NAMES = (
-    "raise-up-both-hands",
-    "raise-up-left-hand",
-    "raise-up-right-hand",
-    "run",
-    "walk",
-    "walk-turn-left",
-    "walk-turn-right",
-    "wave-both-hands",
-    "wave-left-hand",
-    "wave-right-hand",
-)
+# The contents of dataset 2, in alphabetical order: the authors number neither these nor the styles.
+CLASS_NAMES = listed_classes("bandai-namco")
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
+# By style: clips of one style are near copies of each other, so a random choice of clips leaks.
+BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
 FPS = 30.0
 _NAME = re.compile(r"dataset-2_([a-z-]{1,40})_([a-z]{1,20})_(\d{1,5})")
 
@@ -38,10 +31,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 def annotate(path: Path) -> ClipFacts:
     """Content and style (`setup`, the position in `STYLES`) from the name `dataset-2_CONTENT_STYLE_NNN`."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected dataset-2_CONTENT_STYLE_NNN.bvh; rename it back.")
-    content, style, _ = named.groups()
+    content, style, _ = name_parts(path, _NAME, "dataset-2_CONTENT_STYLE_NNN.bvh")
     if content not in CLASS_NAMES:
         raise bad_file(path, "name", f"expected one of the contents {CLASS_NAMES}, got {content!r}.")
     if style not in STYLES:
@@ -50,24 +40,45 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
-    """BVH with the data set's first joint, in a file called as it calls them; other BVH files are `bvh.py`'s."""
+    """BVH with the dataset's first joint, in a file called as it calls them; other BVH files are `bvh.py`'s."""
     return _NAME.fullmatch(path.stem) is not None and bvh.matches(path, head) and b"ROOT joint_Root" in head
 
 
-READER = Reader(
-    name="bandai-namco",
-    title="Bandai-Namco motion data set 2",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="dataset-2_*.bvh",
-    container="text",
-    signature="BVH with the joints joint_Root, Hips, ..., called dataset-2_CONTENT_STYLE_NNN.bvh",
+DATASET = Dataset(
+    format=Format(
+        name="bandai-namco",
+        title="Bandai-Namco motion dataset 2",
+        matches=matches,
+        read=says_all(read),
+        container="text",
+        signature="BVH with the joints joint_Root, Hips, ..., called dataset-2_CONTENT_STYLE_NNN.bvh",
+        pattern="dataset-2_*.bvh",
+    ),
+    aliases=("bandai", "bandainamco2"),
+    annotate_clip=annotate,
     layout="bandai-22",
     fps=FPS,
     fps_source="the files' own frame time",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        Protocol(
+            "cross-style",
+            f"Train on the styles {', '.join(style for style in STYLES if style not in BANDAI_TEST_STYLES)}, test on "
+            f"{', '.join(sorted(BANDAI_TEST_STYLES))} (motionhub; the authors define no split).",
+            by_value("setup", None, {STYLES.index(style) for style in BANDAI_TEST_STYLES}),
+        ),
+        *leave_one_out("setup", dict(enumerate(STYLES)), "the style"),
+    ),
+    counts=(
+        PaperCounts(
+            "dataset 2",
+            "counted in the authors' repository; the split is motionhub's",
+            2_902,
+            10,
+            splits={"cross-style": (1_769, 1_133)},
+        ),
+    ),
     missing_joints="motion capture: every joint is there in every frame",
     licence="CC BY-NC 4.0",
     homepage="https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",

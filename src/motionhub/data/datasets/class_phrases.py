@@ -1,8 +1,8 @@
-"""About 2,000 actions in words: several ways to say each, what the body does in it, and how data sets call it.
+"""About 2,000 actions in words: several ways to say each, what the body does in it, and how datasets call it.
 
-It does not know text encoders nor clips. The words are the library's own, in `action_phrases.csv`; a phrase with a
-{slot} stands for one phrase a value of `action_phrase_slots.csv`. Cells hold several entries with ";" between them.
-Verbs stand in their base form ("sit down"); the other forms follow the rules of English spelling.
+The words are the library's own, in `action_phrases.csv`; a phrase with a {slot} stands for one phrase a value of
+`action_phrase_slots.csv`. Cells hold several entries with ";" between them. Verbs stand in their base form ("sit
+down"); the other forms follow the rules of English spelling.
 """
 
 import csv
@@ -29,7 +29,7 @@ class ActionPhrase:
         phrase: in the base form, "sit down".
         domain: everyday, sport, rehab, care, or people (two of them).
         paraphrases: the same in other words, in the base form.
-        classes: how data sets spell it, where that is no form of the phrase.
+        classes: how datasets spell it, where that is no form of the phrase.
         parts: what a part of the body does, for some of `PARTS`.
     """
 
@@ -69,7 +69,7 @@ def action_phrases() -> tuple[ActionPhrase, ...]:
 
 
 def find_action(class_name: str) -> ActionPhrase | None:
-    """The action that a class name of a data set means ("Cook.Cleandishes"), or None where the table has none."""
+    """The action that a class name of a dataset means ("Cook.Cleandishes"), or None where the table has none."""
     return _actions_by_spelling().get(spelling_key(class_name))
 
 
@@ -88,16 +88,10 @@ def class_texts(class_name: str) -> tuple[str, ...]:
     return (readable, f"a person, {readable}")
 
 
-def part_texts(class_name: str) -> dict[str, str]:
-    """What the parts of the body do in a class, for some of `PARTS`; empty where the table does not say."""
-    action = find_action(class_name)
-    return {} if action is None else dict(action.parts)
-
-
 def bank_phrases() -> tuple[list[str], dict[str, str]]:
     """What a bank of text vectors holds: phrases and paraphrases; and other spellings with the phrase each means.
 
-    Spellings are the verb's other forms ("sitting down", "sits down") and the data sets' class names.
+    Spellings are the verb's other forms ("sitting down", "sits down") and the datasets' class names.
     """
     said = dict.fromkeys(text for action in action_phrases() for text in (action.phrase, *action.paraphrases))
     known = {spelling_key(text) for text in said}

@@ -1,26 +1,17 @@
-"""CSV tables that name pose files and say what they show: `labels.csv` of a user's folder, `posecap.csv`.
+"""CSV tables that name pose files and say what they show: `labels.csv` of a user's folder, `posecap.csv`."""
 
-It does not read the poses, and does not know which classes a data set has.
-"""
-
-import csv
-import io
 import math
 import os
 import sys
-from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, table_lines
 
 
 COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption", "licence")
 SPLITS = {"train": 1, "test": 0, "": None}
 MAX_BYTES = 2**29
-# A table lies in the folder of the clip or up to this many folders above.
-LEVELS = 4
 _SHOWN = 5
 
 
@@ -32,7 +23,7 @@ class TableRow:
         file: as the table names it, relative to the table, with slashes.
         trains: 1 in the training split, 0 in the test split, None in neither.
         times: `(start, end)` in seconds, or None for the whole file.
-        source: the data set the clip was taken from; may be empty.
+        source: the dataset the clip was taken from; may be empty.
         licence: terms of the clip, where they are others than those of the whole; may be empty.
     """
 
@@ -47,62 +38,38 @@ class TableRow:
     licence: str
 
 
-def find_table(path: Path, name: str) -> Path | None:
-    """The table called `name` in the folder of the clip or the nearest one above it."""
-    candidates = (folder / name for folder in path.absolute().parents[:LEVELS])
-    return next((found for found in candidates if found.is_file()), None)
+def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
+    """The table called `table` beside a file or above it, and its lines about the file; None and no lines without it.
+
+    Raises:
+        ValueError: as `load_table`.
+    """
+    found = find_above(path, table)
+    if found is None:
+        return None, ()
+    return found, load_table(found).get(path.absolute().relative_to(found.parent).as_posix(), ())
 
 
-def rows_of(found: Path, path: Path) -> tuple[TableRow, ...]:
-    """The table's lines about a file, none where it has none. Raises ValueError as `load_table` does."""
-    return load_table(found).get(path.absolute().relative_to(found.parent).as_posix(), ())
-
-
+@kept_until_changed
 def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
     """File -> its lines, in the order of the table.
 
     Raises:
         ValueError: a line is broken, names a file that is not there, or names one twice without times.
     """
-    return _load(found, found.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _load(found: Path, changed: int) -> dict[str, tuple[TableRow, ...]]:
-    if found.stat().st_size > MAX_BYTES:
-        raise bad_file(found, "file", f"is larger than {MAX_BYTES} bytes: that is no table of clips.")
-    reader = csv.reader(io.StringIO(read_text(found), newline=""), strict=True)
     rows: dict[str, list[TableRow]] = {}
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(found, header)
-        for words in reader:
-            if any(word.strip() for word in words):
-                row = _row(found, reader.line_num, header, words)
-                rows.setdefault(row.file, []).append(row)
-    except csv.Error as error:
-        raise bad_file(found, f"line {reader.line_num}", f"not valid CSV ({error}).") from None
+    for number, fields in table_lines(found, COLUMNS, ("file", "label"), MAX_BYTES):
+        row = _row(found, f"line {number}", fields)
+        rows.setdefault(row.file, []).append(row)
     if not rows:
         raise bad_file(found, "content", "names no clip; write a line such as clips/001.json,walk.")
     _check_files(found, rows)
     return {file: tuple(lines) for file, lines in rows.items()}
 
 
-def _check_header(found: Path, header: list[str]) -> None:
-    repeated = [name for name, times in Counter(header).items() if times > 1]
-    unknown = [name for name in header if name not in COLUMNS]
-    if not {"file", "label"} <= set(header) or unknown or repeated:
-        reason = f"expected file,label and perhaps some of {COLUMNS[2:]}, each once, got {header[:12]}."
-        raise bad_file(found, "line 1", reason)
-    if ("start_s" in header) != ("end_s" in header):
+def _row(found: Path, place: str, fields: dict[str, str]) -> TableRow:
+    if ("start_s" in fields) != ("end_s" in fields):
         raise bad_file(found, "line 1", "start_s and end_s belong together; add the other one.")
-
-
-def _row(found: Path, number: int, header: list[str], words: list[str]) -> TableRow:
-    place = f"line {number}"
-    if len(words) != len(header):
-        raise bad_file(found, place, f"expected {len(header)} fields, got {len(words)}.")
-    fields = {name: word.strip() for name, word in zip(header, words, strict=True)}
     file = PurePosixPath(fields["file"].replace("\\", "/"))
     if not fields["file"] or file.is_absolute() or ".." in file.parts:
         raise bad_file(found, place, f"expected a file below the table's folder, got {fields['file'][:60]!r}.")

@@ -1,16 +1,21 @@
-"""Reads a user's own data set: a folder of pose files per class, or a `labels.csv` that names files and labels.
-
-It does not know the files' format (`pose_files.py` finds it out), nor which clips train unless the table says so.
-"""
+"""A user's own dataset: a folder of pose files per class, or a `labels.csv` that names files and labels."""
 
 import math
-from functools import lru_cache
 from pathlib import Path
 
-from motionhub.data.datasets.clip_table import TableRow, find_table, load_table, rows_of
+from motionhub.data.datasets.clip_table import load_table, rows_of
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts
 from motionhub.data.datasets.licences import UNSTATED
-from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, is_pose_file, read_one_clip, read_poses
-from motionhub.data.formats.reader import ClipFacts, FolderFacts, Reader, bad_file
+from motionhub.data.datasets.pose_files import (
+    ANY_POSE_FILE,
+    OPTIONS_FILE,
+    folder_facts,
+    is_pose_file,
+    read_one_clip,
+    read_poses,
+)
+from motionhub.data.datasets.protocols import by_setup, odd_subjects, random_80_20
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -24,7 +29,7 @@ def read(path: Path) -> list[SkeletonSequence]:
 
     A part has the frames from `start_s` on and before `end_s`.
     """
-    rows = _rows(path)
+    rows = rows_of(path, TABLE)[1]
     if not any(row.times for row in rows):
         return read_poses(path)
     whole = read_one_clip(path)
@@ -43,7 +48,7 @@ def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> 
 
 def annotate_all(path: Path) -> list[ClipFacts]:
     """Label, split (`setup`), subject and camera of every clip of a file, in the order of `read`."""
-    found, rows = find_table(path, TABLE), _rows(path)
+    found, rows = rows_of(path, TABLE)
     if found is None:
         root, classes = path.absolute().parent.parent, class_folders(path.absolute().parent.parent)
         name = path.absolute().parent.name
@@ -67,44 +72,23 @@ def annotate_all(path: Path) -> list[ClipFacts]:
     ]
 
 
-def annotate(path: Path) -> ClipFacts:
-    """The facts of a file that is one clip."""
-    facts = annotate_all(path)
-    if len(facts) != 1:
-        raise bad_file(path, "content", f"holds {len(facts)} clips; call READERS['folder'].facts_of(path).")
-    return facts[0]
-
-
-def _rows(path: Path) -> tuple[TableRow, ...]:
-    found = find_table(path, TABLE)
-    return () if found is None else rows_of(found, path)
-
-
 def is_clip(path: Path) -> bool:
     """The files that the table names, where there is one; else every file but the options and hidden ones."""
-    found = find_table(path, TABLE)
-    return is_pose_file(path) if found is None else bool(rows_of(found, path))
+    found, rows = rows_of(path, TABLE)
+    return is_pose_file(path) if found is None else bool(rows)
 
 
+@kept_until_changed
 def table_classes(found: Path) -> tuple[str, ...]:
     """The table's labels, by number where all are numbers, else by name."""
-    return _table_classes(found, found.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _table_classes(found: Path, changed: int) -> tuple[str, ...]:
     labels = {row.label for rows in load_table(found).values() for row in rows}
     numbered = all(label.isascii() and label.isdigit() for label in labels)
     return tuple(sorted(labels, key=(lambda label: (int(label), label)) if numbered else None))
 
 
+@kept_until_changed
 def class_folders(root: Path) -> tuple[str, ...]:
     """The names of the folders in `root` that are not hidden."""
-    return _class_folders(root, root.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=4)
-def _class_folders(root: Path, changed: int) -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
 
 
@@ -119,7 +103,7 @@ def look_into(root: Path) -> FolderFacts:
         classes = table_classes(root / TABLE)
         files = [root / name for name in load_table(root / TABLE)]
     else:
-        above = find_table(root / "class" / "file", TABLE)
+        above = find_above(root / "class" / "file", TABLE)
         if above is not None:
             raise bad_file(above, "folder", f"lies above {root} and would be taken for its table; build from there.")
         classes, files = class_folders(root), _files_of_classes(root)
@@ -159,30 +143,25 @@ def _files_of_classes(root: Path) -> list[Path]:
     return [entry for name in classes for entry in files[name]]
 
 
-def matches(path: Path, head: bytes) -> bool:
-    """Never: files of any format may lie there; `dataset build folder` asks for this reader."""
-    return False
-
-
-READER = Reader(
+DATASET = Dataset(
     name="folder",
     title="A folder of pose files",
-    matches=matches,
-    read=read,
-    annotate=annotate,
+    pattern=ANY_POSE_FILE,
+    read_any=read,
     annotate_all=annotate_all,
     is_clip=is_clip,
     sidecars=(TABLE, OPTIONS_FILE),
-    # Every file but an archive: no pose file's name ends with the p of .zip.
-    pattern="*[!pP]",
-    container="folder",
-    signature=f"a folder of files per class, or {TABLE} with the columns file,label",
     # Of the data once `at(root)` has looked into the folder.
     layout="coco-17",
     fps=30.0,
     fps_source="the first clip's",
     unit="pixel",
     class_names=(),
+    protocols=(
+        by_setup("split", f"As the column split of {TABLE} says (the owner of the data)."),
+        random_80_20(seed=0),
+        odd_subjects(", by the column subject of labels.csv", ""),
+    ),
     missing_joints="as the files' format marks it",
     licence=UNSTATED,
     homepage="",
@@ -194,7 +173,6 @@ READER = Reader(
         "subject": f"as {TABLE} says",
         "camera": f"as {TABLE} says",
     },
-    generic_names=True,
     look_into=look_into,
     owned_by_user=True,
     provenance="Read from the owner's pose files, each in the format that its content shows; what a file does not say "

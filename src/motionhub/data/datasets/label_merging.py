@@ -1,18 +1,14 @@
-"""Labels of source data sets merged into fewer classes, as Posetics (320) and PoseCap-1M (811) do: a table.
+"""Labels of source datasets merged into fewer classes, as Posetics (320) and PoseCap-1M (811) do: a table.
 
-It does not know clips. The thesis tells how many classes there are and one example of a merge; the authors publish no
-list. `label_merging.csv` beside this file holds what the thesis states, and a table of the user's completes it.
+The thesis tells how many classes there are and one example of a merge; the authors publish no list.
+`label_merging.csv` beside this file holds what the thesis states, and a table of the user's completes it.
 """
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-
-if TYPE_CHECKING:
-    from datasets import Dataset
+from motionhub.data.formats.files import bad_file, table_lines
 
 
 COLUMNS = ("merging", "source", "label", "class", "description", "stated_in")
@@ -46,14 +42,6 @@ class LabelMerging:
         listed = [name for name in dict.fromkeys(self.classes.values()) if name in found]
         return (*listed, *sorted(found - set(listed)))
 
-    def check_complete(self, labels: Iterable[tuple[str, str]]) -> None:
-        """Raises ValueError unless the labels make as many classes as the thesis says."""
-        expected, names = NUM_CLASSES[self.name], self.class_names(labels)
-        if len(names) != expected:
-            what = f"the labels make {len(names)} classes, but {self.name} has {expected}"
-            fix = f"list the merges in a table with the columns {COLUMNS[:4]}: read_label_merging({self.name!r}, FILE)"
-            raise ValueError(f"{what} (thesis). {fix}.")
-
 
 def read_label_merging(name: str, table: str | Path | None = None) -> LabelMerging:
     """What the thesis states about `name`, completed by a table of the user's, whose lines go first.
@@ -61,7 +49,7 @@ def read_label_merging(name: str, table: str | Path | None = None) -> LabelMergi
     Args:
         name: "posetics" or "posecap".
         table: CSV with the columns source, label, class, and perhaps description, merging and stated_in. Lines whose
-            `merging` is another data set's are passed over.
+            `merging` is another dataset's are passed over.
 
     Raises:
         ValueError: no merging is called so; the table is absent or broken, gives a label two classes, or a class two
@@ -79,59 +67,15 @@ def read_label_merging(name: str, table: str | Path | None = None) -> LabelMergi
     return merging
 
 
-def merge_labels(dataset: "Dataset", merging: LabelMerging, source: str = "") -> "Dataset":
-    """The rows with the merged classes as labels; a row without a label (-1) keeps that.
-
-    Raises:
-        ValueError: the labels of the data set have no names.
-    """
-    from datasets import ClassLabel  # a second of imports that the readers, which merge nothing here, do not pay
-
-    feature = dataset.features["label"]
-    if not isinstance(feature, ClassLabel):
-        raise ValueError(f"Merging needs labels with names (ClassLabel), but column 'label' is {feature}.")
-    names = merging.class_names((source, title) for title in feature.names)
-    number_of = [names.index(merging.class_of(title, source)) for title in feature.names]
-    labels = [number_of[label] if label >= 0 else -1 for label in dataset["label"]]
-    columns, renamed = dataset.column_names, ClassLabel(names=list(names))
-    return dataset.remove_columns("label").add_column("label", labels, feature=renamed).select_columns(columns)
-
-
 def _add(merging: LabelMerging, path: Path) -> None:
-    lines = _lines(path)
-    for number, line in lines:
+    for number, line in table_lines(path, COLUMNS, COLUMNS[1:4], MAX_BYTES):
+        place = f"line {number}"
         if line.get("merging") not in (None, "", merging.name):
             continue
         pair, title, description = (line["source"], line["label"]), line["class"], line.get("description") or ""
         if not pair[1] or not title:
-            raise _broken(path, number, f"expected a label and a class, got {pair[1]!r} and {title!r}.")
+            raise bad_file(path, place, f"expected a label and a class, got {pair[1]!r} and {title!r}.")
         if merging.classes.setdefault(pair, title) != title:
-            raise _broken(path, number, f"{pair} is {merging.classes[pair]!r} in an earlier line, here {title!r}.")
+            raise bad_file(path, place, f"{pair} is {merging.classes[pair]!r} in an earlier line, here {title!r}.")
         if description and merging.descriptions.setdefault(title, description) != description:
-            raise _broken(path, number, f"class {title!r} has another description in an earlier line.")
-
-
-def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ValueError(f"{path}: is larger than {MAX_BYTES} bytes: that is no table of labels.")
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            lines = [(reader.line_num, [word.strip() for word in words]) for words in reader]
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); give a CSV table of labels.") from None
-    except csv.Error as error:
-        raise ValueError(f"{path}: not valid CSV ({error}).") from None
-    unknown = [name for name in header if name not in COLUMNS]
-    if not {"source", "label", "class"} <= set(header) or unknown or len(set(header)) < len(header):
-        raise _broken(path, 1, f"expected columns among {COLUMNS}, with source, label and class, got {header[:12]}.")
-    filled = [(number, words) for number, words in lines if any(words)]
-    ragged = next(((number, words) for number, words in filled if len(words) != len(header)), None)
-    if ragged:
-        raise _broken(path, ragged[0], f"expected {len(header)} fields, got {len(ragged[1])}.")
-    return [(number, dict(zip(header, words, strict=True))) for number, words in filled]
-
-
-def _broken(path: Path, number: int, reason: str) -> ValueError:
-    return ValueError(f"{path}: line {number}: {reason}")
+            raise bad_file(path, place, f"class {title!r} has another description in an earlier line.")

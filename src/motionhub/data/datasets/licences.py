@@ -1,7 +1,4 @@
-"""What the words of a licence mean: their id on the Hub, and whether they let others pass the clips on.
-
-It does not know data sets. A text without an id here is not judged further than by how it begins.
-"""
+"""Licences of datasets: their ids on the Hub, and whether they let others pass the clips on."""
 
 import re
 from dataclasses import dataclass

@@ -1,15 +1,15 @@
-"""Reads Mixamo motions as Aberman et al. (and LAC) store them: `CHARACTER/ANIMATION/motions/NUMBER.npy`, (15, 3, T).
-
-It does not know pairs nor projections (`data/views/mixamo_pairs.py`).
-"""
+"""Mixamo motions as Aberman et al. (and LAC) store them: `CHARACTER/ANIMATION/motions/NUMBER.npy`, (15, 3, T)."""
 
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
-from motionhub.data.formats.reader import ClipFacts, FolderFacts, Reader, bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -87,21 +87,32 @@ def matches(path: Path, head: bytes) -> bool:
     return path.parent.name == "motions" and head.startswith(b"\x93NUMPY") and b"(15, 3, " in head[:256]
 
 
-READER = Reader(
-    name="mixamo",
-    title="Mixamo, motions of 3-D characters",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    is_clip=is_clip,
+DATASET = Dataset(
+    format=Format(
+        name="mixamo",
+        title="Mixamo, motions of 3-D characters",
+        matches=matches,
+        read=says_all(read),
+        container="binary",
+        signature="NumPy arrays (15, 3, frames) in folders CHARACTER/ANIMATION/motions",
+    ),
     pattern="*.npy",
-    container="binary",
-    signature="NumPy arrays (15, 3, frames) in folders CHARACTER/ANIMATION/motions",
+    annotate_clip=annotate,
+    is_clip=is_clip,
     layout=LAYOUT.name,
     fps=FPS,
     fps_source="assumed: Mixamo exports 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=(),
+    protocols=(
+        Protocol(
+            "characters",
+            f"Test on the characters {', '.join(TEST_CHARACTERS)}, train on {len(TRAIN_CHARACTERS)} others "
+            "(Aberman et "
+            "al., SIGGRAPH 2019, official code).",
+            by_value("subject", range(len(TRAIN_CHARACTERS)), None),
+        ),
+    ),
     missing_joints="animation: every joint is there in every frame",
     licence="terms of Adobe, which do not allow the motions to be redistributed",
     homepage="https://www.mixamo.com",
@@ -112,6 +123,5 @@ READER = Reader(
         "subject": "character: " + ", ".join(f"{number} {name}" for number, name in enumerate(CHARACTERS)),
         "camera": "3-D characters without a view (-1)",
     },
-    generic_names=True,
     look_into=look_into,
 )

@@ -1,143 +1,35 @@
-"""Reads NTU RGB+D 60 and 120 `.skeleton` text files: frames of tracked Kinect v2 bodies.
+"""NTU RGB+D 60 and 120: `.skeleton` text files, frames of tracked Kinect v2 bodies.
 
-It does not know the protocols (`datasets/splits.py`), nor the authors' list of clips with missing skeletons (heeded by
-`build/build.py`), nor which body is the actor: all bodies are kept in the order in which the file first shows them.
+All bodies are kept in the order in which the file first shows them: which one is the actor is not in the files.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "drink water",
-    "eat meal/snack",
-    "brushing teeth",
-    "brushing hair",
-    "drop",
-    "pickup",
-    "throw",
-    "sitting down",
-    "standing up (from sitting position)",
-    "clapping",
-    "reading",
-    "writing",
-    "tear up paper",
-    "wear jacket",
-    "take off jacket",
-    "wear a shoe",
-    "take off a shoe",
-    "wear on glasses",
-    "take off glasses",
-    "put on a hat/cap",
-    "take off a hat/cap",
-    "cheer up",
-    "hand waving",
-    "kicking something",
-    "put something inside pocket / take out something from pocket",
-    "hopping (one foot jumping)",
-    "jump up",
-    "make a phone call/answer phone",
-    "playing with phone/tablet",
-    "typing on a keyboard",
-    "pointing to something with finger",
-    "taking a selfie",
-    "check time (from watch)",
-    "rub two hands together",
-    "nod head/bow",
-    "shake head",
-    "wipe face",
-    "salute",
-    "put the palms together",
-    "cross hands in front (say stop)",
-    "sneeze/cough",
-    "staggering",
-    "falling",
-    "touch head (headache)",
-    "touch chest (stomachache/heart pain)",
-    "touch back (backache)",
-    "touch neck (neckache)",
-    "nausea or vomiting condition",
-    "use a fan (with hand or paper)/feeling warm",
-    "punching/slapping other person",
-    "kicking other person",
-    "pushing other person",
-    "pat on back of other person",
-    "point finger at the other person",
-    "hugging other person",
-    "giving something to other person",
-    "touch other person's pocket",
-    "handshaking",
-    "walking towards each other",
-    "walking apart from each other",
-    "put on headphone",
-    "take off headphone",
-    "shoot at the basket",
-    "bounce ball",
-    "tennis bat swing",
-    "juggling table tennis balls",
-    "hush (quiet)",
-    "flick hair",
-    "thumb up",
-    "thumb down",
-    "make ok sign",
-    "make victory sign",
-    "staple book",
-    "counting money",
-    "cutting nails",
-    "cutting paper (using scissors)",
-    "snapping fingers",
-    "open bottle",
-    "sniff (smell)",
-    "squat down",
-    "toss a coin",
-    "fold paper",
-    "ball up paper",
-    "play magic cube",
-    "apply cream on face",
-    "apply cream on hand back",
-    "put on bag",
-    "take off bag",
-    "put something into a bag",
-    "take something out of a bag",
-    "open a box",
-    "move heavy objects",
-    "shake fist",
-    "throw up cap/hat",
-    "hands up (both hands)",
-    "cross arms",
-    "arm circles",
-    "arm swings",
-    "running on the spot",
-    "butt kicks (kick backward)",
-    "cross toe touch",
-    "side kick",
-    "yawn",
-    "stretch oneself",
-    "blow nose",
-    "hit other person with something",
-    "wield knife towards other person",
-    "knock over other person (hit with body)",
-    "grab other person's stuff",
-    "shoot at other person with a gun",
-    "step on foot",
-    "high-five",
-    "cheers and drink",
-    "carry something with other person",
-    "take a photo of other person",
-    "follow other person",
-    "whisper in other person's ear",
-    "exchange things with other person",
-    "support somebody with hand",
-    "finger-guessing game (playing rock-paper-scissors)",
-)
+CLASS_NAMES = listed_classes("ntu-rgbd")
 FPS = 30.0
 NUM_JOINTS = 25
+# Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code).
+NTU60_TRAIN_SUBJECTS = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38})
+# Liu et al. 2019, as several public codes list them (the same 53 in each); the paper itself was not at hand.
+NTU120_TRAIN_SUBJECTS = NTU60_TRAIN_SUBJECTS | frozenset(
+    {45, 46, 47, 49, 50, *range(52, 60), 70, 74, 78, *range(80, 87), 89, *range(91, 96), 97, 98, 100, 103}
+)
+_NTU60 = "Shahroudy et al., CVPR 2016 (56,880 also in the thesis, table 2.1)"
+_NTU60_SPLITS = {"xsub": (40_320, 16_560), "xview": (37_920, 18_960)}
+_NTU60_LISTED = {"xsub": (40_091, 16_487), "xview": (37_646, 18_932)}
+_NTU120 = "Liu et al., TPAMI 2019 (114,480 also in the thesis, table 2.1; the rest from general knowledge)"
 # A file of 120 clips' length with a body each still fits; a corrupt or hostile one must not fill the memory.
 MAX_VALUES = 2**26
 # Kinect v2: 0 not tracked, 1 inferred from its neighbours, 2 tracked.
@@ -248,27 +140,17 @@ def read(path: Path) -> list[SkeletonSequence]:
     Kinect's tracking state: 1 tracked, 0.5 inferred, 0 not tracked or absent. A clip without any body has zero people.
     """
     values, track_ids = read_bodies(path, NUM_JOINTS)
-    with np.errstate(over="ignore"):
-        keypoints = origin_is_missing(values[..., :3]).astype(np.float32)
-    confidence = values[..., 3].astype(np.float32)
+    keypoints, confidence = origin_is_missing(values[..., :3]), values[..., 3].astype(np.float32)
     layout = get_layout("ntu-25")
     return [SkeletonSequence(keypoints, layout, FPS, "metre", confidence=confidence, track_ids=track_ids)]
 
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `SsssCcccPpppRrrrAaaa` (setup, camera, performer, replication, action 1..120)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected SsssCcccPpppRrrrAaaa.skeleton; rename it back.")
-    setup, camera, performer, _, action = (int(number) for number in named.groups())
+    setup, camera, performer, _, action = map(int, name_parts(path, _NAME, "SsssCcccPpppRrrrAaaa.skeleton"))
     if not 1 <= action <= len(CLASS_NAMES):
         raise bad_file(path, "name", f"expected an action in 1..{len(CLASS_NAMES)}, got {action}.")
     return ClipFacts(label=action - 1, subject=performer, camera=camera, setup=setup, clip_id=path.stem)
-
-
-def matches(path: Path, head: bytes) -> bool:
-    """A frame count, then frames: empty ones are a line "0", the first other one has a body header and 25 joints."""
-    return has_bodies(head, NUM_JOINTS)
 
 
 def has_bodies(head: bytes, num_joints: int) -> bool:
@@ -284,26 +166,80 @@ def has_bodies(head: bytes, num_joints: int) -> bool:
     return rest[0].strip().isdigit() and len(rest[1].split()) == 10 and rest[2].strip() == str(num_joints)
 
 
-READER = Reader(
-    name="ntu-rgbd",
-    title="NTU RGB+D 60 and 120",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="S[0-9][0-9][0-9]C[0-9][0-9][0-9]P[0-9][0-9][0-9]R[0-9][0-9][0-9]A[0-9][0-9][0-9].skeleton",
-    container="text",
-    signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 lines of 12",
+def _ntu120(name: str, rule: str, assign: Assign) -> Protocol:
+    """A protocol of all 120 classes; clips of the first 60 alone are NTU-60 and take no part."""
+    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; as public code for it divides them)."
+
+    def of_all_classes(rows: Sequence[Row]) -> list[Split]:
+        return assign(rows) if any(int(row["label"]) >= 60 for row in rows) else [None] * len(rows)
+
+    return Protocol(name, source, of_all_classes)
+
+
+DATASET = Dataset(
+    format=Format(
+        name="ntu-rgbd",
+        title="NTU RGB+D 60 and 120",
+        # A frame count, then frames: empty ones are a line "0", the first other one has a body header and 25 joints.
+        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
+        read=says_all(read),
+        container="text",
+        signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 "
+        "lines of 12",
+        pattern="S[0-9][0-9][0-9]C[0-9][0-9][0-9]P[0-9][0-9][0-9]R[0-9][0-9][0-9]A[0-9][0-9][0-9].skeleton",
+    ),
+    aliases=("ntu", "ntu60", "ntu120", "ntud", "ntud60", "ntud120", "nturgb", "nturgbd60", "nturgbd120"),
+    annotate_clip=annotate,
     layout="ntu-25",
     fps=FPS,
     fps_source="the Kinect v2 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        Protocol(
+            "xsub",
+            "NTU-60: train on the 20 listed performers, test on the other 20 (Shahroudy et al., CVPR 2016).",
+            by_value("subject", NTU60_TRAIN_SUBJECTS, None, num_classes=60),
+            num_classes=60,
+        ),
+        Protocol(
+            "xview",
+            "NTU-60: train on cameras 2 and 3, test on camera 1 (Shahroudy et al., CVPR 2016).",
+            by_value("camera", {2, 3}, {1}, num_classes=60),
+            num_classes=60,
+        ),
+        _ntu120(
+            "xsub-120",
+            "train on the 53 listed performers, test on the other 53",
+            by_value("subject", NTU120_TRAIN_SUBJECTS, None),
+        ),
+        _ntu120("xset-120", "train on the even setups, test on the odd ones", by_value("setup", EVEN, ODD)),
+    ),
+    counts=(
+        PaperCounts("NTU-60, all clips", _NTU60, 56_880, 60, 40, _NTU60_SPLITS),
+        PaperCounts(
+            "NTU-60 without the 302 clips of the authors' list of missing skeletons",
+            f"{_NTU60}; the splits as 2s-AGCN's code has them",
+            56_880 - 302,
+            60,
+            40,
+            _NTU60_LISTED,
+        ),
+        PaperCounts("NTU-120, all clips", _NTU120, 114_480, 120, 106, _NTU60_SPLITS),
+        PaperCounts(
+            "NTU-120 without the 535 clips of the authors' list of missing skeletons",
+            _NTU120,
+            114_480 - 535,
+            120,
+            106,
+            {**_NTU60_LISTED, "xsub-120": (63_026, 50_919), "xset-120": (54_468, 59_477)},
+        ),
+    ),
     missing_joints="a joint at exactly (0, 0, 0), or of a body absent from the frame, becomes missing",
     licence="academic research only, by agreement with the ROSE Lab, NTU Singapore; no redistribution",
     homepage="https://rose1.ntu.edu.sg/dataset/actionRecognition/",
     citation="Shahroudy, Liu, Ng, Wang: NTU RGB+D: A Large Scale Dataset for 3D Human Activity Analysis. CVPR 2016. "
     "Liu et al.: NTU RGB+D 120: A Large-Scale Benchmark for 3D Human Activity Understanding. TPAMI 2019.",
-    remarks="",
     exclude_lists=("*samples_with_missing_skeletons.txt",),
     column_notes={"subject": "performer", "camera": "camera 1, 2 or 3", "setup": "setup 1..32"},
 )

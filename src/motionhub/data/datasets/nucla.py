@@ -1,7 +1,4 @@
-"""Reads Northwestern-UCLA skeleton clips: one JSON object a clip with `file_name`, `skeletons` and `label`.
-
-It does not know the evaluation protocols (`data/datasets/splits.py`).
-"""
+"""Northwestern-UCLA skeleton clips: one JSON object a clip with `file_name`, `skeletons` and `label`."""
 
 import re
 from pathlib import Path
@@ -9,45 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.json_content import load_json
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
+from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "pick up with one hand",
-    "pick up with two hands",
-    "drop trash",
-    "walk around",
-    "sit down",
-    "stand up",
-    "donning",
-    "doffing",
-    "throw",
-    "carry",
-)
+CLASS_NAMES = listed_classes("n-ucla")
 FPS = 30.0
 _NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)_v(\d+)")
 
 
-def _load(path: Path) -> dict[str, Any]:
-    clip = load_json(path)
-    if not isinstance(clip, dict) or "skeletons" not in clip:
-        got = f"keys {list(clip)[:8]}" if isinstance(clip, dict) else f"a {type(clip).__name__}"
-        raise bad_file(path, "JSON", f"expected an object with 'file_name', 'skeletons' and 'label', got {got}.")
-    return clip
-
-
 def _frame(path: Path, index: int, frame: Any) -> np.ndarray:
-    try:
-        values = np.asarray(frame)
-        # Numbers, and null for a number that is missing; text that looks like a number is not one.
-        points = values.astype(np.float64) if values.dtype.kind in "iufO" else None
-    except (TypeError, ValueError, OverflowError):
-        points = None
-    if points is None:
-        raise bad_file(path, f"skeletons[{index}]", "expected 20 triples of numbers (x, y, z).")
+    points = number_array(path, f"skeletons[{index}]", frame)
     if points.shape != (20, 3):
         raise bad_file(path, f"skeletons[{index}]", f"expected 20 joints x 3 coordinates, got shape {points.shape}.")
     return points
@@ -58,18 +31,16 @@ def read(path: Path) -> list[SkeletonSequence]:
 
     Joints at exactly (0, 0, 0) are missing (NaN), and so are joints with a null.
     """
-    frames = _load(path)["skeletons"]
+    frames = load_object(path, "skeletons")["skeletons"]
     if not isinstance(frames, list) or not frames:
         raise bad_file(path, "skeletons", "expected a non-empty list of frames.")
     points = np.stack([_frame(path, index, frame) for index, frame in enumerate(frames)])
-    with np.errstate(over="ignore"):
-        keypoints = origin_is_missing(points).astype(np.float32)
-    return [SkeletonSequence(keypoints, layout=get_layout("kinect-20"), fps=FPS, unit="metre")]
+    return [SkeletonSequence(origin_is_missing(points), layout=get_layout("kinect-20"), fps=FPS, unit="metre")]
 
 
 def annotate(path: Path) -> ClipFacts:
     """Label from the content (1..10 there, 0..9 here), subject and view from the name `aAA_sSS_eEE_vVV`."""
-    clip = _load(path)
+    clip = load_object(path, "skeletons")
     label = clip.get("label")
     if not isinstance(label, int) or isinstance(label, bool) or not 1 <= label <= len(CLASS_NAMES):
         raise bad_file(path, "label", f"expected a whole number in 1..{len(CLASS_NAMES)}, got {str(label)[:40]}.")
@@ -80,28 +51,53 @@ def annotate(path: Path) -> ClipFacts:
     return ClipFacts(label=label - 1, subject=subject, camera=view, setup=None, clip_id=named.group())
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.lstrip().startswith(b"{") and b'"skeletons"' in head
-
-
-READER = Reader(
-    name="n-ucla",
-    title="Northwestern-UCLA Multiview Action 3D",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
-    container="json",
-    signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',
+DATASET = Dataset(
+    format=Format(
+        name="n-ucla",
+        title="Northwestern-UCLA Multiview Action 3D",
+        matches=lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head,
+        read=says_all(read),
+        container="json",
+        signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',
+        pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
+    ),
+    aliases=("northwesternucla", "nwucla"),
+    annotate_clip=annotate,
     layout="kinect-20",
     fps=FPS,
     fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        Protocol(
+            "cross-view",
+            "Train on views 1 and 2, test on view 3 (Wang et al., CVPR 2014).",
+            by_value("camera", {1, 2}, {3}),
+        ),
+        *(
+            Protocol(
+                f"cross-view-{train}-to-{test}",
+                f"Train on view {train}, test on view {test} (motionhub, for data without view 3).",
+                by_value("camera", {train}, {test}),
+            )
+            for train, test in ((1, 2), (2, 1))
+        ),
+        odd_subjects(", all views", "the authors leave one out"),
+    ),
+    # The papers at hand disagree on all views together: 1,475 (thesis, table 2.1) or 1,194 (OR-VPE, section IV).
+    counts=(
+        PaperCounts(
+            "three views",
+            "OR-VPE, section IV; the 1,020 clips of views 1 and 2 counted in the files",
+            None,
+            10,
+            10,
+            {"cross-view": (1_020, None)},
+        ),
+    ),
     missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
     licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://wangjiangb.github.io/my_data.html",
     citation="Wang, Nie, Xia, Wu, Zhu: Cross-view Action Modeling, Learning and Recognition. CVPR 2014.",
-    remarks="",
-    column_notes={"camera": "view 1, 2 or 3 of the data set"},
+    column_notes={"camera": "view 1, 2 or 3 of the dataset"},
 )

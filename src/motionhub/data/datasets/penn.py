@@ -1,10 +1,10 @@
-"""Reads Penn Action label files: one `.mat` a video with `x`, `y`, `visibility`, `action`, `pose`, `train` and more.
+"""Penn Action label files: one `.mat` a video with `x`, `y`, `visibility`, `action`, `pose`, `train` and more.
 
-It does not know the images nor the evaluation protocols (`data/datasets/splits.py`). The bounding boxes are not read.
+The images and the bounding boxes are not read.
 
 Invisible joints. In the 1,258 official training files 22 % of the joints have visibility 0. About a third of those
 carry a placeholder (MATLAB's pixel (1, 1) times the video's scale, so x = y < 2), the others carry an annotator's
-guess inside the image. Both are missing (NaN) here: the data set itself says that nobody saw them.
+guess inside the image. Both are missing (NaN) here: the dataset itself says that nobody saw them.
 Visible coordinates are kept as published, some a little outside the image.
 
 Left and right. The joints keep the published order, documented as head, left shoulder, right shoulder, ... But the
@@ -17,29 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import by_setup, random_80_20
+from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "baseball_pitch",
-    "baseball_swing",
-    "bench_press",
-    "bowl",
-    "clean_and_jerk",
-    "golf_swing",
-    "jump_rope",
-    "jumping_jacks",
-    "pullup",
-    "pushup",
-    "situp",
-    "squat",
-    "strum_guitar",
-    "tennis_forehand",
-    "tennis_serve",
-)
+CLASS_NAMES = listed_classes("penn-action")
 CAMERA_SIDES = {"back": 0, "front": 1, "left": 2, "right": 3}
 FPS = 30.0
 
@@ -91,20 +78,32 @@ def matches(path: Path, head: bytes) -> bool:
     return head.startswith(MAGIC) and {"x", "y", "visibility", "action"} <= set(variable_names(path))
 
 
-READER = Reader(
-    name="penn-action",
-    title="Penn Action",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="[0-9][0-9][0-9][0-9].mat",
-    container="mat",
-    signature="MATLAB file with x, y, visibility (frames x 13), action, pose, dimensions, train",
+DATASET = Dataset(
+    format=Format(
+        name="penn-action",
+        title="Penn Action",
+        matches=matches,
+        read=says_all(read),
+        container="mat",
+        signature="MATLAB file with x, y, visibility (frames x 13), action, pose, dimensions, train",
+        pattern="[0-9][0-9][0-9][0-9].mat",
+    ),
+    aliases=("penn",),
+    annotate_clip=annotate,
     layout="penn-13",
     fps=FPS,
     fps_source="assumed: the videos come from the web at mixed rates, 30 frames per second is nominal",
     unit="pixel",
     class_names=CLASS_NAMES,
+    protocols=(
+        by_setup("official", "The files' own train flag (Zhang et al., ICCV 2013): 1,258 clips train, 1,068 test."),
+        random_80_20(seed=0),
+    ),
+    counts=(
+        PaperCounts(
+            "all clips", "Zhang et al., ICCV 2013; thesis, table 2.1", 2_326, 15, splits={"official": (1_258, 1_068)}
+        ),
+    ),
     missing_joints="visibility 0 becomes missing, whatever coordinates the file carries for it",
     licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://dreamdragon.github.io/PennAction/",
@@ -115,6 +114,6 @@ READER = Reader(
     column_notes={
         "camera": "the side the camera looks from: 0 back, 1 front, 2 left, 3 right",
         "setup": "1 official training clip, 0 official test clip",
-        "subject": "unknown in this data set (-1)",
+        "subject": "unknown in this dataset (-1)",
     },
 )

@@ -1,82 +1,35 @@
-"""Reads PKU-MMD untrimmed recordings: a line per frame with two Kinect v2 bodies, actions in a label file.
-
-It does not know the protocols (`datasets/splits.py`), only whether the authors' cross-subject list names a recording.
-"""
+"""PKU-MMD untrimmed recordings: a line per frame with two Kinect v2 bodies, actions in a label file."""
 
 import re
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_head, read_text
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import Protocol, by_setup, by_value
+from motionhub.data.formats.files import (
+    bad_file,
+    find_above,
+    kept_until_changed,
+    name_parts,
+    number_rows,
+    origin_is_missing,
+    read_head,
+    read_text,
+)
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # 1..51 as in the authors' table of actions, from general knowledge: verify against Actions.xlsx.
-CLASS_NAMES = (
-    "background",
-    "bow",
-    "brushing hair",
-    "brushing teeth",
-    "check time (from watch)",
-    "cheer up",
-    "clapping",
-    "cross hands in front (say stop)",
-    "drink water",
-    "drop",
-    "eat meal/snack",
-    "falling",
-    "giving something to other person",
-    "hand waving",
-    "handshaking",
-    "hopping (one foot jumping)",
-    "hugging other person",
-    "jump up",
-    "kicking other person",
-    "kicking something",
-    "make a phone call/answer phone",
-    "pat on back of other person",
-    "pickup",
-    "playing with phone/tablet",
-    "point finger at the other person",
-    "pointing to something with finger",
-    "punching/slapping other person",
-    "pushing other person",
-    "put on a hat/cap",
-    "put something inside pocket",
-    "reading",
-    "rub two hands together",
-    "salute",
-    "sitting down",
-    "standing up",
-    "take off a hat/cap",
-    "take off glasses",
-    "take off jacket",
-    "take out something from pocket",
-    "taking a selfie",
-    "tear up paper",
-    "throw",
-    "touch back (backache)",
-    "touch chest (stomachache/heart pain)",
-    "touch head (headache)",
-    "touch neck (neckache)",
-    "typing on a keyboard",
-    "use a fan (with hand or paper)/feeling warm",
-    "wear jacket",
-    "wear on glasses",
-    "wipe face",
-    "writing",
-)
+CLASS_NAMES = listed_classes("pku-mmd")
 FPS = 30.0
 NUM_JOINTS = 25
 NUM_VALUES = 2 * NUM_JOINTS * 3
 CAMERAS = {"L": 0, "M": 1, "R": 2}
 MAX_BYTES = 2**29
 SUBJECT_LIST = "cross-subject.txt"
-# The list lies in the folder of the clips or up to this many folders above.
-_LEVELS = 3
 _NAME = re.compile(r"(\d{4})-([LMR])")
 
 
@@ -86,32 +39,10 @@ def read(path: Path) -> list[SkeletonSequence]:
     A joint at exactly (0, 0, 0) is missing. The second person, who is all zeros in most recordings, is left out where
     no frame shows it; a recording without anybody has zero people.
     """
-    people = _frames(path).reshape(-1, 2, NUM_JOINTS, 3).transpose(1, 0, 2, 3)
-    with np.errstate(over="ignore"):
-        keypoints = origin_is_missing(people).astype(np.float32)
+    rows = number_rows(path, NUM_VALUES, MAX_BYTES)
+    keypoints = origin_is_missing(rows.reshape(-1, 2, NUM_JOINTS, 3).transpose(1, 0, 2, 3))
     shown = [body for body in range(2) if np.isfinite(keypoints[body]).any()]
     return [SkeletonSequence(keypoints[shown], get_layout("ntu-25"), FPS, "metre", track_ids=tuple(shown))]
-
-
-def _frames(path: Path) -> np.ndarray:
-    """`(frames, 150)`"""
-    if path.is_file() and path.stat().st_size > MAX_BYTES:
-        raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no recording of this data set.")
-    lines = read_text(path).splitlines()
-    rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not rows:
-        raise bad_file(path, "content", "the recording has no frames.")
-    return np.array(rows, dtype=np.float64)
-
-
-def _numbers(path: Path, number: int, line: str) -> list[float]:
-    words = line.replace(",", " ").split()
-    if len(words) != NUM_VALUES:
-        raise bad_file(path, f"line {number}", f"expected {NUM_VALUES} numbers (2 bodies), got {len(words)} words.")
-    try:
-        return [float(word) for word in words]
-    except ValueError:
-        raise bad_file(path, f"line {number}", f"expected {NUM_VALUES} numbers, got {line[:40]!r}.") from None
 
 
 def read_segments(path: Path) -> list[tuple[int, int, int, int]]:
@@ -150,15 +81,13 @@ def frame_labels(path: Path, num_frames: int) -> tuple[int, ...]:
 
 def annotate(path: Path) -> ClipFacts:
     """Actions from the label file of the same name, camera from the name, `setup` from the cross-subject list."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected NNNN-V.skeleton (recording, view L, M or R); rename it back.")
+    _, view = name_parts(path, _NAME, "NNNN-V.skeleton (recording, view L, M or R)")
     labels = _label_file(path)
     if labels is None:
         raise bad_file(path, "labels", f"expected {path.stem}.label or .txt beside it or in a folder beside its own.")
     lines = read_text(path).splitlines()
     actions = frame_labels(labels, sum(bool(line.strip()) for line in lines))
-    camera, trains = CAMERAS[named.group(2)], _trains(path)
+    camera, trains = CAMERAS[view], _trains(path)
     return ClipFacts(None, None, camera, trains, clip_id=path.stem, frame_labels=actions)
 
 
@@ -185,15 +114,12 @@ def _label_file(path: Path) -> Path | None:
 
 def _trains(path: Path) -> int | None:
     """1 when the cross-subject list has the recording under its training videos, 0 under the others, else None."""
-    for folder in path.absolute().parents[:_LEVELS]:
-        found = folder / SUBJECT_LIST
-        if found.is_file():
-            return _subject_list(found, found.stat().st_mtime_ns).get(path.stem)
-    return None
+    found = find_above(path, SUBJECT_LIST)
+    return None if found is None else _subject_list(found).get(path.stem)
 
 
-@lru_cache(maxsize=4)
-def _subject_list(path: Path, changed: int) -> dict[str, int]:
+@kept_until_changed
+def _subject_list(path: Path) -> dict[str, int]:
     """Names below a heading with "train" are 1, below another heading 0."""
     trains, listed = None, {}
     for line in read_text(path).splitlines():
@@ -203,9 +129,8 @@ def _subject_list(path: Path, changed: int) -> dict[str, int]:
         elif trains is not None:
             listed.update(dict.fromkeys(names, trains))
     if set(listed.values()) != {0, 1}:
-        raise bad_file(
-            path, "content", "expected names such as 0002-M below a heading for training and one for the rest."
-        )
+        reason = "expected names such as 0002-M below a heading for training and one for the rest."
+        raise bad_file(path, "content", reason)
     return listed
 
 
@@ -220,28 +145,53 @@ def matches(path: Path, head: bytes) -> bool:
         return False
 
 
-READER = Reader(
-    name="pku-mmd",
-    title="PKU-MMD (phase 1)",
-    matches=matches,
-    read=read,
-    annotate=annotate,
+DATASET = Dataset(
+    format=Format(
+        name="pku-mmd",
+        title="PKU-MMD (phase 1)",
+        matches=matches,
+        read=says_all(read),
+        container="text",
+        signature="text: a line of 150 numbers per frame (2 bodies x 25 joints x 3)",
+        pattern="[0-9][0-9][0-9][0-9]-[LMR].*",
+    ),
+    aliases=("pku", "pkummd1"),
+    annotate_clip=annotate,
     is_clip=is_recording,
     sidecars=(SUBJECT_LIST,),
-    pattern="[0-9][0-9][0-9][0-9]-[LMR].*",
-    container="text",
-    signature="text: a line of 150 numbers per frame (2 bodies x 25 joints x 3)",
     layout="ntu-25",
     fps=FPS,
     fps_source="the authors give 30 frames per second",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        Protocol(
+            "xview",
+            "Cross-view: train on the middle and right cameras, test on the left one (Liu et al., 2017; verify: not "
+            "read from the paper).",
+            by_value("camera", {1, 2}, {0}),
+        ),
+        by_setup(
+            "xsub",
+            "Cross-subject: as the authors' cross-subject.txt says, which has to lie with the recordings (Liu et al., "
+            "2017).",
+        ),
+    ),
+    counts=(
+        PaperCounts(
+            "phase 1",
+            "Liu et al., 2017 (1,076 videos also in the thesis, table 2.1; the splits from general knowledge)",
+            1_076,
+            51,
+            splits={"xsub": (944, 132), "xview": (717, 359)},
+        ),
+    ),
     missing_joints="a joint at exactly (0, 0, 0), or of a body absent from the frame, becomes missing",
     licence="academic research only, by agreement with the authors; no redistribution",
     homepage="https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html",
     citation="Liu, Hu, Li, Song, Liu: PKU-MMD: A Large Scale Benchmark for Continuous Multi-Modal Human Action "
     "Understanding. arXiv 1703.07475, 2017.",
-    remarks="The class titles come from general knowledge of the data set: verify them against the authors' "
+    remarks="The class titles come from general knowledge of the dataset: verify them against the authors' "
     "Actions.xlsx. Frames of the label files were counted from 0, both ends in the action; where two actions overlap, "
     "the one that starts later holds",
     column_notes={

@@ -1,23 +1,21 @@
-"""Reads a user's own pose files in any readable format; what they do not say stands in `pose_options.json`.
-
-It does not know labels, nor which files belong to a data set.
-"""
+"""A user's own pose files in any readable format; what they do not say stands in `pose_options.json`."""
 
 import json
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from motionhub.data.formats.json_content import load_json
-from motionhub.data.formats.options import ReadOptions, UnstatedFact, is_number, layout_in_file
-from motionhub.data.formats.reader import FolderFacts, bad_file
+from motionhub.data.datasets.dataset import FolderFacts
+from motionhub.data.datasets.reading import find_format
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, load_json
+from motionhub.data.formats.format import ReadOptions, UnstatedFact, is_number, layout_in_file
 from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+# Every file but an archive: no pose file's name ends with the p of .zip.
+ANY_POSE_FILE = "*[!pP]"
 OPTIONS_FILE = "pose_options.json"
-# The options lie in the folder of the clip or up to this many folders above.
-_LEVELS = 4
 _KEYS = ("layout", "fps", "unit", "image_size")
 
 
@@ -30,14 +28,11 @@ def read_poses(path: Path, lcrnet_unit: str | None = None) -> list[SkeletonSeque
     Raises:
         ValueError: as `motionhub.read`; what a file lacks belongs in `pose_options.json`.
     """
-    # Imported here because the table of readers contains those that call this.
-    from motionhub.data.datasets.readers import find_reader, read_with
-
-    form, options = find_reader(path), options_of(path)
+    form, options = find_format(path), options_of(path)
     if form.name == "lcrnet" and lcrnet_unit is not None:
-        options = ReadOptions(options.layout, options.fps, lcrnet_unit, options.image_size)
+        options = replace(options, unit=lcrnet_unit)
     try:
-        return read_with(form, path, options)
+        return form.read(path, options)
     except UnstatedFact as error:
         reason = f'write it into {OPTIONS_FILE} at the root of the data, such as {{"fps": 30, "layout": "coco-17"}}.'
         raise bad_file(path, error.option, f"the file does not say it; {reason}") from None
@@ -60,23 +55,20 @@ def folder_facts(class_names: tuple[str, ...], clip: SkeletonSequence) -> Folder
 
 def options_of(path: Path) -> ReadOptions:
     """What the `pose_options.json` beside or nearest above the file says. Raises ValueError when it is broken."""
-    candidates = (folder / OPTIONS_FILE for folder in path.absolute().parents[:_LEVELS])
-    found = next((candidate for candidate in candidates if candidate.is_file()), None)
-    return ReadOptions() if found is None else _load(found, found.stat().st_mtime_ns)
+    found = find_above(path, OPTIONS_FILE)
+    return ReadOptions() if found is None else _load(found)
 
 
-@lru_cache(maxsize=16)
-def _load(found: Path, changed: int) -> ReadOptions:
+@kept_until_changed
+def _load(found: Path) -> ReadOptions:
     content = load_json(found)
     if not isinstance(content, dict) or set(content) - set(_KEYS):
         got = sorted(content)[:8] if isinstance(content, dict) else type(content).__name__
         raise bad_file(found, "JSON", f"expected an object with some of the keys {_KEYS}, got {got}.")
     size = content.get("image_size")
     if size is not None:
-        whole = (
-            isinstance(size, list) and len(size) == 2 and all(type(side) is int and 0 < side < 2**31 for side in size)
-        )
-        if not whole:
+        whole = isinstance(size, list) and all(type(side) is int and 0 < side < 2**31 for side in size)
+        if not whole or len(size) != 2:
             raise bad_file(found, "image_size", f"expected [width, height] in pixels, got {str(size)[:40]}.")
         size = (size[0], size[1])
     layout = None if content.get("layout") is None else layout_in_file(found, "layout", content["layout"])

@@ -1,8 +1,7 @@
-"""Reads PoseCap-1M: pose files of any format and `posecap.csv`, which names them with label, source and captions.
+"""PoseCap-1M: pose files of any format and `posecap.csv`, which names them with label, source and captions.
 
-It does not know which labels are merged (`label_merging.py`). The authors have not released the data set, so this
-arrangement is the library's own; what the thesis states is kept: 2-D and 3-D poses, texts, a pose in over half of the
-frames (sections 3.5 and 6.3.1).
+The authors have not released the dataset, so this arrangement is the library's own; what the thesis states is kept:
+2-D and 3-D poses, texts, a pose in over half of the frames (sections 3.5 and 6.3.1).
 """
 
 from dataclasses import replace
@@ -12,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.datasets.class_phrases import find_action
-from motionhub.data.datasets.clip_table import find_table, load_table, rows_of
+from motionhub.data.datasets.clip_table import load_table, rows_of
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
 from motionhub.data.datasets.label_merging import LabelMerging, read_label_merging
-from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
-from motionhub.data.formats.reader import ClipFacts, FolderFacts, Reader, bad_file
+from motionhub.data.datasets.pose_files import ANY_POSE_FILE, OPTIONS_FILE, folder_facts, read_one_clip
+from motionhub.data.datasets.protocols import by_setup
+from motionhub.data.formats.files import bad_file, kept_until_changed
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -36,18 +37,19 @@ def pose_share(sequence: SkeletonSequence) -> float:
 
 
 def read_dims(path: Path, dims: int) -> list[SkeletonSequence]:
-    """The clip of a file, or none where at most half of the frames have a pose: the data set leaves those out."""
+    """The clip of a file, or none where at most half of the frames have a pose: the dataset leaves those out."""
     clip = read_one_clip(path, LCRNET_UNITS[dims])
     if clip.num_dims != dims:
-        other = READER_3D.name if dims == 2 else READER.name
+        other = "posecap-3d" if dims == 2 else "posecap"
         raise bad_file(path, "content", f"has {clip.num_dims}-D poses, expected {dims}-D; take the reader {other!r}.")
     return [clip] if pose_share(clip) > MIN_SHARE else []
 
 
 def annotate(path: Path) -> ClipFacts:
     """The merged class, the part (`setup`), the captions, and the class's descriptions; without captions, these."""
-    found = _table_of(path)
-    rows = rows_of(found, path)
+    found, rows = rows_of(path, TABLE)
+    if found is None:
+        raise bad_file(path, "labels", f"expected {TABLE} (file,label,source,caption) beside the clips or above them.")
     if not rows:
         raise bad_file(path, "labels", f"{found} does not name it.")
     if len(rows) > 1 or rows[0].times:
@@ -69,38 +71,31 @@ def descriptions_of(title: str, merging: LabelMerging) -> list[str]:
     return [text for text in dict.fromkeys([*stated, *own]) if text]
 
 
-def _table_of(path: Path) -> Path:
-    found = find_table(path, TABLE)
-    if found is None:
-        raise bad_file(path, "labels", f"expected {TABLE} (file,label,source,caption) beside the clips or above them.")
-    return found
-
-
 def is_clip(path: Path) -> bool:
     """The files that the table names; all, where there is no table, so that reading says what is missing."""
-    found = find_table(path, TABLE)
-    return found is None or bool(rows_of(found, path))
+    found, rows = rows_of(path, TABLE)
+    return found is None or bool(rows)
 
 
 def merging_of(found: Path) -> LabelMerging:
     """What becomes of the labels: the `label_merging.csv` beside the table, and what the thesis states."""
     own = found.with_name(MERGING_TABLE)
-    return _merging(own, own.stat().st_mtime_ns) if own.is_file() else read_label_merging("posecap")
+    return _merging(own) if own.is_file() else read_label_merging("posecap")
 
 
-@lru_cache(maxsize=4)
-def _merging(own: Path, changed: int) -> LabelMerging:
+@kept_until_changed
+def _merging(own: Path) -> LabelMerging:
     return read_label_merging("posecap", own)
 
 
 def class_names(found: Path) -> tuple[str, ...]:
     """The classes of the table's labels after merging."""
-    own = found.with_name(MERGING_TABLE)
-    return _class_names(found, found.stat().st_mtime_ns, own.stat().st_mtime_ns if own.is_file() else 0)
+    tables = (found, found.with_name(MERGING_TABLE))
+    return _class_names(found, *(table.stat().st_mtime_ns for table in tables if table.is_file()))
 
 
 @lru_cache(maxsize=4)
-def _class_names(found: Path, changed: int, merging_changed: int) -> tuple[str, ...]:
+def _class_names(found: Path, *changed: int) -> tuple[str, ...]:
     rows = (row for lines in load_table(found).values() for row in lines)
     return merging_of(found).class_names({(row.source, row.label) for row in rows})
 
@@ -115,31 +110,27 @@ def look_into(root: Path, dims: int) -> FolderFacts:
     return folder_facts(class_names(found), clip)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    """Never: files of any format may lie there; `dataset build posecap` asks for this reader."""
-    return False
-
-
-READER = Reader(
+DATASET = Dataset(
     name="posecap",
     title="PoseCap-1M, poses in the image",
-    matches=matches,
-    read=partial(read_dims, dims=2),
-    annotate=annotate,
+    pattern=ANY_POSE_FILE,
+    read_any=partial(read_dims, dims=2),
+    aliases=("posecap1m",),
+    annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=(TABLE, MERGING_TABLE, OPTIONS_FILE),
-    # Every file but an archive: no pose file's name ends with the p of .zip.
-    pattern="*[!pP]",
-    container="folder",
-    signature=f"pose files with {TABLE} (file,label,source,caption)",
     # Of the data once `at(root)` has looked into the folder.
     layout="lcrnet-13",
     fps=30.0,
     fps_source="the first clip's",
     unit="pixel",
     class_names=(),
+    protocols=(by_setup("split", f"As the column split of {TABLE} says (the owner of the data)."),),
+    counts=(
+        PaperCounts("all clips", "thesis, table 6.1 (1,000,000 clips is a round number, not compared)", None, 811),
+    ),
     missing_joints="as the pose files' format marks it",
-    licence="of the data sets the clips come from: CAP, Kinetics-700 and Posetics; see their terms",
+    licence="of the datasets the clips come from: CAP, Kinetics-700 and Posetics; see their terms",
     homepage="https://theses.hal.science/tel-04558781",
     citation="Yang: Learning effective video representations for action recognition. PhD thesis, Universite Cote "
     "d'Azur, 2024, chapter 6.",
@@ -154,14 +145,14 @@ READER = Reader(
         "subject": f"as {TABLE} says",
         "camera": f"as {TABLE} says",
     },
-    generic_names=True,
     look_into=partial(look_into, dims=2),
 )
-READER_3D = replace(
-    READER,
+DATASET_3D = replace(
+    DATASET,
     name="posecap-3d",
     title="PoseCap-1M, poses in space",
-    read=partial(read_dims, dims=3),
+    aliases=("posecap1m3d",),
+    read_any=partial(read_dims, dims=3),
     unit="metre",
     look_into=partial(look_into, dims=3),
 )

@@ -1,14 +1,14 @@
-"""Reads PRECOG-2016 untrimmed recordings: one CSV a sequence, 20 joints and an action number a frame.
-
-It does not know what the actions are called: the files only number them.
-"""
+"""PRECOG-2016 untrimmed recordings: one CSV a sequence, 20 joints and an action number (without a name) a frame."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, says_all
+from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -26,9 +26,7 @@ _NAME = re.compile(r"Seq(\d{1,3})_(\d{1,3})")
 
 def _load(path: Path) -> tuple[np.ndarray, tuple[int, ...]]:
     """`(frames, 20, 3)` coordinates and one action per frame."""
-    if path.is_file() and path.stat().st_size > MAX_BYTES:
-        raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no sequence of this data set.")
-    header, *lines = read_text(path).splitlines() or [""]
+    header, *lines = read_text(path, MAX_BYTES).splitlines() or [""]
     names = tuple(name.strip() for name in header.split(";"))
     if names[: len(COLUMNS)] != COLUMNS or len(names) > len(COLUMNS) + 1:
         expected = f"expected the joints {'; '.join(COLUMNS[:3])}; ... {COLUMNS[-1]}"
@@ -63,39 +61,44 @@ def _point(path: Path, number: int, cell: str) -> list[float]:
 def read(path: Path) -> list[SkeletonSequence]:
     """One person, `(1, num_frames, 20, 3)` metres in the camera's frame, y up, Kinect v1 SDK order."""
     points, _ = _load(path)
-    with np.errstate(over="ignore"):
-        keypoints = origin_is_missing(points).astype(np.float32)
-    return [SkeletonSequence(keypoints, get_layout("kinect-20"), FPS, "metre")]
+    return [SkeletonSequence(origin_is_missing(points), get_layout("kinect-20"), FPS, "metre")]
 
 
 def annotate(path: Path) -> ClipFacts:
     """The action of every frame from the content; subject and sequence number from the name `SeqN_S`."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected SeqN_S.csv (sequence, subject); rename it back.")
-    sequence, subject = (int(number) for number in named.groups())
+    sequence, subject = map(int, name_parts(path, _NAME, "SeqN_S.csv (sequence, subject)"))
     _, actions = _load(path)
     return ClipFacts(None, subject, None, sequence, path.stem, frame_labels=actions)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode())
-
-
-READER = Reader(
-    name="precog",
-    title="PRECOG-2016 (untrimmed Kinect sequences)",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="Seq*_*.csv",
-    container="text",
-    signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number a frame",
+DATASET = Dataset(
+    format=Format(
+        name="precog",
+        title="PRECOG-2016 (untrimmed Kinect sequences)",
+        matches=lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()),
+        read=says_all(read),
+        container="text",
+        signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number "
+        "a frame",
+        pattern="Seq*_*.csv",
+    ),
+    aliases=("precog2016",),
+    annotate_clip=annotate,
     layout="kinect-20",
     fps=FPS,
     fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        odd_subjects(),
+        Protocol(
+            "subjects-1-6",
+            "Train on subjects 1 to 6, test on 7 and 8, leave out the others (motionhub; the authors define no "
+            "split).",
+            by_value("subject", range(1, 7), {7, 8}),
+        ),
+        *leave_one_out("subject", {subject: str(subject) for subject in range(1, 13)}, "subject"),
+    ),
     missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
     licence="MIT, as stated where the files are published; check the home page before redistributing",
     homepage="https://github.com/DavidJardim/precog_dataset_16",

@@ -1,6 +1,6 @@
 """Repeating the training clips of rare classes, as UNIK's code does for the cross-view protocols of Smarthome.
 
-It does not know who trains: the caller gives the rows, and asks for the repetition by name. Nothing here is a default.
+Nothing here is a default: the caller asks for the repetition by name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,41 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from datasets import ClassLabel, Dataset
 
+from motionhub.data.datasets.dataset import listed_clips
+
 
 # Clips of each class in Toyota Smarthome, all cameras and performers (Das et al., ICCV 2019; UNIK's data generation).
-SMARTHOME_CLIPS: dict[str, int] = {
-    "Cook.Cleandishes": 378,
-    "Cook.Cleanup": 380,
-    "Cook.Cut": 178,
-    "Cook.Stir": 579,
-    "Cook.Usestove": 96,
-    "Cutbread": 45,
-    "Drink.Frombottle": 341,
-    "Drink.Fromcan": 325,
-    "Drink.Fromcup": 2241,
-    "Drink.Fromglass": 65,
-    "Eat.Attable": 617,
-    "Eat.Snack": 216,
-    "Enter": 444,
-    "Getup": 833,
-    "Laydown": 181,
-    "Leave": 416,
-    "Makecoffee.Pourgrains": 64,
-    "Makecoffee.Pourwater": 76,
-    "Maketea.Boilwater": 62,
-    "Maketea.Insertteabag": 56,
-    "Pour.Frombottle": 276,
-    "Pour.Fromcan": 59,
-    "Pour.Fromkettle": 107,
-    "Readbook": 942,
-    "Sitdown": 1116,
-    "Takepills": 344,
-    "Uselaptop": 396,
-    "Usetelephone": 451,
-    "Usetablet": 49,
-    "Walk": 4070,
-    "WatchTV": 712,
-}
+SMARTHOME_CLIPS = listed_clips("smarthome")
 ENOUGH = 1000
 # Name of a repetition -> class -> how often each of its training clips is seen in an epoch.
 REPETITIONS: dict[str, dict[str, int]] = {

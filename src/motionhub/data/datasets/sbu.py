@@ -1,33 +1,32 @@
-"""Reads SBU Kinect Interaction clips: one `skeleton_pos.txt` a clip, two people of 15 joints a line.
-
-It does not know the folds (`data/datasets/splits.py`), nor the colour and depth images beside the file.
-"""
+"""SBU Kinect Interaction clips: one `skeleton_pos.txt` a clip, two people of 15 joints a line."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing, read_text
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import Protocol, Row, Split
+from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "approaching",
-    "departing",
-    "kicking",
-    "pushing",
-    "shaking hands",
-    "hugging",
-    "exchanging an object",
-    "punching",
-)
+CLASS_NAMES = listed_classes("sbu")
 FPS = 15.0
 NUM_JOINTS = 15
 # A frame number, then x, y, z of each joint of both people.
 NUM_VALUES = 1 + 2 * NUM_JOINTS * 3
 MAX_BYTES = 2**28
+# The five folds of the authors' cross-validation, by the folders of performer pairs (first, second).
+SBU_FOLDS = (
+    frozenset({(1, 2), (3, 4), (5, 2), (6, 4)}),
+    frozenset({(2, 3), (2, 7), (3, 5), (5, 3)}),
+    frozenset({(1, 3), (1, 7), (7, 1), (7, 3)}),
+    frozenset({(2, 1), (2, 6), (3, 2), (3, 6)}),
+    frozenset({(4, 2), (4, 3), (4, 6), (6, 2), (6, 3)}),
+)
 _PAIR = re.compile(r"s(\d\d)s(\d\d)")
 
 
@@ -36,31 +35,13 @@ def read(path: Path) -> list[SkeletonSequence]:
 
     The people keep their order within a clip, so the track ids are 0 and 1. Joints at exactly (0, 0, 0) are missing.
     """
-    if path.is_file() and path.stat().st_size > MAX_BYTES:
-        raise bad_file(path, "file", f"is larger than {MAX_BYTES} bytes: that is no clip of this data set.")
-    lines = read_text(path).splitlines()
-    rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not rows:
-        raise bad_file(path, "content", "the clip has no frames.")
-    values = np.array(rows)
+    values = number_rows(path, NUM_VALUES, MAX_BYTES)
     steps = np.flatnonzero(np.diff(values[:, 0]) != 1)
     if len(steps):
         before, after = values[steps[0] : steps[0] + 2, 0]
         raise bad_file(path, f"frame {after:g}", f"expected frame numbers one apart, but it follows {before:g}.")
     people = values[:, 1:].reshape(-1, 2, NUM_JOINTS, 3).transpose(1, 0, 2, 3)
-    with np.errstate(over="ignore"):
-        keypoints = origin_is_missing(people).astype(np.float32)
-    return [SkeletonSequence(keypoints, get_layout("kinect-15"), FPS, "normalised")]
-
-
-def _numbers(path: Path, number: int, line: str) -> list[float]:
-    words = line.rstrip().rstrip(",").split(",")
-    if len(words) != NUM_VALUES:
-        raise bad_file(path, f"line {number}", f"expected {NUM_VALUES} numbers with commas, got {len(words)}.")
-    try:
-        return [float(word) for word in words]
-    except ValueError:
-        raise bad_file(path, f"line {number}", f"expected {NUM_VALUES} numbers, got {line[:40]!r}.") from None
+    return [SkeletonSequence(origin_is_missing(people), get_layout("kinect-15"), FPS, "normalised")]
 
 
 def annotate(path: Path) -> ClipFacts:
@@ -83,20 +64,41 @@ def matches(path: Path, head: bytes) -> bool:
     return len(words) == NUM_VALUES and words[0].strip().isdigit()
 
 
-READER = Reader(
-    name="sbu",
-    title="SBU Kinect Interaction",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="skeleton_pos.txt",
-    container="text",
-    signature="text: lines of a frame number and 90 numbers with commas (2 people x 15 joints x 3)",
+def _fold(number: int) -> Protocol:
+    """Tests fold `number`, trains on the other folds that are there; other pairs of performers take no part."""
+
+    def split(row: Row) -> Split:
+        pair = (int(row["subject"]), int(row["setup"]))
+        if pair in SBU_FOLDS[number - 1]:
+            return "test"
+        return "train" if any(pair in fold for fold in SBU_FOLDS) else None
+
+    source = (
+        f"Test on fold {number} of the authors' 5-fold cross-validation, train on the other folds that are there; "
+        "folds by performer pair, as listed in public code for this dataset (Yun et al., CVPR Workshops 2012)."
+    )
+    return Protocol(f"folds-test-{number}", source, lambda rows: [split(row) for row in rows])
+
+
+DATASET = Dataset(
+    format=Format(
+        name="sbu",
+        title="SBU Kinect Interaction",
+        matches=matches,
+        read=says_all(read),
+        container="text",
+        signature="text: lines of a frame number and 90 numbers with commas (2 people x 15 joints x 3)",
+        pattern="skeleton_pos.txt",
+    ),
+    aliases=("sbukinect", "sbuinteraction", "sbukinectinteraction"),
+    annotate_clip=annotate,
     layout="kinect-15",
     fps=FPS,
     fps_source="the authors give 15 frames per second; the files carry no time stamps",
     unit="normalised",
     class_names=CLASS_NAMES,
+    protocols=tuple(map(_fold, range(1, len(SBU_FOLDS) + 1))),
+    counts=(PaperCounts("all folds", "Yun et al., CVPR Workshops 2012, from general knowledge", 282, 8),),
     missing_joints="a joint at exactly (0, 0, 0) becomes missing",
     licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://www3.cs.stonybrook.edu/~kyun/research/kinect_interaction/index.html",

@@ -1,113 +1,84 @@
-"""Reads Toyota Smarthome (trimmed) poses: one LCR-Net JSON a clip, in the image or in space.
-
-It does not know how LCR-Net's JSON is written (`lcrnet.py`), nor the protocols (`data/datasets/splits.py`).
-"""
+"""Toyota Smarthome (trimmed) poses: one LCR-Net JSON a clip, in the image or in space."""
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from motionhub.data.formats import lcrnet
-from motionhub.data.formats.options import ReadOptions
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file
-from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes
+from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
+from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
+from motionhub.data.formats.files import bad_file, name_parts
 
 
-# In the order of the cross-subject protocol; the cross-view ones number 19 of them otherwise (`datasets/splits.py`).
-CLASS_NAMES = (
-    "Cook.Cleandishes",
-    "Cook.Cleanup",
-    "Cook.Cut",
-    "Cook.Stir",
-    "Cook.Usestove",
-    "Cutbread",
-    "Drink.Frombottle",
-    "Drink.Fromcan",
-    "Drink.Fromcup",
-    "Drink.Fromglass",
-    "Eat.Attable",
-    "Eat.Snack",
-    "Enter",
-    "Getup",
-    "Laydown",
-    "Leave",
-    "Makecoffee.Pourgrains",
-    "Makecoffee.Pourwater",
-    "Maketea.Boilwater",
-    "Maketea.Insertteabag",
-    "Pour.Frombottle",
-    "Pour.Fromcan",
-    "Pour.Fromkettle",
-    "Readbook",
-    "Sitdown",
-    "Takepills",
-    "Uselaptop",
-    "Usetelephone",
-    "Usetablet",
-    "Walk",
-    "WatchTV",
+# In the order of the cross-subject protocol; the cross-view ones number 19 of them otherwise.
+CLASS_NAMES = listed_classes("smarthome")
+CV_CLASSES = (
+    *("Cutbread", "Drink.Frombottle", "Drink.Fromcan", "Drink.Fromcup", "Drink.Fromglass", "Eat.Attable", "Eat.Snack"),
+    *("Enter", "Getup", "Leave", "Pour.Frombottle", "Pour.Fromcan", "Readbook", "Sitdown", "Takepills", "Uselaptop"),
+    *("Usetablet", "Usetelephone", "Walk"),
 )
+TRAIN_SUBJECTS = frozenset({3, 4, 6, 7, 9, 12, 13, 15, 17, 19, 25})
 FPS = 20.0
-IMAGE_SIZE = (640, 480)
 _NAME = re.compile(r"([A-Za-z.]{1,40})_p(\d\d)_r(\d\d)_v(\d\d)_c(\d\d)(?:_.*)?")
-
-
-def read(path: Path) -> list[SkeletonSequence]:
-    """`(people, num_frames, 13, 2)` pixels of the 640 x 480 video. People are followed on their keypoints alone."""
-    return lcrnet.read(path, ReadOptions(fps=FPS, unit="pixel", image_size=IMAGE_SIZE))
-
-
-def read_3d(path: Path) -> list[SkeletonSequence]:
-    """`(people, num_frames, 13, 3)` as LCR-Net estimates it, relative to the body, taken for metres."""
-    return lcrnet.read(path, ReadOptions(fps=FPS, unit="metre"))
 
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `Class_pPP_rRR_vVV_cCC` (performer, repetition, video, camera)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected Class_pPP_rRR_vVV_cCC.json (performer, ..., camera); rename it back.")
-    if named.group(1) not in CLASS_NAMES:
-        raise bad_file(path, "name", f"expected one of the 31 classes such as {CLASS_NAMES[0]}, got {named.group(1)}.")
-    subject, camera = int(named.group(2)), int(named.group(5))
-    return ClipFacts(CLASS_NAMES.index(named.group(1)), subject, camera, None, clip_id=path.stem)
+    title, subject, _, _, camera = name_parts(path, _NAME, "Class_pPP_rRR_vVV_cCC.json (performer, ..., camera)")
+    if title not in CLASS_NAMES:
+        raise bad_file(path, "name", f"expected one of the 31 classes such as {CLASS_NAMES[0]}, got {title}.")
+    return ClipFacts(CLASS_NAMES.index(title), int(subject), int(camera), None, clip_id=path.stem)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    """LCR-Net's JSON called like this data set's clips: the content alone does not tell them apart."""
-    return _NAME.fullmatch(path.stem) is not None and lcrnet.matches(path, head)
+def _cross_view(name: str, cameras: set[int]) -> Protocol:
+    """Tests camera 2 on 19 classes."""
+    train = f"camera{'s' if len(cameras) > 1 else ''} {', '.join(map(str, sorted(cameras)))}"
+    source = f"Cross-view: train on {train}, test on camera 2, 19 classes (Das et al., ICCV 2019)."
+    labels = {CLASS_NAMES.index(title) for title in CV_CLASSES}
+    by_camera = by_value("camera", cameras, {2})
+
+    def assign(rows: Sequence[Row]) -> list[Split]:
+        splits = zip(rows, by_camera(rows), strict=True)
+        return [split if int(row["label"]) in labels else None for row, split in splits]
+
+    return Protocol(name, source, assign, class_names=CV_CLASSES)
 
 
-READER = Reader(
-    name="smarthome",
-    title="Toyota Smarthome (trimmed), poses in the image",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="*_p[0-9][0-9]_r[0-9][0-9]_v[0-9][0-9]_c[0-9][0-9]*.json",
-    container="json",
-    signature='LCR-Net JSON ("frames" of people with "pose2d", "pose3d") called Class_pPP_rRR_vVV_cCC.json',
+DATASET = Dataset(
+    format=named_format(
+        "smarthome",
+        "Toyota Smarthome (trimmed), poses in the image",
+        _NAME,
+        "*_p[0-9][0-9]_r[0-9][0-9]_v[0-9][0-9]_c[0-9][0-9]*.json",
+        "Class_pPP_rRR_vVV_cCC.json",
+        FPS,
+    ),
+    aliases=("toyota", "toyotasmarthome", "toyotasmarthome2d", "smarthome2d"),
+    annotate_clip=annotate,
     layout="lcrnet-13",
     fps=FPS,
     fps_source="assumed: 20 frames per second, as the videos are said to have; the files carry no time stamps",
     unit="pixel",
     class_names=CLASS_NAMES,
-    missing_joints="a joint at exactly the origin, or of a person absent from the frame, becomes missing",
+    protocols=(
+        Protocol(
+            "cs",
+            "Cross-subject: train on the 11 listed performers, test on the others, 31 classes (Das et al., ICCV "
+            "2019).",
+            by_value("subject", TRAIN_SUBJECTS, None),
+        ),
+        _cross_view("cv1", {1}),
+        _cross_view("cv2", {1, 3, 4, 6, 7}),
+    ),
+    counts=(PaperCounts("all clips", "Das et al., ICCV 2019; OR-VPE, section IV (18 performers)", 16_115, 31, 18),),
+    missing_joints=MISSING,
     licence="academic research only, by agreement with the authors; no redistribution",
     homepage="https://project.inria.fr/toyotasmarthome/",
     citation="Das, Dai, Koperski, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome: Real-World Activities "
     "of Daily Living. ICCV 2019.",
-    provenance="Read from the authors' files, poses that LCR-Net estimated; coordinates are theirs, who is who from "
-    "frame to frame is motionhub's finding",
+    provenance=PROVENANCE,
     remarks="Labels are numbered as in the cross-subject protocol; for the other order of the cross-view protocols "
     'call motionhub.data.datasets.splits.relabel(dataset, get_protocol("smarthome", "cv1"))',
-    column_notes={"camera": "camera 1..7", "setup": "unknown in this data set (-1)"},
+    column_notes={"camera": "camera 1..7", "setup": "unknown in this dataset (-1)"},
 )
-READER_3D = replace(
-    READER,
-    name="smarthome-3d",
-    title="Toyota Smarthome (trimmed), poses in space",
-    read=read_3d,
-    unit="metre",
-    remarks=f"{READER.remarks}. LCR-Net's unit is not documented with the files: metres were assumed",
-)
+DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthome3d",))

@@ -1,24 +1,20 @@
 """Lists of timed actions, `{video: {subset, duration, actions: [[class, start, end], ...]}}`, of TSU and Charades.
 
-It does not know what time is counted in (frames or seconds: a list says only "duration"), nor where poses come from.
+Times are in frames or seconds: a list says only "duration".
 """
 
 import reprlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.json_content import load_json
-from motionhub.data.formats.options import is_number
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file, kept_until_changed, load_object
+from motionhub.data.formats.format import is_number
 
 
 SUBSETS = ("training", "testing")
-# The lists lie in the folder of the clips or up to this many folders above.
-LEVELS = 3
 # Beyond any video, in seconds or frames: JSON has whole numbers that no float can hold.
 _MAX_TIME = 1e12
 
@@ -38,19 +34,13 @@ class TimedActions:
     actions: tuple[tuple[int, float, float], ...]
 
 
-def find_list(path: Path, name: str) -> Path | None:
-    """The list called `name` in the folder of the clip or the nearest one above it."""
-    candidates = (folder / name for folder in path.absolute().parents[:LEVELS])
-    return next((found for found in candidates if found.is_file()), None)
-
-
 def entry_of(found: Path, video: str, num_classes: int) -> TimedActions | None:
     """A video's entry, or None where the list does not have it.
 
     Raises:
         ValueError: the list is no such JSON, or the entry lacks a subset, a positive duration or whole actions.
     """
-    entries = _entries(found, found.stat().st_mtime_ns)
+    entries = _entries(found)
     if video not in entries:
         return None
     entry = entries[video]
@@ -77,13 +67,10 @@ def _action(found: Path, place: str, action: Any, num_classes: int) -> tuple[int
     return int(action[0]), float(action[1]), float(action[2])
 
 
-@lru_cache(maxsize=4)
-def _entries(found: Path, changed: int) -> dict[str, Any]:
+@kept_until_changed
+def _entries(found: Path) -> dict[str, Any]:
     """A list, read once until the file changes."""
-    entries = load_json(found)
-    if not isinstance(entries, dict):
-        raise bad_file(found, "JSON", f"expected an object of videos, got a {type(entries).__name__}.")
-    return entries
+    return load_object(found)
 
 
 def segments_of_actions(timed: TimedActions, num_frames: int) -> tuple[tuple[int, int, int], ...]:

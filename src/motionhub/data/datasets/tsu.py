@@ -1,7 +1,6 @@
-"""Reads Toyota Smarthome Untrimmed: LCR-Net poses of long videos, and lists of actions that may overlap.
+"""Toyota Smarthome Untrimmed: LCR-Net poses of long videos, and lists of actions that may overlap.
 
-It does not know how LCR-Net's JSON is written (`lcrnet.py`), nor which of the two lists a protocol follows: a clip's
-`setup` says what both do with it (`data/datasets/splits.py`).
+A clip's `setup` says what both lists (cross-subject and cross-view) do with it.
 """
 
 import re
@@ -10,73 +9,32 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.timed_actions import TimedActions, entry_of, find_list, segments_of_actions
-from motionhub.data.formats import arrays, lcrnet
-from motionhub.data.formats.json_content import load_json
-from motionhub.data.formats.options import ReadOptions
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, read_head
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.lcrnet_poses import (
+    IMAGE_SIZE,
+    MISSING,
+    PROVENANCE,
+    UNIT_REMARK,
+    image_poses,
+    in_space,
+    named_format,
+    space_poses,
+)
+from motionhub.data.datasets.protocols import by_setup
+from motionhub.data.datasets.timed_actions import TimedActions, entry_of, segments_of_actions
+from motionhub.data.formats import arrays
+from motionhub.data.formats.files import bad_file, find_above, load_object, name_parts, read_head
+from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "Enter",
-    "Walk",
-    "Make_coffee",
-    "Get_water",
-    "Make_coffee.Pour_water",
-    "Use_Drawer",
-    "Make_coffee.Pour_grains",
-    "Use_telephone",
-    "Leave",
-    "Put_something_on_table",
-    "Take_something_off_table",
-    "Pour.From_kettle",
-    "Stir_coffee/tea",
-    "Drink.From_cup",
-    "Dump_in_trash",
-    "Make_tea",
-    "Make_tea.Boil_water",
-    "Use_cupboard",
-    "Insert_tea_bag",
-    "Read",
-    "Take_pills",
-    "Use_fridge",
-    "Clean_dishes",
-    "Clean_dishes.Put_something_in_sink",
-    "Eat_snack",
-    "Sit_down",
-    "Watch_TV",
-    "Use_laptop",
-    "Get_up",
-    "Drink.From_bottle",
-    "Pour.From_bottle",
-    "Drink.From_glass",
-    "Lay_down",
-    "Drink.From_can",
-    "Write",
-    "Breakfast",
-    "Breakfast.Spread_jam_or_butter",
-    "Breakfast.Cut_bread",
-    "Breakfast.Eat_at_table",
-    "Breakfast.Take_ham",
-    "Clean_dishes.Dry_up",
-    "Wipe_table",
-    "Cook",
-    "Cook.Cut",
-    "Cook.Use_stove",
-    "Cook.Stir",
-    "Cook.Use_oven",
-    "Clean_dishes.Clean_with_water",
-    "Use_tablet",
-    "Use_glasses",
-    "Pour.From_can",
-)
+CLASS_NAMES = listed_classes("tsu")
 FPS = 20.0
-IMAGE_SIZE = (640, 480)
 # Protocol -> its list; their order is that of the digits of `setup`.
 LISTS = {"cs": "smarthome_CS_51.json", "cv": "smarthome_CV_51.json"}
 TRAINS, TESTS, UNLISTED = 1, 2, 0
+_LISTED = "as the authors' {} says, 51 classes (Dai et al., TPAMI 2022)."
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _NAME = re.compile(r"(P(\d\d)T(\d\d)C(\d\d))(?:_.*)?")
 
@@ -84,19 +42,16 @@ _NAME = re.compile(r"(P(\d\d)T(\d\d)C(\d\d))(?:_.*)?")
 def read(path: Path) -> list[SkeletonSequence]:
     """`(people, num_frames, 13, 2)` pixels, from LCR-Net's JSON or the `.npz` of the authors' tools."""
     if _is_archive(path):
-        return [_without_copied_head(path, clip) for clip in arrays.read(path, _options("coco-17"))]
-    return lcrnet.read(path, _options())
+        options = ReadOptions(layout="coco-17", fps=FPS, unit="pixel", image_size=IMAGE_SIZE)
+        return [_without_copied_head(path, clip) for clip in arrays.read(path, options)]
+    return image_poses(FPS)(path)
 
 
 def read_3d(path: Path) -> list[SkeletonSequence]:
-    """`(people, num_frames, 13, 3)` as LCR-Net estimates it, relative to the body, taken for metres."""
+    """As `lcrnet_poses.space_poses`, from the JSON alone."""
     if _is_archive(path):
         raise bad_file(path, "content", 'has poses in the image only; take the JSON, or the reader "tsu".')
-    return lcrnet.read(path, ReadOptions(fps=FPS, unit="metre"))
-
-
-def _options(layout: str | None = None) -> ReadOptions:
-    return ReadOptions(layout=layout, fps=FPS, unit="pixel", image_size=IMAGE_SIZE)
+    return space_poses(FPS)(path)
 
 
 def _is_archive(path: Path) -> bool:
@@ -116,15 +71,14 @@ def _without_copied_head(path: Path, clip: SkeletonSequence) -> SkeletonSequence
 
 def annotate(path: Path) -> ClipFacts:
     """Actions and `setup` from the lists beside or above the clip, subject and camera from its name."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected PppTttCcc.json or .npz (performer, recording, camera); rename it back.")
-    video, subject, _, camera = named.groups()
+    video, subject, _, camera = name_parts(path, _NAME, "PppTttCcc.json or .npz (performer, recording, camera)")
     entries = _entries(path, video)
     known = [entry for entry in entries.values() if entry is not None]
     if any(other.actions != known[0].actions or other.duration != known[0].duration for other in known):
         raise bad_file(path, "labels", f"{list(LISTS.values())} tell different actions; download them again.")
-    cross_subject, cross_view = (_code(entries[name]) for name in LISTS)
+    cross_subject, cross_view = (
+        UNLISTED if entry is None else TRAINS if entry.trains else TESTS for entry in map(entries.get, LISTS)
+    )
     segments = segments_of_actions(known[0], _num_frames(path))
     setup = 10 * cross_subject + cross_view
     return ClipFacts(None, int(subject), int(camera), setup, clip_id=video, segments=segments)
@@ -132,7 +86,7 @@ def annotate(path: Path) -> ClipFacts:
 
 def _entries(path: Path, video: str) -> dict[str, TimedActions | None]:
     """Protocol -> the video's entry in its list, or None."""
-    found = {protocol: find_list(path, name) for protocol, name in LISTS.items()}
+    found = {protocol: find_above(path, name) for protocol, name in LISTS.items()}
     if not any(found.values()):
         reason = f"expected {' or '.join(LISTS.values())} beside the clips or above them, found neither."
         raise bad_file(path, "labels", reason)
@@ -148,22 +102,16 @@ def _entries(path: Path, video: str) -> dict[str, TimedActions | None]:
 def _checked(listed: Path, video: str, entry: TimedActions | None) -> TimedActions | None:
     for row, (_, start, end) in enumerate(() if entry is None else entry.actions):
         if start > end:
-            raise bad_file(
-                listed, f"{video}, action {row}", f"expected start <= end (frames), got {start:g}, {end:g}."
-            )
+            reason = f"expected start <= end (frames), got {start:g}, {end:g}."
+            raise bad_file(listed, f"{video}, action {row}", reason)
     return entry
-
-
-def _code(entry: TimedActions | None) -> int:
-    return UNLISTED if entry is None else TRAINS if entry.trains else TESTS
 
 
 def _num_frames(path: Path) -> int:
     """Without following people through the video, which takes long."""
     if _is_archive(path):
         return read(path)[0].num_frames
-    content = load_json(path)
-    frames = content.get("frames") if isinstance(content, dict) else None
+    frames = load_object(path, "frames")["frames"]
     if not isinstance(frames, list) or not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")
     return len(frames)
@@ -177,34 +125,46 @@ def is_clip(path: Path) -> bool:
     return path.suffix == ".json" or not any(path.parent.glob(f"{named.group(1)}*.json"))
 
 
-def matches(path: Path, head: bytes) -> bool:
-    """LCR-Net's JSON called like this data set's clips: the content alone does not tell them apart."""
-    return _NAME.fullmatch(path.stem) is not None and lcrnet.matches(path, head)
-
-
-READER = Reader(
-    name="tsu",
-    title="Toyota Smarthome Untrimmed, poses in the image",
-    matches=matches,
-    read=read,
-    annotate=annotate,
+DATASET = Dataset(
+    format=replace(
+        named_format(
+            "tsu",
+            "Toyota Smarthome Untrimmed, poses in the image",
+            _NAME,
+            "P[0-9][0-9]T[0-9][0-9]C[0-9][0-9]*",
+            "PppTttCcc.json",
+            FPS,
+        ),
+        read=says_all(read),
+    ),
+    aliases=("smarthomeuntrimmed", "toyotasmarthomeuntrimmed"),
+    annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=tuple(LISTS.values()),
-    pattern="P[0-9][0-9]T[0-9][0-9]C[0-9][0-9]*",
-    container="json",
-    signature='LCR-Net JSON ("frames" of people with "pose2d", "pose3d") called PppTttCcc.json',
     layout="lcrnet-13",
     fps=FPS,
     fps_source="assumed: 20 frames per second, as the videos are said to have; the files carry no time stamps",
     unit="pixel",
     class_names=CLASS_NAMES,
-    missing_joints="a joint at exactly the origin, or of a person absent from the frame, becomes missing",
+    protocols=(
+        by_setup("cs", f"Cross-subject: {_LISTED.format(LISTS['cs'])}", {10, 11, 12}, {20, 21, 22}),
+        by_setup("cv", f"Cross-view: {_LISTED.format(LISTS['cv'])}", {1, 11, 21}, {2, 12, 22}),
+    ),
+    counts=(
+        PaperCounts(
+            "all videos",
+            "Dai et al., TPAMI 2022; the authors' lists",
+            536,
+            51,
+            splits={"cs": (351, 185), "cv": (369, 167)},
+        ),
+    ),
+    missing_joints=MISSING,
     licence="academic research only, by agreement with the authors; no redistribution",
     homepage="https://project.inria.fr/toyotasmarthome/",
     citation="Dai, Das, Sharma, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome Untrimmed: Real-World "
     "Untrimmed Videos for Activity Detection. TPAMI 2022.",
-    provenance="Read from the authors' files, poses that LCR-Net estimated; coordinates are theirs, who is who from "
-    "frame to frame is motionhub's finding",
+    provenance=PROVENANCE,
     remarks="Several actions may happen at once: frame_labels_of(row, num_classes=51) of motionhub.skeletons.rows "
     "gives them by frame. As in the authors' code a frame has an action where start < time < end, and an action "
     "without a frame strictly inside is left out",
@@ -215,11 +175,4 @@ READER = Reader(
         "0 not listed",
     },
 )
-READER_3D = replace(
-    READER,
-    name="tsu-3d",
-    title="Toyota Smarthome Untrimmed, poses in space",
-    read=read_3d,
-    unit="metre",
-    remarks=f"{READER.remarks}. LCR-Net's unit is not documented with the files: metres were assumed",
-)
+DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthomeuntrimmed3d",), read_3d)

@@ -1,15 +1,15 @@
-"""Reads UAV-Human poses: NTU's text format with COCO's 17 joints, seen from a drone.
-
-It does not know the protocols (`splits.py`), nor the anonymous clips of the competition, which have no labels.
-"""
+"""UAV-Human poses: NTU's text format with COCO's 17 joints, seen from a drone; the labelled clips only."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, says_all
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file
+from motionhub.data.datasets.protocols import Protocol, by_value
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -19,6 +19,21 @@ CLASS_NAMES = tuple(f"action {number}" for number in range(NUM_CLASSES))
 FPS = 30.0
 NUM_JOINTS = 17
 IMAGE_SIZE = (1920, 1080)
+# Li et al. 2021: the training performers of the two cross-subject protocols, of 119 (0 to 118).
+# fmt: off
+UAV_TRAIN_SUBJECTS = (
+    frozenset({
+        0, 2, 5, 6, 7, 8, *range(10, 22), *range(25, 31), *range(32, 41), *range(42, 54), 55, 56, 57, 59,
+        *range(61, 66), *range(67, 72), 73, *range(76, 91), 98, 100, 102, 103, 105, 106, 110, 111, 112,
+        *range(114, 119),
+    }),
+    frozenset({
+        0, 3, 4, 5, 6, 8, 10, 11, 12, 14, 16, *range(18, 23), 24, 26, *range(29, 33), *range(35, 41),
+        *range(43, 48), 49, 52, 54, 56, 57, *range(59, 65), 66, 67, *range(69, 76), *range(77, 82), 83, 84,
+        *range(86, 90), *range(91, 98), *range(99, 105), *range(106, 116), 117, 118,
+    }),
+)
+# fmt: on
 _NAME = re.compile(r"P(\d{1,9})S(\d{1,9})G\d+B\d+H\d+UC\d+LC\d+A(\d{1,9})R\d+_\d+")
 
 
@@ -29,47 +44,49 @@ def read(path: Path) -> list[SkeletonSequence]:
     missing, and so is a body that a frame does not show. `confidence` is the tracking state, as in NTU's files.
     """
     values, track_ids = read_bodies(path, NUM_JOINTS)
-    points = values[..., :2]
-    lost = (points == 0).all(axis=-1, keepdims=True)
-    with np.errstate(over="ignore"):
-        keypoints = np.where(lost, np.nan, points).astype(np.float32)
-    confidence = values[..., 3].astype(np.float32)
+    keypoints, confidence = origin_is_missing(values[..., :2]), values[..., 3].astype(np.float32)
     layout = get_layout("coco-17")
     return [SkeletonSequence(keypoints, layout, FPS, "pixel", confidence, IMAGE_SIZE, track_ids)]
 
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `P..S..G..B..H..UC..LC..A..R.._..` (performer, scene, ..., action 0..154)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        reason = (
-            "expected P..S..G..B..H..UC..LC..A..R.._...txt; rename it back (the competition's clips have no labels)."
-        )
-        raise bad_file(path, "name", reason)
-    performer, scene, action = (int(number) for number in named.groups())
+    expected = "P..S..G..B..H..UC..LC..A..R.._...txt (the competition's clips, called otherwise, have no labels)"
+    performer, scene, action = map(int, name_parts(path, _NAME, expected))
     if action >= NUM_CLASSES:
         raise bad_file(path, "name", f"expected an action in 0..{NUM_CLASSES - 1}, got {action}.")
     return ClipFacts(label=action, subject=performer, camera=None, setup=scene, clip_id=path.stem)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return has_bodies(head, NUM_JOINTS)
-
-
-READER = Reader(
-    name="uav-human",
-    title="UAV-Human",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="P[0-9]*S[0-9]*G[0-9]*B[0-9]*H[0-9]*UC*LC*A*R*_*.txt",
-    container="text",
-    signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 17, 17 lines of 12",
+DATASET = Dataset(
+    format=Format(
+        name="uav-human",
+        title="UAV-Human",
+        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
+        read=says_all(read),
+        container="text",
+        signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 17, 17 "
+        "lines of 12",
+        pattern="P[0-9]*S[0-9]*G[0-9]*B[0-9]*H[0-9]*UC*LC*A*R*_*.txt",
+    ),
+    aliases=("uav",),
+    annotate_clip=annotate,
     layout="coco-17",
     fps=FPS,
     fps_source="assumed: 30 frames per second; the files carry no time stamps",
     unit="pixel",
     class_names=CLASS_NAMES,
+    protocols=tuple(
+        Protocol(
+            f"csv{number}",
+            f"Cross-subject version {number}: train on the {len(subjects)} listed performers, test on the other "
+            f"{119 - len(subjects)} (Li et al., CVPR 2021).",
+            by_value("subject", subjects, range(119)),
+        )
+        for number, subjects in enumerate(UAV_TRAIN_SUBJECTS, start=1)
+    ),
+    # The thesis says 22,476 in the text and 21,224 in table 2.1.
+    counts=(PaperCounts("labelled clips", "Li et al., CVPR 2021; thesis, section 2.1", 22_476, 155, 119),),
     missing_joints="a joint at exactly (0, 0), or of a body absent from the frame, becomes missing",
     licence="academic research only, by agreement with the authors; no redistribution",
     homepage="https://github.com/SUTDCV/UAV-Human",
@@ -77,5 +94,5 @@ READER = Reader(
     "Unmanned Aerial Vehicles. CVPR 2021.",
     remarks="Built from a description of the format, without a published file at hand: verify unit and image size on "
     "the first clips. The actions are numbered as in the files' names; their titles are not in them",
-    column_notes={"setup": "the S number of the file's name", "camera": "unknown in this data set (-1)"},
+    column_notes={"setup": "the S number of the file's name", "camera": "unknown in this dataset (-1)"},
 )

@@ -1,31 +1,20 @@
-"""Reads UI-PRMD rehabilitation movements by Kinect from one `.npz` that holds many clips.
-
-It does not know the Vicon recordings of the same performances, nor the protocols (`data/datasets/splits.py`).
-"""
+"""UI-PRMD rehabilitation movements by Kinect, from one `.npz` that holds many clips; the Vicon ones are not read."""
 
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
+from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "deep squat",
-    "hurdle step",
-    "inline lunge",
-    "side lunge",
-    "sit to stand",
-    "standing active straight leg raise",
-    "standing shoulder abduction",
-    "standing shoulder extension",
-    "standing shoulder internal-external rotation",
-    "standing shoulder scaption",
-)
+CLASS_NAMES = listed_classes("ui-prmd")
 FPS = 30.0
 NUM_JOINTS = 22
 ARRAYS = ("frames", "scale_cm", "offsets", "movement", "subject", "episode", "correct")
@@ -86,16 +75,8 @@ def annotate_all(path: Path) -> list[ClipFacts]:
     return facts
 
 
-def annotate(path: Path) -> ClipFacts:
-    """The facts of a file with a single clip. Raises ValueError for others: `annotate_all` has them."""
-    facts = annotate_all(path)
-    if len(facts) != 1:
-        raise bad_file(path, "content", f"holds {len(facts)} clips; call READERS['ui-prmd'].facts_of(path).")
-    return facts[0]
-
-
 def matches(path: Path, head: bytes) -> bool:
-    """A zip archive with this data set's arrays."""
+    """A zip archive with this dataset's arrays."""
     if not head.startswith(b"PK\x03\x04"):
         return False
     try:
@@ -105,21 +86,29 @@ def matches(path: Path, head: bytes) -> bool:
         return False
 
 
-READER = Reader(
-    name="ui-prmd",
-    title="UI-PRMD: University of Idaho Physical Rehabilitation Movement Data (Kinect)",
-    matches=matches,
-    read=read,
-    annotate=annotate,
+DATASET = Dataset(
+    format=Format(
+        name="ui-prmd",
+        title="UI-PRMD: University of Idaho Physical Rehabilitation Movement Data (Kinect)",
+        matches=matches,
+        read=says_all(read),
+        container="binary",
+        signature="NumPy archive with frames (frames x 22 x 3), scale_cm, offsets, movement, subject, episode, "
+        "correct",
+        pattern="uiprmd_kinect*.npz",
+    ),
+    aliases=("prmd", "uiprmdkinect"),
     annotate_all=annotate_all,
-    pattern="uiprmd_kinect*.npz",
-    container="binary",
-    signature="NumPy archive with frames (frames x 22 x 3), scale_cm, offsets, movement, subject, episode, correct",
     layout="ui-prmd-22",
     fps=FPS,
     fps_source="the Kinect delivers 30 frames per second; the file carries no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        odd_subjects(),
+        *leave_one_out("subject", {subject: str(subject) for subject in range(1, 11)}, "subject"),
+    ),
+    counts=(PaperCounts("all episodes", "Vakanski et al., Data 2018, from general knowledge", None, 10, 10),),
     missing_joints="the format has no mark for a joint that was not seen",
     licence="research use; no licence text comes with the file, see the home page before redistributing",
     homepage="https://webpages.uidaho.edu/ui-prmd/",

@@ -1,48 +1,18 @@
-"""Reads UTD-MHAD skeleton clips: one `.mat` a clip with `d_skel` (20 joints, 3, frames).
-
-It does not know the depth, colour and inertial files of the data set, nor the evaluation protocols.
-"""
+"""UTD-MHAD skeleton clips: one `.mat` a clip with `d_skel` (20 joints, 3, frames)."""
 
 import re
 from pathlib import Path
 
-import numpy as np
-
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
+from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
+from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
-from motionhub.data.formats.reader import ClipFacts, Reader, bad_file, origin_is_missing
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = (
-    "swipe left",
-    "swipe right",
-    "wave",
-    "clap",
-    "throw",
-    "arm cross",
-    "basketball shoot",
-    "draw x",
-    "draw circle clockwise",
-    "draw circle counter-clockwise",
-    "draw triangle",
-    "bowling",
-    "boxing",
-    "baseball swing",
-    "tennis swing",
-    "arm curl",
-    "tennis serve",
-    "push",
-    "knock",
-    "catch",
-    "pick up and throw",
-    "jog",
-    "walk",
-    "sit to stand",
-    "stand to sit",
-    "lunge",
-    "squat",
-)
+CLASS_NAMES = listed_classes("utd-mhad")
 FPS = 30.0
 _NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton")
 
@@ -54,46 +24,48 @@ def read(path: Path) -> list[SkeletonSequence]:
         points = points[..., None]
     if points.ndim != 3 or points.shape[:2] != (20, 3) or points.shape[2] == 0:
         raise bad_file(path, "d_skel", f"expected shape (20, 3, frames), got {points.shape}.")
-    with np.errstate(over="ignore"):
-        keypoints = origin_is_missing(points.transpose(2, 0, 1)).astype(np.float32)
+    keypoints = origin_is_missing(points.transpose(2, 0, 1))
     return [SkeletonSequence(keypoints, layout=get_layout("utd-mhad-20"), fps=FPS, unit="metre")]
 
 
 def annotate(path: Path) -> ClipFacts:
     """Everything from the name `aA_sS_tT_skeleton.mat` (action 1..27, subject, trial)."""
-    named = _NAME.fullmatch(path.stem)
-    if named is None:
-        raise bad_file(path, "name", "expected aA_sS_tT_skeleton.mat (action, subject, trial); rename it back.")
-    action, subject, _ = (int(number) for number in named.groups())
+    action, subject, _ = map(int, name_parts(path, _NAME, "aA_sS_tT_skeleton.mat (action, subject, trial)"))
     if not 1 <= action <= len(CLASS_NAMES):
         raise bad_file(path, "name", f"expected an action in 1..{len(CLASS_NAMES)}, got {action}.")
     clip_id = path.stem.removesuffix("_skeleton")
     return ClipFacts(label=action - 1, subject=subject, camera=None, setup=None, clip_id=clip_id)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.startswith(MAGIC) and "d_skel" in variable_names(path)
-
-
-READER = Reader(
-    name="utd-mhad",
-    title="UTD Multimodal Human Action Dataset (UTD-MHAD)",
-    matches=matches,
-    read=read,
-    annotate=annotate,
-    pattern="a*_s*_t*_skeleton.mat",
-    container="mat",
-    signature="MATLAB file with d_skel (20 x 3 x frames)",
+DATASET = Dataset(
+    format=Format(
+        name="utd-mhad",
+        title="UTD Multimodal Human Action Dataset (UTD-MHAD)",
+        matches=lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path),
+        read=says_all(read),
+        container="mat",
+        signature="MATLAB file with d_skel (20 x 3 x frames)",
+        pattern="a*_s*_t*_skeleton.mat",
+    ),
+    aliases=("utd", "mhad"),
+    annotate_clip=annotate,
     layout="utd-mhad-20",
     fps=FPS,
     fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
+    protocols=(
+        Protocol(
+            "cross-subject",
+            "Train on subjects 1, 3, 5, 7, test on 2, 4, 6, 8 (Chen et al., ICIP 2015).",
+            by_value("subject", ODD, EVEN),
+        ),
+    ),
+    counts=(PaperCounts("all clips", "Chen et al., ICIP 2015, from general knowledge", 861, 27, 8),),
     missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
     licence="research use; no licence text comes with the files, see the home page before redistributing",
     homepage="https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
     citation="Chen, Jafari, Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action Recognition Utilizing a "
     "Depth Camera and a Wearable Inertial Sensor. ICIP 2015.",
-    remarks="",
     column_notes={"camera": "a single camera (-1)"},
 )

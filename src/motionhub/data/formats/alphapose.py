@@ -1,16 +1,14 @@
-"""Reads AlphaPose's result list: people with the name of their image, 17 (COCO) or more keypoints and perhaps an id.
+"""AlphaPose's result list: people with the name of their image, 17 (COCO) or more keypoints and perhaps an id.
 
-It does not know its OpenPose-like output (`openpose.py` reads that) nor boxes. More than 17 joints (Halpe) need a
-layout given by the caller.
+Its OpenPose-like output is `openpose.py`'s. More than 17 joints (Halpe) need a layout given by the caller.
 """
 
 from pathlib import Path
 from typing import Any
 
 from motionhub.data.formats.coco import clip_of_results, number_in
-from motionhub.data.formats.json_content import list_of, load_json
-from motionhub.data.formats.options import PoseFormat, ReadOptions
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file, list_of, load_json
+from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -26,9 +24,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 def _frame(path: Path, place: str, entry: dict[str, Any]) -> int:
     number = number_in(str(entry.get("image_id")), -1)
     if number < 0:
-        raise bad_file(
-            path, f"{place}.image_id", f"expected a name with a number, got {str(entry.get('image_id'))[:40]!r}."
-        )
+        got = str(entry.get("image_id"))[:40]
+        raise bad_file(path, f"{place}.image_id", f"expected a name with a number, got {got!r}.")
     return number
 
 
@@ -44,7 +41,7 @@ def matches(path: Path, head: bytes) -> bool:
     return start.startswith(b"[") and b'"keypoints"' in head and quoted
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="alphapose",
     title="AlphaPose JSON",
     matches=matches,

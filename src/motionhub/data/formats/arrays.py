@@ -1,7 +1,7 @@
-"""Reads NumPy files: a `.npy` array, or a `.npz` with `keypoints` (or `kpts`) and perhaps `confidence`.
+"""NumPy files: a `.npy` array is read; a `.npz` with `keypoints` (or `kpts`) is read, and written without any loss.
 
-It does not know the joint order of a bare array (an option), and no pickled objects: nothing in a file is ever run.
-Arrays are read here from their bytes and not by `numpy.load`, which allocates what a header of a few bytes announces.
+Pickled objects are refused: nothing in a file is ever run. Arrays are read here from their bytes and not by
+`numpy.load`, which allocates what a header of a few bytes announces.
 """
 
 import io
@@ -12,12 +12,15 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.options import MAX_VALUES, PoseFormat, ReadOptions, checked_size, layout_in_file
-from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
+from motionhub.data.formats.format import MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -63,15 +66,16 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if ssta:
         points = np.where((points == 0).all(axis=-1, keepdims=True), np.nan, points)
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
+    tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
     clip = options.sequence(
         path,
         points,
         options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None),
-        fps=options.fps_of(path, _number(path, arrays, "fps")),
+        fps=_number(path, arrays, "fps"),
         unit=unit,
-        image_size=options.image_size_of(path, _image_size(path, arrays)),
+        image_size=_image_size(path, arrays),
         confidence=None if confidence is None else _numeric(path, "confidence", confidence),
-        track_ids=_track_ids(path, arrays),
+        track_ids=None if tracks is None else tuple(tracks),
     )
     return [clip]
 
@@ -95,9 +99,8 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
         raise bad_file(path, place, f"{reason}; pickled objects are refused, as reading them runs code in the file.")
     data = content[stream.tell() :]
     if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
-        raise bad_file(
-            path, place, f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
-        )
+        reason = f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
+        raise bad_file(path, place, reason)
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
 
 
@@ -165,58 +168,76 @@ def _stated_layout(path: Path, arrays: dict[str, np.ndarray]) -> SkeletonLayout 
         raise bad_file(path, "joints", str(error)) from None
 
 
-def _stated_unit(path: Path, arrays: dict[str, np.ndarray]) -> str | None:
-    unit = _text(path, arrays, "unit")
-    try:
-        return ReadOptions(unit=unit).unit
-    except ValueError as error:
-        raise bad_file(path, "unit", str(error)) from None
+def _fact(
+    path: Path, arrays: dict[str, np.ndarray], key: str, expected: str, kinds: str = "iuf", size: int | None = 1
+) -> list[Any] | None:
+    """The values of an array of that many numbers (or texts); None where the file has no such array."""
+    if key not in arrays:
+        return None
+    values = arrays[key].ravel()
+    if values.dtype.kind not in kinds or size not in (None, values.size):
+        shown = f"{arrays[key].dtype} of shape {arrays[key].shape}"
+        raise bad_file(path, key, f"expected {expected}, got {shown}.")
+    return values.tolist()
 
 
 def _text(path: Path, arrays: dict[str, np.ndarray], key: str) -> str | None:
-    if key not in arrays:
-        return None
-    if arrays[key].dtype.kind != "U" or arrays[key].size != 1:
-        raise bad_file(path, key, f"expected one text, got {arrays[key].dtype} of shape {arrays[key].shape}.")
-    return str(arrays[key].reshape(()))
+    texts = _fact(path, arrays, key, "one text", "U")
+    return None if texts is None else str(texts[0])
+
+
+def _stated_unit(path: Path, arrays: dict[str, np.ndarray]) -> str | None:
+    try:
+        return ReadOptions(unit=_text(path, arrays, "unit")).unit
+    except ValueError as error:
+        raise error if str(error).startswith(f"{path}: ") else bad_file(path, "unit", str(error)) from None
 
 
 def _number(path: Path, arrays: dict[str, np.ndarray], key: str) -> float | None:
-    if key not in arrays:
-        return None
-    values = _numeric(path, key, arrays[key]).ravel()
-    if values.size != 1 or not 0 < values[0] < math.inf:
-        raise bad_file(path, key, f"expected one positive number, got {values[:4].tolist()}.")
-    return float(values[0])
+    values = _fact(path, arrays, key, "one positive number")
+    if values is not None and not 0 < values[0] < math.inf:
+        raise bad_file(path, key, f"expected one positive number, got {values}.")
+    return None if values is None else float(values[0])
 
 
 def _image_size(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, int] | None:
-    if "image_size" not in arrays:
-        return None
-    values = _numeric(path, "image_size", arrays["image_size"]).ravel()
-    if values.size != 2 or not np.isfinite(values).all() or values.min() < 1 or values.max() > 1e9:
-        raise bad_file(path, "image_size", f"expected (width, height), got {values[:4].tolist()}.")
-    return int(values[0]), int(values[1])
+    size = _fact(path, arrays, "image_size", "(width, height)", size=2)
+    if size is not None and not all(1 <= side <= 1e9 for side in size):
+        raise bad_file(path, "image_size", f"expected (width, height), got {size}.")
+    return None if size is None else (int(size[0]), int(size[1]))
 
 
-def _track_ids(path: Path, arrays: dict[str, np.ndarray]) -> tuple[int, ...] | None:
-    if "track_ids" not in arrays:
-        return None
-    if arrays["track_ids"].dtype.kind not in "iu" or arrays["track_ids"].ndim != 1:
-        raise bad_file(path, "track_ids", "expected a list of whole numbers.")
-    return tuple(arrays["track_ids"].tolist())
+def encode(sequence: SkeletonSequence) -> bytes:
+    """Arrays `keypoints`, `layout`, `fps`, `unit`, `track_ids`, `num_dims`, and what is known of the others."""
+    layout = sequence.layout
+    arrays: dict[str, Any] = {
+        "keypoints": sequence.keypoints,
+        "layout": np.array(layout.name),
+        "fps": np.array(sequence.fps),
+        "unit": np.array(sequence.unit),
+        "track_ids": np.array(sequence.track_ids, dtype=np.int64),
+        "num_dims": np.array(sequence.num_dims),  # says that a third column of pixels is no score
+    }
+    if sequence.confidence is not None:
+        arrays["confidence"] = sequence.confidence
+    if sequence.image_size is not None:
+        arrays["image_size"] = np.array(sequence.image_size, dtype=np.int64)
+    if LAYOUTS.get(layout.name) != layout:
+        arrays["joints"] = np.array(layout.joints)
+        arrays["bones"] = np.array(layout.bones, dtype=arrays["joints"].dtype).reshape(-1, 2)
+        arrays["root"] = np.array(layout.root)
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)
+    return stream.getvalue()
 
 
 def matches(path: Path, head: bytes) -> bool:
     """A `.npy` file; or a zip archive that begins with an array, as NumPy writes it."""
-    return head.startswith(NPY_MAGIC) or (head.startswith(ZIP_MAGIC) and NPY_MAGIC in head) or _is_npz(path, head)
+    zipped = head.startswith(ZIP_MAGIC) and (NPY_MAGIC in head or path.suffix.lower() == ".npz")
+    return head.startswith(NPY_MAGIC) or zipped
 
 
-def _is_npz(path: Path, head: bytes) -> bool:
-    return head.startswith(ZIP_MAGIC) and path.suffix.lower() == ".npz"
-
-
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="numpy",
     title="NumPy arrays (.npz, .npy)",
     matches=matches,
@@ -225,4 +246,5 @@ FORMAT = PoseFormat(
     container="binary",
     signature=".npy array, or .npz with keypoints or kpts (people, frames, joints, dims) and confidence",
     needs=("layout", "fps", "unit"),
+    writer=Writer("npz", "NumPy archive, without loss", ".npz", encode),
 )

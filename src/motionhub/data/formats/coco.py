@@ -1,10 +1,11 @@
-"""Reads COCO keypoint JSON: a detector's result list, or an annotation file with images and categories.
+"""COCO keypoint JSON, read (a detector's result list, or an annotation file with images and categories) and written.
 
-It does not know boxes, masks and the scores of whole detections. The images are taken for the frames of one
-recording: they are ordered by number, and absent numbers are frames without anybody. People are told apart by their
-`track_id`, or where that is absent by `skeletons/tracking.py`.
+Boxes, masks and the scores of whole detections are passed over. The images are taken for the frames of one recording:
+they are ordered by number, and absent numbers are frames without anybody. People are told apart by their `track_id`,
+or where that is absent by `skeletons/tracking.py`. The format has no place for a frame rate or an image size.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of, frame_positions
-from motionhub.data.formats.json_content import list_of, load_json, number_array
-from motionhub.data.formats.names import layout_of_names
-from motionhub.data.formats.options import PoseFormat, ReadOptions
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
+from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
+from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -52,7 +52,7 @@ def clip_of_results(
     people = [_person(path, place, entry, track_of(entry)) for place, entry in zip(places, entries, strict=True)]
     joints = len(people[0].points)
     layout = options.layout_of(path, assumed="coco-17" if joints == 17 else None)
-    return _clip(path, numbers, numbers, people, options, layout, options.image_size_of(path))
+    return _clip(path, numbers, numbers, people, options, layout)
 
 
 def _clip(
@@ -62,15 +62,14 @@ def _clip(
     people: list[Detection],
     options: ReadOptions,
     layout: SkeletonLayout,
-    size: tuple[int, int] | None,
+    size: tuple[int, int] | None = None,
 ) -> SkeletonSequence:
     """`frames` are the numbers of all frames there are; `numbers` that of each person."""
     positions = frame_positions(path, frames)
-    fps, unit = options.fps_of(path), options.unit_of(path, assumed="pixel")
     rows: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
     for number, person in zip(numbers, people, strict=True):
         rows[positions[number]].append(person)
-    return clip_of(path, rows, options, layout, fps=fps, unit=unit, image_size=size)
+    return clip_of(path, rows, options, layout, unit=options.unit_of(path, assumed="pixel"), image_size=size)
 
 
 def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bool = False) -> Detection:
@@ -109,8 +108,7 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> S
     if any(len(person.points) != len(names) for person in people):
         raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
     chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
-    size = options.image_size_of(path, _one_size([*images.values()]))
-    return _clip(path, list(frames.values()), numbers, chosen, options, layout, size)
+    return _clip(path, list(frames.values()), numbers, chosen, options, layout, _one_size([*images.values()]))
 
 
 def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
@@ -148,6 +146,32 @@ def _image_number(path: Path, place: str, entry: dict[str, Any], key: str = "ima
     return number
 
 
+def encode(sequence: SkeletonSequence) -> bytes:
+    """JSON. A missing joint is 0, 0, 0; without confidences a seen joint has score 1.
+
+    A person is in the frames that show a joint of theirs. So that no frame and nobody is lost, a frame without people
+    holds the first person, and somebody never seen is in the first frame: all zeros, with score 0.
+    """
+    values = scored_keypoints(sequence, "COCO JSON", ("coco-17",))
+    if not sequence.num_people or not sequence.num_frames:
+        raise ValueError("a COCO result list needs a person and a frame, got an empty sequence; write .npz.")
+    tracks, seen = file_tracks(sequence), np.asarray(sequence.joint_mask)
+    shown = np.any(seen, axis=-1)
+    shown[0] |= ~np.any(shown, axis=0)
+    shown[:, 0] |= ~np.any(shown, axis=1)
+    entries = [
+        {
+            "image_id": int(frame),
+            "category_id": 1,
+            "track_id": tracks[person],
+            "score": float(values[person, frame, :, 2].sum() / max(seen[person, frame].sum(), 1)),
+            "keypoints": short(values[person, frame]),
+        }
+        for frame, person in np.argwhere(shown.T)
+    ]
+    return json.dumps(entries).encode()
+
+
 def matches(path: Path, head: bytes) -> bool:
     """A list of people with image and category; or an annotation file, whose keys may stand beyond the head."""
     start = head.lstrip()
@@ -156,7 +180,7 @@ def matches(path: Path, head: bytes) -> bool:
     return start.startswith(b"{") and (b'"images"' in head or b'"annotations"' in head)
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="coco",
     title="COCO keypoint JSON",
     matches=matches,
@@ -165,4 +189,5 @@ FORMAT = PoseFormat(
     container="json",
     signature='list of objects with "image_id" and "keypoints" (x, y, score), or "images" and "annotations"',
     needs=("fps",),
+    writer=Writer("coco", "COCO keypoint results", ".json", encode),
 )

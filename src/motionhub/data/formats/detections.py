@@ -1,7 +1,6 @@
-"""People found frame by frame, with or without identity, as one clip; numbered frames with holes, in their place.
+"""People found frame by frame, with or without identity, as one clip; numbered frames with gaps, in their place.
 
-It does not know any file format. Identities of the file are kept; where it has none, `skeletons/tracking.py` finds
-them.
+Identities of the file are kept; where it has none, `skeletons/tracking.py` finds them.
 """
 
 import math
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.options import ReadOptions, checked_size
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.format import ReadOptions, checked_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 from motionhub.skeletons.tracking import stack_people, track_people
@@ -49,13 +48,17 @@ def clip_of(
     options: ReadOptions,
     layout: SkeletonLayout,
     *,
-    fps: float,
     unit: str,
+    fps: float | None = None,
     image_size: tuple[int, int] | None = None,
     dims: int = 2,
 ) -> SkeletonSequence:
-    """`(people, frames, joints, dims)`; a frame that does not show a person is NaN there, with confidence 0."""
-    joints = layout.num_joints
+    """`(people, frames, joints, dims)`; a frame that does not show a person is NaN there, with confidence 0.
+
+    Args:
+        fps, image_size: as the file states them; None where it does not.
+    """
+    joints, fps = layout.num_joints, options.fps_of(path, fps)
     for time, people in enumerate(frames):
         if len(people) > MAX_PEOPLE:
             raise bad_file(path, f"frame {time}", f"{len(people)} people are more than the {MAX_PEOPLE} it may show.")
@@ -78,14 +81,7 @@ def clip_of(
             scores = [np.array([_scores(person, joints) for person in row]).reshape(-1, joints) for row in frames]
             confidence = stack_people(scores, numbers, fill=0.0)[0]
     return options.sequence(
-        path,
-        keypoints,
-        layout,
-        fps=fps,
-        unit=unit,
-        image_size=image_size,
-        confidence=confidence,
-        track_ids=track_ids,
+        path, keypoints, layout, fps=fps, unit=unit, image_size=image_size, confidence=confidence, track_ids=track_ids
     )
 
 

@@ -1,6 +1,6 @@
-"""Reads the JSON of LCR-Net: frames of people with `pose2d` (13 x, 13 y) and `pose3d` (13 x, 13 y, 13 z).
+"""The JSON of LCR-Net: frames of people with `pose2d` (13 x, 13 y) and `pose3d` (13 x, 13 y, 13 z).
 
-It does not know scores of detections, boxes and the frame rate (an option). Smarthome and Posetics are published so.
+Scores of detections and boxes are passed over. Smarthome and Posetics are published so.
 """
 
 from pathlib import Path
@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.json_content import list_of, load_json, number_array, read_json
-from motionhub.data.formats.options import FILE_UNITS, PoseFormat, ReadOptions
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, list_of, load_object, number_array, read_bytes
+from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -24,9 +23,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
     A joint at exactly the origin is missing (NaN). People are told apart by `skeletons/tracking.py`.
     """
-    content = load_json(path)
-    if not isinstance(content, dict):
-        raise bad_file(path, "JSON", 'expected an object with "frames".')
+    content = load_object(path, "frames")
     unit = options.unit_of(path, assumed="pixel")
     key = "pose3d" if FILE_UNITS[unit][0] == "metre" else "pose2d"
     frames = [
@@ -34,13 +31,11 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
             _person(path, f"frames[{time}][{index}]", person, key)
             for index, person in enumerate(list_of(path, f"frames[{time}]", people, dict))
         ]
-        for time, people in enumerate(list_of(path, "frames", content.get("frames"), list))
+        for time, people in enumerate(list_of(path, "frames", content["frames"], list))
     ]
     if not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")
-    layout, size = options.layout_of(path, "lcrnet-13"), options.image_size_of(path)
-    fps = options.fps_of(path)
-    return [clip_of(path, frames, options, layout, fps=fps, unit=unit, image_size=size, dims=DIMS[key])]
+    return [clip_of(path, frames, options, options.layout_of(path, "lcrnet-13"), unit=unit, dims=DIMS[key])]
 
 
 def _person(path: Path, place: str, person: dict[str, Any], key: str) -> Detection:
@@ -59,11 +54,11 @@ def matches(path: Path, head: bytes) -> bool:
     keys = [f'"{key}"'.encode() for key in DIMS]
     if any(key in head for key in keys):
         return True
-    content = read_json(path)
+    content = read_bytes(path, MAX_JSON_BYTES)
     return any(key in content for key in keys)
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="lcrnet",
     title="LCR-Net JSON",
     matches=matches,

@@ -1,9 +1,7 @@
-"""Reads arrays of numbers and texts from MATLAB 5 files; every way a file can be broken is a one-line error.
-
-It does not know any data set, and no cells, structs, objects or sparse arrays (other variables are skipped).
+"""Reads arrays of numbers and texts from MATLAB 5 files; cells, structs, objects and sparse arrays are passed over.
 
 Why not `scipy.io.loadmat`: on a flipped bit in an element's type scipy 1.17 ends the process with a segmentation
-fault, and a folder of downloads must survive a broken one. The tests compare with scipy on whole data sets.
+fault, and a folder of downloads must survive a broken one. The tests compare with scipy on whole datasets.
 Source: MathWorks, "MAT-File Format", level 5.
 """
 
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
 
 
 MAGIC = b"MATLAB"

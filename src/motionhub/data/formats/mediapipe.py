@@ -1,8 +1,8 @@
-"""Reads MediaPipe pose landmarks saved as JSON: 33 objects with x, y, z and visibility per person and frame.
+"""MediaPipe pose landmarks saved as JSON: 33 objects with x, y, z and visibility per person and frame.
 
-It does not know hands and faces. MediaPipe has no file format of its own; read are the shapes in which its results
-are dumped: a list of frames, or an object with "frames", where a frame is one person's 33 landmarks, a list of people,
-null or empty, or an object with "pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks".
+MediaPipe has no file format of its own; read are the shapes in which its results are dumped: a list of frames, or an
+object with "frames", where a frame is one person's 33 landmarks, a list of people, null or empty, or an object with
+"pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks". Hands and faces are passed over.
 """
 
 from pathlib import Path
@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.json_content import load_json, number_array, read_json
-from motionhub.data.formats.options import FILE_UNITS, PoseFormat, ReadOptions
-from motionhub.data.formats.reader import bad_file
+from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, load_json, number_array, read_bytes
+from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -42,9 +41,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "frames", f"expected {_WORLD_KEYS[0]!r} for a unit of length; leave unit out.")
     size = options.image_size_of(path)
     if unit == "pixel" and size is None:
-        raise bad_file(
-            path, "image_size", "landmarks are fractions of the image; give image_size=(width, height) too."
-        )
+        reason = "landmarks are fractions of the image; give image_size=(width, height) too."
+        raise bad_file(path, "image_size", reason)
     scale = np.ones(3) if world else np.array(size if unit == "pixel" else (1, 1), np.float64)
     people = [
         [
@@ -53,8 +51,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         ]
         for time, frame in enumerate(frames)
     ]
-    layout, fps = options.layout_of(path, "mediapipe-33"), options.fps_of(path)
-    return [clip_of(path, people, options, layout, fps=fps, unit=unit, image_size=size, dims=len(scale))]
+    return [clip_of(path, people, options, options.layout_of(path, "mediapipe-33"), unit=unit, dims=len(scale))]
 
 
 def _people(frame: Any, world: bool) -> list[Any]:
@@ -73,11 +70,8 @@ def _people(frame: Any, world: bool) -> list[Any]:
 def _person(path: Path, place: str, landmarks: Any, scale: np.ndarray) -> Detection:
     if isinstance(landmarks, dict):
         landmarks = landmarks.get("landmark", landmarks.get("landmarks"))
-    if (
-        not isinstance(landmarks, list)
-        or len(landmarks) != JOINTS
-        or not all(isinstance(one, dict) for one in landmarks)
-    ):
+    whole = isinstance(landmarks, list) and all(isinstance(one, dict) for one in landmarks)
+    if not whole or len(landmarks) != JOINTS:
         raise bad_file(path, place, f"expected {JOINTS} landmarks, objects with x, y, z and visibility.")
     axes = "xyz"[: len(scale)]
     points = number_array(path, place, [[one.get(axis) for axis in axes] for one in landmarks])
@@ -92,11 +86,11 @@ def matches(path: Path, head: bytes) -> bool:
         sign in head for sign in (*_SIGNS, b"[null", b"[[]", b'"frames"')
     ):
         return False
-    content = head if b'"x"' in head else read_json(path)
+    content = head if b'"x"' in head else read_bytes(path, MAX_JSON_BYTES)
     return b'"x"' in content and b'"y"' in content and any(sign in content for sign in _SIGNS)
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="mediapipe",
     title="MediaPipe pose landmarks (JSON)",
     matches=matches,

@@ -1,9 +1,11 @@
-"""Reads what OpenPose writes with `--write_json`: a folder with one JSON object a frame, BODY_25 or COCO-18.
+"""OpenPose's `--write_json`, read and written: a folder with one JSON object a frame, BODY_25 or COCO-18.
 
-It does not know faces and hands (not read), 3-D output, nor the video: the frame rate and the image size are options.
-Which of the two models ran is told by the number of values (75 or 54): the format has no other of these lengths.
+Faces, hands and 3-D output are passed over; the format has no place for a frame rate or an image size. Which of the
+two models ran is told by the number of values (75 or 54). Where OpenPose itself writes a `person_id` of -1, written
+files have the track ids, so that people keep their identities.
 """
 
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -12,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of, frame_positions
-from motionhub.data.formats.json_content import list_of, load_json, number_array
-from motionhub.data.formats.options import PoseFormat, ReadOptions, UnstatedFact
-from motionhub.data.formats.reader import bad_file, read_head
+from motionhub.data.formats.files import bad_file, list_of, load_object, number_array, read_head
+from motionhub.data.formats.format import Format, ReadOptions, UnstatedFact
+from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -64,7 +66,7 @@ def _named_recording(folder: Path, name: str, files: dict[int, Path], options: R
 
 
 def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonSequence:
-    fps, unit = options.fps_of(path), options.unit_of(path, assumed="pixel")
+    unit = options.unit_of(path, assumed="pixel")
     positions = frame_positions(path, list(files))
     frames: list[list[Detection]] = [[] for _ in range(max(positions.values()) + 1)]
     lengths: dict[int, Path] = {}
@@ -77,13 +79,11 @@ def _recording(path: Path, files: dict[int, Path], options: ReadOptions) -> Skel
     stated = LAYOUTS[next(iter(lengths))] if lengths else None
     # A recording in which nobody was ever found has no numbers to tell the model by.
     layout = options.layout_of(path, stated, assumed=None if lengths else get_layout("body-25"))
-    return clip_of(path, frames, options, layout, fps=fps, unit=unit, image_size=options.image_size_of(path))
+    return clip_of(path, frames, options, layout, unit=unit)
 
 
 def _people(path: Path) -> list[Detection]:
-    content = load_json(path)
-    if not isinstance(content, dict) or "people" not in content:
-        raise bad_file(path, "JSON", 'expected an object with "people".')
+    content = load_object(path, "people")
     people = []
     for index, person in enumerate(list_of(path, "people", content["people"], dict)):
         # OpenPose before 1.3 wrote the shorter name.
@@ -105,6 +105,25 @@ def _person(path: Path, place: str, values: Any, person_id: Any) -> Detection:
     return Detection(np.where(missing[:, None], np.nan, points), np.nan_to_num(scores), own)
 
 
+def encode(sequence: SkeletonSequence) -> dict[str, bytes]:
+    """File name -> JSON. A missing joint is 0, 0, 0; without confidences a seen joint has score 1.
+
+    A person is in the frames that show a joint of theirs; somebody never seen is all zeros in the first.
+    """
+    values = scored_keypoints(sequence, "OpenPose JSON", tuple(LAYOUTS.values()))
+    tracks = file_tracks(sequence)
+    shown = np.any(sequence.joint_mask, axis=-1)
+    shown[:, :1] |= ~np.any(shown, axis=1, keepdims=True)
+    files = {}
+    for frame in range(sequence.num_frames):
+        people = [
+            {"person_id": [tracks[person]], "pose_keypoints_2d": short(values[person, frame])}
+            for person in np.flatnonzero(shown[:, frame])
+        ]
+        files[f"{frame:012d}_keypoints.json"] = json.dumps({"version": 1.3, "people": people}).encode()
+    return files
+
+
 def matches(path: Path, head: bytes) -> bool:
     if not path.is_dir():
         return head.lstrip().startswith(b"{") and b'"people"' in head
@@ -112,7 +131,7 @@ def matches(path: Path, head: bytes) -> bool:
     return first is not None and matches(first, read_head(first))
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="openpose",
     title="OpenPose JSON (a folder with one file a frame)",
     matches=matches,
@@ -121,4 +140,5 @@ FORMAT = PoseFormat(
     container="json",
     signature='folder of JSON objects, one a frame, with "people", each with 75 or 54 "pose_keypoints_2d"',
     needs=("fps",),
+    writer=Writer("openpose", "OpenPose JSON, a folder with a file a frame", "", encode),
 )

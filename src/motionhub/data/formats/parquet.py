@@ -1,14 +1,16 @@
-"""Reads parquet files of the published columns (`skeletons/rows.py`): a clip a row, of every schema version so far.
+"""Parquet files of the published columns (`skeletons/rows.py`), read and written: a clip a row.
 
-It does not know labels, nor data sets too large for memory: `datasets.load_dataset` reads those. A file is decoded in
-a process of its own (`parquet_process.py`, a tenth of a second), as pyarrow ends its process on some damaged files.
+All schema versions so far are read. Datasets too large for memory are for `datasets.load_dataset`. A file is decoded
+in a process of its own (`parquet_process.py`, a tenth of a second), as pyarrow ends its process on some damaged files.
 """
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing.spawn import get_executable
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats import parquet_process
-from motionhub.data.formats.options import PoseFormat, ReadOptions, most_values
-from motionhub.data.formats.reader import bad_file, read_bytes
-from motionhub.skeletons.rows import COLUMNS, from_row
+from motionhub.data.formats.files import bad_file, read_bytes
+from motionhub.data.formats.format import Format, ReadOptions, most_values
+from motionhub.data.formats.writing import Writer
+from motionhub.skeletons.rows import COLUMNS, from_row, to_row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -116,16 +119,35 @@ def _death(done: subprocess.CompletedProcess[bytes]) -> str:
     return f"pyarrow failed decoding it (exit status {done.returncode}: {''.join(last)[:200]})"
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.startswith(MAGIC)
+def encode_all(sequences: Sequence[SkeletonSequence]) -> bytes:
+    """A file of a row a sequence, in their order."""
+    if not sequences:
+        raise ValueError("a parquet file needs a sequence, got none.")
+    # Both take a second to import, which who writes other formats need not wait for.
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    from motionhub.data.formats.schema import features
+
+    table = pa.Table.from_pylist([to_row(clip) for clip in sequences], schema=features(None).arrow_schema)
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd")
+    return stream.getvalue()
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="parquet",
     title="parquet in motionhub's columns",
-    matches=matches,
+    matches=lambda path, head: head.startswith(MAGIC),
     read=read,
     pattern="*.parquet",
     container="binary",
     signature="parquet with the columns keypoints, num_people, num_frames, num_joints, num_dims, layout, fps, unit",
+    writer=Writer(
+        "parquet",
+        "parquet, a row a sequence, as in our datasets",
+        ".parquet",
+        lambda clip: encode_all([clip]),
+        encode_all,
+    ),
 )

@@ -1,7 +1,7 @@
 """Decodes the columns of a parquet file, as a process of its own: pyarrow ends its process on some damaged files.
 
-It does not know motionhub, which would take seconds to import, nor what the columns mean: the caller's request says.
-The file comes as standard input; out go a line of JSON and the numbers of the list columns, one after the other.
+Nothing of motionhub is imported, which would take seconds; what the columns mean, the caller's request says. The file
+comes as standard input; out go a line of JSON and the numbers of the list columns, one after the other.
 """
 
 import json
@@ -98,7 +98,7 @@ def _check_size(num_rows: int, shapes: Any, request: dict[str, Any]) -> None:
         most = f"{request['most_rows']} or, for a file of this size, {request['most_values']}"
         call = 'datasets.load_dataset("parquet", data_files=..., streaming=True)'
         told = f"{num_rows} rows of {values:g} numbers are more than {most}"
-        raise Refused("content", f"{told}; read such a data set by {call}.")
+        raise Refused("content", f"{told}; read such a dataset by {call}.")
 
 
 def _check_lengths(values: dict[str, list[Any]], request: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
 """Unpickles numbers, texts, lists, dicts and NumPy arrays, and refuses everything else: no code in a file is ever run.
 
-It does not know any format. A pickle is a program: it may call any function it names. Here the few names that NumPy
-arrays need are answered by inert stand-ins, which only note what they were given; the arrays are then built from their
-bytes. NumPy's own constructors are not called, as they allocate what a few bytes announce.
+A pickle is a program: it may call any function it names. Here the few names that NumPy arrays need are answered by
+inert stand-ins, which only note what they were given; the arrays are then built from their bytes. NumPy's own
+constructors are not called, as they allocate what a few bytes announce.
 """
 
 import codecs
@@ -17,16 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.reader import bad_file, read_bytes
+from motionhub.data.formats.files import bad_file, read_bytes
 
 
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC_MODULES = ("numpy.core.numeric", "numpy._core.numeric")
 _MEMO_WRITES = {"PUT", "BINPUT", "LONG_BINPUT"}
-
-
-class _Marker:
-    """Stands for the class `numpy.ndarray`, which is only ever named."""
 
 
 class _Dtype:
@@ -83,10 +79,6 @@ def _scalar(dtype: Any, data: Any) -> Any:
     return _filled(data, dtype, (), "C").item()
 
 
-def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    return _filled(data, dtype, shape, order)
-
-
 def _encode(text: Any, codec: Any) -> bytes:
     """How protocol 2 writes bytes."""
     if not isinstance(text, str) or codec != "latin1":
@@ -95,12 +87,12 @@ def _encode(text: Any, codec: Any) -> bytes:
 
 
 _KNOWN: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): _Marker,
+    ("numpy", "ndarray"): object,
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
     **{(module, "_reconstruct"): _Array for module in _ARRAY_MODULES},
     **{(module, "scalar"): _scalar for module in _ARRAY_MODULES},
-    **{(module, "_frombuffer"): _from_buffer for module in _NUMERIC_MODULES},
+    **{(module, "_frombuffer"): _filled for module in _NUMERIC_MODULES},
 }
 
 

@@ -1,7 +1,7 @@
-"""Reads the pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
+"""The pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
 
-It does not know the splits and labels in them, nor the layout: the files do not name one, and 17 joints are several.
-Pickles are read without running what is in them (`plain_pickle.py`).
+The files name no layout, and 17 joints are several; splits and labels in them are passed over. Pickles are read
+without running what is in them (`plain_pickle.py`).
 """
 
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.options import PoseFormat, ReadOptions
+from motionhub.data.formats.files import bad_file, origin_is_missing
+from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.data.formats.plain_pickle import array, load_pickle
-from motionhub.data.formats.reader import bad_file, origin_is_missing
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -50,9 +50,8 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
         path,
         points,
         options.layout_of(path),
-        fps=options.fps_of(path),
         unit=options.unit_of(path, assumed="pixel" if flat else None),
-        image_size=options.image_size_of(path, _image_size(path, place, entry)) if flat else None,
+        image_size=_image_size(path, place, entry) if flat else None,
         confidence=None if scores is None else np.nan_to_num(scores),
     )
 
@@ -81,10 +80,7 @@ def _frames(path: Path, content: list[Any], options: ReadOptions) -> SkeletonSeq
             raise bad_file(path, f"frame {time}", "expected a list of people with 'keypoints'.")
         frames.append([_person(path, f"frame {time}, person {row}", person) for row, person in enumerate(people)])
     unit = options.unit_of(path, assumed="pixel")
-    size = options.image_size_of(path)
-    return clip_of(
-        path, frames, options, options.layout_of(path), fps=options.fps_of(path), unit=unit, image_size=size
-    )
+    return clip_of(path, frames, options, options.layout_of(path), unit=unit)
 
 
 def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
@@ -97,15 +93,11 @@ def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
     return Detection(points, None if scores is None else np.nan_to_num(scores), track if type(track) is int else None)
 
 
-def matches(path: Path, head: bytes) -> bool:
-    """A pickle of protocol 2 or later begins with its number; what is in it is seen only when it is read."""
-    return len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5
-
-
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="pyskl",
     title="PYSKL, MMAction2 or MMPose pickle",
-    matches=matches,
+    # A pickle of protocol 2 or later begins with its number; what is in it is seen only when it is read.
+    matches=lambda path, head: len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5,
     read=read,
     pattern="*.pkl",
     container="binary",

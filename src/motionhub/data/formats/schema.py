@@ -1,7 +1,6 @@
 """The types of a dataset's columns, readable by every tool without this library.
 
-It does not know readers, splits nor how a clip becomes a row (`skeletons/rows.py`). Lists are flat, because nested
-ones decode about a hundred times slower.
+Lists are flat, because nested ones decode about a hundred times slower.
 """
 
 from collections.abc import Sequence

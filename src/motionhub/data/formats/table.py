@@ -1,11 +1,14 @@
-"""Reads CSV tables, wide (a row a frame, columns `nose_x nose_y ...` or `x_nose`) and long (a row a joint).
+"""CSV tables, read (wide: a row a frame, columns `nose_x nose_y ...` or `x_nose`; long: a row a joint) and written.
 
-It does not know units (an option), nor joints that the header only numbers (then the layout is an option too). Columns
-it has no use for are ignored. The separator is the one of comma, semicolon and tab that the header has most of.
+A table has no place for units and image sizes. Columns it has no use for are ignored. The separator is the one of
+comma, semicolon and tab that the header has most of. Written tables are wide, with columns `frame time person nose_x
+...`; the frame rate is in the `time` column, so a single frame has none.
 """
 
 import csv
+import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.formats.detections import frame_positions
-from motionhub.data.formats.names import layout_of_names
-from motionhub.data.formats.options import PoseFormat, ReadOptions, checked_size, rate_of
-from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.data.formats.files import bad_file, read_text
+from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names, rate_of
+from motionhub.data.formats.writing import Writer, file_tracks
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -59,41 +62,68 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     header = _header(names)
     if header is None:
         raise bad_file(path, "line 1", f"expected columns such as nose_x, nose_y or joint, x, y; got {names[:12]}.")
-    rows = list(_rows(path, header, lines))
-    if not rows:
-        raise bad_file(path, "line 2", "the table has no rows.")
+    rows = _Rows(path, header, lines)
     frames, period = _frames(path, header, rows)
-    positions = frame_positions(path, frames)
-    people = list(dict.fromkeys(row.person for row in rows))
-    joints = list(header.values) if header.joint is None else list(dict.fromkeys(row.joint for row in rows))
+    positions = frame_positions(path, frames.tolist())
+    people, person_of = _numbered(rows.texts(header.person, len(frames)))
+    joints, joint_of = list(header.values), None
+    if header.joint is not None:
+        joints, joint_of = _numbered(rows.texts(header.joint, len(frames)))
     length = max(positions.values()) + 1
     checked_size(path, len(people), length, len(joints), header.dims + 1)
+    places = [person_of, np.array([positions[frame] for frame in frames.tolist()])]
+    places += [] if joint_of is None else [joint_of]
+    _, first = np.unique(np.stack(places), axis=1, return_index=True)
+    if len(first) < len(frames):
+        again = rows.lines[np.setdiff1d(np.arange(len(frames)), first)[0]]
+        raise bad_file(path, f"line {again}", "the same frame, person and joint occur twice.")
     values = np.full((len(people), length, len(joints), header.dims + header.scored), np.nan, np.float32)
     with np.errstate(over="ignore"):  # what is infinite as float32 is missing
-        _fill(path, header, rows, [positions[frame] for frame in frames], people, joints, values)
+        values[tuple(places)] = rows.values.reshape(len(frames), *values.shape[len(places) :])
     layout, order = layout_of_names(path, joints, options)
-    confidence = np.nan_to_num(values[..., order, header.dims]) if header.scored else None
     clip = options.sequence(
         path,
         values[..., order, : header.dims],
         layout,
-        fps=options.fps_of(path, None if period is None else rate_of(period)),
+        fps=None if period is None else rate_of(period),
         unit=options.unit_of(path),
-        image_size=options.image_size_of(path),
-        confidence=confidence,
+        confidence=np.nan_to_num(values[..., order, header.dims]) if header.scored else None,
         track_ids=_track_ids(people),
     )
     return [clip]
 
 
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    frame: float
-    time: float
-    person: str
-    joint: str
-    numbers: np.ndarray
+class _Rows:
+    """The lines of a table that are not empty: their numbers in the file, cells, and the `(rows, columns)` values."""
+
+    def __init__(self, path: Path, header: _Header, lines: Iterator[list[str]]) -> None:
+        columns = [column for group in header.values.values() for column in group]
+        special = (header.frame, header.time, header.person, header.joint)
+        width = max(*columns, *(column for column in special if column is not None)) + 1
+        self.path, self.lines, self.cells = path, [], []
+        for line, cells in enumerate(lines, start=2):
+            if any(cells):
+                if len(cells) < width:
+                    reason = f"expected {width} columns or more, got {len(cells)}; cut off?"
+                    raise bad_file(path, f"line {line}", reason)
+                self.lines.append(line)
+                self.cells.append(cells)
+        if not self.lines:
+            raise bad_file(path, "line 2", "the table has no rows.")
+        self.values = self.numbers(columns)
+
+    def numbers(self, columns: list[int]) -> np.ndarray:
+        numbered = zip(self.lines, self.cells, strict=True)
+        return np.array([[_number(self.path, line, cells[column]) for column in columns] for line, cells in numbered])
+
+    def texts(self, column: int | None, length: int) -> list[str]:
+        return ["0"] * length if column is None else [cells[column] for cells in self.cells]
+
+
+def _numbered(texts: list[str]) -> tuple[list[str], np.ndarray]:
+    """The different texts in the order in which they appear, and the position of each text among them."""
+    number_of = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    return list(number_of), np.array([number_of[text] for text in texts])
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
@@ -148,25 +178,6 @@ def _kind(name: str) -> str:
     return name.lower() if name.lower() in _AXES else "confidence"
 
 
-def _rows(path: Path, header: _Header, lines: Iterator[list[str]]) -> Iterator[_Row]:
-    columns = [column for group in header.values.values() for column in group]
-    needed = [column for column in (header.frame, header.time, header.person, header.joint) if column is not None]
-    width = max(columns + needed) + 1
-    for line, cells in enumerate(lines, start=2):
-        if not any(cells):
-            continue
-        if len(cells) < width:
-            raise bad_file(path, f"line {line}", f"expected {width} columns or more, got {len(cells)}; cut off?")
-        yield _Row(
-            line,
-            np.nan if header.frame is None else _number(path, line, cells[header.frame]),
-            np.nan if header.time is None else _number(path, line, cells[header.time]),
-            "0" if header.person is None else cells[header.person],
-            "" if header.joint is None else cells[header.joint],
-            np.array([_number(path, line, cells[column]) for column in columns]),
-        )
-
-
 def _number(path: Path, line: int, cell: str) -> float:
     if not cell:
         return np.nan
@@ -176,31 +187,31 @@ def _number(path: Path, line: int, cell: str) -> float:
         raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.") from None
 
 
-def _frames(path: Path, header: _Header, rows: list[_Row]) -> tuple[list[int], float | None]:
+def _frames(path: Path, header: _Header, rows: _Rows) -> tuple[np.ndarray, float | None]:
     """The frame number of each row, and the seconds from one to the next where the file tells."""
-    times = np.array([row.time for row in rows])
+    times = np.zeros(len(rows.lines)) if header.time is None else rows.numbers([header.time])[:, 0]
     if header.frame is not None:
-        for row in rows:
-            if not abs(row.frame) < 1e15 or row.frame != int(row.frame):
-                raise bad_file(path, f"line {row.line}", f"expected a whole frame number, got {row.frame}.")
-        frames = [int(row.frame) for row in rows]
+        numbers = rows.numbers([header.frame])[:, 0]
+        for line, number in zip(rows.lines, numbers, strict=True):
+            if not abs(number) < 1e15 or number != int(number):
+                raise bad_file(path, f"line {line}", f"expected a whole frame number, got {number}.")
+        frames = numbers.astype(np.int64)
     elif header.time is not None:
         if not np.isfinite(times).all():
             raise bad_file(path, "time", "expected a number in every row.")
-        # Rows of the same time are one frame.
-        frames = np.unique(times, return_inverse=True)[1].tolist()
+        frames = np.unique(times, return_inverse=True)[1]  # rows of the same time are one frame
     elif header.joint is not None:
         raise bad_file(path, "line 1", "a table with a row a joint needs a column 'frame' or 'time'.")
     else:
-        seen: dict[str, int] = {}
-        frames = [seen.setdefault(row.person, -1) for row in rows]
-        for index, row in enumerate(rows):
-            seen[row.person] += 1
-            frames[index] = seen[row.person]
+        seen: Counter[str] = Counter()
+        frames = np.zeros(len(rows.lines), np.int64)
+        for index, person in enumerate(rows.texts(header.person, len(frames))):
+            frames[index] = seen[person]
+            seen[person] += 1
     return frames, _period(path, header, frames, times)
 
 
-def _period(path: Path, header: _Header, frames: list[int], times: np.ndarray) -> float | None:
+def _period(path: Path, header: _Header, frames: np.ndarray, times: np.ndarray) -> float | None:
     """Seconds between positions, from a time column that advances evenly."""
     numbers, first = np.unique(frames, return_index=True)
     if header.time is None or len(numbers) < 2 or not np.isfinite(times).all():
@@ -216,35 +227,32 @@ def _period(path: Path, header: _Header, frames: list[int], times: np.ndarray) -
     return float((times[first][-1] - times[first][0]) / (positions[int(numbers[-1])]))
 
 
-def _fill(
-    path: Path,
-    header: _Header,
-    rows: list[_Row],
-    times: list[int],
-    people: list[str],
-    joints: list[str],
-    values: np.ndarray,
-) -> None:
-    who = {person: index for index, person in enumerate(people)}
-    which = {joint: index for index, joint in enumerate(joints)}
-    taken: set[tuple[int, int, int]] = set()
-    for row, time in zip(rows, times, strict=True):
-        key = (who[row.person], time, which[row.joint] if header.joint is not None else 0)
-        if key in taken:
-            raise bad_file(path, f"line {row.line}", "the same frame, person and joint occur twice.")
-        taken.add(key)
-        if header.joint is None:
-            values[key[:2]] = row.numbers.reshape(len(joints), -1)
-        else:
-            values[key] = row.numbers
-
-
 def _track_ids(people: list[str]) -> tuple[int, ...] | None:
     """The file's person numbers; people with names are numbered in the order in which they appear."""
     if all(person.isascii() and person.isdigit() and len(person) < 19 for person in people):
         numbers = tuple(int(person) for person in people)
         return numbers if len(set(numbers)) == len(numbers) else None
     return None
+
+
+def encode(sequence: SkeletonSequence) -> bytes:
+    """UTF-8 text. An empty cell is missing; a confidence is a column `nose_confidence`."""
+    if not sequence.num_people or not sequence.num_frames:
+        raise ValueError("a CSV table needs a person and a frame, got an empty sequence; write .npz.")
+    values, parts = sequence.keypoints, ["x", "y", "z"][: sequence.num_dims]
+    if sequence.confidence is not None:
+        values = np.concatenate([values, sequence.confidence[..., None]], axis=-1)
+        parts.append("confidence")
+    stream = io.StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(
+        ["frame", "time", "person", *(f"{name}_{part}" for name in sequence.layout.joints for part in parts)]
+    )
+    for frame in range(sequence.num_frames):
+        for person, track in enumerate(file_tracks(sequence)):
+            cells = ["" if np.isnan(value) else str(value) for value in values[person, frame].ravel()]
+            rows.writerow([frame, frame / sequence.fps, track, *cells])
+    return stream.getvalue().encode()
 
 
 def matches(path: Path, head: bytes) -> bool:
@@ -255,7 +263,7 @@ def matches(path: Path, head: bytes) -> bool:
     return len(names) > 2 and _header(names) is not None
 
 
-FORMAT = PoseFormat(
+FORMAT = Format(
     name="csv",
     title="CSV table of poses",
     matches=matches,
@@ -264,4 +272,5 @@ FORMAT = PoseFormat(
     container="text",
     signature="table with columns frame, nose_x, nose_y, ... (or x_nose), or frame, joint, x, y",
     needs=("fps", "unit"),
+    writer=Writer("csv", "CSV table, a row a person and frame", ".csv", encode),
 )

@@ -1,15 +1,17 @@
-"""Reads TRC marker files (OpenSim, Pose2Sim, Cortex): tab-separated 3-D positions with names, rate and unit.
+"""TRC marker files (OpenSim, Pose2Sim, Cortex), read and written: tab-separated 3-D positions, names, rate and unit.
 
-It does not know what a marker means beyond its name. A layout given as an option takes its joints out of the markers.
+A marker means what its name says; a layout given as an option takes its joints out of the markers. Written files are
+in millimetres, a marker a joint, with the axes as they are (OpenSim expects y up); the format has no place for bones,
+confidences, image sizes and identities.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.names import layout_of_names
-from motionhub.data.formats.options import PoseFormat, ReadOptions, checked_size
-from motionhub.data.formats.reader import bad_file, read_text
+from motionhub.data.formats.files import bad_file, read_text
+from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names
+from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -37,15 +39,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     checked_size(path, length, markers, 3)
     points = np.stack([_points(path, number, row, markers) for number, row in rows])
     layout, order = layout_of_names(path, names, options)
-    clip = options.sequence(
-        path,
-        points[:, order],
-        layout,
-        fps=options.fps_of(path, rate),
-        unit=options.unit_of(path, unit),
-        image_size=options.image_size_of(path),
-    )
-    return [clip]
+    return [options.sequence(path, points[:, order], layout, fps=rate, unit=options.unit_of(path, unit))]
 
 
 def _positive(path: Path, facts: dict[str, str], key: str) -> float:
@@ -69,16 +63,37 @@ def _points(path: Path, line: int, row: list[str], markers: int) -> np.ndarray:
         raise bad_file(path, f"line {line}", f"expected numbers ({error}).") from None
 
 
-def matches(path: Path, head: bytes) -> bool:
-    return head.lstrip().startswith(b"PathFileType")
+_FACTS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames".split()
 
 
-FORMAT = PoseFormat(
+def encode(sequence: SkeletonSequence) -> bytes:
+    """Text. Empty cells are a joint that was not seen. Nine digits in millimetres give every float32 back."""
+    check_body_in_metres(sequence, "TRC")
+    rate, length, names = repr(sequence.fps), str(sequence.num_frames), sequence.layout.joints
+    facts = [rate, rate, length, str(len(names)), "mm", rate, "1", length]
+    axes = [f"{axis}{number}" for number in range(1, len(names) + 1) for axis in "XYZ"]
+    lines = [
+        ["PathFileType", "4", "(X/Y/Z)", "motionhub.trc"],
+        _FACTS,
+        facts,
+        ["Frame#", "Time", *(cell for name in names for cell in (name, "", ""))],
+        ["", "", *axes],
+    ]
+    # In double precision: the factor itself must not round the positions.
+    millimetres = 1000.0 * sequence.keypoints[0].astype(np.float64)
+    for frame, values in enumerate(millimetres.reshape(sequence.num_frames, -1).tolist()):
+        cells = ["" if np.isnan(value) else f"{value:.9g}" for value in values]
+        lines.append([str(frame + 1), f"{frame / sequence.fps:.6f}", *cells])
+    return "".join("\t".join(line) + "\n" for line in lines).encode()
+
+
+FORMAT = Format(
     name="trc",
     title="TRC marker trajectories",
-    matches=matches,
+    matches=lambda path, head: head.lstrip().startswith(b"PathFileType"),
     read=read,
     pattern="*.trc",
     container="text",
     signature="text that starts with PathFileType, with DataRate, Units and marker names",
+    writer=Writer("trc", "TRC marker trajectories, millimetres", ".trc", encode),
 )

@@ -1,7 +1,4 @@
-"""What a file or folder of no known format holds, in words, and which of the known formats come nearest.
-
-It does not know the formats: they are handed over, each with a phrase that describes it.
-"""
+"""What a file or folder of no known format holds, in words, and which of the known formats come nearest."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,10 +6,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from motionhub.data.formats.json_content import load_json
+from motionhub.data.formats.files import bad_file, load_json
+from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
-from motionhub.data.formats.options import PoseFormat
-from motionhub.data.formats.reader import Reader, bad_file
 
 
 _NUM_NEAREST = 3
@@ -21,12 +17,12 @@ _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz,
 # Contents that are often handed over, and what to do with them.
 _FOREIGN = {
     b"\x89HDF": "an HDF5 file; save its arrays as .npz with keypoints (people, frames, joints, dims)",
-    b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of a data set's zip: "
+    b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of the authors' zip: "
     "motionhub dataset build NAME --raw ZIP --out FOLDER",
     b"\x1f\x8b": "a gzip file; unpack it first",
     b"\x02P": "a C3D file; export it as TRC or BVH",
-    b"\x89PNG": "a PNG picture; a pose estimator makes keypoints of it",
-    b"\xff\xd8\xff": "a JPEG picture; a pose estimator makes keypoints of it",
+    b"\x89PNG": "a PNG image; a pose estimator makes keypoints of it",
+    b"\xff\xd8\xff": "a JPEG image; a pose estimator makes keypoints of it",
     b"ftyp": _VIDEO,
     b"RIFF": _VIDEO,
     b"\x1aE\xdf\xa3": _VIDEO,
@@ -43,19 +39,21 @@ def unknown_folder(path: Path) -> ValueError:
     return bad_file(path, "folder", reason)
 
 
-def unknown_format(path: Path, head: bytes, known: Sequence[Reader | PoseFormat]) -> ValueError:
-    """The error for a file: what it shows, the nearest formats by the words they share, the others by name."""
+def unknown_format(path: Path, head: bytes, known: Sequence[Format]) -> ValueError:
+    """The error for a file: what it shows, the nearest formats by the words they share, the others by name.
+
+    Of formats that are equally near, those that come first in `known` are shown first.
+    """
     container, shown, words = _describe(path, head)
     same = [form for form in known if form.container == container] or list(known)
-    # Of equals, the formats of programs come first: a data set's files are rarer.
-    nearest = sorted(same, key=lambda form: (-_likeness(words, form), isinstance(form, Reader)))
+    nearest = sorted(same, key=lambda form: -_likeness(words, form))
     named = "; ".join(f"{form.name}: {form.signature}" for form in nearest[:_NUM_NEAREST])
     others = ", ".join(form.name for form in nearest[_NUM_NEAREST:])
     more = f". Others: {others}" if others else ""
     return bad_file(path, "content", f"no known skeleton format ({shown}). Nearest formats: {named}{more}.")
 
 
-def _likeness(words: set[str], form: Reader | PoseFormat) -> int:
+def _likeness(words: set[str], form: Format) -> int:
     return len(words & _words(f"{form.name} {form.title} {form.signature}"))
 
 

@@ -1,7 +1,5 @@
 """A jointed body: trunk angles, hand and foot targets in; the positions of the twenty Kinect joints out.
 
-It does not know any action (`synthetic_motions.py`), time beyond one array axis, nor a camera (`synthetic.py`).
-
 The body's own frame is right-handed: x to the person's left, y up, z forward; the floor is y = 0. Two-bone limbs are
 solved in closed form, so bone lengths never change, and knees and elbows bend the way a pole vector points.
 """

@@ -1,8 +1,7 @@
-"""Clips of any data sets that were told in words, as pictures from anywhere in one layout: what T-MOR learns from.
+"""Captioned clips of any datasets, in 2-D from any viewpoint and in one layout: what T-MOR is trained on.
 
 Every clip gives several rows: cut where it is long, on other bodies and before other cameras where it is 3-D, with
-hidden parts and a little noise. Classes of several data sets that have their first phrase in common are one class. It
-does not know file formats (rows come in), models, nor how texts become vectors.
+hidden parts and a little noise. Classes of several datasets that have their first phrase in common are one class.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,9 +12,10 @@ import numpy as np
 from datasets import Dataset
 
 from motionhub.data.build.build import rows_to_dataset
-from motionhub.data.synthetic.generate import ACTIONS, compose, generate
-from motionhub.data.synthetic.phrases import worded_motions
-from motionhub.data.views.pairs import PairRanges, seen_by
+from motionhub.data.synthetic.generate import generate
+from motionhub.data.synthetic.phrases import captioned_motions
+from motionhub.data.views.cameras import seen_by
+from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.bodies import limb_group, with_bone_lengths
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.rows import from_row, to_row
@@ -29,7 +29,7 @@ _LEGS, _ARMS = {"leg", "pelvis"}, {"arm"}
 
 
 @dataclass(frozen=True)
-class Telling:
+class CaptionedClip:
     """One clip and what it may be called, the name of its class first."""
 
     sequence: SkeletonSequence
@@ -59,13 +59,13 @@ class Variety:
     noise: float = 0.012
 
 
-def worded_dataset(
-    tellings: Iterable[Telling], *, rows_per_clip: int = 4, variety: Variety | None = None, seed: int = 0
+def captioned_dataset(
+    clips: Iterable[CaptionedClip], *, rows_per_clip: int = 4, variety: Variety | None = None, seed: int = 0
 ) -> tuple[Dataset, list[tuple[str, ...]]]:
     """Rows in 2-D of `LAYOUT`, y downward, and for each class all that it may be called.
 
     Args:
-        tellings: the clips, of one person each (of several people the first is taken).
+        clips: the clips, of one person each (of several people the first is taken).
         rows_per_clip: how often each is seen.
         seed: of everything random; each clip's draws depend on it and its own number alone.
 
@@ -75,21 +75,21 @@ def worded_dataset(
     phrases: dict[str, dict[str, None]] = {}
     rows: list[dict[str, Any]] = []
     chosen = variety or Variety()
-    for number, telling in enumerate(tellings):
-        if not telling.phrases:
-            raise ValueError(f"Clip {telling.clip_id or number} has no phrases; leave out what has no name.")
-        phrases.setdefault(telling.phrases[0], {}).update(dict.fromkeys(telling.phrases))
-        label = list(phrases).index(telling.phrases[0])
-        rows += _rows(telling, label, rows_per_clip, chosen, [seed, number])
+    for number, clip in enumerate(clips):
+        if not clip.phrases:
+            raise ValueError(f"Clip {clip.clip_id or number} has no phrases; leave out what has no name.")
+        phrases.setdefault(clip.phrases[0], {}).update(dict.fromkeys(clip.phrases))
+        label = list(phrases).index(clip.phrases[0])
+        rows += _rows(clip, label, rows_per_clip, chosen, [seed, number])
     if not rows:
-        raise ValueError("There are no clips to tell of.")
+        raise ValueError("There are no clips to caption.")
     return rows_to_dataset(rows, list(phrases)), [tuple(names) for names in phrases.values()]
 
 
-def told(
+def captioned_clips(
     dataset: Dataset, phrases: Mapping[str, Sequence[str]], keep: Iterable[int] | None = None
-) -> Iterator[Telling]:
-    """The labelled clips of a data set whose class has phrases.
+) -> Iterator[CaptionedClip]:
+    """The labelled clips of a dataset whose class has phrases.
 
     Args:
         phrases: class name -> what it is called; classes that are not there are left out.
@@ -101,12 +101,11 @@ def told(
         row = rows[int(index)]
         label = int(row["label"])
         if label >= 0 and phrases.get(names[label]):
-            told_by, name = str(row["source"]), str(row["clip_id"])
-            said = tuple(phrases[names[label]])
-            yield Telling(from_row(row), said, name, int(row["subject"]), told_by, str(row["licence"]))
+            origin = {name: str(row[name]) for name in ("clip_id", "source", "licence")}
+            yield CaptionedClip(from_row(row), tuple(phrases[names[label]]), subject=int(row["subject"]), **origin)
 
 
-def also_true(phrases: Sequence[Sequence[str]]) -> np.ndarray:
+def entailment_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
     """`(classes, classes)` bool: the name of the second class is true of clips of the first, "walk" of "walk slowly".
 
     A name, the first phrase, is true where a phrase begins with all its words, unless the next word makes another verb
@@ -125,60 +124,40 @@ def also_true(phrases: Sequence[Sequence[str]]) -> np.ndarray:
     return found
 
 
-def synthetic_tellings(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[Telling]:
-    """All `synthetic_phrases.worded_motions`, each by as many bodies, speeds and styles."""
-    for number, worded in enumerate(worded_motions()):
+def synthetic_clips(clips_per_motion: int = 10, *, seed: int = 0) -> Iterator[CaptionedClip]:
+    """All `synthetic_phrases.captioned_motions`, each by as many bodies, speeds and styles."""
+    for number, motion in enumerate(captioned_motions()):
         for take in range(clips_per_motion):
             chance = np.random.default_rng([seed, number, take])
             speed, style = float(chance.uniform(0.75, 1.4)), float(chance.uniform(0.75, 1.2))
-            sequence = generate(worded.motion, seed=chance, left_handed=worded.mirror, speed=speed, style=style)
+            sequence = generate(motion.motion, seed=chance, left_handed=motion.mirror, speed=speed, style=style)
             name = f"synthetic_{seed}_{number:03d}_{take:02d}"
-            yield Telling(sequence, worded.phrases, name, take, "motionhub-synthetic", "CC0-1.0")
+            yield CaptionedClip(sequence, motion.phrases, name, take, "motionhub-synthetic", "CC0-1.0")
 
 
-def synthetic_recordings(count: int, *, seed: int = 5) -> Iterator[tuple[SkeletonSequence, np.ndarray]]:
-    """Untrimmed recordings of four actions, with the number in `synthetic.ACTIONS` of every frame, -1 in between."""
-    chance = np.random.default_rng(seed)
-    for number in range(count):
-        actions, speed = [str(action) for action in chance.choice(ACTIONS, 4)], float(chance.uniform(0.8, 1.3))
-        yield compose(actions, seed=1000 + number, pause=1.0, speed=speed)
-
-
-def learned_from(name: str, rows: Dataset) -> np.ndarray:
-    """Which clips of a data set the bundled tmor-small learned from, `(clips,)` bool; the others were held out.
-
-    N-UCLA: view 1. Penn Action: the first three quarters of each class. Bandai-Namco: all. Others: odd subjects.
-    """
-    labels = np.asarray(rows["label"])
-    if name == "n-ucla":
-        return np.asarray(np.asarray(rows["camera"]) == min(rows["camera"]))
-    if name == "penn-action":
-        before = np.array([(labels[:index] == label).sum() for index, label in enumerate(labels)])
-        return np.asarray(before < 0.75 * np.bincount(labels)[labels])
-    return np.asarray(labels >= 0 if name == "bandai-namco" else np.asarray(rows["subject"]) % 2 == 1)
-
-
-def _rows(telling: Telling, label: int, count: int, variety: Variety, seed: Sequence[int]) -> Iterator[dict[str, Any]]:
-    for look in range(count):
-        chance = np.random.default_rng([*seed, look])
-        sequence = seen_from_somewhere(telling.sequence, variety, chance)
+def _rows(
+    clip: CaptionedClip, label: int, count: int, variety: Variety, seed: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    for view in range(count):
+        chance = np.random.default_rng([*seed, view])
+        sequence = seen_from_somewhere(clip.sequence, variety, chance)
         if sequence is not None:
             yield to_row(
                 sequence,
                 label=label,
-                subject=telling.subject,
-                camera=look,
-                clip_id=f"{telling.clip_id}#{look}",
-                caption="\n".join(telling.phrases),
-                source=telling.source,
-                licence=telling.licence,
+                subject=clip.subject,
+                camera=view,
+                clip_id=f"{clip.clip_id}#{view}",
+                caption="\n".join(clip.phrases),
+                source=clip.source,
+                licence=clip.licence,
             )
 
 
 def seen_from_somewhere(
     sequence: SkeletonSequence, variety: Variety, chance: np.random.Generator
 ) -> SkeletonSequence | None:
-    """A picture of the first person, cut, on another body, before another camera; None where nobody can be seen."""
+    """The first person in 2-D, cut, on another body, before another camera; None where no joint is seen."""
     part = _window(sequence.person(0), variety.window, chance)
     body, camera = variety.ranges.draw_body(chance), variety.ranges.draw_camera(chance)
     if part.num_dims == 3:

@@ -1,7 +1,5 @@
 """The channels in which a synthetic motion is written: sampled from key poses, varied, mirrored, softened.
 
-It does not know which actions there are (`synthetic_motions.py`) nor bodies and joints (`synthetic_body.py`).
-
 Channels. `speed` metres a second along the heading, `turn` degrees of heading (to the left), `swing` how much the arms
 follow the steps; `drop` and `shift_forward` of the pelvis in leg lengths, `lift` metres off the floor;
 `pitch` (forward) `roll` `twist` (both to the left) of the trunk and `nod` (down) `look` (left) of the head in degrees;

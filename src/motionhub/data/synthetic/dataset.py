@@ -1,7 +1,6 @@
 """A labelled dataset of synthetic motion in the published columns: seeded, of any size, free to share.
 
-It does not know how a motion is made (`synthetic.py`); here is only what is drawn at random for each clip. Every clip
-depends on the seed and its own number alone, so more clips of a seed begin with the same ones.
+Every clip depends on the seed and its own number alone, so more clips of a seed begin with the same ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,9 +12,10 @@ import numpy as np
 from datasets import Dataset
 
 from motionhub.data.build.build import rows_to_dataset
+from motionhub.data.build.shards import write_rows
 from motionhub.data.formats.schema import features
 from motionhub.data.synthetic.body import Body
-from motionhub.data.synthetic.generate import ACTIONS, Scene, compose, crossing_people, generate, take_picture
+from motionhub.data.synthetic.generate import ACTIONS, Scene, compose, crossing_people, generate, project_pinhole
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import to_row
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -26,37 +26,14 @@ NUM_SUBJECTS = 40
 # Degrees by which the cameras 0, 1, 2 stand to the side; each clip's is some degrees off.
 CAMERA_YAWS = (-45.0, 0.0, 45.0)
 _KINDS = ("action", "pair", "crossing", "composition")
-_ROWS_PER_GROUP = 200
 # Apart from clip numbers, so that nobody's body is drawn as a clip is.
 _BODIES, _LENSES = 2**31, 2**32
 # Focal lengths in pixels: from a wide angle to a telephone's.
-PICTURE_SIZE, FOCALS = (1920, 1080), (700.0, 1400.0)
+IMAGE_SIZE, FOCALS = (1920, 1080), (700.0, 1400.0)
 _KEYPOINTS = {
-    2: f"pixels of a picture of {PICTURE_SIZE[0]} x {PICTURE_SIZE[1]}, y downward; what is outside it is missing",
+    2: f"pixels of an image of {IMAGE_SIZE[0]} x {IMAGE_SIZE[1]}, y downward; what is outside it is missing",
     3: "metres before a depth camera: y up, z away from it",
 }
-_CARD = """---
-license: cc0-1.0
-pretty_name: Synthetic motion of motionhub
-configs:
-- config_name: default
-  data_files: clips.parquet
----
-# Synthetic motion
-
-{num_clips} clips made by
-
-    motionhub dataset generate --num_clips {num_clips} --seed {seed} --layout {layout} --num_dims {num_dims} --out DIR
-
-without any recording of a person. The columns are those of motionhub's data sets; `datasets.load_dataset` reads them.
-
-- Keypoints: {keypoints}.
-- Actions (`label`): {actions}.
-- `subject`: one of {num_subjects} bodies; `camera`: 0, 1, 2 stand at {yaws} degrees to the side.
-- Clips of two people have the label of the first; three people who cross have `{crossing}`; compositions have no label
-  but one for every frame (`frame_labels`, -1 between actions).
-- Speed, style, place, noise, missing joints and joints hidden behind furniture are drawn for every clip.
-"""
 
 
 @dataclass(frozen=True)
@@ -85,10 +62,9 @@ class Mixture:
         shares = (self.pairs, self.crossings, self.compositions)
         if min(shares) < 0 or sum(shares) > 1:
             raise ValueError(f"pairs, crossings and compositions must be shares with a sum in 0..1, got {shares}.")
-        if not 0 <= self.occlusion <= 1:
-            raise ValueError(f"occlusion must be a probability in 0..1, got {self.occlusion!r}.")
-        if not 0 <= self.hidden_parts <= 1:
-            raise ValueError(f"hidden_parts must be a probability in 0..1, got {self.hidden_parts!r}.")
+        for name in ("occlusion", "hidden_parts"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be a probability in 0..1, got {getattr(self, name)!r}.")
         Scene(noise=self.noise, dropout=self.dropout)
 
 
@@ -110,7 +86,7 @@ def generate_dataset(
         actions: some of `data.synthetic.ACTIONS`; `label` counts them in this order.
         mixture: shares and strengths; `Mixture()` when None.
         layout, fps: of every clip.
-        num_dims: 3 for metres; 2 for the pictures of the same motions, in pixels of `PICTURE_SIZE`.
+        num_dims: 3 for metres; 2 for the images of the same motions, in pixels of `IMAGE_SIZE`.
 
     Raises:
         ValueError: an unknown action or layout, or a number out of its range.
@@ -121,56 +97,34 @@ def generate_dataset(
     return rows_to_dataset(list(rows), list(actions))
 
 
-def save_generated(
-    out_dir: str | Path,
-    num_clips: int = 1000,
-    *,
-    seed: int = 0,
-    actions: Sequence[str] = ACTIONS,
-    mixture: Mixture | None = None,
-    layout: str = "kinect-20",
-    fps: float = 30.0,
-    num_dims: int = 3,
-) -> Path:
+def save_generated(out_dir: str | Path, num_clips: int = 1000, **options: Any) -> Path:
     """The same as a folder that `datasets.load_dataset` reads, written clip by clip, so of any size; the folder.
+
+    Args:
+        out_dir: new or empty folder.
+        num_clips, options: as `generate_dataset`.
 
     Raises:
         ValueError: as `generate_dataset`; or `out_dir` exists and is not empty.
     """
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ValueError(f"{out_dir} exists and is not an empty folder; remove it or give another one.")
-    rows = generate_rows(
-        num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps, num_dims=num_dims
-    )
-    first = next(rows)  # before anything is written: arguments that do not fit leave nothing behind
-    out_dir.mkdir(parents=True, exist_ok=True)
-    schema, group = features(list(actions)).arrow_schema, [first]
-    writing = out_dir / ".clips.parquet.writing"
-    try:
-        with pq.ParquetWriter(writing, schema, compression="zstd") as file:
-            for row in rows:
-                if len(group) == _ROWS_PER_GROUP:
-                    file.write_table(pa.Table.from_pylist(group, schema=schema))
-                    group = []
-                group.append(row)
-            file.write_table(pa.Table.from_pylist(group, schema=schema))
-        writing.rename(out_dir / "clips.parquet")
-    finally:
-        writing.unlink(missing_ok=True)
-    card = _CARD.format(
+    rows = generate_rows(num_clips, **options)  # before anything is written: wrong arguments leave nothing behind
+    chosen = {"seed": 0, "actions": ACTIONS, "layout": "kinect-20", "num_dims": 3, **options}
+    schema = features(list(chosen["actions"])).arrow_schema
+    write_rows(out_dir / "clips.parquet", rows, schema, compression="zstd")
+    template = Path(__file__).with_name("templates") / "dataset_card.md"
+    card = template.read_text(encoding="utf-8").format(
         num_clips=num_clips,
-        seed=seed,
-        layout=layout,
-        num_dims=num_dims,
-        keypoints=_KEYPOINTS[num_dims],
-        actions=", ".join(actions),
+        seed=chosen["seed"],
+        layout=chosen["layout"],
+        num_dims=chosen["num_dims"],
+        keypoints=_KEYPOINTS[chosen["num_dims"]],
+        actions=", ".join(chosen["actions"]),
         num_subjects=NUM_SUBJECTS,
         yaws=", ".join(f"{yaw:g}" for yaw in CAMERA_YAWS),
-        crossing=_crossing_label(actions),
+        crossing=_crossing_label(chosen["actions"]),
     )
     (out_dir / "README.md").write_text(card, encoding="utf-8")
     return out_dir
@@ -236,7 +190,7 @@ def _row(
         sequence = _occluded(sequence, chance)
     if num_dims == 2:  # a generator of its own, so that the motions are those of the 3-D clips
         focal = float(np.random.default_rng([seed, _LENSES + number]).uniform(*FOCALS))
-        sequence = take_picture(sequence, focal, PICTURE_SIZE, scene.tilt)
+        sequence = project_pinhole(sequence, focal, IMAGE_SIZE, scene.tilt)
     return to_row(
         sequence,
         label=None if kind == "composition" else actions.index(action),

@@ -1,7 +1,4 @@
-"""From channels to a body track: the path over the floor, and feet that stand still while they stand.
-
-It does not know which action it walks for (`synthetic_motions.py`) nor joints (`synthetic_body.py`).
-"""
+"""From channels to a body track: the path over the floor, and feet that stand still while they stand."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d

@@ -1,6 +1,4 @@
-"""Motion of our own making: seeded actions, compositions, crossing people and analytic motions as `SkeletonSequence`s.
-
-It does not know key poses of actions (`synthetic_motions.py`) nor how limbs are solved (`synthetic_body.py`).
+"""Synthetic motion: seeded actions, compositions, crossing people and analytic motions as `SkeletonSequence`s.
 
 Coordinates are those of a Kinect, as in N-UCLA: metres, y up, z away from the camera at the origin, and right-handed:
 the left side of a person who faces the camera has the smaller x (drawn with x to the right, a mirror image).
@@ -56,10 +54,10 @@ class Scene:
         dropout: probability that a joint is missing (NaN) in a frame, independent.
         occlusion: probability that one body part of a person, an arm, a leg or all below the waist (`HIDDEN_PARTS`),
             is missing for a stretch of a quarter to three quarters of the clip.
-        focal: None for 3-D in metres; the focal length in pixels for the 2-D picture, see `take_picture`. For it the
+        focal: None for 3-D in metres; the focal length in pixels for the 2-D image, see `project_pinhole`. For it the
             camera stays in its place and is tilted to what is a metre above the floor in the middle of the scene, so
             that its elevation is that of `camera_height` over `distance`.
-        image_size: `(width, height)` of the picture in pixels.
+        image_size: `(width, height)` of the image in pixels.
     """
 
     heading: float = 0.0
@@ -77,10 +75,9 @@ class Scene:
     def __post_init__(self) -> None:
         if self.focal is not None:
             _check(focal=self.focal, width=self.image_size[0], height=self.image_size[1])
-        if not 0 <= self.dropout <= 1:
-            raise ValueError(f"dropout must be a probability in 0..1, got {self.dropout!r}.")
-        if not 0 <= self.occlusion <= 1:
-            raise ValueError(f"occlusion must be a probability in 0..1, got {self.occlusion!r}.")
+        for name in ("dropout", "occlusion"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be a probability in 0..1, got {getattr(self, name)!r}.")
         if self.noise < 0:
             raise ValueError(f"noise must be a standard deviation >= 0 in metres, got {self.noise!r}.")
 
@@ -126,17 +123,17 @@ def generate(
     Raises:
         ValueError: an unknown action, or a number out of its range.
     """
-    motion, scene = _motion(action), scene or Scene()
+    motion = _motion(action)
     _check(speed=speed, fps=fps)
     generator = np.random.default_rng(seed)
     if num_frames is None:
         num_frames = max(1, round(motion.duration * fps / speed))
-    _check_length(num_frames)
+    _check(num_frames=num_frames)
     people = [_person(motion, body, num_frames, fps, speed, style, left_handed, generator)]
     if second_person is not None:
         other = _person(_motion(second_person), None, num_frames, fps, speed, style, None, generator)
         people = [people[0] - [0, 0, 0.6], other * [-1.0, 1.0, -1.0] + [0, 0, 0.6]]
-    return _recorded(_seen(np.stack(people), scene, fps, generator), scene, layout)
+    return _filmed(np.stack(people), scene, fps, generator, layout)
 
 
 def compose(
@@ -178,9 +175,8 @@ def compose(
     keypoints = _posed(body, channels, fps, 0.0)
     between = np.full(gap, BACKGROUND)
     frame_labels = np.concatenate([labels[0], *(part for label in labels[1:] for part in (between, label))])
-    scene = scene or Scene()
-    sequence = _seen(_centred(keypoints)[None], scene, fps, generator)
-    return _recorded(sequence, scene, layout), frame_labels.astype(np.int64)
+    sequence = _filmed(_centred(keypoints)[None], scene, fps, generator, layout)
+    return sequence, frame_labels.astype(np.int64)
 
 
 def crossing_people(
@@ -201,19 +197,16 @@ def crossing_people(
     Raises:
         ValueError: a number out of its range.
     """
-    _check(speed=speed, fps=fps, num_people=num_people)
-    _check_length(num_frames)
+    _check(speed=speed, fps=fps, num_people=num_people, num_frames=num_frames)
     generator, people = np.random.default_rng(seed), []
     turned = generator.uniform(0, 360)
     for index in range(num_people):
         body, phase, own = Body.random(generator), generator.random(), speed * generator.uniform(0.85, 1.15)
-        channels = sample(Motion(1.0, {"speed": [(0.0, own)]}), np.zeros(num_frames))
-        channels = swaying(channels, np.arange(num_frames) / fps, generator)
+        channels = swaying(_walking(own, num_frames), np.arange(num_frames) / fps, generator)
         late = own * (index - (num_people - 1) / 2) * 0.4
         path = _centred(_posed(body, channels, fps, phase)) + [0.3, 0.0, -late]
         people.append(_turn(path, turned + 360 * index / num_people + generator.uniform(-15, 15)))
-    scene = scene or Scene()
-    return _recorded(_seen(np.stack(people), scene, fps, generator), scene, layout)
+    return _filmed(np.stack(people), scene, fps, generator, layout)
 
 
 def straight_walk(
@@ -229,16 +222,13 @@ def straight_walk(
 
     `seed` is for the noise and the missing joints of `scene` only.
     """
-    _check(fps=fps, speed=speed)
-    _check_length(num_frames)
-    body, scene = body or Body(), scene or Scene()
-    channels = sample(Motion(1.0, {"speed": [(0.0, float(speed))]}), np.zeros(num_frames))
-    track = body_track(body, channels, fps)
+    _check(fps=fps, speed=speed, num_frames=num_frames)
+    body = body or Body()
     # The height that a whole step allows, sampled finely, so that it does not depend on the clip's length.
-    cycle = sample(Motion(1.0, {"speed": [(0.0, float(speed))]}), np.zeros(128))
-    limit = smooth_height_limit(body, body_track(body, cycle, 128 / step_cycle(speed)), 1.0).min()
-    keypoints = pose_body(body, track, np.full(num_frames, limit))
-    return _recorded(_seen(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed)), scene, LAYOUT)
+    cycle = body_track(body, _walking(speed, 128), 128 / step_cycle(speed))
+    limit = np.full(num_frames, smooth_height_limit(body, cycle, 1.0).min())
+    keypoints = pose_body(body, body_track(body, _walking(speed, num_frames), fps), limit)
+    return _filmed(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed))
 
 
 def pendulum_arm(
@@ -256,31 +246,25 @@ def pendulum_arm(
     The arm's angle from hanging down, forward positive, is `amplitude * sin(2 pi frequency time)` degrees, in the
     plane of the heading; the wrist stays on the circle of radius `body.arm`. `seed` is for noise and missing joints.
     """
-    _check(fps=fps)
-    _check_length(num_frames)
-    body, scene = body or Body(), scene or Scene()
+    _check(fps=fps, num_frames=num_frames)
+    body = body or Body()
     times = np.arange(num_frames) / fps
-    channels = sample(Motion(1.0, {}), times)
-    track = body_track(body, channels, fps)
-    keypoints = pose_body(body, track, smooth_height_limit(body, track, fps))
+    keypoints = _posed(body, sample(Motion(1.0, {}), times), fps, 0.0)
     angle = np.radians(amplitude) * np.sin(2 * np.pi * frequency * times)
     direction = np.stack([np.zeros(num_frames), -np.cos(angle), np.sin(angle)], axis=-1)
     shoulder = keypoints[:, LAYOUT.index("right_shoulder")]
-    for joint, length in (
-        ("right_elbow", body.upper_arm),
-        ("right_wrist", body.arm),
-        ("right_hand", body.arm + body.hand),
-    ):
+    lengths = {"right_elbow": body.upper_arm, "right_wrist": body.arm, "right_hand": body.arm + body.hand}
+    for joint, length in lengths.items():
         keypoints[:, LAYOUT.index(joint)] = shoulder + length * direction
-    return _recorded(_seen(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed)), scene, LAYOUT)
+    return _filmed(_centred(keypoints)[None], scene, fps, np.random.default_rng(seed))
 
 
-def take_picture(
+def project_pinhole(
     sequence: SkeletonSequence, focal: float, image_size: tuple[int, int] = (1920, 1080), tilt: float = 0.0
 ) -> SkeletonSequence:
     """What a pinhole camera in the sensor's place sees: pixels from the upper left corner, y downward, not mirrored.
 
-    The optical axis meets the middle of the picture; a joint behind the camera or outside the picture is missing.
+    The optical axis meets the middle of the image; a joint behind the camera or outside the image is missing.
 
     Args:
         sequence: 3-D in metres, in the coordinates of this module.
@@ -294,7 +278,7 @@ def take_picture(
     _check(focal=focal, width=image_size[0], height=image_size[1])
     if sequence.num_dims != 3 or sequence.unit != "metre":
         raise ValueError(
-            f"take_picture needs 3-D keypoints in metres, got {sequence.num_dims}-D in {sequence.unit}s; "
+            f"project_pinhole needs 3-D keypoints in metres, got {sequence.num_dims}-D in {sequence.unit}s; "
             "generate them without Scene(focal=...)."
         )
     sine, cosine = np.sin(np.radians(tilt)), np.cos(np.radians(tilt))
@@ -319,9 +303,9 @@ def _check(**positive: float) -> None:
             raise ValueError(f"{name} must be a positive number, got {value!r}.")
 
 
-def _check_length(num_frames: int) -> None:
-    if num_frames < 1:
-        raise ValueError(f"num_frames must be at least 1, got {num_frames}.")
+def _walking(speed: float, num_frames: int) -> Channels:
+    """Walking at one speed in metres a second."""
+    return sample(Motion(1.0, {"speed": [(0.0, float(speed))]}), np.zeros(num_frames))
 
 
 def _person(
@@ -381,8 +365,15 @@ def _turn(keypoints: np.ndarray, degrees: float) -> np.ndarray:
     return keypoints @ np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
 
 
-def _seen(people: np.ndarray, scene: Scene, fps: float, generator: np.random.Generator) -> SkeletonSequence:
+def _filmed(
+    people: np.ndarray,
+    scene: Scene | None,
+    fps: float,
+    generator: np.random.Generator,
+    layout: str | SkeletonLayout = LAYOUT,
+) -> SkeletonSequence:
     """From the ground frame `(people, frames, 20, 3)` into the camera's, with noise and missing joints."""
+    scene = scene or Scene()
     # 180: who walks forward from heading 0 comes towards the camera, against its z.
     keypoints = _turn(people, 180.0 + scene.heading) + [scene.place[0], 0.0, scene.place[1]]
     keypoints = _turn(keypoints, scene.camera_yaw) + [0.0, -scene.camera_height, scene.distance]
@@ -396,7 +387,10 @@ def _seen(people: np.ndarray, scene: Scene, fps: float, generator: np.random.Gen
     if scene.occlusion:
         hidden = _hidden(len(keypoints), keypoints.shape[1], scene.occlusion, generator)
         keypoints = np.where(hidden[..., None], np.nan, keypoints)
-    return SkeletonSequence(keypoints, layout=LAYOUT, fps=fps, unit="metre")
+    sequence = SkeletonSequence(keypoints, layout=LAYOUT, fps=fps, unit="metre")
+    # The layout first, then the image: the middle of two joints is not the middle of their pixels.
+    converted = sequence if layout in (LAYOUT, LAYOUT.name) else convert_layout(sequence, layout)
+    return converted if scene.focal is None else project_pinhole(converted, scene.focal, scene.image_size, scene.tilt)
 
 
 def _hidden(num_people: int, num_frames: int, probability: float, generator: np.random.Generator) -> np.ndarray:
@@ -410,9 +404,3 @@ def _hidden(num_people: int, num_frames: int, probability: float, generator: np.
         if chance < probability:
             person[start : start + length, [LAYOUT.index(joint) for joint in part]] = True
     return hidden
-
-
-def _recorded(sequence: SkeletonSequence, scene: Scene, layout: str | SkeletonLayout) -> SkeletonSequence:
-    """In the layout asked for, and then in the picture: the middle of two joints is not the middle of their pixels."""
-    converted = sequence if layout in (LAYOUT, LAYOUT.name) else convert_layout(sequence, layout)
-    return converted if scene.focal is None else take_picture(converted, scene.focal, scene.image_size, scene.tilt)

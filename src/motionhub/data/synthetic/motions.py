@@ -1,12 +1,47 @@
-"""What each synthetic action does: a table of key poses per channel, in seconds of natural tempo.
+"""Motions of the tables `motions.yaml` and `phrases.yaml`: keys written out, as `channels.Motion`."""
 
-It does not know how keys are sampled (`synthetic_channels.py`, which explains the channels) nor bodies; numbers are
-relative to a body's own lengths. All tables show a right-handed person.
-"""
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 
 from motionhub.data.synthetic.channels import HANG, Keys, Motion, Value
+
+
+def read_table(name: str) -> dict[str, Any]:
+    """A table of this folder."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    table: dict[str, Any] = yaml.load(Path(__file__).with_name(name).read_text(encoding="utf-8"), loader)
+    return table
+
+
+def motion_of(entry: Mapping[str, Any]) -> Motion:
+    """The motion of an entry: `duration` and channels; `hands` are both hands."""
+    channels: dict[str, Keys] = {}
+    for name, items in entry.items():
+        if name not in ("duration", "phrases"):
+            channels |= dict.fromkeys(("left_hand", "right_hand") if name == "hands" else (name,), keys_of(items))
+    return Motion(entry["duration"], channels)
+
+
+def keys_of(items: Sequence[Any]) -> Keys:
+    """`[second, value]` pairs, and rules such as `{alternate: [...]}`, as keys."""
+    keys: Keys = []
+    for item in items:
+        if isinstance(item, dict):
+            ((rule, arguments),) = item.items()
+            keys += _RULES[rule](*map(value_of, arguments))
+        else:
+            keys.append((item[0], value_of(item[1])))
+    return keys
+
+
+def value_of(written: Any) -> Any:
+    """A place of a hand by its name, a triple, or a number."""
+    return _POSES[written] if isinstance(written, str) else tuple(written) if isinstance(written, list) else written
 
 
 def _to_and_fro(start: float, end: float, period: float, first: Value, second: Value) -> Keys:
@@ -15,308 +50,34 @@ def _to_and_fro(start: float, end: float, period: float, first: Value, second: V
     return [(float(time), (first, second)[index % 2]) for index, time in enumerate(times)]
 
 
-def _both(keys: Keys) -> dict[str, Keys]:
-    return {"left_hand": keys, "right_hand": keys}
+def _alternate(step: float, count: int, first: Value, second: Value) -> Keys:
+    return [(index * step, (first, second)[index % 2]) for index in range(count)]
 
 
-_SEATED_HANDS = (-0.02, -0.68, 0.5)
-_BEFORE_CHEST = (-0.12, -0.42, 0.52)
-_GUARD = (-0.12, -0.08, 0.4)
-_STRIKE = (-0.26, 0.06, 0.96)
-_POINTING = (0.14, 0.11, 0.95)
-_AT_COLLAR = (-0.16, -0.02, 0.34)
-_HOLD_CUP = (-0.02, -0.38, 0.5)
+def _repeat(first: Value, second: Value, period: float) -> Keys:
+    """There and back between two places, from hanging and back to it."""
+    start, end = 0.5, 2.6
+    count = max(2, round((end - start) / (period / 2)))
+    keys: Keys = [(start + index * period / 2, (first, second)[index % 2]) for index in range(count)]
+    return [(0.05, HANG), *keys, (end + 0.4, HANG)]
 
-MOTIONS: dict[str, Motion] = {
-    "pick up with one hand": Motion(
-        2.5,
-        {
-            "drop": [(0.2, 0), (1.1, 0.42), (1.4, 0.42), (2.3, 0)],
-            "pitch": [(0.1, 2), (1.1, 66), (1.4, 66), (2.3, 2)],
-            "shift_forward": [(0.2, 0), (1.1, -0.12), (1.4, -0.12), (2.3, 0)],
-            "twist": [(0.2, 0), (1.1, 14), (1.4, 14), (2.3, 0)],
-            "nod": [(0.1, 0), (0.5, 12), (1.2, -8), (2.4, 6)],
-            "right_hand": [(0.3, HANG), (1.1, (-0.05, -0.9, 0.36)), (1.4, (-0.05, -0.9, 0.34)), (2.4, (0, -0.6, 0.5))],
-            "left_hand": [(0.3, HANG), (1.1, (0.12, -0.55, 0.3)), (1.4, (0.12, -0.55, 0.3)), (2.3, HANG)],
-            "right_foot": [(0, (0.05, 0, -0.05))],
-            "left_foot": [(0, (0.05, 0, 0.12))],
-        },
-    ),
-    "pick up with two hands": Motion(
-        2.8,
-        {
-            "drop": [(0.2, 0), (1.2, 0.5), (1.5, 0.5), (2.5, 0)],
-            "pitch": [(0.1, 2), (1.2, 62), (1.5, 62), (2.5, -3)],
-            "shift_forward": [(0.2, 0), (1.2, -0.14), (1.5, -0.14), (2.5, 0)],
-            "nod": [(0.1, 0), (0.5, 12), (1.3, -8), (2.6, 4)],
-            **_both([(0.3, HANG), (1.2, (-0.06, -0.86, 0.4)), (1.5, (-0.1, -0.84, 0.4)), (2.6, _BEFORE_CHEST)]),
-            "right_foot": [(0, (0.08, 0, 0))],
-            "left_foot": [(0, (0.08, 0, 0.04))],
-        },
-    ),
-    "drop trash": Motion(
-        4.2,
-        {
-            "speed": [(0, 0.9), (0.9, 0.8), (1.5, 0), (2.5, 0), (3.1, 0.9), (4.2, 0.95)],
-            "turn": [(2.2, 0), (3.3, 130)],
-            "right_hand": [
-                (0, (0.02, -0.5, 0.5)),
-                (1.1, (0.02, -0.5, 0.5)),
-                (1.7, (0.12, -0.3, 0.9)),
-                (2.0, (0.14, -0.34, 0.88)),
-                (2.7, HANG),
-            ],
-            "pitch": [(1.0, 2), (1.75, 20), (2.0, 20), (2.6, 2)],
-            "nod": [(0.9, 0), (1.6, 14), (2.1, 14), (2.6, 0)],
-            "swing": [(0, 0.4), (1.4, 0.1), (2.6, 0.3), (3.2, 1)],
-        },
-    ),
-    "walk around": Motion(5.0, {"speed": [(0, 1.0)], "turn": [(0, 0), (5.0, 290)], "look": [(0, 6)]}),
-    "sit down": Motion(
-        2.2,
-        {
-            "drop": [(0.2, 0), (1.6, 0.45)],
-            "shift_forward": [(0.2, 0), (0.9, -0.2), (1.6, -0.42)],
-            "pitch": [(0.1, 2), (0.9, 38), (1.7, 10), (2.1, 3)],
-            "nod": [(0.1, 0), (0.8, -8), (1.6, 4)],
-            **_both([(0.3, HANG), (1.0, (0.06, -0.75, 0.42)), (1.8, _SEATED_HANDS)]),
-        },
-    ),
-    "stand up": Motion(
-        2.0,
-        {
-            "drop": [(0.5, 0.45), (1.7, 0)],
-            "shift_forward": [(0.45, -0.42), (0.9, -0.24), (1.6, 0)],
-            "pitch": [(0.1, 4), (0.75, 42), (1.7, 2)],
-            "nod": [(0.1, 4), (0.7, -8), (1.6, 0)],
-            **_both([(0.2, _SEATED_HANDS), (0.8, (0.06, -0.75, 0.45)), (1.7, HANG)]),
-        },
-    ),
-    "donning": Motion(
-        5.0,
-        {
-            "right_hand": [
-                (0, (0.05, -0.45, 0.45)),
-                (0.7, (0.4, -0.45, -0.35)),
-                (1.2, (0.62, -0.6, -0.25)),
-                (1.8, (0.4, -0.3, 0.35)),
-                (2.4, (-0.1, -0.1, 0.42)),
-                (3.5, (-0.18, -0.15, 0.36)),
-                (4.2, (-0.2, -0.4, 0.38)),
-                (4.7, HANG),
-            ],
-            "left_hand": [
-                (0, (0.0, -0.45, 0.5)),
-                (0.7, (-0.3, -0.05, 0.38)),
-                (1.8, (-0.28, -0.02, 0.35)),
-                (2.5, (0.4, -0.45, -0.38)),
-                (3.0, (0.64, -0.55, -0.3)),
-                (3.6, (0.35, -0.3, 0.35)),
-                (4.2, (-0.2, -0.35, 0.38)),
-                (4.7, HANG),
-            ],
-            "twist": [(0, 0), (0.9, -22), (1.8, 0), (2.7, 22), (3.6, 0)],
-            "roll": [(0, 0), (1.0, -6), (1.8, 0), (2.8, 6), (3.6, 0)],
-            "look": [(0, 0), (1.0, -22), (1.8, 0), (2.8, 22), (3.6, 0)],
-            "nod": [(0, 10), (1.0, 8), (3.9, 16), (4.8, 0)],
-        },
-    ),
-    "doffing": Motion(
-        4.2,
-        {
-            "right_hand": [
-                (0, HANG),
-                (0.6, _AT_COLLAR),
-                (0.9, _AT_COLLAR),
-                (1.4, (0.62, -0.3, 0.0)),
-                (2.0, (0.3, -0.72, -0.42)),
-                (2.5, (0.15, -0.72, -0.38)),
-                (3.1, (0.2, -0.5, 0.35)),
-                (3.8, (0.05, -0.62, 0.5)),
-            ],
-            "left_hand": [
-                (0, HANG),
-                (0.6, _AT_COLLAR),
-                (0.9, _AT_COLLAR),
-                (1.4, (0.62, -0.3, 0.0)),
-                (2.0, (0.25, -0.74, -0.4)),
-                (2.5, (0.3, -0.76, -0.3)),
-                (3.1, (-0.2, -0.5, 0.42)),
-                (3.8, HANG),
-            ],
-            "pitch": [(0.5, 2), (1.3, -6), (2.0, 12), (2.6, 8), (3.2, 2)],
-            "twist": [(1.5, 0), (2.0, 14), (2.5, -16), (3.2, 0)],
-            "nod": [(0, 0), (0.6, 14), (1.6, 0), (3.1, 14), (4.0, 4)],
-        },
-    ),
-    "throw": Motion(
-        2.0,
-        {
-            "right_hand": [
-                (0.05, HANG),
-                (0.35, (0.3, -0.45, 0.3)),
-                (0.75, (0.55, 0.38, -0.4)),
-                (0.92, (0.42, 0.62, 0.05)),
-                (1.05, (0.1, 0.4, 0.86)),
-                (1.3, (-0.3, -0.5, 0.6)),
-                (1.9, HANG),
-            ],
-            "left_hand": [(0.05, HANG), (0.75, (0.15, 0.0, 0.82)), (1.1, (0.35, -0.65, 0.1)), (1.9, HANG)],
-            "twist": [(0.1, 0), (0.75, -42), (1.1, 32), (1.9, 0)],
-            "pitch": [(0.1, 2), (0.75, -9), (1.15, 22), (1.9, 2)],
-            "left_foot": [(0.3, (0, 0, 0)), (0.6, (0.02, 0.1, 0.2)), (0.85, (0.04, 0, 0.38))],
-            "shift_forward": [(0.2, 0), (0.7, -0.05), (1.1, 0.22), (1.9, 0.16)],
-            "drop": [(0.2, 0), (0.7, 0.05), (1.1, 0.07), (1.9, 0.05)],
-            "right_heel": [(0.8, 0), (1.1, 35), (1.8, 20)],
-        },
-    ),
-    "carry": Motion(
-        4.0,
-        {
-            "speed": [(0, 0.85)],
-            "turn": [(0, 0), (4.0, 110)],
-            "swing": [(0, 0)],
-            "pitch": [(0, -4)],
-            **_both([(0, _BEFORE_CHEST)]),
-        },
-    ),
-    "wave": Motion(
-        3.0,
-        {
-            "right_hand": [
-                (0.1, HANG),
-                *_to_and_fro(0.7, 2.5, 0.5, (0.22, 0.58, 0.36), (0.66, 0.42, 0.22)),
-                (2.95, HANG),
-            ],
-            "roll": [(0.1, 0), (0.8, 3), (2.4, 3), (2.9, 0)],
-        },
-    ),
-    "fall": Motion(
-        2.4,
-        {
-            "drop": [(0.25, 0), (0.7, 0.3), (1.15, 0.97)],
-            "shift_forward": [(0.2, 0), (0.7, -0.32), (1.15, -0.72)],
-            "pitch": [(0.2, 2), (0.5, 22), (0.9, -20), (1.35, -82)],
-            "roll": [(0.3, 0), (0.8, 8), (1.4, 0)],
-            "nod": [(0.3, 0), (1.0, 28), (1.6, 6)],
-            "right_hand": [(0.2, HANG), (0.6, (0.55, 0.25, 0.6)), (1.25, (0.75, -0.2, -0.2)), (1.9, (0.9, -0.2, 0.4))],
-            "left_hand": [(0.2, HANG), (0.65, (0.7, 0.1, 0.5)), (1.25, (0.8, -0.2, -0.1)), (1.9, (0.85, -0.2, 0.42))],
-            "elbow_up": [(0.6, 0), (1.1, 1)],
-            "left_foot": [(0.3, (0, 0, 0)), (0.7, (0, 0.14, 0.2)), (1.3, (0.04, 0, 0.15)), (2.1, (0.06, 0, 0.28))],
-            "right_foot": [(0.5, (0, 0, 0)), (1.0, (0, 0.12, 0.15)), (1.4, (0.08, 0, 0.06))],
-        },
-    ),
-    "squat": Motion(
-        2.6,
-        {
-            "drop": [(0.2, 0), (1.2, 0.5), (1.4, 0.5), (2.4, 0)],
-            "pitch": [(0.2, 2), (1.2, 38), (1.4, 38), (2.4, 2)],
-            "nod": [(0.2, 0), (1.2, -22), (2.4, 0)],
-            "shift_forward": [(0.2, 0), (1.2, -0.16), (1.4, -0.16), (2.4, 0)],
-            **_both([(0.2, HANG), (1.1, (-0.02, -0.05, 0.94)), (1.5, (-0.02, -0.05, 0.94)), (2.4, HANG)]),
-            "left_foot": [(0, (0.1, 0, 0))],
-            "right_foot": [(0, (0.1, 0, 0))],
-        },
-    ),
-    "drink": Motion(
-        3.2,
-        {
-            "right_hand": [
-                (0.1, (0.04, -0.62, 0.42)),
-                (0.5, _HOLD_CUP),
-                (1.1, (-0.17, 0.12, 0.28)),
-                (2.1, (-0.17, 0.16, 0.26)),
-                (2.7, _HOLD_CUP),
-                (3.1, (0.04, -0.62, 0.42)),
-            ],
-            "nod": [(0.7, 4), (1.3, -8), (1.8, -20), (2.1, -18), (2.6, 4)],
-            "pitch": [(0.8, 2), (1.8, -4), (2.6, 2)],
-        },
-    ),
-    "kick": Motion(
-        1.8,
-        {
-            "right_foot": [
-                (0.15, (0, 0, 0)),
-                (0.55, (0, 0.2, -0.38)),
-                (0.8, (-0.04, 0.22, 0.35)),
-                (0.92, (-0.06, 0.46, 0.84)),
-                (1.2, (0, 0.18, 0.2)),
-                (1.55, (0, 0, 0)),
-            ],
-            "right_heel": [(0.15, 0), (0.55, 55), (0.9, -10), (1.2, 0)],
-            "pitch": [(0.15, 2), (0.55, 12), (0.9, -12), (1.5, 2)],
-            "roll": [(0.15, 0), (0.6, 7), (1.0, 7), (1.5, 0)],
-            "twist": [(0.15, 0), (0.55, -10), (0.9, 16), (1.5, 0)],
-            "drop": [(0.15, 0), (0.5, 0.05), (0.9, 0.02), (1.5, 0)],
-            "right_hand": [(0.15, HANG), (0.55, (0.5, -0.6, 0.3)), (0.9, (0.55, -0.6, -0.35)), (1.6, HANG)],
-            "left_hand": [(0.15, HANG), (0.55, (0.6, -0.6, -0.2)), (0.9, (0.45, -0.45, 0.55)), (1.6, HANG)],
-        },
-    ),
-    "clap": Motion(
-        2.8,
-        _both([(0.1, HANG), *_to_and_fro(0.6, 2.4, 0.42, (0.1, -0.22, 0.5), (-0.2, -0.2, 0.52)), (2.75, HANG)]),
-    ),
-    "jump": Motion(
-        1.9,
-        {
-            "drop": [(0.1, 0), (0.5, 0.3), (0.72, 0), (1.1, 0.02), (1.3, 0.24), (1.75, 0)],
-            "lift": [(0.72, 0), (0.81, 0.2), (0.92, 0.28), (1.03, 0.2), (1.12, 0)],
-            "pitch": [(0.1, 2), (0.5, 34), (0.8, 2), (1.3, 24), (1.75, 2)],
-            "nod": [(0.1, 0), (0.5, -14), (0.9, 0), (1.3, -8), (1.7, 0)],
-            "shift_forward": [(0.1, 0), (0.5, -0.1), (0.75, 0), (1.3, -0.08), (1.75, 0)],
-            **_both(
-                [
-                    (0.1, HANG),
-                    (0.5, (0.16, -0.75, -0.5)),
-                    (0.68, (0.2, -0.6, 0.6)),
-                    (0.9, (0.22, 0.62, 0.6)),
-                    (1.3, (0.3, -0.35, 0.6)),
-                    (1.8, HANG),
-                ]
-            ),
-            "left_heel": [(0.6, 0), (0.75, 50), (1.0, 45), (1.14, 5), (1.3, 0)],
-            "right_heel": [(0.6, 0), (0.75, 50), (1.0, 45), (1.14, 5), (1.3, 0)],
-        },
-    ),
-    "phone call": Motion(
-        3.0,
-        {
-            "right_hand": [(0.1, HANG), (0.5, (0.1, -0.5, 0.42)), (1.0, (0.02, 0.18, 0.2)), (3.0, (0.02, 0.16, 0.2))],
-            "left_hand": [(0.6, HANG), (1.4, (-0.1, -0.55, 0.35))],
-            "roll": [(0.5, 0), (1.1, -3)],
-            "look": [(0.6, 0), (1.3, -8), (2.2, 10)],
-            "nod": [(0.4, 10), (1.0, 3), (1.8, 9), (2.4, 2)],
-        },
-    ),
-    "punch": Motion(
-        2.2,
-        {
-            "right_hand": [(0, HANG), (0.4, _GUARD), (0.65, _GUARD), (0.82, _STRIKE), (0.92, _STRIKE), (1.15, _GUARD)],
-            "left_hand": [(0, HANG), (0.4, _GUARD), (1.15, _GUARD), (1.33, _STRIKE), (1.43, _STRIKE), (1.65, _GUARD)],
-            "twist": [(0.3, 0), (0.6, -18), (0.85, 32), (1.1, 8), (1.35, -32), (1.7, 0)],
-            "pitch": [(0.2, 2), (0.5, 8), (0.85, 14), (1.1, 8), (1.35, 14), (1.8, 8)],
-            "drop": [(0.1, 0), (0.4, 0.07)],
-            "left_foot": [(0, (0.03, 0, 0.16))],
-            "right_foot": [(0, (0.03, 0, -0.16))],
-            "right_heel": [(0.6, 4), (0.85, 24), (1.2, 6)],
-        },
-    ),
-    "bow": Motion(
-        2.6,
-        {
-            "pitch": [(0.2, 2), (1.1, 52), (1.5, 52), (2.4, 2)],
-            "nod": [(0.2, 0), (1.0, 14), (1.6, 14), (2.3, 0)],
-            "shift_forward": [(0.2, 0), (1.1, -0.13), (1.5, -0.13), (2.4, 0)],
-            **_both([(0.2, HANG), (1.1, (0.06, -0.94, 0.2)), (1.5, (0.06, -0.94, 0.2)), (2.4, HANG)]),
-        },
-    ),
-    "point": Motion(
-        2.4,
-        {
-            "right_hand": [(0.1, HANG), (0.4, (0.15, -0.5, 0.5)), (0.85, _POINTING), (1.7, _POINTING), (2.3, HANG)],
-            "twist": [(0.1, 0), (0.85, 10), (1.7, 10), (2.3, 0)],
-            "look": [(0.1, 0), (0.6, -10), (1.7, -10), (2.3, 0)],
-        },
-    ),
+
+def _ring(centre: Sequence[float], first: Sequence[float], second: Sequence[float], turns: int, period: float) -> Keys:
+    """Circles about `centre` in the plane of two half axes."""
+    keys: Keys = [(0.0, HANG)]
+    for step in range(8 * turns + 1):
+        angle = 2 * math.pi * step / 8
+        place = [c + math.cos(angle) * a + math.sin(angle) * b for c, a, b in zip(centre, first, second, strict=True)]
+        keys.append((0.4 + period * step / 8, (place[0], place[1], place[2])))
+    return keys
+
+
+_RULES: dict[str, Any] = {
+    "to_and_fro": _to_and_fro,
+    "alternate": _alternate,
+    "repeat": _repeat,
+    "ring": _ring,
 }
+_TABLE = read_table("motions.yaml")
+_POSES: dict[str, Value] = {"hang": HANG, **{name: tuple(place) for name, place in _TABLE["poses"].items()}}
+MOTIONS: dict[str, Motion] = {name: motion_of(entry) for name, entry in _TABLE["motions"].items()}

@@ -1,10 +1,9 @@
 """Clips of video files as a processor asks for them: only the frames that are needed are kept.
 
-It does not know models, nor which frames or colours they want: a processor has `frame_numbers(num_frames, fps,
-training, generator)` and `process(frames, training, generator)`. What videos are is `data/video/reader.py`'s.
+A processor has `frame_numbers(num_frames, fps, training, generator)` and `process(frames, training, generator)`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,23 +48,23 @@ def read_clips(source: str | Path, choose: Choice) -> list[VideoClip]:
     """
     video = open_video(source)
     if video.num_frames is None:
-        raise ValueError(f"{source}: nobody knows how many frames it has; record it to a file first.")
+        raise ValueError(f"{source}: the number of frames is unknown; record it to a file first.")
     wanted = [np.asarray(numbers, dtype=np.int64) for numbers in choose(video.num_frames, video.fps)]
-    pictures, times = _decoded(video, np.unique(np.concatenate(wanted)))
-    found = np.array(sorted(pictures))
+    images, times = _decoded(video, np.unique(np.concatenate(wanted)))
+    found = np.array(sorted(images))
     clips = []
     for numbers in wanted:
         before = np.searchsorted(found, numbers, side="right") - 1
         taken = found[before.clip(min=0)]
-        frames = np.stack([pictures[int(number)] for number in taken])
+        frames = np.stack([images[int(number)] for number in taken])
         clips.append(VideoClip(frames, numbers, times[int(taken[0])]))
     return clips
 
 
 def _decoded(video: Video, numbers: np.ndarray) -> tuple[dict[int, np.ndarray], dict[int, float]]:
-    """Picture and time of the frames, by number."""
+    """Image and time of the frames, by number."""
     runs = np.split(numbers, np.flatnonzero(np.diff(numbers) > SEEK_BEYOND) + 1)
-    pictures: dict[int, np.ndarray] = {}
+    images: dict[int, np.ndarray] = {}
     times: dict[int, float] = {}
     for run in runs:
         # Frames of a variable rate are found by counting from the start.
@@ -73,13 +72,13 @@ def _decoded(video: Video, numbers: np.ndarray) -> tuple[dict[int, np.ndarray], 
         left = set(run.tolist())
         for frame in video.frames(start):
             if frame.index in left:
-                pictures[frame.index], times[frame.index] = frame.image, frame.time
+                images[frame.index], times[frame.index] = frame.image, frame.time
                 left.discard(frame.index)
             if frame.index >= run[-1]:
                 break
-    if not pictures:
+    if not images:
         raise ValueError(f"{video.name}: none of the {len(numbers)} frames that were asked for can be decoded.")
-    return pictures, times
+    return images, times
 
 
 def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path], list[int]]:
@@ -110,55 +109,28 @@ def read_video_list(path: str | Path, root: str | Path = ".") -> tuple[list[Path
     return sources, labels
 
 
-def read_many(
-    sources: Sequence[str | Path], choose: Choice, num_threads: int = 4
-) -> Iterator[tuple[str, list[VideoClip] | str]]:
-    """`(name, clips)` of every video in order, or `(name, why not)` of one that cannot be read, in several threads.
-
-    Decoding does not hold Python's lock, so threads help; no more videos than threads are in memory.
-    """
-    if num_threads < 1:
-        raise ValueError(f"num_threads must be at least 1, got {num_threads}.")
-    with ThreadPoolExecutor(num_threads) as pool:
-        pending: list[Any] = []
-        for source in sources:
-            pending.append((str(source), pool.submit(_or_reason, source, choose)))
-            if len(pending) >= num_threads:
-                name, result = pending.pop(0)
-                yield name, result.result()
-        for name, result in pending:
-            yield name, result.result()
-
-
-def _or_reason(source: str | Path, choose: Choice) -> list[VideoClip] | str:
-    try:
-        return read_clips(source, choose)
-    except ValueError as error:
-        return str(error)
-
-
 def readable_videos(sources: Sequence[str | Path], num_threads: int = 4) -> tuple[list[int], dict[str, str]]:
     """Which of the videos can be opened and hold a frame (their places in `sources`), and why the others cannot.
 
     Raises:
         ValueError: none can, or there are none.
     """
-    with ThreadPoolExecutor(num_threads) as pool:
-        reasons = list(pool.map(_why_not, sources))
+
+    def why_not(source: str | Path) -> str | None:
+        try:
+            open_video(source)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(num_threads) as pool:  # decoding does not hold Python's lock
+        reasons = list(pool.map(why_not, sources))
     bad = {str(source): reason for source, reason in zip(sources, reasons, strict=True) if reason is not None}
     good = [place for place, reason in enumerate(reasons) if reason is None]
     if not good:
         first = next(iter(bad.values()), "the list is empty")
         raise ValueError(f"None of {len(reasons)} videos can be read; the first: {first}.")
     return good, bad
-
-
-def _why_not(source: str | Path) -> str | None:
-    try:
-        open_video(source)
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 class VideoDataset(TorchDataset):
@@ -235,7 +207,7 @@ class VideoDataset(TorchDataset):
 
 
 class VideoSegments(VideoDataset):
-    """P random clips of every video with the second each starts at: what LTN learns from.
+    """P random clips of every video with the second each starts at: what LTN is trained on.
 
     An item is `{"segments": [{"pixel_values", "start_seconds"}, P times], "index": row}`, for
     `train(..., collate=motionhub.training.tasks.segments.collate_segments)`.
@@ -275,7 +247,5 @@ def collate_videos(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
     shapes = {tuple(item["pixel_values"].shape) for item in items}
     if len(shapes) != 1:
         raise ValueError(f"A batch needs clips of one size, at least one, got {sorted(shapes)}; use one processor.")
-    batch = {"pixel_values": torch.stack([item["pixel_values"] for item in items])}
-    if "labels" in items[0]:
-        batch["labels"] = torch.stack([item["labels"] for item in items])
-    return batch
+    names = [name for name in ("pixel_values", "labels") if name in items[0]]
+    return {name: torch.stack([item[name] for item in items]) for name in names}

@@ -1,6 +1,6 @@
-"""Frames of a video file, a folder of pictures or a camera, one after the other: memory does not grow with the length.
+"""Frames of a video file, a folder of images or a camera, one after the other: memory does not grow with the length.
 
-It does not know people, models or tensors, and never writes a frame anywhere. Decoding is PyAV's (extra `video`).
+Decoding is PyAV's (extra `video`).
 
 Frames come as a viewer shows them, turned by the file's rotation. Pixels that are not square (`pixel_aspect`) stay as
 they are stored, as in every program that reads with OpenCV: keypoints of theirs and ours lie in one image.
@@ -33,7 +33,7 @@ _CAMERAS = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation")}
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """One picture: `index` counts the frames of the file from 0, `time` is in seconds from the first frame, `image`
+    """One image: `index` counts the frames of the file from 0, `time` is in seconds from the first frame, `image`
     is `(height, width, 3)` uint8 RGB."""
 
     index: int
@@ -49,8 +49,8 @@ class Video:
         name: path or device.
         size: (width, height) in pixels as shown, after `rotation`.
         fps: frames per second; of a variable frame rate the usual one.
-        num_frames: how many the file holds; None where nobody knows (a camera, a network stream).
-        rotation: degrees counter-clockwise by which the stored pictures are turned to be shown; already applied.
+        num_frames: how many the file holds; None where it is unknown (a camera, a network stream).
+        rotation: degrees counter-clockwise by which the stored images are turned to be shown; already applied.
         pixel_aspect: width over height of a pixel; not applied.
         variable_rate: True where frames do not follow each other evenly: believe their `time`, not their count.
         num_broken: how many frames the last run over `frames` could not decode; final when it has ended. A file that
@@ -78,12 +78,12 @@ class Video:
 
 
 def open_video(source: str | Path | int, *, fps: float | None = None, format: str | None = None) -> Video:
-    """A video file, a folder of pictures (in the order of the numbers in their names), or a camera.
+    """A video file, a folder of images (in the order of the numbers in their names), or a camera.
 
     Args:
         source: a path; the number of a camera (0 is the first); or, with `format`, whatever FFmpeg reads live
             (`"rtsp://..."` needs no format).
-        fps: of a folder of pictures, which does not say it, and of a camera that does not.
+        fps: of a folder of images, which does not say it, and of a camera that does not.
         format: FFmpeg's name of an input device, such as "v4l2" or "dshow"; leave it out for files.
 
     Raises:
@@ -101,14 +101,14 @@ def open_video(source: str | Path | int, *, fps: float | None = None, format: st
     if path.is_dir():
         return _ImageFolder(path, fps)
     if not path.is_file():
-        raise ValueError(f"{path}: there is no such video file or folder of pictures.")
+        raise ValueError(f"{path}: there is no such video file or folder of images.")
     if fps is not None:
         raise ValueError(f"{path}: a video file says its frame rate itself; leave fps out.")
     return _VideoFile(path)
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
-    """Whether the name is that of a video file, or a folder of pictures and nothing else: nothing is decoded."""
+    """Whether the name is that of a video file, or a folder of images and nothing else: nothing is decoded."""
     path = Path(path)
     if os.path.isdir(path):  # and not path.is_dir(), which raises for names that are too long
         suffixes = {file.suffix.lower() for file in path.iterdir() if file.is_file()}
@@ -130,24 +130,24 @@ class _VideoFile(Video):
         self._stamps = np.unique(stamps) if timed else None
         fps, variable = _rate(self._stamps, self._time_base, rates)
         super().__init__(str(path), (0, 0), fps, len(stamps), 0, aspect, variable)
-        picture = next((picture for _, picture in self._pictures(0.0)), None)
-        if picture is None:
+        raw = next((raw for _, raw in self._images(0.0)), None)
+        if raw is None:
             raise ValueError(f"{path}: not one of its {len(stamps)} frames can be decoded; is the file complete?")
-        self.rotation = _quarter_turns(picture) * 90
-        self.size = _shown_size(picture)
+        self.rotation = _quarter_turns(raw) * 90
+        self.size = _shown_size(raw)
         self.num_broken = 0
 
     def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
-        for index, picture in self._pictures(start):
-            time = index / self.fps if self._stamps is None else self._seconds(picture.pts)
+        for index, raw in self._images(start):
+            time = index / self.fps if self._stamps is None else self._seconds(raw.pts)
             if time >= start - 1e-6:
-                yield VideoFrame(index, time, _shown(picture, self.size))
+                yield VideoFrame(index, time, _shown(raw, self.size))
 
     def _seconds(self, stamp: int) -> float:
         assert self._stamps is not None
         return float(stamp - self._stamps[0]) * self._time_base
 
-    def _pictures(self, start: float) -> Iterator[tuple[int, Any]]:
+    def _images(self, start: float) -> Iterator[tuple[int, Any]]:
         """Number and PyAV's frame, from the last key frame before `start` if the file can be entered there."""
         self.num_broken, index = 0, 0
         with _opened(str(self._path)) as container:
@@ -155,13 +155,13 @@ class _VideoFile(Video):
             if start > 0 and self._stamps is not None:
                 wanted = int(self._stamps[0] + start / self._time_base)
                 container.seek(wanted, stream=stream, backward=True)
-            for picture in _decoded(container, stream):
-                if self._stamps is not None and picture is not None and picture.pts is not None:
-                    index = int(np.searchsorted(self._stamps, picture.pts))
-                if picture is None or picture.is_corrupt:
+            for raw in _decoded(container, stream):
+                if self._stamps is not None and raw is not None and raw.pts is not None:
+                    index = int(np.searchsorted(self._stamps, raw.pts))
+                if raw is None or raw.is_corrupt:
                     self.num_broken += 1
                 else:
-                    yield index, picture
+                    yield index, raw
                 index += 1
         self.num_broken += self._missing_at_the_end
 
@@ -170,26 +170,26 @@ class _ImageFolder(Video):
     def __init__(self, path: Path, fps: float | None) -> None:
         files = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
         if not files:
-            raise ValueError(f"{path}: the folder holds no pictures ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+            raise ValueError(f"{path}: the folder holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}).")
         if fps is None:
-            raise ValueError(f"{path}: a folder of pictures does not say its frame rate; give fps=30, or what it is.")
+            raise ValueError(f"{path}: a folder of images does not say its frame rate; give fps=30, or what it is.")
         self._files = sorted(files, key=_numbers_in_name)
-        picture = next((picture for picture in map(_picture, self._files) if picture is not None), None)
-        if picture is None:
-            raise ValueError(f"{path}: not one of its {len(files)} pictures can be decoded.")
-        super().__init__(str(path), _shown_size(picture), fps, len(files), _quarter_turns(picture) * 90)
+        raw = next((raw for raw in map(_first_frame, self._files) if raw is not None), None)
+        if raw is None:
+            raise ValueError(f"{path}: not one of its {len(files)} images can be decoded.")
+        super().__init__(str(path), _shown_size(raw), fps, len(files), _quarter_turns(raw) * 90)
 
     def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
         self.num_broken = 0
         for index in range(int(np.ceil(start * self.fps - 1e-6)), len(self._files)):
-            picture = _picture(self._files[index])
-            if picture is None:
+            raw = _first_frame(self._files[index])
+            if raw is None:
                 self.num_broken += 1
-            elif _shown_size(picture) != self.size:
-                got, expected = _shown_size(picture), self.size
+            elif _shown_size(raw) != self.size:
+                got, expected = _shown_size(raw), self.size
                 raise ValueError(f"{self._files[index]}: expected {expected} pixels as in the others, got {got}.")
             else:
-                yield VideoFrame(index, index / self.fps, _shown(picture, self.size))
+                yield VideoFrame(index, index / self.fps, _shown(raw, self.size))
 
 
 class _LiveVideo(Video):
@@ -206,15 +206,15 @@ class _LiveVideo(Video):
     def frames(self, start: float = 0.0) -> Iterator[VideoFrame]:
         self.num_broken, first = 0, None
         with _opened(self.name, self._format) as container:
-            pictures = _decoded(container, _video_stream(container, self.name))
-            for index, picture in enumerate(pictures):
-                if picture is None or picture.is_corrupt:
+            images = _decoded(container, _video_stream(container, self.name))
+            for index, raw in enumerate(images):
+                if raw is None or raw.is_corrupt:
                     self.num_broken += 1
                     continue
-                stamp = index / self.fps if picture.time is None else picture.time
+                stamp = index / self.fps if raw.time is None else raw.time
                 first = stamp if first is None else first
                 if stamp - first >= start - 1e-6:
-                    yield VideoFrame(index, stamp - first, _shown(picture, self.size))
+                    yield VideoFrame(index, stamp - first, _shown(raw, self.size))
 
 
 def _camera(number: int, fps: float | None) -> Video:
@@ -248,7 +248,7 @@ def _opened(name: str, format: str | None = None) -> Iterator[Any]:
 
 def _video_stream(container: Any, name: str) -> Any:
     if not container.streams.video:
-        raise ValueError(f"{name}: holds no pictures, only {[stream.type for stream in container.streams]}.")
+        raise ValueError(f"{name}: holds no images, only {[stream.type for stream in container.streams]}.")
     return container.streams.video[0]
 
 
@@ -276,10 +276,10 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
     unreadable = _av().error.FFmpegError
     for packet in _packets(container, stream):
         try:
-            pictures = packet.decode()
+            images = packet.decode()
         except unreadable:
-            pictures = [None] if packet.size else []  # the packet without content only asks for what is left
-        yield from pictures
+            images = [None] if packet.size else []  # the packet without content only asks for what is left
+        yield from images
 
 
 def _rate(stamps: np.ndarray | None, time_base: float, header: list[float]) -> tuple[float, bool]:
@@ -295,8 +295,8 @@ def _rate(stamps: np.ndarray | None, time_base: float, header: list[float]) -> t
     return min(near, key=lambda value: abs(value - rate), default=rate), variable
 
 
-def _picture(file: Path) -> Any | None:
-    """The first frame of a picture file; None where it cannot be decoded."""
+def _first_frame(file: Path) -> Any | None:
+    """The first frame of an image file; None where it cannot be decoded."""
     try:
         with _opened(str(file)) as container:
             return next(_decoded(container, _video_stream(container, str(file))), None)
@@ -310,18 +310,18 @@ def _numbers_in_name(file: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
-def _quarter_turns(picture: Any) -> int:
-    return round(picture.rotation / 90) % 4
+def _quarter_turns(raw: Any) -> int:
+    return round(raw.rotation / 90) % 4
 
 
-def _shown_size(picture: Any) -> tuple[int, int]:
-    size = (picture.width, picture.height)
-    return size[::-1] if _quarter_turns(picture) % 2 else size
+def _shown_size(raw: Any) -> tuple[int, int]:
+    size = (raw.width, raw.height)
+    return size[::-1] if _quarter_turns(raw) % 2 else size
 
 
-def _shown(picture: Any, size: tuple[int, int]) -> np.ndarray:
+def _shown(raw: Any, size: tuple[int, int]) -> np.ndarray:
     """`(height, width, 3)` uint8 RGB, turned; a stream that changes its size on the way keeps its first."""
-    turns = _quarter_turns(picture)
+    turns = _quarter_turns(raw)
     width, height = size[::-1] if turns % 2 else size
-    image = picture.to_ndarray(format="rgb24", width=width, height=height)
+    image = raw.to_ndarray(format="rgb24", width=width, height=height)
     return np.ascontiguousarray(np.rot90(image, turns))

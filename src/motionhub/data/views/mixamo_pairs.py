@@ -2,9 +2,9 @@
 
 The preparation, windows, characters, cameras and projection are those of Aberman et al. 2019 (official code
 https://github.com/ChrisWu1997/2D-Motion-Retargeting), which LAC uses too. The 2-D clips are in pixels of a canvas of
-512 x 512, so `RetargetProcessor(smoothing=0)` makes the official rows of them. It does not know models.
+512 x 512, so `RetargetProcessor(smoothing=0)` makes the official rows of them.
 
-`data.pairs` makes pairs without such recordings, of other bone lengths; here the characters were animated one by one.
+Other than in `data.views.pairs`, the characters were animated one by one.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def body_frame(motion: np.ndarray, azimuth: float) -> np.ndarray:
         azimuth: degrees about the vertical; 0 looks the person in the face.
 
     Raises:
-        ValueError: the person has no breadth, or lies on a side, so nobody can say where they face.
+        ValueError: the person has no breadth, or lies on a side, so where they face is unknown.
     """
     right, left = (motion[:, [LAYOUT.index(f"{side}_{part}") for part in ("shoulder", "hip")]] for side in _SIDES)
     across = (right - left).mean((0, 1), dtype=np.float64)
@@ -65,7 +65,7 @@ def windows(num_frames: int, length: int, step: int) -> list[slice]:
 class MixamoPairs:
     """Pairs by number: pair `i` is always the same, and begins with window `i` (modulo their number).
 
-    The other motion is of another animation. Characters and azimuths are two, and every look has a size of its own.
+    The other motion is of another animation. Characters and azimuths are two, and every view has a size of its own.
 
     Args:
         root: holds `CHARACTER/ANIMATION/motions/NUMBER.npy`. Motions that one of the characters lacks are left out.
@@ -90,7 +90,7 @@ class MixamoPairs:
         seed: int = 0,
     ) -> None:
         self.root, self.azimuths, self.sizes, self.seed = Path(root), tuple(azimuths), sizes, seed
-        known = TRAIN_CHARACTERS if training else TEST_CHARACTERS
+        known, window = (TRAIN_CHARACTERS, TRAIN_WINDOW) if training else (TEST_CHARACTERS, TEST_WINDOW)
         present = [name for name in (characters or known) if (self.root / name).is_dir()]
         if len(present) < 2 or not 0 < sizes[0] <= sizes[1]:
             raise ValueError(
@@ -104,10 +104,10 @@ class MixamoPairs:
         self.windows: list[tuple[str, slice]] = []
         for name in sorted(set.intersection(*shared)):
             frames = min(len(load(self.root / character / name)) for character in present)
-            self.windows += [(name, window) for window in windows(frames, *_window(training))]
+            self.windows += [(name, part) for part in windows(frames, *window)]
         if len({_animation(name) for name, _ in self.windows}) < 2:
             raise ValueError(
-                f"Pairs need windows of {_window(training)[0]} frames of two or more animations that all of {present} "
+                f"Pairs need windows of {window[0]} frames of two or more animations that all of {present} "
                 f"have, found {len(self.windows)} windows in {self.root}."
             )
 
@@ -123,15 +123,15 @@ class MixamoPairs:
         second = others[int(random.integers(len(others)))]
         names = random.choice(len(self.characters), 2, replace=False)
         cameras = self._cameras(random)
-        looks = [
+        views = [
             (self.characters[name], camera, float(random.uniform(*self.sizes)))
             for name, camera in zip(names, cameras, strict=True)
         ]
         return MotionPair(
-            self._clip(first, *looks[0]),
-            self._clip(second, *looks[1]),
-            self._clip(first, *looks[1]),
-            self._clip(second, *looks[0]),
+            self._clip(first, *views[0]),
+            self._clip(second, *views[1]),
+            self._clip(first, *views[1]),
+            self._clip(second, *views[0]),
         )
 
     def _cameras(self, random: np.random.Generator) -> list[float | None]:
@@ -145,10 +145,6 @@ class MixamoPairs:
         return SkeletonSequence(
             projected(motion, azimuth)[None], layout=LAYOUT, fps=FPS, unit="pixel", image_size=CANVAS
         )
-
-
-def _window(training: bool) -> tuple[int, int]:
-    return TRAIN_WINDOW if training else TEST_WINDOW
 
 
 def _animation(name: str) -> str:

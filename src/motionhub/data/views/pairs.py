@@ -1,37 +1,16 @@
 """Training pairs for motion retargeting, without paired recordings: one motion on two bodies, before two cameras.
 
-The pairs are exact: bodies differ by the lengths of their limbs, cameras by where they stand. It does not know file
-formats (clips come as `SkeletonSequence`s in 3-D), models nor processors.
+The pairs are exact: bodies differ by the lengths of their limbs, cameras by where they stand.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project
+from motionhub.data.views.cameras import Camera, seen_by
 from motionhub.skeletons.bodies import GROUPS, with_bone_lengths
 from motionhub.skeletons.sequence import SkeletonSequence
-
-
-UP_AXES = ("x", "y", "z", "-x", "-y", "-z")
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Where a camera stands. The default looks along the recording's own axis at eye level.
-
-    Args:
-        azimuth, elevation, roll: degrees: about the vertical, above the horizon, of the picture.
-        distance: from the root to the camera in the recording's unit; None: weak perspective.
-    """
-
-    azimuth: float = 0.0
-    elevation: float = 0.0
-    roll: float = 0.0
-    distance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,11 +50,11 @@ class PairRanges:
 
 @dataclass(frozen=True)
 class MotionPair:
-    """Two motions and two looks (a body, and for 2-D the camera it is seen by), in all four combinations.
+    """Two motions and two views (a body, and for 2-D the camera it is seen by), in all four combinations.
 
     Args:
-        first, second: motion 1 with look 1, motion 2 with look 2: what a network is given.
-        crossed, crossed_back: motion 1 with look 2, motion 2 with look 1: what it shall make of them.
+        first, second: motion 1 in view 1, motion 2 in view 2: what a network is given.
+        crossed, crossed_back: motion 1 in view 2, motion 2 in view 1: what it shall make of them.
     """
 
     first: SkeletonSequence
@@ -96,9 +75,7 @@ def make_pair(
 
     Args:
         motions: 3-D, of one layout, in any unit.
-        num_dims: 2: pictures, in the motions' unit at the root's distance, y downward, the root of the first frame in
-            the middle. 3: the recording turned by the cameras' azimuth only, which changes the body and the heading.
-        up: which way is up in the motions: `"y"` (BVH, Kinect), `"z"`, ... `"-z"`.
+        num_dims, up: see `seen_by`.
 
     Raises:
         ValueError: a motion in 2-D or without frames, two layouts, or a camera inside the body.
@@ -115,31 +92,11 @@ def make_pair(
             "convert one: motionhub.convert_layout(motion, layout)."
         )
 
-    def look(motion: int, which: int) -> SkeletonSequence:
+    def view(motion: int, which: int) -> SkeletonSequence:
         body = with_bone_lengths(motions[motion], bodies[which])
         return seen_by(body, cameras[which], num_dims=num_dims, up=up)
 
-    return MotionPair(look(0, 0), look(1, 1), look(0, 1), look(1, 0))
-
-
-def seen_by(sequence: SkeletonSequence, camera: Camera, *, num_dims: int = 2, up: str = "y") -> SkeletonSequence:
-    """A 3-D sequence before a camera, see `make_pair`. The camera looks at where the root is in the first frame that
-    shows it, and stays.
-
-    Raises:
-        ValueError: the sequence is not 3-D or never shows its root, `up` is no axis, or the camera is inside the body.
-    """
-    points = torch.from_numpy(upright(sequence, up))
-    points = points - torch.from_numpy(_first_root(sequence, points.numpy()))
-    angles = [torch.tensor(math.radians(angle)) for angle in (camera.azimuth, camera.elevation, camera.roll)]
-    if num_dims == 3:
-        turned = points @ camera_rotation(angles[0], torch.zeros(())).mT
-        return sequence.replace(keypoints=turned.numpy())
-    if num_dims != 2:
-        raise ValueError(f"num_dims must be 2 or 3, got {num_dims!r}.")
-    picture = project(points.flatten(1, 2), camera_rotation(*angles), camera.distance).unflatten(1, points.shape[1:3])
-    unit = "normalised" if sequence.unit == "pixel" else sequence.unit
-    return sequence.replace(keypoints=picture.numpy(), unit=unit, image_size=None)
+    return MotionPair(view(0, 0), view(1, 1), view(0, 1), view(1, 0))
 
 
 class PairMaker:
@@ -188,26 +145,3 @@ class PairMaker:
         frames = slice(start, start + self.num_frames)
         confidence = None if motion.confidence is None else motion.confidence[:, frames]
         return motion.replace(keypoints=motion.keypoints[:, frames], confidence=confidence)
-
-
-def upright(sequence: SkeletonSequence, up: str) -> np.ndarray:
-    """Keypoints with y up, turned (not mirrored) from wherever up is."""
-    if sequence.num_dims != 3:
-        raise ValueError(f"A camera needs 3-D keypoints, got {sequence.num_dims}-D ones.")
-    if up not in UP_AXES:
-        raise ValueError(f"up must be one of {UP_AXES}, got {up!r}.")
-    points = sequence.keypoints[..., list(UPRIGHT[up[-1]])]
-    # Head down: half a turn about the axis towards the camera.
-    return points * np.array([-1, -1, 1], np.float32) if up.startswith("-") else points
-
-
-def _first_root(sequence: SkeletonSequence, points: np.ndarray) -> np.ndarray:
-    """`(people, 1, 1, 3)`: one place for all people, the first person's who is seen."""
-    root = points[:, :, sequence.layout.index(sequence.layout.root)]
-    seen = np.argwhere(~np.isnan(root[..., 0]))
-    if not len(seen):
-        raise ValueError(
-            f"The root {sequence.layout.root!r} is never seen, and the camera looks at it; estimate it first."
-        )
-    person, frame = seen[0]
-    return np.broadcast_to(root[person, frame], (len(points), 1, 1, 3)).copy()

@@ -1,12 +1,15 @@
-"""One moment seen by two cameras: what view-invariant posture is learned from, drawn or recorded.
+"""One moment seen by two cameras: what view-invariant posture is learned from; drawn, recorded, or in folders.
 
 An item holds the two views, the same two moved sideways or up and down by some pixels, and the two views of another
-moment of the take. It does not know models, files nor losses.
+moment of the take.
 """
 
 import hashlib
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,12 +17,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from motionhub.data.views.body_pictures import draw_body
+from motionhub.data.formats.files import bad_file
+from motionhub.data.views.body_images import draw_body
+from motionhub.data.views.image_files import read_image
 from motionhub.data.views.pairs import PairRanges
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 SENSOR_DISTANCE = 3.0  # metres from a drawn body's middle to the plane that its depth is measured from
+SUFFIXES = (".png", ".pkl")
+NEAR = 5  # moments before and after one without a person that are tried instead
+_NTU = re.compile(r"(S\d{3})(C\d{3})(P\d{3}R\d{3}A\d{3})")
+_DEVICE = re.compile(r"device_\d+")
 Prepare = Callable[[np.ndarray], Tensor]
 
 
@@ -29,7 +38,7 @@ class Take(Protocol):
     name: str
     num_frames: int
 
-    def pictures(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
+    def images(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
         """`(len(frames), 2, channels, size, size)`: two views, of cameras that are drawn."""
 
 
@@ -40,7 +49,7 @@ class DrawnTake:
     Args:
         name: of the take.
         sequence: in 3-D.
-        prepare: `PosturePictureProcessor.prepare` of kind `"depth"` with `depth_unit` 1, or what does the same.
+        prepare: `PostureImageProcessor.prepare` of kind `"depth"` with `depth_unit` 1, or what does the same.
         ranges: what the cameras are drawn from; its body is not used.
         up: axis of the recording that points up.
         size: pixels of a side in which the body is drawn.
@@ -57,7 +66,7 @@ class DrawnTake:
     def num_frames(self) -> int:
         return self.sequence.num_frames
 
-    def pictures(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
+    def images(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
         cameras = [self.ranges.draw_camera(generator) for _ in range(2)]
         drawn = draw_body(self.sequence, frames, cameras, up=self.up, size=self.size)
         views = [[self.prepare(SENSOR_DISTANCE - view.depth[None])[0] for view in moment] for moment in drawn]
@@ -71,7 +80,7 @@ class RecordedTake:
     Args:
         name: of the take.
         views: of each camera `(frames, height, width[, 3])`, all of one length.
-        prepare: `PosturePictureProcessor.prepare`.
+        prepare: `PostureImageProcessor.prepare`.
 
     Raises:
         ValueError: one camera only, or recordings of different length.
@@ -98,10 +107,109 @@ class RecordedTake:
     def num_frames(self) -> int:
         return len(self.views[0])
 
-    def pictures(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
+    def images(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
         pair = generator.choice(len(self.views), size=2, replace=False)
         moments = [torch.stack([self.prepare(self.views[view][frame][None])[0] for view in pair]) for frame in frames]
         return torch.stack(moments)
+
+
+@dataclass(frozen=True)
+class FolderTake:
+    """Synchronous recordings of at least two cameras, a folder each.
+
+    Args:
+        name: of the take.
+        folders: of the cameras.
+        moments: file names that are in all folders, in order.
+        prepare: `PosturePictureProcessor.prepare`.
+    """
+
+    name: str
+    folders: tuple[Path, ...]
+    moments: tuple[str, ...]
+    prepare: Prepare
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.moments)
+
+    def images(self, frames: Sequence[int], generator: np.random.Generator) -> Tensor:
+        """`(len(frames), 2, channels, size, size)` of two cameras; where one sees no person, a moment near by.
+
+        Raises:
+            ValueError: a broken file, or no person in any moment near by.
+        """
+        pair = generator.choice(len(self.folders), size=2, replace=False)
+        return torch.stack([self._moment(frame, [self.folders[camera] for camera in pair]) for frame in frames])
+
+    def _moment(self, frame: int, folders: Sequence[Path]) -> Tensor:
+        for away in sorted(range(-NEAR, NEAR + 1), key=abs):
+            if 0 <= frame + away < self.num_frames:
+                files = [folder / self.moments[frame + away] for folder in folders]
+                images = [read_image(file) for file in files]
+                if all(_somebody(image) for image in images):
+                    return torch.stack([self._prepared(*pair) for pair in zip(files, images, strict=True)])
+        raise bad_file(folders[0] / self.moments[frame], f"take {self.name}", "no person is seen by both cameras.")
+
+    def _prepared(self, file: Path, image: np.ndarray) -> Tensor:
+        try:
+            return self.prepare(image[None])[0]
+        except ValueError as error:
+            raise bad_file(file, "image", str(error)) from None
+
+
+def _somebody(image: np.ndarray) -> bool:
+    return bool(np.nan_to_num(image[..., 0] if image.ndim == 3 else image).any())
+
+
+def find_takes(root: str | Path, prepare: Prepare) -> list[FolderTake]:
+    """The takes below `root` that two cameras or more recorded; the others are listed in a warning.
+
+    A folder that holds images is one camera's recording of one take. Which take and which camera its path says:
+
+    - NTU RGB+D, `S001C002P001R001A001/MDepth-00000001.png`: the camera is `C002`, the take the rest of the name;
+    - U-VI's official DensePose, `1/2/3/1/device_2/COLOR/NAME.pkl`: the camera is `device_2`, the take the rest;
+    - any other, `TAKE/CAMERA/IMAGE`: the camera is the folder, the take the folder around it.
+
+    Files of the same name are of the same moment. `.png` are depth maps of 16 bits or masks, `.pkl` DensePose people.
+
+    Raises:
+        ValueError: no images, or no take with two cameras.
+    """
+    root = Path(root)
+    cameras: dict[str, dict[str, Path]] = {}
+    for folder in sorted({path.parent for path in root.rglob("*") if path.suffix.lower() in SUFFIXES}):
+        take, camera = _take_and_camera(folder.relative_to(root))
+        cameras.setdefault(take, {})[camera] = folder
+    if not cameras:
+        raise ValueError(f"{root}: no images; expected TAKE/CAMERA/IMAGE with files {' or '.join(SUFFIXES)}.")
+    takes, alone = [], []
+    for name, folders in cameras.items():
+        files = [
+            {path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES} for folder in folders.values()
+        ]
+        common = set.intersection(*files)
+        if len(folders) < 2 or not common:
+            alone.append(name)
+            continue
+        takes.append(FolderTake(name, tuple(folders.values()), tuple(sorted(common)), prepare))
+    said = f"{len(alone)} of {len(cameras)} takes have no second camera with files of the same names: {alone[:5]}"
+    if not takes:
+        raise ValueError(f"{root}: {said}. A pair needs two cameras that saw the same moment.")
+    if alone:
+        warnings.warn(f"{root}: {said}; they are left out.", stacklevel=2)
+    return takes
+
+
+def _take_and_camera(folder: Path) -> tuple[str, str]:
+    parts = list(folder.parts)
+    for place, part in enumerate(parts):
+        named = _NTU.fullmatch(part)
+        if named is not None:
+            return "/".join([*parts[:place], named[1] + named[3], *parts[place + 1 :]]), named[2]
+        if _DEVICE.fullmatch(part):
+            return "/".join([*parts[:place], *parts[place + 1 :]]), part
+    return "/".join(parts[:-1]) or ".", parts[-1] if parts else "."
 
 
 class ViewPairDataset(TorchDataset):
@@ -113,8 +221,8 @@ class ViewPairDataset(TorchDataset):
     Args:
         takes: drawn or recorded.
         moments: items an epoch has of each take.
-        largest_shift: pixels; a tenth of the picture's side when None.
-        flip: mirror all pictures of an item with probability 0.5.
+        largest_shift: pixels; a tenth of the image's side when None.
+        flip: mirror all images of an item with probability 0.5.
         seed: of everything random.
 
     Raises:
@@ -151,14 +259,14 @@ class ViewPairDataset(TorchDataset):
         generator = np.random.default_rng([self.seed, self.epoch, int(index)])
         take = self.takes[int(index) // self.moments]
         frame, other = (int(generator.integers(take.num_frames)) for _ in range(2))
-        moment, other_moment = take.pictures([frame, other], generator)
+        moment, other_moment = take.images([frame, other], generator)
         if self.flip and generator.random() < 0.5:
             moment, other_moment = moment.flip(-1), other_moment.flip(-1)
         largest = moment.shape[-1] // 10 if self.largest_shift is None else self.largest_shift
         shift = np.zeros((2, 2), dtype=np.int64)
         for view in range(2):
             shift[view, generator.integers(2)] = generator.integers(1, max(largest, 1) + 1) * generator.choice([-1, 1])
-        shifted = torch.stack([shift_picture(each, *by.tolist()) for each, by in zip(moment, shift, strict=True)])
+        shifted = torch.stack([shift_image(each, *by.tolist()) for each, by in zip(moment, shift, strict=True)])
         return {
             "views": moment,
             "shifted": shifted,
@@ -168,19 +276,12 @@ class ViewPairDataset(TorchDataset):
         }
 
 
-def shift_picture(picture: Tensor, right: int, down: int) -> Tensor:
+def shift_image(image: Tensor, right: int, down: int) -> Tensor:
     """`(..., height, width)` moved by whole pixels; what comes in is 0."""
-    height, width = picture.shape[-2:]
-    moved = torch.zeros_like(picture)
+    height, width = image.shape[-2:]
     if abs(right) >= width or abs(down) >= height:
-        return moved
-    rows_to, rows_from = slice(max(down, 0), height + min(down, 0)), slice(max(-down, 0), height - max(down, 0))
-    columns_to, columns_from = (
-        slice(max(right, 0), width + min(right, 0)),
-        slice(max(-right, 0), width - max(right, 0)),
-    )
-    moved[..., rows_to, columns_to] = picture[..., rows_from, columns_from]
-    return moved
+        return torch.zeros_like(image)
+    return torch.nn.functional.pad(image, (right, -right, down, -down))
 
 
 def collate_view_pairs(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:

@@ -1,10 +1,9 @@
-"""The pose estimators by name; nothing of theirs is imported before one is asked for.
+"""The pose estimators by name; the package of an estimator is imported when it is asked for."""
 
-It does not know what they need beyond their own error messages.
-"""
-
+import importlib
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,26 +11,18 @@ from typing import Any
 from motionhub.poses.estimators.estimator import Estimator, PersonInFrame
 
 
-def _mediapipe(**options: Any) -> Estimator:
-    from motionhub.poses.estimators.mediapipe_poses import MediaPipePoses
-
-    return MediaPipePoses(**options)
-
-
-def _rtmlib(**options: Any) -> Estimator:
-    from motionhub.poses.estimators.rtm_poses import RtmPoses
-
-    return RtmPoses(**options)
+def _make(module: str, name: str, /, *arguments: Any, **options: Any) -> Estimator:
+    made: Estimator = getattr(importlib.import_module(f"{__name__}.{module}"), name)(*arguments, **options)
+    return made
 
 
-def _vitpose(**options: Any) -> Estimator:
-    from motionhub.poses.estimators.vitpose import VitPoses
-
-    return VitPoses(**options)
-
-
-# In the order in which "auto" takes the first that is installed; ViTPose never is by itself: it must be downloaded.
-ESTIMATORS: dict[str, Callable[..., Estimator]] = {"mediapipe": _mediapipe, "rtmlib": _rtmlib, "vitpose": _vitpose}
+# "auto" takes the first of INSTALLABLE that is installed; ViTPose must be downloaded, so it has to be named.
+ESTIMATORS: dict[str, Callable[..., Estimator]] = {
+    "mediapipe": partial(_make, "mediapipe_poses", "MediaPipePoses"),
+    "rtmlib": partial(_make, "rtm_poses", "RtmPoses"),
+    "vitpose": partial(_make, "vitpose", "VitPoses"),
+}
+INSTALLABLE = ("mediapipe", "rtmlib")
 
 __all__ = ["ESTIMATORS", "Estimator", "PersonInFrame", "get_estimator"]
 
@@ -39,7 +30,7 @@ __all__ = ["ESTIMATORS", "Estimator", "PersonInFrame", "get_estimator"]
 def get_estimator(
     estimator: str | os.PathLike[str] | Estimator = "auto", options: Mapping[str, Any] | None = None
 ) -> Estimator:
-    """The estimator that is meant.
+    """The estimator by name.
 
     Args:
         estimator: a key of `ESTIMATORS`; "auto" for the first that is installed; the path of another program's
@@ -50,36 +41,28 @@ def get_estimator(
         ValueError: no such estimator or file, or an option that it does not have.
         ImportError: it is not installed; the message holds the line that installs it.
     """
-    options = dict(options or {})
     if not isinstance(estimator, str | os.PathLike):
         return estimator
     name = os.fspath(estimator)
-    make: Callable[..., Estimator]
     if name == "auto":
         make = ESTIMATORS[_first_installed()]
     elif name in ESTIMATORS:
         make = ESTIMATORS[name]
     elif Path(name).exists():
-        make = _pose_file(name)
+        make = partial(_make, "pose_file", "PoseFile", name)
     else:
         raise ValueError(
             f"No estimator is called {name!r}, and no file either; there are {list(ESTIMATORS)}, and the path of a "
             "file of keypoints (OpenPose, AlphaPose, LCR-Net, MMPose)."
         )
     try:
-        return make(**options)
+        return make(**(options or {}))
     except TypeError as error:  # an unknown keyword
         raise ValueError(f"Estimator {name!r}: {error}.") from None
 
 
-def _pose_file(path: str) -> Callable[..., Estimator]:
-    from motionhub.poses.estimators.pose_file import PoseFile
-
-    return lambda **options: PoseFile(path, **options)
-
-
 def _first_installed() -> str:
-    for name in ("mediapipe", "rtmlib"):
+    for name in INSTALLABLE:
         if _is_importable(name):
             return name
     raise ImportError(

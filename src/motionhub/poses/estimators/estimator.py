@@ -1,6 +1,6 @@
-"""What a pose estimator is: an object that is shown a video's frames one by one and says who is in each, and where.
+"""The interface of a pose estimator: it gets a video's frames one by one and returns the people in each.
 
-It does not know any estimator in particular, and an estimator does not know who is who (`poses/tracks.py`).
+Who is who over time is found afterwards (`poses/tracks.py`).
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from motionhub.data.video.reader import Video, VideoFrame
+from motionhub.geometry.boxes import bounds
 
 
 class PersonInFrame(NamedTuple):
@@ -40,12 +41,19 @@ class Estimator(Protocol):
 
     def start(self, video: Video) -> None:
         """A new video begins: what was remembered of the last one is forgotten."""
+        return
 
     def __call__(self, frame: VideoFrame) -> Sequence[PersonInFrame]:
         """The people in the frame, in any order. Frames of a video come in the order of their time."""
 
 
-def box_around(keypoints: np.ndarray) -> np.ndarray:
-    """`(4,)` left, top, right, bottom of the joints that were found; NaN when there are none."""
-    seen = keypoints[np.isfinite(keypoints).all(axis=-1)]
-    return np.concatenate([seen.min(axis=0), seen.max(axis=0)]) if len(seen) else np.full(4, np.nan)
+def box_around(keypoints: np.ndarray, growth: float = 1.0) -> np.ndarray:
+    """`(..., 4)` left, top, right, bottom of the joints `(..., joints, 2)` that are not NaN; NaN without any.
+
+    Each side grows by the factor about the centre.
+    """
+    low, high = bounds(keypoints)
+    with np.errstate(invalid="ignore"):
+        margin = (high - low) * (growth - 1) / 2
+        boxes = np.concatenate([low - margin, high + margin], axis=-1)
+    return np.where(np.isfinite(boxes), boxes, np.nan)

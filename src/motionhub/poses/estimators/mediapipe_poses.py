@@ -1,14 +1,14 @@
 """MediaPipe's pose landmarker: 33 joints, several people, landmarks in metres beside those in pixels; offline.
 
-It does not know who is who. Its two networks (person detector and "full" landmarks) lie in `pose_landmarker/`, with
-their licence; `conversion/pose_landmarker.py` made the file.
+Its two networks (person detector and "full" landmarks) lie in `pose_landmarker/`, with their licence;
+`conversion/pose_landmarker.py` made the file.
 
-How several people are found: the detector looks at the whole picture, shrunk to 224 x 224, until `num_people` are
-followed; each is then followed by the region around the last landmarks. Two who touch or hide each other are often
-taken for one then, while `follow=False`, which looks anew in every frame, finds both but loses more frames of
-somebody alone. Who is smaller than about a quarter of the picture is seldom found.
+The detector looks at the whole image, shrunk to 224 x 224, until `num_people` are followed; each is then followed by
+the region around the last landmarks. Two who touch or hide each other are then often taken for one, while
+`follow=False`, which looks anew in every frame, finds both but loses more frames of a single person. Who is smaller
+than about a quarter of the image is seldom found.
 
-From 0.10.35 on MediaPipe reports its use to Google (metrics, not pictures, says its privacy notice) and has no switch
+From 0.10.35 on MediaPipe reports its use to Google (metrics, not images, says its privacy notice) and has no switch
 for it: those releases work, with a warning.
 """
 
@@ -20,12 +20,13 @@ import warnings
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from motionhub.data.video.reader import Video, VideoFrame
-from motionhub.poses.estimators.estimator import PersonInFrame, box_around
+from motionhub.poses.estimators.estimator import Estimator, PersonInFrame, box_around
 
 
 _NETWORKS = Path(__file__).parent / "pose_landmarker" / "pose_landmarker_full.task"
@@ -33,14 +34,14 @@ _INSTALL = 'pip install "motionhub[video]"'
 _FIRST_THAT_REPORTS = "0.10.34"  # 0.10.33 opens no socket, 0.10.35 does; there is no 0.10.34
 
 
-class MediaPipePoses:
+class MediaPipePoses(Estimator):
     """The estimator; see the module.
 
     Args:
         num_people: at most so many are found in a frame. 1 is the quickest, and smooths over time by itself.
         min_confidence: that a body is there, by the landmarks' network, for a person to count or be followed.
-        find_confidence: of the detector. It is low because the next network has the last word: at MediaPipe's own 0.5
-            people in the background are left out.
+        find_confidence: of the detector; low, as the next network decides: MediaPipe's own 0.5 leaves out people in
+            the background.
         follow: False looks for people in every frame anew: slower, and no memory from frame to frame.
         model: path of another `pose_landmarker_*.task` file; None takes the library's own.
 
@@ -69,10 +70,13 @@ class MediaPipePoses:
         self.num_people, self.min_confidence, self.follow = num_people, min_confidence, follow
         self.find_confidence = find_confidence
         self._mediapipe = _import_mediapipe()
-        self._bundle = _bundle_of_file(_NETWORKS if model is None else Path(model))
+        path = _NETWORKS if model is None else Path(model)
+        if not path.is_file():
+            raise ValueError(f"{path}: there is no such model; it is a pose_landmarker_*.task file of MediaPipe's.")
+        self._bundle = path.read_bytes()
         self._landmarker: Any = None
         self._close: Any = None
-        self._found_somebody = False
+        self._found_people = False
         self._last_time = -1
 
     def start(self, video: Video) -> None:
@@ -95,22 +99,22 @@ class MediaPipePoses:
     def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
         # MediaPipe 1.2 reads rows that do not follow each other in memory as if they did.
         pixels = np.ascontiguousarray(frame.image)
-        picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=pixels)
-        with contextlib.nullcontext() if self._found_somebody else _stderr_silenced():
-            found = self._detect(picture, frame.time)
-        self._found_somebody |= bool(found.pose_landmarks)
+        image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=pixels)
+        with contextlib.nullcontext() if self._found_people else _stderr_silenced():
+            found = self._detect(image, frame.time)
+        self._found_people |= bool(found.pose_landmarks)
         height, width = frame.image.shape[:2]
         return [
             _person(landmarks, world, width, height)
             for landmarks, world in zip(found.pose_landmarks, found.pose_world_landmarks, strict=True)
         ]
 
-    def _detect(self, picture: Any, seconds: float) -> Any:
+    def _detect(self, image: Any, seconds: float) -> Any:
         if not self.follow:
-            return self._landmarker.detect(picture)
+            return self._landmarker.detect(image)
         # Milliseconds that must grow: above 1000 frames per second they would repeat.
         self._last_time = max(self._last_time + 1, round(seconds * 1000))
-        return self._landmarker.detect_for_video(picture, self._last_time)
+        return self._landmarker.detect_for_video(image, self._last_time)
 
 
 def _release(landmarker: Any) -> None:
@@ -122,7 +126,7 @@ def _release(landmarker: Any) -> None:
 
 
 def _person(landmarks: Any, world: Any, width: int, height: int) -> PersonInFrame:
-    """All 33 are always given; those that lie outside the picture were guessed and not seen."""
+    """All 33 are always given; those outside the image are guesses."""
     fractions = np.array([[point.x, point.y] for point in landmarks])
     inside = np.all((fractions >= 0) & (fractions <= 1), axis=-1)
     keypoints = np.where(inside[:, None], fractions * (width, height), np.nan)
@@ -139,14 +143,7 @@ def _import_mediapipe() -> Any:
     except (ImportError, OSError) as error:  # OSError: a library of the system is absent
         raise ImportError(f"The estimator 'mediapipe' needs MediaPipe ({error}): {_INSTALL}") from None
     _warn_of_reports(importlib.metadata.version("mediapipe"))
-    return _Mediapipe(mediapipe, tasks)
-
-
-class _Mediapipe:
-    """The names of MediaPipe that are used."""
-
-    def __init__(self, package: Any, tasks: Any) -> None:
-        self.Image, self.ImageFormat, self.tasks = package.Image, package.ImageFormat, tasks
+    return SimpleNamespace(Image=mediapipe.Image, ImageFormat=mediapipe.ImageFormat, tasks=tasks)
 
 
 def _warn_of_reports(version: str) -> None:
@@ -154,15 +151,9 @@ def _warn_of_reports(version: str) -> None:
 
     if Version(version) >= Version(_FIRST_THAT_REPORTS):
         warnings.warn(
-            f"MediaPipe {version} reports its use to Google and cannot be told not to; one that does not: {_INSTALL}",
+            f"MediaPipe {version} reports its use to Google, without a switch; a version that does not: {_INSTALL}",
             stacklevel=4,
         )
-
-
-def _bundle_of_file(path: Path) -> bytes:
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such model; it is a pose_landmarker_*.task file of MediaPipe's.")
-    return path.read_bytes()
 
 
 @contextlib.contextmanager

@@ -1,26 +1,22 @@
-"""Keypoints that another program has written of the same video (OpenPose, AlphaPose, LCR-Net, MMPose, ...).
-
-It does not look at the pictures, and keeps who is who as far as the file says it: tracking finds the same again.
-"""
+"""Keypoints that another program has written of the same video (OpenPose, AlphaPose, LCR-Net, MMPose, ...)."""
 
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.readers import read
+from motionhub.data.datasets.reading import read
 from motionhub.data.video.reader import Video, VideoFrame
-from motionhub.poses.estimators.estimator import PersonInFrame, box_around
+from motionhub.poses.estimators.estimator import Estimator, PersonInFrame, box_around
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-class PoseFile:
+class PoseFile(Estimator):
     """The file as an estimator: frame n of the video shows frame n of the file.
 
     Args:
-        path: whatever `motionhub.read` reads, in pixels of this video; frame rate and size of the picture are the
-            video's.
+        path: whatever `motionhub.read` reads, in pixels of this video; frame rate and image size are the video's.
         layout: for files that do not say it.
 
     Raises:

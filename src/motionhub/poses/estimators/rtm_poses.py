@@ -1,17 +1,17 @@
 """rtmlib's RTMPose with RTMDet or YOLOX: the 17 joints of COCO of everybody, by ONNX Runtime.
 
-It does not know who is who. rtmlib fetches its networks on first use and keeps them in its own cache.
+rtmlib fetches its networks on first use and keeps them in its own cache.
 """
 
 from typing import Any
 
 import numpy as np
 
-from motionhub.data.video.reader import Video, VideoFrame
-from motionhub.poses.estimators.estimator import PersonInFrame, box_around
+from motionhub.data.video.reader import VideoFrame
+from motionhub.poses.estimators.estimator import Estimator, PersonInFrame, box_around
 
 
-class RtmPoses:
+class RtmPoses(Estimator):
     """The estimator; see the module.
 
     Args:
@@ -31,9 +31,6 @@ class RtmPoses:
         except ImportError:
             raise ImportError("The estimator 'rtmlib' needs rtmlib: pip install \"motionhub[rtmlib]\"") from None
         self._body: Any = rtmlib.Body(mode=mode, backend="onnxruntime", device=device, to_openpose=False)
-
-    def start(self, video: Video) -> None:
-        pass
 
     def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
         keypoints, scores = self._body(np.ascontiguousarray(frame.image[..., ::-1]))  # OpenCV's order of colours

@@ -1,24 +1,23 @@
 """Two networks of transformers: a detector finds people, ViTPose finds the 17 joints of COCO in each box.
 
-It does not know who is who. Both are ordinary checkpoints; pictures are prepared by their processors' Pillow versions,
-so that torchvision is not needed.
+Both are ordinary checkpoints; their processors' Pillow versions prepare the images, without torchvision.
 """
 
 from typing import Any
 
 import numpy as np
 
-from motionhub.data.video.reader import Video, VideoFrame
-from motionhub.poses.estimators.estimator import PersonInFrame
+from motionhub.data.video.reader import VideoFrame
+from motionhub.poses.estimators.estimator import Estimator, PersonInFrame
 
 
 DETECTOR = "PekingU/rtdetr_r50vd_coco_o365"
 POSE_MODEL = "usyd-community/vitpose-base-simple"
-# ViTPose++ has one expert for each data set that it was trained on; the first is COCO's.
+# ViTPose++ has one expert for each dataset that it was trained on; the first is COCO's.
 _COCO_EXPERT = 0
 
 
-class VitPoses:
+class VitPoses(Estimator):
     """The estimator; see the module.
 
     Args:
@@ -59,9 +58,6 @@ class VitPoses:
         joints = self._pose.config.num_labels
         if joints != 17:
             raise ValueError(f"{pose_model}: expected the 17 joints of COCO, got {joints}.")
-
-    def start(self, video: Video) -> None:
-        pass
 
     def __call__(self, frame: VideoFrame) -> list[PersonInFrame]:
         import torch

@@ -2,13 +2,12 @@
 
 Every movement by itself: for each subject a model is trained on the clips of all the others, by the one training loop,
 and scores the clips of this one; the report is of these held-out scores alone. A frozen encoder (`mode="linear"`) sees
-every clip once, whatever the number of folds. It does not know model families: who makes the model is an argument.
+every clip once, whatever the number of folds.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,8 +28,9 @@ from motionhub.metrics.agreement import (
     rank_correlation,
 )
 from motionhub.processing.collate import averages_padding, collate_skeletons
-from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.dataset import ClipDataset
+from motionhub.processing.skeleton import with_augmentation
+from motionhub.training.arguments import TrainingRecipe, option
+from motionhub.training.dataset import ClipDataset, with_index
 from motionhub.training.trainer import train
 
 
@@ -41,31 +41,26 @@ Fit = Callable[[np.ndarray, np.ndarray], Any]
 
 @dataclass
 class QualityOptions:
-    """What scoring movements has to know besides data, model and recipe."""
+    """What scoring movements needs besides data, model and recipe."""
 
-    score_column: str | None = field(
-        default=None,
-        metadata={
-            "help": "Where the true scores are: 'score' (any numbers), 'setup' (UI-PRMD: 1 correct, 0 incorrect), "
-            "'label' (class names that are numbers). none: the first of these that the data has."
-        },
+    score_column: str | None = option(
+        None,
+        "Where the true scores are: 'score' (any numbers), 'setup' (UI-PRMD: 1 correct, 0 incorrect), 'label' (class "
+        "names that are numbers). none: the first of these that the data has.",
     )
-    scores: Literal["grades", "ordinal", "value"] = field(
-        default="grades",
-        metadata={"help": "grades: a class per whole score. ordinal: above 0, 1, ... value: any number."},
+    scores: Literal["grades", "ordinal", "value"] = option(
+        "grades", "grades: a class per whole score. ordinal: above 0, 1, ... value: any number."
     )
-    max_score: int = field(default=1, metadata={"help": "Highest grade; 1 for incorrect and correct."})
-    recurrent_size: int = field(default=512, metadata={"help": "Of each direction of the head."})
-    recurrent_layers: int = field(default=2, metadata={"help": "Of the head."})
-    resamples: int = field(default=2000, metadata={"help": "Draws of subjects for the intervals."})
-    final: bool = field(
-        default=False, metadata={"help": "Also train on all subjects: OUTPUT_DIR/final MOVEMENT/last, not evaluated."}
-    )
+    max_score: int = option(1, "Highest grade; 1 for incorrect and correct.")
+    recurrent_size: int = option(512, "Of each direction of the head.")
+    recurrent_layers: int = option(2, "Of the head.")
+    resamples: int = option(2000, "Draws of subjects for the intervals.")
+    final: bool = option(False, "Also train on all subjects: OUTPUT_DIR/final MOVEMENT/last, not evaluated.")
 
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """What is known of every clip of a data set.
+    """What is known of every clip of a dataset.
 
     Args:
         truth: `(num_clips,)` finite true scores.
@@ -182,7 +177,7 @@ def folds(rows: ScoredRows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def held_out_report(rows: ScoredRows, held_out: np.ndarray, *, resamples: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """Agreement by movement, and its mean over the movements, with intervals by drawing subjects anew.
+    """Agreement by movement, and its mean over the movements, with intervals by a bootstrap over subjects.
 
     Returns:
         `movements`: name -> `metrics.agreement.quality_report`, or `{"reason": ...}` where nothing was held out or all
@@ -276,13 +271,8 @@ def collate_scored(items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 @torch.inference_mode()
 def frozen_features(model: Any, processor: Any, dataset: Dataset, batch_size: int = 64) -> list[Tensor]:
     """`model.frame_features` of every clip, `(frames, channels)` each, as at test time."""
-    clips = ClipDataset(dataset, processor, training=False)
-    model.eval()
-    found: list[Tensor] = []
-    # Where padding changes the result every clip goes alone.
-    size = 1 if averages_padding(model.config.encoder_config) else batch_size
-    for batch in _batches(clips, size, collate_skeletons):
-        batch.pop("labels")
+    clips, found = ClipDataset(dataset, processor, training=False), list[Tensor]()
+    for batch in _batches(model.eval(), clips, batch_size, collate_skeletons):
         features, lengths = model.frame_features(**batch)
         found += [feature[:length].clone() for feature, length in zip(features, lengths.tolist(), strict=True)]
     return found
@@ -291,21 +281,17 @@ def frozen_features(model: Any, processor: Any, dataset: Dataset, batch_size: in
 @torch.inference_mode()
 def scores_of_clips(model: PreTrainedModel, clips: TorchDataset, batch_size: int = 64) -> np.ndarray:
     """The model's scores `(num_clips,)` of `ScoredClips`, in their order."""
-    model.eval()
-    size = 1 if averages_padding(model.config.encoder_config) else batch_size
     scores = []
-    for batch in _batches(clips, size, collate_scored):
-        batch.pop("labels")
+    for batch in _batches(model.eval(), clips, batch_size, collate_scored):
         scores.append(model(**{name: value.to(model.device) for name, value in batch.items()}).scores.float().cpu())
     return torch.cat(scores).double().numpy()
 
 
-def _batches(clips: Any, batch_size: int, collate: Any) -> DataLoader:
-    return DataLoader(clips, batch_size, collate_fn=partial(_without_index, collate))
-
-
-def _without_index(collate: Any, items: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return dict(collate([{name: value for name, value in item.items() if name != "index"} for item in items]))
+def _batches(model: Any, clips: Any, batch_size: int, collate: Any) -> Iterator[dict[str, Tensor]]:
+    """Inputs in order; where padding changes the result every clip goes alone."""
+    size = 1 if averages_padding(model.config.encoder_config) else batch_size
+    for batch in DataLoader(clips, size, collate_fn=with_index(collate)):
+        yield {name: value for name, value in batch.items() if name not in ("index", "labels")}
 
 
 def scores_of_fold(
@@ -334,7 +320,7 @@ def evaluate_movement_quality(
         processor: turns rows into its inputs.
         dataset: rows with subjects and scores, see `scored_rows`.
         recipe: of every fold; with `mode="linear"` the encoder is frozen. Each fold has its folder in `output_dir`, so
-            an interrupted evaluation goes on where it was.
+            an interrupted evaluation resumes where it was.
         column: see `scored_rows`.
         resamples: of the intervals.
 
@@ -345,12 +331,21 @@ def evaluate_movement_quality(
         ValueError: scores that the model cannot learn, and what `scored_rows` and `leave_one_subject_out` raise.
     """
     rows = scored_rows(dataset, column)
-    trained_on, tested_on = _clips_of(make_model, processor, dataset, rows, recipe)
+    set_seed(recipe.seed)
+    model = make_model()
+    _check_scores(rows.truth, model.config, recipe)
+    if recipe.mode == "linear":
+        features = frozen_features(model, processor, dataset)
+        clips: tuple[Any, Any] = features, features
+    else:
+        augmented = with_augmentation(processor, recipe.augmentation)
+        trained = ClipDataset(dataset, augmented, training=True, seed=recipe.seed)
+        clips = trained, ClipDataset(dataset, processor, training=False)
 
     def fit(trained: np.ndarray, tested: np.ndarray) -> np.ndarray:
         fold = _in_folder(recipe, f"{rows.movements[tested[0]]} without {rows.subjects[tested[0]]}")
-        clips = ScoredClips(trained_on, trained, rows.truth), ScoredClips(tested_on, tested, rows.truth)
-        return scores_of_fold(make_model, processor, *clips, fold)
+        others, held_out = ScoredClips(clips[0], trained, rows.truth), ScoredClips(clips[1], tested, rows.truth)
+        return scores_of_fold(make_model, processor, others, held_out, fold)
 
     held_out = leave_one_subject_out(rows, fit)
     return held_out_report(rows, held_out, resamples=resamples, seed=recipe.seed), held_out
@@ -371,7 +366,8 @@ def train_on_everybody(
     """
     rows = scored_rows(dataset, column)
     _check_scores(rows.truth, make_model().config, recipe)
-    clips, folders = ClipDataset(dataset, processor, training=True, seed=recipe.seed), {}
+    clips = ClipDataset(dataset, with_augmentation(processor, recipe.augmentation), training=True, seed=recipe.seed)
+    folders = {}
     for movement in np.unique(rows.movements):
         chosen = ScoredClips(clips, np.flatnonzero(rows.movements == movement), rows.truth)
         set_seed(recipe.seed)
@@ -380,20 +376,6 @@ def train_on_everybody(
         model.config.held_out = None if report is None else dict(report["movements"][str(movement)])
         folders[str(movement)] = train(model, processor, chosen, None, own, collate=collate_scored).last_dir
     return folders
-
-
-def _clips_of(
-    make_model: Callable[[], Any], processor: Any, dataset: Dataset, rows: ScoredRows, recipe: TrainingRecipe
-) -> tuple[Any, Any]:
-    """What folds train on and are tested on: features where the encoder is frozen, else clips."""
-    set_seed(recipe.seed)
-    model = make_model()
-    _check_scores(rows.truth, model.config, recipe)
-    if recipe.mode == "linear":
-        features = frozen_features(model, processor, dataset)
-        return features, features
-    trained = ClipDataset(dataset, processor, training=True, seed=recipe.seed)
-    return trained, ClipDataset(dataset, processor, training=False)
 
 
 def _in_folder(recipe: TrainingRecipe, name: str) -> TrainingRecipe:

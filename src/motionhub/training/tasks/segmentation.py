@@ -1,81 +1,80 @@
-"""Training and evaluation of models that label every frame, through the one training loop.
+"""Action segmentation: clips whose frames have classes, training and evaluation of models that label every frame.
 
-It does not know model families nor draw pictures; rows become windows in `frame_labels.py`, numbers come from
-`metrics.segmentation_report`.
+A frame's classes are a row of 0 and 1: several may be on at once.
 """
 
+import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from datasets import Dataset
+from datasets import ClassLabel, Dataset
 from torch.utils.data import DataLoader
-from transformers import AutoConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from motionhub.intervals.decode import DecodingRule
-from motionhub.metrics.segmentation_report import FrameScores, segmentation_report
-from motionhub.training.arguments import TrainingRecipe
-from motionhub.training.dataset import check_workers, class_names_of, with_index
+from motionhub.metrics.segmentation import FrameScores, segmentation_report
+from motionhub.processing.collate import collate_skeletons
+from motionhub.skeletons.rows import frame_labels_of
+from motionhub.training.arguments import RunArguments, TrainingRecipe, option
+from motionhub.training.dataset import INPUTS, ClipDataset, class_names_of, with_index
 from motionhub.training.evaluators import save_report, without_wrapper
-from motionhub.training.run import RunArguments, prepare_start
-from motionhub.training.sources import check_source
-from motionhub.training.tasks.frame_labels import BACKGROUND, FrameLabelDataset, collate_frames, with_background
+from motionhub.training.start import check_source, class_names_of_dataset, prepare_start
 from motionhub.training.trainer import TrainingResult, train
+
+
+# The class that stands for no action, where a dataset or a model has one of this name.
+BACKGROUND = "background"
 
 
 @dataclass
 class SegmentationOptions:
-    """What training on labels per frame has to know besides data, model and recipe."""
+    """What training on labels per frame needs besides data, model and recipe."""
 
-    labels: Literal["auto", "overlapping", "exclusive"] = field(
-        default="auto",
-        metadata={
-            "help": "overlapping: several actions may be on at once (binary cross entropy). exclusive: one at a time "
-            "(cross entropy). auto: as the model's config says, overlapping where it says nothing."
-        },
+    labels: Literal["auto", "overlapping", "exclusive"] = option(
+        "auto",
+        "overlapping: several actions may be on at once (binary cross entropy). exclusive: one at a time (cross "
+        "entropy). auto: as the model's config says, overlapping where it says nothing.",
     )
-    add_background: bool = field(
-        default=False,
-        metadata={"help": f"Frames without an action get a class of their own, '{BACKGROUND}', if there is none."},
+    add_background: bool = option(
+        False, f"Frames without an action get a class of their own, '{BACKGROUND}', if there is none."
     )
-    windows_per_clip: int | None = field(
-        default=None,
-        metadata={"help": "Training windows of every clip in an epoch; none: about as long as the clip together."},
+    windows_per_clip: int | None = option(
+        None, "Training windows of every clip in an epoch; none: about as long as the clip together."
     )
-    per_person: bool = field(
-        default=False, metadata={"help": "Every person alone, with the labels of the clip; else all people together."}
+    per_person: bool = option(False, "Every person alone, with the labels of the clip; else all people together.")
+    hop: int | None = option(None, "Evaluation: frames from window to window; none: half a window.")
+    window: int | None = option(None, "Frames of a window; none: the num_frames of the checkpoint's processor.")
+    convention: Literal["scikit-learn", "ms-tct"] = option(
+        "scikit-learn", "Frame mAP: frames of equal scores. ms-tct: one by one, the official TSU and Charades code."
     )
-    hop: int | None = field(
-        default=None, metadata={"help": "Evaluation: frames from window to window; none: half a window."}
+    event_protocol: Literal["activitynet", "pku-mmd"] = option(
+        "activitynet", "Event mAP: how intervals are matched. pku-mmd: as PKU-MMD's official code does."
     )
-    window: int | None = field(
-        default=None, metadata={"help": "Frames of a window; none: the num_frames of the checkpoint's processor."}
-    )
-    convention: Literal["scikit-learn", "ms-tct"] = field(
-        default="scikit-learn",
-        metadata={
-            "help": "Frame mAP: frames of equal scores. ms-tct: one by one, the official TSU and Charades code."
-        },
-    )
-    event_protocol: Literal["activitynet", "pku-mmd"] = field(
-        default="activitynet",
-        metadata={"help": "Event mAP: how intervals are matched. pku-mmd: as PKU-MMD's official code does."},
-    )
+
+    def check_not_given(self, model: str) -> None:
+        """Raises ValueError when one of these was chosen though `model` names whole clips."""
+        chosen = [entry.name for entry in fields(self) if getattr(self, entry.name) != entry.default]
+        if chosen:
+            raise ValueError(
+                f"--{', --'.join(chosen)} is for models that label every frame, but {model} names whole clips: leave "
+                "it out."
+            )
 
 
 def is_segmentation_model(source: str | Path) -> bool:
     """Whether a checkpoint labels frames, by the class that its config.json names.
 
-    False where there is nothing to read: whoever loads the checkpoint says why.
+    False where there is nothing to read: loading the checkpoint raises the error.
     """
     try:
         check_source(source, weights=False)
-        names = AutoConfig.from_pretrained(str(source)).architectures
+        names = PreTrainedConfig.get_config_dict(str(source))[0].get("architectures")
     except (OSError, ValueError, TypeError):
         return False
     return any("ForActionSegmentation" in str(name) for name in names or [])
@@ -88,10 +87,10 @@ def train_segmentation(
     model_class: Any,
     options: SegmentationOptions | None = None,
 ) -> TrainingResult:
-    """What `examples/finetune_segmentation.py` and `motionhub train` do: start, data, evaluation, training.
+    """Prepares the model and both splits, trains, and evaluates on whole clips.
 
     Args:
-        splits: datasets by split, from `run.load_splits`.
+        splits: datasets by split, from `load_splits`.
         model_class: `motionhub.AutoModelForActionSegmentation` or a model class.
 
     Raises:
@@ -134,6 +133,146 @@ def train_segmentation(
     )
 
 
+class FrameLabelDataset(ClipDataset):
+    """Rows with frame labels or segments as model inputs, with the classes of every frame.
+
+    A training item is a window of the processor's `num_frames` at a place of its own in each epoch; an epoch has so
+    many of a clip that they are about as long as the clip, or `windows_per_clip`. An evaluation item is the whole
+    clip, at the processor's frame rate. `labels` of an item are `(frames, classes)` of 0 and 1; -1 is unknown.
+
+    Frames without an action are 0 everywhere, or of the class "background" where the dataset has one (see
+    `with_background`).
+
+    Args:
+        dataset: rows of `motionhub.skeletons.rows` whose `label` is a ClassLabel.
+        processor: has `process(sequence, training=, generator=, frame_labels=)`, e.g. a SkeletonProcessor.
+        training: True takes windows and augments at random; False is deterministic.
+        seed: of windows and augmentation.
+        windows_per_clip: windows of every clip in an epoch, however long it is.
+        per_person: every person of a clip is an item alone, with the clip's labels where the person is seen (elsewhere
+            unknown); otherwise all people of a clip have its labels together.
+
+    Raises:
+        ValueError: no clips, no class names, a row without labels per frame, or a processor that leaves frames out of
+            the evaluation.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        processor: Any,
+        *,
+        training: bool,
+        seed: int = 0,
+        windows_per_clip: int | None = None,
+        per_person: bool = False,
+    ) -> None:
+        if not isinstance(dataset, Dataset):
+            raise ValueError(f"Labels per frame need a datasets.Dataset, got {type(dataset).__name__}.")
+        if windows_per_clip is not None and windows_per_clip < 1:
+            raise ValueError(f"windows_per_clip must be at least 1, or None, got {windows_per_clip}.")
+        if processor.test_sampling != "all":
+            raise ValueError(
+                f"Labels per frame need every frame at test time, but the processor has test_sampling="
+                f"{processor.test_sampling!r}; use one with test_sampling='all' and train_sampling="
+                "'random-window', e.g. processor.from_dict({**processor.to_dict(), 'test_sampling': 'all'})."
+            )
+        self.class_names = class_names_of_dataset(dataset)
+        super().__init__(dataset, processor, training=training, seed=seed)
+        columns = ("num_frames", "frame_labels", "segment_labels", "segment_starts", "segment_ends", "clip_id")
+        without_motion = dataset.select_columns([name for name in columns if name in dataset.column_names])
+        facts = list(without_motion.with_format("numpy"))
+        self.frame_labels = [self._classes(row) for row in facts]
+        self._names = [str(row.get("clip_id", "")) or f"row {number}" for number, row in enumerate(facts)]
+        self._rates = [float(rate) for rate in dataset["fps"]]
+        self.entries: list[tuple[int, int | None]] = []
+        for row, num_people in enumerate(dataset["num_people"]):
+            count = self._windows(row, windows_per_clip) if training else 1
+            people = range(int(num_people)) if per_person else (None,)
+            self.entries += [(row, person) for person in people for _ in range(count)]
+        if not self.entries:
+            raise ValueError("The dataset holds no clips, or no person is in them.")
+
+    @property
+    def background(self) -> int | None:
+        """The class that stands for no action, if there is one."""
+        return self.class_names.index(BACKGROUND) if BACKGROUND in self.class_names else None
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether a frame has two classes."""
+        return any(classes.sum(axis=1).max(initial=0) > 1 for classes in self.frame_labels)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def name_of(self, index: int) -> str:
+        """The clip of an item and, where there are several, which of its people."""
+        row, person = self.entries[index]
+        return self._names[row] if person is None else f"{self._names[row]}, person {person}"
+
+    def fps_of(self, index: int) -> float:
+        """Frames per second of an item."""
+        return float(self.processor.fps or self._rates[self.entries[index][0]])
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the clips' names, in order, and the classes of their frames."""
+        digest = hashlib.sha256("\n".join([*self._names, *self.class_names, str(self.entries)]).encode())
+        for classes in self.frame_labels:
+            digest.update(np.packbits(classes > 0).tobytes())
+        return digest.hexdigest()
+
+    def longest_first(self) -> list[int]:
+        """The items from the longest clip to the shortest."""
+        lengths = np.array([len(self.frame_labels[row]) for row, _ in self.entries])
+        return np.argsort(-lengths, kind="stable").tolist()
+
+    def _item(self, index: int) -> dict[str, Any]:
+        row, person = self.entries[index]
+        sequence, classes = self._sequence(row), self.frame_labels[row].astype(np.float32)
+        if person is not None:
+            sequence = sequence.person(person)
+            classes[~sequence.joint_mask[0].any(axis=-1)] = -1
+        arrays = self.processor.process(sequence, self.training, self._generator(index), frame_labels=classes)
+        item = {name: torch.as_tensor(arrays[name]) for name in (*INPUTS, "labels")}
+        return item if self.training else item | {"num_frames": torch.tensor(len(item["labels"]))}
+
+    def _classes(self, row: dict[str, Any]) -> np.ndarray:
+        """`(frames, classes)` uint8 of 0 and 1."""
+        classes = frame_labels_of(row, len(self.class_names))
+        if classes is None:
+            raise ValueError(
+                f"Clip {str(row['clip_id'])!r} has no labels per frame: write rows with to_row(..., frame_labels=...) "
+                "or segments=..., or leave the clip out with dataset.filter."
+            )
+        if self.background is not None:
+            classes[~classes.any(axis=1), self.background] = 1
+        return classes.astype(np.uint8)
+
+    def _windows(self, row: int, windows_per_clip: int | None) -> int:
+        window, rate = self.processor.num_frames, self._rates[row]
+        if windows_per_clip is not None or window is None:
+            return windows_per_clip or 1
+        frames = len(self.frame_labels[row]) * (self.processor.fps or rate) / rate
+        return max(1, -int(-frames // window))
+
+
+def collate_frames(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """As `collate_skeletons`; whole clips also have their number of frames, `num_frames` (batch,)."""
+    batch: dict[str, Any] = dict(collate_skeletons(items))
+    if "num_frames" in items[0]:
+        batch["num_frames"] = torch.stack([torch.as_tensor(item["num_frames"]) for item in items])
+    return batch
+
+
+def with_background(dataset: Dataset) -> Dataset:
+    """The dataset with one class more, at the end, for frames without an action; itself if it has it."""
+    names = class_names_of_dataset(dataset)
+    if BACKGROUND in names:
+        return dataset
+    return dataset.cast_column("label", ClassLabel(names=[*names, BACKGROUND]))
+
+
 def frame_processor(processor: Any, window: int | None = None) -> Any:
     """The processor with windows of so many frames, which in a test keeps every frame.
 
@@ -159,7 +298,6 @@ class SegmentationEvaluation:
         clips: the evaluation set.
         window: frames that the model sees at once; default: the processor's `num_frames` (None there: the whole clip).
         hop: frames from window to window; default: half a window.
-        rule: how scores become events; by default a threshold of 0.5, one action at a time if the model says so.
         convention, protocol: of frame and event average precision, see `metrics`.
 
     Raises:
@@ -172,29 +310,26 @@ class SegmentationEvaluation:
         *,
         window: int | None = None,
         hop: int | None = None,
-        rule: DecodingRule | None = None,
         convention: str = "scikit-learn",
         protocol: str = "activitynet",
     ) -> None:
         if clips.training:
             raise ValueError("An evaluation needs whole clips: FrameLabelDataset(..., training=False).")
-        self.clips, self.rule = clips, rule
+        self.clips = clips
         self.window = window or clips.processor.num_frames
         if hop is not None and not 1 <= hop <= (self.window or hop):
             raise ValueError(f"hop must be in 1..{self.window} (the window), got {hop}.")
         self.hop = hop or (None if self.window is None else max(self.window // 2, 1))
         self.conventions = {"convention": convention, "protocol": protocol}
-        self.last: list[FrameScores] = []
 
     def __call__(self, model: Any, loader: Any, accelerator: Accelerator) -> dict[str, Any]:
         bare: Any = without_wrapper(model, accelerator)
-        self.last = self.scores(bare, loader, accelerator)
-        return self.report(bare, self.last)
+        return self.report(bare, self.scores(bare, loader, accelerator))
 
     def report(self, model: Any, scores: Sequence[FrameScores]) -> dict[str, Any]:
-        """The report of `metrics.segmentation_report` on scores of `model`."""
+        """The report of `metrics.segmentation` on scores of `model`: events are where they reach 0.5."""
         background = self.clips.background
-        rule = self.rule or DecodingRule(exclusive=model.exclusive, background=background)
+        rule = DecodingRule(exclusive=model.exclusive, background=background)
         return segmentation_report(
             scores,
             self.clips.class_names,
@@ -240,16 +375,13 @@ def evaluate_segmentation(
     *,
     per_person: bool = False,
     batch_size: int = 16,
-    num_workers: int = 0,
-    device: str | torch.device | None = None,
     output_dir: str | Path | None = None,
     **options: Any,
 ) -> tuple[dict[str, Any], list[FrameScores]]:
-    """Label every frame of `dataset` and report (see `metrics.segmentation_report`), with `frames_per_second`.
+    """Label every frame of `dataset` and report (see `metrics.segmentation`), with `frames_per_second`.
 
     Args:
         model: labels frames, such as `UnikForActionSegmentation`; `config.id2label` names the classes of the dataset.
-        device: where to compute; the model's own device by default.
         output_dir: when given, `metrics.json` and `scores.npz` (per clip: probabilities and labels) are written there.
         options: of `SegmentationEvaluation`.
 
@@ -266,16 +398,7 @@ def evaluate_segmentation(
     if clips.class_names != names:
         raise ValueError(f"The dataset has the classes {clips.class_names[:5]}..., but the model {names[:5]}...")
     evaluation = SegmentationEvaluation(clips, **options)
-    check_workers(num_workers)
-    loader = DataLoader(
-        clips,
-        batch_size,
-        sampler=clips.by_length(),
-        num_workers=num_workers,
-        collate_fn=with_index(collate_frames),
-    )
-    if device is not None:
-        model.to(torch.device(device))
+    loader = DataLoader(clips, batch_size, sampler=clips.longest_first(), collate_fn=with_index(collate_frames))
     was_training, started = model.training, time.perf_counter()
     scores = evaluation.scores(model.eval(), loader)
     seconds = time.perf_counter() - started

@@ -1,6 +1,6 @@
 """Several segments of every clip at once, each with the second it starts at: what LTN learns from, of skeletons.
 
-It does not know objectives or models. Videos have `data/video_clips.VideoSegments`.
+Videos have `data.video.clips.VideoSegments`.
 """
 
 from collections.abc import Sequence
@@ -9,25 +9,22 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import Generator, Tensor
-from torch.utils.data import Dataset as TorchDataset
 
 from motionhub.processing.collate import collate_skeletons
-from motionhub.skeletons.rows import from_row
 from motionhub.skeletons.sequence import SkeletonSequence
-from motionhub.training.dataset import ClipDataset, item_seed
+from motionhub.training.dataset import ClipDataset
 
 
-class SegmentDataset(TorchDataset):
+class SegmentDataset(ClipDataset):
     """Rows of `skeletons.rows` as P segments at random places; for `train(..., collate=collate_segments)`.
 
-    An item is `{"segments": [inputs of the model and start_seconds, P times], "index": row}`. Every random number of
-    clip i in epoch e comes from (seed, e, i).
+    An item is `{"segments": [inputs of the model and start_seconds, P times], "index": row}`.
 
     Args:
         dataset: rows with the columns of `motionhub.skeletons.rows`.
         processor: has `process(sequence, training=, generator=)`.
         num_segments: P.
-        seconds: length of a segment; a clip that is shorter is seen whole, from second 0.
+        seconds: length of a segment; a shorter clip is taken whole, from second 0.
         seed: of places and augmentation.
 
     Raises:
@@ -42,32 +39,14 @@ class SegmentDataset(TorchDataset):
                 f"SegmentDataset expects rows, num_segments of at least 1 and seconds above 0, got {len(dataset)} "
                 f"rows, {num_segments} and {seconds}."
             )
-        self._clips = ClipDataset(dataset, processor, training=True, seed=seed, cache=False)
-        self._rows = dataset.with_format("numpy")
-        self._kept: dict[int, SkeletonSequence] = {}
-        self.processor, self.num_segments, self.seconds, self.seed = processor, num_segments, float(seconds), seed
-        self.epoch = 0
+        super().__init__(dataset, processor, training=True, seed=seed)
+        self.num_segments, self.seconds = num_segments, float(seconds)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the random numbers of epoch `epoch` (0-based)."""
-        self.epoch = epoch
+    def _item(self, index: int) -> dict[str, Any]:
+        sequence, generator = self._sequence(index), self._generator(index)
+        return {"segments": [self._segment(sequence, generator) for _ in range(self.num_segments)]}
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def fingerprint(self) -> str:
-        """That of the clips."""
-        return self._clips.fingerprint()
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        index = int(index)
-        if index not in self._kept:
-            self._kept[index] = from_row(self._rows[index])
-        generator = Generator().manual_seed(item_seed(self.seed, self.epoch, index))
-        segments = [self._segment(self._kept[index], generator) for _ in range(self.num_segments)]
-        return {"segments": segments, "index": torch.tensor(index)}
-
-    def _segment(self, sequence: SkeletonSequence, generator: Generator) -> dict[str, Tensor]:
+    def _segment(self, sequence: SkeletonSequence, generator: Generator | None) -> dict[str, Tensor]:
         frames = max(1, round(self.seconds * sequence.fps))
         start = int(torch.randint(max(sequence.num_frames - frames, 0) + 1, (), generator=generator))
         sample = self.processor.process(cut(sequence, start, frames), training=True, generator=generator)

@@ -1,7 +1,7 @@
 """The single-shot cross-view protocol (CV-MIM, tables 1 and 3): one camera trains, all test; also with few labels.
 
-It does not know models: `fit` trains on rows and names the test clips. The score of a camera is the accuracy over the
-test clips of all cameras, the score of the protocol its mean over the cameras that train.
+The score of a camera is the accuracy over the test clips of all cameras, the score of the protocol its mean over the
+cameras that train.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-
-from motionhub.data.datasets.splits import few_label_subset
 
 
 # (training rows) -> class of every test row, (num_test,) integers
@@ -22,8 +20,6 @@ def single_shot(
     test_dataset: Dataset,
     fit: Fit,
     *,
-    label_fraction: float = 1.0,
-    seed: int = 0,
     camera_names: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
     """Trains once for each camera of the training rows.
@@ -31,8 +27,6 @@ def single_shot(
     Args:
         train_dataset, test_dataset: labelled rows with `camera`; a row whose camera is unknown (-1) is an error.
         fit: called with the rows of one camera, see `Fit`.
-        label_fraction: share of each class's clips of a camera that is used (limited supervision), at least one each.
-        seed: of that choice.
         camera_names: how to call the cameras in the report; their numbers by default.
 
     Returns:
@@ -48,11 +42,11 @@ def single_shot(
     report = {}
     for camera in np.unique(cameras):
         rows = train_dataset.select(np.flatnonzero(cameras == camera))
-        if label_fraction < 1:
-            rows = few_label_subset(rows, label_fraction, seed)
         predicted = np.asarray(fit(rows))
         if predicted.shape != test_labels.shape:
-            raise ValueError(f"fit must name {len(test_labels)} test clips, got an array {predicted.shape}.")
+            raise ValueError(
+                f"fit must return a class for {len(test_labels)} test clips, got an array {predicted.shape}."
+            )
         right = predicted == test_labels
         shown = np.isin(test_labels, labels[cameras == camera])
         report[(camera_names or {}).get(int(camera), str(camera))] = {

@@ -1,0 +1,264 @@
+"""What a file format is: bytes -> sequences, and for some sequences -> bytes; and what a caller says of a file.
+
+A pose estimator's output often has no frame rate, and a table of numbers no layout: metadata that a file lacks must be
+passed (`ReadOptions`); nothing is inferred.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats.files import OptionError, bad_file
+from motionhub.data.formats.writing import Writer
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS, get_layout, stated_layout
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# What the numbers of a file may be measured in -> the unit they are kept in, and the factor between the two.
+FILE_UNITS: dict[str, tuple[str, float]] = {
+    "pixel": ("pixel", 1.0),
+    "normalised": ("normalised", 1.0),
+    "metre": ("metre", 1.0),
+    "centimetre": ("metre", 0.01),
+    "millimetre": ("metre", 0.001),
+}
+# A clip of these many numbers still fits any memory; a corrupt or hostile file must not fill it.
+MAX_VALUES = 2**26
+# So many are little, whatever the file; and no format writes a number in less than a fraction of a byte: a table may
+# name a thousand people and show each for a moment, but a few kilobytes must not grow to gigabytes.
+_FEW_VALUES, _VALUES_PER_BYTE = 2**23, 64
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
+_SAME = {
+    **dict.fromkeys(("hip", "hips", "pelvis", "midhip", "hip_center", "hip_centre", "c_hip", "center_hip"), "mid_hip"),
+    "shoulder_center": "shoulder_centre",
+}
+_EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
+
+
+class UnstatedFact(OptionError):
+    """A file lacks metadata; `option` is the keyword of `read` by which the caller gives it."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """The caller's word about a file; None means "as the file says".
+
+    Args:
+        layout: a `SkeletonLayout`, or the name of one.
+        fps: frames per second.
+        unit: what the numbers in the file are measured in: a key of `FILE_UNITS`. Centimetres and millimetres are
+            turned into metres.
+        image_size: `(width, height)` in pixels.
+
+    Raises:
+        ValueError: no layout or unit has that name, or the frame rate is not positive.
+    """
+
+    layout: str | SkeletonLayout | None = None
+    fps: float | None = None
+    unit: str | None = None
+    image_size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.layout is not None:
+            object.__setattr__(self, "layout", get_layout(self.layout))
+        if self.unit is not None and self.unit not in FILE_UNITS:
+            raise ValueError(f"unit must be one of {list(FILE_UNITS)}, got {self.unit!r}.")
+        if self.fps is not None and not (isinstance(self.fps, int | float) and 0 < self.fps < math.inf):
+            raise ValueError(f"fps must be a positive number of frames per second, got {self.fps!r}.")
+
+    def layout_of(
+        self, path: Path, stated: str | SkeletonLayout | None = None, assumed: str | SkeletonLayout | None = None
+    ) -> SkeletonLayout:
+        """The layout the file states, else the caller's, else the one `assumed` of such files."""
+        given, known = (None if each is None else get_layout(each) for each in (self.layout, stated))
+        if given is not None and known is not None and given.joints != known.joints:
+            raise self._contradiction(path, "layout", known.name, given.name)
+        found = known or given or (None if assumed is None else get_layout(assumed))
+        return self._known(path, "layout", found)
+
+    def fps_of(self, path: Path, stated: float | None = None) -> float:
+        """The frame rate the file states, else the caller's; 0.05 % apart is agreement, as files print few digits."""
+        if stated is not None and self.fps is not None and not math.isclose(stated, self.fps, rel_tol=5e-4):
+            raise self._contradiction(path, "fps", f"{stated:g}", f"{self.fps:g}")
+        return float(self._known(path, "fps", self.fps if stated is None else stated))
+
+    def unit_of(self, path: Path, stated: str | None = None, assumed: str | None = None) -> str:
+        """The unit of the file's numbers, a key of `FILE_UNITS`."""
+        if stated is not None and self.unit is not None and stated != self.unit:
+            raise self._contradiction(path, "unit", stated, self.unit)
+        return self._known(path, "unit", stated or self.unit or assumed)
+
+    def image_size_of(self, path: Path, stated: tuple[int, int] | None = None) -> tuple[int, int] | None:
+        """The image size the file states, else the caller's; it may stay unknown."""
+        if stated is not None and self.image_size is not None and tuple(self.image_size) != tuple(stated):
+            raise self._contradiction(path, "image_size", str(stated), str(self.image_size))
+        return stated if stated is not None else self.image_size
+
+    def sequence(
+        self,
+        path: Path,
+        keypoints: np.ndarray,
+        layout: SkeletonLayout,
+        *,
+        unit: str,
+        fps: float | None = None,
+        image_size: tuple[int, int] | None = None,
+        confidence: np.ndarray | None = None,
+        track_ids: tuple[int, ...] | None = None,
+    ) -> SkeletonSequence:
+        """The clip, in one of the library's units; what does not fit together is an error that names the file.
+
+        Args:
+            keypoints: `(people, frames, joints, dims)` or `(frames, joints, dims)` in `unit`, a key of `FILE_UNITS`.
+            fps, image_size: as the file states them; None where it does not.
+        """
+        kept, factor = FILE_UNITS[unit]
+        fps, size = self.fps_of(path, fps), self.image_size_of(path, image_size)
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                scaled = keypoints if factor == 1 else np.asarray(keypoints, np.float64) * factor
+                points = np.asarray(scaled, np.float32)
+                return SkeletonSequence(points, layout, fps, kept, confidence, size, track_ids)
+        except (ValueError, OverflowError) as error:
+            raise bad_file(path, "content", str(error)) from None
+
+    def agree(self, path: Path, sequence: SkeletonSequence) -> SkeletonSequence:
+        """A clip of a format that says everything: checked against the caller's word, the image size added."""
+        self.layout_of(path, sequence.layout)
+        self.fps_of(path, sequence.fps)
+        self.unit_of(path, sequence.unit)
+        size = self.image_size_of(path, sequence.image_size)
+        return sequence if size == sequence.image_size else sequence.replace(image_size=size)
+
+    @staticmethod
+    def _contradiction(path: Path, name: str, stated: str, given: str) -> ValueError:
+        reason = f"the file is of {name} {stated}, but {name} {given} was given; leave {name} out"
+        return bad_file(path, name, f"{reason}, and change it afterwards if it is really wrong.")
+
+    @staticmethod
+    def _known(path: Path, name: str, value: Any) -> Any:
+        if value is None:
+            call = f'motionhub.read("{path}", {name}={_EXAMPLES[name]})'
+            reason = f"the file does not say it; call {call} with what is true."
+            raise UnstatedFact(str(bad_file(path, name, reason)), name)
+        return value
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format, of a program or of one dataset; it knows no labels.
+
+    Args:
+        name: key in `FORMATS`, or the name of the dataset.
+        title: what makes such files.
+        matches: `(path, head)` -> whether the content looks like this format; `head` is the file's first bytes, and
+            empty for a folder.
+        read: `(path, options)` -> the clips. Raises a one-line ValueError that names file, place and reason.
+        container: `"json"`, `"mat"`, `"text"`, `"binary"` or `"folder"`.
+        signature: one phrase that describes the content, for error messages.
+        pattern: what such files are called (`fnmatch`, case ignored), for files too damaged to recognise.
+        needs: the options without which it cannot be read.
+        writer: how such files are written; None where they are only read.
+    """
+
+    name: str
+    title: str
+    matches: Callable[[Path, bytes], bool]
+    read: Callable[[Path, ReadOptions], list[SkeletonSequence]]
+    container: str
+    signature: str
+    pattern: str = ""
+    needs: tuple[str, ...] = ()
+    writer: Writer | None = None
+
+    def claims_name(self, path: Path) -> bool:
+        """Whether the file is called like this format's files."""
+        return bool(self.pattern) and fnmatch(path.name.lower(), self.pattern.lower())
+
+
+def layout_in_file(path: Path, place: str, reference: Any) -> SkeletonLayout:
+    """A layout as a file names it: one of the library's or a whole description, but not, as callers may, a path."""
+    try:
+        return stated_layout(reference)
+    except ValueError as error:
+        raise bad_file(path, place, str(error)) from None
+
+
+def most_values(path: Path) -> int:
+    """The numbers that a clip in this file, or folder, may have: `MAX_VALUES`, fewer in a small file."""
+    if not path.is_file():  # a folder's recording has many
+        return MAX_VALUES
+    return min(MAX_VALUES, max(_FEW_VALUES, _VALUES_PER_BYTE * path.stat().st_size))
+
+
+def checked_size(path: Path, *lengths: int) -> None:
+    """Refuses a clip of more numbers than `most_values`, before anything is allocated."""
+    most = most_values(path)
+    if math.prod(lengths) > most:
+        shape = " x ".join(map(str, lengths))
+        raise bad_file(path, "content", f"a clip of {shape} numbers is more than {most}; split the recording.")
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a number (true and false are not)."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def rate_of(seconds: float) -> float:
+    """Frames per second of a frame time as files print it, with few digits: 0.0333333 is 30, not 30.00003."""
+    rate = 1 / seconds
+    whole = float(round(rate))
+    return whole if whole and abs(rate - whole) < 2e-4 * whole else rate
+
+
+def joint_name(text: str) -> str:
+    """`right_shoulder` for RShoulder, Shoulder_R, "right shoulder" or ns:RightShoulder; `mid_hip` for Hip, Pelvis."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text.rsplit(":", 1)[-1].strip())
+    parts = [part for part in re.split(r"[^a-z0-9]+", words.lower()) if part]
+    if len(parts) > 1 and parts[-1] in _SIDES and parts[0] not in _SIDES:
+        parts = [parts[-1], *parts[:-1]]
+    if len(parts) > 1 and parts[0] in _SIDES:
+        parts[0] = _SIDES[parts[0]]
+    name = "_".join(parts)
+    return _SAME.get(name, name)
+
+
+def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple[SkeletonLayout, list[int]]:
+    """The layout, and for each of its joints the position of its name in the file.
+
+    A layout given by the caller takes its joints out of those of the file. Otherwise a known layout with the same
+    names in the same order is it, and else one is made of the names, without bones. Names that are only numbers say
+    nothing: then the caller must give the layout.
+
+    Raises:
+        ValueError: a name occurs twice, or the given layout has a joint that the file lacks.
+    """
+    if all(name.strip().isdigit() for name in names):
+        layout = options.layout_of(path)
+        if len(names) != layout.num_joints:
+            reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}."
+            raise bad_file(path, "joints", reason)
+        return layout, list(range(len(names)))
+    own = [joint_name(name) for name in names]
+    repeated = sorted(name for name, times in Counter(own).items() if times > 1 or not name)
+    if repeated:
+        raise bad_file(path, "joints", f"expected different names, but got {repeated[:5]} more than once, or empty.")
+    if options.layout is not None:
+        layout = options.layout_of(path)
+        lacking = [joint for joint in layout.joints if joint not in own]
+        if lacking:
+            reason = f"layout {layout.name!r} was given, but the file lacks its {lacking[:8]}; it has {own[:30]}."
+            raise bad_file(path, "layout", reason)
+        return layout, [own.index(joint) for joint in layout.joints]
+    known = next((layout for layout in LAYOUTS.values() if layout.joints == tuple(own)), None)
+    layout = known or SkeletonLayout(f"named-{len(own)}", tuple(own), (), root=own[0])
+    return layout, list(range(len(own)))

@@ -1,0 +1,79 @@
+"""What the objectives without labels share: options that are fields, and a count of updates."""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SelfSupervised(nn.Module):
+    """An objective as `training.objective.PretrainingObjective` has it. A method's options are its fields; it defines `network`.
+
+    A field with `init=False` is state, not an option.
+    """
+
+    num_views: int = field(default=1, init=False)
+    updates: Tensor = field(init=False)
+    # Whether the count of updates is saved with the state.
+    saves_updates: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long), persistent=self.saves_updates)
+
+    def check_choices(self, **choices: tuple[str, ...]) -> None:
+        """ValueError unless each option is one of its choices."""
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}.")
+
+    def check_at_least(self, least: float, *names: str) -> None:
+        """ValueError unless each option is `least` or more."""
+        if wrong := {name: getattr(self, name) for name in names if not getattr(self, name) >= least}:
+            raise ValueError(f"{' and '.join(names)} must be {least} or more, got {wrong}.")
+
+    def check_above_zero(self, *names: str) -> None:
+        """ValueError unless each option is above 0."""
+        if wrong := {name: getattr(self, name) for name in names if not getattr(self, name) > 0}:
+            raise ValueError(f"{' and '.join(names)} must be above 0, got {wrong}.")
+
+    def settings(self) -> dict[str, Any]:
+        """What must not change when a run is resumed, as JSON values: the options."""
+        return {option.name: as_json(getattr(self, option.name)) for option in fields(self) if option.init}
+
+    def prepare(self, model: Any, run: Any) -> nn.Module:
+        """The network that is optimised; `model` is part of it (see `network` for errors)."""
+        self.updates.zero_()
+        return self.network(model, run)
+
+    def network(self, model: Any, run: Any) -> nn.Module:
+        """The network around `model`, and what the method remembers of `run`."""
+        raise NotImplementedError
+
+    def ready(self) -> bool:
+        """Always, unless a method has to collect something first."""
+        return True
+
+    @torch.no_grad()
+    def after_update(self, model: nn.Module) -> None:
+        """Counts the update."""
+        self.updates += 1
+
+
+def check_clips(run: Any) -> None:
+    """ValueError unless there are two clips to tell apart."""
+    if run.num_clips < 2:
+        raise ValueError(f"Telling clips apart needs two or more clips, got {run.num_clips}.")
+
+
+def as_json(value: Any) -> Any:
+    """A layout as its name, a dataclass as a dictionary, a tuple as a list."""
+    if isinstance(value, SkeletonLayout):
+        return value.name
+    if is_dataclass(value):
+        return {name: as_json(part) for name, part in vars(value).items()}
+    return [as_json(part) for part in value] if isinstance(value, list | tuple) else value

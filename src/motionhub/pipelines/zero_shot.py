@@ -1,0 +1,310 @@
+"""What the zero-shot pipelines share: labels as vectors, windows over time, scores, and their calibration."""
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from motionhub.metrics.open_set import auroc, fit_rejection_threshold, fit_temperature
+from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, Span, model_inputs, process, take
+from motionhub.processing.steps import align_gravity
+from motionhub.skeletons import repair
+from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.towers.text_anchors import ensemble, fill_templates, neighbour_averaged, with_body_parts
+from motionhub.towers.text_bank import TextBank, normalised_spelling, text_vectors
+
+
+# How often "none of these" is taken to be right: users choose labels that a recording may show.
+NONE_SHARE = 0.25
+# A clip up to so many windows long is seen at once.
+WHOLE = 1.6
+BATCH = 64
+# Label sets of which the vectors are kept.
+KEPT = 8
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Labels, their unit vectors `(labels, projection_size)` in the model's space, and which are new to it."""
+
+    labels: tuple[str, ...]
+    vectors: Tensor
+    new: Tensor
+
+
+class Calibration(NamedTuple):
+    """What a calibration measured; nothing is written anywhere.
+
+    Args:
+        config: values for the model's config: `pipe.model.config.update(calibration.config)` applies them.
+        accuracy: share of the clips or windows whose own label scores best.
+        none_auroc: how often one of them scores above one whose label is not among the candidates.
+    """
+
+    config: dict[str, float]
+    accuracy: float
+    none_auroc: float
+
+
+class ZeroShotPipeline(SkeletonPipeline):
+    """What both zero-shot pipelines do. Inputs and common arguments: see `SkeletonPipeline`.
+
+    Texts come from the bank beside the checkpoint, and what it lacks from the tower that the config names, which is
+    loaded only then. `pipeline(..., text_bank=..., text_tower=...)` gives others. Calls change neither the model's
+    config nor the processor, so threads may share one pipeline.
+    """
+
+    def __init__(self, *args: Any, text_bank: Any = ..., text_tower: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        source = self.model.name_or_path
+        found = TextBank.from_pretrained(source) if text_bank is ... and source else None
+        self.text_bank: TextBank | None = found if text_bank is ... else text_bank
+        self.text_tower = self.model.config.text_tower if text_tower is None else text_tower
+        self._known: dict[Any, Candidates] = {}
+
+    def candidates(
+        self,
+        candidate_labels: Any,
+        hypothesis_template: str | Sequence[str] = "{}",
+        descriptions: Mapping[str, Sequence[str]] | None = None,
+        neighbours: int = 0,
+    ) -> Candidates:
+        """The labels as vectors; a label set is encoded once.
+
+        Raises:
+            ValueError: no labels, a blank one, two that are spelled alike, or texts that cannot be read here.
+        """
+        phrasings = checked_labels(candidate_labels)
+        described = {label: tuple(texts) for label, texts in (descriptions or {}).items()}
+        if unknown := sorted(set(described) - set(phrasings)):
+            raise ValueError(f"descriptions must be of candidate labels, got {unknown[:5]}.")
+        templates = (hypothesis_template,) if isinstance(hypothesis_template, str) else tuple(hypothesis_template)
+        key = (tuple(phrasings.items()), templates, tuple(described.items()), neighbours)
+        found = self._known.get(key)
+        if found is None:
+            found = self._encoded(phrasings, templates, described, neighbours)
+            self._known = {**dict(list(self._known.items())[1 - KEPT :]), key: found}
+        return found
+
+    def _encoded(
+        self,
+        phrasings: Mapping[str, tuple[str, ...]],
+        templates: Sequence[str],
+        described: Mapping[str, tuple[str, ...]],
+        neighbours: int,
+    ) -> Candidates:
+        texts, groups = [], []
+        for index, phrases in enumerate(phrasings.values()):
+            sentences = [text for filled in fill_templates(phrases, templates) for text in filled]
+            texts += sentences
+            groups += [index] * len(sentences)
+        parts = [text for label in phrasings for text in described.get(label, ())]
+        bank = self.text_bank
+        named = (
+            [each for phrases in phrasings.values() for each in phrases] if bank is not None and bank.learned else []
+        )
+        vectors, part_vectors, named_vectors = text_vectors([*texts, *parts, *named], bank, self.text_tower).split(
+            [len(texts), len(parts), len(named)]
+        )
+        anchors = ensemble(vectors, groups)
+        if neighbours:
+            if bank is None:
+                raise ValueError("neighbours are phrases of the checkpoint's text bank, and it has none; give 0.")
+            anchors = neighbour_averaged(anchors, bank.embeddings.float(), neighbours)
+        if parts:
+            counts = [len(described.get(label, ())) for label in phrasings]
+            table = pad_sequence(part_vectors.split(counts), batch_first=True)
+            anchors = with_body_parts(anchors, table, torch.arange(table.shape[1]) < torch.tensor(counts)[:, None])
+        with torch.inference_mode():
+            embeds = self.model.base_model.get_text_features(anchors.to(self.device)).pooler_output.float().cpu()
+        new = torch.zeros(len(phrasings), dtype=torch.bool)
+        if bank is not None and named:
+            learned = bank.are_learned(named_vectors).split([len(phrases) for phrases in phrasings.values()])
+            new = torch.stack([~of_label.any() for of_label in learned])
+        return Candidates(tuple(phrasings), embeds, new)
+
+    def take_candidates(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Removes what describes the labels from the arguments of a call; `"candidates"`, where it is given."""
+        given = take(kwargs, "candidate_labels", "hypothesis_template", "descriptions", "neighbours")
+        if given and "candidate_labels" not in given:
+            raise ValueError(f"{sorted(given)} belong to candidate_labels, and there are none; give them in one call.")
+        return {"candidates": self.candidates(**given)} if given else {}
+
+    def samples_of(
+        self, part: SkeletonSequence, name: str, window: float | None = None, hop: float | None = None
+    ) -> list[tuple[Span, dict[str, Any]]]:
+        """The windows of one person. A clip is turned upright as a whole: who lies at its end is not turned back."""
+        processor = self.feature_extractor
+        if getattr(processor, "upright", False):
+            part = part.replace(keypoints=align_gravity(torch.tensor(part.keypoints), part.layout).numpy())
+            processor = copy.copy(processor)  # other threads use the original
+            processor.upright = False
+        cuts = [(span, repair.part(part, *span)) for span in self._spans(part, window, hop)]
+        return [(span, process(processor, piece, name)) for span, piece in cuts if piece.joint_mask.any()]
+
+    def _spans(self, part: SkeletonSequence, window: float | None, hop: float | None) -> list[Span]:
+        """Windows over the frames between the first and the last in which the person is seen."""
+        frames = np.flatnonzero(part.joint_mask.any(axis=(0, 2)))
+        if not len(frames):
+            return []
+        begin, end = int(frames[0]), int(frames[-1]) + 1
+        seconds = float(window or self.model.config.window_seconds)
+        length = max(1, round(seconds * part.fps))
+        if end - begin <= (WHOLE if hop is None else 1) * length:
+            return [(begin, end)]
+        step = max(1, round((hop or seconds / 2) * part.fps))
+        starts = [*range(begin, end - length, step), end - length]
+        return [(start, start + length) for start in starts]
+
+    def _forward(self, batch: dict[str, Any], **forward_params: Any) -> dict[str, Tensor]:
+        inputs, parts = batch["model"], []
+        for start in range(0, len(inputs["keypoints"]), BATCH):
+            some = {name: value[start : start + BATCH] for name, value in inputs.items()}
+            parts.append(self.model.base_model.get_skeleton_features(**some).pooler_output.float().cpu())
+        return {"embeds": torch.cat(parts)}
+
+    def embeddings(self, inputs: Sequence[Any], **options: Any) -> Tensor:
+        """`(inputs, projection_size)`: the mean over the windows of each clip's first detected person, else zeros."""
+        found = []
+        for item in inputs:
+            clip = self.preprocess(item, **options)
+            own = [sample for sample, row in zip(clip.samples, clip.rows, strict=True) if row == clip.rows[0]]
+            embeds = self.forward({"model": model_inputs(own)})["embeds"].mean(0) if own else None
+            found.append(torch.zeros(self.model.config.projection_size) if embeds is None else embeds)
+        return torch.stack(found)
+
+    def similarities(self, embeds: Tensor, candidates: Candidates) -> Tensor:
+        """`(windows, labels)`: how well each label describes each window."""
+        with torch.inference_mode():
+            made = self.model.base_model.similarities(embeds.to(self.device), candidates.vectors.to(self.device))
+        return made.float().cpu() + self.model.config.calibrated_stacking * candidates.new
+
+    def rejection_threshold(self) -> float | None:
+        """The similarity that "none of these" has; None where it was not fitted."""
+        level = self.model.config.rejection_threshold
+        return None if level is None else float(level)
+
+    def probabilities(self, similarity: Tensor, multi_label: bool, none: bool) -> Tensor:
+        """`(n, labels (+ 1))`: of one action at a time, with "none of these" as the last; or of each for itself."""
+        temperature, level = self.model.config.score_temperature, self.rejection_threshold()
+        if multi_label:
+            return ((similarity - (level or 0.0)) / temperature).sigmoid()
+        if none and level is not None:
+            similarity = torch.cat([similarity, similarity.new_full((len(similarity), 1), level)], dim=1)
+        return (similarity / temperature).softmax(dim=-1)
+
+    def calibrate(
+        self,
+        sets: Sequence[tuple[Sequence[Any], Sequence[int], Any]],
+        *,
+        at_once: int = 8,
+        none_share: float = NONE_SHARE,
+    ) -> Calibration:
+        """Fits what scores mean on labelled clips that the model was not trained with.
+
+        Where the model's similarities are to be normalised, measure that first:
+        `pipe.model.base_model.typical_motion.measure(pipe.embeddings(clips))` of clips of many different motions.
+
+        Args:
+            sets: of each dataset its clips (of one person), their labels as numbers, and the candidate labels.
+            at_once: how many labels the scores are fitted for: its own and others drawn for each clip, or only others,
+                so that "none of these" is right.
+            none_share: how often "none of these" is right where the model is used.
+
+        Returns:
+            with `score_temperature` and `rejection_threshold` for the config.
+        """
+        chosen = [self.candidates(labels) for _, _, labels in sets]
+        embeds = [self.embeddings(clips) for clips, _, _ in sets]
+        tables = [self.similarities(*pair).numpy() for pair in zip(embeds, chosen, strict=True)]
+        truth = [np.asarray(labels) for _, labels, _ in sets]
+        return calibration(list(zip(tables, truth, strict=True)), at_once, none_share)
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """Save model, processor and text bank."""
+        super().save_pretrained(save_directory, **kwargs)
+        if self.text_bank is not None:
+            self.text_bank.save_pretrained(os.fspath(save_directory))
+
+
+def calibration(
+    tables: Sequence[tuple[np.ndarray, np.ndarray]],
+    at_once: int,
+    none_share: float,
+    temperature: float | None = None,
+    name: str = "rejection_threshold",
+) -> Calibration:
+    """A `Calibration` of similarities.
+
+    Args:
+        tables: similarities `(clips, labels)` and the label of each clip, -1 where none of the labels is right.
+        at_once, none_share: see `ZeroShotPipeline.calibrate`.
+        temperature: of the softmax; None: it is fitted, and returned for the config.
+        name: of the threshold in the config.
+
+    Raises:
+        ValueError: a table has a single label.
+    """
+    known, unknown, right, generator = [], [], [], np.random.default_rng(0)
+    for similarity, labels in tables:
+        count, named = similarity.shape[1], similarity[labels >= 0]
+        if count < 2:
+            raise ValueError("Calibration needs datasets of two labels or more.")
+        truth, rows = labels[labels >= 0], np.arange(len(named))[:, None]
+        rest = np.array([np.delete(np.arange(count), label) for label in truth], np.int64).reshape(-1, count - 1)
+        others = named[rows, generator.permuted(rest, axis=1)[:, : min(at_once, count - 1)]]
+        known.append((np.concatenate([named[rows, truth[:, None]], others[:, :-1]], axis=1), np.zeros_like(truth)))
+        unknown += [others, generator.permuted(similarity[labels < 0], axis=1)[:, :at_once]]
+        right.append(named.argmax(1) == truth)
+    config = {} if temperature is not None else {"score_temperature": fit_temperature(known)}
+    scale = config["score_temperature"] if temperature is None else temperature
+    config[name] = fit_rejection_threshold(known, unknown, scale, none_share)
+    best = [np.concatenate([table.max(1) for table in some]) for some in ([table for table, _ in known], unknown)]
+    return Calibration(config, float(np.concatenate(right).mean()), auroc(*best))
+
+
+def checked_labels(candidate_labels: Any) -> dict[str, tuple[str, ...]]:
+    """Label -> its phrasings, itself first. Raises ValueError for none, a blank one, or two that are spelled alike."""
+    if isinstance(candidate_labels, str):
+        candidate_labels = [label.strip() for label in candidate_labels.split(",")]
+    further: Mapping[str, Any] = candidate_labels if isinstance(candidate_labels, Mapping) else {}
+    if candidate_labels is None or not isinstance(candidate_labels, Mapping | Sequence) or not len(candidate_labels):
+        raise ValueError(
+            'candidate_labels must be a list of at least one label, such as ["sit down", "wave"], got '
+            f"{candidate_labels!r}."
+        )
+    phrasings: dict[str, tuple[str, ...]] = {}
+    spelled: dict[str, str] = {}
+    for label in candidate_labels:
+        if not isinstance(label, str) or not label.strip():
+            raise ValueError(f"candidate_labels must be texts with something in them, got {label!r}.")
+        first = spelled.setdefault(normalised_spelling(label) or label.strip(), label)
+        if label in phrasings or first is not label:
+            raise ValueError(f"candidate_labels must differ, got {first!r} and {label!r}; leave one out.")
+        others = further.get(label) or ()
+        phrasings[label] = (label, *([others] if isinstance(others, str) else others))
+    return phrasings
+
+
+def required(candidates: Candidates | None) -> Candidates:
+    """Raises ValueError where a call has no labels."""
+    if candidates is None:
+        raise ValueError('candidate_labels is required: pipe(clip, candidate_labels=["sit down", "wave", ...]).')
+    return candidates
+
+
+def take_windowing(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Removes the named lengths, in seconds above 0, from the arguments of a call."""
+    if kwargs.get("per_person", True) is not True:
+        raise ValueError("Zero-shot models see one person at a time; leave per_person as it is.")
+    taken = {name: value for name, value in take(kwargs, *names).items() if value is not None}
+    for name, value in taken.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            raise ValueError(f"{name} must be seconds above 0, got {value!r}.")
+    return taken

@@ -1,0 +1,84 @@
+"""What every processor of this library has: fields checked by name, and one form of what it returns."""
+
+import difflib
+import inspect
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
+
+from motionhub.skeletons.layouts import check_carried_layout
+
+
+# What transformers itself writes into or reads from preprocessor_config.json.
+FOREIGN_FIELDS = ("feature_extractor_type", "processor_class", "auto_map")
+
+
+class FieldsProcessor(FeatureExtractionMixin):
+    """A processor whose arguments are its fields, saved as `preprocessor_config.json`; other names are errors."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+    # Arguments of earlier versions, which the constructor still takes (in `kwargs`).
+    OLD_FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        names = inspect.signature(cls.__init__).parameters
+        cls.FIELDS = tuple(name for name in names if name not in ("self", "kwargs"))
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._reject_unknown(name for name in kwargs if name not in FOREIGN_FIELDS)
+        super().__init__(**{name: value for name, value in kwargs.items() if name == "auto_map"})
+
+    @classmethod
+    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """As in transformers; a field that the file does not mention can be set too; a misspelt one is an error."""
+        if "layout" in cls.FIELDS and "layout" not in kwargs:
+            check_carried_layout(feature_extractor_dict)
+        known = (*cls.FIELDS, *cls.OLD_FIELDS)
+        cls._reject_unknown(name for name in kwargs if name not in known and cls._near(name))
+        changes = {name: kwargs.pop(name) for name in list(kwargs) if name in known}
+        return super().from_dict({**feature_extractor_dict, **changes}, **kwargs)
+
+    @classmethod
+    def _near(cls, name: str) -> list[str]:
+        return difflib.get_close_matches(name, (*cls.FIELDS, *cls.OLD_FIELDS), n=3, cutoff=0.7)
+
+    @classmethod
+    def _reject_unknown(cls, names: Any) -> None:
+        for name in names:
+            near = cls._near(name)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"the fields are {list(cls.FIELDS)}."
+            raise ValueError(f"{cls.__name__} has no field {name!r}; {hint}")
+
+    def _check_choices(self, choices: Mapping[str, tuple[Any, ...]]) -> None:
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}.")
+
+
+class Renamed:
+    """Mixed into a class of an old name: making one warns and gives the class of the new name, which comes next."""
+
+    def __new__(cls, *arguments: Any, **kwargs: Any) -> Any:
+        new = cls.__mro__[2]
+        warnings.warn(f"{cls.__name__} is now {new.__name__}; use the new name.", FutureWarning, stacklevel=2)
+        return new(*arguments, **kwargs)
+
+
+def check_return_tensors(return_tensors: Any) -> None:
+    """Raises a ValueError unless it is `"pt"`, `"np"` or None, which means `"pt"`."""
+    if return_tensors not in ("pt", "np", None):
+        raise ValueError(f'return_tensors must be "pt" or "np", got {return_tensors!r}.')
+
+
+def as_feature(tensors: Mapping[str, Tensor], return_tensors: str | None) -> BatchFeature:
+    """The tensors as what a processor returns."""
+    return BatchFeature({name: value.numpy() if return_tensors == "np" else value for name, value in tensors.items()})
+
+
+def as_list(values: Any) -> Any:
+    """JSON has lists only: storing lists makes a loaded processor equal to the saved one."""
+    return values if values is None or isinstance(values, str) else list(values)

@@ -1,0 +1,157 @@
+"""The steps that processors are made of, on keypoints `(people, frames, joints, dims)`; NaN means missing."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from motionhub.augment.temporal import take_frames
+from motionhub.skeletons.convert import conversion_weights
+from motionhub.skeletons.layout import SkeletonLayout
+
+
+FILLS = ("zero", "interpolate", "previous")
+
+# Share of the body's height at which a joint is when somebody stands, by the first word that its name has.
+HEIGHTS = {
+    **dict.fromkeys(("ankle", "foot", "toe", "heel"), 0.04),
+    "knee": 0.28,
+    **dict.fromkeys(("hip", "pelvis", "waist"), 0.53),
+    **dict.fromkeys(("wrist", "hand", "thumb", "finger", "index", "pinky"), 0.5),
+    "elbow": 0.63,
+    **dict.fromkeys(("spine", "torso", "chest"), 0.68),
+    **dict.fromkeys(("shoulder", "collar", "clavicle"), 0.82),
+    "neck": 0.85,
+    **dict.fromkeys(("head", "nose", "eye", "ear", "mouth", "face", "jaw"), 0.94),
+}
+
+
+def by_energy(keypoints: Tensor) -> list[int]:
+    """Positions of the people, most moving first (SPECS 2.3); of equals the later (official).
+
+    The energy is the standard deviation of each coordinate over all seen joints and frames, added up; six significant
+    digits, so that rounding does not break ties. People without valid keypoints come last.
+    """
+    flat = keypoints.double().flatten(1, 2)
+    spread = (flat - flat.nanmean(1, keepdim=True)).square().nanmean(1).sqrt().sum(1)
+    energies = [-1.0 if value != value else float(f"{value:.6g}") for value in spread.tolist()]
+    return sorted(range(len(energies)), key=lambda person: (energies[person], person), reverse=True)
+
+
+def align_gravity(keypoints: Tensor, layout: SkeletonLayout) -> Tensor:
+    """Keypoints with y downward in the sense of an image: heads above feet.
+
+    The direction is found from the body: the covariance of the joints' usual heights with their coordinates, over all
+    people and frames, points up along y or z. Whoever lies through the whole clip is left as the data has them. 3-D
+    clips are turned (never mirrored) by right angles about x; 2-D clips whose y points up are flipped.
+    """
+    up = _up(keypoints, layout)
+    if up is None:
+        return keypoints
+    if keypoints.shape[-1] == 2:
+        return keypoints * keypoints.new_tensor([1.0, -1.0]) if up[1] > 0 else keypoints
+    x, y, z = keypoints.unbind(-1)
+    if abs(up[1]) >= abs(up[2]):
+        return torch.stack([x, -y, -z], dim=-1) if up[1] > 0 else keypoints
+    return torch.stack([x, -z, y] if up[2] > 0 else [x, z, -y], dim=-1)
+
+
+def _up(keypoints: Tensor, layout: SkeletonLayout) -> list[float] | None:
+    """The direction in which joints are higher that stand higher in a body; None without two seen joints."""
+    heights = keypoints.new_tensor(
+        [next((height for word, height in HEIGHTS.items() if word in joint), torch.nan) for joint in layout.joints]
+    )
+    weight = (~keypoints[..., 0].isnan() & ~heights.isnan()).to(keypoints.dtype)
+    count = weight.sum(-1, keepdim=True)
+    if not bool((count > 1).any()):
+        return None
+    high = heights.nan_to_num() * weight
+    high = (high - high.sum(-1, keepdim=True) / count.clamp(min=1)) * weight
+    # High minus its mean needs no centring of the places.
+    return [float(value) for value in (high.unsqueeze(-1) * keypoints.nan_to_num()).sum((0, 1, 2))]
+
+
+def converted(keypoints: Tensor, source: SkeletonLayout, target: SkeletonLayout) -> Tensor:
+    """Keypoints in another layout (`skeletons.convert`); a joint is missing where any of its sources is.
+
+    Raises:
+        ValueError: the layouts have no joint in common.
+    """
+    if source is target or source == target:
+        return keypoints
+    weights, copied_from, absent = _conversion(source, target)
+    if copied_from is not None:
+        result = keypoints.index_select(2, copied_from)
+    else:
+        missing = keypoints[..., :1].isnan()
+        result = weights @ keypoints.nan_to_num(nan=0.0)
+        if bool(missing.any()):
+            uses_missing = (weights != 0).to(keypoints.dtype) @ missing.to(keypoints.dtype)
+            result = result.masked_fill(uses_missing > 0, torch.nan)
+    return result if absent is None else result.masked_fill(absent[:, None], torch.nan)
+
+
+@lru_cache(maxsize=64)
+def _conversion(source: SkeletonLayout, target: SkeletonLayout) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Weights `(target, source)`; the source of each joint if all are copies; which joints are absent, if any."""
+    weights = torch.from_numpy(conversion_weights(source, target)[0])
+    used = weights != 0
+    absent = ~used.any(dim=1)
+    if bool(absent.all()):
+        raise ValueError(
+            f"No joint of layout {source.name!r} ({list(source.joints)}) can become one of {target.name!r} "
+            f"({list(target.joints)}); use a model of layout {source.name!r}: "
+            f"SkeletonProcessor(layout={source.name!r}), or name the layout the data really have: "
+            "SkeletonSequence(array, layout=...)."
+        )
+    copies = bool(((weights == 1) | ~used).all()) and bool((used.sum(dim=1) <= 1).all())
+    return weights, weights.argmax(dim=1) if copies else None, absent if bool(absent.any()) else None
+
+
+def replay(keypoints: Tensor) -> Tensor:
+    """Loop each person's frames over the empty frames at the end of the clip (official UNIK and 2s-AGCN).
+
+    A person who is empty in the first frame is first moved to the front without any empty frames; otherwise empty
+    frames inside stay. A person without valid keypoints stays missing.
+    """
+    looped = [
+        take_frames(person[None], replay_positions(~person[..., 0].isnan().all(dim=1)))[0] for person in keypoints
+    ]
+    return torch.stack(looped) if looped else keypoints
+
+
+def replay_positions(seen: Tensor) -> Tensor:
+    """Frame that stands at each place after `replay`; `seen` `(frames,)` says in which frames the person is."""
+    frames = torch.arange(len(seen))
+    if not bool(seen.any()):
+        return frames
+    kept = frames[: int(seen.nonzero().max()) + 1] if bool(seen[0]) else frames[seen]
+    return kept[frames % len(kept)]
+
+
+def fill_missing(keypoints: Tensor, fill: str) -> Tensor:
+    """Keypoints without NaN, for models that need a number everywhere; the joint mask still says "missing".
+
+    Args:
+        fill: `"zero"`; `"previous"`: the joint's last seen position, before it was first seen its first one;
+            `"interpolate"`: on the straight line in time between the frames around, held at both ends of the clip.
+            A joint that was never seen is zero in any case.
+    """
+    if fill != "zero" and keypoints.shape[1] > 1 and bool((missing := keypoints[..., 0].isnan()).any()):
+        keypoints = _filled_in_time(keypoints, ~missing, interpolate=fill == "interpolate")
+    return keypoints.nan_to_num(nan=0.0)
+
+
+def _filled_in_time(keypoints: Tensor, seen: Tensor, interpolate: bool) -> Tensor:
+    frames = torch.arange(seen.shape[1])[None, :, None].expand_as(seen)
+    last = torch.where(seen, frames, -1).cummax(1).values
+    after = torch.where(seen, frames, seen.shape[1]).flip(1).cummin(1).values.flip(1)
+    # Outside the seen frames both neighbours are the one that exists; never seen: frame 0, which is NaN there.
+    before = torch.where(last < 0, after, last).clamp_(max=seen.shape[1] - 1)
+    start = keypoints.gather(1, before[..., None].expand_as(keypoints))
+    if not interpolate:
+        return start
+    after = torch.where(after == seen.shape[1], before, after)
+    share = (frames - before) / (after - before).clamp_(min=1)
+    end = keypoints.gather(1, after[..., None].expand_as(keypoints))
+    return start + (end - start) * share[..., None].to(keypoints.dtype)

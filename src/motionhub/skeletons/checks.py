@@ -1,0 +1,524 @@
+"""The input doctor: what is probably wrong with a sequence, each finding with the call that repairs it.
+
+`quick_checks` are those that pipelines ask; `inspect` asks all, each on the sequence as the findings before it would
+leave it, so that one defect gives one finding. What cannot be seen in keypoints is not claimed: a mirrored image, or a
+left/right swap from beginning to end, shows in 3-D (knees bend forwards) and not in 2-D: it is a view from behind.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from motionhub.geometry.boxes import bounds
+from motionhub.skeletons import repair
+from motionhub.skeletons.bodies import limb_group
+from motionhub.skeletons.layouts import LAYOUTS
+from motionhub.skeletons.measures import body_size, handedness, noise_level, rank_layouts, same_up_to_sides
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# People, chairs and all, in metres.
+SMALLEST_BODY, LARGEST_BODY = 0.02, 10.0
+# In -1..1, see `handedness`. Kinect's knees bend a little backwards when straight: of 1,666 real clips that are not
+# mirrored (N-UCLA, UTD-MHAD) 5 are below; of their mirror images 43 % and 21 %; of motion capture all.
+MIRRORED = -0.6
+# Of the body's size: a sensor's noise is a hundred times more.
+DEAD = 1e-4
+# Of the body's size: annotators leave a resting hip at one pixel while the arms beside it move.
+DETACHED = 0.15
+# A swap must explain the motion this much better than no swap, and what it explains must be a real jump.
+SWAP_GAIN, SWAP_JUMP = 0.4, 0.5
+# Of the body's size per frame, and five times the usual: another person, or another shot.
+JUMP = 0.5
+# Of the body's size: a joint that far off the line between its neighbours in time, and back at once, was misplaced.
+SPIKE = 0.2
+# Body sizes per second: about 20 m/s. A pitcher's hand reaches it, nothing else, and does not turn within a frame.
+SPIKE_SPEED = 10.0
+# Of the body's size: about 15 mm of an adult.
+JITTER = 0.008
+# Share of missing joints, and of frames that repeat the one before, from which on it is worth a note: occlusion leaves
+# a few per cent in most 2-D clips, and annotators a few frames as they were.
+GAPS, REPEATED = 0.1, 0.1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is probably wrong.
+
+    Args:
+        kind: such as `"swapped-sides"`; the same for every clip.
+        severity: `"problem"` (results will be wrong) or `"note"` (worth a look; often meant).
+        seen: what was seen, with numbers.
+        function: the function of `motionhub.skeletons.repair` that repairs it, or None when no call can.
+        arguments: what it is called with, after the sequence.
+        advice: what to do with an array before it becomes a sequence, or where no call helps.
+    """
+
+    kind: str
+    severity: str
+    seen: str
+    function: Callable[..., SkeletonSequence] | None = field(default=None, repr=False)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    advice: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.seen}; {self.advice or self.fix}"
+
+    @property
+    def fix(self) -> str:
+        """A line of Python, after `from motionhub.skeletons import repair`; or the advice."""
+        if self.function is None:
+            return self.advice
+        words = ", ".join(["sequence", *(f"{name}={value!r}" for name, value in self.arguments.items())])
+        return f"sequence = repair.{self.function.__name__}({words})"
+
+    def apply(self, sequence: SkeletonSequence) -> SkeletonSequence:
+        """The sequence with the fix; as it is where no call helps."""
+        return sequence if self.function is None else self.function(sequence, **self.arguments)
+
+
+Check = Callable[[SkeletonSequence], Iterator[Finding]]
+
+
+def quick_checks(sequence: SkeletonSequence) -> list[Finding]:
+    """Mistakes in the numbers that are formally right, such as scores read as coordinates; for most sequences none."""
+    return [finding for check in NUMBERS for finding in check(sequence)] if sequence.joint_mask.any() else []
+
+
+def inspect(sequence: SkeletonSequence) -> list[Finding]:
+    """What is probably wrong, in the order in which it should be repaired; an empty list for most sequences.
+
+    `finding.fix` is a line of Python (`from motionhub.skeletons import repair`), `finding.apply(sequence)` runs it.
+    The lines can be run one after the other. Those that change the number of frames or joints come last: after such a
+    line, inspect again.
+    """
+    if not sequence.joint_mask.any():
+        what = f"{sequence.num_people} people, {sequence.num_frames} frames and no valid keypoints"
+        advice = "look at the video and the pose estimator's threshold; there is nothing to read here"
+        return [Finding("empty", "problem", what, advice=advice)]
+    found: list[Finding] = []
+    sequence = _asked(NUMBERS, sequence, found)
+    found += [*image_size(sequence), *frame_rate(sequence)]
+    lost = list(gaps(sequence))  # before the other checks hide anything
+    sequence = _asked(STILL, sequence, found)
+    wrong_layout = list(layout(sequence))
+    found += wrong_layout
+    if not wrong_layout:  # else every name is wrong, and what follows from names with it
+        sequence = _asked(NAMES, sequence, found)
+    _asked(MOTION, sequence, found)
+    return sorted([*found, *lost], key=lambda finding: finding.function in _RESHAPING)
+
+
+def _asked(checks: tuple[Check, ...], sequence: SkeletonSequence, found: list[Finding]) -> SkeletonSequence:
+    """Adds what the checks find; the sequence as the fixes leave it, in the same shape."""
+    for check in checks:
+        for finding in list(check(sequence)):
+            found.append(finding)
+            repaired = finding.apply(sequence)
+            if repaired.keypoints.shape[:3] == sequence.keypoints.shape[:3]:
+                sequence = repaired
+    return sequence
+
+
+def describe(sequence: SkeletonSequence) -> dict[str, Any]:
+    """Plain facts: people, frames, fps, unit, body size, visible fraction of each joint ("coverage"), noise, and how
+    well layouts fit.
+    """
+    mask, noise = sequence.joint_mask, noise_level(sequence)
+    joints = sequence.layout.joints
+    visible = mask.mean(axis=(0, 1)) if mask.size else np.zeros(len(joints))
+    return {
+        "people": sequence.num_people,
+        "frames": sequence.num_frames,
+        "fps": sequence.fps,
+        "seconds": round(sequence.duration, 3),
+        "dims": sequence.num_dims,
+        "unit": sequence.unit,
+        "image_size": sequence.image_size,
+        "layout": sequence.layout.name,
+        "body_size": round(body_size(sequence), 4),
+        "coverage": {joint: round(float(share), 4) for joint, share in zip(joints, visible, strict=True)},
+        "noise": {
+            joint: None if np.isnan(sd) else float(f"{sd:.3g}") for joint, sd in zip(joints, noise, strict=True)
+        },
+        "layout_misfit": {fit.layout: round(fit.misfit, 3) for fit in rank_layouts(sequence)},
+    }
+
+
+def first_good_frame(sequence: SkeletonSequence) -> int:
+    """The first frame with as many joints seen as in any frame; 0 for an empty sequence."""
+    if not sequence.joint_mask.size:
+        return 0
+    return int(sequence.joint_mask.sum(axis=(0, 2)).argmax())
+
+
+def zeros(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Joints at exactly zero; a clip centred on a joint of its trunk has that one there by definition."""
+    zero = (sequence.keypoints == 0).all(axis=-1)
+    joints, root = sequence.layout.joints, sequence.layout.root
+    central = np.array([joint == root or limb_group(joint) == "torso" for joint in joints])
+    if (zero & ~(zero.all(axis=(0, 1)) & central)).any():
+        share = zero.sum() / sequence.joint_mask.sum()
+        text = (
+            f"{share:.1%} of the joints lie at exactly zero and count as seen; pose estimators write that for a miss"
+        )
+        advice = "make them missing first: array[(array == 0).all(-1)] = numpy.nan"
+        yield Finding("zeros", "problem", text, repair.hide_zeros, advice=advice)
+
+
+def unit(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Millimetres as metres, 0..1 as pixels, and the other way round."""
+    size, seen = body_size(sequence), sequence.keypoints[sequence.joint_mask]
+    if not size:
+        return
+    if sequence.unit == "metre" and size > LARGEST_BODY:
+        name, factor = ("millimetre", 0.001) if size > 600 else ("centimetre", 0.01)
+        text = f"a body measures {size:.0f} metres across; the numbers look like {name}s (when reading: unit={name!r})"
+        advice = f"divide them by {round(1 / factor)}"
+        yield Finding("unit", "problem", text, repair.scale, {"factor": factor}, advice)
+        return
+    text, other = "", "normalised"
+    if sequence.unit == "metre" and size < SMALLEST_BODY:
+        text = f"a body measures {size:.3g} metres across; the numbers look normalised"
+    elif sequence.unit == "pixel" and np.abs(seen[:, :2]).max() <= 2:
+        text = f"no coordinate is larger than {np.abs(seen[:, :2]).max():.2f} pixels; the numbers look normalised"
+    elif sequence.unit == "normalised" and size > 20:
+        text = f"a body measures {size:.0f}, but normalised coordinates are about 0..1 or -1..1; they look like pixels"
+        other = "pixel"
+    if text:
+        yield Finding("unit", "problem", text, repair.restate_unit, {"unit": other}, f"say unit={other!r}")
+
+
+def score_as_depth(sequence: SkeletonSequence) -> Iterator[Finding]:
+    seen = sequence.keypoints[sequence.joint_mask]
+    if sequence.unit == "pixel" and sequence.num_dims == 3 and seen[:, 2].min() >= 0 and seen[:, 2].max() <= 1:
+        text = "the third coordinate of these pixels is always in 0..1, as detection scores are"
+        advice = "give array[..., :2] as keypoints and array[..., 2] as confidence"
+        yield Finding("score-as-depth", "problem", text, repair.depth_to_confidence, advice=advice)
+
+
+def image_size(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Joints far outside the image: its size is another video's. 5 % beyond the edge is extrapolation."""
+    if sequence.unit != "pixel" or sequence.image_size is None:
+        return
+    seen, size = sequence.keypoints[sequence.joint_mask][:, :2], np.array(sequence.image_size)
+    outside = float(((seen < -0.05 * size) | (seen > 1.05 * size)).any(axis=1).mean())
+    if outside > 0.02:
+        reach = tuple(int(value) for value in np.ceil(np.maximum(np.percentile(seen, 99.5, axis=0), 1)))
+        text = f"{outside:.0%} of the joints lie outside the image of {size[0]}x{size[1]}; they reach {reach}"
+        arguments = {"image_size": tuple(int(max(old, new)) for old, new in zip(size, reach, strict=True))}
+        yield Finding("image-size", "problem", text, repair.restate_image_size, arguments)
+
+
+def frame_rate(sequence: SkeletonSequence) -> Iterator[Finding]:
+    if not 5 <= sequence.fps <= 240:
+        text = f"{sequence.fps:g} frames per second; cameras give 5 to 240 (is it a duration, or milliseconds?)"
+        yield Finding("frame-rate", "note", text, advice="sequence = sequence.replace(fps=30)  # the true one")
+
+
+def dead_joints(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Joints that are never seen, and joints that stay at one place while the body moves."""
+    never = [joint for index, joint in enumerate(sequence.layout.joints) if not sequence.joint_mask[:, :, index].any()]
+    if never:
+        text = f"{', '.join(never)}: seen in none of {sequence.num_frames} frames"
+        yield Finding("dead-joint", "note", text, repair.without_joints, {"joints": never})
+    size = body_size(sequence)
+    if sequence.num_frames < 10 or not size:
+        return
+    moved = np.stack([_extent_over_time(person) for person in sequence.keypoints])  # (people, joints)
+    # The root node of Bandai-Namco's files stands by definition.
+    dead = [
+        joint
+        for index, joint in enumerate(sequence.layout.joints)
+        if joint != "origin" and all(_is_dead(sequence, person, index, moved, size) for person in range(len(moved)))
+    ]
+    if dead:
+        others = float(np.nanmedian(moved)) / size
+        text = f"{', '.join(dead)}: at one place in every frame, while other joints move over {others:.0%} of the body"
+        yield Finding("dead-joint", "problem", text, repair.hide_joints, {"joints": dead})
+
+
+def _is_dead(sequence: SkeletonSequence, person: int, joint: int, moved: np.ndarray, size: float) -> bool:
+    """A planted foot stays at one place too, but its shank keeps its length: a dead joint keeps no distance to any."""
+    alive = np.flatnonzero(moved[person] >= DEAD * size)
+    if not moved[person, joint] < DEAD * size or not len(alive):
+        return False
+    track = sequence.keypoints[person]
+    distances = np.linalg.norm(track[:, alive] - track[:, joint, None], axis=-1)[..., None]
+    return bool(np.nanmin(_extent_over_time(distances)) > DETACHED * size)
+
+
+def _extent_over_time(track: np.ndarray) -> np.ndarray:
+    """`(joints,)`: the longest side of the box that each joint moves in; NaN when seen in under 10 frames."""
+    low, high = bounds(track, axis=0)
+    often = (~np.isnan(track[..., 0])).sum(axis=0) >= 10
+    return np.where(often, np.maximum(high - low, 0).max(axis=-1), np.nan)
+
+
+def layout(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Another layout with as many joints fits clearly better. Never of two that differ in left and right alone."""
+    ranked = rank_layouts(sequence)
+    own = next((fit for fit in ranked if fit.layout == sequence.layout.name), None)
+    if own is None or len(ranked) < 2 or ranked[0] is own:
+        return
+    best = ranked[0]
+    if same_up_to_sides(sequence.layout, LAYOUTS[best.layout]):
+        return
+    if own.misfit - best.misfit < 0.25 or own.misfit < 1.6 * best.misfit:
+        return
+    rest = "; ".join(f"{fit.layout} {fit.misfit:.2f}" for fit in ranked)
+    sure = "surely" if own.misfit > 3 * best.misfit else "probably"
+    text = f"these are {sure} not the joints of {own.layout}: misfit of bone lengths {rest} (0 is a perfect body)"
+    yield Finding("layout", "problem", text, repair.declare, {"layout": best.layout})
+
+
+def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Upside-down, lying on the z axis, or mirrored; the last in 3-D only."""
+    trunk = _trunk(sequence)
+    if trunk is None or not len(trunk):
+        return
+    length = np.linalg.norm(trunk, axis=1)
+    upright = trunk[length > 0] / length[length > 0, None]
+    if not len(upright):
+        return
+    up = upright[:, 1] if sequence.num_dims == 3 else -upright[:, 1]
+    handed = handedness(sequence)
+    if (up < -0.5).mean() > 0.9 and _feet_above_hips(sequence):
+        text = f"the shoulders are below the hips in {(up < 0).mean():.0%} of the frames"
+        # Half a turn keeps left and right, a flip swaps them; in 2-D y up is the likelier story.
+        axes = ["x", "y"] if handed is not None and handed > 0 else ["y"]
+        text += f"; here y is {'up' if sequence.num_dims == 3 else 'down, as in images'}"
+        # Data sets with image-like 3-D (SBU) are published with y down: their models expect it.
+        severity = "note" if sequence.unit == "normalised" and sequence.num_dims == 3 else "problem"
+        yield Finding("upside-down", severity, text, repair.flip_axes, {"axes": axes})
+    elif sequence.num_dims == 3 and (np.abs(upright[:, 2]) > 0.8).mean() > 0.9:
+        text = f"the trunk points along z in {(np.abs(upright[:, 2]) > 0.8).mean():.0%} of the frames; here y is up"
+        yield Finding("z-up", "note", text, repair.turn_z_up, {"downwards": bool(np.median(upright[:, 2]) < 0)})
+    elif handed is not None and handed < MIRRORED:
+        text = f"knees and feet point backwards (agreement {handed:+.2f}, from -1 to 1): a left/right swap, or "
+        text += "mirrored coordinates"
+        severity = "problem" if handed < -0.9 else "note"
+        yield Finding("mirrored", severity, text, repair.flip_axes, {"axes": ["x"]})
+
+
+def _feet_above_hips(sequence: SkeletonSequence) -> bool:
+    """Or knees, whichever are seen: who lies head down on a slanted bench has them below; True when none is seen."""
+    hips = _sides(sequence, "hip")
+    for part in ("ankle", "foot", "knee"):
+        ends = _sides(sequence, part)
+        if ends is not None and hips is not None:
+            above = (ends - hips)[..., 1]
+            above = above[~np.isnan(above)]
+            if len(above):
+                return bool(np.median(above if sequence.num_dims == 3 else -above) > 0)
+    return True
+
+
+def _trunk(sequence: SkeletonSequence) -> np.ndarray | None:
+    """`(poses, dims)` from the middle of the hips to that of the shoulders, of poses with all four."""
+    hips, shoulders = _sides(sequence, "hip"), _sides(sequence, "shoulder")
+    if hips is None or shoulders is None:
+        return None
+    trunk = (shoulders.mean(axis=2) - hips.mean(axis=2)).reshape(-1, sequence.num_dims).astype(np.float64)
+    return trunk[~np.isnan(trunk).any(axis=1)]
+
+
+def _sides(sequence: SkeletonSequence, part: str) -> np.ndarray | None:
+    """`(people, frames, 2, dims)`: the left and the right joint; None where the layout lacks one."""
+    joints = (f"left_{part}", f"right_{part}")
+    if not set(joints) <= set(sequence.layout.joints):
+        return None
+    return sequence.keypoints[:, :, [sequence.layout.index(joint) for joint in joints]]
+
+
+def identity_swaps(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Two people of whom each goes on where the other was."""
+    size = body_size(sequence)
+    for first, second in combinations(range(sequence.num_people), 2):
+        pair = sequence.keypoints[[first, second]]
+        stay = np.stack([_steps(pair[0]), _steps(pair[1])]).mean(axis=0)
+        cross = np.stack([_steps(pair[0], pair[1]), _steps(pair[1], pair[0])]).mean(axis=0)
+        with np.errstate(invalid="ignore"):
+            events = np.flatnonzero((cross < SWAP_GAIN * stay) & (stay > 0.15 * size)) + 1
+        if len(events):
+            spans = _alternate(events, sequence.num_frames)[0]
+            text = f"people {first} and {second} swap places at frame {_listed(events)}: the motion goes on in "
+            text += f"the other ({cross[events[0] - 1] / size:.1%} of a body in one frame instead of "
+            text += f"{stay[events[0] - 1] / size:.0%})"
+            arguments = {"first_person": first, "second_person": second, "frames": spans}
+            yield Finding("identity-swap", "problem", text, repair.swap_people, arguments)
+
+
+def swapped_sides(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Frames in which a left/right swap fits the motion better."""
+    mirror = sequence.layout.mirror
+    sided = mirror != np.arange(sequence.num_joints)
+    size = body_size(sequence)
+    if sided.sum() < 4:
+        return
+    for person in range(sequence.num_people):
+        track = sequence.keypoints[person][:, sided]
+        other = sequence.keypoints[person][:, mirror][:, sided]
+        stay, cross = _steps(track), _steps(track, other)
+        with np.errstate(invalid="ignore"):
+            width = np.linalg.norm(track - other, axis=-1)
+            seen = ~np.isnan(width)
+            apart = np.where(seen, width, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+            jump = (stay > SWAP_JUMP * apart[:-1]) & (apart[:-1] > 0.04 * size)
+            events = np.flatnonzero((cross < SWAP_GAIN * stay) & jump & (seen.sum(axis=1)[1:] >= 4)) + 1
+        if len(events):
+            # Which half is the wrong one is not known: the shorter.
+            spans = min(_alternate(events, sequence.num_frames), key=_num_frames)
+            frames = _num_frames(spans)
+            text = f"{_who(sequence, person)} has a left/right swap in {frames} of {sequence.num_frames} frames: "
+            text += _spans_text(spans)
+            yield Finding("swapped-sides", "problem", text, repair.swap_sides, {"person": person, "frames": spans})
+
+
+def _steps(track: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
+    """`(frames - 1,)` mean distance of the joints to those of the frame before (of `before`), NaN without one."""
+    step = np.linalg.norm(track[1:] - (track if before is None else before)[:-1], axis=-1)
+    seen = ~np.isnan(step)
+    total = np.where(seen, step, 0).sum(axis=1)
+    return np.where(seen.any(axis=1), total / np.maximum(seen.sum(axis=1), 1), np.nan)
+
+
+def _alternate(events: np.ndarray, num_frames: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The spans after the first, third, ... event, and the spans between them (and before the first)."""
+    edges = [0, *events.tolist(), num_frames]
+    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    return spans[1::2], spans[::2]
+
+
+def _listed(events: np.ndarray) -> str:
+    return ", ".join(map(str, events[:6])) + (" ..." if len(events) > 6 else "")
+
+
+def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Frames that equal the one before: long runs are a frozen sensor, many single ones a false frame rate."""
+    size = body_size(sequence)
+    longest = max(4, round(0.2 * sequence.fps))
+    repeats_of_all = np.ones(max(sequence.num_frames - 1, 0), bool)
+    for person in range(sequence.num_people):
+        track, mask = sequence.keypoints[person], sequence.joint_mask[person]
+        step = np.abs(np.diff(track, axis=0))
+        same: np.ndarray = np.where(np.isnan(step), 0, step).max(axis=(1, 2), initial=0) <= 1e-7 * size
+        same &= (mask[1:] == mask[:-1]).all(axis=1)
+        repeats_of_all &= same | ~mask[1:].any(axis=1)
+        same &= mask[1:].any(axis=1)
+        still = [(first + 1, end + 1) for first, end in runs(same) if end - first >= longest]
+        if still:
+            text = f"{_who(sequence, person)} stands still to the last digit in {_num_frames(still)} of "
+            text += f"{sequence.num_frames} frames: {_spans_text(still)}"
+            yield Finding("frozen", "problem", text, repair.hide_frames, {"person": person, "frames": still})
+    seen = np.asarray(sequence.joint_mask.any(axis=(0, 2)))[1:]
+    single = [
+        frame + 1 for first, end in runs(repeats_of_all & seen) for frame in range(first, end) if end - first < longest
+    ]
+    if len(single) >= 3 and len(single) >= REPEATED * sequence.num_frames:
+        real = sequence.fps * (1 - len(single) / sequence.num_frames)
+        text = f"{len(single)} of {sequence.num_frames} frames repeat the one before; the motion was taken at about "
+        text += f"{real:.3g} frames per second, not {sequence.fps:g}"
+        yield Finding("repeated-frames", "note", text, repair.drop_frames, {"frames": single})
+
+
+def jumps(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """A whole body that is elsewhere in the next frame: another person under this number, or a cut in the video."""
+    size = body_size(sequence)
+    for person in range(sequence.num_people):
+        step = np.linalg.norm(np.diff(sequence.keypoints[person], axis=0), axis=-1)
+        with np.errstate(invalid="ignore"):
+            seen = (~np.isnan(step)).sum(axis=1)
+            usual = np.nanmedian(step) if seen.any() else 0.0
+            far = ((step > max(JUMP * size, 5 * usual)).sum(axis=1) > 0.8 * seen) & (
+                seen >= min(4, sequence.num_joints)
+            )
+        events = (np.flatnonzero(far) + 1).tolist()
+        if events and size:
+            edges = [0, *events, sequence.num_frames]
+            first, end = max(zip(edges[:-1], edges[1:], strict=True), key=lambda span: span[1] - span[0])
+            text = f"{_who(sequence, person)} is elsewhere from one frame to the next, at frame "
+            text += f"{_listed(np.array(events))}: a cut, or another person; the longest part is {first}-{end - 1}"
+            yield Finding("jump", "problem", text, repair.part, {"first": first, "end": end})
+
+
+def spikes(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Joints that leave for a single frame at an impossible speed."""
+    size = body_size(sequence)
+    mask = repair.spike_mask(sequence, SPIKE * size, SPIKE_SPEED * size)
+    count = int(mask.sum())
+    if count:
+        worst = np.argsort(-mask.sum(axis=(0, 1)), kind="stable")
+        names = ", ".join(sequence.layout.joints[joint] for joint in worst[:3] if mask[:, :, joint].any())
+        text = f"{count} times a joint is away for one frame, faster than {SPIKE_SPEED:g} bodies a second; most: "
+        text += names
+        arguments = {"distance": round(SPIKE * size, 4), "speed": round(SPIKE_SPEED * size, 4)}
+        severity = "problem" if count > 0.01 * sequence.joint_mask.sum() else "note"
+        yield Finding("spikes", severity, text, repair.hide_spikes, arguments)
+
+
+def jitter(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Noise from frame to frame."""
+    size, noise = body_size(sequence), noise_level(sequence)
+    seen = noise[~np.isnan(noise)]
+    if not size or not len(seen):
+        return
+    level = float(np.median(seen))
+    if level > JITTER * size:
+        worst = sequence.layout.joints[int(np.nanargmax(noise))]
+        unit = {"metre": "m", "pixel": "px", "normalised": ""}[sequence.unit]
+        text = f"joints shake with a standard deviation of {level:.3g} {unit} per coordinate ({level / size:.1%} of a "
+        text += f"body); most: {worst}"
+        yield Finding("jitter", "note", text, repair.smooth, {"sigma": 1.5})
+
+
+def gaps(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Joints, or all people, missing between frames in which they were seen."""
+    mask = sequence.joint_mask
+    if mask.shape[1] < 3:
+        return
+    longest, missing, inside = 0, 0, 0
+    for person, joint in np.ndindex(mask.shape[0], mask.shape[2]):
+        seen = np.flatnonzero(mask[person, :, joint])
+        if len(seen) > 1:
+            steps = np.diff(seen)
+            longest = max(longest, int(steps.max()) - 1)
+            missing += int((steps - 1).sum())
+            inside += int(seen[-1] - seen[0] + 1)
+    if missing > GAPS * inside:
+        bridged = max(1, min(longest, round(0.5 * sequence.fps)))
+        text = f"{missing / inside:.0%} of the joints are missing between frames in which they are seen; the longest "
+        text += f"gap has {longest} frames ({longest / sequence.fps:.2g} s)"
+        yield Finding("gaps", "note", text, repair.bridge_gaps, {"max_frames": bridged})
+
+
+def runs(flags: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Spans (first, end) in which `flags` `(frames,)` is True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    yield from ((int(first), int(end)) for first, end in edges.reshape(-1, 2))
+
+
+def _spans_text(spans: Iterable[tuple[int, int]]) -> str:
+    """ "frames 3, 10-15": at most six of them."""
+    words = [f"{first}" if end == first + 1 else f"{first}-{end - 1}" for first, end in spans]
+    return "frames " + ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")
+
+
+def _num_frames(spans: Iterable[tuple[int, int]]) -> int:
+    return sum(end - first for first, end in spans)
+
+
+def _who(sequence: SkeletonSequence, person: int) -> str:
+    return "the person" if sequence.num_people == 1 else f"person {person}"
+
+
+# What the numbers are, then what is not alive, then where the names are wrong, then what is wrong in time.
+NUMBERS: tuple[Check, ...] = (zeros, score_as_depth, unit)
+STILL: tuple[Check, ...] = (dead_joints, frozen)
+NAMES: tuple[Check, ...] = (orientation, identity_swaps, swapped_sides)
+MOTION: tuple[Check, ...] = (jumps, spikes, jitter)
+
+_RESHAPING = (repair.without_joints, repair.part, repair.drop_frames)

@@ -1,0 +1,197 @@
+"""What is measured on the bodies of a sequence: size, noise, handedness, and how well the bones of a layout fit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from motionhub.geometry import boxes
+from motionhub.skeletons.convert import conversion_weights
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# The fourth difference of white noise of standard deviation 1 has the standard deviation sqrt(70).
+FOURTH_DIFFERENCE = 70**0.5
+
+# Lengths in trunks (middle of the shoulders to middle of the hips), of adults standing. Arms and legs are, rounded,
+# what textbooks repeat after Drillis and Contini 1966 (upper arm, forearm, thigh and shank 0.186, 0.146, 0.245 and
+# 0.246 of the height, the trunk 0.288; the report itself was not at hand). The others are round numbers near what four
+# real skeletons have (Bandai-Namco's BVH, Kinect v1 and v2), which differ among each other by up to a factor of two at
+# the head and the hips; eyes, ears, nose and torso are guesses. A test holds how far off those skeletons are.
+# Each end is the mean of the named joints; `*` stands for either side. A segment whose joints a layout lacks is left
+# out. Extremities have their nearest name only where the joint before is there.
+_SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
+    (("*_shoulder",), ("*_elbow",), 0.62),
+    (("*_elbow",), ("*_wrist",), 0.50),
+    (("*_wrist",), ("*_hand",), 0.20),
+    (("*_hip",), ("*_knee",), 0.84),
+    (("*_knee",), ("*_ankle",), 0.84),
+    (("*_ankle",), ("*_foot",), 0.25),
+    (("*_shoulder",), ("*_hip",), 1.02),
+    (("left_shoulder",), ("right_shoulder",), 0.75),
+    (("left_hip",), ("right_hip",), 0.45),
+    (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"), 1.0),
+    (("head",), ("left_shoulder", "right_shoulder"), 0.55),
+    (("nose",), ("left_shoulder", "right_shoulder"), 0.50),
+    (("neck",), ("left_shoulder", "right_shoulder"), 0.10),
+    (("shoulder_centre",), ("left_shoulder", "right_shoulder"), 0.10),
+    (("mid_hip",), ("left_hip", "right_hip"), 0.10),
+    (("torso",), ("left_hip", "right_hip"), 0.50),
+    (("chest",), ("left_hip", "right_hip"), 0.50),
+    (("*_eye",), ("nose",), 0.10),
+    (("*_ear",), ("nose",), 0.20),
+)
+# So that short segments, whose length is mostly a matter of definition, count little.
+_SOFTENING = 0.15
+# Frames that are looked at: more say nothing new about lengths.
+_MAX_FRAMES = 200
+
+
+def body_size(sequence: SkeletonSequence) -> float:
+    """Median diagonal of the box around a person's joints, about 1.9 m for an adult standing; 0 without joints.
+
+    The measure of every other length in `skeletons.checks`.
+    """
+    size = boxes.body_size(sequence.keypoints, min_joints=2)
+    return 0.0 if np.isnan(size) else size
+
+
+def noise_level(sequence: SkeletonSequence) -> np.ndarray:
+    """`(joints,)` standard deviation per coordinate of what changes independently from frame to frame; NaN unknown.
+
+    From the fourth difference over time, in which smooth motion nearly vanishes; its median, so that quick moments and
+    outliers count little.
+    """
+    if sequence.num_frames < 12:
+        return np.full(sequence.num_joints, np.nan)
+    rough = np.abs(np.diff(sequence.keypoints.astype(np.float64), n=4, axis=1))
+    rough = rough.transpose(2, 0, 1, 3).reshape(sequence.num_joints, -1)
+    # 0.6745: the median of the absolute value of a standard normal.
+    return np.array([np.nanmedian(row) if (~np.isnan(row)).sum() >= 20 else np.nan for row in rough]) / (
+        0.6745 * FOURTH_DIFFERENCE
+    )
+
+
+def handedness(sequence: SkeletonSequence) -> float | None:
+    """In -1..1: do knees bend and feet point to where left and right say the front is? None: nothing to tell it by.
+
+    Up times left is forward in right-handed coordinates. Knees bend forwards and toes lie before ankles whatever
+    the body does; each says so with its length, so straight legs say little.
+    """
+    points = sequence.keypoints.astype(np.float64)
+    joints = {joint: points[:, :, index] for index, joint in enumerate(sequence.layout.joints)}
+    limbs = [f"{side}_{part}" for side in ("left", "right") for part in ("hip", "knee", "ankle")]
+    if sequence.num_dims != 3 or not {*limbs, "left_shoulder", "right_shoulder"} <= set(joints):
+        return None
+    middle_hip = (joints["left_hip"] + joints["right_hip"]) / 2
+    up = (joints["left_shoulder"] + joints["right_shoulder"]) / 2 - middle_hip
+    forward = np.cross(joints["left_hip"] - joints["right_hip"], up)
+    trunk = np.linalg.norm(up, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        forward = forward / np.linalg.norm(forward, axis=-1, keepdims=True)
+    says = []
+    for side in ("left", "right"):
+        hip, knee, ankle = (joints[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
+        says.append(((knee - (hip + ankle) / 2) * forward).sum(axis=-1))
+        if f"{side}_foot" in joints:
+            says.append(((joints[f"{side}_foot"] - ankle) * forward).sum(axis=-1))
+    votes = np.stack(says)
+    votes = votes[~np.isnan(votes)]
+    if not len(votes) or np.abs(votes).mean() < 0.04 * np.nanmedian(trunk):
+        return None
+    return float(votes.sum() / np.abs(votes).sum())
+
+
+@dataclass(frozen=True)
+class LayoutFit:
+    """How far a layout is from a body; every part is 0 for a perfect one.
+
+    Args:
+        layout: its name.
+        proportion: root mean square of the logarithm of median length over expected length; in 2-D only too long
+            counts fully, as foreshortening makes everything shorter.
+        constancy: median over segments of the lengths' relative spread over the frames (0 in 2-D, where it says
+            nothing).
+        symmetry: mean relative difference of the two sides.
+    """
+
+    layout: str
+    proportion: float
+    constancy: float
+    symmetry: float
+
+    @property
+    def misfit(self) -> float:
+        return self.proportion + self.constancy + self.symmetry
+
+
+def rank_layouts(sequence: SkeletonSequence) -> list[LayoutFit]:
+    """The declared layout and the library's with as many joints, best fit first; empty when nothing can be measured.
+
+    Layouts that differ in left and right alone (cv-mim-13 and penn-13) fit equally well: lengths have no side.
+    """
+    candidates = {sequence.layout.name: sequence.layout}
+    same_count = {name: layout for name, layout in LAYOUTS.items() if layout.num_joints == sequence.num_joints}
+    fits = [_fit(sequence, layout) for layout in {**same_count, **candidates}.values()]
+    return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.misfit)
+
+
+def _fit(sequence: SkeletonSequence, layout: SkeletonLayout) -> LayoutFit | None:
+    segments = _segments_of(layout)
+    step = max(1, -(-sequence.num_frames // _MAX_FRAMES))
+    points = sequence.keypoints[:, ::step].reshape(-1, sequence.num_joints, sequence.num_dims).astype(np.float64)
+    if len(segments) < 4 or not len(points):
+        return None
+    lengths = np.stack([_length(points, ends) for ends, _, _ in segments])  # (segments, poses)
+    kept = (~np.isnan(lengths)).sum(axis=1) >= max(1, len(points) // 10)
+    if kept.sum() < 4:
+        return None
+    lengths, chosen = lengths[kept], [segment for segment, keep in zip(segments, kept, strict=True) if keep]
+    expected = np.array([length for _, length, _ in chosen])
+    # In 2-D the longest view of a segment is nearest to its real length.
+    typical = np.nanmedian(lengths, axis=1) if sequence.num_dims == 3 else np.nanpercentile(lengths, 80, axis=1)
+    scale = float(np.median(typical / expected))
+    if not scale > 0:
+        return None
+    error = np.log((typical / scale + _SOFTENING) / (expected + _SOFTENING))
+    if sequence.num_dims == 2:
+        error = np.where(error < 0, 0.5 * error, error)
+    # How near a neck is to the shoulders is a matter of definition; that it is far is not.
+    error = np.where((expected <= 0.25) & (error < 0), 0.0, error)
+    long = expected >= 0.4
+    spread = np.nanstd(lengths[long], axis=1) / np.maximum(np.nanmean(lengths[long], axis=1), 1e-9)
+    constancy = float(np.median(spread)) if sequence.num_dims == 3 and long.any() else 0.0
+    return LayoutFit(layout.name, float(np.sqrt((error**2).mean())), constancy, _asymmetry(typical, chosen))
+
+
+def _segments_of(layout: SkeletonLayout) -> list[tuple[tuple[list[int], list[int]], float, str]]:
+    """(joint indices of both ends, expected length, the segment's name without its side)."""
+    found = []
+    for first, second, length in _SEGMENTS:
+        for side in ("left", "right") if "*" in first[0] + second[0] else ("",):
+            names = [[joint.replace("*", side) for joint in end] for end in (first, second)]
+            if all(joint in layout.joints for end in names for joint in end):
+                ends = ([layout.index(joint) for joint in names[0]], [layout.index(joint) for joint in names[1]])
+                found.append((ends, length, f"{first[0]}-{second[0]}" if side else ""))
+    return found
+
+
+def _length(points: np.ndarray, ends: tuple[list[int], list[int]]) -> np.ndarray:
+    """`(poses,)`, NaN where a joint is missing."""
+    return np.linalg.norm(points[:, ends[0]].mean(axis=1) - points[:, ends[1]].mean(axis=1), axis=-1)
+
+
+def _asymmetry(typical: np.ndarray, chosen: list[tuple[tuple[list[int], list[int]], float, str]]) -> float:
+    sides: dict[str, list[float]] = {}
+    for (_, expected, name), length in zip(chosen, typical, strict=True):
+        if name and expected >= 0.4:
+            sides.setdefault(name, []).append(float(length))
+    pairs = [pair for pair in sides.values() if len(pair) == 2 and sum(pair) > 0]
+    return float(np.mean([abs(left - right) / (left + right) for left, right in pairs])) if pairs else 0.0
+
+
+def same_up_to_sides(first: SkeletonLayout, second: SkeletonLayout) -> bool:
+    """Whether two layouts differ in nothing but left and right."""
+    weights, _ = conversion_weights(first, second)
+    return first.joints != second.joints and bool((weights.argmax(axis=1) == first.mirror).all())

@@ -1,0 +1,529 @@
+"""What a run starts from: arguments -> data, model and processor, each complete or refused in one line."""
+
+import argparse
+import json
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from datasets import ClassLabel, Dataset, DatasetDict, load_dataset
+from safetensors import SafetensorError, safe_open
+from transformers import (
+    AutoConfig,
+    AutoFeatureExtractor,
+    AutoModel,
+    HfArgumentParser,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.utils import logging as transformers_logging
+
+from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.datasets import DATASETS, get_dataset, get_protocol
+from motionhub.data.datasets.splits import relabel
+from motionhub.hub.packaged import folder_of, packaged_folder, similar_ids, without_weights
+from motionhub.processing.skeleton import with_augmentation
+from motionhub.skeletons.layouts import layout_text, stated_layout
+from motionhub.skeletons.rows import from_row
+from motionhub.training.arguments import MACHINE_FIELDS, RunArguments, TrainingRecipe, read_recipe_file
+from motionhub.training.dataset import class_names_of
+from motionhub.training.streaming import ShardedRows, require_cache
+
+
+# What `from_pretrained` looks for: one file, or the list of the files that hold a share each.
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_NOT_GIVEN = object()
+
+
+def parse_training(
+    argv: Sequence[str],
+    description: str = "",
+    *further: type,
+    own: argparse.ArgumentParser | None = None,
+    prog: str | None = None,
+) -> tuple[Any, ...]:
+    """`--dataset ... --model ...` and any recipe field; a training.json gives the defaults of the rest.
+
+    The training.json is that of `--recipe`, else the one in the model's folder; its MACHINE_FIELDS are ignored.
+    Without `--mode`, weights that exist are used.
+
+    Args:
+        further: dataclasses whose fields are options too.
+        own: options that only one script has, see `parse_own`.
+        prog: the name of the program in its help; by default that of the script.
+
+    Returns:
+        A `RunArguments`, a `TrainingRecipe`, one object of each class of `further`, and the Namespace of `own`.
+
+    Raises:
+        ValueError: no recipe at `--recipe`, or a mode that needs weights and a model folder without.
+    """
+    kinds = (RunArguments, TrainingRecipe, *further)
+    of_script = []
+    if own is not None:
+        parsed, argv = parse_own(own, argv, description, kinds)
+        of_script.append(parsed)
+    parser = HfArgumentParser(kinds, description=description, prog=prog)
+    of_run, of_recipe, *others = _given_options(parser, argv, kinds)
+    arguments = RunArguments(**of_run)
+    recipe = TrainingRecipe(**{**_defaults_of_recipe(arguments), **of_recipe})
+    if recipe.mode != "scratch" and folder_of(arguments.model).is_dir() and not has_weights(arguments.model):
+        raise ValueError(
+            f"mode {recipe.mode!r} starts from weights, but {arguments.model} has none (model.safetensors): give "
+            "--mode scratch to train from random ones, or the folder of a checkpoint (conversion/unik.py makes one "
+            "of the authors' file)."
+        )
+    return arguments, recipe, *(kind(**given) for kind, given in zip(further, others, strict=True)), *of_script
+
+
+def _given_options(parser: argparse.ArgumentParser, argv: Sequence[str], kinds: Sequence[Any]) -> list[dict[str, Any]]:
+    """For each dataclass, the fields that the command line sets; argparse leaves a value that is there already."""
+    names = [list(kind.__dataclass_fields__) for kind in kinds]
+    unset = argparse.Namespace(**{name: _NOT_GIVEN for fields in names for name in fields})
+    parsed = vars(parser.parse_args(list(argv), unset))
+    return [{name: parsed[name] for name in fields if parsed[name] is not _NOT_GIVEN} for fields in names]
+
+
+def _defaults_of_recipe(arguments: RunArguments) -> dict[str, Any]:
+    """The fields of the training.json that applies, without those of its machine, and the default mode.
+
+    Existing weights are used, whatever the recipe that made them did; `"linear"` holds when the recipe was named by
+    itself (`--recipe`).
+    """
+    folder = folder_of(arguments.model)
+    written = {}
+    if arguments.recipe or (folder / "training.json").is_file():
+        written = read_recipe_file(arguments.recipe or arguments.model)
+    mode = written.get("mode", "finetune")
+    if not folder.is_dir() or has_weights(arguments.model):
+        mode = "linear" if arguments.recipe and mode == "linear" else "finetune"
+    return {name: value for name, value in written.items() if name not in MACHINE_FIELDS} | {"mode": mode}
+
+
+def parse_own(
+    options: argparse.ArgumentParser,
+    argv: Sequence[str],
+    description: str,
+    shown: Sequence[type] = (RunArguments, TrainingRecipe),
+) -> tuple[argparse.Namespace, list[str]]:
+    """The options of one script alone, and the arguments left for `parse_training`; `--help` shows both and exits.
+
+    Args:
+        options: without help of its own, `argparse.ArgumentParser(add_help=False, ...)`.
+        shown: dataclasses of the other options, for the help.
+    """
+    if {"-h", "--help"} & set(argv):  # before required options are asked for
+        others = HfArgumentParser(shown, add_help=False)
+        helper = argparse.ArgumentParser(
+            description=description,
+            parents=[others, options],
+            conflict_handler="resolve",  # a script's own --momentum, of its queue, replaces the recipe's
+            formatter_class=others.formatter_class,
+        )
+        helper.parse_args(["--help"])
+    return options.parse_known_args(argv)
+
+
+def load_splits(arguments: RunArguments) -> Mapping[str, Any]:
+    """Raw files through their reader when `data_root` is given, else a saved dataset or one of the Hub.
+
+    With `stream`, the two splits that training needs as `ShardedRows`, else a `DatasetDict`.
+
+    Raises:
+        ValueError: no such dataset, protocol or split.
+    """
+    if arguments.stream:
+        return _open_shards(arguments)
+    if arguments.data_root is None:
+        splits = _load_saved(arguments)
+    else:
+        protocol = arguments.protocol or get_dataset(arguments.dataset).protocols[0].name
+        splits = build_dataset(arguments.dataset, arguments.data_root, protocol)
+    if arguments.eval_split not in splits:
+        raise ValueError(
+            f"{arguments.dataset} has the splits {list(splits)}, not --eval_split {arguments.eval_split}."
+        )
+    return _in_protocol_order(arguments, splits) if arguments.class_order == "protocol" else splits
+
+
+def _in_protocol_order(arguments: RunArguments, splits: DatasetDict) -> DatasetDict:
+    """The labels as the protocol numbers its classes. Raises ValueError when the dataset has no such protocol."""
+    some = splits[arguments.eval_split]
+    if arguments.data_root is not None:
+        reader = get_dataset(arguments.dataset).name
+        default = get_dataset(reader).protocols[0].name
+    else:
+        reader, default = str(some[0]["source"]), str(some.info.config_name)
+    protocol = get_protocol(reader, arguments.protocol or default)
+    return DatasetDict({name: relabel(split, protocol) for name, split in splits.items()})
+
+
+def _open_shards(arguments: RunArguments) -> dict[str, ShardedRows]:
+    if arguments.data_root is not None or arguments.class_order != "dataset":
+        raise ValueError(
+            "--stream reads the shards of a saved dataset as they are: make one with motionhub dataset build, then "
+            "give its folder as --dataset, without --data_root and --class_order."
+        )
+    names = dict.fromkeys(("train", arguments.eval_split))
+    return {name: ShardedRows.from_saved(arguments.dataset, arguments.protocol, name) for name in names}
+
+
+def _load_saved(arguments: RunArguments) -> DatasetDict:
+    name = arguments.dataset
+    if name in DATASETS and not Path(name).exists():
+        raise ValueError(f"{name!r} is a reader of raw files: say where they are with --data_root FOLDER_OR_ZIP.")
+    if Path(name).is_file():
+        raise ValueError(
+            f"{name}: is a file; give the folder of a saved dataset, or --dataset READER --data_root FILE."
+        )
+    require_cache()
+    return load_dataset(name, arguments.protocol)
+
+
+def prepare_start(
+    arguments: RunArguments, recipe: TrainingRecipe, dataset: Dataset, model_class: Any
+) -> tuple[PreTrainedModel, Any]:
+    """The model and the processor that training starts from (see `prepare_model`), after one line that names them."""
+    if os.environ.get("RANK", "0") == "0":
+        weights = "random weights" if recipe.mode == "scratch" else f"the weights of {arguments.model}"
+        source = f", recipe of {arguments.recipe}" if arguments.recipe else ""
+        print(f"motionhub: mode {recipe.mode}, from {weights}{source}.", file=sys.stderr)
+    model, processor = prepare_model(
+        arguments.model,
+        dataset,
+        model_class,
+        mode=recipe.mode,
+        layout=arguments.layout,
+        seed=recipe.seed,
+        processor=None if arguments.recipe is None else _recipe_processor(arguments.recipe, arguments.model),
+    )
+    return model, with_augmentation(processor, recipe.augmentation)
+
+
+def _recipe_processor(recipe: str, model: str) -> Any:
+    """The processor beside a recipe, with the model's own layout: skeletons are converted to what its weights know."""
+    folder = folder_of(recipe)
+    if not (folder / "preprocessor_config.json").is_file():
+        return None
+    check_source(model, weights=False)
+    processor, own = load_processor(folder), load_processor(model)
+    people = min(processor.num_people, own.num_people)
+    return type(processor).from_dict({**processor.to_dict(), "layout": own.layout, "num_people": people})
+
+
+def prepare_model(
+    source: str | Path,
+    dataset: Dataset,
+    model_class: Any,
+    *,
+    mode: str = "finetune",
+    layout: str = "checkpoint",
+    seed: int = 0,
+    processor: Any = None,
+) -> tuple[PreTrainedModel, Any]:
+    """A model and a processor that are ready to train on `dataset`.
+
+    The classes come from the dataset. A head whose classes differ from the checkpoint's is initialised again;
+    everything below it must fit. By default the processor converts the dataset's skeletons to the layout of the
+    checkpoint.
+
+    Args:
+        source: folder or Hub id with config.json, preprocessor_config.json and, unless `mode="scratch"`, weights. Of a
+            model around an encoder (T-MOR, LTN) the encoder is taken.
+        dataset: rows of `motionhub.skeletons.rows` whose `label` is a ClassLabel.
+        model_class: `motionhub.AutoModelForActionClassification` or a model class.
+        mode: `"scratch"` makes random weights from the config; `"finetune"` and `"linear"` load them.
+        layout: `"checkpoint"` keeps the layout of the checkpoint; `"dataset"` takes the dataset's, which changes the
+            shape of the model and therefore needs `mode="scratch"`.
+        seed: of the random weights.
+        processor: instead of the checkpoint's own; must give what the model takes.
+
+    Raises:
+        ValueError: no ClassLabel, no weights to load, weights that do not fit, or joints that cannot be converted.
+    """
+    class_names = class_names_of_dataset(dataset)
+    check_source(source, weights=mode != "scratch")
+    if mode == "scratch" and has_weights(source):
+        warnings.warn(
+            f"mode 'scratch': the weights in {source} are not used; mode 'finetune' starts from them", stacklevel=2
+        )
+    with _trainable_source(source, model_class) as (found, config):
+        processor = load_processor(found) if processor is None else processor
+        keep_head = class_names_of(config) == class_names
+        config.id2label = dict(enumerate(class_names))
+        config.label2id = {name: index for index, name in enumerate(class_names)}
+        if layout == "dataset":
+            processor = _take_layout(config, processor, dataset, mode)
+        elif layout != "checkpoint":
+            raise ValueError(f"layout must be 'checkpoint' or 'dataset', got {layout!r}.")
+        check_inputs(config, processor, dataset)
+        torch.manual_seed(seed)
+        if mode == "scratch":
+            make = model_class.from_config if hasattr(model_class, "from_config") else model_class
+            return make(config), processor
+        return _load_below_head(found, config, model_class, keep_head=keep_head), processor
+
+
+def class_names_of_dataset(dataset: Dataset) -> list[str]:
+    """The names of the ClassLabel column `label`."""
+    feature = dataset.features.get("label")
+    if not isinstance(feature, ClassLabel):
+        raise ValueError(
+            f"The dataset must have a ClassLabel column 'label', got {feature}; name the classes with "
+            "dataset.cast_column('label', datasets.ClassLabel(names=[...]))."
+        )
+    return list(feature.names)
+
+
+def check_inputs(config: PreTrainedConfig, processor: Any, dataset: Dataset) -> None:
+    """Raises ValueError when the processor cannot turn the dataset into what the model takes."""
+    row = dataset.with_format("numpy")[0]
+    try:
+        keypoints = processor.process(from_row(row))["keypoints"]
+    except ValueError as error:
+        raise ValueError(
+            f"The processor of the checkpoint cannot read this dataset (layout {str(row['layout'])!r}, "
+            f"{int(row['num_dims'])}-D, unit {str(row['unit'])!r}): {error} Either convert the data first "
+            "(motionhub.convert_layout), or train a model of its own layout: mode='scratch' with layout='dataset'."
+        ) from None
+    for name, got in zip(("num_joints", "in_channels"), keypoints.shape[2:], strict=True):
+        wanted = config.to_dict().get(name)
+        if wanted is not None and wanted != got:
+            raise ValueError(
+                f"The model takes {name}={wanted}, but its processor gives {got} for this dataset (layout "
+                f"{str(row['layout'])!r}); make config.json and preprocessor_config.json agree."
+            )
+
+
+def _take_layout(config: PreTrainedConfig, processor: Any, dataset: Dataset, mode: str) -> Any:
+    """Changes the config to the dataset's own layout; the processor of that layout."""
+    names = dataset.unique("layout")
+    if mode != "scratch":
+        raise ValueError(
+            f"layout='dataset' (here {names}) changes the shape of the weights, so they cannot be loaded: use "
+            "mode='scratch', or layout='checkpoint', which converts the skeletons."
+        )
+    if len(names) != 1:
+        raise ValueError(f"layout='dataset' needs clips of one layout, got {names}; convert them to one.")
+    layout = stated_layout(names[0])
+    config.num_joints, config.layout = layout.num_joints, layout_text(layout)
+    return type(processor).from_dict({**processor.to_dict(), "layout": names[0]})
+
+
+def _load_below_head(source: str, config: PreTrainedConfig, model_class: Any, *, keep_head: bool) -> PreTrainedModel:
+    """The model with the checkpoint's weights; its head is random unless kept: other classes need another one."""
+    model, unfit = load_weights(source, model_class, config=config)
+    below_head = model.base_model_prefix + "."
+    unfit = [name for name in unfit if name.startswith(below_head)]
+    if unfit:
+        raise ValueError(
+            f"The weights of {source} do not fit its config: {len(unfit)} tensors below the head are missing or have "
+            f"another shape ({', '.join(unfit[:3])}, ...). Restore the checkpoint's own config (num_joints, "
+            "in_channels, channels), or use mode='scratch'."
+        )
+    if not keep_head:
+        fresh = type(model)(model.config).state_dict()
+        head = {name: value for name, value in fresh.items() if not name.startswith(below_head)}
+        model.load_state_dict(head, strict=False)
+    return model
+
+
+def load_for_pretraining(
+    source: str | Path, mode: str, seed: int, model_class: Any = AutoModel, *, anew: str = ""
+) -> tuple[PreTrainedModel, Any]:
+    """The model that a pretext trains, and its processor.
+
+    Args:
+        source: folder or Hub id.
+        mode: `"scratch"` makes random weights from the config; any other loads them.
+        seed: of the random weights.
+        model_class: of transformers' auto classes.
+        anew: tensors whose names begin so may be absent from the weights; "": none.
+
+    Raises:
+        ValueError: a part is absent or broken, or the weights do not fit.
+    """
+    check_source(source, weights=mode != "scratch")
+    processor = load_processor(source)
+    torch.manual_seed(seed)
+    if mode == "scratch":
+        return model_class.from_config(AutoConfig.from_pretrained(source)), processor
+    model, unfit = load_weights(source, model_class)
+    if wrong := [name for name in unfit if not (anew and name.startswith(anew))]:
+        raise ValueError(f"The weights of {source} do not fit its config: {wrong[:3]}; use --mode scratch.")
+    return model, processor
+
+
+def load_checkpoint(source: str | Path, model_class: Any) -> tuple[PreTrainedModel, Any]:
+    """The model, in evaluation mode, and the processor of a complete checkpoint.
+
+    Args:
+        source: folder or Hub id.
+        model_class: has `from_pretrained`, e.g. `motionhub.AutoModelForActionClassification`.
+
+    Raises:
+        ValueError: a part is absent or broken, or the weights do not fill the model exactly: nothing is filled with
+            random numbers, as `from_pretrained` itself does for a head that the checkpoint lacks.
+    """
+    check_source(source)
+    processor = load_processor(source)
+    model, unfit = load_weights(source, model_class)
+    if unfit:
+        raise ValueError(
+            f"The weights of {source} do not fill a {type(model).__name__} of its config.json: {len(unfit)} tensors "
+            f"are absent or have another shape ({', '.join(unfit[:3])}{', ...' if len(unfit) > 3 else ''}). Restore "
+            "the checkpoint's own config.json; an encoder without a head is trained first (motionhub train)."
+        )
+    return model.eval(), processor
+
+
+def load_weights(source: str | Path, model_class: Any, **options: Any) -> tuple[PreTrainedModel, list[str]]:
+    """The model in float32, and the names of its tensors that the weights do not fill (absent, or another shape).
+
+    Args:
+        options: more of `from_pretrained`, e.g. `config`.
+
+    Raises:
+        ValueError: nothing can be loaded.
+    """
+    try:
+        with _quiet_transformers():
+            model, info = model_class.from_pretrained(
+                str(source), dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **options
+            )
+    except (LookupError, OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ValueError(f"{source} cannot be loaded: {one_line(error)}") from None
+    mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
+    return model, sorted({*mismatched, *info["missing_keys"]})
+
+
+def load_processor(source: str | Path) -> Any:
+    """The processor of a checkpoint; where it names no augmentation, with that of the recipe beside it.
+
+    Raises:
+        ValueError: says which field of its file, or of the recipe, is wrong.
+    """
+    try:
+        processor = AutoFeatureExtractor.from_pretrained(str(source))
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{source}: preprocessor_config.json cannot be used: {one_line(error)}") from None
+    recipe = folder_of(source) / "training.json"
+    if hasattr(processor, "augmentation") and not processor.augmentation.to_dict() and recipe.is_file():
+        return with_augmentation(processor, read_recipe_file(recipe).get("augmentation"))
+    return processor
+
+
+@contextmanager
+def _trainable_source(source: str | Path, model_class: Any) -> Iterator[tuple[str, PreTrainedConfig]]:
+    """The checkpoint itself, and its config; of one without such a head (T-MOR, LTN), the encoder in a folder for now.
+
+    Args:
+        source: folder or Hub id that passes `check_source`.
+        model_class: of transformers' auto classes, or a model class, which takes the checkpoint as it is.
+    """
+    config = AutoConfig.from_pretrained(source)
+    inside, known = getattr(config, "encoder_config", None), getattr(model_class, "_model_mapping", None)
+    has_head = known is None or _has_model(known, config)
+    if has_head or not isinstance(inside, PreTrainedConfig) or not _has_model(known, inside):
+        yield str(source), config
+        return
+    with TemporaryDirectory() as folder:
+        if not folder_of(source).is_dir() or has_weights(source):
+            model: Any = load_checkpoint(source, AutoModel)[0]
+            with _quiet_transformers():
+                model.encoder.save_pretrained(folder)
+        else:
+            inside.save_pretrained(folder)
+        load_processor(source).save_pretrained(folder)
+        yield folder, AutoConfig.from_pretrained(folder)
+
+
+def _has_model(known: Any, config: PreTrainedConfig) -> bool:
+    """Whether an auto class has a model for this config, and not only a refusal."""
+    found = known.get(type(config), None)
+    return isinstance(found, type) and issubclass(found, PreTrainedModel)
+
+
+def has_weights(source: str | Path) -> bool:
+    """Whether a folder, or what is packaged under an id, holds weights; False for any other Hub id."""
+    return any((folder_of(source) / name).is_file() for name in WEIGHTS)
+
+
+def check_source(source: str | Path, *, weights: bool = True) -> None:
+    """Raises a one-line ValueError when `source` is no folder that `from_pretrained` can load; ids of the Hub pass.
+
+    Args:
+        source: folder or Hub id (`owner/name`) of a checkpoint; one that is packaged is checked as a folder.
+        weights: whether weights are needed; without, `config.json` and `preprocessor_config.json` are enough.
+    """
+    folder = packaged_folder(source) or Path(source)
+    if not folder.exists() and _HUB_ID.fullmatch(str(source)):
+        return
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "does not exist"
+        similar = similar_ids(str(source))
+        meant = f"; did you mean {' or '.join(similar)}?" if similar and not folder.exists() else "."
+        wanted = "the folder of a checkpoint (config.json, ...) or a Hub id"
+        raise ValueError(f"{source}: {what}; expected {wanted}{meant}")
+    config = _read_object(folder / "config.json")
+    if "model_type" not in config:
+        raise ValueError(f"{folder / 'config.json'}: has no 'model_type'; restore the checkpoint's own config.json.")
+    _read_object(folder / "preprocessor_config.json")
+    present = [folder / name for name in WEIGHTS if (folder / name).is_file()]
+    if weights and not present and packaged_folder(source):
+        raise ValueError(without_weights(str(source)))
+    if weights and not present:
+        raise ValueError(
+            f"{source} holds no weights (model.safetensors), only {sorted(path.name for path in folder.iterdir())}; "
+            "convert the authors' file (python conversion/unik.py SOURCE OUTPUT_DIR --like FOLDER), or train some "
+            "(motionhub train --mode scratch), then name the folder made so."
+        )
+    if weights and present[0].suffix == ".safetensors":
+        _check_readable(present[0])
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error without its line breaks; of a quoted traceback only the end."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if any(line.startswith("Traceback") for line in lines):
+        lines = lines[-1:]
+    return " ".join(lines)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); a checkpoint needs this file.") from None
+    except ValueError as error:  # not JSON, or not even text
+        raise ValueError(f"{path}: not valid JSON ({error}); restore the checkpoint's own file.") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: expected a JSON object, got a {type(content).__name__}.")
+    return content
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        with safe_open(path, framework="pt") as content:
+            content.keys()
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path}: is corrupt or cut off ({one_line(error)}); download or convert it again.") from None
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Without the table of missing and mismatched tensors that transformers logs: they become one error here."""
+    before = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(before)

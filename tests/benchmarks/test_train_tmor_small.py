@@ -1,0 +1,34 @@
+"""What tmor-small is trained on: recordings with a label for every frame, and the clips that are not held out."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from motionhub.data.synthetic.generate import ACTIONS
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "train_tmor_small.py"
+    spec = importlib.util.spec_from_file_location("train_tmor_small", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_recordings_have_a_label_for_every_frame(script):
+    clip, labels = next(script.synthetic_recordings(1))
+    assert len(labels) == clip.num_frames and set(labels) <= {*range(len(ACTIONS)), -1}
+    assert len(np.unique(labels)) > 2
+
+
+def test_clips_are_held_out(script):
+    rows = Dataset.from_dict({"label": [0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0], "subject": [1, 2] * 6})
+    # Of eight and of four clips the first three quarters.
+    wanted = [True] * 7 + [False] + [True] * 2 + [False] * 2
+    np.testing.assert_array_equal(script.trained_on("penn-action", rows), wanted)
+    np.testing.assert_array_equal(script.trained_on("utd-mhad", rows), [True, False] * 6)
+    assert script.trained_on("bandai-namco", rows).all()
