@@ -136,15 +136,14 @@ def columns_of(results: Results) -> list[str]:
 
 
 def table(
-    results: Results, columns: Sequence[str] | None = None, **more: Callable[[str], object] | dict[str, Any]
+    results: Results, columns: Sequence[str] | None = None, *, seeds: bool = False, **more: dict[str, Any]
 ) -> list[str]:
-    """Lines of Markdown: an arm a row. `more` are further columns: text by arm, "-" where a dictionary has none."""
+    """Lines of Markdown: an arm a row. `seeds` names them; `more` are further columns, "-" where an arm has none."""
     columns = columns_of(results) if columns is None else columns
-    lines = markdown_head(["arm", *columns, *(name.replace("_", " ") for name in more)])
+    lines = markdown_head(["arm", *["seeds"] * seeds, *columns, *more])
     for arm in results:
-        cells = [cell(results, arm, column) for column in columns]
-        cells += [str(say.get(arm, "-") if isinstance(say, dict) else say(arm)) for say in more.values()]
-        lines.append(f"| {' | '.join([arm, *cells])} |")
+        cells = [arm, *[", ".join(sorted(results[arm]))] * seeds, *(cell(results, arm, column) for column in columns)]
+        lines.append(f"| {' | '.join([*cells, *(str(given.get(arm, '-')) for given in more.values())])} |")
     return lines
 
 

@@ -304,7 +304,7 @@ def table(results: Results) -> list[str]:
     found = columns_of(results)
     columns = [f"{task} {kind}" for task in ("N-UCLA", "Penn") for kind in ("linear", "plain", "5 %", "10 %", "100 %")]
     columns = [name for name in [*columns, *VIEW_COLUMNS] if name in found]
-    return experiment.table(results, columns, seeds=lambda arm: ", ".join(sorted(results[arm])))
+    return experiment.table(results, columns, seeds=True)
 
 
 def judged(model: Any, data: Data, options: argparse.Namespace, seed: int) -> Scores:

@@ -267,7 +267,7 @@ def pretrained(splits: Any, model: str, archive: str, epochs: int, folder: Path)
 
 
 def print_table(results: Results) -> None:
-    print("\n".join(experiment.table(results, list(COLUMNS), runs=lambda arm: len(results[arm]))))
+    print("\n".join(experiment.table(results, list(COLUMNS), runs={arm: len(results[arm]) for arm in results})))
 
 
 def print_gates(results: Results) -> bool:

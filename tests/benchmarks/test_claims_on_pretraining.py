@@ -199,8 +199,8 @@ def test_a_cell_of_fewer_seeds_than_its_arm_names_them(motions):
 
     results = {"labels": {"0": {"Penn 5 %": 0.5, "front": 0.25}, "1": {"front": 0.75}}}
     header, _, line = pretraining.table(results)
-    assert header == "| arm | Penn 5 % | front | seeds |"
-    assert line == "| labels | 50.0 (seed 0) | 50.0 ± 35.4 | 0, 1 |"
+    assert header == "| arm | seeds | Penn 5 % | front |"
+    assert line == "| labels | 0, 1 | 50.0 (seed 0) | 50.0 ± 35.4 |"
 
 
 def test_training_shows_every_clip_once_an_epoch_and_again_in_every_view(motions, monkeypatch):
