@@ -1,14 +1,15 @@
 """What the claims' benchmarks share: real motions as tensors in one layout, a small encoder, and how it is judged.
 
-Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
-is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every
-frame and extent 1. Motions in 3-D become pictures by a body and a camera (`augment.view_params`); N-UCLA is seen by
-its own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
+Every dataset becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
+is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: images with the root in the middle of every
+frame and extent 1. Motions in 3-D become images by a body and a camera (`augment.view_params`); N-UCLA is seen by
+its own cameras, Penn Action is 2-D as it comes.
 """
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ from torch.nn import functional
 from motionhub.augment.view_params import ViewParams, ViewRanges, apply_view, draw_views, limb_responses
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
+from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.models.skeleton_encoder import SkeletonEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.precision import choose_precision
@@ -67,7 +69,7 @@ def half_precision() -> contextlib.AbstractContextManager[object]:
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips of one data set, or of several.
+    """Clips of one dataset, or of several.
 
     Args:
         keypoints: `(clips, STORED, joints, dims)`, zeros where a joint is never seen.
@@ -90,7 +92,7 @@ class Clips:
 
 
 def load(name: str, folder: Path, cache: Path | None = None) -> Clips:
-    """All clips of a data set; `cache` is a folder that keeps them, for the next time."""
+    """All clips of a dataset; `cache` is a folder that keeps them, for the next time."""
     kept = None if cache is None else cache / f"{name}.pt"
     if kept is not None and kept.exists():
         return Clips(**torch.load(kept))
@@ -279,6 +281,19 @@ def trained_by_recipe(
     with TemporaryDirectory() as folder:
         settings = TrainingRecipe(**{**own, **quiet, "output_dir": folder, **recipe})
         return train(model, processor, dataset, None, settings, objective=objective, collate=collate)
+
+
+def spread(num_frames: int, count: int) -> list[int]:
+    """The middle frames of `count` equal parts; of a shorter clip some more than once."""
+    return ((np.arange(count) + 0.5) / count * num_frames).astype(int).tolist()
+
+
+def depth_recordings(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Name, such as `a1_s1_t1`, and depth map `(frames, height, width)` of the recordings of UTD-MHAD."""
+    with TemporaryDirectory() as place, zipfile.ZipFile(folder / "utd_mhad_depth_s1-2_t1.zip") as archive:
+        archive.extractall(place)
+        for path in sorted(Path(place).rglob("*_depth.mat")):
+            yield path.name.removesuffix("_depth.mat"), read_utd_mhad_depth(path)
 
 
 def seeds_of(rows: Tensor, generator: Generator | None = None) -> Tensor:

@@ -21,11 +21,10 @@ import numpy as np
 import torch
 from experiment import Gate, Results, Scores, gate_lines
 from motions import Batch, Clips, small_encoder
-from pretraining import Data, one_camera, whole
+from pretraining import Data, one_camera, or_vpe, whole
 from torch import Generator, Tensor
 
 from motionhub.augment.occlusion import PATTERNS, hide, visibility
-from motionhub.objectives.or_vpe import OrVpe
 
 
 ARMS, RAW = ("random weights", "no hiding", "random joints", "SubG-DA"), "raw coordinates"
@@ -71,8 +70,7 @@ def trained(arm: str, clips: Clips, epochs: int, seed: int) -> Any:
     if arm == "random weights":
         return small_encoder().eval()
     seen = joints_dropped if arm == "random joints" else one_camera
-    objective = OrVpe(motions.LAYOUT, temperature=0.1, mapping="none", num_views=2, spatial_masks=arm == "SubG-DA")
-    return motions.pretrained(small_encoder(), objective, clips, seen, epochs + 1, seed)
+    return or_vpe(clips, seen, epochs, seed, spatial_masks=arm == "SubG-DA")
 
 
 def occlusions(batch: Batch) -> dict[str, Batch]:

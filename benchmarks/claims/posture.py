@@ -2,7 +2,7 @@
 
     python benchmarks/claims/posture.py --data FOLDER --seeds 0 1 2
 
-Encoders of single poses are trained on pictures of poses of Bandai-Namco (four styles) and UTD-MHAD (five subjects),
+Encoders of single poses are trained on images of poses of Bandai-Namco (four styles) and UTD-MHAD (five subjects),
 frozen, and judged by: retrieval of the same pose before another camera (three styles and a subject never trained on),
 single-shot action recognition on Penn Action (one camera side trains, all four test) and a probe on Bandai-Namco
 fitted on front views and tested on any view. It does not choose anything by these numbers.
@@ -60,7 +60,7 @@ PAPER = {
 
 
 class OtherPoses(CvMim):
-    """The negative control: the second picture is of another pose."""
+    """The negative control: the second image is of another pose."""
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         sampler: Any = self.views
@@ -215,7 +215,7 @@ def saved(model: CvMimModel, folder: Path) -> None:
 
 
 def retrieval_scores(model: CvMimModel | None, data: Data) -> Scores:
-    """Share of queries whose nearest picture by another camera shows the pose, up to a turn about the vertical."""
+    """Share of queries whose nearest image by another camera shows the pose, up to a turn about the vertical."""
     queries, gallery = vectors(model, *data.queries), vectors(model, *data.gallery)
     found = {}
     for name, (one, other) in {"hit@1": (queries[0], gallery[0]), "view hit@1": (queries[1], gallery[1])}.items():

@@ -28,7 +28,7 @@ ANY, FRONT = CameraRanges(), CameraRanges(azimuth=15.0, elevation=0.0, roll=0.0)
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures `(clips, frames, joints, 2)` in torso units, which joints are seen, labels and camera sides."""
+    """Images `(clips, frames, joints, 2)` in torso units, which joints are seen, labels and camera sides."""
 
     points: Tensor
     seen: Tensor

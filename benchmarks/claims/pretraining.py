@@ -2,7 +2,7 @@
 
     python benchmarks/claims/pretraining.py --data FOLDER --seeds 0 1 2
 
-Pre-training: Bandai-Namco (four styles) and UTD-MHAD in 3-D, seen as pictures by made cameras. Then frozen features
+Pre-training: Bandai-Namco (four styles) and UTD-MHAD in 3-D, seen as images by made cameras. Then frozen features
 and a logistic regression, or fine-tuning with 5 %, 10 % and all labels, on N-UCLA (train view 1, test view 2) and Penn
 Action (its training files; of each class the first 60 % train), both by real cameras. The view probe is fitted on
 front views (15 degrees either way) of Bandai-Namco's four styles and tested on the other three: from the front, from
@@ -150,73 +150,67 @@ def retargeting_model() -> Any:
     return model
 
 
-# `windows` gives clips in 3-D: objectives that draw looks themselves are given those.
-def via(clips: Clips, epochs: int, seed: int) -> Any:
-    pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-    return motions.pretrained(retargeting_model(), pairs, clips, motions.windows, epochs, seed)
+class Trained:
+    """The encoders of a seed, each trained once; in files of `folder`, where there is one, for the next run."""
 
+    def __init__(self, clips: Clips, folder: Path | None, epochs: int, seed: int) -> None:
+        self.clips, self.folder, self.epochs, self.seed = clips, folder, epochs, seed
+        self.models: dict[str, Any] = {}
 
-def via_unpaired(model: Any, clips: Clips, epochs: int, seed: int, triplet_weight: float) -> Any:
-    cycle = ViaCycle(triplet_weight=triplet_weight, cluster_epochs=1)
-    return motions.pretrained(copy.deepcopy(model), cycle, clips, one_camera, max(1, epochs // 2), seed)
+    def encoder(self, arm: str) -> Any:
+        model = self.model(arm)
+        return model.via if arm.startswith("ViA") else model
 
-
-def lac(clips: Clips, epochs: int, seed: int) -> Any:
-    generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
-    pairs = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-    motions.pretrained(generator, pairs, clips, motions.windows, 4 * epochs, seed)
-    contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
-    return motions.pretrained(small_encoder(), contrast, clips, one_camera, epochs, seed)
-
-
-def or_vpe(clips: Clips, epochs: int, seed: int) -> Any:
-    objective = OrVpe(motions.LAYOUT, temperature=0.1, mapping="none", num_views=2)
-    return motions.pretrained(small_encoder(), objective, clips, one_camera, epochs + 1, seed)
-
-
-def trained(arm: str, clips: Clips, epochs: int, seed: int, keep: Callable[[str, Callable[[], Any]], Any]) -> Any:
-    """The encoder of an arm; every arm begins with the same random numbers.
-
-    `keep(arm, make)` is what `make()` made, now or in an earlier run; what ViA goes on with without pairs comes by it.
-    """
-    torch.manual_seed(seed)
-    if arm == "random weights":
-        return small_encoder().eval()
-    if arm == "OR-VPE":
-        return keep(arm, lambda: or_vpe(clips, epochs, seed))
-    if arm == "ViA pairs":
-        return keep(arm, lambda: via(clips, epochs, seed)).via
-    if arm in UNPAIRED:
-        paired = keep("ViA pairs", lambda: via(clips, epochs, seed))
-        return keep(arm, lambda: via_unpaired(paired, clips, epochs, seed, UNPAIRED[arm])).via
-    if arm == "LAC contrast":
-        return keep(arm, lambda: lac(clips, epochs, seed))
-    labelled = arm == "labels"
-    objective = Labels(int(clips.labels.max()) + 1) if labelled else Views(shuffled=arm == "contrast of other clips")
-    return keep(arm, lambda: motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed))
-
-
-class Kept:
-    """Trained models of a seed: in memory, and in files of `folder` where there is one."""
-
-    def __init__(self, folder: Path | None, epochs: int, seed: int) -> None:
-        self.folder, self.mark, self.models = folder, f"{epochs}-epochs-seed-{seed}", dict[str, Any]()
-
-    def __call__(self, arm: str, make: Callable[[], Any]) -> Any:
+    def model(self, arm: str) -> Any:
+        """Every arm begins with the same random numbers."""
         if arm not in self.models:
-            self.models[arm] = make() if self.folder is None else self._of_file(self.folder, arm, make)
+            name = f"{arm.replace(',', '').replace(' ', '-')}-{self.epochs}-epochs-seed-{self.seed}.pt"
+            file = None if self.folder is None else self.folder / name
+            torch.manual_seed(self.seed)
+            if file is not None and file.exists():
+                model = retargeting_model() if arm.startswith("ViA") else small_encoder()
+                model.load_state_dict(torch.load(file))
+                self.models[arm] = model.eval()
+            else:
+                self.models[arm] = self._trained(arm)
+                if file is not None:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    torch.save(self.models[arm].state_dict(), file)
         return self.models[arm]
 
-    def _of_file(self, folder: Path, arm: str, make: Callable[[], Any]) -> Any:
-        file = folder / f"{arm.replace(',', '').replace(' ', '-')}-{self.mark}.pt"
-        if not file.exists():
-            model = make()
-            folder.mkdir(parents=True, exist_ok=True)
-            torch.save(model.state_dict(), file)
-            return model
-        model = retargeting_model() if arm.startswith("ViA") else small_encoder()
-        model.load_state_dict(torch.load(file))
-        return model.eval()
+    def _trained(self, arm: str) -> Any:
+        clips, epochs, seed = self.clips, self.epochs, self.seed
+        if arm == "random weights":
+            return small_encoder().eval()
+        if arm in UNPAIRED:
+            cycle, model = (
+                ViaCycle(triplet_weight=UNPAIRED[arm], cluster_epochs=1),
+                copy.deepcopy(self.model("ViA pairs")),
+            )
+            return motions.pretrained(model, cycle, clips, one_camera, max(1, epochs // 2), seed)
+        # `windows` gives clips in 3-D: objectives that draw bodies and cameras themselves are given those.
+        if arm == "ViA pairs":
+            pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+            return motions.pretrained(retargeting_model(), pairs, clips, motions.windows, epochs, seed)
+        if arm == "LAC contrast":
+            generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
+            made = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+            motions.pretrained(generator, made, clips, motions.windows, 4 * epochs, seed)
+            contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
+            return motions.pretrained(small_encoder(), contrast, clips, one_camera, epochs, seed)
+        if arm == "OR-VPE":
+            return or_vpe(clips, one_camera, epochs, seed)
+        if arm == "labels":
+            objective: WithHead = Labels(int(clips.labels.max()) + 1)
+        else:
+            objective = Views(shuffled=arm == "contrast of other clips")
+        return motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed)
+
+
+def or_vpe(clips: Clips, show: motions.Show, epochs: int, seed: int, **options: Any) -> Any:
+    """Its queue fills for about an epoch, in which nothing is learned."""
+    objective = OrVpe(motions.LAYOUT, temperature=0.1, mapping="none", num_views=2, **options)
+    return motions.pretrained(small_encoder(), objective, clips, show, epochs + 1, seed)
 
 
 # weight of the triplets of ViA without pairs
@@ -326,12 +320,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     data = Data(options.data, options.cache, options.develop, 120 if options.quick else None)
     epochs = 1 if options.quick else options.epochs
-    keep = {seed: Kept(options.encoders, epochs, seed) for seed in options.seeds}
+    trained = {seed: Trained(data.unlabelled, options.encoders, epochs, seed) for seed in options.seeds}
 
     def score(arm: str, seed: int) -> Scores:
         if arm == RAW:
             return linear_scores(motions.raw_features, data, seed)
-        return judged(trained(arm, data.unlabelled, epochs, seed, keep[seed]), data, options, seed)
+        return judged(trained[seed].encoder(arm), data, options, seed)
 
     arms = [*([] if options.no_probes else [RAW]), *options.arms]
     results = experiment.measure(arms, options.seeds, score, options.output)

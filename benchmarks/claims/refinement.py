@@ -2,7 +2,7 @@
 
     python benchmarks/claims/refinement.py [--data DIR] [--output DIR] [--only simulated sbit uiprmd experts]
 
-Prints a table per data set, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
+Prints a table per dataset, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
 MOTIONHUB_SHARED/data (../shared/data). Nothing is fitted to it: all filters run with their defaults.
 """
 
@@ -91,7 +91,7 @@ def simulated_experts(data: Path, count: int, seed: int) -> dict[str, bool]:
 
 
 def projected(archive: Path, count: int, chance: np.random.Generator) -> list[tuple[np.ndarray, float]]:
-    """COCO-17 keypoints `(frames, 17, 2)` in a 640x480 picture from random sides, and the length of the head."""
+    """COCO-17 keypoints `(frames, 17, 2)` in a 640x480 image from random sides, and the length of the head."""
     truths = []
     with zipfile.ZipFile(archive) as content, tempfile.TemporaryDirectory() as folder:
         names = sorted(name for name in content.namelist() if name.endswith(".bvh"))

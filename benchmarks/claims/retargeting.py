@@ -74,7 +74,7 @@ class Task:
 
     Args:
         layout: of all clips.
-        num_dims: of the model's input: 2 for pictures, 3 for bodies alone.
+        num_dims: of the model's input: 2 for images, 3 for bodies alone.
         rows: 3-D clips to train on.
         pairs: to test on.
     """

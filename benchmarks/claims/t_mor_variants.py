@@ -20,27 +20,24 @@ what a tower with learned weights would give is not measured here.
 """
 
 import sys
-import zipfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import experiment
 import motions
 import numpy as np
 import torch
+from captioned_clips import Part, Pool, means_of, named_right, seen, split_batches, texts_of
 from experiment import Scores
 from torch import Tensor
-from worded_clips import Part, Pool, means_of, named_right, seen, split_batches, texts_of
 from zero_shot import t_mor
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import get_dataset
 from motionhub.data.views.body_images import draw_body
 from motionhub.data.views.cameras import Camera
-from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.models.r3d import R3dConfig, R3dModel
 from motionhub.models.t_mor import TMorModel
 from motionhub.objectives.t_mor import TMor
@@ -49,7 +46,6 @@ from motionhub.skeletons.rows import from_row
 
 
 TRAINED, TESTED = ("utd-mhad", "bandai-namco"), ("n-ucla", "penn-action")
-DEPTH = "utd_mhad_depth_s1-2_t1.zip"
 FRAMES, SIDE = 8, 96
 NONE, DRAWN, RECORDED, OTHERS = "", "drawn", "depth", "other videos"
 # arm -> losses, videos
@@ -66,10 +62,6 @@ ARMS = {
 }
 
 
-def spread(num_frames: int) -> list[int]:
-    return [int((place + 0.5) / FRAMES * num_frames) for place in range(FRAMES)]
-
-
 def grey(pictures: np.ndarray) -> np.ndarray:
     """Heights above the background, NaN where it is, as a grey video `(frames, height, width, 3)` uint8."""
     low, high = np.nanpercentile(pictures, (1, 99))
@@ -80,17 +72,17 @@ def grey(pictures: np.ndarray) -> np.ndarray:
 def drawn(sequence: Any) -> np.ndarray:
     """The first person from the front."""
     there = np.flatnonzero(np.isfinite(sequence.keypoints[0]).all(-1).any(-1))
-    frames = [int(there[place]) for place in spread(len(there))]
+    frames = [int(there[place]) for place in motions.spread(len(there), FRAMES)]
     made = draw_body(sequence, frames, [Camera(0.0, 0.0, 0.0, None)], size=SIDE)
     return grey(np.stack([pictures[0].depth for pictures in made]))
 
 
-def recorded(path: Path) -> np.ndarray:
+def recorded(depth: np.ndarray) -> np.ndarray:
     """A depth recording, cut to the square around the person."""
-    depth = read_utd_mhad_depth(path).astype(np.float32)
+    depth = depth.astype(np.float32)
     places = np.argwhere((depth > 0).any(0))
     centre, side = places.min(0) + np.ptp(places, axis=0) // 2, int(np.ptp(places, axis=0).max()) // 2 + 1
-    padded = np.pad(depth[spread(len(depth))], ((0, 0), (side, side), (side, side)))
+    padded = np.pad(depth[motions.spread(len(depth), FRAMES)], ((0, 0), (side, side), (side, side)))
     cut = padded[:, centre[0] : centre[0] + 2 * side, centre[1] : centre[1] + 2 * side]
     return grey(np.where(cut > 0, -cut, np.nan))
 
@@ -120,11 +112,9 @@ def video_features(name: str, folder: Path, cache: Path | None) -> dict[str, Ten
     found[RECORDED] = torch.full_like(found[DRAWN], torch.nan)
     if name == "utd-mhad":
         place = {clip: row for row, clip in enumerate(rows["clip_id"])}
-        with zipfile.ZipFile(folder / DEPTH) as archive, TemporaryDirectory() as unpacked:
-            for member in archive.namelist():
-                clip = Path(member).name.removesuffix("_depth.mat")
-                if member.endswith(".mat") and clip in place:
-                    found[RECORDED][place[clip]] = embedded(recorded(Path(archive.extract(member, unpacked))))
+        for clip, depth in motions.depth_recordings(folder):
+            if clip in place:
+                found[RECORDED][place[clip]] = embedded(recorded(depth))
     if kept is not None:
         torch.save(found, kept)
     return found

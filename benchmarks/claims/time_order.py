@@ -63,7 +63,7 @@ SIT_DOWN, STAND_UP, DONNING, DOFFING = 4, 5, 6, 7
 
 
 def seen_once(clips: Clips, name: str) -> Clips:
-    """The clips as pictures of one camera each."""
+    """The clips as images of one camera each."""
     rows = torch.arange(len(clips))
     present = torch.ones(len(clips), 1, motions.STORED, dtype=torch.bool)
     batch = {"keypoints": clips.keypoints[:, None], "joint_mask": clips.seen[:, None], "attention_mask": present}
@@ -157,7 +157,7 @@ def accuracy(train: np.ndarray, labels: Any, test: np.ndarray, test_labels: Any)
 
 
 def scores_on(encoder: Any, train: Clips, test: Clips, name: str) -> dict[str, float]:
-    """The columns of one data set."""
+    """The columns of one dataset."""
     short = "Bandai" if name == "bandai-namco" else "N-UCLA"
     (seen, thirds), (unseen, test_thirds) = segment_batch(train), segment_batch(test)
     given, tested = motions.features_of(encoder, seen), motions.features_of(encoder, unseen)

@@ -2,7 +2,7 @@
 
     python benchmarks/claims/u_vi.py --data FOLDER --cache FOLDER --seeds 0 1 2 --output FILE.json --picture FILE.png
 
-Without labels, auto-encoders are trained on pairs of depth pictures of one moment: motions of Bandai-Namco (four
+Without labels, auto-encoders are trained on pairs of depth images of one moment: motions of Bandai-Namco (four
 styles) and UTD-MHAD (subjects 3 to 6) as bodies of capsules before two cameras, one in front (within 15 degrees), one
 at the side. Arms are those of the paper's table 5: reconstruction alone, with equivariance, with invariance, with
 both. Then the pose encoder is frozen and a GRU learns from labels:
@@ -58,7 +58,7 @@ SIZES: dict[str, Any] = {
     "recurrent_size": 64,
 }
 UPDATES, BATCH, RATE = 8000, 8, 2e-3
-LAST_NORM = 0.2  # where the decoder's last norm begins: at 1 pictures are far too bright for hundreds of updates
+LAST_NORM = 0.2  # where the decoder's last norm begins: at 1 images are far too bright for hundreds of updates
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE = 80, 32, 4e-3
 WHOLE_UPDATES, WHOLE_RATE = 200, 5e-4  # training of the encoder with labels
 # name -> weights of invariance and equivariance, reconstruction has 1; None: random weights
@@ -117,7 +117,7 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
 
 @torch.inference_mode()
 def features(model: UViModel | None, pictures: Tensor) -> Tensor:
-    """`(clips, FRAMES, numbers)`: postures, or without a model the pictures in 16 x 16 pixels."""
+    """`(clips, FRAMES, numbers)`: postures, or without a model the images in 16 x 16 pixels."""
     flat, made = pictures.flatten(0, 1), []
     for part in flat.split(64):
         images = as_pictures(part)
@@ -271,7 +271,7 @@ def table(results: Results) -> list[str]:
 
 
 def drawn_once(options: argparse.Namespace) -> dict[str, Any]:
-    """The pictures, from the cache when they are there."""
+    """The images, from the cache when they are there."""
     kept = options.cache / f"u_vi{'-quick' * options.quick}.pt"
     if not kept.exists():
         start = time.perf_counter()

@@ -39,13 +39,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Results, Scores
-from motions import Clips
-from pretraining import Labels
-from sklearn.linear_model import Ridge
-from torch import Generator, Tensor, nn
-from torch.nn import functional
-from worded_clips import (
+from captioned_clips import (
     Part,
     Pool,
     made_motions,
@@ -56,6 +50,12 @@ from worded_clips import (
     texts_of,
     texts_of_made,
 )
+from experiment import Results, Scores
+from motions import Clips
+from pretraining import Labels
+from sklearn.linear_model import Ridge
+from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from motionhub.data.datasets.datasets import get_dataset
 from motionhub.metrics.open_set import auroc, fit_calibrated_stacking, harmonic_mean, seen_and_unseen

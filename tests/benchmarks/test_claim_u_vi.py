@@ -115,6 +115,15 @@ def test_the_pose_encoder_learns_at_half_the_rate_and_every_weight_once(claim):
 
 def test_a_shorter_clip_gives_frames_more_than_once_and_cameras_stand_where_they_are_said(claim):
     clips = sys.modules["u_vi_clips"]
-    assert clips.spread(32, 16)[:2] == [1, 3] and clips.spread(4, 8) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sys.modules["motions"].spread(32, 16)[:2] == [1, 3] and sys.modules["motions"].spread(4, 8) == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
     cameras = clips.cameras_at([0.0, 90.0], np.random.default_rng(0))
     assert abs(cameras[0].azimuth) <= 15 and abs(cameras[1].azimuth - 90) <= 15

@@ -47,7 +47,7 @@ def a_body(motions, number=1, dims=3):
 
 @pytest.fixture(scope="module")
 def tiny(motions, tmp_path_factory):
-    """A cache in which the data sets are random motions."""
+    """A cache in which the datasets are random motions."""
     torch.manual_seed(0)
     folder, number = tmp_path_factory.mktemp("cache"), 28
     cycle = torch.arange(number)
