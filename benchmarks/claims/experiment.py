@@ -51,7 +51,7 @@ def command_line(
         parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
     parser.add_argument("--seeds", type=int, nargs="*", default=list(seeds), help="none: only shows --output")
     if arms:
-        parser.add_argument("--arms", nargs="+", choices=list(arms), default=list(arms), metavar="ARM")
+        parser.add_argument("--arms", nargs="+", choices=list(arms), default=list(arms), help="default: all")
     for name, text in texts.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
     parser.add_argument("--output", type=Path, help="JSON of the numbers: a run again replaces its own, others stay")

@@ -1,8 +1,13 @@
 """What all claims share: numbers are kept by arm, seed and column, compared in pairs, and judged with their spread."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+
+CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
+SCRIPTS = sorted(path.stem for path in CLAIMS.glob("*.py") if "def main(" in path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +61,10 @@ def test_a_file_of_something_else_is_refused(experiment, tmp_path):
         file.write_text(json.dumps(content))
         with pytest.raises(ValueError, match="expected numbers by arm, seed and column"):
             experiment.read(file)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_claim_says_how_it_is_called(load_claim, name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        load_claim(name).main(["--help"])
+    assert "usage:" in capsys.readouterr().out
