@@ -123,6 +123,20 @@ def test_labels_of_joined_data_sets_do_not_meet(motions):
     assert both.labels.tolist() == [0, 1, 2, 3, 4]
 
 
+def test_a_pool_gives_3d_and_2d_clips_in_the_order_asked_for(motions):
+    import captioned_clips
+
+    torch.manual_seed(0)
+    solid, flat = (clips_of(motions, a_body(motions, 4, dims), [0, 1, 0, 1]) for dims in (3, 2))
+    pool = captioned_clips.Pool([(flat, ["walk", "jump"]), (solid, ["jump", "sit down"])])
+    rows = torch.tensor([5, 0, 7, 1])
+    single = [pool.batch(rows[place : place + 1])["keypoints"] for place in range(4)]
+    torch.testing.assert_close(pool.batch(rows)["keypoints"], torch.cat(single))
+    part = captioned_clips.Part(pool, rows, [2, 0, 1])  # walk is 2, jump 0, sit down 1
+    shown = captioned_clips.seen(part, torch.arange(4), torch.Generator().manual_seed(0))
+    assert shown["labels"].tolist() == [1, 1, 1, 2]
+
+
 def test_test_styles_views_and_clips_are_in_no_training_part(motions, tiny):
     import pretraining
 
