@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 
+SHARED = Path(os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared"))  # real files
 Scores = dict[str, float]  # by column
 Results = dict[str, dict[str, Scores]]  # by arm, then seed (text, as JSON keeps it)
 
@@ -44,9 +45,8 @@ def command_line(
 ) -> argparse.ArgumentParser:
     """--data, --seeds, --output, and --arms and --cache where there are any; flags such as --quick by `texts`."""
     parser = argparse.ArgumentParser(description=doc.split("\n")[0])
-    shared = Path(os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared"))
     file, folder = texts.pop("data", None), "folder of the archives (default: MOTIONHUB_SHARED/data)"
-    parser.add_argument("--data", type=Path, default=shared / "data", required=bool(file), help=file or folder)
+    parser.add_argument("--data", type=Path, default=SHARED / "data", required=bool(file), help=file or folder)
     if cache:
         parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
     parser.add_argument("--seeds", type=int, nargs="*", default=list(seeds), help="none: only shows --output")
@@ -136,11 +136,16 @@ def columns_of(results: Results) -> list[str]:
 
 
 def table(
-    results: Results, columns: Sequence[str] | None = None, *, seeds: bool = False, **more: dict[str, Any]
+    results: Results,
+    columns: Sequence[str] | None = None,
+    *,
+    seeds: bool = False,
+    head: str = "arm",
+    **more: dict[str, Any],
 ) -> list[str]:
     """Lines of Markdown: an arm a row. `seeds` names them; `more` are further columns, "-" where an arm has none."""
     columns = columns_of(results) if columns is None else columns
-    lines = markdown_head(["arm", *["seeds"] * seeds, *columns, *more])
+    lines = markdown_head([head, *["seeds"] * seeds, *columns, *more])
     for arm in results:
         cells = [arm, *[", ".join(sorted(results[arm]))] * seeds, *(cell(results, arm, column) for column in columns)]
         lines.append(f"| {' | '.join([*cells, *(str(given.get(arm, '-')) for given in more.values())])} |")

@@ -7,7 +7,6 @@ MOTIONHUB_SHARED/data (../shared/data). Nothing is fitted to it: all filters run
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import warnings
@@ -16,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from experiment import report_gates
+from experiment import SHARED, report_gates
 from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
@@ -41,8 +40,7 @@ FILTERS: dict[str, Filter] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared")
-    parser.add_argument("--data", type=Path, default=Path(shared) / "data")
+    parser.add_argument("--data", type=Path, default=SHARED / "data")
     parser.add_argument("--output", type=Path, default=None, help="folder for the image of the three experts")
     parts = ["simulated", "sbit", "uiprmd", "experts"]
     parser.add_argument("--only", nargs="+", default=parts, choices=parts)

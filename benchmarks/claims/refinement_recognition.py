@@ -115,7 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for seeds in ([""], arguments.seeds):  # nothing random happens to clean clips
         experiment.measure(list(METHODS), seeds, score, arguments.output, results)
     print(f"N-UCLA (views 1, 2), cross-subject, {len(test)} test clips, top-1")
-    print("\n".join(experiment.table(results, [name for name in DAMAGES if name in experiment.columns_of(results)])))
+    damages = [name for name in DAMAGES if name in experiment.columns_of(results)]
+    print("\n".join(experiment.table(results, damages, head="")))
     return report_gates(results)
 
 
