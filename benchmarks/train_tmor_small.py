@@ -1,4 +1,4 @@
-"""Train the bundled zero-shot model: recordings and synthetic motions told in words, seen from anywhere in 2-D.
+"""Train the bundled zero-shot model: recordings and synthetic motions described in words, seen from anywhere in 2-D.
 
     python benchmarks/train_tmor_small.py --data FOLDER --output_dir runs/tmor-small
 

@@ -196,6 +196,8 @@ def error(model: Any, pairs: Pairs, look: str = "second", answer: str = "crossed
 
 def table(results: Results) -> list[str]:
     """One line an arm: mean over the seeds, sample deviation, and times the error of K = 32 (or of the first arm)."""
+    if not results:
+        return []
     errors = {arm: list(by_seed(results, arm, ERROR).values()) for arm in results}
     reference = "ViA K=32" if "ViA K=32" in results else next(iter(results))
     lines = markdown_head(["arm", "seeds", ERROR, "deviation over seeds", f"times {reference}"])

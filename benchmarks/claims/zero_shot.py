@@ -203,8 +203,8 @@ def arm_scores(
     }
     means = means_of(texts[: pool.num_real])
     found: dict[str, Tensor] = {}
-    for arm, (shown, told) in arms.items():
-        model = trained(shown, [texts[label] for label in told], epochs, seed)
+    for arm, (shown, described) in arms.items():
+        model = trained(shown, [texts[label] for label in described], epochs, seed)
         embeds = embedded(model, pool, division.test)
         found[arm] = embeds @ means.T
         model.typical_motion.measure(embedded(model, pool, division.learn))
