@@ -124,8 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return {f"{title}: {name}": value for title, scores in found.items() for name, value in scores.items()}
 
     results = experiment.read(options.output)
-    experiment.measure([RAW], [""] if options.seeds and RAW not in results else [], score, options.output, results)
     experiment.measure(ARMS, options.seeds, score, options.output, results)
+    experiment.measure([RAW], [""] if options.seeds and RAW not in results else [], score, options.output, results)
     for title in titles:
         print("\n".join([f"{title}:", "", *experiment.table(of_title(results, title)), ""]))
     print("\n".join([PAPER, "", *gate_lines(of_title(results, "Bandai-Namco, clean probe"), GATES)]))
