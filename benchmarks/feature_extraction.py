@@ -10,21 +10,13 @@ of ten seconds; the first call with a label set encodes each of its texts once, 
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MKL_NUM_THREADS", "1")
-
 import torch
-from measuring import machine
-from text_towers import megabytes
+from measuring import command_line, fastest, machine, megabytes, rows_of_processes
 from torch import Tensor, nn
 
 
@@ -92,16 +84,16 @@ ENCODERS: dict[str, Callable[[], Made]] = {
 LABELS = {"zero-shot-60": 60, "zero-shot-1000": 1000}
 
 
-def fastest(call: Callable[[], object], repeats: int, device: str) -> float:
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    seconds = []
-    for _ in range(repeats):
-        begin = clock()
+def seconds_of(call: Callable[[], object], repeats: int, device: str) -> float:
+    """Of the fastest call."""
+
+    def synchronised() -> None:
         call()
         if device != "cpu":
             torch.cuda.synchronize()
-        seconds.append(clock() - begin)
-    return min(seconds)
+
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    return fastest({"": synchronised}, repeats, clock, warm_up=False)[""]
 
 
 @torch.inference_mode()
@@ -113,7 +105,7 @@ def measure_encoder(name: str, repeats: int, device: str) -> dict[str, Any]:
     for clips in (1, 4):
         batch = made(clips).to(device)
         model(batch)
-        rates[clips] = clips / fastest(lambda batch=batch: model(batch), repeats, device)
+        rates[clips] = clips / seconds_of(lambda batch=batch: model(batch), repeats, device)
     peak = megabytes() if device == "cpu" else torch.cuda.max_memory_allocated() / 2**20
     parameters = sum(parameter.numel() for parameter in model.parameters()) / 1e6
     return {"parameters": parameters, "rates": rates, "peak": peak, "before": before, "note": note}
@@ -132,9 +124,9 @@ def measure_labels(count: int, repeats: int, device: str) -> dict[str, Any]:
     loaded, encoded = load_text_tower(pipe.text_tower)._load(), []
     whole = loaded.embed
     loaded.embed = lambda texts: encoded.extend(texts) or whole(texts)
-    seconds = [fastest(lambda: pipe(clip, candidate_labels=labels), times, device) for times in (1, repeats)]
+    seconds = [seconds_of(lambda: pipe(clip, candidate_labels=labels), times, device) for times in (1, repeats)]
     texts = len(encoded)
-    plain = fastest(lambda: pipe(clip, candidate_labels=labels[:1]), repeats + 1, device)
+    plain = seconds_of(lambda: pipe(clip, candidate_labels=labels[:1]), repeats + 1, device)
     note = f"{count} labels: first call {seconds[0]:.2f} s ({texts} texts encoded in all calls), later "
     note += f"{1000 * seconds[1]:.0f} ms; with one label {1000 * plain:.0f} ms"
     parameters = sum(p.numel() for p in [*pipe.model.parameters(), *loaded.module.parameters()]) / 1e6
@@ -148,31 +140,23 @@ def measure_labels(count: int, repeats: int, device: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser = command_line(__doc__, 3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--encoders", nargs="+", default=[*ENCODERS, *LABELS], choices=[*ENCODERS, *LABELS])
     parser.add_argument("--one", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    torch.set_num_threads(1)
     if chosen.one:
-        how = (chosen.repeats, chosen.device)
-        print(
-            json.dumps(
-                measure_labels(LABELS[chosen.one], *how) if chosen.one in LABELS else measure_encoder(chosen.one, *how)
-            )
-        )
+        measure = measure_labels if chosen.one in LABELS else measure_encoder
+        print(json.dumps(measure(LABELS.get(chosen.one, chosen.one), chosen.repeats, chosen.device)))
         return
     print(f"{machine()}; device {chosen.device}")
     print("| encoder | M parameters | clips/s, one at a time | four at a time | peak MB (of it before) | |")
     print("|---" * 6 + "|")
-    for name in chosen.encoders:
-        words = [sys.executable, __file__, "--one", name, "--repeats", str(chosen.repeats), "--device", chosen.device]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"| {name} | did not run: {done.stderr.strip().splitlines()[-1]} |")
+    words = ["--repeats", str(chosen.repeats), "--device", chosen.device]
+    for name, row in rows_of_processes(__file__, chosen.encoders, words):
+        if isinstance(row, str):
+            print(f"| {name} | {row} |")
             continue
-        row = json.loads(done.stdout.splitlines()[-1])
         rates = " | ".join(f"{rate:.2f}" for rate in row["rates"].values())
         peaks = f"{row['peak']:.0f} ({row['before']:.0f})"
         print(f"| {name} | {row['parameters']:.1f} | {rates} | {peaks} | {row['note']} |", flush=True)

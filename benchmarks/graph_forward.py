@@ -5,22 +5,18 @@
 A setting is frames x people, of 25 joints in 3-D. The plain networks are those the tests compare with.
 """
 
-import argparse
 import copy
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MKL_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conversion"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "models"))
 
 import torch
 from agcn import AGCN
-from measuring import fastest, machine
+from measuring import LABELS, command_line, fastest, machine, relative
 from official_graph_models import PlainAgcn, PlainStGcn, agcn_graph, st_gcn_graph
 from st_gcn import ST_GCN
 from torch import Tensor, nn
@@ -29,7 +25,6 @@ from motionhub.models.agcn import AgcnConfig, AgcnForActionClassification
 from motionhub.models.st_gcn import StGcnConfig, StGcnForActionClassification
 
 
-LABELS = 60
 SETTINGS = ["300x1", "100x2"]
 
 
@@ -83,24 +78,20 @@ def report(family: str, setting: str, batch: int, repeats: int, training: bool) 
     clips = torch.randn(batch, people, frames, 25, 3)
     calls = (training_calls if training else forward_calls)(family, clips)
     with torch.set_grad_enabled(training):
-        expected = next(iter(calls.values()))().float()
+        expected = next(iter(calls.values()))()
         seconds = fastest(calls, repeats)
         print(f"\n{family}, T={frames} V=25 C=3 people={people}, batch {batch}")
         print(f"{'':28}clips/s  x plain  rel. error")
         for name, call in calls.items():
             ratio = seconds[next(iter(calls))] / seconds[name]
-            error = float((call().float() - expected).abs().max() / expected.abs().max())
-            print(f"{name:28}{batch / seconds[name]:7.2f}{ratio:9.2f}{error:12.1e}")
+            print(f"{name:28}{batch / seconds[name]:7.2f}{ratio:9.2f}{relative(call(), expected):12.1e}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__, 7, train="forward and backward instead of forward")
     parser.add_argument("--setting", nargs="+", default=SETTINGS, help="frames x people")
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--train", action="store_true", help="forward and backward instead of forward")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     print(machine())
     for setting in options.setting:
         for family in ("2s-AGCN", "ST-GCN"):

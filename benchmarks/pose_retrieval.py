@@ -1,13 +1,13 @@
-r"""How often an encoder of single poses finds a pose again before another camera, and what it finds, as a picture.
+r"""How often an encoder of single poses finds a pose again before another camera, and what it finds, as an image.
 
     python benchmarks/pose_retrieval.py --model hub_configs/cv-mim-small --dataset bandai-namco \
         --data_root bandai_namco_2_subset.zip --protocol cross-style --output_dir runs/found --picture runs/found.png
 
 Poses are drawn from 3-D clips and each is seen by two cameras from any side (`motionhub.objectives.pose_views`); the
-first pictures are searched for among the second ones, by the cosine. Right is a pose that differs by less than a tenth
+first images are searched for among the second ones, by the cosine. Right is a pose that differs by less than a tenth
 of a trunk, after a turn about the vertical. Prints hit@1, 5 and 10 by the vectors of the pose, hit@1 by those of the
 view, and as the control hit@1 by the coordinates themselves; OUTPUT_DIR/last/metrics.json holds them, where
-examples/write_card.py looks. In the picture (as figure 4 of the CV-MIM paper) a row is a query and what was nearest,
+examples/write_card.py looks. In the image (as figure 4 of the CV-MIM paper) a row is a query and what was nearest,
 by pose vectors, then by view vectors.
 """
 
@@ -107,7 +107,7 @@ def draw(
     print(f"drawn: {path}")
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--model", required=True, help="folder or Hub id of an encoder of single poses, such as CV-MIM"
@@ -125,7 +125,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--output_dir", type=Path)
     parser.add_argument("--picture", type=Path, help="a PNG")
     parser.add_argument("--rows", type=int, default=3, help="queries in the picture")
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(argv)
     model, processor = load_checkpoint(arguments.model, AutoModel)
     layout = motionhub.get_layout(processor.layout)
     views = joined(parts := poses_of(arguments, layout), min(arguments.poses, sum(len(part.points) for part in parts)))

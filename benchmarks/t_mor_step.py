@@ -6,12 +6,11 @@ Compared with the same passes of the encoder: forward and backward, and for L_mm
 the second view. Variants take turns; the fastest call of each counts, in seconds of this process on one thread.
 """
 
-import argparse
 import copy
 import time
 
 import torch
-from measuring import fastest
+from measuring import command_line, fastest
 
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.models.unik import UnikConfig
@@ -24,15 +23,12 @@ SIZES = {"projection_size": 384, "projection_hidden_size": 256, "text_size": 384
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = command_line(__doc__, 5, official="the official UNIK and 75 frames, not the small one")
     parser.add_argument("--queue_size", type=int, default=65536)
     parser.add_argument("--classes", type=int, default=324)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--official", action="store_true", help="the official UNIK and 75 frames, not the small one")
-    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--queue_dtype", default="float32", choices=("float32", "bfloat16"))
     chosen = parser.parse_args()
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     config = UnikConfig(channels=[32, 64, 128, 128], strides=[2, 2, 2, 1], **ENCODER)
     texts = [torch.nn.functional.normalize(torch.randn(3, 384), dim=1) for _ in range(chosen.classes)]

@@ -8,21 +8,13 @@ random of the official size, which changes no time. Texts are phrases of the lib
 
 import argparse
 import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MKL_NUM_THREADS", "1")
-
 import torch
-from measuring import machine
+from measuring import machine, megabytes, rows_of_processes
 
 from motionhub.data.datasets.class_phrases import action_phrases
 from motionhub.towers.text_towers import TextTower, load_text_tower
@@ -37,11 +29,6 @@ TEXT_TOWERS: dict[str, dict[str, Any] | None] = {
 }
 VIDEO_TOWERS = ("viclip-b16-video",)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def megabytes() -> float:
-    """The most memory this process has had, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def saved_tokenizer(folder: Path) -> None:
@@ -120,22 +107,18 @@ def main() -> None:
     parser.add_argument("--towers", nargs="+", default=[*TEXT_TOWERS, *VIDEO_TOWERS])
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     if arguments.one:
         video = arguments.one in VIDEO_TOWERS
         found = measure_videos(arguments.clips) if video else measure_texts(arguments.one, arguments.texts)
         print(json.dumps(found))
         return
-    print(f"{machine()}; load average {os.getloadavg()[0]:.1f}")
+    print(machine())
     print(f"{'tower':18} {'M param.':>9} {'load s':>7} {'per s':>8} {'peak MB':>8} {'of it before':>12}")
-    for name in arguments.towers:
-        words = [sys.executable, __file__, "--one", name, "--texts", str(arguments.texts)]
-        words += ["--clips", str(arguments.clips)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"{name:18} did not run: {done.stderr.strip().splitlines()[-1]}")
+    words = ["--texts", str(arguments.texts), "--clips", str(arguments.clips)]
+    for name, row in rows_of_processes(__file__, arguments.towers, words):
+        if isinstance(row, str):
+            print(f"{name:18} {row}")
             continue
-        row = json.loads(done.stdout.splitlines()[-1])
         print(
             f"{name:18} {row['parameters']:9.1f} {row['loading']:7.1f} {row['rate']:8.1f} {row['peak']:8.0f} "
             f"{row['before']:12.0f}  {row['note']}",

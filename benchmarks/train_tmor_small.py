@@ -1,4 +1,4 @@
-"""Train the bundled zero-shot model: recordings and synthetic motions told in words, seen from anywhere in 2-D.
+"""Train the bundled zero-shot model: recordings and synthetic motions described in words, seen from anywhere in 2-D.
 
     python benchmarks/train_tmor_small.py --data FOLDER --output_dir runs/tmor-small
 
@@ -57,20 +57,20 @@ SPLITS = {
 }
 # fmt: on
 NEVER_LEARNED = "sbu"
-HELD_OUT = 250  # clips of a data set, at most
+HELD_OUT = 250  # clips of a dataset, at most
 EVERY, INNER_EPOCHS = 5, 4  # classes that play unseen, and how long that model learns
 
 # Clips, their labels as numbers, and what the labels are called.
 HeldOut = tuple[list[SkeletonSequence], list[int], list[str]]
 
 
-def main(words: list[str]) -> None:
+def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output_dir", default="runs/tmor-small")
     parser.add_argument("--synthetic_takes", type=int, default=10, help="clips of each synthetic motion")
     parser.add_argument("--epochs", type=int, default=None, help="default: of the recipe in hub_configs/tmor-small")
-    chosen = parser.parse_args(words)
+    chosen = parser.parse_args(argv)
     recipe = TrainingRecipe.from_file(START, output_dir=chosen.output_dir)
     if chosen.epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=chosen.epochs)
@@ -100,7 +100,7 @@ def main(words: list[str]) -> None:
 
 
 def recordings_of(data: Path) -> tuple[list[CaptionedClip], dict[str, HeldOut]]:
-    """The clips to learn from, and of each data set those held out."""
+    """The clips to learn from, and of each dataset those held out."""
     captioned: list[CaptionedClip] = []
     held_out: dict[str, HeldOut] = {}
     for name, file in SOURCES.items():
@@ -207,7 +207,7 @@ def fitted_bonus(
 
 
 def measured(pipe: Any, held_out: dict[str, HeldOut], command: str) -> list[dict[str, Any]]:
-    """As the card's results: by the names of each data set."""
+    """As the card's results: by the names of each dataset."""
     results = []
     for name, (clips, labels, names) in held_out.items():
         table = pipe.similarities(pipe.embeddings(clips), pipe.candidates(names)).numpy()

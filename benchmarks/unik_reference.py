@@ -57,7 +57,7 @@ class Block(nn.Module):
 
 
 class PlainUnik(nn.Module):
-    """Ten blocks, three heads in each unless told otherwise."""
+    """Ten blocks, three heads in each by default."""
 
     def __init__(self, joints: int, dims: int, people: int, labels: int, heads: int = 3) -> None:
         super().__init__()

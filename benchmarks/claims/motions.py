@@ -1,27 +1,33 @@
 """What the claims' benchmarks share: real motions as tensors in one layout, a small encoder, and how it is judged.
 
-Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
-is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every
-frame and extent 1. Motions in 3-D become pictures by a body and a camera (`augment.view_params`); N-UCLA is seen by
-its own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
+Every dataset becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
+is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: images with the root in the middle of every
+frame and extent 1. Motions in 3-D become images by a body and a camera (`augment.view_params`); N-UCLA is seen by
+its own cameras, Penn Action is 2-D as it comes.
 """
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
+from experiment import fit
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from motionhub.augment.view_params import ViewParams, ViewRanges, apply_view, draw_views, limb_responses
 from motionhub.data.build.build import build_dataset
+from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
+from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.models.skeleton_encoder import SkeletonEncoderOutput
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.precision import choose_precision
@@ -30,12 +36,16 @@ from motionhub.processing.steps import fill_missing
 from motionhub.skeletons.bodies import GROUPS
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
-from motionhub.training.objective import RunInfo
+from motionhub.training.arguments import TrainingRecipe
+from motionhub.training.dataset import ClipDataset, item_seed
+from motionhub.training.order import EpochOrder
+from motionhub.training.trainer import TrainingResult, train
 
 
 LAYOUT = get_layout("smarthome-15")
 ROOT = LAYOUT.index(LAYOUT.root)
 STORED, FRAMES = 64, 32
+DEVELOP = "for choosing numbers: parts no result is reported on"  # help of --develop
 LEAST_CROP = 0.7  # of the clip, in training
 FILES = {
     "bandai-namco": "bandai_namco_2_subset.zip",
@@ -48,6 +58,7 @@ ANY_BODY = ViewRanges()
 FRONT = ViewRanges(bone_factor=(1.0, 1.0), azimuth=15.0, elevation=0.0)
 
 Batch = dict[str, Tensor]
+Show = Callable[[Any, Tensor, Generator], Batch]  # clips, rows, random numbers
 
 
 def half_precision() -> contextlib.AbstractContextManager[object]:
@@ -58,7 +69,7 @@ def half_precision() -> contextlib.AbstractContextManager[object]:
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips of one data set, or of several.
+    """Clips of one dataset, or of several.
 
     Args:
         keypoints: `(clips, STORED, joints, dims)`, zeros where a joint is never seen.
@@ -81,24 +92,54 @@ class Clips:
 
 
 def load(name: str, folder: Path, cache: Path | None = None) -> Clips:
-    """All clips of a data set; `cache` is a folder that keeps them, for the next time."""
+    """All clips of a dataset; `cache` is a folder that keeps them, for the next time."""
     kept = None if cache is None else cache / f"{name}.pt"
     if kept is not None and kept.exists():
         return Clips(**torch.load(kept))
     rows = build_dataset(name, folder / FILES[name])["full"]
-    found = [_stored(from_row(row)) for row in rows.with_format("numpy")]
     columns = [torch.tensor(rows[column]) for column in ("label", "subject", "camera", "setup")]
-    clips = Clips(torch.stack([one for one, _ in found]), torch.stack([seen for _, seen in found]), *columns)
+    clips = stored(map(from_row, rows.with_format("numpy")), columns)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         torch.save(vars(clips), kept)
     return clips
 
 
+def concatenated(*clips: Clips) -> Clips:
+    return Clips(*(torch.cat(columns) for columns in zip(*(vars(one).values() for one in clips), strict=True)))
+
+
 def joined(first: Clips, second: Clips) -> Clips:
-    """Clips of two data sets without classes in common: the labels of the second come after those of the first."""
-    moved = replace(second, labels=second.labels + first.labels.max() + 1)
-    return Clips(*(torch.cat(pair) for pair in zip(vars(first).values(), vars(moved).values(), strict=True)))
+    """Clips of two datasets without classes in common: the labels of the second come after those of the first."""
+    return concatenated(first, replace(second, labels=second.labels + first.labels.max() + 1))
+
+
+def thinned(rows: Any, most: int | None) -> Any:
+    """At most so many of some clips, or of anything that `Tensor` indexes, evenly spread."""
+    if most is None or len(rows) <= most:
+        return rows
+    return rows.of(torch.linspace(0, len(rows) - 1, most).long())
+
+
+def first_of_each(groups: Tensor, share: float) -> Tensor:
+    """Bool per clip: the first ones of every group; neighbours can be of one video, so parts are consecutive."""
+    first = torch.zeros(len(groups), dtype=torch.bool)
+    for group in groups.unique():
+        rows = (groups == group).nonzero().squeeze(1)
+        first[rows[: max(1, round(share * len(rows)))]] = True
+    return first
+
+
+def style_parts(styles: Tensor, develop: bool) -> tuple[Tensor, Tensor]:
+    """Bool per clip of Bandai-Namco: trains, tests. `develop`: "elderly" tests, the test styles are left out."""
+    held = torch.tensor([STYLES.index(style) for style in BANDAI_TEST_STYLES])
+    tested = torch.tensor([STYLES.index("elderly")]) if develop else held
+    return ~torch.isin(styles, torch.cat([tested, held])), torch.isin(styles, tested)
+
+
+def stored(sequences: Iterable[Any], columns: Sequence[Tensor]) -> Clips:
+    found = [_stored(sequence) for sequence in sequences]
+    return Clips(torch.stack([one for one, _ in found]), torch.stack([seen for _, seen in found]), *columns)
 
 
 def _stored(sequence: Any) -> tuple[Tensor, Tensor]:
@@ -177,32 +218,82 @@ def encoder_config() -> UnikConfig:
     )
 
 
-def pretrained(
-    model: Any, objective: Any, clips: Clips, seen: Callable[[Clips, Tensor, Generator], Batch], epochs: int, seed: int
-) -> Any:
-    """`model` after training with an objective (`training.objective.PretrainingObjective`): AdamW, cosine, batches of 64.
+def small_encoder() -> Encoder:
+    return Encoder(encoder_config())
 
-    `seen` makes the batch of some rows. What is left over at the end of an epoch is left out.
-    """
-    generator = Generator().manual_seed(seed)
-    size = min(64, len(clips))
-    updates = len(clips) // size
-    mark = hashlib.sha256(clips.labels.numpy().tobytes()).hexdigest()
-    network = objective.prepare(model, RunInfo(len(clips), mark, updates, epochs, seed)).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=epochs * updates, pct_start=0.1)
-    for _ in range(epochs):
-        for rows in torch.randperm(len(clips), generator=generator)[: size * updates].split(size):
-            ready = objective.ready()
-            loss = objective(network, seen(clips, rows, generator))["loss"]
-            if ready:
-                optimizer.zero_grad()
-                loss.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-                optimizer.step()
-                schedule.step()
-            objective.after_update(network)
+
+class ShownClips(ClipDataset):
+    """Clips for `train`, which `show(clips, rows, generator)` turns into a batch; its `seeds` are those of `train`."""
+
+    def __init__(self, clips: Any, show: Show, seed: int) -> None:
+        self.clips, self.show, self.seed, self.epoch = clips, show, seed, 0
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(self.clips.labels.numpy().tobytes()).hexdigest()
+
+    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> EpochOrder:
+        return EpochOrder(len(self), batch_size, seed, drop_last)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        draw = torch.tensor(item_seed(self.seed, self.epoch, index))
+        return {"index": torch.tensor(index), "row": torch.tensor(index), "draw": draw}
+
+    def batch(self, items: Sequence[dict[str, Tensor]]) -> Batch:
+        generator = Generator().manual_seed(int(items[0]["draw"]))
+        return self.show(self.clips, torch.stack([item["row"] for item in items]), generator)
+
+
+def pretrained(
+    model: Any, objective: Any, clips: Any, show: Show, epochs: int, seed: int, *, batch_size: int = 64, **recipe: Any
+) -> Any:
+    """`model` after `motionhub`'s training with an objective: AdamW, cosine, unless `recipe` says otherwise."""
+    own = {"learning_rate": 2e-3, "weight_decay": 0.01, "max_grad_norm": 1.0, "schedule": "cosine"}
+    shown = ShownClips(clips, show, seed)
+    trained_by_recipe(
+        model, objective, shown, shown.batch, epochs, seed, batch_size=batch_size, optimizer="adamw", **own | recipe
+    )
     return model.eval()
+
+
+def trained_by_recipe(
+    model: Any,
+    objective: Any,
+    dataset: Any,
+    collate: Any,
+    epochs: int,
+    seed: int,
+    *,
+    processor: Any = None,
+    **recipe: Any,
+) -> TrainingResult:
+    """`train` from random weights on the CPU; nothing is kept but the weights, unless there is an `output_dir`."""
+    own = {
+        "mode": "scratch",
+        "epochs": epochs,
+        "seed": seed,
+        "warmup_epochs": 0.1 * epochs,
+        "checkpoint_epochs": epochs,
+    }
+    quiet = {"mixed_precision": "no", "resume": "none", "progress_bar": False, "cpu": True}
+    with TemporaryDirectory() as folder:
+        settings = TrainingRecipe(**{**own, **quiet, "output_dir": folder, **recipe})
+        return train(model, processor, dataset, None, settings, objective=objective, collate=collate)
+
+
+def spread(num_frames: int, count: int) -> list[int]:
+    """The middle frames of `count` equal parts; of a shorter clip some more than once."""
+    return ((np.arange(count) + 0.5) / count * num_frames).astype(int).tolist()
+
+
+def depth_recordings(folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Name, such as `a1_s1_t1`, and depth map `(frames, height, width)` of the recordings of UTD-MHAD."""
+    with TemporaryDirectory() as place, zipfile.ZipFile(folder / "utd_mhad_depth_s1-2_t1.zip") as archive:
+        archive.extractall(place)
+        for path in sorted(Path(place).rglob("*_depth.mat")):
+            yield path.name.removesuffix("_depth.mat"), read_utd_mhad_depth(path)
 
 
 def seeds_of(rows: Tensor, generator: Generator | None = None) -> Tensor:
@@ -210,11 +301,16 @@ def seeds_of(rows: Tensor, generator: Generator | None = None) -> Tensor:
     return rows if generator is None else torch.randint(2**62, (len(rows),), generator=generator)
 
 
+def inputs_of(batch: Batch) -> Batch:
+    """What a model is given of a batch."""
+    return {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
+
+
 @torch.inference_mode()
 def features_of(encoder: Any, batch: Batch) -> np.ndarray:
     """`(clips, channels)`."""
     encoder.eval()
-    inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
+    inputs = inputs_of(batch)
     parts = [
         encoder(**{name: value[start : start + 256] for name, value in inputs.items()}).pooler_output.float()
         for start in range(0, len(inputs["keypoints"]), 256)
@@ -248,14 +344,16 @@ def plain_probe(features: Callable[[Batch], np.ndarray], train: Batch, test: Bat
     given, tested = (torch.from_numpy(features(batch)) for batch in (train, test))
     head = nn.Linear(given.shape[1], int(test["labels"].max()) + 1)
     optimizer = torch.optim.SGD(head.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [10, 20])
-    for _ in range(30):
-        for rows in torch.randperm(len(given)).split(64):
-            loss = nn.functional.cross_entropy(head(given[rows]), train["labels"][rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        schedule.step()
+    updates = -(-len(given) // 64)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [10 * updates, 20 * updates])
+    batches = (rows for _ in range(30) for rows in torch.randperm(len(given)).split(64))
+    fit(
+        head,
+        batches,
+        lambda rows: functional.cross_entropy(head(given[rows]), train["labels"][rows]),
+        optimizer,
+        schedule,
+    )
     return float((head(tested).argmax(1) == test["labels"]).float().mean())
 
 
@@ -279,16 +377,13 @@ def fine_tuned_accuracy(
     groups = [{"params": encoder.parameters(), "lr": rate}, {"params": head.parameters(), "lr": 5 * rate}]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
-    encoder.train()
-    for _ in range(updates):
-        rows = torch.randperm(len(clips), generator=generator)[:32]
+
+    def loss_of(rows: Tensor) -> Tensor:
         batch = finish(windows(clips, rows, generator))
-        inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
-        loss = nn.functional.cross_entropy(head(encoder(**inputs).pooler_output.float()), batch["labels"])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        return functional.cross_entropy(head(encoder(**inputs_of(batch)).pooler_output.float()), batch["labels"])
+
+    drawn = (torch.randperm(len(clips), generator=generator)[:32] for _ in range(updates))
+    fit(encoder, drawn, loss_of, optimizer, schedule)
     with torch.inference_mode():
         predicted = head(torch.from_numpy(features_of(encoder, test))).argmax(1)
     return float((predicted == test["labels"]).float().mean())

@@ -12,6 +12,7 @@ no arm wins by the scale of its features. Intervals: subjects drawn anew.
 
 import argparse
 import gc
+import itertools
 import json
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import experiment
 import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
@@ -169,24 +171,25 @@ def report_of(found: dict[str, dict[str, list[float]]], resamples: int) -> dict[
     return report
 
 
-def cell(found: dict[str, float]) -> str:
-    return f"{found['value']:.2f} [{found['lower']:.2f}, {found['upper']:.2f}]"
+def cell(found: dict[str, float] | None) -> str:
+    return "-" if found is None else f"{found['value']:.2f} [{found['lower']:.2f}, {found['upper']:.2f}]"
+
+
+def mean_accuracy(report: dict[str, Any]) -> float:
+    return float(np.mean([one["accuracy"] for one in report["movements"].values()]))
 
 
 def table(reports: dict[str, dict[str, Any]], statistic: str) -> list[str]:
     """A row a movement, a column an arm; the last row is the mean over the movements of an arm."""
-    movements = list(dict.fromkeys(name for report in reports.values() for name in report["movements"]))
-    lines = [f"| {statistic} | " + " | ".join(reports) + " |", "|---" * (len(reports) + 1) + "|"]
-    for movement in movements:
-        found = [report["movements"].get(movement) for report in reports.values()]
-        lines.append(
-            f"| {movement} | " + " | ".join("-" if one is None else cell(one[statistic]) for one in found) + " |"
-        )
-    means = [f"{cell(report['mean'][statistic])} of {len(report['movements'])}" for report in reports.values()]
-    accuracy = [
-        f"{np.mean([one['accuracy'] for one in report['movements'].values()]):.2f}" for report in reports.values()
-    ]
-    return [*lines, "| **mean** | " + " | ".join(means) + " |", "| accuracy, mean | " + " | ".join(accuracy) + " |"]
+    movements = dict.fromkeys(name for report in reports.values() for name in report["movements"])
+    rows = {
+        name: [cell(report["movements"].get(name, {}).get(statistic)) for report in reports.values()]
+        for name in movements
+    }
+    rows["**mean**"] = [f"{cell(one['mean'][statistic])} of {len(one['movements'])}" for one in reports.values()]
+    rows["accuracy, mean"] = [f"{mean_accuracy(report):.2f}" for report in reports.values()]
+    lines = experiment.markdown_head([statistic, *reports])
+    return lines + [f"| {' | '.join([name, *cells])} |" for name, cells in rows.items()]
 
 
 def gates(seeds: Sequence[dict[str, dict[str, Any]]]) -> list[str]:
@@ -213,67 +216,55 @@ def gates(seeds: Sequence[dict[str, dict[str, Any]]]) -> list[str]:
 
 def over_seeds(seeds: Sequence[dict[str, dict[str, Any]]]) -> list[str]:
     """A row an arm: mean over the movements, then mean and sample deviation over the seeds."""
-    lines = ["| arm | AUC | Spearman | accuracy | movements | seeds |", "|---" * 6 + "|"]
+    lines = experiment.markdown_head(["arm", "AUC", "Spearman", "accuracy", "movements", "seeds"])
     for arm in ARMS:
         found = [reports[arm] for reports in seeds if arm in reports]
-        if not found:
-            continue
-        columns = [[float(report["mean"][name]["value"]) for report in found] for name in ("auc", "spearman")]
-        columns.append([float(np.mean([one["accuracy"] for one in report["movements"].values()])) for report in found])
-        cells = [
-            f"{np.mean(values):.3f}" + (f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else "")
-            for values in columns
-        ]
-        movements = "/".join(sorted({str(len(report["movements"])) for report in found}))
-        lines.append(f"| {arm} | " + " | ".join([*cells, movements, str(len(found))]) + " |")
+        if found:
+            columns = [[float(report["mean"][name]["value"]) for report in found] for name in ("auc", "spearman")]
+            columns.append([mean_accuracy(report) for report in found])
+            cells = [experiment.mean_and_deviation(values, 1, 3) for values in columns]
+            movements = "/".join(sorted({str(len(report["movements"])) for report in found}))
+            lines.append(f"| {' | '.join([arm, *cells, movements, str(len(found))])} |")
     return lines
 
 
-def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help=f"folder of {FILE}")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+def main(argv: Sequence[str] | None = None) -> int:
+    quick = "one epoch, few draws: does it run"
+    parser = experiment.command_line(__doc__, ARMS, seeds=[0], cache=False, quick=quick)
     parser.add_argument("--movements", type=int, nargs="+", default=list(range(1, 11)), help="1 to 10")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--cv_mim", type=Path, default=HUB_CONFIGS / "cv-mim-small")
     parser.add_argument("--resamples", type=int, default=500)
-    parser.add_argument("--quick", action="store_true", help="one epoch, few draws: does it run")
-    parser.add_argument("--output", type=Path, help="numbers as JSON; arms that are there already are kept")
-    return parser.parse_args(words)
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    options = arguments(words)
+    options = parser.parse_args(argv)
     torch.set_num_threads(1)
     gc.freeze()  # the training loop collects garbage after each of many short runs
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    dataset = build_dataset("ui-prmd", options.data / FILE)["full"]
-    labels, names = np.asarray(dataset["label"]), dataset.features["label"].names
-    results: dict[str, dict[str, Any]] = {}
-    if options.output and options.output.exists():
-        results = json.loads(options.output.read_text())
-    for seed in options.seeds:
-        for arm in options.arms:
-            if arm == "frozen CV-MIM" and not has_weights(options.cv_mim):
-                print(f"{arm}: left out, {options.cv_mim} holds no weights", file=sys.stderr)
-                continue
-            found = results.setdefault(str(seed), {}).setdefault(arm, {})
-            for name in (names[movement - 1] for movement in options.movements):
-                if name in found:
-                    continue
-                start = time.perf_counter()
-                clips = dataset.select(np.flatnonzero(labels == names.index(name)))
-                found[name] = scored(arm, clips, options, seed)
-                print(f"seed {seed} {arm}, {name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-                if options.output:
-                    options.output.write_text(json.dumps(results))
+    results = measured(build_dataset("ui-prmd", options.data / FILE)["full"], options)
     every = []
     for seed, arms in results.items():
         every.append({arm: report_of(arms[arm], options.resamples) for arm in ARMS if arms.get(arm)})
         print("\n".join([f"Seed {seed}", "", *table(every[-1], "auc"), "", *table(every[-1], "spearman"), ""]))
     print("\n".join([*over_seeds(every), "", *gates(every)]))
     return 0
+
+
+def measured(dataset: Any, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Held-out scores by seed, arm and movement; those that are in the file are not measured again."""
+    labels, names = np.asarray(dataset["label"]), dataset.features["label"].names
+    known = options.output is not None and options.output.exists()
+    results: dict[str, dict[str, Any]] = json.loads(options.output.read_text()) if known else {}
+    for seed, arm in itertools.product(options.seeds, options.arms):
+        if arm == "frozen CV-MIM" and not has_weights(options.cv_mim):
+            print(f"{arm}: left out, {options.cv_mim} holds no weights", file=sys.stderr)
+            continue
+        found = results.setdefault(str(seed), {}).setdefault(arm, {})
+        for name in [names[movement - 1] for movement in options.movements if names[movement - 1] not in found]:
+            start = time.perf_counter()
+            clips = dataset.select(np.flatnonzero(labels == names.index(name)))
+            found[name] = scored(arm, clips, options, seed)
+            print(f"seed {seed} {arm}, {name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+            experiment.save(results, options.output)
+    return results
 
 
 if __name__ == "__main__":

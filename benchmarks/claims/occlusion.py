@@ -10,37 +10,36 @@ and N-UCLA, view 1 to view 2. A second probe is fitted on clips with random patt
 hold apart from what a clean probe can read. Random weights and raw coordinates are controls.
 """
 
-import argparse
-import json
 import sys
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+import experiment
 import motions
 import numpy as np
 import torch
-from arm_scores import cell, gate
-from motions import Batch, Clips
-from pretraining import Data, encoder, one_camera, twice, whole
+from experiment import Gate, Results, Scores, gate_lines
+from motions import Batch, Clips, small_encoder
+from pretraining import Data, one_camera, or_vpe, whole
 from torch import Generator, Tensor
 
 from motionhub.augment.occlusion import PATTERNS, hide, visibility
-from motionhub.objectives.or_vpe import OrVpe
 
 
-ARMS = ("random weights", "no hiding", "random joints", "SubG-DA")
+ARMS, RAW = ("random weights", "no hiding", "random joints", "SubG-DA"), "raw coordinates"
 SHARES = (0.1, 0.3, 0.5, 0.7)
 MOST_HIDDEN = 0.7
 OCCLUDED = ("upper", "lower", "left", "right", "centre")
-# (better arm, other arm, column, least difference in points, of Bandai-Namco): half of what a trial gave, and clean
-GATES = (("SubG-DA", "no hiding", "mean of parts", 15.0), ("SubG-DA", "no hiding", "none", 0.0))
+PROBES = {"clean probe": False, "clean and occluded probe": True}
+# of Bandai-Namco: half of what a trial gave, and clean
+GATES = (
+    Gate("SubG-DA", "no hiding", "mean of parts", 15.0),
+    Gate("SubG-DA", "no hiding", "none", clear=False),
+)
 PAPER = """The paper: SubG-DA makes embeddings robust to hidden parts. A trial on this kind of data, clean / parts /
 35 % of joints: random weights 71 / 17 / 21, no hiding 55 / 11 / 12, random joints 63 / 39 / 48, SubG-DA 61 / 42 /
 40."""
-
-Curves = dict[str, list[float]]
 
 
 def hidden(batch: Batch, visible: Tensor) -> Batch:
@@ -69,10 +68,9 @@ def joints_dropped(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
 def trained(arm: str, clips: Clips, epochs: int, seed: int) -> Any:
     torch.manual_seed(seed)
     if arm == "random weights":
-        return encoder().eval()
+        return small_encoder().eval()
     seen = joints_dropped if arm == "random joints" else one_camera
-    objective = OrVpe(motions.LAYOUT, temperature=0.1, mapping="none", num_views=2, spatial_masks=arm == "SubG-DA")
-    return motions.pretrained(encoder(), objective, clips, twice(seen), epochs + 1, seed)
+    return or_vpe(clips, seen, epochs, seed, spatial_masks=arm == "SubG-DA")
 
 
 def occlusions(batch: Batch) -> dict[str, Batch]:
@@ -108,67 +106,42 @@ def tasks(data: Data) -> dict[str, tuple[Batch, Batch]]:
     }
 
 
-def table(curves: dict[str, Curves]) -> list[str]:
-    columns = list(next(iter(curves.values())))
-    lines = ["| arm | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    lines += [
-        f"| {arm} | " + " | ".join(cell(found[name]) for name in columns) + " |" for arm, found in curves.items()
-    ]
-    return lines
-
-
-def gates(curves: dict[str, Curves]) -> list[str]:
-    lines = []
-    for better, other, column, least in GATES:
-        if better not in curves or other not in curves:
-            continue
-        pairs = zip(curves[better][column], curves[other][column], strict=False)  # the seeds that both have
-        gains = [first - second for first, second in pairs]
-        lines.append(gate(f"{better} - {other}, {column}", gains, least, clear=least > 0))
-    return lines
-
-
-def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = experiment.command_line(__doc__, quick="few clips, one epoch: does it run")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--quick", action="store_true", help="few clips, one epoch: does it run")
-    parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
-    return parser.parse_args(words)
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    options = arguments(words)
+    options = parser.parse_args(argv)
     torch.set_num_threads(1)
     data = Data(options.data, options.cache, most=120 if options.quick else None)
     tested = tasks(data)
-    results: dict[str, dict[str, Curves]] = {}
-    if options.output and options.output.exists():
-        results = json.loads(options.output.read_text())
-    for seed in options.seeds:
-        for arm in (*ARMS, *(["raw coordinates"] if not results.get("Bandai-Namco, clean probe") else [])):
-            start = time.perf_counter()
-            features = motions.raw_features
-            if arm in ARMS:
-                model = trained(arm, data.unlabelled, 1 if options.quick else options.epochs, seed)
-                features = lambda batch, model=model: motions.features_of(model, batch)  # noqa: E731
-            for task, (train, test) in tested.items():
-                for kind, occluded in (("clean probe", False), ("clean and occluded probe", True)):
-                    found = results.setdefault(f"{task}, {kind}", {}).setdefault(arm, {})
-                    for name, value in curve(features, train, test, occluded).items():
-                        found.setdefault(name, []).append(value)
-            clean = results["Bandai-Namco, clean probe"][arm]
-            seconds = time.perf_counter() - start
-            numbers = ", ".join(f"{name} {100 * values[-1]:.1f}" for name, values in clean.items())
-            print(f"seed {seed} {arm} ({seconds:.0f} s): {numbers}", file=sys.stderr, flush=True)
-            if options.output:
-                options.output.write_text(json.dumps(results))
-    for title, curves in results.items():
-        print("\n".join([f"{title}:", "", *table(curves), ""]))
-    print("\n".join([PAPER, "", *gates(results["Bandai-Namco, clean probe"])]))
+    titles = {f"{task}, {probe}": (task, probe) for task in tested for probe in PROBES}
+
+    def score(arm: str, seed: int) -> Scores:
+        features = motions.raw_features
+        if arm in ARMS:
+            model = trained(arm, data.unlabelled, 1 if options.quick else options.epochs, seed)
+            features = partial(motions.features_of, model)
+        found = {title: curve(features, *tested[task], PROBES[probe]) for title, (task, probe) in titles.items()}
+        return {f"{title}: {name}": value for title, scores in found.items() for name, value in scores.items()}
+
+    results = experiment.read(options.output)
+    experiment.measure(ARMS, options.seeds, score, options.output, results)
+    experiment.measure([RAW], [""] if options.seeds and RAW not in results else [], score, options.output, results)
+    for title in titles:
+        print("\n".join([f"{title}:", "", *experiment.table(of_title(results, title)), ""]))
+    print("\n".join([PAPER, "", *gate_lines(of_title(results, "Bandai-Namco, clean probe"), GATES)]))
     return 0
+
+
+def of_title(results: Results, title: str) -> Results:
+    """The columns of one task and probe, by what is hidden."""
+    start = f"{title}: "
+    return {
+        arm: {
+            seed: {name.removeprefix(start): value for name, value in scores.items() if name.startswith(start)}
+            for seed, scores in seeds.items()
+        }
+        for arm, seeds in results.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The poses that CV-MIM's claim trains on, searches and classifies; the same for every arm and seed.
 
-Motions of Bandai-Namco and UTD-MHAD in 3-D, clips of Penn Action in pixels, all as 13 joints in torso units. It does
-not know networks nor losses.
+Motions of Bandai-Namco and UTD-MHAD in 3-D, clips of Penn Action in pixels, all as 13 joints in torso units.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from motions import Clips
 from torch import Generator, Tensor
 
 from motionhub.augment.views import CameraRanges, draw_cameras, pictures_of
-from motionhub.data.datasets.bandai_namco import STYLES
 from motionhub.data.datasets.penn import CLASS_NAMES as PENN_CLASSES
 from motionhub.geometry.torso import in_torso_units
 from motionhub.objectives.pose_views import torso_joints
@@ -24,13 +22,13 @@ LAYOUT = get_layout("cv-mim-13")
 COLUMNS = [motions.LAYOUT.index(name) for name in LAYOUT.joints]
 FRAMES = 32
 QUERIES = 1500
-TEST_STYLES, TEST_SUBJECT = ("exhausted", "masculine", "youthful"), 6
+TEST_SUBJECT = 6
 ANY, FRONT = CameraRanges(), CameraRanges(azimuth=15.0, elevation=0.0, roll=0.0)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures `(clips, frames, joints, 2)` in torso units, which joints are seen, labels and camera sides."""
+    """Images `(clips, frames, joints, 2)` in torso units, which joints are seen, labels and camera sides."""
 
     points: Tensor
     seen: Tensor
@@ -46,37 +44,32 @@ class Data:
 
     Args:
         develop: for choosing numbers: no style, subject or clip of Penn's last fifth; "elderly" and subject 5 test.
-        most: clips of a data set, for a quick look.
+        most: clips of a dataset, for a quick look.
     """
 
     def __init__(self, folder: Path, cache: Path | None, develop: bool = False, most: int | None = None) -> None:
         bandai, utd, penn = (motions.load(name, folder, cache) for name in ("bandai-namco", "utd-mhad", "penn-action"))
-        styles = ("elderly",) if develop else TEST_STYLES
-        never = torch.tensor([STYLES[style] in TEST_STYLES for style in bandai.setups.tolist()])
-        held = torch.tensor([STYLES[style] in styles for style in bandai.setups.tolist()])
         subject = TEST_SUBJECT - 1 if develop else TEST_SUBJECT
         trains, others = utd.subjects < subject, utd.subjects == subject
-        bandai_train, bandai_test = bandai.of(~held & ~never), bandai.of(held)
-        self.unlabelled = thinned(motions.joined(bandai_train, utd.of(trains)), most)
+        bandai_train, bandai_test = (bandai.of(part) for part in motions.style_parts(bandai.setups, develop))
+        self.unlabelled = motions.thinned(motions.joined(bandai_train, utd.of(trains)), most)
         self.searched = motions.joined(bandai_test, utd.of(others))
         self.queries, self.gallery, self.poses, self.visible = retrieval_set(self.searched, 200 if most else QUERIES)
-        clips = [thinned(bandai_train, most), thinned(bandai_test, most), thinned(bandai_test, most)]
+        clips = [
+            motions.thinned(bandai_train, most),
+            motions.thinned(bandai_test, most),
+            motions.thinned(bandai_test, most),
+        ]
         looks = zip(clips, (FRONT, FRONT, ANY), (11, 12, 13), strict=True)
         self.front, self.front_test, self.any_test = (seen_clips(one, ranges, seed) for one, ranges, seed in looks)
         points, seen = in_torso_units(*thirteen(penn), *torso_joints(LAYOUT))
         kept = penn.labels != PENN_CLASSES.index("strum_guitar")  # as the paper
         pictures = Pictures(points, seen, penn.labels, penn.cameras).of(kept & seen.any(-1).any(1))
-        first = first_part(pictures, 0.8)
+        first = first_part(pictures)
         if develop:
             pictures = pictures.of(first)
-            first = first_part(pictures, 0.8)
+            first = first_part(pictures)
         self.penn_train, self.penn_test = pictures.of(first), pictures.of(~first)
-
-
-def thinned(clips: Clips, most: int | None) -> Clips:
-    if most is None or len(clips) <= most:
-        return clips
-    return clips.of(torch.linspace(0, len(clips) - 1, most).long())
 
 
 def thirteen(clips: Clips) -> tuple[Tensor, Tensor]:
@@ -85,13 +78,9 @@ def thirteen(clips: Clips) -> tuple[Tensor, Tensor]:
     return clips.keypoints[:, places, COLUMNS], clips.seen[:, places, COLUMNS]
 
 
-def first_part(pictures: Pictures, share: float) -> Tensor:
-    """Bool per clip: the first ones of every class and side; neighbouring clips can be of one video."""
-    first = torch.zeros(len(pictures.labels), dtype=torch.bool)
-    for group in (16 * pictures.labels + pictures.sides).unique():
-        rows = (16 * pictures.labels + pictures.sides == group).nonzero().squeeze(1)
-        first[rows[: max(1, round(share * len(rows)))]] = True
-    return first
+def first_part(pictures: Pictures) -> Tensor:
+    """Bool per clip: the first 80 % of every class and side."""
+    return motions.first_of_each(16 * pictures.labels + pictures.sides, 0.8)
 
 
 def seen_clips(clips: Clips, ranges: CameraRanges, seed: int) -> Pictures:

@@ -2,7 +2,7 @@
 
     python benchmarks/claims/pretraining.py --data FOLDER --seeds 0 1 2
 
-Pre-training: Bandai-Namco (four styles) and UTD-MHAD in 3-D, seen as pictures by made cameras. Then frozen features
+Pre-training: Bandai-Namco (four styles) and UTD-MHAD in 3-D, seen as images by made cameras. Then frozen features
 and a logistic regression, or fine-tuning with 5 %, 10 % and all labels, on N-UCLA (train view 1, test view 2) and Penn
 Action (its training files; of each class the first 60 % train), both by real cameras. The view probe is fitted on
 front views (15 degrees either way) of Bandai-Namco's four styles and tested on the other three: from the front, from
@@ -23,21 +23,19 @@ table can be made in parts. `--encoders` keeps what was trained, for further col
 
 import argparse
 import copy
-import json
 import sys
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import experiment
 import motions
 import numpy as np
 import torch
-from arm_scores import cell, gate
-from motions import Batch, Clips
+from experiment import Gate, Results, Scores, columns_of, gate_lines
+from motions import DEVELOP, Batch, Clips, small_encoder
 from torch import Generator, Tensor, nn
 
-from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
 from motionhub.losses.contrastive import info_nce
 from motionhub.models.lac import LacConfig, LacModel
 from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
@@ -52,48 +50,58 @@ UPDATES = {0.05: 160, 0.1: 160, 1.0: 480}  # of fine-tuning, by share of the lab
 # (better arm, other arm, column, least difference in points): half of what trials on this kind of data gave; and the
 # papers' claim itself, that pre-training helps, and more than one that teaches nothing
 GATES = (
-    ("ViA pairs", "random weights", "any side", 10.0),
-    ("contrast of views", "random weights", "any side", 10.0),
-    ("ViA pairs", "random weights", "any body", 12.0),
-    ("contrast of views", "random weights", "any body", 12.0),
-    ("OR-VPE", "random weights", "N-UCLA 10 %", 0.0),
-    ("ViA pairs", "random weights", "N-UCLA 10 %", 0.0),
-    ("contrast of views", "random weights", "N-UCLA 10 %", 0.0),
-    ("OR-VPE", "contrast of other clips", "N-UCLA 10 %", 0.0),
-    ("ViA pairs", "contrast of other clips", "N-UCLA 10 %", 0.0),
-    ("contrast of views", "contrast of other clips", "N-UCLA 10 %", 0.0),
+    Gate("ViA pairs", "random weights", "any side", 10.0),
+    Gate("contrast of views", "random weights", "any side", 10.0),
+    Gate("ViA pairs", "random weights", "any body", 12.0),
+    Gate("contrast of views", "random weights", "any body", 12.0),
+    *(
+        Gate(arm, control, "N-UCLA 10 %")
+        for control in ("random weights", "contrast of other clips")
+        for arm in ("OR-VPE", "ViA pairs", "contrast of views")
+    ),
 )
+RAW, VIEW_COLUMNS = "raw coordinates", ("front", "any side", "any body")
 PAPER = """The papers, per cent. Penn Action, ViA: linear random 29.8 < without labels 90.2 < labels 97.3; 5 % of the
 labels 32.4 < 65.8, 10 % 39.8 < 85.2, all 94.0 < 97.7 < 98.0. OR-VPE: Penn Action linear 78.5, all labels 77.2 < 93.3;
 N-UCLA linear 56.7, all labels 78.2 < 84.5. So ViA is above OR-VPE, and labels are above both."""
 
-Scores = dict[str, float]  # by column
-Results = dict[str, dict[str, Scores]]  # by arm, then seed (text, as JSON keeps it)
 
-
-class Labels(nn.Module):
-    """The supervised bound: a linear layer on the encoder."""
+class WithHead(nn.Module):
+    """An objective whose loss is that of a head on the encoder, without state of its own."""
 
     num_views = 1
 
-    def __init__(self, num_labels: int) -> None:
-        super().__init__()
-        self.num_labels = num_labels
-
     def prepare(self, model: Any, run: Any) -> nn.Module:
-        return Projected(model, nn.Linear(model.config.hidden_size, self.num_labels))
+        return Projected(model, self.head(model.config.hidden_size))
+
+    def head(self, size: int) -> nn.Module:
+        raise NotImplementedError
 
     def ready(self) -> bool:
         return True
 
-    def forward(self, network: nn.Module, batch: Batch) -> Batch:
-        return {"loss": nn.functional.cross_entropy(network(batch), batch["labels"])}
+    def settings(self) -> dict[str, Any]:
+        return {}
 
     def after_update(self, network: nn.Module) -> None:
         """Nothing to keep."""
 
 
-class Views(nn.Module):
+class Labels(WithHead):
+    """The supervised bound: a linear layer on the encoder."""
+
+    def __init__(self, num_labels: int) -> None:
+        super().__init__()
+        self.num_labels = num_labels
+
+    def head(self, size: int) -> nn.Module:
+        return nn.Linear(size, self.num_labels)
+
+    def forward(self, network: nn.Module, batch: Batch) -> Batch:
+        return {"loss": nn.functional.cross_entropy(network(batch), batch["labels"])}
+
+
+class Views(WithHead):
     """Two views of each clip are alike, other clips are not; `shuffled`: the second view is of the next clip."""
 
     num_views = 2
@@ -102,12 +110,8 @@ class Views(nn.Module):
         super().__init__()
         self.shuffled = shuffled
 
-    def prepare(self, model: Any, run: Any) -> nn.Module:
-        size = model.config.hidden_size
-        return Projected(model, nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size)))
-
-    def ready(self) -> bool:
-        return True
+    def head(self, size: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
 
     def forward(self, network: nn.Module, batch: Batch) -> Batch:
         first, second = network(batch).chunk(2)
@@ -115,9 +119,6 @@ class Views(nn.Module):
             second = second.roll(1, 0)
         made, same = torch.cat([first, second]), torch.eye(len(first), dtype=torch.bool).repeat(2, 2)
         return {"loss": info_nce(made, torch.cat([second, first]), made, temperature=0.1, negative_mask=~same)}
-
-    def after_update(self, network: nn.Module) -> None:
-        """Nothing to keep."""
 
 
 class Projected(nn.Module):
@@ -128,115 +129,88 @@ class Projected(nn.Module):
         self.encoder, self.head = encoder, head
 
     def forward(self, batch: Batch) -> Tensor:
-        inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
-        made: Tensor = self.head(self.encoder(**inputs).pooler_output)
+        made: Tensor = self.head(self.encoder(**motions.inputs_of(batch)).pooler_output)
         return made
-
-
-def in_3d(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
-    """What objectives that draw looks themselves are given."""
-    return {**motions.windows(clips, rows, generator), "seeds": motions.seeds_of(rows, generator)}
 
 
 def one_camera(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
     """Each clip always by the camera of its row, on its own body."""
-    batch = motions.pictures(motions.windows(clips, rows, generator), motions.looks_at(rows, motions.ANY_VIEW))
-    return {**batch, "seeds": motions.seeds_of(rows, generator)}
+    return motions.pictures(motions.windows(clips, rows, generator), motions.looks_at(rows, motions.ANY_VIEW))
 
 
 def new_looks(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
-    return motions.pictures(
-        motions.windows(clips, rows, generator), motions.looks_at(rows, motions.ANY_BODY, generator)
-    )
-
-
-def twice(seen: Callable[[Clips, Tensor, Generator], Batch]) -> Callable[[Clips, Tensor, Generator], Batch]:
-    """All first views, then all second ones."""
-    return lambda clips, rows, generator: seen(clips, torch.cat([rows, rows]), generator)
-
-
-def encoder() -> Any:
-    return motions.Encoder(motions.encoder_config())
+    batch = motions.windows(clips, rows, generator)
+    return motions.pictures(batch, motions.looks_at(rows, motions.ANY_BODY, generator))
 
 
 def retargeting_model() -> Any:
     config = ViaConfig(encoder_config=motions.encoder_config(), num_directions=16, decoder_channels=[64, 48])
     model = ViaForMotionRetargeting(config)
-    model.via.encoder = encoder()
+    model.via.encoder = small_encoder()
     return model
 
 
-def via(clips: Clips, epochs: int, seed: int) -> Any:
-    pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-    return motions.pretrained(retargeting_model(), pairs, clips, in_3d, epochs, seed)
+class Trained:
+    """The encoders of a seed, each trained once; in files of `folder`, where there is one, for the next run."""
 
+    def __init__(self, clips: Clips, folder: Path | None, epochs: int, seed: int) -> None:
+        self.clips, self.folder, self.epochs, self.seed = clips, folder, epochs, seed
+        self.models: dict[str, Any] = {}
 
-def via_unpaired(model: Any, clips: Clips, epochs: int, seed: int, triplet_weight: float) -> Any:
-    torch.manual_seed(seed)  # whether the pairs were learned now or read from a file
-    cycle = ViaCycle(triplet_weight=triplet_weight, cluster_epochs=1)
-    return motions.pretrained(copy.deepcopy(model), cycle, clips, one_camera, max(1, epochs // 2), seed)
+    def encoder(self, arm: str) -> Any:
+        model = self.model(arm)
+        return model.via if arm.startswith("ViA") else model
 
-
-def lac(clips: Clips, epochs: int, seed: int) -> Any:
-    generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
-    pairs = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-    motions.pretrained(generator, pairs, clips, in_3d, 4 * epochs, seed)
-    contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
-    return motions.pretrained(encoder(), contrast, clips, one_camera, epochs, seed)
-
-
-def or_vpe(clips: Clips, epochs: int, seed: int) -> Any:
-    objective = OrVpe(motions.LAYOUT, temperature=0.1, mapping="none", num_views=2)
-    return motions.pretrained(encoder(), objective, clips, twice(one_camera), epochs + 1, seed)
-
-
-def trained(arm: str, clips: Clips, epochs: int, seed: int, keep: Callable[[str, Callable[[], Any]], Any]) -> Any:
-    """The encoder of an arm; every arm begins with the same random numbers.
-
-    `keep(arm, make)` is what `make()` made, now or in an earlier run; what ViA goes on with without pairs comes by it.
-    """
-    torch.manual_seed(seed)
-    if arm == "random weights":
-        return encoder().eval()
-    if arm == "labels":
-        objective = Labels(int(clips.labels.max()) + 1)
-        return keep(arm, lambda: motions.pretrained(encoder(), objective, clips, new_looks, epochs, seed))
-    if arm == "OR-VPE":
-        return keep(arm, lambda: or_vpe(clips, epochs, seed))
-    if arm == "ViA pairs":
-        return keep(arm, lambda: via(clips, epochs, seed)).via
-    if arm in UNPAIRED:
-        paired = keep("ViA pairs", lambda: via(clips, epochs, seed))
-        return keep(arm, lambda: via_unpaired(paired, clips, epochs, seed, UNPAIRED[arm])).via
-    if arm == "LAC contrast":
-        return keep(arm, lambda: lac(clips, epochs, seed))
-    views = Views(shuffled=arm == "contrast of other clips")
-    return keep(arm, lambda: motions.pretrained(encoder(), views, clips, twice(new_looks), epochs, seed))
-
-
-class Kept:
-    """Trained models of a seed: in memory, and in files of `folder` where there is one."""
-
-    def __init__(self, folder: Path | None, epochs: int, seed: int) -> None:
-        self.folder, self.mark, self.models = folder, f"{epochs}-epochs-seed-{seed}", dict[str, Any]()
-
-    def __call__(self, arm: str, make: Callable[[], Any]) -> Any:
+    def model(self, arm: str) -> Any:
+        """Every arm begins with the same random numbers."""
         if arm not in self.models:
-            self.models[arm] = self._of_file(arm, make)
+            name = f"{arm.replace(',', '').replace(' ', '-')}-{self.epochs}-epochs-seed-{self.seed}.pt"
+            file = None if self.folder is None else self.folder / name
+            torch.manual_seed(self.seed)
+            if file is not None and file.exists():
+                model = retargeting_model() if arm.startswith("ViA") else small_encoder()
+                model.load_state_dict(torch.load(file))
+                self.models[arm] = model.eval()
+            else:
+                self.models[arm] = self._trained(arm)
+                if file is not None:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    torch.save(self.models[arm].state_dict(), file)
         return self.models[arm]
 
-    def _of_file(self, arm: str, make: Callable[[], Any]) -> Any:
-        if self.folder is None:
-            return make()
-        file = self.folder / f"{arm.replace(',', '').replace(' ', '-')}-{self.mark}.pt"
-        if not file.exists():
-            model = make()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            torch.save(model.state_dict(), file)
-            return model
-        model = retargeting_model() if arm.startswith("ViA") else encoder()
-        model.load_state_dict(torch.load(file))
-        return model.eval()
+    def _trained(self, arm: str) -> Any:
+        clips, epochs, seed = self.clips, self.epochs, self.seed
+        if arm == "random weights":
+            return small_encoder().eval()
+        if arm in UNPAIRED:
+            cycle, model = (
+                ViaCycle(triplet_weight=UNPAIRED[arm], cluster_epochs=1),
+                copy.deepcopy(self.model("ViA pairs")),
+            )
+            return motions.pretrained(model, cycle, clips, one_camera, max(1, epochs // 2), seed)
+        # `windows` gives clips in 3-D: objectives that draw bodies and cameras themselves are given those.
+        if arm == "ViA pairs":
+            pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+            return motions.pretrained(retargeting_model(), pairs, clips, motions.windows, epochs, seed)
+        if arm == "LAC contrast":
+            generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
+            made = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+            motions.pretrained(generator, made, clips, motions.windows, 4 * epochs, seed)
+            contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
+            return motions.pretrained(small_encoder(), contrast, clips, one_camera, epochs, seed)
+        if arm == "OR-VPE":
+            return or_vpe(clips, one_camera, epochs, seed)
+        if arm == "labels":
+            objective: WithHead = Labels(int(clips.labels.max()) + 1)
+        else:
+            objective = Views(shuffled=arm == "contrast of other clips")
+        return motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed)
+
+
+def or_vpe(clips: Clips, show: motions.Show, epochs: int, seed: int, **options: Any) -> Any:
+    """Its queue fills for about an epoch, in which nothing is learned."""
+    objective = OrVpe(motions.LAYOUT, temperature=0.1, mapping="none", num_views=2, **options)
+    return motions.pretrained(small_encoder(), objective, clips, show, epochs + 1, seed)
 
 
 # weight of the triplets of ViA without pairs
@@ -257,51 +231,29 @@ ARMS = (
 
 
 class Data:
-    """Splits of the four data sets.
+    """Splits of the four datasets.
 
     Args:
         folder, cache: of the archives, and of what was read from them.
         develop: for choosing numbers: none of the clips results are reported on. N-UCLA: view 1 only, its last three
             subjects test; Penn Action: the training part, halved; Bandai-Namco: the style "elderly" tests.
-        most: clips of a data set, for a quick look.
+        most: clips of a dataset, for a quick look.
     """
 
     def __init__(self, folder: Path, cache: Path | None, develop: bool = False, most: int | None = None) -> None:
-        self.bandai, utd, nucla, penn = (_spread(motions.load(name, folder, cache), most) for name in motions.FILES)
-        held = {STYLES.index(style) for style in BANDAI_TEST_STYLES}
-        test = torch.tensor([style in held for style in self.bandai.setups.tolist()])
-        if develop:
-            self.bandai = self.bandai.of(~test)
-            test = self.bandai.setups == STYLES.index("elderly")
-        self.styles, self.held_styles = self.bandai.of(~test), self.bandai.of(test)
+        loaded = (motions.load(name, folder, cache) for name in motions.FILES)
+        bandai, utd, nucla, penn = (motions.thinned(clips, most) for clips in loaded)
+        self.styles, self.held_styles = (bandai.of(part) for part in motions.style_parts(bandai.setups, develop))
         self.unlabelled = motions.joined(self.styles, utd)
-        first_view = nucla.cameras == 1
+        first_view, in_front = nucla.cameras == 1, motions.first_of_each(penn.labels, 0.6)
         if develop:
-            nucla = nucla.of(first_view)
+            nucla, penn = nucla.of(first_view), penn.of(in_front)
             first_view = nucla.subjects < nucla.subjects.unique()[-3]
-        in_front = _first_of_each_class(penn.labels, 0.6)
-        if develop:
-            penn = penn.of(in_front)
-            in_front = _first_of_each_class(penn.labels, 0.5)
+            in_front = motions.first_of_each(penn.labels, 0.5)
         self.tasks: dict[str, tuple[Clips, Clips, Callable[[Batch], Batch]]] = {
             "N-UCLA": (nucla.of(first_view), nucla.of(~first_view), motions.kinect_camera),
             "Penn": (penn.of(in_front), penn.of(~in_front), motions.photographs),
         }
-
-
-def _spread(clips: Clips, most: int | None) -> Clips:
-    if most is None or len(clips) <= most:
-        return clips
-    return clips.of(torch.linspace(0, len(clips) - 1, most).long())
-
-
-def _first_of_each_class(labels: Tensor, share: float) -> Tensor:
-    """Bool per clip. Neighbouring clips can be of one video, so parts are of consecutive ones."""
-    first = torch.zeros(len(labels), dtype=torch.bool)
-    for label in labels.unique():
-        rows = (labels == label).nonzero().squeeze(1)
-        first[rows[: max(1, round(share * len(rows)))]] = True
-    return first
 
 
 def whole(clips: Clips, finish: Callable[[Batch], Batch]) -> Batch:
@@ -327,8 +279,7 @@ def linear_scores(features: Callable[[Batch], np.ndarray], data: Data, seed: int
         (scores[f"{name} linear"],) = motions.probe(features, [fit], [tested])
         scores[f"{name} plain"] = motions.plain_probe(features, fit, tested, seed)
     train, *tests = view_batches(data)
-    names = ("front", "any side", "any body")
-    return scores | dict(zip(names, motions.probe(features, [train], tests), strict=True))
+    return scores | dict(zip(VIEW_COLUMNS, motions.probe(features, [train], tests), strict=True))
 
 
 def fine_tuned_scores(model: Any, data: Data, updates: dict[float, int], seed: int) -> Scores:
@@ -344,62 +295,10 @@ def fine_tuned_scores(model: Any, data: Data, updates: dict[float, int], seed: i
 
 
 def table(results: Results) -> list[str]:
-    """Per cent, mean and sample deviation over the seeds that an arm has."""
+    found = columns_of(results)
     columns = [f"{task} {kind}" for task in ("N-UCLA", "Penn") for kind in ("linear", "plain", "5 %", "10 %", "100 %")]
-    columns = [name for name in [*columns, "front", "any side", "any body"] if any(by_seed(results, name).values())]
-    lines = ["| arm | seeds | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for arm, seeds in results.items():
-        cells = [with_seeds(by_seed(results, column)[arm], seeds) for column in columns]
-        lines.append(f"| {arm} | {', '.join(sorted(seeds))} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def by_seed(results: Results, column: str) -> dict[str, Scores]:
-    """The numbers of a column: by arm, then by seed."""
-    return {
-        arm: {seed: seeds[seed][column] for seed in sorted(seeds) if column in seeds[seed]}
-        for arm, seeds in results.items()
-    }
-
-
-def with_seeds(values: Scores, seeds: Collection[str]) -> str:
-    """A cell, which names its seeds when it has not all those of the arm."""
-    fewer = f" ({said_seeds(values)})" if values and len(values) < len(seeds) else ""
-    return cell(list(values.values())) + fewer
-
-
-def said_seeds(seeds: Collection[str]) -> str:
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}"
-
-
-def gates(results: Results) -> list[str]:
-    """Paired by seed: the mean difference must exceed the least one and twice its deviation over the seeds."""
-    lines = []
-    for better, other, column, least in GATES:
-        values = by_seed(results, column)
-        first, second = values.get(better, {}), values.get(other, {})
-        both = sorted(first.keys() & second.keys())
-        if not both:
-            continue
-        name = f"{better} - {other}, {column} ({said_seeds(both)})"
-        lines.append(gate(name, [first[seed] - second[seed] for seed in both], least))
-    return lines
-
-
-def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the four archives")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2], help="none: the table of --output")
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--arms", nargs="*", choices=ARMS, default=ARMS)
-    parser.add_argument("--shares", type=float, nargs="*", choices=UPDATES, default=UPDATES, help="of fine-tuning")
-    parser.add_argument("--no-probes", action="store_true", help="fine-tuning alone")
-    parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
-    parser.add_argument("--quick", action="store_true", help="few clips, one epoch: does it run")
-    parser.add_argument("--output", type=Path, help="numbers as JSON, by arm, seed and column")
-    parser.add_argument("--encoders", type=Path, help="folder that keeps the trained encoders")
-    return parser.parse_args(words)
+    columns = [name for name in [*columns, *VIEW_COLUMNS] if name in found]
+    return experiment.table(results, columns, seeds=True)
 
 
 def judged(model: Any, data: Data, options: argparse.Namespace, seed: int) -> Scores:
@@ -411,30 +310,26 @@ def judged(model: Any, data: Data, options: argparse.Namespace, seed: int) -> Sc
     return found | fine_tuned_scores(model, data, updates, seed)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    options = arguments(words)
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = experiment.command_line(__doc__, ARMS, develop=DEVELOP, quick="few clips, one epoch: does it run")
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--shares", type=float, nargs="*", choices=UPDATES, default=UPDATES, help="of fine-tuning")
+    parser.add_argument("--no-probes", action="store_true", help="fine-tuning alone")
+    parser.add_argument("--encoders", type=Path, help="folder that keeps the trained encoders")
+    options = parser.parse_args(argv)
     torch.set_num_threads(1)
     data = Data(options.data, options.cache, options.develop, 120 if options.quick else None)
     epochs = 1 if options.quick else options.epochs
-    results: Results = {}
-    if options.output and options.output.exists():
-        results = json.loads(options.output.read_text())
-    for seed in options.seeds:
-        keep = Kept(options.encoders, epochs, seed)
-        if not options.no_probes:
-            results.setdefault("raw coordinates", {})[str(seed)] = linear_scores(motions.raw_features, data, seed)
-        for arm in options.arms:
-            start = time.perf_counter()
-            model = trained(arm, data.unlabelled, epochs, seed, keep)
-            made = time.perf_counter() - start
-            found = judged(model, data, options, seed)
-            results.setdefault(arm, {}).setdefault(str(seed), {}).update(found)
-            numbers = ", ".join(f"{name} {100 * value:.1f}" for name, value in found.items())
-            seconds = f"{made:.0f} + {time.perf_counter() - start - made:.0f} s"
-            print(f"seed {seed} {arm} ({seconds}): {numbers}", file=sys.stderr, flush=True)
-            if options.output:
-                options.output.write_text(json.dumps(results, indent=1))
-    print("\n".join([*table(results), "", PAPER, "", *gates(results)]))
+    trained = {seed: Trained(data.unlabelled, options.encoders, epochs, seed) for seed in options.seeds}
+
+    def score(arm: str, seed: int) -> Scores:
+        if arm == RAW:
+            return linear_scores(motions.raw_features, data, seed)
+        return judged(trained[seed].encoder(arm), data, options, seed)
+
+    arms = [*([] if options.no_probes else [RAW]), *options.arms]
+    results = experiment.measure(arms, options.seeds, score, options.output)
+    print("\n".join([*table(results), "", PAPER, "", *gate_lines(results, GATES)]))
     return 0
 
 

@@ -2,20 +2,21 @@
 
     python benchmarks/claims/refinement.py [--data DIR] [--output DIR] [--only simulated sbit uiprmd experts]
 
-Prints a table per data set, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
+Prints a table per dataset, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
 MOTIONHUB_SHARED/data (../shared/data). Nothing is fitted to it: all filters run with their defaults.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from experiment import SHARED, report_gates
+from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
 from motionhub import SkeletonLayout, SkeletonSequence, aggregate_experts, convert_layout, read, refine
@@ -37,15 +38,15 @@ FILTERS: dict[str, Filter] = {
 }
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared")
-    parser.add_argument("--data", type=Path, default=Path(shared) / "data")
-    parser.add_argument("--output", type=Path, default=None, help="folder for the picture of the three experts")
-    parser.add_argument("--only", nargs="+", default=["simulated", "sbit", "uiprmd", "experts"])
+    parser.add_argument("--data", type=Path, default=SHARED / "data")
+    parser.add_argument("--output", type=Path, default=None, help="folder for the image of the three experts")
+    parts = ["simulated", "sbit", "uiprmd", "experts"]
+    parser.add_argument("--only", nargs="+", default=parts, choices=parts)
     parser.add_argument("--clips", type=int, default=200, help="simulated clips")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     gates: dict[str, bool] = {}
     if "simulated" in arguments.only:
         gates |= simulated_experts(arguments.data, arguments.clips, arguments.seed)
@@ -55,10 +56,7 @@ def main() -> int:
         ui_prmd(arguments.data)
     if "experts" in arguments.only:
         gates |= real_experts(arguments.data, arguments.output)
-    print()
-    for gate, holds in gates.items():
-        print(f"{'holds' if holds else 'FAILS'}  {gate}")
-    return 0 if all(gates.values()) else 1
+    return report_gates(gates)
 
 
 # -- three simulated experts on projected motion capture
@@ -92,7 +90,7 @@ def simulated_experts(data: Path, count: int, seed: int) -> dict[str, bool]:
 
 
 def projected(archive: Path, count: int, chance: np.random.Generator) -> list[tuple[np.ndarray, float]]:
-    """COCO-17 keypoints `(frames, 17, 2)` in a 640x480 picture from random sides, and the length of the head."""
+    """COCO-17 keypoints `(frames, 17, 2)` in a 640x480 image from random sides, and the length of the head."""
     truths = []
     with zipfile.ZipFile(archive) as content, tempfile.TemporaryDirectory() as folder:
         names = sorted(name for name in content.namelist() if name.endswith(".bvh"))
@@ -180,10 +178,7 @@ def with_zeros(poses: np.ndarray, goals: np.ndarray) -> np.ndarray:
 def clip_errors(poses: np.ndarray, goals: np.ndarray) -> np.ndarray:
     """`(frames,)` mean over the joints that are there; NaN without any (a discarded frame)."""
     distance = np.linalg.norm(poses - goals, axis=-1)
-    seen = ~np.isnan(distance)
-    return np.where(
-        seen.any(axis=1), np.where(seen, distance, 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1), np.nan
-    )
+    return np.ma.masked_invalid(distance).mean(axis=1).filled(np.nan)
 
 
 # -- a depth camera's joints against their corrected version
@@ -263,6 +258,7 @@ def sbit_pairs(data: Path) -> tuple[list[tuple[SkeletonSequence, np.ndarray]], l
 
 # -- Kinect against Vicon
 
+KEYS = ("movement", "subject", "episode")
 # Kinect joint -> Vicon markers (of the 39 of Plug-in Gait) whose mean is nearest to it.
 MARKERS = {
     **{"left_shoulder": [9], "right_shoulder": [16], "left_elbow": [11], "right_elbow": [18], "left_wrist": [13, 14]},
@@ -273,62 +269,49 @@ MARKERS = {
 def ui_prmd(data: Path) -> None:
     """No gate: markers lie on the skin, so most of the distance is not the camera's error."""
     kinect, vicon = (np.load(data / f"uiprmd_{name}_s1-7.npz") for name in ("kinect", "vicon"))
+    own_keys, keys = (zip(*(each[name].tolist() for name in KEYS), strict=True) for each in (kinect, vicon))
     motions = read(data / "uiprmd_kinect_s1-7.npz")
-    keys = [
-        tuple(int(each[name][index]) for name in ("movement", "subject", "episode"))
-        for each in (kinect,)
-        for index in range(len(motions))
-    ]
-    own = {key: motion for key, motion, right in zip(keys, motions, kinect["correct"], strict=True) if right}
+    own = {key: motion for key, motion, right in zip(own_keys, motions, kinect["correct"], strict=True) if right}
     joints = [motions[0].layout.index(joint) for joint in MARKERS]
     markers = np.split(vicon["frames"] * (float(vicon["scale_mm"]) / 1000), vicon["offsets"][1:-1])
+    pairs = [(own[key], marks) for key, marks in zip(keys, markers, strict=True) if key in own]
     methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
     methods["SST-A of 4 variants"] = lambda motion: aggregate_experts([methods[name](motion) for name in VARIANTS])[0]
-    errors: dict[str, list[np.ndarray]] = {name: [] for name in methods}
-    moving: dict[str, list[np.ndarray]] = {name: [] for name in methods}  # without each joint's constant offset
-    noise: dict[str, list[float]] = {name: [] for name in methods}
-    used = 0
-    for index, marks in enumerate(markers):
-        key = tuple(int(vicon[name][index]) for name in ("movement", "subject", "episode"))
-        if key not in own:
-            continue
-        used += 1
-        truth = np.stack([marks[:, of].mean(axis=1) for of in MARKERS.values()], axis=1)
-        path = time_path(own[key].keypoints[0][:, joints].astype(np.float64), truth)
-        for name, method in methods.items():
-            motion = method(own[key])
+    truths = [np.stack([marks[:, of].mean(axis=1) for of in MARKERS.values()], axis=1) for _, marks in pairs]
+    paths = [time_path(raw.keypoints[0][:, joints], truth) for (raw, _), truth in zip(pairs, truths, strict=True)]
+    about = f"UI-PRMD, movements 1-3, {len(pairs)} performances"
+    print(f"\n{about}: Kinect against Vicon's markers, aligned in space and time")
+    for name, method in methods.items():
+        made = [method(raw) for raw, _ in pairs]
+        errors, moving = [], []
+        for motion, truth, path in zip(made, truths, paths, strict=True):
             pose = motion.keypoints[0][path[0]][:, joints].astype(np.float64)
-            matrix, shift = similarity(pose, truth[path[1]])
-            error = pose @ matrix + shift - truth[path[1]]
-            for each, found in ((errors, error), (moving, error - np.nanmean(error, axis=0))):
-                distance = np.linalg.norm(found, axis=-1)
-                each[name].append(distance[~np.isnan(distance)])
-            noise[name].append(float(np.nanmedian(noise_level(motion))))
-    print(f"\nUI-PRMD, movements 1-3, {used} performances: Kinect against Vicon's markers, aligned in space and time")
-    for name, each in errors.items():
+            errors.append(similarity(pose, truth[path[1]])(pose) - truth[path[1]])
+            moving.append(errors[-1] - np.nanmean(errors[-1], axis=0))
+        means = [1000 * np.nanmean(np.linalg.norm(np.concatenate(each), axis=-1)) for each in (errors, moving)]
+        jitter = 1000 * np.median([np.nanmedian(noise_level(motion)) for motion in made])
         print(
-            f"{name:<22}MPJPE {1000 * np.concatenate(each).mean():>6.1f} mm, without each joint's constant offset "
-            f"{1000 * np.concatenate(moving[name]).mean():>5.1f} mm, jitter {1000 * np.median(noise[name]):.2f} mm"
+            f"{name:<22}MPJPE {means[0]:>6.1f} mm, without each joint's constant offset "
+            f"{means[1]:>5.1f} mm, jitter {jitter:.2f} mm"
         )
 
 
-def similarity(points: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix and shift, the same in all frames, that turn, scale and move points to lie nearest to the goal."""
+def similarity(points: np.ndarray, goal: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Turns, scales and moves points, the same in all frames, so that those given lie nearest to the goal."""
     seen = ~np.isnan(points).any(axis=-1)
-    source, target = points[seen], goal[seen]
-    centre, other = source.mean(axis=0), target.mean(axis=0)
-    left, sizes, right = np.linalg.svd((source - centre).T @ (target - other))
-    sign = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
-    matrix = (sizes * sign).sum() / ((source - centre) ** 2).sum() * (left * sign) @ right
-    return matrix, other - centre @ matrix
+    centre, other = points[seen].mean(axis=0), goal[seen].mean(axis=0)
+    source, target = points[seen] - centre, goal[seen] - other
+    rotation = Rotation.align_vectors(target, source)[0]
+    scale = (rotation.apply(source) * target).sum() / (source**2).sum()
+    return lambda moved: scale * (moved - centre) @ rotation.as_matrix().T + other
 
 
 def time_path(points: np.ndarray, goal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Frames of both that belong together (dynamic time warping), as the recordings were cut independently."""
+    points = points.astype(np.float64)
     path = np.arange(len(points)), np.linspace(0, len(goal) - 1, len(points)).round().astype(int)
     for _ in range(2):
-        matrix, shift = similarity(points[path[0]], goal[path[1]])
-        aligned = points @ matrix + shift
+        aligned = similarity(points[path[0]], goal[path[1]])(points)
         path = warped(np.linalg.norm(aligned[:, None] - goal[None], axis=-1).mean(axis=-1))
     return path
 
@@ -374,18 +357,13 @@ def real_experts(data: Path, output: Path | None) -> dict[str, bool]:
         measured[name] = motion.joint_mask.mean(), float(np.nanmedian(noise_level(motion))), jumps
         mean = "" if confidence is None else f"{confidence.mean():.3f}"
         print(f"{name:<22}{measured[name][0]:>9.1%}{measured[name][1]:>8.2f}{jumps:>8.2%}{mean:>11}")
-    print(
-        "picked: "
-        + ", ".join(f"{name} {row['picked']:.1%}" for name, row in zip(names, report["experts"], strict=True))
-    )
-    stacked = {name: motion.keypoints[0] for name, motion in experts.items()}
+    picked = ", ".join(f"{name} {row['picked']:.1%}" for name, row in zip(names, report["experts"], strict=True))
+    print(f"picked: {picked}")
     ours = results["SST-A"][0].keypoints[0]
-    for name, points in stacked.items():
-        distance = np.linalg.norm(points - ours[: len(points)], axis=-1)
-        print(
-            f"distance to {name}: median {np.nanmedian(distance):.1f}, "
-            f"90th percentile {np.nanpercentile(distance, 90):.1f} pixels"
-        )
+    for name, motion in experts.items():
+        distance = np.linalg.norm(motion.keypoints[0] - ours[: motion.num_frames], axis=-1)
+        half, most = np.nanpercentile(distance, (50, 90))
+        print(f"distance to {name}: median {half:.1f}, 90th percentile {most:.1f} pixels")
     if output is not None:
         draw(experts, rows, output / "experts.png")
     full = max(measured[name][0] for name in names)
@@ -400,13 +378,11 @@ def draw(experts: dict[str, SkeletonSequence], rows: dict, path: Path) -> None:
     from motionhub.visualization.plots import new_figure, save_figure
 
     figure, panels = new_figure(13, 11, 3, 2)
-    joints = ("left_wrist", "right_ankle", "left_hip")
-    for row, joint in zip(panels, joints, strict=True):
+    motions = {**experts, "SST-A": rows["SST-A"][0], "SST-A + refine": rows["SST-A + refine"][0]}
+    colours = ("#E69F00", "#56B4E9", "#CC79A7", "#000000", "#D55E00")
+    for row, joint in zip(panels, ("left_wrist", "right_ankle", "left_hip"), strict=True):
         for axes, part in zip(row, (slice(0, None), slice(820, 970)), strict=True):
-            motions = {**experts, "SST-A": rows["SST-A"][0], "SST-A + refine": rows["SST-A + refine"][0]}
-            for (name, motion), colour in zip(
-                motions.items(), ("#E69F00", "#56B4E9", "#CC79A7", "#000000", "#D55E00"), strict=True
-            ):
+            for (name, motion), colour in zip(motions.items(), colours, strict=True):
                 track = motion.keypoints[0, :, motion.layout.index(joint), 1]
                 frames = np.arange(len(track))[part]
                 axes.plot(frames, track[part], ".-" if part.stop else "-", label=name, color=colour, lw=0.9, ms=3)

@@ -11,15 +11,15 @@ time; "jittered" moves 30 % of all joints by a normal deviate of 15 cm in each a
 bursts. Three experts are three independent damages of the same clip.
 """
 
-import argparse
-import json
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import experiment
 import numpy as np
 from datasets import Dataset
+from experiment import Results, Scores
 from transformers import AutoFeatureExtractor
 
 from motionhub import AutoModelForActionClassification, SkeletonSequence, aggregate_experts, refine
@@ -90,35 +90,39 @@ GATES = (
 )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    shared = os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[3] / "shared")
-    parser.add_argument("--data", type=Path, default=Path(shared) / "data")
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = experiment.command_line(__doc__, cache=False)
     parser.add_argument("--model", default=str(Path(__file__).resolve().parents[2] / "hub_configs/unik-nucla-small"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--damages", nargs="+", default=list(DAMAGES), choices=list(DAMAGES))
     parser.add_argument("--every", type=int, default=1, help="take every N-th test clip only")
-    parser.add_argument("--output", type=Path, help="a JSON file of what was measured: it is not measured again")
-    arguments = parser.parse_args()
-    results = json.loads(arguments.output.read_text()) if arguments.output and arguments.output.exists() else {}
+    arguments = parser.parse_args(argv)
     model = AutoModelForActionClassification.from_pretrained(arguments.model)
     processor = AutoFeatureExtractor.from_pretrained(arguments.model)
     test = build_dataset("n-ucla", arguments.data / "nucla_views12.zip", "cross-subject")["test"]
     test = test.select(range(0, len(test), arguments.every))
     motions = [from_row(row) for row in test]
-    for damage in arguments.damages:
-        for seed in arguments.seeds if damage != "clean" else [0]:  # nothing random happens to clean clips
-            for method in METHODS:
-                cell = results.setdefault(damage, {}).setdefault(method, {})
-                if str(seed) not in cell:
-                    cell[str(seed)] = accuracy(model, processor, test, motions, damage, method, seed)
-            if arguments.output:
-                arguments.output.write_text(json.dumps(results))
+    results = experiment.read(arguments.output)
+
+    def score(method: str, seed: Any) -> Scores:
+        known = results.get(method, {}).get(str(seed), {})  # is not measured again
+        random = [damage for damage in arguments.damages if (damage == "clean") == (seed == "")]
+        return {
+            damage: accuracy(model, processor, test, motions, damage, method, seed or 0)
+            for damage in random
+            if damage not in known
+        }
+
+    for seeds in ([""], arguments.seeds):  # nothing random happens to clean clips
+        experiment.measure(list(METHODS), seeds, score, arguments.output, results)
     print(f"N-UCLA (views 1, 2), cross-subject, {len(test)} test clips, top-1")
-    return table(results)
+    damages = [name for name in DAMAGES if name in experiment.columns_of(results)]
+    print("\n".join(experiment.table(results, damages, head="")))
+    return report_gates(results)
 
 
-def accuracy(model, processor, test: Dataset, motions: list, damage: str, method: str, seed: int) -> float:
+def accuracy(
+    model: Any, processor: Any, test: Dataset, motions: list[Any], damage: str, method: str, seed: int
+) -> float:
     rows = []
     for index, (motion, row) in enumerate(zip(motions, test, strict=True)):
         experts = [DAMAGES[damage](motion, np.random.default_rng([seed, expert, index])) for expert in range(3)]
@@ -126,32 +130,17 @@ def accuracy(model, processor, test: Dataset, motions: list, damage: str, method
         rows.append(to_row(METHODS[method](experts), **about))
     made = Dataset.from_list(rows, features=test.features)
     logits, labels, _ = score_clips(model, processor, made)
-    return 100 * float(classification_report(logits, labels, test.features["label"].names)["top1"])
+    return float(classification_report(logits, labels, test.features["label"].names)["top1"])
 
 
-def table(results: dict[str, dict[str, dict[str, float]]]) -> int:
-    print("| | " + " | ".join(results) + " |\n|" + "---|" * (1 + len(results)))
-    for method in METHODS:
-        cells = []
-        for rows in results.values():
-            scores = list(rows[method].values())
-            cells.append(f"{np.mean(scores):.1f}" + (f" ± {np.std(scores, ddof=1):.1f}" if len(scores) > 1 else ""))
-        print(f"| {method} | " + " | ".join(cells) + " |")
-    return report_gates(results)
-
-
-def report_gates(results: dict[str, dict[str, dict[str, float]]]) -> int:
+def report_gates(results: Results) -> int:
     """What refinement gives back, in every seed, where a damage has a step made for it."""
     gates = {}
     for damage, method in GATES:
-        if damage in results:
-            refined, damaged = (results[damage][name] for name in (method, "as it is"))
-            name = f"{damage}: {method} is above the damaged clips in every seed"
-            gates[name] = all(refined[seed] > damaged[seed] for seed in damaged)
-    print()
-    for gate, holds in gates.items():
-        print(f"{'holds' if holds else 'FAILS'}  {gate}")
-    return 0 if all(gates.values()) else 1
+        gains = experiment.paired_gains(results, method, "as it is", damage)
+        if gains:
+            gates[f"{damage}: {method} is above the damaged clips in every seed"] = min(gains.values()) > 0
+    return experiment.report_gates(gates)
 
 
 if __name__ == "__main__":

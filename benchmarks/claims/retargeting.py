@@ -17,20 +17,19 @@ Real bodies (`sbit_pairs.py`), 3-D: motions of people 5 and 6 with the body of a
 4 by made bodies; the answer is that of the data's authors. What was measured: retargeting.md.
 """
 
-import argparse
-import json
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+import experiment
 import numpy as np
 import sbit_pairs
 import torch
 from datasets import Dataset
+from experiment import Results, Scores, by_seed, markdown_head, said_seeds
+from motions import trained_by_recipe
 from torch import nn
 
 from motionhub.augment.view_params import ViewRanges, draw_views
@@ -43,39 +42,21 @@ from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
 from motionhub.objectives.joint_forward import JointForward
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.via import ViaPairs
+from motionhub.processing.collate import collate_skeletons
 from motionhub.processing.skeleton import SkeletonProcessor
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout, layout_reference
 from motionhub.skeletons.rows import from_row
-from motionhub.training.arguments import TrainingRecipe
 from motionhub.training.dataset import ClipDataset
-from motionhub.training.trainer import train
 
 
 FRAMES = 32
 FREE, FIXED = "K=32, not orthogonal", "K=32, fixed random basis"
 UNTRAINED, WRONG = "K=32, untrained", "K=32, wrong partner"
 # number of directions
-ARMS = {
-    "no decomposition": 0,
-    "ViA K=2": 2,
-    "ViA K=32": 32,
-    "ViA K=64": 64,
-    FREE: 32,
-    FIXED: 32,
-    WRONG: 32,
-    UNTRAINED: 32,
-}
-LAC_ARMS = {
-    "LAC J=1": 1,
-    "LAC J=4": 4,
-    "LAC J=16": 16,
-    "LAC J=32": 32,
-    "LAC J=64": 64,
-    "LAC J=128": 128,
-    "LAC J=144": 144,
-}
-LAC_DIRECTIONS = 160
+VIA = {"no decomposition": 0, "ViA K=2": 2, "ViA K=32": 32, "ViA K=64": 64}
+VIA |= dict.fromkeys((FREE, FIXED, WRONG, UNTRAINED), 32)
+LAC_DIRECTIONS, LAC = 160, {f"LAC J={count}": count for count in (1, 4, 16, 32, 64, 128, 144)}
 LOOKS = {"bone_factor": (0.7, 1.4), "azimuth": 180.0, "elevation": 30.0, "roll": 0.0}
 BODIES = {"bone_factor": (0.7, 1.4), "azimuth": 0.0, "elevation": 0.0, "roll": 0.0}
 # least ratios of errors, half of what a trial on this data had: none / K=32 and K=2 / K=32; the controls as none
@@ -83,8 +64,8 @@ GATES = {"no decomposition": 1.6, "ViA K=2": 1.15, WRONG: 1.6, UNTRAINED: 1.6}
 PAPER = """The papers, on other data: ViA's table 6 has none > K = 2 > K = 32; LAC's error falls from J = 16 (1.23)
 to J = 128 (.82). A trial on this data: none .137, K = 2 .082, K = 32 .067, fixed or not orthogonal the same."""
 
+ERROR, COPY = "cross MSE", "copy the source"
 Pairs = dict[str, torch.Tensor]
-Results = dict[str, dict[str, float]]  # errors by arm, then seed (text, as JSON keeps it)
 
 
 @dataclass(frozen=True)
@@ -93,7 +74,7 @@ class Task:
 
     Args:
         layout: of all clips.
-        num_dims: of the model's input: 2 for pictures, 3 for bodies alone.
+        num_dims: of the model's input: 2 for images, 3 for bodies alone.
         rows: 3-D clips to train on.
         pairs: to test on.
     """
@@ -177,14 +158,14 @@ def sbit_task(data: Path, number: int) -> Task:
 def untrained(arm: str, task: Task) -> tuple[Any, Any]:
     """The model of an arm and what trains it."""
     layout, ranges = task.layout, ViewRanges(**(LOOKS if task.num_dims == 2 else BODIES))
-    if arm in ARMS:
-        model = ViaForMotionRetargeting(small_config(layout, task.num_dims, ARMS[arm]))
+    if arm in VIA:
+        model = ViaForMotionRetargeting(small_config(layout, task.num_dims, VIA[arm]))
         if arm == FIXED:
             model.via.basis.directions.requires_grad_(False)
         if arm == FREE:
-            model.via.basis = FreeDirections(model.config.hidden_size, ARMS[arm])
+            model.via.basis = FreeDirections(model.config.hidden_size, VIA[arm])
         return model, (WrongPartner if arm == WRONG else ViaPairs)(layout, ranges=ranges)
-    moving = LAC_ARMS[arm]
+    moving = LAC[arm]
     config = LacConfig(
         layout=layout.name,
         num_joints=layout.num_joints,
@@ -200,24 +181,9 @@ def learned(task: Task, arm: str, seed: int, epochs: int, precision: str) -> Any
     model, objective = untrained(arm, task)
     if arm == UNTRAINED:
         return model.eval()
-    with TemporaryDirectory() as folder:
-        recipe = TrainingRecipe(
-            mode="scratch",
-            optimizer="adamw",
-            learning_rate=2e-3,
-            schedule="cosine",
-            warmup_epochs=2,
-            epochs=epochs,
-            batch_size=32,
-            seed=seed,
-            mixed_precision=precision,
-            checkpoint_epochs=epochs,
-            output_dir=folder,
-            progress_bar=False,
-            cpu=True,
-        )
-        clips = ClipDataset(task.rows, processor(task.layout, 3, "none"), training=True, seed=seed)
-        train(model, processor(task.layout, task.num_dims, "extent"), clips, None, recipe, objective=objective)
+    clips = ClipDataset(task.rows, processor(task.layout, 3, "none"), training=True, seed=seed)
+    recipe = {"optimizer": "adamw", "learning_rate": 2e-3, "schedule": "cosine", "warmup_epochs": 2, "batch_size": 32}
+    trained_by_recipe(model, objective, clips, collate_skeletons, epochs, seed, mixed_precision=precision, **recipe)
     return model.eval()
 
 
@@ -230,70 +196,55 @@ def error(model: Any, pairs: Pairs, look: str = "second", answer: str = "crossed
 
 def table(results: Results) -> list[str]:
     """One line an arm: mean over the seeds, sample deviation, and times the error of K = 32 (or of the first arm)."""
+    if not results:
+        return []
+    errors = {arm: list(by_seed(results, arm, ERROR).values()) for arm in results}
     reference = "ViA K=32" if "ViA K=32" in results else next(iter(results))
-    best = np.mean(list(results[reference].values()))
-    lines = [f"| arm | seeds | cross MSE | deviation over seeds | times {reference} |", "|---|---|---|---|---|"]
-    for arm, by_seed in results.items():
-        values = list(by_seed.values())
+    lines = markdown_head(["arm", "seeds", ERROR, "deviation over seeds", f"times {reference}"])
+    for arm, values in errors.items():
         spread = f"{np.std(values, ddof=1):.4f}" if len(values) > 1 else "-"
-        cells = [arm, ", ".join(sorted(by_seed)), f"{np.mean(values):.4f}", spread, f"{np.mean(values) / best:.2f}"]
+        ratio = np.mean(values) / np.mean(errors[reference])
+        cells = [arm, ", ".join(sorted(results[arm])), f"{np.mean(values):.4f}", spread, f"{ratio:.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def gate(results: Results) -> list[str]:
+def gates(results: Results) -> list[str]:
     """Ratios of mean errors, over the seeds that both arms have."""
     lines = []
     for arm, least in GATES.items():
-        worse, better = results.get(arm, {}), results.get("ViA K=32", {})
+        worse, better = by_seed(results, arm, ERROR), by_seed(results, "ViA K=32", ERROR)
         both = sorted(worse.keys() & better.keys())
         if not both:
             continue
         ratio = sum(worse[seed] for seed in both) / sum(better[seed] for seed in both)
         verdict = "holds" if ratio >= least else "FAILS"
-        lines.append(f"- {arm} / ViA K=32 = {ratio:.2f} (seeds {', '.join(both)}), at least {least}: {verdict}")
+        lines.append(f"- {arm} / ViA K=32 = {ratio:.2f} ({said_seeds(both)}), at least {least}: {verdict}")
     return lines
 
 
-def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="Bandai-Namco data set 2, or SBIT pairs (.npz)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+def main(argv: Sequence[str] | None = None) -> int:
+    data = "Bandai-Namco dataset 2, or SBIT pairs (.npz)"
+    parser = experiment.command_line(__doc__, [*VIA, *LAC], cache=False, data=data)
     parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--arms", nargs="+", choices=[*ARMS, *LAC_ARMS], default=[*ARMS, *LAC_ARMS])
     parser.add_argument("--num-pairs", type=int, default=480, help="test pairs")
-    parser.add_argument(
-        "--layout", default="smarthome-15", help="joints of Bandai-Namco that are used; bandai-22: all"
-    )
+    parser.add_argument("--layout", default="smarthome-15", help="joints of Bandai-Namco; bandai-22: all")
     parser.add_argument("--float32", action="store_true", help="never train in bfloat16")
-    parser.add_argument("--output", type=Path, help="errors as JSON, by arm and seed; a run again replaces its own")
-    return parser.parse_args(words)
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    options = arguments(words)
+    options = parser.parse_args(argv)
     real = options.data.suffix == ".npz"
-    task = (
-        sbit_task(options.data, options.num_pairs)
-        if real
-        else bandai_task(options.data, options.num_pairs, options.layout)
-    )
-    results: Results = {}
-    if options.output and options.output.exists():
-        results = json.loads(options.output.read_text())
-    copied = float((task.pairs["first"] - task.pairs["crossed"]).square().mean())
-    for seed in options.seeds:
-        results.setdefault("copy the source", {})[str(seed)] = copied
-        for arm in options.arms:
-            start = time.perf_counter()
-            model = learned(task, arm, seed, options.epochs, "no" if options.float32 else "auto")
-            found, own = error(model, task.pairs), error(model, task.pairs, "first", "first")
-            results.setdefault(arm, {})[str(seed)] = found
-            seconds = time.perf_counter() - start
-            print(f"seed {seed} {arm}: {found:.4f}, own look {own:.4f} ({seconds:.0f} s)", file=sys.stderr, flush=True)
-            if options.output:
-                options.output.write_text(json.dumps(results, indent=1))
-    print("\n".join([*table(results), *([] if real else ["", PAPER, "", *gate(results)])]))
+    if real:
+        task = sbit_task(options.data, options.num_pairs)
+    else:
+        task = bandai_task(options.data, options.num_pairs, options.layout)
+
+    def score(arm: str, seed: int) -> Scores:
+        if arm == COPY:
+            return {ERROR: float((task.pairs["first"] - task.pairs["crossed"]).square().mean())}
+        model = learned(task, arm, seed, options.epochs, "no" if options.float32 else "auto")
+        return {ERROR: error(model, task.pairs), "own look": error(model, task.pairs, "first", "first")}
+
+    results = experiment.measure([COPY, *options.arms], options.seeds, score, options.output, shown="{:.4f}".format)
+    print("\n".join([*table(results), *([] if real else ["", PAPER, "", *gates(results)])]))
     return 0
 
 

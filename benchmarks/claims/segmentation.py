@@ -21,16 +21,21 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import experiment
 import numpy as np
 import torch
 from datasets import Value, concatenate_datasets
+from experiment import Results, Scores, paired_gains
+from motions import trained_by_recipe
 from segmentation_controls import Controls
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 from torch.utils.data import DataLoader
 from transformers import AutoConfig, AutoModel
 
@@ -53,7 +58,6 @@ from motionhub.training.tasks.segmentation import (
     evaluate_segmentation,
     train_segmentation,
 )
-from motionhub.training.trainer import train
 
 
 COLUMNS = {
@@ -70,18 +74,8 @@ LEAST_GAIN = 0.02
 # Of the readout: inverse strength of its regularisation, chosen with subjects 5 and 6 held out for random weights, and
 # passes over the training windows, whose places and augmentation differ.
 READOUT_C, READOUT_PASSES = 0.1, 3
-PRETRAINING = {
-    "optimizer": "adamw",
-    "weight_decay": 0.01,
-    "schedule": "cosine",
-    "warmup_epochs": 1.0,
-    "max_grad_norm": 5.0,
-    "seed": 0,
-    "mode": "scratch",
-    "checkpoint_epochs": 1000,
-    "progress_bar": False,
-    "cpu": True,
-}
+PRETRAINING = {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "cosine", "warmup_epochs": 1.0}
+PRETRAINING |= {"max_grad_norm": 5.0, "checkpoint_epochs": 1000, "mixed_precision": "auto"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +138,7 @@ def read_out(splits: Any, start: Path, seed: int, folder: Path) -> dict[str, Any
 @torch.no_grad()
 def coarse_features(network: Any, windows: FrameLabelDataset, passes: int) -> tuple[np.ndarray, np.ndarray]:
     """What the head is given, `(frames, size)`, and the class of each of these frames that has one."""
-    head, network.classifier = network.classifier, torch.nn.Identity()
+    head, network.classifier = network.classifier, nn.Identity()
     stride, features, classes = network.config.frame_stride, [], []
     for number in range(passes):
         windows.set_epoch(number)
@@ -160,7 +154,7 @@ def coarse_features(network: Any, windows: FrameLabelDataset, passes: int) -> tu
 
 
 @torch.no_grad()
-def fit_head(head: torch.nn.Linear, features: np.ndarray, classes: np.ndarray) -> None:
+def fit_head(head: nn.Linear, features: np.ndarray, classes: np.ndarray) -> None:
     """Logistic regression on standardised features, as the weights of a layer on features as they are.
 
     A class of the head that no frame has is never answered.
@@ -205,20 +199,12 @@ def arms_of(model: str, encoders: dict[str, str], ablations: bool, folder: Path)
 # Pre-training without labels
 
 
-class InMetres:
+class InMetres(nn.Module):
     """A generator that learned clips of extent 1, for clips of metres."""
 
-    def __init__(self, generator: LacModel, metres: float) -> None:
-        self.generator, self.config, self.metres = generator.eval().requires_grad_(False), generator.config, metres
-
-    def eval(self) -> "InMetres":
-        return self
-
-    def requires_grad_(self, wanted: bool) -> "InMetres":
-        return self
-
-    def to(self, device: Any) -> "InMetres":
-        return self
+    def __init__(self, generator: Any, metres: float) -> None:
+        super().__init__()
+        self.generator, self.config, self.metres = generator, generator.config, metres
 
     def encode(self, rows: torch.Tensor) -> Any:
         return self.generator.encode(rows / self.metres)
@@ -245,9 +231,9 @@ def generator_of(clips: Any, processor: Any, epochs: int, folder: Path) -> InMet
     config = LacConfig(layout=layout.name, num_joints=layout.num_joints, in_channels=3)
     torch.manual_seed(0)
     generator = LacModel(config)
-    own = {"learning_rate": 1e-3, "epochs": epochs, "batch_size": 64, "output_dir": str(folder)}
+    own = {"learning_rate": 1e-3, "batch_size": 64, "output_dir": str(folder), "resume": "auto"}
     pairs = LacPairs(layout, ranges=ViewRanges(azimuth=60.0))
-    train(generator, None, windows, None, TrainingRecipe(**{**PRETRAINING, **own}), objective=pairs)
+    trained_by_recipe(generator, pairs, windows, collate_skeletons, epochs, 0, **{**PRETRAINING, **own})
     return InMetres(generator, float(torch.stack(extents).mean()))
 
 
@@ -265,12 +251,14 @@ def pretrained(splits: Any, model: str, archive: str, epochs: int, folder: Path)
         LacContrast(generator, processor.num_frames, frame_weight=0.0, **lac),
         OrVpe(motionhub.get_layout(processor.layout), temperature=0.1, mapping="none"),
     )
-    own = {"learning_rate": 2e-3, "epochs": epochs, "batch_size": 32, "mixed_precision": "auto"}
     for (name, place), objective in zip(folders.items(), objectives, strict=True):
         torch.manual_seed(0)
         encoder = AutoModel.from_config(AutoConfig.from_pretrained(model))
-        recipe = TrainingRecipe(**{**PRETRAINING, **own, "output_dir": str(place)})
-        result = train(encoder, processor, clips, None, recipe, objective=objective, collate=collate_skeletons)
+        own = {"learning_rate": 2e-3, "batch_size": 32, "output_dir": str(place), "resume": "auto"}
+        dataset = ClipDataset(clips, processor, training=True, seed=0)
+        result = trained_by_recipe(
+            encoder, objective, dataset, collate_skeletons, epochs, 0, processor=processor, **{**PRETRAINING, **own}
+        )
         print(f"{name}: {result.steps} updates in {result.seconds:.0f} s", flush=True)
     return {name: str(own / "last") for name, own in folders.items()}
 
@@ -278,47 +266,33 @@ def pretrained(splits: Any, model: str, archive: str, epochs: int, folder: Path)
 # Tables
 
 
-def print_table(rows: dict[str, list[dict[str, Any]]]) -> None:
-    print("| arm | " + " | ".join(COLUMNS) + " | runs |\n|---|" + "---|" * (len(COLUMNS) + 1))
-    for arm, reports in rows.items():
-        cells = []
-        for key in COLUMNS.values():
-            values = 100 * np.array([report[key] for report in reports])
-            spread = f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else ""
-            cells.append(f"{values.mean():.1f}{spread}")
-        print(f"| {arm} | " + " | ".join(cells) + f" | {len(reports)} |")
+def print_table(results: Results) -> None:
+    print("\n".join(experiment.table(results, list(COLUMNS), runs={arm: len(results[arm]) for arm in results})))
 
 
-def print_gates(rows: dict[str, list[dict[str, Any]]]) -> bool:
+def print_gates(results: Results) -> bool:
     """Whether every gate holds; pairs of runs share a seed."""
-    encoders = [arm.removesuffix(", fine-tuned") for arm in rows if arm.endswith(", fine-tuned")]
+    encoders = [arm.removesuffix(", fine-tuned") for arm in results if arm.endswith(", fine-tuned")]
     pairs = [("scratch", "ridge on half a second of joints"), ("random, frozen", "most frequent class")]
     pairs += [(f"{name}, fine-tuned", "scratch") for name in encoders]
     pairs += [(f"{name}, frozen", "random, frozen") for name in encoders]
     held = []
     for arm, against in pairs:
-        gains = paired_gains(rows[arm], rows[against])
-        held.append(bool(gains.mean() >= LEAST_GAIN))
+        gains = list(paired_gains(results, arm, against, "frame mAP").values())
+        held.append(bool(np.mean(gains) >= LEAST_GAIN))
         word = "holds" if held[-1] else "does not hold"
         print(f"- {arm} over {against}: {said_gain(gains)} frame mAP, gate +{100 * LEAST_GAIN:.0f}: {word}")
-    both = [f"LAC contrast {kind} the frame term" for kind in ("with", "without")]
     for way in ("fine-tuned", "frozen"):
-        if all(f"{name}, {way}" in rows for name in both):
-            gains = paired_gains(*(rows[f"{name}, {way}"] for name in both))
+        both = [f"LAC contrast {kind} the frame term, {way}" for kind in ("with", "without")]
+        if all(name in results for name in both):
+            gains = list(paired_gains(results, *both, "frame mAP").values())
             print(f"- the frame term, {way}: {said_gain(gains)} frame mAP; no gate, the paper has +0.3 and +0.9")
     return all(held)
 
 
-def paired_gains(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> np.ndarray:
-    """Frame mAP of the one above the other, a run; a control without seeds is compared with every run."""
-    values, others = (np.array([report["frame_map"] for report in reports]) for reports in (first, second))
-    runs = len(values) if len(others) == 1 else min(len(values), len(others))
-    return values[:runs] - others[: len(others) if len(others) == 1 else runs]
-
-
-def said_gain(gains: np.ndarray) -> str:
-    spread = f" ± {100 * gains.std(ddof=1):.1f}" if len(gains) > 1 else ""
-    return f"{100 * gains.mean():+.1f}{spread}"
+def said_gain(gains: list[float]) -> str:
+    said = experiment.mean_and_deviation(gains)
+    return said if said.startswith("-") else f"+{said}"
 
 
 def splits_of(archive: str, develop: bool) -> Any:
@@ -330,28 +304,27 @@ def splits_of(archive: str, develop: bool) -> Any:
     return {name: full.filter(lambda row, wanted=wanted: row["subject"] in wanted) for name, wanted in held.items()}
 
 
-def parsed(words: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="precog2016_s1-8.zip, or a folder of its files")
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    data = "precog2016_s1-8.zip, or a folder of its files"
+    parser = experiment.command_line(
+        __doc__, cache=False, data=data, ablations="loss and augmentation, mirror images",
+        develop="subjects 1 to 4 train, 5 and 6 test", bf16="bfloat16 in training where the processor computes it",
+    )  # fmt: skip
     parser.add_argument("--model", required=True, help="folder with config, preprocessor_config.json, training.json")
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--encoder", nargs="*", default=[], metavar="NAME=FOLDER", help="encoders to start from")
     parser.add_argument("--unlabelled", help="utd_mhad_s1-6.zip: make encoders without labels")
     parser.add_argument("--pretraining_epochs", type=int, default=5)
     parser.add_argument("--epochs", type=int, help="instead of those of training.json")
-    parser.add_argument("--bf16", action="store_true", help="bfloat16 in training where the processor computes it")
     parser.add_argument("--arms", nargs="+", help="only these rows")
-    parser.add_argument("--ablations", action="store_true", help="loss and augmentation, mirror images")
-    parser.add_argument("--develop", action="store_true", help="subjects 1 to 4 train, 5 and 6 test")
     parser.add_argument("--output_dir", help="keep the runs; a run that is there is not repeated")
-    chosen = parser.parse_args(words)
+    chosen = parser.parse_args(argv)
     if len({entry.split("=", 1)[0] for entry in chosen.encoder if "=" in entry}) != len(chosen.encoder):
         raise ValueError(f"--encoder takes NAME=FOLDER, each name once, got {chosen.encoder}.")
     return chosen
 
 
-def run_arms(chosen: argparse.Namespace, splits: Any, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """The reports of every row, a seed each."""
+def run_arms(chosen: argparse.Namespace, splits: Any, folder: Path) -> Results:
+    """The report of every row and seed."""
     encoders = dict(entry.split("=", 1) for entry in chosen.encoder)
     if chosen.unlabelled:
         encoders |= pretrained(splits, chosen.model, chosen.unlabelled, chosen.pretraining_epochs, folder / "encoders")
@@ -361,27 +334,28 @@ def run_arms(chosen: argparse.Namespace, splits: Any, folder: Path) -> dict[str,
         raise ValueError(f"--arms takes some of {list(arms)}, got {unknown}.")
     changes: dict[str, Any] = {"mixed_precision": "auto"} if chosen.bf16 else {}
     changes |= {} if chosen.epochs is None else {"epochs": chosen.epochs}
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for seed in chosen.seeds:
-        for name in chosen.arms or arms:
-            run = folder / f"{name.replace(',', '').replace(' ', '-')}-{seed}"
-            rows.setdefault(name, []).append(trained(splits, arms[name], seed, run, changes))
-            print(f"seed {seed}, {name}: frame mAP {rows[name][-1]['frame_map']:.1%}", flush=True)
-    return rows
+
+    def score(name: str, seed: int) -> Scores:
+        run = folder / f"{name.replace(',', '').replace(' ', '-')}-{seed}"
+        report = trained(splits, arms[name], seed, run, changes)
+        return {column: report[key] for column, key in COLUMNS.items()}
+
+    return experiment.measure(chosen.arms or list(arms), chosen.seeds, score, chosen.output)
 
 
-def main(words: list[str]) -> int:
-    chosen = parsed(words)
+def main(argv: Sequence[str] | None = None) -> int:
+    chosen = parsed(argv)
     torch.set_num_threads(1)
     splits = splits_of(chosen.data, chosen.develop)
     controls = Controls(splits, load_processor(chosen.model))
     with tempfile.TemporaryDirectory() as scratch:
-        rows = run_arms(chosen, splits, Path(chosen.output_dir or scratch)) if chosen.seeds else {}
-    rows |= {arm: [report] for arm, report in controls.rows(chosen.ablations).items()}
-    print_table(rows)
+        results = run_arms(chosen, splits, Path(chosen.output_dir or scratch)) if chosen.seeds else {}
+    for arm, report in controls.rows(chosen.ablations).items():
+        results[arm] = {"": {column: report[key] for column, key in COLUMNS.items()}}
+    print_table(results)
     if chosen.ablations:
         print("\n".join(["", *controls.mirror_images(), ""]))
-    return 0 if chosen.arms or not chosen.seeds or print_gates(rows) else 1
+    return 0 if chosen.arms or not chosen.seeds or print_gates(results) else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What segmentation is compared with: ridge regression on the joints of half a second, and the most frequent class.
 
-It also tells what a mirror image is to the ridge, which explains what mirroring in training does. It knows no network.
+It also tells what a mirror image is to the ridge, which explains what mirroring in training does.
 """
 
 from typing import Any

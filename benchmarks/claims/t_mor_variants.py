@@ -2,7 +2,7 @@
 
     python benchmarks/claims/t_mor_variants.py --data FOLDER --seeds 0 1 2 [--cache FOLDER]
 
-Trains on UTD-MHAD and Bandai-Namco (both in 3-D, seen from any side, on any body) and tests on two data sets that no
+Trains on UTD-MHAD and Bandai-Namco (both in 3-D, seen from any side, on any body) and tests on two datasets that no
 arm has seen: N-UCLA (a linear layer fitted on view 1, tested on view 2; and by its ten names, view 2) and Penn Action
 (of each class the first 60 % fit the linear layer, the others test; and by its 15 names). Every arm has the encoder,
 clips, epochs and optimizer of the others; only the losses differ.
@@ -19,39 +19,33 @@ kinds of L_mv, both with the features of a frozen R3D with random weights, stand
 what a tower with learned weights would give is not measured here.
 """
 
-import argparse
-import json
 import sys
-import time
-import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+import experiment
 import motions
 import numpy as np
 import torch
-from motions import Clips
+from captioned_clips import Part, Pool, means_of, named_right, seen, split_batches, texts_of
+from experiment import Scores
 from torch import Tensor
-from torch.nn import functional
-from worded_clips import Part, Pool, fewer_frames, last_part, seen, texts_of, twice
-from zero_shot import SIZES, gathered, table
+from zero_shot import t_mor
 
 from motionhub.data.build.build import build_dataset
 from motionhub.data.datasets.datasets import get_dataset
 from motionhub.data.views.body_images import draw_body
 from motionhub.data.views.cameras import Camera
-from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.models.r3d import R3dConfig, R3dModel
-from motionhub.models.t_mor import TMorConfig, TMorModel
+from motionhub.models.t_mor import TMorModel
 from motionhub.objectives.t_mor import TMor
 from motionhub.processing.video_clip import VideoClipProcessor
 from motionhub.skeletons.rows import from_row
 
 
 TRAINED, TESTED = ("utd-mhad", "bandai-namco"), ("n-ucla", "penn-action")
-DEPTH = "utd_mhad_depth_s1-2_t1.zip"
 FRAMES, SIDE = 8, 96
 NONE, DRAWN, RECORDED, OTHERS = "", "drawn", "depth", "other videos"
 # arm -> losses, videos
@@ -68,10 +62,6 @@ ARMS = {
 }
 
 
-def spread(num_frames: int) -> list[int]:
-    return [int((place + 0.5) / FRAMES * num_frames) for place in range(FRAMES)]
-
-
 def grey(pictures: np.ndarray) -> np.ndarray:
     """Heights above the background, NaN where it is, as a grey video `(frames, height, width, 3)` uint8."""
     low, high = np.nanpercentile(pictures, (1, 99))
@@ -82,17 +72,17 @@ def grey(pictures: np.ndarray) -> np.ndarray:
 def drawn(sequence: Any) -> np.ndarray:
     """The first person from the front."""
     there = np.flatnonzero(np.isfinite(sequence.keypoints[0]).all(-1).any(-1))
-    frames = [int(there[place]) for place in spread(len(there))]
+    frames = [int(there[place]) for place in motions.spread(len(there), FRAMES)]
     made = draw_body(sequence, frames, [Camera(0.0, 0.0, 0.0, None)], size=SIDE)
     return grey(np.stack([pictures[0].depth for pictures in made]))
 
 
-def recorded(path: Path) -> np.ndarray:
+def recorded(depth: np.ndarray) -> np.ndarray:
     """A depth recording, cut to the square around the person."""
-    depth = read_utd_mhad_depth(path).astype(np.float32)
+    depth = depth.astype(np.float32)
     places = np.argwhere((depth > 0).any(0))
     centre, side = places.min(0) + np.ptp(places, axis=0) // 2, int(np.ptp(places, axis=0).max()) // 2 + 1
-    padded = np.pad(depth[spread(len(depth))], ((0, 0), (side, side), (side, side)))
+    padded = np.pad(depth[motions.spread(len(depth), FRAMES)], ((0, 0), (side, side), (side, side)))
     cut = padded[:, centre[0] : centre[0] + 2 * side, centre[1] : centre[1] + 2 * side]
     return grey(np.where(cut > 0, -cut, np.nan))
 
@@ -122,11 +112,9 @@ def video_features(name: str, folder: Path, cache: Path | None) -> dict[str, Ten
     found[RECORDED] = torch.full_like(found[DRAWN], torch.nan)
     if name == "utd-mhad":
         place = {clip: row for row, clip in enumerate(rows["clip_id"])}
-        with zipfile.ZipFile(folder / DEPTH) as archive, TemporaryDirectory() as unpacked:
-            for member in archive.namelist():
-                clip = Path(member).name.removesuffix("_depth.mat")
-                if member.endswith(".mat") and clip in place:
-                    found[RECORDED][place[clip]] = embedded(recorded(Path(archive.extract(member, unpacked))))
+        for clip, depth in motions.depth_recordings(folder):
+            if clip in place:
+                found[RECORDED][place[clip]] = embedded(recorded(depth))
     if kept is not None:
         torch.save(found, kept)
     return found
@@ -147,11 +135,7 @@ def trained(
     part: Part, texts: Sequence[Tensor], videos: dict[str, Tensor], arm: str, epochs: int, seed: int
 ) -> TMorModel:
     losses, kind = ARMS[arm]
-    torch.manual_seed(seed)
-    size = videos[kind].shape[1] if kind else None
-    config = TMorConfig(encoder_config=motions.encoder_config(), video_size=size, temperature=0.07, **SIZES)
-    model = TMorModel(config)
-    model.encoder = motions.Encoder(motions.encoder_config())
+    model: TMorModel = t_mor(seed, videos[kind].shape[1] if kind else None)
     if not losses:
         return model.eval()
     objective = TMor(
@@ -162,74 +146,36 @@ def trained(
         queue_size=1024,
         momentum=0.99,
     )
-    made: TMorModel = motions.pretrained(
-        model,
-        objective,
-        part,
-        twice if "mm" in losses else seen,
-        epochs,
-        seed,  # type: ignore[arg-type]
-    )
+    made: TMorModel = motions.pretrained(model, objective, part, seen, epochs, seed)
     return made
 
 
-def tested(name: str, folder: Path, cache: Path | None) -> tuple[list[Any], Tensor]:
-    """Batches of a data set to fit and to test a linear layer on, and its names as vectors."""
-    clips: Clips = motions.load(name, folder, cache)
-    view = motions.kinect_camera if name == "n-ucla" else motions.photographs
-    fits = clips.cameras == clips.cameras.min() if name == "n-ucla" else ~last_part(clips.labels)
-    halves = (clips.of(rows.nonzero().squeeze(1)) for rows in (fits, ~fits))
-    batches = [view(fewer_frames(motions.windows(half, torch.arange(len(half)), None))) for half in halves]
-    texts = texts_of(list(get_dataset(name).class_names))
-    return batches, torch.stack([functional.normalize(text.mean(0), dim=0) for text in texts])
-
-
-def scores_of(model: TMorModel, tests: dict[str, tuple[list[Any], Tensor]], names: bool) -> dict[str, float]:
-    found = {}
-    for name, (batches, means) in tests.items():
-        found[f"{name} linear"] = motions.probe(
-            lambda batch: motions.features_of(model.encoder, batch), batches[:1], batches[1:]
-        )[0]
-        if names:
-            inputs = {key: batches[1][key] for key in ("keypoints", "joint_mask", "attention_mask")}
-            with torch.inference_mode():
-                scores = model.eval()(**inputs).motion_embeds @ means.T
-            found[f"{name} by names"] = float((scores.argmax(1) == batches[1]["labels"]).float().mean())
-    return found
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = experiment.command_line(__doc__, ARMS, seeds=[0])
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--output", type=Path, help="JSON file of the results")
     parser.add_argument("--videos", action="store_true", help="only make the features of the videos, for --cache")
-    options = parser.parse_args(words)
+    options = parser.parse_args(argv)
     found_videos = [video_features(name, options.data, options.cache) for name in TRAINED]
     if options.videos:
         return 0
-    parts = [
-        (motions.load(name, options.data, options.cache), list(get_dataset(name).class_names)) for name in TRAINED
-    ]
-    pool = Pool(parts)
+    loaded = {name: motions.load(name, options.data, options.cache) for name in (*TRAINED, *TESTED)}
+    pool = Pool([(loaded[name], list(get_dataset(name).class_names)) for name in TRAINED])
     texts, part = texts_of(pool.names), Part(pool, torch.arange(len(pool)), range(len(pool.names)))
     videos = videos_of(found_videos)
-    tests = {name: tested(name, options.data, options.cache) for name in TESTED}
-    found = []
-    for seed in options.seeds:
-        found.append({})
-        for arm in options.arms:
-            began = time.perf_counter()
-            model = trained(part, texts, videos, arm, options.epochs, seed)
-            found[-1][arm] = scores_of(model, tests, "mt" in ARMS[arm][0])
-            said = ", ".join(f"{name} {100 * value:.1f}" for name, value in found[-1][arm].items())
-            print(f"{arm}, seed {seed}, {time.perf_counter() - began:.0f} s: {said}", flush=True)
-            if options.output is not None:
-                options.output.write_text(json.dumps(found, indent=1))
-    print(table(gathered(found)))
+    tests = {name: split_batches(name, loaded[name])[1] for name in TESTED}
+    means = {name: means_of(texts_of(list(get_dataset(name).class_names))) for name in TESTED}
+
+    def score(arm: str, seed: int) -> Scores:
+        model = trained(part, texts, videos, arm, options.epochs, seed)
+        found: Scores = {}
+        for name, (fit, test) in tests.items():
+            found |= {f"{name} linear": motions.probe(partial(motions.features_of, model.encoder), [fit], [test])[0]}
+            if "mt" in ARMS[arm][0]:
+                found[f"{name} by names"] = named_right(model, test, means[name])
+        return found
+
+    results = experiment.measure(options.arms, options.seeds, score, options.output)
+    print("\n".join(experiment.table(results)))
     return 0
 
 

@@ -24,23 +24,21 @@ FOLDER holds the archives (`motions.FILES`). `--develop` is for choosing anythin
 and 7 test, and the test clips are not touched.
 """
 
-import argparse
-import json
 import sys
-import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import experiment
 import motions
 import numpy as np
 import torch
-from arm_scores import gate
+from experiment import Gate, Scores, gate_lines
 from motions import Batch, Clips
 from torch import Generator, Tensor
 
-from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, CLASS_NAMES, STYLES
+from motionhub.data.datasets.bandai_namco import CLASS_NAMES
 from motionhub.models.ltn import LtnConfig, LtnModel
 from motionhub.objectives.ltn import LtnMoco
 
@@ -49,30 +47,28 @@ SEGMENT, PLACES = 24, (0, 20, 40)  # frames of a segment; where the probed ones 
 FPS = 30.0
 FRONT = motions.ViewRanges(bone_factor=(1.0, 1.0), azimuth=0.0, elevation=0.0)
 SEGMENTS = 2
+ONE_START, MIRRORED, RANDOM = "MoCo, one start", "MoCo, mirrored", "random weights"
+# arm -> variant of LTN
 ARMS = {"MoCo": "none", "LTN v1": "v1", "LTN v2": "v2", "LTN v3": "v3", "complement": "complement"}
-ONE_START, MIRRORED = "MoCo, one start", "MoCo, mirrored"
 ARMS |= {ONE_START: "none", MIRRORED: "none"}
-RANDOM = "random weights"
 COLUMNS = ("Bandai content", "Bandai third", "side", "raise", "Bandai arrow", "N-UCLA content", "N-UCLA third", "sit",
            "don", "N-UCLA arrow")  # fmt: skip
-# (arm, other, column, least difference in points): half of what a trial on this kind of data gave
+# half of what a trial on this kind of data gave
 GATES = (
-    (RANDOM, "MoCo", "raise", 20.0),
-    ("complement", "MoCo", "raise", 20.0),
-    ("complement", "MoCo", "Bandai content", 2.0),
+    Gate(RANDOM, "MoCo", "raise", 20.0),
+    Gate("complement", "MoCo", "raise", 20.0),
+    Gate("complement", "MoCo", "Bandai content", 2.0),
 )
 SIT_DOWN, STAND_UP, DONNING, DOFFING = 4, 5, 6, 7
-Results = dict[str, dict[str, dict[str, float]]]  # arm -> seed -> column -> share
 
 
 def seen_once(clips: Clips, name: str) -> Clips:
-    """The clips as pictures of one camera each."""
+    """The clips as images of one camera each."""
     rows = torch.arange(len(clips))
     present = torch.ones(len(clips), 1, motions.STORED, dtype=torch.bool)
     batch = {"keypoints": clips.keypoints[:, None], "joint_mask": clips.seen[:, None], "attention_mask": present}
-    made = (
-        motions.kinect_camera(batch) if name == "n-ucla" else motions.pictures(batch, motions.draw_views(rows, FRONT))
-    )
+    looks = motions.draw_views(rows, FRONT)
+    made = motions.kinect_camera(batch) if name == "n-ucla" else motions.pictures(batch, looks)
     return Clips(made["keypoints"][:, 0], made["joint_mask"][:, 0], *list(vars(clips).values())[2:])
 
 
@@ -101,7 +97,7 @@ def segments(clips: Clips, rows: Tensor, generator: Generator, arm: str = "") ->
     turned = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], -1).view(count, 2, 2)
     stretch = 0.9 + 0.2 * torch.rand(count, 1, 2, generator=generator)
     points = torch.einsum("bmtvc,bdc->bmtvd", batch["keypoints"], turned * stretch)
-    batch = {**batch, "keypoints": points, "index": rows}
+    batch = {**batch, "keypoints": points}
     return mirrored(batch, torch.rand(count, generator=generator) < 0.5) if arm == MIRRORED else batch
 
 
@@ -128,7 +124,7 @@ def trained(arm: str, clips: Clips, epochs: int, seed: int, weight: float) -> An
         time_hidden_sizes=[64],
     )
     model = LtnModel(config)
-    model.encoder = motions.Encoder(motions.encoder_config())
+    model.encoder = motions.small_encoder()
     objective = LtnMoco(
         num_segments=SEGMENTS,
         projection_sizes=(64, 64, 32),
@@ -161,7 +157,7 @@ def accuracy(train: np.ndarray, labels: Any, test: np.ndarray, test_labels: Any)
 
 
 def scores_on(encoder: Any, train: Clips, test: Clips, name: str) -> dict[str, float]:
-    """The columns of one data set."""
+    """The columns of one dataset."""
     short = "Bandai" if name == "bandai-namco" else "N-UCLA"
     (seen, thirds), (unseen, test_thirds) = segment_batch(train), segment_batch(test)
     given, tested = motions.features_of(encoder, seen), motions.features_of(encoder, unseen)
@@ -205,39 +201,11 @@ def side_accuracy(train: np.ndarray, labels: Tensor, test: np.ndarray, test_labe
 def split(clips: Clips, name: str, develop: bool) -> tuple[Clips, Clips]:
     """Clips to train and to test on."""
     if name == "bandai-namco":
-        tested = {STYLES.index("elderly")} if develop else {STYLES.index(style) for style in BANDAI_TEST_STYLES}
-        unused = {STYLES.index(style) for style in BANDAI_TEST_STYLES} if develop else set()
-        groups = clips.setups
+        trains, tests = motions.style_parts(clips.setups, develop)
     else:
-        tested, unused, groups = (
-            ({6, 7}, {8, 9, 10}, clips.subjects) if develop else ({8, 9, 10}, set(), clips.subjects)
-        )
-    is_test = torch.isin(groups, torch.tensor(sorted(tested)))
-    is_unused = torch.isin(groups, torch.tensor(sorted(unused), dtype=groups.dtype))
-    return clips.of((~is_test & ~is_unused).nonzero().squeeze(1)), clips.of(is_test.nonzero().squeeze(1))
-
-
-def table(results: Results) -> list[str]:
-    """Per cent, mean and sample deviation over the seeds."""
-    lines = ["| arm | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
-    for arm, seeds in results.items():
-        cells = []
-        for column in COLUMNS:
-            values = [100 * scores[column] for scores in seeds.values()]
-            spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-            cells.append(f"{np.mean(values):.1f}{spread}")
-        lines.append(f"| {arm} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def gates(results: Results) -> list[str]:
-    lines = []
-    for better, other, column, least in GATES:
-        if better in results and other in results:
-            shared = sorted(results[better].keys() & results[other].keys())
-            gains = [results[better][seed][column] - results[other][seed][column] for seed in shared]
-            lines.append(gate(f"{better} - {other}, {column}", gains, least))
-    return lines
+        first, last = (6, 7) if develop else (8, 10)  # subjects that test; later ones take no part
+        trains, tests = clips.subjects < first, (clips.subjects >= first) & (clips.subjects <= last)
+    return clips.of(trains), clips.of(tests)
 
 
 def draw(encoders: dict[str, Any], test: Clips, path: Path) -> None:
@@ -260,47 +228,36 @@ def draw(encoders: dict[str, Any], test: Clips, path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
-    parser.add_argument("--cache", type=Path, help="folder that keeps what was read from them")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = experiment.command_line(__doc__, [RANDOM, *ARMS], seeds=[0], develop=motions.DEVELOP)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--time-weight", type=float, default=1.0)
-    parser.add_argument("--arms", nargs="+", default=[RANDOM, *ARMS], choices=[RANDOM, *ARMS])
-    parser.add_argument("--output", type=Path, help="JSON file that results are added to")
     parser.add_argument("--picture", type=Path, help="PNG of the first seed")
-    parser.add_argument("--develop", action="store_true")
-    options = parser.parse_args(words)
-    results: Results = {}
-    if options.output is not None and options.output.exists():
-        results = json.loads(options.output.read_text())
+    options = parser.parse_args(argv)
     data = {}
     for name in ("bandai-namco", "n-ucla"):
         clips = seen_once(motions.load(name, options.data, options.cache), name)
         data[name] = split(clips, name, options.develop)
     everything = motions.joined(data["bandai-namco"][0], data["n-ucla"][0])
     encoders: dict[str, Any] = {}
-    for seed in options.seeds:
-        for arm in options.arms:
-            began = time.perf_counter()
-            torch.manual_seed(seed)
-            encoder = motions.Encoder(motions.encoder_config()).eval()
-            if arm != RANDOM:
-                encoder = trained(arm, everything, options.epochs, seed, options.time_weight)
-            found = {}
-            for name, (train, test) in data.items():
-                found |= scores_on(encoder, train, test, name)
-            results.setdefault(arm, {})[str(seed)] = found
-            encoders.setdefault(arm, encoder)
-            said = ", ".join(f"{column} {100 * found[column]:.1f}" for column in COLUMNS)
-            print(f"{arm}, seed {seed}, {time.perf_counter() - began:.0f} s: {said}", flush=True)
-            if options.output is not None:
-                options.output.write_text(json.dumps(results, indent=1))
+
+    def score(arm: str, seed: int) -> Scores:
+        torch.manual_seed(seed)
+        if arm == RANDOM:
+            encoder = motions.small_encoder().eval()
+        else:
+            encoder = trained(arm, everything, options.epochs, seed, options.time_weight)
+        encoders.setdefault(arm, encoder)
+        found: Scores = {}
+        for name, parts in data.items():
+            found |= scores_on(encoder, *parts, name)
+        return found
+
+    results = experiment.measure(options.arms, options.seeds, score, options.output)
     if options.picture is not None:
         shown = {arm: encoders[arm] for arm in (RANDOM, "MoCo", "LTN v3", "complement", ONE_START) if arm in encoders}
         draw(shown, data["bandai-namco"][1], options.picture)
-    print("\n".join([*table(results), "", *gates(results)]))
+    print("\n".join([*experiment.table(results, COLUMNS), "", *gate_lines(results, GATES)]))
     return 0
 
 

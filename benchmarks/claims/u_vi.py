@@ -2,7 +2,7 @@
 
     python benchmarks/claims/u_vi.py --data FOLDER --cache FOLDER --seeds 0 1 2 --output FILE.json --picture FILE.png
 
-Without labels, auto-encoders are trained on pairs of depth pictures of one moment: motions of Bandai-Namco (four
+Without labels, auto-encoders are trained on pairs of depth images of one moment: motions of Bandai-Namco (four
 styles) and UTD-MHAD (subjects 3 to 6) as bodies of capsules before two cameras, one in front (within 15 degrees), one
 at the side. Arms are those of the paper's table 5: reconstruction alone, with equivariance, with invariance, with
 both. Then the pose encoder is frozen and a GRU learns from labels:
@@ -25,13 +25,15 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import experiment
 import motions
 import numpy as np
 import torch
-from arm_scores import ArmScores, added, cell, opened, paired_gates
+from experiment import Gate, Results, Scores, gate_lines
 from torch import Generator, Tensor, nn
 from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_reconstructions, load, split
 
@@ -55,8 +57,8 @@ SIZES: dict[str, Any] = {
     "dropout": 0.0,
     "recurrent_size": 64,
 }
-UPDATES, BATCH, RATE = 8000, 8, 2e-3  # of the pose encoder half as much: its last layers have no norm
-LAST_NORM = 0.2  # where the decoder's last norm begins: at 1 pictures are far too bright for hundreds of updates
+UPDATES, BATCH, RATE = 8000, 8, 2e-3
+LAST_NORM = 0.2  # where the decoder's last norm begins: at 1 images are far too bright for hundreds of updates
 HEAD_UPDATES, HEAD_BATCH, HEAD_RATE = 80, 32, 4e-3
 WHOLE_UPDATES, WHOLE_RATE = 200, 5e-4  # training of the encoder with labels
 # name -> weights of invariance and equivariance, reconstruction has 1; None: random weights
@@ -68,76 +70,54 @@ ARMS: dict[str, tuple[float, float] | None] = {
     "U-VI": (1.0, 0.001),
 }
 RAW, SCRATCH, TUNED = "raw pictures", "labels, from scratch", "labels, from U-VI"
-COLUMNS = (
-    "front",
-    "side",
-    "between",
-    "real, front",
-    "real, side",
-    "real, person",
-    "rank, front",
-    "rank, side",
-    "code",
-)
+REAL = ("real, front", "real, side", "real, person")
+COLUMNS = ("front", "side", "between", *REAL, "rank, front", "rank, side", "code")
 # Table 5 of the paper, NTU RGB+D, cross-view: depth and DensePose of RGB.
 PAPER = {"rec": (35.4, 35.6), "rec + equiv": (64.1, 69.1), "rec + invar": (59.6, 70.3), "U-VI": (67.5, 74.8)}
-# (better arm, other arm, column, least gain in points)
 GATES = (
-    ("U-VI", "rec", "side", 10.0),
-    ("U-VI", "rec", "between", 10.0),
-    ("U-VI", "random weights", "side", 0.0),
-    ("U-VI", RAW, "side", 0.0),
-    ("U-VI", "rec", "rank, side", 0.0),
+    Gate("U-VI", "rec", "side", 10.0),
+    Gate("U-VI", "rec", "between", 10.0),
+    Gate("U-VI", "random weights", "side"),
+    Gate("U-VI", RAW, "side"),
+    Gate("U-VI", "rec", "rank, side"),
 )
 LEAST_REDUCTION = 0.5  # of the code's distance, by the invariance loss
 
-Scores = dict[str, float]
+
+class SlowPoses(UVi):
+    """The objective with a pose encoder that learns at half the rate: its last layers have no norm."""
+
+    def optimizers(self, network: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
+        slow = list(network.model.pose_encoder.parameters())
+        names = {id(weight) for weight in slow}
+        others = [weight for weight in network.parameters() if id(weight) not in names]
+        groups = [{"params": slow, "lr": learning_rate / 2}, {"params": others, "lr": learning_rate}]
+        return [torch.optim.AdamW(groups, weight_decay=0.01, fused=True)]
 
 
 def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViModel:
-    """The auto-encoder of an arm, its every random number decided by the seed; losses go to standard error."""
+    """The auto-encoder of an arm, its every random number decided by the seed."""
     torch.manual_seed(seed)
     model = UViModel(UViConfig(**SIZES)).to(memory_format=torch.channels_last)
     weights = ARMS[arm]
     if weights is None:
         return model.eval()
-    nn.init.constant_(
-        [norm for norm in model.decoder.modules() if isinstance(norm, nn.BatchNorm2d)][-1].weight, LAST_NORM
-    )
-    objective = UVi(invariance_weight=weights[0], equivariance_weight=weights[1])
-    network = objective.prepare(model, None).train()
+    last_norm = [norm for norm in model.decoder.modules() if isinstance(norm, nn.BatchNorm2d)][-1]
+    nn.init.constant_(last_norm.weight, LAST_NORM)
     takes = [RecordedTake(str(index), tuple(views.numpy()), as_pictures) for index, views in enumerate(stored)]
-    pairs = ViewPairDataset(takes, seed=seed)
-    groups = [
-        {"params": model.pose_encoder.parameters(), "lr": RATE / 2},
-        {"params": [*model.viewpoint_encoder.parameters(), *model.decoder.parameters()], "lr": RATE},
-    ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda done: min(1.0, (done + 1) / 30, (updates - done) / (0.3 * updates))
+    epochs = max(1, round(updates * BATCH / len(takes)))
+    recipe = {"learning_rate": RATE, "schedule": "cosine", "max_grad_norm": 1.0, "batch_size": BATCH}
+    recipe |= {"mixed_precision": "auto", "warmup_epochs": min(0.1 * epochs, 30 * BATCH / len(takes))}
+    objective = SlowPoses(invariance_weight=weights[0], equivariance_weight=weights[1])
+    motions.trained_by_recipe(
+        model, objective, ViewPairDataset(takes, seed=seed), collate_view_pairs, epochs, seed, **recipe
     )
-    generator = Generator().manual_seed(seed)
-    for update in range(updates):
-        pairs.set_epoch(update)
-        rows = torch.randint(len(pairs), (BATCH,), generator=generator)
-        batch = collate_view_pairs([pairs[row] for row in rows.tolist()])
-        batch["seeds"] = motions.seeds_of(rows, generator)
-        with motions.half_precision():
-            losses = objective(network, batch)
-        optimizer.zero_grad()
-        losses["loss"].backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if update % 100 == 99 or update == updates - 1:
-            said = ", ".join(f"{name} {float(value.detach()):.4f}" for name, value in losses.items())
-            print(f"  {arm}, update {update + 1}: {said}", file=sys.stderr, flush=True)
     return model.eval()
 
 
 @torch.inference_mode()
 def features(model: UViModel | None, pictures: Tensor) -> Tensor:
-    """`(clips, FRAMES, numbers)`: postures, or without a model the pictures in 16 x 16 pixels."""
+    """`(clips, FRAMES, numbers)`: postures, or without a model the images in 16 x 16 pixels."""
     flat, made = pictures.flatten(0, 1), []
     for part in flat.split(64):
         images = as_pictures(part)
@@ -170,16 +150,12 @@ def fitted(
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, updates)
     generator = Generator().manual_seed(0)
-    network.train()
-    for _ in range(updates):
-        rows = torch.randperm(len(given), generator=generator)[:HEAD_BATCH]
-        loss = nn.functional.cross_entropy(network(prepare(given[rows])), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-    network.eval()
+    batches = (torch.randperm(len(given), generator=generator)[:HEAD_BATCH] for _ in range(updates))
+
+    def loss_of(rows: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(network(prepare(given[rows])), labels[rows])
+
+    experiment.fit(network, batches, loss_of, optimizer, schedule, max_grad_norm=1.0)
 
 
 def probed(train: Tensor, labels: Tensor, tests: Sequence[Tensor], seed: int) -> list[Tensor]:
@@ -241,6 +217,19 @@ def ranks(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores:
     return {f"rank, {view}": float(np.mean(values)) for view, values in found.items()}
 
 
+class Logits(nn.Module):
+    """Of a whole network, in float32."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clips: Tensor) -> Tensor:
+        with motions.half_precision():
+            logits: Tensor = self.network(clips).logits
+        return logits.float()
+
+
 def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: int, seed: int) -> Scores:
     """Encoder and head trained on clips from the front: from scratch, or on from a trained encoder."""
     torch.manual_seed(seed)
@@ -251,17 +240,7 @@ def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: in
         network.encoder.load_state_dict(model.state_dict())
     network.to(memory_format=torch.channels_last)
 
-    class Logits(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, clips: Tensor) -> Tensor:
-            with motions.half_precision():
-                logits: Tensor = self.network(clips).logits
-            return logits.float()
-
-    logits = Logits()
+    logits = Logits(network)
     fitted(logits, data["train"]["front"], data["train labels"], as_pictures, updates, WHOLE_RATE)
     found = {}
     with torch.inference_mode():
@@ -271,20 +250,11 @@ def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: in
     return found
 
 
-def table(scores: ArmScores) -> list[str]:
-    """Per cent, mean and sample deviation over the seeds."""
-    lines = ["| arm | " + " | ".join(COLUMNS) + " | paper, depth | paper, RGB |", "|---" * (len(COLUMNS) + 3) + "|"]
-    for arm, values in scores.items():
-        paper = [str(value) for value in PAPER.get(arm, ("-", "-"))]
-        lines.append("| " + " | ".join([arm, *(cell(values.get(name, [])) for name in COLUMNS), *paper]) + " |")
-    return lines
-
-
-def gates(scores: ArmScores) -> list[str]:
+def gates(results: Results) -> list[str]:
     """Differences paired by seed, and what the invariance loss takes off the distance of codes."""
-    lines = paired_gates(scores, GATES)
+    lines = gate_lines(results, GATES)
     for with_loss, without in (("U-VI", "rec + equiv"), ("rec + invar", "rec")):
-        codes = [scores.get(arm, {}).get("code", []) for arm in (with_loss, without)]
+        codes = [list(experiment.by_seed(results, arm, "code").values()) for arm in (with_loss, without)]
         if all(codes):
             less = 1 - float(np.mean(codes[0]) / np.mean(codes[1]))
             verdict = "holds" if less >= LEAST_REDUCTION else "FAILS"
@@ -295,23 +265,13 @@ def gates(scores: ArmScores) -> list[str]:
     return lines
 
 
-def arguments(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the archives")
-    parser.add_argument("--cache", type=Path, required=True, help="folder that keeps the drawn pictures")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--updates", type=int, default=UPDATES)
-    parser.add_argument("--arms", nargs="+", choices=(RAW, *ARMS, SCRATCH, TUNED), default=(RAW, *ARMS))
-    parser.add_argument("--develop", action="store_true", help="for choosing numbers: parts no result is reported on")
-    parser.add_argument("--quick", action="store_true", help="few clips and updates: does it run")
-    parser.add_argument("--save", type=Path, help="folder for the encoders, as checkpoints: SAVE/ARM-SEED")
-    parser.add_argument("--output", type=Path, help="numbers as JSON; those that are there already are kept")
-    parser.add_argument("--picture", type=Path, help="PNG of U-VI's reconstructions, first seed")
-    return parser.parse_args(words)
+def table(results: Results) -> list[str]:
+    depth, rgb = ({arm: numbers[place] for arm, numbers in PAPER.items()} for place in range(2))
+    return experiment.table(results, COLUMNS, **{"paper, depth": depth, "paper, RGB": rgb})
 
 
 def drawn_once(options: argparse.Namespace) -> dict[str, Any]:
-    """The pictures, from the cache when they are there."""
+    """The images, from the cache when they are there."""
     kept = options.cache / f"u_vi{'-quick' * options.quick}.pt"
     if not kept.exists():
         start = time.perf_counter()
@@ -330,34 +290,36 @@ def saved(model: UViModel, folder: Path) -> None:
     )
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    options = arguments(words)
+def main(argv: Sequence[str] | None = None) -> int:
+    arms, quick = (RAW, *ARMS, SCRATCH, TUNED), "few clips and updates: does it run"
+    parser = experiment.command_line(__doc__, arms, cache=False, develop=motions.DEVELOP, quick=quick)
+    parser.set_defaults(arms=[RAW, *ARMS])
+    parser.add_argument("--cache", type=Path, required=True, help="folder that keeps the drawn images")
+    parser.add_argument("--updates", type=int, default=UPDATES)
+    parser.add_argument("--save", type=Path, help="folder for the encoders, as checkpoints: SAVE/ARM-SEED")
+    parser.add_argument("--picture", type=Path, help="PNG of U-VI's reconstructions, first seed")
+    options = parser.parse_args(argv)
     torch.set_num_threads(1)
     data = drawn_once(options)
-    updates = 3 if options.quick else options.updates
-    scores = opened(options.output)
-    for seed in options.seeds:
-        encoders: dict[str, UViModel] = {}
-        for arm in options.arms:
-            start = time.perf_counter()
-            source = "U-VI" if arm == TUNED else arm
-            if source in ARMS and source not in encoders:
-                encoders[source] = trained(source, data["takes"], updates, seed)
-            model = encoders.get(source)
-            made = time.perf_counter() - start
-            if options.save and model is not None and arm in ARMS:
-                saved(model, options.save / f"{arm}-{seed}")
-            if options.picture and arm == "U-VI" and seed == options.seeds[0]:
-                draw_reconstructions(
-                    model, data, options.picture, np.linspace(1, len(data["test"]["front"]) - 1, 5, dtype=int)
-                )
-            if arm in (SCRATCH, TUNED):
-                found = scores_with_labels(model, data, 3 if options.quick else WHOLE_UPDATES, seed)
-            else:
-                found = scores_of(model, data, seed)
-            judged = time.perf_counter() - start - made
-            added(scores, arm, found, f"seed {seed} {arm} ({made:.0f} + {judged:.0f} s)", options.output)
-    print("\n".join([*table(scores), "", *gates(scores)]))
+    updates, with_labels = (3, 3) if options.quick else (options.updates, WHOLE_UPDATES)
+
+    @cache
+    def encoder(arm: str, seed: int) -> UViModel:
+        return trained(arm, data["takes"], updates, seed)
+
+    def score(arm: str, seed: int) -> Scores:
+        if arm in (SCRATCH, TUNED):
+            return scores_with_labels(encoder("U-VI", seed) if arm == TUNED else None, data, with_labels, seed)
+        model = encoder(arm, seed) if arm in ARMS else None
+        if options.save and model is not None:
+            saved(model, options.save / f"{arm}-{seed}")
+        if options.picture and arm == "U-VI" and seed == options.seeds[0]:
+            rows = np.linspace(1, len(data["test"]["front"]) - 1, 5, dtype=int)
+            draw_reconstructions(model, data, options.picture, rows)
+        return scores_of(model, data, seed)
+
+    results = experiment.measure(options.arms, options.seeds, score, options.output)
+    print("\n".join([*table(results), "", *gates(results)]))
     return 0
 
 

@@ -1,10 +1,5 @@
-"""What U-VI's claim trains and tests on: bodies drawn for cameras, real depth maps, and how reconstructions look.
+"""What U-VI's claim trains and tests on: bodies drawn for cameras, real depth maps, and how reconstructions look."""
 
-It does not know losses nor tasks.
-"""
-
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,19 +10,16 @@ import torch
 from torch import Tensor
 
 from motionhub.data.build.build import build_dataset
-from motionhub.data.datasets.bandai_namco import BANDAI_TEST_STYLES, STYLES
 from motionhub.data.synthetic.generate import generate
 from motionhub.data.views.body_images import draw_body
 from motionhub.data.views.cameras import Camera
-from motionhub.data.views.image_files import read_utd_mhad_depth
 from motionhub.data.views.view_pairs import SENSOR_DISTANCE
 from motionhub.processing.posture_images import PostureImageProcessor
 from motionhub.skeletons.rows import from_row
 
 
-SIDE, FRAMES = 64, 16  # pixels of a side of what is kept; pictures of a clip, as in the paper
+SIDE, FRAMES = 64, 16  # pixels of a side of what is kept; images of a clip, as in the paper
 PIXELS = 32  # pixels of a side of what the networks see
-REAL_FILE = "utd_mhad_depth_s1-2_t1.zip"
 REAL_SUBJECTS = (1, 2)
 AZIMUTHS = {"front": 0.0, "between": 45.0, "side": 90.0}
 FRONTS = {"bandai": 0.0, "utd": 180.0, "synthetic": 180.0}  # people before a Kinect look along -z
@@ -35,7 +27,7 @@ VIEWS = {"bandai": ("front", "between", "side"), "utd": ("front", "side")}
 MOVEMENTS, GRADES, PEOPLE = ("squat", "sit down"), 5, (16, 10)  # people that train and that test, of every grade
 PROCESSOR = PostureImageProcessor(image_size=SIDE, in_channels=1, depth_unit=1.0)
 
-Views = dict[str, Tensor]  # name of a camera -> pictures `(clips, FRAMES, SIDE, SIDE)` uint8
+Views = dict[str, Tensor]  # name of a camera -> images `(clips, FRAMES, SIDE, SIDE)` uint8
 
 
 def seen(sequence: Any, frames: Sequence[int], cameras: Sequence[Camera]) -> Tensor:
@@ -56,11 +48,6 @@ def as_pictures(stored: Any) -> Tensor:
     return blocks.mean((-3, -1)).unsqueeze(-3)
 
 
-def spread(num_frames: int, count: int) -> list[int]:
-    """The middle frames of `count` equal parts; of a shorter clip some more than once."""
-    return ((np.arange(count) + 0.5) / count * num_frames).astype(int).tolist()
-
-
 def cameras_at(azimuths: Sequence[float], generator: np.random.Generator) -> list[Camera]:
     return [Camera(azimuth + generator.uniform(-15, 15), generator.uniform(-10, 10)) for azimuth in azimuths]
 
@@ -71,7 +58,7 @@ def clips_seen(sequences: Sequence[Any], source: str, names: Sequence[str], seed
     made = []
     for index, sequence in enumerate(sequences):
         cameras = cameras_at(azimuths, np.random.default_rng([seed, index]))
-        made.append(seen(sequence, spread(sequence.num_frames, FRAMES), cameras))
+        made.append(seen(sequence, motions.spread(sequence.num_frames, FRAMES), cameras))
     return dict(zip(names, torch.stack(made, dim=1), strict=True))
 
 
@@ -90,23 +77,19 @@ def graded(movement: str, first: int, count: int, names: Sequence[str]) -> tuple
 def recorded(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
     """The real depth clips `(54, FRAMES, SIDE, SIDE)`, their actions and subjects.
 
-    Kinect's pictures are mirrored, these not.
+    Kinect's images are mirrored, these not.
     """
     processor = PostureImageProcessor(image_size=SIDE, in_channels=1)
-    clips, labels, subjects = [], [], []
-    with tempfile.TemporaryDirectory() as place, zipfile.ZipFile(folder / REAL_FILE) as archive:
-        archive.extractall(place)
-        for path in sorted(Path(place).rglob("*_depth.mat")):
-            depth = read_utd_mhad_depth(path)
-            clips.append(as_bytes(processor.prepare(depth[spread(len(depth), FRAMES), :, ::-1])))
-            action, subject = path.name.split("_")[:2]
-            labels.append(int(action[1:]) - 1)
-            subjects.append(int(subject[1:]))
-    return torch.stack(clips), torch.tensor(labels), torch.tensor(subjects)
+    clips, names = [], []
+    for name, depth in motions.depth_recordings(folder):
+        clips.append(as_bytes(processor.prepare(depth[motions.spread(len(depth), FRAMES), :, ::-1])))
+        names.append([int(part[1:]) for part in name.split("_")[:2]])
+    actions, subjects = torch.tensor(names).T
+    return torch.stack(clips), actions - 1, subjects
 
 
 def load(folder: Path, most: int | None) -> dict[str, Any]:
-    """All pictures, of whatever trains and tests, drawn once; `most` clips of a data set for a quick look."""
+    """All images, of whatever trains and tests, drawn once; `most` clips of a dataset for a quick look."""
     bandai, utd = (build_dataset(name, folder / motions.FILES[name])["full"] for name in ("bandai-namco", "utd-mhad"))
     chosen = {
         "bandai": thinned(list(range(len(bandai))), most),
@@ -127,10 +110,7 @@ def load(folder: Path, most: int | None) -> dict[str, Any]:
 
 def split(drawn: dict[str, Any], develop: bool) -> dict[str, Any]:
     """What trains and what tests; to choose anything by: another style, nothing recorded, no grades."""
-    tested, never = ([STYLES.index(style) for style in styles] for styles in (("elderly",), BANDAI_TEST_STYLES))
-    tested = tested if develop else never
-    is_test = torch.isin(drawn["bandai setups"], torch.tensor(tested))
-    is_train = ~torch.isin(drawn["bandai setups"], torch.tensor(tested + never))
+    is_train, is_test = motions.style_parts(drawn["bandai setups"], develop)
     data = {name: drawn[name] for name in drawn if not name.startswith("bandai")}
     for name, rows in (("train", is_train), ("test", is_test)):
         data[name] = {view: pictures[rows] for view, pictures in drawn["bandai"].items()}
@@ -148,9 +128,9 @@ def thinned(rows: list[int], most: int | None) -> list[int]:
 
 @torch.inference_mode()
 def draw_reconstructions(model: Any, data: dict[str, Any], path: Path, rows: Sequence[int]) -> None:
-    """A row for each of some test clips: the cameras' pictures beside what is drawn from one camera's posture.
+    """A row for each of some test clips: the cameras' images beside what is drawn from one camera's posture.
 
-    The camera of the last column is that of another clip's picture: nothing of it can tell the posture.
+    The camera of the last column is that of another clip's image: nothing of it can tell the posture.
     """
     import matplotlib.pyplot as plt
 
@@ -174,7 +154,7 @@ def draw_reconstructions(model: Any, data: dict[str, Any], path: Path, rows: Seq
 
 
 def _drawn(model: Any, front: Tensor, side: Tensor | None, between: Tensor | None, other: Tensor) -> list[Any]:
-    """The six pictures of a row; None where a real clip has no second camera."""
+    """The six images of a row; None where a real clip has no second camera."""
 
     def camera(picture: Tensor) -> tuple[Tensor, Tensor]:
         rotation, translation = model.viewpoint_encoder(as_pictures(picture)[None])

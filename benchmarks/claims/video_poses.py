@@ -10,10 +10,11 @@ do not say whether it is right.
 
 import argparse
 import itertools
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from experiment import SHARED
 from scipy.spatial.transform import Rotation
 
 from motionhub.data.video.reader import open_video
@@ -31,16 +32,15 @@ LIMBS = [
 MODES = {"follow": True, "anew": False}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    root = Path(os.environ.get("MOTIONHUB_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
-    parser.add_argument("--videos", type=Path, default=root / "videos")
+    parser.add_argument("--videos", type=Path, default=SHARED / "videos")
     parser.add_argument("--only", nargs="+", default=None, metavar="NAME", help="file names without suffix")
     parser.add_argument("--modes", nargs="+", choices=tuple(MODES), default=list(MODES))
     parser.add_argument("--find_confidence", type=float, default=0.3, help="of MediaPipe's detector (default 0.3)")
     parser.add_argument("--seconds", type=float, default=None, help="of each video, from its start; default all")
     parser.add_argument("--pictures", type=Path, default=None)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     paths = [path for path in sorted(arguments.videos.iterdir()) if not arguments.only or path.stem in arguments.only]
     print("| video | mode | frames | people | somebody in | frames of each person | joints seen | frames/s |")
     print("|---|---|---|---|---|---|---|---|", flush=True)

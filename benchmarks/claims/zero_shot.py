@@ -15,8 +15,8 @@ It is fitted on seen classes alone: every arm is also trained without a fifth of
 on another quarter of the performers of the training clips. No unseen class and no test clip has a part in it.
 `--develop` divides the classes otherwise; what stands above was chosen there.
 
-"few": 5 % and 10 % of the labels of N-UCLA and of Penn Action, from encoders that were trained on the other data sets
-and on Bandai-Namco, against random weights; and the data set's own names without any label of it.
+"few": 5 % and 10 % of the labels of N-UCLA and of Penn Action, from encoders that were trained on the other datasets
+and on Bandai-Namco, against random weights; and the dataset's own names without any label of it.
 
 Arms of "splits": T-MOR (L_mt); the same with synthetic motions in words added (`data.synthetic_phrases`: no recording
 of an unseen class, but some of their words, "squat", "clap", on drawn bodies); T-MOR with the texts of seen classes
@@ -29,22 +29,33 @@ import argparse
 import copy
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import experiment
 import motions
 import numpy as np
 import torch
-from motions import Batch, Clips
+from captioned_clips import (
+    Part,
+    Pool,
+    made_motions,
+    means_of,
+    named_right,
+    seen,
+    split_batches,
+    texts_of,
+    texts_of_made,
+)
+from experiment import Results, Scores
+from motions import Clips
 from pretraining import Labels
 from sklearn.linear_model import Ridge
 from torch import Generator, Tensor, nn
 from torch.nn import functional
-from worded_clips import Part, Pool, fewer_frames, last_part, made_motions, seen, texts_of, texts_of_made
 
 from motionhub.data.datasets.datasets import get_dataset
 from motionhub.metrics.open_set import auroc, fit_calibrated_stacking, harmonic_mean, seen_and_unseen
@@ -58,29 +69,24 @@ SIZES = {"projection_size": 384, "projection_hidden_size": 192, "text_size": 384
 GATE_H, GATE_TIMES = 30.0, 20.0
 
 
-def t_mor(seed: int) -> Any:
+def t_mor(seed: int, video_size: int | None = None) -> Any:
     torch.manual_seed(seed)
-    model = TMorModel(TMorConfig(encoder_config=motions.encoder_config(), video_size=None, temperature=0.07, **SIZES))
-    model.encoder = motions.Encoder(motions.encoder_config())
+    config = TMorConfig(encoder_config=motions.encoder_config(), video_size=video_size, temperature=0.07, **SIZES)
+    model = TMorModel(config)
+    model.encoder = motions.small_encoder()
     return model
 
 
 def trained(part: Part, texts: Sequence[Tensor], epochs: int, seed: int) -> Any:
     objective = TMor(losses=("mt",), text_features=texts, text_negatives="classes")
-    return motions.pretrained(t_mor(seed), objective, part, seen, epochs, seed)  # type: ignore[arg-type]
+    return motions.pretrained(t_mor(seed), objective, part, seen, epochs, seed)
 
 
 @torch.inference_mode()
 def embedded(model: Any, pool: Pool, rows: Tensor) -> Tensor:
-    parts = []
-    for some in rows.split(256):
-        batch = pool.batch(some)
-        order = {int(row): index for index, row in enumerate(batch["index"])}
-        inputs = {name: batch[name] for name in ("keypoints", "joint_mask", "attention_mask")}
-        made = model(**inputs)
-        made = made.pooler_output if "motion_embeds" not in made else made.motion_embeds
-        parts.append(made.float()[torch.tensor([order[int(row)] for row in some])])
-    return torch.cat(parts)
+    outputs = (model(**motions.inputs_of(pool.batch(some))) for some in rows.split(256))
+    name = "motion_embeds" if isinstance(model, TMorModel) else "pooler_output"
+    return torch.cat([output[name].float() for output in outputs])
 
 
 def measured(scores: Tensor, labels: Tensor, unseen: Tensor, bonus: float) -> dict[str, float]:
@@ -120,15 +126,16 @@ def aligned(features: Tensor, labels: Tensor, texts: Tensor, seed: int) -> Agree
     torch.manual_seed(seed)
     model = Agreement(features.shape[1], texts.shape[1])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for _ in range(15):
-        for rows in torch.randperm(len(features)).split(128):
-            scores = model(features[rows], texts[labels[rows]])
-            same = labels[rows][:, None] == labels[rows][None]
-            loss = functional.softplus(-scores.diagonal()).mean() + functional.softplus(scores[~same]).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    return model.eval()
+
+    def loss_of(rows: Tensor) -> Tensor:
+        scores = model(features[rows], texts[labels[rows]])
+        same = labels[rows][:, None] == labels[rows][None]
+        return functional.softplus(-scores.diagonal()).mean() + functional.softplus(scores[~same]).mean()
+
+    experiment.fit(
+        model, (rows for _ in range(15) for rows in torch.randperm(len(features)).split(128)), loss_of, optimizer
+    )
+    return model
 
 
 @torch.inference_mode()
@@ -194,18 +201,17 @@ def arm_scores(
         "T-MOR, synthetic motions too": (wide, wide.classes),
         "shuffled texts": (part, [moved[label] for label in known]),
     }
-    means = torch.stack([functional.normalize(text.mean(0), dim=0) for text in texts[: pool.num_real]])
+    means = means_of(texts[: pool.num_real])
     found: dict[str, Tensor] = {}
-    for arm, (shown, told) in arms.items():
-        model = trained(shown, [texts[label] for label in told], epochs, seed)
+    for arm, (shown, described) in arms.items():
+        model = trained(shown, [texts[label] for label in described], epochs, seed)
         embeds = embedded(model, pool, division.test)
         found[arm] = embeds @ means.T
         model.typical_motion.measure(embedded(model, pool, division.learn))
         with torch.inference_mode():
             found[f"{arm}, standard scores"] = model.similarities(embeds, means)
     torch.manual_seed(seed)
-    encoder = motions.Encoder(motions.encoder_config())
-    frozen = motions.pretrained(encoder, Labels(len(known)), part, seen, epochs, seed)  # type: ignore[arg-type]
+    frozen = motions.pretrained(motions.small_encoder(), Labels(len(known)), part, seen, epochs, seed)
     train = (embedded(frozen, pool, division.learn), pool.labels[division.learn])
     features = embedded(frozen, pool, division.test)
     for arm in ("linear map", "SMIE-style"):
@@ -232,82 +238,42 @@ def split_arms(
     return {arm: measured(table, pool.labels[outer.test], outer.unseen, bonus[arm]) for arm, table in scores.items()}
 
 
-def few_labels(parts: dict[str, tuple[Clips, list[str]]], epochs: int, seed: int) -> dict[str, dict[str, float]]:
-    """Training without a data set, test on it: by names, by a linear layer, and with few labels."""
-    found: dict[str, dict[str, float]] = {}
-    for left_out, view in (("n-ucla", motions.kinect_camera), ("penn-action", motions.photographs)):
+def few_labels(parts: dict[str, tuple[Clips, list[str]]], epochs: int, seed: int) -> dict[str, Scores]:
+    """Training without a dataset, test on it: by names, by a linear layer, and with few labels."""
+    found: dict[str, Scores] = {}
+    for left_out in ("n-ucla", "penn-action"):
         pool = Pool([part for name, part in parts.items() if name != left_out])
         part, (shown, names) = Part(pool, torch.arange(len(pool)), range(len(pool.names))), parts[left_out]
-        means = torch.stack([functional.normalize(text.mean(0), dim=0) for text in texts_of(names)])
-        learns = shown.cameras == shown.cameras.min() if left_out == "n-ucla" else ~last_part(shown.labels)
-        train, test = (shown.of(rows.nonzero().squeeze(1)) for rows in (learns, ~learns))
-
-        def finish(batch: Batch, view: Callable[[Batch], Batch] = view) -> Batch:
-            return view(fewer_frames(batch))
-
-        batches = [finish(motions.windows(clips, torch.arange(len(clips)), None)) for clips in (train, test)]
+        train, (fit, test), finish = split_batches(left_out, shown)
         for arm in ("random weights", "L_mt"):
             model = t_mor(seed) if arm == "random weights" else trained(part, texts_of(pool.names), epochs, seed)
-            numbers = {
-                "linear": motions.probe(partial(motions.features_of, model.encoder), batches[:1], batches[1:])[0]
-            }
+            numbers = {"linear": motions.probe(partial(motions.features_of, model.encoder), [fit], [test])[0]}
             for share in (0.05, 0.1):
-                rows = motions.few_rows(train.labels, share, seed)
-                numbers[f"{share:.0%}"] = motions.fine_tuned_accuracy(
-                    copy.deepcopy(model.encoder), train.of(rows), finish, batches[1], 60, seed, 1e-3
-                )
+                few, encoder = train.of(motions.few_rows(train.labels, share, seed)), copy.deepcopy(model.encoder)
+                numbers[f"{share:.0%}"] = motions.fine_tuned_accuracy(encoder, few, finish, test, 60, seed, 1e-3)
             if arm != "random weights":
-                inputs = {name: batches[1][name] for name in ("keypoints", "joint_mask", "attention_mask")}
-                with torch.inference_mode():
-                    scores = model.eval()(**inputs).motion_embeds @ means.T
-                numbers["by names"] = float((scores.argmax(1) == batches[1]["labels"]).float().mean())
+                numbers["by names"] = named_right(model, test, means_of(texts_of(names)))
             found[f"{left_out}: {arm}"] = numbers
-            print(json.dumps({f"{left_out}: {arm}": numbers}), flush=True)
     return found
 
 
-def table(rows: dict[str, dict[str, list[float]]]) -> str:
-    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
-    lines = ["| arm | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    for arm, row in rows.items():
-        cells = [
-            f"{100 * np.mean(v):.1f} ± {100 * np.std(v, ddof=1):.1f}" if len(v) > 1 else f"{100 * v[0]:.1f}"
-            for v in (row.get(column, [np.nan]) for column in columns)
-        ]
-        lines.append(f"| {arm} | " + " | ".join(cell.replace("nan", "-") for cell in cells) + " |")
-    return "\n".join(lines)
-
-
-def gathered(found: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, list[float]]]:
-    rows: dict[str, dict[str, list[float]]] = {}
-    for one in found:
-        for arm, numbers in one.items():
-            for column, value in numbers.items():
-                rows.setdefault(arm, {}).setdefault(column, []).append(value)
-    return rows
-
-
-def mean_of(divisions: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+def mean_of(divisions: Sequence[dict[str, Scores]]) -> dict[str, Scores]:
     """Of every number the mean over the divisions, and H in each, as the divisions differ more than seeds do."""
-    found: dict[str, dict[str, float]] = {}
-    for arm, row in gathered(divisions).items():
-        found[arm] = {column: float(np.mean(values)) for column, values in row.items()}
-        found[arm] |= {f"H, division {place}": value for place, value in enumerate(row["H"])}
+    found: dict[str, Scores] = {}
+    for arm, first in divisions[0].items():
+        found[arm] = {column: float(np.mean([one[arm][column] for one in divisions])) for column in first}
+        found[arm] |= {f"H, division {place}": one[arm]["H"] for place, one in enumerate(divisions)}
     return found
 
 
-def main(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=None)
+def main(argv: Sequence[str] | None = None) -> int:
+    develop, quick = "other divisions of the classes, to choose methods by", "does it run: one epoch, one fold"
+    parser = experiment.command_line(__doc__, seeds=[0], develop=develop, quick=quick)
     parser.add_argument("--parts", nargs="+", choices=("splits", "few"), default=["splits", "few"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(SPLITS)))
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--json", type=Path, default=None)
-    parser.add_argument("--develop", action="store_true", help="other divisions of the classes, to choose methods by")
-    parser.add_argument("--quick", action="store_true", help="does it run: one epoch, one fold")
-    chosen = parser.parse_args(words)
+    parser.add_argument("--json", type=Path, dest="output", help="the same as --output")
+    chosen = parser.parse_args(argv)
     if chosen.quick:
         chosen.epochs, chosen.folds, chosen.seeds = 1, chosen.folds[:1], chosen.seeds[:1]
     names = ("utd-mhad", "n-ucla", "penn-action", "bandai-namco")
@@ -315,42 +281,52 @@ def main(words: Sequence[str]) -> int:
     parts = {
         name: (motions.load(name, chosen.data, chosen.cache), list(get_dataset(name).class_names)) for name in wanted
     }
-    begin, report = time.perf_counter(), {}
+    makers = {"few": lambda seed: few_labels(parts, chosen.epochs, seed)}
+    if "splits" in chosen.parts:
+        makers["splits"] = over_folds([parts[name] for name in names[:3]], chosen)
+    report: dict[str, Results] = {}
     for name in chosen.parts:
-        found: list[dict[str, dict[str, float]]] = []
-        taken: dict[int, dict[str, float]] = {}
+        report[name] = {}
         for seed in chosen.seeds:
-            if name == "splits":
-                pool = Pool([*(parts[each] for each in names[:3]), made_motions(chosen.cache)])
-                texts = texts_of(pool.names[: pool.num_real]) + texts_of_made()
-                divisions = []
-                for fold in chosen.folds:
-                    outer, inner = divided(pool, fold, DEVELOP if chosen.develop else DIVISION)
-                    if fold not in taken:
-                        taken[fold] = bonuses(pool, texts, outer, inner, chosen.epochs)
-                    divisions.append(split_arms(pool, texts, outer, taken[fold], chosen.epochs, seed))
-                    print(json.dumps({"fold": fold, "seed": seed, **divisions[-1]}), flush=True)
-                found.append(mean_of(divisions))
-            else:
-                found.append(few_labels(parts, chosen.epochs, seed))
-                print(json.dumps({"seed": seed, **found[-1]}), flush=True)
-        report[name] = gathered(found)
-        print(f"\n{name} ({len(found)} seeds)\n{table(report[name])}\n", flush=True)
-    print(f"{time.perf_counter() - begin:.0f} s")
-    if chosen.json:
-        chosen.json.write_text(json.dumps(report, indent=2) + "\n")
+            for arm, numbers in makers[name](seed).items():
+                report[name].setdefault(arm, {})[str(seed)] = numbers
+            print(
+                json.dumps({"seed": seed, **{arm: seeds[str(seed)] for arm, seeds in report[name].items()}}),
+                flush=True,
+            )
+        print("\n".join(["", name, *experiment.table(report[name]), ""]), flush=True)
+    experiment.save(report, chosen.output)
     return verdict(report)
 
 
-def verdict(report: dict[str, Any]) -> int:
+def over_folds(
+    parts: Sequence[tuple[Clips, list[str]]], chosen: argparse.Namespace
+) -> Callable[[int], dict[str, Scores]]:
+    """Of a seed, the arms on every division of the classes, each with the bonuses of that division."""
+    pool = Pool([*parts, made_motions(chosen.cache)])
+    texts = texts_of(pool.names[: pool.num_real]) + texts_of_made()
+    divisions = [divided(pool, fold, DEVELOP if chosen.develop else DIVISION) for fold in chosen.folds]
+    taken = [bonuses(pool, texts, outer, inner, chosen.epochs) for outer, inner in divisions]
+
+    def arms(seed: int) -> dict[str, Scores]:
+        folds = zip(divisions, taken, strict=True)
+        return mean_of([split_arms(pool, texts, outer, bonus, chosen.epochs, seed) for (outer, _), bonus in folds])
+
+    return arms
+
+
+def verdict(report: dict[str, Results]) -> int:
     """The gate: the harmonic mean at least 30 and far above that with shuffled texts."""
     if "splits" not in report:
         return 0
-    own, shuffled = (100 * np.mean(report["splits"][arm]["H"]) for arm in ("T-MOR", "shuffled texts"))
+    own, shuffled = (
+        100 * np.mean(list(experiment.by_seed(report["splits"], arm, "H").values()))
+        for arm in ("T-MOR", "shuffled texts")
+    )
     holds = bool(own >= GATE_H and own >= GATE_TIMES * shuffled)
     print(f"H {own:.1f} (shuffled texts {shuffled:.1f}), needed {GATE_H:g} and {GATE_TIMES:g} times shuffled: {holds}")
     return 0 if holds else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

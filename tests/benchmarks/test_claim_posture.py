@@ -25,23 +25,8 @@ def pictures(poses, labels, sides):
 
 def test_the_first_clips_of_every_class_and_side_train(poses):
     given = pictures(poses, [0] * 5 + [1] * 5 + [0] * 5, [2] * 5 + [2] * 5 + [3] * 5)
-    first = poses.first_part(given, 0.8)
+    first = poses.first_part(given)
     assert first.tolist() == [True, True, True, True, False] * 3
-
-
-def test_gates_are_paired_by_seed_and_need_twice_the_spread(posture):
-    scores = {
-        "CV-MIM, InfoNCE": {"hit@1": [0.5, 0.6]},
-        "raw, ConvNet": {"hit@1": [0.2, 0.3]},
-        "auto-encoder": {"hit@1": [0.45, 0.2]},
-    }
-    lines = posture.paired_gates(scores, posture.GATES)
-    assert lines[0] == "- CV-MIM, InfoNCE - raw, ConvNet, hit@1 (2 seeds): +30.0, needed above 15.0: holds"
-    # gains of 5 and 40: mean 22.5, deviation 24.7
-    assert lines[1] == "- CV-MIM, InfoNCE - auto-encoder, hit@1 (2 seeds): +22.5, needed above 49.5: FAILS"
-    # only the seeds that both have are compared
-    scores["CV-MIM, InfoNCE"]["hit@1"].append(0.0)
-    assert posture.paired_gates(scores, posture.GATES)[:2] == lines[:2]
 
 
 def test_every_arm_trains_two_updates_and_the_control_is_shown_other_poses(posture, poses):

@@ -44,8 +44,10 @@ def test_the_same_seed_is_the_same_damage_and_clean_is_untouched(claim, still) -
 
 
 def test_a_gate_fails_when_one_seed_does_not_gain(claim, capsys) -> None:
-    rows = {"as it is": {"0": 50.0, "1": 60.0}, "gaps filled": {"0": 70.0, "1": 60.0}}
-    assert claim.report_gates({"dropped": rows}) == 1
-    rows["gaps filled"]["1"] = 61.0
-    assert claim.report_gates({"dropped": rows}) == 0
+    def results(second):
+        raw, filled = ({"0": {"dropped": a}, "1": {"dropped": b}} for a, b in ((0.5, 0.6), (0.7, second)))
+        return {"as it is": raw, "gaps filled": filled}
+
+    assert claim.report_gates(results(0.6)) == 1
+    assert claim.report_gates(results(0.61)) == 0
     assert "holds  dropped: gaps filled" in capsys.readouterr().out

@@ -76,13 +76,19 @@ def test_an_untrained_model_is_that_of_its_seed(retargeting, task):
         torch.testing.assert_close(model.state_dict()[name], value, rtol=0, atol=0)
 
 
+def with_errors(**errors):
+    return {
+        arm: {str(seed): {"cross MSE": value} for seed, value in enumerate(values)} for arm, values in errors.items()
+    }
+
+
 def test_ratios_are_of_the_seeds_that_both_arms_have(retargeting):
-    results = {"ViA K=32": {"0": 0.1, "1": 0.1}, "no decomposition": {"0": 0.15, "1": 0.18, "2": 9.0}}
-    assert retargeting.gate(results) == ["- no decomposition / ViA K=32 = 1.65 (seeds 0, 1), at least 1.6: holds"]
-    results["ViA K=2"] = {"1": 0.11}
-    assert retargeting.gate(results)[1].endswith("= 1.10 (seeds 1), at least 1.15: FAILS")
+    results = with_errors(**{"ViA K=32": [0.1, 0.1], "no decomposition": [0.15, 0.18, 9.0]})
+    assert retargeting.gates(results) == ["- no decomposition / ViA K=32 = 1.65 (seeds 0, 1), at least 1.6: holds"]
+    results["ViA K=2"] = {"1": {"cross MSE": 0.11}}
+    assert retargeting.gates(results)[1].endswith("= 1.10 (seed 1), at least 1.15: FAILS")
 
 
 def test_the_table_has_mean_deviation_and_ratio(retargeting):
-    lines = retargeting.table({"ViA K=32": {"0": 0.1, "1": 0.2}, "copy the source": {"0": 0.3}})
+    lines = retargeting.table(with_errors(**{"ViA K=32": [0.1, 0.2], "copy the source": [0.3]}))
     assert lines[2:] == ["| ViA K=32 | 0, 1 | 0.1500 | 0.0707 | 1.00 |", "| copy the source | 0 | 0.3000 | - | 2.00 |"]

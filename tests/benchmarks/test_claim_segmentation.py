@@ -119,15 +119,6 @@ def test_a_class_without_frames_is_never_answered(claim):
         claim.fit_head(head, np.eye(4), np.array([0, 1, 0, 1]))
 
 
-def test_runs_are_paired_by_seed_and_controls_with_every_run(claim):
-    def reports(*values):
-        return [{"frame_map": value} for value in values]
-
-    assert np.allclose(claim.paired_gains(reports(0.5, 0.7), reports(0.4, 0.5)), [0.1, 0.2])
-    assert np.allclose(claim.paired_gains(reports(0.5, 0.7), reports(0.4)), [0.1, 0.3])
-    assert np.allclose(claim.paired_gains(reports(0.5), reports(0.4, 0.9)), [0.1])
-
-
 def test_augmentation_is_changed_in_a_copy(claim, model, tmp_path):
     before = read_json(Path(model) / "preprocessor_config.json")
     copied = claim.changed(model, tmp_path / "copy", mirror_probability=0.5)

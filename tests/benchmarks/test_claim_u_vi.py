@@ -88,19 +88,43 @@ def test_raw_images_are_averages_of_four_by_four_pixels(claim):
 
 
 def test_gates_by_hand(claim):
-    scores = {
+    columns = {
         "U-VI": {"side": [0.5, 0.6], "code": [0.3, 0.3]},
         "rec": {"side": [0.3, 0.4], "code": [0.9, 0.9]},
         "rec + equiv": {"code": [0.5, 0.7]},
     }
-    lines = claim.gates(scores)
-    assert lines[0] == "- U-VI - rec, side (2 seeds): +20.0, needed above 10.0: holds"
+    results = {
+        arm: {str(seed): {name: values[seed] for name, values in given.items()} for seed in range(2)}
+        for arm, given in columns.items()
+    }
+    lines = claim.gates(results)
+    assert lines[0] == "- U-VI - rec, side (seeds 0, 1): +20.0, needed above 10.0: holds"
     assert lines[1] == "- U-VI against rec + equiv: codes of two cameras 50 % nearer, needed 50 %: holds"
-    assert "| U-VI | - | 55.0 ± 7.1 |" in claim.table(scores)[2]
+    assert "| U-VI | - | 55.0 ± 7.1 |" in claim.table(results)[2]
+    assert claim.table(results)[2].endswith("| 67.5 | 74.8 |") and "paper, depth" in claim.table(results)[0]
+
+
+def test_the_pose_encoder_learns_at_half_the_rate_and_every_weight_once(claim):
+    network = claim.SlowPoses().prepare(claim.UViModel(claim.UViConfig(**claim.SIZES)), None)
+    (optimizer,) = claim.SlowPoses().optimizers(network, 0.1)
+    slow, others = optimizer.param_groups
+    assert (slow["lr"], others["lr"]) == (0.05, 0.1)
+    assert {id(weight) for weight in slow["params"]} == {id(w) for w in network.model.pose_encoder.parameters()}
+    owned = [id(weight) for group in (slow, others) for weight in group["params"]]
+    assert sorted(owned) == sorted(id(weight) for weight in network.parameters())
 
 
 def test_a_shorter_clip_gives_frames_more_than_once_and_cameras_stand_where_they_are_said(claim):
     clips = sys.modules["u_vi_clips"]
-    assert clips.spread(32, 16)[:2] == [1, 3] and clips.spread(4, 8) == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sys.modules["motions"].spread(32, 16)[:2] == [1, 3] and sys.modules["motions"].spread(4, 8) == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
     cameras = clips.cameras_at([0.0, 90.0], np.random.default_rng(0))
     assert abs(cameras[0].azimuth) <= 15 and abs(cameras[1].azimuth - 90) <= 15

@@ -123,6 +123,20 @@ def test_labels_of_joined_datasets_do_not_meet(motions):
     assert both.labels.tolist() == [0, 1, 2, 3, 4]
 
 
+def test_a_pool_gives_3d_and_2d_clips_in_the_order_asked_for(motions):
+    import captioned_clips
+
+    torch.manual_seed(0)
+    solid, flat = (clips_of(motions, a_body(motions, 4, dims), [0, 1, 0, 1]) for dims in (3, 2))
+    pool = captioned_clips.Pool([(flat, ["walk", "jump"]), (solid, ["jump", "sit down"])])
+    rows = torch.tensor([5, 0, 7, 1])
+    single = [pool.batch(rows[place : place + 1])["keypoints"] for place in range(4)]
+    torch.testing.assert_close(pool.batch(rows)["keypoints"], torch.cat(single))
+    part = captioned_clips.Part(pool, rows, [2, 0, 1])  # walk is 2, jump 0, sit down 1
+    shown = captioned_clips.seen(part, torch.arange(4), torch.Generator().manual_seed(0))
+    assert shown["labels"].tolist() == [1, 1, 1, 2]
+
+
 def test_test_styles_views_and_clips_are_in_no_training_part(motions, tiny):
     import pretraining
 
@@ -163,7 +177,7 @@ def test_a_gate_compares_seeds_in_pairs(motions):
         arm: {str(seed): {"any side": value} for seed, value in enumerate(values)} for arm, values in column.items()
     }
     results["random weights"]["7"] = {"any side": 0.9}  # a seed that the others do not have
-    via, contrast = pretraining.gates(results)
+    via, contrast = pretraining.gate_lines(results, pretraining.GATES)
     assert contrast.endswith(
         "any side (seeds 0, 1, 2): +15.0, needed above 10.0: holds"
     )  # the spread of the seeds is common to both arms
@@ -201,6 +215,43 @@ def test_a_cell_of_fewer_seeds_than_its_arm_names_them(motions):
     header, _, line = pretraining.table(results)
     assert header == "| arm | seeds | Penn 5 % | front |"
     assert line == "| labels | 0, 1 | 50.0 (seed 0) | 50.0 ± 35.4 |"
+
+
+def test_training_shows_every_clip_once_an_epoch_and_again_in_every_view(motions, monkeypatch):
+    shown = []
+
+    class Objective(torch.nn.Module):
+        num_views = 2
+
+        def prepare(self, model, run):
+            return model
+
+        def ready(self):
+            return True
+
+        def settings(self):
+            return {}
+
+        def after_update(self, network):
+            """Nothing to keep."""
+
+        def forward(self, network, batch):
+            shown.append(
+                (batch["index"].tolist(), batch["keypoints"][:, 0, 0, 0, 0].tolist(), batch["seeds"].tolist())
+            )
+            return {"loss": network(**motions.inputs_of(batch)).pooler_output.square().mean()}
+
+    def show(clips, rows, generator):
+        return motions.windows(clips, rows, generator)
+
+    clips = clips_of(motions, torch.arange(8.0)[:, None, None, None].expand(8, 64, 15, 2), [0] * 8)
+    torch.manual_seed(0)
+    motions.pretrained(motions.small_encoder(), Objective(), clips, show, epochs=2, seed=0, batch_size=4)
+    assert len(shown) == 4
+    for index, numbers, seeds in shown:
+        assert index[:4] == index[4:] == [int(number) for number in numbers[:4]] and numbers[:4] == numbers[4:]
+        assert len(set(seeds)) == 8
+    assert sorted(shown[0][0][:4] + shown[1][0][:4]) == list(range(8))
 
 
 @pytest.mark.slow

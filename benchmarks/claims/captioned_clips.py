@@ -1,16 +1,18 @@
-"""What the zero-shot claims share: clips of several data sets with one numbering of classes, and the words for them.
+"""What the zero-shot claims share: clips of several datasets with one numbering of classes, and the words for them.
 
-Classes of one meaning are one, whatever a data set calls it. It does not know models nor what is claimed.
+Classes of one meaning are one, whatever a dataset calls it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import motions
 import torch
 from motions import Batch, Clips
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from motionhub.data.datasets.class_phrases import class_texts
 from motionhub.data.synthetic.captions import synthetic_clips
@@ -18,7 +20,7 @@ from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.towers.text_towers import MINILM, load_text_tower
 
 
-# Names of one meaning in several data sets: a class, so that none is seen under one name and unseen under another.
+# Names of one meaning in several datasets: a class, so that none is seen under one name and unseen under another.
 SAME = {
     "sit to stand": "stand up",
     "stand to sit": "sit down",
@@ -48,19 +50,16 @@ def made_motions(cache: Path | None, takes: int = 5) -> tuple[Clips, list[str]]:
     names = [f"{MADE}{index:03d}" for index in range(len(captioned_motions()))]
     if kept is not None and kept.exists():
         return Clips(**torch.load(kept)), names
-    found = [motions._stored(clip.sequence) for clip in synthetic_clips(takes)]
     labels = torch.arange(len(names)).repeat_interleave(takes)
-    zeros = torch.zeros_like(labels)
-    clips = Clips(
-        torch.stack([one for one, _ in found]), torch.stack([seen for _, seen in found]), labels, *[zeros] * 3
-    )
+    columns = [labels, *[torch.zeros_like(labels)] * 3]
+    clips = motions.stored((clip.sequence for clip in synthetic_clips(takes)), columns)
     if kept is not None:
         torch.save(vars(clips), kept)
     return clips, names
 
 
 class Pool:
-    """Clips of several data sets with one numbering of classes; the 3-D ones come first."""
+    """Clips of several datasets with one numbering of classes; the 3-D ones come first."""
 
     def __init__(self, parts: Sequence[tuple[Clips, list[str]]]) -> None:
         self.names = sorted({SAME.get(name, name) for _, names in parts for name in names})
@@ -68,10 +67,9 @@ class Pool:
         for clips, names in parts:
             number = torch.tensor([self.names.index(SAME.get(name, name)) for name in names])
             moved.append(replace(clips, labels=number[clips.labels]))
-        flat = [clips.keypoints.shape[-1] == 2 for clips in moved]
-        self.solid = joined([clips for clips, is_flat in zip(moved, flat, strict=True) if not is_flat])
-        pictures = [clips for clips, is_flat in zip(moved, flat, strict=True) if is_flat]
-        self.flat = joined(pictures) if pictures else self.solid.of(torch.zeros(0, dtype=torch.long))
+        solid, flat = ([clips for clips in moved if clips.keypoints.shape[-1] == dims] for dims in (3, 2))
+        self.solid = motions.concatenated(*solid)
+        self.flat = motions.concatenated(*flat) if flat else self.solid.of(torch.zeros(0, dtype=torch.long))
         self.labels = torch.cat([self.solid.labels, self.flat.labels])
         # Classes of made motions come last: their names begin with MADE.
         self.num_real = sum(not name.startswith(MADE) for name in self.names)
@@ -87,7 +85,8 @@ class Pool:
 
     def batch(self, rows: Tensor, generator: Generator | None = None) -> Batch:
         """With a generator cut, on any body, by any camera; else whole, by their own camera."""
-        solid, flat = rows[rows < len(self.solid)], rows[rows >= len(self.solid)] - len(self.solid)
+        is_solid = rows < len(self.solid)
+        solid, flat = rows[is_solid], rows[~is_solid] - len(self.solid)
         made = []
         if len(solid):
             cut = fewer_frames(motions.windows(self.solid, solid, generator))
@@ -95,13 +94,12 @@ class Pool:
             made.append(motions.kinect_camera(cut) if generator is None else motions.pictures(cut, looks))
         if len(flat):
             made.append(motions.photographs(fewer_frames(motions.windows(self.flat, flat, generator))))
-        joined = {name: torch.cat([one[name] for one in made]) for name in made[0]}
-        seeds = motions.seeds_of(torch.cat([solid, flat]), generator)
-        return {**joined, "index": torch.cat([solid, flat + len(self.solid)]), "seeds": seeds}
+        order = (~is_solid).int().argsort(stable=True).argsort()  # back from 3-D first to that of `rows`
+        return {name: torch.cat([one[name] for one in made])[order] for name in made[0]}
 
 
 class Part:
-    """Some rows of a pool, as `motions.pretrained` takes clips; `labels` may be numbered anew."""
+    """Some rows of a pool, as `motions.pretrained` takes clips, their classes numbered anew."""
 
     def __init__(self, pool: Pool, rows: Tensor, classes: Sequence[int]) -> None:
         self.pool, self.rows, self.classes = pool, rows, list(classes)
@@ -113,23 +111,37 @@ class Part:
 
 
 def seen(part: Part, rows: Tensor, generator: Generator) -> Batch:
-    batch = part.pool.batch(part.rows[rows], generator)
-    # The pool puts 3-D clips first: labels and rows of the part follow that order.
-    place = {int(row): index for index, row in enumerate(part.rows)}
-    own = torch.tensor([place[int(row)] for row in batch["index"]])
-    return {**batch, "index": own, "labels": part.labels[own]}
-
-
-def twice(part: Part, rows: Tensor, generator: Generator) -> Batch:
-    """All first views, then all second ones."""
-    views = [seen(part, rows, generator) for _ in range(2)]
-    return {name: torch.cat([view[name] for view in views]) for name in views[0]}
+    return {**part.pool.batch(part.rows[rows], generator), "labels": part.labels[rows]}
 
 
 def texts_of(names: Sequence[str]) -> list[Tensor]:
     """The phrasings of each class by all-MiniLM-L6-v2, those without "a person is"."""
     tower = load_text_tower(MINILM)
     return [tower.encode(list(class_texts(name))[:6]) for name in names]
+
+
+def means_of(texts: Sequence[Tensor]) -> Tensor:
+    """`(classes, size)` of length 1."""
+    return torch.stack([functional.normalize(text.mean(0), dim=0) for text in texts])
+
+
+def named_right(model: Any, batch: Batch, means: Tensor) -> float:
+    """Share of clips whose own class has the text that is most alike."""
+    with torch.inference_mode():
+        scores = model.eval()(**motions.inputs_of(batch)).motion_embeds @ means.T
+    return float((scores.argmax(1) == batch["labels"]).float().mean())
+
+
+def split_batches(name: str, clips: Clips) -> tuple[Clips, list[Batch], Callable[[Batch], Batch]]:
+    """Clips that train (N-UCLA: view 1; Penn Action: 60 % of each class), both parts whole, and how they are seen."""
+    view = motions.kinect_camera if name == "n-ucla" else motions.photographs
+    fits = clips.cameras == clips.cameras.min() if name == "n-ucla" else motions.first_of_each(clips.labels, 0.6)
+
+    def finish(batch: Batch) -> Batch:
+        return view(fewer_frames(batch))
+
+    halves = [clips.of(fits), clips.of(~fits)]
+    return halves[0], [finish(motions.windows(half, torch.arange(len(half)), None)) for half in halves], finish
 
 
 def texts_of_made() -> list[Tensor]:
@@ -142,16 +154,3 @@ def every_fourth(labels: Tensor, place: int) -> Tensor:
     for label in labels.unique():
         chosen[(labels == label).nonzero().squeeze(1)[place::4]] = True
     return chosen
-
-
-def last_part(labels: Tensor) -> Tensor:
-    """Of each class the last 40 %."""
-    chosen = torch.zeros(len(labels), dtype=torch.bool)
-    for label in labels.unique():
-        rows = (labels == label).nonzero().squeeze(1)
-        chosen[rows[round(0.6 * len(rows)) :]] = True
-    return chosen
-
-
-def joined(clips: Sequence[Clips]) -> Clips:
-    return Clips(*(torch.cat(columns) for columns in zip(*(vars(one).values() for one in clips), strict=True)))
