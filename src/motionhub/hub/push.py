@@ -64,6 +64,9 @@ def push(
     Raises:
         ValueError: a part, the licence or the provenance is missing (all of them are listed), or a file is a link that
             leads out of the folder; nothing was uploaded.
+
+    Examples:
+        >>> motionhub.push("runs/mine/last", "owner/my-encoder")  # doctest: +SKIP
     """
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo_id):
         raise ValueError(f"Expected a repository 'owner/name', got {repo_id!r}.")

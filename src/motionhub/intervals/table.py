@@ -30,6 +30,10 @@ def write_intervals(rows: Iterable[Mapping[str, Any]], path: str | Path, *, medi
 
     Raises:
         ValueError: another suffix, a row that lacks a column or whose times are no interval.
+
+    Examples:
+        >>> rows = [{"track_id": 0, "start_s": 0.5, "end_s": 2.0, "label": "wave", "score": 0.9}]
+        >>> path = motionhub.write_intervals(rows, "actions.srt")
     """
     path, rows = Path(path), [_checked(row) for row in rows]
     renderers = {".csv": as_csv, ".json": as_json, ".srt": as_srt, ".eaf": lambda rows: as_eaf(rows, media)}
@@ -110,6 +114,11 @@ def summarise_intervals(rows: Iterable[Mapping[str, Any]], duration: float | Non
     Returns:
         `{"track_id", "label", "count", "total_s", "mean_s", "longest_s", "first_start_s"(, "share")}`, the longest
         action of each person first.
+
+    Examples:
+        >>> rows = [{"track_id": 0, "start_s": 0.5, "end_s": 2.0, "label": "wave", "score": 0.9}]
+        >>> motionhub.summarise_intervals(rows, duration=3.0)[0]["share"]
+        0.5
     """
     groups: dict[tuple[Any, str], list[tuple[float, float]]] = defaultdict(list)
     for row in rows:

@@ -61,6 +61,14 @@ def refine(
 
     Raises:
         ValueError: no input, one that cannot be read or has no frame, an unknown step, or experts that do not fit.
+
+    Examples:
+        >>> import numpy as np
+        >>> clip = motionhub.generate("wave", seed=0, layout="coco-17")
+        >>> clip.keypoints[0, 10:13, 9] = np.nan
+        >>> repaired = motionhub.refine(clip)
+        >>> bool(np.isnan(repaired.keypoints).any())
+        False
     """
     unknown = [step for step in steps if step not in STEPS]
     if unknown or isinstance(steps, str):

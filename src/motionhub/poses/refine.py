@@ -71,6 +71,13 @@ def aggregate_experts(
     Raises:
         ValueError: no experts, sequences mixed with arrays, shapes or units that differ, both rules at once, or a rule
             that needs other joints or another number of experts.
+
+    Examples:
+        >>> first = motionhub.generate("wave", seed=0, layout="coco-17")
+        >>> second = motionhub.generate("wave", seed=0, layout="coco-17")
+        >>> aggregated, picked = motionhub.aggregate_experts([first, second])
+        >>> aggregated.num_frames == first.num_frames
+        True
     """
     experts = list(experts)
     of_sequences = [isinstance(expert, SkeletonSequence) for expert in experts]

@@ -81,6 +81,14 @@ class SkeletonProcessor(FieldsProcessor):
 
     Raises:
         ValueError: an unknown field or value.
+
+    Examples:
+        >>> processor = motionhub.SkeletonProcessor(
+        ...     layout="coco-17", num_dims=3, num_people=1, fps=30, normalization="centre"
+        ... )
+        >>> inputs = processor(motionhub.generate("wave", seed=0), return_tensors="np")
+        >>> inputs["keypoints"].shape
+        (1, 1, 90, 17, 3)
     """
 
     model_input_names = ["keypoints", "joint_mask", "attention_mask"]

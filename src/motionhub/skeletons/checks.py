@@ -90,6 +90,10 @@ def inspect(sequence: SkeletonSequence) -> list[Finding]:
 
     `finding.fix` is a line of Python (`from motionhub.skeletons import repair`), `finding.apply(sequence)` runs it.
     Run the lines in order. Those that change the number of frames or joints come last: inspect again after them.
+
+    Examples:
+        >>> motionhub.inspect(motionhub.generate("wave", seed=0))
+        []
     """
     if not sequence.joint_mask.any():
         what = f"{sequence.num_people} people, {sequence.num_frames} frames and no valid keypoints"

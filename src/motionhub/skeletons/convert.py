@@ -155,6 +155,12 @@ def convert_layout(
 
     Raises:
         ValueError: no layout has that name.
+
+    Examples:
+        >>> clip = motionhub.generate("wave", seed=0)
+        >>> converted, report = motionhub.convert_layout(clip, "coco-17", return_report=True)
+        >>> converted.keypoints.shape[2]
+        17
     """
     layout = get_layout(target)
     weights, report = conversion_weights(sequence.layout, layout)
@@ -181,6 +187,11 @@ def resample(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
 
     Raises:
         ValueError: fps is not a positive number.
+
+    Examples:
+        >>> clip = motionhub.generate("wave", seed=0, num_frames=60, fps=30)
+        >>> motionhub.resample(clip, fps=15).num_frames
+        30
     """
     relabelled = sequence.replace(fps=fps)  # checks fps
     if sequence.num_frames == 0 or relabelled.fps == sequence.fps:

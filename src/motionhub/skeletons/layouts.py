@@ -221,6 +221,10 @@ def get_layout(name: str | Path | SkeletonLayout | Mapping[str, Any]) -> Skeleto
     Raises:
         ValueError: an unknown name (the message gives the nearest and all names), or a file or description that
             declares no layout.
+
+    Examples:
+        >>> motionhub.get_layout("coco-17").joints[:3]
+        ('nose', 'left_eye', 'right_eye')
     """
     if isinstance(name, SkeletonLayout):
         return name
@@ -269,6 +273,13 @@ def load_layout(path: str | Path) -> SkeletonLayout:
 
     Raises:
         ValueError: the file declares no layout, or one with the name of another layout of the library.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> rig = "{name: rig, root: hips, joints: [hips, head], bones: [[head, hips]]}"
+        >>> _ = Path("rig.yaml").write_text(rig)
+        >>> motionhub.load_layout("rig.yaml").num_joints
+        2
     """
     layout = read_layout(path)
     if LAYOUTS.get(layout.name, layout) != layout:

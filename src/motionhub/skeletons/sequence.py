@@ -30,6 +30,14 @@ class SkeletonSequence:
 
     Raises:
         ValueError: a shape, the unit or the frame rate does not fit; the message says what was expected.
+
+    Examples:
+        >>> import numpy as np
+        >>> keypoints = np.full((1, 30, 17, 2), np.nan)  # people, frames, joints, dims; NaN is a missing joint
+        >>> keypoints[..., 0, :] = 100.0
+        >>> clip = motionhub.SkeletonSequence(keypoints, layout="coco-17", fps=30, unit="pixel")
+        >>> clip.duration
+        1.0
     """
 
     keypoints: np.ndarray

@@ -86,6 +86,9 @@ def animate(
     Raises:
         ValueError: no frame to draw, or labels or scores that do not fit the clip.
         ImportError: the extra `viz` is not installed.
+
+    Examples:
+        >>> path = motionhub.animate(motionhub.generate("wave", seed=0, num_frames=10), "wave.gif")
     """
     if sequence.num_frames == 0:
         raise ValueError("Expected a clip with at least one frame to animate, got 0 frames.")

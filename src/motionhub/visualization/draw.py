@@ -54,6 +54,9 @@ def draw_frame(
     Raises:
         ValueError: the frame does not exist.
         ImportError: the extra `viz` is not installed.
+
+    Examples:
+        >>> image = motionhub.draw_frame(motionhub.generate("wave", seed=0), 0, "frame.png")
     """
     if not -sequence.num_frames <= frame < sequence.num_frames:
         total = sequence.num_frames
@@ -100,6 +103,9 @@ def skeleton_strip(
 
     Raises:
         ValueError: no frame, or one that does not exist.
+
+    Examples:
+        >>> image = motionhub.skeleton_strip(motionhub.generate("wave", seed=0), "strip.png", num_frames=4)
     """
     chosen = _chosen(sequence, num_frames, frames)
     points, depth = viewed(sequence, view)

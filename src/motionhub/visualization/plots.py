@@ -221,6 +221,10 @@ def plot_ribbon(
         path: the PNG to write.
         duration: seconds shown; up to the last interval by default.
         truth: true rows, drawn as outlines.
+
+    Examples:
+        >>> rows = [{"track_id": 0, "start_s": 0.5, "end_s": 2.0, "label": "wave", "score": 0.9}]
+        >>> path = motionhub.plot_ribbon(rows, "ribbon.png", duration=3.0)
     """
     found, true = list(rows), list(truth or ())
     lanes = list({_lane(row): None for row in [*found, *true]})

@@ -91,6 +91,13 @@ def build_dataset(
 
     Raises:
         ValueError: unknown reader, protocol or root; no files; no readable file; a split without clips.
+
+    Examples:
+        >>> for seed in range(4):
+        ...     path = motionhub.write(motionhub.generate("wave", seed=seed), f"clips/wave/{seed}.npz")
+        >>> dataset = motionhub.build_dataset("folder", "clips", "random-80-20")
+        >>> sorted(dataset)
+        ['test', 'train']
     """
     chosen = None if protocol is None else get_protocol(reader, protocol)
     rows, _, facts = collect_rows(reader, root, strict=strict, num_proc=num_proc, exclude=exclude)
@@ -105,7 +112,13 @@ def build_dataset(
 
 
 def save_dataset(reader: str, root: str | Path, out_dir: str | Path, **options: Any) -> Path:
-    """Write parquet files and a card to `out_dir`, and return it; arguments as `save_dataset_report`."""
+    """Write parquet files and a card to `out_dir`, and return it; arguments as `save_dataset_report`.
+
+    Examples:
+        >>> for seed in range(4):
+        ...     path = motionhub.write(motionhub.generate("wave", seed=seed), f"waves/wave/{seed}.npz")
+        >>> folder = motionhub.save_dataset("folder", "waves", "data/waves")
+    """
     return save_dataset_report(reader, root, out_dir, **options).folder
 
 

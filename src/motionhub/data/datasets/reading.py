@@ -64,5 +64,11 @@ def read(
     Raises:
         ValueError: the file is absent, empty, broken, of no known format, lacks metadata that no keyword supplies, or
             contradicts a keyword; one line with file, place and reason.
+
+    Examples:
+        >>> path = motionhub.write(motionhub.generate("wave", seed=0), "wave.csv")
+        >>> clips = motionhub.read("wave.csv", unit="metre")
+        >>> len(clips), clips[0].num_frames, clips[0].layout.name
+        (1, 90, 'kinect-20')
     """
     return find_format(path).read(Path(path), ReadOptions(layout, fps, unit, image_size))

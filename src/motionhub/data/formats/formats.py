@@ -98,6 +98,11 @@ def write(
 
     Raises:
         ValueError: unknown format, the path exists, or the format cannot hold the sequence; one line with the fix.
+
+    Examples:
+        >>> path = motionhub.write(motionhub.generate("wave", seed=0, layout="coco-17"), "wave.npz")
+        >>> motionhub.read(path)[0].layout.name
+        'coco-17'
     """
     path = Path(path)
     writer = find_writer(path, format)

@@ -87,6 +87,9 @@ def generate_dataset(
 
     Raises:
         ValueError: an unknown action or layout, or a number out of its range.
+
+    Examples:
+        >>> dataset = motionhub.generate_dataset(num_clips=4, seed=0)
     """
     rows = generate_rows(
         num_clips, seed=seed, actions=actions, mixture=mixture, layout=layout, fps=fps, num_dims=num_dims

@@ -112,6 +112,11 @@ def generate(
 
     Raises:
         ValueError: an unknown action, or a number out of its range.
+
+    Examples:
+        >>> clip = motionhub.generate("sit down", seed=3, num_frames=60, layout="coco-17")
+        >>> clip.keypoints.shape
+        (1, 60, 17, 3)
     """
     motion = _motion(action)
     _check(speed=speed, fps=fps)
@@ -147,6 +152,11 @@ def compose(
 
     Raises:
         ValueError: no action, an unknown one, or a number out of its range.
+
+    Examples:
+        >>> recording, labels = motionhub.compose(["sit down", "stand up"], seed=0)
+        >>> recording.num_frames == len(labels)
+        True
     """
     if not actions or isinstance(actions, str):
         raise ValueError(f"compose expects a list of at least one action of {list(ACTIONS)}, got {actions!r}.")
