@@ -1,4 +1,4 @@
-"""A tiny valid file of every format and data set, for the tests that walk over all of them.
+"""A tiny valid file of every format and dataset, for the tests that walk over all of them.
 
 Whoever adds a reader adds a sample here: `SAMPLES[name]`, a list where a format has several shapes.
 """

@@ -1,4 +1,4 @@
-"""Bandai-Namco data set 2: contents are classes, styles divide."""
+"""Bandai-Namco dataset 2: contents are classes, styles divide."""
 
 import pytest
 

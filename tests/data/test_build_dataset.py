@@ -319,7 +319,7 @@ def test_a_full_disk_leaves_no_dataset_and_the_same_call_goes_on(nucla_folder, t
     assert not list(tmp_path.glob(".saved*"))
 
 
-# The real data sets.
+# The real datasets.
 
 
 @pytest.mark.parametrize(

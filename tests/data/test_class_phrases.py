@@ -1,4 +1,4 @@
-"""Every class of the data sets has words, verbs are spelled as in English, spellings of one action lead to it."""
+"""Every class of the datasets has words, verbs are spelled as in English, spellings of one action lead to it."""
 
 import re
 
@@ -18,7 +18,7 @@ from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.synthetic.generate import ACTIONS
 
 
-# Names that say nothing: the data sets publish numbers only.
+# Names that say nothing: the datasets publish numbers only.
 NUMBERED = re.compile(r"action \d+|c\d{3}")
 # Titles of Charades as its Charades_v1_classes.txt writes them.
 CHARADES = (

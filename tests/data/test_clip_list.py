@@ -1,4 +1,4 @@
-"""Clips that the authors of a data set list as unusable are left out, and the card says so."""
+"""Clips that the authors of a dataset list as unusable are left out, and the card says so."""
 
 import shutil
 from pathlib import Path

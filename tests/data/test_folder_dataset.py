@@ -1,4 +1,4 @@
-"""A data set of one's own: class folders or a labels.csv, any readable format, and clear words for what is amiss."""
+"""A dataset of one's own: class folders or a labels.csv, any readable format, and clear words for what is amiss."""
 
 import json
 import shutil

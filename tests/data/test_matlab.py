@@ -1,4 +1,4 @@
-"""The MATLAB reader gives what scipy gives, on written files and on whole real data sets."""
+"""The MATLAB reader gives what scipy gives, on written files and on whole real datasets."""
 
 import numpy as np
 import pytest

@@ -214,7 +214,7 @@ def test_real_ntu_files(unzipped):
     ],
 )
 def test_real_people_stand_with_the_head_above_the_knees(unzipped, archive, file, up):
-    """Joint names and the y axis fit together: the order of no data set is taken for another's."""
+    """Joint names and the y axis fit together: the order of no dataset is taken for another's."""
     (sequence,) = read(unzipped(f"data/{archive}.zip") / file)
     knees = [sequence.layout.index(f"{side}_knee") for side in ("left", "right")]
     height = up * sequence.keypoints[0, :, :, 1]

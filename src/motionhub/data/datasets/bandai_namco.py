@@ -1,7 +1,4 @@
-"""The Bandai-Namco motion dataset 2: one BVH file per clip, named by content and style.
-
-Clips of one content and style are near copies with nearly the same body, so a random split of clips leaks.
-"""
+"""The Bandai-Namco motion dataset 2: one BVH file per clip, named by content and style."""
 
 import re
 from pathlib import Path
@@ -46,7 +43,7 @@ DATASET = Dataset(
         matches=matches,
         read=says_all(read),
         container="text",
-        signature="BVH with the joints joint_Root, Hips, ..., called dataset-2_CONTENT_STYLE_NNN.bvh",
+        signature="BVH with the joints joint_Root, Hips, ..., named dataset-2_CONTENT_STYLE_NNN.bvh",
         pattern="dataset-2_*.bvh",
     ),
     aliases=("bandai", "bandainamco2"),

@@ -15,9 +15,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # As in the official code.
-TRAIN_CHARACTERS = (
-    *("Aj", "BigVegas", "Claire", "Jasper", "Lola", "Malcolm", "Pearl", "Warrok", "Globin", "Kaya", "PeanutMan"),
-)
+TRAIN_CHARACTERS = tuple("Aj BigVegas Claire Jasper Lola Malcolm Pearl Warrok Globin Kaya PeanutMan".split())
 TEST_CHARACTERS = ("Ty", "Andromeda", "Pumpkinhulk", "SportyGranny")
 CHARACTERS = (*TRAIN_CHARACTERS, *TEST_CHARACTERS)
 FPS = 30.0

@@ -1,7 +1,4 @@
-"""NTU RGB+D 60 and 120: `.skeleton` text files, frames of tracked Kinect v2 bodies.
-
-All bodies are kept in the order of their first appearance, as the files do not mark the actor.
-"""
+"""NTU RGB+D 60 and 120: `.skeleton` text files of all tracked Kinect v2 bodies; the actor is not marked."""
 
 import re
 from collections.abc import Sequence
