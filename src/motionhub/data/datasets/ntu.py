@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
@@ -176,7 +176,7 @@ DATASET = Dataset(
         name="ntu-rgbd",
         title="NTU RGB+D 60 and 120",
         matches=lambda path, head: has_bodies(head, NUM_JOINTS),
-        read=says_all(read),
+        read=checked(read),
         container="text",
         signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 "
         "lines of 12",

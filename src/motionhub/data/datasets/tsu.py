@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, listed_classes
 from motionhub.data.datasets.lcrnet_poses import (
     IMAGE_SIZE,
     MISSING,
@@ -128,7 +128,7 @@ DATASET = Dataset(
             "PppTttCcc.json",
             FPS,
         ),
-        read=says_all(read),
+        read=checked(read),
     ),
     aliases=("smarthomeuntrimmed", "toyotasmarthomeuntrimmed"),
     annotate_clip=annotate,
