@@ -9,7 +9,7 @@ from helpers import read_json, write_json
 
 import motionhub
 from motionhub.cli.main import main
-from motionhub.data.datasets.label_merging import LabelMerging
+from motionhub.data.datasets.clip_table import LabelMerging
 from motionhub.poses import video_dataset
 from motionhub.poses.video_dataset import Expert, build_of_videos, labelled_videos, poses_of_videos
 from motionhub.skeletons.sequence import SkeletonSequence

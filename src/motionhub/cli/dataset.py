@@ -78,7 +78,7 @@ def _own_terms(licence: str | None, homepage: str | None, citation: str | None) 
 def _build_of_videos(
     videos: str, out: str, poses: str, experts: list[str], merging: str | None, how: dict[str, Any]
 ) -> int:
-    from motionhub.data.datasets.label_merging import read_label_merging
+    from motionhub.data.datasets.clip_table import read_label_merging
     from motionhub.poses.video_dataset import build_of_videos
 
     labels = None if merging is None else read_label_merging("posetics", merging)

@@ -19,9 +19,8 @@ import numpy as np
 from motionhub.atomic import atomic_path, write_text
 from motionhub.data.build.build import SavedDataset, save_dataset_report
 from motionhub.data.build.feature_columns import FeatureColumn, add_feature_columns
-from motionhub.data.datasets.clip_table import COLUMNS, load_table
+from motionhub.data.datasets.clip_table import COLUMNS, LabelMerging, load_table
 from motionhub.data.datasets.folder import TABLE
-from motionhub.data.datasets.label_merging import LabelMerging
 from motionhub.data.datasets.licences import OwnTerms
 from motionhub.data.datasets.reading import read
 from motionhub.data.video.reader import VIDEO_SUFFIXES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from motionhub.data.datasets.label_merging import NUM_CLASSES, read_label_merging
+from motionhub.data.datasets.clip_table import NUM_CLASSES, read_label_merging
 
 
 FOOD = ("making cakes", "making sushi", "making pizza")

@@ -1,12 +1,9 @@
-"""The Bandai-Namco motion dataset 2: one BVH file per clip, named by content and style.
-
-Clips of one content and style are near copies with nearly the same body, so a random split of clips leaks.
-"""
+"""The Bandai-Namco motion dataset 2: one BVH file per clip, named by content and style."""
 
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_called, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_called, listed_classes
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
 from motionhub.data.formats.files import name_parts
@@ -44,9 +41,9 @@ DATASET = Dataset(
         name="bandai-namco",
         title="Bandai-Namco motion dataset 2",
         matches=matches,
-        read=says_all(read),
+        read=checked(read),
         container="text",
-        signature="BVH with the joints joint_Root, Hips, ..., called dataset-2_CONTENT_STYLE_NNN.bvh",
+        signature="BVH with the joints joint_Root, Hips, ..., named dataset-2_CONTENT_STYLE_NNN.bvh",
         pattern="dataset-2_*.bvh",
     ),
     aliases=("bandai", "bandainamco2"),

@@ -1,9 +1,14 @@
-"""CSV tables of pose files with their labels: `labels.csv` of a user's folder, `posecap.csv`."""
+"""CSV tables: pose files with labels (`labels.csv` of a user's folder, `posecap.csv`), and labels merged into classes.
+
+Posetics (320 classes) and PoseCap-1M (811) merge labels of their sources, but publish no list: `label_merging.csv`
+beside this file holds the example in the thesis, and a table of the user completes it.
+"""
 
 import math
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from motionhub.data.datasets.dataset import ClipFacts
@@ -14,6 +19,11 @@ COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "s
 SPLITS = {"train": 1, "test": 0, "": None}
 MAX_BYTES = 2**29
 _SHOWN = 5
+MERGING_COLUMNS = ("merging", "source", "label", "class", "description", "stated_in")
+STATED = Path(__file__).with_name("label_merging.csv")
+# Yang, thesis 2024: sections 3.5 and 6.3.1, table 6.1.
+NUM_CLASSES = {"posetics": 320, "posecap": 811}
+MAX_MERGING_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +131,57 @@ def _check_files(found: Path, rows: dict[str, list[TableRow]]) -> None:
     if folders:
         reason = f"{folders[:_SHOWN]} are folders; convert them to files: motionhub convert {folders[0]} CLIP.npz"
         raise bad_file(found, "file", reason)
+
+
+@dataclass(frozen=True)
+class LabelMerging:
+    """`(source, label)` -> class, where the source "" stands for any, and class -> description, optional."""
+
+    name: str
+    classes: dict[tuple[str, str], str] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
+
+    def class_of(self, label: str, source: str = "") -> str:
+        """The class of a label; a label in no table keeps its name, as most do in the thesis."""
+        return self.classes.get((source, label), self.classes.get(("", label), label))
+
+    def class_names(self, labels: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """The classes of `(source, label)` pairs: those of the tables in their order, then the others by name."""
+        found = {self.class_of(label, source) for source, label in labels}
+        listed = [name for name in dict.fromkeys(self.classes.values()) if name in found]
+        return (*listed, *sorted(found - set(listed)))
+
+
+def read_label_merging(name: str, table: str | Path | None = None) -> LabelMerging:
+    """The merging of "posetics" or "posecap": the user's table, completed by the thesis.
+
+    Args:
+        table: CSV with the columns source, label, class, and optionally description, merging and stated_in. Lines of
+            another `merging` are skipped.
+
+    Raises:
+        ValueError: unknown name; the table is absent, broken, or gives a label two classes or a class two texts.
+    """
+    if name not in NUM_CLASSES:
+        raise ValueError(f"No label merging is called {name!r}; there are {list(NUM_CLASSES)}.")
+    merging, stated = LabelMerging(name), LabelMerging(name)
+    if table is not None:
+        _add(merging, Path(table))
+    _add(stated, STATED)
+    for pair, title in stated.classes.items():
+        merging.classes.setdefault(pair, title)
+    return merging
+
+
+def _add(merging: LabelMerging, path: Path) -> None:
+    for number, line in table_lines(path, MERGING_COLUMNS, MERGING_COLUMNS[1:4], MAX_MERGING_BYTES):
+        place = f"line {number}"
+        if line.get("merging") not in (None, "", merging.name):
+            continue
+        pair, title, description = (line["source"], line["label"]), line["class"], line.get("description") or ""
+        if not pair[1] or not title:
+            raise bad_file(path, place, f"expected a label and a class, got {pair[1]!r} and {title!r}.")
+        if merging.classes.setdefault(pair, title) != title:
+            raise bad_file(path, place, f"{pair} is {merging.classes[pair]!r} in an earlier line, here {title!r}.")
+        if description and merging.descriptions.setdefault(title, description) != description:
+            raise bad_file(path, place, f"class {title!r} has another description in an earlier line.")

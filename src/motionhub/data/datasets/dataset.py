@@ -150,7 +150,7 @@ class Dataset:
         return facts[0]
 
 
-def says_all(read: Callable[[Path], list[SkeletonSequence]]) -> Callable[[Path, ReadOptions], list[SkeletonSequence]]:
+def checked(read: Callable[[Path], list[SkeletonSequence]]) -> Callable[[Path, ReadOptions], list[SkeletonSequence]]:
     """`Format.read` of files with complete metadata: given options must agree with the clips."""
     return lambda path, options: [options.agree(path, clip) for clip in read(path)]
 

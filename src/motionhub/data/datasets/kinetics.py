@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.detections import Detection, clip_of
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array
@@ -85,7 +85,7 @@ DATASET = Dataset(
         name="kinetics-skeleton",
         title="Kinetics-skeleton (ST-GCN)",
         matches=matches,
-        read=says_all(read),
+        read=checked(read),
         container="json",
         signature='JSON object with "data" (frames with "frame_index", "skeleton": pose, score), "label", '
         '"label_index"',

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import Dataset, says_all
+from motionhub.data.datasets.dataset import Dataset, checked
 from motionhub.data.formats import lcrnet
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -38,12 +38,12 @@ def named_format(name: str, title: str, stem: re.Pattern[str], pattern: str, cal
         return stem.fullmatch(path.stem) is not None and lcrnet.matches(path, head)
 
     signature = f'LCR-Net JSON ("frames" of people with "pose2d", "pose3d") called {called}'
-    return Format(name, title, matches, says_all(image_poses(fps)), "json", signature, pattern)
+    return Format(name, title, matches, checked(image_poses(fps)), "json", signature, pattern)
 
 
 def in_space(dataset: Dataset, remarks: str, aliases: tuple[str, ...] = (), read: Reader | None = None) -> Dataset:
     """The dataset of the 3-D poses in the same files; `read` is `space_poses` by default."""
     assert dataset.format is not None
     name, title = f"{dataset.name}-3d", dataset.title.replace("in the image", "in space")
-    form = replace(dataset.format, name=name, title=title, read=says_all(read or space_poses(dataset.fps)))
+    form = replace(dataset.format, name=name, title=title, read=checked(read or space_poses(dataset.fps)))
     return replace(dataset, format=form, name=name, title=title, unit="metre", remarks=remarks, aliases=aliases)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, label_called, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, checked, label_called
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -15,9 +15,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # As in the official code.
-TRAIN_CHARACTERS = (
-    *("Aj", "BigVegas", "Claire", "Jasper", "Lola", "Malcolm", "Pearl", "Warrok", "Globin", "Kaya", "PeanutMan"),
-)
+TRAIN_CHARACTERS = tuple("Aj BigVegas Claire Jasper Lola Malcolm Pearl Warrok Globin Kaya PeanutMan".split())
 TEST_CHARACTERS = ("Ty", "Andromeda", "Pumpkinhulk", "SportyGranny")
 CHARACTERS = (*TRAIN_CHARACTERS, *TEST_CHARACTERS)
 FPS = 30.0
@@ -88,7 +86,7 @@ DATASET = Dataset(
         name="mixamo",
         title="Mixamo, motions of 3-D characters",
         matches=matches,
-        read=says_all(read),
+        read=checked(read),
         container="binary",
         signature="NumPy arrays (15, 3, frames) in folders CHARACTER/ANIMATION/motions",
     ),

@@ -1,7 +1,4 @@
-"""NTU RGB+D 60 and 120: `.skeleton` text files, frames of tracked Kinect v2 bodies.
-
-All bodies are kept in the order of their first appearance, as the files do not mark the actor.
-"""
+"""NTU RGB+D 60 and 120: `.skeleton` text files of all tracked Kinect v2 bodies; the actor is not marked."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
@@ -179,7 +176,7 @@ DATASET = Dataset(
         name="ntu-rgbd",
         title="NTU RGB+D 60 and 120",
         matches=lambda path, head: has_bodies(head, NUM_JOINTS),
-        read=says_all(read),
+        read=checked(read),
         container="text",
         signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 "
         "lines of 12",

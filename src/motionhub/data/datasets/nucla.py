@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
 from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
 from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -54,7 +54,7 @@ DATASET = Dataset(
         name="n-ucla",
         title="Northwestern-UCLA Multiview Action 3D",
         matches=lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head,
-        read=says_all(read),
+        read=checked(read),
         container="json",
         signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',
         pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
@@ -82,7 +82,7 @@ DATASET = Dataset(
         ),
         odd_subjects(", all views", "the authors leave one out"),
     ),
-    # The papers at hand disagree on all views together: 1,475 (thesis, table 2.1) or 1,194 (OR-VPE, section IV).
+    # Papers disagree on all views together: 1,475 (thesis, table 2.1) or 1,194 (OR-VPE, section IV).
     counts=(
         PaperCounts(
             "three views",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_called, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_called, listed_classes
 from motionhub.data.datasets.protocols import by_setup, random_80_20
 from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.format import Format
@@ -35,9 +35,9 @@ def read(path: Path) -> list[SkeletonSequence]:
         raise bad_file(path, "x, y, visibility", f"expected three arrays (frames, 13), got {shapes}.")
     if not np.isin(visibility, (0, 1)).all():
         raise bad_file(path, "visibility", "expected only 0 and 1.")
-    seen = visibility[..., None] == 1
+    valid = visibility[..., None] == 1
     with np.errstate(over="ignore", invalid="ignore"):
-        keypoints = np.where(seen, np.stack([x, y], axis=-1), np.nan).astype(np.float32)
+        keypoints = np.where(valid, np.stack([x, y], axis=-1), np.nan).astype(np.float32)
     size = _image_size(path, content["dimensions"])
     return [SkeletonSequence(keypoints, layout=get_layout("penn-13"), fps=FPS, unit="pixel", image_size=size)]
 
@@ -70,7 +70,7 @@ DATASET = Dataset(
         name="penn-action",
         title="Penn Action",
         matches=matches,
-        read=says_all(read),
+        read=checked(read),
         container="mat",
         signature="MATLAB file with x, y, visibility (frames x 13), action, pose, dimensions, train",
         pattern="[0-9][0-9][0-9][0-9].mat",

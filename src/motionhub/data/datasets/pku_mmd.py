@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, listed_classes
 from motionhub.data.datasets.protocols import Protocol, by_setup, by_value
 from motionhub.data.formats.files import (
     bad_file,
@@ -96,7 +96,7 @@ def is_recording(path: Path) -> bool:
     try:
         first = read_head(path).lstrip().split(b"\n")[0].replace(b",", b" ").split()
     except ValueError:
-        return True  # reading it says what is wrong
+        return True  # reading reports the defect
     return len(first) != 4
 
 
@@ -140,7 +140,7 @@ DATASET = Dataset(
         name="pku-mmd",
         title="PKU-MMD (phase 1)",
         matches=matches,
-        read=says_all(read),
+        read=checked(read),
         container="text",
         signature="text: a line of 150 numbers per frame (2 bodies x 25 joints x 3)",
         pattern="[0-9][0-9][0-9][0-9]-[LMR].*",

@@ -1,7 +1,6 @@
 """PoseCap-1M: pose files of any format and `posecap.csv` with their labels, sources and captions.
 
-The dataset is not released, so this arrangement is the library's own. As in the thesis (sections 3.5 and 6.3.1) there
-are 2-D and 3-D poses and texts, and over half of the frames have a pose.
+The dataset is not released: the arrangement is the library's own, the content follows the thesis (3.5 and 6.3.1).
 """
 
 from dataclasses import replace
@@ -11,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.datasets.class_phrases import find_action
-from motionhub.data.datasets.clip_table import load_table, rows_of
+from motionhub.data.datasets.clip_table import LabelMerging, load_table, read_label_merging, rows_of
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, PaperCounts
-from motionhub.data.datasets.label_merging import LabelMerging, read_label_merging
 from motionhub.data.datasets.pose_files import ANY_POSE_FILE, OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.files import bad_file, kept_until_changed

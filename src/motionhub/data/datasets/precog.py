@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
 from motionhub.data.formats.files import bad_file, name_parts, numbers_of, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
@@ -64,7 +64,7 @@ DATASET = Dataset(
         name="precog",
         title="PRECOG-2016 (untrimmed Kinect sequences)",
         matches=lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()),
-        read=says_all(read),
+        read=checked(read),
         container="text",
         signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number",
         pattern="Seq*_*.csv",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
 from motionhub.data.datasets.protocols import Protocol, Row, Split
 from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -83,7 +83,7 @@ DATASET = Dataset(
         name="sbu",
         title="SBU Kinect Interaction",
         matches=matches,
-        read=says_all(read),
+        read=checked(read),
         container="text",
         signature="text: lines of a frame number and 90 numbers with commas (2 people x 15 joints x 3)",
         pattern="skeleton_pos.txt",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, listed_classes
 from motionhub.data.datasets.lcrnet_poses import (
     IMAGE_SIZE,
     MISSING,
@@ -83,17 +83,17 @@ def _entries(path: Path, video: str) -> dict[str, TimedActions | None]:
     if not any(found.values()):
         reason = f"expected {' or '.join(LISTS.values())} beside the clips or above them, found neither."
         raise bad_file(path, "labels", reason)
-    entries = {
-        protocol: None if listed is None else _checked(listed, video, entry_of(listed, video, len(CLASS_NAMES)))
-        for protocol, listed in found.items()
-    }
+    entries = {protocol: _entry(listed, video) for protocol, listed in found.items()}
     if not any(entries.values()):
         raise bad_file(path, "labels", f"{video} is in none of {[each.name for each in found.values() if each]}.")
     return entries
 
 
-def _checked(listed: Path, video: str, entry: TimedActions | None) -> TimedActions | None:
-    for row, (_, start, end) in enumerate(() if entry is None else entry.actions):
+def _entry(listed: Path | None, video: str) -> TimedActions | None:
+    if listed is None:
+        return None
+    entry = entry_of(listed, video, len(CLASS_NAMES))
+    for row, (_, start, end) in enumerate(entry.actions if entry else ()):
         if start > end:
             reason = f"expected start <= end (frames), got {start:g}, {end:g}."
             raise bad_file(listed, f"{video}, action {row}", reason)
@@ -128,7 +128,7 @@ DATASET = Dataset(
             "PppTttCcc.json",
             FPS,
         ),
-        read=says_all(read),
+        read=checked(read),
     ),
     aliases=("smarthomeuntrimmed", "toyotasmarthomeuntrimmed"),
     annotate_clip=annotate,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.files import name_parts, origin_is_missing
@@ -62,7 +62,7 @@ DATASET = Dataset(
         name="uav-human",
         title="UAV-Human",
         matches=lambda path, head: has_bodies(head, NUM_JOINTS),
-        read=says_all(read),
+        read=checked(read),
         container="text",
         signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 17, 17 "
         "lines of 12",

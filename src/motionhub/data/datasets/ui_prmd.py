@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
 from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -90,7 +90,7 @@ DATASET = Dataset(
         name="ui-prmd",
         title="UI-PRMD: University of Idaho Physical Rehabilitation Movement Data (Kinect)",
         matches=matches,
-        read=says_all(read),
+        read=checked(read),
         container="binary",
         signature="NumPy archive with frames (frames x 22 x 3), scale_cm, offsets, movement, subject, episode, "
         "correct",

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_numbered, listed_classes, says_all
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
 from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -40,7 +40,7 @@ DATASET = Dataset(
         name="utd-mhad",
         title="UTD Multimodal Human Action Dataset (UTD-MHAD)",
         matches=lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path),
-        read=says_all(read),
+        read=checked(read),
         container="mat",
         signature="MATLAB file with d_skel (20 x 3 x frames)",
         pattern="a*_s*_t*_skeleton.mat",

@@ -1,7 +1,4 @@
-"""AlphaPose's result list: people with an image name, 17 (COCO) or more keypoints, optionally an id.
-
-`openpose.py` reads its OpenPose-like output. More than 17 joints (Halpe) require `layout=`.
-"""
+"""AlphaPose's result list; more than 17 joints (Halpe) require `layout=`. `openpose.py` reads its OpenPose output."""
 
 from pathlib import Path
 from typing import Any

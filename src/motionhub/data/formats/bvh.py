@@ -134,22 +134,22 @@ def positions(motion: Motion) -> np.ndarray:
     return places
 
 
-class _Words:
+class _Tokens:
     """Tokens of the hierarchy one by one, with errors that name the line."""
 
     def __init__(self, path: Path, lines: list[str]) -> None:
         self.path = path
-        self.words = [(number, word) for number, line in enumerate(lines, 1) for word in line.split()]
+        self.tokens = [(number, word) for number, line in enumerate(lines, 1) for word in line.split()]
         self.position = 0
 
     def take(self, what: str) -> str:
-        if self.position == len(self.words):
+        if self.position == len(self.tokens):
             raise bad_file(self.path, "hierarchy", f"ends where {what} should follow; the file is cut off.")
         self.position += 1
-        return self.words[self.position - 1][1]
+        return self.tokens[self.position - 1][1]
 
     def error(self, reason: str) -> ValueError:
-        return bad_file(self.path, f"line {self.words[self.position - 1][0]}", reason)
+        return bad_file(self.path, f"line {self.tokens[self.position - 1][0]}", reason)
 
     def expect(self, word: str) -> None:
         got = self.take(word)
@@ -170,7 +170,7 @@ def load(path: Path) -> Motion:
     start = next((row for row, line in enumerate(lines) if line.strip() == "MOTION"), None)
     if start is None:
         raise bad_file(path, f"line {len(lines)}", "the file ends without MOTION; it is cut off, or is no BVH.")
-    joints = _hierarchy(_Words(path, lines[:start]))
+    joints = _hierarchy(_Tokens(path, lines[:start]))
     width = sum(len(joint.channels) for joint in joints)
     frames = int(_fact(path, lines, start + 1, "Frames:"))
     frame_time = _fact(path, lines, start + 2, "Frame Time:")
@@ -194,54 +194,54 @@ def _fact(path: Path, lines: list[str], row: int, key: str) -> float:
     return value
 
 
-def _hierarchy(words: _Words) -> list[Joint]:
+def _hierarchy(tokens: _Tokens) -> list[Joint]:
     """The joints in the order of the file. No recursion, so that deep nesting does not overflow the stack."""
-    words.expect("HIERARCHY")
-    words.expect("ROOT")
-    joints, opened = [_joint(words, -1)], [0]
+    tokens.expect("HIERARCHY")
+    tokens.expect("ROOT")
+    joints, opened = [_joint(tokens, -1)], [0]
     while opened:
-        word = words.take("'}'")
+        word = tokens.take("'}'")
         if word == "}":
             opened.pop()
         elif word == "JOINT":
-            joints.append(_joint(words, opened[-1]))
+            joints.append(_joint(tokens, opened[-1]))
             opened.append(len(joints) - 1)
         elif word == "End":
-            words.expect("Site")
-            words.expect("{")
-            _offset(words)
-            words.expect("}")
+            tokens.expect("Site")
+            tokens.expect("{")
+            _offset(tokens)
+            tokens.expect("}")
         elif word == "CHANNELS" and not joints[opened[-1]].channels:
-            joints[opened[-1]].channels = _channels(words)
+            joints[opened[-1]].channels = _channels(tokens)
         else:
-            raise words.error(f"expected JOINT, End Site, CHANNELS or '}}', got {word[:40]!r}.")
-    if words.position < len(words.words):
-        raise words.error("expected MOTION after the root; several roots in a file are not read.")
+            raise tokens.error(f"expected JOINT, End Site, CHANNELS or '}}', got {word[:40]!r}.")
+    if tokens.position < len(tokens.tokens):
+        raise tokens.error("expected MOTION after the root; several roots in a file are not read.")
     names = [joint.name for joint in joints]
     if len(set(names)) < len(names):
-        raise words.error("several joints have the same name.")
+        raise tokens.error("several joints have the same name.")
     return joints
 
 
-def _joint(words: _Words, parent: int) -> Joint:
-    name = words.take("a joint's name")
-    words.expect("{")
-    return Joint(name, parent, _offset(words))
+def _joint(tokens: _Tokens, parent: int) -> Joint:
+    name = tokens.take("a joint's name")
+    tokens.expect("{")
+    return Joint(name, parent, _offset(tokens))
 
 
-def _offset(words: _Words) -> np.ndarray:
-    words.expect("OFFSET")
-    return np.array([words.number("an offset") for _ in range(3)])
+def _offset(tokens: _Tokens) -> np.ndarray:
+    tokens.expect("OFFSET")
+    return np.array([tokens.number("an offset") for _ in range(3)])
 
 
-def _channels(words: _Words) -> list[str]:
-    count = words.number("the number of channels")
+def _channels(tokens: _Tokens) -> list[str]:
+    count = tokens.number("the number of channels")
     if count not in range(0, 13):
-        raise words.error(f"expected 0 to 12 channels, got {count:g}.")
-    channels = [words.take("a channel") for _ in range(int(count))]
+        raise tokens.error(f"expected 0 to 12 channels, got {count:g}.")
+    channels = [tokens.take("a channel") for _ in range(int(count))]
     unknown = sorted({*channels} - _CHANNELS)
     if unknown:
-        raise words.error(f"expected channels such as Xposition or Zrotation, got {unknown[:3]}.")
+        raise tokens.error(f"expected channels such as Xposition or Zrotation, got {unknown[:3]}.")
     return channels
 
 

@@ -130,8 +130,8 @@ def encode(sequence: SkeletonSequence) -> bytes:
     values = scored_keypoints(sequence, "COCO JSON", ("coco-17",))
     if not sequence.num_people or not sequence.num_frames:
         raise ValueError("a COCO result list needs a person and a frame, got an empty sequence; write .npz.")
-    tracks, seen = file_tracks(sequence), np.asarray(sequence.joint_mask)
-    shown = np.any(seen, axis=-1)
+    tracks, valid = file_tracks(sequence), np.asarray(sequence.joint_mask)
+    shown = np.any(valid, axis=-1)
     shown[0] |= ~np.any(shown, axis=0)
     shown[:, 0] |= ~np.any(shown, axis=1)
     entries = [
@@ -139,7 +139,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
             "image_id": int(frame),
             "category_id": 1,
             "track_id": tracks[person],
-            "score": float(values[person, frame, :, 2].sum() / max(seen[person, frame].sum(), 1)),
+            "score": float(values[person, frame, :, 2].sum() / max(valid[person, frame].sum(), 1)),
             "keypoints": short(values[person, frame]),
         }
         for frame, person in np.argwhere(shown.T)

@@ -71,8 +71,8 @@ def _person(path: Path, place: str, landmarks: Any, scale: np.ndarray) -> Detect
         raise bad_file(path, place, f"expected {JOINTS} landmarks, objects with x, y, z and visibility.")
     axes = "xyz"[: len(scale)]
     points = number_array(path, place, [[one.get(axis) for axis in axes] for one in landmarks])
-    seen = number_array(path, place, [one.get("visibility", 1.0) for one in landmarks])
-    return Detection(points * scale, np.nan_to_num(seen))
+    visibility = number_array(path, place, [one.get("visibility", 1.0) for one in landmarks])
+    return Detection(points * scale, np.nan_to_num(visibility))
 
 
 def matches(path: Path, head: bytes) -> bool:

@@ -43,7 +43,7 @@ class _Dtype:
         except TypeError as error:
             raise pickle.UnpicklingError(str(error)) from None
         if kind.itemsize == 0:
-            raise pickle.UnpicklingError("arrays of numbers are read, not of nothing")
+            raise pickle.UnpicklingError("arrays of numbers are read, not of empty values")
         return kind
 
 

@@ -1,7 +1,4 @@
-"""Pickles of PYSKL, MMAction2 and MMPose: annotated clips, or a list of frames of people.
-
-The files name no layout; splits and labels in them are ignored. `plain_pickle.py` runs no code of the file.
-"""
+"""Pickles of PYSKL, MMAction2 and MMPose: annotated clips, or frames of people; splits and labels are ignored."""
 
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,9 @@ tables have the columns `frame time person nose_x ...`; `time` states the frame 
 
 import csv
 import io
+import itertools
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ _SUFFIXED = re.compile(rf"(.+)[_. ]({'|'.join((*_AXES, *_CONFIDENCE))})", re.IGN
 _PREFIXED = re.compile(rf"({'|'.join((*_AXES, *_CONFIDENCE))})[_. ](.+)", re.IGNORECASE)
 
 
+Row = tuple[int, list[str]]  # line number, cells
+
+
 @dataclass(frozen=True)
 class _Header:
     """Column numbers; `values`: joint name ("" in a long table) -> columns of coordinates (and confidence)."""
@@ -42,6 +46,10 @@ class _Header:
     values: dict[str, list[int]]
     dims: int
     scored: bool
+
+    @property
+    def columns(self) -> list[int]:
+        return [column for group in self.values.values() for column in group]
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -55,24 +63,25 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     header = _header(names)
     if header is None:
         raise bad_file(path, "line 1", f"expected columns such as nose_x, nose_y or joint, x, y; got {names[:12]}.")
-    rows = _Rows(path, header, lines)
+    rows = _rows(path, header, lines)
+    content = _numbers(path, rows, header.columns)
     frames, period = _frames(path, header, rows)
     positions = frame_positions(path, frames.tolist())
-    people, person_of = _numbered(rows.texts(header.person, len(frames)))
+    people, person_of = _numbered(_texts(rows, header.person))
     joints, joint_of = list(header.values), None
     if header.joint is not None:
-        joints, joint_of = _numbered(rows.texts(header.joint, len(frames)))
+        joints, joint_of = _numbered(_texts(rows, header.joint))
     length = max(positions.values()) + 1
     checked_size(path, len(people), length, len(joints), header.dims + 1)
     index_of_frame = np.array([positions[frame] for frame in frames.tolist()])
     places = [person_of, index_of_frame] if joint_of is None else [person_of, index_of_frame, joint_of]
     _, first = np.unique(np.stack(places), axis=1, return_index=True)
     if len(first) < len(frames):
-        again = rows.lines[np.setdiff1d(np.arange(len(frames)), first)[0]]
+        again = rows[np.setdiff1d(np.arange(len(frames)), first)[0]][0]
         raise bad_file(path, f"line {again}", "the same frame, person and joint occur twice.")
     values = np.full((len(people), length, len(joints), header.dims + header.scored), np.nan, np.float32)
     with np.errstate(over="ignore"):  # values that overflow float32 are missing
-        values[tuple(places)] = rows.values.reshape(len(frames), *values.shape[len(places) :])
+        values[tuple(places)] = content.reshape(len(frames), *values.shape[len(places) :])
     layout, order = layout_of_names(path, joints, options)
     clip = options.sequence(
         path,
@@ -86,31 +95,27 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     return [clip]
 
 
-class _Rows:
-    """The non-empty lines of a table: line numbers, cells, and the `(rows, columns)` values."""
+def _rows(path: Path, header: _Header, lines: Iterator[list[str]]) -> list[Row]:
+    special = (header.frame, header.time, header.person, header.joint)
+    width = max(*header.columns, *(column for column in special if column is not None)) + 1
+    rows = []
+    for line, cells in enumerate(lines, start=2):
+        if any(cells):
+            if len(cells) < width:
+                reason = f"expected at least {width} columns, got {len(cells)}; cut off?"
+                raise bad_file(path, f"line {line}", reason)
+            rows.append((line, cells))
+    if not rows:
+        raise bad_file(path, "line 2", "the table has no rows.")
+    return rows
 
-    def __init__(self, path: Path, header: _Header, lines: Iterator[list[str]]) -> None:
-        columns = [column for group in header.values.values() for column in group]
-        special = (header.frame, header.time, header.person, header.joint)
-        width = max(*columns, *(column for column in special if column is not None)) + 1
-        self.path, self.lines, self.cells = path, [], []
-        for line, cells in enumerate(lines, start=2):
-            if any(cells):
-                if len(cells) < width:
-                    reason = f"expected at least {width} columns, got {len(cells)}; cut off?"
-                    raise bad_file(path, f"line {line}", reason)
-                self.lines.append(line)
-                self.cells.append(cells)
-        if not self.lines:
-            raise bad_file(path, "line 2", "the table has no rows.")
-        self.values = self.numbers(columns)
 
-    def numbers(self, columns: list[int]) -> np.ndarray:
-        numbered = zip(self.lines, self.cells, strict=True)
-        return np.array([[_number(self.path, line, cells[column]) for column in columns] for line, cells in numbered])
+def _numbers(path: Path, rows: list[Row], columns: list[int]) -> np.ndarray:
+    return np.array([[_number(path, line, cells[column]) for column in columns] for line, cells in rows])
 
-    def texts(self, column: int | None, length: int) -> list[str]:
-        return ["0"] * length if column is None else [cells[column] for cells in self.cells]
+
+def _texts(rows: list[Row], column: int | None) -> list[str]:
+    return ["0" if column is None else cells[column] for _, cells in rows]
 
 
 def _numbered(texts: list[str]) -> tuple[list[str], np.ndarray]:
@@ -180,12 +185,12 @@ def _number(path: Path, line: int, cell: str) -> float:
         raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.") from None
 
 
-def _frames(path: Path, header: _Header, rows: _Rows) -> tuple[np.ndarray, float | None]:
+def _frames(path: Path, header: _Header, rows: list[Row]) -> tuple[np.ndarray, float | None]:
     """The frame number of each row, and the seconds per frame where the file states them."""
-    times = np.zeros(len(rows.lines)) if header.time is None else rows.numbers([header.time])[:, 0]
+    times = np.zeros(len(rows)) if header.time is None else _numbers(path, rows, [header.time])[:, 0]
     if header.frame is not None:
-        numbers = rows.numbers([header.frame])[:, 0]
-        for line, number in zip(rows.lines, numbers, strict=True):
+        numbers = _numbers(path, rows, [header.frame])[:, 0]
+        for (line, _), number in zip(rows, numbers, strict=True):
             if not abs(number) < 1e15 or number != int(number):
                 raise bad_file(path, f"line {line}", f"expected a whole frame number, got {number}.")
         frames = numbers.astype(np.int64)
@@ -196,11 +201,8 @@ def _frames(path: Path, header: _Header, rows: _Rows) -> tuple[np.ndarray, float
     elif header.joint is not None:
         raise bad_file(path, "line 1", "a table with one row per joint needs a column 'frame' or 'time'.")
     else:
-        seen: Counter[str] = Counter()
-        frames = np.zeros(len(rows.lines), np.int64)
-        for index, person in enumerate(rows.texts(header.person, len(frames))):
-            frames[index] = seen[person]
-            seen[person] += 1
+        appearances: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+        frames = np.array([next(appearances[person]) for person in _texts(rows, header.person)], np.int64)
     return frames, _period(path, header, frames, times)
 
 

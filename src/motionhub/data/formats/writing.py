@@ -49,10 +49,10 @@ def scored_keypoints(sequence: SkeletonSequence, format_name: str, layouts: tupl
         call = " or ".join(f'motionhub.convert_layout(sequence, "{name}")' for name in layouts)
         reason = f"{format_name} holds the joints of {' or '.join(layouts)}, got layout {sequence.layout.name!r}"
         raise WriteOption(f"{reason}; call {call} first.", "layout")
-    seen = sequence.joint_mask
-    scores = np.ones(seen.shape, np.float32) if sequence.confidence is None else np.nan_to_num(sequence.confidence)
+    valid = sequence.joint_mask
+    scores = np.ones(valid.shape, np.float32) if sequence.confidence is None else np.nan_to_num(sequence.confidence)
     points = np.concatenate([sequence.keypoints, scores[..., None]], axis=-1)
-    return np.where(seen[..., None], points, np.float32(0))
+    return np.where(valid[..., None], points, np.float32(0))
 
 
 def check_body_in_metres(sequence: SkeletonSequence, format_name: str) -> None:
