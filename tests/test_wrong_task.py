@@ -104,7 +104,7 @@ def test_a_checkpoint_of_pictures_names_its_classes(pictures):
 
 @pytest.mark.parametrize("task", ["action-classification", "movement-quality", "skeleton-feature-extraction"])
 def test_a_skeleton_pipeline_refuses_models_of_pictures(pictures, task):
-    with pytest.raises(ValueError, match="^This pipeline takes skeletons, but UVi[A-Za-z]+ takes pictures: [^\n]*$"):
+    with pytest.raises(ValueError, match="^This pipeline takes skeletons, but UVi[A-Za-z]+ takes images: [^\n]*$"):
         pipeline(task, model=pictures, device="cpu")
 
 
