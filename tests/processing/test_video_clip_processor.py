@@ -114,7 +114,7 @@ def test_saving_and_loading_keeps_every_field(tmp_path):
         (np.zeros((8, 4, 4, 4), np.uint8), "red first"),
         (np.full((8, 4, 4, 3), np.nan), "NaN"),
         (np.full((8, 4, 4, 3), 200.0), "uint8"),
-        (np.full((8, 4, 4, 3), -1.0), "not normalised"),
+        (np.full((8, 4, 4, 3), -1.0), "before normalisation"),
         (np.zeros((8, 4, 4, 3), np.int64), "int64"),
         ([], "empty list"),
     ],

@@ -6,7 +6,7 @@ reads BGR, which cannot be detected: pass `frames[..., ::-1]`.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -171,13 +171,9 @@ class VideoClipProcessor(FieldsProcessor):
             crops = self._crops(clip)
             clip = crops[len(crops) // 2]
         else:
-            low, high = self.crop_area
-            clip = images.random_resized_crop(
-                clip, self.image_size, (low, high), (self.crop_ratio[0], self.crop_ratio[1]), generator
-            )
+            clip = images.random_resized_crop(clip, self.image_size, self.crop_area, self.crop_ratio, generator)
         if images.chance(self.color_probability, generator):
-            brightness, contrast, saturation, hue = self.color_jitter
-            clip = images.jittered(clip, (brightness, contrast, saturation, hue), generator)
+            clip = images.jittered(clip, self.color_jitter, generator)
         if images.chance(self.gray_probability, generator):
             clip = images.gray(clip)
         if images.chance(self.blur_probability, generator):
@@ -200,10 +196,18 @@ class VideoClipProcessor(FieldsProcessor):
             raise ValueError('temporal_views above 1 need sampling="stride": segments already cover the whole video.')
         if self.spatial_crops > 1 and self.resize != "shorter-side":
             raise ValueError('spatial_crops=3 needs resize="shorter-side": a stretched image has one crop.')
-        lengths = {"image_mean": 3, "image_std": 3, "crop_ratio": 2, "color_jitter": 4, "blur_sigma": 2}
-        for name, length in {**lengths, **({"crop_area": 2} if self.crop_area is not None else {})}.items():
+        lengths = {
+            "image_mean": 3,
+            "image_std": 3,
+            "crop_ratio": 2,
+            "color_jitter": 4,
+            "blur_sigma": 2,
+            "crop_area": 2,
+        }
+        for name, length in lengths.items():
             value = getattr(self, name)
-            if len(value) != length or not all(math.isfinite(entry) for entry in value):
+            given = name != "crop_area" or value is not None
+            if given and (len(value) != length or not all(math.isfinite(entry) for entry in value)):
                 raise ValueError(f"{name} must be {length} numbers, got {value!r}.")
         for name in ("color_probability", "gray_probability", "blur_probability", "mirror_probability"):
             if not 0 <= getattr(self, name) <= 1:
@@ -224,11 +228,10 @@ def clip_processor(source: str, pixels: Mapping[str, Any]) -> VideoClipProcessor
     if pixels:
         return VideoClipProcessor(**pixels)
     try:
-        made: VideoClipProcessor = VideoClipProcessor.from_pretrained(source)
+        return cast(VideoClipProcessor, VideoClipProcessor.from_pretrained(source))
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f"{source}: preprocessor_config.json is not of a VideoClipProcessor: {reason}") from None
-    return made
 
 
 def checked_frames(frames: Any) -> np.ndarray:
@@ -254,6 +257,6 @@ def checked_frames(frames: Any) -> np.ndarray:
     if array.min() < 0 or array.max() > 1:
         raise ValueError(
             f"Float pixels must lie in 0..1, got {array.min():.3g}..{array.max():.3g}; for 0..255 use "
-            "frames.astype(numpy.uint8), and give pixels that are not normalised yet."
+            "frames.astype(numpy.uint8); pass pixels before normalisation."
         )
     return array

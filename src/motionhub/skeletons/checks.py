@@ -403,10 +403,8 @@ def frozen(sequence: SkeletonSequence) -> Iterator[Finding]:
         same &= mask[1:].any(axis=1)
         still = [(first + 1, end + 1) for first, end in runs(same) if end - first >= longest]
         if still:
-            text = (
-                f"{_who(sequence, person)} does not change in {_num_frames(still)} of {sequence.num_frames} frames: "
-            )
-            text += _spans_text(still)
+            text = f"{_who(sequence, person)} does not change in {_num_frames(still)} of {sequence.num_frames} "
+            text += f"frames: {_spans_text(still)}"
             yield Finding("frozen", "problem", text, repair.hide_frames, {"person": person, "frames": still})
     repeats_of_all &= np.asarray(sequence.joint_mask.any(axis=(0, 2)))[1:]
     short = (span for span in runs(repeats_of_all) if span[1] - span[0] < longest)
