@@ -99,8 +99,12 @@ class Family:
 
 
 def _skeleton_family(config: Any, model: Any, classifier: Any, segmenter: Any) -> Family:
-    heads = {AutoModelForActionClassification: classifier, AutoModelForActionSegmentation: segmenter}
-    return Family(config, SkeletonProcessor, {AutoModel: model, **heads})
+    heads: dict[type, Any] = {
+        AutoModel: model,
+        AutoModelForActionClassification: classifier,
+        AutoModelForActionSegmentation: segmenter,
+    }
+    return Family(config, SkeletonProcessor, heads)
 
 
 FAMILIES: tuple[Family, ...] = (

@@ -55,10 +55,10 @@ def test_several_go_to_a_folder_and_a_broken_one_is_reported(video, tmp_path, ca
     words = ["poses", str(video), str(tmp_path / "bad.mp4"), "-o", str(tmp_path / "out"), "--estimator", "mediapipe"]
     assert main(words) == 1
     shown = capsys.readouterr().out
-    assert "1 of 2 videos done, 0 of them before" in shown and "bad.mp4: cannot be read" in shown
+    assert "1 of 2 videos done, 0 of them earlier" in shown and "bad.mp4: cannot be read" in shown
     assert read_json(tmp_path / "out" / "clip.report.json")["people"] == 1
     assert main(words[:2] + words[3:]) == 0
-    assert "1 of them before" in capsys.readouterr().out
+    assert "1 of them earlier" in capsys.readouterr().out
 
 
 def test_the_overlay_is_a_video_of_as_many_frames(video, tmp_path):
@@ -74,7 +74,7 @@ def test_the_overlay_is_a_video_of_as_many_frames(video, tmp_path):
 @pytest.mark.parametrize(
     "more, message",
     [
-        (["other.mp4", "-o", "a.npz"], "do not fit into a.npz"),
+        (["other.mp4", "-o", "a.npz"], "a.npz holds one video, got 2"),
         (["-o", "a.docx"], "no writer for suffix"),
         (["-o", "a.npz", "--estimator", "openpos"], "No estimator is called"),
         (["-o", "a.npz", "--estimator", "mediapipe", "--options", "step"], "KEY=VALUE"),

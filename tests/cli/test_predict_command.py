@@ -61,7 +61,7 @@ def test_a_video_is_looked_at_once_and_drawn(words, tmp_path, capsys, monkeypatc
         ([], "or candidate labels"),
         (["--labels", ""], "something in them"),
         (["--labels", "walk, walk"], "must differ"),
-        (["--labels", "walk", "--clip"], "leave them out with --labels"),
+        (["--labels", "walk", "--clip"], "omit them with --labels"),
         (["--labels", "walk", "--template", "a person"], "{}"),
         (["--labels", "walk, flurble the gizmo"], "lacks 'flurble the gizmo'|similar known"),
     ],

@@ -128,7 +128,7 @@ def test_a_model_of_whole_clips_is_noted(recordings, checkpoint, tmp_path, capsy
     UnikForActionClassification(config).save_pretrained(tmp_path)
     SkeletonProcessor.from_pretrained(checkpoint).save_pretrained(tmp_path)
     assert main(["segment", str(recordings / "Seq1_7.csv"), "--model", str(tmp_path)]) == 0
-    assert "was trained to name whole clips, not frames" in capsys.readouterr().err
+    assert "was trained to label whole clips, not frames" in capsys.readouterr().err
 
 
 def test_evaluate_saves_numbers_and_the_ribbons_of_extremes(trained, recordings, tmp_path, capsys):
@@ -173,7 +173,7 @@ def test_rules_of_frames_are_refused_for_a_model_of_whole_clips(recordings, chec
     UnikForActionClassification(UnikConfig.from_pretrained(checkpoint)).save_pretrained(tmp_path)
     words = ["--dataset", "precog", "--data_root", str(recordings), "--model", str(tmp_path)]
     assert main(["evaluate", *words, "--convention", "ms-tct"]) == 2
-    assert "leave them out" in capsys.readouterr().err
+    assert "omit them" in capsys.readouterr().err
 
 
 def test_the_example_trains_on_and_prints_the_table(trained, recordings, tmp_path, capsys):

@@ -548,7 +548,7 @@ def test_clips_that_may_not_be_passed_on_are_packed_only_when_that_is_said(rows,
     words = ["bundle", "create", str(tmp_path / "x.tar"), "--datasets", f"{ROWS}={rows}"]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert f"{ROWS}: the terms of these clips" in error and "--include_closed" in error
+    assert f"{ROWS}: only their authors may redistribute these clips" in error and "--include_closed" in error
     assert everything(tmp_path) == []
     with pytest.warns(UserWarning, match=f"{ROWS}: .*must not leave your institution"):
         create_bundle(tmp_path / "y.tar", [], [f"{ROWS}={rows}"], include_closed=True)

@@ -84,7 +84,7 @@ def _build_of_videos(
     labels = None if merging is None else read_label_merging("posetics", merging)
     made, found = build_of_videos(videos, out, poses, experts, merging=labels, **how)
     for name, reason in found.left_out.items():
-        print(f"omitted: {name}: {reason}", file=sys.stderr)
+        print(f"left out: {name}: {reason}", file=sys.stderr)
     for name, reason in found.failures.items():
         print(f"without an expert: {name}: {reason}", file=sys.stderr)
     lifted = ", with keypoints_3d (people, frames, joints, 3) in metres" if found.lifted else ""
