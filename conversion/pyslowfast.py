@@ -34,7 +34,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """The query network's tensors, without `backbone.`.
 
     Raises:
-        ValueError: not a checkpoint, or not one of a Slow pathway; where it is of SlowFast, it says so.
+        ValueError: not a checkpoint, or not of a Slow pathway; a SlowFast checkpoint is named as such.
     """
     official = read_tensors(path, nested=("model_state",))
     official = {key.removeprefix("backbone."): value for key, value in official.items() if not STATE.match(key)}

@@ -303,7 +303,7 @@ def build_processor(config: UnikConfig, stream: str) -> SkeletonProcessor:
     """2-D: the official screen coordinates of a 640 x 480 image. 3-D: the alignment of 2s-AGCN, usual for NTU.
 
     UNIK's own NTU script turns other joints (`normalization="unik-3d"`) and pads to 300 frames; a checkpoint that was
-    trained with those needs `--like` a folder whose preprocessor_config.json says so.
+    trained with those needs `--like` a folder with that preprocessor_config.json.
     """
     fields: dict[str, Any] = {"normalization": "agcn-3d"}
     if config.in_channels == 2:

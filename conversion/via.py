@@ -35,7 +35,7 @@ def encoder_entries(official: dict[str, Tensor]) -> dict[str, Tensor]:
     """The entries of the encoder, without the prefix under which a larger model holds it.
 
     Raises:
-        ValueError: no directions among them; where they are those of Aberman et al., it says what converts them.
+        ValueError: no directions among them; for those of Aberman et al. it names the script that converts them.
     """
     if f"{PREFIX}{DIRECTIONS}" in official:
         official = {key.removeprefix(PREFIX): value for key, value in official.items() if key.startswith(PREFIX)}

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
     chosen = vars(known)
     stage, generator, fraction = (chosen.pop(name) for name in ("stage", "generator", "probe_fraction"))
     if (stage == "generator") == bool(generator):
-        raise ValueError(f"--stage {stage}: all stages but the first need --generator, the folder of the first stage.")
+        raise ValueError(f"--stage {stage}: --generator, the folder of the first stage, is for all other stages.")
     if stage == "supervised" and fraction:
         raise ValueError("--probe_fraction is for stages without labels; leave it out of the supervised stage.")
     splits = motionhub.load_splits(arguments)

@@ -204,7 +204,7 @@ def test_pretrain_lac_goes_from_the_generator_to_encoders(
     SkeletonProcessor(layout="kinect-20", **flat).save_pretrained(tiny_checkpoint)
     main = load_example("pretrain_lac").main
     recipe = ["--mode", "scratch", "--epochs", "1", "--batch_size", "4", "--milestones", "1"]
-    with pytest.raises(ValueError, match="--stage contrast: --generator, the first stage's folder"):
+    with pytest.raises(ValueError, match="--stage contrast: --generator, the folder of the first stage"):
         main([*data, *recipe, "--stage", "contrast", "--model", str(tiny_checkpoint), "--output_dir", str(tmp_path)])
     generator = str(tmp_path / "generator")
     probed = ["--probe_fraction", "1", "--output_dir", generator]

@@ -249,9 +249,9 @@ def test_other_data_or_another_start_in_the_same_folder_is_refused(tmp_path: Pat
         (toy_model(), toy_processor(), renamed, others, "training clips and labels differ"),
         (toy_model(), toy_processor(), relabelled, others, "training clips and labels differ"),
         (toy_model(), toy_processor(), clips, toy_dataset(4), "evaluation clips and labels differ"),
-        (toy_model(seed=5), toy_processor(), clips, others, "run: the starting weights differ. Set"),
-        (renumbered, toy_processor(), clips, others, r"run: config.dropout was 0.0, is now 0.7. Set"),
-        (toy_model(), wider, clips, others, "run: processor.num_frames was 4, is now 5. Set"),
+        (toy_model(seed=5), toy_processor(), clips, others, "run: the starting weights differ. Change"),
+        (renumbered, toy_processor(), clips, others, r"run: config.dropout was 0.0, is now 0.7. Change"),
+        (toy_model(), wider, clips, others, "run: processor.num_frames was 4, is now 5. Change"),
     ):
         with pytest.raises(ValueError, match=what + r".*--resume none.*--output_dir"):
             train(model, processor, data, held_out, recipe.replace(epochs=2))

@@ -8,40 +8,12 @@ from typing import Any, Literal, get_args
 from motionhub.hub.packaged import folder_of, model_id, similar_ids
 
 
-# A resumed run must keep these, and `epochs` with the cosine schedule (see `fixed_on_resume`).
-FIXED_ON_RESUME = (
-    "mode",
-    "label_fraction",
-    "optimizer",
-    "learning_rate",
-    "momentum",
-    "weight_decay",
-    "schedule",
-    "gamma",
-    "warmup_epochs",
-    "batch_size",
-    "drop_last",
-    "max_grad_norm",
-    "mixed_precision",
-    "label_smoothing",
-    "augmentation",
-    "seed",
-)
-
 # Facts of the machine: a later run does not take them from a checkpoint's training.json.
-MACHINE_FIELDS = (
-    "num_workers",
-    "output_dir",
-    "resume",
-    "checkpoint_epochs",
-    "checkpoint_updates",
-    "log_updates",
-    "cpu",
-    "num_processes",
-    "log_with",
-    "tensorboard",
-    "progress_bar",
-)
+MACHINE_FIELDS = {"num_workers", "output_dir", "resume", "checkpoint_epochs", "checkpoint_updates", "log_updates"}
+MACHINE_FIELDS |= {"cpu", "num_processes", "log_with", "tensorboard", "progress_bar"}
+# A resumed run may change these, and `epochs` without the cosine schedule.
+FREE_ON_RESUME = MACHINE_FIELDS | {"repeat_classes", "milestones", "eval_batch_size", "eval_epochs", "source"}
+FREE_ON_RESUME |= {"gradient_accumulation_steps"}
 TRACKERS = ("tensorboard", "wandb", "trackio")
 
 
@@ -205,8 +177,8 @@ class TrainingRecipe:
 
     def fixed_on_resume(self) -> dict[str, Any]:
         """The fields that a resumed run must not change."""
-        names = (*FIXED_ON_RESUME, "epochs") if self.schedule == "cosine" else FIXED_ON_RESUME
-        return {name: getattr(self, name) for name in names}
+        free = FREE_ON_RESUME if self.schedule == "cosine" else FREE_ON_RESUME | {"epochs"}
+        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name not in free}
 
     def replace(self, **changes: Any) -> "TrainingRecipe":
         """A checked copy with some fields changed."""

@@ -121,12 +121,6 @@ class ClipDataset(TorchDataset):
         lines = [f"{name}\t{label}" for name, label in zip(names, self.labels, strict=True)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def epoch_order(self, batch_size: int, seed: int, drop_last: bool) -> EpochOrder:
-        """The order of training; for `ShardedRows` it reads every row group once."""
-        if isinstance(self.rows, ShardedRows):
-            return ShardOrder(self.rows.group_sizes, batch_size, seed, drop_last)
-        return EpochOrder(len(self), batch_size, seed, drop_last)
-
     def longest_first(self) -> list[int]:
         """The rows from the longest clip to the shortest, to save padding; `ShardedRows` in their own order."""
         if isinstance(self.rows, ShardedRows):
@@ -183,9 +177,9 @@ class Views(TorchDataset):
 
 
 def epoch_order(clips: Any, batch_size: int, recipe: TrainingRecipe) -> EpochOrder:
-    """The order of training clips."""
-    if isinstance(clips, ClipDataset):
-        return clips.epoch_order(batch_size, recipe.seed, recipe.drop_last)
+    """The order of training clips; for `ShardedRows` it reads every row group once."""
+    if isinstance(clips, ClipDataset) and isinstance(clips.rows, ShardedRows):
+        return ShardOrder(clips.rows.group_sizes, batch_size, recipe.seed, recipe.drop_last)
     return EpochOrder(len(clips), batch_size, recipe.seed, recipe.drop_last)
 
 

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, on_main_process
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from motionhub.training.arguments import TrainingRecipe
 
@@ -91,25 +92,20 @@ def start_trackers(recipe: TrainingRecipe, first_update: int) -> list[GeneralTra
 @contextmanager
 def progress_bar(total: int, done: int, *, shown: bool) -> Iterator[tqdm]:
     """A bar on stderr, on terminals only, with messages above it."""
-    taken, level, handler = not logger.handlers, logger.level, _AboveTheBar()
-    if taken:
-        logger.addHandler(handler)
+    hidden, level, own = not (shown and sys.stderr.isatty()), logger.level, not logger.handlers
+    if own:
         logger.setLevel(logging.INFO)
         logger.propagate = False
     try:
-        hidden = not (shown and sys.stderr.isatty())
-        with tqdm(total=total, initial=done, disable=hidden, unit="update", dynamic_ncols=True) as bar:
+        with (
+            logging_redirect_tqdm([logger]) if own else nullcontext(),
+            tqdm(total=total, initial=done, disable=hidden, unit="update", dynamic_ncols=True) as bar,
+        ):
             yield bar
     finally:
-        if taken:
-            logger.removeHandler(handler)
+        if own:
             logger.setLevel(level)
             logger.propagate = True
-
-
-class _AboveTheBar(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
 
 
 class RunningMean:

@@ -231,7 +231,9 @@ class _Loop:
         finally:
             for tracker in trackers:
                 tracker.finish()
-            self._restore_model()
+            self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)  # removes autocast from the forward
+            self.network.eval()
+            self.accelerator.free_memory()
         return self._result()
 
     def _info(self, message: str) -> None:
@@ -411,12 +413,6 @@ class _Loop:
                 save_state(folder / "state", self.accelerator, self.progress, self.facts)
 
         write_folder(self.folder / name, self.accelerator, write, self.progress.step)
-
-    def _restore_model(self) -> None:
-        """Removes autocast from the model's forward and switches to evaluation mode."""
-        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
-        self.network.eval()
-        self.accelerator.free_memory()
 
     def _result(self) -> TrainingResult:
         progress, best = self.progress, self.folder / "best"
