@@ -14,6 +14,7 @@ import torch
 import yaml
 
 import motionhub
+from motionhub.cli.main import main
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +32,11 @@ def load_script(place: str) -> ModuleType:
         patch.syspath_prepend(path.parent)
         spec.loader.exec_module(module)
     return module
+
+
+def run_cli(*argv: object) -> int:
+    """The exit status of `motionhub ARGV`, run in this process."""
+    return main([str(word) for word in argv])
 
 
 def error_of(function, *arguments, **options) -> str:
@@ -77,3 +83,12 @@ def card_metadata(folder: Path) -> dict[str, Any]:
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def has_pillow() -> bool:
+    """False also where tests hide it (MOTIONHUB_WITHOUT_EXTRAS), which `find_spec` answers with an error."""
+    try:
+        import PIL  # noqa: F401
+    except ImportError:
+        return False
+    return True

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import read_json, write_json
+from helpers import has_pillow, read_json, run_cli, write_json
 
 import motionhub
 from motionhub.cli.main import main
@@ -35,35 +35,32 @@ def world(tmp_path_factory):
     return root
 
 
-def run(*words) -> int:
-    return main([str(word) for word in words])
-
-
 def test_a_pose_is_found_again_nearer_to_the_camera(world, capsys):
     options = ["--model", world / "model", "--level", "frame", "--every", "1"]
-    assert run("index", world / "clips", "-o", world / "frames", *options) == 0
+    assert run_cli("index", world / "clips", "-o", world / "frames", *options) == 0
     said = capsys.readouterr()
     assert "18 frames of 3 files, 4 numbers each" in said.out and "left out" in said.err and "notes.txt" in said.err
     picture = world / "found.png"
     words = ["--frame", "2", "--top_k", "3", "--json", world / "found.json"]
-    words += ["--picture", picture] if _pillow() else []
-    assert run("search", world / "frames", world / "query.npz", *words) == 0
+    words += ["--picture", picture] if has_pillow() else []
+    assert run_cli("search", world / "frames", world / "query.npz", *words) == 0
     found = read_json(world / "found.json")
     assert (found[0]["file"], found[0]["frame"], found[0]["label"]) == ("wave/b.npz", 2, "wave")
     assert found[0]["similarity"] == pytest.approx(1, abs=1e-4) and len(found) == 3
     assert "wave/b.npz, frame 2" in capsys.readouterr().out
-    assert not _pillow() or picture.stat().st_size > 1000
+    assert not has_pillow() or picture.stat().st_size > 1000
 
 
 def test_clips_are_found_by_view_vectors_and_the_query_itself_is_left_out(world, capsys):
     assert (
-        run("index", world / "clips", "-o", world / "c", "--model", world / "model", "--representation", "view") == 0
+        run_cli("index", world / "clips", "-o", world / "c", "--model", world / "model", "--representation", "view")
+        == 0
     )
-    picture = ["--picture", world / "found.gif"] if _pillow() else []
-    assert run("search", world / "c", world / "clips" / "wave" / "a.npz", *picture) == 0
+    picture = ["--picture", world / "found.gif"] if has_pillow() else []
+    assert run_cli("search", world / "c", world / "clips" / "wave" / "a.npz", *picture) == 0
     printed = capsys.readouterr().out
     assert "a.npz" not in printed.split("numbers each")[1] and "wave/b.npz" in printed and "sit/c.npz" in printed
-    assert not _pillow() or (world / "found.gif").read_bytes().startswith(b"GIF8")
+    assert not has_pillow() or (world / "found.gif").read_bytes().startswith(b"GIF8")
 
 
 def test_a_folder_with_a_file_for_each_frame_is_one_clip(tmp_path):
@@ -85,14 +82,6 @@ def test_a_folder_with_a_file_for_each_frame_is_one_clip(tmp_path):
     assert {file for file, *_ in found} == {"two.npz", "wave/one"}
 
 
-def _pillow() -> bool:
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -105,7 +94,7 @@ def _pillow() -> bool:
 )
 def test_bad_input_is_one_line(world, capsys, words, message):
     if not (world / "kept").exists():
-        run("index", world / "clips", "-o", world / "kept", "--model", world / "model", "--level", "frame")
+        run_cli("index", world / "clips", "-o", world / "kept", "--model", world / "model", "--level", "frame")
     assert main([word.format(world) for word in words]) == 2
     assert message in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers import load_script, read_json, write_json
+from helpers import has_pillow, load_script, read_json, write_json
 
 from motionhub import CvMimModel, SkeletonProcessor
 from motionhub.models.cv_mim import CvMimConfig
@@ -20,14 +20,6 @@ def clips(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("clips") / "made"
     save_generated(folder, 8, seed=0)
     return folder
-
-
-def _pillow() -> bool:
-    try:
-        import PIL  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize(
@@ -60,7 +52,7 @@ def test_poses_are_searched_for_before_another_camera_and_the_card_takes_the_num
     CvMimModel(CvMimConfig(width=8, pose_size=4, view_size=4)).save_pretrained(out / "last")
     SkeletonProcessor(layout="cv-mim-13", num_people=1, normalization="torso").save_pretrained(out / "last")
     data = ["--dataset", str(clips), "--split", "train", "--poses", "12", "--poses_per_clip", "2"]
-    picture = ["--picture", str(tmp_path / "found.png"), "--rows", "1"] if _pillow() else []
+    picture = ["--picture", str(tmp_path / "found.png"), "--rows", "1"] if has_pillow() else []
     load_script("benchmarks/pose_retrieval.py").main(
         ["--model", str(out / "last"), *data, "--output_dir", str(out), *picture]
     )

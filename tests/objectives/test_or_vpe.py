@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from toy_poses import noise_batch, run_info
 from transformers import PreTrainedConfig
 
 from motionhub.objectives.or_vpe import OrVpe
@@ -29,27 +30,14 @@ class MeanPose(nn.Module):
         return SimpleNamespace(pooler_output=keypoints.mean((1, 2)).flatten(1))
 
 
-def shape(num_clips: int = 6) -> SimpleNamespace:
-    return SimpleNamespace(num_clips=num_clips, fingerprint="toy", updates_per_epoch=2, epochs=3, seed=1)
-
-
 def batch_of(rows: list[int], views: int = 1) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    count = len(rows) * views
-    return {
-        "keypoints": torch.randn(count, 1, 4, 13, 2, generator=generator),
-        "joint_mask": torch.ones(count, 1, 4, 13, dtype=torch.bool),
-        "attention_mask": torch.ones(count, 1, 4, dtype=torch.bool),
-        "labels": torch.full((count,), -1),
-        "index": torch.tensor(rows * views),
-        "seeds": torch.arange(count) + 5,
-    }
+    return noise_batch(rows * views, people=1, frames=4, joints=13, dims=2)
 
 
 def made(**options: Any) -> tuple[OrVpe, nn.Module]:
     torch.manual_seed(0)
     objective = OrVpe(LAYOUT, embedding_size=8, **options)
-    return objective, objective.prepare(MeanPose(), shape())
+    return objective, objective.prepare(MeanPose(), run_info())
 
 
 def test_first_loss_by_hand():
@@ -169,6 +157,6 @@ def test_bad_options_and_encoders_are_errors():
     with pytest.raises(ValueError, match="1 or more"):
         OrVpe(LAYOUT, num_negatives=0)
     with pytest.raises(ValueError, match="'ntu-25' has 25"):
-        OrVpe(get_layout("ntu-25")).prepare(MeanPose(), shape())
+        OrVpe(get_layout("ntu-25")).prepare(MeanPose(), run_info())
     with pytest.raises(ValueError, match="two or more"):
-        OrVpe(LAYOUT).prepare(MeanPose(), shape(num_clips=1))
+        OrVpe(LAYOUT).prepare(MeanPose(), run_info(num_clips=1))

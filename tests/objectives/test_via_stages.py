@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from toy_poses import noise_batch, run_info
 
 from motionhub.augment.view_params import ViewRanges
 from motionhub.losses.motion import reconstruction_loss, triplet_loss
@@ -46,21 +47,8 @@ def small_via(directions: int = 3, people: int = 2, dims: int = 2) -> ViaForMoti
     return ViaForMotionRetargeting(config).train()
 
 
-def run(num_clips: int = 6) -> SimpleNamespace:
-    return SimpleNamespace(num_clips=num_clips, fingerprint="toy", updates_per_epoch=2, epochs=3, seed=1)
-
-
 def batch_of(rows: list[int], people: int = 1, dims: int = 2, frames: int = 16) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    count = len(rows)
-    return {
-        "keypoints": torch.randn(count, people, frames, 15, dims, generator=generator),
-        "joint_mask": torch.ones(count, people, frames, 15, dtype=torch.bool),
-        "attention_mask": torch.ones(count, people, frames, dtype=torch.bool),
-        "labels": torch.full((count,), -1),
-        "index": torch.tensor(rows),
-        "seeds": torch.arange(count) + 5,
-    }
+    return noise_batch(rows, people, frames, 15, dims)
 
 
 # Pairs
@@ -69,7 +57,7 @@ def batch_of(rows: list[int], people: int = 1, dims: int = 2, frames: int = 16) 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_a_model_that_returns_its_input_pays_what_copying_the_source_costs(dims: int) -> None:
     objective = ViaPairs(LAYOUT, ranges=ViewRanges(bone_factor=(1, 1), azimuth=0, elevation=0))
-    network = objective.prepare(MeanAndRest(dims), run())
+    network = objective.prepare(MeanAndRest(dims), run_info())
     losses = objective(network, batch_of([0, 1, 2], dims=3))
     assert float(losses["self"]) == pytest.approx(0, abs=1e-10)  # all looks are the same: nothing to change ...
     clip = batch_of([0, 1, 2], dims=3)["keypoints"]
@@ -86,7 +74,7 @@ def test_a_model_that_returns_its_input_pays_what_copying_the_source_costs(dims:
 
 def test_pairs_depend_on_seeds_alone_and_hidden_joints_do_not_count() -> None:
     objective = ViaPairs(LAYOUT)
-    network = objective.prepare(MeanAndRest(), run())
+    network = objective.prepare(MeanAndRest(), run_info())
     batch = batch_of([0, 1], dims=3)
     first = objective(network, batch)["loss"]
     assert torch.equal(objective(network, batch)["loss"], first)
@@ -100,7 +88,7 @@ def test_pairs_depend_on_seeds_alone_and_hidden_joints_do_not_count() -> None:
 
 def test_pairs_of_crowds_or_of_a_single_clip_are_errors() -> None:
     objective = ViaPairs(LAYOUT)
-    network = objective.prepare(MeanAndRest(), run())
+    network = objective.prepare(MeanAndRest(), run_info())
     with pytest.raises(ValueError, match="num_people=1"):
         objective(network, batch_of([0, 1], people=2, dims=3))
     with pytest.raises(ValueError, match="two or more clips"):
@@ -113,7 +101,7 @@ def test_pairs_of_crowds_or_of_a_single_clip_are_errors() -> None:
 @pytest.mark.parametrize("frames", [16, 1])
 def test_every_parameter_of_the_real_model_learns_from_pairs(dims: int, frames: int) -> None:
     model, objective = small_via(people=1, dims=dims), ViaPairs(LAYOUT)
-    network = objective.prepare(model, run())
+    network = objective.prepare(model, run_info())
     losses = objective(network, batch_of([0, 1, 2], dims=3, frames=frames))
     losses["loss"].backward()
     assert all(bool(value.isfinite()) for value in losses.values())
@@ -128,7 +116,7 @@ def test_every_parameter_of_the_real_model_learns_from_pairs(dims: int, frames: 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_a_perfect_disentanglement_costs_only_the_margins(dims: int) -> None:
     objective = ViaCycle(triplet_weight=0.5)
-    network = objective.prepare(MeanAndRest(dims), run())
+    network = objective.prepare(MeanAndRest(dims), run_info())
     batch = batch_of([0, 1], dims=dims)
     losses = objective(network, batch)
     for name in ("self", "cycle", "velocity"):
@@ -148,7 +136,7 @@ def test_a_perfect_disentanglement_costs_only_the_margins(dims: int) -> None:
 
 def test_cycle_terms_of_the_real_model_by_hand() -> None:
     model, objective = small_via(people=1).eval(), ViaCycle(velocity_weight=0.0)
-    network = objective.prepare(model, run())
+    network = objective.prepare(model, run_info())
     batch = batch_of([0, 1], frames=24)
     losses = objective(network, batch)
     keypoints = batch["keypoints"]
@@ -165,7 +153,7 @@ def test_cycle_terms_of_the_real_model_by_hand() -> None:
 @pytest.mark.parametrize(("frames", "dims"), [(16, 2), (16, 3), (21, 2), (1, 2), (1, 3)])
 def test_every_parameter_learns_from_ragged_crowds_with_missing_joints(frames: int, dims: int) -> None:
     model, objective = small_via(dims=dims), ViaCycle()
-    network = objective.prepare(model, run())
+    network = objective.prepare(model, run_info())
     batch = batch_of([0, 1, 2], people=2, frames=frames, dims=dims)
     batch["attention_mask"][0, 1] = False
     batch["attention_mask"][1, :, frames // 2 + 1 :] = False
@@ -179,7 +167,7 @@ def test_every_parameter_learns_from_ragged_crowds_with_missing_joints(frames: i
 
 def test_a_clip_without_anybody_changes_no_loss_of_the_others() -> None:
     model, objective = small_via().eval(), ViaCycle()
-    network = objective.prepare(model, run())
+    network = objective.prepare(model, run_info())
     batch = batch_of([0, 1, 2], people=2)
     batch["attention_mask"][2] = False
     losses = objective(network, batch)
@@ -218,7 +206,7 @@ def test_people_are_paired_slot_by_slot_or_with_the_first_who_is_there() -> None
 
 def test_clusters_are_made_on_schedule_of_the_clips_seen() -> None:
     objective = ViaCycle(num_clusters=2, cluster_epochs=2)
-    network = objective.prepare(MeanAndRest(), run())
+    network = objective.prepare(MeanAndRest(), run_info())
     batch = batch_of([0, 1, 2, 3])
     poses = torch.zeros(4, 1, 1, 15, 2)
     poses[:2, ..., 0], poses[2:, ..., 1] = 3.0, 3.0
@@ -230,7 +218,7 @@ def test_clusters_are_made_on_schedule_of_the_clips_seen() -> None:
     found = objective.clusters.tolist()
     assert found[0] == found[1] != found[2] == found[3] and found[4:] == [-1, -1]
     again = ViaCycle(num_clusters=2, cluster_epochs=2)
-    again.prepare(MeanAndRest(), run())
+    again.prepare(MeanAndRest(), run_info())
     again.load_state_dict(objective.state_dict())
     assert again.clusters.tolist() == found and int(again.updates) == 4
 
@@ -243,11 +231,11 @@ def test_more_clusters_than_different_clips_are_as_many_as_there_are() -> None:
 
 def test_models_and_options_that_do_not_fit_are_errors() -> None:
     with pytest.raises(ValueError, match="give a ViaForMotionRetargeting"):
-        ViaCycle().prepare(ViaModel(small_via().config), run())
+        ViaCycle().prepare(ViaModel(small_via().config), run_info())
     with pytest.raises(ValueError, match="give the layout"):
-        ViaPairs(get_layout("ntu-25")).prepare(small_via(), run())
+        ViaPairs(get_layout("ntu-25")).prepare(small_via(), run_info())
     with pytest.raises(ValueError, match="two or more clips"):
-        ViaCycle().prepare(small_via(), run(num_clips=1))
+        ViaCycle().prepare(small_via(), run_info(num_clips=1))
     with pytest.raises(ValueError, match="1 or more"):
         ViaCycle(num_clusters=0)
 
@@ -258,6 +246,6 @@ def made_state(objective: Any) -> set[str]:
 
 def test_what_a_resume_needs_is_state_and_what_a_layout_says_is_not() -> None:
     cycle, pairs = ViaCycle(), ViaPairs(LAYOUT)
-    cycle.prepare(small_via(), run())
+    cycle.prepare(small_via(), run_info())
     assert {"clusters", "updates", "bank.vectors", "bank.seen"} <= made_state(cycle)
     assert made_state(pairs) == set()

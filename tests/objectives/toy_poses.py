@@ -54,3 +54,20 @@ def rows(count: int) -> Dataset:
         sequence = SkeletonSequence(keypoints, layout="cv-mim-13", fps=30, unit="metre")
         made.append(to_row(sequence, clip_id=str(index)))
     return Dataset.from_list(made, features=features(None))
+
+
+def run_info(num_clips: int = 6) -> RunInfo:
+    return RunInfo(num_clips=num_clips, fingerprint="toy", updates_per_epoch=2, epochs=3, seed=1)
+
+
+def noise_batch(rows: list[int], people: int, frames: int, joints: int, dims: int) -> dict[str, torch.Tensor]:
+    """Clips of the given rows, complete and without labels."""
+    shape = (len(rows), people, frames, joints)
+    return {
+        "keypoints": torch.randn(*shape, dims, generator=torch.Generator().manual_seed(0)),
+        "joint_mask": torch.ones(shape, dtype=torch.bool),
+        "attention_mask": torch.ones(shape[:3], dtype=torch.bool),
+        "labels": torch.full((len(rows),), -1),
+        "index": torch.tensor(rows),
+        "seeds": torch.arange(len(rows)) + 5,
+    }

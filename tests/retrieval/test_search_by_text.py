@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from helpers import run_cli
 
 import motionhub
-from motionhub.cli.main import main
 from motionhub.data.synthetic.generate import generate
 from motionhub.models.t_mor import TMorConfig, TMorModel
 from motionhub.retrieval.by_text import check_text_index, text_query, text_space_embedder
@@ -50,41 +50,37 @@ def world(tmp_path_factory):
     return root, embed, model
 
 
-def run(*words) -> int:
-    return main([str(word) for word in words])
-
-
 def test_words_find_the_motion_they_mean(world, capsys):
     root, _, _ = world
     options = ["--model", root / "model", "--representation", "text"]
-    assert run("index", root / "clips", "-o", root / "index", *options) == 0
+    assert run_cli("index", root / "clips", "-o", root / "index", *options) == 0
     assert "3 clips of 3 files, 6 numbers each" in capsys.readouterr().out
     for text, file in [("someone sits down", "sit-down"), ("Wave a hand", "wave"), ("a person walk around", "walk")]:
-        assert run("search", root / "index", "--text", text, "--top_k", "1") == 0
+        assert run_cli("search", root / "index", "--text", text, "--top_k", "1") == 0
         found = capsys.readouterr().out
         assert file in found and found.split()[0] == "1.000"
 
 
 def test_a_motion_finds_motions_in_the_same_index(world, capsys):
     root, _, _ = world
-    run("index", root / "clips", "-o", root / "index", "--model", root / "model", "--representation", "text")
-    assert run("search", root / "index", root / "clips" / "wave.npz") == 0
+    run_cli("index", root / "clips", "-o", root / "index", "--model", root / "model", "--representation", "text")
+    assert run_cli("search", root / "index", root / "clips" / "wave.npz") == 0
     assert "wave.npz" not in capsys.readouterr().out.split("numbers each")[1]
 
 
 def test_unknown_words_without_the_tower_name_the_line_that_gets_it(world, capsys):
     root, _, _ = world
-    run("index", root / "clips", "-o", root / "index", "--model", root / "model", "--representation", "text")
+    run_cli("index", root / "clips", "-o", root / "index", "--model", root / "model", "--representation", "text")
     capsys.readouterr()
-    assert run("search", root / "index", "--text", "fly to the moon") == 2
+    assert run_cli("search", root / "index", "--text", "fly to the moon") == 2
     error = capsys.readouterr().err
     assert "lacks 'fly to the moon'" in error and "hf download nobody/nothing" in error
 
 
 def test_blank_words_are_refused(world, capsys):
     root, _, _ = world
-    run("index", root / "clips", "-o", root / "index", "--model", root / "model", "--representation", "text")
-    assert run("search", root / "index", "--text", " ") == 2
+    run_cli("index", root / "clips", "-o", root / "index", "--model", root / "model", "--representation", "text")
+    assert run_cli("search", root / "index", "--text", " ") == 2
     assert "something in them" in capsys.readouterr().err
 
 
@@ -106,5 +102,5 @@ def test_nobody_seen_has_no_vector(world):
 def test_frames_cannot_be_indexed_for_texts(world, capsys):
     root, _, _ = world
     options = ["--model", root / "model", "--representation", "text", "--level", "frame"]
-    assert run("index", root / "clips", "-o", root / "frames", *options) == 2
+    assert run_cli("index", root / "clips", "-o", root / "frames", *options) == 2
     assert "not frames" in capsys.readouterr().err
