@@ -47,7 +47,7 @@ def test_viclip_and_video_encoders_give_their_own_features_of_length_1(tmp_path)
 
 
 @pytest.mark.parametrize("family", ["CLIP", "Siglip"])
-def test_towers_of_pictures_give_the_mean_of_the_frames(tmp_path, family):
+def test_image_towers_give_the_mean_of_the_frames(tmp_path, family):
     import transformers
 
     torch.manual_seed(0)
