@@ -14,11 +14,7 @@ REPRESENTATION = "text"  # in `MotionIndex.facts`
 
 
 def text_space_embedder(pipe: Any) -> Embed:
-    """`embed` of clips `(people, channels)` by a skeleton-feature-extraction pipeline.
-
-    Raises:
-        ValueError: the model does not embed texts.
-    """
+    """`embed` of clips by a skeleton-feature-extraction pipeline. Raises ValueError if its model embeds no texts."""
     model = _aligned(pipe.model)
 
     def embed(sequence: SkeletonSequence) -> np.ndarray:

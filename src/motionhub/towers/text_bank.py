@@ -194,11 +194,7 @@ class TextBank:
 
     @classmethod
     def from_pretrained(cls, checkpoint: str | Path, revision: str | None = None) -> "TextBank | None":
-        """The bank of a checkpoint (a folder or a Hub id), or None if it has none.
-
-        Raises:
-            ValueError: the files are broken.
-        """
+        """The bank of a checkpoint (a folder or a Hub id), else None. Raises ValueError for broken files."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
         from transformers.utils import cached_file
