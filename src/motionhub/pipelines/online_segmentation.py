@@ -64,7 +64,7 @@ class OnlineSegmenter:
             ValueError: the shape differs from that of earlier frames.
         """
         before = None if self._frames is None else tuple(self._frames.shape)
-        changed = before and (len(keypoints), *keypoints.shape[2:]) != (before[0], *before[2:])
+        changed = before and (*keypoints.shape[:1], *keypoints.shape[2:]) != (before[0], *before[2:])
         if keypoints.dim() != 4 or changed:
             raise ValueError(
                 f"A stream expects (people, frames, joints, dims) with constant people and joints; got "
