@@ -1,5 +1,7 @@
 """`motionhub index` and `motionhub search` on files: the same pose from elsewhere, clips, images, bad input."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -99,7 +101,7 @@ def test_bad_input_is_one_line(world, capsys, words, message):
     assert message in capsys.readouterr().err
 
 
-def test_an_index_takes_any_encoder_and_skips_who_is_not_seen(world):
+def test_an_index_takes_any_encoder_and_skips_people_without_keypoints(world):
     def embed(sequence: SkeletonSequence) -> np.ndarray:
         mean = np.nanmean(sequence.keypoints, axis=(1, 2))
         return np.concatenate([mean, np.full_like(mean, np.nan)])  # a second person who is not there

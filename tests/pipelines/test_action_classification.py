@@ -133,7 +133,7 @@ def test_coverage_is_the_share_of_joints_seen(constant):
         np.full((2, 5, 20, 3), np.nan, dtype=np.float32),
         np.zeros((1, 0, 20, 3), dtype=np.float32),
     ],
-    ids=["nobody", "all missing", "no frames"],
+    ids=["no person", "all missing", "no frames"],
 )
 def test_nothing_seen_gives_an_empty_result_and_a_warning_that_names_it(pipe, empty):
     with pytest.warns(UserWarning, match=f"kinect-20 sequence of {empty.shape[0]} people"):
@@ -306,7 +306,7 @@ def test_coordinates_beyond_all_measure_are_an_error_not_a_nan_score(pipe) -> No
         pipe(clip.replace(keypoints=clip.keypoints * 1e37))
 
 
-def test_zeros_of_a_pose_estimator_are_reported(pipe) -> None:
+def test_zeros_of_a_pose_estimator_give_a_warning(pipe) -> None:
     keypoints = motion(8).keypoints.copy()
     keypoints[:, :, 4] = 0
     with pytest.warns(UserWarning, match="5.0% of the joints lie at exactly zero"):

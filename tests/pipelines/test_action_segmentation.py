@@ -93,7 +93,7 @@ def test_options_of_the_rule_reach_it():
     assert len(reading_pipe()(clip, exclusive=True)) == 3
 
 
-def test_a_label_called_background_is_no_action_unless_told_so():
+def test_a_label_called_background_is_no_action_by_default():
     pipe = reading_pipe()
     pipe.model.config.id2label = {0: "background", 1: "stand up", 2: "throw"}
     assert [row["label"] for row in pipe(script(0, 1))] == ["stand up"]
@@ -135,7 +135,7 @@ def test_a_long_clip_goes_through_the_model_in_windows(segmenter):
     np.testing.assert_allclose(whole["probabilities"], wanted[0].sigmoid(), atol=1e-6)
 
 
-def test_nobody_gives_no_rows(segmenter):
+def test_no_person_gives_no_rows(segmenter):
     pipe = pipeline("action-segmentation", model=segmenter)
     with pytest.warns(UserWarning, match="no valid keypoints"):
         assert pipe(motion(6).replace(keypoints=np.full((1, 6, 20, 3), np.nan))) == []

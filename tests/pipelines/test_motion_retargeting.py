@@ -124,7 +124,7 @@ def test_full_changes_body_or_view_alone(pipes):
 
 
 def test_missing_joints(echo):
-    """Never seen: missing. Seen now and then: there. Nobody seen in a frame: nobody in that frame."""
+    """Never detected: missing. Detected at times: bridged. No person in a frame: none in the result."""
     source = motion(12)
     points = source.keypoints.copy()
     wrist, ear = (source.layout.index(joint) for joint in ("left_wrist", "left_ear"))
@@ -155,7 +155,7 @@ def test_long_gaps_stay_gaps_and_short_ones_are_bridged(echo):
         echo(source, target, max_gap=-1)
 
 
-def test_a_target_without_a_joint_is_reported(pipes):
+def test_a_target_without_a_joint_gives_a_warning(pipes):
     points = motion(seed=1).keypoints.copy()
     points[:, :, get_layout("body-25").index("left_ankle")] = NAN
     with pytest.warns(UserWarning, match=r"target: \['left_ankle'\] are missing in all of"):
@@ -163,10 +163,10 @@ def test_a_target_without_a_joint_is_reported(pipes):
     assert np.isfinite(result.keypoints).all()
 
 
-def test_nobody_in_the_source_gives_nobody_and_a_warning(pipes):
-    nobody = motion().replace(keypoints=np.full((1, 20, 25, 2), NAN))
+def test_no_person_in_the_source_gives_none_and_a_warning(pipes):
+    empty = motion().replace(keypoints=np.full((1, 20, 25, 2), NAN))
     with pytest.warns(UserWarning, match="no motion"):
-        result, report = pipes["view"](nobody, motion(), return_report=True)
+        result, report = pipes["view"](empty, motion(), return_report=True)
     assert not result.joint_mask.any() and report == []
 
 
@@ -232,9 +232,9 @@ def test_report_of_a_copy_has_the_errors_of_the_source(echo):
         ("view", lambda: (motion(), motion(frames=0)), "at least one frame"),
         ("view", lambda: (motion(), 3), "A pipeline takes a path"),
     ],
-    ids=["no target", "two people", "nobody", "no size", "no frame", "number"],
+    ids=["no target", "two people", "no person", "no size", "no frame", "number"],
 )
-def test_what_cannot_be_done_is_reported(pipes, variant, inputs, told):
+def test_what_cannot_be_done_is_refused(pipes, variant, inputs, told):
     with pytest.raises(ValueError, match=told):
         pipes[variant](*inputs())
 
@@ -289,7 +289,7 @@ def in_space(frames=20, seed=0, **changes):
 
 
 @pytest.mark.parametrize("role", ["source", "target", "view"])
-def test_motion_in_space_for_a_model_of_images_is_told_with_the_calls_that_help(pipes, echo, monkeypatch, role):
+def test_3d_motion_for_a_2d_model_is_refused_with_the_calls_that_help(pipes, echo, monkeypatch, role):
     """With the processor of RetargetNet, and with the general one, which would drop the depth."""
     from motionhub.data.views.cameras import Camera, project_to_pixels, seen_by
 
@@ -304,7 +304,7 @@ def test_motion_in_space_for_a_model_of_images_is_told_with_the_calls_that_help(
 
 
 @pytest.mark.parametrize("role", ["source", "target"])
-def test_images_for_a_model_of_space_are_reported(echo, monkeypatch, role):
+def test_2d_motion_for_a_3d_model_is_refused(echo, monkeypatch, role):
     general = motionhub.SkeletonProcessor(layout="lac-15", num_dims=3, num_people=1, normalization="centre")
     monkeypatch.setattr(echo, "feature_extractor", general)
     clips = {"source": in_space(), "target": in_space(seed=1)} | {role: motion()}

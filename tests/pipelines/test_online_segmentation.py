@@ -115,7 +115,7 @@ def test_an_interval_comes_out_when_its_gap_is_over_not_later():
     assert [len(online.add([[score]])) for score in scores] == [0, 0, 0, 0, 1, 0]
 
 
-def test_wrong_streams_are_reported():
+def test_wrong_streams_are_refused():
     with pytest.raises(ValueError, match="window >= 1"):
         OnlineSegmenter(model(), window=4, hop=5)
     with pytest.raises(ValueError, match=r"model\.eval"):

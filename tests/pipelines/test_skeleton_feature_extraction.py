@@ -23,7 +23,7 @@ def test_shapes_are_people_frames_joints_channels(pipe):
     assert pipe(clip, level="joint", per_person=False).shape == (5, 20, 16)
 
 
-def test_vectors_have_length_one_unless_told_otherwise(pipe):
+def test_vectors_have_length_one_by_default(pipe):
     for level in ("sequence", "frame", "joint"):
         lengths = np.linalg.norm(pipe(motion(9), level=level), axis=-1)
         np.testing.assert_allclose(lengths[lengths > 0], 1, atol=1e-5)
@@ -55,7 +55,7 @@ def test_people_never_seen_are_nan_rows(pipe, level):
     np.testing.assert_allclose(features[1:], pipe(clip.person(1), level=level), atol=1e-6)
 
 
-def test_nobody_at_all_gives_no_rows_and_a_warning(pipe):
+def test_no_person_gives_no_rows_and_a_warning(pipe):
     clip = motion(6).replace(keypoints=np.zeros((0, 6, 20, 3)), track_ids=None)
     with pytest.warns(UserWarning, match="0 people"):
         assert pipe(clip).shape == (0, 16)

@@ -212,7 +212,7 @@ def test_a_thousand_labels_are_one_table():
     assert len(person["scores"]) == 3 and person["scores"][0]["label"] == f"label {best}"
 
 
-def test_nobody_one_frame_and_nothing_seen_have_clear_outcomes():
+def test_no_person_one_frame_and_no_keypoints_have_clear_outcomes():
     pipe = pipe_of()
     empty = clip_at(1).replace(keypoints=np.zeros((0, 30, 20, 2), np.float32), confidence=None, track_ids=())
     unseen = clip_at(1).replace(keypoints=np.full((1, 30, 20, 2), np.nan, np.float32), confidence=None)

@@ -1,4 +1,4 @@
-"""The bundled tmor-small with its real sentence encoder: labels of every kind, and input that shows nobody."""
+"""The bundled tmor-small with its real sentence encoder: labels of every kind, and input without people."""
 
 import logging
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_lists_that_are_none_are_refused(pipe, clip, labels, message):
         pipe(clip, candidate_labels=labels)
 
 
-def test_nobody_and_no_frames_have_clear_outcomes(pipe, clip):
+def test_no_person_and_no_frames_have_clear_outcomes(pipe, clip):
     unseen = clip.replace(keypoints=np.full_like(clip.keypoints, np.nan), confidence=None)
     assert pipe(unseen, candidate_labels=["wave", "sit down"]) == []
     no_frames = clip.replace(keypoints=clip.keypoints[:, :0], confidence=None)

@@ -102,7 +102,7 @@ def test_the_first_frame_is_of_the_closest_pair_and_its_first_expert():
     assert path(aggregate_experts([points(0), points(3), points(50)])[0]) == [0]
 
 
-def test_a_joint_nobody_sees_is_missing_and_starts_anew_with_the_closest_pair():
+def test_a_joint_of_no_expert_is_missing_and_starts_anew_with_the_closest_pair():
     experts = [points(0, None, 0), points(1, None, 50), points(2, None, 51)]
     pose, confidence = aggregate_experts(experts)
     assert path(pose) == [0, None, 50]

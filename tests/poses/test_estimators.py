@@ -26,7 +26,7 @@ def video_of(image: np.ndarray) -> Video:
 
 
 @pytest.mark.parametrize(("name", "extra"), [("mediapipe", "video"), ("rtmlib", "rtmlib")])
-def test_what_is_not_installed_is_told_with_its_line(name, extra, monkeypatch):
+def test_what_is_not_installed_is_refused_with_its_install_command(name, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=rf'pip install "motionhub\[{extra}\]"'):
         get_estimator(name)
@@ -50,7 +50,7 @@ def test_rtmlib_gets_the_colours_in_the_order_of_opencv(monkeypatch):
         def __call__(self, image):
             shown.append(image)
             points = np.arange(68).reshape(2, 17, 2)
-            return points, np.stack([np.full(17, 1.2), np.zeros(17)])  # the second is nobody
+            return points, np.stack([np.full(17, 1.2), np.zeros(17)])  # the second is no person
 
     monkeypatch.setitem(sys.modules, "rtmlib", types.SimpleNamespace(Body=Body))
     image = np.zeros((8, 8, 3), np.uint8)
@@ -137,7 +137,7 @@ def landmarker():
     return get_estimator("mediapipe")
 
 
-def test_mediapipe_sees_nobody_where_nobody_is(landmarker):
+def test_mediapipe_detects_no_person_in_an_empty_image(landmarker):
     image = np.full((120, 160, 3), 90, np.uint8)
     landmarker.start(video_of(image))
     assert landmarker(frame_of(image)) == []
@@ -180,7 +180,7 @@ def test_mediapipe_without_memory_gives_the_same_answer_twice(landmarker, shared
         np.testing.assert_array_equal(first.keypoints, second.keypoints)
 
 
-def test_mediapipe_reads_the_image_whatever_the_order_of_its_bytes_in_memory(shared):
+def test_mediapipe_reads_the_image_whatever_its_memory_layout(shared):
     pytest.importorskip("mediapipe")
     pytest.importorskip("av")
     from motionhub.data.video.reader import open_video

@@ -1,4 +1,4 @@
-"""Experts that differ in layout, frame rate, image, length and people become alike."""
+"""Experts that differ in layout, frame rate, image size, length and people become alike."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_layouts_and_frame_rates_become_the_firsts():
     np.testing.assert_allclose(second.keypoints[:, :, limbs], first.keypoints[:, :, limbs], atol=0.02)
 
 
-def test_pixels_are_scaled_to_the_firsts_image():
+def test_pixels_are_scaled_to_the_firsts_image_size():
     first, second = reconcile([standing(50, image_size=(640, 480)), standing(100, image_size=(1280, 960))])
     assert second.image_size == (640, 480)
     assert second.keypoints[0, 0].tolist() == [[50, 0], [50, 50]]
@@ -51,7 +51,7 @@ def test_people_in_another_order_are_the_same_people():
     assert second.keypoints[:, 0, 0, 0].tolist() == [1, 302]
 
 
-def test_two_people_who_cross_are_distinguished():
+def test_two_people_who_cross_keep_their_tracks():
     people = crossing(60)
     swapped = people.replace(keypoints=people.keypoints[::-1], track_ids=None)
     first, second = reconcile([people, swapped])
@@ -66,7 +66,7 @@ def crossing(frames):
     return SkeletonSequence(people, POINT, 30, "pixel")
 
 
-def test_somebody_whom_only_another_expert_saw_is_a_person_of_the_result():
+def test_a_person_only_another_expert_detected_is_in_the_result():
     merged, confidence = aggregate_experts([standing(0), standing(900, 3)])
     assert merged.num_people == 2 and merged.track_ids == (0, 1)
     assert merged.keypoints[:, 0, 0, 0].tolist() == [0, 900]

@@ -55,10 +55,10 @@ class SquareFinder:
 
 def scene(places, size=(160, 120)):
     """One image; `places` are (left, top, colour) of the squares."""
-    picture = np.full((size[1], size[0], 3), 16, np.uint8)
+    image = np.full((size[1], size[0], 3), 16, np.uint8)
     for left, top, colour in places:
-        picture[top : top + SIDE, left : left + SIDE, colour] = 230
-    return picture
+        image[top : top + SIDE, left : left + SIDE, colour] = 230
+    return image
 
 
 def two_who_cross(number=24):
@@ -84,8 +84,8 @@ def test_two_people_who_cross_stay_themselves(tmp_path):
 
 
 def test_the_report_counts(tmp_path):
-    pictures = [scene([]) for _ in range(4)] + two_who_cross(8) + [scene([(60, 60, 0)])] * 2
-    found = extract_clip(write_video(tmp_path / "a.mp4", pictures), SquareFinder())
+    images = [scene([]) for _ in range(4)] + two_who_cross(8) + [scene([(60, 60, 0)])] * 2
+    found = extract_clip(write_video(tmp_path / "a.mp4", images), SquareFinder())
     told = found.report
     assert (told["frames"], told["decoded"], told["broken"], told["skipped"]) == (14, 14, 0, 0)
     assert (told["people"], told["with_people"], told["left_out"]) == (2, 8, 1)  # the last one is there too shortly
@@ -101,11 +101,11 @@ def test_a_video_without_people_is_an_empty_answer(tmp_path):
     assert extract(video, SquareFinder()) == []
     clip = extract_clip(video, SquareFinder()).clip
     assert clip.keypoints.shape == (0, 6, 17, 2) and clip.fps == 10
-    saved = motionhub.write(clip, tmp_path / "nobody.npz")
+    saved = motionhub.write(clip, tmp_path / "no_person.npz")
     assert motionhub.read(saved)[0].num_people == 0
 
 
-def test_where_a_frame_is_broken_no_person_is_detected_and_time_continues(tmp_path):
+def test_a_broken_frame_has_no_people_and_keeps_its_time(tmp_path):
     video = broken(write_video(tmp_path / "a.mp4", [scene([(40, 40, 0)])] * 30), [12, 13])
     found = extract_clip(video, SquareFinder())
     assert found.report["broken"] == 2 and found.clip.num_frames == 30 and found.clip.num_people == 1
@@ -122,7 +122,7 @@ def test_frames_of_a_variable_rate_take_their_place_in_time(tmp_path):
     np.testing.assert_array_equal(np.flatnonzero(seen(found.clip)[0]), [0, 1, 2, 3, 6, 7, 8, 9, 10])
 
 
-def test_keypoints_of_a_turned_video_lie_in_the_image_as_it_is_shown(tmp_path):
+def test_keypoints_of_a_rotated_video_lie_in_the_displayed_image(tmp_path):
     video = write_video(tmp_path / "a.mp4", [scene([(40, 30, 0)])] * 6, rotation=90)
     (person,) = extract(video, SquareFinder())
     assert person.image_size == (120, 160)

@@ -23,7 +23,7 @@ smoothers = pytest.mark.parametrize("smooth", [filters.smooth_savitzky_golay, fi
 
 
 def arm(hand):
-    """A body one unit across whose hand's x does as told and whose other joints stand."""
+    """A body one unit across whose hand's x is given and whose other joints are at rest."""
     hand = np.asarray(hand, dtype=np.float64)
     track = np.zeros((len(hand), 3, 2))
     track[:, 0], track[:, 1], track[:, 2, 0] = [0, 0.6], [0.8, 0.6], hand

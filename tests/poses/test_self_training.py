@@ -42,7 +42,7 @@ def test_the_box_is_ten_per_cent_larger_about_the_same_centre_and_ignores_missin
 
 def test_a_frame_counts_only_if_all_its_people_are_good_enough() -> None:
     points = people(2, 4)
-    points[1, 3] = np.nan  # nobody there: no reason to leave the first out
+    points[1, 3] = np.nan  # no person: no reason to drop the first
     confidence = np.array([[0.9, 0.9, 0.1, 0.9], [0.9, 0.1, 0.9, 0.0]], np.float32)
     labels = pseudo_labels(sequence(points), confidence, frame_share=1.0)
     assert [(label.frame, len(label.poses)) for label in labels] == [(0, 2), (3, 1)]
@@ -73,7 +73,7 @@ def test_labels_have_the_joints_of_the_student() -> None:
 
 
 @pytest.mark.parametrize("points", [np.full((1, 5, JOINTS, 2), np.nan), np.ones((1, 5, JOINTS, 2))])
-def test_nobody_or_a_person_without_size_teaches_nothing_and_says_so(points: np.ndarray) -> None:
+def test_no_person_or_one_without_size_gives_no_labels(points: np.ndarray) -> None:
     with pytest.raises(ValueError, match="None of 5 frames has a pose to learn from"):
         pseudo_labels(sequence(points), np.ones((1, 5)), frame_share=1.0)
 
@@ -83,7 +83,7 @@ def test_experts_that_disagree_teach_nothing_and_the_message_has_the_confidence(
         pseudo_labels(sequence(people(1, 5)), np.full((1, 5), 0.05))
 
 
-def test_what_is_not_an_image_or_not_its_confidence_is_refused() -> None:
+def test_3d_poses_or_wrong_confidence_are_refused() -> None:
     with pytest.raises(ValueError, match="2-D poses in pixels"):
         pseudo_labels(sequence(people(1, 5), unit="normalised", image_size=None), np.ones((1, 5)))
     with pytest.raises(ValueError, match="aggregate_experts"):
@@ -112,7 +112,7 @@ def test_anchor_poses_of_well_separated_clusters_are_their_means() -> None:
     assert [set(each.tolist()) for each in classes] == [{1}, {2}, {3}]
 
 
-def test_the_nearest_anchor_is_told_without_the_joints_that_are_missing() -> None:
+def test_the_nearest_anchor_ignores_missing_joints() -> None:
     random = np.random.default_rng(1)
     anchors = random.uniform(0, 1, (4, JOINTS, 2)).astype(np.float32)
     boxes = np.array([[100, 50, 200, 350]], np.float32)

@@ -37,18 +37,18 @@ def recipe(folder: Path, **changes: object) -> object:
 def scene(frames: int, joints: int = 13) -> tuple[list[LabelledFrame], dict[int, np.ndarray]]:
     """Black images with one person: every joint a square of its own brightness, on a circle that moves about."""
     random = np.random.default_rng(0)
-    labels, pictures = [], {}
+    labels, images = [], {}
     angles = np.linspace(0, 2 * np.pi, joints, endpoint=False)
     for frame in range(frames):
         centre, stretch = random.uniform([30, 28], [66, 36]), random.uniform(0.7, 1.0, 2)
         pose = (centre + 24 * stretch * np.stack([np.cos(angles), np.sin(angles)], axis=1)).astype(np.float32)
-        picture = np.zeros((64, 96, 3), np.uint8)
+        image = np.zeros((64, 96, 3), np.uint8)
         for joint, (x, y) in enumerate(pose.round().astype(int)):
             colour = [100 + 12 * joint, 255 - 12 * joint, 255 if joint % 2 else 0]
-            picture[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = colour
-        pictures[frame] = picture
+            image[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = colour
+        images[frame] = image
         labels.append(LabelledFrame(frame, pose[None], pose_boxes(pose[None]), np.ones(1, np.float32)))
-    return labels, pictures
+    return labels, images
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def student() -> LcrNetStudent:
 
 @needs_torchvision
 def test_self_training_moves_localisation_and_classification_and_not_the_regression(student, tmp_path) -> None:
-    labels, pictures = scene(8)
+    labels, images = scene(8)
     before = {name: weight.clone() for name, weight in student.model.named_parameters()}
-    result = student.train(labels, pictures, recipe(tmp_path, epochs=1))
+    result = student.train(labels, images, recipe(tmp_path, epochs=1))
     same = {name for name, weight in student.model.named_parameters() if torch.equal(weight, before[name])}
     assert same == {"head.regressor.weight", "head.regressor.bias"}
     assert all(weight.requires_grad for weight in student.model.parameters())  # frozen for this training only
@@ -85,12 +85,12 @@ def test_the_first_training_moves_the_regression_too(student, tmp_path) -> None:
 @needs_torchvision
 @pytest.mark.slow
 def test_a_small_student_learns_to_find_the_person_it_was_shown(student, tmp_path) -> None:
-    labels, pictures = scene(4)
+    labels, images = scene(4)
     # The last 40 updates are small: estimating reads running averages of the batch norm, which must catch up with the
     # weights. Without them one seed's error is 2 pixels by the batch's own statistics and 17 by the running ones.
     numbers = {"epochs": 100, "milestones": [60], "optimizer": "adamw", "learning_rate": 3e-3}
-    student.train(labels, pictures, recipe(tmp_path, **numbers), regression=True)
-    found = student.estimate([pictures[label.frame] for label in labels])
+    student.train(labels, images, recipe(tmp_path, **numbers), regression=True)
+    found = student.estimate([images[label.frame] for label in labels])
     assert [len(people["poses"]) for people in found] == [1, 1, 1, 1]  # untrained it finds five in each
     pairs = zip(found, labels, strict=True)
     errors = [np.linalg.norm(people["poses"][0] - label.poses[0], axis=-1).mean() for people, label in pairs]
@@ -98,15 +98,15 @@ def test_a_small_student_learns_to_find_the_person_it_was_shown(student, tmp_pat
 
 
 def test_a_frame_without_its_image_is_named(tmp_path) -> None:
-    labels, pictures = scene(3)
-    del pictures[1]
+    labels, images = scene(3)
+    del images[1]
     with pytest.raises(ValueError, match=r"no image of \[1\]"):
-        check_images(labels, pictures)
+        check_images(labels, images)
     with pytest.raises(ValueError, match="got 0 frames"):
-        check_images([], pictures)
+        check_images([], images)
 
 
-def test_images_and_people_of_a_batch_are_padded_with_nothing() -> None:
+def test_images_and_people_of_a_batch_are_padded() -> None:
     items = [
         {
             "pixel_values": torch.ones(3, 4 * number, 6),
@@ -124,12 +124,12 @@ def test_images_and_people_of_a_batch_are_padded_with_nothing() -> None:
 
 
 def test_a_crop_has_the_pixels_of_its_window_and_zero_outside() -> None:
-    picture = np.zeros((40, 60, 3), np.float32)
-    picture[10:20, 30:40] = 1.0
+    image = np.zeros((40, 60, 3), np.float32)
+    image[10:20, 30:40] = 1.0
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    inside = crop(picture, np.array([30.0, 10, 40, 20]), (10, 10))
+    inside = crop(image, np.array([30.0, 10, 40, 20]), (10, 10))
     torch.testing.assert_close(inside, ((1 - mean) / std)[:, None, None].expand(3, 10, 10), rtol=1e-4, atol=1e-4)
-    half = crop(picture, np.array([-60.0, 0, 60, 40]), (40, 120))
+    half = crop(image, np.array([-60.0, 0, 60, 40]), (40, 120))
     assert not half[:, :, :59].any() and half[:, :, 62:].all()
 
 
@@ -177,22 +177,22 @@ def tiny_vit_pose(joints: int) -> PreTrainedModel:
 
 
 def test_vit_pose_learns_from_the_same_labels(tmp_path) -> None:
-    labels, pictures = scene(8, joints=4)
+    labels, images = scene(8, joints=4)
     student = HeatmapStudent(tiny_vit_pose(4), crop_size=(32, 24), sigma=1.0)
     boxes = [label.boxes for label in labels]
 
     def error() -> float:
-        found = student.estimate([pictures[label.frame] for label in labels], boxes)
+        found = student.estimate([images[label.frame] for label in labels], boxes)
         pairs = zip(found, labels, strict=True)
         return float(np.mean([np.linalg.norm(own["poses"] - label.poses, axis=-1).mean() for own, label in pairs]))
 
     before = error()
     numbers = {"epochs": 40, "optimizer": "adamw", "learning_rate": 5e-3}
-    student.train(labels, pictures, recipe(tmp_path, **numbers))
+    student.train(labels, images, recipe(tmp_path, **numbers))
     assert error() < 0.6 * before
 
 
-def test_no_box_is_nobody() -> None:
+def test_no_box_gives_no_person() -> None:
     (found,) = HeatmapStudent(tiny_vit_pose(4), (32, 24)).estimate([np.zeros((64, 96, 3))], [np.zeros((0, 4))])
     assert len(found["poses"]) == 0
 

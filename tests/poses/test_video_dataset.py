@@ -27,7 +27,7 @@ def clip(frames=20, seen=1.0, shift=0.0, dims=2, layout="posetics-17"):
 
 @pytest.fixture
 def videos(tmp_path):
-    """Five files that are called videos; nobody decodes them here."""
+    """Five files that are called videos; they are never decoded."""
     for name in ("wave/a.mp4", "wave/b.mp4", "sit/a.avi", "sit/c.mp4", "sit/d.mp4"):
         (tmp_path / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "videos" / name).touch()

@@ -91,12 +91,12 @@ def test_an_index_of_another_space_is_refused():
         text_query(motionhub.UnikModel(motionhub.UnikConfig(channels=[8])), torch.zeros(6))
 
 
-def test_nobody_seen_has_no_vector(world):
+def test_no_person_has_no_vector(world):
     _, embed, _ = world
     clip = generate("wave", seed=1)
-    nobody = clip.replace(keypoints=np.full_like(clip.keypoints, np.nan))
+    empty = clip.replace(keypoints=np.full_like(clip.keypoints, np.nan))
     with pytest.warns(UserWarning):
-        assert np.isnan(embed(nobody)).all()
+        assert np.isnan(embed(empty)).all()
 
 
 def test_frames_cannot_be_indexed_for_texts(world, capsys):

@@ -119,7 +119,7 @@ def test_shapes_that_disagree_are_refused():
         TextBank(["sit"], torch.eye(2), MadeUpTower().config, torch.ones(2))
 
 
-def test_the_tower_of_a_bank_is_told_from_others(bank):
+def test_the_tower_of_a_bank_is_distinguished_from_others(bank):
     bank.check_tower(MadeUpTower())
     bank.check_tower(MadeUpTower(name="/the/same/weights/elsewhere"))
     with pytest.raises(ValueError, match="other weights"):

@@ -39,14 +39,14 @@ def test_viclip_and_video_encoders_give_their_own_features_of_length_1(tmp_path)
     assert (
         load_video_tower({"kind": "viclip", "name": str(tmp_path / "viclip"), "dim": 6}).text_tower["kind"] == "viclip"
     )
-    with pytest.raises(ValueError, match="no text half"):
+    with pytest.raises(ValueError, match="no text encoder"):
         _ = tower.text_tower
     with pytest.raises(ValueError, match="makes vectors of 6 numbers, but dim says 7"):
         load_video_tower({"kind": "viclip", "name": str(tmp_path / "viclip"), "dim": 7})
 
 
 @pytest.mark.parametrize("family", ["CLIP", "Siglip"])
-def test_towers_of_images_give_the_mean_of_the_frames(tmp_path, family):
+def test_image_towers_give_the_mean_of_the_frames(tmp_path, family):
     import transformers
 
     torch.manual_seed(0)
@@ -86,7 +86,7 @@ def test_what_makes_no_video_features_is_refused(tmp_path):
     from motionhub.models.unik import UnikConfig, UnikModel
 
     UnikModel(UnikConfig(num_joints=15, layout="smarthome-15", channels=[8])).save_pretrained(tmp_path / "unik")
-    with pytest.raises(ValueError, match="makes no features of videos"):
+    with pytest.raises(ValueError, match="has no video features"):
         load_video_tower(str(tmp_path / "unik"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="cannot be loaded as a video tower"):

@@ -39,15 +39,12 @@ class MovementQualityPipeline(SkeletonPipeline):
 
     def postprocess(self, model_outputs: Any) -> list[dict[str, Any]]:
         clip, outputs = model_outputs
-        return [
-            {
-                "track_id": clip.track_id(row),
-                "score": float(outputs["scores"][index]),
-                "interval": self._interval(float(outputs["scores"][index])),
-                "coverage": clip.coverage(index),
-            }
-            for index, row in enumerate(clip.rows)
-        ]
+        found = []
+        for index, row in enumerate(clip.rows):
+            score, track = float(outputs["scores"][index]), clip.track_id(row)
+            interval, coverage = self._interval(score), clip.coverage(index)
+            found.append({"track_id": track, "score": score, "interval": interval, "coverage": coverage})
+        return found
 
     def _interval(self, score: float) -> list[float] | None:
         limits = (getattr(self.model.config, "held_out", None) or {}).get("agreement")

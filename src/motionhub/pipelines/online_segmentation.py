@@ -63,11 +63,9 @@ class OnlineSegmenter:
         Raises:
             ValueError: the shape differs from that of earlier frames.
         """
-        if keypoints.dim() != 4 or (
-            self._frames is not None
-            and (keypoints.shape[0], *keypoints.shape[2:]) != (self._frames.shape[0], *self._frames.shape[2:])
-        ):
-            before = None if self._frames is None else tuple(self._frames.shape)
+        before = None if self._frames is None else tuple(self._frames.shape)
+        changed = before and (*keypoints.shape[:1], *keypoints.shape[2:]) != (before[0], *before[2:])
+        if keypoints.dim() != 4 or changed:
             raise ValueError(
                 f"A stream expects (people, frames, joints, dims) with constant people and joints; got "
                 f"{tuple(keypoints.shape)} after {before}. Pass absent people as zeros."

@@ -77,7 +77,8 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
         clip, outputs = model_outputs
         config = self.model.config
         size = outputs["features"].shape[-1] if clip.samples else config.hidden_size
-        lengths = [-(-used_frames(sample) // config.frame_stride) for sample in clip.samples]
+        ends = [np.flatnonzero(np.asarray(sample["attention_mask"]).any(axis=0))[-1] + 1 for sample in clip.samples]
+        lengths = [-(-int(end) // config.frame_stride) for end in ends]  # without the padding after the last person
         length = max(lengths, default=0)
         shape = {"sequence": (size,), "frame": (length, size), "joint": (length, config.num_joints, size)}[level]
         features = np.full((clip.sequence.num_people if per_person else 1, *shape), np.nan, dtype=np.float32)
@@ -89,8 +90,3 @@ class SkeletonFeatureExtractionPipeline(SkeletonPipeline):
             norms = np.linalg.norm(features, axis=-1, keepdims=True)
             features = features / np.maximum(norms, np.finfo(np.float32).tiny)
         return features if per_person else features[0]
-
-
-def used_frames(sample: dict[str, Any]) -> int:
-    """Number of frames up to the last one with a person; the rest is padding."""
-    return int(np.flatnonzero(np.asarray(sample["attention_mask"]).any(axis=0))[-1]) + 1

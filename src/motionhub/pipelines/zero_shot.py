@@ -103,7 +103,8 @@ class ZeroShotPipeline(SkeletonPipeline):
         named = named if bank is not None and bank.learned else []
         every = text_vectors([*texts, *parts, *named], bank, self.text_tower)
         vectors, part_vectors, named_vectors = every.split([len(texts), len(parts), len(named)])
-        anchors = ensemble(vectors, np.repeat(np.arange(len(counts)), np.multiply(counts, len(templates))))
+        groups = np.repeat(np.arange(len(counts)), np.multiply(counts, len(templates)))
+        anchors = ensemble(vectors, groups.tolist())
         if neighbours:
             if bank is None:
                 raise ValueError("neighbours are phrases of the checkpoint's text bank, and it has none; pass 0.")

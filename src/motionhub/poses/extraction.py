@@ -168,7 +168,7 @@ def place_in_clip(video: Video, frame: VideoFrame) -> int:
 
 def _found(finder: Estimator, frame: VideoFrame) -> list[PersonInFrame]:
     """The people of a frame in float32; custom estimators may return plain triples."""
-    return [
-        PersonInFrame(*(None if part is None else np.asarray(part, np.float32) for part in person))  # type: ignore[arg-type]
-        for person in finder(frame)
+    people: list[list[Any]] = [
+        [None if part is None else np.asarray(part, np.float32) for part in person] for person in finder(frame)
     ]
+    return [PersonInFrame(*person) for person in people]

@@ -62,11 +62,7 @@ def repair_swaps(sequence: SkeletonSequence) -> SkeletonSequence:
 
 
 def fill_gaps(sequence: SkeletonSequence, max_seconds: float = 0.5) -> SkeletonSequence:
-    """Fills gaps of a joint up to this length by linear interpolation.
-
-    Raises:
-        ValueError: `max_seconds` is not positive.
-    """
+    """Fills gaps up to this length by linear interpolation. Raises ValueError unless `max_seconds` is positive."""
     _check_positive(max_seconds=max_seconds)
     return repair.bridge_gaps(sequence, max_frames=round(max_seconds * sequence.fps))
 

@@ -165,11 +165,7 @@ class HeatmapStudent:
         self.model, self.crop_size, self.sigma = model, crop_size, sigma
 
     def train(self, labels: Sequence[LabelledFrame], images: Images, recipe: TrainingRecipe) -> TrainingResult:
-        """Fine-tune all weights on the valid joints.
-
-        Raises:
-            ValueError: no labels, a frame without its image, or as `train`.
-        """
+        """Fine-tune all weights on the valid joints; errors as `LcrNetStudent.train`."""
         check_images(labels, images)
         people = [(label, person) for label in labels for person in range(len(label.boxes))]
         rows = LazyItems(people, partial(person_crop, images=images, crop_size=self.crop_size))

@@ -1,4 +1,4 @@
-"""An index over a folder of motions, and queries for it: which files, clips, people and frames become vectors."""
+"""Builds an index over a folder of motions, and vectors of queries for it."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,10 +27,10 @@ def build_index(
     every: int = 1,
     read_options: dict[str, Any] | None = None,
 ) -> MotionIndex:
-    """All motions of a folder, with its subfolders; a file that cannot be read is left out with a warning.
+    """Indexes all motions of a folder and its subfolders; unreadable files are skipped with a warning.
 
     Args:
-        embed: see `Embed`; it fits `level`.
+        embed: see `Embed`; it must fit `level`.
         level: `"frame"`: a vector for every `every`-th frame of every person; `"clip"`: one for every person.
         facts: see `MotionIndex`.
         read_options: keywords of `motionhub.read`: metadata that the files lack.
@@ -49,14 +49,14 @@ def build_index(
             vectors.append(vector)
             entries.append(Entry(str(file.relative_to(root)), clip, person, frame, label))
     if not entries:
-        raise ValueError(f"No motion in {root} could be indexed; motionhub info FILE says what a file is.")
+        raise ValueError(f"No motion in {root} could be indexed; motionhub info FILE identifies a file.")
     return MotionIndex(np.stack(vectors), entries, level, {**facts, "root": str(root.resolve()), "every": every})
 
 
 def _rows_of(
     features: np.ndarray, sequence: SkeletonSequence, level: str, every: int
 ) -> Iterator[tuple[np.ndarray, int, int | None]]:
-    """Vector, person and frame of the sequence, of all vectors that are neither NaN nor zero."""
+    """Vector, person and frame of all vectors that are neither NaN nor zero."""
     if features.ndim != (3 if level == "frame" else 2):
         raise ValueError(
             f"Level {level!r} needs (people, {'frames, ' * (level == 'frame')}channels), got {features.shape}."
@@ -77,7 +77,7 @@ def _valid(vectors: np.ndarray) -> np.ndarray:
 
 
 def source_frames(num_features: int, num_frames: int) -> np.ndarray:
-    """The frame of the sequence that each feature stands for: encoders and processors may thin or stretch time."""
+    """The frame of the sequence nearest to each feature; encoders and processors may resample time."""
     if num_features == num_frames:
         return np.arange(num_frames)
     middles = (np.arange(num_features) + 0.5) * num_frames / max(num_features, 1)
@@ -85,7 +85,7 @@ def source_frames(num_features: int, num_frames: int) -> np.ndarray:
 
 
 def checkpoint_embedder(pipe: Any, level: str, representation: str | None = None) -> Embed:
-    """`embed` by a pipeline `skeleton-feature-extraction`."""
+    """`embed` by a skeleton-feature-extraction pipeline."""
     options = {"level": "frame" if level == "frame" else "sequence", "representation": representation}
     return lambda sequence: np.asarray(pipe(sequence, normalize=False, **options))
 
@@ -93,7 +93,7 @@ def checkpoint_embedder(pipe: Any, level: str, representation: str | None = None
 def query_vector(
     sequence: SkeletonSequence, embed: Embed, level: str, *, person: int = 0, frame: int | None = None
 ) -> np.ndarray:
-    """The vector `(channels,)` of a person, in a frame where the level is that of frames (default: the middle one).
+    """The vector `(channels,)` of a person; at level "frame", in a frame (default: the middle one).
 
     Raises:
         ValueError: no such person or frame, or no valid keypoints there.
@@ -110,10 +110,10 @@ def query_vector(
         vector = vector[int(np.abs(frames - frame).argmin())]
     elif frame is not None:
         raise ValueError(
-            "This index is of clips; leave the frame out, or make one of frames: motionhub index --level frame."
+            "This index is of clips; omit the frame, or build one of frames: motionhub index --level frame."
         )
     if not _valid(vector):
-        raise ValueError("No valid keypoints there, so nothing to search for; choose another frame or person.")
+        raise ValueError("No valid keypoints in the query there; choose another frame or person.")
     return np.asarray(vector)
 
 
@@ -130,7 +130,7 @@ def _motions(root: Path, options: dict[str, Any]) -> Iterator[tuple[Path, int, S
 
 
 def _places(root: Path) -> Iterator[Path]:
-    """All files, folder by folder; a folder that holds a file for each frame, as OpenPose writes, is one place."""
+    """All pose files, folder by folder; a folder with a file per frame, as OpenPose writes, is one motion."""
     for folder in [root, *sorted(path for path in root.rglob("*") if path.is_dir())]:
         if openpose.matches(folder, b""):
             yield folder

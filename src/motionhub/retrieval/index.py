@@ -1,7 +1,7 @@
-"""`MotionIndex`: vectors of motions, what each is of, and the search for the nearest; kept in a folder.
+"""`MotionIndex`: exact nearest-neighbour search over vectors of motions, saved in a folder.
 
-Vectors (of frames, of clips, of sentences in the same space) are scaled to length 1 and compared by their cosine. The
-search is exact, by FAISS where it is installed and scikit-learn otherwise.
+Vectors (of frames, clips, or texts in the same space) are normalised and compared by cosine, with FAISS if it is
+installed and scikit-learn otherwise.
 """
 
 import importlib
@@ -21,14 +21,14 @@ LEVELS = ("frame", "clip")
 
 @dataclass(frozen=True)
 class Entry:
-    """What a vector is of.
+    """Source of a vector.
 
     Args:
-        file: the file of the motion.
-        clip: which clip of the file (most hold one).
+        file: of the motion.
+        clip: index in the file.
         person: row of the person in the clip; None: all people together.
-        frame: which frame; None: the whole clip.
-        label: its name, where it has one.
+        frame: index in the clip; None: the whole clip.
+        label: of the motion, if any.
     """
 
     file: str
@@ -53,10 +53,10 @@ class MotionIndex:
         vectors: `(num_entries, channels)`, finite and none of them zero.
         entries: one for each.
         level: `"frame"` or `"clip"`.
-        facts: how the vectors were made, as JSON values: `"model"` and what a query needs.
+        facts: how the vectors were computed, as JSON values: `"model"` and what a query needs.
 
     Raises:
-        ValueError: no entry, numbers that do not fit, or a vector that is zero or not finite.
+        ValueError: no entry, shapes that do not fit, or a vector that is zero or not finite.
     """
 
     def __init__(self, vectors: Any, entries: Sequence[Entry], level: str, facts: dict[str, Any]) -> None:
@@ -75,12 +75,12 @@ class MotionIndex:
         return len(self.entries)
 
     def search(self, queries: Any, top_k: int = 5, *, without_files: Sequence[str] = ()) -> list[list[Hit]]:
-        """The nearest entries of each query, best first; of equals the earlier entry.
+        """The nearest entries of each query, best first; ties go to the earlier entry.
 
         Args:
             queries: `(num_queries, channels)` or one vector.
-            top_k: at most so many.
-            without_files: entries of these files are left out (that of the query itself).
+            top_k: maximum number of entries.
+            without_files: files to skip (that of the query itself).
 
         Raises:
             ValueError: queries of another encoder (channels), or not finite.
@@ -88,7 +88,7 @@ class MotionIndex:
         values = np.atleast_2d(np.asarray(queries, dtype=np.float32))
         if values.ndim != 2 or values.shape[1] != self.vectors.shape[1] or top_k < 1:
             raise ValueError(
-                f"This index holds vectors of {self.vectors.shape[1]} channels made by {self.facts.get('model')!r}; "
+                f"This index has vectors of {self.vectors.shape[1]} channels by {self.facts.get('model')!r}; "
                 f"got queries {values.shape} and top_k={top_k}. Embed the query with the same model."
             )
         hidden = set(without_files)
@@ -102,10 +102,10 @@ class MotionIndex:
         return results
 
     def save(self, folder: str | Path) -> Path:
-        """`vectors.npy`, `entries.jsonl` and `index.json` in a new folder, or over an index that is there.
+        """Writes `vectors.npy`, `entries.jsonl` and `index.json` to a new folder, or over an existing index.
 
         Raises:
-            ValueError: the folder holds something else.
+            ValueError: the folder has other files.
         """
         folder = Path(folder)
         replaces = (folder / "index.json").exists() or (folder.is_dir() and not any(folder.iterdir()))
@@ -121,11 +121,7 @@ class MotionIndex:
 
     @classmethod
     def load(cls, folder: str | Path) -> "MotionIndex":
-        """What `save` wrote.
-
-        Raises:
-            ValueError: no index, or a damaged one.
-        """
+        """Reads the output of `save`. Raises ValueError for no index, or a damaged one."""
         folder = Path(folder)
         try:
             about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
@@ -136,19 +132,16 @@ class MotionIndex:
                 raise ValueError(f"format {about['format']}, {len(entries)} of {about['num_entries']} entries")
             return cls(vectors, entries, about["level"], about["facts"])
         except FileNotFoundError:
-            raise ValueError(
-                f"{folder} is no index; make one: motionhub index FOLDER -o {folder} --model MODEL."
-            ) from None
+            how = f"motionhub index FOLDER -o {folder} --model MODEL"
+            raise ValueError(f"{folder} is no index; build one: {how}.") from None
         except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
-            raise ValueError(f"The index {folder} is damaged ({error}); make it again with motionhub index.") from None
+            raise ValueError(
+                f"The index {folder} is damaged ({error}); build it again with motionhub index."
+            ) from None
 
 
 def units(vectors: np.ndarray) -> np.ndarray:
-    """Every row at length 1.
-
-    Raises:
-        ValueError: a row is zero or not finite.
-    """
+    """Every row at length 1. Raises ValueError for a row that is zero or not finite."""
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
     wrong = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
     if len(wrong):
@@ -171,7 +164,7 @@ def _by_scikit(vectors: np.ndarray, queries: np.ndarray, count: int) -> tuple[np
     from sklearn.metrics import pairwise_distances_chunked
 
     def nearest(distances: np.ndarray, _: int) -> tuple[np.ndarray, np.ndarray]:
-        # NearestNeighbors would not do: where many are equal, the earlier ones are kept
+        # Not NearestNeighbors: ties must keep the earlier rows
         rows = np.argsort(distances, axis=1, kind="stable")[:, :count]
         return 1 - np.take_along_axis(distances, rows, axis=1), rows
 

@@ -1,4 +1,4 @@
-"""Better class vectors from text alone, without training: paraphrases, templates, body parts and neighbours.
+"""Class vectors from text without training: ensembles of paraphrases and templates, body parts, neighbours.
 
 After CLIP's prompt ensembles (Radford et al. 2021), part-wise descriptions (PURLS, STAR) and Flora's anchors.
 """
@@ -12,12 +12,11 @@ from torch.nn.functional import normalize
 from motionhub.towers.text_towers import checked_texts
 
 
-# Vectors this alike are the same text; a neighbour must be another one.
-SAME_TEXT = 1 - 1e-5
+SAME_TEXT = 1 - 1e-5  # cosine from which two vectors are one text, and so no neighbours
 
 
 def fill_templates(labels: Sequence[str], templates: Sequence[str] | str) -> list[list[str]]:
-    """Every label in every template: one list of texts a label, in the order of the templates.
+    """Every label in every template: one list of texts per label, in the order of the templates.
 
     Raises:
         ValueError: there is no template, or one lacks its "{}".
@@ -29,11 +28,11 @@ def fill_templates(labels: Sequence[str], templates: Sequence[str] | str) -> lis
 
 
 def ensemble(vectors: Tensor, groups: Sequence[int] | Tensor) -> Tensor:
-    """`(num_groups, dim)`, one unit vector a group: the direction of the mean of its members' unit vectors.
+    """`(num_groups, dim)` unit vectors: the normalised mean of each group's unit vectors.
 
     Args:
-        vectors: (num_texts, dim), of any length but zero.
-        groups: (num_texts,), the group of each text, 0 .. num_groups - 1; each group has a member.
+        vectors: (num_texts, dim), not zero.
+        groups: (num_texts,) in 0 .. num_groups - 1; each group has a member.
 
     Raises:
         ValueError: a group has no member, or the lengths disagree.
@@ -50,31 +49,31 @@ def ensemble(vectors: Tensor, groups: Sequence[int] | Tensor) -> Tensor:
 
 
 def with_body_parts(anchors: Tensor, parts: Tensor, described: Tensor, share: float = 0.5) -> Tensor:
-    """Class vectors drawn towards the descriptions of what each body part does.
+    """Class vectors mixed with descriptions of body parts.
 
     Args:
-        anchors: (num_labels, dim) of the labels themselves.
-        parts: (num_labels, num_parts, dim), a text a part ("the left arm rises sideways").
-        described: (num_labels, num_parts) bool, which of the parts have a text; a label without any keeps its anchor.
+        anchors: (num_labels, dim) of the labels.
+        parts: (num_labels, num_parts, dim), one text per part ("the left arm rises sideways").
+        described: (num_labels, num_parts) bool, parts with a text; a label without any keeps its anchor.
         share: of the parts in the mix, 0 .. 1.
 
     Returns:
-        (num_labels, dim) unit vectors: the direction of (1 - share) anchor + share mean(described parts).
+        (num_labels, dim) unit vectors, normalised (1 - share) anchor + share mean(described parts).
     """
     return _mixed(anchors, normalize(parts, dim=-1), described, share)
 
 
 def neighbour_averaged(anchors: Tensor, vocabulary: Tensor, neighbours: int = 5, share: float = 0.3) -> Tensor:
-    """Class vectors drawn towards the mean of their nearest phrases in a vocabulary, which smooths odd wordings.
+    """Class vectors mixed with the mean of their nearest phrases in a vocabulary, which smooths odd wordings.
 
     Args:
         anchors: (num_labels, dim).
-        vocabulary: (num_phrases, dim), such as a bank's; phrases that are the anchor itself do not count.
-        neighbours: how many, at most as many as there are.
+        vocabulary: (num_phrases, dim), such as a bank's; phrases equal to the anchor do not count.
+        neighbours: their number, at most the vocabulary's.
         share: of the neighbours in the mix, 0 .. 1.
 
     Returns:
-        (num_labels, dim) unit vectors: the direction of (1 - share) anchor + share mean(neighbours).
+        (num_labels, dim) unit vectors, normalised (1 - share) anchor + share mean(neighbours).
     """
     if neighbours < 0:
         raise ValueError(f"Expected neighbours of at least 0, got {neighbours}.")
@@ -86,7 +85,7 @@ def neighbour_averaged(anchors: Tensor, vocabulary: Tensor, neighbours: int = 5,
 
 
 def _mixed(anchors: Tensor, others: Tensor, present: Tensor, share: float) -> Tensor:
-    """Anchors drawn to the mean of those of `others (num_labels, n, dim)` that are present, where there is one."""
+    """Anchors mixed with the mean of the present `others (num_labels, n, dim)`, if any."""
     if not 0 <= share <= 1:
         raise ValueError(f"Expected share between 0 and 1, got {share}.")
     own, real = normalize(anchors, dim=-1), present[..., None].to(anchors.dtype)

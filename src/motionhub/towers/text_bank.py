@@ -1,7 +1,6 @@
-"""Text vectors saved with a checkpoint, so that labels by name work where the text tower cannot be loaded.
+"""Text vectors saved with a checkpoint, so that labels work without the text tower.
 
-Phrases are found by a normalised spelling, so "Sit_down" is "sit down"; a phrase the bank lacks needs the tower, and
-the error says which one.
+Phrases match by normalised spelling ("Sit_down" is "sit down"); others need the tower.
 """
 
 import difflib
@@ -28,20 +27,17 @@ from motionhub.towers.text_towers import (
 VECTORS = "text_bank.safetensors"
 FACTS = "text_bank.json"
 SCHEMA = 1
-# Encoded with every bank: two towers of one name that disagree on it are not the same.
-PROBE = "a person slowly raises the left arm"
-# The subject of a phrase; the form of the verb that follows is an alias of its own.
+PROBE = "a person slowly raises the left arm"  # encoded with every bank, to identify its tower
+# The verb form after the subject has an alias of its own.
 _SUBJECT = re.compile(r"^(?:someone|somebody|(?:a|the) (?:person|man|woman))(?: is)? ")
-# Float16 rounds a unit vector's cosine by less than 1e-5; another network differs by far more.
-SAME_TOWER = 0.999
-# Training with a text of a greater cosine counts as training with a text ("left" and "right" of a motion are as near).
-SAME_MEANING = 0.9
+SAME_TOWER = 0.999  # float16 changes a cosine by less than 1e-5, another network by far more
+SAME_MEANING = 0.9  # cosine from which a text counts as learned ("left" and "right" of a motion are as near)
 
 
 def normalised_spelling(phrase: str) -> str:
-    """Lower case, words apart by one space: "Drink_From-Cup " -> "drink from cup"; every script keeps its letters."""
+    """Lower case with single spaces: "Drink_From-Cup " -> "drink from cup"; every script keeps its letters."""
     folded = unicodedata.normalize("NFKC", phrase).casefold().replace("\u2019", "'")
-    # Marks (Mn, Mc) are part of a letter in many scripts, and no letter by themselves.
+    # Marks (Mn, Mc) are part of letters in many scripts.
     kept = (char if char.isalnum() or char == "'" or unicodedata.category(char)[0] == "M" else " " for char in folded)
     return " ".join("".join(kept).split())
 
@@ -50,16 +46,16 @@ class TextBank:
     """Phrases and their unit vectors by one text tower.
 
     Args:
-        phrases: different in normalised spelling, none blank.
+        phrases: distinct in normalised spelling, none blank.
         embeddings: (num_phrases, dim), each row of about length 1; kept in the given dtype (float16 halves the file).
-        tower: which tower made them.
+        tower: of the vectors.
         probe: the tower's vector (dim) of `PROBE`.
         fingerprint: sha256 of the tower's weights, or None.
-        aliases: other spellings, with the phrase whose vector each has.
-        learned: those of the phrases that the checkpoint was trained with; empty: not stated.
+        aliases: other spellings -> phrase of the bank.
+        learned: phrases that the checkpoint was trained with; empty: unknown.
 
     Raises:
-        ValueError: the shapes disagree, two phrases are spelled alike, or an alias or a learned phrase is not there.
+        ValueError: the shapes disagree, two phrases are spelled alike, or an alias or learned phrase is unknown.
     """
 
     def __init__(
@@ -103,12 +99,12 @@ class TextBank:
         tower: Mapping[str, Any] | str | TextTower,
         dtype: torch.dtype = torch.float16,
     ) -> "TextBank":
-        """The bank of phrases by a tower, which is loaded; phrases that are spelled alike become one.
+        """Encodes phrases by a tower, merging those spelled alike.
 
         `TextBank.build(*bank_phrases(), tower=...)` is the bank of `data/datasets/class_phrases.py`.
 
         Raises:
-            MissingTowerError: the tower is not here.
+            MissingTowerError: the tower's files are missing.
         """
         made_by = tower if isinstance(tower, TextTower) else load_text_tower(tower)
         different: dict[str, str] = {}
@@ -120,7 +116,7 @@ class TextBank:
 
     @property
     def dim(self) -> int:
-        """Numbers of a vector."""
+        """Length of the vectors."""
         return self.embeddings.shape[1]
 
     def __len__(self) -> int:
@@ -130,11 +126,11 @@ class TextBank:
         return isinstance(phrase, str) and self._place(phrase) is not None
 
     def lookup(self, phrases: Sequence[str]) -> Tensor:
-        """Unit vectors (num_phrases, dim) float32 of phrases, found by their normalised spelling.
+        """Unit vectors (num_phrases, dim) float32 of phrases, by normalised spelling.
 
         Raises:
-            ValueError: the bank lacks a phrase; the message has the line that installs its tower and the three known
-                phrases of the most similar spelling.
+            ValueError: the bank lacks a phrase; the message has its tower's install command and the three known
+                phrases of most similar spelling.
         """
         places = [self._place(phrase) for phrase in checked_texts(phrases)]
         unknown = [phrase for phrase, place in zip(phrases, places, strict=True) if place is None]
@@ -144,25 +140,25 @@ class TextBank:
         return torch.nn.functional.normalize(rows.float(), dim=-1)
 
     def are_learned(self, vectors: Tensor) -> Tensor:
-        """`(n,)` bool: whether the checkpoint was trained with the text of a vector `(n, dim)`, or nearly that."""
+        """`(n,)` bool: whether the checkpoint was trained with a text near each vector `(n, dim)`."""
         if not self.learned:
             return torch.zeros(len(vectors), dtype=torch.bool)
         return (vectors.float() @ self.lookup(self.learned).mT > SAME_MEANING).any(1)
 
     def _place(self, phrase: str) -> int | None:
-        """The row of a phrase, also of one with "a person is" before it; None where the bank lacks it."""
+        """The row of a phrase, also after "a person is"; None if the bank lacks it."""
         spelling = normalised_spelling(phrase)
         return self._places.get(spelling, self._places.get(_SUBJECT.sub("", spelling)))
 
     def nearest(self, phrase: str, count: int = 3) -> list[str]:
-        """Known phrases of the most similar spelling, the most similar first; empty where nothing is similar."""
+        """Known phrases of most similar spelling, best first; empty if none is similar."""
         wanted = normalised_spelling(phrase)[:80]
-        # An alias may be more similar than its phrase, and several may be of one.
+        # A phrase may have several matching aliases.
         found = difflib.get_close_matches(wanted, self._places, n=4 * count, cutoff=0.4)
         return list(dict.fromkeys(self.phrases[self._places[spelling]] for spelling in found))[:count]
 
     def unknown_message(self, unknown: Sequence[str]) -> str:
-        """What to do about phrases that the bank lacks."""
+        """The error for phrases that the bank lacks."""
         shown = ", ".join(
             f"{phrase[:60]!r} (similar known phrases: {', '.join(map(repr, self.nearest(phrase))) or 'none'})"
             for phrase in unknown[:5]
@@ -172,20 +168,18 @@ class TextBank:
         return f"The checkpoint's bank of {len(self)} phrases lacks {shown}{more}. {how}."
 
     def check_tower(self, tower: TextTower) -> None:
-        """Raises ValueError unless the tower, by its vector of `PROBE`, has the weights that made this bank."""
+        """Raises ValueError unless the tower's vector of `PROBE` is the bank's."""
         probe = tower.encode([PROBE])[0]
-        wrong = None
         if probe.shape != self.probe.shape:
             wrong = f"with vectors of {self.dim} numbers, {tower.name!r} makes {len(probe)}"
         elif (cosine := float(probe @ torch.nn.functional.normalize(self.probe.float(), dim=0))) < SAME_TOWER:
-            wrong = (
-                f"by other weights than those of {tower.name!r}: their cosine on one sentence is {cosine:.3f}, not 1"
-            )
-        if wrong is not None:
-            raise ValueError(
-                f"This text bank was made by the tower {self.tower.name!r}, {wrong}. Build it again with "
-                "TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank."
-            )
+            wrong = f"by other weights than {tower.name!r} has: their cosine on one sentence is {cosine:.3f}, not 1"
+        else:
+            return
+        raise ValueError(
+            f"This text bank was made by the tower {self.tower.name!r}, {wrong}. Build it again with "
+            "TextBank.build(bank.phrases, bank.aliases, tower=...), or load the tower of the bank."
+        )
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Writes `text_bank.safetensors` and `text_bank.json` into a checkpoint's folder."""
@@ -200,11 +194,7 @@ class TextBank:
 
     @classmethod
     def from_pretrained(cls, checkpoint: str | Path, revision: str | None = None) -> "TextBank | None":
-        """The bank beside a checkpoint (a folder or a Hub id), or None where it has none.
-
-        Raises:
-            ValueError: the files are there and broken.
-        """
+        """The bank of a checkpoint (a folder or a Hub id), else None. Raises ValueError for broken files."""
         from safetensors import SafetensorError
         from safetensors.torch import load_file
         from transformers.utils import cached_file
@@ -227,9 +217,7 @@ class TextBank:
 def text_vectors(
     texts: Sequence[str], bank: TextBank | None = None, tower: Mapping[str, Any] | str | TextTower | None = None
 ) -> Tensor:
-    """Unit vectors (num_texts, dim) float32 of texts: from the bank what it knows, the rest by the tower.
-
-    A text has the same vector on every machine, as the bank goes first; the tower is loaded only for other texts.
+    """Unit vectors (num_texts, dim) float32: from the bank if it has a text, else from the tower, loaded on demand.
 
     Raises:
         ValueError: there is neither a bank nor a tower; the bank is of another tower.
@@ -239,7 +227,7 @@ def text_vectors(
     loaded = tower if isinstance(tower, TextTower) or tower is None else load_text_tower(tower)
     if bank is None:
         if loaded is None:
-            raise ValueError("Expected a text bank or a text tower to read labels with, got neither.")
+            raise ValueError("Expected a text bank or a text tower to encode labels, got neither.")
         return loaded.encode(wanted)
     if loaded is not None and _identity(loaded.description) != _identity(bank.tower):
         bank.check_tower(loaded)

