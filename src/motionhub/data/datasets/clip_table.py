@@ -135,7 +135,7 @@ def _check_files(found: Path, rows: dict[str, list[TableRow]]) -> None:
 
 @dataclass(frozen=True)
 class LabelMerging:
-    """`(source, label)` -> class, where the source "" stands for any, and class -> description, optional."""
+    """`(source, label)` -> class, where the source "" means any, and class -> description, where there is one."""
 
     name: str
     classes: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -80,9 +80,9 @@ def _people(path: Path) -> list[Detection]:
     content = load_object(path, "people")
     people = []
     for index, person in enumerate(list_of(path, "people", content["people"], dict)):
-        # OpenPose before 1.3 wrote the shorter name.
+        # The shorter name is that of OpenPose before 1.3.
         values = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
-        if values:  # empty when only a hand or a face was found
+        if values:  # empty when only a hand or face is detected
             people.append(_person(path, f"people[{index}]", values, person.get("person_id")))
     return people
 
