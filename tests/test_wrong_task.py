@@ -104,7 +104,7 @@ def test_a_checkpoint_of_images_names_its_classes(images):
 
 @pytest.mark.parametrize("task", ["action-classification", "movement-quality", "skeleton-feature-extraction"])
 def test_a_skeleton_pipeline_refuses_models_of_images(images, task):
-    with pytest.raises(ValueError, match="^This pipeline takes skeletons, but UVi[A-Za-z]+ takes pictures: [^\n]*$"):
+    with pytest.raises(ValueError, match="^This pipeline takes skeletons, but UVi[A-Za-z]+ takes images: [^\n]*$"):
         pipeline(task, model=images, device="cpu")
 
 
