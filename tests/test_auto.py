@@ -78,7 +78,7 @@ def test_every_public_name_exists(name):
 
 
 def test_an_earlier_name_warns_and_is_the_class_of_today():
-    with pytest.warns(DeprecationWarning, match="motionhub.RetargetNetModel"):
+    with pytest.warns(FutureWarning, match="motionhub.RetargetNetModel"):
         assert motionhub.RetargetNet is motionhub.RetargetNetModel
     assert motionhub.auto.RetargetNet is motionhub.RetargetNetModel  # as `auto_map` of saved checkpoints names it
 
