@@ -260,9 +260,9 @@ def test_quickstart_says_who_does_what_when_and_draws_it(tmp_path: Path, capsys:
     image = pytest.importorskip("PIL.Image")
     pytest.importorskip("matplotlib")
     load_example("quickstart").main(["--output_dir", str(tmp_path)])
-    told = re.findall(r"person (\d) +[\d.]+ s to +[\d.]+ s  (.+)", capsys.readouterr().out)
-    assert [label for person, label in told if person == "0"] == ["kick", "wave", "walk"]
-    assert [label for person, label in told if person == "1"] == ["sit down", "stand up", "clap"]
+    found = re.findall(r"person (\d) +[\d.]+ s to +[\d.]+ s  (.+)", capsys.readouterr().out)
+    assert [label for person, label in found if person == "0"] == ["kick", "wave", "walk"]
+    assert [label for person, label in found if person == "1"] == ["sit down", "stand up", "clap"]
     with image.open(tmp_path / "demo.gif") as gif:
         assert gif.n_frames > 20
     assert (tmp_path / "demo.png").stat().st_size > 1000

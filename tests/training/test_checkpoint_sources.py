@@ -46,7 +46,7 @@ def test_a_whole_checkpoint_loads_as_it_was_saved(folder: Path) -> None:
     assert not model.training and processor.layout == "penn-13"
 
 
-def test_no_folder_a_file_and_an_empty_folder_are_distinguished(folder: Path, tmp_path: Path) -> None:
+def test_no_folder_a_file_and_an_empty_folder_have_different_errors(folder: Path, tmp_path: Path) -> None:
     refused(tmp_path / "absent", "does not exist")
     refused(folder / "config.json", "is a file")
     (tmp_path / "empty").mkdir()
@@ -74,7 +74,7 @@ def test_broken_json_names_the_file(folder: Path, name: str, content: str) -> No
     refused(folder, f"{name}: (not valid JSON|expected a JSON object)")
 
 
-def test_a_field_of_the_processor_that_is_wrong_is_reported(folder: Path) -> None:
+def test_a_wrong_field_of_the_processor_is_named(folder: Path) -> None:
     path = folder / "preprocessor_config.json"
     write_json(path, {**read_json(path), "layout": "pen-13"})
     refused(folder, "Did you mean 'penn-13'")

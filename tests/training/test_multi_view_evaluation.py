@@ -40,7 +40,7 @@ def test_the_report_is_of_videos_not_of_views():
     assert report["num_clips"] == 3 and report["top1"] == pytest.approx(2 / 3)
 
 
-def test_what_has_no_views_is_reported():
+def test_inputs_without_views_are_an_error():
     with pytest.raises(ValueError, match="training=False"):
         MultiViewEvaluation(["a"]).scores(Pixel(), {"pixel_values": torch.zeros(2, 1, 1, 1, 1)})
     with pytest.raises(ValueError, match="no clips"):

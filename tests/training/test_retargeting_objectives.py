@@ -1,4 +1,4 @@
-"""ViA's and LAC's pretexts through the trainer: cut off and resumed bit for bit, two processes that equal one."""
+"""The pre-training of ViA and LAC through the trainer: interrupted and resumed bit for bit, two processes are one."""
 
 import json
 import os

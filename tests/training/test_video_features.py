@@ -62,8 +62,8 @@ def test_a_killed_run_goes_on_and_every_video_has_the_towers_vector(made, capsys
     assert f"{names[4]}.mp4 is left out" in capsys.readouterr().err
     monkeypatch.setattr(VideoTower, "embed", whole)
     assert main(words) == 0
-    told = capsys.readouterr().out
-    assert "2 parts were there" in told and "video_features: 3 clips had nothing to encode" in told
+    printed = capsys.readouterr().out
+    assert "2 parts were there" in printed and "video_features: 3 clips had nothing to encode" in printed
     rows = load_dataset(str(root / "out"), split="train", cache_dir=str(root / "cache2"))
     assert [len(row) for row in rows["video_features"]] == [0 if i in (4, 10, 11) else 8 for i in range(12)]
     facts = read_json(root / "out" / "features.json")
@@ -105,7 +105,7 @@ def test_pretraining_takes_the_column_for_l_mv(made):
         (["--video_tower", "nowhere/at-all"], "video tower 'nowhere/at-all'"),
     ],
 )
-def test_a_tower_that_is_not_there_is_told_in_one_line(made, capsys, monkeypatch, words, message):
+def test_a_missing_tower_is_a_one_line_error(made, capsys, monkeypatch, words, message):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert main([*made[2], *words]) == 2
     error = capsys.readouterr().err

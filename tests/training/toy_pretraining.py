@@ -1,4 +1,4 @@
-"""A pretext with every kind of memory (slow encoder, queue, bank, keys of the batch) on the toy's clips.
+"""A pre-training objective with every kind of state (slow encoder, queue, bank, keys of the batch) on the toy's clips.
 
 As a script it runs one pre-training in its own process, so that a test can kill it or start two of it with torchrun.
 """
@@ -33,7 +33,7 @@ class PoseConfig(PreTrainedConfig):
 
 
 class PoseEncoder(PreTrainedModel):
-    """Mean pose -> dropout -> six features: what an encoder is to a pretext, without batch norm."""
+    """Mean pose -> dropout -> six features: an encoder without batch norm."""
 
     config_class = PoseConfig
 

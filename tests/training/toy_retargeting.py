@@ -1,4 +1,4 @@
-"""ViA's and LAC's pretexts on the toy's clips, with models without batch norm, so that one process is two.
+"""The pre-training of ViA and LAC on the toy's clips, with models without batch norm, so that one process is two.
 
 As a script it runs one pre-training in its own process, so that a test can start two of it with torchrun.
 """

@@ -1,4 +1,4 @@
-"""Leaving one subject out: no fold sees whom it judges, the report is of what was held out, bad labels are told."""
+"""Leaving one subject out: no fold trains on its held-out subject, reports are of held-out scores, bad labels fail."""
 
 import math
 
@@ -85,7 +85,7 @@ def test_what_a_fit_says_stands_at_the_rows_it_was_asked_about():
 
 
 def test_one_class_of_a_subject_is_judged_and_a_movement_without_incorrect_clips_has_no_numbers():
-    # Subject 1 does the squat correctly only; nobody does the lunge incorrectly.
+    # Subject 1 does the squat correctly only; no subject does the lunge incorrectly.
     rows = rows_of([1, 1, 0, 1, 0, 1, 1, 1], [1, 1, 2, 2, 3, 3, 1, 2], ["squat"] * 6 + ["lunge"] * 2)
     held_out = leave_one_subject_out(rows, lambda trained, tested: rows.truth[tested])
     assert np.isnan(held_out).tolist() == [False] * 6 + [True] * 2

@@ -102,7 +102,7 @@ def test_ltn_trains_resumes_and_leaves_an_encoder(kind, tmp_path):
     assert LtnModel.from_pretrained(tmp_path / "whole" / "last").config.variant == "v3"
 
 
-def test_what_is_no_set_of_segments_is_reported():
+def test_wrong_segments_are_an_error():
     for options in ({"num_segments": 0}, {"seconds": 0.0}):
         with pytest.raises(ValueError, match="num_segments of at least 1"):
             SegmentDataset(rows(), PROCESSOR, **options)

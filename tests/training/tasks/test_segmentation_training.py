@@ -102,7 +102,7 @@ def test_a_window_longer_than_the_clip_is_the_whole_clip():
     assert whole[1].probabilities.sum(1).max() > 1.01  # sigmoid: each for itself
 
 
-def test_where_nobody_is_nothing_is_done():
+def test_frames_without_a_person_have_no_action():
     rows = frames_dataset(2)
     empty = rows.map(lambda row: {"keypoints": [float("nan")] * len(row["keypoints"])})
     clips = FrameLabelDataset(empty, frames_processor(), training=False)

@@ -37,15 +37,17 @@ class FeatureColumn:
     Args:
         name: a name that the dataset does not have yet.
         needs: columns of a row that `encode` reads.
-        encode: rows -> one finite array each, of any shape, stored flat; empty where a clip has nothing to encode.
+        encode: rows -> one array each, of any shape, stored flat; empty where a clip has nothing to encode.
         facts: everything that determines the vectors, as JSON values: written to features.json, and compared before an
             earlier run is resumed.
+        missing: allows NaN for missing values, as in keypoints.
     """
 
     name: str
     needs: tuple[str, ...]
     encode: Encode
     facts: dict[str, Any] = field(default_factory=dict)
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def _encode_chunk(chunk: Path, table: pa.Table, columns: Sequence[FeatureColumn]
         rows = _rows(table, column.needs)
         made = [np.asarray(values, dtype=np.float32).reshape(-1) for values in column.encode(rows)]
         flat = np.concatenate([np.zeros(0, np.float32), *made])
-        if len(made) != len(rows) or not np.isfinite(flat).all():
+        wrong = np.isinf(flat).any() if column.missing else not np.isfinite(flat).all()
+        if len(made) != len(rows) or wrong:
             got = f"{len(made)} arrays for {len(rows)} rows, {int((~np.isfinite(flat)).sum())} values not finite"
             raise ValueError(f"Column {column.name!r}: expected one finite array for each row, got {got}.")
         arrays[column.name] = pa.array(made, type=pa.list_(pa.float32()), from_pandas=False)
