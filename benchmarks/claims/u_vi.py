@@ -106,7 +106,9 @@ def trained(arm: str, stored: Sequence[Tensor], updates: int, seed: int) -> UViM
     nn.init.constant_(last_norm.weight, LAST_NORM)
     takes = [RecordedTake(str(index), tuple(views.numpy()), as_pictures) for index, views in enumerate(stored)]
     epochs = max(1, round(updates * BATCH / len(takes)))
-    recipe = {"learning_rate": RATE, "schedule": "cosine", "max_grad_norm": 1.0, "batch_size": BATCH}
+    recipe = {"learning_rate": RATE, "max_grad_norm": 1.0, "batch_size": BATCH}
+    # Full rate until the last seventh: with cosine, which halves the mean rate, images are drawn worse.
+    recipe |= {"schedule": "step", "milestones": [round(0.85 * epochs)] if epochs > 2 else [], "gamma": 0.1}
     recipe |= {"mixed_precision": "auto", "warmup_epochs": min(0.1 * epochs, 30 * BATCH / len(takes))}
     objective = SlowPoses(invariance_weight=weights[0], equivariance_weight=weights[1])
     motions.trained_by_recipe(
