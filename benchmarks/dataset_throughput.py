@@ -1,4 +1,4 @@
-"""Clips per second from a large data set to a training batch, beside UNIK's training step; memory over time.
+"""Clips per second from a large dataset to a training batch, beside UNIK's training step; memory over time.
 
     taskset -c 0 python benchmarks/dataset_throughput.py FOLDER [--clips 142000] [--set posetics] [--num_proc 2]
     taskset -c 0 python benchmarks/dataset_throughput.py FOLDER --set posecap --clips 1000000 --frames 24

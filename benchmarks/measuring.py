@@ -1,7 +1,4 @@
-"""Timing, memory and operation counts for the benchmarks: interleaved variants, minimum of several, one thread.
-
-It does not know what the variants do.
-"""
+"""Timing, memory and operation counts for the benchmarks: interleaved variants, minimum of several, one thread."""
 
 import os
 import re

@@ -57,7 +57,7 @@ SPLITS = {
 }
 # fmt: on
 NEVER_LEARNED = "sbu"
-HELD_OUT = 250  # clips of a data set, at most
+HELD_OUT = 250  # clips of a dataset, at most
 EVERY, INNER_EPOCHS = 5, 4  # classes that play unseen, and how long that model learns
 
 # Clips, their labels as numbers, and what the labels are called.
@@ -100,7 +100,7 @@ def main(words: list[str]) -> None:
 
 
 def recordings_of(data: Path) -> tuple[list[CaptionedClip], dict[str, HeldOut]]:
-    """The clips to learn from, and of each data set those held out."""
+    """The clips to learn from, and of each dataset those held out."""
     captioned: list[CaptionedClip] = []
     held_out: dict[str, HeldOut] = {}
     for name, file in SOURCES.items():
@@ -207,7 +207,7 @@ def fitted_bonus(
 
 
 def measured(pipe: Any, held_out: dict[str, HeldOut], command: str) -> list[dict[str, Any]]:
-    """As the card's results: by the names of each data set."""
+    """As the card's results: by the names of each dataset."""
     results = []
     for name, (clips, labels, names) in held_out.items():
         table = pipe.similarities(pipe.embeddings(clips), pipe.candidates(names)).numpy()

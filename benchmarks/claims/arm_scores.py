@@ -1,7 +1,4 @@
-"""The numbers of a claim's arms: kept as JSON that grows with every seed, shown as cells, judged by gates.
-
-It does not know what an arm is nor what a column measures.
-"""
+"""The numbers of a claim's arms: kept as JSON that grows with every seed, shown as cells, judged by gates."""
 
 import json
 import sys

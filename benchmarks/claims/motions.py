@@ -1,9 +1,9 @@
 """What the claims' benchmarks share: real motions as tensors in one layout, a small encoder, and how it is judged.
 
-Every data set becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
+Every dataset becomes 64 frames (the whole clip, linear in time) of the 15 joints that all of them have. The encoder
 is a UNIK of three blocks (24, 32, 64 channels) on 32 frames in 2-D: pictures with the root in the middle of every
 frame and extent 1. Motions in 3-D become pictures by a body and a camera (`augment.view_params`); N-UCLA is seen by
-its own cameras, Penn Action is 2-D as it comes. It does not know what an encoder was trained for.
+its own cameras, Penn Action is 2-D as it comes.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def half_precision() -> contextlib.AbstractContextManager[object]:
 
 @dataclass(frozen=True)
 class Clips:
-    """Clips of one data set, or of several.
+    """Clips of one dataset, or of several.
 
     Args:
         keypoints: `(clips, STORED, joints, dims)`, zeros where a joint is never seen.
@@ -81,7 +81,7 @@ class Clips:
 
 
 def load(name: str, folder: Path, cache: Path | None = None) -> Clips:
-    """All clips of a data set; `cache` is a folder that keeps them, for the next time."""
+    """All clips of a dataset; `cache` is a folder that keeps them, for the next time."""
     kept = None if cache is None else cache / f"{name}.pt"
     if kept is not None and kept.exists():
         return Clips(**torch.load(kept))
@@ -96,7 +96,7 @@ def load(name: str, folder: Path, cache: Path | None = None) -> Clips:
 
 
 def joined(first: Clips, second: Clips) -> Clips:
-    """Clips of two data sets without classes in common: the labels of the second come after those of the first."""
+    """Clips of two datasets without classes in common: the labels of the second come after those of the first."""
     moved = replace(second, labels=second.labels + first.labels.max() + 1)
     return Clips(*(torch.cat(pair) for pair in zip(vars(first).values(), vars(moved).values(), strict=True)))
 
@@ -180,7 +180,7 @@ def encoder_config() -> UnikConfig:
 def pretrained(
     model: Any, objective: Any, clips: Clips, seen: Callable[[Clips, Tensor, Generator], Batch], epochs: int, seed: int
 ) -> Any:
-    """`model` after training with an objective (`training.objective.PretrainingObjective`): AdamW, cosine, batches of 64.
+    """`model` after training with a `training.objective.PretrainingObjective`: AdamW, cosine, batches of 64.
 
     `seen` makes the batch of some rows. What is left over at the end of an epoch is left out.
     """

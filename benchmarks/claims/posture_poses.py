@@ -46,7 +46,7 @@ class Data:
 
     Args:
         develop: for choosing numbers: no style, subject or clip of Penn's last fifth; "elderly" and subject 5 test.
-        most: clips of a data set, for a quick look.
+        most: clips of a dataset, for a quick look.
     """
 
     def __init__(self, folder: Path, cache: Path | None, develop: bool = False, most: int | None = None) -> None:

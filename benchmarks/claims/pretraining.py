@@ -257,13 +257,13 @@ ARMS = (
 
 
 class Data:
-    """Splits of the four data sets.
+    """Splits of the four datasets.
 
     Args:
         folder, cache: of the archives, and of what was read from them.
         develop: for choosing numbers: none of the clips results are reported on. N-UCLA: view 1 only, its last three
             subjects test; Penn Action: the training part, halved; Bandai-Namco: the style "elderly" tests.
-        most: clips of a data set, for a quick look.
+        most: clips of a dataset, for a quick look.
     """
 
     def __init__(self, folder: Path, cache: Path | None, develop: bool = False, most: int | None = None) -> None:

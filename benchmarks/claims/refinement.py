@@ -2,7 +2,7 @@
 
     python benchmarks/claims/refinement.py [--data DIR] [--output DIR] [--only simulated sbit uiprmd experts]
 
-Prints a table per data set, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
+Prints a table per dataset, and whether each gate holds; exit status 1 if one does not. Real data is looked for in
 MOTIONHUB_SHARED/data (../shared/data). Nothing is fitted to it: all filters run with their defaults.
 """
 

@@ -257,7 +257,7 @@ def gate(results: Results) -> list[str]:
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True, help="Bandai-Namco data set 2, or SBIT pairs (.npz)")
+    parser.add_argument("--data", type=Path, required=True, help="Bandai-Namco dataset 2, or SBIT pairs (.npz)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--arms", nargs="+", choices=[*ARMS, *LAC_ARMS], default=[*ARMS, *LAC_ARMS])

@@ -2,7 +2,7 @@
 
     python benchmarks/claims/t_mor_variants.py --data FOLDER --seeds 0 1 2 [--cache FOLDER]
 
-Trains on UTD-MHAD and Bandai-Namco (both in 3-D, seen from any side, on any body) and tests on two data sets that no
+Trains on UTD-MHAD and Bandai-Namco (both in 3-D, seen from any side, on any body) and tests on two datasets that no
 arm has seen: N-UCLA (a linear layer fitted on view 1, tested on view 2; and by its ten names, view 2) and Penn Action
 (of each class the first 60 % fit the linear layer, the others test; and by its 15 names). Every arm has the encoder,
 clips, epochs and optimizer of the others; only the losses differ.
@@ -174,7 +174,7 @@ def trained(
 
 
 def tested(name: str, folder: Path, cache: Path | None) -> tuple[list[Any], Tensor]:
-    """Batches of a data set to fit and to test a linear layer on, and its names as vectors."""
+    """Batches of a dataset to fit and to test a linear layer on, and its names as vectors."""
     clips: Clips = motions.load(name, folder, cache)
     view = motions.kinect_camera if name == "n-ucla" else motions.photographs
     fits = clips.cameras == clips.cameras.min() if name == "n-ucla" else ~last_part(clips.labels)

@@ -161,7 +161,7 @@ def accuracy(train: np.ndarray, labels: Any, test: np.ndarray, test_labels: Any)
 
 
 def scores_on(encoder: Any, train: Clips, test: Clips, name: str) -> dict[str, float]:
-    """The columns of one data set."""
+    """The columns of one dataset."""
     short = "Bandai" if name == "bandai-namco" else "N-UCLA"
     (seen, thirds), (unseen, test_thirds) = segment_batch(train), segment_batch(test)
     given, tested = motions.features_of(encoder, seen), motions.features_of(encoder, unseen)

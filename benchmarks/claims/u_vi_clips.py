@@ -1,7 +1,4 @@
-"""What U-VI's claim trains and tests on: bodies drawn for cameras, real depth maps, and how reconstructions look.
-
-It does not know losses nor tasks.
-"""
+"""What U-VI's claim trains and tests on: bodies drawn for cameras, real depth maps, and how reconstructions look."""
 
 import tempfile
 import zipfile
@@ -106,7 +103,7 @@ def recorded(folder: Path) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def load(folder: Path, most: int | None) -> dict[str, Any]:
-    """All pictures, of whatever trains and tests, drawn once; `most` clips of a data set for a quick look."""
+    """All pictures, of whatever trains and tests, drawn once; `most` clips of a dataset for a quick look."""
     bandai, utd = (build_dataset(name, folder / motions.FILES[name])["full"] for name in ("bandai-namco", "utd-mhad"))
     chosen = {
         "bandai": thinned(list(range(len(bandai))), most),

@@ -1,6 +1,6 @@
-"""What the zero-shot claims share: clips of several data sets with one numbering of classes, and the words for them.
+"""What the zero-shot claims share: clips of several datasets with one numbering of classes, and the words for them.
 
-Classes of one meaning are one, whatever a data set calls it. It does not know models nor what is claimed.
+Classes of one meaning are one, whatever a dataset calls it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.towers.text_towers import MINILM, load_text_tower
 
 
-# Names of one meaning in several data sets: a class, so that none is seen under one name and unseen under another.
+# Names of one meaning in several datasets: a class, so that none is seen under one name and unseen under another.
 SAME = {
     "sit to stand": "stand up",
     "stand to sit": "sit down",
@@ -60,7 +60,7 @@ def made_motions(cache: Path | None, takes: int = 5) -> tuple[Clips, list[str]]:
 
 
 class Pool:
-    """Clips of several data sets with one numbering of classes; the 3-D ones come first."""
+    """Clips of several datasets with one numbering of classes; the 3-D ones come first."""
 
     def __init__(self, parts: Sequence[tuple[Clips, list[str]]]) -> None:
         self.names = sorted({SAME.get(name, name) for _, names in parts for name in names})

@@ -15,8 +15,8 @@ It is fitted on seen classes alone: every arm is also trained without a fifth of
 on another quarter of the performers of the training clips. No unseen class and no test clip has a part in it.
 `--develop` divides the classes otherwise; what stands above was chosen there.
 
-"few": 5 % and 10 % of the labels of N-UCLA and of Penn Action, from encoders that were trained on the other data sets
-and on Bandai-Namco, against random weights; and the data set's own names without any label of it.
+"few": 5 % and 10 % of the labels of N-UCLA and of Penn Action, from encoders that were trained on the other datasets
+and on Bandai-Namco, against random weights; and the dataset's own names without any label of it.
 
 Arms of "splits": T-MOR (L_mt); the same with synthetic motions in words added (`data.synthetic_phrases`: no recording
 of an unseen class, but some of their words, "squat", "clap", on drawn bodies); T-MOR with the texts of seen classes
@@ -233,7 +233,7 @@ def split_arms(
 
 
 def few_labels(parts: dict[str, tuple[Clips, list[str]]], epochs: int, seed: int) -> dict[str, dict[str, float]]:
-    """Training without a data set, test on it: by names, by a linear layer, and with few labels."""
+    """Training without a dataset, test on it: by names, by a linear layer, and with few labels."""
     found: dict[str, dict[str, float]] = {}
     for left_out, view in (("n-ucla", motions.kinect_camera), ("penn-action", motions.photographs)):
         pool = Pool([part for name, part in parts.items() if name != left_out])

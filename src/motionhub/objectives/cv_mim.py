@@ -2,10 +2,10 @@
 
 Paper: Zhao et al., CVPR 2021, https://arxiv.org/abs/2012.01405; official code google-research, poem/cv_mim.
 
-Of each pose there are two pictures a and p (`objectives.pose_views`). With z = (z_p, z_v) of a picture the encoder and
+Of each pose there are two images a and p (`objectives.pose_views`). With z = (z_p, z_v) of an image the encoder and
 the sub-encoder minimise (SPECS 9.2; weights as official)
 
-    MI(sub(x), fusion(z_p, z_v)) of a and of p        the vectors tell the picture
+    MI(sub(x), fusion(z_p, z_v)) of a and of p        the vectors tell the image
     + 5 * 2 * MI(z_p of a, z_p of p)                   the pose vectors are those of one pose
     + softplus(-D(sigmoid z)) of a and of p            the vectors look uniform to a discriminator
     + 0.5 * (CLUB(z_p -> z_v) of a + of p)             pose tells nothing of the view
@@ -94,11 +94,11 @@ class CvMimNetwork(nn.Module):
         }
         return {name: weights for name, weights in found.items() if weights}
 
-    def forward(self, pictures: Tensor, seen: Tensor, uniform: Tensor) -> dict[str, Tensor]:
-        """`pictures (2, n, joints, 2)`, `seen (2, n, joints)`, `uniform (2, n, pose + view)` prior samples."""
-        codes = [self.encoder.encode(picture, there) for picture, there in zip(pictures, seen, strict=True)]
+    def forward(self, images: Tensor, seen: Tensor, uniform: Tensor) -> dict[str, Tensor]:
+        """`images (2, n, joints, 2)`, `seen (2, n, joints)`, `uniform (2, n, pose + view)` prior samples."""
+        codes = [self.encoder.encode(image, there) for image, there in zip(images, seen, strict=True)]
         kept = [(code.pose, code.view) for code in codes]
-        divergence = pictures.new_zeros(())
+        divergence = images.new_zeros(())
         for index, code in enumerate(codes):
             if code.deviation is not None:
                 divergence = divergence + standard_normal_divergence(torch.cat(kept[index], 1), code.deviation)
@@ -217,4 +217,4 @@ class CvMim(PoseObjective):
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The losses of a batch of clips (see `training.objective.PretrainingObjective`)."""
         views: PoseViews = self.views(batch)
-        return model(views.pictures, views.seen, views.noise.transpose(0, 1).contiguous())
+        return model(views.images, views.seen, views.noise.transpose(0, 1).contiguous())

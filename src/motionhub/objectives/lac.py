@@ -83,7 +83,7 @@ class VelocityRows:
         self.others = [joint for joint in range(layout.num_joints) if joint != self.root]
 
     def __call__(self, keypoints: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, M, T, joints, 2)` pictures -> rows of as many, and which of them are known."""
+        """`(B, M, T, joints, 2)` images -> rows of as many, and which of them are known."""
         centre = keypoints[..., self.root : self.root + 1, :]
         trunk = (keypoints[..., self.neck, :] - centre[..., 0, :]).norm(dim=-1)
         trunk = trunk.masked_fill(~(seen[..., self.neck] & seen[..., self.root]), float("nan"))
