@@ -202,9 +202,9 @@ def test_wrong_calls_say_what_is_right():
         model.compose([])
     with pytest.raises(ValueError, match="static_of must be"):
         model.compose([clip()], static_of=1)
-    with pytest.raises(ValueError, match="motion 1 has nobody"):
+    with pytest.raises(ValueError, match="motion 1 has no person"):
         model.compose([clip(), clip(mask=torch.zeros(1, 1, 40, dtype=torch.bool))])
-    with pytest.raises(ValueError, match="static_of has nobody"):
+    with pytest.raises(ValueError, match="static_of has no person"):
         model.retarget(clip(), clip(mask=torch.zeros(1, 1, 40, dtype=torch.bool)))
     with pytest.raises(ValueError, match="direction must be"):
         model.walk(clip(), 12, [1.0])

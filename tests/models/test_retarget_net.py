@@ -158,7 +158,7 @@ def test_a_view_for_a_variant_without_one_and_a_target_without_anybody():
         model.retarget(clip(), clip(), clip())
     with pytest.raises(ValueError, match="variant 'full'"):
         model.transfer(network_tensor(), network_tensor(), network_tensor())
-    with pytest.raises(ValueError, match="has nobody"):
+    with pytest.raises(ValueError, match="has no person"):
         model.retarget(clip(), clip(mask=torch.zeros(1, 1, 40, dtype=torch.bool)))
 
 

@@ -54,7 +54,7 @@ CODE: dict[str, Any] = {
 
 
 class ProjectedEncoder(nn.Module):
-    """Encoder and two-layer projection: a vector per clip and one per (sampled) frame, of which lengths are free."""
+    """Encoder and two-layer projection: a vector per clip and one per (sampled) frame, of any length."""
 
     def __init__(self, encoder: Any, projection_size: int, step: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class LacContrast(SelfSupervised):
     repeated), as the generator takes them.
 
     Args:
-        generator: a trained LacModel. It is copied, so it stays as it is (and can be trained on), and is not saved.
+        generator: a trained LacModel. It is copied (so it can be trained further) and not saved.
         num_frames: of the clips.
         projection_size: of the vectors that are compared.
         queue_size: keys held.
@@ -221,7 +221,7 @@ class ComposedLabels:
 
     For `train(model, ..., objective=ComposedLabels(generator))` with a classifier or a segmentation model, whose every
     label is then yes or no (mean binary cross entropy). Motions are composed with the next clip of the forward pass,
-    and seen as the one after that.
+    and take body and view of the one after that.
 
     Args:
         generator: a trained LacModel, which is copied and stays as it is.
@@ -248,7 +248,7 @@ class ComposedLabels:
 
 
 def frozen_copy(generator: Any) -> Any:
-    """The generator once more, which neither learns nor drops; the caller's keeps its mode, gradients and device."""
+    """A frozen copy of the generator without dropout; the caller's keeps its mode, gradients and device."""
     return deepcopy(generator).eval().requires_grad_(False)
 
 
@@ -298,7 +298,7 @@ def compositions(
 def _people_on(present: Tensor, places: int) -> Tensor:
     """For each person who is there `(people,)`, the number of one of the clip so many places on.
 
-    The same slot, or the first who is there; themself where nobody is.
+    The same slot, or the first person present; the person itself where there is none.
     """
     numbers = present.flatten().cumsum(0).sub(1).view_as(present)
     theirs, there = numbers.roll(-places, 0), present.roll(-places, 0)

@@ -1,4 +1,4 @@
-"""What CV-MIM is compared with, on the same encoder and images: reconstruction, direct information, Pr-VIPE.
+"""Baselines of CV-MIM on the same encoder and images: reconstruction, direct information, Pr-VIPE.
 
 - `CrossReconstruction`: auto-encoder, VAE and beta-VAE by eq. 12 of the CV-MIM paper: a decoder makes an image of its
   own vectors, and of its view vector with the pose vector of the other image.
@@ -7,10 +7,9 @@
   ECCV 2020). It has no view vector; its encoder is `CvMimConfig(embedder="gaussian-elu", pose_size=16, view_size=0,
   dropout=0.3)`.
 
-Batches and learning rate are as for
-`objectives.cv_mim.CvMim`. Where the papers are silent: VAE and beta-VAE differ in `divergence_weight` alone, and the
-errors are summed over coordinates, as eq. 12 is written (the official code averages); Pr-VIPE's moving average of the
-weights is left out, as are its additional inputs.
+Batches and learning rate are as for `objectives.cv_mim.CvMim`. Where the papers are silent: VAE and beta-VAE
+differ in `divergence_weight` alone, and the errors are summed over coordinates, as eq. 12 is written (the official code
+averages); Pr-VIPE's moving average of the weights is left out, as are its additional inputs.
 """
 
 import math
@@ -27,7 +26,7 @@ from motionhub.nn.keras_layers import ResidualTrunk
 from motionhub.objectives.pose_views import PoseObjective, PoseViews, space_of
 
 
-# Poses beyond the positive that are first looked at for a negative.
+# Poses beyond the positive that are searched first for a negative.
 COMPARED = 8
 
 
@@ -37,7 +36,7 @@ def generator_of(batch: dict[str, Tensor]) -> torch.Generator:
 
 
 class ReconstructionNetwork(nn.Module):
-    """Encoder and decoder: all four images that two pairs of vectors make, and how the vectors lie."""
+    """Encoder and decoder: all four images that two pairs of vectors make, and the divergence of the vectors."""
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Two images of each of many poses, from clips in 3-D, and what CV-MIM and its baselines share.
+"""Two images of each of many poses, from clips in 3-D; the common parts of CV-MIM and its baselines.
 
-Poses are drawn from the clips of a batch, their trunk becomes 1 long, two cameras each take a
-image (`augment.views`), joints may be hidden, and every image is normalised as the processor normalises
+Poses are drawn from the clips of a batch, their trunk is scaled to length 1, two cameras each give an image
+(2-D points, `augment.views`), joints may be hidden, and every image is normalised as the processor does
 (`normalization="torso"`). Everything drawn for a clip is decided by its seed. The official training takes half of its
 images from a pose detector; here all are projected.
 """
@@ -29,7 +29,7 @@ class PoseViews:
     """Images of `num_poses` poses, all of them usable.
 
     Args:
-        images: `(2, num_poses, joints, 2)`: anchors and their positives; zeros where not seen.
+        images: `(2, num_poses, joints, 2)`: anchors and their positives; zeros where missing.
         seen: `(2, num_poses, joints)` bool.
         points: `(num_poses, joints, 3)` the poses, hips at the origin, trunk of length 1.
         visible: `(num_poses, joints)` bool: of the poses.
@@ -165,10 +165,10 @@ class PoseObjective(SelfSupervised):
         return {**options, "views": views}
 
     def prepare(self, model: Any, run: Any) -> nn.Module:
-        """The network around `model`, whose further parts get the start values of Keras.
+        """The network around `model`, whose further parts get the initial values of Keras.
 
         Raises:
-            ValueError: the encoder takes something else than images of this layout, or see `network`.
+            ValueError: the encoder takes anything but images of this layout, or see `network`.
         """
         config = model.config
         if not hasattr(model, "encode") or (config.num_joints, config.in_channels) != (self.layout.num_joints, 2):
@@ -189,7 +189,7 @@ class PoseObjective(SelfSupervised):
 
 
 def keras_adagrad(weights: list[nn.Parameter], learning_rate: float) -> torch.optim.Adagrad:
-    """Adagrad with the start values of Keras."""
+    """Adagrad with the initial values of Keras."""
     return torch.optim.Adagrad(weights, lr=learning_rate, initial_accumulator_value=0.1, eps=1e-7)
 
 

@@ -1,4 +1,4 @@
-"""U-VI's pretext: the posture of one camera's image, seen by the other camera, is the other camera's image.
+"""U-VI's pretext: the posture of one camera's image, drawn in the other camera's view, gives the other image.
 
 Paper: "Unsupervised View-Invariant Human Posture Representation" (Sardari et al., BMVC 2021), eqs. 1-8. Its batches
 are those of `data.views.view_pairs`.
@@ -11,7 +11,7 @@ Where the paper is silent or the code differs:
   the reconstruction on both sides, here the shifted image is the target.
 - A shift by c pixels adds c to that coordinate of all points, x to the right and y down (eq. 6; the code's memory
   order would add it to a mixture of x, y and z).
-- All images of a batch go through the networks in one pass, so batch norm sees them together.
+- All images of a batch go through the networks in one pass, so batch norm takes them together.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ ROTATION_SOURCES = ("paper", "code")
 
 
 class UViNetwork(nn.Module):
-    """The model on a batch of view pairs: points as seen, and images drawn of own, swapped and shifted postures."""
+    """The model on a batch of view pairs: points in the view, and images of own, swapped and shifted postures."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class UViNetwork(nn.Module):
         """All images `(B, 2, C, H, W)`; `source (B, 2)`: 0 own rotation, 1 the other moment's, 2 the shifted one's.
 
         Returns:
-            `own`, `swapped`, `moved` images `(B, 2, C, H, W)`; `points`, `moved_points (B, 2, N, 3)` as seen;
+            `own`, `swapped`, `moved` images `(B, 2, C, H, W)`; `points`, `moved_points (B, 2, N, 3)` in the view;
             `canonical (B, 2, N, 3)`.
         """
         batch = len(views)
@@ -49,13 +49,13 @@ class UViNetwork(nn.Module):
             0, source[None, ..., None].expand(1, -1, -1, 3)
         )[0]
 
-        def seen(points: Tensor, moved: Tensor) -> Tensor:
+        def in_view(points: Tensor, moved: Tensor) -> Tensor:
             flat = self.model.seen_by(points.flatten(0, 1), chosen.flatten(0, 1), moved.flatten(0, 1))
             return flat.unflatten(0, (batch, 2))
 
-        own = seen(pose[0], translation[0])
-        swapped = seen(pose[0].flip(1), translation[0])
-        moved = seen(pose[1], translation[1])
+        own = in_view(pose[0], translation[0])
+        swapped = in_view(pose[0].flip(1), translation[0])
+        moved = in_view(pose[1], translation[1])
         drawn = self.model.decoder(torch.cat([own, swapped, moved]).flatten(0, 1)).unflatten(0, (3, batch, 2))
         return {
             "own": drawn[0],
@@ -113,8 +113,8 @@ class UVi(SelfSupervised):
             + self.equivariance_weight * losses["equivariance"]
             + self.reconstruction_weight * losses["reconstruction"]
         )
-        apart = (made["canonical"][:, 0] - made["canonical"][:, 1]).norm(dim=-1).mean()
-        return {"loss": total, **{name: value.detach() for name, value in losses.items()}, "apart": apart.detach()}
+        distance = (made["canonical"][:, 0] - made["canonical"][:, 1]).norm(dim=-1).mean()
+        return {"loss": total, **{name: value.detach() for name, value in losses.items()}, "apart": distance.detach()}
 
     def draw_sources(self, seeds: Tensor) -> Tensor:
         """`(B, 2)`: where each view's rotation comes from, see `UViNetwork.forward`."""
