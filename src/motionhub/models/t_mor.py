@@ -51,7 +51,7 @@ class TMorConfig(EncoderInsideConfig):
         score_temperature: by which similarities are divided before the softmax over labels.
         rejection_threshold: the similarity that "none of these" has; None: not fitted, the answer is never given.
         window_rejection_threshold: the same for windows of an untrimmed recording; None: as for clips.
-        calibrated_stacking: added to the similarity of labels that are not in the model's text bank of the training:
+        calibrated_stacking: added to the similarity of labels that its text bank does not mark as trained:
             without it the labels of the training win nearly always. See `metrics/open_set.py`.
         window_seconds: length of motion that the model is meant for.
     """

@@ -324,6 +324,5 @@ def check_looks(looks: Tensor, moving: Tensor) -> None:
     if bool(missing.any()):
         clip, person = missing.nonzero()[0].tolist()
         raise ValueError(
-            f"target has no person for person {person} of clip {clip}; give one person, or as many as the "
-            "source has."
+            f"target has no person for person {person} of clip {clip}; give one person, or as many as the source has."
         )

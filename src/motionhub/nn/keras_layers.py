@@ -1,8 +1,8 @@
 """Layers with the conventions of Keras, for networks that were published in TensorFlow, and CV-MIM's blocks of them.
 
 Running variances are updated with the biased variance (PyTorch: unbiased), a momentum of 0.99 there is 0.01 here,
-epsilon is 1e-3, and "he normal" draws from a normal distribution cut at two standard deviations, also for biases (whose
-fan-in is their own number).
+epsilon is 1e-3, and "he normal" draws from a normal distribution cut at two standard deviations, also for biases
+(whose fan-in is their own number).
 """
 
 import math

@@ -8,8 +8,8 @@
   dropout=0.3)`.
 
 Batches and learning rate are as for `objectives.cv_mim.CvMim`. Where the papers are silent: VAE and beta-VAE
-differ in `divergence_weight` alone, and the errors are summed over coordinates, as eq. 12 is written (the official code
-averages); Pr-VIPE's moving average of the weights is left out, as are its additional inputs.
+differ in `divergence_weight` alone, and the errors are summed over coordinates, as eq. 12 is written (the official
+code averages); Pr-VIPE's moving average of the weights is left out, as are its additional inputs.
 """
 
 import math
