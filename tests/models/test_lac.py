@@ -215,7 +215,7 @@ def test_wrong_calls_say_what_is_right():
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"num_motion_direction": 8}, "did you mean 'num_motion_directions'"),
         ({"decoder_channels": [8]}, "one decoder layer per encoder layer"),
@@ -224,6 +224,6 @@ def test_wrong_calls_say_what_is_right():
         ({"num_joints": 0}, "at least 1"),
     ],
 )
-def test_configs_that_cannot_be(fields, told):
-    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=told):
+def test_configs_that_cannot_be(fields, message):
+    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=message):
         LacConfig(**fields)

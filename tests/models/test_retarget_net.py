@@ -163,7 +163,7 @@ def test_a_view_for_a_variant_without_one_and_a_target_without_anybody():
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"varient": "full"}, "did you mean 'variant'"),
         ({"decoder_channels": [8]}, "one decoder layer per motion layer"),
@@ -171,6 +171,6 @@ def test_a_view_for_a_variant_without_one_and_a_target_without_anybody():
         ({"num_joints": 1}, "at least 2"),
     ],
 )
-def test_configs_that_cannot_be(fields, told):
-    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=told):
+def test_configs_that_cannot_be(fields, message):
+    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=message):
         RetargetNetConfig(**fields)

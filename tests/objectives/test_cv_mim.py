@@ -1,4 +1,4 @@
-"""CV-MIM's pretext: pairs of pictures, three optimizers that each move their own part, resume of all three."""
+"""CV-MIM's pretext: pairs of images, three optimizers that each move their own part, resume of all three."""
 
 import copy
 import math
