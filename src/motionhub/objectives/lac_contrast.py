@@ -12,7 +12,7 @@ no sequence term, 30 cosines added up before they are divided by 0.07. Where bot
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, of all processes
   (`objectives.joint_forward`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
-  other clip, or with the first who is there.
+  other clip, or with the first person present.
 - The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
 - The denominator holds the positive too (`denominator="printed"`: without, as printed).
 - "Every 4 frames" is the rate of UNIK's features, so with `frame_sampling=4` all of them are compared.
@@ -63,7 +63,7 @@ class ProjectedEncoder(nn.Module):
         self.projection = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, projection_size))
 
     def forward(self, keypoints: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, size)` and `(B, T'', size)`; frames are averaged over joints and the people who are there."""
+        """`(B, size)` and `(B, T'', size)`; frames are averaged over joints and the people present."""
         output = self.encoder(keypoints=keypoints, attention_mask=attention_mask)
         frames = output.last_hidden_state[:, :, :: self.step].mean(3)
         people = attention_mask.any(-1)[..., None, None].to(frames.dtype)
@@ -253,7 +253,7 @@ def frozen_copy(generator: Any) -> Any:
 
 
 def whole_clips(keypoints: Tensor, attention_mask: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
-    """`(B, M, num_frames, V, C)`, people staying as they last were after a shorter clip, and `(B, M)` who is there.
+    """`(B, M, num_frames, V, C)`, the last frame repeated after a shorter clip, and `(B, M)` which people are present.
 
     Raises:
         ValueError: clips of more frames.
@@ -272,7 +272,7 @@ def compositions(
     """Every clip composed with the one `partner` places on (0: alone), once with the static of each of `statics` on.
 
     Args:
-        keypoints: `(B, M, T, V, C)`, every frame of those who are there.
+        keypoints: `(B, M, T, V, C)`, every frame of the people present.
         present: `(B, M)` bool.
 
     Returns:
@@ -296,7 +296,7 @@ def compositions(
 
 
 def _people_on(present: Tensor, places: int) -> Tensor:
-    """For each person who is there `(people,)`, the number of one of the clip so many places on.
+    """For each person present `(people,)`, the number of one of the clip so many places on.
 
     The same slot, or the first person present; the person itself where there is none.
     """

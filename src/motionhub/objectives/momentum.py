@@ -146,7 +146,7 @@ class FeatureQueue(nn.Module):
 class MemoryBank(nn.Module):
     """One unit vector per row of a dataset, following the clip's embedding: `bank <- m bank + (1 - m) embedding`.
 
-    The result is brought back to length 1 (OR-VPE eq. 5 does not say). A bank starts with random unit vectors, which a
+    The result is normalised to length 1 (OR-VPE eq. 5 does not say). A bank starts with random unit vectors, which a
     row's first embedding mixes with like any other, or with `replace_first` takes the place of.
 
     Args:
