@@ -62,7 +62,7 @@ def poses_of(arguments: argparse.Namespace, layout: motionhub.SkeletonLayout) ->
 
 def joined(views: Sequence[PoseViews], limit: int) -> PoseViews:
     """The first `limit` poses of all batches."""
-    axes = {"pictures": 1, "seen": 1, "points": 0, "visible": 0, "noise": 0}
+    axes = {"images": 1, "seen": 1, "points": 0, "visible": 0, "noise": 0}
     values = {name: torch.cat([getattr(part, name) for part in views], axis) for name, axis in axes.items()}
     return PoseViews(**{name: value.narrow(axes[name], 0, limit) for name, value in values.items()})
 
@@ -70,9 +70,9 @@ def joined(views: Sequence[PoseViews], limit: int) -> PoseViews:
 @torch.inference_mode()
 def vectors_of(model: torch.nn.Module, views: PoseViews) -> dict[str, Tensor]:
     """By pose, by view and by coordinates: `(2, num_poses, channels)`."""
-    codes = [model.encode(picture, seen) for picture, seen in zip(views.pictures, views.seen, strict=True)]
+    codes = [model.encode(image, seen) for image, seen in zip(views.images, views.seen, strict=True)]
     found = {name: torch.stack([getattr(code, name) for code in codes]) for name in ("pose", "view")}
-    return {**found, "coordinates": views.pictures.flatten(2)}  # the control
+    return {**found, "coordinates": views.images.flatten(2)}  # the control
 
 
 def report_of(vectors: dict[str, Tensor], views: PoseViews) -> dict[str, float]:
@@ -89,7 +89,7 @@ def draw(
     from motionhub.visualization.draw import draw_neighbours
 
     def sequence(view: int, place: int) -> motionhub.SkeletonSequence:
-        picture = views.pictures[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))
+        picture = views.images[view, place].masked_fill(~views.seen[view, place, :, None], float("nan"))
         return motionhub.SkeletonSequence(picture[None, None].numpy(), layout=layout, fps=30, unit="normalised")
 
     units = {name: torch.nn.functional.normalize(pair, dim=2) for name, pair in vectors.items()}
@@ -113,7 +113,7 @@ def main(argv: list[str]) -> None:
         "--model", required=True, help="folder or Hub id of an encoder of single poses, such as CV-MIM"
     )
     parser.add_argument(
-        "--dataset", required=True, help="3-D clips: a reader (bandai-namco) with --data_root, or a saved data set"
+        "--dataset", required=True, help="3-D clips: a reader (bandai-namco) with --data_root, or a saved dataset"
     )
     parser.add_argument("--data_root", default=None, help="folder or archive of the raw files")
     parser.add_argument("--protocol", default=None)

@@ -68,9 +68,9 @@ class OtherPoses(CvMim):
         def shuffled(given: dict[str, Tensor]) -> PoseViews:
             views = sampler(given)
             order = torch.randperm(len(views.points), generator=Generator().manual_seed(int(given["seeds"][0])))
-            pictures, seen = views.pictures.clone(), views.seen.clone()
+            pictures, seen = views.images.clone(), views.seen.clone()
             pictures[1], seen[1] = pictures[1][order], seen[1][order]
-            return replace(views, pictures=pictures, seen=seen)
+            return replace(views, images=pictures, seen=seen)
 
         self.views = shuffled  # type: ignore[assignment]
         losses = super().forward(model, batch)

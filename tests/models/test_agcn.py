@@ -134,7 +134,7 @@ def small(config_class, **changes):
 
 
 def renumbered(model):
-    """The same weights for joints in the new order: everything but a graph, which nobody learned."""
+    """The same weights for joints in the new order: everything but a graph, which is not learned."""
     other = type(model)(model.config).double().eval()
     weights = {key: value.clone() for key, value in model.state_dict().items()}
     for key, value in weights.items():

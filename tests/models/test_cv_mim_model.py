@@ -106,8 +106,8 @@ def test_clips_are_encoded_frame_by_frame_and_unseen_frames_are_left_out_of_the_
     assert not output.pose[0, 0, 2].any()
     torch.testing.assert_close(output.pooler_output[0], alone.pose.mean(0))
     assert output.last_hidden_state.shape == (1, 1, 5, 1, 4) and output.view.shape == (1, 1, 5, 3)
-    nobody = model(clip, joint_mask=torch.zeros_like(seen))
-    assert not nobody.pooler_output.any()
+    absent = model(clip, joint_mask=torch.zeros_like(seen))
+    assert not absent.pooler_output.any()
 
 
 @torch.no_grad()

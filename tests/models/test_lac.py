@@ -202,9 +202,9 @@ def test_wrong_calls_say_what_is_right():
         model.compose([])
     with pytest.raises(ValueError, match="static_of must be"):
         model.compose([clip()], static_of=1)
-    with pytest.raises(ValueError, match="motion 1 has nobody"):
+    with pytest.raises(ValueError, match="motion 1 has no person"):
         model.compose([clip(), clip(mask=torch.zeros(1, 1, 40, dtype=torch.bool))])
-    with pytest.raises(ValueError, match="static_of has nobody"):
+    with pytest.raises(ValueError, match="static_of has no person"):
         model.retarget(clip(), clip(mask=torch.zeros(1, 1, 40, dtype=torch.bool)))
     with pytest.raises(ValueError, match="direction must be"):
         model.walk(clip(), 12, [1.0])
@@ -215,7 +215,7 @@ def test_wrong_calls_say_what_is_right():
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"num_motion_direction": 8}, "did you mean 'num_motion_directions'"),
         ({"decoder_channels": [8]}, "one decoder layer per encoder layer"),
@@ -224,6 +224,6 @@ def test_wrong_calls_say_what_is_right():
         ({"num_joints": 0}, "at least 1"),
     ],
 )
-def test_configs_that_cannot_be(fields, told):
-    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=told):
+def test_configs_that_cannot_be(fields, message):
+    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=message):
         LacConfig(**fields)

@@ -22,7 +22,7 @@ SMALL = {
     "test_proposals": 20,
     "min_class_score": 0.2,
 }
-NOBODY = float("nan")
+MISSING = float("nan")
 
 
 def anchors() -> torch.Tensor:
@@ -38,12 +38,12 @@ def model() -> LcrNetModel:
 
 
 @pytest.fixture
-def pictures() -> torch.Tensor:
+def images() -> torch.Tensor:
     return torch.randn(2, 3, 64, 96, generator=torch.Generator().manual_seed(1))
 
 
 LABELS = {
-    "boxes": torch.tensor([[[10.0, 5, 50, 60], [NOBODY] * 4], [[20, 5, 45, 60], [60, 10, 90, 60]]]),
+    "boxes": torch.tensor([[[10.0, 5, 50, 60], [MISSING] * 4], [[20, 5, 45, 60], [60, 10, 90, 60]]]),
     "classes": torch.tensor([[1, 0], [2, 3]]),
 }
 
@@ -74,7 +74,7 @@ def test_sizes_that_cannot_be_are_refused(wrong, message) -> None:
 
 @needs_torchvision
 @torch.no_grad()
-def test_saving_and_loading_keeps_every_weight_the_anchor_poses_and_the_people(model, pictures, tmp_path) -> None:
+def test_saving_and_loading_keeps_every_weight_the_anchor_poses_and_the_people(model, images, tmp_path) -> None:
     model.save_pretrained(tmp_path)
     PersonImageProcessor(short_side=64).save_pretrained(tmp_path)
     loaded = AutoModel.from_pretrained(tmp_path)
@@ -82,14 +82,14 @@ def test_saving_and_loading_keeps_every_weight_the_anchor_poses_and_the_people(m
     before, after = model.state_dict(), loaded.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
     assert torch.equal(loaded.anchor_poses, anchors())
-    for ours, again in zip(model(pictures).to_tuple(), loaded(pictures).to_tuple(), strict=True):
+    for ours, again in zip(model(images).to_tuple(), loaded(images).to_tuple(), strict=True):
         torch.testing.assert_close(ours, again, equal_nan=True, rtol=0, atol=0)
 
 
 @needs_torchvision
-def test_weakly_supervised_every_branch_learns_but_the_regression(model, pictures) -> None:
+def test_weakly_supervised_every_branch_learns_but_the_regression(model, images) -> None:
     model.zero_grad()
-    output = model(pictures, **LABELS)
+    output = model(images, **LABELS)
     assert output.regression_loss is None and output.poses is None
     parts = (output.objectness_loss, output.box_loss, output.class_loss)
     torch.testing.assert_close(output.loss, sum(parts))
@@ -99,26 +99,26 @@ def test_weakly_supervised_every_branch_learns_but_the_regression(model, picture
 
 
 @needs_torchvision
-def test_with_keypoints_every_weight_learns(model, pictures) -> None:
+def test_with_keypoints_every_weight_learns(model, images) -> None:
     model.zero_grad()
     keypoints = torch.rand(2, 2, 13, 2) * 50
-    model(pictures, **LABELS, keypoints=keypoints).loss.backward()
+    model(images, **LABELS, keypoints=keypoints).loss.backward()
     assert all(weight.grad is not None for weight in model.parameters())
 
 
 @needs_torchvision
-def test_the_class_loss_of_a_head_that_knows_nothing_is_the_logarithm_of_the_classes(pictures) -> None:
+def test_the_class_loss_of_a_head_that_knows_nothing_is_the_logarithm_of_the_classes(images) -> None:
     torch.manual_seed(0)
     model = LcrNetModel(LcrNetConfig(**SMALL))
     model.set_anchor_poses(anchors())
     torch.nn.init.zeros_(model.head.classifier.weight)
-    assert model(pictures, **LABELS).class_loss.item() == pytest.approx(np.log(4), rel=1e-6)
+    assert model(images, **LABELS).class_loss.item() == pytest.approx(np.log(4), rel=1e-6)
 
 
 @needs_torchvision
 def test_regression_loss_by_hand_ignores_background_and_missing_joints(model) -> None:
     boxes = torch.tensor([[0.0, 0, 10, 20], [5, 5, 15, 25]])
-    wanted = torch.full((2, 13, 2), NOBODY)
+    wanted = torch.full((2, 13, 2), MISSING)
     # Class 2 in the first box: joint 0 lies (0.1, 0.2) boxes beside its anchor pose, everything else is missing.
     wanted[0, 0] = (anchors()[1, 0] + torch.tensor([0.1, 0.2])) * torch.tensor([10.0, 20.0])
     loss = model._regression_loss(torch.zeros(2, 3, 13, 2), torch.tensor([2, BACKGROUND]), boxes, wanted)
@@ -153,58 +153,58 @@ def test_one_box_and_class_become_the_anchor_pose_in_that_box_moved_by_the_regre
 
 @needs_torchvision
 @torch.no_grad()
-def test_an_image_without_people_has_none_and_teaches_background(model, pictures) -> None:
-    nobody = {"boxes": torch.full((2, 0, 4), NOBODY), "classes": torch.zeros(2, 0, dtype=torch.int64)}
-    assert model(pictures, **nobody).loss.isfinite()
+def test_an_image_without_people_has_none_and_teaches_background(model, images) -> None:
+    no_people = {"boxes": torch.full((2, 0, 4), MISSING), "classes": torch.zeros(2, 0, dtype=torch.int64)}
+    assert model(images, **no_people).loss.isfinite()
     high = LcrNetModel(LcrNetConfig(**{**SMALL, "min_class_score": 1.0}))
     high.set_anchor_poses(anchors())
-    output = high.eval()(pictures)
+    output = high.eval()(images)
     assert output.num_people.tolist() == [0, 0] and output.poses.shape == (2, 0, 13, 2)
     assert PersonImageProcessor().people(output, torch.ones(2, 2))[0]["poses"].shape == (0, 13, 2)
 
 
 @needs_torchvision
 @torch.no_grad()
-def test_people_of_a_padded_image_lie_inside_the_image(model, pictures) -> None:
+def test_people_of_a_padded_image_lie_inside_the_image(model, images) -> None:
     padded = torch.zeros(1, 3, 64, 128)
-    padded[..., :96] = pictures[:1]
+    padded[..., :96] = images[:1]
     output = model(padded, image_sizes=torch.tensor([[64, 96]]))
     boxes = output.boxes[0, : int(output.num_people[0])]
     assert len(boxes) and float(boxes[:, 2].max()) <= 96
 
 
 @needs_torchvision
-def test_a_frozen_backbone_norm_loads_a_trained_one_and_never_moves(pictures, tmp_path) -> None:
+def test_a_frozen_backbone_norm_loads_a_trained_one_and_never_moves(images, tmp_path) -> None:
     torch.manual_seed(0)
     trained = LcrNetModel(LcrNetConfig(**SMALL))
     trained.set_anchor_poses(anchors())
-    trained.train()(pictures, **LABELS)
+    trained.train()(images, **LABELS)
     trained.eval().save_pretrained(tmp_path)
     frozen = LcrNetModel.from_pretrained(tmp_path, backbone_norm="frozen")
     frozen.train()
-    torch.testing.assert_close(frozen.backbone(pictures)["0"], trained.backbone(pictures)["0"], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(frozen.backbone(images)["0"], trained.backbone(images)["0"], rtol=1e-4, atol=1e-4)
     name = "backbone.stages.bn1.running_mean"
     assert torch.equal(frozen.state_dict()[name], trained.state_dict()[name])
 
 
 @needs_torchvision
-def test_wrong_images_labels_and_anchor_poses_say_what_to_do(model, pictures) -> None:
+def test_wrong_images_labels_and_anchor_poses_say_what_to_do(model, images) -> None:
     with pytest.raises(ValueError, match="PersonImageProcessor"):
-        model(pictures[0])
+        model(images[0])
     with pytest.raises(ValueError, match="has no anchor poses"):
-        LcrNetModel(LcrNetConfig(**SMALL))(pictures)
+        LcrNetModel(LcrNetConfig(**SMALL))(images)
     with pytest.raises(ValueError, match="fit_anchor_poses"):
         model.set_anchor_poses(torch.rand(2, 13, 2))
     with pytest.raises(ValueError, match="got a part"):
-        model(pictures, boxes=LABELS["boxes"])
+        model(images, boxes=LABELS["boxes"])
     with pytest.raises(ValueError, match="1 to 3"):
-        model(pictures, boxes=LABELS["boxes"], classes=torch.tensor([[4, 0], [2, 3]]))
+        model(images, boxes=LABELS["boxes"], classes=torch.tensor([[4, 0], [2, 3]]))
     with pytest.raises(ValueError, match="right > left"):
-        model(pictures, boxes=LABELS["boxes"][..., [2, 1, 0, 3]], classes=LABELS["classes"])
+        model(images, boxes=LABELS["boxes"][..., [2, 1, 0, 3]], classes=LABELS["classes"])
     with pytest.raises(ValueError, match="image_sizes"):
-        model(pictures, image_sizes=torch.tensor([[64, 96], [64, 97]]))
+        model(images, image_sizes=torch.tensor([[64, 96], [64, 97]]))
     with pytest.raises(ValueError, match="expects classes"):
-        model(pictures, **LABELS, keypoints=torch.zeros(2, 2, 12, 2))
+        model(images, **LABELS, keypoints=torch.zeros(2, 2, 12, 2))
 
 
 @needs_torchvision

@@ -75,7 +75,7 @@ def test_what_cannot_be_scored_says_why():
         model_of()(clips(), labels=torch.tensor([0, 4]))
     mask = torch.ones(2, 2, 16, dtype=torch.bool)
     mask[1] = False
-    with pytest.raises(ValueError, match=r"Clips \[1\] of the batch have nobody"):
+    with pytest.raises(ValueError, match=r"Clips \[1\] of the batch have no person"):
         model_of()(clips(), attention_mask=mask)
     with pytest.raises(StrictDataclassClassValidationError, match="at least 1"):
         MovementQualityConfig(encoder_config=ENCODER, max_score=0)

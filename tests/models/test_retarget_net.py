@@ -158,12 +158,12 @@ def test_a_view_for_a_variant_without_one_and_a_target_without_anybody():
         model.retarget(clip(), clip(), clip())
     with pytest.raises(ValueError, match="variant 'full'"):
         model.transfer(network_tensor(), network_tensor(), network_tensor())
-    with pytest.raises(ValueError, match="has nobody"):
+    with pytest.raises(ValueError, match="has no person"):
         model.retarget(clip(), clip(mask=torch.zeros(1, 1, 40, dtype=torch.bool)))
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"varient": "full"}, "did you mean 'variant'"),
         ({"decoder_channels": [8]}, "one decoder layer per motion layer"),
@@ -171,6 +171,6 @@ def test_a_view_for_a_variant_without_one_and_a_target_without_anybody():
         ({"num_joints": 1}, "at least 2"),
     ],
 )
-def test_configs_that_cannot_be(fields, told):
-    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=told):
+def test_configs_that_cannot_be(fields, message):
+    with pytest.raises((ValueError, StrictDataclassClassValidationError), match=message):
         RetargetNetConfig(**fields)

@@ -143,13 +143,13 @@ def test_all_person_slots_are_treated_alike_unlike_in_agcn():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"layout": "posetics-17"}, "17 joints"),
         ({"centre_joint": "belly"}, "no joint 'belly'"),
         ({"dropout": 1.0}, "dropout"),
     ],
 )
-def test_sizes_that_make_no_model_are_refused(wrong, told):
-    with pytest.raises(Exception, match=told):
+def test_sizes_that_make_no_model_are_refused(wrong, message):
+    with pytest.raises(Exception, match=message):
         StGcnConfig(**wrong)

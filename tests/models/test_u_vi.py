@@ -172,19 +172,19 @@ def test_a_head_takes_the_encoder_and_starts_its_own_layers(tmp_path):
 def test_a_resnet_with_an_lstm_gives_points_as_the_official_encoder_does(tmp_path):
     options = {"pose_backbone": "resnet10t", "recurrent": "lstm", "in_channels": 1}
     torch.manual_seed(0)
-    model, pictures = small(UViModel, **options), images(2)[:, :1]
-    outputs = model(pictures, reconstruct=True)
+    model, batch = small(UViModel, **options), images(2)[:, :1]
+    outputs = model(batch, reconstruct=True)
     assert outputs.pose.shape == (2, 5, 3) and outputs.reconstruction.shape == (2, 1, 64, 64)
     network = model.pose_encoder.network
-    last_map = network.forward_features(pictures)  # 64 pixels: 2 x 2 cells
+    last_map = network.forward_features(batch)  # 64 pixels: 2 x 2 cells
     assert last_map.shape == (2, 512, 2, 2)
     points = last_map.flatten(1) @ model.pose_encoder.points.weight.T + model.pose_encoder.points.bias
     torch.testing.assert_close(outputs.pooler_output, points)
     model.save_pretrained(tmp_path)
     head = UViForActionClassification.from_pretrained(tmp_path, num_labels=3).eval()
     assert isinstance(head.head.recurrent, torch.nn.LSTM)
-    torch.testing.assert_close(head.encoder(pictures).pooler_output, outputs.pooler_output)
-    assert head(pictures[None]).logits.shape == (1, 3)
+    torch.testing.assert_close(head.encoder(batch).pooler_output, outputs.pooler_output)
+    assert head(batch[None]).logits.shape == (1, 3)
 
 
 @needs_timm

@@ -143,7 +143,7 @@ def test_targets_that_do_not_serve_the_source_are_errors():
         model.retarget(source, {"keypoints": clips(1, 2, 16)})
     absent = torch.ones(2, 2, 16, dtype=torch.bool)
     absent[1, 0] = False
-    with pytest.raises(ValueError, match="nobody for person 0 of clip 1"):
+    with pytest.raises(ValueError, match="no person for person 0 of clip 1"):
         model.retarget(source, {"keypoints": clips(2, 2, 16), "attention_mask": absent})
 
 

@@ -18,7 +18,7 @@ needs_timm = pytest.mark.towers("timm")
 @pytest.mark.parametrize(("name", "size"), [("r3d_18", 512), ("s3d", 1024)])
 def test_video_models_of_torchvision(name, size, tmp_path):
     if name == "s3d":
-        with pytest.raises(ValueError, match="no linear one"):
+        with pytest.raises(ValueError, match="is not linear"):
             VideoBackboneModel(VideoBackboneConfig(name=name))
         return
     torch.manual_seed(0)

@@ -25,28 +25,28 @@ from motionhub.training.trainer import train
 
 def test_pairs_are_the_poses_seen_from_two_sides_in_torso_units():
     views = ViewSampler(LAYOUT, poses_per_clip=3)(batch())
-    assert views.pictures.shape == (2, 12, 13, 2) and views.seen.all()
+    assert views.images.shape == (2, 12, 13, 2) and views.seen.all()
     (left, right), hips = torso_joints(LAYOUT)
-    torch.testing.assert_close(views.pictures[..., hips, :].mean(-2), torch.zeros(2, 12, 2), atol=1e-5, rtol=0)
-    corners = views.pictures[..., [left, right, *hips], :]
+    torch.testing.assert_close(views.images[..., hips, :].mean(-2), torch.zeros(2, 12, 2), atol=1e-5, rtol=0)
+    corners = views.images[..., [left, right, *hips], :]
     longest = torch.cdist(corners, corners).amax((-1, -2))
     torch.testing.assert_close(longest, torch.full((2, 12), 0.5))
     trunk = views.points[:, [left, right]].mean(1).norm(dim=-1)
     torch.testing.assert_close(trunk, torch.ones(12))
-    assert (views.pictures[0] - views.pictures[1]).abs().amax((1, 2)).min() > 0.01
+    assert (views.images[0] - views.images[1]).abs().amax((1, 2)).min() > 0.01
 
 
 def test_views_depend_on_the_seeds_alone():
     given = batch()
     sampler = ViewSampler(LAYOUT, hidden_joints=0.3)
     one, again = sampler(given), sampler(given)
-    assert torch.equal(one.pictures, again.pictures) and torch.equal(one.seen, again.seen)
+    assert torch.equal(one.images, again.images) and torch.equal(one.seen, again.seen)
     assert not one.seen.all()
     shoulders, hips = torso_joints(LAYOUT)
     assert one.seen[..., [*shoulders, *hips]].all()
-    assert not one.pictures[~one.seen].any()
+    assert not one.images[~one.seen].any()
     first = {name: value[:1] for name, value in given.items()}
-    assert torch.equal(sampler(first).pictures, one.pictures[:, :4])
+    assert torch.equal(sampler(first).images, one.images[:, :4])
 
 
 def test_a_pose_turned_about_the_vertical_is_the_same_a_leaning_or_a_changed_one_is_not():
@@ -71,7 +71,7 @@ def test_degenerate_and_headless_poses_are_left_out_and_none_left_is_said():
     given["keypoints"][0] = 0.5  # all joints on one spot
     given["joint_mask"][1, :, :, LAYOUT.index("left_hip")] = False
     views = ViewSampler(LAYOUT, poses_per_clip=2)(given)
-    assert views.pictures.shape[1] == 4 and views.pictures.isfinite().all()
+    assert views.images.shape[1] == 4 and views.images.isfinite().all()
     given["keypoints"][:] = 0.5
     with pytest.raises(ValueError, match="teach nothing"):
         ViewSampler(LAYOUT)(given)

@@ -51,15 +51,15 @@ def made(**options):
 
 def test_people_of_a_batch_are_composed_as_one_by_one():
     batch, model = batch_of(), generator()
-    batch["attention_mask"][0, 1] = False  # nobody in this slot
-    batch["attention_mask"][2] = False  # nobody at all
+    batch["attention_mask"][0, 1] = False  # this slot is empty
+    batch["attention_mask"][2] = False  # no person at all
     keypoints, present = whole_clips(batch["keypoints"], batch["attention_mask"], FRAMES)
     results = compositions(model.eval(), keypoints, present, 1, [0, 1, 3])
 
     def person(clip, slot):
         return {"keypoints": keypoints[clip : clip + 1, slot : slot + 1]}
 
-    # clip 0 has person 0 only, clip 2 nobody: then a person is alone, or keeps the own body
+    # clip 0 has person 0 only, clip 2 none: then a person is alone, or keeps the own body
     partners = {(0, 0): (1, 0), (1, 0): (1, 0), (1, 1): (1, 1), (3, 0): (0, 0), (3, 1): (0, 0)}
     third = {(0, 0): (3, 0), (1, 0): (0, 0), (1, 1): (0, 0), (3, 0): (3, 0), (3, 1): (3, 1)}
     for statics, (composed, mask) in zip(({}, partners, third), results, strict=True):

@@ -49,7 +49,7 @@ def test_reconstruction_of_a_decoder_that_says_zero_is_the_squared_length_of_the
     network = objective.prepare(encoder(), RUN).eval()
     torch.nn.init.zeros_(network.decoder.last.weight)
     torch.nn.init.zeros_(network.decoder.last.bias)
-    expected = objective.views(batch()).pictures.square().sum((-1, -2)).mean(-1).sum()
+    expected = objective.views(batch()).images.square().sum((-1, -2)).mean(-1).sum()
     losses = objective(network, batch())
     torch.testing.assert_close(losses["reconstruction"], expected)
     torch.testing.assert_close(losses["cross_reconstruction"], expected)

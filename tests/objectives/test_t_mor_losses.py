@@ -121,7 +121,7 @@ def test_video_loss_leaves_clips_without_video_out_on_both_sides():
     model = objective.prepare(Mirror(temperature=1.0), RUN)
     objective(model, batch_of(axis(1, 2, 5), [-1] * 3, index=[1, 2, 3]))
     objective.after_update(model)
-    # Clip 0's negatives are the videos of clips 1 and 2; that clip 3 has none is nobody's negative.
+    # Clip 0's negatives are the videos of clips 1 and 2; clip 3 has none and is no negative.
     loss = objective(model, batch_of(axis(0, 5), [-1, -1], index=[0, 3]))["loss"]
     assert float(loss) == pytest.approx(math.log(1 + 2 * math.exp(-1)), rel=1e-5)
     assert float(objective(model, batch_of(axis(5), [-1], index=[3]))["loss"]) == 0

@@ -23,6 +23,7 @@ SMALL = {
 
 class Recorder(torch.nn.Module):
     """Stands for the network: canonical points are the image's mean, images are drawn as asked."""
+    """Stands for the network: canonical points are the image's mean, images are drawn as requested."""
 
     def __init__(self, **made):
         super().__init__()
@@ -42,9 +43,9 @@ def batch(size=2):
 
 
 def test_both_views_adds_the_mean_squared_errors():
-    drawn, pictures = torch.zeros(3, 2, 1, 4, 4), torch.zeros(3, 2, 1, 4, 4)
-    pictures[:, 0], pictures[:, 1] = 1.0, 2.0
-    assert both_views(drawn, pictures) == 1.0 + 4.0
+    drawn, images = torch.zeros(3, 2, 1, 4, 4), torch.zeros(3, 2, 1, 4, 4)
+    images[:, 0], images[:, 1] = 1.0, 2.0
+    assert both_views(drawn, images) == 1.0 + 4.0
 
 
 def test_points_that_move_with_the_image_have_no_equivariance_loss():

@@ -193,7 +193,7 @@ def test_partners_come_from_another_cluster_whenever_there_is_one() -> None:
     assert torch.equal(contrastive_partners(torch.zeros(2), rows[:2], there[:2], seeds[:2]), torch.tensor([1, 0]))
     absent = torch.tensor([True, False, True])
     partners = contrastive_partners(torch.tensor([0, 1, 0]), rows[:3], absent, seeds[:3])
-    assert partners[0] == 2 and partners[2] == 0  # somebody of the same cluster before nobody of another
+    assert partners[0] == 2 and partners[2] == 0  # a person of the same cluster before an empty clip of another
     with pytest.raises(ValueError, match="two or more clips"):
         contrastive_partners(clusters[:2], torch.tensor([4, 4]), there[:2], seeds[:2])
 

@@ -1,4 +1,4 @@
-"""InfoNCE in every form the papers use, and the two numbers that say what a contrastive space looks like.
+"""InfoNCE in every form the papers use, and alignment and uniformity of the embedding space.
 
 Computed at least in float32. Keys of the same batch are negatives as well: `negatives=keys` with a `negative_mask`
 that leaves a query's own out. With cosine similarities s / temperature, positives p and negatives n of a query:
@@ -135,7 +135,7 @@ def info_nce_of_queue(
 ) -> Tensor:
     """As `info_nce` of unit vectors, for keys that do not learn: in less memory, and in two thirds of the time.
 
-    The similarities to the keys are never all there at once, and the gradient is made on the way.
+    The similarities to the keys are never all in memory at once; the gradient is computed along the way.
 
     Args:
         queries, positives: `(batch, channels)` of length 1.
@@ -145,7 +145,7 @@ def info_nce_of_queue(
         denominator: see the module.
 
     Raises:
-        ValueError: a denominator that there is not; with "printed", a query without a negative.
+        ValueError: an unknown denominator; with "printed", a query without a negative.
     """
     queries, heat = queries.float(), torch.as_tensor(temperature, dtype=torch.float32, device=queries.device)
     attraction = (queries * positives.float()).sum(1) / heat

@@ -1,4 +1,4 @@
-"""Losses of motions that were made, and of their codes: reconstruction, velocity, triplets."""
+"""Losses of generated motions and of their codes: reconstruction, velocity, triplets."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ VELOCITIES = ("difference", "distance")
 
 
 def reconstruction_loss(made: Tensor, true: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean squared error over the coordinates of joints that are there (ViA eq. 4; 0 where none is).
+    """Mean squared error over the coordinates of visible joints (ViA eq. 4; 0 where none is).
 
     Args:
         made, true: `(..., joints, dims)`.
@@ -25,7 +25,7 @@ def reconstruction_loss(made: Tensor, true: Tensor, mask: Tensor | None = None) 
     errors = made - true
     if mask is None:
         return errors.square().mean()
-    # Before the square, and no product: what stands in the place of a missing joint may be no number.
+    # Filled before the square, not multiplied: a missing joint may hold NaN.
     errors = errors.masked_fill(~mask.unsqueeze(-1), 0)
     return errors.square().sum() / (mask.sum() * true.shape[-1]).clamp(min=1)
 
@@ -38,7 +38,7 @@ def velocity_loss(made: Tensor, true: Tensor, mask: Tensor | None = None, *, vel
         mask: `(..., frames, joints)` bool; a joint counts where it is there in a frame and in the next. Frames in
             which none does are left out of the mean.
         velocity: `"difference"` of positions, a vector, or `"distance"`, its length ("can be calculated by the
-            distance" in the paper), which does not tell directions apart.
+            distance" in the paper), which ignores direction.
 
     Raises:
         ValueError: the shapes differ, or no such velocity.

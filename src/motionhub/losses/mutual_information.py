@@ -1,6 +1,6 @@
 """Bounds of the mutual information of two vectors, from a batch: below (Jensen-Shannon, InfoNCE) and above (CLUB).
 
-And what CV-MIM adds to them: fusing two vectors, matching a uniform prior. Row i of one tensor belongs to row i of the
+And from CV-MIM: fusing two vectors, matching a uniform prior. Row i of one tensor belongs to row i of the
 other, all other rows are its negatives.
 """
 
@@ -98,12 +98,12 @@ def fuse(pose: Tensor, view: Tensor, fusion: str) -> Tensor:
 
 
 def prior_loss(fake_scores: Tensor) -> Tensor:
-    """What an encoder minimises so that a discriminator takes its vectors for the prior: `mean softplus(-D)`."""
+    """The encoder's adversarial loss against the discriminator of the prior: `mean softplus(-D)`."""
     return F.softplus(-fake_scores).mean()
 
 
 def discriminator_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """What the discriminator minimises: half of the softplus losses of prior samples and of encoded vectors."""
+    """The discriminator's loss: half of the softplus losses of prior samples and of encoded vectors."""
     return (F.softplus(-real_scores).mean() + (F.softplus(-fake_scores) + fake_scores).mean()) / 2
 
 

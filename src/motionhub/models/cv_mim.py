@@ -11,8 +11,8 @@ Deliberate deviations:
 - a missing joint is left out of the first layer, and adds a learned vector of its own there, zero at first
   (`missing_joints="learned"`): a coordinate of zero would be a joint on the middle of the hips. The official encoder
   takes complete poses; with `missing_joints="official"` there is no such vector, and 4,301,888 parameters as there.
-- the pooled vector of a clip is the mean of its pose vectors over the frames in which a joint was seen; the paper has
-  none. A frame without any joint gives zeros.
+- the pooled vector of a clip is the mean of its pose vectors over the frames in which a joint was detected; the paper
+  has none. A frame without any joint gives zeros.
 - the temporal heads give logits and treat every clip at its own length; the official code pads clips to one length.
 """
 
@@ -52,7 +52,7 @@ class CvMimConfig(MotionConfig):
             standard deviation `elu + 1` (Pr-VIPE). Outside training the vector is the mean.
         missing_joints: `"learned"` or `"official"`, see the module.
         coordinate_order: `"yx"` as official, or `"xy"`.
-        framework: whose conventions of batch norm and start values are followed; "keras" is the only one there is.
+        framework: whose conventions of batch norm and initial values apply; only "keras" exists.
         features: what `last_hidden_state` and `pooler_output` hold, and a head classifies: `"pose"`, `"view"` or
             `"both"`.
         temporal_head: `"convnet"`, `"resnet"` or `"res-tcn"`.
@@ -95,7 +95,7 @@ class CvMimConfig(MotionConfig):
 
 @dataclass
 class PoseCodes:
-    """What the encoder makes of `num_poses` poses.
+    """The vectors of `num_poses` poses.
 
     Args:
         pose, view: `(num_poses, pose_size)` and `(num_poses, view_size)`: the vectors, or their means.
@@ -115,7 +115,7 @@ class CvMimOutput(ModelOutput):
 
     Attributes:
         last_hidden_state: `(B, M, T, 1, hidden_size)`: the features of every frame (the body as one joint).
-        pooler_output: `(B, hidden_size)`: mean over the seen frames of a person, then over people.
+        pooler_output: `(B, hidden_size)`: mean over the frames in which the person was detected, then over people.
         pose, view: `(B, M, T, pose_size)`, `(B, M, T, view_size)`.
         deviation: `(B, M, T, pose_size + view_size)` of a Gaussian embedder.
     """
@@ -134,12 +134,12 @@ class MissingJoints(nn.Module):
         super().__init__()
         self.vectors = nn.Parameter(torch.zeros(num_joints, width))
 
-    def forward(self, seen: Tensor) -> Tensor:
-        return (~seen).to(self.vectors.dtype) @ self.vectors
+    def forward(self, visible: Tensor) -> Tensor:
+        return (~visible).to(self.vectors.dtype) @ self.vectors
 
 
 class CvMimPreTrainedModel(PreTrainedModel):
-    """Loading, saving and start values."""
+    """Loading, saving and initial values."""
 
     config: CvMimConfig
     base_model_prefix = "encoder"
@@ -176,7 +176,7 @@ class CvMimModel(CvMimPreTrainedModel):
         if seen is not None:
             poses = poses.masked_fill(~seen.unsqueeze(-1), 0)
         if self.config.coordinate_order == "yx":
-            # The first two coordinates change places; a third stays.
+            # The first two coordinates are swapped; a third stays.
             poses = torch.cat([poses[..., :2].flip(-1), poses[..., 2:]], dim=-1)
         added = None if seen is None or self.missing is None else self.missing(seen)
         first = hidden = self.first(poses.flatten(1), added)
@@ -199,15 +199,15 @@ class CvMimModel(CvMimPreTrainedModel):
         """Encode a batch of clips, frame by frame.
 
         Args:
-            keypoints: `(B, M, T, V, C)` as the processor makes them; what a mask hides may be any number, or none.
+            keypoints: `(B, M, T, V, C)` as the processor makes them; masked values may be anything, also NaN.
             joint_mask: `(B, M, T, V)` True where a joint is there; None: all are.
-            attention_mask: `(B, M, T)` True where a person has a frame. What follows a person's last one is padding.
+            attention_mask: `(B, M, T)` True where a person has a frame; frames after the last True one are padding.
 
         Raises:
             ValueError: the shape does not fit the config.
         """
         check_keypoints(keypoints, attention_mask, self.config)
-        seen, rows = _frames_seen(keypoints, joint_mask, attention_mask)
+        seen, rows = _visible_frames(keypoints, joint_mask, attention_mask)
         poses = keypoints.to(self.embedder.weight.dtype)[rows]
         codes = self.encode(poses, seen[rows])
 
@@ -227,9 +227,9 @@ class CvMimModel(CvMimPreTrainedModel):
         )
 
 
-# Classifiers of sequences of frame features. Every sequence of a batch has a length of its own and gives what it gives
-# alone: convolutions pad each as TensorFlow's "same" does (with stride 2 that depends on whether its length is even),
-# batch norm counts valid frames.
+# Classifiers of sequences of frame features. Every sequence of a batch has its own length and gives the same result
+# as alone: convolutions pad each as TensorFlow's "same" does (with stride 2 the padding depends on the parity of its
+# length), batch norm counts valid frames.
 
 
 class SequenceConv(nn.Module):
@@ -254,7 +254,7 @@ class SequenceNorm(nn.Module):
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         valid = valid_frames(features, lengths)
-        if bool(valid.all()):  # no copies where nothing is left out
+        if bool(valid.all()):  # no copy when all frames are valid
             return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
         normed = self.norm(features[valid])
         return torch.zeros_like(features, dtype=normed.dtype).masked_scatter(valid.unsqueeze(-1), normed)
@@ -359,7 +359,7 @@ def temporal_head(name: str, in_features: int, num_labels: int, dropout: float =
 def same_padding(features: Tensor, lengths: Tensor, kernel: int, stride: int) -> tuple[Tensor, Tensor]:
     """Sequences `(rows, frames, channels)` with the zeros that TensorFlow's "same" puts around each, and new lengths.
 
-    What lies beyond a sequence's length is taken as zeros too.
+    Frames beyond a sequence's length count as zeros too.
     """
     made = -(-lengths // stride)
     left = ((made - 1) * stride + kernel - lengths).clamp(min=0) // 2
@@ -418,7 +418,9 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
 
 
-def _frames_seen(keypoints: Tensor, joint_mask: Tensor | None, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+def _visible_frames(
+    keypoints: Tensor, joint_mask: Tensor | None, attention_mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Which joints are there `(B, M, T, V)`, and which frames are encoded `(B, M, T)`: of the clip, with a joint."""
     seen = keypoints.new_ones(keypoints.shape[:4], dtype=torch.bool) if joint_mask is None else joint_mask.bool()
     clip_mask = frames_of_clip(attention_mask)
@@ -427,6 +429,6 @@ def _frames_seen(keypoints: Tensor, joint_mask: Tensor | None, attention_mask: T
 
 
 def _pooled(features: Tensor, rows: Tensor) -> Tensor:
-    """`(B, M, T, C)` -> `(B, C)`; zeros for a clip of which nothing was seen."""
+    """`(B, M, T, C)` -> `(B, C)`; zeros for a clip without any detected joint."""
     people = features.sum(2) / rows.sum(2, keepdim=True).clamp(min=1)
     return people.sum(1) / rows.any(2).sum(1, keepdim=True).clamp(min=1)

@@ -1,4 +1,4 @@
-"""LAC's generator: a motion as magnitudes along learned directions, so that motions are added and bodies exchanged.
+"""LAC's generator: a motion as magnitudes along learned directions, so that motions are added and bodies swapped.
 
 Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Segmentation", ICCV 2023,
 https://arxiv.org/abs/2308.14500. Official code: https://github.com/walker1126/Latent_Action_Composition. No weights
@@ -103,7 +103,7 @@ class LacConfig(MotionConfig):
 
 @dataclass
 class LacCodes:
-    """What the encoder tells apart; `T'` is frames / 8.
+    """Motion and static parts of a clip; `T'` is frames / 8.
 
     Attributes:
         motion_magnitudes: `(batch, T', num_motion_directions)`.
@@ -141,7 +141,7 @@ class LacModel(MotionRetargetingModel):
     def encode(self, motion: Tensor) -> LacCodes:
         """`(batch, rows * coordinates, frames)` -> magnitudes and features.
 
-        What is static and changes over time anyway is dropped: motion + static is not the encoder's feature.
+        The change over time of the static part is dropped: motion + static is not the encoder's feature.
         """
         self._check_network_tensor(motion)
         features = self.encoder(motion).mT
@@ -179,7 +179,7 @@ class LacModel(MotionRetargetingModel):
                 source's, or as many.
 
         Raises:
-            ValueError: a shape does not fit the config, or `target` has nobody.
+            ValueError: a shape does not fit the config, or `target` has no person.
         """
         return self.compose([source], static_of=0 if target is source else target)
 
@@ -191,10 +191,10 @@ class LacModel(MotionRetargetingModel):
         Args:
             motions: one or more, `keypoints` and `attention_mask` as in `forward`. Each has one person for all of the
                 first motion's, or as many.
-            static_of: whose body and view it gets: a number of one of the motions, or another clip.
+            static_of: the clip that gives body and view: the index of one of the motions, or another clip.
 
         Raises:
-            ValueError: a shape does not fit the config, or a clip has nobody where the first motion has somebody.
+            ValueError: a shape does not fit the config, or a clip has no person where the first motion has one.
         """
         people = self._matching(motions)
         codes = [self._magnitudes(each) for each in people]

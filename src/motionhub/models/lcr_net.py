@@ -38,11 +38,11 @@ RESNETS = {
 }
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 PYRAMID_LEVELS = len(STAGES) + 1  # and one of half the resolution, for large people
-# What the regression puts out is this times the displacement in boxes (Faster R-CNN's weight of box sizes).
+# The regression outputs this times the displacement in boxes (Faster R-CNN's weight of box sizes).
 REGRESSION_SCALE = 5.0
 POOLED_SIZE = 7
 BACKGROUND = 0
-# Of the rows of an output that are nobody.
+# Of padding rows of an output, which hold no person.
 PADDING = {"poses": torch.nan, "confidence": 0.0, "scores": 0.0, "boxes": torch.nan, "class_scores": 0.0}
 
 
@@ -53,7 +53,7 @@ class LcrNetConfig(MotionConfig):
     Args:
         layout: name of the skeleton layout of its poses.
         num_joints: of the layout.
-        num_anchor_poses: K; the classes are 0 (nobody) and 1 to K.
+        num_anchor_poses: K; the classes are 0 (no person) and 1 to K.
         backbone: `"resnet50"` (published) or a smaller one; `"resnet10"` has one block a stage.
         backbone_norm: `"batch"`; `"frozen"` has the same weights and never changes its statistics, which a batch of
             few images needs.
@@ -110,7 +110,7 @@ class LcrNetConfig(MotionConfig):
 class LcrNetOutput(ModelOutput):
     """People of each image, best first; rows beyond `num_people` are padding (NaN poses and boxes, zero scores).
 
-    With labels only the losses are there, without labels only the people.
+    With labels only the losses are set, without labels only the people.
 
     Args:
         loss: the sum of the parts below.
@@ -122,7 +122,7 @@ class LcrNetOutput(ModelOutput):
         confidence: `(batch, people)` in 0..1, probability of the best proposal.
         scores: `(batch, people)`, sum over a person's proposals (LCR-Net's cumulative score), which orders them.
         boxes: `(batch, people, 4)` left, top, right, bottom.
-        class_scores: `(batch, people, 1 + anchor poses)` probabilities, the first of nobody.
+        class_scores: `(batch, people, 1 + anchor poses)` probabilities, the first of "no person".
     """
 
     loss: Tensor | None = None
@@ -142,11 +142,11 @@ def detection_library() -> Any:
     """torchvision, whose parts the model is made of.
 
     Raises:
-        ImportError: torchvision is not there, or does not fit the installed torch; the message says what to do.
+        ImportError: torchvision is not installed, or does not match the installed torch.
     """
     try:
         return importlib.import_module("torchvision")
-    except (ImportError, RuntimeError, AttributeError) as error:  # one of them, of a build for another torch
+    except (ImportError, RuntimeError, AttributeError) as error:  # a build for another torch
         raise ImportError(
             f"LcrNetModel is made of torchvision's detection parts, but torchvision cannot be used here ({error}). "
             "Install the one that fits your torch: pip install 'motionhub[towers]' (or pip install torchvision)."
@@ -173,7 +173,7 @@ class PyramidBackbone(nn.Module):
 
 
 class PoseHead(nn.Module):
-    """What a pooled box holds: logits of nobody and each anchor pose, and each anchor pose's displacements."""
+    """Head on a pooled box: logits of "no person" and each anchor pose, and each anchor pose's displacements."""
 
     def __init__(self, config: LcrNetConfig) -> None:
         super().__init__()
@@ -198,7 +198,7 @@ class PoseHead(nn.Module):
 
 @dataclass(frozen=True)
 class Targets:
-    """What is known of one image: `(people, 4)` boxes, `(people,)` classes, `(people, joints, 2)` or None."""
+    """Annotations of one image: `(people, 4)` boxes, `(people,)` classes, `(people, joints, 2)` or None."""
 
     boxes: Tensor
     classes: Tensor
@@ -294,9 +294,9 @@ class LcrNetModel(PreTrainedModel):
         """People of each image, or with `boxes` and `classes` the losses.
 
         Args:
-            pixel_values: `(batch, 3, height, width)` as `PictureProcessor` makes them, padded right and below.
+            pixel_values: `(batch, 3, height, width)` as `PersonImageProcessor` makes them, padded right and below.
             image_sizes: `(batch, 2)` height and width of each image without padding; None: all of it.
-            boxes: `(batch, people, 4)` pixels; NaN rows are nobody.
+            boxes: `(batch, people, 4)` pixels; NaN rows are padding.
             classes: `(batch, people)` 1 to K, the anchor pose of each box.
             keypoints: `(batch, people, joints, 2)` pixels, NaN missing: the regression learns too. Without, it gets no
                 gradient (SSTA-PRS: L = L_RPN + cross entropy).
@@ -339,7 +339,7 @@ class LcrNetModel(PreTrainedModel):
 
     @torch.no_grad()
     def _draw(self, proposals: Tensor, target: Targets) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes to learn from, their classes, and the keypoints of the person each is nearest to (NaN for nobody)."""
+        """Boxes to learn from, their classes, and the keypoints of the nearest person (NaN for none)."""
         proposals = torch.cat([proposals, target.boxes])
         classes = torch.full((len(proposals),), BACKGROUND, device=proposals.device)
         keypoints = proposals.new_full((len(proposals), self.config.num_joints, 2), torch.nan)
@@ -358,9 +358,9 @@ class LcrNetModel(PreTrainedModel):
         held = torch.where(classes != BACKGROUND)[0]
         own = classes[held] - 1
         goal = REGRESSION_SCALE * (relative_to(wanted[held], boxes[held]) - self.anchor_poses[own])
-        seen = ~goal.isnan()
-        error = functional.smooth_l1_loss(displacements[held, own][seen], goal[seen], reduction="sum")
-        return error / seen.sum().clamp(min=1)
+        visible = ~goal.isnan()
+        error = functional.smooth_l1_loss(displacements[held, own][visible], goal[visible], reduction="sum")
+        return error / visible.sum().clamp(min=1)
 
     # People
 
@@ -402,13 +402,13 @@ class LcrNetModel(PreTrainedModel):
             "class_scores": weights @ probabilities[box],
         }
 
-    # What comes in
+    # Input checks
 
     def _sizes(self, pixel_values: Tensor, image_sizes: Tensor | None) -> list[tuple[int, int]]:
         if pixel_values.dim() != 4 or pixel_values.shape[1] != 3:
             raise ValueError(
                 f"LcrNetModel expects pixel_values (batch, 3, height, width), got {tuple(pixel_values.shape)}; "
-                "PictureProcessor()(pictures) makes them."
+                "PersonImageProcessor()(images) makes them."
             )
         height, width = pixel_values.shape[2:]
         if image_sizes is None:
@@ -488,9 +488,9 @@ def integrate_proposals(
 ) -> People:
     """Pose proposal integration: proposals that overlap are one person, of which the most supported pose is kept.
 
-    The proposal with the highest score and all that overlap it are a person; the same with what is left, until nothing
-    is. Within a person, the highest score and all of the person's proposals that are near it are a mode; the same with
-    what is in no mode yet. The mode with the largest sum of scores is the person's pose: the mean of its proposals
+    The proposal with the highest score and all that overlap it are a person; repeated until no proposal is left.
+    Within a person, the highest score and all of the person's proposals near it are a mode; repeated with those in no
+    mode yet. The mode with the largest sum of scores is the person's pose: the mean of its proposals
     weighted by their scores.
 
     Args:

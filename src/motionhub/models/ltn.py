@@ -1,4 +1,4 @@
-"""LTN: an encoder that contrastive learning teaches with the time of each segment beside it.
+"""LTN: an encoder trained by contrastive learning that is given the time of each segment.
 
 What is used afterwards is the encoder alone: `model.encoder.save_pretrained(folder)`. Paper: Yang et al.,
 "Self-Supervised Video Representation Learning via Latent Time Navigation", AAAI 2023, after chapter 5 of the thesis of
@@ -45,7 +45,7 @@ class LtnConfig(EncoderInsideConfig):
         num_directions: M, columns of the basis.
         orthogonal: False takes the directions as they are learned (the thesis's ablation; not with "complement").
         basis_signs: `"positive"` or `"householder"`, see `OrthogonalBasis`.
-        time_channels: numbers that t becomes before it meets f.
+        time_channels: size of the encoding of t before it is combined with f.
         time_hidden_sizes: of the layers between; [2048] is the thesis's "two layers".
         time_norm: batch norm of t's numbers and f together, before these layers.
     """
@@ -83,7 +83,7 @@ class LtnConfig(EncoderInsideConfig):
 
 @dataclass
 class LtnOutput(ModelOutput):
-    """What the model says of a batch of segments.
+    """The model's output for a batch of segments.
 
     Attributes:
         pooler_output: `(B, C)` f, the encoder's features: what is used afterwards.
@@ -99,7 +99,7 @@ class LtnOutput(ModelOutput):
 
 
 class TimeEncoder(nn.Module):
-    """When a segment starts and what it shows, in; how far to go along each direction, out."""
+    """From start time and features of a segment to the step along each direction."""
 
     def __init__(self, config: LtnConfig, out_channels: int) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class LtnModel(PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Of what is not the encoder's, which initialises itself."""
+        """All but the encoder, which initialises itself."""
         if isinstance(module, nn.Linear):
             init.kaiming_uniform_(module.weight, a=1)
             init.zeros_(module.bias)

@@ -1,4 +1,4 @@
-"""What the families share: configs that refuse misspelt keys and impossible sizes, and what a head returns."""
+"""What the families share: configs that refuse misspelt keys and impossible sizes, and the output of a head."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,10 +16,10 @@ WHOLE_NUMBERS = (int, int | None, list[int], list[int] | None)
 
 
 class MotionConfig(PreTrainedConfig):
-    """A config that checks what it is given. A family says by class attributes what is to be checked.
+    """A config that checks its values. A family states by class attributes what is checked.
 
     Attributes:
-        may_be_zero: whole numbers that are no sizes; all others, also in lists, are at least 1.
+        may_be_zero: integers that are not sizes; all others, also in lists, are at least 1.
         default_lists: fields for which None (or an empty list) stands for this list.
     """
 
@@ -101,7 +101,7 @@ class EncoderInsideConfig(MotionConfig):
 
 @dataclass
 class HeadOutput(ModelOutput):
-    """What a head returns; what a family does not have is None.
+    """The output of a head; fields that a family lacks are None.
 
     Attributes:
         loss: with labels.

@@ -83,8 +83,8 @@ class UnpaddedPeople:
             place = (clip, person if people > 1 else 0)
             if place not in self.places:
                 raise ValueError(
-                    f"{name} has nobody for person {person} of clip {clip}: its keypoints have {people} people, of "
-                    f"whom {int(self.present[clip].sum())} are present; give one person, or as many as the source."
+                    f"{name} has no person for person {person} of clip {clip}: its keypoints have {people} people, "
+                    f"{int(self.present[clip].sum())} of them present; give one person, or as many as the source."
                 )
             chosen.append(self.motions[self.places.index(place)])
         return UnpaddedPeople(chosen, source.places, source.present, source.num_frames)

@@ -1,4 +1,4 @@
-"""How well a movement is done, from any skeleton encoder: its features frame by frame, a GRU, a score per clip.
+"""Movement quality from any skeleton encoder: its features frame by frame, a GRU, a score per clip.
 
 Paper: the head of U-VI (Sardari et al., BMVC 2021, section 4): two bidirectional GRU
 layers and one linear layer, averaged over a clip, with a class per whole score. Two further kinds of scores are ours:
@@ -125,8 +125,8 @@ class SkeletonForMovementQuality(PreTrainedModel):
         Args:
             labels: `(B,)` true scores: whole ones 0..max_score (negative: unknown, does not count), or with
                 `scores="value"` any numbers (NaN: unknown).
-            frame_features, feature_lengths: what `frame_features` gave, instead of keypoints: a frozen encoder need
-                not see a clip twice.
+            frame_features, feature_lengths: the result of `frame_features`, instead of keypoints: a frozen encoder
+                then runs once per clip.
 
         Raises:
             ValueError: a label above `max_score`, neither keypoints nor features, or what the encoder refuses.
@@ -173,7 +173,9 @@ def _frames(hidden: Tensor, num_frames: int, attention_mask: Tensor | None) -> t
         return features.mean(1), torch.full((len(features),), features.shape[2])
     if not bool(mask.any((1, 2)).all()):
         empty = (~mask.any((1, 2))).nonzero().flatten().tolist()
-        raise ValueError(f"Clips {empty[:8]} of the batch have nobody in any frame: there is no movement to score.")
+        raise ValueError(
+            f"Clips {empty[:8]} of the batch have no person in any frame, so there is no movement to score."
+        )
     stride = -(-num_frames // features.shape[2])
     people = mask[:, : features.shape[1], ::stride].unsqueeze(-1).to(features.dtype)
     people = nn.functional.pad(people, (0, 0, 0, 0, 0, features.shape[1] - people.shape[1]))

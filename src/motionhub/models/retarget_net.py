@@ -11,7 +11,7 @@ motion and static codes of different clips together. The three official variants
 
 Deliberate deviations from the official code, without effect on its numbers where both are defined: the last frame of a
 clip is repeated up to a multiple of eight frames (at least 32 or 16, for the reflected borders) and the result is cut
-again, where the official code drops frames; clips of different lengths go through the network apart.
+again, where the official code drops frames; clips of different lengths go through the network separately.
 """
 
 from collections.abc import Sequence
@@ -183,8 +183,8 @@ class RetargetNetModel(MotionRetargetingModel):
         if view is None:
             return torch.cat([self.body_encoder(still), self.view_encoder(still)], dim=1)
         self._check_network_tensor(view)
-        seen = view[:, : -VELOCITY_ROWS * self.config.in_channels]
-        return torch.cat([self.body_encoder(still), self.view_encoder(seen)], dim=1)
+        still_view = view[:, : -VELOCITY_ROWS * self.config.in_channels]
+        return torch.cat([self.body_encoder(still), self.view_encoder(still_view)], dim=1)
 
     def decode(self, motion_code: Tensor, static_code: Tensor) -> Tensor:
         """`(batch, 128, frames / 8)` and `(batch, static_size, 1)` -> `(batch, 30, frames)`."""
@@ -204,16 +204,16 @@ class RetargetNetModel(MotionRetargetingModel):
     # On the processor's output
 
     def retarget(self, source: Inputs, target: Inputs, view: Inputs | None = None) -> MotionRetargetingOutput:
-        """The motion of `source` on the body of `target` (for `"view"`: and seen as `target` is).
+        """The motion of `source` on the body of `target` (for `"view"`: in the view of `target` too).
 
         Args:
             source, target, view: `keypoints (B, M, T, 15, 2)` and `attention_mask (B, M, T)` (or None) as the
                 processor makes them; lengths are free. `target` and `view` have one person for all of the source's,
                 or as many.
-            view: `"full"` only: whose view it is seen from; None keeps the source's.
+            view: `"full"` only: the clip that gives the view; None keeps the source's.
 
         Raises:
-            ValueError: a shape does not fit the config, `target` has nobody, or `view` is given to another variant.
+            ValueError: a shape does not fit the config, `target` has no person, or `view` is given to another variant.
         """
         moving = UnpaddedPeople.of(source, self.config)
         bodies = UnpaddedPeople.of(target, self.config).matching(moving, "target")
@@ -226,9 +226,9 @@ class RetargetNetModel(MotionRetargetingModel):
         if views is None:
             static_codes = map_by_length(self.encode_static, self._padded(bodies))
         else:
-            body, seen = (map_by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
+            body, looks = (map_by_length(self.encode_static, self._padded(people)) for people in (bodies, views))
             size = self.config.body_code_size
-            static_codes = [torch.cat([own[:size], other[size:]]) for own, other in zip(body, seen, strict=True)]
+            static_codes = [torch.cat([own[:size], other[size:]]) for own, other in zip(body, looks, strict=True)]
         pairs = zip(motion_codes, static_codes, strict=True)
         codes = [_side_by_side(motion[None], static[None])[0] for motion, static in pairs]
         frames = [motion.shape[1] for motion in moving.motions]

@@ -28,7 +28,7 @@ OFFICIAL_STRIDES = [1, 1, 1, 1, 2, 1, 1, 2, 1, 1]
 
 @strict
 class SkeletonEncoderConfig(MotionConfig):
-    """Sizes and options that all families have; a family's config adds its own and says what they mean.
+    """Sizes and options that all families have; a family's config adds its own.
 
     Args:
         layout: name of the skeleton layout the weights expect (read by processors and pipelines).
@@ -231,7 +231,7 @@ class SkeletonPreTrainedModel(PreTrainedModel):
     def fuse(self) -> Self:
         """A copy for inference with every batch norm folded into the convolution before it: same outputs, less time.
 
-        The copy can neither be trained nor saved (save the model it came from), which it says when asked to.
+        The copy can neither be trained nor saved: both raise an error (save the original model).
         """
         fused = copy.deepcopy(self).eval()
         for module in fused.modules():
@@ -257,7 +257,7 @@ class SkeletonPreTrainedModel(PreTrainedModel):
 class SkeletonEncoder(SkeletonPreTrainedModel):
     """Keypoints of a clip in, features per person, frame and joint and one vector per clip out.
 
-    A family says which spatial unit each block has. With a `graph` its matrices go to every block. With
+    A family states which spatial unit each block has. With a `graph` its matrices go to every block. With
     `slot_norm=False` all person slots share the statistics of the raw keypoints.
     """
 
@@ -363,7 +363,7 @@ def check_keypoints(keypoints: Tensor, attention_mask: Tensor | None, config: An
 def fill_slots(
     keypoints: Tensor, clip_mask: Tensor | None, config: SkeletonEncoderConfig
 ) -> tuple[Tensor, Tensor | None]:
-    """Zeros for padding and for the people missing to `num_people`, and the mask that says so.
+    """Zeros for padding and for the people missing to `num_people`, and the mask of the valid frames.
 
     The official average knows no mask, so with `pooling="official"` the mask ends here.
     """

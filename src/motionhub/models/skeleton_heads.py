@@ -16,7 +16,7 @@ from motionhub.nn.people import frames_of_clip
 
 
 class JointHead(SkeletonPreTrainedModel):
-    """The encoder, dropout, one linear layer; a head says what the layer sees of the encoder's output."""
+    """The encoder, dropout, one linear layer; a head states which part of the encoder's output the layer takes."""
 
     encoder_class: type[SkeletonEncoder]
 
@@ -128,14 +128,14 @@ class SkeletonForActionSegmentation(JointHead):
 
         Windows see nothing outside themselves; where they overlap (`hop < window`, default no overlap) logits are
         averaged. Each clip's last window ends with the clip; padded frames and clips
-        without anybody get zeros. A clip no longer than the window gives what one forward call gives.
+        without a person get zeros. For a clip no longer than the window the result is that of one forward call.
         """
         clip_mask = frames_of_clip(attention_mask)
         logits = keypoints.new_zeros(keypoints.shape[0], keypoints.shape[2], self.config.num_labels)
         for index, clip in enumerate(keypoints):
             mask = None if clip_mask is None else clip_mask[index]
             frames = keypoints.shape[2] if mask is None else int(mask.any(0).sum())
-            if not frames:  # nobody is there: zeros
+            if not frames:  # no person: zeros
                 continue
             starts = window_starts(frames, window, hop or window)
             counts = logits.new_zeros(frames, 1)
@@ -151,5 +151,5 @@ class SkeletonForActionSegmentation(JointHead):
 
 
 def lengths_of(clip_mask: Tensor | None) -> Tensor | None:
-    """`(B,)` frames in which somebody is there."""
+    """`(B,)` frames with a person."""
     return None if clip_mask is None else clip_mask.any(1).sum(1)

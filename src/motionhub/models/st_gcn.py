@@ -8,7 +8,7 @@ Each block mixes the joints by the spatial-configuration partition (three subset
 centre of the body, edges away from it), every edge times a learned importance, then convolves over the frames.
 
 Deliberate deviations from the official code, all without effect on its numbers:
-- joints are mixed before the projection; the projections' bias is mixed apart;
+- joints are mixed before the projection; the projections' bias is mixed separately;
 - the classifier is a linear layer instead of a 1x1 convolution;
 - `pooling="masked"` (default) leaves absent people and padded frames out, as in UNIK; `"official"` averages them.
 

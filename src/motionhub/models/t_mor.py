@@ -5,9 +5,9 @@ its sizes are stated. Every modality has a projection; similarity is the cosine 
 
 Where the thesis is silent:
 - The projections are Linear-ReLU-Linear onto `projection_size`. With few classes a learned map of the text bends the
-  space of sentences to the classes it saw; `text_projection_layers=0` leaves the text as its tower says it, and the
+  space of sentences to the classes it saw; `text_projection_layers=0` keeps the vectors of the text tower, and the
   motion is projected into that space.
-- Actions are told by cosines less their mean over many motions, over their standard deviation
+- Actions are ranked by cosines less their mean over many motions, over their standard deviation
   (`SimilarityNormalizer`, measured after training, without labels); until that is measured, by plain cosines.
 - `score_temperature` and `rejection_threshold` are fitted on motions that the model was not trained with, see
   `metrics/open_set.py`: calibrated scores, and a "none of these" that is as probable as an action whose similarity is
@@ -49,11 +49,11 @@ class TMorConfig(EncoderInsideConfig):
         temperature: of the similarities in training, at its start.
         learn_temperature: whether it learns.
         score_temperature: by which similarities are divided before the softmax over labels.
-        rejection_threshold: the similarity that "none of these" has; None: not fitted, there is no such answer.
+        rejection_threshold: the similarity that "none of these" has; None: not fitted, the answer is never given.
         window_rejection_threshold: the same for windows of an untrimmed recording; None: as for clips.
-        calibrated_stacking: added to the similarity of labels that the model was not trained with, as far as its text
-            bank says so: without it the labels of the training win nearly always. See `metrics/open_set.py`.
-        window_seconds: length of motion that the model is meant to see at once.
+        calibrated_stacking: added to the similarity of labels that its text bank does not mark as trained:
+            without it the labels of the training win nearly always. See `metrics/open_set.py`.
+        window_seconds: length of motion that the model is meant for.
     """
 
     model_type = "motionhub_t_mor"
@@ -118,7 +118,7 @@ class TMorConfig(EncoderInsideConfig):
 
 @dataclass
 class TMorOutput(ModelOutput):
-    """What the model says of a batch.
+    """The model's output for a batch.
 
     Attributes:
         pooler_output: `(B, C)` features of the encoder, before any projection.
@@ -146,7 +146,7 @@ class ZeroShotOutput(ModelOutput):
 
 
 class Temperature(nn.Module):
-    """A positive number kept as its logarithm, so that a step of learning cannot make it negative."""
+    """A positive number stored as its logarithm, so that no update can make it negative."""
 
     def __init__(self, start: float) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class Temperature(nn.Module):
 class SimilarityNormalizer(nn.Module):
     """Similarities less their mean over many motions, in units of their standard deviation.
 
-    A text that fits every motion a little, or none by much, says less than its cosine. Until the statistics are
+    The cosine overrates a text that fits every motion a little. Until the statistics are
     measured, similarities are cosines.
     """
 
@@ -182,7 +182,7 @@ class SimilarityNormalizer(nn.Module):
 
     @torch.no_grad()
     def measure(self, motions: Tensor) -> None:
-        """From the unit embeddings `(n, channels)` of many different motions; no label is looked at."""
+        """From the unit embeddings `(n, channels)` of many different motions; labels are not used."""
         self.mean.copy_(motions.mean(0))
         moved = (motions - motions.mean(0)).double()
         _, values, directions = torch.linalg.svd(moved, full_matrices=False)
@@ -292,7 +292,7 @@ class TMorModel(TMorPreTrainedModel):
         return BaseModelOutputWithPooling(pooler_output=self._projected("video", video_features))
 
     def similarities(self, motion_embeds: Tensor, text_embeds: Tensor) -> Tensor:
-        """`(n, m)`: how well each text says what a motion is; cosines until `typical_motion` is measured."""
+        """`(n, m)`: how well each text describes each motion; cosines until `typical_motion` is measured."""
         return self.typical_motion(motion_embeds, text_embeds)
 
     def _projected(self, kind: str, features: Tensor) -> Tensor:
@@ -311,7 +311,7 @@ class TMorModel(TMorPreTrainedModel):
 
 
 class TMorForZeroShotActionClassification(TMorPreTrainedModel):
-    """Which of some texts says what a motion is: logits are similarities over `config.score_temperature`."""
+    """The text that describes a motion best: logits are similarities over `config.score_temperature`."""
 
     def __init__(self, config: TMorConfig) -> None:
         super().__init__(config)

@@ -2,7 +2,8 @@
 
 Paper: Sardari, Ommer, Mirmehdi, "Unsupervised View-Invariant Human Posture Representation", BMVC 2021. The official
 code has the networks and a loader, no weights. The pose encoder gives N points in 3-D that should not depend on the
-camera, the viewpoint encoder a rotation and a translation; the decoder draws the image from the points as seen.
+camera, the viewpoint encoder a rotation and a translation; the decoder draws the image from the points in the
+camera's view.
 
 Deliberate deviations from the official code:
 - view-specific points are returned as points. The official code reads the memory of a `(B, 3, N)` tensor as
@@ -318,7 +319,7 @@ class UViModel(UViPreTrainedModel):
 
     @can_return_tuple
     def forward(self, pixel_values: Tensor, reconstruct: bool = False) -> UViOutput:
-        """Posture and camera of images `(B, C, H, W)` in 0..1; with `reconstruct` also what the decoder draws.
+        """Posture and camera of images `(B, C, H, W)` in 0..1; with `reconstruct` also the decoder's image.
 
         Raises:
             ValueError: images of another shape, or with NaN.

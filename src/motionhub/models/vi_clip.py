@@ -7,7 +7,7 @@ The video tower is CLIP's vision transformer with joint space-time attention: al
 token, attend to each other. The text tower is CLIP's with 32 positions.
 
 Deliberate deviations from the official code, all without effect on its numbers:
-- Nothing is masked unless asked for: `mask_ratio` is an argument of `forward`, 0 by default. The official
+- No patch is masked by default: `mask_ratio` is an argument of `forward`, 0 by default. The official
   `encode_vision` drops 90 % of the patches, even in evaluation mode, unless it is called with `test=True`.
 - Any number of frames: the temporal embedding is interpolated along time (the official code takes 8 frames or 1). One
   frame gets its mean over time, as in the official code.
@@ -34,7 +34,7 @@ LOWEST_TEMPERATURE = 0.01
 
 
 class ViClipTowerConfig(MotionConfig):
-    """What both towers' configs check."""
+    """Checks of both towers' configs."""
 
     def validate_heads(self) -> None:
         if self.hidden_size % self.num_attention_heads:
@@ -147,10 +147,10 @@ class ViClipConfig(MotionConfig):
 
 @dataclass
 class ViClipOutput(ModelOutput):
-    """What the towers say.
+    """The towers' embeddings and their similarities.
 
     Attributes:
-        loss: of matching each video with its text and the other way round, when asked for.
+        loss: of matching each video with its text and the other way round, with `return_loss`.
         logits_per_video: `(videos, texts)` cosines divided by the temperature; softmax of them are probabilities.
         logits_per_text: `(texts, videos)` the same.
         video_embeds: `(videos, projection_dim)` as the tower gives them, of any length.
@@ -373,10 +373,10 @@ class ViClipModel(PreTrainedModel):
         Args:
             pixel_values: `(videos, frames, channels, image_size, image_size)` as the processor makes them.
             input_ids: `(texts, length)` token numbers, up to 32 with start and end; pad with 0.
-            attention_mask: accepted as tokenizers give it and not used: what follows a text's end has no influence.
+            attention_mask: accepted as tokenizers give it and not used: tokens after a text's end have no influence.
             mask_ratio: share of the patches that a clip loses at random, 0.9 in the official pre-training; 0: none.
             generator: of that draw.
-            return_loss: videos and texts are pairs: the loss of telling which belongs to which, both ways.
+            return_loss: videos and texts are pairs: the loss of matching them, in both directions.
 
         Raises:
             ValueError: nothing was given, or a shape does not fit the config.

@@ -95,7 +95,7 @@ class ViaConfig(EncoderInsideConfig):
 
     @property
     def min_frames(self) -> int:
-        """Frames that a clip is continued to at least."""
+        """Frames that a clip is padded to at least."""
         return max(fewest_frames(len(self.decoder_channels or []) + 1), self.frame_stride)
 
 
@@ -129,7 +129,7 @@ class ViaPreTrainedModel(PreTrainedModel):
     input_modalities = ("time",)
     supports_gradient_checkpointing = True
     _no_split_modules = ["JointBlock"]
-    # A folder with one head is loaded as the base or with another head on purpose.
+    # Loading a folder with one head as the base, or with another head, is intended.
     _keys_to_ignore_on_load_unexpected = [r"^classifier\.", r"^decoder\."]
 
     @torch.no_grad()
@@ -160,7 +160,7 @@ class ViaModel(ViaPreTrainedModel):
         Args:
             keypoints: `(B, M, T, V, C)` finite numbers as the processor makes them; M may be below `num_people`.
             joint_mask: accepted and not used: missing joints enter with their filled-in values.
-            attention_mask: `(B, M, T)`; frames after a person's last True one are padding, who has none is absent.
+            attention_mask: `(B, M, T)`; frames after a person's last True one are padding; without any it is absent.
 
         Raises:
             ValueError: the shape does not fit the config.
@@ -250,7 +250,7 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
                 makes them; lengths are free. `target` has one person for all of the source's, or as many.
 
         Raises:
-            ValueError: a shape does not fit the config, or `target` has nobody for somebody of the source.
+            ValueError: a shape does not fit the config, or `target` lacks a person that the source has.
         """
         keypoints, others = source["keypoints"], target["keypoints"]
         assert keypoints is not None and others is not None
@@ -324,6 +324,5 @@ def check_looks(looks: Tensor, moving: Tensor) -> None:
     if bool(missing.any()):
         clip, person = missing.nonzero()[0].tolist()
         raise ValueError(
-            f"target has nobody for person {person} of clip {clip}; give one person who is there, or as many as the "
-            "source has."
+            f"target has no person for person {person} of clip {clip}; give one person, or as many as the source has."
         )

@@ -1,8 +1,5 @@
 """Video encoders of torchvision, and image encoders of timm frame by frame, as models of this library.
 
-It does not know video files or colours either (`processing/video_clip.py`; each backbone's own mean and std belong
-there).
-
 torchvision and timm are imported when a model is built (extra `towers`). Weights are random unless they are loaded:
 from a checkpoint that this library saved, or with `pretrained=True` from the backbone's own library (by download).
 """
@@ -27,7 +24,7 @@ class VideoBackboneConfig(MotionConfig):
         library: `"torchvision"`: one of its video models ("r3d_18", "mc3_18", "r2plus1d_18", "s3d", "mvit_v2_s",
             "swin3d_t", ...). `"timm"`: any of its image models; features of the frames are averaged.
         name: of the model in its library.
-        hidden_size: channels of the features; None: asked of the network when it is built, and written here.
+        hidden_size: channels of the features; None: taken from the network when it is built, and stored here.
     """
 
     model_type = "motionhub_video_backbone"
@@ -60,14 +57,14 @@ class VideoBackboneModel(PreTrainedModel):
         self.network, size = build(config.name, pretrained)
         if config.hidden_size not in (None, size):
             raise ValueError(
-                f"{config.library}'s {config.name} has features of {size} channels, but hidden_size says "
+                f"{config.library}'s {config.name} has features of {size} channels, but hidden_size is "
                 f"{config.hidden_size}; leave it out."
             )
         config.hidden_size = size
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Nothing: the network came initialised by its library."""
+        """Does nothing: the library initialises the network."""
 
     @can_return_tuple
     def forward(self, pixel_values: Tensor) -> BaseModelOutputWithPooling:
@@ -103,7 +100,9 @@ def _torchvision(name: str, pretrained: bool) -> tuple[nn.Module, int]:
     head = network.get_submodule(last)
     parent, _, leaf = last.rpartition(".")
     if not isinstance(head, nn.Linear):
-        raise ValueError(f"The last layer of {name} is no linear one, so it gives no vector; use another model.")
+        raise ValueError(
+            f"The last layer of {name} is not linear, so the features are not a vector; use another model."
+        )
     setattr(network.get_submodule(parent), leaf, nn.Identity())
     return network, head.in_features
 

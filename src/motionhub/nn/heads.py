@@ -1,7 +1,4 @@
-"""What heads do with scores: losses that skip unknown labels and padding, and the way back to the input frame rate.
-
-And a recurrent network that averages such scores over a clip.
-"""
+"""Losses that skip unknown labels and padding, scores at the input frame rate, and a recurrent scoring network."""
 
 from typing import Literal
 

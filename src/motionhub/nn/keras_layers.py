@@ -1,8 +1,8 @@
 """Layers with the conventions of Keras, for networks that were published in TensorFlow, and CV-MIM's blocks of them.
 
-What differs from PyTorch: running variances are updated with the
-biased variance (PyTorch: unbiased), a momentum of 0.99 there is 0.01 here, epsilon is 1e-3, and "he normal" draws from
-a normal distribution cut at two deviations, also for biases (whose fan-in is their own number).
+Running variances are updated with the biased variance (PyTorch: unbiased), a momentum of 0.99 there is 0.01 here,
+epsilon is 1e-3, and "he normal" draws from a normal distribution cut at two standard deviations, also for biases
+(whose fan-in is their own number).
 """
 
 import math
@@ -14,7 +14,7 @@ from transformers import initialization as init
 
 
 EPSILON, MOMENTUM = 1e-3, 0.01
-# Deviation of a standard normal distribution cut at two: Keras divides by it, so that the cut one has the deviation.
+# Std of a standard normal distribution cut at two; Keras divides by it to keep the requested std.
 CUT_DEVIATION = 0.87962566103423978
 
 
@@ -23,7 +23,7 @@ class HeNormalLinear(nn.Linear):
 
 
 class GlorotLinear(nn.Linear):
-    """A Dense layer with Keras's own start: kernel uniform by fan-in and fan-out, bias 0."""
+    """A Dense layer with Keras's default initialisation: kernel uniform by fan-in and fan-out, bias 0."""
 
 
 class HeNormalConv1d(nn.Conv1d):
@@ -39,7 +39,7 @@ class HeNormalConv1d(nn.Conv1d):
 class KerasNorm(nn.BatchNorm1d):
     """Batch norm of rows `(num_rows, channels)`; a single row is kept as it is normalised in evaluation.
 
-    In training the statistics are those of the rows that are given: leave out padding before.
+    In training the statistics are those of all rows passed: remove padding first.
     """
 
     def __init__(self, channels: int) -> None:
@@ -62,7 +62,7 @@ class KerasNorm(nn.BatchNorm1d):
 
 @torch.no_grad()
 def init_keras(module: nn.Module) -> bool:
-    """Gives a layer of this module its start values; False when it is none of them."""
+    """Sets the initial values of a layer of this module; False for any other module."""
     if isinstance(module, HeNormalLinear | HeNormalConv1d):
         _he_normal(module.weight, module.weight[0].numel())
         if isinstance(module, HeNormalLinear) or module.he_bias:

@@ -1,4 +1,4 @@
-"""Batch normalisation whose training statistics see valid positions only; features have their channels last."""
+"""Batch normalisation whose training statistics use valid positions only; features have their channels last."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ class ChannelNorm(nn.BatchNorm2d):
     """Batch norm over `(people, joints, frames, channels)`.
 
     With `valid (people, frames)` the training statistics (and the running ones) are those of the valid frames alone,
-    as if the padded frames had never been there. In evaluation, and without padding, this is plain `nn.BatchNorm2d`.
+    as if there were no padded frames. In evaluation, and without padding, this is plain `nn.BatchNorm2d`.
     A model's initialisation sets the weight to `initial_scale`.
     """
 
@@ -46,8 +46,8 @@ class ChannelNorm(nn.BatchNorm2d):
 class PersonNorm(nn.BatchNorm1d):
     """Batch norm of the raw keypoints: one feature per person slot, joint and channel (in this order).
 
-    With `valid (batch, people, frames)` the training statistics of a slot come from its valid frames; a slot nobody
-    occupies in this batch keeps its running statistics.
+    With `valid (batch, people, frames)` the training statistics of a slot come from its valid frames; a slot that is
+    empty in this batch keeps its running statistics.
     """
 
     def __init__(self, num_people: int, num_joints: int, num_channels: int, eps: float, momentum: float) -> None:
@@ -90,7 +90,7 @@ def _moments(features: Tensor, weight: Tensor, count: Tensor, dims: tuple[int, .
 
 @torch.no_grad()
 def _update_running(norm: nn.BatchNorm1d | nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-    """The running update of `nn.BatchNorm` (unbiased variance), skipped where nothing was counted."""
+    """The running update of `nn.BatchNorm` (unbiased variance), skipped where no position is valid."""
     assert norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None
     norm.num_batches_tracked.add_(1)
     momentum = torch.where(count > 0, norm.momentum or 0.0, 0.0).to(norm.running_mean.dtype).expand_as(mean)

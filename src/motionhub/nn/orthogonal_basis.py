@@ -15,8 +15,8 @@ class OrthogonalBasis(nn.Module):
 
     Of features x, channels last, `x @ Q` are the coordinates (the official codes also divide by the squared length of
     each column, which is 1), `x @ Q @ Q.mT` is the projection. Projections `Q Q^T x` do not depend on the signs of Q's
-    columns, coordinates `Q^T x` and everything built from predicted coordinates do. Householder QR leaves these signs
-    to the numbers: a small step of training may flip one.
+    columns, coordinates `Q^T x` and everything built from predicted coordinates do. Householder QR does not
+    fix these signs: a small step of training may flip one.
 
     Args:
         num_channels: size of the feature space.
@@ -40,7 +40,7 @@ class OrthogonalBasis(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Orthogonal, as ViA and LAC. A model's `_init_weights` calls this: transformers does not know the module."""
+        """Orthogonal, as ViA and LAC; `_init_weights` of a model calls this."""
         nn.init.orthogonal_(self.directions)
 
     def forward(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which people of a batch are there, which frames are padding, and means that leave the others out."""
+"""Which people of a batch are present, which frames are padding, and means over the rest."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from torch import Tensor
 
 @dataclass(eq=False)
 class Presence:
-    """Who is there: which person slots are computed, and where their results belong.
+    """Which person slots are computed, and where their results belong.
 
     `valid (people, frames)` marks the frames of the clip, None when nothing is padded. Outside a compiled graph the
     absent people are not computed at all; in one (shapes must not depend on data) they are computed as zeros.
-    `present (batch, slots)` is None when everybody is, `rows (people,)` when every slot is computed.
+    `present (batch, slots)` is None when all are, `rows (people,)` when every slot is computed.
     """
 
     shape: tuple[int, int]
@@ -22,7 +22,7 @@ class Presence:
 
     @classmethod
     def of(cls, shape: tuple[int, int], clip_mask: Tensor | None) -> "Presence":
-        """From `clip_mask (batch, slots, frames)`; None means everybody in every frame."""
+        """From `clip_mask (batch, slots, frames)`; None means all people in every frame."""
         if clip_mask is None:
             return cls(shape)
         present, valid = clip_mask.any(-1), clip_mask.flatten(0, 1)
@@ -42,7 +42,7 @@ class Presence:
         return flat if self.rows is None else flat[self.rows]
 
     def scatter(self, people: Tensor) -> Tensor:
-        """`(people, ...)` -> `(B, M, ...)`, zeros where nobody is."""
+        """`(people, ...)` -> `(B, M, ...)`, zeros where a person is absent."""
         if self.rows is not None:
             flat = people.new_zeros(self.shape[0] * self.shape[1], *people.shape[1:])
             return flat.index_copy(0, self.rows, people).unflatten(0, self.shape)
@@ -52,7 +52,7 @@ class Presence:
         return slots * self.present.view(*self.shape, *[1] * (slots.dim() - 2)).to(slots.dtype)
 
     def mean(self, people: Tensor) -> Tensor:
-        """`(people, C)` -> `(B, C)`, the mean over the people present; zeros for a clip without anyone."""
+        """`(people, C)` -> `(B, C)`, the mean over the people present; zeros for a clip without a person."""
         slots = self.scatter(people)
         if self.present is None:
             return slots.mean(1)
@@ -78,7 +78,7 @@ def frames_of_clip(attention_mask: Tensor | None) -> Tensor | None:
 
 
 def frames_of_people(keypoints: Tensor, attention_mask: Tensor | None) -> Tensor:
-    """`(B, M)`: frames of each person's clip, up to the last one that is there; 0 for who is absent."""
+    """`(B, M)`: frames of each person's clip, up to the last True one; 0 for an absent person."""
     clip_mask = frames_of_clip(attention_mask)
     if clip_mask is None:
         return torch.full(keypoints.shape[:2], keypoints.shape[2], device=keypoints.device)

@@ -18,7 +18,7 @@ ISA_LIMITS_WITHOUT_BF16 = ("AVX512_CORE", "AVX512_CORE_VNNI")
 
 @dataclass(frozen=True)
 class Precision:
-    """What a run computes in.
+    """The number format of a run.
 
     Args:
         name: `"bf16"` (autocast to bfloat16) or `"no"` (float32), the values that Accelerate takes.

@@ -59,7 +59,7 @@ class FrameConv2d(nn.Conv2d):
         """`(people, in_channels, joints, frames)` -> `(people, out_channels, joints, ceil(frames / stride))`.
 
         With few channels and one frame wide, frames are left out before the convolution instead of by its stride: on
-        processors with AVX-512 and several threads, that form damages memory below 16 channels and may end the
+        processors with AVX-512 and several threads, that form corrupts memory below 16 channels and may crash the
         process (PyTorch 2.13, oneDNN's `jit_1x1` of the weights' gradient).
         """
         if self.kernel_size == (1, 1) and self.stride[1] > 1 and self.in_channels < 16:

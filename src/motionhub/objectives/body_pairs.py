@@ -1,9 +1,9 @@
-"""Exact pairs of motions, made while training: what LAC's and ViA's first stages learn from.
+"""Exact pairs of motions, generated during training, for LAC's and ViA's first stages.
 
 The clips of a batch, in 3-D, get a body and a camera each (`augment.view_params`), and each also appears with the view
 of the next one in the order of their seeds (the papers render Mixamo characters). So every clip of a batch is a source
-once and a target once. A batch is that of all processes (`objectives.joint_forward`), so two processes do what one does,
-where they see equally many joints; with accumulation steps other clips meet.
+once and a target once. A batch is that of all processes (`objectives.joint_forward`), so two processes compute the
+same as one if they have equally many visible joints; with accumulation steps the pairs differ.
 """
 
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ from motionhub.skeletons.layout import SkeletonLayout
 
 @dataclass
 class PairBatch:
-    """What a batch of pairs holds.
+    """A batch of pairs.
 
     Args:
         batch: padded as the largest of all processes.
-        everyone: the clips of all processes; `partners (B,)` are the ones whose look each own clip also gets.
-        source, target: keypoints `(B, 1, T, rows, num_dims)` with the own look and with the partner's, and which of
-            them are known.
+        everyone: the clips of all processes; `partners (B,)` are those whose body and camera each own clip also gets.
+        source, target: keypoints `(B, 1, T, rows, num_dims)` with their own body and camera and with the partner's,
+            and which of them are visible.
     """
 
     batch: dict[str, Tensor]
@@ -60,7 +60,7 @@ class BodyPairs(SelfSupervised):
         self.register_buffer("responses", limb_responses(self.layout), persistent=False)
 
     def pairs_of(self, batch: dict[str, Tensor]) -> PairBatch:
-        """Every clip with its own look and with its partner's.
+        """Every clip with its own body and camera and with its partner's.
 
         Raises:
             ValueError: fewer than two clips, or clips of several people.
@@ -77,7 +77,7 @@ class BodyPairs(SelfSupervised):
         return PairBatch(batch, everyone, partners, source, target)
 
     def _seen(self, batch: dict[str, Tensor], views: ViewParams, **options: Any) -> tuple[Tensor, Tensor]:
-        """What the model sees of the clips with these views, and which of it is known; `options` of `apply_view`."""
+        """The model's input from the clips with these views, and which of it is visible; `options` of `apply_view`."""
         mask = batch["joint_mask"] & batch["attention_mask"].unsqueeze(-1)
         options |= {"root": self.layout.index(self.layout.root), "num_dims": self.num_dims, "up": self.up}
         return apply_view(batch["keypoints"], mask, views, self.responses, **options)

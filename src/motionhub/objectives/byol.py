@@ -1,4 +1,4 @@
-"""LTN with BYOL: each segment predicts what a slow encoder makes of all segments of its recording; no negatives.
+"""LTN with BYOL: each segment predicts a slow encoder's vectors of all segments of its recording; no negatives.
 
 Papers: thesis of Di Yang, chapter 5 (table 5.2); Feichtenhofer et al., "A Large-Scale Study on Unsupervised
 Spatiotemporal Representation Learning" (rho BYOL), whose code is PySlowFast; Grill et al., "Bootstrap Your Own
@@ -6,7 +6,7 @@ Latent", NeurIPS 2020. See `objectives/ltn.py`.
 
 The rule of the code's sequential mode, kept here: the loss of a segment is the mean over the keys of all P segments,
 its own among them, of -cosine / temperature; the P losses are added up. The optimizer is LARS, which the objective
-brings along: of a recipe only learning rate, schedule and clipping apply.
+creates: of a recipe only learning rate, schedule and clipping apply.
 """
 
 from collections.abc import Callable, Iterable
@@ -85,7 +85,7 @@ class Lars(torch.optim.Optimizer):
 
     Args:
         parameters: to optimise.
-        lr: learning rate; it multiplies what was remembered too, as in PyTorch's SGD.
+        lr: learning rate; it multiplies the momentum term too, as in PyTorch's SGD.
         momentum, weight_decay, trust: see above.
     """
 

@@ -2,17 +2,17 @@
 
 Paper: Zhao et al., CVPR 2021, https://arxiv.org/abs/2012.01405; official code google-research, poem/cv_mim.
 
-Of each pose there are two pictures a and p (`objectives.pose_views`). With z = (z_p, z_v) of a picture the encoder and
+Of each pose there are two images a and p (`objectives.pose_views`). With z = (z_p, z_v) of an image the encoder and
 the sub-encoder minimise (SPECS 9.2; weights as official)
 
-    MI(sub(x), fusion(z_p, z_v)) of a and of p        the vectors tell the picture
+    MI(sub(x), fusion(z_p, z_v)) of a and of p        the vectors identify the image
     + 5 * 2 * MI(z_p of a, z_p of p)                   the pose vectors are those of one pose
     + softplus(-D(sigmoid z)) of a and of p            the vectors look uniform to a discriminator
-    + 0.5 * (CLUB(z_p -> z_v) of a + of p)             pose tells nothing of the view
+    + 0.5 * (CLUB(z_p -> z_v) of a + of p)             pose carries nothing of the view
     + 0.5 * 2 * CLUB(z_v of a -> z_v of p)             in the official code, not in the paper: `inter_view=True`
 
-the likelihood estimators behind CLUB maximise their likelihood, the discriminator tells uniform samples from vectors.
-These three are updated by three optimizers in each step, from one forward pass: in what one of them minimises, the
+the likelihood estimators behind CLUB maximise their likelihood, the discriminator separates uniform samples from
+vectors. These three are updated by three optimizers in each step, from one forward pass: in the loss of one, the
 weights of the others are constants.
 
 Choices: `estimator="jsd"` (paper), `"infonce"`; `negative_weight` above 1 weighs the "jsd" negatives. With several
@@ -94,11 +94,11 @@ class CvMimNetwork(nn.Module):
         }
         return {name: weights for name, weights in found.items() if weights}
 
-    def forward(self, pictures: Tensor, seen: Tensor, uniform: Tensor) -> dict[str, Tensor]:
-        """`pictures (2, n, joints, 2)`, `seen (2, n, joints)`, `uniform (2, n, pose + view)` prior samples."""
-        codes = [self.encoder.encode(picture, there) for picture, there in zip(pictures, seen, strict=True)]
+    def forward(self, images: Tensor, seen: Tensor, uniform: Tensor) -> dict[str, Tensor]:
+        """`images (2, n, joints, 2)`, `seen (2, n, joints)`, `uniform (2, n, pose + view)` prior samples."""
+        codes = [self.encoder.encode(image, there) for image, there in zip(images, seen, strict=True)]
         kept = [(code.pose, code.view) for code in codes]
-        divergence = pictures.new_zeros(())
+        divergence = images.new_zeros(())
         for index, code in enumerate(codes):
             if code.deviation is not None:
                 divergence = divergence + standard_normal_divergence(torch.cat(kept[index], 1), code.deviation)
@@ -130,14 +130,14 @@ class CvMimNetwork(nn.Module):
     def _prior(self, vectors: list[Tensor], uniform: Tensor) -> dict[str, Tensor]:
         assert self.discriminator is not None
         matched = torch.zeros((), device=uniform.device)
-        told = torch.zeros((), device=uniform.device)
+        separated = torch.zeros((), device=uniform.device)
         for vector, samples in zip(vectors, uniform, strict=True):
             matched = matched + prior_loss(constant(self.discriminator, vector.sigmoid()))
             real, fake = samples.requires_grad_(), vector.detach().sigmoid().requires_grad_()
             real_scores, fake_scores = self.discriminator(real), self.discriminator(fake)
             penalty = gradient_penalty(real_scores, real) + gradient_penalty(fake_scores, fake)
-            told = told + discriminator_loss(real_scores, fake_scores) + penalty / 2
-        return {"prior": matched, "discriminator": told}
+            separated = separated + discriminator_loss(real_scores, fake_scores) + penalty / 2
+        return {"prior": matched, "discriminator": separated}
 
     def _disentangled(self, vectors: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         assert self.intra is not None
@@ -217,4 +217,4 @@ class CvMim(PoseObjective):
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The losses of a batch of clips (see `training.objective.PretrainingObjective`)."""
         views: PoseViews = self.views(batch)
-        return model(views.pictures, views.seen, views.noise.transpose(0, 1).contiguous())
+        return model(views.images, views.seen, views.noise.transpose(0, 1).contiguous())

@@ -1,8 +1,8 @@
-"""Which clips of a forward pass meet, the same however the pass is shared out over processes.
+"""Pairing of the clips of a forward pass, independent of how the pass is distributed over processes.
 
-Every process has some of the clips. Here they stand in one order, that of their seeds, which is random and the same in
-every process; what a partner contributes is gathered, with gradients to where it was made. Accumulation steps are
-passes of their own: clips of two of them never meet.
+Every process has some of the clips. Here they are ordered by their seeds, which is random and the same in every
+process; what a partner contributes is gathered, with gradients to its process. Accumulation steps are separate passes:
+clips of two of them are never paired.
 """
 
 import torch

@@ -1,7 +1,7 @@
-"""LAC's first stage: the generator learns to exchange bodies and views on exact pairs.
+"""LAC's first stage: the generator learns to swap bodies and views on exact pairs.
 
 Paper: Yang et al., "LAC: Latent Action Composition for Skeleton-based Action Segmentation", ICCV 2023. Each motion is
-decoded with its own static part and with that of another clip; both are compared with what they shall be (the paper's
+decoded with its own static part and with that of another clip; both are compared with their targets (the paper's
 loss, L_self + L_target). The official code adds triplets on the codes (`triplet_weight=1`; its weight, margin 1).
 
 Pairs are those of `objectives.body_pairs`: over them this is the sum of the code's four errors, halved.
@@ -61,7 +61,7 @@ class JointRows:
 class VelocityRows:
     """Rows as `RetargetProcessor(scale="body", smoothing=0)` gives them: joints, then the root's velocity.
 
-    Where a joint is missing stands the mean pose, as there when it was never seen.
+    A missing joint gets its mean position, as `RetargetProcessor` gives a joint that is never detected.
 
     Args:
         layout: of the keypoints; it has a joint "neck".
@@ -83,7 +83,7 @@ class VelocityRows:
         self.others = [joint for joint in range(layout.num_joints) if joint != self.root]
 
     def __call__(self, keypoints: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, M, T, joints, 2)` pictures -> rows of as many, and which of them are known."""
+        """`(B, M, T, joints, 2)` images -> rows of as many, and which of them are known."""
         centre = keypoints[..., self.root : self.root + 1, :]
         trunk = (keypoints[..., self.neck, :] - centre[..., 0, :]).norm(dim=-1)
         trunk = trunk.masked_fill(~(seen[..., self.neck] & seen[..., self.root]), float("nan"))
@@ -104,14 +104,14 @@ class LacPairs(BodyPairs):
     """The objective, for `motionhub.training.trainer.train` with a LacModel; the defaults are the paper's.
 
     Its batches hold 3-D clips of one person: a `SkeletonProcessor(num_dims=3, num_people=1, normalization="centre",
-    centring="first-frame")`. The generator is to be saved with the processor that its rows are named after.
+    centring="first-frame")`. Save the generator with the processor that its rows are named after.
 
     Args:
         layout: of the joints.
         rows: what the generator takes; None: `JointRows(layout)`.
         ranges, up: see `BodyPairs`.
-        triplet_weight: of both triplets: the motion of a clip with another look is nearer to its own than to the
-            partner's, and its static to the partner's. 0: none, as in the paper; 1: the code.
+        triplet_weight: of both triplets: the motion of a clip in another body and view is nearer to its own than to
+            the partner's, and its static to the partner's. 0: none, as in the paper; 1: the code.
         margin: of the triplets.
 
     Raises:

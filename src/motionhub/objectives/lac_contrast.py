@@ -12,7 +12,7 @@ no sequence term, 30 cosines added up before they are divided by 0.07. Where bot
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, of all processes
   (`objectives.joint_forward`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
-  other clip, or with the first who is there.
+  other clip, or with the first person present.
 - The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
 - The denominator holds the positive too (`denominator="printed"`: without, as printed).
 - "Every 4 frames" is the rate of UNIK's features, so with `frame_sampling=4` all of them are compared.
@@ -54,7 +54,7 @@ CODE: dict[str, Any] = {
 
 
 class ProjectedEncoder(nn.Module):
-    """Encoder and two-layer projection: a vector per clip and one per (sampled) frame, of which lengths are free."""
+    """Encoder and two-layer projection: a vector per clip and one per (sampled) frame, of any length."""
 
     def __init__(self, encoder: Any, projection_size: int, step: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class ProjectedEncoder(nn.Module):
         self.projection = nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, projection_size))
 
     def forward(self, keypoints: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """`(B, size)` and `(B, T'', size)`; frames are averaged over joints and the people who are there."""
+        """`(B, size)` and `(B, T'', size)`; frames are averaged over joints and the people present."""
         output = self.encoder(keypoints=keypoints, attention_mask=attention_mask)
         frames = output.last_hidden_state[:, :, :: self.step].mean(3)
         people = attention_mask.any(-1)[..., None, None].to(frames.dtype)
@@ -79,7 +79,7 @@ class LacContrast(SelfSupervised):
     repeated), as the generator takes them.
 
     Args:
-        generator: a trained LacModel. It is copied, so it stays as it is (and can be trained on), and is not saved.
+        generator: a trained LacModel. It is copied (so it can be trained further) and not saved.
         num_frames: of the clips.
         projection_size: of the vectors that are compared.
         queue_size: keys held.
@@ -221,7 +221,7 @@ class ComposedLabels:
 
     For `train(model, ..., objective=ComposedLabels(generator))` with a classifier or a segmentation model, whose every
     label is then yes or no (mean binary cross entropy). Motions are composed with the next clip of the forward pass,
-    and seen as the one after that.
+    and take body and view of the one after that.
 
     Args:
         generator: a trained LacModel, which is copied and stays as it is.
@@ -248,12 +248,12 @@ class ComposedLabels:
 
 
 def frozen_copy(generator: Any) -> Any:
-    """The generator once more, which neither learns nor drops; the caller's keeps its mode, gradients and device."""
+    """A frozen copy of the generator without dropout; the caller's keeps its mode, gradients and device."""
     return deepcopy(generator).eval().requires_grad_(False)
 
 
 def whole_clips(keypoints: Tensor, attention_mask: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
-    """`(B, M, num_frames, V, C)`, people staying as they last were after a shorter clip, and `(B, M)` who is there.
+    """`(B, M, num_frames, V, C)`, the last frame repeated after a shorter clip, and `(B, M)` which people are present.
 
     Raises:
         ValueError: clips of more frames.
@@ -272,7 +272,7 @@ def compositions(
     """Every clip composed with the one `partner` places on (0: alone), once with the static of each of `statics` on.
 
     Args:
-        keypoints: `(B, M, T, V, C)`, every frame of those who are there.
+        keypoints: `(B, M, T, V, C)`, every frame of the people present.
         present: `(B, M)` bool.
 
     Returns:
@@ -296,9 +296,9 @@ def compositions(
 
 
 def _people_on(present: Tensor, places: int) -> Tensor:
-    """For each person who is there `(people,)`, the number of one of the clip so many places on.
+    """For each person present `(people,)`, the number of one of the clip so many places on.
 
-    The same slot, or the first who is there; themself where nobody is.
+    The same slot, or the first person present; the person itself where there is none.
     """
     numbers = present.flatten().cumsum(0).sub(1).view_as(present)
     theirs, there = numbers.roll(-places, 0), present.roll(-places, 0)

@@ -34,7 +34,7 @@ Segment = dict[str, Tensor]
 
 
 class SegmentNetwork(nn.Module):
-    """The model, the projection of what is compared, and with `predict_time` a head that tells times apart."""
+    """The model, the projection of what is compared, and with `predict_time` a head that predicts time differences."""
 
     def __init__(self, model: Any, projection: nn.Module, predictor: nn.Module, predict_time: bool) -> None:
         super().__init__()

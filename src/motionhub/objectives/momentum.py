@@ -1,6 +1,6 @@
-"""What contrastive methods remember: a slow copy of the network, a queue of old keys, one embedding per clip.
+"""State of contrastive methods: a slow copy of the network, a queue of old keys, one embedding per clip.
 
-All of it is state of an objective: saved with its `state_dict`, never optimised. With several processes every one
+All of it belongs to an objective: saved with its `state_dict`, never optimised. With several processes every one
 holds the same queue and the same bank: what goes in is gathered first, in an order that does not depend on how the
 clips were shared out (`Gathered`).
 """
@@ -146,7 +146,7 @@ class FeatureQueue(nn.Module):
 class MemoryBank(nn.Module):
     """One unit vector per row of a dataset, following the clip's embedding: `bank <- m bank + (1 - m) embedding`.
 
-    The result is brought back to length 1 (OR-VPE eq. 5 does not say). A bank starts with random unit vectors, which a
+    The result is normalised to length 1 (OR-VPE eq. 5 does not say). A bank starts with random unit vectors, which a
     row's first embedding mixes with like any other, or with `replace_first` takes the place of.
 
     Args:
@@ -178,7 +178,7 @@ class MemoryBank(nn.Module):
     def update(self, rows: Tensor, embeddings: Tensor) -> None:
         """Move the vectors of `rows (batch,)` towards `embeddings (batch, channels)`, of which lengths do not matter.
 
-        Several embeddings of one row (views) count as their mean. To be called alike in every process.
+        Several embeddings of one row (views) count as their mean. Call it with the same arguments in every process.
         """
         units = nn.functional.normalize(embeddings.detach().to(self.vectors.dtype), dim=1)
         held, place = rows.unique(return_inverse=True)

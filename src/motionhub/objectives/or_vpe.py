@@ -1,7 +1,7 @@
 """OR-VPE: an encoder learns that a motion with hidden joints is the same motion, and other clips are others.
 
 Paper: "Self-supervised video pose representation learning for occlusion-robust action recognition" (Yang et al., FG
-2021); no official code. Each epoch every clip is seen as one random segment (the processor's "random-window") with one
+2021); no official code. Each epoch every clip gives one random segment (the processor's "random-window") with one
 of six parts of the body hidden (SubG-DA). Its embedding is compared with what a memory bank holds of the same clip
 from the epoch before, against K other clips of the bank.
 
@@ -13,7 +13,7 @@ Where the paper is silent or printed differently:
 - The bank's start is not stated. Here the first epoch only fills it, with the embeddings of the untrained network: on
   a small dataset, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
   usual start of instance discrimination.
-- With `num_views=2` a clip is seen twice in an update and each view is a further positive of the other. The paper's
+- With `num_views=2` a clip enters an update twice and each view is a further positive of the other. The paper's
   positive is the bank alone; a dataset of few clips learns faster with both.
 """
 
@@ -61,7 +61,7 @@ class OrVpe(SelfSupervised):
         bank_start: `"filled"`: the optimizer is held for the first epoch, in which the bank takes the embeddings of
             the untrained network. `"random"`: the first epoch learns from random vectors.
         spatial_masks: False leaves all joints visible (the ablation without spatial SubG-DA).
-        num_views: times a clip is seen in an update.
+        num_views: times a clip enters an update.
 
     Raises:
         ValueError: an option has no such value.
@@ -119,7 +119,7 @@ class OrVpe(SelfSupervised):
         return int(self.updates) >= self.held_updates
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.PretrainingObjective`), alignment with the bank and uniformity."""
+        """The loss of a batch (see `training.objective.PretrainingObjective`), bank alignment and uniformity."""
         index = batch["index"]
         inputs = self._seen(batch)
         others = self._drawn_rows().to(index.device)

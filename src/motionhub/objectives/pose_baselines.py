@@ -1,16 +1,15 @@
-"""What CV-MIM is compared with, on the same encoder and pictures: reconstruction, direct information, Pr-VIPE.
+"""Baselines of CV-MIM on the same encoder and images: reconstruction, direct information, Pr-VIPE.
 
-- `CrossReconstruction`: auto-encoder, VAE and beta-VAE by eq. 12 of the CV-MIM paper: a decoder makes a picture of its
-  own vectors, and of its view vector with the pose vector of the other picture.
+- `CrossReconstruction`: auto-encoder, VAE and beta-VAE by eq. 12 of the CV-MIM paper: a decoder makes an image of its
+  own vectors, and of its view vector with the pose vector of the other image.
 - `DirectInformation`: eq. 2 of that paper by one estimator: InfoNCE, or Jensen-Shannon (there called DIM).
 - `PrVipe`: probabilistic embeddings by triplets (Sun et al., "View-Invariant Probabilistic Embedding for Human Pose",
   ECCV 2020). It has no view vector; its encoder is `CvMimConfig(embedder="gaussian-elu", pose_size=16, view_size=0,
   dropout=0.3)`.
 
-Batches and learning rate are as for
-`objectives.cv_mim.CvMim`. Where the papers are silent: VAE and beta-VAE differ in `divergence_weight` alone, and the
-errors are summed over coordinates, as eq. 12 is written (the official code averages); Pr-VIPE's moving average of the
-weights is left out, as are its additional inputs.
+Batches and learning rate are as for `objectives.cv_mim.CvMim`. Where the papers are silent: VAE and beta-VAE
+differ in `divergence_weight` alone, and the errors are summed over coordinates, as eq. 12 is written (the official
+code averages); Pr-VIPE's moving average of the weights is left out, as are its additional inputs.
 """
 
 import math
@@ -27,7 +26,7 @@ from motionhub.nn.keras_layers import ResidualTrunk
 from motionhub.objectives.pose_views import PoseObjective, PoseViews, space_of
 
 
-# Poses beyond the positive that are first looked at for a negative.
+# Poses beyond the positive that are searched first for a negative.
 COMPARED = 8
 
 
@@ -37,7 +36,7 @@ def generator_of(batch: dict[str, Tensor]) -> torch.Generator:
 
 
 class ReconstructionNetwork(nn.Module):
-    """Encoder and decoder: all four pictures that two pairs of vectors make, and how the vectors lie."""
+    """Encoder and decoder: all four images that two pairs of vectors make, and the divergence of the vectors."""
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()
@@ -51,12 +50,12 @@ class ReconstructionNetwork(nn.Module):
             in_features=config.pose_size + config.view_size,
         )
 
-    def forward(self, pictures: Tensor, seen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures `(2 views, 2 sources of the pose, n, joints, dims)`, divergence, pose vectors `(2, n, pose)`."""
-        config, drawn, poses, divergence = self.encoder.config, [], [], pictures.new_zeros(())
-        noise = torch.randn(2, pictures.shape[1], config.pose_size + config.view_size, generator=generator)
-        for picture, there, one_noise in zip(pictures, seen, noise, strict=True):
-            code = self.encoder.encode(picture, there)
+    def forward(self, images: Tensor, seen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Images `(2 views, 2 sources of the pose, n, joints, dims)`, divergence, pose vectors `(2, n, pose)`."""
+        config, drawn, poses, divergence = self.encoder.config, [], [], images.new_zeros(())
+        noise = torch.randn(2, images.shape[1], config.pose_size + config.view_size, generator=generator)
+        for image, there, one_noise in zip(images, seen, noise, strict=True):
+            code = self.encoder.encode(image, there)
             vectors = torch.cat([code.pose, code.view], dim=1)
             if code.deviation is not None:
                 divergence = divergence + standard_normal_divergence(vectors, code.deviation)
@@ -67,13 +66,13 @@ class ReconstructionNetwork(nn.Module):
             [self.decoder(torch.cat([drawn[source][0], drawn[view][1]], dim=1)) for source in (view, 1 - view)]
             for view in (0, 1)
         ]
-        shaped = torch.stack([torch.stack(row) for row in made]).unflatten(-1, pictures.shape[-2:])
+        shaped = torch.stack([torch.stack(row) for row in made]).unflatten(-1, images.shape[-2:])
         return shaped, divergence, torch.stack(poses)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CrossReconstruction(PoseObjective):
-    """Eq. 12: `|x - G(z_p, z_v)|^2 + |x - G(z_p of the other picture, z_v)|^2`, of both pictures.
+    """Eq. 12: `|x - G(z_p, z_v)|^2 + |x - G(z_p of the other image, z_v)|^2`, of both images.
 
     Args:
         divergence_weight: of the divergence of a Gaussian embedder from the standard normal distribution; with the
@@ -95,8 +94,8 @@ class CrossReconstruction(PoseObjective):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         views: PoseViews = self.views(batch)
-        made, divergence, poses = model(views.pictures, views.seen, generator_of(batch))
-        errors = (made - views.pictures.unsqueeze(1)).masked_fill(~views.seen[:, None, ..., None], 0)
+        made, divergence, poses = model(views.images, views.seen, generator_of(batch))
+        errors = (made - views.images.unsqueeze(1)).masked_fill(~views.seen[:, None, ..., None], 0)
         own, crossed = errors.square().sum((-1, -2)).mean(-1).unbind(1)
         reconstruction, cross = own.sum(), crossed.sum()
         loss = reconstruction + cross + self.divergence_weight * divergence
@@ -113,16 +112,16 @@ class InformationNetwork(nn.Module):
         self.encoder = encoder
         self.subencoder = ResidualTrunk(config.width, config.num_blocks, config.pose_size, float(config.dropout))
 
-    def forward(self, pictures: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Pose, view and sub-encoder vectors, `(2, n, size)` each."""
-        codes = [self.encoder.encode(picture, there) for picture, there in zip(pictures, seen, strict=True)]
+        codes = [self.encoder.encode(image, there) for image, there in zip(images, seen, strict=True)]
         sub = torch.stack([self.subencoder(code.first) for code in codes])
         return torch.stack([code.pose for code in codes]), torch.stack([code.view for code in codes]), sub
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DirectInformation(PoseObjective):
-    """Eq. 2: information of a picture and its own vectors, and of a picture and its vectors across views.
+    """Eq. 2: information of an image and its own vectors, and of an image and its vectors across views.
 
     Args:
         estimator: `"infonce"`, or `"jsd"` (DIM).
@@ -145,7 +144,7 @@ class DirectInformation(PoseObjective):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         views: PoseViews = self.views(batch)
-        pose, view, sub = model(views.pictures, views.seen)
+        pose, view, sub = model(views.images, views.seen)
 
         def information(source: int, target: int) -> Tensor:
             fused = fuse(pose[source], view[target], self.fusion)
@@ -163,16 +162,16 @@ class ProbabilisticNetwork(nn.Module):
         self.encoder = encoder
         self.raw_scale, self.shift = nn.Parameter(torch.tensor(-0.65)), nn.Parameter(torch.tensor(-0.5))
 
-    def forward(self, pictures: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Means and deviations `(2, n, size)`; scale and shift."""
-        codes = [self.encoder.encode(picture, there) for picture, there in zip(pictures, seen, strict=True)]
+        codes = [self.encoder.encode(image, there) for image, there in zip(images, seen, strict=True)]
         means, deviations = (torch.stack(parts) for parts in zip(*((c.pose, c.deviation) for c in codes), strict=True))
         return means, deviations, nn.functional.elu(self.raw_scale) + 1, self.shift
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PrVipe(PoseObjective):
-    """Pr-VIPE's triplets: a picture is nearer to the same pose's other picture than to those of other poses.
+    """Pr-VIPE's triplets: an image is nearer to the same pose's other image than to those of other poses.
 
     Args:
         num_samples: drawn of every embedding.
@@ -198,7 +197,7 @@ class PrVipe(PoseObjective):
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         views: PoseViews = self.views(batch)
-        means, deviations, scale, shift = model(views.pictures, views.seen)
+        means, deviations, scale, shift = model(views.images, views.seen)
         with torch.no_grad():
             distances = mean_distances(means[0], means[1], scale, shift)
             chosen, has_negative = semi_hard_negatives(distances, self.others(views, distances))

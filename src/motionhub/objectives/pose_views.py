@@ -1,9 +1,9 @@
-"""Two pictures of each of many poses, from clips in 3-D, and what CV-MIM and its baselines share.
+"""Two images of each of many poses, from clips in 3-D; the common parts of CV-MIM and its baselines.
 
-Poses are drawn from the clips of a batch, their trunk becomes 1 long, two cameras each take a
-picture (`augment.views`), joints may be hidden, and every picture is normalised as the processor normalises
+Poses are drawn from the clips of a batch, their trunk is scaled to length 1, two cameras each give an image
+(2-D points, `augment.views`), joints may be hidden, and every image is normalised as the processor does
 (`normalization="torso"`). Everything drawn for a clip is decided by its seed. The official training takes half of its
-pictures from a pose detector; here all are projected.
+images from a pose detector; here all are projected.
 """
 
 from dataclasses import dataclass, field
@@ -26,17 +26,17 @@ NUM_VIEWS = 2
 
 @dataclass(frozen=True)
 class PoseViews:
-    """Pictures of `num_poses` poses, all of them usable.
+    """Images of `num_poses` poses, all of them usable.
 
     Args:
-        pictures: `(2, num_poses, joints, 2)`: anchors and their positives; zeros where not seen.
+        images: `(2, num_poses, joints, 2)`: anchors and their positives; zeros where missing.
         seen: `(2, num_poses, joints)` bool.
         points: `(num_poses, joints, 3)` the poses, hips at the origin, trunk of length 1.
         visible: `(num_poses, joints)` bool: of the poses.
         noise: `(num_poses, 2, num_noise)` uniform in 0..1, for what an objective draws itself.
     """
 
-    pictures: Tensor
+    images: Tensor
     seen: Tensor
     points: Tensor
     visible: Tensor
@@ -45,13 +45,13 @@ class PoseViews:
 
 @dataclass(frozen=True)
 class ViewSampler:
-    """How pictures are made of a batch.
+    """How images are made of a batch.
 
     Args:
         layout: of the clips' joints; it has shoulders and hips.
         ranges: of the cameras.
         poses_per_clip: poses drawn from a clip, each from another frame while there are enough.
-        hidden_joints: probability with which a joint of a picture is hidden; trunks stay whole.
+        hidden_joints: probability with which a joint of an image is hidden; trunks stay whole.
         up: the axis of the clips that points up.
         num_noise: see `PoseViews.noise`.
 
@@ -103,7 +103,7 @@ class ViewSampler:
         return self._taken(points, visible, rest, whole[rows, frames].flatten())
 
     def _draws(self, seeds: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
-        """Uniform numbers of every clip: `(B, T)` to choose frames by, and `(B, poses, 2, ...)` for the pictures."""
+        """Uniform numbers of every clip: `(B, T)` to choose frames by, and `(B, poses, 2, ...)` for the images."""
         size = (self.poses_per_clip, NUM_VIEWS, 3 + self.layout.num_joints + self.num_noise)
         made = []
         for seed in seeds.tolist():
@@ -117,12 +117,12 @@ class ViewSampler:
         shoulders, hips = torso_joints(self.layout)
         draws = draws.transpose(0, 1)  # (2, num_poses, ...)
         angles = draw_cameras(draws[..., :3], self.ranges)
-        pictures, seen = pictures_of(
+        images, seen = pictures_of(
             points.expand(2, -1, -1, -1), visible.expand(2, -1, -1), angles, self.ranges, self.up
         )
         hidden = draws[..., 3 : 3 + joints] < self.hidden_joints
         hidden[..., [*shoulders, *hips]] = False
-        pictures, seen = in_torso_units(pictures, seen & ~hidden, shoulders, hips)
+        images, seen = in_torso_units(images, seen & ~hidden, shoulders, hips)
         kept = usable & seen.any(-1).all(0)
         if int(kept.sum()) < 2:
             raise ValueError(
@@ -130,15 +130,15 @@ class ViewSampler:
                 "measured; clips without them (all joints on one spot, a trunk that is missing) teach nothing."
             )
         noise = draws[:, kept, 3 + joints :].transpose(0, 1)
-        return PoseViews(pictures[:, kept], seen[:, kept], points[kept], visible[kept], noise)
+        return PoseViews(images[:, kept], seen[:, kept], points[kept], visible[kept], noise)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PoseObjective(SelfSupervised):
-    """An objective on pictures of single poses.
+    """An objective on images of single poses.
 
     Its batches hold 3-D clips of one person (a `ClipDataset` with `SkeletonProcessor(num_dims=3, num_people=1,
-    normalization="none")`); the model sees pictures, and is saved with the processor of pictures. The learning rate is
+    normalization="none")`); the model sees images, and is saved with the processor of images. The learning rate is
     the recipe's (official 0.02); `optimizer` of the recipe is not used: the optimizers are Adagrad's, as in Keras.
 
     Args:
@@ -165,10 +165,10 @@ class PoseObjective(SelfSupervised):
         return {**options, "views": views}
 
     def prepare(self, model: Any, run: Any) -> nn.Module:
-        """The network around `model`, whose further parts get the start values of Keras.
+        """The network around `model`, whose further parts get the initial values of Keras.
 
         Raises:
-            ValueError: the encoder takes something else than pictures of this layout, or see `network`.
+            ValueError: the encoder takes anything but images of this layout, or see `network`.
         """
         config = model.config
         if not hasattr(model, "encode") or (config.num_joints, config.in_channels) != (self.layout.num_joints, 2):
@@ -189,7 +189,7 @@ class PoseObjective(SelfSupervised):
 
 
 def keras_adagrad(weights: list[nn.Parameter], learning_rate: float) -> torch.optim.Adagrad:
-    """Adagrad with the start values of Keras."""
+    """Adagrad with the initial values of Keras."""
     return torch.optim.Adagrad(weights, lr=learning_rate, initial_accumulator_value=0.1, eps=1e-7)
 
 

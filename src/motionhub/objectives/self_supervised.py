@@ -1,4 +1,4 @@
-"""What the objectives without labels share: options that are fields, and a count of updates."""
+"""The base of objectives without labels: options that are fields, and a count of updates."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from motionhub.skeletons.layout import SkeletonLayout
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class SelfSupervised(nn.Module):
-    """An objective as `training.objective.PretrainingObjective` has it. A method's options are its fields; it defines `network`.
+    """A `training.objective.PretrainingObjective` whose options are its fields; a method defines `network`.
 
     A field with `init=False` is state, not an option.
     """
@@ -51,11 +51,11 @@ class SelfSupervised(nn.Module):
         return self.network(model, run)
 
     def network(self, model: Any, run: Any) -> nn.Module:
-        """The network around `model`, and what the method remembers of `run`."""
+        """The network around `model`, and the method's state for `run`."""
         raise NotImplementedError
 
     def ready(self) -> bool:
-        """Always, unless a method has to collect something first."""
+        """True, unless a method collects keys first."""
         return True
 
     @torch.no_grad()
@@ -65,9 +65,9 @@ class SelfSupervised(nn.Module):
 
 
 def check_clips(run: Any) -> None:
-    """ValueError unless there are two clips to tell apart."""
+    """ValueError unless there are at least two clips."""
     if run.num_clips < 2:
-        raise ValueError(f"Telling clips apart needs two or more clips, got {run.num_clips}.")
+        raise ValueError(f"Contrastive learning needs two or more clips, got {run.num_clips}.")
 
 
 def as_json(value: Any) -> Any:

@@ -1,11 +1,11 @@
-"""T-MOR: a clip's motion is drawn to another view of it, to its video and to its words, away from those of others.
+"""T-MOR: a clip's motion is pulled towards another view of it, its video and its texts, and away from those of others.
 
 Paper: thesis of Di Yang, chapter 6 (eqs. 6.2-6.3); no official code. `L_mm` compares two views of a clip's motion,
 `L_mv` the motion with the clip's video, `L_mt` with a text of its class; self-supervised "V-M" is mm + mv, supervised
 "V-M-T" all three.
 
 The model's output has `motion_embeds`, `text_embeds`, `video_embeds` and `temperature` (`models/t_mor.py`); the towers
-are frozen, so what they make of texts and videos is given once.
+are frozen, so their vectors of texts and videos are passed once.
 
 Where the paper is silent or printed differently:
 - One queue per modality, filled by a momentum copy (MoCo; m 0.994). Positives of text and video go through the
@@ -14,7 +14,7 @@ Where the paper is silent or printed differently:
 - Negatives of a text are texts of other classes, as the thesis states: of the queue (`text_negatives="queue"`), where
   frequent classes are frequent, or every other class once ("classes"). Classes that share a phrasing ("sit down" of
   two datasets) are no negatives of each other.
-- A class has several phrasings; each time a clip is seen one is drawn.
+- A class has several phrasings; each time a clip is used one is drawn.
 - The first view of a clip is the query, the second the key; a clip's own old keys are never its negatives.
 """
 
@@ -93,7 +93,7 @@ class TMor(SelfSupervised):
         for loss, given in (("mt", text_features), ("mv", video_features)):
             if loss in self.losses and given is None:
                 raise ValueError(f"Loss {loss!r} needs {'text' if loss == 'mt' else 'video'}_features, got none.")
-        self.num_views = 2 if "mm" in self.losses else 1  # what two views are for is L_mm alone
+        self.num_views = 2 if "mm" in self.losses else 1  # only L_mm uses two views
         self._keep_texts(text_features)
         if entailment_mask is not None:
             self._spare(entailment_mask)
@@ -171,7 +171,7 @@ class TMor(SelfSupervised):
             )
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The weighted sum of the losses of a batch (see `training.objective.PretrainingObjective`), and each of them."""
+        """The weighted sum of the losses (see `training.objective.PretrainingObjective`), and each of them."""
         first = slice(0, len(batch["index"]) // self.num_views)
         index = batch["index"][first]
         given, labels, shown = self._given(batch, first)
@@ -246,7 +246,7 @@ class TMor(SelfSupervised):
         return self._info_nce(output, output.motion_embeds[known], own[known], everyone, others[known])
 
     def _other_classes(self, labels: Tensor, classes: Tensor) -> Tensor:
-        """`(labels, classes)` whether they are negatives of each other; a class of -1 is nobody's."""
+        """`(labels, classes)` whether they are negatives of each other; a class of -1 is no label's negative."""
         table = self.other_class[labels.clamp(min=0)]
         table = torch.cat([table, table.new_zeros(len(table), 1)], dim=1)
         # Whole rows are copied, ten times faster than single entries.

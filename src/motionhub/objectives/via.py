@@ -2,15 +2,15 @@
 
 Paper: Yang et al., "View-invariant Skeleton Action Representation Learning via Motion Retargeting", IJCV 2024; no
 official training code. The paper starts from a model trained on paired synthetic motions (`ViaPairs`, its ablation's
-baseline) and goes on with real videos (`ViaCycle`). The model is a `motionhub.models.via.ViaForMotionRetargeting`.
+baseline) and continues with real videos (`ViaCycle`). The model is a `motionhub.models.via.ViaForMotionRetargeting`.
 
 Where the paper is silent, or this differs:
 - Pairs are those of `objectives.body_pairs`.
 - The sample of another cluster is one of the same batch, which for shuffled clips is drawn as from all of them.
-  A batch is that of all processes (`objectives.joint_forward`): two processes do what one does, but for batch norm,
-  which each process has of its own clips, and means over joints where the processes see different numbers of them.
+  A batch is that of all processes (`objectives.joint_forward`): two processes compute the same as one, but for batch
+  norm, which each process computes on its own clips, and means over joints where their numbers differ.
   K-Means is that of scikit-learn on the unit vectors of the pooled codes, every `cluster_epochs` epochs; before the
-  first time any other clip will do. The paper names neither features, number of clusters nor schedule.
+  first clustering any other clip is used. The paper names neither features, number of clusters nor schedule.
 - Weights of all terms but the velocity's lambda are 1 in the paper; lambda is not given, here 0.1. A triplet weight of
   1 can wreck the codes of a model that starts from random weights: `motion_norm` and `character_norm` are logged.
 - The thesis (section 4.4) trains the encoder otherwise, by contrast of clips whose body and view LAC's generator
@@ -33,7 +33,7 @@ from motionhub.objectives.self_supervised import SelfSupervised, check_clips
 
 
 class PairNetwork(nn.Module):
-    """What is optimised with pairs: every clip decoded with its own character and with that of its partner."""
+    """The network trained with pairs: every clip decoded with its own character and with that of its partner."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class ViaPairs(BodyPairs):
 
 
 class CycleNetwork(nn.Module):
-    """What is optimised without pairs: codes and motions of every person `(B, M)`, and of what was made of them.
+    """The network trained without pairs: codes and motions of every person `(B, M)`, and of the generated motions.
 
     `_other` is of the partner's motion (m', c'), `_again` of the motions made, encoded anew.
     """
@@ -182,7 +182,7 @@ class ViaCycle(SelfSupervised):
         return CycleNetwork(model)
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, and what the codes look like.
+        """The loss of a batch (see `training.objective.PretrainingObjective`), its parts, and statistics of the codes.
 
         Their mean lengths; of motion codes alignment (with those of the motion on another character) and uniformity.
         """
@@ -204,7 +204,7 @@ class ViaCycle(SelfSupervised):
 
     @torch.no_grad()
     def after_update(self, model: nn.Module) -> None:
-        """The features of the update are kept; every `cluster_epochs` epochs those of all clips are clustered."""
+        """Stores the features of the update; every `cluster_epochs` epochs those of all clips are clustered."""
         self.bank.update(*self._new.take())
         super().after_update(model)
         if self.num_clusters > 1 and int(self.updates) % self.updates_per_clustering == 0:
@@ -232,8 +232,8 @@ class ViaCycle(SelfSupervised):
 def contrastive_partners(clusters: Tensor, rows: Tensor, present: Tensor, seeds: Tensor) -> Tensor:
     """For each clip of a batch another one `(batch,)`, drawn by its seed alone from those that are best.
 
-    Best: somebody is there, and it lies in another cluster (-1: not known yet). Failing that another clip with
-    somebody, or any other one.
+    Best: it has a person and lies in another cluster (-1: not known yet). Failing that another clip with a
+    person, or any other one.
 
     Args:
         clusters, rows, seeds: `(batch,)` int64.
@@ -259,7 +259,7 @@ def contrastive_partners(clusters: Tensor, rows: Tensor, present: Tensor, seeds:
 
 
 def paired_people(present: Tensor, partners: Tensor) -> Tensor:
-    """`(B, M)`: which person of the partner's clip each is paired with: the same slot, or the first who is there.
+    """`(B, M)`: which person of the partner's clip each is paired with: the same slot, or the first person present.
 
     `present` is of all clips, `partners (B,)` of some.
     """
@@ -282,8 +282,8 @@ def check_retargeting_model(model: Any, num_joints: int | None) -> None:
     """ValueError unless the model retargets motions, with so many joints."""
     if not hasattr(model, "decode"):
         raise ValueError(
-            f"ViA is trained by retargeting, which {type(model).__name__} cannot; give a ViaForMotionRetargeting "
-            "(ViaForActionClassification loads what it leaves)."
+            f"ViA is trained by retargeting, which {type(model).__name__} does not support; give a "
+            "ViaForMotionRetargeting (ViaForActionClassification loads its weights)."
         )
     if num_joints not in (None, model.config.num_joints):
         raise ValueError(
