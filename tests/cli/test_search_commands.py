@@ -1,7 +1,5 @@
 """`motionhub index` and `motionhub search` on files: the same pose from elsewhere, clips, images, bad input."""
 
-import json
-
 import numpy as np
 import pytest
 import torch

@@ -23,6 +23,7 @@ SMALL = {
 
 class Recorder(torch.nn.Module):
     """Stands for the network: canonical points are the image's mean, images are drawn as asked."""
+
     """Stands for the network: canonical points are the image's mean, images are drawn as requested."""
 
     def __init__(self, **made):
