@@ -191,7 +191,7 @@ class MotionRetargetingPipeline(SkeletonPipeline):
             return
         layout = get_layout(self.feature_extractor.layout)
         visible = convert_layout(sequence, layout).joint_mask.any(axis=(0, 1))
-        missing = [joint for joint, found in zip(layout.joints, visible, strict=True) if not found]
+        missing = [layout.joints[row] for row in np.flatnonzero(~visible)]
         if missing:
             warnings.warn(
                 f"{role}: {missing} are missing in all of {describe(sequence)}; the mean pose takes their place.",
