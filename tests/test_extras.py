@@ -78,10 +78,9 @@ def test_all_is_made_of_every_extra_of_a_user():
     assert set(extras()["all"]) == {f"motionhub[{extra}]" for extra in EXTRAS}
 
 
-def test_readme_lists_every_extra_of_a_user():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    listed = re.search(r"Extras:\n?(.*?)\. Licence", text, re.DOTALL).group(1)
-    assert set(re.findall(r"`(\w+)`", listed)) == {*EXTRAS, "dev", "all"}
+def test_the_page_on_installation_lists_every_extra_of_a_user():
+    text = (ROOT / "docs" / "how_to" / "install.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == {*EXTRAS, "all"}
 
 
 def test_mediapipe_is_a_release_that_reports_nothing():
