@@ -26,7 +26,7 @@ class Paper:
 
     @property
     def reference(self) -> str:
-        """One line for people, for example `A, B: Title. Venue, 2021.`"""
+        """One line for people, for example `A, B: Title. Venue, 2021`."""
         return f"{', '.join(self.authors)}: {self.title}. {self.venue}, {self.year}."
 
     @property

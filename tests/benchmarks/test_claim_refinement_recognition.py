@@ -1,5 +1,7 @@
 """The damages of the recognition claim do what the table says."""
 
+import itertools
+
 import numpy as np
 import pytest
 from helpers import load_script
@@ -26,7 +28,7 @@ def test_thirty_per_cent_of_the_joints_go_missing(claim, still, name) -> None:
 def test_bursts_last_at_least_their_length_inside_the_clip(claim, still) -> None:
     missing = ~claim.dropped_in_bursts(still, np.random.default_rng(0)).joint_mask[0, :, 0]
     changes = np.flatnonzero(np.diff(missing.astype(int)))
-    inner = [end - start for start, end in zip(changes[:-1], changes[1:], strict=True) if missing[start + 1]]
+    inner = [end - start for start, end in itertools.pairwise(changes) if missing[start + 1]]
     assert inner and min(inner) >= claim.BURST
 
 

@@ -50,7 +50,7 @@ def test_a_problem_is_status_1_and_its_lines_of_python_repair_the_file(clip, cap
         next(line for line in shown.splitlines() if "after them: " in line).split("them: ")[1].split(", and look")[0]
     )
     for line in (*before.split("; "), fix, after.replace('"repaired.npz"', repr(str(tmp_path / "repaired.npz")))):
-        exec(line, names)  # noqa: S102 - that the printed lines run is what is tested
+        exec(line, names)
     assert main(["doctor", str(tmp_path / "repaired.npz")]) == 0
     repaired = motionhub.read(tmp_path / "repaired.npz")[0]
     np.testing.assert_array_equal(repaired.keypoints, straight_walk().keypoints)

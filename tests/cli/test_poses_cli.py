@@ -11,7 +11,7 @@ from motionhub.poses.estimators.estimator import PersonInFrame
 
 
 pytest.importorskip("av")
-from small_videos import greys, write_video  # noqa: E402  # needs PyAV itself
+from small_videos import greys, write_video  # needs PyAV itself
 
 
 class OnePerson:

@@ -32,7 +32,7 @@ def tree(folder):
     found = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
-        if ITS_OWN & {*name.parts} or path.is_dir() and not path.is_symlink():
+        if ITS_OWN & {*name.parts} or (path.is_dir() and not path.is_symlink()):
             continue
         found[name.as_posix()] = os.readlink(path) if path.is_symlink() else path.read_bytes()
     return found

@@ -1,5 +1,7 @@
 """The official U-VI's entries with the deterministic fill of the golden files."""
 
+import itertools
+
 from official_unik import probe
 from torch import Tensor
 
@@ -29,7 +31,7 @@ def pose_encoder(points: int, channels: list[int], hidden: list[int], cells: int
         if stage < len(channels):  # the last stage has no second norm
             shapes |= norm(f"{name}.4", after)
     sizes = [cells * channels[-1], *hidden, 3 * points]
-    for layer, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for layer, (before, after) in enumerate(itertools.pairwise(sizes), start=1):
         shapes |= linear(f"lp{layer}", after, before) | norm(f"bn{layer}", after)
     return shapes
 

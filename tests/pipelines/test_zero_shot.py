@@ -38,7 +38,7 @@ class ByHeight(TMorForZeroShotActionClassification):
         seen = keypoints[joint_mask.bool()].reshape(-1, 2) if len(keypoints) == 1 else None
         level = [float(clip[mask.bool()][:, 1].mean()) for clip, mask in zip(keypoints, joint_mask, strict=True)]
         assert seen is None or len(seen)
-        return BaseModelOutputWithPooling(pooler_output=torch.eye(4)[[int(round(value)) for value in level]])
+        return BaseModelOutputWithPooling(pooler_output=torch.eye(4)[[round(value) for value in level]])
 
 
 def model_of(**changes) -> ByHeight:
@@ -68,7 +68,7 @@ def clip_at(*heights: float, frames: int = 30, people: int = 1) -> motionhub.Ske
 
 def test_the_label_with_the_nearest_text_is_first_and_scores_are_the_softmax():
     (person,) = pipe_of()(clip_at(1), candidate_labels=["sit", "walk", "stand"])
-    assert [entry["label"] for entry in person["scores"]][0] == "walk"
+    assert next(entry["label"] for entry in person["scores"]) == "walk"
     expected = np.exp(5) / (np.exp(5) + 2)
     assert person["scores"][0]["score"] == pytest.approx(expected, rel=1e-4)
     assert sum(entry["score"] for entry in person["scores"]) == pytest.approx(1, rel=1e-5)

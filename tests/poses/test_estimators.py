@@ -100,7 +100,7 @@ def test_vitpose_places_the_joints_in_the_boxes_of_the_detector(small_checkpoint
     assert len(people) == 2
     for person in people:
         left, top, right, bottom = person.box
-        assert person.keypoints.shape == (17, 2) and (0 <= person.confidence).all() and (person.confidence <= 1).all()
+        assert person.keypoints.shape == (17, 2) and (person.confidence >= 0).all() and (person.confidence <= 1).all()
         # The crop is the box, a quarter larger and of the network's shape (48 x 64); the network answers inside it, up
         # to the one cell by which a peak may be refined.
         width, height = right - left, bottom - top

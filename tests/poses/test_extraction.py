@@ -22,7 +22,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 pytest.importorskip("av")
-from small_videos import broken, write_video  # noqa: E402  # needs PyAV itself
+from small_videos import broken, write_video  # needs PyAV itself
 
 
 SIDE = 20  # of the square that is a person

@@ -1,5 +1,7 @@
 """Classical refinement against closed forms: constants, lines, sines, steps, impulses, and One-Euro by hand."""
 
+import itertools
+
 import numpy as np
 import pytest
 from analytic_motions import straight_walk
@@ -161,7 +163,7 @@ def test_one_euro_equals_a_recursion_by_hand():
     values, min_cutoff, beta, derivative_cutoff = [0.0, 1.0, 1.0, 3.0], 1.5, 0.7, 2.0
     tau, tau_d = 1 / (2 * np.pi * min_cutoff), 1 / (2 * np.pi * derivative_cutoff)
     step, expected, speed = 1 / FPS, [0.0], 0.0
-    for before, now in zip(values[:-1], values[1:], strict=True):
+    for before, now in itertools.pairwise(values):
         weight_d = 1 / (1 + tau_d / step)
         speed = weight_d * (now - before) / step + (1 - weight_d) * speed
         tau = 1 / (2 * np.pi * (min_cutoff + beta * abs(speed)))

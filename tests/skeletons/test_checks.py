@@ -28,7 +28,7 @@ def changed(change, sequence=WALK):
 def repaired(finding, sequence):
     """What the printed line of Python makes of it."""
     names = {"motionhub": motionhub, "repair": repair, "sequence": sequence}
-    exec(finding.fix, names)  # noqa: S102 - that it runs is what is tested
+    exec(finding.fix, names)
     return names["sequence"]
 
 

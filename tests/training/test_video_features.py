@@ -12,17 +12,17 @@ from helpers import read_json
 
 
 pytest.importorskip("av", reason='needs pip install "motionhub[video]"')
-from small_videos import greys, write_video  # noqa: E402
+from small_videos import greys, write_video
 
-from motionhub.cli.main import main  # noqa: E402
-from motionhub.data.synthetic.dataset import save_generated  # noqa: E402
-from motionhub.models.r3d import R3dConfig, R3dModel  # noqa: E402
-from motionhub.models.t_mor import TMorConfig, TMorModel  # noqa: E402
-from motionhub.models.unik import UnikConfig  # noqa: E402
-from motionhub.processing.skeleton import SkeletonProcessor  # noqa: E402
-from motionhub.processing.video_clip import VideoClipProcessor  # noqa: E402
-from motionhub.towers.video_towers import load_video_tower  # noqa: E402
-from motionhub.training.features import feature_table  # noqa: E402
+from motionhub.cli.main import main
+from motionhub.data.synthetic.dataset import save_generated
+from motionhub.models.r3d import R3dConfig, R3dModel
+from motionhub.models.t_mor import TMorConfig, TMorModel
+from motionhub.models.unik import UnikConfig
+from motionhub.processing.skeleton import SkeletonProcessor
+from motionhub.processing.video_clip import VideoClipProcessor
+from motionhub.towers.video_towers import load_video_tower
+from motionhub.training.features import feature_table
 
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -122,7 +122,7 @@ class Command(TyperCommand):
             del argv[: len(values)]
             if option.multiple and not values and option.metavar[0] == "[":
                 values = ["default"]
-            if option.multiple and not values or any(_in_full(value, options) in options for value in values):
+            if (option.multiple and not values) or any(_in_full(value, options) in options for value in values):
                 raise typer.BadParameter(f"expected a value, got {[*values, *argv][:1]}", ctx=ctx, param=option)
             yield from (each for value in values for each in (name, value)) if option.multiple else (name, *values)
 

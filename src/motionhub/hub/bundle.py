@@ -217,7 +217,7 @@ def parse_manifest(content: bytes) -> Bundle:
 def _repository(facts: Any) -> BundledRepository:
     files = [BundledFile(**_valid(file)) for file in facts["files"]]
     for file in files:
-        if type(file.size) is not int or file.size < 0 or len(file.blob) == 64 and file.blob != file.sha256:
+        if type(file.size) is not int or file.size < 0 or (len(file.blob) == 64 and file.blob != file.sha256):
             raise ValueError(f"The manifest has an impossible size or blob for {file.path!r}.")
     paths = [file.path for file in files]
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}

@@ -192,7 +192,7 @@ def alignment(first: Tensor, second: Tensor) -> Tensor:
 
 
 def uniformity(embeddings: Tensor) -> Tensor:
-    """log of the mean over pairs of exp(-2 squared distance) of unit vectors `(batch, channels)`.
+    """Log of the mean over pairs of exp(-2 squared distance) of unit vectors `(batch, channels)`.
 
     0 when all are the same (collapsed), about -4 when spread evenly over a sphere of many dimensions (Wang and Isola
     2020). A single vector gives 0.

@@ -3,6 +3,7 @@
 Intervals are half open, `[start, end)`, in frames or in seconds.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -323,7 +324,7 @@ def runs(labels: Any) -> list[tuple[int, int, int]]:
     if not labels.size:
         return []
     borders = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1).tolist(), len(labels)]
-    return [(int(labels[start]), start, end) for start, end in zip(borders[:-1], borders[1:], strict=True)]
+    return [(int(labels[start]), start, end) for start, end in itertools.pairwise(borders)]
 
 
 def _matches(predicted: list[tuple[int, int, int]], truth: list[tuple[int, int, int]], overlap: float) -> list[int]:

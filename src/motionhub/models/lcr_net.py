@@ -436,7 +436,7 @@ class LcrNetModel(PreTrainedModel):
             )
         there = ~boxes.isnan().any(dim=-1)
         own = classes[there]
-        if len(own) and not (1 <= int(own.min()) and int(own.max()) <= self.config.num_anchor_poses):
+        if len(own) and not (int(own.min()) >= 1 and int(own.max()) <= self.config.num_anchor_poses):
             raise ValueError(f"classes must be 1 to {self.config.num_anchor_poses}, got {own.unique().tolist()}.")
         if (boxes[there][:, 2:] <= boxes[there][:, :2]).any():
             raise ValueError("boxes must be left, top, right, bottom, with right > left and bottom > top.")

@@ -19,6 +19,7 @@ that see these and f; their width is 2048; weights begin as the projections of t
 predicted, so the signs of D's columns matter: the default fixes them (`basis_signs`, see `nn/orthogonal_basis.py`).
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -108,7 +109,7 @@ class TimeEncoder(nn.Module):
         joined = channels + config.hidden_size
         self.norm = nn.BatchNorm1d(joined) if config.time_norm else nn.Identity()
         sizes = [joined, *(config.time_hidden_sizes or []), out_channels]
-        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in zip(sizes, sizes[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in itertools.pairwise(sizes))
 
     def forward(self, start_seconds: Tensor, features: Tensor) -> Tensor:
         """`(B,)` and `(B, C)` -> `(B, out_channels)`."""

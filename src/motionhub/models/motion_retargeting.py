@@ -4,6 +4,7 @@ A network tensor is `(batch, rows * coordinates, frames)`, row-major, as the pro
 multiple of `config.frame_stride` (8) and at least `config.min_frames`.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -118,8 +119,7 @@ class MotionEncoder(nn.Module):
         super().__init__()
         widths = [in_channels, *channels]
         self.convs = nn.ModuleList(
-            nn.Conv1d(before, after, kernel_size=8, stride=2)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            nn.Conv1d(before, after, kernel_size=8, stride=2) for before, after in itertools.pairwise(widths)
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class MotionDecoder(nn.Module):
         super().__init__()
         widths = [in_channels, *channels]
         self.convs = nn.ModuleList(
-            nn.Conv1d(before, after, kernel_size=7) for before, after in zip(widths[:-1], widths[1:], strict=True)
+            nn.Conv1d(before, after, kernel_size=7) for before, after in itertools.pairwise(widths)
         )
         self.dropout = nn.Dropout(dropout)
 

@@ -14,6 +14,7 @@ clip is repeated up to a multiple of eight frames (at least 32 or 16, for the re
 again, where the official code drops frames; clips of different lengths go through the network separately.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -124,7 +125,7 @@ class StaticEncoder(nn.Module):
         widths = [in_channels, *channels]
         self.pooling = pooling
         self.convs = nn.ModuleList(
-            nn.Conv1d(before, after, kernel_size=7) for before, after in zip(widths[:-1], widths[1:], strict=True)
+            nn.Conv1d(before, after, kernel_size=7) for before, after in itertools.pairwise(widths)
         )
         self.compress = None if code_size is None else nn.Conv1d(widths[-1], code_size, kernel_size=1)
 

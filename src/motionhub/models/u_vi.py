@@ -18,6 +18,7 @@ Sizes are the code's; the paper's viewpoint encoder is `view_channels=[128, 256]
 decoder has one transposed convolution and a plain one: the paper's two do not give its 16 -> 128 pixels.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -185,7 +186,7 @@ class PoseEncoder(nn.Module):
         self.official = config.official
         stages: list[nn.Module] = []
         channels = [config.in_channels, *config.channels]
-        for index, (before, after) in enumerate(zip(channels, channels[1:], strict=False)):
+        for index, (before, after) in enumerate(itertools.pairwise(channels)):
             last = index == len(config.channels) - 1
             pool: list[nn.Module] = [] if last else [nn.MaxPool2d(2)]
             stages.append(nn.Sequential(*convolution_pair(before, after, last_norm=not last), *pool))
@@ -238,7 +239,7 @@ class ViewpointEncoder(nn.Module):
                     *(nn.Conv2d(before, after, kernel, stride=2), nn.BatchNorm2d(after), nn.ReLU()),
                     *(nn.Conv2d(after, after, kernel), nn.BatchNorm2d(after), nn.ReLU()),
                 )
-                for before, after in zip(channels, channels[1:], strict=False)
+                for before, after in itertools.pairwise(channels)
             ),
             nn.MaxPool2d(config.view_pool),
         )
@@ -264,7 +265,7 @@ class ImageDecoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         stages = [nn.Sequential(*convolution_pair(self.channels, config.channels[-2]))]
         sizes = [*config.channels[-2::-1], config.in_channels]
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in itertools.pairwise(sizes):
             up = nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1)
             smooth = nn.Conv2d(after, after, 3, padding=1)
             norms = nn.BatchNorm2d(after), nn.BatchNorm2d(after)

@@ -17,6 +17,7 @@ a clip, and fills it P times); keys of a clip itself are not its negatives (a sm
 one backward pass goes through all P segments, so memory is that of P, which `gradient_accumulation_steps` lowers.
 """
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +52,7 @@ class SegmentNetwork(nn.Module):
         if self.time_head is None:
             return vectors, None
         times = [output.time_coordinates for output in outputs]
-        pairs = [torch.cat(pair, dim=-1) for pair in zip(times, times[1:], strict=False)]
+        pairs = [torch.cat(pair, dim=-1) for pair in itertools.pairwise(times)]
         return vectors, torch.stack([self.time_head(pair).squeeze(-1) for pair in pairs])
 
 

@@ -51,7 +51,7 @@ class MomentumEncoder(nn.Module):
         return self.network(*inputs, **named_inputs)
 
     def momentum_at(self, progress: float) -> float:
-        """m after the share `progress` (0 to 1) of the run."""
+        """M after the share `progress` (0 to 1) of the run."""
         if not self.anneal:
             return self.momentum
         return 1 - (1 - self.momentum) * (math.cos(math.pi * progress) + 1) / 2

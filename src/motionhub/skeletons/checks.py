@@ -7,7 +7,7 @@ bend forwards); in 2-D they look like a view from behind.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -189,6 +189,7 @@ def unit(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def score_as_depth(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """Detection scores that were read as a third coordinate."""
     seen = sequence.keypoints[sequence.joint_mask]
     if sequence.unit == "pixel" and sequence.num_dims == 3 and seen[:, 2].min() >= 0 and seen[:, 2].max() <= 1:
         text = "the third coordinate of these pixels is always in 0..1, as detection scores are"
@@ -210,6 +211,7 @@ def image_size(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def frame_rate(sequence: SkeletonSequence) -> Iterator[Finding]:
+    """A frame rate that no camera has."""
     if not 5 <= sequence.fps <= 240:
         text = f"{sequence.fps:g} frames per second; cameras give 5 to 240 (is it a duration, or milliseconds?)"
         yield Finding("frame-rate", "note", text, advice="sequence = sequence.replace(fps=30)  # the true one")
@@ -381,7 +383,7 @@ def _steps(track: np.ndarray, before: np.ndarray | None = None) -> np.ndarray:
 def _alternate(events: np.ndarray, num_frames: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The spans after the first, third, ... event, and the other spans."""
     edges = [0, *events.tolist(), num_frames]
-    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    spans = list(pairwise(edges))
     return spans[1::2], spans[::2]
 
 
@@ -430,7 +432,7 @@ def jumps(sequence: SkeletonSequence) -> Iterator[Finding]:
         events = (np.flatnonzero(far) + 1).tolist()
         if events and size:
             edges = [0, *events, sequence.num_frames]
-            first, end = max(zip(edges[:-1], edges[1:], strict=True), key=lambda span: span[1] - span[0])
+            first, end = max(pairwise(edges), key=lambda span: span[1] - span[0])
             text = f"{_who(sequence, person)} is elsewhere from one frame to the next, at frame "
             text += f"{_listed(np.array(events))}: a cut, or another person; the longest part is {first}-{end - 1}"
             yield Finding("jump", "problem", text, repair.part, {"first": first, "end": end})
@@ -494,7 +496,7 @@ def runs(flags: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def _spans_text(spans: Iterable[tuple[int, int]]) -> str:
-    """ "frames 3, 10-15": at most six of them."""
+    """Such as "frames 3, 10-15": at most six of them."""
     named = [f"{first}" if end == first + 1 else f"{first}-{end - 1}" for first, end in spans]
     return "frames " + ", ".join(named[:6]) + (f" and {len(named) - 6} more" if len(named) > 6 else "")
 

@@ -1,5 +1,6 @@
 """Repairs for what the checks find: swaps, flips, units, hidden joints, gaps, repeated frames. Each returns a copy."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -140,7 +141,7 @@ def bridge_gaps(sequence: SkeletonSequence, max_frames: int) -> SkeletonSequence
     for person, joint in np.ndindex(sequence.num_people, sequence.num_joints):
         track = keypoints[person, :, joint]
         seen = np.flatnonzero(~np.isnan(track[:, 0]))
-        for before, after in zip(seen[:-1], seen[1:], strict=True):
+        for before, after in itertools.pairwise(seen):
             if 1 < after - before <= max_frames + 1:
                 share = ((times[before:after] - before) / (after - before))[:, None]
                 track[before:after] = track[before] * (1 - share) + track[after] * share

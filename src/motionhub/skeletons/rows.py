@@ -191,7 +191,7 @@ def classes_of(row: Mapping[str, Any]) -> set[int]:
 
 
 def _segment_array(segments: Any, num_frames: int) -> np.ndarray:
-    """`(segments, 3)` int32"""
+    """`(segments, 3)` int32."""
     array = np.asarray(segments, dtype=np.int32).reshape(-1, 3)
     broken = (array[:, 0] < 0) | (array[:, 1] < 0) | (array[:, 1] >= array[:, 2]) | (array[:, 2] > num_frames)
     if broken.any():

@@ -60,7 +60,8 @@ class OwnOptimizers(Protocol):
 
     def optimizers(self, network: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
         """Every trainable weight belongs to exactly one of them. `learning_rate` is the recipe's; its schedule and
-        `max_grad_norm` apply to all of them, its `optimizer`, `momentum` and `weight_decay` to none."""
+        `max_grad_norm` apply to all of them, its `optimizer`, `momentum` and `weight_decay` to none.
+        """
 
 
 @dataclass(frozen=True)

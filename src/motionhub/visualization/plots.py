@@ -284,6 +284,7 @@ def _name_axes(axes: Any, rows: Sequence[str] | None, columns: Sequence[str]) ->
 
 
 def save_figure(figure: Any, path: str | Path) -> Path:
+    """Save as PNG, in a folder that is made if needed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png")

@@ -132,7 +132,7 @@ def test_real_clips_hold_every_seen_joint_once(unzipped, name, label):
     assert found.num_frames == len(content["data"])
     assert found.joint_mask.sum() == (scores > 0).sum() > 0
     np.testing.assert_allclose(found.confidence.sum(), scores.sum(), rtol=1e-4)
-    assert 0 < np.nanmin(found.keypoints) and np.nanmax(found.keypoints) <= 1
+    assert np.nanmin(found.keypoints) > 0 and np.nanmax(found.keypoints) <= 1
     facts = READER.annotate(path)
     assert READER.class_names[facts.label] == label == content["label"]
     shown = np.isfinite(found.keypoints[..., 0]).any(axis=2).sum(axis=0)

@@ -96,10 +96,29 @@ def test_the_unit_is_centimetres_unless_the_caller_knows_better(write):
     assert "has 17 joints, but the file has 3" in read_error(path, layout="coco-17")
 
 
-MIXAMO = (
-    "Hips Spine Spine1 Neck Head LeftShoulder LeftArm LeftForeArm LeftHand RightShoulder RightArm RightForeArm "
-    "RightHand LeftUpLeg LeftLeg LeftFoot LeftToeBase RightUpLeg RightLeg RightFoot RightToeBase"
-).split()
+MIXAMO = [
+    "Hips",
+    "Spine",
+    "Spine1",
+    "Neck",
+    "Head",
+    "LeftShoulder",
+    "LeftArm",
+    "LeftForeArm",
+    "LeftHand",
+    "RightShoulder",
+    "RightArm",
+    "RightForeArm",
+    "RightHand",
+    "LeftUpLeg",
+    "LeftLeg",
+    "LeftFoot",
+    "LeftToeBase",
+    "RightUpLeg",
+    "RightLeg",
+    "RightFoot",
+    "RightToeBase",
+]
 
 
 @pytest.mark.parametrize("prefix", ["", "mixamorig:"])

@@ -83,11 +83,34 @@ def test_rows_survive_parquet(tmp_path):
 
 
 def test_columns_are_exactly_the_published_ones():
-    expected = (
-        "schema_version keypoints confidence num_people num_frames num_joints num_dims layout fps unit image_width "
-        "image_height track_ids label frame_labels segment_labels segment_starts segment_ends subject camera setup "
-        "clip_id caption class_descriptions source licence"
-    ).split()
+    expected = [
+        "schema_version",
+        "keypoints",
+        "confidence",
+        "num_people",
+        "num_frames",
+        "num_joints",
+        "num_dims",
+        "layout",
+        "fps",
+        "unit",
+        "image_width",
+        "image_height",
+        "track_ids",
+        "label",
+        "frame_labels",
+        "segment_labels",
+        "segment_starts",
+        "segment_ends",
+        "subject",
+        "camera",
+        "setup",
+        "clip_id",
+        "caption",
+        "class_descriptions",
+        "source",
+        "licence",
+    ]
     assert list(COLUMNS) == list(features(["a"])) == list(to_row(CASES["pixels"])) == expected
 
 

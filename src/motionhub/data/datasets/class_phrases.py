@@ -40,12 +40,12 @@ class ActionPhrase:
 
     @property
     def progressive(self) -> str:
-        """ "sitting down"."""
+        """Such as "sitting down"."""
         return _first_word(self.phrase, progressive_form)
 
     @property
     def present(self) -> str:
-        """ "sits down"."""
+        """Such as "sits down"."""
         return _first_word(self.phrase, third_person)
 
     @property
@@ -106,7 +106,7 @@ def spelling_key(name: str) -> str:
 
 
 def progressive_form(verb: str) -> str:
-    """sit -> sitting, make -> making, lie -> lying."""
+    """Sit -> sitting, make -> making, lie -> lying."""
     if verb.endswith("ie"):
         return f"{verb[:-2]}ying"
     if verb.endswith("e") and not verb.endswith(("ee", "oe", "ye")):
@@ -115,7 +115,7 @@ def progressive_form(verb: str) -> str:
 
 
 def third_person(verb: str) -> str:
-    """sit -> sits, catch -> catches, carry -> carries."""
+    """Sit -> sits, catch -> catches, carry -> carries."""
     if verb in ("have", "be"):
         return {"have": "has", "be": "is"}[verb]
     if verb.endswith("y") and verb[-2:-1] not in "aeiou":

@@ -77,6 +77,7 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
+    """Whether a file begins as a clip of Kinetics-skeleton."""
     return head.lstrip().startswith(b"{") and b'"data"' in head and b'"frame_index"' in head and b'"skeleton"' in head
 
 

@@ -6,10 +6,40 @@ from dataclasses import dataclass
 
 # Ids of the Hub for data (and a few for programs); SPDX names differ only by the aliases.
 HUB_LICENCES = frozenset(
-    "mit apache-2.0 bsd bsd-2-clause bsd-3-clause unlicense gpl-3.0 gfdl cc0-1.0 pddl odc-by odbl etalab-2.0 c-uda "
-    "cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 "
-    "cc-by-nd-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 "
-    "cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0".split()
+    [
+        "mit",
+        "apache-2.0",
+        "bsd",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "unlicense",
+        "gpl-3.0",
+        "gfdl",
+        "cc0-1.0",
+        "pddl",
+        "odc-by",
+        "odbl",
+        "etalab-2.0",
+        "c-uda",
+        "cc-by-2.0",
+        "cc-by-2.5",
+        "cc-by-3.0",
+        "cc-by-4.0",
+        "cc-by-sa-3.0",
+        "cc-by-sa-4.0",
+        "cc-by-nc-2.0",
+        "cc-by-nc-3.0",
+        "cc-by-nc-4.0",
+        "cc-by-nd-4.0",
+        "cc-by-nc-nd-3.0",
+        "cc-by-nc-nd-4.0",
+        "cc-by-nc-sa-2.0",
+        "cc-by-nc-sa-3.0",
+        "cc-by-nc-sa-4.0",
+        "cdla-sharing-1.0",
+        "cdla-permissive-1.0",
+        "cdla-permissive-2.0",
+    ]
 )
 _ALIASES = {
     "cc0": "cc0-1.0",

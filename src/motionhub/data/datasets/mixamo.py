@@ -15,7 +15,9 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # As in the official code.
-TRAIN_CHARACTERS = tuple("Aj BigVegas Claire Jasper Lola Malcolm Pearl Warrok Globin Kaya PeanutMan".split())
+TRAIN_CHARACTERS = tuple(
+    ["Aj", "BigVegas", "Claire", "Jasper", "Lola", "Malcolm", "Pearl", "Warrok", "Globin", "Kaya", "PeanutMan"]
+)
 TEST_CHARACTERS = ("Ty", "Andromeda", "Pumpkinhulk", "SportyGranny")
 CHARACTERS = (*TRAIN_CHARACTERS, *TEST_CHARACTERS)
 FPS = 30.0
@@ -48,6 +50,7 @@ def with_middles(motion: np.ndarray) -> np.ndarray:
 
 
 def is_clip(path: Path) -> bool:
+    """Whether a file lies where the clips lie."""
     return path.parent.name == "motions"
 
 

@@ -62,6 +62,7 @@ def annotate(path: Path) -> ClipFacts:
 
 
 def matches(path: Path, head: bytes) -> bool:
+    """Whether a MATLAB file holds the variables of Penn Action."""
     return head.startswith(MAGIC) and {"x", "y", "visibility", "action"} <= set(variable_names(path))
 
 

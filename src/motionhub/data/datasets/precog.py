@@ -17,8 +17,28 @@ CLASS_NAMES = ("background", *(f"action {number}" for number in range(1, 9)))
 FPS = 30.0
 # Of the header, in the order of layout kinect-20.
 COLUMNS = tuple(
-    "HipCenter Spine ShoulderCenter Head ShoulderLeft ElbowLeft WristLeft HandLeft ShoulderRight ElbowRight "
-    "WristRight HandRight HipLeft KneeLeft AnkleLeft FootLeft HipRight KneeRight AnkleRight FootRight".split()
+    [
+        "HipCenter",
+        "Spine",
+        "ShoulderCenter",
+        "Head",
+        "ShoulderLeft",
+        "ElbowLeft",
+        "WristLeft",
+        "HandLeft",
+        "ShoulderRight",
+        "ElbowRight",
+        "WristRight",
+        "HandRight",
+        "HipLeft",
+        "KneeLeft",
+        "AnkleLeft",
+        "FootLeft",
+        "HipRight",
+        "KneeRight",
+        "AnkleRight",
+        "FootRight",
+    ]
 )
 MAX_BYTES = 2**28
 _NAME = re.compile(r"Seq(\d{1,3})_(\d{1,3})")

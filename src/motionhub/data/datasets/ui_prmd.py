@@ -1,5 +1,6 @@
 """UI-PRMD rehabilitation movements by Kinect (not Vicon), from one `.npz` with many clips."""
 
+import itertools
 import zipfile
 from pathlib import Path
 
@@ -53,10 +54,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     with np.errstate(over="ignore", invalid="ignore"):
         metres = (frames * (float(scale.item()) / 100)).astype(np.float32)
     layout = get_layout("ui-prmd-22")
-    return [
-        SkeletonSequence(metres[start:end], layout, FPS, "metre")
-        for start, end in zip(offsets[:-1], offsets[1:], strict=True)
-    ]
+    return [SkeletonSequence(metres[start:end], layout, FPS, "metre") for start, end in itertools.pairwise(offsets)]
 
 
 def annotate_all(path: Path) -> list[ClipFacts]:

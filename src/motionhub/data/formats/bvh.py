@@ -384,6 +384,7 @@ def _lines(joints: list[Joint], row: int, indent: str) -> list[str]:
 
 
 def matches(path: Path, head: bytes) -> bool:
+    """Whether a file begins with the hierarchy of a BVH."""
     return head.lstrip().startswith(b"HIERARCHY")
 
 

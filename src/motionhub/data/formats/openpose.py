@@ -114,6 +114,7 @@ def encode(sequence: SkeletonSequence) -> dict[str, bytes]:
 
 
 def matches(path: Path, head: bytes) -> bool:
+    """Whether a folder holds OpenPose frames, or a file is one."""
     if not path.is_dir():
         return head.lstrip().startswith(b"{") and b'"people"' in head
     first = next((file for file in sorted(path.iterdir()) if _NAME.fullmatch(file.name) and file.is_file()), None)

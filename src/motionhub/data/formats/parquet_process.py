@@ -4,6 +4,7 @@ Nothing of motionhub is imported, for speed: the request describes the columns. 
 is a line of JSON, then the numbers of the list columns.
 """
 
+import itertools
 import json
 import math
 import sys
@@ -16,6 +17,7 @@ class Refused(Exception):
 
 
 def main() -> None:
+    """Read what the request in argv names, within its limits of memory and time."""
     request = json.loads(sys.argv[1])
     _limit(request["memory"], request["seconds"])
     sys.path.extend(folder for folder in request["import_path"] if folder not in sys.path)
@@ -111,7 +113,7 @@ def _values(name: str, column: Any, request: dict[str, Any]) -> list[Any]:
     if name not in request["lists"]:
         return column.to_pylist()
     numbers, ends = column.values.to_numpy(zero_copy_only=False), column.offsets.to_numpy()
-    return [numbers[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [numbers[start:end] for start, end in itertools.pairwise(ends)]
 
 
 if __name__ == "__main__":

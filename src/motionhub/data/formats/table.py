@@ -250,6 +250,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
 
 
 def matches(path: Path, head: bytes) -> bool:
+    """Whether a text begins with the header of a table of joints."""
     if b"\0" in head or head[:1] in (b"{", b"["):
         return False
     first = head.decode(errors="replace").splitlines()[:1]

@@ -62,7 +62,16 @@ def _points(path: Path, line: int, row: list[str], markers: int) -> np.ndarray:
         raise bad_file(path, f"line {line}", f"expected numbers ({error}).") from None
 
 
-_FACTS = "DataRate CameraRate NumFrames NumMarkers Units OrigDataRate OrigDataStartFrame OrigNumFrames".split()
+_FACTS = [
+    "DataRate",
+    "CameraRate",
+    "NumFrames",
+    "NumMarkers",
+    "Units",
+    "OrigDataRate",
+    "OrigDataStartFrame",
+    "OrigNumFrames",
+]
 
 
 def encode(sequence: SkeletonSequence) -> bytes:

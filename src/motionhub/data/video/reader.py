@@ -17,9 +17,27 @@ import numpy as np
 
 
 VIDEO_SUFFIXES = frozenset(
-    f".{name}" for name in "mp4 m4v mov avi mkv webm mpg mpeg ts mts m2ts wmv flv 3gp ogv gif".split()
+    f".{name}"
+    for name in [
+        "mp4",
+        "m4v",
+        "mov",
+        "avi",
+        "mkv",
+        "webm",
+        "mpg",
+        "mpeg",
+        "ts",
+        "mts",
+        "m2ts",
+        "wmv",
+        "flv",
+        "3gp",
+        "ogv",
+        "gif",
+    ]
 )
-IMAGE_SUFFIXES = frozenset(f".{name}" for name in "png jpg jpeg bmp webp tif tiff ppm".split())
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in ["png", "jpg", "jpeg", "bmp", "webp", "tif", "tiff", "ppm"])
 # Tolerance of even time stamps, as a share of a frame's duration; containers round to milliseconds.
 _UNEVEN = 0.5
 _NO_STAMP = np.iinfo(np.int64).min
@@ -32,7 +50,8 @@ _CAMERAS = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation")}
 @dataclass(frozen=True)
 class VideoFrame:
     """One image: `index` counts the frames of the file from 0, `time` is in seconds from the first frame, `image`
-    is `(height, width, 3)` uint8 RGB."""
+    is `(height, width, 3)` uint8 RGB.
+    """
 
     index: int
     time: float
