@@ -226,7 +226,7 @@ class ShownClips(ClipDataset):
     """Clips for `train`, which `show(clips, rows, generator)` turns into a batch; its `seeds` are those of `train`."""
 
     def __init__(self, clips: Any, show: Show, seed: int) -> None:
-        self.clips, self.show, self.seed, self.epoch = clips, show, seed, 0
+        self.clips, self.rows, self.show, self.seed, self.epoch = clips, clips, show, seed, 0
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from helpers import load_script
 
 
 CLAIMS = Path(__file__).resolve().parents[2] / "benchmarks" / "claims"
@@ -11,8 +12,8 @@ SCRIPTS = sorted(path.stem for path in CLAIMS.glob("*.py") if "def main(" in pat
 
 
 @pytest.fixture(scope="module")
-def experiment(load_claim):
-    return load_claim("experiment")
+def experiment():
+    return load_script("benchmarks/claims/experiment.py")
 
 
 def results_of(column, **arms):
@@ -64,7 +65,7 @@ def test_a_file_of_something_else_is_refused(experiment, tmp_path):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_every_claim_says_how_it_is_called(load_claim, name, capsys):
+def test_every_claim_says_how_it_is_called(name, capsys):
     with pytest.raises(SystemExit, match="0"):
-        load_claim(name).main(["--help"])
+        load_script(f"benchmarks/claims/{name}.py").main(["--help"])
     assert "usage:" in capsys.readouterr().out

@@ -61,7 +61,7 @@ def test_the_worst_joint_is_drawn(walk):
         (["a.npz", "-o", "b.npz"], "exists and is not overwritten"),
         (["a.npz", "-o", "out.xyz"], "no writer for"),
         (["a.npz", "-o", "out.npz", "--official"], "only one input was given"),
-        (["a.npz", "b.npz", "-o", "out.npz", "--official"], "one of three experts"),
+        (["a.npz", "b.npz", "-o", "out.npz", "--official"], "needs three experts"),
         (["nowhere.npz", "-o", "out.npz"], "nowhere.npz"),
     ],
 )

@@ -233,7 +233,7 @@ def test_optimizers_that_do_not_share_out_the_weights_are_an_error():
             return super().optimizers(network, learning_rate)[:1]
 
     objective = Forgetful(LAYOUT)
-    with pytest.raises(ValueError, match="share out"):
+    with pytest.raises(ValueError, match="hold each of the"):
         build_optimizers(objective, objective.prepare(encoder(), RUN), TrainingRecipe())
 
 

@@ -151,4 +151,4 @@ def test_the_command_line_says_what_was_left_out(videos, experts, tmp_path, caps
     assert "3 of 5 videos, with keypoints_3d" in printed.out and "left out: wave--b" in printed.err
     assert main(words) == 2 and "choose another name" in capsys.readouterr().err
     assert main([*words[:3], "--out", str(tmp_path / "x")]) == 2
-    assert "Give --raw" in capsys.readouterr().err
+    assert "Pass either --raw" in capsys.readouterr().err

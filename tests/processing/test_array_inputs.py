@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import error_of
 
+import motionhub
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 from motionhub.processing import skeleton
 from motionhub.processing.person_images import PersonImageProcessor
@@ -289,5 +290,5 @@ def test_scores_as_a_third_coordinate_are_doubted_as_in_a_pipeline():
 
 
 def test_the_examples_of_the_call_run():
-    result = doctest.testmod(skeleton, globs={})
+    result = doctest.testmod(skeleton, globs={"motionhub": motionhub})
     assert result.attempted >= 6 and not result.failed

@@ -42,4 +42,4 @@ def test_accelerate_on_cpu_that_starts_one_of_two_is_an_error(tmp_path: Path) ->
     launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]
     ran = subprocess.run([*launch, str(script)], capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode != 0
-    assert "2 processes were asked for, but 1 is running" in ran.stderr
+    assert "2 processes were requested, but 1 is running" in ran.stderr

@@ -168,7 +168,7 @@ def test_own_clips_without_a_licence_are_told_to_say_one(mine, tmp_path):
     assert build("folder", "--raw", mine, "--out", tmp_path / "own") == 0
     assert "license" not in card_metadata(tmp_path / "own") and not (tmp_path / "own" / "recipe").exists()
     assert "No licence is stated" in (tmp_path / "own" / "README.md").read_text()
-    with pytest.raises(ValueError, match="license: .*say --licence"):
+    with pytest.raises(ValueError, match="license: .*--licence"):
         check_dataset_card(tmp_path / "own")
 
 

@@ -63,7 +63,7 @@ def test_nucla_frames_of_another_shape_are_named(write_nucla, frames, place):
 
 @pytest.mark.parametrize("label", [0, 11, "1", None, 1.5, True])
 def test_nucla_unknown_labels_are_named(write_nucla, label):
-    assert "label: expected a class in 1..10" in error_of(write_nucla(label=label), DATASETS["n-ucla"].annotate)
+    assert "label: expected a class in 1..10" in error_of(DATASETS["n-ucla"].annotate, write_nucla(label=label))
 
 
 def test_json_nested_beyond_the_parser(tmp_path):

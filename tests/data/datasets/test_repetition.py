@@ -70,7 +70,7 @@ def test_the_recipe_repeats_only_when_asked():
     assert len(as_clips(dataset, processor, repeated.replace(label_fraction=0.5), None, training=True)) == 20
     with pytest.raises(ValueError, match="repeat_classes must be one of"):
         TrainingRecipe(repeat_classes="often")
-    with pytest.raises(ValueError, match="repeat the clips yourself"):
+    with pytest.raises(ValueError, match="repeat the clips first"):
         as_clips([], processor, repeated, None, training=True)
     choices = typing.get_args(typing.get_type_hints(TrainingRecipe)["repeat_classes"])
     assert set(choices) == {"none", *REPETITIONS}

@@ -81,8 +81,8 @@ def test_what_does_not_fit_is_named(write, frames, reason):
 
 def test_the_rate_must_be_told_and_the_layout_is_fixed(write):
     path = write([[body(1)]])
-    assert "fps: the file does not state it" in error_of(path)
-    assert "layout: the file states layout lcrnet-13" in error_of(path, fps=20, layout="posetics-17")
+    assert "fps: the file does not state it" in refusal(path)
+    assert "layout: the file states layout lcrnet-13" in refusal(path, fps=20, layout="posetics-17")
 
 
 def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):

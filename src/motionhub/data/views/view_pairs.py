@@ -167,6 +167,10 @@ def find_takes(root: str | Path, prepare: Prepare) -> list[FolderTake]:
 
     Raises:
         ValueError: no images, or no take with two cameras.
+
+    Examples:
+        >>> processor = motionhub.PostureImageProcessor(kind="depth")
+        >>> takes = motionhub.find_takes("recordings", processor.prepare)  # doctest: +SKIP
     """
     root = Path(root)
     cameras: dict[str, dict[str, Path]] = {}
