@@ -12,7 +12,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 from transformers import AutoModel, VitPoseBackboneConfig, VitPoseConfig, VitPoseForPoseEstimation
 
 import motionhub
@@ -50,7 +49,8 @@ def main(argv: list[str]) -> None:
     labels = pseudo_labels(pose, confidence, frame_share=args.frame_share, min_confidence=args.min_confidence)
     wanted = {label.frame for label in labels}
     images = {each.index: each.image for each in motionhub.open_video(args.video).frames() if each.index in wanted}
-    learn, held = np.split(sorted(images), [len(images) - round(0.2 * len(images))])
+    known = motionhub.held_out([label for label in labels if label.frame in images])
+    learn, held = ([label.frame for label in part] for part in known)
     print(f"SST-A of {len(experts)} experts: {len(learn)} frames to learn from, the last {len(held)} held out")
     sources = {**{f"expert {row}": expert for row, expert in enumerate(experts)}, "SST-A": pose}
     rows = {name: [vars(x) for x in poses_at(source, held)] for name, source in sources.items()}

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
     size = tuple(options.image_size) if options.image_size else None
     facts = {"fps": options.fps, "unit": options.unit, "layout": options.layout, "image_size": size}
     paths = {"motion": options.source, "body": options.target, "view": options.view}
-    clips = {role: motionhub.read(path, **facts)[0] for role, path in paths.items() if path is not None}
+    clips = {role: motionhub.as_motion(path, **facts) for role, path in paths.items() if path is not None}
 
     pipe = pipeline("motion-retargeting", model=options.model)
     source, target, view = (clips.get(role) for role in paths)

@@ -112,12 +112,14 @@ if TYPE_CHECKING:
     from motionhub.objectives.via import ViaCycle as ViaCycle
     from motionhub.objectives.via import ViaPairs as ViaPairs
     from motionhub.papers import PAPERS as PAPERS
+    from motionhub.pipelines.motion_retargeting import as_motion as as_motion
     from motionhub.pipelines.online_segmentation import OnlineIntervals as OnlineIntervals
     from motionhub.pipelines.online_segmentation import OnlineSegmenter as OnlineSegmenter
     from motionhub.pipelines.pose_refinement import refine as refine
     from motionhub.poses.extraction import extract_clip as extract_clip
     from motionhub.poses.refine import aggregate_experts as aggregate_experts
     from motionhub.poses.self_training import fit_anchor_poses as fit_anchor_poses
+    from motionhub.poses.self_training import held_out as held_out
     from motionhub.poses.self_training import noisy_copies as noisy_copies
     from motionhub.poses.self_training import poses_at as poses_at
     from motionhub.poses.self_training import pseudo_labels as pseudo_labels
