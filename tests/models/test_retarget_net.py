@@ -165,7 +165,7 @@ def test_a_view_for_a_variant_without_one_and_a_target_without_anybody():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"variant": "full"}, "did you mean 'variant'"),
+        ({"varient": "full"}, "did you mean 'variant'"),
         ({"decoder_channels": [8]}, "one decoder layer per motion layer"),
         ({"dropout": 1.0}, "dropout"),
         ({"num_joints": 1}, "at least 2"),
