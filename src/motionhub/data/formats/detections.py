@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, nan_at_origin
+from motionhub.data.formats.files import bad_file, nan_at_origin, note
 from motionhub.data.formats.format import ReadOptions, checked_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -49,8 +49,13 @@ def clip_of(
     fps: float | None = None,
     image_size: tuple[int, int] | None = None,
     dims: int = 2,
+    up: str | None = None,
 ) -> SkeletonSequence:
-    """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size` as in the file."""
+    """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size`, `up`: of the file.
+
+    Person numbers of the file that occur twice in a frame identify nobody: people are tracked by their keypoints then,
+    with a note, as where there are no numbers.
+    """
     joints, fps = layout.num_joints, options.fps_of(path, fps)
     for time, people in enumerate(frames):
         if len(people) > MAX_PEOPLE:
@@ -75,7 +80,15 @@ def clip_of(
             per_frame = [np.array(row).reshape(-1, joints) for row in filled]
             confidence = stack_people(per_frame, numbers, fill=0.0)[0]
     return options.sequence(
-        path, keypoints, layout, fps=fps, unit=unit, image_size=image_size, confidence=confidence, track_ids=track_ids
+        path,
+        keypoints,
+        layout,
+        fps=fps,
+        unit=unit,
+        image_size=image_size,
+        confidence=confidence,
+        track_ids=track_ids,
+        up=up,
     )
 
 
@@ -86,7 +99,9 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
         return None
     for time, row in enumerate(tracks):
         if len(set(row)) < len(row):
-            raise bad_file(path, f"frame {time}", f"the same person number occurs twice: {row[:8]}.")
+            text = f"several people have the person number {max(row, key=row.count)}; numbers that repeat identify"
+            note(path, f"frame {time}", f"{text} no person, so people are followed by their keypoints.")
+            return None
     return [np.array(row, dtype=np.int64) for row in tracks]
 
 
