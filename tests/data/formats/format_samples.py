@@ -148,7 +148,7 @@ def _timed(video: str, **extra: Any) -> bytes:
     return _json({video: {"subset": "training", "duration": 6.0, "actions": [[3, 1.0, 4.0], [7, 0.0, 2.0]], **extra}})
 
 
-_LANDMARKS = [{"x": j / 100, "y": j / 50, "z": -j / 10, "visibility": j / 33} for j in range(33)]
+_LANDMARKS = [{"x": (j + 1) / 100, "y": j / 50, "z": -j / 10, "visibility": j / 33} for j in range(33)]
 _RESULT = {"category_id": 1, "score": 0.9}
 _SMARTHOME = "Cook.Cut_p03_r01_v07_c02.json"
 _POSETICS = "clips/some class_-0BveUV52cM_000012_000022.json"

@@ -114,8 +114,8 @@ def test_a_time_column_gives_the_rate_and_contradictions_are_refused(write):
     path = write(f"time,a_x,a_y\n{rows}\n")
     (clip,) = read(path, unit="metre")
     assert (clip.fps, clip.num_frames) == (25.0, 10)
-    assert "fps: the file states fps 25, but fps 30 was given" in read_error(path, **TOLD)
-    assert "advance evenly" in read_error(write("time,a_x,a_y\n0,1,1\n1,1,1\n1.1,1,1\n"), **TOLD)
+    assert "the time stamps state 25 frames per second, but fps 30 was given" in read_error(path, **TOLD)
+    assert "ascend" in read_error(write("time,a_x,a_y\n0,1,1\nNA,1,1\n1.1,1,1\n"), **TOLD)
 
 
 @pytest.mark.parametrize(

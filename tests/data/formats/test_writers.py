@@ -58,7 +58,8 @@ def test_npz_with_bones_that_do_not_fit_its_joints_is_refused(tmp_path, bones):
 def test_csv_reads_back_as_the_same_numbers(tmp_path, scored):
     clip = generate("wave", scene=Scene(noise=0.01, dropout=0.1), second_person="kick", fps=30, num_frames=20)
     if scored:
-        clip = clip.replace(confidence=np.random.default_rng(1).random(clip.keypoints.shape[:3], np.float32))
+        random = np.random.default_rng(1).random(clip.keypoints.shape[:3], np.float32)
+        clip = clip.replace(confidence=np.where(clip.joint_mask, random, 0))
     path = write(clip, tmp_path / "clip.csv")
     assert path.read_text().startswith("frame,time,person,mid_hip_x,mid_hip_y,mid_hip_z,")
     assert_same_sequence(motionhub.read(path, unit="metre")[0], clip)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from motionhub.data.formats.files import bad_file, note
-from motionhub.data.formats.format import ReadOptions
+from motionhub.data.formats.format import ReadOptions, rate_of
 
 
 # Seconds per unit of a time stamp.
@@ -17,6 +17,8 @@ _SHORTEST, _LONGEST = 1e-3, 3.0
 _UNEVEN = 0.5
 # The rate of the caller may differ by this much from the one of the time stamps.
 _TOLERANCE = 0.05
+# Of a frame; stamps that fit an even rate so well state it, and are not rounded to a whole one.
+_EXACT = 1e-4
 # How fast the expected time of the next frame follows the time stamps.
 _FOLLOW = 0.2
 # Frames without people between two others; a longer absence is another recording.
@@ -55,7 +57,11 @@ def place_stamps(path: Path, seconds: np.ndarray, options: ReadOptions) -> tuple
     if np.diff(positions).max() > _MOST_MISSING:
         gap = np.diff(seconds).max()
         raise bad_file(path, "time", f"a gap of {gap:g} s between two frames; these are several recordings.")
-    rate = _round_rate(positions[-1] / (seconds[-1] - seconds[0]), len(seconds))
+    rate = positions[-1] / (seconds[-1] - seconds[0])
+    if np.abs((seconds - seconds[0]) * rate - positions).max() > _EXACT:
+        rate = _round_rate(rate, len(seconds))
+    else:
+        rate = rate_of(1 / rate)
     if options.fps is not None:
         if abs(options.fps / rate - 1) > _TOLERANCE:
             reason = f"the time stamps state {rate:.4g} frames per second, but fps {options.fps:g} was given"

@@ -8,6 +8,7 @@ import re
 import reprlib
 import stat
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -21,6 +22,8 @@ MAX_FILE_BYTES = 2**30
 # Parsed JSON takes about ten times its size in memory.
 MAX_JSON_BYTES = 2**28
 _LONGEST_ERROR = 2000
+# Poses as text shrink to a tenth in a gzip file; one that grows more than this is a bomb.
+_LEAST_UNZIPPED, _MOST_UNZIPPED = 2**25, 20
 Made = TypeVar("Made")
 # Of marks with the same start, the longer comes first.
 _CODINGS = {
@@ -87,11 +90,33 @@ def read_bytes(path: Path, most: int = MAX_FILE_BYTES, size: int | None = None) 
             raise bad_file(path, "file", f"has {facts.st_size} bytes, more than {most}; split the recording.")
         with path.open("rb") as file:
             content = file.read() if size is None else file.read(size)
+        if content.startswith(b"\x1f\x8b"):
+            content = _unzipped(path, content, most if size is None else size, whole=size is None)
     except OSError as error:
         raise bad_file(path, "file", f"cannot be read ({error.strerror}); give the path of a readable file.") from None
     if not content:
         raise bad_file(path, "file", "is empty; download or extract it again.")
     return content
+
+
+def _unzipped(path: Path, content: bytes, most: int, whole: bool) -> bytes:
+    """What a gzip file holds, or its first `most` bytes. Raises ValueError for one that unpacks to far too much."""
+    most = min(most, max(_LEAST_UNZIPPED, _MOST_UNZIPPED * len(content))) if whole else most
+    decoder, found = zlib.decompressobj(wbits=31), bytearray()
+    try:
+        while content and len(found) <= most:  # a file may be several parts, one after the other
+            found += decoder.decompress(content, most + 1 - len(found))
+            content = decoder.unconsumed_tail or decoder.unused_data
+            if decoder.eof and content:
+                decoder = zlib.decompressobj(wbits=31)
+    except zlib.error as error:
+        if whole or not found:
+            raise bad_file(path, "file", f"not valid gzip ({error}); download it again.") from None
+    if whole and len(found) > most:
+        raise bad_file(path, "file", f"unpacks to more than {most} bytes; unpack and split the recording.")
+    if whole and not decoder.eof:
+        raise bad_file(path, "file", "the gzip file is cut off; download it again.")
+    return bytes(found[:most])
 
 
 def load_json(path: Path) -> Any:

@@ -34,6 +34,8 @@ _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 _SAME = {
     **dict.fromkeys(("hip", "hips", "pelvis", "midhip", "hip_center", "hip_centre", "c_hip", "center_hip"), "mid_hip"),
     "shoulder_center": "shoulder_centre",
+    "left_foot_index": "left_foot",  # MediaPipe's
+    "right_foot_index": "right_foot",
 }
 _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 

@@ -1,233 +1,384 @@
 """Reads wide CSV tables (row per frame, columns `nose_x` or `x_nose`) and long ones (row per joint); writes wide ones.
 
-Other columns are ignored. The separator is the most frequent one of comma, semicolon and tab in the header. Written
-tables have the columns `frame time person nose_x ...`; `time` states the frame rate, except for a single frame.
+`columns.py` says which names are understood. The separator is the most frequent one of comma, semicolon, tab and blank
+in the header; with another separator than the comma, or in quotes, a number may have a decimal comma. Written tables
+have the columns `frame time person nose_x ...`; `time` states the frame rate, except for a single frame.
 """
 
 import csv
 import io
-import itertools
+import math
 import re
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from motionhub.data.formats.cells import MISSING, number, numbers, rows_of_cells, separator_of, text_lines
+from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
+from motionhub.data.formats.coco import number_in
+from motionhub.data.formats.columns import Columns, by_person, columns_of
 from motionhub.data.formats.detections import frame_positions
-from motionhub.data.formats.files import bad_file, read_text
-from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names, rate_of
+from motionhub.data.formats.files import bad_file, nan_at_origin, note
+from motionhub.data.formats.format import Format, ReadOptions, UnstatedFact, checked_size, layout_of_names
 from motionhub.data.formats.writing import Writer, file_tracks
+from motionhub.skeletons.layout import SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-_CONFIDENCE = ("confidence", "conf", "score", "likelihood", "visibility", "c")
-_FRAME = ("frame", "frame_index", "frame_id", "frame_number", "frame#")
-_TIME = ("time", "time_s", "timestamp", "seconds")
-_PERSON = ("person", "person_id", "track", "track_id", "id")
-_JOINT = ("joint", "joint_name", "keypoint", "landmark", "marker", "bodypart", "name")
-_AXES = ("x", "y", "z")
-_SUFFIXED = re.compile(rf"(.+)[_. ]({'|'.join((*_AXES, *_CONFIDENCE))})", re.IGNORECASE)
-_PREFIXED = re.compile(rf"({'|'.join((*_AXES, *_CONFIDENCE))})[_. ](.+)", re.IGNORECASE)
-
-
 Row = tuple[int, list[str]]  # line number, cells
-
-
-@dataclass(frozen=True)
-class _Header:
-    """Column numbers; `values`: joint name ("" in a long table) -> columns of coordinates (and confidence)."""
-
-    frame: int | None
-    time: int | None
-    person: int | None
-    joint: int | None
-    values: dict[str, list[int]]
-    dims: int
-    scored: bool
-
-    @property
-    def columns(self) -> list[int]:
-        return [column for group in self.values.values() for column in group]
+_RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
+_VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
+# Coordinates that programs write for a joint they did not find.
+_SENTINELS = (-999.0, -9999.0, -99999.0)
+_STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
+# Lines of comments above the header.
+_MOST_COMMENTS = 100
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One clip, `(people, frames, joints, 2 or 3)`. An empty cell, or nan, is missing.
+    """Clips of `(people, frames, joints, 2 or 3)`, one per recording that a column names (`video`, `trial`, ...).
 
-    Without a frame column the rows are the frames. A `time` column (seconds) gives the frame rate. The joint names
-    define the layout (a known one where names and order agree); a layout given as an option selects its joints.
+    Numbers of frames, names of images and time stamps (seconds, or milliseconds and the like by name or step) decide
+    positions and rate; without them the rows are the frames. Of a video at `fps`, rows of every third frame are a clip
+    at a third of it. The joint names define the layout (a known one where names and order agree); a layout given as an
+    option selects its joints, and orders numbered ones.
+
+    An empty cell, or a word such as NA, is missing; so is a joint at the origin of an image whose score is 0.
+
+    Raises:
+        ValueError: two rows of one person, moment and joint; names the columns that were not understood.
     """
-    lines = _lines(path)
-    names = next(lines, [])
-    header = _header(names)
-    if header is None:
+    lines = text_lines(path)
+    start, names, rate = _header(lines)
+    columns = columns_of(names)
+    if columns is None:
         raise bad_file(path, "line 1", f"expected columns such as nose_x, nose_y or joint, x, y; got {names[:12]}.")
-    rows = _rows(path, header, lines)
-    content = _numbers(path, rows, header.columns)
-    frames, period = _frames(path, header, rows)
-    positions = frame_positions(path, frames.tolist())
-    people, person_of = _numbered(_texts(rows, header.person))
-    joints, joint_of = list(header.values), None
-    if header.joint is not None:
-        joints, joint_of = _numbered(_texts(rows, header.joint))
-    length = max(positions.values()) + 1
-    checked_size(path, len(people), length, len(joints), header.dims + 1)
-    index_of_frame = np.array([positions[frame] for frame in frames.tolist()])
-    places = [person_of, index_of_frame] if joint_of is None else [person_of, index_of_frame, joint_of]
-    _, first = np.unique(np.stack(places), axis=1, return_index=True)
-    if len(first) < len(frames):
-        again = rows[np.setdiff1d(np.arange(len(frames)), first)[0]][0]
-        raise bad_file(path, f"line {again}", "the same frame, person and joint occur twice.")
-    values = np.full((len(people), length, len(joints), header.dims + header.scored), np.nan, np.float32)
-    with np.errstate(over="ignore"):  # values that overflow float32 are missing
-        values[tuple(places)] = content.reshape(len(frames), *values.shape[len(places) :])
-    layout, order = layout_of_names(path, joints, options)
-    clip = options.sequence(
-        path,
-        values[..., order, : header.dims],
-        layout,
-        fps=None if period is None else rate_of(period),
-        unit=options.unit_of(path),
-        confidence=np.nan_to_num(values[..., order, header.dims]) if header.scored else None,
-        track_ids=_track_ids(people),
-    )
-    return [clip]
+    if rate is not None:
+        options = replace(options, fps=options.fps_of(path, rate))
+    _state(path, names, columns)
+    rows = _rows(path, columns, lines, start)
+    clips = []
+    for group in _recordings(path, columns, rows):
+        clips.append(_clip(path, names, columns, group, options))
+    return clips
 
 
-def _rows(path: Path, header: _Header, lines: Iterator[list[str]]) -> list[Row]:
-    special = (header.frame, header.time, header.person, header.joint)
-    width = max(*header.columns, *(column for column in special if column is not None)) + 1
+def _header(lines: Sequence[str]) -> tuple[int, list[str], float | None]:
+    """The number of the header's line, its names, and the frame rate in a comment above it."""
+    rate = None
+    for row, line in enumerate(lines[:_MOST_COMMENTS]):
+        plain = line.strip().lstrip("\ufeff")
+        if plain.startswith("#"):
+            if stated := _RATE.fullmatch(plain):
+                rate = number_or_none(stated[1])
+            names = _cells(plain.lstrip("# "))
+            if columns_of(names) is None:
+                continue
+            return row + 1, names, rate
+        if plain:
+            return row + 1, _cells(line), rate
+    return 1, [], rate
+
+
+def number_or_none(text: str) -> float | None:
+    """A positive number, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < 1e9 else None
+
+
+def _cells(line: str) -> list[str]:
+    try:
+        row = next(csv.reader([line], delimiter=separator_of(line), skipinitialspace=True), [])
+    except csv.Error:
+        return []
+    return [cell.strip() for cell in row]
+
+
+def _state(path: Path, names: list[str], columns: Columns) -> None:
+    """Notes for columns that are not read."""
+    if columns.left_out:
+        note(path, "columns", f"no positions, so not read: {_listed(columns.left_out)}.")
+    if columns.doubtful:
+        reason = "not read although it may name people, frames or times"
+        fix = 'rename it to "person_id", "frame" or "time" if it does'
+        note(path, "columns", f"{reason}: {_listed(columns.doubtful)}; {fix}.")
+    if len(columns.units) > 1:
+        raise bad_file(path, "columns", f"expected one unit in the names of the columns, got {list(columns.units)}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _rows(path: Path, columns: Columns, lines: list[str], start: int) -> list[Row]:
+    header = lines[start - 1].lstrip("# ")
+    width = max(*columns.coordinates, *columns.special, 0) + 1
     rows = []
-    for line, cells in enumerate(lines, start=2):
+    for line, cells in enumerate(rows_of_cells(path, lines[start:], separator_of(header), start + 1), start + 1):
         if any(cells):
             if len(cells) < width:
                 reason = f"expected at least {width} columns, got {len(cells)}; cut off?"
                 raise bad_file(path, f"line {line}", reason)
             rows.append((line, cells))
     if not rows:
-        raise bad_file(path, "line 2", "the table has no rows.")
+        raise bad_file(path, f"line {start + 1}", "the table has no rows.")
     return rows
 
 
-def _numbers(path: Path, rows: list[Row], columns: list[int]) -> np.ndarray:
-    return np.array([[_number(path, line, cells[column]) for column in columns] for line, cells in rows])
+def _recordings(path: Path, columns: Columns, rows: list[Row]) -> list[list[Row]]:
+    """The rows of each recording, in order: by the columns that name recordings, and by the names of images."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    named = columns.frame is not None and not all(_is_number(cells[columns.frame]) for _, cells in rows)
+    for line, cells in rows:
+        key = tuple(cells[column] for column in columns.recording)
+        if named and columns.frame is not None:
+            key = (*key, _without_number(cells[columns.frame]))
+        groups.setdefault(key, []).append((line, cells))
+    return list(groups.values())
 
 
-def _texts(rows: list[Row], column: int | None) -> list[str]:
-    return ["0" if column is None else cells[column] for _, cells in rows]
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def _without_number(name: str) -> str:
+    """The name of an image without its number: of one recording all are the same."""
+    if name.lower() in MISSING or name.lower().endswith(_VIDEOS):
+        return name
+    return re.sub(r"\d+(?=\D*$)", "", name)
+
+
+def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions) -> SkeletonSequence:
+    people, person_of = _numbered(_people(path, columns, rows))
+    positions, options, rate = _positions(path, names, columns, rows, options)
+    joints, joint_of = list(columns.values), None
+    groups = by_person(columns.values) if columns.joint is None and columns.person is None else None
+    if groups is not None:
+        people, person_of = list(groups), np.zeros(len(rows), np.int64)
+        joints = list(dict.fromkeys(joint for group in groups.values() for joint in group))
+    elif columns.joint is not None:
+        joints, joint_of = _numbered([cells[columns.joint] for _, cells in rows])
+    length, depth = int(positions.max()) + 1, columns.dims + columns.scored
+    checked_size(path, len(people), length, len(joints), columns.dims + 1)
+    places = [person_of, positions] if joint_of is None else [person_of, positions, joint_of]
+    _check_unique(path, names, columns, rows, places)
+    content = _content(path, columns, rows)
+    values = np.full((len(people), length, len(joints), depth), np.nan, np.float32)
+    with np.errstate(over="ignore"):  # values that overflow float32 are missing
+        if groups is None:
+            values[tuple(places)] = content.reshape(len(rows), *values.shape[len(places) :])
+        else:
+            order = {column: place for place, column in enumerate(columns.coordinates)}
+            for person, group in enumerate(groups.values()):
+                for joint, own in group.items():
+                    values[person, positions, joints.index(joint)] = content[:, [order[column] for column in own]]
+    layout, chosen = _layout(path, joints, options)
+    unit = options.unit_of(path, columns.unit)
+    points, confidence = _seen(path, columns, values[:, :, chosen], unit)
+    return options.sequence(
+        path, points, layout, fps=rate, unit=unit, confidence=confidence, track_ids=_track_ids(people)
+    )
+
+
+def _content(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray:
+    """`(rows, columns)` of coordinates and scores; words of a tracking state are scores."""
+    if "state" in columns.score_name.lower() or "visible" in columns.score_name.lower():
+        every = columns.dims + 1
+        scores = {column for place, column in enumerate(columns.coordinates) if place % every == columns.dims}
+        rows = [
+            (line, [_STATES.get(cell.lower(), cell) if at in scores else cell for at, cell in enumerate(cells)])
+            for line, cells in rows
+        ]
+    return numbers(path, rows, columns.coordinates)
+
+
+def _seen(path: Path, columns: Columns, values: np.ndarray, unit: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Points, NaN where a joint was not found, and confidences, 0 where its cells are empty."""
+    points, confidence = values[..., : columns.dims], None
+    if columns.scored:
+        confidence = np.nan_to_num(values[..., columns.dims])
+        flags = np.isin(values[..., columns.dims], (0, 1, 2)) | np.isnan(values[..., columns.dims])
+        if flags.all() and (confidence == 2).any():  # annotated: 0 not labelled, 1 occluded, 2 visible
+            points = np.where(confidence[..., None] == 0, np.nan, points)
+            confidence = confidence / 2
+        points = nan_at_origin(points, confidence)
+    elif unit == "pixel":
+        points = nan_at_origin(points)
+    marked = np.any([(points == value).all(axis=-1) for value in _SENTINELS], axis=0)
+    if marked.any():
+        value = points[marked][0, 0]
+        note(path, "coordinates", f"{marked.sum()} joints at {value:g} in every coordinate are read as missing.")
+        points = np.where(marked[..., None], np.nan, points)
+    if confidence is not None:
+        confidence = np.where(np.isfinite(points).all(axis=-1), confidence, 0)
+    return points, confidence
+
+
+def _layout(path: Path, joints: list[str], options: ReadOptions) -> tuple[SkeletonLayout, list[int]]:
+    """The layout, and the position of each of its joints in the file; numbers count the joints of a given layout."""
+    if not all(joint.isascii() and joint.isdigit() and len(joint) < 10 for joint in joints):
+        return layout_of_names(path, joints, options)
+    counted = sorted(joints, key=int)
+    first = int(counted[0])
+    if [int(joint) for joint in counted] != list(range(first, first + len(joints))) or first > 1:
+        reason = f"expected joints numbered from 0 or 1 without gaps, got {counted[:40]}."
+        raise bad_file(path, "joints", reason)
+    if options.layout is None:
+        same = [name for name, layout in LAYOUTS.items() if layout.num_joints == len(joints)]
+        call = f'motionhub.read("{path}", layout="{same[0] if same else "LAYOUT.yaml"}")'
+        known = f"it has {len(joints)} numbered joints; known layouts of as many: {', '.join(same) or 'none'}"
+        reason = f"the file does not state it; {known}; call {call} with the true one."
+        raise UnstatedFact(str(bad_file(path, "layout", reason)), "layout")
+    layout, order = layout_of_names(path, counted, options)
+    return layout, [joints.index(counted[place]) for place in order]
+
+
+def _people(path: Path, columns: Columns, rows: list[Row]) -> list[str]:
+    """The person of each row: a name, or a number without decimals."""
+    if columns.person is None:
+        return ["0"] * len(rows)
+    people = [cells[columns.person] for _, cells in rows]
+    absent = next((row for row, person in enumerate(people) if person.lower() in MISSING), None)
+    if absent is not None and len(set(people)) > 1:
+        reason = f"expected a person, got {people[absent]!r}; remove the row, or number its person."
+        raise bad_file(path, f"line {rows[absent][0]}", reason)
+    return [re.sub(r"\.0+$", "", person) for person in people]
 
 
 def _numbered(texts: list[str]) -> tuple[list[str], np.ndarray]:
     """The unique texts in the order of their appearance, and the position of each text among them."""
-    number_of = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    number_of = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     return list(number_of), np.array([number_of[text] for text in texts])
 
 
-def _lines(path: Path) -> Iterator[list[str]]:
-    text = read_text(path).splitlines()
-    separator = _separator(text[0])
-    rows = csv.reader((line.replace("\0", "") for line in text), delimiter=separator)
-    while True:
-        try:
-            yield [cell.strip() for cell in next(rows)]
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise bad_file(path, f"line {rows.line_num}", f"not a table: {error}.") from None
+def _check_unique(path: Path, names: list[str], columns: Columns, rows: list[Row], places: list[np.ndarray]) -> None:
+    _, first = np.unique(np.stack(places), axis=1, return_index=True)
+    if len(first) == len(rows):
+        return
+    again = rows[np.setdiff1d(np.arange(len(rows)), first)[0]][0]
+    read_ones = [names[column] for column in columns.special]
+    unread = [name for column, name in enumerate(names) if column not in {*columns.coordinates, *columns.special}]
+    reason = f"the same frame, person and joint occur twice (columns {read_ones}; not read: {unread[:12]})"
+    fix = 'name the column of people "person_id", of frames "frame" and of recordings "video"'
+    raise bad_file(path, f"line {again}", f"{reason}; {fix}, or remove the row.")
 
 
-def _separator(line: str) -> str:
-    return max(",;\t", key=line.count)
+def _positions(
+    path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions
+) -> tuple[np.ndarray, ReadOptions, float | None]:
+    """The position of each row in the clip, the options with the rate of its frames, and the rate that times state."""
+    frames = _frame_numbers(path, columns, rows)
+    times = _times(path, columns, rows)
+    moments = times if frames is None else frames
+    if moments is None:
+        return _without_frames(path, columns, rows), options, None
+    unique, first, moment_of = np.unique(moments, return_index=True, return_inverse=True)
+    if times is not None and columns.time is not None:
+        stamps = times[first]
+        if frames is None or (np.isfinite(stamps).all() and (np.diff(stamps) > 0).all()):
+            seconds = (stamps - stamps[:1]) * _seconds_per_stamp(rows, columns, names, stamps)
+            placed, rate = place_stamps(path, seconds, options)
+            return placed[moment_of], options, rate
+        note(
+            path,
+            "time",
+            f"{names[columns.time]!r} does not ascend from frame to frame, so the numbers of frames count.",
+        )
+    numbered = [int(frame) for frame in unique]
+    positions = frame_positions(path, numbered)
+    if len(numbered) > 1 and options.fps is not None:
+        step = (numbered[-1] - numbered[0]) // max(positions[numbered[-1]], 1)
+        if step > 1:
+            rate = options.fps / step
+            note(path, "frames", f"every {step}th frame of {options.fps:g} per second: a clip of {rate:.4g} fps.")
+            options = replace(options, fps=rate)
+    return np.array([positions[frame] for frame in numbered])[moment_of], options, None
 
 
-def _header(names: list[str]) -> _Header | None:
-    """The meaning of the columns, or None when they are no poses."""
-    plain = [name.lower() for name in names]
+def _seconds_per_stamp(rows: list[Row], columns: Columns, names: list[str], stamps: np.ndarray) -> float:
+    assert columns.time is not None
+    cell = rows[0][1][columns.time]
+    return 1.0 if _clock_seconds(cell) is not None else seconds_per_stamp(stamps, names[columns.time])
 
-    def first(known: tuple[str, ...]) -> int | None:
-        return next((column for column, name in enumerate(plain) if name in known), None)
 
-    joint = first(_JOINT)
-    special = {"frame": first(_FRAME), "time": first(_TIME), "person": first(_PERSON)}
-    parts: dict[str, dict[str, int]] = {}
-    if joint is not None and {"x", "y"} <= {*plain}:
-        parts[""] = {_kind(name): column for column, name in enumerate(plain) if name in (*_AXES, *_CONFIDENCE)}
-    else:
-        joint = None
-        for column, name in enumerate(names):
-            if column in special.values():
-                continue
-            suffixed, prefixed = _SUFFIXED.fullmatch(name), _PREFIXED.fullmatch(name)
-            if suffixed or prefixed:
-                who, kind = (suffixed[1], suffixed[2]) if suffixed else (prefixed[2], prefixed[1])  # type: ignore[index]
-                parts.setdefault(who, {})[_kind(kind)] = column
-    parts = {who: kinds for who, kinds in parts.items() if {"x", "y"} <= kinds.keys()}
-    if not parts:
+def _frame_numbers(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
+    """The frame number of each row: whole numbers, or those in the names of images."""
+    if columns.frame is None:
         return None
-    dims = 3 if all("z" in kinds for kinds in parts.values()) else 2
-    scored = all("confidence" in kinds for kinds in parts.values())
-    wanted = [*_AXES[:dims], *(["confidence"] if scored else [])]
-    values = {who: [kinds[kind] for kind in wanted] for who, kinds in parts.items()}
-    return _Header(**special, joint=joint, values=values, dims=dims, scored=scored)
+    cells = [cells[columns.frame] for _, cells in rows]
+    if not any(_is_number(cell) or cell.lower() in MISSING for cell in cells):
+        if all(cell.lower().endswith(_VIDEOS) or not re.search(r"\d", cell) for cell in cells):
+            return None  # names of recordings
+        cells = [str(number_in(cell, -1)) if re.search(r"\d", cell) else cell for cell in cells]
+    frames = []
+    for (line, _), cell in zip(rows, cells, strict=True):
+        frame = number(path, line, cell)
+        if not abs(frame) < 1e15 or frame != int(frame):
+            raise bad_file(path, f"line {line}", f"expected a whole frame number, got {cell[:40]!r}.")
+        frames.append(int(frame))
+    return np.array(frames, np.int64)
 
 
-def _kind(name: str) -> str:
-    return name.lower() if name.lower() in _AXES else "confidence"
+def _times(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
+    """The time stamp of each row; times of day and dates in seconds."""
+    if columns.time is None:
+        return None
+    if _clock_seconds(rows[0][1][columns.time]) is None:
+        return numbers(path, rows, [columns.time])[:, 0]
+    stamps = [_clock_seconds(cells[columns.time]) for _, cells in rows]
+    for (line, cells), stamp in zip(rows, stamps, strict=True):
+        if stamp is None:
+            raise bad_file(path, f"line {line}", f"expected a time of day, got {cells[columns.time][:40]!r}.")
+    return np.array(stamps, np.float64)
 
 
-def _number(path: Path, line: int, cell: str) -> float:
-    if not cell:
-        return np.nan
+def _clock_seconds(cell: str) -> float | None:
+    """Seconds of 00:01:02.5, 01:02.5 or a date with a time; None for anything else."""
+    if clock := _CLOCK.fullmatch(cell):
+        return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
+    if len(cell) < 16 or not cell[:4].isdigit() or cell[4] != "-":
+        return None
     try:
-        return float(cell)
+        return (datetime.fromisoformat(cell).replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
     except ValueError:
-        raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.") from None
-
-
-def _frames(path: Path, header: _Header, rows: list[Row]) -> tuple[np.ndarray, float | None]:
-    """The frame number of each row, and the seconds per frame where the file states them."""
-    times = np.zeros(len(rows)) if header.time is None else _numbers(path, rows, [header.time])[:, 0]
-    if header.frame is not None:
-        numbers = _numbers(path, rows, [header.frame])[:, 0]
-        for (line, _), number in zip(rows, numbers, strict=True):
-            if not abs(number) < 1e15 or number != int(number):
-                raise bad_file(path, f"line {line}", f"expected a whole frame number, got {number}.")
-        frames = numbers.astype(np.int64)
-    elif header.time is not None:
-        if not np.isfinite(times).all():
-            raise bad_file(path, "time", "expected a number in every row.")
-        frames = np.unique(times, return_inverse=True)[1]  # rows of the same time are one frame
-    elif header.joint is not None:
-        raise bad_file(path, "line 1", "a table with one row per joint needs a column 'frame' or 'time'.")
-    else:
-        appearances: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
-        frames = np.array([next(appearances[person]) for person in _texts(rows, header.person)], np.int64)
-    return frames, _period(path, header, frames, times)
-
-
-def _period(path: Path, header: _Header, frames: np.ndarray, times: np.ndarray) -> float | None:
-    """Seconds per frame, from a time column with even steps."""
-    numbers, first = np.unique(frames, return_index=True)
-    if header.time is None or len(numbers) < 2 or not np.isfinite(times).all():
         return None
-    positions = frame_positions(path, numbers.tolist())
-    steps = np.diff(times[first]) / np.diff([positions[int(number)] for number in numbers])
-    period = float(np.median(steps))
-    if not 1e-3 <= period <= 10 or np.abs(steps - period).max() > 0.1 * period:
-        if header.frame is not None:
-            return None  # numbered frames need only `fps`
-        reason = f"expected seconds that advance evenly, got steps of {steps.min():g} to {steps.max():g}"
-        raise bad_file(path, "time", f"{reason}; drop the column and give fps=.")
-    return float((times[first][-1] - times[first][0]) / (positions[int(numbers[-1])]))
+
+
+def _without_frames(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray:
+    """Rows are frames: the n-th row of each person is frame n, which people who come and go would contradict."""
+    if columns.joint is not None:
+        raise bad_file(path, "line 1", "a table with one row per joint needs a column 'frame' or 'time'.")
+    people = _people(path, columns, rows)
+    counts: dict[str, int] = {}
+    positions = []
+    for person in people:
+        positions.append(counts.get(person, 0))
+        counts[person] = positions[-1] + 1
+    if len(counts) > 1:
+        if len(set(counts.values())) > 1:
+            reason = f"{len(counts)} people with {min(counts.values())} to {max(counts.values())} rows"
+            raise bad_file(path, "columns", f'{reason} need a column "frame" or "time", which says who is seen when.')
+        note(path, "columns", "no frames or times: the n-th row of each person is read as frame n.")
+    return np.array(positions, np.int64)
 
 
 def _track_ids(people: list[str]) -> tuple[int, ...] | None:
     """The person numbers of the file; None where they have names or are not unique."""
     if not all(person.isascii() and person.isdigit() and len(person) < 19 for person in people):
         return None
-    numbers = tuple(int(person) for person in people)
-    return numbers if len(set(numbers)) == len(numbers) else None
+    own = tuple(int(person) for person in people)
+    return own if len(set(own)) == len(own) else None
 
 
 def encode(sequence: SkeletonSequence) -> bytes:
@@ -253,9 +404,8 @@ def matches(path: Path, head: bytes) -> bool:
     """Whether a text begins with the header of a table of joints."""
     if b"\0" in head or head[:1] in (b"{", b"["):
         return False
-    first = head.decode(errors="replace").splitlines()[:1]
-    names = [name.strip().strip('"') for name in first[0].split(_separator(first[0]))] if first else []
-    return len(names) > 2 and _header(names) is not None
+    _, names, _ = _header(head.decode(errors="replace").splitlines())
+    return len(names) > 2 and columns_of(names) is not None
 
 
 FORMAT = Format(

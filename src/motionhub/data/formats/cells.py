@@ -1,0 +1,67 @@
+"""Text tables: lines of cells, and the numbers in them; words for missing values, decimal commas."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.files import bad_file, read_text
+
+
+# What R, pandas, spreadsheets and MATLAB write for a missing value, in lower case.
+MISSING = {
+    *("", "na", "n/a", "#n/a", "<na>", "n.a.", "nan", "-nan", "none", "null", "nil", "-", "--", "missing"),
+    *("#value!", "#ref!", "#div/0!", "#num!", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+}
+_SEPARATORS = ",;\t"
+
+
+def text_lines(path: Path) -> list[str]:
+    """The lines of a text table without NUL characters."""
+    return [line.replace("\0", "") for line in read_text(path).splitlines()]
+
+
+def separator_of(line: str) -> str:
+    """The most frequent one of comma, semicolon and tab, else a blank."""
+    found = max(_SEPARATORS, key=line.count)
+    return found if found in line else " "
+
+
+def rows_of_cells(path: Path, lines: Sequence[str], separator: str, first: int = 1) -> Iterator[list[str]]:
+    """The cells of each line, quotes resolved; `first`: the number of the first line, for errors."""
+    rows = csv.reader(lines, delimiter=separator, skipinitialspace=separator == " ")
+    while True:
+        try:
+            yield [cell.strip() for cell in next(rows)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise bad_file(path, f"line {first - 1 + rows.line_num}", f"not a table: {error}.") from None
+
+
+def number(path: Path, line: int, cell: str) -> float:
+    """The number in a cell, also with a decimal comma; NaN for a word of `MISSING`. Raises ValueError otherwise."""
+    try:
+        return float(cell)
+    except ValueError:
+        if cell.lower() in MISSING:
+            return np.nan
+        if cell.count(",") == 1 and "." not in cell:
+            return number(path, line, cell.replace(",", "."))
+        raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.") from None
+
+
+def numbers(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Sequence[int]) -> np.ndarray:
+    """`(rows, columns)` float64 of numbered lines of cells. Raises ValueError for points and commas in one file."""
+    table = [[number(path, line, cells[column]) for column in columns] for line, cells in rows]
+    _check_decimals(path, rows, columns)
+    return np.array(table, np.float64).reshape(len(rows), len(columns))
+
+
+def _check_decimals(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Sequence[int]) -> None:
+    """Where some cells have a decimal comma and others a point, the comma may be one of thousands."""
+    comma = next((line for line, cells in rows if any("," in cells[column] for column in columns)), None)
+    if comma is not None and any("." in cells[column] for _, cells in rows for column in columns):
+        reason = "some numbers have a comma and others a point; is the comma one of thousands? Remove it."
+        raise bad_file(path, f"line {comma}", reason)

@@ -1,0 +1,250 @@
+"""The columns of a table of poses, understood by their names: recording, person, frame, time, joint, coordinates.
+
+A column of a joint is `nose_x`, `x_nose`, `nose.x`, `noseX`, `nose_x_mm` or `nose_position_x`; one of a numbered joint
+is `x1`, `landmark_1_x` or `x_1`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+AXES = ("x", "y", "z")
+_CONFIDENCE = (
+    *("confidence", "conf", "score", "scores", "likelihood", "visibility", "vis", "v", "c", "p", "prob"),
+    *("probability", "visible", "tracking_state", "trackingstate", "state"),
+)
+UNITS = {
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "metre"),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "centimetre"),
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "millimetre"),
+    **dict.fromkeys(("px", "pixel", "pixels"), "pixel"),
+}
+_NUMBERING = {"id", "ids", "idx", "index", "num", "number", "no", "nr", "#", "name", "label"}
+_THING = {
+    "frame": {"frame", "frames", "framenumber", "frameid", "frameindex", "frameidx", "image", "img", "fnum"},
+    "person": {
+        *(
+            "person",
+            "people",
+            "track",
+            "tracker",
+            "subject",
+            "body",
+            "individual",
+            "individuals",
+            "instance",
+            "player",
+        ),
+        *("participant", "animal", "skeleton", "user", "human", "actor", "dancer", "pid", "personid", "trackid"),
+        *("bodyid", "object", "obj", "patient"),
+    },
+    "joint": {
+        *("joint", "joints", "keypoint", "keypoints", "landmark", "landmarks", "marker", "bodypart", "bodyparts"),
+        *("part", "kp", "kpt", "node", "jointname", "jointtype", "landmarkname"),
+    },
+    "recording": {
+        *("video", "vid", "clip", "recording", "session", "trial", "take", "sequence", "seq", "camera", "cam", "view"),
+        "scene",
+    },
+}
+# Names that are understood only as a whole.
+_WHOLE = {
+    **dict.fromkeys(("frame#", "frame_count", "file_name", "filename", "image_path", "img_path"), "frame"),
+    **dict.fromkeys(("id", "body_index"), "person"),
+    **dict.fromkeys(("body_part", "body_part_name", "joint_type", "name"), "joint"),
+    **dict.fromkeys(("t", "sec", "secs", "seconds", "ms", "millis", "milliseconds", "usec", "elapsed"), "time"),
+}
+_TIMES = {"time", "times", "timestamp", "timestamps", "elapsed"}
+# Groups of columns with x, y and z that are no positions.
+_NO_POSITION = {
+    *("rotation", "rot", "quaternion", "quat", "orientation", "euler", "angle", "velocity", "vel", "acceleration"),
+    *("acc", "angular", "magnetic", "gyro"),
+}
+_LABELS = {"class", "label", "action", "activity", "category", "exercise", "target", "split"}
+_POSITION = {"position", "pos", "coord", "coords", "coordinate", "location", "loc"}
+_KINDS = "|".join((*AXES, *sorted(_CONFIDENCE, key=len, reverse=True)))
+_SUFFIXED = re.compile(rf"(.+?)[_. :/]({_KINDS})", re.IGNORECASE)
+_PREFIXED = re.compile(rf"({_KINDS})[_. ](.+)", re.IGNORECASE)
+_NUMBERED = re.compile(r"([xyzvcps])_?(\d{1,4})", re.IGNORECASE)
+_CAMEL = re.compile(r"(.*[a-z0-9])([XYZ])")
+_UNIT = re.compile(rf"(.+?)(?:[_ ]({'|'.join(UNITS)})|[ _]*[(\[] *({'|'.join(UNITS)}) *[)\]])", re.IGNORECASE)
+_JOINT_NUMBER = re.compile(r"(?:joint|keypoint|landmark|marker|kpt?|point|pt|lm|j|p)?[_ .-]?(\d{1,4})", re.IGNORECASE)
+_OF_PERSON = re.compile(
+    r"(?:person|people|subject|body|player|individual|skeleton|track|human)[_ ]?(\d{1,6})[_. :](.+)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Column numbers of a table of poses.
+
+    `values`: joint name ("" in a table with a row per joint) -> columns of coordinates (and confidence); `people`: the
+    same for each person where columns name people. `doubtful`: names that look like a person, frame or time and are
+    not understood. `left_out`: groups of columns with axes that are no positions.
+    """
+
+    values: dict[str, list[int]]
+    dims: int
+    scored: bool
+    recording: list[int] = field(default_factory=list)
+    person: int | None = None
+    frame: int | None = None
+    time: int | None = None
+    joint: int | None = None
+    unit: str | None = None
+    units: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    score_name: str = ""
+
+    @property
+    def coordinates(self) -> list[int]:
+        return [column for group in self.values.values() for column in group]
+
+    @property
+    def special(self) -> list[int]:
+        named = (self.person, self.frame, self.time, self.joint)
+        return [*self.recording, *(column for column in named if column is not None)]
+
+
+def words_of(name: str) -> list[str]:
+    """`["frame", "number"]` for frame_number, FrameNumber or "Frame number"."""
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.strip())
+    return [word for word in re.split(r"[^a-z0-9#]+", split.lower()) if word]
+
+
+def role_of(name: str) -> str | None:
+    """What a column says: "frame", "person", "time", "joint" or "recording"; None for any other column."""
+    words = words_of(name)
+    whole = "_".join(words)
+    if whole in _WHOLE:
+        return _WHOLE[whole]
+    if not words:
+        return None
+    if words[0] in _TIMES or (len(words) > 1 and words[1] in _TIMES and words[0] in {"frame", "video", "elapsed"}):
+        return "time"
+    numbered = [word for word in words if word not in _NUMBERING]
+    if len(numbered) != 1:
+        return None
+    return next((role for role, names in _THING.items() if numbered[0] in names), None)
+
+
+def _looks_special(name: str) -> bool:
+    """Whether a column seems to number people, frames or moments."""
+    words = words_of(name)
+    things = _THING["frame"] | _THING["person"] | _TIMES
+    if not words or _LABELS & {*words}:
+        return False
+    return words[-1] in {"id", "ids", "idx", "index"} or bool(things & {*words})
+
+
+def columns_of(names: Sequence[str]) -> Columns | None:
+    """The meaning of the columns, or None when they are no poses."""
+    roles: dict[str, list[int]] = {}
+    for column, name in enumerate(names):
+        role = role_of(name)
+        if role is not None:
+            roles.setdefault(role, []).append(column)
+    roles.get("person", []).sort(key=lambda column: words_of(names[column]) == ["id"])  # "id" may be of the row
+    joint = next(iter(roles.get("joint", ())), None)
+    single = {_single(name): column for column, name in reversed([*enumerate(names)])} if joint is not None else {}
+    taken = {column for columns in roles.values() for column in columns}
+    left_out: list[str] = []
+    units: list[str] = []
+    score_name = ""
+    if {"x", "y"} <= single.keys():
+        parts = {"": {kind: single[kind] for kind in (*AXES, "confidence") if kind in single}}
+        used = set(parts[""].values())
+        units = [found for column in used if (found := _unit_of(names[column])[1])]
+    else:
+        taken -= set(roles.get("joint", ()))
+        roles.pop("joint", None)
+        parts, used = {}, set()
+        for column, name in enumerate(names):
+            plain, unit = _unit_of(name)
+            found = None if column in taken else _part(plain)
+            if found is None:
+                continue
+            who, kind = found
+            if who is None:
+                left_out.append(name)
+            elif kind not in parts.setdefault(who, {}):
+                parts[who][kind] = column
+                used.add(column)
+                units += [unit] if unit else []
+    parts = {who: kinds for who, kinds in parts.items() if {"x", "y"} <= kinds.keys()}
+    if not parts:
+        return None
+    dims = 3 if all("z" in kinds for kinds in parts.values()) else 2
+    scored = all("confidence" in kinds for kinds in parts.values())
+    if scored:
+        score_name = names[next(iter(parts.values()))["confidence"]]
+    wanted = [*AXES[:dims], *(["confidence"] if scored else [])]
+    values = {who: [kinds[kind] for kind in wanted] for who, kinds in parts.items()}
+    others = [name for column, name in enumerate(names) if column not in used | taken]
+    first = {role: columns[0] for role, columns in roles.items() if role != "recording"}
+    extra = [names[column] for role in ("person", "frame") for column in roles.get(role, [])[1:]]
+    return Columns(
+        values,
+        dims,
+        scored,
+        recording=roles.get("recording", []),
+        **first,
+        unit=units[0] if units else None,
+        units=tuple(sorted(set(units))),
+        doubtful=(*extra, *(name for name in others if _looks_special(name) and name not in left_out)),
+        left_out=tuple(left_out),
+        score_name=score_name,
+    )
+
+
+def _unit_of(name: str) -> tuple[str, str | None]:
+    """The name without a unit at its end, and the unit."""
+    found = _UNIT.fullmatch(name.strip())
+    if found is None or not (_part(found[1]) or _single(found[1])):
+        return name.strip(), None
+    return found[1].strip(), UNITS[(found[2] or found[3]).lower()]
+
+
+def _single(name: str) -> str | None:
+    """The coordinate that a column of a table with one row per joint holds."""
+    words = [word for word in words_of(_UNIT.sub(r"\1", name)) if word not in _POSITION]
+    whole = "_".join(words)
+    return whole if whole in AXES else "confidence" if whole in _CONFIDENCE else None
+
+
+def _part(name: str) -> tuple[str | None, str] | None:
+    """The joint and the coordinate of a column; joint None for rotations and the like; None for any other column."""
+    if numbered := _NUMBERED.fullmatch(name):
+        return numbered[2], _kind(numbered[1])
+    suffixed, camel, prefixed = _SUFFIXED.fullmatch(name), _CAMEL.fullmatch(name), _PREFIXED.fullmatch(name)
+    if suffixed or camel:
+        who, kind = (suffixed or camel).groups()  # type: ignore[union-attr]
+    elif prefixed:
+        kind, who = prefixed.groups()
+    else:
+        return None
+    words = re.split(r"[_. :]", who.lower())
+    if _NO_POSITION & {*words, *words_of(who)}:
+        return None, _kind(kind)
+    if words[-1] in _POSITION and len(words) > 1:
+        who = who[: -len(words[-1]) - 1]
+    number = _JOINT_NUMBER.fullmatch(who)
+    return (number[1] if number else who), _kind(kind)
+
+
+def _kind(name: str) -> str:
+    return name.lower() if name.lower() in AXES else "confidence"
+
+
+def by_person(values: dict[str, Any]) -> dict[str, dict[str, Any]] | None:
+    """Joint columns called `person1_nose`, by person and joint; None unless all are."""
+    found = [(_OF_PERSON.fullmatch(name), columns) for name, columns in values.items()]
+    if not found or not all(named for named, _ in found):
+        return None
+    people: dict[str, dict[str, Any]] = {}
+    for named, columns in found:
+        people.setdefault(named[1], {})[named[2]] = columns  # type: ignore[index]
+    return people
