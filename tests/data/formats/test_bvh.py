@@ -7,6 +7,7 @@ import pytest
 from helpers import read_error, write_text
 
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 
@@ -228,3 +229,86 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
             refused += 1
             assert "\n" not in str(error) and path.name in str(error)
     assert refused > 100
+
+
+LEG = """HIERARCHY
+ROOT Hips
+{
+  OFFSET 0 0 0
+  CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+  JOINT Leg
+  {
+    OFFSET 10.5 0 0
+    CHANNELS 3 Zrotation Xrotation Yrotation
+    End Site
+    {
+      OFFSET 0 -40.5 0
+    }
+  }
+}
+MOTION
+Frames: 2
+Frame Time: 0.0333333
+0 90.5 0 90.0 0 0 0 0 0
+0 90.5 0 0.5 0 0 0 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("End Site", "End Site Left Toe"),
+        ("End Site", "END SITE"),
+        ("JOINT", "Joint"),
+        ("OFFSET", "Offset"),
+        ("MOTION", "Motion"),
+        ("Frames: 2\nFrame Time:", "FRAMES:\t2\nFRAME TIME :"),
+        ("rotation", "ROTATION"),
+        ("Xposition Yposition Zposition", "xposition yposition zposition"),
+        (".", ","),
+        ("HIERARCHY", "\n hierarchy"),
+        ("Leg", "Left Up Leg"),
+    ],
+)
+def test_bvh_of_other_spelling_is_the_same_motion(write, old, new):
+    (expected,) = read(write(LEG))
+    (clip,) = read(write(LEG.replace(old, new)))
+    np.testing.assert_allclose(clip.keypoints, expected.keypoints, atol=1e-6)
+    assert clip.layout.joints == ("Hips", "Left Up Leg" if old == "Leg" else "Leg")
+
+
+def scaled(scale: str) -> str:
+    text = LEG.replace("CHANNELS 6 ", "CHANNELS 9 ").replace(
+        "Yrotation\n  JOINT", "Yrotation Xscale Yscale Zscale\n  JOINT"
+    )
+    return text.replace("90.0 0 0 0", "90.0 0 0 1 1 1 0").replace("0.5 0 0 0 0 0\n", f"0.5 0 0 {scale} 1 1 0 0 0\n")
+
+
+def test_constant_channels_of_scale_are_left_out_and_others_refused(write):
+    (expected,) = read(write(LEG))
+    (clip,) = read(write(scaled("1")))
+    np.testing.assert_array_equal(clip.keypoints, expected.keypoints)
+    assert "the scale of joint 'Hips' changes over time" in read_error(write(scaled("1.5")))
+    with pytest.warns(FileNote, match="scale other than 1 are left out"):
+        read(write(scaled("1").replace(" 1 1 1 0", " 2 1 1 0").replace("0 1 1 1", "0 2 1 1")))
+
+
+def standing(direction: str, rest: str | None = None) -> str:
+    """Somebody whose head is 170 cm from the hips, and whose ankles are 90 cm on the other side; all turned."""
+    turn = {"y": "0 0 0", "z": "0 90 0", "-y": "180 0 0"}
+    offsets = {"y": ("0 70 0", "0 -90 0"), "z": ("0 0 70", "0 0 -90")}[rest or "y"]
+    joints = "".join(
+        f"JOINT {name}\n{{\nOFFSET {offset}\nCHANNELS 3 Zrotation Xrotation Yrotation\n}}\n"
+        for name, offset in zip(("head", "left_ankle"), offsets, strict=True)
+    )
+    root = "ROOT mid_hip\n{\nOFFSET 0 0 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n"
+    angles = "0 0 0" if rest else turn[direction]
+    return f"HIERARCHY\n{root}{joints}}}\nMOTION\nFrames: 1\nFrame Time: 0.04\n{angles} 0 0 0 0 0 0\n"
+
+
+def test_y_is_up_in_bvh_unless_the_body_stands_otherwise(write):
+    assert read(write(standing("y")))[0].up == "y"
+    with pytest.warns(FileNote, match="no axis is stated as up"):
+        assert read(write(standing("z")))[0].up is None  # or lies on the floor
+    with pytest.warns(FileNote, match="also at rest: it is read as up"):
+        assert read(write(standing("z", rest="z")))[0].up == "z"

@@ -1,12 +1,14 @@
 """CSV (wide and long) and TRC: columns find their joints, gaps are missing, names make the layout."""
 
 import random
+import warnings
 
 import numpy as np
 import pytest
 from helpers import read_error, write_text
 
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 from motionhub.data.formats.format import joint_name
 from motionhub.skeletons.layouts import get_layout
 
@@ -197,10 +199,9 @@ def test_trc_takes_a_layout_out_of_its_markers_and_refuses_contradictions(write,
     [
         ("\tmm\t", "\tyards\t", "expected Units"),
         ("60.0\t60.0", "0\t60.0", "expected a positive DataRate"),
-        ("\t7\tmm", "\t6\tmm", "expected 6 marker names, got 7"),
+        ("\t\t\tRKnee", "", "expected 7 marker names, got 6"),
         ("\t5\t7", "\t9\t7", "expected 9 frames, got 5"),
         ("\nFrame#", "\nNothing", None),
-        ("RKnee", "RHip", "'right_hip'"),
     ],
 )
 def test_trc_bad_headers_are_named(write, points, old, new, reason):
@@ -211,6 +212,55 @@ def test_trc_bad_headers_are_named(write, points, old, new, reason):
         assert read(path)[0].num_frames == 5
     else:
         assert reason in read_error(path)
+
+
+@pytest.mark.parametrize("unit", ["meters", "Meters", "METRES", "m"])
+def test_trc_units_may_be_written_out(write, points, unit):
+    (clip,) = read(write(trc(points(5, 7, 3), NAMES, unit), "clip.trc"))
+    np.testing.assert_allclose(clip.keypoints[0], points(5, 7, 3), rtol=1e-6)
+
+
+def test_the_second_marker_of_a_name_is_called_so_with_a_note(write, points):
+    with pytest.warns(FileNote, match="right_hip_2"):
+        (clip,) = read(write(trc(points(5, 7, 3), NAMES).replace("RKnee", "RHip"), "clip.trc"))
+    assert clip.layout.joints[1:3] == ("right_hip", "right_hip_2")
+
+
+def test_a_wrong_count_of_markers_is_a_note_where_names_and_columns_agree(write, points):
+    with pytest.warns(FileNote, match="NumMarkers is 6, but 7 markers"):
+        (clip,) = read(write(trc(points(5, 7, 3), NAMES).replace("\t7\tmm", "\t6\tmm"), "clip.trc"))
+    assert clip.num_joints == 7
+
+
+def test_decimal_commas_and_words_for_missing_are_read_in_trc(write, points):
+    text = trc(points(5, 7, 3).round(2), NAMES, "m")
+    head, rows = text.split("Z7\n")
+    with_commas = f"{head}Z7\n{rows.replace('.', ',')}"
+    np.testing.assert_allclose(read(write(with_commas, "a.trc"))[0].keypoints[0], points(5, 7, 3).round(2), rtol=1e-6)
+    first = text.splitlines()[5].split("\t")[2]
+    assert not read(write(text.replace(f"\t{first}\t", "\tNaN\t", 1), "b.trc"))[0].joint_mask[0, 0, 0]
+
+
+@pytest.mark.parametrize("units", ["m", "px", "pixels"])
+def test_pixels_in_a_trc_are_two_dimensional(write, points, units):
+    flat = 100 * points(5, 7, 3)
+    flat[..., 2] = 0
+    path = write(trc(flat, NAMES, units), "clip.trc")
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        (clip,) = read(path)
+    assert (clip.unit, clip.num_dims, clip.up) == ("pixel", 2, "-y")
+    assert ["read as 2-D pixels" in str(each.message) for each in notes] == [True] * (units == "m")
+    np.testing.assert_allclose(clip.keypoints[0], flat[..., :2], rtol=1e-6)
+    assert read(path, unit="pixel")[0].num_dims == 2
+    if units == "m":
+        assert read(path, unit="metre")[0].num_dims == 3
+    else:
+        assert "states unit pixel, but unit metre" in read_error(path, unit="metre")
+
+
+def test_metres_are_no_pixels(write, points):
+    assert "states unit metre" in read_error(write(trc(points(5, 7, 3), NAMES, "m"), "clip.trc"), unit="pixel")
 
 
 @pytest.mark.parametrize("kind", ["wide", "trc"])

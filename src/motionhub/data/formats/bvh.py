@@ -1,7 +1,8 @@
-"""Reads and writes BVH motion capture: a hierarchy of joints, rotations (and positions) per frame.
+"""Reads and writes BVH motion capture: a hierarchy of joints, rotations (and positions) per frame; y is up.
 
-Numbers are centimetres unless `unit` is given. End sites are not joints. A position channel replaces the OFFSET of any
-joint on its axis (Bandai-Namco files have six channels on every joint). Rotations apply in the order of the channels.
+Numbers are centimetres unless `unit` is given. End sites, named or not, are not joints. A position channel replaces
+the OFFSET of any joint on its axis (Bandai-Namco files have six channels on every joint). Rotations apply in the order
+of the channels. Channels of scale are left out, with a note, while they stay the same; others are an error.
 
 Written files hold one person, with the bones of the layout as hierarchy. The rest pose has the directions of the first
 frame and the median bone lengths; twist about a bone is minimal. A joint whose rotated bone is off by more than
@@ -9,6 +10,7 @@ frame and the median bone lengths; twist about a bone is minimal. A joint whose 
 """
 
 import io
+import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, numbers_of, read_text
+from motionhub.data.formats.cells import decimal_points
+from motionhub.data.formats.files import bad_file, note, numbers_of, read_text
 from motionhub.data.formats.format import Format, ReadOptions, checked_size, joint_name, rate_of
+from motionhub.data.formats.upright import up_of, y_up
 from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -48,7 +52,11 @@ _BANDAI = (
     "LowerLeg_R", "Foot_R", "Toes_R",
 )
 # fmt: on
-_CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation")}
+_CHANNELS = {f"{axis}{kind}" for axis in "XYZ" for kind in ("position", "rotation", "scale")}
+_FACTS = {
+    "Frames": re.compile(r"frames\s*:\s*(\S+)", re.IGNORECASE),
+    "Frame Time": re.compile(r"frame\s+time\s*:\s*(\S+)", re.IGNORECASE),
+}
 # Larger numbers are no valid angles or positions.
 _LARGEST = 1e12
 # Metres per bone; errors do not add up along the chain.
@@ -78,7 +86,7 @@ class Motion:
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One person, `(1, frames, joints, 3)` metres, in the axes of the file (usually y up).
+    """One person, `(1, frames, joints, 3)` metres, in the axes of the file; y is up unless the body stands otherwise.
 
     Bandai-Namco files have layout bandai-22. Others get a layout from their hierarchy, with Mixamo's names (also of
     LAFAN1 and CMU) translated to the library's. A layout given as an option must have the same joint names, in any
@@ -93,7 +101,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "layout", reason)
     order = [names.index(joint) for joint in layout.joints] if {*names} == {*layout.joints} else slice(None)
     points, unit = positions(motion)[:, order], options.unit_of(path, assumed="centimetre")
-    return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit)]
+    rest = positions(Motion(motion.joints, np.zeros((1, motion.values.shape[1])), 1.0))[:, order]
+    up = up_of(path, layout.joints, points, "y", rest)
+    return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit, up=up)]
 
 
 def own_layout(joints: list[Joint]) -> SkeletonLayout:
@@ -122,7 +132,7 @@ def positions(motion: Motion) -> np.ndarray:
                 column, axis = next(columns), channel[0]
                 if channel.endswith("position"):
                     local[:, "XYZ".index(axis)] = values[:, column]
-                else:
+                elif channel.endswith("rotation"):
                     turn = turn * Rotation.from_euler(axis, values[:, column : column + 1], degrees=True)
             if joint.parent < 0:
                 places[:, row] = local
@@ -153,13 +163,23 @@ class _Tokens:
 
     def expect(self, word: str) -> None:
         got = self.take(word)
-        if got != word:
+        if got.upper() != word.upper():
             raise self.error(f"expected {word}, got {got[:40]!r}.")
+
+    def name(self, what: str) -> str:
+        """The words up to the end of the line or the brace that opens the joint."""
+        words = [self.take(what)]
+        line = self.tokens[self.position - 1][0]
+        while self.position < len(self.tokens) and self.tokens[self.position] != (line, "{"):
+            if self.tokens[self.position][0] != line:
+                break
+            words.append(self.take(what))
+        return " ".join(words)
 
     def number(self, what: str) -> float:
         word = self.take(what)
         try:
-            return float(word)
+            return float(decimal_points(word))
         except ValueError:
             raise self.error(f"expected {what} (a number), got {word[:40]!r}.") from None
 
@@ -167,30 +187,46 @@ class _Tokens:
 def load(path: Path) -> Motion:
     """The hierarchy and motion of a BVH file. Raises a one-line ValueError that names file and line."""
     lines = read_text(path).splitlines()
-    start = next((row for row, line in enumerate(lines) if line.strip() == "MOTION"), None)
+    start = next((row for row, line in enumerate(lines) if line.strip().upper() == "MOTION"), None)
     if start is None:
         raise bad_file(path, f"line {len(lines)}", "the file ends without MOTION; it is cut off, or is no BVH.")
     joints = _hierarchy(_Tokens(path, lines[:start]))
     width = sum(len(joint.channels) for joint in joints)
-    frames = int(_fact(path, lines, start + 1, "Frames:"))
-    frame_time = _fact(path, lines, start + 2, "Frame Time:")
+    frames = int(_fact(path, lines, start + 1, "Frames"))
+    frame_time = _fact(path, lines, start + 2, "Frame Time")
     rows = [(number, line) for number, line in enumerate(lines[start + 3 :], start + 4) if line.strip()]
     if len(rows) != frames or width == 0:
         reason = f"expected {frames} frames of {width} channels, got {len(rows)} lines"
         raise bad_file(path, f"line {len(lines)}", f"{reason}; the file is cut off or corrupt.")
     checked_size(path, frames, len(joints), 6)  # positions and orientations
-    values = np.array([numbers_of(path, number, line, width) for number, line in rows])
+    values = np.array([numbers_of(path, number, decimal_points(line), width) for number, line in rows])
+    _check_scales(path, joints, values)
     return Motion(joints, values, frame_time)
+
+
+def _check_scales(path: Path, joints: list[Joint], values: np.ndarray) -> None:
+    channels = [(joint.name, channel) for joint in joints for channel in joint.channels]
+    scales = [column for column, (_, channel) in enumerate(channels) if channel.endswith("scale")]
+    if not scales:
+        return
+    changes = [column for column in scales if not np.allclose(values[:, column], values[0, column], atol=1e-3)]
+    if changes:
+        reason = f"the scale of joint {channels[changes[0]][0]!r} changes over time; export without scale channels."
+        raise bad_file(path, "channels", reason)
+    if not np.allclose(values[:, scales], 1, atol=1e-3):
+        text = "constant channels of scale other than 1 are left out; bone lengths are those of OFFSET."
+        note(path, "channels", text)
 
 
 def _fact(path: Path, lines: list[str], row: int, key: str) -> float:
     text = lines[row].strip() if row < len(lines) else ""
+    found = _FACTS[key].fullmatch(text)
     try:
-        value = float(text.removeprefix(key)) if text.startswith(key) else 0.0
+        value = float(decimal_points(found[1])) if found else 0.0
     except ValueError:
         value = 0.0
     if not 1e-6 < value < 1e9:
-        raise bad_file(path, f"line {row + 1}", f"expected '{key}' and a positive number, got {text[:40]!r}.")
+        raise bad_file(path, f"line {row + 1}", f"expected '{key}:' and a positive number, got {text[:40]!r}.")
     return value
 
 
@@ -201,17 +237,19 @@ def _hierarchy(tokens: _Tokens) -> list[Joint]:
     joints, opened = [_joint(tokens, -1)], [0]
     while opened:
         word = tokens.take("'}'")
+        keyword = word.upper()
         if word == "}":
             opened.pop()
-        elif word == "JOINT":
+        elif keyword == "JOINT":
             joints.append(_joint(tokens, opened[-1]))
             opened.append(len(joints) - 1)
-        elif word == "End":
-            tokens.expect("Site")
+        elif keyword == "END":
+            if not tokens.name("Site").upper().startswith("SITE"):
+                raise tokens.error("expected End Site.")
             tokens.expect("{")
             _offset(tokens)
             tokens.expect("}")
-        elif word == "CHANNELS" and not joints[opened[-1]].channels:
+        elif keyword == "CHANNELS" and not joints[opened[-1]].channels:
             joints[opened[-1]].channels = _channels(tokens)
         else:
             raise tokens.error(f"expected JOINT, End Site, CHANNELS or '}}', got {word[:40]!r}.")
@@ -224,7 +262,7 @@ def _hierarchy(tokens: _Tokens) -> list[Joint]:
 
 
 def _joint(tokens: _Tokens, parent: int) -> Joint:
-    name = tokens.take("a joint's name")
+    name = tokens.name("a joint's name")
     tokens.expect("{")
     return Joint(name, parent, _offset(tokens))
 
@@ -238,7 +276,7 @@ def _channels(tokens: _Tokens) -> list[str]:
     count = tokens.number("the number of channels")
     if count not in range(0, 13):
         raise tokens.error(f"expected 0 to 12 channels, got {count:g}.")
-    channels = [tokens.take("a channel") for _ in range(int(count))]
+    channels = [tokens.take("a channel").capitalize() for _ in range(int(count))]
     unknown = sorted({*channels} - _CHANNELS)
     if unknown:
         raise tokens.error(f"expected channels such as Xposition or Zrotation, got {unknown[:3]}.")
@@ -251,6 +289,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
     Reading gives them back by name: `motionhub.read(path, layout=...)`.
     """
     check_body_in_metres(sequence, "BVH")
+    sequence = y_up(sequence, "BVH")
     share = np.mean(~sequence.joint_mask, axis=(0, 1))
     if share.any():
         worst = [sequence.layout.joints[row] for row in np.argsort(-share, kind="stable") if share[row]]
@@ -385,7 +424,7 @@ def _lines(joints: list[Joint], row: int, indent: str) -> list[str]:
 
 def matches(path: Path, head: bytes) -> bool:
     """Whether a file begins with the hierarchy of a BVH."""
-    return head.lstrip().startswith(b"HIERARCHY")
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].upper() == b"HIERARCHY"
 
 
 FORMAT = Format(

@@ -40,6 +40,11 @@ def rows_of_cells(path: Path, lines: Sequence[str], separator: str, first: int =
             raise bad_file(path, f"line {first - 1 + rows.line_num}", f"not a table: {error}.") from None
 
 
+def decimal_points(text: str) -> str:
+    """The text with decimal points where its numbers have decimal commas; unchanged where it has points."""
+    return text if "." in text else text.replace(",", ".")
+
+
 def number(path: Path, line: int, cell: str) -> float:
     """The number in a cell, also with a decimal comma; NaN for a word of `MISSING`. Raises ValueError otherwise."""
     try:

@@ -239,6 +239,26 @@ def joint_name(text: str) -> str:
     return _SAME.get(name, name)
 
 
+def with_unique_names(path: Path, names: list[str]) -> list[str]:
+    """The names of a file, of those that occur again the second called `name_2`, and so on, with a note."""
+    counts: Counter[str] = Counter()
+    taken = {joint_name(name) for name in names}
+    unique, renamed = [], []
+    for name in names:
+        own = joint_name(name)
+        counts[own] += 1
+        if own and counts[own] > 1:
+            while f"{own}_{counts[own]}" in taken:
+                counts[own] += 1
+            name = f"{own}_{counts[own]}"
+            renamed.append(name)
+        unique.append(name)
+    if renamed:
+        shown = ", ".join(renamed[:8]) + ("" if len(renamed) < 9 else f" and {len(renamed) - 8} more")
+        note(path, "names", f"names that occur more than once are read as {shown}.")
+    return unique
+
+
 def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple[SkeletonLayout, list[int]]:
     """The layout, and for each of its joints the position of its name in the file.
 

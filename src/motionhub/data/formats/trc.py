@@ -1,49 +1,99 @@
 """Reads and writes TRC marker files (OpenSim, Pose2Sim, Cortex): tab-separated 3-D positions, names, rate and unit.
 
-A layout given as an option selects its joints by marker name. Written files are in millimetres, one marker per joint,
-with the axes unchanged (OpenSim expects y up).
+y is up. A layout given as an option selects its joints by marker name; of two markers with one name the second is
+called `name_2`, with a note. Sports2D writes pixels into TRC files, some under `Units m`: they are 2-D keypoints.
+Written files are in millimetres, one marker per joint, turned so that y is up where the sequence states its axis.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, read_text
-from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names
+from motionhub.data.formats.cells import MISSING, number
+from motionhub.data.formats.columns import UNITS
+from motionhub.data.formats.files import bad_file, note, read_text
+from motionhub.data.formats.format import (
+    FILE_UNITS,
+    Format,
+    ReadOptions,
+    checked_size,
+    layout_of_names,
+    with_unique_names,
+)
+from motionhub.data.formats.upright import up_of, y_up
 from motionhub.data.formats.writing import Writer, check_body_in_metres
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-_UNITS = {"m": "metre", "cm": "centimetre", "mm": "millimetre"}
 _HEADER_LINES = 5
+# Metres; markers of a person that are farther apart are no metres.
+_LARGEST_BODY = 5.0
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One person, `(1, frames, markers, 3)` metres. An empty or nan cell is a missing marker."""
+    """One person, `(1, frames, markers, 3)` metres, or `(1, frames, markers, 2)` pixels. Empty or nan is missing."""
     lines = [line.rstrip("\r").split("\t") for line in read_text(path).split("\n")]
     if len(lines) < _HEADER_LINES + 1:
         raise bad_file(path, f"line {len(lines)}", "the file ends inside its header; it is cut off.")
+    if len(lines[2]) < 2:
+        raise bad_file(path, "line 3", "expected cells separated by tabs; was the file saved with blanks instead?")
     facts = {key.strip(): value.strip() for key, value in zip(lines[1], lines[2], strict=False)}
     rate, markers = _positive(path, facts, "DataRate"), int(_positive(path, facts, "NumMarkers"))
     length = int(_positive(path, facts, "NumFrames"))
-    unit = _UNITS.get(facts.get("Units", "").lower())
+    unit = UNITS.get(facts.get("Units", "").lower())
     if unit is None:
-        raise bad_file(path, "line 3", f"expected Units {list(_UNITS)}, got {facts.get('Units', '')[:20]!r}.")
-    names = [name.strip() for name in lines[3][2:] if name.strip()]
-    if len(names) != markers:
-        raise bad_file(path, "line 4", f"expected {markers} marker names, got {len(names)}.")
+        expected = "m, cm, mm or px (or their names)"
+        raise bad_file(path, "line 3", f"expected Units {expected}, got {facts.get('Units', '')[:20]!r}.")
     rows = [(number, row) for number, row in enumerate(lines[_HEADER_LINES:], _HEADER_LINES + 1) if any(row)]
     if len(rows) != length:
         raise bad_file(path, f"line {len(lines)}", f"expected {length} frames, got {len(rows)}; is it cut off?")
-    checked_size(path, length, markers, 3)
-    points = np.stack([_points(path, number, row, markers) for number, row in rows])
+    names = _names(path, lines[3], lines[4], markers, max(len(row) for _, row in rows))
+    checked_size(path, length, len(names), 3)
+    points = np.stack([_points(path, line, row, len(names)) for line, row in rows])
     layout, order = layout_of_names(path, names, options)
-    return [options.sequence(path, points[:, order], layout, fps=rate, unit=options.unit_of(path, unit))]
+    points, unit = points[:, order], _unit(path, points, unit, options)
+    if unit == "pixel":
+        return [options.sequence(path, points[..., :2], layout, fps=rate, unit=unit, up="-y")]
+    up = up_of(path, layout.joints, points, "y")
+    return [options.sequence(path, points, layout, fps=rate, unit=unit, up=up)]
+
+
+def _names(path: Path, line: list[str], axes: list[str], markers: int, widest: int) -> list[str]:
+    """The marker names; a count in the header that names, axes and columns contradict is corrected, with a note."""
+    names = [name.strip() for name in line[2:] if name.strip()]
+    if len(names) != markers:
+        columns = max(widest - 2, 0)
+        labelled = sum(bool(axis.strip()) for axis in axes)
+        if labelled != 3 * len(names) or not 3 * (len(names) - 1) < columns <= 3 * len(names) + 1:
+            raise bad_file(path, "line 4", f"expected {markers} marker names, got {len(names)}.")
+        text = f"NumMarkers is {markers}, but {len(names)} markers have names and columns; all are read."
+        note(path, "line 3", text)
+    return with_unique_names(path, names)
+
+
+def _unit(path: Path, points: np.ndarray, stated: str, options: ReadOptions) -> str:
+    """The unit; 2-D coordinates far too large for the stated length are pixels, by their size or the caller's word."""
+    flat = bool(np.nan_to_num(points[..., 2]).any() == 0)
+    if stated != "pixel" and flat and options.unit == "pixel":
+        note(path, "line 3", f"Units say {stated}, but unit pixel was given and every z is 0: read as 2-D pixels.")
+        return "pixel"
+    if stated != "pixel" and flat and options.unit is None:
+        seen = points[np.isfinite(points).any(axis=(1, 2))]
+        if len(seen):
+            extent = np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)
+            size = float(np.median(np.nan_to_num(extent).max(axis=1))) * FILE_UNITS[stated][1]
+            if size > _LARGEST_BODY:
+                text = f"Units say {stated}, but every z is 0 and a body would measure {size:.0f} metres"
+                note(path, "line 3", f"{text}: read as 2-D pixels; unit={stated!r} reads what it says.")
+                return "pixel"
+    if stated == "pixel" and not flat:
+        raise bad_file(path, "line 3", "Units say pixels, but z is not 0 everywhere; correct the Units.")
+    return options.unit_of(path, stated)
 
 
 def _positive(path: Path, facts: dict[str, str], key: str) -> float:
     try:
-        value = float(facts[key])
+        value = float(facts[key].replace(",", "."))
     except (KeyError, ValueError):
         value = 0.0
     if not 0 < value < 1e9:
@@ -54,12 +104,9 @@ def _positive(path: Path, facts: dict[str, str], key: str) -> float:
 def _points(path: Path, line: int, row: list[str], markers: int) -> np.ndarray:
     cells = [cell.strip() for cell in row[2 : 2 + 3 * markers]]
     cells += [""] * (3 * markers - len(cells))  # programs omit empty cells at the end
-    if any(cell.strip() for cell in row[2 + 3 * markers :]):
+    if any(cell.strip().lower() not in MISSING for cell in row[2 + 3 * markers :]):
         raise bad_file(path, f"line {line}", f"expected {3 * markers} coordinates, got more.")
-    try:
-        return np.array([float(cell) if cell else np.nan for cell in cells]).reshape(markers, 3)
-    except ValueError as error:
-        raise bad_file(path, f"line {line}", f"expected numbers ({error}).") from None
+    return np.array([number(path, line, cell) for cell in cells]).reshape(markers, 3)
 
 
 _FACTS = [
@@ -77,6 +124,7 @@ _FACTS = [
 def encode(sequence: SkeletonSequence) -> bytes:
     """Text. Empty cells are a missing joint. Nine digits in millimetres restore every float32."""
     check_body_in_metres(sequence, "TRC")
+    sequence = y_up(sequence, "TRC")
     rate, length, names = repr(sequence.fps), str(sequence.num_frames), sequence.layout.joints
     facts = [rate, rate, length, str(len(names)), "mm", rate, "1", length]
     axes = [f"{axis}{number}" for number in range(1, len(names) + 1) for axis in "XYZ"]
