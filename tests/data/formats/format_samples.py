@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.io
+from mocap_samples import MOCAP
 
 from motionhub.data.datasets.precog import COLUMNS as PRECOG_COLUMNS
 from motionhub.data.formats.formats import WRITERS
@@ -320,6 +321,7 @@ def samples() -> dict[str, list[Sample]]:
         "trc": [_one("clip.trc", _written("trc", clip()))],
         "bvh": [_one("clip.bvh", _written("bvh", _whole()))],
         "csv": [_one("wide.csv", _table(long=False), unit="pixel"), _one("long.csv", _table(long=True), **csv)],
+        **{name: [Sample(*each) for each in group] for name, group in MOCAP.items()},
     }
 
 

@@ -69,7 +69,7 @@ def test_a_column_that_may_number_people_and_is_not_read_is_a_note(write):
 
 
 def test_every_third_frame_of_a_video_is_a_clip_of_a_third_of_its_rate(write):
-    with pytest.warns(FileNote, match="every 3th frame of 30 per second: a clip of 10 fps"):
+    with pytest.warns(FileNote, match="in steps of 3, of 30 per second: a clip of 10 fps"):
         (clip,) = read(write("frame,a_x,a_y\n0,1,2\n3,1,2\n9,5,6\n"), **TOLD)
     assert (clip.fps, clip.num_frames, clip.joint_mask[0, :, 0].tolist()) == (10, 4, [True, True, False, True])
 
@@ -115,10 +115,25 @@ def test_words_for_missing_are_missing_and_have_no_confidence(write, word):
     assert clip.confidence[0, :, 0].tolist() == [0, 0.5]
 
 
-@pytest.mark.parametrize("word", ["NA", "-"])
-def test_a_frame_or_a_person_cannot_be_missing(write, word):
+@pytest.mark.parametrize("word", ["NA", "-", ""])
+def test_a_frame_cannot_be_missing(write, word):
     assert "whole frame number" in read_error(write(f"frame,a_x,a_y\n0,1,2\n{word},1,2\n"), **TOLD)
-    assert "expected a person" in read_error(write(f"frame,id,a_x,a_y\n0,1,1,2\n0,{word},1,2\n"), **TOLD)
+
+
+@pytest.mark.parametrize(("word", "reason"), [("NA", "some rows have no person"), ("1", "identifies nobody")])
+def test_people_whose_numbers_are_missing_or_repeat_are_followed_by_their_keypoints(write, word, reason):
+    places = {"1": (10, 10), "2": (500, 500)}
+    rows = [
+        (frame, word if (frame, who) == (2, "2") else who, [5 * j + k + frame for k in at for j in range(4)])
+        for frame in range(4)
+        for who, at in sorted(places.items(), reverse=frame % 2 == 0)
+    ]
+    header = ",".join(f"{joint}_{axis}" for axis in "xy" for joint in "abcd")
+    text = "".join(f"{frame},{who},{','.join(map(str, cells))}\n" for frame, who, cells in rows)
+    with pytest.warns(FileNote, match=reason):
+        (clip,) = read(write(f"frame,track,{header}\n{text}"), **TOLD)
+    assert clip.num_people == 2 and clip.joint_mask.all()
+    assert np.ptp(clip.keypoints, axis=1).max() == 3
 
 
 def test_a_joint_at_the_origin_of_an_image_is_missing(write):

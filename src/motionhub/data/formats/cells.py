@@ -16,6 +16,8 @@ MISSING = {
 }
 _SEPARATORS = ",;\t"
 
+Row = tuple[int, list[str]]  # number of the line, cells
+
 
 def text_lines(path: Path) -> list[str]:
     """The lines of a text table without NUL characters."""
@@ -55,6 +57,14 @@ def number(path: Path, line: int, cell: str) -> float:
         if cell.count(",") == 1 and "." not in cell:
             return number(path, line, cell.replace(",", "."))
         raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.") from None
+
+
+def whole_number(path: Path, line: int, cell: str, what: str = "frame number") -> int:
+    """The whole number in a cell, which may have zeros behind the point. Raises ValueError otherwise."""
+    value = number(path, line, cell)
+    if not abs(value) < 1e15 or value != int(value):
+        raise bad_file(path, f"line {line}", f"expected a whole {what}, got {cell[:40]!r}.")
+    return int(value)
 
 
 def numbers(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Sequence[int]) -> np.ndarray:

@@ -13,13 +13,18 @@ from motionhub.data.formats import (
     arrays,
     bvh,
     coco,
+    deeplabcut,
     lcrnet,
     mediapipe,
+    motive,
     openpose,
     parquet,
     pyskl,
+    qualisys,
+    rokoko,
     table,
     trc,
+    vicon,
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
@@ -29,23 +34,31 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # Where several fit, the first wins.
-_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh, table)
+_MODULES = (
+    *(openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh),
+    *(qualisys, vicon, motive, rokoko, deeplabcut),
+    table,
+)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}
 _NUM_NEAREST = 3
 _SHOWN = 10
 _VIDEO = "a video; make keypoints of it first: motionhub poses VIDEO -o OUT.npz, or motionhub.poses.extract(VIDEO)"
+_FBX = "import it in Blender (free) and export the armature as BVH, or as glTF (.glb), with its animation"
+_OPENSIM = "its joint angles or forces are no positions; give the markers as TRC, or export body positions as CSV"
 # Common other contents, and what to do with them.
 _FOREIGN = {
     b"\x89HDF": "an HDF5 file; save its arrays as .npz with keypoints (people, frames, joints, dims)",
     b"PK\x03\x04": "a zip file; extract it and give a file or folder of it, or make a dataset of the authors' zip: "
     "motionhub dataset build NAME --raw ZIP --out FOLDER",
     b"\x1f\x8b": "a gzip file; unpack it first",
+    b"Kaydara ": f"an FBX file; {_FBX}",
+    b"; FBX": f"an FBX file in text; {_FBX}",
+    b"CDF": "a NetCDF file; if movement wrote it: motionhub.from_movement(xarray.load_dataset(FILE))",
     b"\x02P": "a C3D file; export it as TRC or BVH",
     b"\x89PNG": "a PNG image; a pose estimator makes keypoints of it",
     b"\xff\xd8\xff": "a JPEG image; a pose estimator makes keypoints of it",
-    b"ftyp": _VIDEO,
     b"RIFF": _VIDEO,
     b"\x1aE\xdf\xa3": _VIDEO,
 }
@@ -158,6 +171,9 @@ def _unknown_folder(path: Path) -> ValueError:
 
 def _unknown_format(path: Path, head: bytes, known: Sequence[Format]) -> ValueError:
     """The error for a file: its content, the signatures of the formats with most words in common, and other names."""
+    foreign = _foreign(head)
+    if foreign is not None:
+        return bad_file(path, "content", f"no known skeleton format ({foreign}).")
     container, shown, words = _describe(path, head)
     same = [form for form in known if form.container == container] or list(known)
     nearest = sorted(same, key=lambda form: -len(words & _words(f"{form.name} {form.title} {form.signature}")))
@@ -165,6 +181,14 @@ def _unknown_format(path: Path, head: bytes, known: Sequence[Format]) -> ValueEr
     others = ", ".join(form.name for form in nearest[_NUM_NEAREST:])
     more = f". Others: {others}" if others else ""
     return bad_file(path, "content", f"no known skeleton format ({shown}). Nearest formats: {named}{more}.")
+
+
+def _foreign(head: bytes) -> str | None:
+    """What a common file of another kind is, and the way out."""
+    if b"\nendheader" in head.lower():
+        return f"an OpenSim table (.mot, .sto); {_OPENSIM}"
+    binary = next((words for mark, words in _FOREIGN.items() if head.startswith(mark)), None)
+    return binary or (_VIDEO if head[4:8] == b"ftyp" else None)
 
 
 def _words(text: str) -> set[str]:
@@ -183,9 +207,8 @@ def _describe(path: Path, head: bytes) -> tuple[str, str, set[str]]:
         return "json", *_describe_json(path)
     text = head.decode("utf-8", errors="ignore")
     unprintable = sum(not (char.isprintable() or char.isspace()) for char in text)
-    if b"\0" in head or unprintable > len(head) // 50 or any(head.startswith(mark) for mark in _FOREIGN):
-        foreign = next((words for mark, words in _FOREIGN.items() if mark in head[:8]), None)
-        return "binary", foreign or f"a binary file that starts with {head[:12]!r}", set()
+    if b"\0" in head or unprintable > len(head) // 50:
+        return "binary", f"a binary file that starts with {head[:12]!r}", set()
     lines = [line[:40] for line in head.decode("utf-8", errors="replace").splitlines()[:3]]
     return "text", f"a text file that starts with the lines {lines}", _words(" ".join(lines))
 

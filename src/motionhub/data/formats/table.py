@@ -7,32 +7,26 @@ have the columns `frame time person nose_x ...`; `time` states the frame rate, e
 
 import csv
 import io
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.cells import MISSING, number, numbers, rows_of_cells, separator_of, text_lines
-from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
-from motionhub.data.formats.coco import number_in
+from motionhub.data.formats.cells import MISSING, Row, numbers, rows_of_cells, separator_of, text_lines
 from motionhub.data.formats.columns import Columns, by_person, columns_of
-from motionhub.data.formats.detections import frame_positions
+from motionhub.data.formats.detections import Detection, Frames, clip_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note
 from motionhub.data.formats.format import Format, ReadOptions, UnstatedFact, checked_size, layout_of_names
+from motionhub.data.formats.moments import people_of, positions_of, recordings
 from motionhub.data.formats.writing import Writer, file_tracks
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-Row = tuple[int, list[str]]  # line number, cells
 _RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", re.IGNORECASE)
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
-_VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
 # Coordinates that programs write for a joint they did not find.
 _SENTINELS = (-999.0, -9999.0, -99999.0)
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
@@ -63,7 +57,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     _state(path, names, columns)
     rows = _rows(path, columns, lines, start)
     clips = []
-    for group in _recordings(path, columns, rows):
+    for group in recordings(path, columns, rows):
         clips.append(_clip(path, names, columns, group, options))
     return clips
 
@@ -133,35 +127,9 @@ def _rows(path: Path, columns: Columns, lines: list[str], start: int) -> list[Ro
     return rows
 
 
-def _recordings(path: Path, columns: Columns, rows: list[Row]) -> list[list[Row]]:
-    """The rows of each recording, in order: by the columns that name recordings, and by the names of images."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    named = columns.frame is not None and not all(_is_number(cells[columns.frame]) for _, cells in rows)
-    for line, cells in rows:
-        key = tuple(cells[column] for column in columns.recording)
-        if named and columns.frame is not None:
-            key = (*key, _without_number(cells[columns.frame]))
-        groups.setdefault(key, []).append((line, cells))
-    return list(groups.values())
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
-
-
-def _without_number(name: str) -> str:
-    """The name of an image without its number: of one recording all are the same."""
-    if name.lower() in MISSING or name.lower().endswith(_VIDEOS):
-        return name
-    return re.sub(r"\d+(?=\D*$)", "", name)
-
-
 def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions) -> SkeletonSequence:
-    people, person_of = _numbered(_people(path, columns, rows))
-    positions, options, rate = _positions(path, names, columns, rows, options)
+    people, person_of = _numbered(people_of(columns, rows))
+    positions, options, rate = positions_of(path, names, columns, rows, options)
     joints, joint_of = list(columns.values), None
     groups = by_person(columns.values) if columns.joint is None and columns.person is None else None
     if groups is not None:
@@ -172,6 +140,8 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     length, depth = int(positions.max()) + 1, columns.dims + columns.scored
     checked_size(path, len(people), length, len(joints), columns.dims + 1)
     places = [person_of, positions] if joint_of is None else [person_of, positions, joint_of]
+    if columns.person is not None and joint_of is None and _identify_nobody(path, people, places):
+        return _followed(path, columns, rows, positions, length, joints, options, rate)
     _check_unique(path, names, columns, rows, places)
     content = _content(path, columns, rows)
     values = np.full((len(people), length, len(joints), depth), np.nan, np.float32)
@@ -189,6 +159,38 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     return options.sequence(
         path, points, layout, fps=rate, unit=unit, confidence=confidence, track_ids=_track_ids(people)
     )
+
+
+def _identify_nobody(path: Path, people: list[str], places: list[np.ndarray]) -> bool:
+    """Whether person numbers are absent in some rows of several people, or repeat in a frame."""
+    absent = len(people) > 1 and any(person.lower() in MISSING for person in people)
+    if absent:
+        note(path, "people", "some rows have no person, so people are followed by their keypoints.")
+    repeated = len(np.unique(np.stack(places), axis=1).T) < len(places[0])
+    if repeated and not absent:
+        text = "several rows of a frame have the same person, which identifies nobody"
+        note(path, "people", f"{text}, so people are followed by their keypoints.")
+    return absent or repeated
+
+
+def _followed(
+    path: Path,
+    columns: Columns,
+    rows: list[Row],
+    positions: np.ndarray,
+    length: int,
+    joints: list[str],
+    options: ReadOptions,
+    rate: float | None,
+) -> SkeletonSequence:
+    content = _content(path, columns, rows).reshape(len(rows), len(joints), -1)
+    layout, chosen = _layout(path, joints, options)
+    unit = options.unit_of(path, columns.unit)
+    points, confidence = _seen(path, columns, content[:, chosen], unit)
+    frames: Frames = [[] for _ in range(length)]
+    for row, position in enumerate(positions.tolist()):
+        frames[position].append(Detection(points[row], None if confidence is None else confidence[row]))
+    return clip_of(path, frames, options, layout, unit=unit, fps=rate, dims=columns.dims)
 
 
 def _content(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray:
@@ -244,18 +246,6 @@ def _layout(path: Path, joints: list[str], options: ReadOptions) -> tuple[Skelet
     return layout, [joints.index(counted[place]) for place in order]
 
 
-def _people(path: Path, columns: Columns, rows: list[Row]) -> list[str]:
-    """The person of each row: a name, or a number without decimals."""
-    if columns.person is None:
-        return ["0"] * len(rows)
-    people = [cells[columns.person] for _, cells in rows]
-    absent = next((row for row, person in enumerate(people) if person.lower() in MISSING), None)
-    if absent is not None and len(set(people)) > 1:
-        reason = f"expected a person, got {people[absent]!r}; remove the row, or number its person."
-        raise bad_file(path, f"line {rows[absent][0]}", reason)
-    return [re.sub(r"\.0+$", "", person) for person in people]
-
-
 def _numbered(texts: list[str]) -> tuple[list[str], np.ndarray]:
     """The unique texts in the order of their appearance, and the position of each text among them."""
     number_of = {text: place for place, text in enumerate(dict.fromkeys(texts))}
@@ -272,105 +262,6 @@ def _check_unique(path: Path, names: list[str], columns: Columns, rows: list[Row
     reason = f"the same frame, person and joint occur twice (columns {read_ones}; not read: {unread[:12]})"
     fix = 'name the column of people "person_id", of frames "frame" and of recordings "video"'
     raise bad_file(path, f"line {again}", f"{reason}; {fix}, or remove the row.")
-
-
-def _positions(
-    path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions
-) -> tuple[np.ndarray, ReadOptions, float | None]:
-    """The position of each row in the clip, the options with the rate of its frames, and the rate that times state."""
-    frames = _frame_numbers(path, columns, rows)
-    times = _times(path, columns, rows)
-    moments = times if frames is None else frames
-    if moments is None:
-        return _without_frames(path, columns, rows), options, None
-    unique, first, moment_of = np.unique(moments, return_index=True, return_inverse=True)
-    if times is not None and columns.time is not None:
-        stamps = times[first]
-        if frames is None or (np.isfinite(stamps).all() and (np.diff(stamps) > 0).all()):
-            seconds = (stamps - stamps[:1]) * _seconds_per_stamp(rows, columns, names, stamps)
-            placed, rate = place_stamps(path, seconds, options)
-            return placed[moment_of], options, rate
-        note(
-            path,
-            "time",
-            f"{names[columns.time]!r} does not ascend from frame to frame, so the numbers of frames count.",
-        )
-    numbered = [int(frame) for frame in unique]
-    positions = frame_positions(path, numbered)
-    if len(numbered) > 1 and options.fps is not None:
-        step = (numbered[-1] - numbered[0]) // max(positions[numbered[-1]], 1)
-        if step > 1:
-            rate = options.fps / step
-            note(path, "frames", f"every {step}th frame of {options.fps:g} per second: a clip of {rate:.4g} fps.")
-            options = replace(options, fps=rate)
-    return np.array([positions[frame] for frame in numbered])[moment_of], options, None
-
-
-def _seconds_per_stamp(rows: list[Row], columns: Columns, names: list[str], stamps: np.ndarray) -> float:
-    assert columns.time is not None
-    cell = rows[0][1][columns.time]
-    return 1.0 if _clock_seconds(cell) is not None else seconds_per_stamp(stamps, names[columns.time])
-
-
-def _frame_numbers(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
-    """The frame number of each row: whole numbers, or those in the names of images."""
-    if columns.frame is None:
-        return None
-    cells = [cells[columns.frame] for _, cells in rows]
-    if not any(_is_number(cell) or cell.lower() in MISSING for cell in cells):
-        if all(cell.lower().endswith(_VIDEOS) or not re.search(r"\d", cell) for cell in cells):
-            return None  # names of recordings
-        cells = [str(number_in(cell, -1)) if re.search(r"\d", cell) else cell for cell in cells]
-    frames = []
-    for (line, _), cell in zip(rows, cells, strict=True):
-        frame = number(path, line, cell)
-        if not abs(frame) < 1e15 or frame != int(frame):
-            raise bad_file(path, f"line {line}", f"expected a whole frame number, got {cell[:40]!r}.")
-        frames.append(int(frame))
-    return np.array(frames, np.int64)
-
-
-def _times(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
-    """The time stamp of each row; times of day and dates in seconds."""
-    if columns.time is None:
-        return None
-    if _clock_seconds(rows[0][1][columns.time]) is None:
-        return numbers(path, rows, [columns.time])[:, 0]
-    stamps = [_clock_seconds(cells[columns.time]) for _, cells in rows]
-    for (line, cells), stamp in zip(rows, stamps, strict=True):
-        if stamp is None:
-            raise bad_file(path, f"line {line}", f"expected a time of day, got {cells[columns.time][:40]!r}.")
-    return np.array(stamps, np.float64)
-
-
-def _clock_seconds(cell: str) -> float | None:
-    """Seconds of 00:01:02.5, 01:02.5 or a date with a time; None for anything else."""
-    if clock := _CLOCK.fullmatch(cell):
-        return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
-    if len(cell) < 16 or not cell[:4].isdigit() or cell[4] != "-":
-        return None
-    try:
-        return (datetime.fromisoformat(cell).replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
-    except ValueError:
-        return None
-
-
-def _without_frames(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray:
-    """Rows are frames: the n-th row of each person is frame n, which people who come and go would contradict."""
-    if columns.joint is not None:
-        raise bad_file(path, "line 1", "a table with one row per joint needs a column 'frame' or 'time'.")
-    people = _people(path, columns, rows)
-    counts: dict[str, int] = {}
-    positions = []
-    for person in people:
-        positions.append(counts.get(person, 0))
-        counts[person] = positions[-1] + 1
-    if len(counts) > 1:
-        if len(set(counts.values())) > 1:
-            reason = f"{len(counts)} people with {min(counts.values())} to {max(counts.values())} rows"
-            raise bad_file(path, "columns", f'{reason} need a column "frame" or "time", which says who is seen when.')
-        note(path, "columns", "no frames or times: the n-th row of each person is read as frame n.")
-    return np.array(positions, np.int64)
 
 
 def _track_ids(people: list[str]) -> tuple[int, ...] | None:

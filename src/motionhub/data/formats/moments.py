@@ -1,0 +1,152 @@
+"""Who is seen when in a table: recordings, people and positions of its rows, by numbers, names of images and times."""
+
+import math
+import re
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from motionhub.data.formats.cells import MISSING, Row, numbers, whole_number
+from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
+from motionhub.data.formats.coco import number_in
+from motionhub.data.formats.columns import Columns
+from motionhub.data.formats.detections import frame_positions
+from motionhub.data.formats.files import bad_file, note
+from motionhub.data.formats.format import ReadOptions
+
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
+_VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
+
+
+def recordings(path: Path, columns: Columns, rows: list[Row]) -> list[list[Row]]:
+    """The rows of each recording, in order: by the columns that name recordings, and by the names of images."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    named = columns.frame is not None and not all(_is_number(cells[columns.frame]) for _, cells in rows)
+    for line, cells in rows:
+        key = tuple(cells[column] for column in columns.recording)
+        if named and columns.frame is not None:
+            key = (*key, _without_number(cells[columns.frame]))
+        groups.setdefault(key, []).append((line, cells))
+    return list(groups.values())
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def _without_number(name: str) -> str:
+    """The name of an image without its number: of one recording all are the same."""
+    if name.lower() in MISSING or name.lower().endswith(_VIDEOS):
+        return name
+    return re.sub(r"\d+(?=\D*$)", "", name)
+
+
+def people_of(columns: Columns, rows: list[Row]) -> list[str]:
+    """The person of each row: a name, or a number without decimals."""
+    if columns.person is None:
+        return ["0"] * len(rows)
+    people = [cells[columns.person] for _, cells in rows]
+    return [re.sub(r"\.0+$", "", person) for person in people]
+
+
+def positions_of(
+    path: Path, names: list[str], columns: Columns, rows: list[Row], options: ReadOptions
+) -> tuple[np.ndarray, ReadOptions, float | None]:
+    """The position of each row in the clip, the options with the rate of its frames, and the rate that times state."""
+    frames = _frame_numbers(path, columns, rows)
+    times = _times(path, columns, rows)
+    moments = times if frames is None else frames
+    if moments is None:
+        return _without_frames(path, columns, rows), options, None
+    unique, first, moment_of = np.unique(moments, return_index=True, return_inverse=True)
+    if times is not None and columns.time is not None:
+        stamps = times[first]
+        if frames is None or (np.isfinite(stamps).all() and (np.diff(stamps) > 0).all()):
+            seconds = (stamps - stamps[:1]) * _seconds_per_stamp(rows, columns, names, stamps)
+            placed, rate = place_stamps(path, seconds, options)
+            return placed[moment_of], options, rate
+        note(
+            path,
+            "time",
+            f"{names[columns.time]!r} does not ascend from frame to frame, so the numbers of frames count.",
+        )
+    numbered = [int(frame) for frame in unique]
+    positions = frame_positions(path, numbered)
+    if len(numbered) > 1 and options.fps is not None:
+        step = (numbered[-1] - numbered[0]) // max(positions[numbered[-1]], 1)
+        if step > 1:
+            rate = options.fps / step
+            note(
+                path,
+                "frames",
+                f"numbered in steps of {step}, of {options.fps:g} per second: a clip of {rate:.4g} fps.",
+            )
+            options = replace(options, fps=rate)
+    return np.array([positions[frame] for frame in numbered])[moment_of], options, None
+
+
+def _seconds_per_stamp(rows: list[Row], columns: Columns, names: list[str], stamps: np.ndarray) -> float:
+    assert columns.time is not None
+    cell = rows[0][1][columns.time]
+    return 1.0 if _clock_seconds(cell) is not None else seconds_per_stamp(stamps, names[columns.time])
+
+
+def _frame_numbers(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
+    """The frame number of each row: whole numbers, or those in the names of images."""
+    if columns.frame is None:
+        return None
+    cells = [cells[columns.frame] for _, cells in rows]
+    if not any(_is_number(cell) or cell.lower() in MISSING for cell in cells):
+        if all(cell.lower().endswith(_VIDEOS) or not re.search(r"\d", cell) for cell in cells):
+            return None  # names of recordings
+        cells = [str(number_in(cell, -1)) if re.search(r"\d", cell) else cell for cell in cells]
+    return np.array([whole_number(path, line, cell) for (line, _), cell in zip(rows, cells, strict=True)], np.int64)
+
+
+def _times(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
+    """The time stamp of each row; times of day and dates in seconds."""
+    if columns.time is None:
+        return None
+    if _clock_seconds(rows[0][1][columns.time]) is None:
+        return numbers(path, rows, [columns.time])[:, 0]
+    stamps = [_clock_seconds(cells[columns.time]) for _, cells in rows]
+    for (line, cells), stamp in zip(rows, stamps, strict=True):
+        if stamp is None:
+            raise bad_file(path, f"line {line}", f"expected a time of day, got {cells[columns.time][:40]!r}.")
+    return np.array(stamps, np.float64)
+
+
+def _clock_seconds(cell: str) -> float | None:
+    """Seconds of 00:01:02.5, 01:02.5 or a date with a time; None for anything else."""
+    if clock := _CLOCK.fullmatch(cell):
+        return 3600 * int(clock[1] or 0) + 60 * int(clock[2]) + float(clock[3].replace(",", "."))
+    if len(cell) < 16 or not cell[:4].isdigit() or cell[4] != "-":
+        return None
+    try:
+        return (datetime.fromisoformat(cell).replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds()
+    except ValueError:
+        return None
+
+
+def _without_frames(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray:
+    """Rows are frames: the n-th row of each person is frame n, which people who come and go would contradict."""
+    if columns.joint is not None:
+        raise bad_file(path, "line 1", "a table with one row per joint needs a column 'frame' or 'time'.")
+    people = people_of(columns, rows)
+    counts: dict[str, int] = {}
+    positions = []
+    for person in people:
+        positions.append(counts.get(person, 0))
+        counts[person] = positions[-1] + 1
+    if len(counts) > 1:
+        if len(set(counts.values())) > 1:
+            reason = f"{len(counts)} people with {min(counts.values())} to {max(counts.values())} rows"
+            raise bad_file(path, "columns", f'{reason} need a column "frame" or "time", which says who is seen when.')
+        note(path, "columns", "no frames or times: the n-th row of each person is read as frame n.")
+    return np.array(positions, np.int64)

@@ -1,0 +1,85 @@
+"""Tiny files of motion capture and animal-pose programs, made by hand: `MOCAP[name]` is target, files and options."""
+
+import numpy as np
+
+
+FRAMES = 6
+NAMES = ("mid_hip", "head", "left_ankle")
+# Somebody who stands along y, in metres, and steps along x.
+PLACES = np.array([[[0.1 * t, 1, 0.5], [0.1 * t, 1.6, 0.5], [0.1 * t + 0.05, 0.125, 0.5]] for t in range(FRAMES)])
+
+
+def table(rows: np.ndarray, separator: str, first: list[list[object]] | None = None) -> str:
+    """The numbers of each frame in a line, after the cells of `first`."""
+    heads = first or [[] for _ in rows]
+    cells = [[repr(value) for value in row] for row in rows.reshape(len(rows), -1).round(6).tolist()]
+    lines = [[*head, *row] for head, row in zip(heads, cells, strict=True)]
+    return "\n".join(separator.join(map(str, line)) for line in lines) + "\n"
+
+
+def qualisys(places: np.ndarray = PLACES, names=NAMES, columns: bool = False) -> str:
+    facts = {
+        "NO_OF_FRAMES": len(places),
+        "NO_OF_CAMERAS": 8,
+        "NO_OF_MARKERS": len(names),
+        "FREQUENCY": 100,
+        "DESCRIPTION": "--",
+        "TIME_STAMP": "2026-01-01, 10:00:00\t1.5",
+        "DATA_INCLUDED": "3D",
+        "MARKER_NAMES": "\t".join(names),
+    }
+    text = "".join(f"{key}\t{value}\n" for key, value in facts.items())
+    if not columns:
+        return text + table(1000 * places, "\t")
+    head = "\t".join(["Frame", "Time", *(f"{name} {axis}" for name in names for axis in "XYZ")])
+    return f"{text}{head}\n" + table(1000 * places, "\t", [[n + 1, n / 100] for n in range(len(places))])
+
+
+def vicon(places: np.ndarray = PLACES, names=NAMES, subject: str = "Ann", first: int = 1) -> str:
+    head = ",,".join(["", *(f"{subject}:{name}," for name in names)])
+    axes = "Frame,Sub Frame" + ",X,Y,Z" * len(names)
+    rows = table(1000 * places, ",", [[first + n, 0] for n in range(len(places))])
+    return f"Trajectories\n100\n,,{head[2:]}\n{axes}\n,{',mm' * 3 * len(names)}\n{rows}"
+
+
+def motive(places: np.ndarray = PLACES, names=NAMES, kind: str = "Bone", subject: str = "Ann:") -> str:
+    facts = "Format Version,1.23,Take Name,Take 1,Capture Frame Rate,240,Export Frame Rate,120.000000"
+    width = range(3 * len(names))
+    rows = [
+        f"{facts},Total Frames in Take,{len(places)},Rotation Type,Quaternion,Length Units,Meters",
+        "",
+        ",Type," + ",".join(kind for _ in width),
+        ",Name," + ",".join(subject + names[column // 3] for column in width),
+        ",ID," + ",".join(str(column // 3) for column in width),
+        ",," + ",".join("Position" for _ in width),
+        "Frame,Time (Seconds)" + ",X,Y,Z" * len(names),
+    ]
+    return "\n".join(rows) + "\n" + table(places, ",", [[n, n / 120] for n in range(len(places))])
+
+
+def rokoko(places: np.ndarray = PLACES) -> str:
+    names = ("Hips", "Head", "LeftFoot")
+    head = ",".join(["Timestamp", *(f"{name}_position_{axis}" for name in names for axis in "xyz")])
+    return f"{head}\n" + table(places, ",", [[n / 50] for n in range(len(places))])
+
+
+def deeplabcut(people: int) -> str:
+    width = [(who, name, kind) for who in range(people) for name in NAMES for kind in ("x", "y", "likelihood")]
+    lines = [["scorer", *("net" for _ in width)]]
+    lines += [["individuals", *(f"mouse{who}" for who, _, _ in width)]] if people > 1 else []
+    lines += [["bodyparts", *(name for _, name, _ in width)], ["coords", *(kind for _, _, kind in width)]]
+    lines += [[str(frame), *(f"{0.1 * frame + at}" for at, _ in enumerate(width))] for frame in range(FRAMES)]
+    return "\n".join(",".join(line) for line in lines) + "\n"
+
+
+def _one(target: str, content: str | bytes, **options: object) -> tuple[str, dict[str, bytes], dict[str, object]]:
+    return target, {target: content.encode() if isinstance(content, str) else content}, options
+
+
+MOCAP = {
+    "qualisys": [_one("walk.tsv", qualisys()), _one("walk.tsv", qualisys(columns=True))],
+    "vicon": [_one("walk.csv", vicon())],
+    "motive": [_one("take.csv", motive())],
+    "deeplabcut": [_one("one.csv", deeplabcut(1), fps=30), _one("two.csv", deeplabcut(2), fps=30)],
+    "rokoko": [_one("rokoko.csv", rokoko())],
+}
