@@ -4,11 +4,13 @@ Joints that cannot be made from the source are NaN and listed in the report, nev
 authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM; our own are marked.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, overload
 
 import numpy as np
 
+from motionhub.skeletons.joint_names import named_joints
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -64,6 +66,7 @@ class ConversionReport:
         copied: joints both layouts have.
         interpolated: joint -> the source joints it is the weighted mean of; one source is a substitution.
         missing: joints that cannot be made from the source: NaN in every frame.
+        names: copied joint -> its name in the source, where that is another spelling (`named_joints`).
     """
 
     source: str
@@ -71,6 +74,7 @@ class ConversionReport:
     copied: tuple[str, ...] = ()
     interpolated: dict[str, tuple[str, ...]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def substituted(self) -> dict[str, str]:
@@ -78,7 +82,7 @@ class ConversionReport:
         return {joint: sources[0] for joint, sources in self.interpolated.items() if len(sources) == 1}
 
     def __str__(self) -> str:
-        rows = [(joint, "copied", "") for joint in self.copied]
+        rows = [(joint, "copied", self.names.get(joint, "")) for joint in self.copied]
         for joint, sources in self.interpolated.items():
             rows.append((joint, "played by" if len(sources) == 1 else "mean of", ", ".join(sources)))
         rows += [(joint, "missing", "NaN: no recipe makes it") for joint in self.missing]
@@ -105,33 +109,44 @@ def conversion_weights(
     exceptions = EXCEPTIONS.get((source.name, target.name), {})
     weights = np.zeros((target.num_joints, source.num_joints), dtype=np.float32)
     copied, interpolated, missing = [], {}, []
+    own = _own_names(source)
+    meant = {joint: named or joint for joint, named in named_joints(target.joints).items()}
     for row, joint in enumerate(target.joints):
-        parts = _mean(exceptions[joint], source, ()) if joint in exceptions else _parts(joint, source, ())
+        asked = joint if joint in own else meant[joint]
+        parts = _mean(exceptions[joint], own, ()) if joint in exceptions else _parts(asked, own, ())
         if parts is None:
             missing.append(joint)
-        elif list(parts) == [joint]:
+        elif list(parts) == [own.get(asked)]:
             copied.append(joint)
         else:
             interpolated[joint] = tuple(parts)
         for part, weight in (parts or {}).items():
             weights[row, source.index(part)] = weight
-    return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing))
+    names = {joint: own[joint if joint in own else meant[joint]] for joint in copied}
+    names = {joint: name for joint, name in names.items() if name != joint}
+    return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing), names)
 
 
-def _parts(joint: str, source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+def _own_names(layout: SkeletonLayout) -> dict[str, str]:
+    """Joint -> its name in the layout: itself, and the joint of the vocabulary that the name means."""
+    meant = {joint: name for name, joint in named_joints(layout.joints).items() if joint is not None}
+    return {**meant, **{joint: joint for joint in layout.joints}}
+
+
+def _parts(joint: str, own: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
     """Source joint -> weight for one joint, or None; `asked`: joints it is needed for, as recipes are circular."""
-    if joint in source.joints:
-        return {joint: 1.0}
+    if joint in own:
+        return {own[joint]: 1.0}
     if joint in asked:
         return None
-    ways = (_mean(way, source, (*asked, joint)) for way in RECIPES.get(joint, ()))
+    ways = (_mean(way, own, (*asked, joint)) for way in RECIPES.get(joint, ()))
     return next((parts for parts in ways if parts is not None), None)
 
 
-def _mean(joints: tuple[str, ...], source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+def _mean(joints: tuple[str, ...], own: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
     weights: dict[str, float] = {}
     for joint in joints:
-        parts = _parts(joint, source, asked)
+        parts = _parts(joint, own, asked)
         if parts is None:
             return None
         for part, weight in parts.items():
