@@ -58,7 +58,7 @@ def assert_same_sequence(found: motionhub.SkeletonSequence, expected: motionhub.
     assert (found.confidence is None) == (expected.confidence is None)
     if expected.confidence is not None:
         np.testing.assert_array_equal(found.confidence, expected.confidence)
-    for fact in ("fps", "unit", "layout", "image_size", "track_ids"):
+    for fact in ("fps", "unit", "layout", "image_size", "track_ids", "up"):
         assert getattr(found, fact) == getattr(expected, fact), fact
 
 

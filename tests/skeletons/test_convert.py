@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from motionhub.skeletons.convert import conversion_weights, convert_layout
+from motionhub.skeletons.convert import conversion_weights, convert_layout, with_up
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout
-from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.skeletons.sequence import DIRECTIONS, SkeletonSequence
 
 
 PAIRS = list(itertools.product(LAYOUTS, LAYOUTS))
@@ -182,3 +182,21 @@ def test_ones_own_layout_converts_by_its_names():
 def test_an_unknown_target_is_refused_with_its_neighbours():
     with pytest.raises(ValueError, match="posetics-17"):
         convert_layout(numbered("coco-17"), "posetic")
+
+
+@pytest.mark.parametrize("before", DIRECTIONS)
+@pytest.mark.parametrize("after", DIRECTIONS)
+def test_another_axis_up_is_a_rotation_that_keeps_left_left(before, after):
+    axes = {name: np.eye(3)["xyz".index(name[-1])] * (-1 if "-" in name else 1) for name in DIRECTIONS}
+    points = np.zeros((1, 1, 13, 3))
+    points[0, 0, :4] = [axes[before], *np.eye(3)]
+    turned = with_up(SkeletonSequence(points, "penn-13", 30, "metre", up=before), after)
+    assert turned.up == after
+    np.testing.assert_array_equal(turned.keypoints[0, 0, 0], axes[after])
+    assert np.linalg.det(turned.keypoints[0, 0, 1:4]) == pytest.approx(1)
+
+
+def test_an_unknown_axis_is_not_guessed():
+    clip = SkeletonSequence(np.zeros((1, 1, 13, 3)), "penn-13", 30, "metre")
+    with pytest.raises(ValueError, match=r'state it: sequence.replace\(up="y"\)'):
+        with_up(clip, "y")

@@ -121,3 +121,10 @@ def test_replace_checks_the_new_values():
     assert sequence().replace(fps=25).fps == 25
     with pytest.raises(ValueError, match="fps"):
         sequence().replace(fps=-1)
+
+
+@pytest.mark.parametrize("up", ["up", "Y", "z", ""])
+def test_the_axis_that_points_up_is_one_of_the_keypoints(up):
+    assert sequence(up="-y").up == "-y"
+    with pytest.raises(ValueError, match="up must be None or one of"):
+        sequence(up=up)

@@ -236,3 +236,36 @@ def _between(values: np.ndarray, before: np.ndarray, share: np.ndarray) -> np.nd
     after = np.where(share > 0, before + 1, before)
     shares = share.reshape(-1, *[1] * (values.ndim - 2))
     return values[:, before] * (1 - shares) + values[:, after] * shares
+
+
+def with_up(sequence: SkeletonSequence, up: str) -> SkeletonSequence:
+    """The same motion with another coordinate axis up: a rotation, so that left stays left.
+
+    Args:
+        sequence: 3-D, with its own `up` stated.
+        up: one of `DIRECTIONS`.
+
+    Raises:
+        ValueError: the sequence is 2-D, or does not state its own `up`.
+
+    Examples:
+        >>> clip = motionhub.generate("wave", seed=0).replace(up="y")
+        >>> with_up(clip, "z").up
+        'z'
+    """
+    if sequence.num_dims != 3 or sequence.up is None:
+        got = f"{sequence.num_dims}-D with up={sequence.up!r}"
+        raise ValueError(f'expected 3-D keypoints with a stated axis, got {got}; state it: sequence.replace(up="y").')
+    turned = sequence.replace(up=up)  # checks `up`
+    start, end = _axis(sequence.up), _axis(up)
+    if (start == -end).all():  # half a turn about an axis across
+        across = np.eye(3)[int(start[0] != 0)]
+        rotation = 2 * np.outer(across, across) - np.eye(3)
+    else:  # Rodrigues' formula for a quarter turn, or none
+        cross = np.cross(np.cross(start, end), np.eye(3)).T
+        rotation = np.eye(3) + cross + cross @ cross
+    return turned.replace(keypoints=sequence.keypoints @ rotation.T.astype(np.float32))
+
+
+def _axis(name: str) -> np.ndarray:
+    return np.eye(3)["xyz".index(name[-1])] * (-1 if name.startswith("-") else 1)

@@ -12,8 +12,8 @@ from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-# 1: without frame_labels. 2: without segments and caption. 3: without class_descriptions.
-SCHEMA_VERSION = 4
+# 1: without frame_labels. 2: without segments and caption. 3: without class_descriptions. 4: without up.
+SCHEMA_VERSION = 5
 COLUMNS: dict[str, str] = {
     "schema_version": f"version of these columns, {SCHEMA_VERSION}",
     "keypoints": "flat float32 of shape (num_people, num_frames, num_joints, num_dims), row-major; NaN = not seen",
@@ -28,6 +28,7 @@ COLUMNS: dict[str, str] = {
     "image_width": "pixels, 0 = unknown",
     "image_height": "pixels, 0 = unknown",
     "track_ids": "one identity per person",
+    "up": "the coordinate axis that points up, such as y or -y; empty when unknown",
     "label": "action class, -1 = unknown",
     "frame_labels": "the action class of every frame, -1 = unknown; empty when the clip has one label or none",
     "segment_labels": "the class of every annotated action, where several may happen at once; empty otherwise",
@@ -47,7 +48,7 @@ COLUMNS: dict[str, str] = {
 # fmt: off
 _OPTIONAL = frozenset({
     "label", "subject", "camera", "setup", "clip_id", "caption", "class_descriptions", "source", "licence",
-    "confidence", "track_ids", "frame_labels", "segment_labels", "segment_starts", "segment_ends",
+    "confidence", "track_ids", "up", "frame_labels", "segment_labels", "segment_starts", "segment_ends",
 })
 # fmt: on
 
@@ -95,6 +96,7 @@ def to_row(
         "image_width": size[0],
         "image_height": size[1],
         "track_ids": list(sequence.track_ids or ()),
+        "up": sequence.up or "",
         "frame_labels": np.asarray(labels, dtype=np.int32).reshape(-1),
         "segment_labels": actions[:, 0],
         "segment_starts": actions[:, 1],
@@ -137,6 +139,7 @@ def from_row(row: Mapping[str, Any]) -> SkeletonSequence:
         confidence=_shaped(confidence, shape[:3], "confidence") if len(confidence) else None,
         image_size=size if min(size) > 0 else None,
         track_ids=None if track_ids is None else tuple(int(track) for track in track_ids),
+        up=str(row.get("up") or "") or None,
     )
 
 

@@ -12,6 +12,7 @@ from motionhub.skeletons.layouts import get_layout
 
 
 UNITS = ("pixel", "metre", "normalised")
+DIRECTIONS = ("x", "-x", "y", "-y", "z", "-z")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,9 +29,11 @@ class SkeletonSequence:
         confidence: `(num_people, num_frames, num_joints)` in 0..1, or None.
         image_size: `(width, height)` in pixels, or None.
         track_ids: one integer per person, or None for 0, 1, 2, ...
+        up: the coordinate axis that points up, one of `DIRECTIONS` (`"-y"` in images and for most cameras, `"y"` in
+            BVH, TRC and glTF, `"z"` in many motion capture systems), or None when unknown.
 
     Raises:
-        ValueError: a shape, the unit or the frame rate does not fit; the message says what was expected.
+        ValueError: a shape, the unit, the frame rate or the axis does not fit; the message says what was expected.
 
     Examples:
         >>> import numpy as np
@@ -48,6 +51,7 @@ class SkeletonSequence:
     confidence: np.ndarray | None = None
     image_size: tuple[int, int] | None = None
     track_ids: tuple[int, ...] | None = None
+    up: str | None = None
 
     def __post_init__(self) -> None:
         layout = get_layout(self.layout)
@@ -73,6 +77,11 @@ class SkeletonSequence:
             raise ValueError(f"unit must be one of {UNITS}, got {self.unit!r}.")
         if self.image_size is not None:
             object.__setattr__(self, "image_size", _checked_image_size(self.image_size))
+        axes = DIRECTIONS[: 2 * keypoints.shape[3]]
+        if self.up not in (None, *axes):
+            raise ValueError(
+                f"up must be None or one of {axes} for {keypoints.shape[3]}-D keypoints, got {self.up!r}."
+            )
         object.__setattr__(self, "track_ids", _checked_track_ids(self.track_ids, len(keypoints)))
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ import pytest
 from helpers import read_error, write_json
 
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 from motionhub.skeletons.layouts import get_layout
 
 
@@ -115,7 +116,6 @@ def test_annotations_of_other_joints_keep_their_names(write):
         ([result("cat.jpg", 1)], "expected a name with a number"),
         ([result(0, 1), 7], "results[1]: expected an object"),
         ([result(0, 1), result(10**9, 1)], "not the frames of one recording"),
-        ([result(0, 1, track_id=1), result(0, 2, track_id=1)], "the same person number occurs twice"),
         (annotations(images=[]), "expected images and keypoints"),
         (annotations(categories=[]), "expected one that names"),
         (annotations(annotations=[{"image_id": 5, "keypoints": triples(1)}]), "there is no image with the id 5"),
@@ -123,6 +123,25 @@ def test_annotations_of_other_joints_keep_their_names(write):
 )
 def test_what_does_not_fit_is_named(write, content, reason):
     assert reason in read_error(write(content), fps=30)
+
+
+def test_person_numbers_that_occur_twice_in_a_frame_are_replaced_by_tracking_and_said(write):
+    entries = [result(time, 1, track_id=0) for time in range(5)] + [result(time, 2, track_id=0) for time in range(5)]
+    for entry in entries[5:]:
+        entry["keypoints"] = (np.array(entry["keypoints"]).reshape(-1, 3) + (900.0, 0.0, 0.0)).ravel().tolist()
+    with pytest.warns(FileNote, match=r"frame 0: several people have the person number 0"):
+        clip = read(write(entries), fps=30)[0]
+    assert clip.num_people == 2
+    assert clip.joint_mask.any(axis=-1).all()
+    assert np.ptp(clip.keypoints[0, :, 0, 0]) < 100
+
+
+def test_confidences_beyond_0_and_1_are_read_as_0_or_1_and_said(write):
+    entry = result(0, 1)
+    entry["keypoints"] = [5.0, 6.0, 3.2] * 17
+    with pytest.warns(FileNote, match=r"confidence: values lie in 3.2..3.2"):
+        clip = read(write([entry]), fps=30)[0]
+    assert (clip.confidence == 1).all()
 
 
 def test_a_small_file_of_strangers_cannot_ask_for_gigabytes(write):

@@ -53,6 +53,7 @@ CASES = {
     "nobody": sequence_of(0, 4),
     "one frame": sequence_of(1, 1),
     "all missing": sequence_of(1, 3).replace(keypoints=np.full((1, 3, 20, 3), np.nan)),
+    "z up": sequence_of(1, 3).replace(up="z"),
     "pixels": SkeletonSequence(np.ones((3, 13, 2)), get_layout("penn-13"), 30, "pixel", image_size=(480, 270)),
 }
 
@@ -97,6 +98,7 @@ def test_columns_are_exactly_the_published_ones():
         "image_width",
         "image_height",
         "track_ids",
+        "up",
         "label",
         "frame_labels",
         "segment_labels",

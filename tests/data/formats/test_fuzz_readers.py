@@ -27,7 +27,8 @@ from motionhub.data.formats.formats import FORMATS
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-pytestmark = pytest.mark.filterwarnings("error")  # a reader says in its error what it has to say
+# A reader says what it has to say in its error, or in a note.
+pytestmark = pytest.mark.filterwarnings("error", "ignore::motionhub.data.formats.files.FileNote")
 TRIALS = int(os.environ.get("MOTIONHUB_FUZZ", "24"))
 SEED = int(os.environ.get("MOTIONHUB_FUZZ_SEED", "0"))
 # Of files of some kilobytes.

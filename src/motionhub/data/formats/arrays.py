@@ -27,7 +27,7 @@ NPY_MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
 KEYPOINT_KEYS = ("keypoints", "kpts")
 CONFIDENCE_KEYS = ("confidence", "scores", "keypoint_score")
-FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "num_dims", "joints", "bones", "root")
+FACT_KEYS = ("layout", "fps", "unit", "image_size", "track_ids", "up", "num_dims", "joints", "bones", "root")
 _MAX_BYTES = 8 * MAX_VALUES
 # Keypoints compress to a tenth, even with most of them missing; a much higher ratio is a zip bomb, unless small.
 _MOST_PACKED, _SMALL_BYTES = 100, 2**24
@@ -44,9 +44,9 @@ _ARCHIVE_ERRORS = (
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip of `(people, frames, joints, dims)` or `(frames, joints, dims)`; NaN is missing.
 
-    A `.npz` may state `layout`, `fps`, `unit`, `image_size` and `track_ids`, a custom layout by `joints`, `bones` and
-    `root`, and by `num_dims` that all columns are coordinates. One with `kpts` comes from the SSTA-PRS tools:
-    `(frames, 17, 2)` pixels in COCO order where (0, 0) is missing, unless options say otherwise.
+    A `.npz` may state `layout`, `fps`, `unit`, `image_size`, `track_ids` and `up`, a custom layout by `joints`,
+    `bones` and `root`, and by `num_dims` that all columns are coordinates. One with `kpts` comes from the SSTA-PRS
+    tools: `(frames, 17, 2)` pixels in COCO order where (0, 0) is missing, unless options say otherwise.
     """
     content = read_bytes(path)
     if content.startswith(NPY_MAGIC):
@@ -77,6 +77,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         image_size=_image_size(path, arrays),
         confidence=None if confidence is None else _numeric(path, "confidence", confidence),
         track_ids=None if tracks is None else tuple(tracks),
+        up=_text(path, arrays, "up"),
     )
     return [clip]
 
@@ -208,6 +209,8 @@ def encode(sequence: SkeletonSequence) -> bytes:
     }
     if sequence.confidence is not None:
         arrays["confidence"] = sequence.confidence
+    if sequence.up is not None:
+        arrays["up"] = np.array(sequence.up)
     if sequence.image_size is not None:
         arrays["image_size"] = np.array(sequence.image_size, dtype=np.int64)
     if layout_reference(layout) != layout.name:

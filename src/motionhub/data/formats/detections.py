@@ -1,12 +1,14 @@
 """Detections of people frame by frame as one clip, with the identities of the file or of tracking."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.files import bad_file, nan_at_origin
+from motionhub.data.formats.files import bad_file, nan_at_origin, note
 from motionhub.data.formats.format import ReadOptions, checked_size
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -35,8 +37,14 @@ Frames = list[list[Detection]]
 
 def scored_detection(values: np.ndarray, track: int | None = None) -> Detection:
     """Of `(joints, 3)` x, y, score; a joint at (0, 0) with score 0 is missing."""
-    points, scores = values[:, :2], np.nan_to_num(values[:, 2])
-    return Detection(nan_at_origin(points, scores), scores, track)
+    return scored_detections(values[None], [track])[0]
+
+
+def scored_detections(values: np.ndarray, tracks: Sequence[int | None]) -> list[Detection]:
+    """Of `(people, joints, 3)` x, y, score; as `scored_detection` of each."""
+    scores = np.nan_to_num(values[..., 2])
+    points = nan_at_origin(values[..., :2], scores)
+    return [Detection(*parts) for parts in zip(points, scores, tracks, strict=True)]
 
 
 def clip_of(
@@ -49,8 +57,13 @@ def clip_of(
     fps: float | None = None,
     image_size: tuple[int, int] | None = None,
     dims: int = 2,
+    up: str | None = None,
 ) -> SkeletonSequence:
-    """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size` as in the file."""
+    """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size`, `up`: of the file.
+
+    Person numbers of the file that occur twice in a frame identify nobody: people are tracked by their keypoints then,
+    with a note, as where there are no numbers.
+    """
     joints, fps = layout.num_joints, options.fps_of(path, fps)
     for time, people in enumerate(frames):
         if len(people) > MAX_PEOPLE:
@@ -59,23 +72,34 @@ def clip_of(
             if person.points.shape != (joints, dims):
                 expected = f"{joints} joints x {dims} of layout {layout.name!r}"
                 raise bad_file(path, f"frame {time}", f"expected {expected}, got shape {person.points.shape}.")
-    with np.errstate(over="ignore", invalid="ignore"):
-        points = [np.array([person.points for person in people]).reshape(-1, joints, dims) for people in frames]
-        points = [np.where(np.abs(values) <= _LARGEST, values, np.nan) for values in points]
-        numbers = _own_tracks(path, frames)
-        if numbers is None:
-            numbers = track_people(points, max_gap=math.ceil(MAX_GAP_SECONDS * min(fps, 1000)))
-        num_people = len({int(number) for row in numbers for number in row if number >= 0})
-        checked_size(path, num_people, len(frames), joints, dims + 1)
-        keypoints, track_ids = stack_people(points, numbers)
-        given = [[person.confidence for person in people] for people in frames]
-        confidence = None
-        if any(scores is not None for row in given for scores in row):
-            filled = [[np.ones(joints) if scores is None else scores for scores in row] for row in given]
-            per_frame = [np.array(row).reshape(-1, joints) for row in filled]
-            confidence = stack_people(per_frame, numbers, fill=0.0)[0]
+    everyone = [person for people in frames for person in people]
+    ends = np.cumsum([0, *(len(people) for people in frames)]).tolist()
+    points = np.array([person.points for person in everyone], np.float64).reshape(-1, joints, dims)
+    points[~(np.abs(points) <= _LARGEST)] = np.nan
+    per_frame = [points[start:end] for start, end in itertools.pairwise(ends)]
+    numbers = _own_tracks(path, frames)
+    if numbers is None:
+        numbers = track_people(per_frame, max_gap=math.ceil(MAX_GAP_SECONDS * min(fps, 1000)))
+    num_people = len({number for row in numbers for number in row.tolist() if number >= 0})
+    checked_size(path, num_people, len(frames), joints, dims + 1)
+    keypoints, track_ids = stack_people(per_frame, numbers)
+    confidence = None
+    if any(person.confidence is not None for person in everyone):
+        ones = np.ones(joints)
+        scores = np.array([ones if person.confidence is None else person.confidence for person in everyone])
+        with np.errstate(over="ignore"):
+            scores = scores.astype(np.float32)
+        confidence = stack_people([scores[start:end] for start, end in itertools.pairwise(ends)], numbers, fill=0.0)[0]
     return options.sequence(
-        path, keypoints, layout, fps=fps, unit=unit, image_size=image_size, confidence=confidence, track_ids=track_ids
+        path,
+        keypoints,
+        layout,
+        fps=fps,
+        unit=unit,
+        image_size=image_size,
+        confidence=confidence,
+        track_ids=track_ids,
+        up=up,
     )
 
 
@@ -86,7 +110,9 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
         return None
     for time, row in enumerate(tracks):
         if len(set(row)) < len(row):
-            raise bad_file(path, f"frame {time}", f"the same person number occurs twice: {row[:8]}.")
+            text = f"several people have the person number {max(row, key=row.count)}; numbers that repeat identify"
+            note(path, f"frame {time}", f"{text} no person, so people are followed by their keypoints.")
+            return None
     return [np.array(row, dtype=np.int64) for row in tracks]
 
 

@@ -7,6 +7,7 @@ import json
 import re
 import reprlib
 import stat
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -44,6 +45,15 @@ def bad_file(path: Path, place: str, reason: str) -> ValueError:
     line = " ".join(f"{place}: {reason}".split())
     shown = "".join(char if char.isprintable() else "?" for char in line[:_LONGEST_ERROR])
     return ValueError(f"{path}: {shown}{'...' if len(line) > _LONGEST_ERROR else ''}")
+
+
+class FileNote(UserWarning):
+    """Something in a file that a reader repaired, left out or assumed; commands print it as a note."""
+
+
+def note(path: Path, place: str, text: str) -> None:
+    """States in one line what a reader repaired, left out or assumed, as a warning of class `FileNote`."""
+    warnings.warn(str(bad_file(path, place, text)), FileNote, stacklevel=2)
 
 
 def read_head(path: Path, size: int = 4096) -> bytes:

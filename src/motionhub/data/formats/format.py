@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.files import OptionError, bad_file
+from motionhub.data.formats.files import OptionError, bad_file, note
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.joint_names import joint_name, own_names
 from motionhub.skeletons.layout import SkeletonLayout
@@ -104,10 +104,12 @@ class ReadOptions:
         image_size: tuple[int, int] | None = None,
         confidence: np.ndarray | None = None,
         track_ids: tuple[int, ...] | None = None,
+        up: str | None = None,
     ) -> SkeletonSequence:
         """The clip in one of the library's units, of `(people, frames, joints, dims)` or `(frames, joints, dims)`.
 
-        Raises ValueError that names the file when the parts do not fit. `fps`, `image_size`: as stated in the file.
+        Raises ValueError that names the file when the parts do not fit. `fps`, `image_size`, `up`: as stated in the
+        file or by its format. Confidences beyond 0..1 become 0 or 1, with a note.
         """
         kept, factor = FILE_UNITS[unit]
         fps, size = self.fps_of(path, fps), self.image_size_of(path, image_size)
@@ -115,7 +117,9 @@ class ReadOptions:
             with np.errstate(over="ignore", invalid="ignore"):
                 scaled = keypoints if factor == 1 else np.asarray(keypoints, np.float64) * factor
                 points = np.asarray(scaled, np.float32)
-                return SkeletonSequence(points, layout, fps, kept, confidence, size, track_ids)
+                return SkeletonSequence(
+                    points, layout, fps, kept, _within_0_and_1(path, confidence), size, track_ids, up
+                )
         except (ValueError, OverflowError) as error:
             raise bad_file(path, "content", str(error)) from None
 
@@ -178,6 +182,16 @@ def layout_in_file(path: Path, place: str, reference: Any) -> SkeletonLayout:
         return stated_layout(reference)
     except ValueError as error:
         raise bad_file(path, place, str(error)) from None
+
+
+def _within_0_and_1(path: Path, confidence: np.ndarray | None) -> np.ndarray | None:
+    if confidence is None or not np.size(confidence):
+        return confidence
+    confidence = np.nan_to_num(np.asarray(confidence), nan=0.0)
+    low, high = float(confidence.min()), float(confidence.max())
+    if low < 0 or high > 1:
+        note(path, "confidence", f"values lie in {low:.3g}..{high:.3g}; those beyond 0..1 are read as 0 or 1.")
+    return np.clip(confidence, 0, 1)
 
 
 def most_values(path: Path) -> int:

@@ -28,8 +28,8 @@ MAGIC = b"PAR1"
 # Required by `from_row`; others may be absent, as in older versions.
 _SHAPE = ("num_people", "num_frames", "num_joints", "num_dims")
 _NEEDED = ("schema_version", "keypoints", *_SHAPE, "layout", "fps", "unit", "image_width", "image_height")
-_WANTED = (*_NEEDED, "confidence", "track_ids")
-_TEXTS = ("layout", "unit")
+_WANTED = (*_NEEDED, "confidence", "track_ids", "up")
+_TEXTS = ("layout", "unit", "up")
 _LISTS = ("keypoints", "confidence", "track_ids")
 # Empty rows take memory too.
 _MAX_ROWS = 2**18

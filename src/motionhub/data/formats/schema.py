@@ -10,7 +10,7 @@ from motionhub.skeletons.rows import COLUMNS
 
 def features(class_names: Sequence[str] | None) -> Features:
     """The types of the columns; `label` is a ClassLabel of `class_names`, or an integer without them."""
-    texts = ("layout", "unit", "clip_id", "source", "licence", "caption", "class_descriptions")
+    texts = ("layout", "unit", "up", "clip_id", "source", "licence", "caption", "class_descriptions")
     frames = ("frame_labels", "segment_labels", "segment_starts", "segment_ends")
     types: dict[str, Any] = dict.fromkeys(COLUMNS, Value("int32"))
     types |= {name: Value("string") for name in texts} | {name: List(Value("int32")) for name in frames}
