@@ -4,6 +4,7 @@ Joints that cannot be made from the source are NaN and listed in the report, nev
 authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM; our own are marked.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, overload
@@ -57,6 +58,13 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
 }
 
 
+LIMBS = frozenset(
+    f"{side}_{part}"
+    for side in ("left", "right")
+    for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
+)
+
+
 @dataclass(frozen=True)
 class ConversionReport:
     """How each joint of the target was made.
@@ -80,6 +88,18 @@ class ConversionReport:
     def substituted(self) -> dict[str, str]:
         """Joint -> the one source joint that stands in for it."""
         return {joint: sources[0] for joint, sources in self.interpolated.items() if len(sources) == 1}
+
+    @property
+    def made(self) -> int:
+        """How many joints of the target have a place."""
+        return len(self.copied) + len(self.interpolated)
+
+    @property
+    def summary(self) -> str:
+        """Such as "12 of 17 joints copied, 4 interpolated, 1 lost: nose"."""
+        total, lost = self.made + len(self.missing), ", ".join(self.missing)
+        text = f"{len(self.copied)} of {total} joints copied, {len(self.interpolated)} interpolated, "
+        return f"{text}{len(self.missing)} lost{lost and ': '}{lost}"
 
     def __str__(self) -> str:
         rows = [(joint, "copied", self.names.get(joint, "")) for joint in self.copied]
@@ -125,6 +145,38 @@ def conversion_weights(
     names = {joint: own[joint if joint in own else meant[joint]] for joint in copied}
     names = {joint: name for joint, name in names.items() if name != joint}
     return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing), names)
+
+
+def check_conversion(source: SkeletonLayout, target: SkeletonLayout, report: ConversionReport) -> None:
+    """Warns, once for a pair of layouts, when more than half of the target's joints cannot be made.
+
+    Raises:
+        ValueError: no joint can be made, or none of the target's limbs.
+    """
+    meant = {joint: named or joint for joint, named in named_joints(target.joints).items()}
+    limbs = {joint for joint in target.joints if meant[joint] in LIMBS}
+    if not report.made or (limbs and limbs <= {*report.missing}):
+        what = "limb joint" if report.made else "joint"
+        raise ValueError(
+            f"No {what} of layout {source.name!r} ({_listed(source.joints)}) can become one of {target.name!r} "
+            f"({_listed(target.joints)}). State what the names mean in a YAML file, "
+            f'"name: my-rig, names: {{{source.joints[0]}: {target.joints[0]}, ...}}"; its path is a layout to read with.'
+        )
+    pair = (source.joints, target.joints)
+    if 2 * report.made < target.num_joints and pair not in _WARNED:
+        _WARNED.add(pair)
+        warnings.warn(
+            f"{source.name} -> {target.name}: {report.summary}. Lost joints are NaN; an encoder sees a partial body.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+_WARNED: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+
+
+def _listed(joints: tuple[str, ...]) -> str:
+    return ", ".join(joints[:8]) + (", ..." if len(joints) > 8 else "")
 
 
 def _own_names(layout: SkeletonLayout) -> dict[str, str]:
@@ -178,8 +230,10 @@ def convert_layout(
         target: a layout or its name.
         return_report: also return how each joint was made.
 
+    A warning, once for a pair of layouts, lists the joints that are lost when they are more than half.
+
     Raises:
-        ValueError: no layout has that name.
+        ValueError: no layout has that name; or no joint of the target, or none of its limbs, can be made.
 
     Examples:
         >>> clip = motionhub.generate("wave", seed=0)
@@ -189,6 +243,7 @@ def convert_layout(
     """
     layout = get_layout(target)
     weights, report = conversion_weights(sequence.layout, layout)
+    check_conversion(sequence.layout, layout, report)
     used = weights > 0
     keypoints = weights @ np.nan_to_num(sequence.keypoints)
     # `~mask @ used` counts the missing sources of each target joint.
