@@ -10,11 +10,11 @@ from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.format import (
     ReadOptions,
     checked_size,
-    joint_name,
     layout_of_names,
     with_unique_names,
 )
 from motionhub.data.formats.upright import up_of
+from motionhub.skeletons.joint_names import joint_name
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
