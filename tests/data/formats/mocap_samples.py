@@ -1,5 +1,7 @@
 """Tiny files of motion capture and animal-pose programs, made by hand: `MOCAP[name]` is target, files and options."""
 
+import struct
+
 import numpy as np
 
 
@@ -72,6 +74,51 @@ def deeplabcut(people: int) -> str:
     return "\n".join(",".join(line) for line in lines) + "\n"
 
 
+PROCESSORS = {84: "<", 85: "<", 86: ">"}  # Intel, DEC, SGI
+
+
+def c3d(
+    places: np.ndarray = PLACES,
+    names=tuple(f"Ann:{name}" for name in NAMES),
+    processor: int = 84,
+    whole: bool = False,
+    analog: int = 2,
+    residuals: np.ndarray | None = None,
+    **parameters: object,
+) -> bytes:
+    """Millimetres, or tenths of them as whole numbers, at 50 frames per second, with `analog` values a frame."""
+    order = PROCESSORS[processor]
+
+    def floats(values) -> bytes:
+        raw = np.asarray(values, np.float32)
+        if processor != 85:
+            return raw.astype(f"{order}f4").tobytes()
+        halves = (raw * 4).astype("<f4").view("<u2").reshape(-1, 2)
+        return np.ascontiguousarray(halves[:, ::-1]).tobytes()
+
+    def record(group: int, name: str, body: bytes) -> bytes:
+        return struct.pack("bb", len(name), group) + name.encode() + struct.pack(f"{order}H", 2 + len(body)) + body
+
+    def texts(values) -> bytes:
+        width = max(map(len, values))
+        return struct.pack("bBBB", -1, 2, width, len(values)) + b"".join(text.ljust(width).encode() for text in values)
+
+    facts = {"LABELS": texts(names), "UNITS": texts(["mm"]), "RATE": struct.pack("bB", 4, 0) + floats([50])}
+    facts |= {name: texts(value) for name, value in parameters.items()}
+    body = record(-1, "POINT", b"\0") + b"".join(record(1, name, value + b"\0") for name, value in facts.items())
+    blocks = (len(body) + 6) // 512 + 1
+    section = (bytes([1, 80, blocks, processor]) + body).ljust(512 * blocks, b"\0")
+    scale = 0.1 if whole else -1.0
+    head = bytes([2, 80]) + struct.pack(f"{order}5H", len(names), analog, 1, len(places), 10) + floats([scale])
+    head += struct.pack(f"{order}2H", 2 + blocks, 1) + floats([50])
+    values = np.zeros((len(places), 4 * len(names) + analog))
+    residuals = np.zeros(places.shape[:2]) if residuals is None else residuals
+    points = np.concatenate([1000 * places * (10 if whole else 1), residuals[..., None]], axis=-1)
+    values[:, : 4 * len(names)] = np.nan_to_num(points).reshape(len(places), -1)
+    data = values.round().astype(f"{order}i2").tobytes() if whole else floats(values.ravel())
+    return head.ljust(512, b"\0") + section + data
+
+
 def _one(target: str, content: str | bytes, **options: object) -> tuple[str, dict[str, bytes], dict[str, object]]:
     return target, {target: content.encode() if isinstance(content, str) else content}, options
 
@@ -80,6 +127,7 @@ MOCAP = {
     "qualisys": [_one("walk.tsv", qualisys()), _one("walk.tsv", qualisys(columns=True))],
     "vicon": [_one("walk.csv", vicon())],
     "motive": [_one("take.csv", motive())],
+    "c3d": [_one("a.c3d", c3d()), _one("b.c3d", c3d(whole=True, processor=86)), _one("c.c3d", c3d(processor=85))],
     "deeplabcut": [_one("one.csv", deeplabcut(1), fps=30), _one("two.csv", deeplabcut(2), fps=30)],
     "rokoko": [_one("rokoko.csv", rokoko())],
 }

@@ -12,6 +12,7 @@ from motionhub.data.formats import (
     alphapose,
     arrays,
     bvh,
+    c3d,
     coco,
     deeplabcut,
     lcrnet,
@@ -36,7 +37,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # Where several fit, the first wins.
 _MODULES = (
     *(openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh),
-    *(qualisys, vicon, motive, rokoko, deeplabcut),
+    *(c3d, qualisys, vicon, motive, rokoko, deeplabcut),
     table,
 )
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
@@ -56,7 +57,6 @@ _FOREIGN = {
     b"Kaydara ": f"an FBX file; {_FBX}",
     b"; FBX": f"an FBX file in text; {_FBX}",
     b"CDF": "a NetCDF file; if movement wrote it: motionhub.from_movement(xarray.load_dataset(FILE))",
-    b"\x02P": "a C3D file; export it as TRC or BVH",
     b"\x89PNG": "a PNG image; a pose estimator makes keypoints of it",
     b"\xff\xd8\xff": "a JPEG image; a pose estimator makes keypoints of it",
     b"RIFF": _VIDEO,
