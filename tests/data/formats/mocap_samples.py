@@ -74,6 +74,78 @@ def deeplabcut(people: int) -> str:
     return "\n".join(",".join(line) for line in lines) + "\n"
 
 
+def mvnx(places: np.ndarray = PLACES, subjects: int = 1, rate: float = 60) -> str:
+    """Xsens' segments Pelvis, Head and LeftFoot; z is up."""
+    labels = ("Pelvis", "Head", "LeftFoot")
+    z_up = places[..., [2, 0, 1]]
+    text = '<?xml version="1.0" encoding="UTF-8"?>\n<mvnx version="4"><mvn version="2023"/>\n'
+    for subject in range(subjects):
+        segments = "".join(f'<segment label="{label}" id="{row + 1}"/>' for row, label in enumerate(labels))
+        text += f'<subject label="S{subject}" frameRate="{rate:g}"><segments>{segments}</segments><frames>'
+        text += '<frame time="0" index="" type="tpose"><position>0 0 0 0 0 0 0 0 0</position></frame>'
+        for index, frame in enumerate(z_up + [0, 2 * subject, 0]):
+            numbers = " ".join(f"{value:.6f}" for value in frame.ravel())
+            text += f'<frame time="{17 * index}" index="{index}" type="normal"><orientation>1 0</orientation>'
+            text += f"<position>{numbers}</position></frame>\n"
+        text += "</frames></subject>"
+    return text + "</mvnx>\n"
+
+
+ASF = """# made by hand
+:version 1.10
+:name walker
+:units
+  mass 1.0
+  length 2.54
+  angle deg
+:root
+  order TX TY TZ RX RY RZ
+  axis XYZ
+  position 0 0 0
+  orientation 0 0 0
+:bonedata
+  begin
+    id 1
+    name lhipjoint
+    direction 1 0 0
+    length 10
+    axis 0 0 0 XYZ
+  end
+  begin
+    id 2
+    name lfemur
+    direction 0 -1 0
+    length 40
+    axis 0 0 90 XYZ
+    dof rx rz
+    limits (-160.0 20.0)
+           (-70.0 60.0)
+  end
+  begin
+    id 3
+    name head
+    direction 0 1 0
+    length 70
+    axis 0 0 0 XYZ
+    dof rx
+  end
+:hierarchy
+  begin
+    root lhipjoint head
+    lhipjoint lfemur
+  end
+"""
+
+
+def amc(rows=((0, 90, 0, 0, 0, 0, 0, 0, 0),) * FRAMES) -> str:
+    """Frames of root (6), lfemur (2) and head (1)."""
+    text = "#!OML:ASF /walker.asf\n:FULLY-SPECIFIED\n:DEGREES\n"
+    for frame, row in enumerate(rows, 1):
+        cells = [str(value) for value in row]
+        text += f"{frame}\nroot {' '.join(cells[:6])}\nhead {cells[8]}\nlfemur {' '.join(cells[6:8])}\n"
+    return text
+
+
 PROCESSORS = {84: "<", 85: "<", 86: ">"}  # Intel, DEC, SGI
 
 
@@ -127,6 +199,8 @@ MOCAP = {
     "qualisys": [_one("walk.tsv", qualisys()), _one("walk.tsv", qualisys(columns=True))],
     "vicon": [_one("walk.csv", vicon())],
     "motive": [_one("take.csv", motive())],
+    "mvnx": [_one("a.mvnx", mvnx()), _one("b.mvnx", mvnx(subjects=2))],
+    "acclaim": [("01_05.amc", {"01_05.amc": amc().encode(), "01.asf": ASF.encode()}, {"fps": 120})],
     "c3d": [_one("a.c3d", c3d()), _one("b.c3d", c3d(whole=True, processor=86)), _one("c.c3d", c3d(processor=85))],
     "deeplabcut": [_one("one.csv", deeplabcut(1), fps=30), _one("two.csv", deeplabcut(2), fps=30)],
     "rokoko": [_one("rokoko.csv", rokoko())],

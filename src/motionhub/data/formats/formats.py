@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from motionhub.data.formats import (
+    acclaim,
     alphapose,
     arrays,
     bvh,
@@ -18,6 +19,7 @@ from motionhub.data.formats import (
     lcrnet,
     mediapipe,
     motive,
+    mvnx,
     openpose,
     parquet,
     pyskl,
@@ -37,7 +39,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # Where several fit, the first wins.
 _MODULES = (
     *(openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh),
-    *(c3d, qualisys, vicon, motive, rokoko, deeplabcut),
+    *(c3d, mvnx, acclaim, qualisys, vicon, motive, rokoko, deeplabcut),
     table,
 )
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
