@@ -1,5 +1,6 @@
 """Tiny files of motion capture and animal-pose programs, made by hand: `MOCAP[name]` is target, files and options."""
 
+import json
 import struct
 
 import numpy as np
@@ -146,6 +147,58 @@ def amc(rows=((0, 90, 0, 0, 0, 0, 0, 0, 0),) * FRAMES) -> str:
     return text
 
 
+QUARTER = (0, 0, 2**-0.5, 2**-0.5)  # z turns x into y
+IDENTITY = (0, 0, 0, 1)
+
+
+def gltf(
+    turns=(IDENTITY, QUARTER),
+    times=(0.0, 0.5),
+    interpolation: str = "LINEAR",
+    uri: str | None = None,
+    **changes: object,
+) -> tuple[dict, bytes]:
+    """The document and the buffer: an armature of a tenth, hips 10 up, a shoulder that turns and an elbow 4 aside."""
+    keys, rotations = np.array(times, "<f4"), np.array(turns, "<f4")
+    buffer = keys.tobytes() + rotations.tobytes()
+    document = {
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [
+            {"name": "Armature", "children": [1], "scale": [0.1, 0.1, 0.1]},
+            {"name": "Hips", "children": [2], "translation": [0, 10, 0]},
+            {"name": "LeftArm", "children": [3], "matrix": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 5, 0, 1]},
+            {"name": "LeftForeArm", "children": [4], "translation": [2, 0, 0]},
+            {"name": "LeftHand", "translation": [4, 0, 0]},
+        ],
+        "skins": [{"joints": [1, 2, 3, 4]}],
+        "animations": [
+            {
+                "channels": [{"sampler": 0, "target": {"node": 3, "path": "rotation"}}],
+                "samplers": [{"input": 0, "output": 1, "interpolation": interpolation}],
+            }
+        ],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": len(keys), "type": "SCALAR"},
+            {"bufferView": 1, "componentType": 5126, "count": rotations.size // 4, "type": "VEC4"},
+        ],
+        "bufferViews": [
+            {"buffer": 0, "byteLength": 4 * len(keys)},
+            {"buffer": 0, "byteOffset": 4 * len(keys), "byteLength": 4 * rotations.size},
+        ],
+        "buffers": [{"byteLength": len(buffer), **({} if uri is None else {"uri": uri})}],
+        **changes,
+    }
+    return document, buffer
+
+
+def glb(document: dict, buffer: bytes) -> bytes:
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    body = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(buffer), b"BIN\0") + buffer
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
+
+
 PROCESSORS = {84: "<", 85: "<", 86: ">"}  # Intel, DEC, SGI
 
 
@@ -201,6 +254,10 @@ MOCAP = {
     "motive": [_one("take.csv", motive())],
     "mvnx": [_one("a.mvnx", mvnx()), _one("b.mvnx", mvnx(subjects=2))],
     "acclaim": [("01_05.amc", {"01_05.amc": amc().encode(), "01.asf": ASF.encode()}, {"fps": 120})],
+    "gltf": [
+        _one("wave.glb", glb(*gltf()), fps=10),
+        ("wave.gltf", {"wave.gltf": json.dumps(gltf(uri="b.bin")[0]).encode(), "b.bin": gltf()[1]}, {"fps": 10}),
+    ],
     "c3d": [_one("a.c3d", c3d()), _one("b.c3d", c3d(whole=True, processor=86)), _one("c.c3d", c3d(processor=85))],
     "deeplabcut": [_one("one.csv", deeplabcut(1), fps=30), _one("two.csv", deeplabcut(2), fps=30)],
     "rokoko": [_one("rokoko.csv", rokoko())],

@@ -16,6 +16,7 @@ from motionhub.data.formats import (
     c3d,
     coco,
     deeplabcut,
+    gltf,
     lcrnet,
     mediapipe,
     motive,
@@ -39,7 +40,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # Where several fit, the first wins.
 _MODULES = (
     *(openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh),
-    *(c3d, mvnx, acclaim, qualisys, vicon, motive, rokoko, deeplabcut),
+    *(gltf, c3d, mvnx, acclaim, qualisys, vicon, motive, rokoko, deeplabcut),
     table,
 )
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
