@@ -30,6 +30,7 @@ EXTRA_MODULES = (
     "tensorboard",
     "timm",
     "torchvision",
+    "xarray",
 )
 if os.environ.get("MOTIONHUB_WITHOUT_EXTRAS") == "1":
     sys.modules.update(dict.fromkeys(EXTRA_MODULES))  # None makes `import` raise ModuleNotFoundError
