@@ -72,7 +72,7 @@ def test_the_skeleton_is_the_one_of_the_name_or_the_only_one(write, tmp_path):
         ("\nhead 0", "", "expected the 9 channels of the skeleton"),
         ("head 0", "tail 0", "expected a frame number or a bone of the skeleton, got 'tail'"),
         ("head 0", "head 0 0", "expected 1 numbers of 'head', got 2"),
-        ("head 0", "head nan", "expected 1 numbers"),
+        ("head 0", "head nan", "frame 1: expected angles and lengths"),
         ("\n2\n", "\n7\n", "numbered without gaps"),
     ],
 )

@@ -204,29 +204,36 @@ def _motion(path: Path, text: str, bones: list[_Bone]) -> tuple[np.ndarray, list
     width = sum(len(bone.channels) for bone in bones)
     by_name = {bone.name: bone for bone in bones}
     frames: list[int] = []
-    rows: list[np.ndarray] = []
+    rows: list[list[float]] = []
     seen: list[int] = []
     for line, words in enumerate((each.split() for each in text.splitlines()), 1):
         if not words or words[0].startswith(("#", ":")):
             continue
-        if len(words) == 1 and words[0].isdigit() and len(words[0]) < 10:
+        if len(words) == 1 and words[0].isascii() and words[0].isdigit() and len(words[0]) < 10:
             frames.append(int(words[0]))
-            rows.append(np.zeros(width))
+            rows.append([0.0] * width)
             seen.append(0)
             continue
-        bone = by_name.get(words[0])
-        if bone is None or not rows:
+        if words[0] not in by_name or not rows:
             reason = f"expected a frame number or a bone of the skeleton, got {words[0][:40]!r}."
             raise bad_file(path, f"line {line}", reason)
+        bone = by_name[words[0]]
         count = len(bone.channels)
         if len(words) != count + 1:
             raise bad_file(path, f"line {line}", f"expected {count} numbers of {bone.name!r}, got {len(words) - 1}.")
-        rows[-1][first[bone.name] : first[bone.name] + count] = _numbers(path, line, words[1:], count)
+        try:
+            rows[-1][first[bone.name] : first[bone.name] + count] = [float(word) for word in words[1:]]
+        except ValueError:
+            _numbers(path, line, words[1:], count)  # raises
         seen[-1] += count
     if not rows or {*seen} != {width}:
         short = next((frame for frame, count in zip(frames, seen, strict=True) if count != width), 0)
         raise bad_file(path, f"frame {short}", f"expected the {width} channels of the skeleton; is the file cut off?")
-    return np.array(rows), frames
+    values = np.array(rows)
+    wrong = ~(np.abs(values) <= 1e9).all(axis=1)
+    if wrong.any():
+        raise bad_file(path, f"frame {frames[int(wrong.argmax())]}", "expected angles and lengths, got other numbers.")
+    return values, frames
 
 
 def _positions(bones: list[_Bone], values: np.ndarray) -> np.ndarray:

@@ -59,6 +59,17 @@ def number(path: Path, line: int, cell: str) -> float:
         raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.") from None
 
 
+def whole_numbers(path: Path, rows: Sequence[Row], column: int, what: str = "frame number") -> np.ndarray:
+    """`(rows,)` int64 of a column, as `whole_number`."""
+    found = numbers(path, rows, [column])[:, 0]
+    with np.errstate(invalid="ignore"):
+        wrong = ~((np.abs(found) < 1e15) & (found == np.floor(found)))
+    if wrong.any():
+        line, cells = rows[int(wrong.argmax())]
+        whole_number(path, line, cells[column], what)  # raises
+    return found.astype(np.int64)
+
+
 def whole_number(path: Path, line: int, cell: str, what: str = "frame number") -> int:
     """The whole number in a cell, which may have zeros behind the point. Raises ValueError otherwise."""
     value = number(path, line, cell)
@@ -67,14 +78,20 @@ def whole_number(path: Path, line: int, cell: str, what: str = "frame number") -
     return int(value)
 
 
-def numbers(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Sequence[int]) -> np.ndarray:
+def numbers(path: Path, rows: Sequence[Row], columns: Sequence[int]) -> np.ndarray:
     """`(rows, columns)` float64 of numbered lines of cells. Raises ValueError for points and commas in one file."""
-    table = [[number(path, line, cells[column]) for column in columns] for line, cells in rows]
-    _check_decimals(path, rows, columns)
-    return np.array(table, np.float64).reshape(len(rows), len(columns))
+    found = np.empty((len(rows), len(columns)))
+    try:
+        for row, (_, cells) in enumerate(rows):
+            found[row] = [float(cells[column]) for column in columns]
+    except ValueError:  # words for missing, decimal commas, or an error: slower
+        for row, (line, cells) in enumerate(rows):
+            found[row] = [number(path, line, cells[column]) for column in columns]
+        _check_decimals(path, rows, columns)
+    return found
 
 
-def _check_decimals(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Sequence[int]) -> None:
+def _check_decimals(path: Path, rows: Sequence[Row], columns: Sequence[int]) -> None:
     """Where some cells have a decimal comma and others a point, the comma may be one of thousands."""
     comma = next((line for line, cells in rows if any("," in cells[column] for column in columns)), None)
     if comma is not None and any("." in cells[column] for _, cells in rows for column in columns):

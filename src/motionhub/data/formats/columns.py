@@ -164,10 +164,10 @@ def columns_of(names: Sequence[str]) -> Columns | None:
         parts, used = {}, set()
         for column, name in enumerate(names):
             plain, unit = _unit_of(name)
-            found = None if column in taken else _part(plain)
-            if found is None:
+            part = None if column in taken else _part(plain)
+            if part is None:
                 continue
-            who, kind = found
+            who, kind = part
             if who is None:
                 left_out.append(name)
             elif kind not in parts.setdefault(who, {}):

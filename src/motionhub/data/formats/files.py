@@ -23,7 +23,7 @@ MAX_FILE_BYTES = 2**30
 MAX_JSON_BYTES = 2**28
 _LONGEST_ERROR = 2000
 # Poses as text shrink to a tenth in a gzip file; one that grows more than this is a bomb.
-_LEAST_UNZIPPED, _MOST_UNZIPPED = 2**25, 20
+_LEAST_UNZIPPED, _MOST_UNZIPPED = 2**23, 20
 Made = TypeVar("Made")
 # Of marks with the same start, the longer comes first.
 _CODINGS = {

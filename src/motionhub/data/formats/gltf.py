@@ -45,11 +45,10 @@ class _Scene:
 
     def entry(self, key: str, index: Any) -> dict[str, Any]:
         """One object of a list of the document. Raises ValueError that names it."""
-        entries = self.content.get(key)
-        whole = isinstance(index, int) and not isinstance(index, bool) and isinstance(entries, list)
-        if not whole or not 0 <= index < len(entries) or not isinstance(entries[index], dict):
+        entries, place = self.content.get(key), _whole(index)
+        if not isinstance(entries, list) or not 0 <= place < len(entries) or not isinstance(entries[place], dict):
             raise bad_file(self.path, f"{key}[{str(index)[:20]}]", "there is none; the file is damaged.")
-        return entries[index]
+        return entries[place]
 
     def values(self, index: Any) -> np.ndarray:
         """`(count, width)` float64 of an accessor."""

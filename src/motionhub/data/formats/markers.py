@@ -67,11 +67,12 @@ def clip_of_markers(
     checked_size(path, len(subjects), length, len(joints), 4)
     placed = np.full((len(subjects), length, len(joints), 3), np.nan)
     scores = None if confidence is None else np.zeros(placed.shape[:3])
+    row_places = positions[:, None]
     for person, (subject, rows) in enumerate(subjects.items()):
         columns = [place[joint_name(name)] for name in parts[subject]]
-        placed[person][np.ix_(positions, columns)] = points[:, rows]
+        placed[person][row_places, columns] = points[:, rows]
         if scores is not None and confidence is not None:
-            scores[person][np.ix_(positions, columns)] = confidence[:, rows]
+            scores[person][row_places, columns] = confidence[:, rows]
     layout, order = layout_of_names(path, joints, options)
     placed = placed[:, :, order]
     up = up_of(path, layout.joints, placed, by_format)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.cells import MISSING, Row, numbers, whole_number
+from motionhub.data.formats.cells import MISSING, Row, numbers, whole_numbers
 from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
 from motionhub.data.formats.coco import number_in
 from motionhub.data.formats.columns import Columns
@@ -23,12 +23,14 @@ _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv")
 
 def recordings(path: Path, columns: Columns, rows: list[Row]) -> list[list[Row]]:
     """The rows of each recording, in order: by the columns that name recordings, and by the names of images."""
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    named = columns.frame is not None and not all(_is_number(cells[columns.frame]) for _, cells in rows)
+    frame, groups = columns.frame, dict[tuple[str, ...], list[Row]]()
+    named = frame is not None and not all(_is_number(cells[frame]) for _, cells in rows)
+    if not named and not columns.recording:
+        return [rows]
     for line, cells in rows:
         key = tuple(cells[column] for column in columns.recording)
-        if named and columns.frame is not None:
-            key = (*key, _without_number(cells[columns.frame]))
+        if named and frame is not None:
+            key = (*key, _without_number(cells[frame]))
         groups.setdefault(key, []).append((line, cells))
     return list(groups.values())
 
@@ -99,14 +101,19 @@ def _seconds_per_stamp(rows: list[Row], columns: Columns, names: list[str], stam
 
 def _frame_numbers(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:
     """The frame number of each row: whole numbers, or those in the names of images."""
-    if columns.frame is None:
+    column = columns.frame
+    if column is None:
         return None
-    cells = [cells[columns.frame] for _, cells in rows]
-    if not any(_is_number(cell) or cell.lower() in MISSING for cell in cells):
-        if all(cell.lower().endswith(_VIDEOS) or not re.search(r"\d", cell) for cell in cells):
-            return None  # names of recordings
-        cells = [str(number_in(cell, -1)) if re.search(r"\d", cell) else cell for cell in cells]
-    return np.array([whole_number(path, line, cell) for (line, _), cell in zip(rows, cells, strict=True)], np.int64)
+    first = rows[0][1][column]
+    if _is_number(first) or any(_is_number(cells[column]) or cells[column].lower() in MISSING for _, cells in rows):
+        return whole_numbers(path, rows, column)
+    names = [cells[column] for _, cells in rows]
+    if all(name.lower().endswith(_VIDEOS) or not re.search(r"\d", name) for name in names):
+        return None  # names of recordings
+    absent = next((line for (line, _), name in zip(rows, names, strict=True) if not re.search(r"\d", name)), None)
+    if absent is not None:
+        raise bad_file(path, f"line {absent}", "expected a name of an image with its number.")
+    return np.array([number_in(name, -1) for name in names], np.int64)
 
 
 def _times(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray | None:

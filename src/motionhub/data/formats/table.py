@@ -161,12 +161,17 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     )
 
 
+def _keys(places: list[np.ndarray]) -> np.ndarray:
+    """One number for each combination of places."""
+    return np.ravel_multi_index(tuple(places), tuple(int(each.max()) + 1 for each in places))
+
+
 def _identify_nobody(path: Path, people: list[str], places: list[np.ndarray]) -> bool:
     """Whether person numbers are absent in some rows of several people, or repeat in a frame."""
     absent = len(people) > 1 and any(person.lower() in MISSING for person in people)
     if absent:
         note(path, "people", "some rows have no person, so people are followed by their keypoints.")
-    repeated = len(np.unique(np.stack(places), axis=1).T) < len(places[0])
+    repeated = len(np.unique(_keys(places))) < len(places[0])
     if repeated and not absent:
         text = "several rows of a frame have the same person, which identifies nobody"
         note(path, "people", f"{text}, so people are followed by their keypoints.")
@@ -253,7 +258,7 @@ def _numbered(texts: list[str]) -> tuple[list[str], np.ndarray]:
 
 
 def _check_unique(path: Path, names: list[str], columns: Columns, rows: list[Row], places: list[np.ndarray]) -> None:
-    _, first = np.unique(np.stack(places), axis=1, return_index=True)
+    _, first = np.unique(_keys(places), return_index=True)
     if len(first) == len(rows):
         return
     again = rows[np.setdiff1d(np.arange(len(rows)), first)[0]][0]
