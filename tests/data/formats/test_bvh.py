@@ -1,6 +1,7 @@
 """BVH: forward kinematics against hand-made chains and plain matrices, the real Bandai-Namco files, broken files."""
 
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -313,3 +314,19 @@ def test_y_is_up_in_bvh_unless_the_body_stands_otherwise(write):
         assert read(write(standing("z")))[0].up is None  # or lies on the floor
     with pytest.warns(FileNote, match="also at rest: it is read as up"):
         assert read(write(standing("z", rest="z")))[0].up == "z"
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(1, None), (0.01, "metres"), (10, "millimetres")])
+def test_a_body_is_of_usual_size_whatever_unit_the_program_writes(write, factor, unit):
+    joints = "".join(
+        f"JOINT j{row}\n{{\nOFFSET 0 {17 * factor} 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n" for row in range(10)
+    )
+    root = "ROOT root\n{\nOFFSET 0 0 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n"
+    text = f"HIERARCHY\n{root}{joints}{'}' * 11}\nMOTION\nFrames: 1\nFrame Time: 0.04\n{'0 ' * 33}\n"
+    path = write(text.replace("}}", "}\n}").replace("}}", "}\n}"))
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        (clip,) = read(path)
+    assert np.ptp(clip.keypoints[0, 0, :, 1]) == pytest.approx(1.7)
+    assert [f"is read in {unit}" in str(each.message) for each in notes] == [True] * (unit is not None)
+    assert np.ptp(read(path, unit="centimetre")[0].keypoints[0, 0, :, 1]) == pytest.approx(1.7 * factor)

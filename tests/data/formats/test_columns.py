@@ -1,6 +1,7 @@
 """The names of columns: people, frames, times, recordings and joints in the words of many programs."""
 
 import gzip
+import warnings
 
 import numpy as np
 import pytest
@@ -252,3 +253,36 @@ def test_tracking_states_are_confidences(write):
 
 def test_columns_of_something_else_are_no_poses():
     assert columns_of(["city", "people", "x"]) is None
+
+
+def test_kinect_tables_are_people_at_time_stamps(write):
+    header = "timestamp_usec,body_id,PELVIS_x,PELVIS_y,PELVIS_z,HANDTIP_LEFT_x,HANDTIP_LEFT_y,HANDTIP_LEFT_z"
+    rows = "".join(f"{33333 * t},{who},{t},{who},1,2,3,4\n" for t in range(6) for who in (1, 2))
+    (clip,) = read(write(f"{header}\n{rows}"), unit="millimetre")
+    assert (clip.track_ids, clip.num_frames, clip.fps) == ((1, 2), 6, 30)
+    assert clip.layout.joints == ("mid_hip", "left_hand_tip")
+    first = (
+        "Time,HipCenterX,HipCenterY,HipCenterZ,HandLeftX,HandLeftY,HandLeftZ\n0.0,1,2,3,4,5,6\n0.0333,1,2,3,4,5,6\n"
+    )
+    (clip,) = read(write(first), unit="metre")
+    assert clip.layout.joints == ("mid_hip", "left_hand") and clip.fps == pytest.approx(30, rel=2e-3)
+
+
+def test_the_body_comes_first_among_the_landmarks_of_holistic(write):
+    header = ",".join(f"{axis}{joint}" for joint in range(1, 544) for axis in "xyzv")
+    cells = ",".join(f"{joint},2,3,1" for joint in range(1, 544))
+    with pytest.warns(FileNote, match="the first 33 of 543 are the body"):
+        (clip,) = read(write(f"{header}\n{cells}\n"), layout="mediapipe-33", **TOLD)
+    assert clip.keypoints[0, 0, :, 0].tolist() == [*range(1, 34)]
+
+
+@pytest.mark.parametrize(("axis", "up"), [("y", "y"), ("z", "z"), ("x", None)])
+def test_a_table_carries_the_axis_along_which_bodies_stand(write, axis, up):
+    places = {"head": 1.6, "left_ankle": 0.1}
+    header = ",".join(f"{joint}_{each}" for joint in places for each in "xyz")
+    row = ",".join(str(high if each == axis else 0.5) for high in places.values() for each in "xyz")
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        (clip,) = read(write(f"{header}\n{row}\n"), fps=30, unit="metre")
+    assert clip.up == up
+    assert ["which is read as up" in str(each.message) for each in notes] == [True] * (axis == "z")

@@ -1,6 +1,6 @@
 """Reads and writes BVH motion capture: a hierarchy of joints, rotations (and positions) per frame; y is up.
 
-Numbers are centimetres unless `unit` is given. End sites, named or not, are not joints. A position channel replaces
+Numbers are centimetres unless `unit` is given, or only metres or millimetres make a body. End sites, named or not, are not joints. A position channel replaces
 the OFFSET of any joint on its axis (Bandai-Namco files have six channels on every joint). Rotations apply in the order
 of the channels. Channels of scale are left out, with a note, while they stay the same; others are an error.
 
@@ -44,6 +44,8 @@ _FACTS = {
     "Frames": re.compile(r"frames\s*:\s*(\S+)", re.IGNORECASE),
     "Frame Time": re.compile(r"frame\s+time\s*:\s*(\S+)", re.IGNORECASE),
 }
+# Joints of a skeleton whose size tells its unit.
+_FEWEST_OF_A_BODY = 10
 # Larger numbers are no valid angles or positions.
 _LARGEST = 1e12
 # Metres per bone; errors do not add up along the chain.
@@ -88,12 +90,25 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         lacking = [joint for joint in layout.joints if joint not in own.joints]
         reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}"
         raise bad_file(path, "layout", f"{reason}, without {lacking[:8]}.")
-    points, unit = positions(motion), options.unit_of(path, assumed="centimetre")
+    points = positions(motion)
     rest = positions(Motion(motion.joints, np.zeros((1, motion.values.shape[1])), 1.0))
     if order is not None:
         points, rest = points[:, order], rest[:, order]
     up = up_of(path, layout.joints, points, "y", rest)
+    unit = options.unit_of(path, assumed=_assumed_unit(path, rest))
     return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit, up=up)]
+
+
+def _assumed_unit(path: Path, rest: np.ndarray) -> str:
+    """Centimetres, as most programs write; metres or millimetres, with a note, where only they make a body."""
+    if rest.shape[1] < _FEWEST_OF_A_BODY:
+        return "centimetre"
+    size = float(np.ptp(rest[0], axis=0).max())
+    unit = next((unit for unit, factor in (("metre", 1), ("millimetre", 1000)) if 0.6 <= size / factor <= 3), None)
+    if unit is not None:
+        text = f"no unit is stated; a body of {size:.4g} is read in {unit}s, not centimetres"
+        note(path, "unit", f'{text}; unit="centimetre" reads it so.')
+    return unit or "centimetre"
 
 
 def _order(layout: SkeletonLayout, names: tuple[str, ...], own: tuple[str, ...]) -> list[int] | None:

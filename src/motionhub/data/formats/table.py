@@ -18,8 +18,16 @@ from motionhub.data.formats.cells import MISSING, Row, numbers, rows_of_cells, s
 from motionhub.data.formats.columns import Columns, by_person, columns_of
 from motionhub.data.formats.detections import Detection, Frames, clip_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note
-from motionhub.data.formats.format import Format, ReadOptions, UnstatedFact, checked_size, layout_of_names
+from motionhub.data.formats.format import (
+    FILE_UNITS,
+    Format,
+    ReadOptions,
+    UnstatedFact,
+    checked_size,
+    layout_of_names,
+)
 from motionhub.data.formats.moments import people_of, positions_of, recordings
+from motionhub.data.formats.upright import up_of
 from motionhub.data.formats.writing import Writer, file_tracks
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
@@ -29,6 +37,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 _RATE = re.compile(r"#\s*(?:fps|frame[ _]?rate|rate)\s*[=:,;]?\s*([0-9.]+)\s*", re.IGNORECASE)
 # Coordinates that programs write for a joint they did not find.
 _SENTINELS = (-999.0, -9999.0, -99999.0)
+# Landmarks of MediaPipe Holistic: the body first, the face (468, or 478 with irises), and one hand or both.
+_HOLISTIC = {33 + face + hands for face in (0, 468, 478) for hands in (0, 21, 42)} - {33}
 _STATES = {"tracked": "1", "inferred": "0.5", "nottracked": "0", "not_tracked": "0", "true": "1", "false": "0"}
 # Lines of comments above the header.
 _MOST_COMMENTS = 100
@@ -156,9 +166,21 @@ def _clip(path: Path, names: list[str], columns: Columns, rows: list[Row], optio
     layout, chosen = _layout(path, joints, options)
     unit = options.unit_of(path, columns.unit)
     points, confidence = _seen(path, columns, values[:, :, chosen], unit)
+    up = _up(path, layout, points, unit)
     return options.sequence(
-        path, points, layout, fps=rate, unit=unit, confidence=confidence, track_ids=_track_ids(people)
+        path, points, layout, fps=rate, unit=unit, confidence=confidence, track_ids=_track_ids(people), up=up
     )
+
+
+def _up(path: Path, layout: SkeletonLayout, points: np.ndarray, unit: str) -> str | None:
+    """The axis along which bodies in units of length stand; a table does not state it."""
+    if points.shape[-1] != 3 or FILE_UNITS[unit][0] != "metre":
+        return None
+    up = up_of(path, layout.joints, points, None)
+    if up not in (None, "y"):
+        fix = 'sequence.replace(up="y") states it if they lie'
+        note(path, "axes", f"no axis is stated as up; the bodies stand along {up}, which is read as up; {fix}.")
+    return up
 
 
 def _keys(places: list[np.ndarray]) -> np.ndarray:
@@ -195,7 +217,8 @@ def _followed(
     frames: Frames = [[] for _ in range(length)]
     for row, position in enumerate(positions.tolist()):
         frames[position].append(Detection(points[row], None if confidence is None else confidence[row]))
-    return clip_of(path, frames, options, layout, unit=unit, fps=rate, dims=columns.dims)
+    up = _up(path, layout, points, unit)
+    return clip_of(path, frames, options, layout, unit=unit, fps=rate, dims=columns.dims, up=up)
 
 
 def _content(path: Path, columns: Columns, rows: list[Row]) -> np.ndarray:
@@ -247,6 +270,9 @@ def _layout(path: Path, joints: list[str], options: ReadOptions) -> tuple[Skelet
         known = f"it has {len(joints)} numbered joints; known layouts of as many: {', '.join(same) or 'none'}"
         reason = f"the file does not state it; {known}; call {call} with the true one."
         raise UnstatedFact(str(bad_file(path, "layout", reason)), "layout")
+    if options.layout_of(path).joints == LAYOUTS["mediapipe-33"].joints and len(counted) in _HOLISTIC:
+        note(path, "joints", f"the first 33 of {len(counted)} are the body of MediaPipe; face and hands are left out.")
+        counted = counted[:33]
     layout, order = layout_of_names(path, counted, options)
     return layout, [joints.index(counted[place]) for place in order]
 
