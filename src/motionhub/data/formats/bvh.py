@@ -1,8 +1,9 @@
 """Reads and writes BVH motion capture: a hierarchy of joints, rotations (and positions) per frame; y is up.
 
-Numbers are centimetres unless `unit` is given, or only metres or millimetres make a body. End sites, named or not, are not joints. A position channel replaces
-the OFFSET of any joint on its axis (Bandai-Namco files have six channels on every joint). Rotations apply in the order
-of the channels. Channels of scale are left out, with a note, while they stay the same; others are an error.
+Numbers are centimetres unless `unit` is given, or only metres or millimetres make a body. End sites, named or not, are
+not joints. A position channel replaces the OFFSET of any joint on its axis (Bandai-Namco files have six channels on
+every joint). Rotations apply in the order of the channels. Channels of scale are left out, with a note, while they stay
+the same; others are an error.
 
 Written files hold one person, with the bones of the layout as hierarchy. The rest pose has the directions of the first
 frame and the median bone lengths; twist about a bone is minimal. A joint whose rotated bone is off by more than
