@@ -160,7 +160,7 @@ def check_conversion(source: SkeletonLayout, target: SkeletonLayout, report: Con
         raise ValueError(
             f"No {what} of layout {source.name!r} ({_listed(source.joints)}) can become one of {target.name!r} "
             f"({_listed(target.joints)}). State what the names mean in a YAML file, "
-            f'"name: my-rig, names: {{{source.joints[0]}: {target.joints[0]}, ...}}"; its path is a layout to read with.'
+            f'"name: my-rig, names: {{{source.joints[0]}: {target.joints[0]}, ...}}"; its path is a layout.'
         )
     pair = (source.joints, target.joints)
     if 2 * report.made < target.num_joints and pair not in _WARNED:
