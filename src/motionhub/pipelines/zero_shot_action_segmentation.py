@@ -12,6 +12,7 @@ from motionhub.pipelines.action_segmentation import RULES, interval_rows
 from motionhub.pipelines.skeleton_pipeline import Span, take, take_input_parameters
 from motionhub.pipelines.zero_shot import (
     NONE_SHARE,
+    VIEWS,
     Calibration,
     Candidates,
     ZeroShotPipeline,
@@ -91,9 +92,14 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         return calibration(tables, at_once, none_share, temperature, "window_rejection_threshold")
 
     def samples_of(
-        self, part: SkeletonSequence, name: str, window: float | None = None, hop: float | None = HOP, **views: Any
+        self,
+        part: SkeletonSequence,
+        name: str,
+        window: float | None = None,
+        hop: float | None = HOP,
+        views: Sequence[float] = VIEWS,
     ) -> list[tuple[Span, dict[str, Any]]]:
-        return super().samples_of(part, name, window, hop, **views)
+        return super().samples_of(part, name, window, hop, views)
 
     def postprocess(
         self,
