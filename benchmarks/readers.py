@@ -94,7 +94,8 @@ def recording(frames: int, name: str) -> motionhub.SkeletonSequence:
 
 def line(name: str, path: Path, stated: dict[str, Any], options: argparse.Namespace) -> str:
     """The row of the table."""
-    ours = measured(path, stated, "import motionhub; motionhub.read", "motionhub.read(path, **options)", options.repeats)
+    call = "motionhub.read(path, **options)"
+    ours = measured(path, stated, "import motionhub; motionhub.read", call, options.repeats)
     size = sum(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file()) / 1e6
     text = f"{name:14}{size:8.1f}{ours[0]:9.2f}{size / ours[0]:8.1f}{options.frames / ours[0]:11.0f}{ours[1]:9.0f}"
     if ours[2]:

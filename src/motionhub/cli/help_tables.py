@@ -44,8 +44,9 @@ def list_of_layouts() -> str:
     return columns(rows)
 
 
-def columns(rows: list[tuple[str, ...]]) -> str:
+def columns(rows: Iterable[tuple[str, ...]]) -> str:
     """Rows of texts in columns, each as wide as its longest text."""
+    rows = list(rows)
     widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
     lines = ("".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)

@@ -321,15 +321,11 @@ def layout(sequence: SkeletonSequence) -> Iterator[Finding]:
         text = f"these are {sure} not the joints of {own.layout}: misfit of bone lengths {fits} (0 is a perfect body)"
         yield Finding("layout", "problem", text, SkeletonSequence.replace, {"layout": best.layout})
     elif own.limb_segments >= LIMB_SEGMENTS and own.shape_misfit > NO_BODY:
-        text = (
-            f"the proportions fit no body in layout {own.layout}: misfit of bone lengths {own.misfit:.2f}, of a real "
-        )
-        text += "body 0.06 to 0.4; the joints are in another order, or badly detected"
-        advice = (
-            "state the layout that the program writes (motionhub info --layouts), or one of your own in a YAML file"
-        )
-        sure = sequence.num_dims == 3 or own.shape_misfit > NO_BODY_2D
-        yield Finding("layout", "problem" if sure else "note", text, advice=advice)
+        text = f"the proportions fit no body in layout {own.layout}: misfit of bone lengths {own.misfit:.2f}, "
+        text += "of real bodies 0.06 to 0.4; the joints are in another order, or badly detected"
+        advice = "state the layout that the program writes (motionhub info --layouts), or your own in a YAML file"
+        certain = sequence.num_dims == 3 or own.shape_misfit > NO_BODY_2D
+        yield Finding("layout", "problem" if certain else "note", text, advice=advice)
 
 
 def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
