@@ -1,9 +1,9 @@
 """Reads and writes BVH motion capture: a hierarchy of joints, rotations (and positions) per frame; y is up.
 
-Numbers are centimetres unless `unit` is given, or only metres or millimetres make a body. End sites, named or not, are
-not joints. A position channel replaces the OFFSET of any joint on its axis (Bandai-Namco files have six channels on
-every joint). Rotations apply in the order of the channels. Channels of scale are left out, with a note, while they stay
-the same; others are an error.
+Numbers are centimetres unless `unit` is given, or only metres or millimetres make a body. End sites, named or not,
+are not joints. A position channel replaces the OFFSET of any joint on its axis (Bandai-Namco files have six channels
+on every joint). Rotations apply in the order of the channels. Channels of scale are left out, with a note, while they
+stay the same; others are an error.
 
 Written files hold one person, with the bones of the layout as hierarchy. The rest pose has the directions of the first
 frame and the median bone lengths; twist about a bone is minimal. A joint whose rotated bone is off by more than
@@ -24,7 +24,7 @@ from motionhub.data.formats.files import bad_file, note, numbers_of, read_text
 from motionhub.data.formats.format import Format, ReadOptions, checked_size, rate_of
 from motionhub.data.formats.upright import up_of, y_up
 from motionhub.data.formats.writing import Writer, check_body_in_metres
-from motionhub.skeletons.joint_names import named_joints, own_names
+from motionhub.skeletons.joint_names import named_joints, own_names, record_names
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -91,6 +91,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         lacking = [joint for joint in layout.joints if joint not in own.joints]
         reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}"
         raise bad_file(path, "layout", f"{reason}, without {lacking[:8]}.")
+    used = order or list(range(len(names)))
+    record_names(names, [layout.joints[used.index(row)] if row in used else "" for row in range(len(names))])
     points = positions(motion)
     rest = positions(Motion(motion.joints, np.zeros((1, motion.values.shape[1])), 1.0))
     if order is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.format import ReadOptions, layout_of_names
-from motionhub.skeletons.joint_names import own_names
+from motionhub.skeletons.joint_names import own_names, record_names
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -22,6 +22,7 @@ def layout_of_rig(
     joints = joints if len({*joints}) == len(joints) else [*names]
     if len({*joints}) < len(joints) or not all(joints):
         raise bad_file(path, "joints", "expected different names of joints; rename them and export again.")
+    record_names(names, joints)
     bones = tuple((joints[row], joints[parent]) for row, parent in enumerate(parents) if parent >= 0)
     root = next((joint for joint, parent in zip(joints, parents, strict=True) if parent < 0), joints[0])
     return SkeletonLayout(f"{kind}-{len(joints)}", tuple(joints), bones, root), [*range(len(joints))]
