@@ -224,7 +224,7 @@ def _motion(path: Path, text: str, bones: list[_Bone]) -> tuple[np.ndarray, list
         try:
             rows[-1][first[bone.name] : first[bone.name] + count] = [float(word) for word in words[1:]]
         except ValueError:
-            _numbers(path, line, words[1:], count)  # raises
+            raise bad_file(path, f"line {line}", f"expected {count} numbers, got {words[1:7]}.") from None
         seen[-1] += count
     if not rows or {*seen} != {width}:
         short = next((frame for frame, count in zip(frames, seen, strict=True) if count != width), 0)

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -52,11 +53,13 @@ def number(path: Path, line: int, cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
-        if cell.lower() in MISSING:
-            return np.nan
-        if cell.count(",") == 1 and "." not in cell:
-            return number(path, line, cell.replace(",", "."))
-        raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.") from None
+        word = cell.lower()
+    if word in MISSING:
+        return np.nan
+    if cell.count(",") == 1 and "." not in cell:
+        with suppress(ValueError):
+            return float(cell.replace(",", "."))
+    raise bad_file(path, f"line {line}", f"expected a number, got {cell[:40]!r}.")
 
 
 def whole_numbers(path: Path, rows: Sequence[Row], column: int, what: str = "frame number") -> np.ndarray:
@@ -81,13 +84,13 @@ def whole_number(path: Path, line: int, cell: str, what: str = "frame number") -
 def numbers(path: Path, rows: Sequence[Row], columns: Sequence[int]) -> np.ndarray:
     """`(rows, columns)` float64 of numbered lines of cells. Raises ValueError for points and commas in one file."""
     found = np.empty((len(rows), len(columns)))
-    try:
+    with suppress(ValueError):
         for row, (_, cells) in enumerate(rows):
             found[row] = [float(cells[column]) for column in columns]
-    except ValueError:  # words for missing, decimal commas, or an error: slower
-        for row, (line, cells) in enumerate(rows):
-            found[row] = [number(path, line, cells[column]) for column in columns]
-        _check_decimals(path, rows, columns)
+        return found
+    for row, (line, cells) in enumerate(rows):  # words for missing, decimal commas, or an error: slower
+        found[row] = [number(path, line, cells[column]) for column in columns]
+    _check_decimals(path, rows, columns)
     return found
 
 
