@@ -58,6 +58,13 @@ def test_images_of_several_videos_are_several_clips(write):
     assert first.num_frames == second.num_frames == 2
 
 
+def test_every_fifth_frame_of_a_video_is_a_clip_of_a_fifth_of_its_rate(write):
+    text = ONE.replace("\n1,,,", "\n5,,,").replace("\n3,7,8", "\n10,7,8")
+    with pytest.warns(FileNote, match="in steps of 5, of 30 per second: a clip of 6 fps"):
+        (clip,) = read(write(text), fps=30)
+    assert (clip.fps, clip.num_frames) == (6, 3)
+
+
 def test_two_scorers_are_an_error(write):
     lines = ONE.splitlines()
     doubled = [lines[0] + ",human,human,human", *(f"{line},{','.join(line.split(',')[1:4])}" for line in lines[1:])]

@@ -241,6 +241,15 @@ def test_decimal_commas_and_words_for_missing_are_read_in_trc(write, points):
     assert not read(write(text.replace(f"\t{first}\t", "\tNaN\t", 1), "b.trc"))[0].joint_mask[0, 0, 0]
 
 
+def test_absent_frames_of_a_trc_are_gaps_and_other_times_are_noted(write, points):
+    lines = trc(points(5, 7, 3), NAMES).replace("\t5\t7", "\t4\t7").splitlines(keepends=True)
+    (clip,) = read(write("".join([*lines[:7], *lines[8:]]), "clip.trc"))
+    assert clip.joint_mask[0, :, 0].tolist() == [True, True, False, True, True]
+    other = trc(points(5, 7, 3), NAMES).replace("60.0\t60.0", "30.0\t30.0")
+    with pytest.warns(FileNote, match="the times advance at 60 frames per second; DataRate 30 is read"):
+        assert read(write(other, "other.trc"))[0].fps == 30
+
+
 @pytest.mark.parametrize("units", ["m", "px", "pixels"])
 def test_pixels_in_a_trc_are_two_dimensional(write, points, units):
     flat = 100 * points(5, 7, 3)

@@ -11,9 +11,9 @@ import numpy as np
 
 from motionhub.data.formats.cells import number, numbers, rows_of_cells, separator_of, text_lines, whole_number
 from motionhub.data.formats.coco import number_in
-from motionhub.data.formats.detections import frame_positions
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.format import Format, ReadOptions, checked_size, layout_of_names
+from motionhub.data.formats.moments import placed_frames
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -100,13 +100,12 @@ def _clip(
     frames = [frame for frame, _, _ in rows]
     if len(set(frames)) < len(frames):
         raise bad_file(path, f"line {rows[-1][1]}", "expected every frame once; do two videos share the file?")
-    positions = frame_positions(path, frames)
-    length = max(positions.values()) + 1
+    at, options = placed_frames(path, frames, options)
+    length = int(at.max()) + 1
     dims = 3 if all("z" in parts for parts in columns.values()) else 2
     checked_size(path, len(people), length, len(joints), dims + 1)
     cells = [(line, row) for _, line, row in rows]
     values = np.full((len(people), length, len(joints), dims + 1), np.nan)
-    at = [positions[frame] for frame in frames]
     for (person, joint), parts in columns.items():
         own = [parts[kind] for kind in ("x", "y", "z")[:dims]]
         place = people.index(person), at, joints.index(joint)

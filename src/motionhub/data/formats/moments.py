@@ -73,24 +73,26 @@ def positions_of(
             seconds = (stamps - stamps[:1]) * _seconds_per_stamp(rows, columns, names, stamps)
             placed, rate = place_stamps(path, seconds, options)
             return placed[moment_of], options, rate
-        note(
-            path,
-            "time",
-            f"{names[columns.time]!r} does not ascend from frame to frame, so the numbers of frames count.",
-        )
-    numbered = [int(frame) for frame in unique]
-    positions = frame_positions(path, numbered)
-    if len(numbered) > 1 and options.fps is not None:
-        step = (numbered[-1] - numbered[0]) // max(positions[numbered[-1]], 1)
-        if step > 1:
-            rate = options.fps / step
-            note(
-                path,
-                "frames",
-                f"numbered in steps of {step}, of {options.fps:g} per second: a clip of {rate:.4g} fps.",
-            )
-            options = replace(options, fps=rate)
-    return np.array([positions[frame] for frame in numbered])[moment_of], options, None
+        text = f"{names[columns.time]!r} does not ascend from frame to frame, so the numbers of frames count."
+        note(path, "time", text)
+    positions, options = placed_frames(path, [int(frame) for frame in unique], options)
+    return positions[moment_of], options, None
+
+
+def placed_frames(path: Path, numbers: list[int], options: ReadOptions) -> tuple[np.ndarray, ReadOptions]:
+    """The position in the clip of each frame number of a video, and the options with the rate of the clip.
+
+    `fps` counts the frames of the video: of numbers in steps of three, the clip has a third of it.
+    """
+    places = frame_positions(path, numbers)
+    first, last = min(numbers), max(numbers)
+    step = (last - first) // max(places[last], 1)
+    if step > 1 and options.fps is not None:
+        rate = options.fps / step
+        text = f"numbered in steps of {step}, of {options.fps:g} per second: a clip of {rate:.4g} fps."
+        note(path, "frames", text)
+        options = replace(options, fps=rate)
+    return np.array([places[number] for number in numbers], np.int64), options
 
 
 def _seconds_per_stamp(rows: list[Row], columns: Columns, names: list[str], stamps: np.ndarray) -> float:

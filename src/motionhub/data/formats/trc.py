@@ -11,6 +11,7 @@ import numpy as np
 
 from motionhub.data.formats.cells import MISSING, number
 from motionhub.data.formats.columns import UNITS
+from motionhub.data.formats.detections import frame_positions
 from motionhub.data.formats.files import bad_file, note, read_text
 from motionhub.data.formats.format import (
     FILE_UNITS,
@@ -26,6 +27,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 _HEADER_LINES = 5
+# Of the stated rate.
+_OTHER_RATE = 0.05
 # Metres; markers of a person that are farther apart are no metres.
 _LARGEST_BODY = 5.0
 
@@ -49,13 +52,39 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, f"line {len(lines)}", f"expected {length} frames, got {len(rows)}; is it cut off?")
     names = _names(path, lines[3], lines[4], markers, max(len(row) for _, row in rows))
     checked_size(path, length, len(names), 3)
-    points = np.stack([_points(path, line, row, len(names)) for line, row in rows])
+    points = _at_their_frames(path, rows, np.stack([_points(path, line, row, len(names)) for line, row in rows]))
+    _check_times(path, rows, rate)
     layout, order = layout_of_names(path, names, options)
     points, unit = points[:, order], _unit(path, points, unit, options)
     if unit == "pixel":
         return [options.sequence(path, points[..., :2], layout, fps=rate, unit=unit, up="-y")]
     up = up_of(path, layout.joints, points, "y")
     return [options.sequence(path, points, layout, fps=rate, unit=unit, up=up)]
+
+
+def _at_their_frames(path: Path, rows: list[tuple[int, list[str]]], points: np.ndarray) -> np.ndarray:
+    """The rows at the positions of their numbers; frames that are absent are missing."""
+    numbers = [number(path, line, row[0]) for line, row in rows]
+    if any(not abs(each) < 1e15 or each != int(each) for each in numbers) or (np.diff(numbers) <= 0).any():
+        note(path, "Frame#", "the numbers of frames do not ascend; each row is read as the next frame.")
+        return points
+    places = frame_positions(path, [int(each) for each in numbers])
+    length = max(places.values()) + 1
+    checked_size(path, length, points.shape[1], 3)
+    placed = np.full((length, *points.shape[1:]), np.nan)
+    placed[[places[int(each)] for each in numbers]] = points
+    return placed
+
+
+def _check_times(path: Path, rows: list[tuple[int, list[str]]], rate: float) -> None:
+    """A note where the times advance at another rate than the one in the header."""
+    times = np.array([number(path, line, row[1] if len(row) > 1 else "") for line, row in rows])
+    steps = np.diff(times)
+    if not len(steps) or not np.isfinite(steps).all() or (steps <= 0).any():
+        return
+    found = 1 / float(np.median(steps))
+    if abs(found / rate - 1) > _OTHER_RATE:
+        note(path, "Time", f"the times advance at {found:.3g} frames per second; DataRate {rate:g} is read.")
 
 
 def _names(path: Path, line: list[str], axes: list[str], markers: int, widest: int) -> list[str]:
