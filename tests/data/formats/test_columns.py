@@ -286,3 +286,19 @@ def test_a_table_carries_the_axis_along_which_bodies_stand(write, axis, up):
         (clip,) = read(write(f"{header}\n{row}\n"), fps=30, unit="metre")
     assert clip.up == up
     assert ["which is read as up" in str(each.message) for each in notes] == [True] * (axis == "z")
+
+
+def test_a_coordinate_that_occurs_twice_is_an_error(write):
+    message = read_error(write("frame,nose_x,nose_y,nose_x,nose_y\n0,1,2,5,6\n"), **TOLD)
+    assert "these occur twice: nose_x, nose_y" in message
+
+
+@pytest.mark.parametrize(
+    ("columns", "unread"),
+    [("left_eye_x", "left_eye_x"), ("left_eye_x,left_eye_y,left_eye_z", "left_eye_z"), ("a_x,a_y,a_conf", "a_conf")],
+)
+def test_coordinates_that_cannot_be_read_are_named_in_a_note(write, columns, unread):
+    cells = ",".join("3" for _ in columns.split(","))
+    with pytest.warns(FileNote, match=f"other joints do not have it: {unread}\\."):
+        (clip,) = read(write(f"frame,nose_x,nose_y,{columns}\n0,1,2,{cells}\n"), **TOLD)
+    assert clip.keypoints[0, 0, 0].tolist() == [1, 2] and clip.num_dims == 2 and clip.confidence is None

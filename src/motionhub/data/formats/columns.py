@@ -82,7 +82,8 @@ class Columns:
 
     `values`: joint name ("" in a table with a row per joint) -> columns of coordinates (and confidence); `people`: the
     same for each person where columns name people. `doubtful`: names that look like a person, frame or time and are
-    not understood. `left_out`: groups of columns with axes that are no positions.
+    not understood. `left_out`: columns with axes that are no positions; `unread`: those of joints that lack x or y, or
+    that only some joints have; `repeated`: coordinates that occur twice.
     """
 
     values: dict[str, list[int]]
@@ -93,11 +94,17 @@ class Columns:
     frame: int | None = None
     time: int | None = None
     joint: int | None = None
-    unit: str | None = None
     units: tuple[str, ...] = ()
     doubtful: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
     score_name: str = ""
+
+    @property
+    def unit(self) -> str | None:
+        """The unit in the names of the columns."""
+        return self.units[0] if self.units else None
 
     @property
     def coordinates(self) -> list[int]:
@@ -148,56 +155,82 @@ def columns_of(names: Sequence[str]) -> Columns | None:
         if role is not None:
             roles.setdefault(role, []).append(column)
     roles.get("person", []).sort(key=lambda column: words_of(names[column]) == ["id"])  # "id" may be of the row
-    joint = next(iter(roles.get("joint", ())), None)
-    single = {_single(name): column for column, name in reversed([*enumerate(names)])} if joint is not None else {}
-    taken = {column for columns in roles.values() for column in columns}
-    left_out: list[str] = []
-    units: list[str] = []
-    score_name = ""
-    if {"x", "y"} <= single.keys():
-        parts = {"": {kind: single[kind] for kind in (*AXES, "confidence") if kind in single}}
-        used = set(parts[""].values())
-        units = [found for column in used if (found := _unit_of(names[column])[1])]
-    else:
-        taken -= set(roles.get("joint", ()))
+    found = _coordinates(names) if "joint" in roles else None
+    if found is None:
         roles.pop("joint", None)
-        parts, used = {}, set()
-        for column, name in enumerate(names):
-            plain, unit = _unit_of(name)
-            part = None if column in taken else _part(plain)
-            if part is None:
-                continue
-            who, kind = part
-            if who is None:
-                left_out.append(name)
-            elif kind not in parts.setdefault(who, {}):
-                parts[who][kind] = column
-                used.add(column)
-                units += [unit] if unit else []
-    parts = {who: kinds for who, kinds in parts.items() if {"x", "y"} <= kinds.keys()}
+        found = _joints(names, {column for columns in roles.values() for column in columns})
+    taken = {column for columns in roles.values() for column in columns}
+    parts = {who: kinds for who, kinds in found.parts.items() if {"x", "y"} <= kinds.keys()}
     if not parts:
         return None
     dims = 3 if all("z" in kinds for kinds in parts.values()) else 2
     scored = all("confidence" in kinds for kinds in parts.values())
-    if scored:
-        score_name = names[next(iter(parts.values()))["confidence"]]
     wanted = [*AXES[:dims], *(["confidence"] if scored else [])]
-    values = {who: [kinds[kind] for kind in wanted] for who, kinds in parts.items()}
-    others = [name for column, name in enumerate(names) if column not in used | taken]
-    first = {role: columns[0] for role, columns in roles.items() if role != "recording"}
+    used = {column for kinds in found.parts.values() for column in kinds.values()}
+    others = [name for column, name in enumerate(names) if column not in used | taken and name not in found.left_out]
     extra = [names[column] for role in ("person", "frame") for column in roles.get(role, [])[1:]]
+    first = {role: columns[0] for role, columns in roles.items() if role != "recording"}
+    unread = [
+        names[column]
+        for who, kinds in found.parts.items()
+        for kind, column in kinds.items()
+        if (kind not in wanted or who not in parts) and (who in parts or {*kinds} & {*AXES})
+    ]
     return Columns(
-        values,
+        {who: [kinds[kind] for kind in wanted] for who, kinds in parts.items()},
         dims,
         scored,
         recording=roles.get("recording", []),
         **first,
-        unit=units[0] if units else None,
-        units=tuple(sorted(set(units))),
-        doubtful=(*extra, *(name for name in others if _looks_special(name) and name not in left_out)),
-        left_out=tuple(left_out),
-        score_name=score_name,
+        units=tuple(sorted(found.units)),
+        doubtful=(*extra, *(name for name in others if _looks_special(name))),
+        left_out=tuple(found.left_out),
+        unread=tuple(unread),
+        repeated=tuple(found.repeated),
+        score_name=names[next(iter(parts.values()))["confidence"]] if scored else "",
     )
+
+
+@dataclass
+class _Found:
+    """Columns by joint and coordinate, units in their names, columns of rotations, and columns that occur twice."""
+
+    parts: dict[str, dict[str, int]] = field(default_factory=dict)
+    units: set[str] = field(default_factory=set)
+    left_out: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+
+
+def _coordinates(names: Sequence[str]) -> _Found | None:
+    """The columns x, y, z and confidence of a table with a row per joint; None in any other."""
+    found = _Found({"": {}})
+    for column, name in enumerate(names):
+        kind = _single(name)
+        if kind is not None and kind not in found.parts[""]:
+            found.parts[""][kind] = column
+            found.units |= {unit for unit in (_unit_of(name)[1],) if unit}
+        elif kind in AXES:
+            found.repeated.append(name)
+    return found if {"x", "y"} <= found.parts[""].keys() else None
+
+
+def _joints(names: Sequence[str], taken: set[int]) -> _Found:
+    """The columns of each joint in a table with a row per frame, without those `taken` by people, frames and times."""
+    found = _Found()
+    for column, name in enumerate(names):
+        plain, unit = _unit_of(name)
+        part = None if column in taken else _part(plain)
+        if part is None:
+            continue
+        who, kind = part
+        if who is None:
+            found.left_out.append(name)
+        elif kind not in found.parts.setdefault(who, {}):
+            found.parts[who][kind] = column
+            found.units |= {unit} if unit else set()
+        elif kind in AXES:
+            found.repeated.append(name)
+    return found
 
 
 def _unit_of(name: str) -> tuple[str, str | None]:

@@ -114,6 +114,12 @@ def _state(path: Path, names: list[str], columns: Columns) -> None:
         reason = "not read although it may name people, frames or times"
         fix = 'rename it to "person_id", "frame" or "time" if it does'
         note(path, "columns", f"{reason}: {_listed(columns.doubtful)}; {fix}.")
+    if columns.unread:
+        text = "not read, as x or y of the joint is absent, or other joints do not have it"
+        note(path, "columns", f"{text}: {_listed(columns.unread)}.")
+    if columns.repeated:
+        fix = 'call those of another person "person2_nose_x"'
+        raise bad_file(path, "columns", f"these occur twice: {_listed(columns.repeated)}; {fix}, or remove them.")
     if len(columns.units) > 1:
         raise bad_file(path, "columns", f"expected one unit in the names of the columns, got {list(columns.units)}.")
 
