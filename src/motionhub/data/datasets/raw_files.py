@@ -151,6 +151,8 @@ def about_zip(path: Path) -> str:
         return cut_off(path)
     with zipfile.ZipFile(path) as content:
         names = [member.filename for member in content.infolist() if not member.is_dir()]
+    if any(name.startswith("xl/") for name in names):
+        return f"{path}: is an Excel workbook; save the sheet of positions as CSV and give that file."
     claimed = [each.name for each in DATASETS.values() if any(each.claims_name(Path(name)) for name in names)]
     name = claimed[0] if len(claimed) == 1 else "NAME"
     which = "" if name != "NAME" else f" (NAME is one of {claimed or sorted(DATASETS)})"

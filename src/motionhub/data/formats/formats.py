@@ -194,6 +194,10 @@ def _foreign(head: bytes) -> str | None:
     """What a common file of another kind is, and the way out."""
     if b"\nendheader" in head.lower():
         return f"an OpenSim table (.mot, .sto); {_OPENSIM}"
+    if head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head):
+        return "an Excel workbook; save the sheet of positions as CSV and give that file"
+    if head[257:262] == b"ustar":
+        return "a tar archive; extract it and give a file or folder of it"
     binary = next((words for mark, words in _FOREIGN.items() if head.startswith(mark)), None)
     return binary or (_VIDEO if head[4:8] == b"ftyp" else None)
 
