@@ -12,6 +12,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 NORMAL_MEDIAN = 0.6745  # median of |x| of a standard normal variable
+_MOST_PASSES = 8
 NOISE_FLOOR = 0.002  # of the body's size, about 4 mm: smoothing less costs more motion than it takes noise away
 
 
@@ -152,8 +153,20 @@ def smooth_savitzky_golay(
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         raise ValueError(f"order must be a whole number, 0 or more, got {order!r}.")
     window = max(round(seconds * sequence.fps), order + 1)
-    measured, valid = sequence.keypoints.astype(np.float64), sequence.joint_mask
-    keypoints = measured.copy()
+    if noise is None:
+        return _smoothed(sequence, window, order)
+    for _ in range(_MOST_PASSES):  # until the noise is taken away, so that a second call changes nothing
+        level = np.nan_to_num(coordinate_noise(sequence)) - NOISE_FLOOR * body_size(sequence)
+        if not (level > 0).any():
+            break
+        most = noise * np.maximum(level, 0)
+        change = _smoothed(sequence, window, order).keypoints.astype(np.float64) - sequence.keypoints
+        sequence = sequence.replace(keypoints=sequence.keypoints + np.clip(change, -most, most))
+    return sequence
+
+
+def _smoothed(sequence: SkeletonSequence, window: int, order: int) -> SkeletonSequence:
+    keypoints, valid = sequence.keypoints.astype(np.float64), sequence.joint_mask
     complete = valid.all(axis=1)  # (people, joints): one call for all without gaps
     people, joints = np.nonzero(complete)
     if len(people):
@@ -162,10 +175,6 @@ def smooth_savitzky_golay(
         for first, end in runs(valid[person, :, joint]):
             run = keypoints[None, person, first:end, joint]
             keypoints[person, first:end, joint] = _polynomials(run, window, order)[0]
-    if noise is not None:
-        level = np.nan_to_num(coordinate_noise(sequence)) - NOISE_FLOOR * body_size(sequence)
-        most = noise * np.maximum(level, 0)
-        keypoints = measured + np.clip(keypoints - measured, -most, most)
     return sequence.replace(keypoints=keypoints)
 
 
