@@ -2,29 +2,15 @@
 
     python benchmarks/claims/pretraining.py --data FOLDER --seeds 0 1 2
 
-Pre-training: Bandai-Namco (four styles) and UTD-MHAD in 3-D, seen as images by made cameras. Then frozen features
-and a logistic regression, or fine-tuning with 5 %, 10 % and all labels, on N-UCLA (train view 1, test view 2) and Penn
-Action (its training files; of each class the first 60 % train), both by real cameras. The view probe is fitted on
-front views (15 degrees either way) of Bandai-Namco's four styles and tested on the other three: from the front, from
-any side, and any bodies. FOLDER holds the four archives (`motions.FILES`).
-
-Columns: "linear" is a logistic regression on standardised features, "plain" the papers' SGD on features as they come.
-
-Arms: random weights; contents and actions as labels (the supervised bound); OR-VPE; ViA from pairs; ViA that goes on
-without pairs; LAC's contrast of compositions; contrast of two views of a clip; the same with the second view of
-another clip, which cannot teach anything (negative control); raw coordinates. Every arm has the same clips, number of
-epochs (ViA without pairs half as many more, LAC's generator its own), optimizer and seeds. Cameras: OR-VPE, LAC and
-ViA without pairs see each clip by one camera, as recordings are; the others draw new ones every time. ViA without
-pairs has two rows: with triplets at a weight of 0.05, and of 1, the paper's.
-
-`--output` keeps a number for each arm, seed and column: a run again replaces it, other seeds and columns stay, so the
-table can be made in parts. `--encoders` keeps what was trained, for further columns.
+What trains, tests and compares: README.md. `--output` keeps a number for each arm, seed and column, so the table can
+be made in parts; `--encoders` keeps what was trained, for further columns.
 """
 
 import argparse
 import copy
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +18,8 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Results, Scores, columns_of, gate_lines
-from motions import DEVELOP, Batch, Clips, small_encoder
+from experiment import Gate, Results, Scores, columns_of, gate_lines, kept
+from motions import DEVELOP, Batch, Clips, small_encoder, whole
 from torch import Generator, Tensor, nn
 
 from motionhub.losses.contrastive import info_nce
@@ -42,6 +28,7 @@ from motionhub.models.via import ViaConfig, ViaForMotionRetargeting
 from motionhub.objectives.lac import LacPairs
 from motionhub.objectives.lac_contrast import LacContrast
 from motionhub.objectives.or_vpe import OrVpe
+from motionhub.objectives.self_supervised import SelfSupervised
 from motionhub.objectives.via import ViaCycle, ViaPairs
 
 
@@ -66,52 +53,29 @@ labels 32.4 < 65.8, 10 % 39.8 < 85.2, all 94.0 < 97.7 < 98.0. OR-VPE: Penn Actio
 N-UCLA linear 56.7, all labels 78.2 < 84.5. So ViA is above OR-VPE, and labels are above both."""
 
 
-class WithHead(nn.Module):
-    """An objective whose loss is that of a head on the encoder, without state of its own."""
-
-    num_views = 1
-
-    def prepare(self, model: Any, run: Any) -> nn.Module:
-        return Projected(model, self.head(model.config.hidden_size))
-
-    def head(self, size: int) -> nn.Module:
-        raise NotImplementedError
-
-    def ready(self) -> bool:
-        return True
-
-    def settings(self) -> dict[str, Any]:
-        return {}
-
-    def after_update(self, network: nn.Module) -> None:
-        """Nothing to keep."""
-
-
-class Labels(WithHead):
+@dataclass(eq=False, repr=False)
+class Labels(SelfSupervised):
     """The supervised bound: a linear layer on the encoder."""
 
-    def __init__(self, num_labels: int) -> None:
-        super().__init__()
-        self.num_labels = num_labels
+    num_labels: int
 
-    def head(self, size: int) -> nn.Module:
-        return nn.Linear(size, self.num_labels)
+    def network(self, model: Any, run: Any) -> nn.Module:
+        return Projected(model, nn.Linear(model.config.hidden_size, self.num_labels))
 
     def forward(self, network: nn.Module, batch: Batch) -> Batch:
         return {"loss": nn.functional.cross_entropy(network(batch), batch["labels"])}
 
 
-class Views(WithHead):
+@dataclass(eq=False, repr=False)
+class Views(SelfSupervised):
     """Two views of each clip are alike, other clips are not; `shuffled`: the second view is of the next clip."""
 
-    num_views = 2
+    shuffled: bool = False
+    num_views: int = field(default=2, init=False)
 
-    def __init__(self, shuffled: bool = False) -> None:
-        super().__init__()
-        self.shuffled = shuffled
-
-    def head(self, size: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size))
+    def network(self, model: Any, run: Any) -> nn.Module:
+        size = model.config.hidden_size
+        return Projected(model, nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size)))
 
     def forward(self, network: nn.Module, batch: Batch) -> Batch:
         first, second = network(batch).chunk(2)
@@ -165,21 +129,14 @@ class Trained:
         """Every arm begins with the same random numbers."""
         if arm not in self.models:
             name = f"{arm.replace(',', '').replace(' ', '-')}-{self.epochs}-epochs-seed-{self.seed}.pt"
-            file = None if self.folder is None else self.folder / name
-            torch.manual_seed(self.seed)
-            if file is not None and file.exists():
-                model = retargeting_model() if arm.startswith("ViA") else small_encoder()
-                model.load_state_dict(torch.load(file))
-                self.models[arm] = model.eval()
-            else:
-                self.models[arm] = self._trained(arm)
-                if file is not None:
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    torch.save(self.models[arm].state_dict(), file)
+            model = retargeting_model() if arm.startswith("ViA") else small_encoder()
+            model.load_state_dict(kept(self.folder, name, lambda: self._trained(arm).state_dict()))
+            self.models[arm] = model.eval()
         return self.models[arm]
 
     def _trained(self, arm: str) -> Any:
         clips, epochs, seed = self.clips, self.epochs, self.seed
+        torch.manual_seed(seed)
         if arm == "random weights":
             return small_encoder().eval()
         if arm in UNPAIRED:
@@ -201,7 +158,7 @@ class Trained:
         if arm == "OR-VPE":
             return or_vpe(clips, one_camera, epochs, seed)
         if arm == "labels":
-            objective: WithHead = Labels(int(clips.labels.max()) + 1)
+            objective: SelfSupervised = Labels(int(clips.labels.max()) + 1)
         else:
             objective = Views(shuffled=arm == "contrast of other clips")
         return motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed)
@@ -256,20 +213,11 @@ class Data:
         }
 
 
-def whole(clips: Clips, finish: Callable[[Batch], Batch]) -> Batch:
-    return finish(motions.windows(clips, torch.arange(len(clips)), None))
-
-
 def view_batches(data: Data) -> list[Batch]:
     """Front views to fit on; held styles from the front, from any side, and on any body. The same for every arm."""
     looks = [motions.FRONT, motions.FRONT, motions.ANY_VIEW, motions.ANY_BODY]
     parts = [data.styles, data.held_styles, data.held_styles, data.held_styles]
-    made = []
-    for number, (clips, ranges) in enumerate(zip(parts, looks, strict=True)):
-        rows = torch.arange(len(clips))
-        batch = motions.windows(clips, rows, None)
-        made.append(motions.pictures(batch, motions.looks_at(rows + 10_000 * number, ranges)))
-    return made
+    return [motions.seen_from(parts[number], looks[number], number) for number in range(4)]
 
 
 def linear_scores(features: Callable[[Batch], np.ndarray], data: Data, seed: int) -> Scores:

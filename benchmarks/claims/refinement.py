@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import sbit_pairs
 from experiment import SHARED, report_gates
 from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
-from motionhub import SkeletonLayout, SkeletonSequence, aggregate_experts, convert_layout, read, refine
+from motionhub import SkeletonSequence, aggregate_experts, convert_layout, read, refine
 from motionhub.metrics.pose_error import mpjpe, pck
 from motionhub.poses import filters
 from motionhub.skeletons import repair
@@ -195,7 +196,7 @@ def shaken(motion: SkeletonSequence, chance: np.random.Generator) -> SkeletonSeq
 
 
 def sbit(data: Path, seed: int) -> dict[str, bool]:
-    pairs, joints = sbit_pairs(data)
+    pairs, joints = raw_and_corrected(data)
     methods: dict[str, Filter] = {"raw": lambda motion: motion, **FILTERS}
     made = {name: [method(raw) for raw, _ in pairs] for name, method in methods.items()}
     variants = list(zip(*(made[name] for name in VARIANTS), strict=True))
@@ -231,29 +232,18 @@ def sbit(data: Path, seed: int) -> dict[str, bool]:
     return {"SBIT: refine puts more joints within 100 mm than raw": within["refine (all steps)"] > within["raw"]}
 
 
-def sbit_pairs(data: Path) -> tuple[list[tuple[SkeletonSequence, np.ndarray]], list[str]]:
+def raw_and_corrected(data: Path) -> tuple[list[tuple[SkeletonSequence, np.ndarray]], tuple[str, ...]]:
     """Raw clips in metres, and the corrected joints `(frames, 8, 3)` in millimetres; (0, 0, 0) is missing."""
-    raw, corrected = (np.load(data / f"sbit_{name}_p1-6.npz") for name in ("original", "depthprojection"))
-    joints = [str(joint) for joint in raw["joints"]]
-    bones = [
-        (f"{side}_{a}", f"{side}_{b}")
-        for side in ("left", "right")
-        for a, b in (("wrist", "elbow"), ("elbow", "shoulder"))
-    ]
-    layout = SkeletonLayout("sbit-8", tuple(joints), tuple(bones), joints[2])
-    clips = [
-        dict(zip(each["name"], np.split(each["frames"], each["offsets"][1:-1]), strict=True))
-        for each in (raw, corrected)
-    ]
+    names = ("original", "depthprojection")
+    (layout, raw), (_, corrected) = (sbit_pairs.load(data / f"sbit_{name}_p1-6.npz") for name in names)
     pairs = []
-    for name, truth in clips[1].items():
-        measured = clips[0][name]
-        if measured.shape == truth.shape:  # four were cut differently
-            motion = SkeletonSequence(
-                np.where((measured == 0).all(-1, keepdims=True), np.nan, measured / 1000), layout, 30, "metre"
+    for name, truth in corrected.items():
+        if raw[name].shape == truth.shape:  # four were cut differently
+            measured, goal = (
+                np.where((clip == 0).all(-1, keepdims=True), np.nan, clip) for clip in (raw[name], truth)
             )
-            pairs.append((motion, np.where((truth == 0).all(-1, keepdims=True), np.nan, truth)))
-    return pairs, joints
+            pairs.append((sbit_pairs.sequence(layout, measured), 1000 * goal))
+    return pairs, layout.joints
 
 
 # -- Kinect against Vicon
