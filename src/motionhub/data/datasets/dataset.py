@@ -1,6 +1,7 @@
 """`Dataset`: files and their format, annotation, evaluation protocols, published counts, and licence."""
 
 import csv
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -168,6 +169,25 @@ def label_numbered(path: Path, place: str, number: Any, count: int, first: int =
         reason = f"expected a class in {first}..{first + count - 1}, got {str(number)[:40]}."
         raise bad_file(path, place, reason)
     return number - first
+
+
+@cache
+def _published() -> dict[str, dict[str, Any]]:
+    with Path(__file__).with_name("datasets.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def published(name: str) -> dict[str, Any]:
+    """What is published about a dataset, as fields of `Dataset`, from the table `datasets.toml`."""
+    facts = dict(_published()[name])
+    for key, build in (("aliases", str), ("counts", _paper_counts)):
+        facts[key] = tuple(build(each) for each in facts.get(key, ()))
+    return facts
+
+
+def _paper_counts(stated: Mapping[str, Any]) -> PaperCounts:
+    splits = {name: (clips.get("train"), clips.get("test")) for name, clips in stated.get("splits", {}).items()}
+    return PaperCounts(**{**stated, "splits": splits})
 
 
 @cache

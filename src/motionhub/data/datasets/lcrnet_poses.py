@@ -13,8 +13,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 Reader = Callable[[Path], list[SkeletonSequence]]
 IMAGE_SIZE = (640, 480)
-PROVENANCE = "Read from the authors' files; LCR-Net's coordinates as published, identities by motionhub's tracking"
-MISSING = "a joint at exactly the origin, or of a person absent from the frame, becomes missing"
 UNIT_REMARK = "LCR-Net's unit is not documented with the files: metres are assumed"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, checked, label_called
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, checked, label_called, published
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -98,7 +98,6 @@ DATASET = Dataset(
     is_clip=is_clip,
     layout=LAYOUT.name,
     fps=FPS,
-    fps_source="assumed: Mixamo exports 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=(),
     protocols=(
@@ -109,15 +108,10 @@ DATASET = Dataset(
             by_value("subject", range(len(TRAIN_CHARACTERS)), None),
         ),
     ),
-    missing_joints="animation: no missing joints",
-    licence="terms of Adobe, which do not allow the motions to be redistributed",
-    homepage="https://www.mixamo.com",
-    citation="Aberman, Wu, Lischinski, Chen, Cohen-Or: Learning Character-Agnostic Motion for Motion Retargeting in "
-    "2D. SIGGRAPH 2019.",
-    remarks="The classes are the animations, the same for every character",
     column_notes={
         "subject": "character: " + ", ".join(f"{number} {name}" for number, name in enumerate(CHARACTERS)),
         "camera": "3-D characters without a view (-1)",
     },
     look_into=look_into,
+    **published("mixamo"),
 )

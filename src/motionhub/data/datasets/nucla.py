@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
 from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
 from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -59,11 +59,9 @@ DATASET = Dataset(
         signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',
         pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
     ),
-    aliases=("northwesternucla", "nwucla"),
     annotate_clip=annotate,
     layout="kinect-20",
     fps=FPS,
-    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
@@ -82,20 +80,5 @@ DATASET = Dataset(
         ),
         odd_subjects(", all views", "the authors leave one out"),
     ),
-    # Papers disagree on all views together: 1,475 (thesis, table 2.1) or 1,194 (OR-VPE, section IV).
-    counts=(
-        PaperCounts(
-            "three views",
-            "OR-VPE, section IV; the 1,020 clips of views 1 and 2 counted in the files",
-            None,
-            10,
-            10,
-            {"cross-view": (1_020, None)},
-        ),
-    ),
-    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="research use; no licence text comes with the files, see the home page before redistributing",
-    homepage="https://wangjiangb.github.io/my_data.html",
-    citation="Wang, Nie, Xia, Wu, Zhu: Cross-view Action Modeling, Learning and Recognition. CVPR 2014.",
-    column_notes={"camera": "view 1, 2 or 3 of the dataset"},
+    **published("n-ucla"),
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, published
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
 from motionhub.data.formats.files import bad_file, name_parts, numbers_of, origin_is_missing, read_text
 from motionhub.data.formats.format import Format
@@ -89,11 +89,9 @@ DATASET = Dataset(
         signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number",
         pattern="Seq*_*.csv",
     ),
-    aliases=("precog2016",),
     annotate_clip=annotate,
     layout="kinect-20",
     fps=FPS,
-    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
@@ -106,17 +104,5 @@ DATASET = Dataset(
         ),
         *leave_one_out("subject", {subject: str(subject) for subject in range(1, 13)}, "subject"),
     ),
-    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="MIT, as stated where the files are published; check the home page before redistributing",
-    homepage="https://github.com/DavidJardim/precog_dataset_16",
-    citation="David Jardim: PRECOG Dataset 2016. Eight aggressive actions such as punching and kicking, six sequences "
-    "of five actions each by twelve people.",
-    remarks="The files number the actions 1..8 without names; 0 is background. The second number of a file name is "
-    "the person: twelve people recorded six sequences each, and the bone lengths vary only with this number",
-    column_notes={
-        "label": "-1: the action changes within a clip, see frame_labels",
-        "subject": "the second number of the file name",
-        "setup": "the first number of the file name: the sequence",
-        "camera": "a single camera (-1)",
-    },
+    **published("precog"),
 )

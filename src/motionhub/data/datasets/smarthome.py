@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, label_called, listed_classes
-from motionhub.data.datasets.lcrnet_poses import MISSING, PROVENANCE, UNIT_REMARK, in_space, named_format
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_called, listed_classes, published
+from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, in_space, named_format
 from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
 from motionhub.data.formats.files import name_parts
 
@@ -52,11 +52,9 @@ DATASET = Dataset(
         "Class_pPP_rRR_vVV_cCC.json",
         FPS,
     ),
-    aliases=("toyota", "toyotasmarthome", "toyotasmarthome2d", "smarthome2d"),
     annotate_clip=annotate,
     layout="lcrnet-13",
     fps=FPS,
-    fps_source="assumed: 20 frames per second, as stated for the videos; the files carry no time stamps",
     unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
@@ -69,15 +67,6 @@ DATASET = Dataset(
         _cross_view("cv1", {1}),
         _cross_view("cv2", {1, 3, 4, 6, 7}),
     ),
-    counts=(PaperCounts("all clips", "Das et al., ICCV 2019; OR-VPE, section IV (18 performers)", 16_115, 31, 18),),
-    missing_joints=MISSING,
-    licence="academic research only, by agreement with the authors; no redistribution",
-    homepage="https://project.inria.fr/toyotasmarthome/",
-    citation="Das, Dai, Koperski, Minciullo, Garattoni, Bremond, Francesca: Toyota Smarthome: Real-World Activities "
-    "of Daily Living. ICCV 2019.",
-    provenance=PROVENANCE,
-    remarks="Labels are numbered as in the cross-subject protocol; for the order of the cross-view protocols call "
-    'motionhub.data.datasets.splits.relabel(dataset, get_protocol("smarthome", "cv1"))',
-    column_notes={"camera": "camera 1..7", "setup": "unknown in this dataset (-1)"},
+    **published("smarthome"),
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthome3d",))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, published
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.files import name_parts, origin_is_missing
@@ -68,11 +68,9 @@ DATASET = Dataset(
         "lines of 12",
         pattern="P[0-9]*S[0-9]*G[0-9]*B[0-9]*H[0-9]*UC*LC*A*R*_*.txt",
     ),
-    aliases=("uav",),
     annotate_clip=annotate,
     layout="coco-17",
     fps=FPS,
-    fps_source="assumed: 30 frames per second; the files carry no time stamps",
     unit="pixel",
     class_names=CLASS_NAMES,
     protocols=tuple(
@@ -84,14 +82,5 @@ DATASET = Dataset(
         )
         for number, subjects in enumerate(UAV_TRAIN_SUBJECTS, start=1)
     ),
-    # The thesis states 22,476 in the text and 21,224 in table 2.1.
-    counts=(PaperCounts("labelled clips", "Li et al., CVPR 2021; thesis, section 2.1", 22_476, 155, 119),),
-    missing_joints="a joint at exactly (0, 0), or of a body absent from the frame, becomes missing",
-    licence="academic research only, by agreement with the authors; no redistribution",
-    homepage="https://github.com/SUTDCV/UAV-Human",
-    citation="Li, Liu, Zhang, Ni, Wang, Li: UAV-Human: A Large Benchmark for Human Behavior Understanding with "
-    "Unmanned Aerial Vehicles. CVPR 2021.",
-    remarks="Implemented from a description of the format, not tested on published files: verify unit and image size "
-    "on the first clips. The actions are numbered as in the file names, without titles",
-    column_notes={"setup": "the S number in the file name", "camera": "unknown in this dataset (-1)"},
+    **published("uav-human"),
 )

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, PaperCounts, checked, label_numbered, listed_classes
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
 from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
 from motionhub.data.formats.format import Format
@@ -45,11 +45,9 @@ DATASET = Dataset(
         signature="MATLAB file with d_skel (20 x 3 x frames)",
         pattern="a*_s*_t*_skeleton.mat",
     ),
-    aliases=("utd", "mhad"),
     annotate_clip=annotate,
     layout="utd-mhad-20",
     fps=FPS,
-    fps_source="assumed: the Kinect v1 delivers 30 frames per second; the files carry no time stamps",
     unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
@@ -59,11 +57,5 @@ DATASET = Dataset(
             by_value("subject", ODD, EVEN),
         ),
     ),
-    counts=(PaperCounts("all clips", "Chen et al., ICIP 2015, from general knowledge", 861, 27, 8),),
-    missing_joints="a joint at exactly (0, 0, 0) was lost by the sensor and becomes missing",
-    licence="research use; no licence text comes with the files, see the home page before redistributing",
-    homepage="https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
-    citation="Chen, Jafari, Kehtarnavaz: UTD-MHAD: A Multimodal Dataset for Human Action Recognition Utilizing a "
-    "Depth Camera and a Wearable Inertial Sensor. ICIP 2015.",
-    column_notes={"camera": "a single camera (-1)"},
+    **published("utd-mhad"),
 )
