@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_called, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_called, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
 from motionhub.data.formats.files import name_parts
-from motionhub.data.formats.format import Format, ReadOptions
+from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -37,19 +37,9 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="bandai-namco",
-        title="Bandai-Namco motion dataset 2",
-        matches=matches,
-        read=checked(read),
-        container="text",
-        signature="BVH with the joints joint_Root, Hips, ..., named dataset-2_CONTENT_STYLE_NNN.bvh",
-        pattern="dataset-2_*.bvh",
-    ),
+    format=own_format("bandai-namco", matches, read),
     annotate_clip=annotate,
-    layout="bandai-22",
     fps=FPS,
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         Protocol(

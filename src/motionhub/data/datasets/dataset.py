@@ -179,10 +179,17 @@ def _published() -> dict[str, dict[str, Any]]:
 
 def published(name: str) -> dict[str, Any]:
     """What is published about a dataset, as fields of `Dataset`, from the table `datasets.toml`."""
-    facts = dict(_published()[name])
+    facts = {key: value for key, value in _published()[name].items() if key != "format"}
     for key, build in (("aliases", str), ("counts", _paper_counts)):
         facts[key] = tuple(build(each) for each in facts.get(key, ()))
     return facts
+
+
+def own_format(
+    name: str, matches: Callable[[Path, bytes], bool], read: Callable[[Path], list[SkeletonSequence]]
+) -> Format:
+    """The format of a dataset's own files, which have complete metadata; described in `datasets.toml`."""
+    return Format(name=name, matches=matches, read=checked(read), **_published()[name]["format"])
 
 
 def _paper_counts(stated: Mapping[str, Any]) -> PaperCounts:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.detections import Detection, clip_of
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array
-from motionhub.data.formats.format import Format, ReadOptions
+from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -82,21 +82,11 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="kinetics-skeleton",
-        title="Kinetics-skeleton (ST-GCN)",
-        matches=matches,
-        read=checked(read),
-        container="json",
-        signature='JSON object with "data" (frames with "frame_index", "skeleton": pose, score), "label", '
-        '"label_index"',
-    ),
+    format=own_format("kinetics-skeleton", matches, read),
     pattern="*.json",
     annotate_clip=annotate,
     is_clip=lambda path: not path.stem.endswith("_label"),
-    layout="openpose-18",
     fps=FPS,
-    unit="normalised",
     class_names=CLASS_NAMES,
     protocols=(
         by_setup(

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, checked, label_called, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, label_called, own_format, published
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
 from motionhub.data.formats.files import bad_file, read_bytes
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -85,20 +84,11 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="mixamo",
-        title="Mixamo, motions of 3-D characters",
-        matches=matches,
-        read=checked(read),
-        container="binary",
-        signature="NumPy arrays (15, 3, frames) in folders CHARACTER/ANIMATION/motions",
-    ),
+    format=own_format("mixamo", matches, read),
     pattern="*.npy",
     annotate_clip=annotate,
     is_clip=is_clip,
-    layout=LAYOUT.name,
     fps=FPS,
-    unit="metre",
     class_names=(),
     protocols=(
         Protocol(

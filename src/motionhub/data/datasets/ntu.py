@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
+from motionhub.data.datasets.dataset import (
+    ClipFacts,
+    Dataset,
+    label_numbered,
+    listed_classes,
+    own_format,
+    published,
+)
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -168,20 +174,9 @@ def _ntu120(name: str, rule: str, assign: Assign) -> Protocol:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="ntu-rgbd",
-        title="NTU RGB+D 60 and 120",
-        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
-        read=checked(read),
-        container="text",
-        signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 25, 25 "
-        "lines of 12",
-        pattern="S[0-9][0-9][0-9]C[0-9][0-9][0-9]P[0-9][0-9][0-9]R[0-9][0-9][0-9]A[0-9][0-9][0-9].skeleton",
-    ),
+    format=own_format("ntu-rgbd", lambda path, head: has_bodies(head, NUM_JOINTS), read),
     annotate_clip=annotate,
-    layout="ntu-25",
     fps=FPS,
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         Protocol(

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
 from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -50,19 +49,9 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="n-ucla",
-        title="Northwestern-UCLA Multiview Action 3D",
-        matches=lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head,
-        read=checked(read),
-        container="json",
-        signature='JSON object with "file_name", "skeletons" (frames x 20 joints x 3) and "label"',
-        pattern="a[0-9][0-9]_s[0-9][0-9]_e[0-9][0-9]_v[0-9][0-9].json",
-    ),
+    format=own_format("n-ucla", lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head, read),
     annotate_clip=annotate,
-    layout="kinect-20",
     fps=FPS,
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         Protocol(

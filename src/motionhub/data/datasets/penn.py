@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_called, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_called, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import by_setup, random_80_20
 from motionhub.data.formats.files import bad_file
-from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -67,19 +66,9 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="penn-action",
-        title="Penn Action",
-        matches=matches,
-        read=checked(read),
-        container="mat",
-        signature="MATLAB file with x, y, visibility (frames x 13), action, pose, dimensions, train",
-        pattern="[0-9][0-9][0-9][0-9].mat",
-    ),
+    format=own_format("penn-action", matches, read),
     annotate_clip=annotate,
-    layout="penn-13",
     fps=FPS,
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
         by_setup("official", "The files' own train flag (Zhang et al., ICCV 2013): 1,258 clips train, 1,068 test."),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import Protocol, by_setup, by_value
 from motionhub.data.formats.files import (
     bad_file,
@@ -17,7 +17,6 @@ from motionhub.data.formats.files import (
     read_head,
     read_text,
 )
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -136,21 +135,11 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="pku-mmd",
-        title="PKU-MMD (phase 1)",
-        matches=matches,
-        read=checked(read),
-        container="text",
-        signature="text: a line of 150 numbers per frame (2 bodies x 25 joints x 3)",
-        pattern="[0-9][0-9][0-9][0-9]-[LMR].*",
-    ),
+    format=own_format("pku-mmd", matches, read),
     annotate_clip=annotate,
     is_clip=is_recording,
     sidecars=(SUBJECT_LIST,),
-    layout="ntu-25",
     fps=FPS,
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         Protocol(

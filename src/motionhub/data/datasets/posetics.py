@@ -63,9 +63,7 @@ DATASET = Dataset(
     annotate_clip=annotate,
     is_clip=has_skeleton,
     sidecars=tuple(LISTS),
-    layout="lcrnet-13",
     fps=FPS,
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
         by_setup(

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, own_format, published
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
 from motionhub.data.formats.files import bad_file, name_parts, numbers_of, origin_is_missing, read_text
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -80,19 +79,11 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="precog",
-        title="PRECOG-2016 (untrimmed Kinect sequences)",
-        matches=lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()),
-        read=checked(read),
-        container="text",
-        signature="CSV with semicolons: a header of 20 Kinect joints, then x y z per joint and an action number",
-        pattern="Seq*_*.csv",
+    format=own_format(
+        "precog", lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()), read
     ),
     annotate_clip=annotate,
-    layout="kinect-20",
     fps=FPS,
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         odd_subjects(),

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import Protocol, Row, Split
 from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -79,19 +78,9 @@ def _fold(number: int) -> Protocol:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="sbu",
-        title="SBU Kinect Interaction",
-        matches=matches,
-        read=checked(read),
-        container="text",
-        signature="text: lines of a frame number and 90 numbers with commas (2 people x 15 joints x 3)",
-        pattern="skeleton_pos.txt",
-    ),
+    format=own_format("sbu", matches, read),
     annotate_clip=annotate,
-    layout="kinect-15",
     fps=FPS,
-    unit="normalised",
     class_names=CLASS_NAMES,
     protocols=tuple(map(_fold, range(1, len(SBU_FOLDS) + 1))),
     **published("sbu"),

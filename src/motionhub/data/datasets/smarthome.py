@@ -53,9 +53,7 @@ DATASET = Dataset(
         FPS,
     ),
     annotate_clip=annotate,
-    layout="lcrnet-13",
     fps=FPS,
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
         Protocol(

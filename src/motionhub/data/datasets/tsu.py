@@ -131,9 +131,7 @@ DATASET = Dataset(
     annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=tuple(LISTS.values()),
-    layout="lcrnet-13",
     fps=FPS,
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=(
         by_setup("cs", f"Cross-subject: {_LISTED.format(LISTS['cs'])}", {10, 11, 12}, {20, 21, 22}),

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, own_format, published
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.files import name_parts, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -58,20 +57,9 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="uav-human",
-        title="UAV-Human",
-        matches=lambda path, head: has_bodies(head, NUM_JOINTS),
-        read=checked(read),
-        container="text",
-        signature="text: number of frames, then per frame the number of bodies, per body 10 numbers, 17, 17 "
-        "lines of 12",
-        pattern="P[0-9]*S[0-9]*G[0-9]*B[0-9]*H[0-9]*UC*LC*A*R*_*.txt",
-    ),
+    format=own_format("uav-human", lambda path, head: has_bodies(head, NUM_JOINTS), read),
     annotate_clip=annotate,
-    layout="coco-17",
     fps=FPS,
-    unit="pixel",
     class_names=CLASS_NAMES,
     protocols=tuple(
         Protocol(

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
-from motionhub.data.formats.format import Format
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -84,20 +83,9 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="ui-prmd",
-        title="UI-PRMD: University of Idaho Physical Rehabilitation Movement Data (Kinect)",
-        matches=matches,
-        read=checked(read),
-        container="binary",
-        signature="NumPy archive with frames (frames x 22 x 3), scale_cm, offsets, movement, subject, episode, "
-        "correct",
-        pattern="uiprmd_kinect*.npz",
-    ),
+    format=own_format("ui-prmd", matches, read),
     annotate_all=annotate_all,
-    layout="ui-prmd-22",
     fps=FPS,
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         odd_subjects(),

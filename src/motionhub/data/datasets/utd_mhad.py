@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, label_numbered, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
-from motionhub.data.formats.format import Format
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -36,19 +35,11 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=Format(
-        name="utd-mhad",
-        title="UTD Multimodal Human Action Dataset (UTD-MHAD)",
-        matches=lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path),
-        read=checked(read),
-        container="mat",
-        signature="MATLAB file with d_skel (20 x 3 x frames)",
-        pattern="a*_s*_t*_skeleton.mat",
+    format=own_format(
+        "utd-mhad", lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path), read
     ),
     annotate_clip=annotate,
-    layout="utd-mhad-20",
     fps=FPS,
-    unit="metre",
     class_names=CLASS_NAMES,
     protocols=(
         Protocol(
