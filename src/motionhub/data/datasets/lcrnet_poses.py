@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import Dataset, checked
+from motionhub.data.datasets.dataset import Dataset, checked, own_format
 from motionhub.data.formats import lcrnet
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -26,17 +26,16 @@ def space_poses(fps: float) -> Reader:
     return lambda path: lcrnet.read(path, ReadOptions(fps=fps, unit="metre"))
 
 
-def named_format(name: str, title: str, stem: re.Pattern[str], pattern: str, called: str, fps: float) -> Format:
-    """LCR-Net's JSON in files with names of the dataset, as the content alone does not identify it.
+def named_format(name: str, stem: re.Pattern[str], read: Reader) -> Format:
+    """LCR-Net's JSON in files whose names without extension fit `stem`, as the content does not identify the dataset.
 
-    `stem` and `pattern` (`fnmatch`) fit file names without and with extension; `called` is their form, for messages.
+    As `own_format`, described in `datasets.toml`.
     """
 
     def matches(path: Path, head: bytes) -> bool:
         return stem.fullmatch(path.stem) is not None and lcrnet.matches(path, head)
 
-    signature = f'LCR-Net JSON ("frames" of people with "pose2d", "pose3d") called {called}'
-    return Format(name, title, matches, checked(image_poses(fps)), "json", signature, pattern)
+    return own_format(name, matches, read)
 
 
 def in_space(dataset: Dataset, remarks: str, aliases: tuple[str, ...] = (), read: Reader | None = None) -> Dataset:

@@ -7,14 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import (
-    ClipFacts,
-    Dataset,
-    label_numbered,
-    listed_classes,
-    own_format,
-    published,
-)
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
 from motionhub.skeletons.layouts import get_layout

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, published
-from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, in_space, named_format
+from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, image_poses, in_space, named_format
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.files import bad_file, cached_object, find_above, name_parts
 
@@ -52,14 +52,7 @@ def _lists_of(path: Path) -> list[Path]:
 
 
 DATASET = Dataset(
-    format=named_format(
-        "posetics",
-        "Posetics, poses in the image",
-        _NAME,
-        "*_[0-9][0-9][0-9][0-9][0-9][0-9]_[0-9][0-9][0-9][0-9][0-9][0-9].json",
-        "...ID_SSSSSS_EEEEEE.json",
-        FPS,
-    ),
+    format=named_format("posetics", _NAME, image_poses(FPS)),
     annotate_clip=annotate,
     is_clip=has_skeleton,
     sidecars=tuple(LISTS),

@@ -14,30 +14,11 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 CLASS_NAMES = ("background", *(f"action {number}" for number in range(1, 9)))
 FPS = 30.0
-# Of the header, in the order of layout kinect-20.
+# Of the header: the joints of kinect-20 as the Kinect SDK spells them, WristLeft for left_wrist.
+_CENTRES = {"mid_hip": "HipCenter", "shoulder_centre": "ShoulderCenter"}
 COLUMNS = tuple(
-    [
-        "HipCenter",
-        "Spine",
-        "ShoulderCenter",
-        "Head",
-        "ShoulderLeft",
-        "ElbowLeft",
-        "WristLeft",
-        "HandLeft",
-        "ShoulderRight",
-        "ElbowRight",
-        "WristRight",
-        "HandRight",
-        "HipLeft",
-        "KneeLeft",
-        "AnkleLeft",
-        "FootLeft",
-        "HipRight",
-        "KneeRight",
-        "AnkleRight",
-        "FootRight",
-    ]
+    _CENTRES.get(joint) or "".join(word.capitalize() for word in reversed(joint.split("_")))
+    for joint in get_layout("kinect-20").joints
 )
 MAX_BYTES = 2**28
 _NAME = re.compile(r"Seq(\d{1,3})_(\d{1,3})")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_called, listed_classes, published
-from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, in_space, named_format
+from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, image_poses, in_space, named_format
 from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
 from motionhub.data.formats.files import name_parts
 
@@ -44,14 +44,7 @@ def _cross_view(name: str, cameras: set[int]) -> Protocol:
 
 
 DATASET = Dataset(
-    format=named_format(
-        "smarthome",
-        "Toyota Smarthome (trimmed), poses in the image",
-        _NAME,
-        "*_p[0-9][0-9]_r[0-9][0-9]_v[0-9][0-9]_c[0-9][0-9]*.json",
-        "Class_pPP_rRR_vVV_cCC.json",
-        FPS,
-    ),
+    format=named_format("smarthome", _NAME, image_poses(FPS)),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,

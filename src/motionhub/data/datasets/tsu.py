@@ -1,12 +1,11 @@
 """Toyota Smarthome Untrimmed: LCR-Net poses of long videos, and lists of actions that may overlap."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, checked, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, listed_classes, published
 from motionhub.data.datasets.lcrnet_poses import (
     IMAGE_SIZE,
     UNIT_REMARK,
@@ -117,17 +116,7 @@ def is_clip(path: Path) -> bool:
 
 
 DATASET = Dataset(
-    format=replace(
-        named_format(
-            "tsu",
-            "Toyota Smarthome Untrimmed, poses in the image",
-            _NAME,
-            "P[0-9][0-9]T[0-9][0-9]C[0-9][0-9]*",
-            "PppTttCcc.json",
-            FPS,
-        ),
-        read=checked(read),
-    ),
+    format=named_format("tsu", _NAME, read),
     annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=tuple(LISTS.values()),
