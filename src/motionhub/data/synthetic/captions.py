@@ -13,7 +13,6 @@ from datasets import Dataset
 
 from motionhub.data.build.build import rows_to_dataset
 from motionhub.data.synthetic.generate import generate
-from motionhub.data.synthetic.motions import read_table
 from motionhub.data.synthetic.phrases import captioned_motions
 from motionhub.data.views.cameras import seen_by
 from motionhub.data.views.pairs import PairRanges
@@ -24,6 +23,28 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 LAYOUT = "smarthome-15"
+# A verb followed by one of these is another verb.
+PARTICLES = frozenset(
+    [
+        "up",
+        "down",
+        "on",
+        "off",
+        "in",
+        "out",
+        "over",
+        "back",
+        "away",
+        "together",
+        "apart",
+        "under",
+        "to",
+        "for",
+        "with",
+        "into",
+        "onto",
+    ]
+)
 # Bodies and cameras that 3-D clips are drawn from; seconds of a row (longer clips are cut at a random place).
 RANGES = PairRanges(bone_factor=(0.75, 1.3), azimuth=180.0, elevation=25.0, roll=8.0)
 WINDOW = (2.0, 4.0)
@@ -94,7 +115,6 @@ def entailment_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
     A phrase entails a name (first phrase) whose words it begins with, unless the next word makes another verb ("sit",
     "sit up"). Entailed names are no negatives; the reverse are negatives.
     """
-    particles = read_table("phrases.yaml")["particles"]
     names: dict[tuple[str, ...], list[int]] = {}
     for number, texts in enumerate(phrases):
         names.setdefault(tuple(texts[0].casefold().split()), []).append(number)
@@ -102,7 +122,7 @@ def entailment_mask(phrases: Sequence[Sequence[str]]) -> np.ndarray:
     for number, texts in enumerate(phrases):
         for words in (text.casefold().split() for text in texts):
             for length in range(1, len(words)):
-                if words[length] not in particles:
+                if words[length] not in PARTICLES:
                     found[number, names.get(tuple(words[:length]), [])] = True
     np.fill_diagonal(found, False)
     return found
