@@ -201,6 +201,17 @@ def report_gates(gates: dict[str, bool]) -> int:
     return 0 if all(gates.values()) else 1
 
 
+class Called(nn.Module):
+    """A network called in a way of the claim's own: `call(network, ...)`."""
+
+    def __init__(self, network: nn.Module, call: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.network, self.call = network, call
+
+    def forward(self, *inputs: Any) -> Tensor:
+        return self.call(self.network, *inputs)
+
+
 def fit(
     network: nn.Module,
     batches: Iterable[Any],

@@ -11,6 +11,7 @@ import copy
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Results, Scores, columns_of, gate_lines, kept
+from experiment import Called, Gate, Results, Scores, columns_of, gate_lines, kept
 from motions import DEVELOP, Batch, Clips, small_encoder, whole
 from torch import Generator, Tensor, nn
 
@@ -60,7 +61,7 @@ class Labels(SelfSupervised):
     num_labels: int
 
     def network(self, model: Any, run: Any) -> nn.Module:
-        return Projected(model, nn.Linear(model.config.hidden_size, self.num_labels))
+        return projected(model, nn.Linear(model.config.hidden_size, self.num_labels))
 
     def forward(self, network: nn.Module, batch: Batch) -> Batch:
         return {"loss": nn.functional.cross_entropy(network(batch), batch["labels"])}
@@ -75,7 +76,7 @@ class Views(SelfSupervised):
 
     def network(self, model: Any, run: Any) -> nn.Module:
         size = model.config.hidden_size
-        return Projected(model, nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size)))
+        return projected(model, nn.Sequential(nn.Linear(size, size), nn.ReLU(), nn.Linear(size, size)))
 
     def forward(self, network: nn.Module, batch: Batch) -> Batch:
         first, second = network(batch).chunk(2)
@@ -85,16 +86,10 @@ class Views(SelfSupervised):
         return {"loss": info_nce(made, torch.cat([second, first]), made, temperature=0.1, negative_mask=~same)}
 
 
-class Projected(nn.Module):
+def projected(encoder: Any, head: nn.Module) -> Called:
     """Encoder and what is laid on it."""
-
-    def __init__(self, encoder: Any, head: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.head = encoder, head
-
-    def forward(self, batch: Batch) -> Tensor:
-        made: Tensor = self.head(self.encoder(**motions.inputs_of(batch)).pooler_output)
-        return made
+    parts = nn.ModuleList([encoder, head])
+    return Called(parts, lambda parts, batch: parts[1](parts[0](**motions.inputs_of(batch)).pooler_output))
 
 
 def one_camera(clips: Clips, rows: Tensor, generator: Generator) -> Batch:
@@ -114,54 +109,29 @@ def retargeting_model() -> Any:
     return model
 
 
-class Trained:
-    """The encoders of a seed, each trained once; in files of `folder`, where there is one, for the next run."""
-
-    def __init__(self, clips: Clips, folder: Path | None, epochs: int, seed: int) -> None:
-        self.clips, self.folder, self.epochs, self.seed = clips, folder, epochs, seed
-        self.models: dict[str, Any] = {}
-
-    def encoder(self, arm: str) -> Any:
-        model = self.model(arm)
-        return model.via if arm.startswith("ViA") else model
-
-    def model(self, arm: str) -> Any:
-        """Every arm begins with the same random numbers."""
-        if arm not in self.models:
-            name = f"{arm.replace(',', '').replace(' ', '-')}-{self.epochs}-epochs-seed-{self.seed}.pt"
-            model = retargeting_model() if arm.startswith("ViA") else small_encoder()
-            model.load_state_dict(kept(self.folder, name, lambda: self._trained(arm).state_dict()))
-            self.models[arm] = model.eval()
-        return self.models[arm]
-
-    def _trained(self, arm: str) -> Any:
-        clips, epochs, seed = self.clips, self.epochs, self.seed
-        torch.manual_seed(seed)
-        if arm == "random weights":
-            return small_encoder().eval()
-        if arm in UNPAIRED:
-            cycle, model = (
-                ViaCycle(triplet_weight=UNPAIRED[arm], cluster_epochs=1),
-                copy.deepcopy(self.model("ViA pairs")),
-            )
-            return motions.pretrained(model, cycle, clips, one_camera, max(1, epochs // 2), seed)
-        # `windows` gives clips in 3-D: objectives that draw bodies and cameras themselves are given those.
-        if arm == "ViA pairs":
-            pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-            return motions.pretrained(retargeting_model(), pairs, clips, motions.windows, epochs, seed)
-        if arm == "LAC contrast":
-            generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
-            made = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
-            motions.pretrained(generator, made, clips, motions.windows, 4 * epochs, seed)
-            contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
-            return motions.pretrained(small_encoder(), contrast, clips, one_camera, epochs, seed)
-        if arm == "OR-VPE":
-            return or_vpe(clips, one_camera, epochs, seed)
-        if arm == "labels":
-            objective: SelfSupervised = Labels(int(clips.labels.max()) + 1)
-        else:
-            objective = Views(shuffled=arm == "contrast of other clips")
-        return motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed)
+def trained(arm: str, clips: Clips, epochs: int, seed: int, encoder: Callable[[str, int], Any]) -> Any:
+    """The model of an arm; every arm begins with the same random numbers. `encoder(arm, seed)` gives others."""
+    torch.manual_seed(seed)
+    if arm == "random weights":
+        return small_encoder()
+    if arm in UNPAIRED:
+        cycle, start = ViaCycle(triplet_weight=UNPAIRED[arm], cluster_epochs=1), encoder("ViA pairs", seed)
+        return motions.pretrained(copy.deepcopy(start), cycle, clips, one_camera, max(1, epochs // 2), seed)
+    # `windows` gives clips in 3-D: objectives that draw bodies and cameras themselves are given those.
+    if arm == "ViA pairs":
+        pairs = ViaPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+        return motions.pretrained(retargeting_model(), pairs, clips, motions.windows, epochs, seed)
+    if arm == "LAC contrast":
+        generator = LacModel(LacConfig(layout=motions.LAYOUT.name, num_joints=motions.LAYOUT.num_joints))
+        made = LacPairs(motions.LAYOUT, ranges=motions.ANY_BODY)
+        motions.pretrained(generator, made, clips, motions.windows, 4 * epochs, seed)
+        contrast = LacContrast(generator, motions.FRAMES, queue_size=512, momentum=0.99, num_positives=2)
+        return motions.pretrained(small_encoder(), contrast, clips, one_camera, epochs, seed)
+    if arm == "OR-VPE":
+        return or_vpe(clips, one_camera, epochs, seed)
+    labels = Labels(int(clips.labels.max()) + 1)
+    objective = labels if arm == "labels" else Views(shuffled=arm == "contrast of other clips")
+    return motions.pretrained(small_encoder(), objective, clips, new_looks, epochs, seed)
 
 
 def or_vpe(clips: Clips, show: motions.Show, epochs: int, seed: int, **options: Any) -> Any:
@@ -171,19 +141,10 @@ def or_vpe(clips: Clips, show: motions.Show, epochs: int, seed: int, **options: 
 
 
 # weight of the triplets of ViA without pairs
-UNPAIRED = {
-    "ViA, then without pairs": 0.05,
-    "ViA, then without pairs, triplets 1": 1.0,
-}
+UNPAIRED = {"ViA, then without pairs": 0.05, "ViA, then without pairs, triplets 1": 1.0}
 ARMS = (
-    "random weights",
-    "labels",
-    "OR-VPE",
-    "ViA pairs",
-    *UNPAIRED,
-    "LAC contrast",
-    "contrast of views",
-    "contrast of other clips",
+    *("random weights", "labels", "OR-VPE", "ViA pairs", *UNPAIRED),
+    *("LAC contrast", "contrast of views", "contrast of other clips"),
 )
 
 
@@ -268,12 +229,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     data = Data(options.data, options.cache, options.develop, 120 if options.quick else None)
     epochs = 1 if options.quick else options.epochs
-    trained = {seed: Trained(data.unlabelled, options.encoders, epochs, seed) for seed in options.seeds}
+
+    @cache
+    def encoder(arm: str, seed: int) -> Any:
+        """Trained once; in files of `--encoders`, where they are kept, for the next run."""
+        name = f"{arm.replace(',', '').replace(' ', '-')}-{epochs}-epochs-seed-{seed}.pt"
+        model = retargeting_model() if arm.startswith("ViA") else small_encoder()
+        make = partial(trained, arm, data.unlabelled, epochs, seed, encoder)
+        model.load_state_dict(kept(options.encoders, name, lambda: make().state_dict()))
+        return model.eval()
 
     def score(arm: str, seed: int) -> Scores:
         if arm == RAW:
             return linear_scores(motions.raw_features, data, seed)
-        return judged(trained[seed].encoder(arm), data, options, seed)
+        model = encoder(arm, seed)
+        return judged(model.via if arm.startswith("ViA") else model, data, options, seed)
 
     arms = [*([] if options.no_probes else [RAW]), *options.arms]
     results = experiment.measure(arms, options.seeds, score, options.output)

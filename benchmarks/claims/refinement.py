@@ -60,6 +60,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return report_gates(gates)
 
 
+def show(title: str, columns: dict[str, str], rows: dict[str, Sequence[float]]) -> None:
+    """A table: columns with the format of their numbers, and rows by name."""
+    print(f"\n{title}\n{'':<22}" + "".join(f"{name:>{max(8, len(name)) + 1}}" for name in columns))
+    for name, values in rows.items():
+        cells = (f"{value:{form}}" for value, form in zip(values, columns.values(), strict=True))
+        print(
+            f"{name:<22}"
+            + "".join(f"{text:>{max(8, len(each)) + 1}}" for each, text in zip(columns, cells, strict=True))
+        )
+
+
 # -- three simulated experts on projected motion capture
 
 
@@ -70,10 +81,11 @@ def simulated_experts(data: Path, count: int, seed: int) -> dict[str, bool]:
         title = "negative control: expert B dominates" if control else "three simulated experts"
         chance = np.random.default_rng(seed + 1)
         rows, correlations, beaten = scores_of_experts(truths, chance, control)
-        print(f"\n{title}, {len(truths)} clips of Bandai-Namco, seed {seed}; lengths in heads")
-        print(f"{'':<22}{'PCKh@.5':>8}{'MPJPE':>8}{'seen':>7}{'MPJPE, missing at (0, 0)':>26}")
-        for name, (share, error, seen, error_with_zeros) in rows.items():
-            print(f"{name:<22}{share:>8.1%}{error:>8.3f}{seen:>7.1%}{error_with_zeros:>26.3f}")
+        show(
+            f"{title}, {len(truths)} clips of Bandai-Namco, seed {seed}; lengths in heads",
+            {"PCKh@.5": ".1%", "MPJPE": ".3f", "seen": ".1%", "MPJPE, missing at (0, 0)": ".3f"},
+            rows,
+        )
         print(
             f"rank correlation of confidence and error: {correlations}; "
             f"SST-A beats its clip's best expert: {beaten:.1%}"
@@ -206,13 +218,9 @@ def sbit(data: Path, seed: int) -> dict[str, bool]:
         aggregate_experts([*each, other])[0] for each, other in zip(variants, second, strict=True)
     ]
     goals = np.concatenate([truth[:, None] for _, truth in pairs])[:, 0]
-    frames = len(goals)
-    print(f"\nSBIT, {len(pairs)} clips, {frames} frames: depth camera against corrected, mm")
-    print("79 % of the corrected joints are the raw ones: there a filter can only add error. *: joints that raw has")
-    print(f"{'':<22}{'MPJPE':>7}{'MPJPE*':>8}{'wrong*':>8}{'PCK@50':>8}{'PCK@100':>8}{'seen':>7}{'jitter':>7}")
     measured = np.concatenate([1000 * raw.keypoints[0] for raw, _ in pairs])
     wrong = np.linalg.norm(measured - goals, axis=-1) > 20  # corrected by more than a filter changes
-    errors = {}
+    errors, rows = {}, {}
     for name, motions in made.items():
         poses = np.concatenate([1000 * motion.keypoints[0] for motion in motions])
         errors[name] = mpjpe(poses, goals)
@@ -220,10 +228,16 @@ def sbit(data: Path, seed: int) -> dict[str, bool]:
         both = np.where(np.isnan(measured), np.nan, poses), np.where(wrong[..., None], goals, np.nan)
         same, hard = mpjpe(both[0], goals)["mpjpe"], mpjpe(*both)["mpjpe"]
         shaking = 1000 * np.nanmedian([np.nanmedian(noise_level(motion)) for motion in motions])
-        line = f"{name:<22}{errors[name]['mpjpe']:>7.1f}{same:>8.1f}{hard:>8.1f}"
-        line += "".join(f"{share['pck']:>8.1%}" for share in shares)
-        print(f"{line}{errors[name]['coverage']:>7.1%}{shaking:>7.2f}")
-        errors[name]["shares"] = [share["per_joint"] for share in shares]
+        found = errors[name]
+        rows[name] = (found["mpjpe"], same, hard, *(share["pck"] for share in shares), found["coverage"], shaking)
+        found["shares"] = [share["per_joint"] for share in shares]
+    show(
+        f"SBIT, {len(pairs)} clips, {len(goals)} frames: depth camera against corrected, mm. 79 % of the corrected "
+        "joints are\nthe raw ones: there a filter can only add error. *: joints that raw has",
+        {"MPJPE": ".1f", "MPJPE*": ".1f", "wrong*": ".1f", "PCK@50": ".1%", "PCK@100": ".1%", "seen": ".1%",
+         "jitter": ".2f"},
+        rows,
+    )  # fmt: skip
     print(f"\nper joint: MPJPE, PCK@50, PCK@100\n{'':<22}" + "".join(f"{joint:>19}" for joint in joints))
     for name, error in errors.items():
         cells = zip(error["per_joint"], *error["shares"], strict=True)

@@ -16,7 +16,7 @@ import experiment
 import motions
 import numpy as np
 import torch
-from experiment import Gate, Results, Scores, gate_lines, kept
+from experiment import Called, Gate, Results, Scores, gate_lines, kept
 from torch import Generator, Tensor, nn
 from u_vi_clips import GRADES, MOVEMENTS, PIXELS, PROCESSOR, as_pictures, draw_reconstructions, load, split
 
@@ -114,18 +114,15 @@ def features(model: UViModel | None, pictures: Tensor) -> Tensor:
     return torch.cat(made).unflatten(0, pictures.shape[:2])
 
 
-class Head(nn.Module):
+def small_head(size: int, classes: int) -> Called:
     """What `UViForActionClassification` has behind its encoder, small."""
+    parts = nn.ModuleList([nn.Linear(size, 96), RecurrentHead(96, SIZES["recurrent_size"], 2, classes)])
 
-    def __init__(self, size: int, classes: int) -> None:
-        super().__init__()
-        self.projection = nn.Linear(size, 96)
-        self.head = RecurrentHead(96, SIZES["recurrent_size"], 2, classes)
+    def logits(parts: Any, clips: Tensor) -> Tensor:
+        made: Tensor = parts[1](torch.relu(parts[0](clips)), torch.full((len(clips),), clips.shape[1]))
+        return made
 
-    def forward(self, clips: Tensor) -> Tensor:
-        hidden = torch.relu(self.projection(clips))
-        logits: Tensor = self.head(hidden, torch.full((len(clips),), clips.shape[1]))
-        return logits
+    return Called(parts, logits)
 
 
 def fitted(
@@ -148,7 +145,7 @@ def probed(train: Tensor, labels: Tensor, tests: Sequence[Tensor], seed: int) ->
     torch.manual_seed(seed)
     mean, deviation = train.mean((0, 1)), train.std((0, 1))
     deviation = deviation + 0.1 * deviation.mean()  # what hardly ever changes in training stays small in tests
-    network = Head(train.shape[2], int(labels.max()) + 1)
+    network = small_head(train.shape[2], int(labels.max()) + 1)
     fitted(network, (train - mean) / deviation, labels, lambda clips: clips, HEAD_UPDATES, HEAD_RATE)
     with torch.inference_mode():
         return [network((test - mean) / deviation).softmax(1) for test in tests]
@@ -202,17 +199,11 @@ def ranks(model: UViModel | None, data: dict[str, Any], seed: int) -> Scores:
     return {f"rank, {view}": float(np.mean(values)) for view, values in found.items()}
 
 
-class Logits(nn.Module):
+def logits_of(network: nn.Module, clips: Tensor) -> Tensor:
     """Of a whole network, in float32."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, clips: Tensor) -> Tensor:
-        with motions.half_precision():
-            logits: Tensor = self.network(clips).logits
-        return logits.float()
+    with motions.half_precision():
+        logits: Tensor = network(clips).logits
+    return logits.float()
 
 
 def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: int, seed: int) -> Scores:
@@ -225,7 +216,7 @@ def scores_with_labels(model: UViModel | None, data: dict[str, Any], updates: in
         network.encoder.load_state_dict(model.state_dict())
     network.to(memory_format=torch.channels_last)
 
-    logits = Logits(network)
+    logits = Called(network, logits_of)
     fitted(logits, data["train"]["front"], data["train labels"], as_pictures, updates, WHOLE_RATE)
     found = {}
     with torch.inference_mode():
