@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_called, listed_classes, own_format, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_called
 from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out
 from motionhub.data.formats import bvh
 from motionhub.data.formats.files import name_parts
@@ -11,8 +11,9 @@ from motionhub.data.formats.format import ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("bandai-namco")
 # The contents of dataset 2, in alphabetical order: the authors number neither these nor the styles.
-CLASS_NAMES = listed_classes("bandai-namco")
+CLASS_NAMES = PUBLISHED.classes
 STYLES = ("active", "elderly", "exhausted", "feminine", "masculine", "normal", "youthful")
 BANDAI_TEST_STYLES = frozenset({"exhausted", "masculine", "youthful"})
 FPS = 30.0
@@ -37,7 +38,7 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=own_format("bandai-namco", matches, read),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
@@ -55,5 +56,5 @@ DATASET = Dataset(
         "subject": "not in the files (-1); three actors",
         "camera": "motion capture without a view (-1)",
     },
-    **published("bandai-namco"),
+    **PUBLISHED.fields(),
 )

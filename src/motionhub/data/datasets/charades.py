@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published
 from motionhub.data.datasets.pose_files import OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.datasets.timed_actions import entry_of, segments_of_actions
@@ -74,5 +74,5 @@ DATASET = Dataset(
         ),
     ),
     look_into=look_into,
-    **published("charades"),
+    **Published("charades").fields(),
 )

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from motionhub.data.datasets.clip_table import load_table, rows_of
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published
 from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.datasets.pose_files import (
     ANY_POSE_FILE,
@@ -149,5 +149,5 @@ DATASET = Dataset(
     licence=UNSTATED,
     look_into=look_into,
     owned_by_user=True,
-    **published("folder"),
+    **Published("folder").fields(),
 )

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
-from motionhub.data.datasets.protocols import by_setup
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
+from motionhub.data.datasets.protocols import by_value
 from motionhub.data.formats.detections import Detection, clip_of
 from motionhub.data.formats.files import bad_file, list_of, load_object, number_array
 from motionhub.data.formats.format import ReadOptions
@@ -15,7 +15,8 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("kinetics-skeleton")
+PUBLISHED = Published("kinetics-skeleton")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 18
 MAX_PEOPLE = 5
@@ -82,16 +83,12 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=own_format("kinetics-skeleton", matches, read),
+    format=PUBLISHED.format(matches, read),
     pattern="*.json",
     annotate_clip=annotate,
     is_clip=lambda path: not path.stem.endswith("_label"),
     fps=FPS,
     class_names=CLASS_NAMES,
-    protocols=(
-        by_setup(
-            "official", "Train on the training clips, test on the validation clips, by folder (Yan et al., AAAI 2018)."
-        ),
-    ),
-    **published("kinetics-skeleton"),
+    protocols=(PUBLISHED.protocol("official", by_value("setup", {1}, {0})),),
+    **PUBLISHED.fields(),
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import Dataset, checked, own_format
+from motionhub.data.datasets.dataset import Dataset, Published, checked
 from motionhub.data.formats import lcrnet
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -26,16 +26,13 @@ def space_poses(fps: float) -> Reader:
     return lambda path: lcrnet.read(path, ReadOptions(fps=fps, unit="metre"))
 
 
-def named_format(name: str, stem: re.Pattern[str], read: Reader) -> Format:
-    """LCR-Net's JSON in files whose names without extension fit `stem`, as the content does not identify the dataset.
-
-    As `own_format`, described in `datasets.toml`.
-    """
+def named_format(published: Published, stem: re.Pattern[str], read: Reader) -> Format:
+    """LCR-Net's JSON in files whose names without extension fit `stem`: the content identifies no dataset."""
 
     def matches(path: Path, head: bytes) -> bool:
         return stem.fullmatch(path.stem) is not None and lcrnet.matches(path, head)
 
-    return own_format(name, matches, read)
+    return published.format(matches, read)
 
 
 def in_space(dataset: Dataset, remarks: str, aliases: tuple[str, ...] = (), read: Reader | None = None) -> Dataset:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, label_called, own_format, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published, label_called
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.arrays import array_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -13,6 +13,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("mixamo")
 # As in the official code.
 TRAIN_CHARACTERS = tuple(
     ["Aj", "BigVegas", "Claire", "Jasper", "Lola", "Malcolm", "Pearl", "Warrok", "Globin", "Kaya", "PeanutMan"]
@@ -84,7 +85,7 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=own_format("mixamo", matches, read),
+    format=PUBLISHED.format(matches, read),
     pattern="*.npy",
     annotate_clip=annotate,
     is_clip=is_clip,
@@ -103,5 +104,5 @@ DATASET = Dataset(
         "camera": "3-D characters without a view (-1)",
     },
     look_into=look_into,
-    **published("mixamo"),
+    **PUBLISHED.fields(),
 )

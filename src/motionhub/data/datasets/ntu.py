@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import dropwhile
 from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.protocols import EVEN, ODD, Assign, Protocol, Row, Split, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing, read_text
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("ntu-rgbd")
+PUBLISHED = Published("ntu-rgbd")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 25
 # Shahroudy et al. 2016, section 4.2 (as listed by the UNIK and 2s-AGCN code).
@@ -156,41 +158,29 @@ def has_bodies(head: bytes, num_joints: int) -> bool:
     return rest[0].strip().isdigit() and len(rest[1].split()) == 10 and rest[2].strip() == str(num_joints)
 
 
-def _ntu120(name: str, rule: str, assign: Assign) -> Protocol:
+_ntu60 = partial(PUBLISHED.protocol, num_classes=60)
+
+
+def _ntu120(name: str, assign: Assign) -> Protocol:
     """A protocol of all 120 classes, without splits for clips of NTU-60 (the first 60) alone."""
-    source = f"NTU-120: {rule} (Liu et al., TPAMI 2019; split as in public code)."
 
     def of_all_classes(rows: Sequence[Row]) -> list[Split]:
         return assign(rows) if any(int(row["label"]) >= 60 for row in rows) else [None] * len(rows)
 
-    return Protocol(name, source, of_all_classes)
+    return PUBLISHED.protocol(name, of_all_classes)
 
 
 DATASET = Dataset(
-    format=own_format("ntu-rgbd", lambda path, head: has_bodies(head, NUM_JOINTS), read),
+    format=PUBLISHED.format(lambda path, head: has_bodies(head, NUM_JOINTS), read),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "xsub",
-            "NTU-60: train on the 20 listed performers, test on the other 20 (Shahroudy et al., CVPR 2016).",
-            by_value("subject", NTU60_TRAIN_SUBJECTS, None, num_classes=60),
-            num_classes=60,
-        ),
-        Protocol(
-            "xview",
-            "NTU-60: train on cameras 2 and 3, test on camera 1 (Shahroudy et al., CVPR 2016).",
-            by_value("camera", {2, 3}, {1}, num_classes=60),
-            num_classes=60,
-        ),
-        _ntu120(
-            "xsub-120",
-            "train on the 53 listed performers, test on the other 53",
-            by_value("subject", NTU120_TRAIN_SUBJECTS, None),
-        ),
-        _ntu120("xset-120", "train on the even setups, test on the odd ones", by_value("setup", EVEN, ODD)),
+        _ntu60("xsub", by_value("subject", NTU60_TRAIN_SUBJECTS, None, num_classes=60)),
+        _ntu60("xview", by_value("camera", {2, 3}, {1}, num_classes=60)),
+        _ntu120("xsub-120", by_value("subject", NTU120_TRAIN_SUBJECTS, None)),
+        _ntu120("xset-120", by_value("setup", EVEN, ODD)),
     ),
     exclude_lists=("*samples_with_missing_skeletons.txt",),
-    **published("ntu-rgbd"),
+    **PUBLISHED.fields(),
 )

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
-from motionhub.data.datasets.protocols import Protocol, by_value, odd_subjects
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
+from motionhub.data.datasets.protocols import by_value, odd_subjects
 from motionhub.data.formats.files import bad_file, load_object, number_array, origin_is_missing
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("n-ucla")
+PUBLISHED = Published("n-ucla")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 _NAME = re.compile(r"a(\d+)_s(\d+)_e(\d+)_v(\d+)")
 
@@ -49,25 +50,15 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=own_format("n-ucla", lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head, read),
+    format=PUBLISHED.format(lambda path, head: head.lstrip().startswith(b"{") and b'"skeletons"' in head, read),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "cross-view",
-            "Train on views 1 and 2, test on view 3 (Wang et al., CVPR 2014).",
-            by_value("camera", {1, 2}, {3}),
-        ),
-        *(
-            Protocol(
-                f"cross-view-{train}-to-{test}",
-                f"Train on view {train}, test on view {test} (motionhub, for data without view 3).",
-                by_value("camera", {train}, {test}),
-            )
-            for train, test in ((1, 2), (2, 1))
-        ),
+        PUBLISHED.protocol("cross-view", by_value("camera", {1, 2}, {3})),
+        PUBLISHED.protocol("cross-view-1-to-2", by_value("camera", {1}, {2})),
+        PUBLISHED.protocol("cross-view-2-to-1", by_value("camera", {2}, {1})),
         odd_subjects(", all views", "the authors leave one out"),
     ),
-    **published("n-ucla"),
+    **PUBLISHED.fields(),
 )

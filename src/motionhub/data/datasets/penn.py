@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_called, listed_classes, own_format, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_called
 from motionhub.data.datasets.protocols import by_setup, random_80_20
 from motionhub.data.formats.files import bad_file
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
@@ -20,7 +20,8 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("penn-action")
+PUBLISHED = Published("penn-action")
+CLASS_NAMES = PUBLISHED.classes
 CAMERA_SIDES = {"back": 0, "front": 1, "left": 2, "right": 3}
 FPS = 30.0
 
@@ -66,7 +67,7 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=own_format("penn-action", matches, read),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
@@ -74,5 +75,5 @@ DATASET = Dataset(
         by_setup("official", "The files' own train flag (Zhang et al., ICCV 2013): 1,258 clips train, 1,068 test."),
         random_80_20(seed=0),
     ),
-    **published("penn-action"),
+    **PUBLISHED.fields(),
 )

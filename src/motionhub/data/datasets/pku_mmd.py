@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, listed_classes, own_format, published
-from motionhub.data.datasets.protocols import Protocol, by_setup, by_value
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published
+from motionhub.data.datasets.protocols import by_value
 from motionhub.data.formats.files import (
     bad_file,
     find_above,
@@ -21,8 +21,9 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("pku-mmd")
 # 1..51 from general knowledge: verify against the authors' Actions.xlsx.
-CLASS_NAMES = listed_classes("pku-mmd")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 25
 NUM_VALUES = 2 * NUM_JOINTS * 3
@@ -135,23 +136,15 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=own_format("pku-mmd", matches, read),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
     is_clip=is_recording,
     sidecars=(SUBJECT_LIST,),
     fps=FPS,
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "xview",
-            "Cross-view: train on the middle and right cameras, test on the left one (Liu et al., 2017; verify: not "
-            "read from the paper).",
-            by_value("camera", {1, 2}, {0}),
-        ),
-        by_setup(
-            "xsub",
-            "Cross-subject: by the authors' cross-subject.txt, which must lie with the recordings (Liu et al., 2017).",
-        ),
+        PUBLISHED.protocol("xview", by_value("camera", {1, 2}, {0})),
+        PUBLISHED.protocol("xsub", by_value("setup", {1}, {0})),
     ),
-    **published("pku-mmd"),
+    **PUBLISHED.fields(),
 )

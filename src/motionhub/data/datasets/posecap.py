@@ -11,7 +11,7 @@ import numpy as np
 
 from motionhub.data.datasets.class_phrases import find_action
 from motionhub.data.datasets.clip_table import LabelMerging, load_table, read_label_merging, rows_of
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published
 from motionhub.data.datasets.pose_files import ANY_POSE_FILE, OPTIONS_FILE, folder_facts, read_one_clip
 from motionhub.data.datasets.protocols import by_setup
 from motionhub.data.formats.files import bad_file, kept_until_changed
@@ -109,7 +109,7 @@ DATASET = Dataset(
     class_names=(),
     protocols=(by_setup("split", f"By the column split of {TABLE} (the owner of the data)."),),
     look_into=partial(look_into, dims=2),
-    **published("posecap"),
+    **Published("posecap").fields(),
 )
 DATASET_3D = replace(
     DATASET,

@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, image_poses, in_space, named_format
-from motionhub.data.datasets.protocols import by_setup
+from motionhub.data.datasets.protocols import by_value
 from motionhub.data.formats.files import bad_file, cached_object, find_above, name_parts
 
 
+PUBLISHED = Published("posetics")
 NUM_CLASSES = 320
 CLASS_NAMES = tuple(f"action {number}" for number in range(NUM_CLASSES))
 FPS = 30.0
@@ -52,17 +53,13 @@ def _lists_of(path: Path) -> list[Path]:
 
 
 DATASET = Dataset(
-    format=named_format("posetics", _NAME, image_poses(FPS)),
+    format=named_format(PUBLISHED, _NAME, image_poses(FPS)),
     annotate_clip=annotate,
     is_clip=has_skeleton,
     sidecars=tuple(LISTS),
     fps=FPS,
     class_names=CLASS_NAMES,
-    protocols=(
-        by_setup(
-            "official", "Train on the authors' training list, test on their validation list (Yang et al., BMVC 2021)."
-        ),
-    ),
-    **published("posetics"),
+    protocols=(PUBLISHED.protocol("official", by_value("setup", {1}, {0})),),
+    **PUBLISHED.fields(),
 )
 DATASET_3D = in_space(DATASET, f"{UNIT_REMARK}; the class titles are not published with the labels")

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, own_format, published
-from motionhub.data.datasets.protocols import Protocol, by_value, leave_one_out, odd_subjects
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published
+from motionhub.data.datasets.protocols import by_value, leave_one_out, odd_subjects
 from motionhub.data.formats.files import bad_file, name_parts, numbers_of, origin_is_missing, read_text
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("precog")
 CLASS_NAMES = ("background", *(f"action {number}" for number in range(1, 9)))
 FPS = 30.0
 # Of the header: the joints of kinect-20 as the Kinect SDK spells them, WristLeft for left_wrist.
@@ -60,21 +61,16 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=own_format(
-        "precog", lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()), read
+    format=PUBLISHED.format(
+        lambda path, head: head.replace(b" ", b"").startswith(";".join(COLUMNS[:8]).encode()), read
     ),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
     protocols=(
         odd_subjects(),
-        Protocol(
-            "subjects-1-6",
-            "Train on subjects 1 to 6, test on 7 and 8, leave out the others (motionhub; the authors define no "
-            "split).",
-            by_value("subject", range(1, 7), {7, 8}),
-        ),
+        PUBLISHED.protocol("subjects-1-6", by_value("subject", range(1, 7), {7, 8})),
         *leave_one_out("subject", {subject: str(subject) for subject in range(1, 13)}, "subject"),
     ),
-    **published("precog"),
+    **PUBLISHED.fields(),
 )

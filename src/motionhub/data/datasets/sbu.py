@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.protocols import Protocol, Row, Split
 from motionhub.data.formats.files import bad_file, number_rows, origin_is_missing
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("sbu")
+PUBLISHED = Published("sbu")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 15.0
 NUM_JOINTS = 15
 # A frame number, then x, y, z of each joint of both people.
@@ -78,10 +79,10 @@ def _fold(number: int) -> Protocol:
 
 
 DATASET = Dataset(
-    format=own_format("sbu", matches, read),
+    format=PUBLISHED.format(matches, read),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
     protocols=tuple(map(_fold, range(1, len(SBU_FOLDS) + 1))),
-    **published("sbu"),
+    **PUBLISHED.fields(),
 )

@@ -4,14 +4,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_called, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_called
 from motionhub.data.datasets.lcrnet_poses import UNIT_REMARK, image_poses, in_space, named_format
 from motionhub.data.datasets.protocols import Protocol, Row, Split, by_value
 from motionhub.data.formats.files import name_parts
 
 
+PUBLISHED = Published("smarthome")
 # In the order of the cross-subject protocol; the cross-view ones have 19 of them in another order.
-CLASS_NAMES = listed_classes("smarthome")
+CLASS_NAMES = PUBLISHED.classes
 CV_CLASSES = (
     *("Cutbread", "Drink.Frombottle", "Drink.Fromcan", "Drink.Fromcup", "Drink.Fromglass", "Eat.Attable", "Eat.Snack"),
     *("Enter", "Getup", "Leave", "Pour.Frombottle", "Pour.Fromcan", "Readbook", "Sitdown", "Takepills", "Uselaptop"),
@@ -44,20 +45,15 @@ def _cross_view(name: str, cameras: set[int]) -> Protocol:
 
 
 DATASET = Dataset(
-    format=named_format("smarthome", _NAME, image_poses(FPS)),
+    format=named_format(PUBLISHED, _NAME, image_poses(FPS)),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
     protocols=(
-        Protocol(
-            "cs",
-            "Cross-subject: train on the 11 listed performers, test on the others, 31 classes (Das et al., ICCV "
-            "2019).",
-            by_value("subject", TRAIN_SUBJECTS, None),
-        ),
+        PUBLISHED.protocol("cs", by_value("subject", TRAIN_SUBJECTS, None)),
         _cross_view("cv1", {1}),
         _cross_view("cv2", {1, 3, 4, 6, 7}),
     ),
-    **published("smarthome"),
+    **PUBLISHED.fields(),
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthome3d",))

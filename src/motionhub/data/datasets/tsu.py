@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, listed_classes, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published
 from motionhub.data.datasets.lcrnet_poses import (
     IMAGE_SIZE,
     UNIT_REMARK,
@@ -23,7 +23,8 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("tsu")
+PUBLISHED = Published("tsu")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 20.0
 # Protocol -> its list, in the order of the digits of `setup`.
 LISTS = {"cs": "smarthome_CS_51.json", "cv": "smarthome_CV_51.json"}
@@ -116,7 +117,7 @@ def is_clip(path: Path) -> bool:
 
 
 DATASET = Dataset(
-    format=named_format("tsu", _NAME, read),
+    format=named_format(PUBLISHED, _NAME, read),
     annotate_clip=annotate,
     is_clip=is_clip,
     sidecars=tuple(LISTS.values()),
@@ -126,6 +127,6 @@ DATASET = Dataset(
         by_setup("cs", f"Cross-subject: {_LISTED.format(LISTS['cs'])}", {10, 11, 12}, {20, 21, 22}),
         by_setup("cv", f"Cross-view: {_LISTED.format(LISTS['cv'])}", {1, 11, 21}, {2, 12, 22}),
     ),
-    **published("tsu"),
+    **PUBLISHED.fields(),
 )
 DATASET_3D = in_space(DATASET, f"{DATASET.remarks}. {UNIT_REMARK}", ("toyotasmarthomeuntrimmed3d",), read_3d)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, own_format, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.ntu import has_bodies, read_bodies
 from motionhub.data.datasets.protocols import Protocol, by_value
 from motionhub.data.formats.files import name_parts, origin_is_missing
@@ -13,6 +13,7 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+PUBLISHED = Published("uav-human")
 NUM_CLASSES = 155
 CLASS_NAMES = tuple(f"action {number}" for number in range(NUM_CLASSES))
 FPS = 30.0
@@ -57,7 +58,7 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=own_format("uav-human", lambda path, head: has_bodies(head, NUM_JOINTS), read),
+    format=PUBLISHED.format(lambda path, head: has_bodies(head, NUM_JOINTS), read),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
@@ -70,5 +71,5 @@ DATASET = Dataset(
         )
         for number, subjects in enumerate(UAV_TRAIN_SUBJECTS, start=1)
     ),
-    **published("uav-human"),
+    **PUBLISHED.fields(),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
 from motionhub.data.datasets.protocols import leave_one_out, odd_subjects
 from motionhub.data.formats.arrays import archive_of
 from motionhub.data.formats.files import bad_file, read_bytes
@@ -14,7 +14,8 @@ from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("ui-prmd")
+PUBLISHED = Published("ui-prmd")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 NUM_JOINTS = 22
 ARRAYS = ("frames", "scale_cm", "offsets", "movement", "subject", "episode", "correct")
@@ -83,7 +84,7 @@ def matches(path: Path, head: bytes) -> bool:
 
 
 DATASET = Dataset(
-    format=own_format("ui-prmd", matches, read),
+    format=PUBLISHED.format(matches, read),
     annotate_all=annotate_all,
     fps=FPS,
     class_names=CLASS_NAMES,
@@ -91,5 +92,5 @@ DATASET = Dataset(
         odd_subjects(),
         *leave_one_out("subject", {subject: str(subject) for subject in range(1, 11)}, "subject"),
     ),
-    **published("ui-prmd"),
+    **PUBLISHED.fields(),
 )

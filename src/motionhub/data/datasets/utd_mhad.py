@@ -3,15 +3,16 @@
 import re
 from pathlib import Path
 
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, label_numbered, listed_classes, own_format, published
-from motionhub.data.datasets.protocols import EVEN, ODD, Protocol, by_value
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, Published, label_numbered
+from motionhub.data.datasets.protocols import EVEN, ODD, by_value
 from motionhub.data.formats.files import bad_file, name_parts, origin_is_missing
 from motionhub.data.formats.matlab import MAGIC, as_numbers, load_variables, variable_names
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-CLASS_NAMES = listed_classes("utd-mhad")
+PUBLISHED = Published("utd-mhad")
+CLASS_NAMES = PUBLISHED.classes
 FPS = 30.0
 _NAME = re.compile(r"a(\d+)_s(\d+)_t(\d+)_skeleton")
 
@@ -35,18 +36,10 @@ def annotate(path: Path) -> ClipFacts:
 
 
 DATASET = Dataset(
-    format=own_format(
-        "utd-mhad", lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path), read
-    ),
+    format=PUBLISHED.format(lambda path, head: head.startswith(MAGIC) and "d_skel" in variable_names(path), read),
     annotate_clip=annotate,
     fps=FPS,
     class_names=CLASS_NAMES,
-    protocols=(
-        Protocol(
-            "cross-subject",
-            "Train on subjects 1, 3, 5, 7, test on 2, 4, 6, 8 (Chen et al., ICIP 2015).",
-            by_value("subject", ODD, EVEN),
-        ),
-    ),
-    **published("utd-mhad"),
+    protocols=(PUBLISHED.protocol("cross-subject", by_value("subject", ODD, EVEN)),),
+    **PUBLISHED.fields(),
 )
