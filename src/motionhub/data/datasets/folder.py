@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from motionhub.data.datasets.clip_table import load_table, rows_of
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, Published
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts
 from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.datasets.pose_files import (
     ANY_POSE_FILE,
@@ -139,6 +139,7 @@ DATASET = Dataset(
     # Replaced by `at(root)`.
     layout="coco-17",
     fps=30.0,
+    fps_source="the first clip's",
     unit="pixel",
     class_names=(),
     protocols=(
@@ -146,8 +147,19 @@ DATASET = Dataset(
         random_80_20(seed=0),
         odd_subjects(", by the column subject of labels.csv", ""),
     ),
+    missing_joints="as marked in the format of the files",
     licence=UNSTATED,
+    homepage="",
+    citation="",
+    remarks=f"Layout, frame rate and unit above are the first clip's. With {TABLE}, files that it does not list are "
+    "left out, and a line with times gives the frames from start_s (inclusive) to end_s (exclusive)",
+    column_notes={
+        "setup": f"1 train, 0 test in {TABLE}, else -1",
+        "subject": f"from {TABLE}",
+        "camera": f"from {TABLE}",
+    },
     look_into=look_into,
     owned_by_user=True,
-    **Published("folder").fields(),
+    provenance="Read from the owner's pose files, each in the format of its content; metadata that a file lacks come "
+    f"from {OPTIONS_FILE}",
 )
