@@ -51,6 +51,7 @@ _PARTS = {
 # fmt: on
 _MIDDLE |= {joint.replace("_", ""): joint for joint in STANDING if not joint.startswith(("left_", "right_"))}
 _OF_A_SIDE |= {joint[5:].replace("_", ""): joint[5:] for joint in STANDING if joint.startswith("left_")}
+_LONGEST = 100  # characters of a name that are read
 _MIXAMO = re.compile(r"^mixamorig\d*[_: ]*", re.IGNORECASE)
 _TRUNK = re.compile(r"(spine|chest|abdomen)_?(\d+|lower|upper)?")
 
@@ -132,7 +133,7 @@ def _named(names: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
 
 def _words(text: str) -> list[str]:
     """Words in small letters: ["l", "big", "toe"] of ns:LBigToe."""
-    text = _MIXAMO.sub("", text.rsplit(":", 1)[-1].strip())
+    text = _MIXAMO.sub("", text.rsplit(":", 1)[-1].strip()[:_LONGEST])
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
     return [word for word in re.split(r"[^a-z0-9]+", text.lower()) if word]
 
