@@ -1,11 +1,12 @@
 """Layout conversion against the published index lists, and the laws that hold between all layouts."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
 
-from motionhub.skeletons.convert import conversion_weights, convert_layout, with_up
+from motionhub.skeletons.convert import check_conversion, conversion_weights, convert_layout, with_up
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout
 from motionhub.skeletons.sequence import DIRECTIONS, SkeletonSequence
@@ -27,6 +28,7 @@ def place(*indices):
     return np.mean(points, axis=0)
 
 
+UNKNOWN = np.full(2, np.nan)
 # target joints in order, as SPECS' sources print them: an index of the source, or a mean.
 GOLDEN = {
     ("posetics-17", "lac-17"): [0, 2, 6, 8, 10, 5, 7, 9, 4, 12, 14, 16, 11, 13, 15, 1, 3],
@@ -40,7 +42,18 @@ GOLDEN = {
     ],
     ("lcrnet-13", "coco-17"): [12, 12, 12, 12, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
     ("lcrnet-13", "smarthome-15"): [*range(12, -1, -1), place(10, 11), place(4, 5)],
-    ("h36m-17", "cv-mim-13"): [1, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16],
+    ("poem-17", "cv-mim-13"): [1, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16],
+    ("h36m-17", "cv-mim-13"): [10, 11, 14, 12, 15, 13, 16, 4, 1, 5, 2, 6, 3],
+    ("poem-17", "h36m-17"): [0, 12, 14, 16, 11, 13, 15, 10, 3, 2, 1, 4, 6, 8, 5, 7, 9],
+    ("body-25b", "coco-17"): list(range(17)),
+    ("halpe-26", "body-25"): [
+        *(0, 18, 6, 8, 10, 5, 7, 9, 19, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3),
+        *(20, 22, 24, 21, 23, 25),
+    ],
+    ("smpl-22", "kinect-20"): [
+        *(0, 3, place(16, 17), 15, 16, 18, 20, UNKNOWN, 17, 19, 21, UNKNOWN),
+        *(1, 4, 7, 10, 2, 5, 8, 11),
+    ],
     ("ntu-25", "posetics-17"): [3, place(3, 2), 2, 1, 0, 4, 8, 5, 9, 6, 10, 12, 16, 13, 17, 14, 18],
     ("coco-17", "posetics-17"): [
         *(0, place(0, place(5, 6)), place(5, 6), place(5, 6, 11, 12), place(11, 12)),
@@ -90,7 +103,7 @@ def test_every_pair_converts_and_what_cannot_be_told_is_nan_and_reported(source,
             assert np.isnan(points).all()
         else:  # a mean of body joints lies among them: never zero, never outside
             assert np.abs(points - shift).max() <= 1.001
-    assert set(report.copied) >= set(joints) & set(layout.joints) - {"mouth", "chest"}
+    assert set(report.copied) >= set(joints) & set(layout.joints) - {"mouth", "chest", "head"}
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS, ids="->".join)
@@ -169,7 +182,7 @@ def test_ones_own_layout_converts_by_its_names():
 
 def test_an_unknown_target_is_refused_with_its_neighbours():
     with pytest.raises(ValueError, match="posetics-17"):
-        convert_layout(numbered("coco-17"), "posetics")
+        convert_layout(numbered("coco-17"), "posetic")
 
 
 @pytest.mark.parametrize("before", DIRECTIONS)
@@ -188,3 +201,51 @@ def test_an_unknown_axis_is_not_guessed():
     clip = SkeletonSequence(np.zeros((1, 1, 13, 3)), "penn-13", 30, "metre")
     with pytest.raises(ValueError, match=r'state it: sequence.replace\(up="y"\)'):
         with_up(clip, "y")
+
+
+# What a conversion must not do silently.
+
+RIG = SkeletonLayout("rig", ("bone_1", "bone_2", "hat"), (("bone_2", "bone_1"),), root="bone_1")
+FACE = SkeletonLayout("face", ("nose", "left_eye", "right_eye"), (("left_eye", "nose"), ("right_eye", "nose")), "nose")
+
+
+def still(layout):
+    return SkeletonSequence(np.zeros((1, 2, layout.num_joints, 2)), layout, 30, "pixel")
+
+
+@pytest.mark.parametrize("target", ["coco-17", "ntu-25", "posetics-17", "smpl-22"])
+def test_a_conversion_that_maps_no_joint_is_an_error_with_both_layouts_and_the_fix(target):
+    with pytest.raises(
+        ValueError, match=f"No joint of layout 'rig' .bone_1, bone_2, hat.*{target}.*names: {{bone_1: "
+    ):
+        convert_layout(still(RIG), target)
+
+
+@pytest.mark.parametrize("target", ["coco-17", "posetics-17", "mediapipe-33"])
+def test_a_conversion_that_loses_all_limbs_is_an_error(target):
+    with pytest.raises(ValueError, match=f"No limb joint of layout 'face'.*'{target}'"):
+        convert_layout(still(FACE), target)
+
+
+def test_a_conversion_between_layouts_without_limbs_is_none(recwarn):
+    ears = SkeletonLayout("nose-only", ("nose",), (), "nose")
+    assert convert_layout(still(FACE), ears).joint_mask.all() and not recwarn.list
+
+
+def test_below_half_of_the_joints_a_warning_lists_those_that_are_lost_once_per_pair(monkeypatch):
+    monkeypatch.setattr("motionhub.skeletons.convert._WARNED", set())
+    arm = SkeletonLayout("arm", ("left_shoulder", "left_elbow", "left_wrist"), (), "left_shoulder")
+    with pytest.warns(UserWarning, match="arm -> coco-17: 3 of 17 joints copied.*14 lost: nose, .*right_ankle"):
+        convert_layout(still(arm), "coco-17")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        convert_layout(still(arm), "coco-17")
+        convert_layout(still(LAYOUTS["coco-17"]), "kinect-20")
+
+
+@pytest.mark.parametrize("source", LAYOUTS)
+def test_no_pair_of_the_librarys_layouts_loses_its_limbs(source):
+    for target in LAYOUTS.values():
+        _, report = conversion_weights(source, target)
+        check_conversion(LAYOUTS[source], target, report)
+        assert 2 * report.made >= target.num_joints

@@ -4,11 +4,14 @@ Joints that cannot be made from the source are NaN and listed in the report, nev
 authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM; our own are marked.
 """
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, overload
 
 import numpy as np
 
+from motionhub.skeletons.joint_names import named_joints
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -16,14 +19,17 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Joint -> recipes, best first: the mean of the named joints, which may be made too. One joint is a substitution.
 RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "head": (("nose",),),  # LAC, UNIK: the nose for the head, and the other way round (LCR-Net -> COCO)
+    # LAC, UNIK: the nose for the head, and the other way round (LCR-Net -> COCO). Of MPII and CrowdPose: our choice.
+    "head": (("nose",), ("upper_neck", "head_top"), ("head_top",)),
+    "head_top": (("head",),),
     "nose": (("head",),),
     "left_eye": (("head",),),  # LCR-Net -> COCO: the head for the nose, eyes and ears
     "right_eye": (("head",),),
     "left_ear": (("head",),),
     "right_ear": (("head",),),
     "mouth": (("head", "neck"),),
-    "neck_nose": (("mouth",),),  # our choice
+    "neck_nose": (("upper_neck",), ("mouth",)),  # our choice
+    "upper_neck": (("neck_nose",), ("mouth",)),
     # Kinect v1 and H36M have no neck of their own; our choice, as the official neck is the middle of the shoulders.
     "neck": (("shoulder_centre",), ("left_shoulder", "right_shoulder")),
     "shoulder_centre": (("left_shoulder", "right_shoulder"),),
@@ -31,6 +37,7 @@ RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
     "mid_hip": (("left_hip", "right_hip"),),
     "chest": (("torso",), ("neck", "mid_hip")),  # the torso for the chest and back: our choice
     "torso": (("chest",),),
+    "upper_chest": (("neck", "chest"),),  # our choice: three quarters of the way up, as in SMPL
     "spine": (("mid_hip", "chest"),),  # our choice: a quarter of the way up; Kinect v1's own is a sixth of the way up
     "left_wrist": (("left_hand",),),  # our choice: OpenNI has no wrists and no ankles
     "right_wrist": (("right_hand",),),
@@ -42,7 +49,20 @@ RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
 EXCEPTIONS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     # LAC's official inverse recomputes the mid-points and ignores those of its network.
     ("lac-17", "posetics-17"): {"mouth": ("nose", "neck"), "chest": ("neck", "mid_hip")},
+    # Halpe's head is the top of the head; here it is the face.
+    **{
+        (source, target): {"head": ("nose",)}
+        for source in ("halpe-26", "halpe-136")
+        for target in ("posetics-17", "smarthome-15", "lcrnet-13", "cv-mim-13", "penn-13")
+    },
 }
+
+
+LIMBS = frozenset(
+    f"{side}_{part}"
+    for side in ("left", "right")
+    for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,7 @@ class ConversionReport:
         copied: joints both layouts have.
         interpolated: joint -> the source joints it is the weighted mean of; one source is a substitution.
         missing: joints that cannot be made from the source: NaN in every frame.
+        names: copied joint -> its name in the source, where that is another spelling (`named_joints`).
     """
 
     source: str
@@ -61,14 +82,27 @@ class ConversionReport:
     copied: tuple[str, ...] = ()
     interpolated: dict[str, tuple[str, ...]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def substituted(self) -> dict[str, str]:
         """Joint -> the one source joint that stands in for it."""
         return {joint: sources[0] for joint, sources in self.interpolated.items() if len(sources) == 1}
 
+    @property
+    def made(self) -> int:
+        """How many joints of the target have a place."""
+        return len(self.copied) + len(self.interpolated)
+
+    @property
+    def summary(self) -> str:
+        """Such as "12 of 17 joints copied, 4 interpolated, 1 lost: nose"."""
+        total, lost = self.made + len(self.missing), ", ".join(self.missing)
+        text = f"{len(self.copied)} of {total} joints copied, {len(self.interpolated)} interpolated, "
+        return f"{text}{len(self.missing)} lost{lost and ': '}{lost}"
+
     def __str__(self) -> str:
-        rows = [(joint, "copied", "") for joint in self.copied]
+        rows = [(joint, "copied", self.names.get(joint, "")) for joint in self.copied]
         for joint, sources in self.interpolated.items():
             rows.append((joint, "played by" if len(sources) == 1 else "mean of", ", ".join(sources)))
         rows += [(joint, "missing", "NaN: no recipe makes it") for joint in self.missing]
@@ -95,33 +129,76 @@ def conversion_weights(
     exceptions = EXCEPTIONS.get((source.name, target.name), {})
     weights = np.zeros((target.num_joints, source.num_joints), dtype=np.float32)
     copied, interpolated, missing = [], {}, []
+    own = _own_names(source)
+    meant = {joint: named or joint for joint, named in named_joints(target.joints).items()}
     for row, joint in enumerate(target.joints):
-        parts = _mean(exceptions[joint], source, ()) if joint in exceptions else _parts(joint, source, ())
+        asked = joint if joint in own else meant[joint]
+        parts = _mean(exceptions[joint], own, ()) if joint in exceptions else _parts(asked, own, ())
         if parts is None:
             missing.append(joint)
-        elif list(parts) == [joint]:
+        elif list(parts) == [own.get(asked)]:
             copied.append(joint)
         else:
             interpolated[joint] = tuple(parts)
         for part, weight in (parts or {}).items():
             weights[row, source.index(part)] = weight
-    return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing))
+    names = {joint: own[joint if joint in own else meant[joint]] for joint in copied}
+    names = {joint: name for joint, name in names.items() if name != joint}
+    return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing), names)
 
 
-def _parts(joint: str, source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+def check_conversion(source: SkeletonLayout, target: SkeletonLayout, report: ConversionReport) -> None:
+    """Warns, once for a pair of layouts, when more than half of the target's joints cannot be made.
+
+    Raises:
+        ValueError: no joint can be made, or none of the target's limbs.
+    """
+    meant = {joint: named or joint for joint, named in named_joints(target.joints).items()}
+    limbs = {joint for joint in target.joints if meant[joint] in LIMBS}
+    if not report.made or (limbs and limbs <= {*report.missing}):
+        what = "limb joint" if report.made else "joint"
+        raise ValueError(
+            f"No {what} of layout {source.name!r} ({_listed(source.joints)}) can become one of {target.name!r} "
+            f"({_listed(target.joints)}). State what the names mean in a YAML file, "
+            f'"name: my-rig, names: {{{source.joints[0]}: {target.joints[0]}, ...}}"; its path is a layout.'
+        )
+    pair = (source.joints, target.joints)
+    if 2 * report.made < target.num_joints and pair not in _WARNED:
+        _WARNED.add(pair)
+        warnings.warn(
+            f"{source.name} -> {target.name}: {report.summary}. Lost joints are NaN; an encoder sees a partial body.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+_WARNED: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+
+
+def _listed(joints: tuple[str, ...]) -> str:
+    return ", ".join(joints[:8]) + (", ..." if len(joints) > 8 else "")
+
+
+def _own_names(layout: SkeletonLayout) -> dict[str, str]:
+    """Joint -> its name in the layout: itself, and the joint of the vocabulary that the name means."""
+    meant = {joint: name for name, joint in named_joints(layout.joints).items() if joint is not None}
+    return {**meant, **{joint: joint for joint in layout.joints}}
+
+
+def _parts(joint: str, own: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
     """Source joint -> weight for one joint, or None; `asked`: joints it is needed for, as recipes are circular."""
-    if joint in source.joints:
-        return {joint: 1.0}
+    if joint in own:
+        return {own[joint]: 1.0}
     if joint in asked:
         return None
-    ways = (_mean(way, source, (*asked, joint)) for way in RECIPES.get(joint, ()))
+    ways = (_mean(way, own, (*asked, joint)) for way in RECIPES.get(joint, ()))
     return next((parts for parts in ways if parts is not None), None)
 
 
-def _mean(joints: tuple[str, ...], source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+def _mean(joints: tuple[str, ...], own: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
     weights: dict[str, float] = {}
     for joint in joints:
-        parts = _parts(joint, source, asked)
+        parts = _parts(joint, own, asked)
         if parts is None:
             return None
         for part, weight in parts.items():
@@ -153,8 +230,10 @@ def convert_layout(
         target: a layout or its name.
         return_report: also return how each joint was made.
 
+    A warning, once for a pair of layouts, lists the joints that are lost when they are more than half.
+
     Raises:
-        ValueError: no layout has that name.
+        ValueError: no layout has that name; or no joint of the target, or none of its limbs, can be made.
 
     Examples:
         >>> clip = motionhub.generate("wave", seed=0)
@@ -164,6 +243,7 @@ def convert_layout(
     """
     layout = get_layout(target)
     weights, report = conversion_weights(sequence.layout, layout)
+    check_conversion(sequence.layout, layout, report)
     used = weights > 0
     keypoints = weights @ np.nan_to_num(sequence.keypoints)
     # `~mask @ used` counts the missing sources of each target joint.
