@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from motionhub.metrics.open_set import (
     auroc,
@@ -33,7 +34,9 @@ def test_a_bonus_gives_unseen_labels_what_they_lack():
     assert seen_and_unseen(scores, truth, unseen) == (1.0, 0.0)
     assert seen_and_unseen(scores, truth, unseen, 0.31) == (1.0, 1.0)
     assert seen_and_unseen(scores, truth, unseen, 0.6) == (0.5, 1.0)
-    assert 0.3 < fit_calibrated_stacking(scores, truth, unseen) < 0.5
+    bonus = fit_calibrated_stacking(scores, truth, unseen)
+    assert 0.3 < bonus < 0.5
+    assert fit_calibrated_stacking(*map(torch.tensor, (scores, truth, unseen))) == pytest.approx(bonus)
     with pytest.raises(ValueError, match="clips of both kinds"):
         seen_and_unseen(scores[:2], truth[:2], unseen)
     with pytest.raises(ValueError, match="whether it is unseen"):

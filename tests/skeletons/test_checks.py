@@ -375,6 +375,13 @@ def test_pixels_in_a_file_of_metres_are_told_by_their_flatness():
     np.testing.assert_array_equal(repaired_clip.keypoints, flat)
 
 
+def test_pixels_that_were_scaled_as_millimetres_are_told_by_their_flatness_too():
+    flat = PIXELS.keypoints / 1000
+    clip = PIXELS.replace(keypoints=np.concatenate([flat, 0 * flat[..., :1]], axis=-1), unit="metre", image_size=None)
+    finding = next(finding for finding in inspect(clip) if finding.kind == "height")
+    assert "unit='pixel'" in finding.fix and finding.function is None
+
+
 TURNS = {
     "y": lambda points: points,
     "-y": lambda points: points * [-1, -1, 1],

@@ -61,8 +61,7 @@ def fit_calibrated_stacking(scores: Any, truth: Any, unseen: Any) -> float:
     It offsets a model's preference for trained labels (calibrated stacking, Chao et al., ECCV 2016). Arguments: see
     `seen_and_unseen`; hold out labels as unseen.
     """
-    most = float(np.max(scores) - np.min(scores))
-    tried = np.linspace(0, most, 201)
+    tried = np.linspace(0, np.ptp(np.asarray(scores, np.float64)), 201)
     means = [harmonic_mean(*seen_and_unseen(scores, truth, unseen, float(bonus))) for bonus in tried]
     return float(tried[int(np.argmax(means))])
 

@@ -234,7 +234,9 @@ def height(sequence: SkeletonSequence) -> Iterator[Finding]:
     factor = next((each for each in (0.1, 10.0, 100.0, 1000.0) if _is_usual(tall * each)), None)
     text = f"by their limbs, people are {tall:.3g} metres tall; adults are 1.2 to 2.2"
     if factor is None:
-        yield Finding("height", "problem", text, advice="state the unit of the numbers when reading: unit=...")
+        flat = sequence.num_dims == 3 and (sequence.keypoints[sequence.joint_mask][:, 2] == 0).all()
+        unit = "'pixel', as z is 0 everywhere" if flat else "..."
+        yield Finding("height", "problem", text, advice=f"state the unit of the numbers when reading: unit={unit}")
     else:
         yield Finding("height", "problem", text, repair.scale, {"factor": factor})
 

@@ -24,7 +24,7 @@ from motionhub.data.formats.files import bad_file, note, numbers_of, read_text
 from motionhub.data.formats.format import Format, ReadOptions, checked_size, rate_of
 from motionhub.data.formats.upright import up_of, y_up
 from motionhub.data.formats.writing import Writer, check_body_in_metres
-from motionhub.skeletons.joint_names import named_joints, own_names, record_names
+from motionhub.skeletons.joint_names import VOCABULARY, joint_name, named_joints, record_names
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -91,8 +91,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         lacking = [joint for joint in layout.joints if joint not in own.joints]
         reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}"
         raise bad_file(path, "layout", f"{reason}, without {lacking[:8]}.")
-    used = order or list(range(len(names)))
-    record_names(names, [layout.joints[used.index(row)] if row in used else "" for row in range(len(names))])
+    made = dict(zip(order or range(len(names)), layout.joints, strict=True))
+    record_names(names, [made.get(row, "") for row in range(len(names))])
     points = positions(motion)
     rest = positions(Motion(motion.joints, np.zeros((1, motion.values.shape[1])), 1.0))
     if order is not None:
@@ -118,13 +118,20 @@ def _order(layout: SkeletonLayout, names: tuple[str, ...], own: tuple[str, ...])
     """The position in the file of each joint of the layout; None where the names do not tell."""
     stated = [layout.names.get(name, joint) for name, joint in zip(names, own, strict=True)]
     known = next((each for each in (list(names), stated) if {*layout.joints} <= {*each}), None)
-    return None if known is None else [known.index(joint) for joint in layout.joints]
+    places = {joint: row for row, joint in enumerate(known or ())}
+    return None if known is None else [places[joint] for joint in layout.joints]
 
 
 def own_layout(joints: list[Joint]) -> SkeletonLayout:
-    """The hierarchy as a layout; names of joints are translated where any limb is known."""
+    """The hierarchy as a layout; names of joints are translated where any limb is known.
+
+    A name whose joint another name has already, such as Neck1 beside Neck, stays as it is.
+    """
     given = [joint.name for joint in joints]
-    names = own_names(given) if any(each and "_" in each for each in named_joints(given).values()) else given
+    found, spelled = named_joints(given), [joint_name(name) for name in given]
+    names = given
+    if any(joint and "_" in joint for joint in found.values()):
+        names = [found[name] or (name if own in VOCABULARY else own) for name, own in zip(given, spelled, strict=True)]
     names = names if len({*names}) == len(names) else given
     bones = tuple((names[row], names[joint.parent]) for row, joint in enumerate(joints) if joint.parent >= 0)
     return SkeletonLayout(f"bvh-{len(names)}", tuple(names), bones, root=names[0])
