@@ -302,3 +302,14 @@ def test_coordinates_that_cannot_be_read_are_named_in_a_note(write, columns, unr
     with pytest.warns(FileNote, match=f"other joints do not have it: {unread}\\."):
         (clip,) = read(write(f"frame,nose_x,nose_y,{columns}\n0,1,2,{cells}\n"), **TOLD)
     assert clip.keypoints[0, 0, 0].tolist() == [1, 2] and clip.num_dims == 2 and clip.confidence is None
+
+
+def test_corners_of_boxes_are_no_joints(write):
+    with pytest.warns(FileNote, match="no positions, so not read: bbox_x, bbox_y, x_min, y_min"):
+        (clip,) = read(write("frame,bbox_x,bbox_y,x_min,y_min,nose_x,nose_y\n0,9,9,9,9,1,2\n"), **TOLD)
+    assert clip.layout.joints == ("nose",)
+
+
+def test_rows_that_are_all_recordings_of_their_own_are_an_error(write):
+    message = read_error(write("sequence_number,nose_x,nose_y\n5,1,2\n6,1,2\n7,1,2\n"), **TOLD)
+    assert 'call a column that numbers frames "frame"' in message

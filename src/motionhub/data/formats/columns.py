@@ -61,6 +61,7 @@ _TIMES = {"time", "times", "timestamp", "timestamps", "elapsed"}
 _NO_POSITION = {
     *("rotation", "rot", "quaternion", "quat", "orientation", "euler", "angle", "velocity", "vel", "acceleration"),
     *("acc", "angular", "magnetic", "gyro"),
+    *("bbox", "box", "bb", "rect", "roi", "crop", "min", "max", "centroid"),
 }
 _LABELS = {"class", "label", "action", "activity", "category", "exercise", "target", "split"}
 _POSITION = {"position", "pos", "coord", "coords", "coordinate", "location", "loc"}

@@ -32,6 +32,9 @@ def recordings(path: Path, columns: Columns, rows: list[Row]) -> list[list[Row]]
         if named and frame is not None:
             key = (*key, _without_number(cells[frame]))
         groups.setdefault(key, []).append((line, cells))
+    if len(groups) == len(rows) > 2:
+        reason = "every row is a recording of its own, by the columns of recordings or the names of images"
+        raise bad_file(path, "recordings", f'{reason}; call a column that numbers frames "frame".')
     return list(groups.values())
 
 
