@@ -50,6 +50,13 @@ def test_the_length_of_the_skeleton_is_its_unit(write):
     assert clip.keypoints[0, 0, 0, 1] == pytest.approx(90 / 0.45 * 0.0254)
 
 
+def test_another_unit_than_the_skeleton_states_is_an_error(write):
+    path = write(amc([STILL, STILL]))
+    assert read(path, fps=120, unit="centimetre")[0].keypoints[0, 0, 0, 1] == pytest.approx(0.9)
+    for unit in ("metre", "pixel"):
+        assert f"one unit is 0.01 metres, but unit {unit} was given" in read_error(path, fps=120, unit=unit)
+
+
 def test_radians_are_the_same_motion(write):
     degrees = read(write(amc([(0, 90, 0, 0, 90, 0, 0, 90, 0)] * 2)), fps=120)[0]
     half = str(np.pi / 2)

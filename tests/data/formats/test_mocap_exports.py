@@ -35,6 +35,8 @@ def test_an_export_is_read_without_being_told_anything(write, form, text, rate, 
     assert (clip.fps, clip.unit, clip.up, clip.num_people) == (rate, "metre", up, 1)
     assert clip.layout.joints[:2] == NAMES[:2]
     np.testing.assert_allclose(clip.keypoints[0], PLACES, atol=1e-6)
+    if form != "rokoko":  # does not state its unit
+        assert "pixel was given" in read_error(path, unit="pixel")
     assert f"states fps {rate}" in read_error(path, fps=25) or "time stamps state 50" in read_error(path, fps=25)
 
 

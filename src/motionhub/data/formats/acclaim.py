@@ -19,6 +19,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 _INCH = 0.0254
+# Of the factor between two units.
+_SAME_UNIT = 0.01
 _MOST_BONES = 1000
 # Where the bones of one side end; the middle ones by name.
 _ENDS = {
@@ -63,13 +65,11 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     points = _positions(bones, values)
     names = [_end_of(bone.name) for bone in bones]
     layout, order = layout_of_rig(path, "asf", names, [bone.parent for bone in bones], options)
-    unit = options.unit or "metre"
-    if options.unit is None:
-        points = points * factor
-    up = up_of(path, layout.joints, points[:, order], "y")
-    if unit not in FILE_UNITS or FILE_UNITS[unit][0] != "metre":
-        raise bad_file(path, "unit", f"expected a unit of length, got {unit!r}; leave it out: the skeleton states it.")
-    return [options.sequence(path, points[:, order], layout, unit=unit, up=up)]
+    if options.unit is not None and abs(FILE_UNITS[options.unit][1] / factor - 1) > _SAME_UNIT:
+        reason = f"the skeleton states that one unit is {factor:.4g} metres, but unit {options.unit} was given"
+        raise bad_file(path, "unit", f"{reason}; leave unit out, and scale the sequence if the file is wrong.")
+    points = factor * points[:, order]
+    return [options.sequence(path, points, layout, unit="metre", up=up_of(path, layout.joints, points, "y"))]
 
 
 def _skeleton_file(path: Path) -> Path:

@@ -43,6 +43,7 @@ def clip_of_markers(
 
     Markers without a name (`*12`, `Unlabeled 3`) are left out, with a note.
     """
+    unit = options.unit_of(path, unit)
     kept = [row for row, name in enumerate(names) if name and not name.lower().startswith(_UNLABELLED)]
     if not kept:
         raise bad_file(path, "names", f"expected named markers, got {[*names][:8]}; label them first.")
