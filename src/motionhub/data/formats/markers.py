@@ -18,7 +18,7 @@ from motionhub.skeletons.joint_names import joint_name
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-_UNLABELLED = ("*", "unlabeled", "unlabelled", "c_", "unnamed")
+_UNLABELLED = ("*", "unlabeled", "unlabelled", "unnamed")
 
 
 def clip_of_markers(
@@ -30,7 +30,6 @@ def clip_of_markers(
     rate: float,
     unit: str,
     frames: Sequence[int] | None = None,
-    confidence: np.ndarray | None = None,
     by_format: str | None = None,
 ) -> SkeletonSequence:
     """`(people, frames, joints, 3)` of markers called `subject:marker`, or `marker` for a single person.
@@ -38,7 +37,6 @@ def clip_of_markers(
     Args:
         points: `(rows, markers, 3)` in the unit of the file, NaN where a marker is missing.
         frames: the frame number of each row; absent numbers are frames without markers. None: 0, 1, 2, ...
-        confidence: `(rows, markers)`.
         by_format: the axis that is up in this format; None where the user of the system chooses it.
 
     Markers without a name (`*12`, `Unlabeled 3`) are left out, with a note.
@@ -65,20 +63,16 @@ def clip_of_markers(
             raise bad_file(path, "frames", "expected every frame once.")
         positions = np.array([numbered[frame] for frame in frames], np.int64)
     length = int(positions.max()) + 1 if len(positions) else 0
-    checked_size(path, len(subjects), length, len(joints), 4)
+    checked_size(path, len(subjects), length, len(joints), 3)
     placed = np.full((len(subjects), length, len(joints), 3), np.nan)
-    scores = None if confidence is None else np.zeros(placed.shape[:3])
     row_places = positions[:, None]
     for person, (subject, rows) in enumerate(subjects.items()):
         columns = [place[joint_name(name)] for name in parts[subject]]
         placed[person][row_places, columns] = points[:, rows]
-        if scores is not None and confidence is not None:
-            scores[person][row_places, columns] = confidence[:, rows]
     layout, order = layout_of_names(path, joints, options)
     placed = placed[:, :, order]
     up = up_of(path, layout.joints, placed, by_format)
-    scores = None if scores is None else np.where(np.isfinite(placed).all(axis=-1), scores[:, :, order], 0)
-    return options.sequence(path, placed, layout, fps=rate, unit=unit, confidence=scores, up=up)
+    return options.sequence(path, placed, layout, fps=rate, unit=unit, up=up)
 
 
 def positive(path: Path, place: str, what: str, text: str) -> float:
