@@ -34,7 +34,6 @@ from motionhub.nn.people import frames_of_clip, frames_of_people
 
 
 DEPTHS = (64, 128, 256)
-HEADS = ("convnet", "resnet", "res-tcn")
 
 
 @strict
@@ -207,9 +206,10 @@ class CvMimModel(CvMimPreTrainedModel):
             ValueError: the shape does not fit the config.
         """
         check_keypoints(keypoints, attention_mask, self.config)
-        seen, rows = _visible_frames(keypoints, joint_mask, attention_mask)
-        poses = keypoints.to(self.embedder.weight.dtype)[rows]
-        codes = self.encode(poses, seen[rows])
+        seen = keypoints.new_ones(keypoints.shape[:4], dtype=torch.bool) if joint_mask is None else joint_mask.bool()
+        clip_mask = frames_of_clip(attention_mask)
+        rows = seen.any(-1) if clip_mask is None else seen.any(-1) & clip_mask  # the frames that are encoded
+        codes = self.encode(keypoints.to(self.embedder.weight.dtype)[rows], seen[rows])
 
         def placed(values: Tensor) -> Tensor:
             empty = values.new_zeros(*rows.shape, values.shape[-1])
@@ -218,9 +218,10 @@ class CvMimModel(CvMimPreTrainedModel):
         pose, view = placed(codes.pose), placed(codes.view)
         chosen = {"pose": [pose], "view": [view], "both": [pose, view]}[self.config.features]
         features = torch.cat(chosen, dim=-1)
+        people = features.sum(2) / rows.sum(2, keepdim=True).clamp(min=1)
         return CvMimOutput(
             last_hidden_state=features.unsqueeze(3),
-            pooler_output=_pooled(features, rows),
+            pooler_output=people.sum(1) / rows.any(2).sum(1, keepdim=True).clamp(min=1),
             pose=pose,
             view=view,
             deviation=None if codes.deviation is None else placed(codes.deviation),
@@ -348,12 +349,7 @@ class ResTcn(nn.Module):
         return self.last(mean_frames(self.last_norm(features, lengths).relu(), lengths))
 
 
-def temporal_head(name: str, in_features: int, num_labels: int, dropout: float = 0.5) -> nn.Module:
-    """One of `HEADS`."""
-    classes = dict(zip(HEADS, (TemporalConvNet, TemporalResNet, ResTcn), strict=True))
-    if name not in classes:
-        raise ValueError(f"A temporal head is one of {HEADS}, got {name!r}.")
-    return classes[name](in_features, num_labels, dropout)
+HEADS = {"convnet": TemporalConvNet, "resnet": TemporalResNet, "res-tcn": ResTcn}
 
 
 def same_padding(features: Tensor, lengths: Tensor, kernel: int, stride: int) -> tuple[Tensor, Tensor]:
@@ -391,9 +387,8 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
     def __init__(self, config: CvMimConfig) -> None:
         super().__init__(config)
         self.encoder = CvMimModel(config)
-        self.classifier = temporal_head(
-            config.temporal_head, config.hidden_size, config.num_labels, float(config.classifier_dropout)
-        )
+        head = HEADS[config.temporal_head]
+        self.classifier = head(config.hidden_size, config.num_labels, float(config.classifier_dropout))
         self.post_init()
 
     @can_return_tuple
@@ -416,19 +411,3 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         people = (lengths > 0).sum(1, keepdim=True).clamp(min=1)
         logits = logits.unflatten(0, lengths.shape).sum(1) / people
         return HeadOutput(loss=None if labels is None else clip_loss(logits, labels), logits=logits)
-
-
-def _visible_frames(
-    keypoints: Tensor, joint_mask: Tensor | None, attention_mask: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Which joints are there `(B, M, T, V)`, and which frames are encoded `(B, M, T)`: of the clip, with a joint."""
-    seen = keypoints.new_ones(keypoints.shape[:4], dtype=torch.bool) if joint_mask is None else joint_mask.bool()
-    clip_mask = frames_of_clip(attention_mask)
-    rows = seen.any(-1) if clip_mask is None else seen.any(-1) & clip_mask
-    return seen, rows
-
-
-def _pooled(features: Tensor, rows: Tensor) -> Tensor:
-    """`(B, M, T, C)` -> `(B, C)`; zeros for a clip without any detected joint."""
-    people = features.sum(2) / rows.sum(2, keepdim=True).clamp(min=1)
-    return people.sum(1) / rows.any(2).sum(1, keepdim=True).clamp(min=1)

@@ -311,6 +311,8 @@ class UViPreTrainedModel(PreTrainedModel):
 class UViModel(UViPreTrainedModel):
     """Pose encoder, viewpoint encoder and decoder; `pooler_output` is the posture of each image."""
 
+    seen_by = staticmethod(rotate_and_move)
+
     def __init__(self, config: UViConfig) -> None:
         super().__init__(config)
         self.pose_encoder = PoseEncoder(config) if config.pose_backbone is None else ResNetPoseEncoder(config)
@@ -337,10 +339,6 @@ class UViModel(UViPreTrainedModel):
             view_pose=self.as_returned(view_pose),
             reconstruction=self.decoder(view_pose) if reconstruct else None,
         )
-
-    def seen_by(self, pose: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
-        """Points `(B, N, 3)` as a camera sees them, see `rotate_and_move`."""
-        return rotate_and_move(pose, rotation, translation)
 
     def as_returned(self, view_pose: Tensor) -> Tensor:
         """The points, or with `official=True` the official code's `(B, 3, N)` memory read as `(B, N, 3)`."""
