@@ -30,7 +30,7 @@ from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.keras_layers import HeNormalConv1d, HeNormalLinear, KerasNorm, LinearBlock, ResidualBlock, init_keras
-from motionhub.nn.people import frames_of_clip, frames_of_people
+from motionhub.nn.people import frames_of_clip, frames_of_people, frames_within
 
 
 DEPTHS = (64, 128, 256)
@@ -254,7 +254,7 @@ class SequenceNorm(nn.Module):
         self.norm = KerasNorm(channels)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        valid = valid_frames(features, lengths)
+        valid = frames_within(lengths, features.shape[1])
         if bool(valid.all()):  # no copy when all frames are valid
             return self.norm(features.flatten(0, 1)).unflatten(0, valid.shape)
         normed = self.norm(features[valid])
@@ -369,13 +369,8 @@ def same_padding(features: Tensor, lengths: Tensor, kernel: int, stride: int) ->
 
 def mean_frames(features: Tensor, lengths: Tensor) -> Tensor:
     """Mean over the valid frames: `(rows, channels)`."""
-    valid = valid_frames(features, lengths).unsqueeze(-1).to(features.dtype)
+    valid = frames_within(lengths, features.shape[1]).unsqueeze(-1).to(features.dtype)
     return (features * valid).sum(1) / lengths.clamp(min=1).unsqueeze(-1).to(features.dtype)
-
-
-def valid_frames(features: Tensor, lengths: Tensor) -> Tensor:
-    """`(rows, frames)` bool."""
-    return torch.arange(features.shape[1], device=features.device) < lengths[:, None]
 
 
 class CvMimForActionClassification(CvMimPreTrainedModel):

@@ -31,6 +31,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 from motionhub.models.motion_model import HeadOutput, MotionConfig
 from motionhub.models.video_backbone import timm_model
 from motionhub.nn.heads import RecurrentHead, check_grades, clip_loss, expected_grade
+from motionhub.nn.people import frames_within
 
 
 DIMS = 3  # the points of a posture are in space
@@ -419,15 +420,11 @@ def _present(attention_mask: Tensor | None, batch: int, frames: int, device: tor
     if attention_mask is None:
         return torch.ones(batch, frames, dtype=torch.bool, device=device)
     present = attention_mask.to(device).bool()
-    fits = present.shape == (batch, frames)
-    lengths = present.sum(-1, keepdim=True)
-    if (
-        not fits
-        or bool((lengths == 0).any())
-        or not torch.equal(present, torch.arange(frames, device=device) < lengths)
-    ):
+    lengths = present.sum(-1)
+    fits = present.shape == (batch, frames) and not bool((lengths == 0).any())
+    if not fits or not torch.equal(present, frames_within(lengths, frames)):
         raise ValueError(
             f"An attention_mask of ({batch}, {frames}) is expected, with frames in every clip and padding at its end, "
-            f"got {tuple(attention_mask.shape)} with {present.sum(-1).tolist()} frames."
+            f"got {tuple(attention_mask.shape)} with {lengths.tolist()} frames."
         )
     return present

@@ -37,7 +37,7 @@ from motionhub.models.skeleton_encoder import check_keypoints
 from motionhub.models.unik import UnikConfig, UnikModel
 from motionhub.nn.heads import clip_loss
 from motionhub.nn.orthogonal_basis import OrthogonalBasis
-from motionhub.nn.people import continue_clips, frames_of_people
+from motionhub.nn.people import continue_clips, frames_of_people, frames_within
 
 
 FRAMES_POOLED = 2  # features of so many encoder frames are averaged into one code, official
@@ -169,7 +169,7 @@ class ViaModel(ViaPreTrainedModel):
         num_frames = frames_of_people(keypoints, attention_mask)
         whole = self.whole_frames(num_frames)
         longest = max(int(whole.max()), self.config.min_frames)
-        valid = torch.arange(longest, device=keypoints.device) < whole[..., None]
+        valid = frames_within(whole, longest)
         continued = self.in_order(continue_clips(keypoints, num_frames, longest))
         features = self.encoder(continued, attention_mask=valid).last_hidden_state.mean(3)
         features = features.unflatten(2, (-1, FRAMES_POOLED)).mean(3)
@@ -275,8 +275,7 @@ class ViaForMotionRetargeting(ViaPreTrainedModel):
             decoded = self.decoder(codes[people, :, : length // self.config.frame_stride]).transpose(1, 2)
             padded = nn.functional.pad(decoded, (0, 0, 0, frames - decoded.shape[1]))
             made = made.index_copy(0, people, padded.to(made.dtype))
-        kept = torch.arange(frames, device=made.device) < num_frames.flatten()[:, None]
-        made = made * kept.unsqueeze(2).to(made.dtype)
+        made = made * frames_within(num_frames.flatten(), frames).unsqueeze(2).to(made.dtype)
         return made.unflatten(2, (self.config.num_joints, -1)).unflatten(0, tuple(num_frames.shape))
 
     def _output(self, codes: Any, character: Tensor, keypoints: Tensor) -> MotionRetargetingOutput:

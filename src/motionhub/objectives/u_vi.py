@@ -24,9 +24,6 @@ from motionhub.losses.motion import reconstruction_loss
 from motionhub.objectives.self_supervised import SelfSupervised
 
 
-ROTATION_SOURCES = ("paper", "code")
-
-
 class UViNetwork(nn.Module):
     """The model on a batch of view pairs: points in the view, and images of own, swapped and shifted postures."""
 
@@ -92,8 +89,7 @@ class UVi(SelfSupervised):
         weights = (self.invariance_weight, self.equivariance_weight, self.reconstruction_weight)
         if min(weights) < 0 or not any(weights):
             raise ValueError(f"Weights must be 0 or more, and one above 0; got {weights}.")
-        if self.rotation_source not in ROTATION_SOURCES:
-            raise ValueError(f"rotation_source must be one of {ROTATION_SOURCES}, got {self.rotation_source!r}.")
+        self.check_choices(rotation_source=("paper", "code"))
 
     def network(self, model: Any, run: Any) -> nn.Module:
         return UViNetwork(model)

@@ -26,6 +26,7 @@ from torch import Generator, Tensor, nn
 
 from motionhub.losses.contrastive import alignment, uniformity
 from motionhub.losses.motion import reconstruction_loss, triplet_loss, velocity_loss
+from motionhub.nn.people import frames_within
 from motionhub.objectives.body_pairs import BodyPairs
 from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import Gathered, MemoryBank
@@ -106,8 +107,7 @@ class CycleNetwork(nn.Module):
         other_frames = torch.where(num_frames > 0, other_frames, 0)
         changed = model.decode(motion, other_character, num_frames)[:, :, :frames]  # p of m, c'
         received = model.decode(other_motion, character, other_frames)[:, :, :frames]  # p of m', c
-        lengths = torch.cat([num_frames, other_frames])
-        mask = torch.arange(frames, device=lengths.device) < lengths[..., None]
+        mask = frames_within(torch.cat([num_frames, other_frames]), frames)
         again = model.via(torch.cat([changed, received]), attention_mask=mask)
         motion_again, character_again = again.motion[: len(keypoints)], again.character[len(keypoints) :]
         return {
