@@ -143,7 +143,7 @@ class CvMimPreTrainedModel(PreTrainedModel):
     config: CvMimConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -383,7 +383,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         super().__init__(config)
         self.encoder = CvMimModel(config)
         head = HEADS[config.temporal_head]
-        self.classifier = head(config.hidden_size, config.num_labels, float(config.classifier_dropout))
+        self.classifier = head(config.hidden_size, config.num_classes, float(config.classifier_dropout))
         self.post_init()
 
     @can_return_tuple
@@ -399,7 +399,7 @@ class CvMimForActionClassification(CvMimPreTrainedModel):
         features = outputs.last_hidden_state.squeeze(3)
         lengths = frames_of_people(features, attention_mask)
         present = lengths.flatten() > 0
-        logits = features.new_zeros(len(present), self.config.num_labels)
+        logits = features.new_zeros(len(present), self.config.num_classes)
         if bool(present.any()):
             made = self.classifier(features.flatten(0, 1)[present], lengths.flatten()[present])
             logits = logits.to(made.dtype).index_put((present.nonzero().squeeze(1),), made)

@@ -213,9 +213,10 @@ class LcrNetModel(PreTrainedModel):
     """
 
     config: LcrNetConfig
+    anchor_poses: Tensor
     base_model_prefix = "lcr_net"
     main_input_name = "pixel_values"
-    input_modalities = ("image",)
+    input_modalities = ["image"]
 
     def __init__(self, config: LcrNetConfig) -> None:
         super().__init__(config)

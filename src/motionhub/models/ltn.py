@@ -137,7 +137,7 @@ class LtnModel(PreTrainedModel):
     config: LtnConfig
     base_model_prefix = "ltn"
     main_input_name = "pixel_values"
-    input_modalities = ("video", "time")
+    input_modalities = ["video", "time"]
     supports_gradient_checkpointing = True
 
     def __init__(self, config: LtnConfig) -> None:

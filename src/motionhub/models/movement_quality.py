@@ -67,7 +67,7 @@ class SkeletonForMovementQuality(PreTrainedModel):
     config: MovementQualityConfig
     base_model_prefix = "encoder"
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
 
     def __init__(self, config: MovementQualityConfig) -> None:
         super().__init__(config)

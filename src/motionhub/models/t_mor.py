@@ -213,7 +213,7 @@ class TMorPreTrainedModel(PreTrainedModel):
     config: TMorConfig
     base_model_prefix = "t_mor"
     main_input_name = "keypoints"
-    input_modalities = ("time", "text")
+    input_modalities = ["time", "text"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["JointBlock"]
 

@@ -285,7 +285,7 @@ class UViPreTrainedModel(PreTrainedModel):
     config: UViConfig
     base_model_prefix = "encoder"
     main_input_name = "pixel_values"
-    input_modalities = ("image",)
+    input_modalities = ["image"]
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -361,7 +361,7 @@ class UViClipHead(UViPreTrainedModel):
     @property
     def num_outputs(self) -> int:
         """Classes of the head."""
-        return int(self.config.num_labels)
+        return self.config.num_classes
 
     def clip_logits(self, pixel_values: Tensor, attention_mask: Tensor | None) -> Tensor:
         """`(B, classes)`, averaged over the frames of each clip; padded frames at the end do not count."""

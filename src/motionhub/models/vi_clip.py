@@ -17,6 +17,7 @@ Deliberate deviations from the official code, all without effect on its numbers:
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -111,7 +112,10 @@ class ViClipConfig(MotionConfig):
     """
 
     model_type = "motionhub_viclip"
-    sub_configs_defaults = {"vision_config": ViClipVisionConfig, "text_config": ViClipTextConfig}
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {
+        "vision_config": ViClipVisionConfig,
+        "text_config": ViClipTextConfig,
+    }
 
     vision_config: dict | ViClipVisionConfig | None = None
     text_config: dict | ViClipTextConfig | None = None
@@ -310,7 +314,7 @@ class ViClipModel(PreTrainedModel):
     config: ViClipConfig
     base_model_prefix = "viclip"
     main_input_name = "pixel_values"
-    input_modalities = ("video", "text")
+    input_modalities = ["video", "text"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["ViClipLayer"]
     _supports_sdpa = True

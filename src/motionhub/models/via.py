@@ -22,7 +22,7 @@ Where paper and code are silent, differ, or were left:
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -60,7 +60,7 @@ class ViaConfig(EncoderInsideConfig):
 
     model_type = "motionhub_via"
     may_be_zero = ("num_directions",)
-    sub_configs_defaults = {"encoder_config": UnikConfig}
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {"encoder_config": UnikConfig}
     default_lists = {"decoder_channels": [128, 64]}
     variant = "view"  # retargeting gives body and view of the target, together (see the pipeline)
 
@@ -126,7 +126,7 @@ class ViaPreTrainedModel(PreTrainedModel):
     config: ViaConfig
     base_model_prefix = "via"
     main_input_name = "keypoints"
-    input_modalities = ("time",)
+    input_modalities = ["time"]
     supports_gradient_checkpointing = True
     _no_split_modules = ["JointBlock"]
     # Loading a folder with one head as the base, or with another head, is intended.
@@ -294,7 +294,7 @@ class ViaForActionClassification(ViaPreTrainedModel):
         super().__init__(config)
         self.via = ViaModel(config)
         self.dropout = nn.Dropout(float(config.classifier_dropout))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.classifier = nn.Linear(config.hidden_size, config.num_classes)
         self.post_init()
 
     @can_return_tuple

@@ -243,12 +243,13 @@ def _collated_with_index(collate: Any, lengths: bool, items: Sequence[dict[str, 
 
 def class_names_of(config: PreTrainedConfig) -> list[str]:
     """The class names of a model, in order."""
-    return [str(config.id2label[index]) for index in range(config.num_labels)]
+    return [str(name) for _, name in sorted((config.id2label or {}).items())]
 
 
 def check_labels(dataset: Dataset | ShardedRows, config: PreTrainedConfig, name: str = "dataset") -> None:
     """Raises ValueError unless every label is a class of the model, under the same name if the model has names."""
-    num_labels, own_names = config.num_labels, class_names_of(config)
+    own_names = class_names_of(config)
+    num_labels = len(own_names)
     if "label" not in dataset.column_names:
         raise ValueError(f"{name} needs a column 'label', got {dataset.column_names}.")
     if len(dataset) == 0:

@@ -66,7 +66,7 @@ def parse_training(
     Raises:
         ValueError: no recipe at `--recipe`, or no weights for a mode that needs them.
     """
-    kinds = (RunArguments, TrainingRecipe, *further)
+    kinds: Any = (RunArguments, TrainingRecipe, *further)
     of_script = []
     if own is not None:
         parsed, argv = parse_own(own, argv, description, kinds)
@@ -111,7 +111,7 @@ def parse_own(
     options: argparse.ArgumentParser,
     argv: Sequence[str],
     description: str,
-    shown: Sequence[type] = (RunArguments, TrainingRecipe),
+    shown: Any = (RunArguments, TrainingRecipe),
 ) -> tuple[argparse.Namespace, list[str]]:
     """The options of one script, and the remaining arguments for `parse_training`; `--help` shows both and exits.
 

@@ -97,8 +97,8 @@ def train_segmentation(
     model, processor = prepare_start(arguments, recipe, chosen[0], model_class)
     processor = frame_processor(processor, options.window)
     if options.labels != "auto":
-        kind = "single" if options.labels == "exclusive" else "multi"
-        model.config.problem_type = f"{kind}_label_classification"
+        exclusive = options.labels == "exclusive"
+        model.config.problem_type = "single_label_classification" if exclusive else "multi_label_classification"
     windows: Any = {"per_person": options.per_person, "windows_per_clip": options.windows_per_clip}
     clips = FrameLabelDataset(chosen[0], processor, training=True, seed=recipe.seed, **windows)
     if model.exclusive and clips.overlapping:
