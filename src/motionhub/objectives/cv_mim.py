@@ -41,6 +41,7 @@ from motionhub.losses.mutual_information import (
 )
 from motionhub.nn.keras_layers import GlorotLinear, KerasNorm, ResidualTrunk
 from motionhub.objectives.pose_views import PoseObjective, PoseViews, keras_adagrad, space_of
+from motionhub.objectives.self_supervised import Model, Run
 
 
 PARTS = ("encoder", "estimator", "discriminator")
@@ -193,7 +194,7 @@ class CvMim(PoseObjective):
             first, second, estimator=self.estimator, negative_weight=self.negative_weight, temperature=self.temperature
         )
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`.
 
         Raises:

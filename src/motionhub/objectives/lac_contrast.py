@@ -39,7 +39,7 @@ from motionhub.losses.contrastive import (
 from motionhub.nn.people import continue_clips, frames_of_people
 from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
-from motionhub.objectives.self_supervised import SelfSupervised
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised
 
 
 CODE: dict[str, Any] = {
@@ -56,7 +56,7 @@ CODE: dict[str, Any] = {
 class ProjectedEncoder(nn.Module):
     """Encoder and two-layer projection: a vector per clip and one per (sampled) frame, of any length."""
 
-    def __init__(self, encoder: Any, projection_size: int, step: int) -> None:
+    def __init__(self, encoder: Model, projection_size: int, step: int) -> None:
         super().__init__()
         self.encoder, self.step = encoder, step
         size = encoder.config.hidden_size
@@ -135,7 +135,7 @@ class LacContrast(SelfSupervised):
         }
         self._new = Gathered()
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """Encoder with projection, its slow copy, and queues.
 
         Raises:

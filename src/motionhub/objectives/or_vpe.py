@@ -18,7 +18,6 @@ Where the paper is silent or printed differently:
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,14 +25,14 @@ from torch import Tensor, nn
 from motionhub.augment.occlusion import draw_patterns, hide, visibility
 from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, uniformity
 from motionhub.objectives.momentum import Gathered, MemoryBank
-from motionhub.objectives.self_supervised import SelfSupervised, check_clips
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised, check_clips
 from motionhub.skeletons.layout import SkeletonLayout
 
 
 class EmbeddingNetwork(nn.Module):
     """Encoder, Linear to the embedding, unit length; and phi, of the embeddings and of vectors from the bank."""
 
-    def __init__(self, encoder: Any, embedding_size: int, mapping: str) -> None:
+    def __init__(self, encoder: Model, embedding_size: int, mapping: str) -> None:
         super().__init__()
         self.encoder = encoder
         self.embed = nn.Linear(encoder.config.hidden_size, embedding_size)
@@ -90,7 +89,7 @@ class OrVpe(SelfSupervised):
         self.register_buffer("visible", visibility(self.layout), persistent=False)
         self._new = Gathered()
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The embedding network around `model`, and a bank with a vector for each of `run.num_clips` rows.
 
         Raises:

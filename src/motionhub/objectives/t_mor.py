@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from motionhub.losses.contrastive import DENOMINATORS, alignment, info_nce, info_nce_of_queue, uniformity
 from motionhub.objectives.momentum import FeatureQueue, Gathered, MomentumEncoder
-from motionhub.objectives.self_supervised import SelfSupervised
+from motionhub.objectives.self_supervised import Run, SelfSupervised
 
 
 INPUTS = ("keypoints", "joint_mask", "attention_mask")
@@ -135,7 +135,7 @@ class TMor(SelfSupervised):
             del settings["queue_dtype"]
         return settings | ({"num_classes": len(self.text_counts)} if "mt" in self.losses else {})
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Any, run: Run) -> nn.Module:
         """The model itself, without the projections that no loss uses, a slow copy of it and the queues.
 
         Raises:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from motionhub.losses.motion import reconstruction_loss
-from motionhub.objectives.self_supervised import SelfSupervised
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised
 
 
 class UViNetwork(nn.Module):
@@ -91,7 +91,7 @@ class UVi(SelfSupervised):
             raise ValueError(f"Weights must be 0 or more, and one above 0; got {weights}.")
         self.check_choices(rotation_source=("paper", "code"))
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         return UViNetwork(model)
 
     def forward(self, model: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:

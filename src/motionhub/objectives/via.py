@@ -30,7 +30,7 @@ from motionhub.nn.people import frames_within
 from motionhub.objectives.body_pairs import BodyPairs
 from motionhub.objectives.joint_forward import JointForward, padded_alike
 from motionhub.objectives.momentum import Gathered, MemoryBank
-from motionhub.objectives.self_supervised import SelfSupervised, check_clips
+from motionhub.objectives.self_supervised import Model, Run, SelfSupervised, check_clips
 
 
 class PairNetwork(nn.Module):
@@ -65,7 +65,7 @@ class ViaPairs(BodyPairs):
 
     self_weight: float = 1.0
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`. Raises ValueError when the model does not fit."""
         check_retargeting_model(model, self.layout.num_joints)
         self.num_dims = model.config.in_channels
@@ -168,7 +168,7 @@ class ViaCycle(SelfSupervised):
         """What must not change when a run is resumed."""
         return {**super().settings(), "weights": self.weights}
 
-    def network(self, model: Any, run: Any) -> nn.Module:
+    def network(self, model: Model, run: Run) -> nn.Module:
         """The network around `model`, and a place for a cluster and a feature of each of `run.num_clips` rows.
 
         Raises:
