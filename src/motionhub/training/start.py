@@ -33,7 +33,7 @@ from motionhub.processing.skeleton import with_augmentation
 from motionhub.skeletons.layouts import layout_text, stated_layout
 from motionhub.skeletons.rows import from_row
 from motionhub.training.arguments import MACHINE_FIELDS, RunArguments, TrainingRecipe, read_recipe_file
-from motionhub.training.dataset import class_names_of
+from motionhub.training.dataset import ClipProcessor, class_names_of
 from motionhub.training.streaming import ShardedRows, require_cache
 
 
@@ -278,7 +278,7 @@ def class_names_of_dataset(dataset: Dataset) -> list[str]:
     return list(feature.names)
 
 
-def check_inputs(config: PreTrainedConfig, processor: Any, dataset: Dataset) -> None:
+def check_inputs(config: PreTrainedConfig, processor: ClipProcessor, dataset: Dataset) -> None:
     """Raises ValueError when the processor cannot turn the dataset into inputs of the model."""
     row = dataset.with_format("numpy")[0]
     try:
