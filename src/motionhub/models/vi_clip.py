@@ -11,8 +11,7 @@ Deliberate deviations from the official code, all without effect on its numbers:
   `encode_vision` drops 90 % of the patches, even in evaluation mode, unless it is called with `test=True`.
 - Any number of frames: the temporal embedding is interpolated along time (the official code takes 8 frames or 1). One
   frame gets its mean over time, as in the official code.
-- Patches stand frame by frame instead of place by place; attention does not see the order.
-- Attention is `scaled_dot_product_attention`. Pre-training's stochastic depth (0.1) is not built in.
+- Patches stand frame by frame instead of place by place; pre-training's stochastic depth (0.1) is not built in.
 """
 
 import math

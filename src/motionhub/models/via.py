@@ -10,9 +10,7 @@ and of m + c' the same motion on the body, and in the view, of another.
 
 Where paper and code are silent, differ, or were left:
 - K is 32 (the paper's best; the code has 64). c projects the mean over time (code, eq. 5; eq. 2 reads as per frame).
-- The decoder is that of Aberman et al. (table 1 gives its convolutions only): nearest upsampling, reflected borders,
-  LeakyReLU 0.2, dropout 0.2.
-- `features="motion"` classifies the mean of m ("E_Pose stacked with LMD"), `"full"` that of r.
+- The decoder is that of Aberman et al. (table 1 gives its convolutions only).
 - The official 3-D input is written joint by joint and read axis by axis, which scrambles coordinates:
   `coordinate_order="official"` repeats that for weights trained so.
 - Every person has codes of their own. The official encoder averages people first, which for the means is the same.
@@ -53,7 +51,8 @@ class ViaConfig(EncoderInsideConfig):
         decoder_channels: output channels of the decoder's layers but the last; None: [128, 64]. One layer per halving
             of the frames.
         dropout: in the decoder, after every layer but the last.
-        features: what `pooler_output` averages and a head classifies, `"motion"` (m) or `"full"` (r).
+        features: what `pooler_output` averages and a head classifies, `"motion"` (m, "E_Pose stacked with LMD") or
+            `"full"` (r).
         coordinate_order: how the encoder reads the coordinates of a frame, see the module.
         classifier_dropout: dropout before the classification head.
     """

@@ -13,10 +13,7 @@ the sub-encoder minimise (SPECS 9.2; weights as official)
 
 the likelihood estimators behind CLUB maximise their likelihood, the discriminator separates uniform samples from
 vectors. These three are updated by three optimizers in each step, from one forward pass: in the loss of one, the
-weights of the others are constants.
-
-Choices: `estimator="jsd"` (paper), `"infonce"`; `negative_weight` above 1 weighs the "jsd" negatives. With several
-processes the negatives are those of one process.
+weights of the others are constants. With several processes the negatives are those of one process.
 """
 
 from dataclasses import dataclass, replace

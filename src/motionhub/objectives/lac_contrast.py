@@ -5,18 +5,15 @@ Two motions of a batch are composed. The query has the static part (body, view) 
 have those of other clips; a slow encoder makes the keys, a queue holds keys of other compositions. The loss compares
 whole sequences and, frame by frame, their features: L = L_seq + L_frame (eq. 4.6, 4.7).
 
-Generator and encoder take the same input (the same processor).
-
-The defaults are the paper's constants, `CODE` are the code's, for `LacContrast(generator, 120, **CODE)`: one positive,
-no sequence term, 30 cosines added up before they are divided by 0.07. Where both are silent:
+The defaults are the paper's constants (8192 keys, as with its training; with its loss it says 65,536), `CODE` are the
+code's, for `LacContrast(generator, 120, **CODE)`: one positive, no sequence term, 30 cosines added up before they are
+divided by 0.07. Where both are silent:
 - One projection (two layers) serves sequences and frames.
 - The composition's partner and the statics are of other clips of the same forward pass, of all processes
   (`objectives.joint_forward`; `ComposedLabels`: of the own process). A person is composed with the same slot of the
   other clip, or with the first person present.
 - The queue keeps the first key of every composition; keys that came from a clip itself are not its negatives.
-- The denominator holds the positive too (`denominator="printed"`: without, as printed).
 - "Every 4 frames" is the rate of UNIK's features, so with `frame_sampling=4` all of them are compared.
-- The paper says N = 65,536 with the loss and 8192 with the training; 8192 here.
 """
 
 from collections.abc import Mapping

@@ -5,16 +5,12 @@ Paper: "Self-supervised video pose representation learning for occlusion-robust 
 of six parts of the body hidden (SubG-DA). Its embedding is compared with what a memory bank holds of the same clip
 from the epoch before, against K other clips of the bank.
 
-Where the paper is silent or printed differently:
-- The denominator holds the positive too (`denominator="printed"`: as eq. 3, without).
-- phi, "a learnable mapping", is Linear-ReLU-Linear of the embedding's size (`mapping="none"`: the identity).
+Where the paper is silent:
+- phi, "a learnable mapping", is Linear-ReLU-Linear of the embedding's size.
 - The bank's vectors come back to length 1 after eq. 5; the K clips are drawn anew for each update, and a clip's own
   vector is never its negative.
-- The bank's start is not stated. Here the first epoch only fills it, with the embeddings of the untrained network: on
-  a small dataset, positives that are random vectors drew all embeddings to one point. `bank_start="random"` is the
-  usual start of instance discrimination.
-- With `num_views=2` a clip enters an update twice and each view is a further positive of the other. The paper's
-  positive is the bank alone; a dataset of few clips learns faster with both.
+- The first epoch only fills the bank: on a small dataset, positives that are random vectors drew all embeddings to one
+  point.
 """
 
 from dataclasses import dataclass, field
@@ -56,11 +52,12 @@ class OrVpe(SelfSupervised):
         temperature: of the similarities.
         bank_momentum: share of the old vector that stays in the bank.
         mapping: phi, `"mlp"` or `"none"`.
-        denominator: `"standard"` or `"printed"`.
+        denominator: `"standard"`: with the positive, or `"printed"`: without, as eq. 3.
         bank_start: `"filled"`: the optimizer is held for the first epoch, in which the bank takes the embeddings of
             the untrained network. `"random"`: the first epoch learns from random vectors.
         spatial_masks: False leaves all joints visible (the ablation without spatial SubG-DA).
-        num_views: times a clip enters an update.
+        num_views: times a clip enters an update, each view a further positive of the others. The paper's positive is
+            the bank alone; few clips are learned faster with 2.
 
     Raises:
         ValueError: an option has no such value.
