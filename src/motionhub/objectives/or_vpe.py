@@ -122,9 +122,11 @@ class OrVpe(SelfSupervised):
         remembered = torch.cat([self.bank(index), self.bank(others)])
         embeddings, queries, mapped = model(inputs, remembered)
         positives, negatives = mapped[: len(index)], mapped[len(index) :]
+        views = queries.unflatten(0, (self.num_views, -1))
+        others_of_clip = [views.roll(-turn, 0).flatten(0, 1) for turn in range(1, self.num_views)]
         loss = info_nce(
             queries,
-            self._positives(queries, positives),
+            torch.stack([positives, *others_of_clip], dim=1),
             negatives,
             temperature=self.temperature,
             negative_mask=others != index[:, None],
@@ -155,9 +157,3 @@ class OrVpe(SelfSupervised):
             return torch.arange(rows)
         seed = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.updates))
         return torch.randperm(rows, generator=seed)[: self.num_negatives]
-
-    def _positives(self, queries: Tensor, remembered: Tensor) -> Tensor:
-        """`(batch, num_positives, size)`: the clip's vector in the bank, then its other views of this batch."""
-        views = queries.unflatten(0, (self.num_views, -1))
-        turned = [views.roll(-turn, 0).flatten(0, 1) for turn in range(1, self.num_views)]
-        return torch.stack([remembered, *turned], dim=1)
