@@ -39,8 +39,9 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Where several fit, the first wins.
 _MODULES = (
+    gltf,  # before other JSON
     *(openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh),
-    *(gltf, c3d, mvnx, acclaim, qualisys, vicon, motive, rokoko, deeplabcut),
+    *(c3d, mvnx, acclaim, qualisys, vicon, motive, rokoko, deeplabcut),
     table,
 )
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
