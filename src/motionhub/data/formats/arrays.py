@@ -17,9 +17,10 @@ import numpy as np
 
 from motionhub.data.formats.files import bad_file, nan_at_origin, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.plain_pickle import load_pickled, plain
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import LAYOUTS
+from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -84,6 +85,25 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
 def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
     """The array in the bytes of a `.npy` file: numbers, booleans or text."""
+    shape, fortran, dtype, start = header_of(path, place, content)
+    if dtype.kind not in "biufU" or dtype.itemsize == 0:
+        reason = f"expected numbers, got {dtype}; pickled objects are refused, as reading them runs code in the file."
+        raise bad_file(path, place, reason)
+    data = content[start:]
+    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
+        reason = f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
+        raise bad_file(path, place, reason)
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def object_of(path: Path, place: str, content: bytes) -> Any:
+    """The pickled object in the bytes of a `.npy` file, decoded without running code; numbers are an array."""
+    _, _, dtype, start = header_of(path, place, content)
+    return plain(path, load_pickled(path, content[start:])) if dtype.hasobject else array_of(path, place, content)
+
+
+def header_of(path: Path, place: str, content: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, Fortran order, type and first byte of the numbers of a `.npy` file."""
     stream = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(stream)
@@ -96,24 +116,36 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
             shape, fortran, dtype = read_header(stream)
     except _HEADER_ERRORS as error:
         raise bad_file(path, place, f"not a valid .npy header ({error}).") from None
-    if dtype.kind not in "biufU" or dtype.itemsize == 0:
-        reason = f"expected numbers, got {dtype}; pickled objects are refused, as reading them runs code in the file."
-        raise bad_file(path, place, reason)
-    data = content[stream.tell() :]
-    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
-        reason = f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
-        raise bad_file(path, place, reason)
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+    return shape, fortran, dtype, stream.tell()
 
 
-def archive_of(path: Path, content: bytes, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """The wanted arrays of a `.npz`, and empty ones for others. Raises ValueError for broken files and zip bombs."""
-    arrays = {}
+def names_in(path: Path, head: bytes) -> frozenset[str]:
+    """The names of the arrays of a `.npz`; none for another or a broken file."""
+    if not matches(path, head) or head.startswith(NPY_MAGIC):
+        return frozenset()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+    except _ARCHIVE_ERRORS:
+        return frozenset()
+
+
+def archive_of(
+    path: Path, content: bytes, wanted: Collection[str], objects: Collection[str] = ()
+) -> dict[str, Any]:
+    """The wanted arrays of a `.npz`, and empty ones for others. Raises ValueError for broken files and zip bombs.
+
+    `objects`: the names of those that may be pickled objects.
+    """
+    arrays: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 name = entry.filename.removesuffix(".npy")
-                arrays[name] = array_of(path, name, _unpacked(path, archive, entry)) if name in wanted else np.zeros(0)
+                arrays[name] = np.zeros(0)
+                if name in wanted:
+                    decode = object_of if name in objects else array_of
+                    arrays[name] = decode(path, name, _unpacked(path, archive, entry))
     except _ARCHIVE_ERRORS as error:
         if str(error).startswith(f"{path}: "):
             raise
@@ -213,7 +245,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
         arrays["up"] = np.array(sequence.up)
     if sequence.image_size is not None:
         arrays["image_size"] = np.array(sequence.image_size, dtype=np.int64)
-    if LAYOUTS.get(layout.name) != layout:
+    if layout_reference(layout) != layout.name:
         arrays["joints"] = np.array(layout.joints)
         arrays["bones"] = np.array(layout.bones, dtype=arrays["joints"].dtype).reshape(-1, 2)
         arrays["root"] = np.array(layout.root)

@@ -28,8 +28,8 @@ _SIDE = {
     "wrist": ("elbow", (0.252, 0.008, -0.003)),
     "hand": ("wrist", (0.084, -0.007, -0.013)),
 }
-# Where the pelvis is when `trans` is zero: SMPL's origin is between chest and neck.
-PELVIS = (-0.002, -0.223, 0.028)
+# Where the pelvis is when `trans` is zero: the origin of SMPL lies in the trunk, above it.
+PELVIS = (0.0, -0.223, 0.028)
 # SMPL's order of joints; SMPL-H and SMPL-X have fingers (and a face) after the 22nd.
 JOINTS = (
     *("mid_hip", "left_hip", "right_hip", "spine", "left_knee", "right_knee", "chest", "left_ankle", "right_ankle"),
