@@ -65,6 +65,25 @@ def _npy(array: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
+def _objects(**content: Any) -> bytes:
+    """Arrays that hold pickled dicts, as `numpy.savez` writes them."""
+    return _npz(**{name: np.array(value, dtype=object) for name, value in content.items()})
+
+
+def _amass() -> bytes:
+    poses = 0.1 * points(52, 3).reshape(FRAMES, -1)
+    return _npz(poses=poses, trans=points(1, 3)[:, 0], betas=np.zeros(16), mocap_framerate=np.array(120.0))
+
+
+def _regressor(frame: int) -> dict[str, Any]:
+    return {"time": frame, "tid": [1, 2], "3d_joints": [points(24, 3)[frame], 9 + points(24, 3)[frame]]}
+
+
+def _wham() -> bytes:
+    person = {"pose": 0.1 * points(24, 3).reshape(FRAMES, -1), "trans": points(1, 3)[:, 0], "betas": np.zeros(10)}
+    return pickle.dumps({7: {**person, "frame_ids": np.arange(FRAMES)}}, protocol=4)
+
+
 def _ntu(joints: int) -> bytes:
     lines = [str(FRAMES)]
     for frame in points(joints, 3):
@@ -316,6 +335,34 @@ def samples() -> dict[str, list[Sample]]:
             _one("video2d.npz", _npz(kpts=points(17, 2).astype(np.float32)), fps=20),
         ],
         "pyskl": [_one("clips.pkl", _pyskl(), layout="coco-17", fps=30), _one("mmpose.pkl", _mmpose(), **PIXELS)],
+        "smpl": [
+            _one("walk_poses.npz", _amass()),
+            _one("wham_output.pkl", _wham(), fps=30),
+            _one("phalp.pkl", pickle.dumps({f"{n}.jpg": _regressor(n) for n in range(FRAMES)}, protocol=4), fps=30),
+            _one("motionx.npy", _npy(0.1 * points(161, 2).reshape(FRAMES, -1))),
+        ],
+        "humanml3d": [
+            _one("new_joints/000021.npy", _npy(points(22, 3))),
+            _one("vec.npy", _npy(points(263, 1)[..., 0])),
+            _one(
+                "results.npy",
+                _npy(np.array({"motion": points(22, 3).transpose(1, 2, 0)[None], "lengths": np.array([5])}, object)),
+            ),
+        ],
+        "training-arrays": [
+            _one("train_data_joint.npy", _npy(points(25, 6).reshape(1, FRAMES, 25, 3, 2).transpose(0, 3, 1, 2, 4))),
+            _one("NTU60_CS.npz", _npz(x_train=points(150, 2).transpose(2, 0, 1), y_train=np.eye(2))),
+        ],
+        "videopose3d": [
+            _one(
+                "data_2d_custom_mine.npz",
+                _objects(
+                    positions_2d={"clip.mp4": {"custom": [points(17, 2)]}},
+                    metadata={"layout_name": "coco", "video_metadata": {"clip.mp4": {"w": 640, "h": 480}}},
+                ),
+                fps=30,
+            )
+        ],
         "parquet": [_one("clip.parquet", _written("parquet", clip()))],
         "trc": [_one("clip.trc", _written("trc", clip()))],
         "bvh": [_one("clip.bvh", _written("bvh", _whole()))],

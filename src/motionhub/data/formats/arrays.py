@@ -119,6 +119,14 @@ def header_of(path: Path, place: str, content: bytes) -> tuple[tuple[int, ...], 
     return shape, fortran, dtype, stream.tell()
 
 
+def shape_of(path: Path, head: bytes) -> tuple[int, ...]:
+    """The shape of a `.npy` file by its first bytes; () for another or a broken file."""
+    try:
+        return header_of(path, "array", head)[0] if head.startswith(NPY_MAGIC) else ()
+    except ValueError:
+        return ()
+
+
 def names_in(path: Path, head: bytes) -> frozenset[str]:
     """The names of the arrays of a `.npz`; none for another or a broken file."""
     if not matches(path, head) or head.startswith(NPY_MAGIC):
@@ -130,9 +138,7 @@ def names_in(path: Path, head: bytes) -> frozenset[str]:
         return frozenset()
 
 
-def archive_of(
-    path: Path, content: bytes, wanted: Collection[str], objects: Collection[str] = ()
-) -> dict[str, Any]:
+def archive_of(path: Path, content: bytes, wanted: Collection[str], objects: Collection[str] = ()) -> dict[str, Any]:
     """The wanted arrays of a `.npz`, and empty ones for others. Raises ValueError for broken files and zip bombs.
 
     `objects`: the names of those that may be pickled objects.
@@ -169,9 +175,27 @@ def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     points = _numeric(path, key, array)
     if points.ndim not in (3, 4) or points.shape[-1] not in (2, 3):
         expected = "(people, frames, joints, 2 or 3) or (frames, joints, 2 or 3)"
-        raise bad_file(path, key, f"expected shape {expected}, got {points.shape}.")
+        raise bad_file(path, key, f"expected shape {expected}, got {points.shape}{_reshape(points.shape)}.")
     checked_size(path, *points.shape)
     return points
+
+
+def _reshape(shape: tuple[int, ...]) -> str:
+    """The line that brings an array of another usual shape into the expected one."""
+    if len(shape) == 2 and shape[1] >= 6:
+        forms = " or ".join(
+            f"array.reshape(len(array), {shape[1] // dims}, {dims})" for dims in (2, 3) if shape[1] % dims == 0
+        )
+        return f"; with the coordinates of each joint side by side, save {forms}" if forms else ""
+    if len(shape) == 4 and shape[1] in (2, 3):
+        return "; of (clips or people, dims, frames, joints), save array.transpose(0, 2, 3, 1)"
+    if len(shape) == 4 and shape[0] in (2, 3):
+        return "; of (dims, frames, joints, people), save array.transpose(3, 1, 2, 0)"
+    if len(shape) == 3 and shape[0] in (2, 3):
+        return "; of (dims, frames, joints), save array.transpose(1, 2, 0)"
+    if len(shape) == 5:
+        return "; several clips in one array are saved one by one: array[0], ..."
+    return ""
 
 
 def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:

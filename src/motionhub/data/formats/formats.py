@@ -13,13 +13,17 @@ from motionhub.data.formats import (
     arrays,
     bvh,
     coco,
+    humanml3d,
     lcrnet,
     mediapipe,
     openpose,
     parquet,
     pyskl,
+    smpl,
     table,
+    training_arrays,
     trc,
+    videopose3d,
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
@@ -29,7 +33,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # Where several fit, the first wins.
-_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh, table)
+_ARRAYS = (smpl, humanml3d, training_arrays, videopose3d, arrays)
+_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, *_ARRAYS, pyskl, parquet, trc, bvh, table)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}

@@ -9,7 +9,7 @@ them by more: shape parameters (`betas`) are not applied.
 import numpy as np
 
 
-# Joint -> parent, and metres from it in the rest pose: x to the person's left, y up, z forward. One line for both sides.
+# Joint -> parent, and metres from it at rest: x to the person's left, y up, z forward. One line for both sides.
 _TRUNK = {
     "spine": ("mid_hip", (0.0, 0.109, -0.027)),
     "chest": ("spine", (0.0, 0.135, 0.001)),
