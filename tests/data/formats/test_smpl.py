@@ -1,6 +1,7 @@
 """SMPL rotations become joints of a mean body; joints of regressors come out as they went in."""
 
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_chains_of_rotations_agree_with_scipy():
     rest, points = joint_positions(np.zeros((3, 24, 3))), joint_positions(rotvecs)
     chain = ["mid_hip", "spine", "chest", "upper_chest", "left_collar", "left_shoulder", "left_elbow", "left_wrist"]
     place, turn = at(rest, "mid_hip"), Rotation.identity(3)
-    for parent, joint in zip(chain, chain[1:], strict=False):
+    for parent, joint in pairwise(chain):
         turn = turn * Rotation.from_rotvec(rotvecs[:, JOINTS.index(parent)])
         place = place + turn.apply(at(rest, joint) - at(rest, parent))
     np.testing.assert_allclose(at(points, "left_wrist"), place, atol=1e-9)

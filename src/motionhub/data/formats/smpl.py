@@ -172,10 +172,11 @@ def _rotations(path: Path, place: str, content: dict[Any, Any]) -> np.ndarray:
         raise bad_file(path, place, f"expected rotations {expected}, got the keys {list(content)[:12]}.")
     parts = [_numbers(path, f"{place}.{key}", content[key]) for key in keys[0]]
     parts = [part[None] if part.ndim == 1 else part for part in parts]
-    if any(part.ndim not in (2, 3, 4) or part.shape[-1] % 3 for part in parts):
+    matrices = {part.ndim >= 3 and part.shape[-2:] == (3, 3) for part in parts}
+    if len(matrices) > 1 or any(part.ndim not in (2, 3, 4) or part.shape[-1] % 3 or not part.size for part in parts):
         raise bad_file(path, place, f"expected axis-angles or matrices, got {[part.shape for part in parts]}.")
-    flat = all(part.shape[-2:] != (3, 3) for part in parts)
-    shaped = [part.reshape(len(part), -1, 3) if flat else part.reshape(len(part), -1, 3, 3) for part in parts]
+    single = (3, 3) if matrices == {True} else (3,)
+    shaped = [part.reshape(len(part), -1, *single) for part in parts]
     if len({len(part) for part in shaped}) > 1:
         raise bad_file(path, place, f"{keys[0]} differ in their frames: {[part.shape for part in parts]}.")
     return np.concatenate(shaped, axis=1)
@@ -229,7 +230,9 @@ def _detected(path: Path, place: str, frame: dict[Any, Any]) -> Iterator[tuple[n
     if key is None:
         return
     given = frame.get("tid", frame.get("track_ids"))
-    tracks = None if given is None else np.asarray(given).ravel().tolist()
+    tracks = None if given is None else _numbers(path, f"{place}.tid", given).ravel().tolist()
+    if not isinstance(frame[key], list) and np.ndim(frame[key]) < 2:
+        raise bad_file(path, f"{place}.{key}", f"expected joints of people, got {str(frame[key])[:40]}.")
     people = [_numbers(path, f"{place}.{key}", person) for person in frame[key]]
     if tracks is not None and len(tracks) != len(people):
         raise bad_file(path, place, f"{len(people)} people have {len(tracks)} person numbers.")
@@ -237,7 +240,7 @@ def _detected(path: Path, place: str, frame: dict[Any, Any]) -> Iterator[tuple[n
         joints = points[0] if points.ndim == 3 and len(points) == 1 else points
         if joints.ndim != 2 or joints.shape[1] != 3:
             raise bad_file(path, f"{place}.{key}", f"expected (joints, 3) of each person, got {points.shape}.")
-        yield joints, tracks[row] if tracks is not None and type(tracks[row]) is int else None
+        yield joints, int(tracks[row]) if tracks is not None and abs(tracks[row]) < 2**31 else None
 
 
 def _regressed_layout(path: Path, count: int, options: ReadOptions) -> SkeletonLayout:
