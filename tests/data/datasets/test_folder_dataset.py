@@ -5,10 +5,12 @@ import shutil
 import numpy as np
 import pytest
 from datasets import load_dataset
-from helpers import write_json
+from helpers import error_of, write_json
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.formats.files import FileNote
+from motionhub.intervals.table import write_intervals
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
 
@@ -161,7 +163,7 @@ def test_times_outside_the_clip_or_between_frames_are_named(table, times, reason
         ("file,label\n../1.npz,x\n", "line 2: expected a file below"),
         ("file,label\n/etc/passwd,x\n", "line 2: expected a file below"),
         ("file,label,split\na/1.npz,x,dev\n", "line 2: expected the split train, test or none, got 'dev'"),
-        ("file,label,subject\na/1.npz,x,two\n", "line 2: expected a whole number for subject"),
+        ("file,label,camera\na/1.npz,x,two\n", "line 2: expected a whole number for camera"),
         ("file,label,start_s,end_s\na/1.npz,x,2,1\n", "line 2: expected seconds with 0 <= start_s < end_s"),
         ("file,label,start_s,end_s\na/1.npz,x,1,\n", "line 2: expected seconds"),
         ("file,label\na/1.npz,x\na/1.npz,y\n", "occur more than once"),
@@ -240,3 +242,72 @@ def test_a_layout_of_the_files_own_is_the_folders(tmp_path):
     assert get_layout(found.layout).joints == ("body", "arm") and (found.fps, found.unit) == (20, "metre")
     (row,), _, _ = collect_rows("folder", tmp_path)
     np.testing.assert_allclose(from_row(row).keypoints[0, :, 1, 1], [1.1, 1.2])
+
+
+# Labels made by hand beside the recordings
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Two recordings of 20 frames at 10 per second, and their labels in ELAN and as subtitles."""
+    root = tmp_path / "labelled"
+    for name in ("a", "b"):
+        save(root / f"{name}.npz")
+    write_json(root / "pose_options.json", OPTIONS)
+    rows = [(None, 0.5, 1.0, "wave"), (None, 0.8, 1.5, "fall")]
+    columns = ("track_id", "start_s", "end_s", "label")
+    write_intervals([dict(zip(columns, row, strict=True), score=1.0) for row in rows], root / "a.eaf")
+    (root / "b.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nsit\n")
+    return root
+
+
+def test_labels_beside_recordings_are_clips_and_may_overlap(labelled):
+    assert READER.at(labelled).class_names == ("fall", "sit", "wave")
+    rows, broken, _ = collect_rows("folder", labelled)
+    found = [(row["clip_id"], row["label"], row["num_frames"], from_row(row).keypoints[0, 0, 0, 0]) for row in rows]
+    assert found == [("a.npz_0", 2, 5, 6), ("a.npz_1", 0, 7, 9), ("b.npz_0", 1, 20, 1)]
+    assert not broken
+
+
+def test_a_table_of_labels_beside_a_recording_is_no_recording(labelled):
+    (labelled / "b.srt").unlink()
+    (labelled / "b.csv").write_text("start,end,label\n0,1,sit\n")
+    assert [path.name for path in sorted(labelled.iterdir()) if READER.is_clip(path)] == ["a.npz", "b.npz"]
+    assert [row["label"] for row in collect_rows("folder", labelled)[0]] == [2, 0, 1]
+
+
+def test_an_interval_of_a_person_is_a_clip_of_that_person(tmp_path):
+    points = np.ones((2, 20, 17, 2)) * np.array([1, 5])[:, None, None, None]
+    np.savez(tmp_path / "a.npz", keypoints=points, track_ids=np.array([3, 4]))
+    write_json(tmp_path / "pose_options.json", OPTIONS)
+    (tmp_path / "a.labels.csv").write_text("start,end,label,person\n0,1,wave,4\n0,2,sit,\n")
+    wave, sit = READER.read(tmp_path / "a.npz")
+    assert (wave.num_people, wave.num_frames, wave.track_ids) == (1, 10, (4,))
+    assert (wave.keypoints == 5).all() and sit.num_people == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("b.srt", "1\n00:00:01,000 --> 00:00:01,000\nlook\n", "'look' at 1 s is a point event"),
+        ("b.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nlook\n", "several files of labels: ['b.srt', 'b.vtt']"),
+    ],
+)
+def test_labels_that_are_no_clips_are_one_line(labelled, name, text, reason):
+    (labelled / name).write_text(text)
+    with pytest.raises(ValueError) as caught:
+        READER.read(labelled / "b.npz")
+    assert reason in str(caught.value) and str(labelled / "b.") in str(caught.value)
+
+
+def test_a_recording_without_labels_among_others_is_an_error(labelled):
+    save(labelled / "c.npz")
+    assert "recordings without labels beside them: ['c.npz']" in error_of(READER.at, labelled)
+
+
+def test_subjects_with_names_are_numbered_and_noted(table):
+    root = table("file,label,subject\na/1.npz,x,p7\na/2.npz,x,p3\nb/c/3.npz,y,p7\n")
+    with pytest.warns(FileNote, match="2 names are numbered in their order: p7 = 0, p3 = 1"):
+        rows = collect_rows("folder", root)[0]
+    assert [row["subject"] for row in rows] == [0, 1, 0]
+    assert READER.at(root).column_notes["subject"] == "from labels.csv, numbered: 0 p7, 1 p3"

@@ -1,9 +1,15 @@
-"""A user's own dataset: a folder of pose files per class, or a `labels.csv` of files and labels."""
+"""A user's own dataset: a folder of pose files per class, a `labels.csv`, or a file of labels beside each recording.
+
+Labels beside a recording are made by hand in another program (`motionhub.read_intervals`): `walk01.eaf` has those of
+`walk01.npz`. Every interval is a clip, overlapping ones too; an interval of one person is a clip of that person.
+"""
 
 import math
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from motionhub.data.datasets.clip_table import load_table, rows_of
+from motionhub.data.datasets.clip_table import load_table, rows_of, subject_names
 from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts
 from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.datasets.pose_files import (
@@ -15,18 +21,33 @@ from motionhub.data.datasets.pose_files import (
     read_poses,
 )
 from motionhub.data.datasets.protocols import by_setup, odd_subjects, random_80_20
-from motionhub.data.formats.files import bad_file, find_above, kept_until_changed
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, note
+from motionhub.data.formats.interval_files import SUFFIXES, holds_intervals, read_intervals
+from motionhub.data.formats.interval_tables import Row
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 TABLE = "labels.csv"
 _SHOWN = 5
-_ARRANGED = f"expected {TABLE} (file,label), or a folder of files for each class"
+_COLUMN_NOTES = {
+    "setup": f"1 train, 0 test in {TABLE}, else -1",
+    "subject": f"from {TABLE}",
+    "camera": f"from {TABLE}",
+}
+# Between the name of a recording and the suffix of its labels.
+_MIDDLES = (".labels", "_labels")
+_ARRANGED = (
+    f"expected {TABLE} (file,label), a folder of files for each class, or labels (.eaf, .srt, ...) beside each file"
+)
 
 
 def read(path: Path) -> list[SkeletonSequence]:
     """The clips of a file; with times in the table, the parts from `start_s` (inclusive) to `end_s` (exclusive)."""
-    rows = rows_of(path, TABLE)[1]
+    found, rows = rows_of(path, TABLE)
+    beside = labels_beside(path) if found is None else None
+    if beside is not None:
+        whole = read_one_clip(path)
+        return [_interval(path, whole, row) for row in intervals_of(beside)]
     if not any(row.times for row in rows):
         return read_poses(path)
     whole = read_one_clip(path)
@@ -43,9 +64,83 @@ def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> 
     return whole.replace(keypoints=whole.keypoints[:, start:end], confidence=confidence)
 
 
+def _interval(path: Path, whole: SkeletonSequence, row: Row) -> SkeletonSequence:
+    """The part of an interval, of its person where the recording has that number."""
+    part = _part(path, whole, row["start_s"], min(row["end_s"], whole.duration))
+    track, tracks = row["track_id"], whole.track_ids or ()
+    if track is None or whole.num_people < 2:
+        return part
+    if track not in tracks:
+        note(path, "labels", f"{row['label']!r} is of person {track}, but the people are {tracks}; all are kept.")
+        return part
+    return part.person(tracks.index(track))
+
+
+def labels_beside(path: Path) -> Path | None:
+    """The file of labels with the name of a recording, in its folder. Raises ValueError for two of them."""
+    beside = _names_in(path.absolute().parent)[0]
+    names = [f"{path.stem}{middle}{suffix}" for suffix in SUFFIXES for middle in ("", *_MIDDLES)]
+    candidates = [path.with_name(name) for name in names if name != path.name and name in beside]
+    found = [entry for entry in candidates if entry.is_file() and holds_intervals(entry)]
+    if len(found) > 1:
+        names = [entry.name for entry in found]
+        raise bad_file(path, "labels", f"several files of labels: {names[:_SHOWN]}; keep one.")
+    return found[0] if found else None
+
+
+@kept_until_changed
+def intervals_of(path: Path) -> list[Row]:
+    """The labels of a recording. Raises ValueError for points, which are no clips, and for none."""
+    rows = read_intervals(path)
+    point = next((row for row in rows if row["end_s"] == row["start_s"]), None)
+    if point is not None:
+        reason = f"{point['label']!r} at {point['start_s']:g} s is a point event without duration; remove it"
+        raise bad_file(path, "labels", f"{reason}, or give it an end.")
+    if not rows:
+        raise bad_file(path, "labels", "holds no label.")
+    return rows
+
+
+def _labelled(folder: Path) -> dict[Path, Path]:
+    """Recordings in a folder -> their files of labels."""
+    files = [entry for entry in sorted(folder.iterdir()) if entry.is_file() and is_pose_file(entry)]
+    found = {entry: labels_beside(entry) for entry in files if not _is_labels(entry)}
+    return {entry: labels for entry, labels in found.items() if labels is not None}
+
+
+def _is_labels(path: Path) -> bool:
+    """Whether a file is the labels of another in its folder."""
+    if path.suffix.lower() not in SUFFIXES:
+        return False
+    stems = _names_in(path.absolute().parent)[1]
+    shortened = {path.stem.removesuffix(middle) for middle in _MIDDLES} - {path.stem}
+    named = stems[path.stem] > 1 or any(stems[stem] for stem in shortened)
+    return named and holds_intervals(path)
+
+
+@kept_until_changed
+def _names_in(folder: Path) -> tuple[frozenset[str], Counter[str]]:
+    """The names of the files in a folder, and how many have each stem."""
+    names = [entry.name for entry in folder.iterdir()]
+    return frozenset(names), Counter(Path(name).stem for name in names)
+
+
+@kept_until_changed
+def interval_classes(*files: Path) -> tuple[str, ...]:
+    """The labels in all files, sorted."""
+    return tuple(sorted({row["label"] for file in files for row in intervals_of(file)}))
+
+
 def annotate_all(path: Path) -> list[ClipFacts]:
     """Label, split (`setup`), subject and camera of every clip of a file, in the order of `read`."""
     found, rows = rows_of(path, TABLE)
+    beside = labels_beside(path) if found is None else None
+    if beside is not None:
+        names = interval_classes(*_labelled(path.absolute().parent).values())
+        return [
+            ClipFacts(names.index(row["label"]), row["track_id"], None, None, f"{path.name}_{number}")
+            for number, row in enumerate(intervals_of(beside))
+        ]
     if found is None:
         folder = path.absolute().parent
         classes = class_folders(folder.parent)
@@ -62,9 +157,9 @@ def annotate_all(path: Path) -> list[ClipFacts]:
 
 
 def is_clip(path: Path) -> bool:
-    """The files in the table, where there is one; else all files but the options and hidden ones."""
+    """The files in the table, where there is one; else all files but the options, hidden ones and labels."""
     found, rows = rows_of(path, TABLE)
-    return is_pose_file(path) if found is None else bool(rows)
+    return is_pose_file(path) and not _is_labels(path) if found is None else bool(rows)
 
 
 @kept_until_changed
@@ -88,11 +183,26 @@ def look_into(root: Path) -> FolderFacts:
     """
     if (root / TABLE).is_file():
         classes = table_classes(root / TABLE)
-        return folder_facts(classes, _first_clip([root / name for name in load_table(root / TABLE)]))
+        facts = folder_facts(classes, _first_clip([root / name for name in load_table(root / TABLE)]))
+        subjects = subject_names(root / TABLE)
+        if not subjects:
+            return facts
+        named = ", ".join(f"{number} {name}" for name, number in subjects.items())
+        return replace(facts, column_notes={**_COLUMN_NOTES, "subject": f"from {TABLE}, numbered: {named}"})
     above = find_above(root / "class" / "file", TABLE)
     if above is not None:
         raise bad_file(above, "folder", f"lies above {root} and would be used as its table; build from there.")
+    labelled = _labelled(root)
+    if labelled:
+        alone = [entry.name for entry in sorted(root.iterdir()) if entry not in labelled and _is_recording(entry)]
+        if alone:
+            raise bad_file(root, "folder", f"recordings without labels beside them: {alone[:_SHOWN]}; move them away.")
+        return folder_facts(interval_classes(*labelled.values()), _first_clip(list(labelled)))
     return folder_facts(class_folders(root), _first_clip(_files_of_classes(root)))
+
+
+def _is_recording(entry: Path) -> bool:
+    return entry.is_file() and is_pose_file(entry) and not _is_labels(entry)
 
 
 def _first_clip(files: list[Path]) -> SkeletonSequence:
@@ -135,7 +245,7 @@ DATASET = Dataset(
     read_any=read,
     annotate_all=annotate_all,
     is_clip=is_clip,
-    sidecars=(TABLE, OPTIONS_FILE),
+    sidecars=(f"*{TABLE}", OPTIONS_FILE, "*.eaf", "*.srt", "*.vtt", "*.boris"),
     # Replaced by `at(root)`.
     layout="coco-17",
     fps=30.0,
@@ -153,11 +263,7 @@ DATASET = Dataset(
     citation="",
     remarks=f"Layout, frame rate and unit above are the first clip's. With {TABLE}, files that it does not list are "
     "left out, and a line with times gives the frames from start_s (inclusive) to end_s (exclusive)",
-    column_notes={
-        "setup": f"1 train, 0 test in {TABLE}, else -1",
-        "subject": f"from {TABLE}",
-        "camera": f"from {TABLE}",
-    },
+    column_notes=_COLUMN_NOTES,
     look_into=look_into,
     owned_by_user=True,
     provenance="Read from the owner's pose files, each in the format of its content; metadata that a file lacks come "
