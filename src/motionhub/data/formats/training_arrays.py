@@ -62,6 +62,10 @@ def _batch(path: Path, name: str, array: np.ndarray) -> np.ndarray:
 
 def _clips(path: Path, batch: np.ndarray, options: ReadOptions) -> list[SkeletonSequence]:
     people, _, joints, dims = batch.shape[1:]
+    if options.layout is not None and not options.layout_of(path).fits(joints):
+        given = options.layout_of(path)
+        reason = f"layout {given.name!r} has {given.num_joints} joints, but the array {batch.shape} has {joints}"
+        raise bad_file(path, "layout", f"{reason}; leave layout out, or give the true one.")
     ntu = (joints, dims, people) == _NTU and options.layout in (None, get_layout("ntu-25"))
     if ntu:
         assumed = "ntu-25" if options.layout is None else None
