@@ -134,8 +134,8 @@ def _subtitles(path: Path, text: str) -> Iterator[Row]:
         voice = _VOICE.search(content)
         speaker, label, score = _spoken(_MARKUP.sub("", content).strip())
         if label:
-            ends = [seconds_of(path, "times", time) for time in times.groups()]
-            yield new_row(path, "times", label, *ends, voice[1].strip() if voice else speaker, score)
+            start, end = (seconds_of(path, "times", time) for time in times.groups())
+            yield new_row(path, "times", label, start, end, voice[1].strip() if voice else speaker, score)
     if not found:
         raise bad_file(path, "content", "has no line of times such as 00:00:01,000 --> 00:00:02,500.")
 

@@ -148,19 +148,21 @@ class _Unpickler(pickle.Unpickler):
         return self.known[module, name]
 
 
-class _JoblibUnpickler(pickle._Unpickler):
+_PythonUnpickler: Any = pickle._Unpickler  # its methods are not in the types of the standard library
+
+
+class _JoblibUnpickler(_PythonUnpickler):
     """Takes the bytes of an array after each description of one."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch = dict(_PythonUnpickler.dispatch)
+    known = _KNOWN
 
     def __init__(self, stream: io.BytesIO) -> None:
         super().__init__(stream)
         self.stream = stream
 
     def find_class(self, module: str, name: str) -> Any:
-        return _JoblibArray if (module, name) == _JOBLIB else _Unpickler.find_class(self, module, name)  # type: ignore
-
-    known = _KNOWN
+        return _JoblibArray if (module, name) == _JOBLIB else _Unpickler.find_class(self, module, name)
 
     def load_build(self) -> None:
         super().load_build()

@@ -73,9 +73,10 @@ def _clip(
 def _image_size(facts: dict[Any, Any], subject: str) -> tuple[int, int] | None:
     videos = facts.get("video_metadata")
     size = videos.get(subject) if isinstance(videos, dict) else None
-    sides = [size.get("w"), size.get("h")] if isinstance(size, dict) else [None]
-    whole = all(type(side) is int and 0 < side < 2**31 for side in sides)
-    return (sides[0], sides[1]) if whole else None
+    width, height = (size.get("w"), size.get("h")) if isinstance(size, dict) else (None, None)
+    if type(width) is not int or type(height) is not int or not (0 < width < 2**31 and 0 < height < 2**31):
+        return None
+    return width, height
 
 
 def matches(path: Path, head: bytes) -> bool:
