@@ -281,3 +281,8 @@ def test_a_planted_foot_is_not_a_dead_joint():
     ankle = squat.keypoints[0, :, squat.layout.index("left_ankle")]
     assert np.ptp(ankle, axis=0).max() < 1e-4  # at one place, and alive
     assert inspect(squat) == []
+
+
+def test_a_body_in_one_point_is_zeros_and_no_more():
+    clip = SkeletonSequence(np.zeros((1, 4, 17, 3)), "coco-17", 30, "metre")
+    assert "zeros" in {finding.kind for finding in inspect(clip)}

@@ -38,6 +38,15 @@ def test_an_archive_of_ctr_gcn_is_its_training_and_test_clips(tmp_path):
     np.testing.assert_allclose(clips[2].keypoints, batch[2, :, :10], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::motionhub.data.formats.files.FileNote")
+def test_a_clip_without_anybody_keeps_its_place_and_length(tmp_path):
+    batch = clips_of(20, 30)
+    batch[0] = 0
+    np.save(tmp_path / "train_data_joint.npy", batch.transpose(0, 4, 2, 3, 1))
+    nobody, both = read(tmp_path / "train_data_joint.npy")
+    assert (nobody.num_people, nobody.num_frames, both.num_people) == (0, 30, 2)
+
+
 def test_the_callers_layout_and_rate_win(tmp_path):
     np.save(tmp_path / "data.npy", clips_of(30).transpose(0, 4, 2, 3, 1))
     told = {"layout": "body-25", "fps": 25}

@@ -42,6 +42,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         counts = ", ".join(f"{len(array)} of {name}" for name, array in groups.items())
         note(path, "arrays", f"clips in this order: {counts}; their labels (y) are not read.")
     batches = [_batch(path, name, array) for name, array in groups.items()]
+    if options.layout is None and all(_is_ntu(batch) for batch in batches):
+        text = "2 people of 25 joints and 3 coordinates, as NTU RGB+D: read as ntu-25 in metres at"
+        note(path, "arrays", f"{text} {options.fps or _NTU_RATE:g} frames per second; the clips' padding is cut.")
     return [clip for batch in batches for clip in _clips(path, batch, options)]
 
 
@@ -60,18 +63,17 @@ def _batch(path: Path, name: str, array: np.ndarray) -> np.ndarray:
     return array.reshape(*array.shape[:2], people, joints, dims).transpose(0, 2, 1, 3, 4)
 
 
+def _is_ntu(batch: np.ndarray) -> bool:
+    return (batch.shape[3], batch.shape[4], batch.shape[1]) == _NTU
+
+
 def _clips(path: Path, batch: np.ndarray, options: ReadOptions) -> list[SkeletonSequence]:
-    people, _, joints, dims = batch.shape[1:]
+    _, _, joints, dims = batch.shape[1:]
     if options.layout is not None and not options.layout_of(path).fits(joints):
         given = options.layout_of(path)
         reason = f"layout {given.name!r} has {given.num_joints} joints, but the array {batch.shape} has {joints}"
         raise bad_file(path, "layout", f"{reason}; leave layout out, or give the true one.")
-    ntu = (joints, dims, people) == _NTU and options.layout in (None, get_layout("ntu-25"))
-    if ntu:
-        assumed = "ntu-25" if options.layout is None else None
-        if assumed:
-            text = f"of shape {batch.shape}, people and joints of NTU RGB+D: read as ntu-25 in metres at"
-            note(path, "array", f"{text} {options.fps or _NTU_RATE:g} frames per second; the clips' padding is cut.")
+    ntu = _is_ntu(batch) and options.layout in (None, get_layout("ntu-25"))
     layout = options.layout_of(path, assumed="ntu-25" if ntu else None)
     unit = options.unit_of(path, assumed="metre" if ntu else None)
     fps = (options.fps or _NTU_RATE) if ntu else None
@@ -81,7 +83,7 @@ def _clips(path: Path, batch: np.ndarray, options: ReadOptions) -> list[Skeleton
     clips = []
     for clip in batch:
         seen = (clip != 0).any(axis=(2, 3))
-        length = int(np.flatnonzero(seen.any(axis=0)).max(initial=-1)) + 1
+        length = int(np.flatnonzero(seen.any(axis=0)).max(initial=-1)) + 1 or seen.shape[1]
         present = np.flatnonzero(seen.any(axis=1))
         kept = nan_at_origin(clip[present, :length].astype(np.float64))
         clips.append(options.sequence(path, kept, layout, unit=unit, fps=fps))
