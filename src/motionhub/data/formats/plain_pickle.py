@@ -12,6 +12,7 @@ import io
 import math
 import pickle
 import pickletools
+import struct
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -216,7 +217,7 @@ def load_pickled(path: Path, content: bytes, also_known: Mapping[tuple[str, str]
             return unpickler.load()
     except (
         *(pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError),
-        *(OverflowError, MemoryError, RecursionError, ImportError, NotImplementedError),
+        *(OverflowError, MemoryError, RecursionError, ImportError, NotImplementedError, struct.error, AssertionError),
     ) as error:
         raise bad_file(path, "pickle", f"refused: {error}.") from None
 
