@@ -3,6 +3,7 @@
 import pickle
 from itertools import pairwise
 
+import joblib
 import numpy as np
 import pytest
 from helpers import read_error
@@ -20,8 +21,8 @@ STANDING = np.array([np.pi / 2, 0, 0])
 
 @pytest.fixture
 def amass(tmp_path):
-    def write(joints: int = 52, **changes):
-        poses = np.zeros((FRAMES, joints, 3))
+    def write(count: int = 52, **changes):
+        poses = np.zeros((FRAMES, count, 3))
         poses[:, 0] = STANDING
         content = {"poses": poses.reshape(FRAMES, -1), "trans": np.zeros((FRAMES, 3)), "mocap_framerate": 120.0}
         path = tmp_path / "walk_poses.npz"
@@ -142,11 +143,42 @@ def test_people_of_a_video_keep_their_frames(pickled):
 
 @pytest.mark.parametrize("compress", [0, 3])
 def test_results_that_joblib_wrote_are_read(tmp_path, compress):
-    joblib = pytest.importorskip("joblib")
     poses, path = np.random.default_rng(2).normal(0, 1, (5, 72)), tmp_path / "wham_output.pkl"
     joblib.dump({0: {"pose": poses, "trans": np.zeros((5, 3)), "betas": np.zeros((5, 10))}}, path, compress=compress)
     (clip,) = read(path, fps=30)
     np.testing.assert_allclose(clip.keypoints[0], joint_positions(poses.reshape(5, 24, 3)), atol=1e-6)
+
+
+def test_texts_of_python_2_and_joints_beside_rotations_change_nothing(amass):
+    rotated = {"global_orient": np.tile(STANDING, (FRAMES, 1)), "body_pose": np.zeros((FRAMES, 69))}
+    path = amass(
+        poses=None, mocap_framerate=None, gender=np.array(b"male"), joints=np.zeros((FRAMES, 45, 3)), **rotated
+    )
+    (clip,) = read(path, fps=30)
+    assert (clip.layout.name, clip.num_people, clip.num_frames) == ("smpl-24", 1, FRAMES)
+    with pytest.warns(FileNote):
+        assert read(amass(gender=np.array(b"female")))[0].fps == 120
+
+
+def test_parameters_may_lie_inside_another_dict(pickled):
+    parts = {"poses_root": np.zeros((5, 3)), "poses_body": np.zeros((5, 69)), "trans": np.ones((5, 3))}
+    (clip,) = read(pickled({"name": "P1", "smpl": parts}), fps=30)
+    np.testing.assert_allclose(clip.keypoints[0, :, 0], np.tile(np.array(PELVIS) + 1, (5, 1)), atol=1e-6)
+
+
+def test_a_pickle_of_python_2_holds_the_same_arrays(tmp_path):
+    """As `pickle.dumps(..., 2)` of Python 2 writes arrays: their bytes are a text."""
+    poses = np.random.default_rng(5).normal(0, 1, (2, 72))
+    raw = poses.tobytes()
+    old = (
+        b"\x80\x02}(U\x04poseq\x01cnumpy.core.multiarray\n_reconstruct\nq\x02cnumpy\nndarray\nq\x03K\x00\x85U\x01b"
+        b"\x87Rq\x04(K\x01K\x02KH\x86cnumpy\ndtype\nq\x05U\x02f8K\x00K\x01\x87Rq\x06(K\x03U\x01<NNNJ\xff\xff\xff\xff"
+        b"J\xff\xff\xff\xffK\x00tb\x89T" + len(raw).to_bytes(4, "little") + raw + b"tbU\x05betasq\x07K\x00u."
+    )
+    (tmp_path / "old.pkl").write_bytes(old)
+    with pytest.warns(FileNote, match="no translation"):
+        (clip,) = read(tmp_path / "old.pkl", fps=30)
+    np.testing.assert_allclose(clip.keypoints[0], joint_positions(poses.reshape(2, 24, 3)), atol=1e-6)
 
 
 def phalp(frames: dict[int, dict[int, np.ndarray]]):

@@ -54,3 +54,20 @@ def test_what_would_run_is_refused(tmp_path, capsys):
     path = saved(tmp_path / "data_2d.npz", positions_2d={"a": {"b": [Harmful()]}})
     assert "refused: it calls 'builtins.print'" in read_error(path, fps=30, layout="coco-17")
     assert capsys.readouterr().out == ""
+
+
+def test_the_archive_of_a_video_has_the_people_of_each_frame(tmp_path):
+    people = [np.random.default_rng(time).uniform(1, 100, (count, 4, 17)) for time, count in enumerate((1, 0, 2))]
+    for values in people:
+        values[:, 3] = 0.5
+    frames = np.empty((3, 2), dtype=object)
+    for time, values in enumerate(people):
+        frames[time, 0], frames[time, 1] = [], values if len(values) else []
+    path = tmp_path / "video.mp4.npz"
+    np.savez_compressed(path, boxes=frames, segments=frames, keypoints=frames, metadata={"w": 640, "h": 480})
+    (clip,) = read(path, fps=30)
+    assert (clip.layout.name, clip.num_frames, clip.image_size) == ("coco-17", 3, (640, 480))
+    assert clip.joint_mask.any(axis=2).sum(axis=0).tolist() == [1, 0, 2]
+    row = int(np.flatnonzero(clip.joint_mask[:, 0, 0])[0])
+    np.testing.assert_allclose(clip.keypoints[row, 0], people[0][0, :2].T, rtol=1e-6)
+    assert (clip.confidence[row, 0] == 0.5).all()

@@ -84,9 +84,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
 
 def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
-    """The array in the bytes of a `.npy` file: numbers, booleans or text."""
+    """The array in the bytes of a `.npy` file: numbers, booleans, text or bytes."""
     shape, fortran, dtype, start = header_of(path, place, content)
-    if dtype.kind not in "biufU" or dtype.itemsize == 0:
+    if dtype.kind not in "biufUS" or dtype.itemsize == 0:
         reason = f"expected numbers, got {dtype}; pickled objects are refused, as reading them runs code in the file."
         raise bad_file(path, place, reason)
     data = content[start:]

@@ -104,6 +104,7 @@ class _JoblibArray(_Array):
 
 
 def _filled(data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
+    data = data.encode("latin-1") if isinstance(data, str) else data  # the bytes of Python 2
     if not isinstance(dtype, _Dtype) or not isinstance(data, bytes | bytearray):
         raise pickle.UnpicklingError("arrays of numbers are read, not of objects")
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
@@ -212,7 +213,7 @@ def load_pickled(path: Path, content: bytes, also_known: Mapping[tuple[str, str]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about broken escapes in texts
             _check_memo(content)
-            unpickler = _Unpickler(io.BytesIO(content))
+            unpickler = _Unpickler(io.BytesIO(content), encoding="latin-1")
             unpickler.known = {**_KNOWN, **(also_known or {})}
             return unpickler.load()
     except (

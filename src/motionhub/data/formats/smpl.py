@@ -31,11 +31,15 @@ _ROTATIONS = (
     (("global_orient", "body_pose"), ("transl", "trans", "cam_trans")),
     (("smpl_poses",), ("smpl_trans",)),
     (("poses",), ("trans", "transl")),
+    (("fullpose",), ("trans",)),
+    (("poses_root", "poses_body"), ("trans",)),
     (("pose",), ("trans", "transl")),
     (("smpl_thetas",), ("cam_trans",)),
 )
 _RATES = ("mocap_framerate", "mocap_frame_rate")
-_TEXTS = ("gender", "surface_model_type")
+_KIND = "surface_model_type"
+# Dicts inside which some programs keep the parameters.
+_INSIDE = ("smpl", "smpl_params_global", "smplx")
 _JOINTS = ("3d_joints", "joints", "joints3d")
 # Joints of a body with its rotations -> layout; the joints beyond it are fingers and face.
 _BODIES = {22: "smpl-22", 24: "smpl-24", 52: "smpl-22", 55: "smplx-22"}
@@ -46,10 +50,12 @@ _REGRESSED = {
     22: "smpl-22",
 }
 _MOTION_X = 322
+# An archive of ROMP has the people of a frame; `joints` beside other rotations repeat them.
+_ROMP = frozenset(("cam", "cam_trans", "smpl_thetas"))
 # Texts in a pickle.
 _MARKS = (
     *((b"smpl_poses",), (b"betas", b"pose"), (b"3d_joints",)),
-    *((b"joints3d",), (b"smpl_thetas",), (b"global_orient",)),
+    *((b"joints3d",), (b"smpl_thetas",), (b"global_orient",), (b"fullpose",), (b"poses_root",)),
 )
 _WAY_OUT = (
     'save joints (people, frames, 24, 3): numpy.savez("CLIP.npz", keypoints=joints, layout="smpl-24", fps=30, '
@@ -77,6 +83,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if content.startswith(ZIP_MAGIC):
         return [_of_archive(path, content, options)]
     tree = plain(path, load_pickle(path))
+    if isinstance(tree, dict) and _keys_of(tree) is None:
+        tree = next((tree[key] for key in _INSIDE if isinstance(tree.get(key), dict)), tree)
     if isinstance(tree, dict) and "smpl_poses" in tree:  # lengths in units of the scaling
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             scaling = _numbers(path, "smpl_scaling", tree.get("smpl_scaling", 1.0)).ravel()[:1]
@@ -89,9 +97,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
 def _of_archive(path: Path, content: bytes, options: ReadOptions) -> SkeletonSequence:
     """An AMASS or SMPL-X archive, or one of ROMP: a frame with `joints`, or `results` of a video."""
-    wanted = {key for group in _ROTATIONS for part in group for key in part} | {*_RATES, *_TEXTS, "joints", "betas"}
+    wanted = {key for group in _ROTATIONS for part in group for key in part} | {*_RATES, _KIND, "joints", "betas"}
     arrays = archive_of(path, content, {*wanted, "results"}, objects=("results",))
-    if "results" in arrays or "joints" in arrays:
+    if "results" in arrays or ("joints" in arrays and _ROMP.intersection(arrays)):
         results = arrays["results"] if "results" in arrays else {"0": {"joints": arrays["joints"]}}
         return _of_people(path, results, options)
     present = {key: arrays[key] for key in arrays if key in wanted}
@@ -121,8 +129,8 @@ def _parameters(
 
 
 def _stated_body(content: dict[Any, Any], layout: str) -> SkeletonLayout:
-    kind = content.get("surface_model_type")
-    is_smplx = isinstance(kind, np.ndarray) and kind.size == 1 and str(kind.ravel()[0]) == "smplx"
+    kind = content.get(_KIND)
+    is_smplx = isinstance(kind, np.ndarray) and kind.size == 1 and kind.astype(str).ravel()[0] == "smplx"
     return get_layout("smplx-22" if is_smplx and layout == "smpl-22" else layout)
 
 
