@@ -222,6 +222,24 @@ def _without(content: bytes, frame: int) -> bytes:
     return "\n".join(",".join(row) for row in kept).encode()
 
 
+@pytest.mark.parametrize(("name", "number"), [each for each in NUMBERED if each[0] != "csv"])
+def test_every_third_frame_is_three_frames_apart(name, number, tmp_path):
+    sample = SAMPLES[name][number]
+    (before,) = read(laid(sample, tmp_path / "before"), **sample.options)
+    target = laid(sample, tmp_path / "after", lambda _, content: json.dumps(_spread(json.loads(content))).encode())
+    (after,) = read(target, **sample.options)
+    assert (after.num_frames - 1) / after.fps == pytest.approx(3 * (before.num_frames - 1) / before.fps)
+
+
+def _spread(tree: list[Any]) -> list[Any]:
+    """Every number of a frame, alone or in the name of an image, three times as large."""
+
+    def tripled(value: Any) -> Any:
+        return type(value)(re.sub(r"\d+", lambda found: str(3 * int(found[0])), str(value)))
+
+    return [{key: tripled(value) if key in FRAME_KEYS else value for key, value in item.items()} for item in tree]
+
+
 def test_the_laws_walk_over_files_with_numbered_frames():
     assert {"coco", "alphapose", "csv"} <= {name for name, _ in NUMBERED}
     assert {"coco", "mediapipe", "csv"} <= {name for name, _ in SCORED}

@@ -75,8 +75,22 @@ def test_bones_are_no_joints(tmp_path):
         ((30, 34), "array.reshape(len(array), 17, 2)"),
         ((2, 3, 30, 25), "array.transpose(0, 2, 3, 1)"),
         ((3, 30, 25, 1), "array.transpose(3, 1, 2, 0)"),
+        ((3, 30, 25, 2), "array.transpose(3, 1, 2, 0)"),  # as 3 people in 2-D metres
+        ((300, 2, 25, 3), "array.transpose(1, 0, 2, 3)"),  # as 300 people in 2 frames
+        ((30, 3, 25), "array.transpose(0, 2, 1)"),
+        ((3, 30, 25), "array.transpose(1, 2, 0)"),
     ],
 )
 def test_an_array_of_another_shape_names_the_line_that_reshapes_it(tmp_path, shape, line):
     np.save(tmp_path / "clip.npy", np.ones(shape))
     assert line in read_error(tmp_path / "clip.npy", layout="ntu-25", fps=30, unit="metre")
+
+
+def test_three_people_in_pixels_are_three_people_unless_the_third_is_a_score(tmp_path):
+    points = np.random.default_rng(0).uniform(5, 90, (3, 30, 17, 2))
+    np.save(tmp_path / "clip.npy", points)
+    told = {"layout": "coco-17", "fps": 30, "unit": "pixel"}
+    assert read(tmp_path / "clip.npy", **told)[0].num_people == 3
+    points[2] /= 100
+    np.save(tmp_path / "scored.npy", points)
+    assert "array.transpose(3, 1, 2, 0)" in read_error(tmp_path / "scored.npy", **told)

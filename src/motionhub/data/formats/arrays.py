@@ -66,19 +66,25 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if points.shape[-1] == 3 and unit == "pixel" and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
         raise bad_file(path, key, f"three columns in pixels, and the third is ambiguous; {fix}.")
+    if "track_ids" not in arrays:
+        _check_axes(path, key, points, unit)
     points = nan_at_origin(points) if ssta else points
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
     tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
+    layout = options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None)
+    up = _text(path, arrays, "up")
+    if up is None and layout.name == "humanml3d-22":  # as the dataset has them
+        up = "y"
     clip = options.sequence(
         path,
         points,
-        options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None),
+        layout,
         fps=_number(path, arrays, "fps"),
         unit=unit,
         image_size=_image_size(path, arrays),
         confidence=None if confidence is None else _numeric(path, "confidence", confidence),
         track_ids=None if tracks is None else tuple(tracks),
-        up=_text(path, arrays, "up"),
+        up=up,
     )
     return [clip]
 
@@ -180,6 +186,23 @@ def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     return points
 
 
+def _check_axes(path: Path, key: str, points: np.ndarray, unit: str) -> None:
+    """Raises ValueError for four axes in another order that has a valid shape too."""
+    if points.ndim != 4:
+        return
+    people, frames = points.shape[:2]
+    if people > max(10, 4 * frames) and frames <= 10:
+        fix = "of (frames, people, joints, dims), save array.transpose(1, 0, 2, 3)"
+        raise bad_file(path, key, f"{people} people in {frames} frames (shape {points.shape}); {fix}.")
+    if people == 3 and points.shape[3] == 2:
+        with np.errstate(invalid="ignore"):
+            third, others = np.nan_to_num(np.abs(points[2])).max(initial=0), np.nan_to_num(np.abs(points[:2]))
+        scored = unit == "pixel" and third <= 1 < others.max(initial=0)
+        if scored or FILE_UNITS[unit][0] == "metre":
+            fix = "of (dims, frames, joints, people), save array.transpose(3, 1, 2, 0)"
+            raise bad_file(path, key, f"3 people in 2-D {unit} (shape {points.shape}) are unlikely; {fix}.")
+
+
 def _reshape(shape: tuple[int, ...]) -> str:
     """The line that brings an array of another usual shape into the expected one."""
     if len(shape) == 2 and shape[1] >= 6:
@@ -191,6 +214,8 @@ def _reshape(shape: tuple[int, ...]) -> str:
         return "; of (clips or people, dims, frames, joints), save array.transpose(0, 2, 3, 1)"
     if len(shape) == 4 and shape[0] in (2, 3):
         return "; of (dims, frames, joints, people), save array.transpose(3, 1, 2, 0)"
+    if len(shape) == 3 and shape[1] in (2, 3):
+        return "; of (frames, dims, joints), save array.transpose(0, 2, 1)"
     if len(shape) == 3 and shape[0] in (2, 3):
         return "; of (dims, frames, joints), save array.transpose(1, 2, 0)"
     if len(shape) == 5:
