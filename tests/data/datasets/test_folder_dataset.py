@@ -311,3 +311,16 @@ def test_subjects_with_names_are_numbered_and_noted(table):
         rows = collect_rows("folder", root)[0]
     assert [row["subject"] for row in rows] == [0, 1, 0]
     assert READER.at(root).column_notes["subject"] == "from labels.csv, numbered: 0 p7, 1 p3"
+
+
+def test_joints_of_humanml3d_find_their_captions(tmp_path):
+    for folder in ("new_joints", "texts"):
+        (tmp_path / folder).mkdir()
+    np.save(tmp_path / "new_joints" / "000021.npy", np.ones((40, 22, 3)) + np.arange(40)[:, None, None])
+    (tmp_path / "texts" / "000021.txt").write_text("he walks.#he/PRON#0.0#0.0\nhe turns#he/PRON#1.0#1.5\n")
+    (tmp_path / "texts" / "000022.txt").write_text("of another#a#0.0#0.0\n")
+    rows = collect_rows("folder", tmp_path / "new_joints")[0]
+    assert [(row["caption"], row["num_frames"], row["layout"]) for row in rows] == [
+        ("he walks.", 40, "humanml3d-22"),
+        ("he turns", 10, "humanml3d-22"),
+    ]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from motionhub.data.datasets.clip_table import load_table, rows_of, subject_names
-from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts
+from motionhub.data.datasets.dataset import ClipFacts, Dataset, FolderFacts, label_called
 from motionhub.data.datasets.licences import UNSTATED
 from motionhub.data.datasets.pose_files import (
     ANY_POSE_FILE,
@@ -36,6 +36,8 @@ _COLUMN_NOTES = {
 }
 # Between the name of a recording and the suffix of its labels.
 _MIDDLES = (".labels", "_labels")
+# HumanML3D has the captions of its joints in a folder beside theirs.
+_TEXTS = {"new_joints": "texts", "new_joint_vecs": "texts"}
 _ARRANGED = (
     f"expected {TABLE} (file,label), a folder of files for each class, or labels (.eaf, .srt, ...) beside each file"
 )
@@ -78,9 +80,16 @@ def _interval(path: Path, whole: SkeletonSequence, row: Row) -> SkeletonSequence
 
 def labels_beside(path: Path) -> Path | None:
     """The file of labels with the name of a recording, in its folder. Raises ValueError for two of them."""
-    beside = _names_in(path.absolute().parent)[0]
     names = [f"{path.stem}{middle}{suffix}" for suffix in SUFFIXES for middle in ("", *_MIDDLES)]
-    candidates = [path.with_name(name) for name in names if name != path.name and name in beside]
+    folder = path.absolute().parent
+    folders = [folder, *(folder.with_name(texts) for joints, texts in _TEXTS.items() if folder.name == joints)]
+    candidates = [
+        each / name
+        for each in folders
+        if each.is_dir()
+        for name in names
+        if each / name != path.absolute() and name in _names_in(each)[0]
+    ]
     found = [entry for entry in candidates if entry.is_file() and holds_intervals(entry)]
     if len(found) > 1:
         names = [entry.name for entry in found]
@@ -101,11 +110,17 @@ def intervals_of(path: Path) -> list[Row]:
     return rows
 
 
-def _labelled(folder: Path) -> dict[Path, Path]:
-    """Recordings in a folder -> their files of labels."""
+@kept_until_changed
+def _labelled(folder: Path) -> tuple[dict[Path, Path], tuple[str, ...]]:
+    """Recordings in a folder -> their files of labels; and all labels in these, sorted.
+
+    Kept until a file is added to the folder or removed.
+    """
     files = [entry for entry in sorted(folder.iterdir()) if entry.is_file() and is_pose_file(entry)]
-    found = {entry: labels_beside(entry) for entry in files if not _is_labels(entry)}
-    return {entry: labels for entry, labels in found.items() if labels is not None}
+    beside = {entry: labels_beside(entry) for entry in files if not _is_labels(entry)}
+    found = {entry: labels for entry, labels in beside.items() if labels is not None}
+    names = {row["label"] for labels in found.values() for row in intervals_of(labels)}
+    return found, tuple(sorted(names))
 
 
 def _is_labels(path: Path) -> bool:
@@ -125,22 +140,13 @@ def _names_in(folder: Path) -> tuple[frozenset[str], Counter[str]]:
     return frozenset(names), Counter(Path(name).stem for name in names)
 
 
-@kept_until_changed
-def interval_classes(*files: Path) -> tuple[str, ...]:
-    """The labels in all files, sorted."""
-    return tuple(sorted({row["label"] for file in files for row in intervals_of(file)}))
-
-
 def annotate_all(path: Path) -> list[ClipFacts]:
     """Label, split (`setup`), subject and camera of every clip of a file, in the order of `read`."""
     found, rows = rows_of(path, TABLE)
     beside = labels_beside(path) if found is None else None
     if beside is not None:
-        names = interval_classes(*_labelled(path.absolute().parent).values())
-        return [
-            ClipFacts(names.index(row["label"]), row["track_id"], None, None, f"{path.name}_{number}")
-            for number, row in enumerate(intervals_of(beside))
-        ]
+        names = _labelled(path.absolute().parent)[1]
+        return [_interval_facts(path, names, number, row) for number, row in enumerate(intervals_of(beside))]
     if found is None:
         folder = path.absolute().parent
         classes = class_folders(folder.parent)
@@ -154,6 +160,11 @@ def annotate_all(path: Path) -> list[ClipFacts]:
         row.facts(classes.index(row.label), f"{row.file}_{number}" if numbered else row.file)
         for number, row in enumerate(rows)
     ]
+
+
+def _interval_facts(path: Path, names: tuple[str, ...], number: int, row: Row) -> ClipFacts:
+    label = label_called(path, "labels", row["label"], names)
+    return ClipFacts(label, None, None, None, f"{path.name}_{number}", caption=row.get("caption", ""))
 
 
 def is_clip(path: Path) -> bool:
@@ -192,12 +203,12 @@ def look_into(root: Path) -> FolderFacts:
     above = find_above(root / "class" / "file", TABLE)
     if above is not None:
         raise bad_file(above, "folder", f"lies above {root} and would be used as its table; build from there.")
-    labelled = _labelled(root)
+    labelled, names = _labelled(root)
     if labelled:
         alone = [entry.name for entry in sorted(root.iterdir()) if entry not in labelled and _is_recording(entry)]
         if alone:
             raise bad_file(root, "folder", f"recordings without labels beside them: {alone[:_SHOWN]}; move them away.")
-        return folder_facts(interval_classes(*labelled.values()), _first_clip(list(labelled)))
+        return folder_facts(names, _first_clip(list(labelled)))
     return folder_facts(class_folders(root), _first_clip(_files_of_classes(root)))
 
 

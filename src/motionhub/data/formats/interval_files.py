@@ -39,7 +39,8 @@ def read_intervals(path: str | Path, *, recording: str | None = None) -> list[Ro
         `{"track_id", "start_s", "end_s", "label", "score", "tier"}`, times in seconds. `tier` is the name of the tier,
         subject or speaker in the file, None without one; `track_id` is the number in names such as "person 2" or "2",
         else None. `score` is 1 where the file has none. A point event ends where it starts. A label of the whole
-        recording, in a file that does not state how long that is, ends at infinity.
+        recording, in a file that does not state how long that is, ends at infinity. HumanML3D has a `caption` too,
+        BABEL `categories`.
 
     Raises:
         ValueError: an unknown or broken file, times that are no interval, or several recordings without `recording`;
@@ -156,7 +157,9 @@ def _lines(path: Path, text: str) -> Iterator[Row]:
         for (number, _), caption in zip(lines, captions, strict=True):
             assert caption is not None
             start, end = (seconds_of(path, f"line {number}", time) for time in caption.groups()[2:])
-            yield new_row(path, f"line {number}", caption[1].strip(), start, end if end > 0 else math.inf)
+            text = caption[1].strip()
+            row = new_row(path, f"line {number}", text, start, end if end > 0 else math.inf)
+            yield {**row, "caption": text}
         return
     if lines and not _is_number(lines[0][1].split("\t")[0]):
         yield from table_rows(path, text)
