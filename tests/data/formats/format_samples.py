@@ -89,6 +89,10 @@ def _regressor(frame: int) -> dict[str, Any]:
     return {"time": frame, "tid": [1, 2], "3d_joints": [points(24, 3)[frame], 9 + points(24, 3)[frame]]}
 
 
+def _thetas() -> dict[str, Any]:
+    return {"thetas": points(24, 6).transpose(1, 2, 0), "root_translation": points(3, 1)[..., 0].T}
+
+
 def _person() -> dict[int, Any]:
     person = {"pose": 0.1 * points(24, 3).reshape(FRAMES, -1), "trans": points(1, 3)[:, 0], "betas": np.zeros(10)}
     return {7: {**person, "frame_ids": np.arange(FRAMES)}}
@@ -363,6 +367,7 @@ def samples() -> dict[str, list[Sample]]:
             _one("wham_output.pkl", pickle.dumps(_person(), protocol=4), fps=30),
             _one("demo_clip.joblib", _joblib(_person()), fps=30),
             _one("phalp.pkl", pickle.dumps({f"{n}.jpg": _regressor(n) for n in range(FRAMES)}, protocol=4), fps=30),
+            _one("sample00_smpl_params.npy", _npy(np.array(_thetas(), object))),
             _one("motionx.npy", _npy(0.1 * points(161, 2).reshape(FRAMES, -1))),
         ],
         "humanml3d": [

@@ -226,6 +226,22 @@ def test_motion_x_columns_are_rotations_and_translation(tmp_path):
     np.testing.assert_allclose(clip.keypoints[0, :1], joint_positions(turned, np.array([[0, 1.0, 0]])), atol=1e-6)
 
 
+def test_rotations_of_a_motion_generator_are_two_rows_of_each_matrix(tmp_path):
+    turns = Rotation.random(24 * 5, random_state=0).as_matrix().reshape(5, 24, 3, 3)
+    thetas, trans = turns[:, :, :2].reshape(5, 24, 6).transpose(1, 2, 0), np.arange(15.0).reshape(3, 5)
+    content = {
+        "thetas": thetas,
+        "root_translation": trans,
+        "vertices": np.zeros((10, 3, 5)),
+        "text": "walks",
+        "length": 5,
+    }
+    np.save(tmp_path / "sample00_smpl_params.npy", np.array({"motion": thetas, **content}, dtype=object))
+    (clip,) = read(tmp_path / "sample00_smpl_params.npy")
+    assert (clip.layout.name, clip.fps, clip.up) == ("smpl-24", 20, "y")
+    np.testing.assert_allclose(clip.keypoints[0], joint_positions(turns, trans.T), atol=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore::motionhub.data.formats.files.FileNote")
 def test_aist_is_scaled_to_metres(pickled):
     content = {"smpl_poses": np.zeros((4, 72)), "smpl_trans": np.full((4, 3), 190.0), "smpl_scaling": np.array([95.0])}

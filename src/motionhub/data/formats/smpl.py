@@ -1,9 +1,9 @@
 """Reads files of SMPL rotations and joints: AMASS, SMPL-X and Motion-X parameters, AIST++, and regressors from video.
 
 Rotations become joints by forward kinematics on a mean body (`smpl_body`): AMASS `.npz` (`poses` or `root_orient` and
-`pose_body`, `trans`), Motion-X `.npy` (322 columns), AIST++ `.pkl` (`smpl_poses`), WHAM and VIBE `.pkl` (`pose` of
-each person). PHALP / 4D-Humans `.pkl` and ROMP `.npz` hold joints, which are read as they are. Fingers, face and body
-shape are left out, with a note.
+`pose_body`, `trans`), Motion-X `.npy` (322 columns), MDM `.npy` (`thetas`), AIST++ `.pkl` (`smpl_poses`), WHAM, VIBE
+`.pkl` (`pose` of each person). PHALP / 4D-Humans `.pkl` and ROMP `.npz` hold joints, which are read as they are.
+Fingers, face and body shape are left out, with a note.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.arrays import NPY_MAGIC, ZIP_MAGIC, archive_of, array_of, names_in, shape_of
+from motionhub.data.formats.arrays import NPY_MAGIC, ZIP_MAGIC, archive_of, array_of, names_in, object_of, shape_of
 from motionhub.data.formats.detections import Detection, clip_of, frame_positions, frames_of
 from motionhub.data.formats.files import bad_file, note, read_bytes
 from motionhub.data.formats.format import Format, ReadOptions, checked_size
@@ -74,10 +74,12 @@ class _Person:
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip in metres of SMPL's joints: smpl-22, smpl-24 or smplx-22, or of those joints that the file holds.
 
-    AMASS is z up and states its frame rate; AIST++ is y up at 60 frames per second; results of video are in the axes
-    of the camera (y down) and have no frame rate.
+    AMASS is z up and states its frame rate; AIST++ is y up at 60 frames per second, MDM at 20; results of video are
+    in the axes of the camera (y down) and have no frame rate.
     """
     content = read_bytes(path)
+    if content.startswith(NPY_MAGIC) and shape_of(path, content) == ():
+        return [_parameters(path, _generated(path, content), options, fps=20.0, up="y")]
     if content.startswith(NPY_MAGIC):
         return [_parameters(path, _motion_x(path, content), options, fps=30.0)]
     if content.startswith(ZIP_MAGIC):
@@ -114,6 +116,26 @@ def _of_archive(path: Path, content: bytes, options: ReadOptions) -> SkeletonSeq
 def _motion_x(path: Path, content: bytes) -> dict[str, np.ndarray]:
     rows = array_of(path, "array", content)
     return {"poses": rows[:, :66], "trans": rows[:, 309:312], "betas": rows[:, 312:], "fingers": rows[:, 66:156]}
+
+
+def _generated(path: Path, content: bytes) -> dict[str, np.ndarray]:
+    """`thetas` (24, 6, frames), two rows of each rotation matrix, and `root_translation` (3, frames)."""
+    tree = object_of(path, "array", content)
+    if not isinstance(tree, dict) or not {"thetas", "root_translation"} <= set(tree):
+        raise bad_file(path, "array", "expected a pickled dict with thetas and root_translation.")
+    rows, trans = (_numbers(path, key, tree[key]) for key in ("thetas", "root_translation"))
+    if rows.ndim != 3 or rows.shape[1] != 6 or trans.shape != (3, rows.shape[2]):
+        raise bad_file(
+            path, "thetas", f"expected (24, 6, frames) and (3, frames), got {rows.shape} and {trans.shape}."
+        )
+    checked_size(path, *rows.shape, 2)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        first, second = np.split(rows.transpose(2, 0, 1), 2, axis=-1)
+        first = first / np.linalg.norm(first, axis=-1, keepdims=True)
+        second = second - (first * second).sum(axis=-1, keepdims=True) * first
+        second = second / np.linalg.norm(second, axis=-1, keepdims=True)
+        matrices = np.stack([first, second, np.cross(first, second)], axis=-2)
+    return {"poses": matrices, "trans": trans.T}
 
 
 def _parameters(
@@ -317,18 +339,23 @@ def _frame_ids(path: Path, place: str, person: dict[Any, Any], length: int) -> l
 def matches(path: Path, head: bytes) -> bool:
     """An archive or pickle with rotations of SMPL or with a regressor's joints, or an array of Motion-X."""
     if head.startswith(NPY_MAGIC):
-        return shape_of(path, head)[1:] == (_MOTION_X,)
+        return shape_of(path, head)[1:] == (_MOTION_X,) or _holds(path, head, ((b"'|O'", b"root_translation"),))
     if head.startswith(ZIP_MAGIC):
         return _is_archive(names_in(path, head))
     if is_packed(head):
         return True
-    if len(head) < 2 or head[0] != 0x80:
+    return len(head) > 2 and head[0] == 0x80 and _holds(path, head, _MARKS)
+
+
+def _holds(path: Path, head: bytes, marks: tuple[tuple[bytes, ...], ...]) -> bool:
+    """Whether all texts of one group are in a file; the first of an array in its header."""
+    if head.startswith(NPY_MAGIC) and marks[0][0] not in head[:200]:
         return False
     try:
         content = read_bytes(path)
     except ValueError:
         return False
-    return any(all(mark in content for mark in marks) for marks in _MARKS)
+    return any(all(mark in content for mark in group) for group in marks)
 
 
 def _is_archive(names: frozenset[str]) -> bool:
