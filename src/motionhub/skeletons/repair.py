@@ -38,7 +38,10 @@ def swap_people(sequence: SkeletonSequence, first_person: int, second_person: in
 
 
 def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequence:
-    """Coordinates "x", "y" or "z" negated; in pixels, flipped in the image, or in their range without image size."""
+    """Coordinates "x", "y" or "z" negated; in pixels, flipped in the image, or in their range without image size.
+
+    The stated axis `up` stays as it is: it is what the coordinates should agree with.
+    """
     keypoints = sequence.keypoints.copy()
     for axis in ("xyz".index(name) for name in axes):
         edge = 0.0
@@ -52,12 +55,18 @@ def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequen
 def turn_z_up(sequence: SkeletonSequence, downwards: bool = False) -> SkeletonSequence:
     """3-D with z up (or down) rotated about the x axis so that y is up; left stays left."""
     x, y, z = np.moveaxis(sequence.keypoints, -1, 0)
-    return sequence.replace(keypoints=np.stack([x, -z, y] if downwards else [x, z, -y], axis=-1))
+    turned = np.stack([x, -z, y] if downwards else [x, z, -y], axis=-1)
+    return sequence.replace(keypoints=turned, up=None if sequence.up is None else "y")
 
 
 def scale(sequence: SkeletonSequence, factor: float) -> SkeletonSequence:
     """Every coordinate times a factor: 0.001 converts millimetres to metres."""
     return sequence.replace(keypoints=sequence.keypoints.astype(np.float64) * factor)
+
+
+def flat_to_pixels(sequence: SkeletonSequence) -> SkeletonSequence:
+    """3-D whose z is 0 everywhere, as 2-D in pixels, y down."""
+    return sequence.replace(keypoints=sequence.keypoints[..., :2], unit="pixel", up="-y")
 
 
 def depth_to_confidence(sequence: SkeletonSequence) -> SkeletonSequence:
