@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from helpers import error_of
+from helpers import error_of, read_error
 
 from motionhub.data.formats.files import FileNote
 from motionhub.data.formats.interval_files import holds_intervals, read_intervals
@@ -184,6 +184,11 @@ def test_poses_are_no_labels(tmp_path):
     assert not holds_intervals(written(tmp_path / "a.csv", "frame,nose_x,nose_y\n0,1,2\n"))
     assert not holds_intervals(written(tmp_path / "a.json", "[]"))
     assert holds_intervals(written(tmp_path / "b.csv", "start,end,label\n0,1,wave\n"))
+
+
+def test_labels_given_for_poses_are_named(tmp_path):
+    for name, text in (("a.eaf", EAF), ("a.csv", "start,end,label\n0,1,wave\n"), ("a.srt", FILES["a.srt"])):
+        assert "labels, not poses; read them by motionhub.read_intervals" in read_error(written(tmp_path / name, text))
 
 
 FILES = {

@@ -222,6 +222,30 @@ def _without(content: bytes, frame: int) -> bytes:
     return "\n".join(",".join(row) for row in kept).encode()
 
 
+@pytest.mark.parametrize(("name", "number"), NUMBERED)
+def test_a_row_twice_is_two_people_an_error_or_a_note(name, number, tmp_path):
+    sample = SAMPLES[name][number]
+    (before,) = read(laid(sample, tmp_path / "before"), **sample.options)
+    target = laid(sample, tmp_path / "after", lambda _, content: _with_a_row_twice(content))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            (after,) = read(target, **sample.options)
+        except ValueError as error:
+            assert "twice" in str(error)
+            return
+    seen = [clip.joint_mask.any(axis=2).sum(axis=0) for clip in (before, after)]
+    assert caught or (seen[1] - seen[0]).tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def _with_a_row_twice(content: bytes) -> bytes:
+    tree = as_json(content)
+    if isinstance(tree, list):
+        return json.dumps([*tree, tree[2]]).encode()
+    lines = content.decode().splitlines()
+    return "\n".join([*lines, lines[3]]).encode()
+
+
 @pytest.mark.parametrize(("name", "number"), [each for each in NUMBERED if each[0] != "csv"])
 def test_every_third_frame_is_three_frames_apart(name, number, tmp_path):
     sample = SAMPLES[name][number]

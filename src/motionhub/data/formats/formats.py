@@ -27,6 +27,7 @@ from motionhub.data.formats import (
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
+from motionhub.data.formats.interval_files import holds_intervals
 from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.formats.writing import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -68,9 +69,11 @@ def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
             raise _unknown_folder(path)
         return found
     head = read_head(path)
+    found = next((form for form in known if form.matches(path, head)), None)
+    if found is None and holds_intervals(path):
+        raise bad_file(path, "content", f'labels, not poses; read them by motionhub.read_intervals("{path}").')
     # For damaged content the name selects the format with the helpful error message.
-    tests = (lambda form: form.matches(path, head), lambda form: form.claims_name(path))
-    found = next((form for fits in tests for form in known if fits(form)), None)
+    found = found or next((form for form in known if form.claims_name(path)), None)
     if found is None:
         raise _unknown_format(path, head, [*FORMATS.values(), *own])
     return found

@@ -5,11 +5,12 @@ What programs for annotation call a point event (an instant) is an interval of n
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from motionhub.data.formats.files import bad_file, note, read_text
+from motionhub.data.formats.files import FileNote, bad_file, note, read_text
 from motionhub.data.formats.interval_tables import Row, json_rows, new_row, seconds_of, table_rows
 
 
@@ -186,6 +187,8 @@ def holds_intervals(path: Path) -> bool:
     if path.suffix.lower() not in SUFFIXES:
         return False
     try:
-        return bool(_rows(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FileNote)  # it is for reading
+            return bool(_rows(path))
     except ValueError:
         return False
