@@ -324,3 +324,10 @@ def test_joints_of_humanml3d_find_their_captions(tmp_path):
         ("he walks.", 40, "humanml3d-22"),
         ("he turns", 10, "humanml3d-22"),
     ]
+
+
+def test_class_folders_and_labels_beside_files_are_not_mixed(labelled, folders):
+    (folders / "wave" / "1.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nsit\n")
+    assert "the class folders ['wave'] have labels beside their files" in error_of(READER.at, folders)
+    save(labelled / "more" / "c.npz")
+    assert "folders ['more'] beside recordings with labels" in error_of(READER.at, labelled)

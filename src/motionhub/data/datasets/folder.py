@@ -208,6 +208,10 @@ def look_into(root: Path) -> FolderFacts:
         alone = [entry.name for entry in sorted(root.iterdir()) if entry not in labelled and _is_recording(entry)]
         if alone:
             raise bad_file(root, "folder", f"recordings without labels beside them: {alone[:_SHOWN]}; move them away.")
+        nested = class_folders(root)
+        if nested:
+            reason = f"folders {list(nested[:_SHOWN])} beside recordings with labels"
+            raise bad_file(root, "folder", f"{reason}; build a dataset of each folder, or move them away.")
         return folder_facts(names, _first_clip(list(labelled)))
     return folder_facts(class_folders(root), _first_clip(_files_of_classes(root)))
 
@@ -239,6 +243,10 @@ def _files_of_classes(root: Path) -> list[Path]:
     if not classes:
         raise bad_file(root, "folder", f"{_ARRANGED}; got {loose[:_SHOWN] or 'an empty folder'}.")
     files = {name: [entry for entry in sorted((root / name).iterdir()) if is_pose_file(entry)] for name in classes}
+    twofold = [name for name in classes if _labelled(root / name)[0]]
+    if twofold:
+        reason = f"the class folders {twofold[:_SHOWN]} have labels beside their files"
+        raise bad_file(root, "folder", f"{reason}; build from one of these folders, or remove the labels.")
     empty = [name for name, entries in files.items() if not entries]
     if empty:
         raise bad_file(root, "folder", f"the class folders {empty[:_SHOWN]} are empty; fill or remove them.")
