@@ -261,11 +261,15 @@ def labelled(tmp_path):
     return root
 
 
-def test_labels_beside_recordings_are_clips_and_may_overlap(labelled):
+def segments(row):
+    return list(zip(row["segment_labels"], row["segment_starts"], row["segment_ends"], strict=True))
+
+
+def test_labels_beside_recordings_are_segments_and_may_overlap(labelled):
     assert READER.at(labelled).class_names == ("fall", "sit", "wave")
     rows, broken, _ = collect_rows("folder", labelled)
-    found = [(row["clip_id"], row["label"], row["num_frames"], from_row(row).keypoints[0, 0, 0, 0]) for row in rows]
-    assert found == [("a.npz_0", 2, 5, 6), ("a.npz_1", 0, 7, 9), ("b.npz_0", 1, 20, 1)]
+    found = [(row["clip_id"], row["label"], row["num_frames"], segments(row)) for row in rows]
+    assert found == [("a.npz", -1, 20, [(2, 5, 10), (0, 8, 15)]), ("b.npz", -1, 20, [(1, 0, 20)])]
     assert not broken
 
 
@@ -273,30 +277,53 @@ def test_a_table_of_labels_beside_a_recording_is_no_recording(labelled):
     (labelled / "b.srt").unlink()
     (labelled / "b.csv").write_text("start,end,label\n0,1,sit\n")
     assert [path.name for path in sorted(labelled.iterdir()) if READER.is_clip(path)] == ["a.npz", "b.npz"]
-    assert [row["label"] for row in collect_rows("folder", labelled)[0]] == [2, 0, 1]
+    assert [segments(row) for row in collect_rows("folder", labelled)[0]][1] == [(1, 0, 10)]
 
 
-def test_an_interval_of_a_person_is_a_clip_of_that_person(tmp_path):
-    points = np.ones((2, 20, 17, 2)) * np.array([1, 5])[:, None, None, None]
-    np.savez(tmp_path / "a.npz", keypoints=points, track_ids=np.array([3, 4]))
+def test_people_that_labels_name_are_clips_of_their_own(tmp_path):
+    points = np.ones((3, 20, 17, 2)) * np.array([1, 5, 9])[:, None, None, None]
+    np.savez(tmp_path / "a.npz", keypoints=points, track_ids=np.array([3, 4, 5]))
     write_json(tmp_path / "pose_options.json", OPTIONS)
-    (tmp_path / "a.labels.csv").write_text("start,end,label,person\n0,1,wave,4\n0,2,sit,\n")
-    wave, sit = READER.read(tmp_path / "a.npz")
-    assert (wave.num_people, wave.num_frames, wave.track_ids) == (1, 10, (4,))
-    assert (wave.keypoints == 5).all() and sit.num_people == 2
+    table = "start,end,label,person\n0,1,wave,4\n0,2,music,\n0.5,1,sit,3\n0,1,wave,8\n"
+    (tmp_path / "a.labels.csv").write_text(table)
+    first, second = READER.read(tmp_path / "a.npz")
+    assert (first.track_ids, second.track_ids, second.keypoints[0, 0, 0, 0]) == ((3,), (4,), 5)
+    with pytest.warns(FileNote, match=r"lacks the people \[8\]; their labels are left out"):
+        rows = collect_rows("folder", tmp_path)[0]
+    assert [(row["clip_id"], segments(row)) for row in rows] == [
+        ("a.npz_3", [(0, 0, 20), (1, 5, 10)]),
+        ("a.npz_4", [(2, 0, 10), (0, 0, 20)]),
+    ]
+
+
+def test_a_label_that_ends_after_the_recording_is_cut_there(labelled):
+    (labelled / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,300\nsit\n")
+    with pytest.warns(FileNote, match=r"'sit' ends at 2.3 s and is cut at the end of the recording, 2 s"):
+        assert segments(collect_rows("folder", labelled)[0][1]) == [(1, 10, 20)]
+
+
+def test_point_events_are_no_segments(labelled):
+    (labelled / "b.srt").unlink()
+    (labelled / "b.txt").write_text("0.5\t0.5\tlook\n1\t1.5\tsit\n")
+    with pytest.warns(FileNote, match=r"1 point events without duration are left out: \['look'\]"):
+        rows = collect_rows("folder", labelled)[0]
+    assert segments(rows[1]) == [(1, 10, 15)]
+    (labelled / "b.txt").write_text("0.5\t0.5\tlook\n")
+    with pytest.warns(FileNote), pytest.raises(ValueError, match=r"b\.txt: labels: holds no interval with a label"):
+        READER.read(labelled / "b.npz")
 
 
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("b.srt", "1\n00:00:01,000 --> 00:00:01,000\nlook\n", "'look' at 1 s is a point event"),
+        ("b.srt", "1\n00:00:07,000 --> 00:00:09,000\nlook\n", "7 s to 9 s is no part of 20 frames at 10 per second"),
         ("b.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nlook\n", "several files of labels: ['b.srt', 'b.vtt']"),
     ],
 )
 def test_labels_that_are_no_clips_are_one_line(labelled, name, text, reason):
     (labelled / name).write_text(text)
     with pytest.raises(ValueError) as caught:
-        READER.read(labelled / "b.npz")
+        READER.annotate_all(labelled / "b.npz")
     assert reason in str(caught.value) and str(labelled / "b.") in str(caught.value)
 
 
@@ -320,10 +347,9 @@ def test_joints_of_humanml3d_find_their_captions(tmp_path):
     (tmp_path / "texts" / "000021.txt").write_text("he walks.#he/PRON#0.0#0.0\nhe turns#he/PRON#1.0#1.5\n")
     (tmp_path / "texts" / "000022.txt").write_text("of another#a#0.0#0.0\n")
     rows = collect_rows("folder", tmp_path / "new_joints")[0]
-    assert [(row["caption"], row["num_frames"], row["layout"]) for row in rows] == [
-        ("he walks.", 40, "humanml3d-22"),
-        ("he turns", 10, "humanml3d-22"),
-    ]
+    (row,) = rows
+    assert (row["caption"], row["num_frames"], row["layout"]) == ("he walks.", 40, "humanml3d-22")
+    assert segments(row) == [(1, 0, 40), (0, 20, 30)]
 
 
 def test_class_folders_and_labels_beside_files_are_not_mixed(labelled, folders):

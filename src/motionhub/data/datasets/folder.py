@@ -1,7 +1,8 @@
 """A user's own dataset: a folder of pose files per class, a `labels.csv`, or a file of labels beside each recording.
 
 Labels beside a recording are made by hand in another program (`motionhub.read_intervals`): `walk01.eaf` has those of
-`walk01.npz`. Every interval is a clip, overlapping ones too; an interval of one person is a clip of that person.
+`walk01.npz`. They become the segments of the clip, and may overlap. Where they name people of the recording, each of
+these people is a clip with their own labels and those of nobody.
 """
 
 import math
@@ -49,7 +50,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     beside = labels_beside(path) if found is None else None
     if beside is not None:
         whole = read_one_clip(path)
-        return [_interval(path, whole, row) for row in intervals_of(beside)]
+        return [whole if person is None else whole.person(person) for person in _people(whole, intervals_of(beside))]
     if not any(row.times for row in rows):
         return read_poses(path)
     whole = read_one_clip(path)
@@ -57,25 +58,57 @@ def read(path: Path) -> list[SkeletonSequence]:
 
 
 def _part(path: Path, whole: SkeletonSequence, start_s: float, end_s: float) -> SkeletonSequence:
-    # Tolerates rounded decimals of the table.
-    start, end = (math.ceil(seconds * whole.fps - 1e-3) for seconds in (start_s, end_s))
-    if not start < end <= whole.num_frames:
-        reason = f"{start_s:g} s to {end_s:g} s is no part of {whole.num_frames} frames at {whole.fps:g} per second"
-        raise bad_file(path, TABLE, f"{reason}; correct start_s and end_s.")
+    start, end = _frames(path, TABLE, whole, start_s, end_s)
     confidence = None if whole.confidence is None else whole.confidence[:, start:end]
     return whole.replace(keypoints=whole.keypoints[:, start:end], confidence=confidence)
 
 
-def _interval(path: Path, whole: SkeletonSequence, row: Row) -> SkeletonSequence:
-    """The part of an interval, of its person where the recording has that number."""
-    part = _part(path, whole, row["start_s"], min(row["end_s"], whole.duration))
-    track, tracks = row["track_id"], whole.track_ids or ()
-    if track is None or whole.num_people < 2:
-        return part
-    if track not in tracks:
-        note(path, "labels", f"{row['label']!r} is of person {track}, but the people are {tracks}; all are kept.")
-        return part
-    return part.person(tracks.index(track))
+def _frames(path: Path, place: str, whole: SkeletonSequence, start_s: float, end_s: float) -> tuple[int, int]:
+    """The first frame of an interval, and the one after its last."""
+    # Tolerates rounded decimals of the table.
+    start, end = (math.ceil(seconds * whole.fps - 1e-3) for seconds in (start_s, end_s))
+    if not start < end <= whole.num_frames:
+        reason = f"{start_s:g} s to {end_s:g} s is no part of {whole.num_frames} frames at {whole.fps:g} per second"
+        raise bad_file(path, place, f"{reason}; correct start_s and end_s.")
+    return start, end
+
+
+def _people(whole: SkeletonSequence, rows: list[Row]) -> list[int | None]:
+    """Positions of the people that labels name; None alone: the labels are of the whole recording."""
+    named = {row["track_id"] for row in rows}
+    found = [place for place, track in enumerate(whole.track_ids or ()) if track in named]
+    return [*found] if found and whole.num_people > 1 else [None]
+
+
+def _segments_facts(path: Path, beside: Path, names: tuple[str, ...]) -> list[ClipFacts]:
+    """The segments of each clip of a recording, in the order of `read`."""
+    whole, rows = read_one_clip(path), intervals_of(beside)
+    people = _people(whole, rows)
+    tracks = [None if person is None else (whole.track_ids or ())[person] for person in people]
+    absent = sorted({row["track_id"] for row in rows} - {None, *(whole.track_ids or ())})
+    if absent and whole.num_people > 1:
+        what = "of everybody" if people == [None] else "left out"
+        note(beside, "labels", f"the recording lacks the people {absent[:_SHOWN]}; their labels are {what}.")
+    facts = []
+    for track in tracks:
+        own = [row for row in rows if track is None or row["track_id"] in (None, track)]
+        segments = [
+            (label_called(path, "labels", row["label"], names), *_segment(path, beside, whole, row)) for row in own
+        ]
+        captions = "\n".join(row["caption"] for row in own if "caption" in row and row["end_s"] == math.inf)
+        name = path.name if track is None else f"{path.name}_{track}"
+        facts.append(ClipFacts(None, None, None, None, name, segments=tuple(segments), caption=captions))
+    return facts
+
+
+def _segment(path: Path, beside: Path, whole: SkeletonSequence, row: Row) -> tuple[int, int]:
+    """The frames of a label, which may end after the recording."""
+    end = whole.duration if row["end_s"] == math.inf else row["end_s"]
+    if row["start_s"] < whole.duration < end:
+        text = f"{row['label']!r} ends at {end:g} s and is cut at the end of the recording, {whole.duration:g} s."
+        note(beside, "labels", text)
+        end = whole.duration
+    return _frames(path, beside.name, whole, row["start_s"], end)
 
 
 def labels_beside(path: Path) -> Path | None:
@@ -99,15 +132,15 @@ def labels_beside(path: Path) -> Path | None:
 
 @kept_until_changed
 def intervals_of(path: Path) -> list[Row]:
-    """The labels of a recording. Raises ValueError for points, which are no clips, and for none."""
+    """The labels of a recording; points are left out with a note. Raises ValueError where there are no others."""
     rows = read_intervals(path)
-    point = next((row for row in rows if row["end_s"] == row["start_s"]), None)
-    if point is not None:
-        reason = f"{point['label']!r} at {point['start_s']:g} s is a point event without duration; remove it"
-        raise bad_file(path, "labels", f"{reason}, or give it an end.")
-    if not rows:
-        raise bad_file(path, "labels", "holds no label.")
-    return rows
+    kept = [row for row in rows if row["end_s"] > row["start_s"]]
+    if len(kept) < len(rows):
+        names = sorted({row["label"] for row in rows if row["end_s"] == row["start_s"]})
+        note(path, "labels", f"{len(rows) - len(kept)} point events without duration are left out: {names[:_SHOWN]}.")
+    if not kept:
+        raise bad_file(path, "labels", "holds no interval with a label.")
+    return kept
 
 
 @kept_until_changed
@@ -145,8 +178,7 @@ def annotate_all(path: Path) -> list[ClipFacts]:
     found, rows = rows_of(path, TABLE)
     beside = labels_beside(path) if found is None else None
     if beside is not None:
-        names = _labelled(path.absolute().parent)[1]
-        return [_interval_facts(path, names, number, row) for number, row in enumerate(intervals_of(beside))]
+        return _segments_facts(path, beside, _labelled(path.absolute().parent)[1])
     if found is None:
         folder = path.absolute().parent
         classes = class_folders(folder.parent)
@@ -160,11 +192,6 @@ def annotate_all(path: Path) -> list[ClipFacts]:
         row.facts(classes.index(row.label), f"{row.file}_{number}" if numbered else row.file)
         for number, row in enumerate(rows)
     ]
-
-
-def _interval_facts(path: Path, names: tuple[str, ...], number: int, row: Row) -> ClipFacts:
-    label = label_called(path, "labels", row["label"], names)
-    return ClipFacts(label, None, None, None, f"{path.name}_{number}", caption=row.get("caption", ""))
 
 
 def is_clip(path: Path) -> bool:
@@ -212,7 +239,8 @@ def look_into(root: Path) -> FolderFacts:
         if nested:
             reason = f"folders {list(nested[:_SHOWN])} beside recordings with labels"
             raise bad_file(root, "folder", f"{reason}; build a dataset of each folder, or move them away.")
-        return folder_facts(names, _first_clip(list(labelled)))
+        notes = {"label": "-1: several actions, see the segments", **_COLUMN_NOTES}
+        return replace(folder_facts(names, _first_clip(list(labelled))), column_notes=notes)
     return folder_facts(class_folders(root), _first_clip(_files_of_classes(root)))
 
 
