@@ -6,6 +6,7 @@ from itertools import pairwise
 import joblib
 import numpy as np
 import pytest
+import torch
 from helpers import read_error
 from scipy.spatial.transform import Rotation
 
@@ -248,6 +249,22 @@ def test_aist_is_scaled_to_metres(pickled):
     (clip,) = read(pickled(content))
     assert (clip.fps, clip.up, clip.layout.name) == (60, "y", "smpl-24")
     np.testing.assert_allclose(clip.keypoints[0, 0, 0], np.array(PELVIS) + 2, atol=1e-6)
+
+
+def test_world_coordinates_of_wham_go_before_those_of_the_camera(pickled):
+    poses = np.zeros((3, 72))
+    person = {"pose": poses + 1, "trans": np.ones((3, 3)), "pose_world": poses, "trans_world": np.full((3, 3), 2)}
+    (clip,) = read(pickled({0: person | {"betas": np.zeros(10)}}), fps=30)
+    np.testing.assert_allclose(
+        clip.keypoints[0], joint_positions(poses.reshape(3, 24, 3), np.full((3, 3), 2.0)), atol=1e-6
+    )
+    assert clip.up == "y"
+
+
+def test_a_file_of_torch_names_the_way_out(tmp_path):
+    torch.save({"smpl_params_global": {}}, tmp_path / "hmr4d_results.pt")
+    message = read_error(tmp_path / "hmr4d_results.pt")
+    assert "a PyTorch file" in message and 'numpy.savez("CLIP.npz", keypoints=tensor.numpy()' in message
 
 
 def test_results_in_an_unknown_form_name_the_way_out(pickled):

@@ -191,6 +191,9 @@ def _describe(path: Path, head: bytes) -> tuple[str, str, set[str]]:
         return "json", *_describe_json(path)
     text = head.decode("utf-8", errors="ignore")
     unprintable = sum(not (char.isprintable() or char.isspace()) for char in text)
+    if b"/data.pkl" in head[:200] and head.startswith(b"PK"):
+        call = 'numpy.savez("CLIP.npz", keypoints=tensor.numpy(), layout="smpl-24", fps=30, unit="metre")'
+        return "binary", f"a PyTorch file; load it with torch and save the joints: {call}", {"numpy", "smpl"}
     if b"\0" in head or unprintable > len(head) // 50 or any(head.startswith(mark) for mark in _FOREIGN):
         foreign = next((words for mark, words in _FOREIGN.items() if mark in head[:8]), None)
         return "binary", foreign or f"a binary file that starts with {head[:12]!r}", set()

@@ -315,14 +315,14 @@ def _people(path: Path, tree: dict[Any, Any], options: ReadOptions) -> SkeletonS
             places = [positions[frame] for frame in person.frames or range(len(person.points))]
             keypoints[row, places] = person.points
     tracks = tuple(name for name in people if type(name) is int and 0 <= name < 2**31)
-    world = all(_keys_of(value) == _ROTATIONS[0] for value in tree.values())
+    world, up = all(_keys_of(value) == _ROTATIONS[0] for value in tree.values()), _camera_up(keypoints, known)
     return options.sequence(
         path,
         keypoints,
         known,
         unit=options.unit_of(path, "metre"),
         track_ids=tracks if len(tracks) == len(people) else None,
-        up=None if world else _camera_up(keypoints, known),
+        up=None if world and up == "-y" else up,
     )
 
 
