@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,38 @@ def test_datavyu_columns_are_tiers_in_milliseconds(tmp_path):
     assert short(rows) == [(0.5, 1.5, "walk/fast", "move"), (1.0, 2.0, "left", "look"), (2.5, 2.5, "right", "look")]
 
 
+DATABASE = """#4
+look (MATRIX,true,)-direction|NOMINAL
+00:00:01:000,00:00:02:500,(left)
+00:00:03:000,00:00:00:000,()
+move (MATRIX,true,)-kind|NOMINAL,speed|NOMINAL
+01:00:00:001,01:00:01:000,(walk,fast)
+"""
+
+
+def test_a_datavyu_project_holds_columns_of_cells(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.opf", "w") as archive:
+        archive.writestr("db", DATABASE)
+        archive.writestr("project", "- videos")
+    expected = [(1.0, 2.5, "left", "look"), (3.0, 3.0, "look", "look"), (3600.001, 3601.0, "walk/fast", "move")]
+    assert short(read_intervals(tmp_path / "a.opf")) == expected
+    assert short(read_intervals(written(tmp_path / "a.csv", DATABASE))) == expected
+    (tmp_path / "b.opf").write_bytes(b"PK\x03\x04 broken")
+    assert "not a readable project of Datavyu" in error_of(read_intervals, tmp_path / "b.opf")
+
+
+def test_lists_of_objects_have_the_names_of_columns(tmp_path):
+    content = [{"start": 0.5, "duration": 1, "action": "wave", "subject": "P2", "mood": 1}]
+    with pytest.warns(FileNote, match=r"keys: that are not read: \['mood'\]"):
+        (row,) = read_intervals(written(tmp_path / "a.json", json.dumps(content)))
+    assert (row["start_s"], row["end_s"], row["label"], row["track_id"]) == (0.5, 1.5, "wave", 2)
+
+
+def test_frame_numbers_are_not_taken_for_seconds(tmp_path):
+    path = written(tmp_path / "a.csv", "start_frame,end_frame,label\n10,20,wave\n")
+    assert "dividing them by the frame rate" in error_of(read_intervals, path)
+
+
 def test_subtitles_have_speakers_and_several_lines(tmp_path):
     vtt = (
         "WEBVTT\n\nNOTE made by hand\n\n00:01.000 --> 00:02.500 align:start\n<v Anna>she <i>waves</i>\nand leaves\n\n"
@@ -173,7 +206,7 @@ def test_columns_that_are_not_read_are_noted(tmp_path):
         ("start,end,label\n0,1,\n", "line 2: the interval from 0 s has no label"),
         ("start,end,label\nsoon,1,wave\n", "line 2: expected a time in seconds"),
         ("start,label\n0,wave\n", "line 2: expected an end or a duration"),
-        ("nose_x,nose_y,b\n1,2,3\n", "expected columns such as start, end, label"),
+        ("nose_x,nose_y,b\n1,2,3\n", "expected columns such as start, end, label (in seconds)"),
     ],
 )
 def test_times_and_labels_that_make_no_sense_are_one_line(tmp_path, text, reason):

@@ -292,7 +292,7 @@ DATASET = Dataset(
     read_any=read,
     annotate_all=annotate_all,
     is_clip=is_clip,
-    sidecars=(f"*{TABLE}", OPTIONS_FILE, "*.eaf", "*.srt", "*.vtt", "*.boris"),
+    sidecars=(f"*{TABLE}", OPTIONS_FILE, "*.eaf", "*.srt", "*.vtt", "*.boris", "*.opf"),
     # Replaced by `at(root)`.
     layout="coco-17",
     fps=30.0,

@@ -3,19 +3,22 @@
 What programs for annotation call a point event (an instant) is an interval of no length.
 """
 
+import io
 import math
 import re
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-from motionhub.data.formats.files import FileNote, bad_file, note, read_text
+from motionhub.data.formats.files import FileNote, bad_file, note, read_bytes, read_text, text_of
 from motionhub.data.formats.interval_tables import Row, json_rows, new_row, seconds_of, table_rows
 
 
 MAX_BYTES = 2**26
-SUFFIXES = (".eaf", ".srt", ".vtt", ".txt", ".csv", ".tsv", ".json", ".boris")
+SUFFIXES = (".eaf", ".srt", ".vtt", ".txt", ".csv", ".tsv", ".json", ".boris", ".opf")
 _TIMES = re.compile(r"\s*([\d:]+[.,]\d+)\s*-->\s*([\d:]+[.,]\d+)(?:\s.*)?")
 _SCORE = re.compile(r"(.*\S) \((0\.\d+|1\.0+)\)")
 _SPEAKER = re.compile(r"(person \d+): (.*)")
@@ -28,9 +31,9 @@ _CAPTION = re.compile(r"([^#]*)#([^#]*)#([^#]*)#([^#]*)")
 def read_intervals(path: str | Path, *, recording: str | None = None) -> list[Row]:
     r"""The labelled intervals of one recording, by start.
 
-    Formats: ELAN `.eaf`; BORIS projects (JSON) and tables of events; Datavyu tables; SubRip `.srt` and WebVTT `.vtt`;
-    Audacity labels and HumanML3D captions `.txt`; BABEL `.json`; tables `.csv`, `.tsv` with the columns start, end (or
-    duration) and label, and perhaps a person; and what `motionhub.write_intervals` writes.
+    Formats: ELAN `.eaf`; BORIS projects (JSON) and tables of events; Datavyu tables and `.opf`; SubRip `.srt` and WebVTT
+    `.vtt`; Audacity labels and HumanML3D captions `.txt`; BABEL `.json`; tables `.csv`, `.tsv` and lists of objects
+    `.json` with start, end (or duration) and label, and perhaps a person, which `motionhub.write_intervals` writes too.
 
     Args:
         path: the file.
@@ -72,10 +75,23 @@ def _rows(path: Path) -> list[Row]:
     """The rows of all recordings, in the order of the file."""
     readers: dict[str, Callable[[Path, str], Iterator[Row]]]
     readers = {".eaf": _elan, ".srt": _subtitles, ".vtt": _subtitles, ".txt": _lines, ".boris": json_rows}
-    readers |= {".json": json_rows, ".csv": table_rows, ".tsv": table_rows}
+    readers |= {".json": json_rows, ".csv": table_rows, ".tsv": table_rows, ".opf": table_rows}
     if path.suffix.lower() not in readers:
         raise bad_file(path, "name", f"labels are read from {sorted(readers)}, got {path.suffix!r}.")
-    return list(readers[path.suffix.lower()](path, read_text(path, MAX_BYTES)))
+    text = _database(path) if path.suffix.lower() == ".opf" else read_text(path, MAX_BYTES)
+    return list(readers[path.suffix.lower()](path, text))
+
+
+def _database(path: Path) -> str:
+    """The text of the file `db` in a project of Datavyu."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(read_bytes(path, MAX_BYTES))) as archive, archive.open("db") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise bad_file(path, "archive", f"not a readable project of Datavyu ({error}).") from None
+    if len(content) > MAX_BYTES:
+        raise bad_file(path, "db", f"unpacks to more than {MAX_BYTES} bytes; refused.")
+    return text_of(content)
 
 
 def _elan(path: Path, text: str) -> Iterator[Row]:
@@ -182,7 +198,7 @@ def _is_number(text: str) -> bool:
 
 def holds_intervals(path: Path) -> bool:
     """Whether a file is one of labels, by its suffix, or where poses have it too, by its content."""
-    if path.suffix.lower() in (".eaf", ".srt", ".vtt", ".boris"):
+    if path.suffix.lower() in (".eaf", ".srt", ".vtt", ".boris", ".opf"):
         return True
     if path.suffix.lower() not in SUFFIXES:
         return False

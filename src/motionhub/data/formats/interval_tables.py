@@ -55,6 +55,11 @@ _KNOWN = {
 # The subject of BORIS where none is chosen.
 _NOBODY = "No focal subject"
 _PERSON = re.compile(r"(?:person|subject|track|p|id)?[ _#-]*(\d{1,9})(?: \(\d+\))?", re.IGNORECASE)
+# Datavyu's database: its version, a column, a cell.
+_DATABASE = re.compile(r"#\d+")
+_DATABASE_COLUMN = re.compile(r"(.+?) \([A-Z]+,.*\)-.*")
+_STAMP = r"(\d{1,6}:\d{1,2}:\d{1,2}:\d{1,3})"
+_CELL = re.compile(rf"{_STAMP},{_STAMP},\(?(.*?)\)?")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")
 
 
@@ -101,6 +106,9 @@ def seconds_of(path: Path, place: str, text: str) -> float:
 def table_rows(path: Path, text: str) -> Iterator[Row]:
     """The rows of a table with a header; lines before the header (of BORIS) are skipped."""
     lines = text.splitlines()
+    if lines and _DATABASE.fullmatch(lines[0].strip("\ufeff ")):
+        yield from database_rows(path, lines)
+        return
     for first, line in enumerate(lines[:60]):
         separator = max("\t;,", key=line.count)
         names = [_plain(name) for name in next(csv.reader([line], delimiter=separator), [])]
@@ -111,7 +119,9 @@ def table_rows(path: Path, text: str) -> Iterator[Row]:
             yield from _read_table(path, header, names, rows)
             return
     got = lines[0][:80] if lines else ""
-    raise bad_file(path, "line 1", f"expected columns such as start, end, label, got {got!r}.")
+    framed = "frame" in got.lower() and any(name in got.lower() for name in ("start", "begin", "onset"))
+    fix = "; frame numbers become seconds by dividing them by the frame rate" if framed else ""
+    raise bad_file(path, "line 1", f"expected columns such as start, end, label (in seconds), got {got!r}{fix}.")
 
 
 def _plain(name: str) -> str:
@@ -242,6 +252,27 @@ def _scale(names: list[str], place: int | None) -> float:
     return 0.001 if milliseconds else 1.0
 
 
+def database_rows(path: Path, lines: list[str]) -> Iterator[Row]:
+    """The file `db` of Datavyu: a line for each column, followed by the lines of its cells."""
+    tier = None
+    for number, line in enumerate(lines[1:], start=2):
+        cell, column = _CELL.fullmatch(line.strip()), _DATABASE_COLUMN.fullmatch(line.strip())
+        if cell is not None and tier is not None:
+            start, end = (_stamp(text) for text in cell.groups()[:2])
+            codes = "/".join(filter(None, (code.strip() for code in cell[3].split(","))))
+            yield new_row(path, f"line {number}", codes or tier, start, end or start, tier)
+        elif column is not None:
+            tier = column[1]
+        elif line.strip():
+            raise bad_file(path, f"line {number}", f"expected a column or a cell of Datavyu, got {line[:60]!r}.")
+
+
+def _stamp(text: str) -> float:
+    """Seconds of hours:minutes:seconds:milliseconds."""
+    hours, minutes, seconds, thousandths = map(int, text.split(":"))
+    return 3600 * hours + 60 * minutes + seconds + thousandths / 1000
+
+
 def _column(names: list[str], known: tuple[str, ...]) -> int | None:
     return next((names.index(name) for name in known if name in names), None)
 
@@ -262,14 +293,24 @@ def json_rows(path: Path, text: str) -> Iterator[Row]:
 
 
 def _listed(path: Path, content: list[Any]) -> Iterator[Row]:
+    """Objects with the keys that columns of tables have; unknown keys are noted."""
+    groups = {"start": _START, "end": _END, "length": _LENGTH, "label": _LABEL, "tier": _TIER, "score": _SCORE}
+    unknown: set[str] = set()
     for number, item in enumerate(content):
         place = f"[{number}]"
-        if not isinstance(item, dict) or not {"start_s", "end_s", "label"} <= set(item):
-            raise bad_file(path, place, f"expected an object with start_s, end_s and label, got {str(item)[:60]}.")
-        track, score = item.get("track_id"), _real(path, place, item.get("score", 1.0))
-        tier = None if track is None else str(track)
-        times = [_real(path, place, item[name]) for name in ("start_s", "end_s")]
-        yield new_row(path, place, str(item["label"]), times[0], times[1], tier, score)
+        keys = {_plain(str(key)): key for key in item} if isinstance(item, dict) else {}
+        named = {name: next((keys[each] for each in group if each in keys), None) for name, group in groups.items()}
+        start, end, label, tier, score = (named[name] for name in ("start", "end", "label", "tier", "score"))
+        if start is None or label is None or (end is None and named["length"] is None):
+            raise bad_file(path, place, f"expected an object with start, end and label, got {str(item)[:60]}.")
+        unknown |= set(map(str, item)) - set(map(str, named.values()))
+        first = _real(path, place, item[start])
+        last = first + _real(path, place, item[named["length"]]) if end is None else _real(path, place, item[end])
+        who = None if tier is None or item[tier] is None else str(item[tier])
+        certain = 1.0 if score is None else min(max(_real(path, place, item[score]), 0.0), 1.0)
+        yield new_row(path, place, str(item[label]), first, last, who, certain)
+    if unknown:
+        note(path, "keys", f"that are not read: {sorted(unknown)[:12]}.")
 
 
 def _real(path: Path, place: str, value: Any) -> float:
