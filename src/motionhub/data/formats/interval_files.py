@@ -33,7 +33,7 @@ def read_intervals(path: str | Path, *, recording: str | None = None) -> list[Ro
 
     Formats: ELAN `.eaf`; BORIS projects (JSON) and tables of events; Datavyu tables and `.opf`; SubRip `.srt` and
     WebVTT `.vtt`; Audacity labels and HumanML3D captions `.txt`; BABEL `.json`; tables `.csv`, `.tsv` and lists of
-    objects `.json` with start, end (or duration) and label, and perhaps a person, as `motionhub.write_intervals` makes.
+    objects `.json` with start, end (or duration) and label, and perhaps a person, as `write_intervals` makes.
 
     Args:
         path: the file.
