@@ -1,9 +1,9 @@
 """Joint positions of SMPL rotations, by forward kinematics on a mean skeleton of our own.
 
 SMPL itself is licensed and not needed for joints: they follow from rotations and bone offsets. The offsets below are
-the joints of SMPL's mean body as published humanoid models state them (the MuJoCo body of PHC and ProtoMotions), made
-the same on both sides and rounded to a millimetre, which moves a joint by up to 4 mm. A person's own limbs differ from
-them by more: shape parameters (`betas`) are not applied.
+those of SMPL's mean body as published humanoid models state them (the MuJoCo body of PHC and ProtoMotions), made the
+same on both sides and rounded to a millimetre: at rest a joint is at most 5.3 mm from its source, a bone at most 4 mm
+longer or shorter. A person's own limbs differ by more: shape parameters (`betas`) are not applied.
 """
 
 import numpy as np
