@@ -13,23 +13,29 @@ from motionhub.data.formats import (
     arrays,
     bvh,
     coco,
+    humanml3d,
     lcrnet,
     mediapipe,
     openpose,
     parquet,
     pyskl,
+    smpl,
     table,
+    training_arrays,
     trc,
+    videopose3d,
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
+from motionhub.data.formats.interval_files import holds_intervals
 from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.formats.writing import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # Where several fit, the first wins.
-_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh, table)
+_ARRAYS = (smpl, humanml3d, training_arrays, videopose3d, arrays)
+_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, *_ARRAYS, pyskl, parquet, trc, bvh, table)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}
@@ -63,9 +69,11 @@ def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
             raise _unknown_folder(path)
         return found
     head = read_head(path)
+    found = next((form for form in known if form.matches(path, head)), None)
+    if found is None and holds_intervals(path):
+        raise bad_file(path, "content", f'labels, not poses; read them by motionhub.read_intervals("{path}").')
     # For damaged content the name selects the format with the helpful error message.
-    tests = (lambda form: form.matches(path, head), lambda form: form.claims_name(path))
-    found = next((form for fits in tests for form in known if fits(form)), None)
+    found = found or next((form for form in known if form.claims_name(path)), None)
     if found is None:
         raise _unknown_format(path, head, [*FORMATS.values(), *own])
     return found
@@ -183,6 +191,9 @@ def _describe(path: Path, head: bytes) -> tuple[str, str, set[str]]:
         return "json", *_describe_json(path)
     text = head.decode("utf-8", errors="ignore")
     unprintable = sum(not (char.isprintable() or char.isspace()) for char in text)
+    if b"/data.pkl" in head[:200] and head.startswith(b"PK"):
+        call = 'numpy.savez("CLIP.npz", keypoints=tensor.numpy(), layout="smpl-24", fps=30, unit="metre")'
+        return "binary", f"a PyTorch file; load it with torch and save the joints: {call}", {"numpy", "smpl"}
     if b"\0" in head or unprintable > len(head) // 50 or any(head.startswith(mark) for mark in _FOREIGN):
         foreign = next((words for mark, words in _FOREIGN.items() if mark in head[:8]), None)
         return "binary", foreign or f"a binary file that starts with {head[:12]!r}", set()
