@@ -72,7 +72,7 @@ def test_convert_writes_the_layout_and_frame_rate_asked_for_and_says_how(
     ("out", "options", "reason"),
     [
         ("out.xyz", [], "the formats are npz"),
-        ("out.npz", ["--layout", "coco17"], "Did you mean 'coco-17'"),
+        ("out.npz", ["--layout", "cocos-17"], "Did you mean 'coco-17'"),
         ("out.npz", ["--to", "x3d"], "no writer for format 'x3d'"),
         ("out.json", ["--layout", "coco-17"], "holds 2-D keypoints, got 3-D"),
         ("a08_s01_e00_v01.json", ["--to", "npz"], "exists and is not overwritten"),

@@ -60,7 +60,7 @@ def test_a_wrong_layout_is_refused_with_both_counts():
     with pytest.raises(ValueError, match="'ntu-25' has 25 joints, but keypoints have 13"):
         sequence(layout="ntu-25")
     with pytest.raises(ValueError, match="Unknown layout"):
-        sequence(layout="penn")
+        sequence(layout="pen")
     with pytest.raises(ValueError, match="Unknown layout"):
         sequence(layout=13)
 

@@ -11,6 +11,8 @@ from transformers.configuration_utils import SubConfigSpec
 from transformers.models.auto.configuration_auto import AutoConfig
 from transformers.utils import ModelOutput
 
+from motionhub.skeletons.layouts import RENAMED, get_layout, layout_text, with_current_layouts
+
 
 WHOLE_NUMBERS = (int, int | None, list[int], list[int] | None)
 
@@ -34,7 +36,14 @@ class MotionConfig(PreTrainedConfig):
                 raise ValueError(f"{type(self).__name__} has no field {name!r}; did you mean {near[0]!r}?")
         for name, values in self.default_lists.items():
             setattr(self, name, getattr(self, name) or list(values))
+        if "layout" in fields and (layout := getattr(self, "layout", None)) in RENAMED:
+            setattr(self, "layout", layout_text(get_layout(layout)))  # noqa: B010 (the bare name is an older layout)
         super().__post_init__(**kwargs)
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """As in transformers; layouts that have another name now are renamed."""
+        return super().from_dict(with_current_layouts(config_dict), **kwargs)
 
     def validate_all_sizes(self) -> None:
         ours = set(self.__dataclass_fields__) - {*PreTrainedConfig.__dataclass_fields__, *self.may_be_zero}

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 from transformers.feature_extraction_utils import BatchFeature, FeatureExtractionMixin
 
-from motionhub.skeletons.layouts import check_carried_layout
+from motionhub.skeletons.layouts import check_carried_layout, with_current_layouts
 
 
 # Keys of transformers itself in preprocessor_config.json.
@@ -44,6 +44,7 @@ class FieldsProcessor(FeatureExtractionMixin):
         """As in transformers; fields that the file lacks can be set too, and a misspelt one is an error."""
         if "layout" in cls.FIELDS and "layout" not in kwargs:
             check_carried_layout(feature_extractor_dict)
+            feature_extractor_dict = with_current_layouts(feature_extractor_dict)
         known = (*cls.FIELDS, *cls.OLD_FIELDS)
         cls._reject_unknown(name for name in kwargs if name not in known and cls._near(name))
         changes = {name: kwargs.pop(name) for name in list(kwargs) if name in known}

@@ -16,14 +16,17 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Joint -> recipes, best first: the mean of the named joints, which may be made too. One joint is a substitution.
 RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "head": (("nose",),),  # LAC, UNIK: the nose for the head, and the other way round (LCR-Net -> COCO)
+    # LAC, UNIK: the nose for the head, and the other way round (LCR-Net -> COCO). Of MPII and CrowdPose: our choice.
+    "head": (("nose",), ("upper_neck", "head_top"), ("head_top",)),
+    "head_top": (("head",),),
     "nose": (("head",),),
     "left_eye": (("head",),),  # LCR-Net -> COCO: the head for the nose, eyes and ears
     "right_eye": (("head",),),
     "left_ear": (("head",),),
     "right_ear": (("head",),),
     "mouth": (("head", "neck"),),
-    "neck_nose": (("mouth",),),  # our choice
+    "neck_nose": (("upper_neck",), ("mouth",)),  # our choice
+    "upper_neck": (("neck_nose",), ("mouth",)),
     # Kinect v1 and H36M have no neck of their own; our choice, as the official neck is the middle of the shoulders.
     "neck": (("shoulder_centre",), ("left_shoulder", "right_shoulder")),
     "shoulder_centre": (("left_shoulder", "right_shoulder"),),
@@ -31,6 +34,7 @@ RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
     "mid_hip": (("left_hip", "right_hip"),),
     "chest": (("torso",), ("neck", "mid_hip")),  # the torso for the chest and back: our choice
     "torso": (("chest",),),
+    "upper_chest": (("neck", "chest"),),  # our choice: three quarters of the way up, as in SMPL
     "spine": (("mid_hip", "chest"),),  # our choice: a quarter of the way up; Kinect v1's own is a sixth of the way up
     "left_wrist": (("left_hand",),),  # our choice: OpenNI has no wrists and no ankles
     "right_wrist": (("right_hand",),),
@@ -42,6 +46,12 @@ RECIPES: dict[str, tuple[tuple[str, ...], ...]] = {
 EXCEPTIONS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     # LAC's official inverse recomputes the mid-points and ignores those of its network.
     ("lac-17", "posetics-17"): {"mouth": ("nose", "neck"), "chest": ("neck", "mid_hip")},
+    # Halpe's head is the top of the head; here it is the face.
+    **{
+        (source, target): {"head": ("nose",)}
+        for source in ("halpe-26", "halpe-136")
+        for target in ("posetics-17", "smarthome-15", "lcrnet-13", "cv-mim-13", "penn-13")
+    },
 }
 
 

@@ -40,9 +40,12 @@ class SkeletonLayout:
         root: the joint that `centre` normalisation and drawing start from.
         dims: 2 or 3 when every sequence of this layout has that many coordinates a joint; None when both occur.
         description: free text; ignored when layouts are compared.
+        num_file_joints: joints of a person in files that have face and hands too; None: `num_joints`.
+        kept: positions of `joints` among these; None: the first. Both are ignored when layouts are compared.
 
     Raises:
-        ValueError: a repeated joint name, a bone or root that names no joint, or dims other than 2, 3 or None.
+        ValueError: a repeated joint name, a bone or root that names no joint, dims other than 2, 3 or None, or `kept`
+            that does not fit.
     """
 
     name: str
@@ -51,6 +54,8 @@ class SkeletonLayout:
     root: str
     dims: int | None = None
     description: str = field(default="", compare=False)
+    num_file_joints: int | None = field(default=None, compare=False)
+    kept: tuple[int, ...] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         repeated = sorted({joint for joint in self.joints if self.joints.count(joint) > 1})
@@ -65,10 +70,36 @@ class SkeletonLayout:
             )
         if self.dims not in (None, 2, 3):
             raise ValueError(f"Layout {self.name!r}: dims must be 2 or 3 (or be left out), got {self.dims!r}.")
+        kept, most = self.kept_positions, self.num_file_joints or len(self.joints)
+        if len(kept) != len(self.joints) or len({*kept}) < len(kept) or not all(0 <= place < most for place in kept):
+            raise ValueError(
+                f"Layout {self.name!r}: kept must be {len(self.joints)} different positions below {most}, got {kept}."
+            )
 
     @property
     def num_joints(self) -> int:
         return len(self.joints)
+
+    @property
+    def kept_positions(self) -> tuple[int, ...]:
+        """Positions of `joints` among the `num_file_joints` of a file."""
+        return tuple(range(len(self.joints))) if self.kept is None else self.kept
+
+    def fits(self, count: int) -> bool:
+        """Whether arrays with that many joints have this layout: `num_joints`, or `num_file_joints`."""
+        return count in (self.num_joints, self.num_file_joints)
+
+    def body_part(self, values: np.ndarray, axis: int = -2) -> np.ndarray:
+        """Arrays of `num_file_joints` along `axis` cut to `joints`; other arrays as they are.
+
+        Examples:
+            >>> import numpy as np
+            >>> motionhub.get_layout("halpe-136").body_part(np.zeros((30, 136, 2))).shape
+            (30, 26, 2)
+        """
+        if self.num_file_joints in (None, self.num_joints) or values.shape[axis] != self.num_file_joints:
+            return values
+        return np.take(values, self.kept_positions, axis=axis)
 
     def index(self, joint: str) -> int:
         """Position of a joint on the joint axis."""

@@ -122,9 +122,11 @@ def rank_layouts(sequence: SkeletonSequence) -> list[LayoutFit]:
 
     Layouts that differ only in left and right (cv-mim-13 and penn-13) fit equally well.
     """
-    same_count = {name: layout for name, layout in LAYOUTS.items() if layout.num_joints == sequence.num_joints}
-    same_count[sequence.layout.name] = sequence.layout
-    fits = [_fit(sequence, layout) for layout in same_count.values()]
+    by_joints = {sequence.layout.joints: sequence.layout}  # several names may have the same joints
+    for layout in LAYOUTS.values():
+        if layout.num_joints == sequence.num_joints:
+            by_joints.setdefault(layout.joints, layout)
+    fits = [_fit(sequence, layout) for layout in by_joints.values()]
     return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.misfit)
 
 

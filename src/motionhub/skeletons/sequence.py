@@ -22,7 +22,8 @@ class SkeletonSequence:
     Args:
         keypoints: `(num_people, num_frames, num_joints, num_dims)` float, num_dims 2 or 3; NaN where a
             joint is missing. A single person may be given as `(num_frames, num_joints, num_dims)`.
-        layout: a `SkeletonLayout`, or the name of one. Never inferred from the number of joints.
+        layout: a `SkeletonLayout`, or the name of one. Never inferred from the number of joints. Keypoints with face
+            and hands (`layout.num_file_joints`, such as 136 for halpe-136) are cut to the body.
         fps: frames per second.
         unit: `"pixel"`, `"metre"` or `"normalised"`.
         confidence: `(num_people, num_frames, num_joints)` in 0..1, or None.
@@ -57,6 +58,9 @@ class SkeletonSequence:
         keypoints = _as_float32(self.keypoints, "keypoints")
         if keypoints.ndim == 3:
             keypoints = keypoints[None]
+        whole = keypoints.ndim == 4 and layout.fits(keypoints.shape[2]) and keypoints.shape[2] != layout.num_joints
+        if whole:  # with face and hands, which are left out
+            keypoints = layout.body_part(keypoints)
         _check_shape(keypoints, layout)
         # An infinite coordinate is a failed detection. A joint with one unknown coordinate is missing as a whole.
         finite = np.isfinite(keypoints)
@@ -64,7 +68,10 @@ class SkeletonSequence:
         keypoints = np.where(placed[..., None], keypoints, np.float32(np.nan))
         object.__setattr__(self, "layout", layout)
         object.__setattr__(self, "keypoints", keypoints)
-        object.__setattr__(self, "confidence", _checked_confidence(self.confidence, keypoints))
+        confidence = self.confidence
+        if whole and confidence is not None:
+            confidence = layout.body_part(_as_float32(confidence, "confidence"), axis=-1)
+        object.__setattr__(self, "confidence", _checked_confidence(confidence, keypoints))
         object.__setattr__(self, "fps", _checked_fps(self.fps))
         if self.unit not in UNITS:
             raise ValueError(f"unit must be one of {UNITS}, got {self.unit!r}.")

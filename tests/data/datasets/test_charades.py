@@ -91,7 +91,7 @@ def test_what_a_pose_file_does_not_say_belongs_in_the_options(write, tmp_path):
     assert "\n" not in str(caught.value) and "motionhub.read" not in str(caught.value)
     for content, reason in (
         ('{"fsp": 30}', "expected an object with some of the keys"),
-        ('{"layout": "coco"}', "Unknown layout"),
+        ('{"layout": "cocoa"}', "Unknown layout"),
         ('{"image_size": [640]}', r"expected \[width, height\]"),
         ('{"fps": 0}', "fps must be a positive number"),
         (f'{{"fps": 1{"0" * 400}}}', "too large"),

@@ -49,7 +49,7 @@ def test_millimetres_become_metres(tmp_path, points):
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_an_npz_that_says_everything_needs_nothing_and_contradictions_are_refused(tmp_path, points, save):
     path = tmp_path / "clip.npz"
-    facts = {"layout": "h36m-17", "fps": 50.0, "unit": "metre", "image_size": (640, 480), "track_ids": [7]}
+    facts = {"layout": "poem-17", "fps": 50.0, "unit": "metre", "image_size": (640, 480), "track_ids": [7]}
     save(path, keypoints=points, confidence=np.full((4, 17), 0.5), extra=np.zeros(3), **facts)
     (clip,) = read(path)
     assert (clip.layout.name, clip.fps, clip.unit, clip.image_size, clip.track_ids) == tuple(

@@ -19,7 +19,7 @@ from motionhub.data.formats.files import bad_file, nan_at_origin, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.layouts import LAYOUTS
+from motionhub.skeletons.layouts import layout_reference
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -213,7 +213,7 @@ def encode(sequence: SkeletonSequence) -> bytes:
         arrays["up"] = np.array(sequence.up)
     if sequence.image_size is not None:
         arrays["image_size"] = np.array(sequence.image_size, dtype=np.int64)
-    if LAYOUTS.get(layout.name) != layout:
+    if layout_reference(layout) != layout.name:
         arrays["joints"] = np.array(layout.joints)
         arrays["bones"] = np.array(layout.bones, dtype=arrays["joints"].dtype).reshape(-1, 2)
         arrays["root"] = np.array(layout.root)

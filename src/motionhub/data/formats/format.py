@@ -70,13 +70,19 @@ class ReadOptions:
             raise ValueError(f"fps must be a positive number of frames per second, got {self.fps!r}.")
 
     def layout_of(
-        self, path: Path, stated: str | SkeletonLayout | None = None, assumed: str | SkeletonLayout | None = None
+        self,
+        path: Path,
+        stated: str | SkeletonLayout | None = None,
+        assumed: str | SkeletonLayout | None = None,
+        joints: int | None = None,
     ) -> SkeletonLayout:
-        """The layout stated in the file, else by the caller, else the assumed one."""
+        """The layout stated in the file, else by the caller, else the assumed one; `joints`: a person's, for errors."""
         given, known = (None if each is None else get_layout(each) for each in (self.layout, stated))
         if given is not None and known is not None and given.joints != known.joints:
             raise self._contradiction(path, "layout", known.name, given.name)
         found = known or given or (None if assumed is None else get_layout(assumed))
+        if found is None and joints is not None:
+            raise self._unstated_layout(path, joints)
         return self._known(path, "layout", found)
 
     def fps_of(self, path: Path, stated: float | None = None) -> float:
@@ -139,6 +145,17 @@ class ReadOptions:
     def _contradiction(path: Path, name: str, stated: str, given: str) -> ValueError:
         reason = f"the file states {name} {stated}, but {name} {given} was given; leave {name} out"
         return bad_file(path, name, f"{reason}, and change it afterwards if the file is wrong.")
+
+    @staticmethod
+    def _unstated_layout(path: Path, joints: int) -> UnstatedFact:
+        fitting = [f'"{layout.name}"' for layout in LAYOUTS.values() if layout.fits(joints)]
+        other = f"{fitting[0] if len(fitting) == 1 else 'NAME'}"
+        listed = f"of the known layouts {', '.join(fitting)} {'has' if len(fitting) == 1 else 'have'} that many"
+        reason = (
+            f"the file does not state it and has {joints} joints a person ({listed if fitting else 'as no known one'})"
+        )
+        call = f'motionhub.read("{path}", layout={other})' if fitting else "layout= with a YAML file of your own"
+        return UnstatedFact(str(bad_file(path, "layout", f"{reason}; call {call} if it is the true one.")), "layout")
 
     @staticmethod
     def _known(path: Path, name: str, value: Any) -> Any:

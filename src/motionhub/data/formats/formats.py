@@ -11,15 +11,28 @@ from typing import Any
 from motionhub.data.formats import (
     alphapose,
     arrays,
+    azure_kinect,
     bvh,
     coco,
+    cvat,
+    detectron2,
+    easymocap,
+    keypoints,
+    label_studio,
     lcrnet,
     mediapipe,
+    mmpose,
+    nuitrack,
     openpose,
     parquet,
     pyskl,
     table,
+    tfjs,
     trc,
+    ultralytics,
+    vitpose,
+    yolo,
+    zed,
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
@@ -29,7 +42,12 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # Where several fit, the first wins.
-_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh, table)
+_MODULES = (
+    *(openpose, alphapose, coco, label_studio, lcrnet, mediapipe),
+    *(ultralytics, mmpose, vitpose, tfjs, easymocap, detectron2, azure_kinect, zed, nuitrack, keypoints),
+    *(cvat, yolo),
+    *(arrays, pyskl, parquet, trc, bvh, table),
+)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}

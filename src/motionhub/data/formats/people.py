@@ -1,0 +1,624 @@
+"""Frames of people as pose programs write them: JSON, JSON lines or a folder with one file per frame -> one clip.
+
+A recording is a list of frames, or an object with such a list and with facts (`fps`, `width`, `height`, joint names).
+A frame is a list of people, or an object with one and with a frame number or time stamp. The `keypoints` of a person are
+[[x, y], ...], [[x, y, score], ...], flat, {"x": [...], "y": [...]}, or objects with names.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
+from motionhub.data.formats.detections import Detection, clip_of, frame_positions
+from motionhub.data.formats.files import (
+    MAX_JSON_BYTES,
+    bad_file,
+    load_json,
+    nan_at_origin,
+    note,
+    number_array,
+    read_head,
+    read_text,
+)
+from motionhub.data.formats.folders import number_in, recordings
+from motionhub.data.formats.format import (
+    FILE_UNITS,
+    ReadOptions,
+    UnstatedFact,
+    is_number,
+    joint_name,
+    layout_of_names,
+)
+from motionhub.skeletons.layout import MAX_JOINTS, SkeletonLayout
+from motionhub.skeletons.layouts import LAYOUTS
+from motionhub.skeletons.sequence import SkeletonSequence
+
+
+# Keys in the order in which they are looked for.
+FRAME_LISTS = ("frames", "instance_info", "results", "data", "recording", "sequence")
+PEOPLE = (
+    *("predictions", "instances", "poses", "people", "persons", "bodies", "body_list", "skeletons", "Skeletons"),
+    *("detections", "objects", "annots", "results", "pose", "users"),
+)
+NUMBERS = (
+    *("frame", "frame_id", "frame_index", "frame_number", "frame_num", "frame_idx", "frameId", "frameIndex"),
+    *("frameNumber", "frame_no", "image_id"),
+)
+IMAGES = ("image", "file_name", "filename", "image_path", "img_path", "image_name", "path")
+STAMPS = (
+    *("timestamp_ms", "timestamp_usec", "timestamp_us", "timestamp_ns", "timestampMs", "timestamp", "time_ms"),
+    *("time", "time_s", "seconds", "t", "Timestamp", "ts"),
+)
+POINTS = (
+    "keypoints",
+    "pred_keypoints",
+    "keypoint",
+    "joint_positions",
+    "keypoints2d",
+    "keypoints_2d",
+    "joints",
+    "Joints",
+)
+POINTS_3D = ("keypoints3d", "keypoints3D", "keypoints_3d", "keypoint_3d", "joints3d", "joints_3d")
+SCORES = (
+    *("keypoint_scores", "keypoints_scores", "keypoint_confidence", "keypoint_confidences", "keypoints_confidence"),
+    *("keypoints_conf", "scores", "visible", "conf", "confidence", "confidences", "visibility", "score"),
+)
+TRACKS = ("track_id", "tracking_id", "person_id", "personID", "body_id", "id", "idx", "instance_id", "trackId", "ID")
+NAMES = ("name", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
+PLACES = ("position", "real", "Real", "worldPosition", "world_position", "Position", "pos")
+RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
+_LOOK = 2**20
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the documents of a program do not state about its people.
+
+    Args:
+        layouts: number of keypoints of a person -> the layout that the program gives them.
+        points: keys of the keypoints of a person.
+        unit: of 3-D keypoints, a key of `FILE_UNITS`; None: the caller must state it.
+        up: of 3-D keypoints, an axis as `SkeletonSequence.up` has it; None: unknown.
+        scale: factor of the confidences.
+        three: whether three columns are x, y, z rather than x, y, score.
+        joint_types: number of a joint -> its name, where keypoints state a number.
+    """
+
+    layouts: dict[int, str] = field(default_factory=dict)
+    points: tuple[str, ...] = POINTS
+    unit: str | None = None
+    up: str | None = None
+    scale: float = 1.0
+    three: bool = False
+    joint_types: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment: its number and time stamp, if stated, and its people as they were written."""
+
+    place: str
+    people: list[Any]
+    number: int | None = None
+    stamp: float | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """`points (joints, 2 or 3)`, NaN where missing; `scores (joints,)`, joint names and person number where stated."""
+
+    points: np.ndarray
+    scores: np.ndarray | None = None
+    names: tuple[str, ...] | None = None
+    track: int | str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a document states for all frames; `stamps`: the key of the time stamps, which has their unit."""
+
+    fps: float | None = None
+    image_size: tuple[int, int] | None = None
+    names: tuple[str, ...] | None = None
+    layout: str | None = None
+    stamps: str = ""
+
+
+# Documents
+
+
+def read_people(path: Path, options: ReadOptions, program: Program) -> list[SkeletonSequence]:
+    """The clip of a JSON file, or a clip for each recording in a folder with one file per frame.
+
+    Raises ValueError with file, place and reason: no people, people of different kinds, or metadata is unknown.
+    """
+    if not path.is_dir():
+        frames, facts = frames_in(path, load_document(path))
+        return [clip_of_frames(path, frames, facts, options, program)]
+    clips = []
+    for files in recordings(path).values():
+        found = [(number, *frames_in(file, load_document(file), alone=True)) for number, file in files.items()]
+        frames = [replace(frame, number=number, stamp=None) for number, (frame,), _ in found]
+        clips.append(clip_of_frames(path, frames, found[0][2], options, program))
+    return clips
+
+
+def load_document(path: Path) -> Any:
+    """The parsed JSON; of JSON lines the list of all. Raises ValueError with line and column."""
+    try:
+        return load_json(path)
+    except ValueError as error:
+        if "Extra data" not in str(error):
+            raise
+    lines = []
+    for number, line in enumerate(read_text(path, MAX_JSON_BYTES).splitlines(), start=1):
+        try:
+            if line.strip():
+                lines.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            raise bad_file(path, f"line {number}", f"not valid JSON ({error}).") from None
+    return lines
+
+
+def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Frame], Facts]:
+    """The frames of a document, in its order, and what it states of them all.
+
+    Args:
+        alone: whether the document is one frame.
+    """
+    facts = _facts(path, content) if isinstance(content, dict) else Facts()
+    listed = content
+    if isinstance(content, dict):
+        key = next((key for key in FRAME_LISTS if isinstance(content.get(key), list)), None)
+        if key is not None and not (key in PEOPLE and all(map(_is_person, content[key]))):
+            listed = content[key]
+        elif _keyed_by_frame(content):
+            listed = [_with_key(name, frame) for name, frame in content.items()]
+        else:
+            listed = [content]
+    elif isinstance(content, list) and _is_one_frame(content, alone):
+        listed = [content]
+    if not isinstance(listed, list) or not listed:
+        raise bad_file(
+            path, "frames", f"expected a list of frames of people, got {type(listed).__name__} without any."
+        )
+    if alone and len(listed) > 1:
+        raise bad_file(path, "frames", f"expected one frame in a file of a folder, got {len(listed)}.")
+    frames = [_frame(path, f"frame {index}", frame) for index, frame in enumerate(listed)]
+    key = next((key for frame in listed if isinstance(frame, dict) for key in STAMPS if key in frame), "")
+    return _joined(frames, listed), replace(facts, stamps=key)
+
+
+def _is_one_frame(content: list[Any], alone: bool) -> bool:
+    """Whether a list is the people of one frame: none of them states a frame or time."""
+    people = all(map(_is_person, content))
+    stated = [
+        item for item in content if isinstance(item, dict) and any(k in item for k in (*NUMBERS, *STAMPS, *IMAGES))
+    ]
+    return people and (alone or not stated) and (bool(content) or alone)
+
+
+def _is_person(item: Any) -> bool:
+    return isinstance(item, dict) and any(key in item for key in (*POINTS, *POINTS_3D)) and not _people_key(item)
+
+
+def _people_key(frame: dict[str, Any]) -> str | None:
+    listed = (key for key in PEOPLE if isinstance(frame.get(key), list))
+    return next((key for key in listed if all(isinstance(one, dict) for one in frame[key])), None)
+
+
+def _keyed_by_frame(content: dict[str, Any]) -> bool:
+    """Whether the keys are frame numbers, time stamps or image names, and the values frames."""
+    several = bool(content) and all(isinstance(value, list | dict) for value in islice(content.values(), 100))
+    return several and all(number_in(key, -1) >= 0 for key in islice(content, 100)) and _people_key(content) is None
+
+
+def _with_key(name: str, frame: Any) -> Any:
+    number = number_in(name, 0)
+    if isinstance(frame, list):
+        return {"frame": number, "people": frame}
+    stated = isinstance(frame, dict) and any(key in frame for key in (*NUMBERS, *STAMPS))
+    return frame if stated or not isinstance(frame, dict) else {"frame": number, **frame}
+
+
+def _facts(path: Path, content: dict[str, Any]) -> Facts:
+    inner = [content.get(key) for key in ("meta_info", "info", "metadata", "video", "meta")]
+    every = {key: value for part in (*inner, content) if isinstance(part, dict) for key, value in part.items()}
+    rate = next((every[key] for key in RATES if is_number(every.get(key)) and 0 < every[key] < 1e6), None)
+    width, height = (
+        next((every[key] for key in keys if type(every.get(key)) is int and 0 < every[key] < 1e9), None)
+        for keys in (("width", "image_width", "frame_width"), ("height", "image_height", "frame_height"))
+    )
+    names = every.get("keypoint_id2name", every.get("joint_names", every.get("keypoint_names")))
+    if isinstance(names, dict):
+        names = [names[key] for key in sorted(names, key=lambda key: number_in(key, 0))]
+    whole = isinstance(names, list) and 0 < len(names) <= MAX_JOINTS and all(isinstance(name, str) for name in names)
+    named = every.get("dataset_name")
+    return Facts(
+        None if rate is None else float(rate),
+        None if width is None or height is None else (width, height),
+        tuple(names) if whole else None,
+        _LAYOUTS_OF_DATASETS.get(re.sub(r"[^a-z0-9]", "", named.lower())) if isinstance(named, str) else None,
+    )
+
+
+# `dataset_name` of MMPose's meta files.
+_LAYOUTS_OF_DATASETS = {
+    "coco": "coco-17",
+    "h36m": "h36m-17",
+    "halpe26": "halpe-26",
+    "halpe": "halpe-136",
+    "cocowholebody": "coco-wholebody-133",
+    "mpii": "mpii-16",
+    "crowdpose": "crowdpose-14",
+}
+
+
+def _frame(path: Path, place: str, frame: Any) -> Frame:
+    if frame is None:
+        return Frame(place, [])
+    if isinstance(frame, list):
+        return Frame(place, frame)
+    if not isinstance(frame, dict):
+        raise bad_file(path, place, f"expected a list of people or an object, got {type(frame).__name__}.")
+    key = _people_key(frame)
+    people = [frame] if key is None and _is_person(frame) else frame.get(key, []) if key is not None else None
+    if people is None and isinstance(frame.get("instances"), dict):  # detectron2
+        people = [frame["instances"]]
+    if people is None and not any(frame.get(key) is None or frame.get(key) == [] for key in PEOPLE if key in frame):
+        raise bad_file(path, place, f"expected one of {list(PEOPLE[:6])}, got the keys {list(frame)[:8]}.")
+    return Frame(place, people or [], _stated_number(frame), _stamp(frame))
+
+
+def _stated_number(frame: dict[str, Any]) -> int | None:
+    """The frame number, or the one in an image name."""
+    for key in NUMBERS:
+        value = frame.get(key)
+        if is_number(value) and value == value and abs(value) < 2**53 and value == int(value):
+            return int(value)
+        if isinstance(value, str) and (number := number_in(value, -1)) >= 0:
+            return number
+    names = (frame.get(key) for key in IMAGES)
+    numbers = (number_in(name, -1) for name in names if isinstance(name, str))
+    return next((number for number in numbers if number >= 0), None)
+
+
+def _stamp(frame: dict[str, Any]) -> float | None:
+    for key in STAMPS:
+        value = frame.get(key)
+        if isinstance(value, str) and value.isdigit() and len(value) < 20:
+            value = int(value)
+        if is_number(value) and abs(value) < 2**64:
+            return value
+    return None
+
+
+def _joined(frames: list[Frame], listed: list[Any]) -> list[Frame]:
+    """Entries that are people, not frames, joined to frames by their number or time stamp."""
+    if not listed or not all(map(_is_person, listed)):
+        return frames
+    joined: dict[Any, Frame] = {}
+    for position, frame in enumerate(frames):
+        key = position if frame.number is frame.stamp is None else (frame.number, frame.stamp)
+        first = joined.setdefault(key, replace(frame, people=[]))
+        first.people.extend(frame.people)
+    return list(joined.values())
+
+
+# People
+
+
+def people_in(path: Path, frame: Frame, program: Program) -> list[Person]:
+    """The people of a frame; an object with arrays of several people is each of them."""
+    people = []
+    for row, entry in enumerate(frame.people):
+        place = f"{frame.place}, person {row}"
+        for part in _each(entry, program) if isinstance(entry, dict) else [entry]:
+            person = person_of(path, place, part, program)
+            if person is not None:
+                people.append(person)
+    return people
+
+
+def _each(entry: dict[str, Any], program: Program) -> Iterator[dict[str, Any]]:
+    """The entry, or one for each person of its arrays (people, joints, columns)."""
+    key = next((key for key in (*program.points, *POINTS_3D) if entry.get(key)), None)
+    values = None if key is None else entry[key]
+    if not (isinstance(values, list) and isinstance(values[0], list) and values[0] and isinstance(values[0][0], list)):
+        yield entry
+        return
+    lists = {name: value for name, value in entry.items() if isinstance(value, list) and len(value) == len(values)}
+    if not isinstance(next(iter(lists.get("scores") or [None])), list):
+        lists.pop("scores", None)  # of the people, not of their keypoints
+    for row in range(len(values)):
+        yield {str(key): values[row], **{name: value[row] for name, value in lists.items()}}
+
+
+def person_of(path: Path, place: str, entry: Any, program: Program) -> Person | None:
+    """A person, or None for one without keypoints. Raises ValueError for what is no list of keypoints."""
+    if not isinstance(entry, dict):
+        raise bad_file(path, place, f"expected an object with keypoints, got {type(entry).__name__}.")
+    key = next((key for key in program.points if entry.get(key)), None)
+    key = key or next((key for key in POINTS_3D if entry.get(key)), None)
+    if key is None:
+        if any(name in entry for name in (*program.points, *POINTS_3D)):
+            return None
+        raise bad_file(path, place, f"expected {program.points[0]!r}, got the keys {list(entry)[:8]}.")
+    table, names, scores = _columns(path, f"{place}.{key}", entry[key], program)
+    if scores is None:
+        scores = _scores(path, place, entry, len(table))
+    three = program.three or key in POINTS_3D or scores is not None or table.shape[1] == 4
+    dims = 3 if three and table.shape[1] >= 3 else 2
+    if scores is None and table.shape[1] > dims:
+        scores = table[:, dims]
+    points = table[:, :dims]
+    lost = nan_at_origin(points) if dims == 2 else nan_at_origin(points, scores)
+    scores = None if scores is None else np.nan_to_num(scores) * program.scale
+    return Person(lost, scores, names, _track(entry))
+
+
+def _columns(
+    path: Path, place: str, value: Any, program: Program
+) -> tuple[np.ndarray, tuple[str, ...] | None, np.ndarray | None]:
+    """`(joints, 2 to 4)` of keypoints in any form, and the names and scores that stand with them."""
+    if isinstance(value, dict) and isinstance(value.get("x"), list):
+        axes = [number_array(path, place, value[axis]) for axis in "xyz" if value.get(axis)]
+        scored = next((number_array(path, place, value[key]) for key in SCORES if value.get(key)), None)
+        if len(axes) < 2 or any(each.shape != axes[0].shape or each.ndim != 1 for each in [*axes, *_some(scored)]):
+            raise bad_file(path, place, "expected the lists x and y of the same length, one number for each joint.")
+        return np.stack(axes, axis=-1), None, scored
+    names = None
+    if isinstance(value, dict):
+        names, value = tuple(value), list(value.values())
+    if not isinstance(value, list) or not value or len(value) > 4 * MAX_JOINTS:
+        raise bad_file(path, place, f"expected a list of keypoints, got {type(value).__name__}.")
+    scored = None
+    if all(isinstance(one, dict) for one in value):
+        names = names or _names(value, program)
+        places = [next((one[key] for key in PLACES if isinstance(one.get(key), dict | list)), one) for one in value]
+        if any(any(key in one for key in SCORES) for one in value):
+            found = [next((one[key] for key in SCORES if key in one), None) for one in value]
+            scored = np.nan_to_num(number_array(path, place, found))
+        value = places if all(isinstance(one, list) for one in places) else _by_axes(path, place, places)
+    table = number_array(path, place, value)
+    if table.ndim == 1 and table.size % 3 == 0:
+        table = table.reshape(-1, 3)
+    if table.ndim != 2 or not 2 <= table.shape[1] <= 4 or (scored is not None and scored.shape != table.shape[:1]):
+        raise bad_file(path, place, f"expected x and y (and a score, or z) of each joint, got shape {table.shape}.")
+    return table, names, scored
+
+
+def _by_axes(path: Path, place: str, places: list[Any]) -> list[list[Any]]:
+    """The coordinates of objects with x and y, and with z where all have it."""
+    for axes in ("xyz", "xy", "XYZ", "XY"):
+        if all(isinstance(one, dict) and all(axis in one for axis in axes) for one in places):
+            return [[one[axis] for axis in axes] for one in places]
+    raise bad_file(path, place, f"expected x and y of each joint, got the keys {list(places[0])[:8]}.")
+
+
+def _some(value: Any) -> list[Any]:
+    return [] if value is None else [value]
+
+
+def _names(keypoints: list[dict[str, Any]], program: Program) -> tuple[str, ...] | None:
+    for key in NAMES:
+        names = [
+            program.joint_types.get(one[key], one[key]) if type(one.get(key)) is int else one.get(key)
+            for one in keypoints
+        ]
+        if all(isinstance(name, str) for name in names):
+            return tuple(names)
+    return None
+
+
+def _scores(path: Path, place: str, entry: dict[str, Any], joints: int) -> np.ndarray | None:
+    """The scores of the keypoints: the first list of that many numbers."""
+    for key in SCORES:
+        value = entry.get(key)
+        if isinstance(value, list) and len(value) == joints:
+            values = number_array(path, f"{place}.{key}", value)
+            if values.ndim == 2 and values.shape[1] == 1:
+                values = values[:, 0]
+            if values.ndim == 1:
+                return values
+        elif key.startswith("keypoint") and isinstance(value, list):
+            raise bad_file(path, f"{place}.{key}", f"expected {joints} numbers, one for each joint, got {len(value)}.")
+    return None
+
+
+def _track(entry: dict[str, Any]) -> int | str | None:
+    """A person's number or name: of a list of one its value; none for -1, true, null and fractions."""
+    for key in TRACKS:
+        value = entry.get(key)
+        while isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, str) and value:
+            return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else value[:80]
+        if is_number(value) and 0 <= value < 2**63 and value == int(value):
+            return int(value)
+    return None
+
+
+# Clips
+
+
+def clip_of_frames(
+    path: Path, frames: list[Frame], facts: Facts, options: ReadOptions, program: Program
+) -> SkeletonSequence:
+    """One clip; frames are placed by time stamp, else by number, else in their order."""
+    if options.unit is not None and FILE_UNITS[options.unit][0] == "metre":
+        program = replace(program, points=(*POINTS_3D, *program.points))
+    positions, rate = _positions(path, frames, facts, options)
+    placed: list[list[Person]] = [[] for _ in range(max(positions) + 1)]
+    for position, frame in zip(positions, frames, strict=True):
+        placed[position].extend(people_in(path, frame, program))
+    return clip_of_people(path, placed, replace(facts, fps=facts.fps or rate), options, program)
+
+
+def clip_of_people(
+    path: Path, frames: list[list[Person]], facts: Facts, options: ReadOptions, program: Program
+) -> SkeletonSequence:
+    """One clip of the people in each frame; the layout is that of their names, the facts, the caller, the program."""
+    people = [person for row in frames for person in row]
+    if not people:
+        raise bad_file(path, "frames", f"no person has keypoints in any of the {len(frames)} frames.")
+    dims = {person.points.shape[1] for person in people}
+    if len(dims) > 1:
+        raise bad_file(path, "frames", "some people have 2 and others 3 coordinates a joint; split the recording.")
+    layout, chosen = _layout(path, people, facts, options, program)
+    numbers = _numbered(path, people)
+    several = iter([Detection(*pair, number) for pair, number in zip(chosen, numbers, strict=True)])
+    detected = [[next(several) for _ in row] for row in frames]
+    flat = dims == {2}
+    if not flat and options.unit is None and program.unit is None:
+        call = f'motionhub.read("{path}", unit="metre")'
+        reason = f"the file does not state it; call {call}, or with the unit that it has."
+        raise UnstatedFact(str(bad_file(path, "unit of 3-D keypoints", reason)), "unit")
+    unit = options.unit_of(path, assumed=_pixels(path, people) if flat and options.unit is None else program.unit)
+    size = facts.image_size if flat else None
+    up = "-y" if flat else program.up
+    return clip_of(
+        path, detected, options, layout, unit=unit, fps=facts.fps, image_size=size, dims=min(dims), up=up
+    )  # fmt: skip
+
+
+def _positions(path: Path, frames: list[Frame], facts: Facts, options: ReadOptions) -> tuple[list[int], float | None]:
+    """The place of each frame in the clip, and the rate of their time stamps."""
+    stamps, numbers = [frame.stamp for frame in frames], [frame.number for frame in frames]
+    if len(frames) > 1 and None not in stamps:
+        known = sorted({*stamps})  # type: ignore[type-var]
+        if len(known) == len(stamps):
+            start = known[0]
+            elapsed = np.array([stamp - start for stamp in known], np.float64)  # type: ignore[operator]
+            stated = replace(options, fps=options.fps_of(path, facts.fps)) if facts.fps else options
+            places, rate = place_stamps(path, elapsed * seconds_per_stamp(elapsed, facts.stamps), stated)
+            place_of = dict(zip(known, places.tolist(), strict=True))
+            return [place_of[stamp] for stamp in stamps], None if facts.fps else rate  # type: ignore[index]
+        note(path, "time", "frames share their time stamps, so their order or numbers place them.")
+    if None in numbers:
+        return list(range(len(frames))), None
+    if len({*numbers}) < len(numbers):
+        again = next(number for number in numbers if numbers.count(number) > 1)
+        raise bad_file(path, f"frame {again}", "two frames have this number; a number is one moment of one recording.")
+    places = frame_positions(path, numbers)  # type: ignore[arg-type,assignment]
+    return [places[number] for number in numbers], None  # type: ignore[index]
+
+
+def _layout(
+    path: Path, people: list[Person], facts: Facts, options: ReadOptions, program: Program
+) -> tuple[SkeletonLayout, list[tuple[np.ndarray, np.ndarray | None]]]:
+    """The layout, and the points and scores of its joints of each person."""
+    if all(person.names is not None for person in people):
+        return _named_layout(path, people, options)
+    counts = sorted({len(person.points) for person in people})
+    if len(counts) > 1:
+        raise bad_file(path, "frames", f"people have different numbers of keypoints: {counts[:8]}.")
+    (count,) = counts
+    known = facts.layout and LAYOUTS.get(facts.layout)
+    stated = known if known and known.fits(count) else None
+    if stated is None and facts.names is not None and len(facts.names) == count:
+        layout, order = layout_of_names(path, list(facts.names), options)
+        return layout, [(p.points[order], p.scores if p.scores is None else p.scores[order]) for p in people]
+    layout = options.layout_of(path, stated, assumed=program.layouts.get(count), joints=count)
+    if not layout.fits(count):
+        reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the people of the file have {count}"
+        raise bad_file(path, "layout", f"{reason}; give the layout of their program.")
+    if layout.num_joints < count:
+        note(path, "joints", f"{layout.num_joints} of {count} keypoints are read: the body, without face and hands.")
+    return layout, [_body_part(layout, person) for person in people]
+
+
+def _body_part(layout: SkeletonLayout, person: Person) -> tuple[np.ndarray, np.ndarray | None]:
+    scores = person.scores
+    return layout.body_part(person.points), None if scores is None else layout.body_part(scores, axis=-1)
+
+
+def _named_layout(
+    path: Path, people: list[Person], options: ReadOptions
+) -> tuple[SkeletonLayout, list[tuple[np.ndarray, np.ndarray | None]]]:
+    """By the names of all people; a joint that a person lacks is missing."""
+    kinds = dict.fromkeys(person.names for person in people)
+    names = list(dict.fromkeys(name for each in kinds for name in each or ()))
+    if len(names) > MAX_JOINTS:
+        raise bad_file(path, "joints", f"expected at most {MAX_JOINTS} different names, got {len(names)}.")
+    for each in kinds:
+        if each is not None and len({*each}) < len(each):
+            raise bad_file(path, "joints", f"a person has several keypoints of one name: {list(each)[:8]}.")
+    names = _in_known_order(names)
+    layout, order = layout_of_names(path, names, options)
+    rows = {each: [names.index(name) for name in each or ()] for each in kinds}
+    chosen = []
+    for person in people:
+        points = np.full((len(names), person.points.shape[1]), np.nan)
+        points[rows[person.names]] = person.points
+        scores = None if person.scores is None else np.zeros(len(names))
+        if scores is not None:
+            scores[rows[person.names]] = person.scores
+        chosen.append((points[order], None if scores is None else scores[order]))
+    return layout, chosen
+
+
+def _in_known_order(names: list[str]) -> list[str]:
+    """The names in the order of a known layout that has just these joints."""
+    own = {joint_name(name): name for name in names}
+    known = next((each for each in LAYOUTS.values() if len(own) == len(names) and {*each.joints} == {*own}), None)
+    return names if known is None else [own[joint] for joint in known.joints]
+
+
+def _numbered(path: Path, people: list[Person]) -> list[int | None]:
+    """The person numbers; names of people are numbered in the order of their appearance, with a note."""
+    named = list(dict.fromkeys(person.track for person in people if isinstance(person.track, str)))
+    if not named:
+        return [person.track for person in people]  # type: ignore[misc]
+    order = list(dict.fromkeys(person.track for person in people if person.track is not None))
+    shown = ", ".join(f"{name} is {row}" for row, name in enumerate(order[:4]))
+    note(path, "people", f"their names are numbered in the order of appearance: {shown}{' ...' * (len(order) > 4)}.")
+    return [None if person.track is None else order.index(person.track) for person in people]
+
+
+def _pixels(path: Path, people: list[Person]) -> str:
+    """Pixels; or, with a note, fractions of the image where no coordinate is larger than 1.5."""
+    largest = max((float(np.nanmax(np.abs(p.points))) for p in people if not np.isnan(p.points).all()), default=9.0)
+    if largest > 1.5:
+        return "pixel"
+    note(path, "unit", f"no coordinate is larger than {largest:.3g}, so they are read as fractions of the image.")
+    return "normalised"
+
+
+# Recognition
+
+
+def finds(path: Path, head: bytes, *signs: str) -> bool:
+    """Whether JSON has all these patterns in its head, or in its first megabyte where it begins without people."""
+    if path.is_dir() or not head.lstrip().startswith((b"[", b"{")):
+        return False
+    patterns = [re.compile(sign.encode()) for sign in signs]
+    if all(pattern.search(head) for pattern in patterns):
+        return True
+    if len(head) < 4096 or b'"keypoint' in head[:3000]:
+        return False
+    return all(pattern.search(wide) for wide in (read_head(path, _LOOK),) for pattern in patterns)
+
+
+def in_folder(matches: Callable[[Path, bytes], bool]) -> Callable[[Path, bytes], bool]:
+    """The test for a file extended to folders of numbered JSON files, of which one of the first has this format."""
+
+    def either(path: Path, head: bytes) -> bool:
+        if not path.is_dir():
+            return matches(path, head)
+        return any(matches(file, read_head(file)) for file in _first_files(path))
+
+    return either
+
+
+def _first_files(folder: Path) -> Iterable[Path]:
+    listed = (file for files in recordings(folder).values() for file in files.values())
+    return (file for file in islice(listed, 64) if file.stat().st_size)
