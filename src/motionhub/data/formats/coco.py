@@ -1,89 +1,180 @@
 """Reads COCO keypoint JSON (a detector's result list, or annotations with images and categories), and writes results.
 
-The images are the frames of one recording, ordered by number; an absent number is a frame without people. Identities
+The images of a recording are its frames, ordered by number; an absent number is a frame without people. Identities
 come from `track_id`, otherwise from tracking. Boxes, masks and detection scores are ignored.
 """
 
 import json
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of, frames_of, scored_detection
-from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
+from motionhub.data.formats.detections import Detection, Frames, body_parts, clip_of, frames_of, scored_detection
+from motionhub.data.formats.files import bad_file, list_of, load_json, note, number_array
+from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
+# Joints of a person in a results list -> layout.
+RESULT_LAYOUTS = {17: "coco-17"}
+# What an image states about its recording: COCO-like video datasets, PoseTrack.
+VIDEOS = ("video_id", "vid_id", "video", "video_name")
 _LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One clip, `(people, frames, joints, 2)` pixels.
+    """One clip for each recording, `(people, frames, joints, 2)` pixels.
 
-    A joint at (0, 0) with score or visibility 0 is missing (NaN). Results are coco-17 unless `layout` is given;
-    annotations name their joints. The visibility flags 1 (hidden) and 2 become the confidences 0.5 and 1.
+    Recordings are told apart by `video_id` or `vid_id`, else by the folders of the images, else by their names. In
+    results a joint at (0, 0) with score 0 is missing (NaN); they are coco-17 unless `layout` is given. Annotations
+    name their joints; a joint with visibility 0 is missing, 1 (hidden) and 2 become the confidences 0.5 and 1.
     """
     content = load_json(path)
     if isinstance(content, dict):
-        return [_annotations(path, content, options)]
-    return [clip_of_results(path, content, options, _image_number, lambda entry: entry.get("track_id"))]
+        return _annotations(path, content, options)
+    return clips_of_results(path, content, options, _image_number, _track, RESULT_LAYOUTS)
 
 
-def clip_of_results(
+def clips_of_results(
     path: Path,
     content: Any,
     options: ReadOptions,
     frame_of: Callable[[Path, str, dict[str, Any]], int],
     track_of: Callable[[dict[str, Any]], Any],
-) -> SkeletonSequence:
-    """The clip of a list of people with `keypoints` (x, y, score of each joint) and a frame number."""
+    layouts: Mapping[int, str],
+) -> list[SkeletonSequence]:
+    """The clips of a list of people with `keypoints` (x, y, score of each joint) and a frame number.
+
+    Args:
+        layouts: number of joints -> the layout that the program gives them.
+    """
     entries = {f"results[{row}]": entry for row, entry in enumerate(list_of(path, "results", content, dict))}
     if not entries:
         raise bad_file(path, "results", "the list is empty: no person was detected in any frame.")
     numbers = [frame_of(path, place, entry) for place, entry in entries.items()]
     people = [_person(path, place, entry, track_of(entry)) for place, entry in entries.items()]
-    layout = options.layout_of(path, assumed="coco-17" if len(people[0].points) == 17 else None)
-    rows, unit = frames_of(path, numbers, numbers, people), options.unit_of(path, assumed="pixel")
-    return clip_of(path, rows, options, layout, unit=unit)
+    joints = len(people[0].points)
+    layout = options.layout_of(path, assumed=layouts.get(joints), joints=joints)
+    if layout.num_joints < joints and layout.fits(joints):
+        note(path, "keypoints", f"{layout.num_joints} of {joints} are read: the body, without face and hands.")
+        people = body_parts(layout, people)
+    unit = options.unit_of(path, assumed="pixel")
+    keys = recording_keys([_video(entry, entry.get("image_id")) for entry in entries.values()])
+    clips = []
+    for rows in _grouped(keys).values():
+        found = [numbers[row] for row in rows]
+        frames = frames_of(path, found, found, [people[row] for row in rows])
+        clips.append(clip_of(path, frames, options, layout, unit=unit, up="-y"))
+    return clips
 
 
-def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bool = False) -> Detection:
+def _person(path: Path, place: str, entry: dict[str, Any], track: Any) -> Detection:
     values = number_array(path, f"{place}.keypoints", entry.get("keypoints"))
     if values.ndim != 1 or values.size == 0 or values.size % 3:
         reason = f"expected x, y and a score of each joint, got an array of shape {values.shape}."
         raise bad_file(path, f"{place}.keypoints", reason)
     own = int(track) if isinstance(track, int | float) and track >= 0 and track == int(track) else None
-    return scored_detection(values.reshape(-1, 3) / (1, 1, 2 if flags else 1), own)
+    return scored_detection(values.reshape(-1, 3), own)
 
 
-def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> SkeletonSequence:
+def _track(entry: dict[str, Any]) -> Any:
+    attributes = entry.get("attributes")  # CVAT
+    inner = attributes.get("track_id") if isinstance(attributes, dict) else None
+    return entry.get("track_id", inner)
+
+
+def _video(entry: dict[str, Any], name: Any) -> tuple[str, str]:
+    """The recording that an image states, or "", and its name, or ""."""
+    stated = next((entry[key] for key in VIDEOS if isinstance(entry.get(key), str | int)), "")
+    return str(stated), name if isinstance(name, str) else ""
+
+
+def recording_keys(images: list[tuple[str, str]]) -> list[str]:
+    """A key of the recording of each image, of what it states and its name.
+
+    That is what it states, else the folder, else the part of the name before the number, if the same numbers occur
+    with several of these (`a_1.jpg, a_2.jpg, b_1.jpg, b_2.jpg`).
+    """
+    stated = [video for video, _ in images]
+    if any(stated):
+        return stated
+    folders = [str(PurePath(name.replace("\\", "/")).parent) for _, name in images]
+    if len({*folders}) > 1:
+        return folders
+    before = [_LAST_NUMBER.sub("", PurePath(name).stem) for _, name in images]
+    of_number: dict[int, set[str]] = {}
+    for prefix, (_, name) in zip(before, images, strict=True):
+        of_number.setdefault(number_in(name, -1), set()).add(prefix)
+    repeat = any(len(prefixes) > 1 for number, prefixes in of_number.items() if number >= 0)
+    several = 2 * len({*before}) <= len({*images})
+    return before if repeat and several else [""] * len(images)
+
+
+def _grouped(keys: list[str]) -> dict[str, list[int]]:
+    """Key -> the rows that have it."""
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    return rows
+
+
+def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> list[SkeletonSequence]:
     listed, annotated = (list_of(path, key, content.get(key), dict) for key in ("images", "annotations"))
     images = {_image_number(path, f"images[{row}]", image, "id"): image for row, image in enumerate(listed)}
-    entries = [entry for entry in annotated if "keypoints" in entry]
+    entries = {f"annotations[{row}]": entry for row, entry in enumerate(annotated) if "keypoints" in entry}
     if not images or not entries:
         raise bad_file(path, "annotations", f"expected images and keypoints, got {len(images)} and {len(entries)}.")
-    numbers, people = [], []
-    frames = {image_id: _frame_number(image, image_id) for image_id, image in images.items()}
-    if len(set(frames.values())) < len(frames):
-        frames = {image_id: image_id for image_id in images}
-    for index, entry in enumerate(entries):
-        image_id = _image_number(path, f"annotations[{index}]", entry)
-        if image_id not in frames:
-            raise bad_file(path, f"annotations[{index}]", f"there is no image with the id {image_id}.")
-        numbers.append(frames[image_id])
-        people.append(_person(path, f"annotations[{index}]", entry, entry.get("track_id"), flags=True))
+    if len(images) < len(listed):
+        raise bad_file(path, "images", f"{len(listed)} images have only {len(images)} different ids.")
+    people = _flagged([_person(path, place, entry, _track(entry)) for place, entry in entries.items()])
     names = _names(path, content)
     layout, order = layout_of_names(path, names, options)
     if any(len(person.points) != len(names) for person in people):
         raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
-    chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
-    rows, unit = frames_of(path, list(frames.values()), numbers, chosen), options.unit_of(path, assumed="pixel")
-    return clip_of(path, rows, options, layout, unit=unit, image_size=_one_size([*images.values()]))
+    people = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
+    of_image: dict[int, list[Detection]] = {image: [] for image in images}
+    for (place, entry), person in zip(entries.items(), people, strict=True):
+        image = _image_number(path, place, entry)
+        if image not in of_image:
+            raise bad_file(path, place, f"there is no image with the id {image}.")
+        of_image[image].append(person)
+    unit, ids = options.unit_of(path, assumed="pixel"), list(images)
+    keys = recording_keys([_video(image, image.get("file_name")) for image in images.values()])
+    clips = []
+    for rows in _grouped(keys).values():
+        chosen = {ids[row]: images[ids[row]] for row in rows}
+        frames = _frames(path, chosen, of_image)
+        size = _one_size([*chosen.values()])
+        clips.append(clip_of(path, frames, options, layout, unit=unit, image_size=size, up="-y"))
+    return clips
+
+
+def _frames(path: Path, images: dict[int, dict[str, Any]], of_image: dict[int, list[Detection]]) -> Frames:
+    """The people of each frame of one recording."""
+    numbers = {image_id: _frame_number(image, image_id) for image_id, image in images.items()}
+    if len(set(numbers.values())) < len(numbers):
+        note(path, "images", "several images have the same frame number, so their ids place them.")
+        numbers = {image_id: image_id for image_id in images}
+    pairs = [(numbers[image_id], person) for image_id in images for person in of_image[image_id]]
+    return frames_of(path, list(numbers.values()), [number for number, _ in pairs], [person for _, person in pairs])
+
+
+def _flagged(people: list[Detection]) -> list[Detection]:
+    """With visibility flags 0, 1 and 2 as the confidences 0 (missing), 0.5 and 1; other numbers are confidences."""
+    flags = np.concatenate([np.zeros(0), *(person.confidence for person in people if person.confidence is not None)])
+    if not np.isin(flags, (0, 1, 2)).all():
+        return people
+    found = []
+    for person in people:
+        flag = np.asarray(person.confidence)
+        found.append(replace(person, points=np.where(flag[:, None] > 0, person.points, np.nan), confidence=flag / 2))
+    return found
 
 
 def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
@@ -106,12 +197,6 @@ def _names(path: Path, content: dict[str, Any]) -> list[str]:
 def _frame_number(image: dict[str, Any], image_id: int) -> int:
     frame = image.get("frame_id")
     return frame if type(frame) is int and abs(frame) < 1e15 else number_in(image.get("file_name"), image_id)
-
-
-def number_in(name: Any, default: int) -> int:
-    """The last number in a file name: 12 in "cam1_000012.jpg"."""
-    found = _LAST_NUMBER.search(Path(name).stem) if isinstance(name, str) else None
-    return default if found is None else int(found[1])
 
 
 def _image_number(path: Path, place: str, entry: dict[str, Any], key: str = "image_id") -> int:

@@ -76,11 +76,14 @@ class ReadOptions:
         assumed: str | SkeletonLayout | None = None,
         joints: int | None = None,
     ) -> SkeletonLayout:
-        """The layout stated in the file, else by the caller, else the assumed one; `joints`: a person's, for errors."""
+        """The layout stated in the file, else by the caller, else the assumed one; `joints`: how many, for errors."""
         given, known = (None if each is None else get_layout(each) for each in (self.layout, stated))
         if given is not None and known is not None and given.joints != known.joints:
             raise self._contradiction(path, "layout", known.name, given.name)
-        found = known or given or (None if assumed is None else get_layout(assumed))
+        usual = None if assumed is None else get_layout(assumed)
+        if known is None and given is not None and usual is not None and given.joints == usual.joints:
+            given = usual  # which may have face and hands in files
+        found = known or given or usual
         if found is None and joints is not None:
             raise self._unstated_layout(path, joints)
         return self._known(path, "layout", found)
@@ -149,13 +152,10 @@ class ReadOptions:
     @staticmethod
     def _unstated_layout(path: Path, joints: int) -> UnstatedFact:
         fitting = [f'"{layout.name}"' for layout in LAYOUTS.values() if layout.fits(joints)]
-        other = f"{fitting[0] if len(fitting) == 1 else 'NAME'}"
-        listed = f"of the known layouts {', '.join(fitting)} {'has' if len(fitting) == 1 else 'have'} that many"
-        reason = (
-            f"the file does not state it and has {joints} joints a person ({listed if fitting else 'as no known one'})"
-        )
-        call = f'motionhub.read("{path}", layout={other})' if fitting else "layout= with a YAML file of your own"
-        return UnstatedFact(str(bad_file(path, "layout", f"{reason}; call {call} if it is the true one.")), "layout")
+        listed = f"known layouts of {joints} are {', '.join(fitting)}" if fitting else f"no known layout has {joints}"
+        call = f'motionhub.read("{path}", layout=...) with the true one, also a YAML file of your own'
+        reason = f"the file does not state it and has {joints} joints a person; {listed}; call {call}."
+        return UnstatedFact(str(bad_file(path, "layout", reason)), "layout")
 
     @staticmethod
     def _known(path: Path, name: str, value: Any) -> Any:

@@ -4,20 +4,24 @@ Accepts a list of frames, or an object with "frames". A frame is the 33 landmark
 or empty, or an object with "pose_landmarks" (or "poseLandmarks", "landmarks") and "pose_world_landmarks".
 """
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of
-from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, load_json, number_array, read_bytes
+from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, load_json, note, number_array, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions
+from motionhub.data.formats.people import Facts, Frame, facts_of, moment_of, positions_of, stamp_key
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
 JOINTS = 33
 _IMAGE_KEYS = ("pose_landmarks", "poseLandmarks", "landmarks")
 _WORLD_KEYS = ("pose_world_landmarks", "poseWorldLandmarks", "world_landmarks", "worldLandmarks")
+_OTHER_PARTS = re.compile(r"(hand|face).*landmarks?$", re.IGNORECASE)
 _SIGNS = (b'"visibility"', *(f'"{key}"'.encode() for key in (*_IMAGE_KEYS, *_WORLD_KEYS)))
 
 
@@ -25,9 +29,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One clip of layout mediapipe-33; `confidence` is the visibility of the landmarks. Tracking finds the identities.
 
     Landmarks are fractions of the image width and height: `(people, frames, 33, 2)` of unit "normalised". With
-    `unit="pixel"` and `image_size=` they become pixels, which keep the shape of the body. With `unit="metre"` the
+    `unit="pixel"` and an image size they become pixels, which keep the shape of the body. With `unit="metre"` the
     world landmarks are read: `(people, frames, 33, 3)`, y down, the origin between the hips; a plain list of landmarks
-    is then read as world landmarks.
+    is then read as world landmarks. Frames are placed by their time stamps or numbers, if they have any.
     """
     content = load_json(path)
     frames = content.get("frames", [content]) if isinstance(content, dict) else content
@@ -36,18 +40,46 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     unit = options.unit_of(path, assumed="normalised")
     world = FILE_UNITS[unit][0] == "metre"
     objects = [frame for frame in frames if isinstance(frame, dict)]
-    if world and objects and not any(key in frame for frame in objects for key in _WORLD_KEYS):
-        raise bad_file(path, "frames", f"expected {_WORLD_KEYS[0]!r} for a unit of length; leave unit out.")
-    size = options.image_size_of(path)
+    _check_keys(path, objects, world)
+    facts = facts_of(content) if isinstance(content, dict) else Facts()
+    size = options.image_size_of(path, None if world else facts.image_size)
     if unit == "pixel" and size is None:
         reason = "landmarks are fractions of the image; give image_size=(width, height) too."
         raise bad_file(path, "image_size", reason)
     scale = np.ones(3) if world else np.array(size if unit == "pixel" else (1, 1), np.float64)
-    people = []
-    for time, frame in enumerate(frames):
+    moments = [moment_of(frame) if isinstance(frame, dict) else (None, None) for frame in frames]
+    stamped = [Frame(f"frame {row}", [], *moment) for row, moment in enumerate(moments)]
+    positions, rate = positions_of(path, stamped, replace(facts, stamps=stamp_key(objects)), options)
+    people: list[list[Detection]] = [[] for _ in range(max(positions) + 1)]
+    for time, (position, frame) in enumerate(zip(positions, frames, strict=True)):
         found = enumerate(_people(frame, world))
-        people.append([_person(path, f"frame {time}, person {row}", person, scale) for row, person in found])
-    return [clip_of(path, people, options, options.layout_of(path, "mediapipe-33"), unit=unit, dims=len(scale))]
+        people[position] = [_person(path, f"frame {time}, person {row}", person, scale) for row, person in found]
+    layout = options.layout_of(path, "mediapipe-33")
+    return [
+        clip_of(
+            path,
+            people,
+            options,
+            layout,
+            unit=unit,
+            fps=facts.fps or rate,
+            image_size=None if world else facts.image_size,
+            dims=len(scale),
+            up="-y",
+        )
+    ]
+
+
+def _check_keys(path: Path, frames: list[dict[str, Any]], world: bool) -> None:
+    """Raises ValueError where only the landmarks of the other unit are there; notes those of hands and face."""
+    image, deep = (any(frame.get(key) for frame in frames for key in keys) for keys in (_IMAGE_KEYS, _WORLD_KEYS))
+    if world and frames and not any(key in frame for frame in frames for key in _WORLD_KEYS):
+        raise bad_file(path, "frames", f"expected {_WORLD_KEYS[0]!r} for a unit of length; leave unit out.")
+    if not world and deep and not image:
+        raise bad_file(path, "frames", 'nobody has landmarks in the image; give unit="metre" for the world landmarks.')
+    others = sorted({key for frame in frames for key in frame if _OTHER_PARTS.search(key) and frame[key]})
+    if others:
+        note(path, "frames", f"{others[:6]} are left out; only the body is read.")
 
 
 def _people(frame: Any, world: bool) -> list[Any]:

@@ -1,6 +1,6 @@
 """Skeletons of Nuitrack and of Orbbec's body SDK as JSON: joints with a type (name or number) and a place in mm.
 
-A skeleton is `{"id", "joints": [{"type", "confidence", "real": {"x", "y", "z"}}, ...]}`; `real` is also `worldPosition`.
+A skeleton is `{"id", "joints": [{"type", "confidence", "real": {"x", "y", "z"}}, ...]}`, `real` or `worldPosition`.
 x points right in the image, y up, z away from the sensor.
 """
 

@@ -1,8 +1,8 @@
 """Frames of people as pose programs write them: JSON, JSON lines or a folder with one file per frame -> one clip.
 
 A recording is a list of frames, or an object with such a list and with facts (`fps`, `width`, `height`, joint names).
-A frame is a list of people, or an object with one and with a frame number or time stamp. The `keypoints` of a person are
-[[x, y], ...], [[x, y, score], ...], flat, {"x": [...], "y": [...]}, or objects with names.
+A frame is a list of people, or an object with one and with a frame number or time stamp. The `keypoints` of a person
+are [[x, y], ...], [[x, y, score], ...], flat, {"x": [...], "y": [...]}, or objects with names.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
-from motionhub.data.formats.detections import Detection, clip_of, frame_positions
+from motionhub.data.formats.detections import Detection, body_parts, clip_of, frame_positions
 from motionhub.data.formats.files import (
     MAX_JSON_BYTES,
     bad_file,
@@ -174,7 +174,7 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
     Args:
         alone: whether the document is one frame.
     """
-    facts = _facts(path, content) if isinstance(content, dict) else Facts()
+    facts = facts_of(content) if isinstance(content, dict) else Facts()
     listed = content
     if isinstance(content, dict):
         key = next((key for key in FRAME_LISTS if isinstance(content.get(key), list)), None)
@@ -193,8 +193,12 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
     if alone and len(listed) > 1:
         raise bad_file(path, "frames", f"expected one frame in a file of a folder, got {len(listed)}.")
     frames = [_frame(path, f"frame {index}", frame) for index, frame in enumerate(listed)]
-    key = next((key for frame in listed if isinstance(frame, dict) for key in STAMPS if key in frame), "")
-    return _joined(frames, listed), replace(facts, stamps=key)
+    return _joined(frames, listed), replace(facts, stamps=stamp_key(listed))
+
+
+def stamp_key(frames: list[Any]) -> str:
+    """The key of the time stamps, which may have their unit in it."""
+    return next((key for frame in frames if isinstance(frame, dict) for key in STAMPS if key in frame), "")
 
 
 def _is_one_frame(content: list[Any], alone: bool) -> bool:
@@ -229,7 +233,8 @@ def _with_key(name: str, frame: Any) -> Any:
     return frame if stated or not isinstance(frame, dict) else {"frame": number, **frame}
 
 
-def _facts(path: Path, content: dict[str, Any]) -> Facts:
+def facts_of(content: dict[str, Any]) -> Facts:
+    """What the object around the frames states: rate, image size, joint names, and the layout of a known dataset."""
     inner = [content.get(key) for key in ("meta_info", "info", "metadata", "video", "meta")]
     every = {key: value for part in (*inner, content) if isinstance(part, dict) for key, value in part.items()}
     rate = next((every[key] for key in RATES if is_number(every.get(key)) and 0 < every[key] < 1e6), None)
@@ -275,7 +280,12 @@ def _frame(path: Path, place: str, frame: Any) -> Frame:
         people = [frame["instances"]]
     if people is None and not any(frame.get(key) is None or frame.get(key) == [] for key in PEOPLE if key in frame):
         raise bad_file(path, place, f"expected one of {list(PEOPLE[:6])}, got the keys {list(frame)[:8]}.")
-    return Frame(place, people or [], _stated_number(frame), _stamp(frame))
+    return Frame(place, people or [], *moment_of(frame))
+
+
+def moment_of(frame: dict[str, Any]) -> tuple[int | None, float | None]:
+    """The frame number and the time stamp of a frame, where it states them."""
+    return _stated_number(frame), _stamp(frame)
 
 
 def _stated_number(frame: dict[str, Any]) -> int | None:
@@ -456,7 +466,7 @@ def clip_of_frames(
     """One clip; frames are placed by time stamp, else by number, else in their order."""
     if options.unit is not None and FILE_UNITS[options.unit][0] == "metre":
         program = replace(program, points=(*POINTS_3D, *program.points))
-    positions, rate = _positions(path, frames, facts, options)
+    positions, rate = positions_of(path, frames, facts, options)
     placed: list[list[Person]] = [[] for _ in range(max(positions) + 1)]
     for position, frame in zip(positions, frames, strict=True):
         placed[position].extend(people_in(path, frame, program))
@@ -490,7 +500,9 @@ def clip_of_people(
     )  # fmt: skip
 
 
-def _positions(path: Path, frames: list[Frame], facts: Facts, options: ReadOptions) -> tuple[list[int], float | None]:
+def positions_of(
+    path: Path, frames: list[Frame], facts: Facts, options: ReadOptions
+) -> tuple[list[int], float | None]:
     """The place of each frame in the clip, and the rate of their time stamps."""
     stamps, numbers = [frame.stamp for frame in frames], [frame.number for frame in frames]
     if len(frames) > 1 and None not in stamps:
@@ -533,12 +545,8 @@ def _layout(
         raise bad_file(path, "layout", f"{reason}; give the layout of their program.")
     if layout.num_joints < count:
         note(path, "joints", f"{layout.num_joints} of {count} keypoints are read: the body, without face and hands.")
-    return layout, [_body_part(layout, person) for person in people]
-
-
-def _body_part(layout: SkeletonLayout, person: Person) -> tuple[np.ndarray, np.ndarray | None]:
-    scores = person.scores
-    return layout.body_part(person.points), None if scores is None else layout.body_part(scores, axis=-1)
+    cut = body_parts(layout, [Detection(person.points, person.scores) for person in people])
+    return layout, [(each.points, each.confidence) for each in cut]
 
 
 def _named_layout(

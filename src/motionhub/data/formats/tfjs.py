@@ -1,7 +1,7 @@
 """Poses of tfjs pose-detection (MoveNet, PoseNet, BlazePose) as JSON: frames of poses with named keypoints.
 
-A pose is `{"score", "keypoints": [{"x", "y", "score", "name"}, ...], "keypoints3D": [...]}`; a frame is a list of poses,
-or an object with `poses` and a time (`t`, `timestamp`).
+A pose is `{"score", "keypoints": [{"x", "y", "score", "name"}, ...], "keypoints3D": [...]}`; a frame is a list of
+poses, or an object with `poses` and a time (`t`, `timestamp`).
 """
 
 from pathlib import Path

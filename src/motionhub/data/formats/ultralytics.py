@@ -1,6 +1,6 @@
 """Results of ultralytics' pose models as JSON (`Results.summary()`, `to_json()`): lists of frames, lines, a folder.
 
-A person is `{"name", "class", "confidence", "box", "track_id", "keypoints": {"x": [...], "y": [...], "visible": [...]}}`.
+A person is `{"class", "confidence", "box", "track_id", "keypoints": {"x": [...], "y": [...], "visible": [...]}}`.
 """
 
 from pathlib import Path

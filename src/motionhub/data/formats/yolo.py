@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of, frames_of
+from motionhub.data.formats.detections import Detection, body_parts, clip_of, frames_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note, read_head, read_text
 from motionhub.data.formats.folders import recordings
 from motionhub.data.formats.format import Format, ReadOptions
@@ -62,14 +62,10 @@ def _clip(path: Path, files: dict[int, Path], options: ReadOptions) -> SkeletonS
         points = points * np.array(size)
     tracks = None if columns.track is None else values[:, columns.track].astype(int).tolist()
     people = [
-        Detection(
-            layout.body_part(points[row]),
-            None if scores is None else layout.body_part(scores[row], axis=-1),
-            None if tracks is None else tracks[row],
-        )
+        Detection(points[row], None if scores is None else scores[row], None if tracks is None else tracks[row])
         for row in range(len(values))
     ]
-    frames = frames_of(path, list(files), [number for number, _ in lines], people)
+    frames = frames_of(path, list(files), [number for number, _ in lines], body_parts(layout, people))
     return clip_of(path, frames, options, layout, unit=unit, up="-y")
 
 
