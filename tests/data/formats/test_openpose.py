@@ -132,8 +132,8 @@ def test_pipelines_and_the_command_line_pass_the_options_on(write_frame, tmp_pat
 @pytest.mark.parametrize(
     "options, reason",
     [
-        ({"layout": "coco-17"}, "layout: the file states layout body-25, but layout coco-17 was given"),
-        ({"layout": "body25"}, "Did you mean 'body-25'"),
+        ({"layout": "coco-17"}, "layout 'coco-17' has 17 joints, but the people of the file have 25"),
+        ({"layout": "bodyy-25"}, "Did you mean 'body-25'"),
         ({"fps": 0}, "positive"),
         ({"unit": "inch"}, "unit must be one of"),
     ],

@@ -76,13 +76,13 @@ class ReadOptions:
         assumed: str | SkeletonLayout | None = None,
         joints: int | None = None,
     ) -> SkeletonLayout:
-        """The layout stated in the file, else by the caller, else the assumed one; `joints`: how many, for errors."""
+        """The layout stated in the file, else by the caller, else the assumed one; `joints`: of a person there."""
         given, known = (None if each is None else get_layout(each) for each in (self.layout, stated))
         if given is not None and known is not None and given.joints != known.joints:
             raise self._contradiction(path, "layout", known.name, given.name)
         usual = None if assumed is None else get_layout(assumed)
-        if known is None and given is not None and usual is not None and given.joints == usual.joints:
-            given = usual  # which may have face and hands in files
+        if joints and given and usual and given.joints == usual.joints and not given.fits(joints):
+            given = usual  # files have face and hands too
         found = known or given or usual
         if found is None and joints is not None:
             raise self._unstated_layout(path, joints)
@@ -151,7 +151,11 @@ class ReadOptions:
 
     @staticmethod
     def _unstated_layout(path: Path, joints: int) -> UnstatedFact:
-        fitting = [f'"{layout.name}"' for layout in LAYOUTS.values() if layout.fits(joints)]
+        fitting = [
+            f'"{layout.name}"'
+            for layout in LAYOUTS.values()
+            if joints == (layout.num_file_joints or layout.num_joints)
+        ]
         listed = f"known layouts of {joints} are {', '.join(fitting)}" if fitting else f"no known layout has {joints}"
         call = f'motionhub.read("{path}", layout=...) with the true one, also a YAML file of your own'
         reason = f"the file does not state it and has {joints} joints a person; {listed}; call {call}."

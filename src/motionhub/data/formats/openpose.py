@@ -181,8 +181,8 @@ def _width(path: Path, place: str, numbers: np.ndarray, keys: tuple[str, ...], o
                     return width
             if numbers.size % 3 == 0:
                 return 3
-    known = ", ".join(f"{3 * count} ({name})" for count, name in LAYOUTS.items())
-    raise bad_file(path, place, f"expected {known} or such numbers, got an array of shape {numbers.shape}.")
+    known = ", ".join(f"{3 * count} numbers ({name})" for count, name in LAYOUTS.items())
+    raise bad_file(path, place, f"expected {known}, got an array of shape {numbers.shape}.")
 
 
 def _layout(path: Path, counts: list[int], options: ReadOptions) -> SkeletonLayout:

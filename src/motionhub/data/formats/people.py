@@ -479,7 +479,11 @@ def clip_of_people(
     """One clip of the people in each frame; the layout is that of their names, the facts, the caller, the program."""
     people = [person for row in frames for person in row]
     if not people:
-        raise bad_file(path, "frames", f"no person has keypoints in any of the {len(frames)} frames.")
+        if options.layout is None:
+            reason = f"no person has keypoints in any of the {len(frames)} frames"
+            raise bad_file(path, "frames", f"{reason}; with layout= that is a clip without people.")
+        unit = options.unit_of(path, assumed="pixel")
+        return clip_of(path, [[] for _ in frames], options, options.layout_of(path), unit=unit, fps=facts.fps)
     dims = {person.points.shape[1] for person in people}
     if len(dims) > 1:
         raise bad_file(path, "frames", "some people have 2 and others 3 coordinates a joint; split the recording.")
