@@ -1,11 +1,12 @@
 """Layout conversion against the published index lists, and the laws that hold between all layouts."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
 
-from motionhub.skeletons.convert import conversion_weights, convert_layout, with_up
+from motionhub.skeletons.convert import check_conversion, conversion_weights, convert_layout, with_up
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout
 from motionhub.skeletons.sequence import DIRECTIONS, SkeletonSequence
@@ -200,3 +201,51 @@ def test_an_unknown_axis_is_not_guessed():
     clip = SkeletonSequence(np.zeros((1, 1, 13, 3)), "penn-13", 30, "metre")
     with pytest.raises(ValueError, match=r'state it: sequence.replace\(up="y"\)'):
         with_up(clip, "y")
+
+
+# What a conversion must not do silently.
+
+RIG = SkeletonLayout("rig", ("bone_1", "bone_2", "hat"), (("bone_2", "bone_1"),), root="bone_1")
+FACE = SkeletonLayout("face", ("nose", "left_eye", "right_eye"), (("left_eye", "nose"), ("right_eye", "nose")), "nose")
+
+
+def still(layout):
+    return SkeletonSequence(np.zeros((1, 2, layout.num_joints, 2)), layout, 30, "pixel")
+
+
+@pytest.mark.parametrize("target", ["coco-17", "ntu-25", "posetics-17", "smpl-22"])
+def test_a_conversion_that_maps_no_joint_is_an_error_with_both_layouts_and_the_fix(target):
+    with pytest.raises(
+        ValueError, match=f"No joint of layout 'rig' .bone_1, bone_2, hat.*{target}.*names: {{bone_1: "
+    ):
+        convert_layout(still(RIG), target)
+
+
+@pytest.mark.parametrize("target", ["coco-17", "posetics-17", "mediapipe-33"])
+def test_a_conversion_that_loses_all_limbs_is_an_error(target):
+    with pytest.raises(ValueError, match=f"No limb joint of layout 'face'.*'{target}'"):
+        convert_layout(still(FACE), target)
+
+
+def test_a_conversion_between_layouts_without_limbs_is_none(recwarn):
+    ears = SkeletonLayout("nose-only", ("nose",), (), "nose")
+    assert convert_layout(still(FACE), ears).joint_mask.all() and not recwarn.list
+
+
+def test_below_half_of_the_joints_a_warning_lists_those_that_are_lost_once_per_pair(monkeypatch):
+    monkeypatch.setattr("motionhub.skeletons.convert._WARNED", set())
+    arm = SkeletonLayout("arm", ("left_shoulder", "left_elbow", "left_wrist"), (), "left_shoulder")
+    with pytest.warns(UserWarning, match="arm -> coco-17: 3 of 17 joints copied.*14 lost: nose, .*right_ankle"):
+        convert_layout(still(arm), "coco-17")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        convert_layout(still(arm), "coco-17")
+        convert_layout(still(LAYOUTS["coco-17"]), "kinect-20")
+
+
+@pytest.mark.parametrize("source", LAYOUTS)
+def test_no_pair_of_the_librarys_layouts_loses_its_limbs(source):
+    for target in LAYOUTS.values():
+        _, report = conversion_weights(source, target)
+        check_conversion(LAYOUTS[source], target, report)
+        assert 2 * report.made >= target.num_joints

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import read_json
 
+from motionhub.data.datasets.reading import read
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layout import MAX_BYTES, SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout, load_layout
@@ -214,3 +215,43 @@ def test_the_processor_keeps_a_known_layout_as_its_name():
     from motionhub.processing.skeleton import SkeletonProcessor
 
     assert SkeletonProcessor(layout=get_layout("coco-17")).layout == "coco-17"
+
+
+FIVE_LINES = """\
+name: my-rig
+names:
+  Bone_04: left_hip
+  Bone_05: left_knee
+  Bone_08: right_hip
+  Bone_09: right_knee
+"""
+
+
+def test_a_mapping_of_names_is_a_layout_with_the_usual_bones(declared):
+    layout = load_layout(declared(FIVE_LINES))
+    assert layout.joints == ("left_hip", "left_knee", "right_hip", "right_knee") and layout.root == "left_hip"
+    assert layout.bones == (("left_knee", "left_hip"), ("right_knee", "right_hip"))
+    assert get_layout(layout.to_dict()).names == layout.names
+
+
+def test_files_with_names_of_nobodys_convention_are_read_by_the_mapping(declared, tmp_path):
+    path = tmp_path / "clip.csv"
+    columns = [f"Bone_{number:02}_{axis}" for number in (9, 8, 5, 4) for axis in "xyz"]
+    path.write_text(",".join(columns) + "\n" + ",".join(map(str, range(12))) + "\n")
+    (clip,) = read(path, layout=declared(FIVE_LINES), fps=30, unit="metre")
+    assert clip.keypoints[0, 0, clip.layout.index("left_knee")].tolist() == [6, 7, 8]
+    assert set(convert_layout(clip, "coco-17", return_report=True)[1].copied) == set(clip.layout.joints)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ("{Bone_04: left_hip}", "joint 'left_hip' has no right_hip"),
+        ("[Bone_04]", "names must map"),
+        ("{1: left_hip}", "names must be text"),
+        ("{a: x}\njoints: [y]\nroot: y", "names must lead to joints"),
+    ],
+)
+def test_a_wrong_mapping_is_refused_with_the_reason(declared, names, reason):
+    with pytest.raises(ValueError, match=reason):
+        load_layout(declared(f"name: rig\nnames: {names}\n"))

@@ -42,7 +42,8 @@ def convert(
         clips = [clip.person(person) for clip in clips]
     if target is not None:
         converted = [convert_layout(clip, target, return_report=True) for clip in clips]
-        print(converted[0][1])  # the clips of a file have one layout
+        report = converted[0][1]  # the clips of a file have one layout
+        print(f"{report}\n{report.summary}")
         clips = [clip for clip, _ in converted]
     if fps is not None:
         clips = [resample(clip, fps) for clip in clips]

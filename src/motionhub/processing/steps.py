@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from motionhub.augment.temporal import take_frames
-from motionhub.skeletons.convert import conversion_weights
+from motionhub.skeletons.convert import check_conversion, conversion_weights
 from motionhub.skeletons.layout import SkeletonLayout
 
 
@@ -90,16 +90,17 @@ def converted(keypoints: Tensor, source: SkeletonLayout, target: SkeletonLayout)
 @lru_cache(maxsize=64)
 def _conversion(source: SkeletonLayout, target: SkeletonLayout) -> tuple[Tensor, Tensor | None, Tensor | None]:
     """Weights `(target, source)`; the source of each joint if all are copies; which joints are absent, if any."""
-    weights = torch.from_numpy(conversion_weights(source, target)[0])
+    matrix, report = conversion_weights(source, target)
+    try:
+        check_conversion(source, target, report)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Or use a model of layout {source.name!r}: SkeletonProcessor(layout={source.name!r}), or name "
+            "the layout the data really have: SkeletonSequence(array, layout=...)."
+        ) from None
+    weights = torch.from_numpy(matrix)
     used = weights != 0
     absent = ~used.any(dim=1)
-    if bool(absent.all()):
-        raise ValueError(
-            f"No joint of layout {source.name!r} ({list(source.joints)}) can become one of {target.name!r} "
-            f"({list(target.joints)}); use a model of layout {source.name!r}: "
-            f"SkeletonProcessor(layout={source.name!r}), or name the layout the data really have: "
-            "SkeletonSequence(array, layout=...)."
-        )
     copies = bool(((weights == 1) | ~used).all()) and bool((used.sum(dim=1) <= 1).all())
     return weights, weights.argmax(dim=1) if copies else None, absent if bool(absent.any()) else None
 

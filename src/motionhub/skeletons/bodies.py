@@ -99,7 +99,7 @@ def known_joints(layout: SkeletonLayout, smaller: SkeletonLayout) -> dict[str, s
     """Joint of `layout` -> the same joint of `smaller`, or the one it is substituted for."""
     _, report = conversion_weights(layout, smaller)
     played = {own: joint for joint, own in report.substituted.items() if own not in report.copied}
-    return {**played, **{joint: joint for joint in report.copied}}
+    return {**played, **{report.names.get(joint, joint): joint for joint in report.copied}}
 
 
 def nearest(joint: str, layout: SkeletonLayout, known: Mapping[str, str]) -> str:

@@ -4,11 +4,14 @@ Joints that cannot be made from the source are NaN and listed in the report, nev
 authors of UNIK, LAC, 2s-AGCN-For-Daily-Living and CV-MIM; our own are marked.
 """
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, overload
 
 import numpy as np
 
+from motionhub.skeletons.joint_names import named_joints
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -55,6 +58,13 @@ EXCEPTIONS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
 }
 
 
+LIMBS = frozenset(
+    f"{side}_{part}"
+    for side in ("left", "right")
+    for part in ("shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "foot")
+)
+
+
 @dataclass(frozen=True)
 class ConversionReport:
     """How each joint of the target was made.
@@ -64,6 +74,7 @@ class ConversionReport:
         copied: joints both layouts have.
         interpolated: joint -> the source joints it is the weighted mean of; one source is a substitution.
         missing: joints that cannot be made from the source: NaN in every frame.
+        names: copied joint -> its name in the source, where that is another spelling (`named_joints`).
     """
 
     source: str
@@ -71,14 +82,27 @@ class ConversionReport:
     copied: tuple[str, ...] = ()
     interpolated: dict[str, tuple[str, ...]] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def substituted(self) -> dict[str, str]:
         """Joint -> the one source joint that stands in for it."""
         return {joint: sources[0] for joint, sources in self.interpolated.items() if len(sources) == 1}
 
+    @property
+    def made(self) -> int:
+        """How many joints of the target have a place."""
+        return len(self.copied) + len(self.interpolated)
+
+    @property
+    def summary(self) -> str:
+        """Such as "12 of 17 joints copied, 4 interpolated, 1 lost: nose"."""
+        total, lost = self.made + len(self.missing), ", ".join(self.missing)
+        text = f"{len(self.copied)} of {total} joints copied, {len(self.interpolated)} interpolated, "
+        return f"{text}{len(self.missing)} lost{lost and ': '}{lost}"
+
     def __str__(self) -> str:
-        rows = [(joint, "copied", "") for joint in self.copied]
+        rows = [(joint, "copied", self.names.get(joint, "")) for joint in self.copied]
         for joint, sources in self.interpolated.items():
             rows.append((joint, "played by" if len(sources) == 1 else "mean of", ", ".join(sources)))
         rows += [(joint, "missing", "NaN: no recipe makes it") for joint in self.missing]
@@ -105,33 +129,76 @@ def conversion_weights(
     exceptions = EXCEPTIONS.get((source.name, target.name), {})
     weights = np.zeros((target.num_joints, source.num_joints), dtype=np.float32)
     copied, interpolated, missing = [], {}, []
+    own = _own_names(source)
+    meant = {joint: named or joint for joint, named in named_joints(target.joints).items()}
     for row, joint in enumerate(target.joints):
-        parts = _mean(exceptions[joint], source, ()) if joint in exceptions else _parts(joint, source, ())
+        asked = joint if joint in own else meant[joint]
+        parts = _mean(exceptions[joint], own, ()) if joint in exceptions else _parts(asked, own, ())
         if parts is None:
             missing.append(joint)
-        elif list(parts) == [joint]:
+        elif list(parts) == [own.get(asked)]:
             copied.append(joint)
         else:
             interpolated[joint] = tuple(parts)
         for part, weight in (parts or {}).items():
             weights[row, source.index(part)] = weight
-    return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing))
+    names = {joint: own[joint if joint in own else meant[joint]] for joint in copied}
+    names = {joint: name for joint, name in names.items() if name != joint}
+    return weights, ConversionReport(source.name, target.name, tuple(copied), interpolated, tuple(missing), names)
 
 
-def _parts(joint: str, source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+def check_conversion(source: SkeletonLayout, target: SkeletonLayout, report: ConversionReport) -> None:
+    """Warns, once for a pair of layouts, when more than half of the target's joints cannot be made.
+
+    Raises:
+        ValueError: no joint can be made, or none of the target's limbs.
+    """
+    meant = {joint: named or joint for joint, named in named_joints(target.joints).items()}
+    limbs = {joint for joint in target.joints if meant[joint] in LIMBS}
+    if not report.made or (limbs and limbs <= {*report.missing}):
+        what = "limb joint" if report.made else "joint"
+        raise ValueError(
+            f"No {what} of layout {source.name!r} ({_listed(source.joints)}) can become one of {target.name!r} "
+            f"({_listed(target.joints)}). State what the names mean in a YAML file, "
+            f'"name: my-rig, names: {{{source.joints[0]}: {target.joints[0]}, ...}}"; its path is a layout to read with.'
+        )
+    pair = (source.joints, target.joints)
+    if 2 * report.made < target.num_joints and pair not in _WARNED:
+        _WARNED.add(pair)
+        warnings.warn(
+            f"{source.name} -> {target.name}: {report.summary}. Lost joints are NaN; an encoder sees a partial body.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+_WARNED: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+
+
+def _listed(joints: tuple[str, ...]) -> str:
+    return ", ".join(joints[:8]) + (", ..." if len(joints) > 8 else "")
+
+
+def _own_names(layout: SkeletonLayout) -> dict[str, str]:
+    """Joint -> its name in the layout: itself, and the joint of the vocabulary that the name means."""
+    meant = {joint: name for name, joint in named_joints(layout.joints).items() if joint is not None}
+    return {**meant, **{joint: joint for joint in layout.joints}}
+
+
+def _parts(joint: str, own: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
     """Source joint -> weight for one joint, or None; `asked`: joints it is needed for, as recipes are circular."""
-    if joint in source.joints:
-        return {joint: 1.0}
+    if joint in own:
+        return {own[joint]: 1.0}
     if joint in asked:
         return None
-    ways = (_mean(way, source, (*asked, joint)) for way in RECIPES.get(joint, ()))
+    ways = (_mean(way, own, (*asked, joint)) for way in RECIPES.get(joint, ()))
     return next((parts for parts in ways if parts is not None), None)
 
 
-def _mean(joints: tuple[str, ...], source: SkeletonLayout, asked: tuple[str, ...]) -> dict[str, float] | None:
+def _mean(joints: tuple[str, ...], own: Mapping[str, str], asked: tuple[str, ...]) -> dict[str, float] | None:
     weights: dict[str, float] = {}
     for joint in joints:
-        parts = _parts(joint, source, asked)
+        parts = _parts(joint, own, asked)
         if parts is None:
             return None
         for part, weight in parts.items():
@@ -163,8 +230,10 @@ def convert_layout(
         target: a layout or its name.
         return_report: also return how each joint was made.
 
+    A warning, once for a pair of layouts, lists the joints that are lost when they are more than half.
+
     Raises:
-        ValueError: no layout has that name.
+        ValueError: no layout has that name; or no joint of the target, or none of its limbs, can be made.
 
     Examples:
         >>> clip = motionhub.generate("wave", seed=0)
@@ -174,6 +243,7 @@ def convert_layout(
     """
     layout = get_layout(target)
     weights, report = conversion_weights(sequence.layout, layout)
+    check_conversion(sequence.layout, layout, report)
     used = weights > 0
     keypoints = weights @ np.nan_to_num(sequence.keypoints)
     # `~mask @ used` counts the missing sources of each target joint.

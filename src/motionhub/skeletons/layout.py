@@ -6,9 +6,11 @@
     root: neck
     joints: [neck, left_wrist, left_thumb, left_index, right_wrist, right_thumb, right_index]
     bones: [[left_wrist, neck], [left_thumb, left_wrist], ...]  # child, parent
+    names: {B12: left_wrist, B17: right_wrist}  # in files -> joint, where the rules of joint_names.py do not help
 
-`bones`, `dims` and `description` are optional; the bone stream and drawings need bones. In a file bones must form no
-circle and both sides must have the same joints; `SkeletonLayout` also holds published lists that break these rules.
+`bones`, `dims`, `names` and `description` are optional; the bone stream and drawings need bones. With `names`,
+`joints` and `root` may be left out: they are the joints that the names lead to. In a file bones must form no circle
+and both sides must have the same joints; `SkeletonLayout` also holds published lists that break these rules.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +43,8 @@ class SkeletonLayout:
         dims: 2 or 3 when every sequence of this layout has that many coordinates a joint; None when both occur.
         description: free text; ignored when layouts are compared.
         num_file_joints: joints of a person in files that have face and hands too; None: `num_joints`.
-        kept: positions of `joints` among these; None: the first. Both are ignored when layouts are compared.
+        kept: positions of `joints` among these; None: the first.
+        names: names in files -> joints, where no rule knows them. These three are ignored when layouts are compared.
 
     Raises:
         ValueError: a repeated joint name, a bone or root that names no joint, dims other than 2, 3 or None, or `kept`
@@ -56,6 +59,7 @@ class SkeletonLayout:
     description: str = field(default="", compare=False)
     num_file_joints: int | None = field(default=None, compare=False)
     kept: tuple[int, ...] | None = field(default=None, compare=False)
+    names: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         repeated = sorted({joint for joint in self.joints if self.joints.count(joint) > 1})
@@ -68,6 +72,8 @@ class SkeletonLayout:
                 f"Layout {self.name!r}: bones and root must use names from joints, but got {unknown}; "
                 f"the joints are {list(self.joints)}."
             )
+        if foreign := sorted({*self.names.values()} - {*self.joints}):
+            raise ValueError(f"Layout {self.name!r}: names must lead to joints, but {foreign} are none of them.")
         if self.dims not in (None, 2, 3):
             raise ValueError(f"Layout {self.name!r}: dims must be 2 or 3 (or be left out), got {self.dims!r}.")
         kept, most = self.kept_positions, self.num_file_joints or len(self.joints)
@@ -111,7 +117,7 @@ class SkeletonLayout:
         """Plain lists and strings, as in a layout file; `from_dict` gives the same layout back."""
         bones = [list(bone) for bone in self.bones]
         plain = {"name": self.name, "joints": list(self.joints), "bones": bones, "root": self.root}
-        optional = {"dims": self.dims, "description": self.description}
+        optional = {"dims": self.dims, "description": self.description, "names": dict(self.names)}
         return {**plain, **{key: value for key, value in optional.items() if value}}
 
     @classmethod
@@ -121,10 +127,17 @@ class SkeletonLayout:
         Raises:
             ValueError: unknown or absent keys, values of another type, or an invalid layout; one sentence.
         """
-        keys = {"name", "joints", "root", "bones", "dims", "description"}
+        keys = {"name", "joints", "root", "bones", "dims", "description", "names"}
         unknown = [key for key in content if key not in keys]
         if unknown:
-            raise ValueError(f"unknown keys {unknown}; a layout has name, joints, root, bones, dims, description.")
+            raise ValueError(f"unknown keys {unknown}; a layout has {', '.join(sorted(keys))}.")
+        names = content.get("names") or {}
+        if not isinstance(names, Mapping):
+            raise ValueError(f"names must map names in files to joints, my_left_knee: left_knee, got {names!r}.")
+        names = {_text(name, "names"): _text(joint, "names") for name, joint in names.items()}
+        if names and content.get("joints") is None:
+            own = list(dict.fromkeys(names.values()))
+            content = {"root": "mid_hip" if "mid_hip" in own else own[0], **content, "joints": own}
         absent = [key for key in ("name", "joints", "root") if content.get(key) in (None, "", [])]
         if absent:
             raise ValueError(f"a layout needs {', '.join(absent)}; give for example root: mid_hip (a joint's name).")
@@ -137,7 +150,9 @@ class SkeletonLayout:
                 raise ValueError(f"bones must be pairs [child, parent] of joint names, got {bone!r}.")
             bones.append((_text(bone[0], "bones"), _text(bone[1], "bones")))
         description = content.get("description", "")
-        return cls(content["name"], joints, tuple(bones), content["root"], content.get("dims"), description)
+        return cls(
+            content["name"], joints, tuple(bones), content["root"], content.get("dims"), description, names=names
+        )
 
     @cached_property
     def bone_indices(self) -> np.ndarray:

@@ -42,12 +42,14 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from motionhub.skeletons.layout import SUFFIXES, SkeletonLayout, read_layout
+from motionhub.skeletons.standing import named_layout
 
 
 Bones = tuple[tuple[str, str], ...]
@@ -494,6 +496,8 @@ def _about(name: str) -> str:
 def load_layout(path: str | Path) -> SkeletonLayout:
     """The layout declared in a YAML file: `name`, `joints`, `root` and, if wanted, `bones`, `dims`, `description`.
 
+    `names` maps names in files to joints; with it, all but `name` may be left out, and the bones are the usual ones.
+
     Nothing is registered: pass the layout (or the path) wherever a layout is asked for. Processors, datasets and npz
     files contain it, so loading them does not need the file.
 
@@ -508,6 +512,8 @@ def load_layout(path: str | Path) -> SkeletonLayout:
         2
     """
     layout = read_layout(path)
+    if layout.names and not layout.bones:
+        layout = replace(layout, bones=named_layout(layout.name, layout.joints).bones)
     if LAYOUTS.get(layout.name, layout) != layout:
         raise ValueError(
             f"{path}: name {layout.name!r} belongs to another layout of the library; choose another name."

@@ -1,4 +1,4 @@
-"""A standing adult with arms a little aside, joint by joint: for drawings of layouts and tests of their orders."""
+"""The joints of the vocabulary on one body: where they are on a standing adult, and which bones connect them."""
 
 import numpy as np
 
@@ -60,3 +60,47 @@ def standing(layout: SkeletonLayout) -> np.ndarray:
     """`(joints, 3)` of the standing person in metres; NaN for names outside the library's vocabulary."""
     unknown = (np.nan, np.nan, np.nan)
     return np.array([STANDING.get(joint, unknown) for joint in layout.joints], np.float32)
+
+
+# Joint -> the next joint towards the hips.
+_PARENTS: dict[str, str] = {
+    **{"spine": "mid_hip", "torso": "mid_hip", "chest": "spine", "upper_chest": "chest"},
+    **{"shoulder_centre": "upper_chest", "neck_base": "shoulder_centre", "neck": "neck_base", "upper_neck": "neck"},
+    **{"neck_nose": "upper_neck", "head": "neck_nose", "head_top": "head", "nose": "head", "mouth": "nose"},
+    **{
+        f"{side}_{child}": parent if parent in _CENTRE else f"{side}_{parent}"
+        for side in ("left", "right")
+        for child, parent in {
+            **{"eye": "nose", "eye_inner": "eye", "eye_outer": "eye", "ear": "eye", "mouth": "nose"},
+            **{"collar": "shoulder_centre", "shoulder": "collar", "elbow": "shoulder", "wrist": "elbow"},
+            **{"hand": "wrist", "hand_tip": "hand", "thumb": "wrist", "index": "wrist", "pinky": "wrist"},
+            **{"hip": "mid_hip", "knee": "hip", "ankle": "knee", "foot": "ankle", "heel": "ankle"},
+            **{"big_toe": "ankle", "small_toe": "big_toe"},
+        }.items()
+    },
+}
+_ROOTS = ("mid_hip", "torso", "spine", "chest", "upper_chest", "shoulder_centre", "neck", "upper_neck", "head", "nose")
+
+
+def named_layout(name: str, joints: tuple[str, ...]) -> SkeletonLayout:
+    """A layout of joints of the vocabulary, with bones between neighbours; other joints have no bone.
+
+    Examples:
+        >>> from motionhub.skeletons.standing import named_layout
+        >>> named_layout("leg", ("mid_hip", "left_hip", "left_ankle")).bones
+        (('left_hip', 'mid_hip'), ('left_ankle', 'left_hip'))
+    """
+    root = next((joint for joint in _ROOTS if joint in joints), joints[0])
+    bones = [(joint, _parent(joint, joints, root)) for joint in joints if joint in _PARENTS and joint != root]
+    return SkeletonLayout(name, joints, tuple((child, parent) for child, parent in bones if parent), root)
+
+
+def _parent(joint: str, joints: tuple[str, ...], root: str) -> str:
+    """The nearest joint towards the hips that the layout has; a hip without `mid_hip` hangs from its shoulder."""
+    side, _, part = joint.partition("_")
+    if part == "hip" and "mid_hip" not in joints and f"{side}_shoulder" in joints:
+        return f"{side}_shoulder"
+    parent = _PARENTS[joint]
+    while parent not in joints and parent in _PARENTS:
+        parent = _PARENTS[parent]
+    return parent if parent in joints else root if root in _ROOTS else ""

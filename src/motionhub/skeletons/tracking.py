@@ -4,12 +4,12 @@ The Hungarian method assigns detections to people. The likeness is similar to CO
 Gaussian of each joint's distance relative to body size), at the position predicted by constant velocity.
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from motionhub.geometry.boxes import body_size
+from motionhub.geometry.boxes import bounds
 
 
 # Standard deviation of the prediction error, in body diagonals. COCO has 0.107 of the root of the area for the hip.
@@ -17,38 +17,84 @@ TOLERANCE = 0.15
 TOLERANCE_GROWTH = 0.1  # per frame without a detection
 MIN_LIKENESS = 0.1  # lower is another person: about two tolerances away
 VELOCITY_FRAMES = 8  # over which the velocity is measured
+_FIRST_RUN, _LONGEST_RUN = 64, 4096  # frames with one person that are tracked at once
+_MOST_AT_ONCE = 2**21  # numbers
 
 
-@dataclass
-class _Person:
-    """Past and predicted position of one person."""
+class _People:
+    """Past and predicted positions of the people who may be seen again, one row each."""
 
-    index: int
-    last: np.ndarray  # (joints, dims): last position of each joint, moved along with the body since
-    frame: int  # of the last detection
-    size: float
-    history: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    def __init__(self, joints: int, dims: int) -> None:
+        self.index = np.zeros(0, np.int64)  # number of the person
+        self.frame = np.zeros(0, np.int64)  # of the last detection
+        self.size = np.zeros(0)
+        self.last = np.zeros((0, joints, dims))  # last position of each joint, moved along with the body since
+        self.velocity = np.zeros((0, dims))  # per frame
+        self.points = np.full((0, VELOCITY_FRAMES, joints, dims), np.nan)  # the last detections, the newest last
+        self.frames = np.zeros((0, VELOCITY_FRAMES), np.int64)  # of `points`; -1 before the first
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def keep(self, rows: np.ndarray) -> None:
+        for name, values in vars(self).items():
+            setattr(self, name, values[rows])
+
+    def add(self, index: np.ndarray, frame: int, points: np.ndarray) -> None:
+        """New people, `points` (people, joints, dims)."""
+        history = np.full((len(points), *self.points.shape[1:]), np.nan)
+        frames = np.full((len(points), VELOCITY_FRAMES), -1)
+        history[:, -1], frames[:, -1] = points, frame
+        first = np.full(len(points), frame)
+        new = (index, first, _sizes(points), points, np.zeros((len(points), points.shape[-1])), history, frames)
+        for name, values in zip(vars(self), new, strict=True):
+            setattr(self, name, np.concatenate([getattr(self, name), values]))
 
     def predicted(self, frame: int) -> np.ndarray:
-        """`(joints, dims)` at `frame`, at constant velocity."""
-        return self.last + self.velocity() * (frame - self.frame)
+        """`(people, joints, dims)` at `frame`, at constant velocity."""
+        return self.last + (self.velocity * (frame - self.frame)[:, None])[:, None]
 
-    def velocity(self) -> np.ndarray:
-        """`(dims,)` per frame: the median over the joints, robust to a swinging arm; zero at first."""
-        end, now = self.history[-1]
-        for start, before in self.history[:-1]:  # the oldest that shares a joint
-            moved = (now - before)[~np.isnan(now - before).any(axis=-1)]
-            if len(moved):
-                return np.median(moved, axis=0) / (end - start)
-        return np.zeros(self.last.shape[-1])
-
-    def see(self, frame: int, points: np.ndarray) -> None:
-        seen = ~np.isnan(points).any(axis=-1)
+    def see(self, rows: np.ndarray, frame: int, points: np.ndarray) -> None:
+        """The people in `rows` are at `points` (rows, joints, dims)."""
+        seen = ~np.isnan(points).any(axis=-1, keepdims=True)
         # Missing joints keep their place on the body.
-        self.last = np.where(seen[:, None], points, self.predicted(frame))
-        self.frame = frame
-        self.size = max(0.9 * self.size, body_size(points))
-        self.history = [*self.history, (frame, points)][-VELOCITY_FRAMES:]
+        self.last[rows] = np.where(seen, points, self.predicted(frame)[rows])
+        self.frame[rows] = frame
+        self.size[rows] = np.maximum(0.9 * self.size[rows], _sizes(points))
+        self.points[rows] = np.concatenate([self.points[rows, 1:], points[:, None]], axis=1)
+        self.frames[rows] = np.concatenate([self.frames[rows, 1:], np.full((len(rows), 1), frame)], axis=1)
+        self.velocity[rows] = _velocities(self.points[rows], self.frames[rows])
+
+
+def _velocities(points: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """`(people, dims)` per frame since the oldest detection that shares a joint with the newest; zero without one."""
+    people, oldest = np.arange(len(points)), (frames < 0).sum(axis=1)
+    age = frames[:, -1] - frames[people, oldest]
+    velocities = _medians(points[:, -1] - points[people, oldest]) / np.maximum(age, 1)[:, None]
+    for row in np.flatnonzero(np.isnan(velocities).any(axis=-1)):
+        frames[row, oldest[row]] = -1
+        velocities[row] = _velocities(points[row : row + 1], frames[row : row + 1])[0]
+    return velocities
+
+
+def _medians(moved: np.ndarray) -> np.ndarray:
+    """The median of `(..., joints, dims)` over the joints, robust to a swinging arm; NaN without any."""
+    missing = np.isnan(moved).any(axis=-1, keepdims=True)
+    ordered = np.sort(np.where(missing, np.nan, moved), axis=-2)  # NaN comes last
+    count = np.maximum((~missing).sum(axis=-2, keepdims=True), 1)
+    low, high = (
+        np.take_along_axis(ordered, np.broadcast_to(place, (*count.shape[:-1], moved.shape[-1])), axis=-2)
+        for place in ((count - 1) // 2, count // 2)
+    )
+    return ((low + high) / 2)[..., 0, :]
+
+
+def _sizes(points: np.ndarray) -> np.ndarray:
+    """`(...,)` body sizes of poses `(..., joints, dims)`; NaN without a valid joint."""
+    low, high = bounds(points)
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.sqrt(((high - low) ** 2).sum(axis=-1))
+    return np.where(np.isfinite(low).all(axis=-1), size, np.nan)
 
 
 def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.ndarray]:
@@ -62,48 +108,115 @@ def track_people(frames: Sequence[np.ndarray], *, max_gap: int = 30) -> list[np.
         per frame `(num_detections,)` int; people are numbered 0, 1, 2, ... in order of appearance. A detection without
         valid joints is -1.
     """
-    people: list[_Person] = []
-    current: list[_Person] = []
-    answer = []
-    for frame, detections in enumerate(frames):
-        numbers = np.full(len(detections), -1)
-        current = [person for person in current if frame - person.frame <= max_gap + 1]
-        seen = [row for row, points in enumerate(detections) if not np.isnan(points).any(axis=-1).all()]
-        for row, person in _assigned(current, [detections[row] for row in seen], frame):
-            person.see(frame, detections[seen[row]])
-            numbers[seen[row]] = person.index
-        for row in seen:
-            if numbers[row] < 0:
-                points = np.asarray(detections[row], dtype=np.float64)
-                person = _Person(len(people), points, frame, body_size(points), [(frame, points)])
-                people.append(person)
-                current.append(person)
-                numbers[row] = person.index
-        answer.append(numbers)
-    return answer
+    numbers = [np.full(len(detections), -1) for detections in frames]
+    if not len(frames):
+        return numbers
+    people, count = _People(*np.shape(frames[0])[1:]), 0
+    frame, run = 0, _FIRST_RUN
+    while frame < len(frames):
+        here = frame - people.frame <= max_gap + 1
+        if not here.all():
+            people.keep(np.flatnonzero(here))
+        length = _alone(people, frames, frame, run)
+        if length:  # most recordings show one person most of the time
+            for each in numbers[frame : frame + length]:
+                each[:] = people.index
+            run = min(2 * run, _LONGEST_RUN) if length == run else _FIRST_RUN
+            frame += length
+            continue
+        detections = np.asarray(frames[frame], dtype=np.float64)
+        seen = np.flatnonzero(~np.isnan(detections).any(axis=-1).all(axis=-1))
+        rows, found = _assigned(people, detections[seen], frame)
+        if len(rows):
+            people.see(rows, frame, detections[seen[found]])
+            numbers[frame][seen[found]] = people.index[rows]
+        new = np.delete(seen, found)
+        if len(new):
+            numbers[frame][new] = np.arange(count, count + len(new))
+            people.add(numbers[frame][new], frame, detections[new])
+            count += len(new)
+        frame += 1
+    return numbers
 
 
-def _assigned(people: list[_Person], detections: list[np.ndarray], frame: int) -> list[tuple[int, _Person]]:
-    """Pairs (detection, person) with the greatest total likeness."""
-    if not people or not detections:
-        return []
+def _alone(people: _People, frames: Sequence[np.ndarray], frame: int, most: int) -> int:
+    """In how many frames from `frame` on a single person is the only detection; `people` is then as after them.
+
+    The same numbers as frame by frame, for all frames at once.
+    """
+    if len(people) != 1 or people.frame[0] != frame - 1 or people.frames[0, 0] < 0:
+        return 0
+    run = list(itertools.takewhile(lambda detections: len(detections) == 1, frames[frame : frame + most]))
+    if not run:
+        return 0
+    points = np.concatenate([people.points[0], np.concatenate(run).astype(np.float64)])
+    steps = points[VELOCITY_FRAMES - 1 :] - points[: len(points) - VELOCITY_FRAMES + 1]
+    # The first is the velocity after the frame before the run, then after each frame of it.
+    ages = np.full(len(steps), VELOCITY_FRAMES - 1)
+    times = np.concatenate([people.frames[0], np.arange(frame, frame + len(run))])
+    ages = times[VELOCITY_FRAMES - 1 :] - times[: len(times) - VELOCITY_FRAMES + 1]
+    velocities = _medians(steps) / ages[:, None]
+    velocities[0] = people.velocity[0]
+    travelled = np.cumsum(velocities, axis=0)  # since the frame before the run
+    observed = points[VELOCITY_FRAMES:]
+    valid = ~np.isnan(observed).any(axis=-1)
+    # Each joint where it was last seen, moved along with the body since.
+    anchors = np.concatenate([people.last, observed])
+    marks = np.where(np.concatenate([np.ones((1, valid.shape[1]), bool), valid]), np.arange(len(anchors))[:, None], 0)
+    newest = np.maximum.accumulate(marks, axis=0)
+    shifts = np.concatenate([np.zeros((1, travelled.shape[1])), travelled[:-1]])
+    joints = np.arange(valid.shape[1])
+    last = anchors[newest, joints] + shifts[:, None] - shifts[newest]
+    predicted = last[:-1] + velocities[:-1, None]
+    sizes, size = [], float(people.size[0])
+    for now in _sizes(observed).tolist():
+        sizes.append(size)
+        size = max(0.9 * size, now)
+    likeness = _likeness_of(((predicted - observed) ** 2).sum(axis=-1), np.array(sizes)[:, None] * TOLERANCE)
+    good = (likeness >= MIN_LIKENESS) & valid.any(axis=-1) & ~np.isnan(velocities[1:]).any(axis=-1)
+    length = len(run) if good.all() else int(np.argmin(good))
+    if length:
+        people.last = last[length : length + 1]
+        people.velocity = velocities[length : length + 1]
+        people.frame[:] = frame + length - 1
+        people.size[:] = size if length == len(run) else sizes[length]
+        people.points = points[None, length : length + VELOCITY_FRAMES]
+        people.frames = times[None, length : length + VELOCITY_FRAMES]
+    return length
+
+
+def _assigned(people: _People, detections: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of `people` and of `detections` (with a valid joint each) with the greatest total likeness."""
+    if not len(people) or not len(detections):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     from scipy.optimize import linear_sum_assignment
 
-    likeness = _likeness(people, np.stack(detections), frame)
-    pairs = zip(*linear_sum_assignment(likeness, maximize=True), strict=True)
-    return [(int(column), people[row]) for row, column in pairs if likeness[row, column] >= MIN_LIKENESS]
+    likeness = _likeness(people, detections, frame)
+    rows, columns = linear_sum_assignment(likeness, maximize=True)
+    alike = likeness[rows, columns] >= MIN_LIKENESS
+    return rows[alike], columns[alike]
 
 
-def _likeness(people: list[_Person], detections: np.ndarray, frame: int) -> np.ndarray:
+def _likeness(people: _People, detections: np.ndarray, frame: int) -> np.ndarray:
     """`(people, detections)` in 0..1: the mean over the common joints of a Gaussian of their distance."""
-    likeness = np.zeros((len(people), len(detections)))
-    for row, person in enumerate(people):  # one by one to save memory in a crowd
-        size = person.size * TOLERANCE * (1 + TOLERANCE_GROWTH * (frame - person.frame - 1))
-        squared = ((person.predicted(frame) - detections) ** 2).sum(axis=-1)  # (detections, joints)
-        common = ~np.isnan(squared)
-        gauss = np.where(common, np.exp(-np.where(common, squared, 0) / (2 * max(size, 1e-9) ** 2)), 0)
-        likeness[row] = gauss.sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)
-    return likeness
+    predicted = people.predicted(frame)
+    size = people.size * TOLERANCE * (1 + TOLERANCE_GROWTH * (frame - people.frame - 1))
+    at_once = max(1, _MOST_AT_ONCE // detections.size)  # to save memory in a crowd
+    parts = [
+        _likeness_of(
+            ((predicted[first : first + at_once, None] - detections) ** 2).sum(axis=-1),
+            size[first : first + at_once, None, None],
+        )
+        for first in range(0, len(people), at_once)
+    ]
+    return np.concatenate(parts)
+
+
+def _likeness_of(squared: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """`(...)`: the mean over the joints of a Gaussian of squared distances `(..., joints)`, NaN where missing."""
+    common = ~np.isnan(squared)
+    gauss = np.where(common, np.exp(-np.where(common, squared, 0) / (2 * np.maximum(size, 1e-9) ** 2)), 0)
+    return gauss.sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)
 
 
 def stack_people(
@@ -118,12 +231,13 @@ def stack_people(
     Returns:
         `(people, frames, ...)` and the person number of each row, in order of appearance.
     """
-    track_ids = tuple(dict.fromkeys(int(number) for row in numbers for number in row if number >= 0))
-    rows = {number: row for row, number in enumerate(track_ids)}
+    owners = np.concatenate([np.asarray(row, np.int64) for row in numbers]) if len(numbers) else np.zeros(0, np.int64)
+    track_ids = tuple(dict.fromkeys(owners[owners >= 0].tolist()))
     shape = np.shape(frames[0])[1:] if len(frames) else ()
     values = np.full((len(track_ids), len(frames), *shape), fill, dtype=np.float32)
-    for time, (detections, owners) in enumerate(zip(frames, numbers, strict=True)):
-        for points, number in zip(detections, owners, strict=True):
-            if number >= 0:
-                values[rows[int(number)], time] = points
+    if track_ids:
+        rows = {number: row for row, number in enumerate(track_ids)}
+        times = np.repeat(np.arange(len(frames)), [len(row) for row in numbers])[owners >= 0]
+        detections = np.concatenate(frames)[owners >= 0]
+        values[[rows[number] for number in owners[owners >= 0].tolist()], times] = detections
     return values, track_ids

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from motionhub.data.formats.files import bad_file, numbers_of, read_text
-from motionhub.data.formats.format import Format, ReadOptions, checked_size, joint_name, rate_of
+from motionhub.data.formats.format import Format, ReadOptions, checked_size, rate_of
 from motionhub.data.formats.writing import Writer, check_body_in_metres
+from motionhub.skeletons.joint_names import named_joints, own_names
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -27,20 +28,6 @@ if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
 
-_SIDED = {
-    "up_leg": "hip",
-    "leg": "knee",
-    "foot": "ankle",
-    "toe_base": "foot",
-    "toe": "foot",
-    "shoulder": "collar",
-    "arm": "shoulder",
-    "fore_arm": "elbow",
-    "hand": "wrist",
-}
-# Mixamo, LAFAN1 and CMU name a joint by the part that begins there: LeftArm is the left shoulder.
-_MIXAMO = {f"{side}_{part}": f"{side}_{joint}" for side in ("left", "right") for part, joint in _SIDED.items()}
-_MIXAMO_LIMBS = tuple(name for name in _MIXAMO if not name.endswith(("toe", "toe_base", "shoulder")))
 # fmt: off
 _BANDAI = (
     "joint_Root", "Hips", "Spine", "Chest", "Neck", "Head", "Shoulder_L", "UpperArm_L", "LowerArm_L", "Hand_L",
@@ -80,28 +67,36 @@ class Motion:
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     """One person, `(1, frames, joints, 3)` metres, in the axes of the file (usually y up).
 
-    Bandai-Namco files have layout bandai-22. Others get a layout from their hierarchy, with Mixamo's names (also of
-    LAFAN1 and CMU) translated to the library's. A layout given as an option must have the same joint names, in any
-    order, or as many joints, in the order of the file.
+    Bandai-Namco files have layout bandai-22. Others get a layout from their hierarchy, whose names are translated
+    where `named_joints` knows them. A layout given as an option selects its joints by name, in the spelling of the
+    file, by its own `names` or as translated; or it has as many joints, in the order of the file.
     """
     motion = load(path)
     names = tuple(joint.name for joint in motion.joints)
-    stated = "bandai-22" if names == _BANDAI else None
-    layout = options.layout_of(path, stated, assumed=own_layout(motion.joints))
-    if layout.num_joints != len(names):
-        reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}."
-        raise bad_file(path, "layout", reason)
-    order = [names.index(joint) for joint in layout.joints] if {*names} == {*layout.joints} else slice(None)
-    points, unit = positions(motion)[:, order], options.unit_of(path, assumed="centimetre")
+    own = own_layout(motion.joints)
+    layout = options.layout_of(path, "bandai-22" if names == _BANDAI else None, assumed=own)
+    order = _order(layout, names, own.joints)
+    if order is None and layout.num_joints != len(names):
+        lacking = [joint for joint in layout.joints if joint not in own.joints]
+        reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}"
+        raise bad_file(path, "layout", f"{reason}, without {lacking[:8]}.")
+    points, unit = positions(motion), options.unit_of(path, assumed="centimetre")
+    points = points if order is None else points[:, order]
     return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit)]
 
 
+def _order(layout: SkeletonLayout, names: tuple[str, ...], own: tuple[str, ...]) -> list[int] | None:
+    """The position in the file of each joint of the layout; None where the names do not tell."""
+    stated = [layout.names.get(name, joint) for name, joint in zip(names, own, strict=True)]
+    known = next((each for each in (list(names), stated) if {*layout.joints} <= {*each}), None)
+    return None if known is None else [known.index(joint) for joint in layout.joints]
+
+
 def own_layout(joints: list[Joint]) -> SkeletonLayout:
-    """The hierarchy as a layout; only Mixamo's names are translated."""
-    spelled = [joint_name(joint.name) for joint in joints]
-    names = [_MIXAMO.get(name, name) for name in spelled]
-    if not set(_MIXAMO_LIMBS) <= set(spelled) or len({*names}) < len(names):
-        names = [joint.name for joint in joints]
+    """The hierarchy as a layout; names of joints are translated where any limb is known."""
+    given = [joint.name for joint in joints]
+    names = own_names(given) if any(each and "_" in each for each in named_joints(given).values()) else given
+    names = names if len({*names}) == len(names) else given
     bones = tuple((names[row], names[joint.parent]) for row, joint in enumerate(joints) if joint.parent >= 0)
     return SkeletonLayout(f"bvh-{len(names)}", tuple(names), bones, root=names[0])
 

@@ -1,6 +1,8 @@
 """Detections of people frame by frame as one clip, with the identities of the file or of tracking."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +37,14 @@ Frames = list[list[Detection]]
 
 def scored_detection(values: np.ndarray, track: int | None = None) -> Detection:
     """Of `(joints, 3)` x, y, score; a joint at (0, 0) with score 0 is missing."""
-    points, scores = values[:, :2], np.nan_to_num(values[:, 2])
-    return Detection(nan_at_origin(points, scores), scores, track)
+    return scored_detections(values[None], [track])[0]
+
+
+def scored_detections(values: np.ndarray, tracks: Sequence[int | None]) -> list[Detection]:
+    """Of `(people, joints, 3)` x, y, score; as `scored_detection` of each."""
+    scores = np.nan_to_num(values[..., 2])
+    points = nan_at_origin(values[..., :2], scores)
+    return [Detection(*parts) for parts in zip(points, scores, tracks, strict=True)]
 
 
 def body_parts(layout: SkeletonLayout, people: list[Detection]) -> list[Detection]:
@@ -72,21 +80,24 @@ def clip_of(
             if person.points.shape != (joints, dims):
                 expected = f"{joints} joints x {dims} of layout {layout.name!r}"
                 raise bad_file(path, f"frame {time}", f"expected {expected}, got shape {person.points.shape}.")
-    with np.errstate(over="ignore", invalid="ignore"):
-        points = [np.array([person.points for person in people]).reshape(-1, joints, dims) for people in frames]
-        points = [np.where(np.abs(values) <= _LARGEST, values, np.nan) for values in points]
-        numbers = _own_tracks(path, frames)
-        if numbers is None:
-            numbers = track_people(points, max_gap=math.ceil(MAX_GAP_SECONDS * min(fps, 1000)))
-        num_people = len({int(number) for row in numbers for number in row if number >= 0})
-        checked_size(path, num_people, len(frames), joints, dims + 1)
-        keypoints, track_ids = stack_people(points, numbers)
-        given = [[person.confidence for person in people] for people in frames]
-        confidence = None
-        if any(scores is not None for row in given for scores in row):
-            filled = [[np.ones(joints) if scores is None else scores for scores in row] for row in given]
-            per_frame = [np.array(row).reshape(-1, joints) for row in filled]
-            confidence = stack_people(per_frame, numbers, fill=0.0)[0]
+    everyone = [person for people in frames for person in people]
+    ends = np.cumsum([0, *(len(people) for people in frames)]).tolist()
+    points = np.array([person.points for person in everyone], np.float64).reshape(-1, joints, dims)
+    points[~(np.abs(points) <= _LARGEST)] = np.nan
+    per_frame = [points[start:end] for start, end in itertools.pairwise(ends)]
+    numbers = _own_tracks(path, frames)
+    if numbers is None:
+        numbers = track_people(per_frame, max_gap=math.ceil(MAX_GAP_SECONDS * min(fps, 1000)))
+    num_people = len({number for row in numbers for number in row.tolist() if number >= 0})
+    checked_size(path, num_people, len(frames), joints, dims + 1)
+    keypoints, track_ids = stack_people(per_frame, numbers)
+    confidence = None
+    if any(person.confidence is not None for person in everyone):
+        ones = np.ones(joints)
+        scores = np.array([ones if person.confidence is None else person.confidence for person in everyone])
+        with np.errstate(over="ignore"):
+            scores = scores.astype(np.float32)
+        confidence = stack_people([scores[start:end] for start, end in itertools.pairwise(ends)], numbers, fill=0.0)[0]
     return options.sequence(
         path,
         keypoints,

@@ -1,7 +1,6 @@
 """`Format` (bytes -> sequences, and for some sequences -> bytes) and `ReadOptions`, metadata that a file lacks."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +12,11 @@ import numpy as np
 
 from motionhub.data.formats.files import OptionError, bad_file, note
 from motionhub.data.formats.writing import Writer
+from motionhub.skeletons.joint_names import joint_name, own_names
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.skeletons.standing import named_layout
 
 
 # Unit in a file -> unit of the sequence, and the factor between the two.
@@ -30,11 +31,6 @@ FILE_UNITS: dict[str, tuple[str, float]] = {
 MAX_VALUES = 2**26
 # Sparse tables expand, but a few kilobytes must not grow to gigabytes.
 _FEW_VALUES, _VALUES_PER_BYTE = 2**23, 64
-_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
-_SAME = {
-    **dict.fromkeys(("hip", "hips", "pelvis", "midhip", "hip_center", "hip_centre", "c_hip", "center_hip"), "mid_hip"),
-    "shoulder_center": "shoulder_centre",
-}
 _EXAMPLES = {"layout": '"coco-17"', "fps": "30", "unit": '"pixel"', "image_size": "(1920, 1080)"}
 
 
@@ -246,23 +242,12 @@ def rate_of(seconds: float) -> float:
     return whole if whole and abs(rate - whole) < 2e-4 * whole else rate
 
 
-def joint_name(text: str) -> str:
-    """`right_shoulder` for RShoulder, Shoulder_R, "right shoulder" or ns:RightShoulder; `mid_hip` for Hip, Pelvis."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text.rsplit(":", 1)[-1].strip())
-    parts = [part for part in re.split(r"[^a-z0-9]+", words.lower()) if part]
-    if len(parts) > 1 and parts[-1] in _SIDES and parts[0] not in _SIDES:
-        parts = [parts[-1], *parts[:-1]]
-    if len(parts) > 1 and parts[0] in _SIDES:
-        parts[0] = _SIDES[parts[0]]
-    name = "_".join(parts)
-    return _SAME.get(name, name)
-
-
 def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple[SkeletonLayout, list[int]]:
     """The layout, and for each of its joints the position of its name in the file.
 
-    A layout given by the caller selects its joints from the file. Otherwise the layout is a known one with the same
-    names in the same order, else one made of the names, without bones. Numbered joints require a given layout.
+    A layout given by the caller selects its joints from the file, by its own `names` or as `named_joints` reads them.
+    Otherwise the layout is a known one with the same names in the same order, else one made of the names. Numbered
+    joints require a given layout.
     Raises ValueError when a name occurs twice, or the file lacks a joint of the given layout.
     """
     if all(name.strip().isdigit() for name in names):
@@ -271,17 +256,20 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
             reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}."
             raise bad_file(path, "joints", reason)
         return layout, list(range(len(names)))
-    own = [joint_name(name) for name in names]
+    own = own_names(names)
     repeated = sorted(name for name, times in Counter(own).items() if times > 1 or not name)
     if repeated:
         raise bad_file(path, "joints", f"expected unique names, but got {repeated[:5]} more than once, or empty.")
     if options.layout is not None:
         layout = options.layout_of(path)
+        stated = [layout.names.get(name, joint) for name, joint in zip(names, own, strict=True)]
+        spelled = [layout.names.get(name, joint_name(name)) for name in names]
+        own = min(stated, spelled, names, key=lambda joints: len({*layout.joints} - {*joints}))
         lacking = [joint for joint in layout.joints if joint not in own]
         if lacking:
             reason = f"layout {layout.name!r} was given, but the file lacks its {lacking[:8]}; it has {own[:30]}."
             raise bad_file(path, "layout", reason)
         return layout, [own.index(joint) for joint in layout.joints]
     known = next((layout for layout in LAYOUTS.values() if layout.joints == tuple(own)), None)
-    layout = known or SkeletonLayout(f"named-{len(own)}", tuple(own), (), root=own[0])
+    layout = known or named_layout(f"named-{len(own)}", tuple(own))
     return layout, list(range(len(own)))

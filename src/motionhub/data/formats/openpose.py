@@ -206,7 +206,8 @@ def _check_body(path: Path, layout: SkeletonLayout, people: list[Detection], opt
     points = np.stack([person.points for person in people])
     hips = points[:, [layout.index("left_hip"), layout.index("right_hip")]].mean(axis=1)
     middle, neck = (points[:, layout.index(joint)] for joint in ("mid_hip", "neck"))
-    far = np.linalg.norm(middle - hips, axis=-1) / np.maximum(np.linalg.norm(neck - middle, axis=-1), 1e-9)
+    with np.errstate(over="ignore", invalid="ignore"):
+        far = np.linalg.norm(middle - hips, axis=-1) / np.maximum(np.linalg.norm(neck - middle, axis=-1), 1e-9)
     far = far[np.isfinite(far)]
     if len(far) and np.median(far) > _FAR:
         text = "25 joints are read as body-25, but they do not fit it"
