@@ -5,17 +5,16 @@ come from `track_id`, otherwise from tracking. Boxes, masks and detection scores
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, Frames, body_parts, clip_of, frames_of, scored_detection
 from motionhub.data.formats.files import bad_file, list_of, load_json, note, number_array
-from motionhub.data.formats.folders import number_in
+from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -23,9 +22,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 # Joints of a person in a results list -> layout.
 RESULT_LAYOUTS = {17: "coco-17"}
-# What an image states about its recording: COCO-like video datasets, PoseTrack.
-VIDEOS = ("video_id", "vid_id", "video", "video_name")
-_LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
@@ -65,9 +61,9 @@ def clips_of_results(
         note(path, "keypoints", f"{layout.num_joints} of {joints} are read: the body, without face and hands.")
         people = body_parts(layout, people)
     unit = options.unit_of(path, assumed="pixel")
-    keys = recording_keys([_video(entry, entry.get("image_id")) for entry in entries.values()])
+    keys = recording_keys([video_of(entry, entry.get("image_id")) for entry in entries.values()])
     clips = []
-    for rows in _grouped(keys).values():
+    for rows in grouped(keys).values():
         found = [numbers[row] for row in rows]
         frames = frames_of(path, found, found, [people[row] for row in rows])
         clips.append(clip_of(path, frames, options, layout, unit=unit, up="-y"))
@@ -87,41 +83,6 @@ def _track(entry: dict[str, Any]) -> Any:
     attributes = entry.get("attributes")  # CVAT
     inner = attributes.get("track_id") if isinstance(attributes, dict) else None
     return entry.get("track_id", inner)
-
-
-def _video(entry: dict[str, Any], name: Any) -> tuple[str, str]:
-    """The recording that an image states, or "", and its name, or ""."""
-    stated = next((entry[key] for key in VIDEOS if isinstance(entry.get(key), str | int)), "")
-    return str(stated), name if isinstance(name, str) else ""
-
-
-def recording_keys(images: list[tuple[str, str]]) -> list[str]:
-    """A key of the recording of each image, of what it states and its name.
-
-    That is what it states, else the folder, else the part of the name before the number, if the same numbers occur
-    with several of these (`a_1.jpg, a_2.jpg, b_1.jpg, b_2.jpg`).
-    """
-    stated = [video for video, _ in images]
-    if any(stated):
-        return stated
-    folders = [str(PurePath(name.replace("\\", "/")).parent) for _, name in images]
-    if len({*folders}) > 1:
-        return folders
-    before = [_LAST_NUMBER.sub("", PurePath(name).stem) for _, name in images]
-    of_number: dict[int, set[str]] = {}
-    for prefix, (_, name) in zip(before, images, strict=True):
-        of_number.setdefault(number_in(name, -1), set()).add(prefix)
-    repeat = any(len(prefixes) > 1 for number, prefixes in of_number.items() if number >= 0)
-    several = 2 * len({*before}) <= len({*images})
-    return before if repeat and several else [""] * len(images)
-
-
-def _grouped(keys: list[str]) -> dict[str, list[int]]:
-    """Key -> the rows that have it."""
-    rows: dict[str, list[int]] = {}
-    for row, key in enumerate(keys):
-        rows.setdefault(key, []).append(row)
-    return rows
 
 
 def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> list[SkeletonSequence]:
@@ -145,9 +106,9 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> l
             raise bad_file(path, place, f"there is no image with the id {image}.")
         of_image[image].append(person)
     unit, ids = options.unit_of(path, assumed="pixel"), list(images)
-    keys = recording_keys([_video(image, image.get("file_name")) for image in images.values()])
+    keys = recording_keys([video_of(image, image.get("file_name")) for image in images.values()])
     clips = []
-    for rows in _grouped(keys).values():
+    for rows in grouped(keys).values():
         chosen = {ids[row]: images[ids[row]] for row in rows}
         frames = _frames(path, chosen, of_image)
         size = _one_size([*chosen.values()])

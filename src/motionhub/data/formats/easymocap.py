@@ -15,6 +15,7 @@ PROGRAM = Program(
     layouts={25: "body-25", 17: "coco-17", 15: "openpose-15"},
     points=("keypoints3d", "keypoints"),
     unit="metre",
+    first={67: 25, 117: 25, 137: 25},  # body, hands, face
 )
 
 

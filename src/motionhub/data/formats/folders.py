@@ -1,9 +1,9 @@
-"""Folders with one file per frame: recordings by the name before the frame number."""
+"""Recordings of frames by the names of their files or images: folders, names before the number, stated videos."""
 
 import re
 from collections import defaultdict
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from motionhub.data.formats.files import bad_file
@@ -12,6 +12,8 @@ from motionhub.data.formats.files import bad_file
 _LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
 # A recording of a day at 30 frames per second has fewer.
 MAX_FILES = 3_000_000
+# What an image or frame states about its recording: video datasets in COCO's form, PoseTrack.
+VIDEOS = ("video_id", "vid_id", "video", "video_name")
 
 
 def number_in(name: Any, default: int) -> int:
@@ -36,3 +38,49 @@ def recordings(folder: Path, suffix: str = ".json") -> dict[str, dict[int, Path]
             raise bad_file(folder, file.name, f"has the same frame number as {files[int(named[2])].name}.")
         files[int(named[2])] = file
     return dict(found)
+
+
+def beside(file: Path, suffix: str = ".json") -> int:
+    """How many other frames of the recording of a file lie in its folder."""
+    try:
+        for files in recordings(file.parent, suffix).values():
+            if any(other.name == file.name for other in files.values()):
+                return len(files) - 1
+    except (OSError, ValueError):
+        pass
+    return 0
+
+
+def video_of(entry: dict[str, Any], name: Any) -> tuple[str, str]:
+    """The recording that an image states, or "", and its name, or ""."""
+    stated = next((entry[key] for key in VIDEOS if isinstance(entry.get(key), str | int)), "")
+    return str(stated), name if isinstance(name, str) else ""
+
+
+def recording_keys(images: list[tuple[str, str]]) -> list[str]:
+    """A key of the recording of each image, of what it states and its name.
+
+    That is what it states, else the folder, else the part of the name before the number, if the same numbers occur
+    with several of these (`a_1.jpg, a_2.jpg, b_1.jpg, b_2.jpg`).
+    """
+    stated = [video for video, _ in images]
+    if any(stated):
+        return stated
+    folders = [str(PurePath(name.replace("\\", "/")).parent) for _, name in images]
+    if len({*folders}) > 1:
+        return folders
+    before = [_LAST_NUMBER.sub("", PurePath(name).stem) for _, name in images]
+    of_number: dict[int, set[str]] = {}
+    for prefix, (_, name) in zip(before, images, strict=True):
+        of_number.setdefault(number_in(name, -1), set()).add(prefix)
+    repeat = any(len(prefixes) > 1 for number, prefixes in of_number.items() if number >= 0)
+    several = 2 * len({*before}) <= len({*images})
+    return before if repeat and several else [""] * len(images)
+
+
+def grouped(keys: list[str]) -> dict[str, list[int]]:
+    """Key -> the rows that have it."""
+    rows: dict[str, list[int]] = {}
+    for row, key in enumerate(keys):
+        rows.setdefault(key, []).append(row)
+    return rows

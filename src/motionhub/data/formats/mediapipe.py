@@ -15,6 +15,8 @@ from motionhub.data.formats.detections import Detection, clip_of
 from motionhub.data.formats.files import MAX_JSON_BYTES, bad_file, load_json, note, number_array, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions
 from motionhub.data.formats.people import Facts, Frame, facts_of, moment_of, positions_of, stamp_key
+from motionhub.skeletons.joint_names import own_names
+from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -31,15 +33,16 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     Landmarks are fractions of the image width and height: `(people, frames, 33, 2)` of unit "normalised". With
     `unit="pixel"` and an image size they become pixels, which keep the shape of the body. With `unit="metre"` the
     world landmarks are read: `(people, frames, 33, 3)`, y down, the origin between the hips; a plain list of landmarks
-    is then read as world landmarks. Frames are placed by their time stamps or numbers, if they have any.
+    is then read as world landmarks. A file that has only these is in metres. Frames are placed by their time stamps or
+    numbers, if they have any.
     """
     content = load_json(path)
     frames = content.get("frames", [content]) if isinstance(content, dict) else content
     if not isinstance(frames, list) or not frames:
         raise bad_file(path, "frames", "expected a non-empty list of frames.")
-    unit = options.unit_of(path, assumed="normalised")
-    world = FILE_UNITS[unit][0] == "metre"
     objects = [frame for frame in frames if isinstance(frame, dict)]
+    unit = options.unit_of(path, assumed="metre" if _only_world(objects) else "normalised")
+    world = FILE_UNITS[unit][0] == "metre"
     _check_keys(path, objects, world)
     facts = facts_of(content) if isinstance(content, dict) else Facts()
     size = options.image_size_of(path, None if world else facts.image_size)
@@ -70,12 +73,16 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     ]
 
 
+def _only_world(frames: list[dict[str, Any]]) -> bool:
+    image, deep = (any(frame.get(key) for frame in frames for key in keys) for keys in (_IMAGE_KEYS, _WORLD_KEYS))
+    return deep and not image
+
+
 def _check_keys(path: Path, frames: list[dict[str, Any]], world: bool) -> None:
     """Raises ValueError where only the landmarks of the other unit are there; notes those of hands and face."""
-    image, deep = (any(frame.get(key) for frame in frames for key in keys) for keys in (_IMAGE_KEYS, _WORLD_KEYS))
     if world and frames and not any(key in frame for frame in frames for key in _WORLD_KEYS):
         raise bad_file(path, "frames", f"expected {_WORLD_KEYS[0]!r} for a unit of length; leave unit out.")
-    if not world and deep and not image:
+    if not world and _only_world(frames):
         raise bad_file(path, "frames", 'nobody has landmarks in the image; give unit="metre" for the world landmarks.')
     others = sorted({key for frame in frames for key in frame if _OTHER_PARTS.search(key) and frame[key]})
     if others:
@@ -86,8 +93,8 @@ def _people(frame: Any, world: bool) -> list[Any]:
     """The landmarks of the people in a frame."""
     if isinstance(frame, dict):
         frame = next((frame[key] for key in (_WORLD_KEYS if world else _IMAGE_KEYS) if key in frame), None)
-    if isinstance(frame, dict):  # as protocol buffers are dumped
-        frame = frame.get("landmark")
+    if isinstance(frame, dict):  # as protocol buffers are dumped, or by name
+        frame = frame["landmark"] if "landmark" in frame else [frame] if frame else None
     if not frame:
         return []
     if isinstance(frame, list) and isinstance(frame[0], dict) and "x" in frame[0]:
@@ -95,9 +102,16 @@ def _people(frame: Any, world: bool) -> list[Any]:
     return frame if isinstance(frame, list) else [frame]
 
 
+def _in_order(named: dict[str, Any]) -> list[Any] | None:
+    """Landmarks by name in MediaPipe's order; None where other names occur."""
+    own = dict(zip(own_names(list(named)), named.values(), strict=True))
+    joints = get_layout("mediapipe-33").joints
+    return [own[joint] for joint in joints] if {*own} == {*joints} else None
+
+
 def _person(path: Path, place: str, landmarks: Any, scale: np.ndarray) -> Detection:
     if isinstance(landmarks, dict):
-        landmarks = landmarks.get("landmark", landmarks.get("landmarks"))
+        landmarks = landmarks.get("landmark", landmarks.get("landmarks")) or _in_order(landmarks)
     whole = isinstance(landmarks, list) and all(isinstance(one, dict) for one in landmarks)
     if not whole or len(landmarks) != JOINTS:
         raise bad_file(path, place, f"expected {JOINTS} landmarks, objects with x, y, z and visibility.")

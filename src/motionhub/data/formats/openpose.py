@@ -5,6 +5,7 @@ writes -1.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from motionhub.data.formats.files import (
     number_array,
     read_head,
 )
-from motionhub.data.formats.folders import number_in, recordings
+from motionhub.data.formats.folders import beside, number_in, recordings
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, UnstatedFact
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
@@ -43,6 +44,9 @@ _KEYS_2D = ("pose_keypoints_2d", "pose_keypoints")  # the shorter name is that o
 _KEY_3D = "pose_keypoints_3d"
 # In trunks: how far BODY_25's middle of the hips is from there in other models' joints.
 _FAR = 0.3
+
+# The people of a frame that begins empty, or with a long header.
+_TOP = re.compile(rb'\s*\{[^{\[]*"people"\s*:')
 
 People = list[dict[str, Any]]
 
@@ -81,22 +85,11 @@ def _one_file(path: Path) -> dict[int, tuple[Path, People]]:
         if len(numbers) < len(content):
             raise bad_file(path, "images", "several image names have the same number; split the recordings.")
         return {number: (path, list_of(path, "people", numbers[number]["people"], dict)) for number in sorted(numbers)}
-    others = _others(path)
+    others = beside(path)
     if others:
         text = f"is one frame; {others} more of this recording lie beside it"
         note(path, "file", f"{text}: give the folder {path.parent}.")
     return {0: _listed(path)}
-
-
-def _others(path: Path) -> int:
-    """How many frames of the same recording lie beside a file."""
-    try:
-        for files in recordings(path.parent).values():
-            if any(file.name == path.name for file in files.values()):
-                return len(files) - 1
-    except (OSError, ValueError):
-        pass
-    return 0
 
 
 def _listed(path: Path) -> tuple[Path, People]:
@@ -234,7 +227,8 @@ def encode(sequence: SkeletonSequence) -> dict[str, bytes]:
 def matches(path: Path, head: bytes) -> bool:
     """Whether a folder holds OpenPose frames, or a file is one."""
     if not path.is_dir():
-        return head.lstrip().startswith(b"{") and b'"people"' in head
+        found = _TOP.match(head) is not None and b'"keypoints"' not in head
+        return found or (b'"people"' in head and b'"pose_keypoints' in head and head.lstrip().startswith(b"{"))
     first = next((file for files in recordings(path).values() for file in files.values()), None)
     return first is not None and matches(first, read_head(first))
 

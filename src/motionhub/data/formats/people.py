@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,15 @@ from motionhub.data.formats.files import (
     read_head,
     read_text,
 )
-from motionhub.data.formats.folders import number_in, recordings
+from motionhub.data.formats.folders import beside, grouped, number_in, recording_keys, recordings, video_of
 from motionhub.data.formats.format import (
     FILE_UNITS,
     ReadOptions,
     UnstatedFact,
     is_number,
-    joint_name,
     layout_of_names,
 )
+from motionhub.skeletons.joint_names import own_names
 from motionhub.skeletons.layout import MAX_JOINTS, SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -90,6 +91,7 @@ class Program:
         scale: factor of the confidences.
         three: whether three columns are x, y, z rather than x, y, score.
         joint_types: number of a joint -> its name, where keypoints state a number.
+        first: number of keypoints -> how many of the first ones are the body.
     """
 
     layouts: dict[int, str] = field(default_factory=dict)
@@ -99,16 +101,18 @@ class Program:
     scale: float = 1.0
     three: bool = False
     joint_types: dict[int, str] = field(default_factory=dict)
+    first: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One moment: its number and time stamp, if stated, and its people as they were written."""
+    """One moment: its people as they were written, and where stated its number, time stamp, recording and image."""
 
     place: str
     people: list[Any]
     number: int | None = None
     stamp: float | None = None
+    video: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class Person:
     scores: np.ndarray | None = None
     names: tuple[str, ...] | None = None
     track: int | str | None = None
+    partial: bool = False  # joints at the end may have been left out
 
 
 @dataclass(frozen=True)
@@ -136,17 +141,21 @@ class Facts:
 
 
 def read_people(path: Path, options: ReadOptions, program: Program) -> list[SkeletonSequence]:
-    """The clip of a JSON file, or a clip for each recording in a folder with one file per frame.
+    """The clips of a JSON file, one for each recording, or of a folder with one file per frame.
 
     Raises ValueError with file, place and reason: no people, people of different kinds, or metadata is unknown.
     """
     if not path.is_dir():
         frames, facts = frames_in(path, load_document(path))
-        return [clip_of_frames(path, frames, facts, options, program)]
+        if len(frames) == 1 and (others := beside(path)):
+            text = f"is one frame; {others} more of this recording lie beside it"
+            note(path, "file", f"{text}: give the folder {path.parent}.")
+        rows = grouped(recording_keys([frame.video for frame in frames])).values()
+        return [clip_of_frames(path, [frames[row] for row in each], facts, options, program) for each in rows]
     clips = []
     for files in recordings(path).values():
         found = [(number, *frames_in(file, load_document(file), alone=True)) for number, file in files.items()]
-        frames = [replace(frame, number=number, stamp=None) for number, (frame,), _ in found]
+        frames = [replace(frame, number=number, stamp=None, place=f"file {number}") for number, (frame,), _ in found]
         clips.append(clip_of_frames(path, frames, found[0][2], options, program))
     return clips
 
@@ -174,11 +183,12 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
     Args:
         alone: whether the document is one frame.
     """
+    content = _parsed(path, content)
     facts = facts_of(content) if isinstance(content, dict) else Facts()
     listed = content
     if isinstance(content, dict):
-        key = next((key for key in FRAME_LISTS if isinstance(content.get(key), list)), None)
-        if key is not None and not (key in PEOPLE and all(map(_is_person, content[key]))):
+        key = _frames_key(content)
+        if key is not None:
             listed = content[key]
         elif _keyed_by_frame(content):
             listed = [_with_key(name, frame) for name, frame in content.items()]
@@ -192,8 +202,32 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
         )
     if alone and len(listed) > 1:
         raise bad_file(path, "frames", f"expected one frame in a file of a folder, got {len(listed)}.")
+    listed = [_parsed(path, frame) for frame in listed]
     frames = [_frame(path, f"frame {index}", frame) for index, frame in enumerate(listed)]
-    return _joined(frames, listed), replace(facts, stamps=stamp_key(listed))
+    key = stamp_key(listed)
+    if key and all(frame.stamp is None for frame in frames):
+        shown = next(frame[key] for frame in listed if isinstance(frame, dict) and key in frame)
+        note(path, key, f"time stamps such as {str(shown)[:40]!r} are not understood, so they place no frame.")
+    return _joined(frames, listed), replace(facts, stamps=key)
+
+
+def _parsed(path: Path, value: Any) -> Any:
+    """The value; JSON text inside the document is parsed (`json.dump([result.to_json() for ...])`)."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise bad_file(path, "text in the JSON", f"not valid JSON ({error}).") from None
+
+
+def _frames_key(content: dict[str, Any]) -> str | None:
+    """The key of the list of frames."""
+    for key in FRAME_LISTS:
+        if isinstance(content.get(key), list) and not (key in PEOPLE and all(map(_is_person, content[key]))):
+            return key
+    lists = (key for key in PEOPLE if isinstance(content.get(key), list) and len(content[key]) > 1)
+    return next((key for key in lists if all(isinstance(frame, list) for frame in content[key])), None)
 
 
 def stamp_key(frames: list[Any]) -> str:
@@ -201,9 +235,18 @@ def stamp_key(frames: list[Any]) -> str:
     return next((key for frame in frames if isinstance(frame, dict) for key in STAMPS if key in frame), "")
 
 
+def _has_arrays(item: Any) -> bool:
+    """Whether an object has the keypoints of several people: lists of people, of joints, of numbers."""
+    for key in (*POINTS, *POINTS_3D):
+        value = item.get(key) if isinstance(item, dict) else None
+        if isinstance(value, list) and value and isinstance(value[0], list) and value[0]:
+            return isinstance(value[0][0], list)
+    return False
+
+
 def _is_one_frame(content: list[Any], alone: bool) -> bool:
     """Whether a list is the people of one frame: none of them states a frame or time."""
-    people = all(map(_is_person, content))
+    people = all(map(_is_person, content)) and (alone or not any(map(_has_arrays, content)))
     stated = [
         item for item in content if isinstance(item, dict) and any(k in item for k in (*NUMBERS, *STAMPS, *IMAGES))
     ]
@@ -274,13 +317,18 @@ def _frame(path: Path, place: str, frame: Any) -> Frame:
         return Frame(place, frame)
     if not isinstance(frame, dict):
         raise bad_file(path, place, f"expected a list of people or an object, got {type(frame).__name__}.")
+    if isinstance(frame.get("pose"), dict) and not _is_person(frame):  # ml5.js
+        frame = {**frame, **frame["pose"]}
     key = _people_key(frame)
     people = [frame] if key is None and _is_person(frame) else frame.get(key, []) if key is not None else None
     if people is None and isinstance(frame.get("instances"), dict):  # detectron2
         people = [frame["instances"]]
+    if people is None and isinstance(nested := frame.get("predictions"), list) and len(nested) == 1:  # MMPose
+        people = nested[0] if isinstance(nested[0], list) else None
     if people is None and not any(frame.get(key) is None or frame.get(key) == [] for key in PEOPLE if key in frame):
         raise bad_file(path, place, f"expected one of {list(PEOPLE[:6])}, got the keys {list(frame)[:8]}.")
-    return Frame(place, people or [], *moment_of(frame))
+    image = next((frame[key] for key in ("image_id", *IMAGES) if isinstance(frame.get(key), str)), "")
+    return Frame(place, people or [], *moment_of(frame), video_of(frame, image))
 
 
 def moment_of(frame: dict[str, Any]) -> tuple[int | None, float | None]:
@@ -304,20 +352,35 @@ def _stated_number(frame: dict[str, Any]) -> int | None:
 def _stamp(frame: dict[str, Any]) -> float | None:
     for key in STAMPS:
         value = frame.get(key)
-        if isinstance(value, str) and value.isdigit() and len(value) < 20:
-            value = int(value)
+        if isinstance(value, str):
+            value = _stamp_of_text(value)
         if is_number(value) and abs(value) < 2**64:
             return value
     return None
 
 
+def _stamp_of_text(text: str) -> float | None:
+    """A number, or a date and time in seconds."""
+    try:
+        if text.isascii() and text.isdigit() and len(text) < 20:
+            return int(text)
+        return (
+            float(text)
+            if len(text) < 30 and re.fullmatch(r"[0-9.]+", text)
+            else datetime.fromisoformat(text).timestamp()
+        )
+    except (ValueError, OverflowError):
+        return None
+
+
 def _joined(frames: list[Frame], listed: list[Any]) -> list[Frame]:
     """Entries that are people, not frames, joined to frames by their number or time stamp."""
-    if not listed or not all(map(_is_person, listed)):
+    if not listed or not all(map(_is_person, listed)) or any(map(_has_arrays, listed)):
         return frames
     joined: dict[Any, Frame] = {}
     for position, frame in enumerate(frames):
-        key = position if frame.number is frame.stamp is None else (frame.number, frame.stamp)
+        moment = (frame.number, frame.stamp, frame.video[0], str(PurePath(frame.video[1]).parent))
+        key = position if frame.number is frame.stamp is None else moment
         first = joined.setdefault(key, replace(frame, people=[]))
         first.people.extend(frame.people)
     return list(joined.values())
@@ -342,7 +405,7 @@ def _each(entry: dict[str, Any], program: Program) -> Iterator[dict[str, Any]]:
     """The entry, or one for each person of its arrays (people, joints, columns)."""
     key = next((key for key in (*program.points, *POINTS_3D) if entry.get(key)), None)
     values = None if key is None else entry[key]
-    if not (isinstance(values, list) and isinstance(values[0], list) and values[0] and isinstance(values[0][0], list)):
+    if not isinstance(values, list) or not _has_arrays({POINTS[0]: values}):
         yield entry
         return
     lists = {name: value for name, value in entry.items() if isinstance(value, list) and len(value) == len(values)}
@@ -356,12 +419,9 @@ def person_of(path: Path, place: str, entry: Any, program: Program) -> Person | 
     """A person, or None for one without keypoints. Raises ValueError for what is no list of keypoints."""
     if not isinstance(entry, dict):
         raise bad_file(path, place, f"expected an object with keypoints, got {type(entry).__name__}.")
-    key = next((key for key in program.points if entry.get(key)), None)
-    key = key or next((key for key in POINTS_3D if entry.get(key)), None)
+    key = next((key for key in (*program.points, *POINTS_3D) if entry.get(key)), None)
     if key is None:
-        if any(name in entry for name in (*program.points, *POINTS_3D)):
-            return None
-        raise bad_file(path, place, f"expected {program.points[0]!r}, got the keys {list(entry)[:8]}.")
+        return None
     table, names, scores = _columns(path, f"{place}.{key}", entry[key], program)
     if scores is None:
         scores = _scores(path, place, entry, len(table))
@@ -370,9 +430,45 @@ def person_of(path: Path, place: str, entry: Any, program: Program) -> Person | 
     if scores is None and table.shape[1] > dims:
         scores = table[:, dims]
     points = table[:, :dims]
-    lost = nan_at_origin(points) if dims == 2 else nan_at_origin(points, scores)
+    if (
+        dims == 2 or scores is not None or (points == 0).all(axis=-1).sum() > 1
+    ):  # one joint at the origin may be the root
+        points = nan_at_origin(points, None if dims == 2 else scores)
     scores = None if scores is None else np.nan_to_num(scores) * program.scale
-    return Person(lost, scores, names, _track(entry))
+    return _whole(path, place, Person(points, scores, names, _track(entry)), entry.get("labels"))
+
+
+def _whole(path: Path, place: str, person: Person, labels: Any) -> Person:
+    """With missing joints where `labels` (of ViTPose after a threshold) leave some out."""
+    joints = len(person.points)
+    if not isinstance(labels, list) or len(labels) != joints or labels == list(range(joints)):
+        return person
+    if not all(type(label) is int and 0 <= label < MAX_JOINTS for label in labels) or len({*labels}) < joints:
+        raise bad_file(
+            path, f"{place}.labels", f"expected a different joint number for each keypoint, got {labels[:8]}."
+        )
+    points, scores = np.full((max(labels) + 1, person.points.shape[1]), np.nan), np.zeros(max(labels) + 1)
+    points[labels] = person.points
+    if person.scores is not None:
+        scores[labels] = person.scores
+    return replace(person, points=points, scores=None if person.scores is None else scores, partial=True)
+
+
+def _filled(people: list[Person], options: ReadOptions, program: Program) -> list[Person]:
+    """People of whom a threshold left joints out, all with the joints of the layout."""
+    if not any(person.partial for person in people):
+        return people
+    most = max(len(person.points) for person in people)
+    layout = options.layout and options.layout_of(Path())
+    counts = [layout.num_file_joints or layout.num_joints] if layout else sorted(program.layouts)
+    total = next((count for count in counts if count >= most), most)
+    found = []
+    for person in people:
+        lacking = total - len(person.points)
+        points = np.pad(person.points, ((0, lacking), (0, 0)), constant_values=np.nan)
+        scores = None if person.scores is None else np.pad(person.scores, (0, lacking))
+        found.append(replace(person, points=points, scores=scores))
+    return found
 
 
 def _columns(
@@ -408,7 +504,7 @@ def _columns(
 
 def _by_axes(path: Path, place: str, places: list[Any]) -> list[list[Any]]:
     """The coordinates of objects with x and y, and with z where all have it."""
-    for axes in ("xyz", "xy", "XYZ", "XY"):
+    for axes in ("xyz", "xy", "XYZ", "XY", ("cameraX", "cameraY", "cameraZ")):
         if all(isinstance(one, dict) and all(axis in one for axis in axes) for one in places):
             return [[one[axis] for axis in axes] for one in places]
     raise bad_file(path, place, f"expected x and y of each joint, got the keys {list(places[0])[:8]}.")
@@ -470,7 +566,20 @@ def clip_of_frames(
     placed: list[list[Person]] = [[] for _ in range(max(positions) + 1)]
     for position, frame in zip(positions, frames, strict=True):
         placed[position].extend(people_in(path, frame, program))
+    _note_left_out(path, frames, program)
     return clip_of_people(path, placed, replace(facts, fps=facts.fps or rate), options, program)
+
+
+def _note_left_out(path: Path, frames: list[Frame], program: Program) -> None:
+    """Entries without keypoints, and 3-D keypoints beside those that are read."""
+    entries = [entry for frame in frames for entry in frame.people if isinstance(entry, dict)]
+    without = sum(not any(key in entry for key in (*program.points, *POINTS_3D)) for entry in entries)
+    if 0 < without < len(entries):
+        note(path, "frames", f"{without} of {len(entries)} entries have no keypoints and are left out.")
+    flat = next((key for key in program.points if any(entry.get(key) for entry in entries)), "")
+    deep = next((key for key in POINTS_3D if any(entry.get(key) for entry in entries)), "")
+    if flat and deep and flat not in POINTS_3D:
+        note(path, "frames", f'{deep} are left out; unit= with a length ("metre") reads them instead of {flat}.')
 
 
 def clip_of_people(
@@ -484,11 +593,12 @@ def clip_of_people(
             raise bad_file(path, "frames", f"{reason}; with layout= that is a clip without people.")
         unit = options.unit_of(path, assumed="pixel")
         return clip_of(path, [[] for _ in frames], options, options.layout_of(path), unit=unit, fps=facts.fps)
+    people = _filled(people, options, program)
     dims = {person.points.shape[1] for person in people}
     if len(dims) > 1:
         raise bad_file(path, "frames", "some people have 2 and others 3 coordinates a joint; split the recording.")
     layout, chosen = _layout(path, people, facts, options, program)
-    numbers = _numbered(path, people)
+    numbers = _numbered(path, people, max(map(len, frames)))
     several = iter([Detection(*pair, number) for pair, number in zip(chosen, numbers, strict=True)])
     detected = [[next(several) for _ in row] for row in frames]
     flat = dims == {2}
@@ -516,6 +626,9 @@ def positions_of(
             elapsed = np.array([stamp - start for stamp in known], np.float64)  # type: ignore[operator]
             stated = replace(options, fps=options.fps_of(path, facts.fps)) if facts.fps else options
             places, rate = place_stamps(path, elapsed * seconds_per_stamp(elapsed, facts.stamps), stated)
+            if places[-1] > 100 * len(places) + 10_000:
+                reason = f"{len(places)} frames lie {elapsed[-1]:g} apart: these are not the frames of one recording"
+                raise bad_file(path, "time", f"{reason}.")
             place_of = dict(zip(known, places.tolist(), strict=True))
             return [place_of[stamp] for stamp in stamps], None if facts.fps else rate  # type: ignore[index]
         note(path, "time", "frames share their time stamps, so their order or numbers place them.")
@@ -538,6 +651,14 @@ def _layout(
     if len(counts) > 1:
         raise bad_file(path, "frames", f"people have different numbers of keypoints: {counts[:8]}.")
     (count,) = counts
+    if count in program.first and options.layout is None:
+        kept = program.first[count]
+        note(path, "joints", f"the first {kept} of {count} keypoints are read: the body, without face and hands.")
+        people = [
+            replace(p, points=p.points[:kept], scores=p.scores if p.scores is None else p.scores[:kept])
+            for p in people
+        ]
+        count = kept
     known = facts.layout and LAYOUTS.get(facts.layout)
     stated = known if known and known.fits(count) else None
     if stated is None and facts.names is not None and len(facts.names) == count:
@@ -580,20 +701,27 @@ def _named_layout(
 
 def _in_known_order(names: list[str]) -> list[str]:
     """The names in the order of a known layout that has just these joints."""
-    own = {joint_name(name): name for name in names}
+    own = dict(zip(own_names(names), names, strict=True))
     known = next((each for each in LAYOUTS.values() if len(own) == len(names) and {*each.joints} == {*own}), None)
     return names if known is None else [own[joint] for joint in known.joints]
 
 
-def _numbered(path: Path, people: list[Person]) -> list[int | None]:
-    """The person numbers; names of people are numbered in the order of their appearance, with a note."""
-    named = list(dict.fromkeys(person.track for person in people if isinstance(person.track, str)))
-    if not named:
-        return [person.track for person in people]  # type: ignore[misc]
-    order = list(dict.fromkeys(person.track for person in people if person.track is not None))
-    shown = ", ".join(f"{name} is {row}" for row, name in enumerate(order[:4]))
-    note(path, "people", f"their names are numbered in the order of appearance: {shown}{' ...' * (len(order) > 4)}.")
-    return [None if person.track is None else order.index(person.track) for person in people]
+def _numbered(path: Path, people: list[Person], most: int) -> list[int | None]:
+    """The person numbers; names are numbered in the order of their appearance, with a note.
+
+    Numbers that never occur twice identify nobody: `most` is the number of people in the fullest frame.
+    """
+    tracks = [person.track for person in people]
+    if len(tracks) > 2 * most and None not in tracks and len({*tracks}) == len(tracks):
+        text = "no person number occurs in two frames, so the numbers identify rows, not people"
+        note(path, "people", f"{text}; people are followed by their keypoints.")
+        return [None] * len(tracks)
+    if not any(isinstance(track, str) for track in tracks):
+        return tracks  # type: ignore[return-value]
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(t for t in tracks if t is not None))}
+    shown = ", ".join(f"{name} is {number}" for name, number in islice(number_of.items(), 4))
+    note(path, "people", f"names are numbered in the order of appearance: {shown}{' ...' * (len(number_of) > 4)}.")
+    return [None if track is None else number_of[track] for track in tracks]
 
 
 def _pixels(path: Path, people: list[Person]) -> str:
@@ -613,7 +741,7 @@ def finds(path: Path, head: bytes, *signs: str) -> bool:
     if path.is_dir() or not head.lstrip().startswith((b"[", b"{")):
         return False
     patterns = [re.compile(sign.encode()) for sign in signs]
-    if all(pattern.search(head) for pattern in patterns):
+    if all(pattern.search(head.replace(b'\\"', b'"')) for pattern in patterns):  # also JSON texts in JSON
         return True
     if len(head) < 4096 or b'"keypoint' in head[:3000]:
         return False

@@ -11,7 +11,7 @@ import numpy as np
 
 from motionhub.data.formats.detections import Detection, body_parts, clip_of, frames_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note, read_head, read_text
-from motionhub.data.formats.folders import recordings
+from motionhub.data.formats.folders import beside, recordings
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -37,6 +37,9 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     dataset's labels (0, 1, 2), is missing.
     """
     if not path.is_dir():
+        if others := beside(path, ".txt"):
+            text = f"is one frame; {others} more of this recording lie beside it"
+            note(path, "file", f"{text}: give the folder {path.parent}.")
         return [_clip(path, {0: path}, options)]
     return [_clip(path, files, options) for files in recordings(path, ".txt").values()]
 
