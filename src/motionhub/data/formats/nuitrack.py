@@ -13,16 +13,17 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 _ARM = ("collar", "shoulder", "elbow", "wrist", "hand", "hand_tip")
 _LEG = ("hip", "knee", "ankle", "foot")
+_WAIST = ("Waist", "waist", "WAIST", "JOINT_WAIST")
 # JointType of Nuitrack's SDK.
-NUITRACK = dict(
+NUITRACK: dict[int | str, str] = dict(
     enumerate(
         (
-            *("none", "head", "neck", "torso", "waist"),
+            *("none", "head", "neck", "torso", "mid_hip"),
             *(f"{side}_{part}" for part_list in (_ARM, _LEG) for side in ("left", "right") for part in part_list),
         )
     )
 )
-PROGRAM = Program(unit="millimetre", up="y", three=True, joint_types=NUITRACK)
+PROGRAM = Program(unit="millimetre", up="y", three=True, joint_types={**NUITRACK, **dict.fromkeys(_WAIST, "mid_hip")})
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:

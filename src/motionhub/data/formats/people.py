@@ -90,7 +90,7 @@ class Program:
         up: of 3-D keypoints, an axis as `SkeletonSequence.up` has it; None: unknown.
         scale: factor of the confidences.
         three: whether three columns are x, y, z rather than x, y, score.
-        joint_types: number of a joint -> its name, where keypoints state a number.
+        joint_types: number of a joint (or a name of the program's own) -> its name.
         first: number of keypoints -> how many of the first ones are the body.
     """
 
@@ -100,7 +100,7 @@ class Program:
     up: str | None = None
     scale: float = 1.0
     three: bool = False
-    joint_types: dict[int, str] = field(default_factory=dict)
+    joint_types: dict[int | str, str] = field(default_factory=dict)
     first: dict[int, int] = field(default_factory=dict)
 
 
@@ -516,12 +516,10 @@ def _some(value: Any) -> list[Any]:
 
 def _names(keypoints: list[dict[str, Any]], program: Program) -> tuple[str, ...] | None:
     for key in NAMES:
-        names = [
-            program.joint_types.get(one[key], one[key]) if type(one.get(key)) is int else one.get(key)
-            for one in keypoints
-        ]
+        stated = [one.get(key) for one in keypoints]
+        names = [program.joint_types.get(name, name) if isinstance(name, int | str) else None for name in stated]
         if all(isinstance(name, str) for name in names):
-            return tuple(names)
+            return tuple(names)  # type: ignore[arg-type]
     return None
 
 
