@@ -45,8 +45,9 @@ def from_results(
     Args:
         results: a list, or another iterable, of frames. A frame is a `supervision.KeyPoints` (or a pair of it and its
             `Detections`, for their `tracker_id`), a `Results` of ultralytics, a result of MediaPipe's pose landmarker,
-            a list of `{"keypoints": (joints, 2 or 3), "scores": (joints,)}` as ViTPose's processor returns it,
-            a pair of arrays `(people, joints, 2 or 3)` and scores `(people, joints)`, or None.
+            a list of `{"keypoints": (joints, 2 or 3), "scores": (joints,)}` as ViTPose's processor returns it (or
+            MMPose's `{"predictions": [people]}`), a pair of arrays `(people, joints, 2 or 3)` and scores `(people, joints)`, or
+            None.
         fps: frames per second.
         layout: a layout or its name; None: coco-17 for 17 keypoints, mediapipe-33 for 33.
         unit: None: pixels, or fractions of the image for MediaPipe; 3-D keypoints need it. `"metre"` takes the world
@@ -87,7 +88,7 @@ def is_frame_result(item: Any) -> bool:
     if _is_frame_object(item):
         return True
     if isinstance(item, Mapping):
-        return "keypoints" in item and "layout" not in item
+        return "predictions" in item or _is_person(item)
     return isinstance(item, list | tuple) and bool(item) and all(_is_frame_object(i) or _is_person(i) for i in item)
 
 
@@ -96,7 +97,8 @@ def _is_person(item: Any) -> bool:
 
 
 def _is_frame_object(item: Any) -> bool:
-    return any(hasattr(item, name) for name in ("xy", "keypoints", *_LANDMARKS))
+    known = any(hasattr(item, name) for name in ("xy", "keypoints", *_LANDMARKS))
+    return known and not isinstance(item, SkeletonSequence)
 
 
 def _frame(place: str, item: Any, world: bool) -> _Frame:
@@ -113,12 +115,19 @@ def _frame(place: str, item: Any, world: bool) -> _Frame:
             return _Frame(_supervision(place, item[0], getattr(item[1], "tracker_id", None)))
         return _Frame(_people(place, *item))
     if isinstance(item, Mapping):
-        item = [item]
+        item = _predicted(item) if "predictions" in item else [item]
     if isinstance(item, list | tuple) and all(isinstance(person, Mapping) for person in item):
         return _Frame([one for row, person in enumerate(item) for one in _mapping(f"{place}, person {row}", person)])
     if getattr(item, "ndim", None) == 3 and item.shape[-1] == 2:
         return _Frame(_people(place, item, None))
     raise ValueError(f"results: {place}: expected people with keypoints, got {_described(item)}.")
+
+
+def _predicted(item: Mapping[str, Any]) -> Any:
+    """The people in what MMPose's inferencer yields for a frame: a list of them, in a list for each image."""
+    people = item["predictions"]
+    nested = isinstance(people, list) and len(people) == 1 and isinstance(people[0], list)
+    return people[0] if nested else people
 
 
 def _described(item: Any) -> str:
