@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -230,7 +230,7 @@ def checked_size(path: Path, *lengths: int) -> None:
         raise bad_file(path, "content", f"a clip of {shape} numbers is more than {most}; split the recording.")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a JSON value is a number (true and false are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

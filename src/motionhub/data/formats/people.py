@@ -288,12 +288,13 @@ def facts_of(content: dict[str, Any]) -> Facts:
     names = every.get("keypoint_id2name", every.get("joint_names", every.get("keypoint_names")))
     if isinstance(names, dict):
         names = [names[key] for key in sorted(names, key=lambda key: number_in(key, 0))]
-    whole = isinstance(names, list) and 0 < len(names) <= MAX_JOINTS and all(isinstance(name, str) for name in names)
+    listed = names if isinstance(names, list) else []
+    whole = 0 < len(listed) <= MAX_JOINTS and all(isinstance(name, str) for name in listed)
     named = every.get("dataset_name")
     return Facts(
         None if rate is None else float(rate),
         None if width is None or height is None else (width, height),
-        tuple(names) if whole else None,
+        tuple(listed) if whole else None,
         _LAYOUTS_OF_DATASETS.get(re.sub(r"[^a-z0-9]", "", named.lower())) if isinstance(named, str) else None,
     )
 
@@ -616,27 +617,34 @@ def positions_of(
     path: Path, frames: list[Frame], facts: Facts, options: ReadOptions
 ) -> tuple[list[int], float | None]:
     """The place of each frame in the clip, and the rate of their time stamps."""
-    stamps, numbers = [frame.stamp for frame in frames], [frame.number for frame in frames]
-    if len(frames) > 1 and None not in stamps:
-        known = sorted({*stamps})  # type: ignore[type-var]
-        if len(known) == len(stamps):
-            start = known[0]
-            elapsed = np.array([stamp - start for stamp in known], np.float64)  # type: ignore[operator]
-            stated = replace(options, fps=options.fps_of(path, facts.fps)) if facts.fps else options
-            places, rate = place_stamps(path, elapsed * seconds_per_stamp(elapsed, facts.stamps), stated)
-            if places[-1] > 100 * len(places) + 10_000:
-                reason = f"{len(places)} frames lie {elapsed[-1]:g} apart: these are not the frames of one recording"
-                raise bad_file(path, "time", f"{reason}.")
-            place_of = dict(zip(known, places.tolist(), strict=True))
-            return [place_of[stamp] for stamp in stamps], None if facts.fps else rate  # type: ignore[index]
-        note(path, "time", "frames share their time stamps, so their order or numbers place them.")
-    if None in numbers:
+    stamps = [frame.stamp for frame in frames if frame.stamp is not None]
+    numbers = [frame.number for frame in frames if frame.number is not None]
+    if len(frames) > 1 and len({*stamps}) == len(frames):
+        return _by_stamps(path, stamps, facts, options)
+    if len(frames) > 1 and stamps:
+        note(path, "time", "not every frame has its own time stamp, so their numbers or their order place them.")
+    if len(numbers) < len(frames):
+        if numbers:
+            note(path, "frame numbers", f"{len(frames) - len(numbers)} frames have none, so their order places them.")
         return list(range(len(frames))), None
     if len({*numbers}) < len(numbers):
         again = next(number for number in numbers if numbers.count(number) > 1)
         raise bad_file(path, f"frame {again}", "two frames have this number; a number is one moment of one recording.")
-    places = frame_positions(path, numbers)  # type: ignore[arg-type,assignment]
-    return [places[number] for number in numbers], None  # type: ignore[index]
+    places = frame_positions(path, numbers)
+    return [places[number] for number in numbers], None
+
+
+def _by_stamps(path: Path, stamps: list[float], facts: Facts, options: ReadOptions) -> tuple[list[int], float | None]:
+    """Of different time stamps in any order and unit."""
+    order = sorted(stamps)
+    elapsed = np.array([stamp - order[0] for stamp in order], np.float64)
+    stated = replace(options, fps=options.fps_of(path, facts.fps)) if facts.fps else options
+    places, rate = place_stamps(path, elapsed * seconds_per_stamp(elapsed, facts.stamps), stated)
+    if places[-1] > 100 * len(places) + 10_000:
+        reason = f"{len(places)} frames lie {elapsed[-1]:g} apart: these are not the frames of one recording"
+        raise bad_file(path, "time", f"{reason}.")
+    place_of = dict(zip(order, places.tolist(), strict=True))
+    return [place_of[stamp] for stamp in stamps], None if facts.fps else rate
 
 
 def _layout(

@@ -45,9 +45,9 @@ def from_results(
     Args:
         results: a list, or another iterable, of frames. A frame is a `supervision.KeyPoints` (or a pair of it and its
             `Detections`, for their `tracker_id`), a `Results` of ultralytics, a result of MediaPipe's pose landmarker,
-            a list of `{"keypoints": (joints, 2 or 3), "scores": (joints,)}` as ViTPose's processor returns it (or
-            MMPose's `{"predictions": [people]}`), a pair of arrays `(people, joints, 2 or 3)` and scores `(people, joints)`, or
-            None.
+            a list of `{"keypoints": (joints, 2 or 3), "scores": (joints,)}` as ViTPose's processor returns it,
+            MMPose's `{"predictions": [people]}`, a pair of arrays `(people, joints, 2 or 3)` and scores
+            `(people, joints)`, or None.
         fps: frames per second.
         layout: a layout or its name; None: coco-17 for 17 keypoints, mediapipe-33 for 33.
         unit: None: pixels, or fractions of the image for MediaPipe; 3-D keypoints need it. `"metre"` takes the world
