@@ -197,7 +197,7 @@ def fitted_bonus(
     scores, truth = [], []
     for name, (clips, labels, own) in held_out.items():
         if name != NEVER_LEARNED:
-            scores.append(pipe.similarities(pipe.embeddings(clips), pipe.candidates(names)).numpy())
+            scores.append(pipe.clip_similarities(clips, pipe.candidates(names)).numpy())
             truth += [names.index(own[label]) for label in labels]
     unseen = np.array([name in hidden for name in names])
     bonus = fit_calibrated_stacking(np.concatenate(scores), truth, unseen)
@@ -210,7 +210,7 @@ def measured(pipe: Any, held_out: dict[str, HeldOut], command: str) -> list[dict
     """As the card's results: by the names of each dataset."""
     results = []
     for name, (clips, labels, names) in held_out.items():
-        table = pipe.similarities(pipe.embeddings(clips), pipe.candidates(names)).numpy()
+        table = pipe.clip_similarities(clips, pipe.candidates(names)).numpy()
         truth = np.asarray(labels)
         right = table.argmax(1) == truth
         others = table.copy()

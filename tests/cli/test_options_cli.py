@@ -16,7 +16,7 @@ READ = "--layout --fps --unit --image_size"
 # `!`: required; `=`: the default. Users have these in scripts: one that is missing here is a break.
 OPTIONS = {
     "doctor": f"file --output --json {READ}",
-    "info": f"files --layouts {READ}",
+    "info": f"files --layouts --picture --joints {READ}",
     "convert": "file! out! --to --layout --fps --person --project --up=y --in_layout --in_fps --unit --image_size",
     "poses": "videos! -o,--output! --estimator=auto --options --refine --overlay --world --fps --seconds "
     "--min_confidence=0.3 --min_frames=5 --num_proc --engine=datasets --progress,--no-progress",

@@ -13,7 +13,7 @@ import motionhub
 from motionhub.data.synthetic.generate import generate
 from motionhub.models.t_mor import TMorConfig, TMorForZeroShotActionClassification
 from motionhub.models.unik import UnikConfig
-from motionhub.pipelines.zero_shot import checked_labels
+from motionhub.pipelines.zero_shot import checked_labels, over_windows
 from motionhub.pipelines.zero_shot_action_classification import NONE
 from motionhub.pipelines.zero_shot_action_segmentation import over_frames
 from motionhub.processing.skeleton import SkeletonProcessor
@@ -168,13 +168,49 @@ def test_who_is_upright_for_most_of_a_clip_is_not_turned_over_when_lying():
     pipe = upright_pipe(processor)
     clip = generate("fall", seed=0, num_frames=240)
     whole = clip.replace(keypoints=align_gravity(torch.tensor(clip.keypoints), clip.layout).numpy())
-    part = pipe.preprocess(clip, window=1.0)
+    part = pipe.preprocess(clip, window=1.0, views=(0,))
     last = part.samples[-1]["keypoints"]
     again = SkeletonProcessor.from_dict({**processor.to_dict(), "upright": False})
     frames = slice(*part.spans[-1])
     cut = whole.replace(keypoints=whole.keypoints[:, frames], confidence=None)
     torch.testing.assert_close(last, again.process(cut)["keypoints"])
     assert processor.upright
+
+
+def test_an_action_that_fills_a_part_of_a_clip_names_it():
+    clip = clip_at(2, 2, *[1] * 8)  # windows that show walking outnumber those that show sitting
+    (person,) = pipe_of()(clip, candidate_labels=["sit", "stand"])
+    assert person["scores"][0]["label"] == "sit"
+    assert person["scores"][0]["score"] > 0.8
+
+
+def test_the_soft_maximum_is_the_window_itself_and_between_mean_and_maximum():
+    table = torch.tensor([[1.0, 0.0], [3.0, 0.0]])
+    torch.testing.assert_close(over_windows(table[:1]), table[0])
+    pooled = over_windows(table)
+    assert 2 < float(pooled[0]) < 3
+    assert float(pooled[1]) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_flat_model_sees_a_3d_clip_from_several_views_and_averages_them():
+    processor = SkeletonProcessor(
+        layout="smarthome-15", num_people=1, num_dims=2, normalization="centre", upright=True
+    )
+    pipe = upright_pipe(processor)
+    clip = generate("wave", seed=0, num_frames=30)
+    assert len(pipe.preprocess(clip).samples) == 3
+    (own,) = pipe.preprocess(clip, views=(0,)).samples
+    turned = pipe.preprocess(clip, views=(90.0,)).samples[0]
+    torch.testing.assert_close(own["keypoints"][..., 1], turned["keypoints"][..., 1])
+    assert float((own["keypoints"] - turned["keypoints"]).abs().max()) > 0.1
+    flat = clip.replace(keypoints=clip.keypoints[..., :2])
+    assert len(pipe.preprocess(flat).samples) == 1
+
+
+@pytest.mark.parametrize("views", [(), "0", 0, (0, "left"), (0, float("nan"))])
+def test_views_are_degrees(views):
+    with pytest.raises(ValueError, match="views must be one or more degrees"):
+        pipe_of()(clip_at(1), candidate_labels=["walk"], views=views)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from motionhub.skeletons import repair
 from motionhub.skeletons.checks import describe, first_good_frame, inspect
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layout import SkeletonLayout
-from motionhub.skeletons.measures import rank_layouts
+from motionhub.skeletons.measures import rank_layouts, standing_height
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -281,3 +281,139 @@ def test_a_planted_foot_is_not_a_dead_joint():
     ankle = squat.keypoints[0, :, squat.layout.index("left_ankle")]
     assert np.ptp(ankle, axis=0).max() < 1e-4  # at one place, and alive
     assert inspect(squat) == []
+
+
+# Bodies: proportions, heights, and which way is up.
+
+SAMPLES = [(action, seed) for seed, action in enumerate(["walk around", "squat", "wave", "sit down", "kick", "bow"])]
+LAYOUTS_OF_LIMBS = ["coco-17", "h36m-17", "smpl-22", "body-25", "body-25b", "halpe-26", "ntu-25", "mediapipe-33"]
+
+
+@pytest.mark.parametrize("name", LAYOUTS_OF_LIMBS)
+@pytest.mark.parametrize("dims", [2, 3])
+def test_no_generated_body_is_taken_for_none(name, dims):
+    for action, seed in SAMPLES[:3]:
+        clip = motionhub.generate(action, seed=seed, layout=name)
+        clip = clip.replace(keypoints=clip.keypoints[..., :dims] * [1, -1, 1][:dims])
+        assert "layout" not in {finding.kind for finding in inspect(clip)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("name", ["coco-17", "h36m-17", "kinect-20"])
+def test_joints_in_a_random_order_are_a_problem(name, seed):
+    clip = motionhub.generate("wave", seed=seed, layout=name)
+    order = np.random.default_rng(seed).permutation(clip.num_joints)
+    found = inspect(clip.replace(keypoints=clip.keypoints[:, :, order]))
+    (finding,) = (each for each in found if each.kind == "layout")
+    assert finding.severity == "problem"
+    assert "fit no body in layout" in finding.seen or finding.arguments["layout"] != name
+
+
+@pytest.mark.parametrize(
+    ("true", "declared"),
+    [("h36m-17", "poem-17"), ("body-25b", "body-25"), ("smpl-22", "bandai-22"), ("smpl-22", "ui-prmd-22")],
+)
+def test_layouts_with_as_many_joints_are_told_apart_by_the_body(true, declared):
+    clip = motionhub.generate("squat", seed=0, layout=true)
+    finding = next(each for each in inspect(clip.replace(layout=declared)) if each.kind == "layout")
+    assert finding.severity == "problem" and finding.arguments == {"layout": true}
+
+
+def test_a_layout_that_fits_no_better_than_a_noisy_body_is_not_proposed():
+    clip = motionhub.generate("wave", seed=0, layout="ntu-25")
+    order = np.random.default_rng(3).permutation(25)
+    found = inspect(clip.replace(keypoints=clip.keypoints[:, :, order]))
+    finding = next(each for each in found if each.kind == "layout")
+    assert finding.function is None and "motionhub info --layouts" in finding.fix
+
+
+@pytest.mark.parametrize("archive, pattern, most", [
+    ("data/nucla_views12.zip", "**/*_e00_v01.json", 25),
+    ("data/utd_mhad_s1-6.zip", "**/*_s1_t1_skeleton.mat", 27),
+    ("data/bandai_namco_2_subset.zip", "**/*_001.bvh", 20),
+    ("data/penn_action_train.zip", "**/0?00.mat", 20),
+])  # fmt: skip
+def test_real_bodies_fit_their_layout_and_are_as_tall_as_people(unzipped, archive, pattern, most):
+    paths = sorted(unzipped(archive).glob(pattern))[:most]
+    assert paths
+    for path in paths:
+        for clip in motionhub.read(path):
+            problems = {finding.kind for finding in inspect(clip) if finding.severity == "problem"}
+            assert not problems & {"layout", "height", "unit"}, path
+
+
+@pytest.mark.parametrize("action, seed", SAMPLES)
+def test_the_height_is_that_of_the_person_whatever_they_do(action, seed):
+    tall = standing_height(motionhub.generate(action, seed=seed))
+    assert 1.5 < tall < 2.0
+    assert standing_height(motionhub.generate(action, seed=seed, layout="coco-17")) == pytest.approx(tall, rel=0.1)
+
+
+@pytest.mark.parametrize("factor", [0.35, 1.7])
+def test_a_dwarf_or_giant_is_a_problem_without_a_factor_that_gives_no_person(factor):
+    finding = the_only(inspect(changed(lambda points: points * factor)), "height")
+    assert finding.severity == "problem" and finding.function is None and "unit" in finding.fix
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.02, 1e-2])
+def test_a_factor_is_proposed_when_it_leads_to_a_person(factor):
+    clip = changed(lambda points: points * factor)
+    found = [finding for finding in inspect(clip) if finding.kind in ("height", "unit")]
+    for finding in found:
+        if finding.function is repair.scale:
+            assert 1.2 <= standing_height(finding.apply(clip)) <= 2.2
+    assert found
+
+
+def test_pixels_in_a_file_of_metres_are_told_by_their_flatness():
+    flat = PIXELS.keypoints
+    clip = PIXELS.replace(keypoints=np.concatenate([flat, 0 * flat[..., :1]], axis=-1), unit="metre", image_size=None)
+    finding = next(iter(inspect(clip)))
+    assert finding.kind == "unit" and "pixels" in finding.seen
+    repaired_clip = repaired(finding, clip)
+    assert (repaired_clip.unit, repaired_clip.num_dims) == ("pixel", 2)
+    np.testing.assert_array_equal(repaired_clip.keypoints, flat)
+
+
+TURNS = {
+    "y": lambda points: points,
+    "-y": lambda points: points * [-1, -1, 1],
+    "z": lambda points: points[..., [0, 2, 1]] * [1, -1, 1],
+    "-z": lambda points: points[..., [0, 2, 1]] * [1, 1, -1],
+}
+
+
+@pytest.mark.parametrize("up", TURNS)
+def test_a_stated_axis_decides_what_is_up(up):
+    assert inspect(changed(TURNS[up]).replace(up=up)) == []
+
+
+@pytest.mark.parametrize(("stated", "true"), [("y", "-y"), ("-y", "y"), ("z", "-z"), ("-z", "z")])
+def test_upside_down_against_the_stated_axis_is_repaired_by_stating_the_other(stated, true):
+    clip = changed(TURNS[true]).replace(up=stated)
+    finding = the_only(inspect(clip), "upside-down")
+    assert f"up is stated as {stated}" in finding.seen
+    assert repaired(finding, clip).up == true and inspect(repaired(finding, clip)) == []
+
+
+def test_people_along_another_axis_than_the_stated_one_are_a_note():
+    finding = the_only(inspect(changed(TURNS["z"]).replace(up="y")), "axes")
+    assert finding.severity == "note" and finding.arguments == {"up": "z"}
+
+
+def test_two_dimensional_clips_may_be_y_up():
+    flat = WALK.replace(keypoints=WALK.keypoints[..., :2], up="y")
+    assert inspect(flat) == []
+    assert the_only(inspect(flat.replace(up="-y")), "upside-down").arguments == {"up": "y"}
+
+
+def test_flips_and_turns_keep_the_stated_axis_true():
+    clip = changed(TURNS["-y"]).replace(up="-y")
+    assert repair.flip_axes(clip, axes=["x", "y"]).up == "y" and repair.flip_axes(clip, axes=["x"]).up == "-y"
+    assert repair.turn_z_up(changed(TURNS["z"]).replace(up="z")).up == "y"
+
+
+def test_a_figure_that_hardly_moves_has_no_dead_joints():
+    points = np.repeat(WALK.keypoints[:, :1], 60, axis=1)
+    points[:, :, LEFT_WRIST, 0] += 0.002 * np.arange(60, dtype=np.float32) / 60
+    assert "dead-joint" not in {finding.kind for finding in inspect(WALK.replace(keypoints=points))}

@@ -33,13 +33,23 @@ TABLES: dict[str | None, Callable[[], str]] = {"build": datasets_and_protocols, 
 
 
 def list_of_layouts() -> str:
-    """One line per joint layout: its name, its number of joints and the first four."""
+    """One line per joint layout: its name, joints (of those in files with face and hands), dims, and who writes it."""
     from motionhub.skeletons.layouts import LAYOUTS
 
-    shown = {
-        name: f"{layout.num_joints} joints: {', '.join(layout.joints[:4])}, ..." for name, layout in LAYOUTS.items()
-    }
-    return _table(shown)
+    rows = []
+    for name, layout in LAYOUTS.items():
+        dims, _, what = layout.description.partition("; ")
+        whole = f" of {layout.num_file_joints}" if layout.num_file_joints else ""
+        rows.append((name, f"{layout.num_joints}{whole} joints", dims, what))
+    return columns(rows)
+
+
+def columns(rows: Iterable[tuple[str, ...]]) -> str:
+    """Rows of texts in columns, each as wide as its longest text."""
+    rows = list(rows)
+    widths = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    lines = ("".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _shortened(names: Iterable[str]) -> str:

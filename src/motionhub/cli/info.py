@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from motionhub.cli.help_tables import list_of_layouts
+from motionhub.cli.help_tables import columns, list_of_layouts
 from motionhub.cli.options import with_metadata
-from motionhub.cli.report import in_units, note
+from motionhub.cli.report import in_units, note, optional_images
 
 
 @with_metadata
@@ -15,6 +15,8 @@ def info(
     files: Annotated[list[str] | None, Argument(metavar="FILE")] = None,
     *,
     layouts: Annotated[bool, Option(help="List the joint layouts")] = False,
+    picture: Annotated[Path | None, Option(help="With --layouts: folder for a drawing of each")] = None,
+    joints: Annotated[bool, Option(help="What each joint's name in the file means")] = False,
     metadata: dict[str, Any],
 ) -> None:
     """What is in a skeleton file: people, frames, layout, missing joints."""
@@ -22,17 +24,34 @@ def info(
 
     if layouts:
         print(list_of_layouts())
+        if picture is not None:
+            _draw_layouts(picture)
     elif not files:
         raise ValueError("info needs a file: motionhub info FILE ..., or motionhub info --layouts.")
     for file in files or ():
-        _describe(file, ReadOptions(**metadata))
+        _describe(file, ReadOptions(**metadata), with_joints=joints)
 
 
-def _describe(file: str, options: Any) -> None:
+def _draw_layouts(folder: Path) -> None:
+    """A standing person in every layout, with the joints' names."""
+    from motionhub.skeletons.layouts import LAYOUTS
+    from motionhub.skeletons.sequence import SkeletonSequence
+    from motionhub.skeletons.standing import standing
+    from motionhub.visualization.draw import draw_frame
+
+    with optional_images():
+        for name, layout in LAYOUTS.items():
+            draw_frame(SkeletonSequence(standing(layout)[None], layout, 1, "metre", up="y"), 0, folder / f"{name}.png")
+        print(f"drawn: {len(LAYOUTS)} layouts in {folder}")
+
+
+def _describe(file: str, options: Any, *, with_joints: bool) -> None:
     from motionhub.data.datasets.datasets import DATASETS
+    from motionhub.skeletons.joint_names import recorded_names
 
     form = _find_format(file)
-    sequences, dataset = form.read(Path(file), options), DATASETS.get(form.name)
+    with recorded_names() as names:
+        sequences, dataset = form.read(Path(file), options), DATASETS.get(form.name)
     try:
         facts = None if dataset is None else dataset.annotate(Path(file))
     except ValueError as error:  # a renamed recording: only its label is unknown
@@ -48,6 +67,34 @@ def _describe(file: str, options: Any) -> None:
             print(f"  label {dataset.class_names[facts.label]!r}, subject {facts.subject}, camera {facts.camera}")
         if sequence.joint_mask.size:
             print(f"  visible {sequence.joint_mask.mean():.1%} of the joints{_least_visible(sequence)}")
+    if with_joints and sequences:
+        print(_table_of_names(names, sequences[0].layout))
+
+
+def _table_of_names(names: dict[str, str], layout: Any) -> str:
+    """What each name in the file became, or, without names, the joints by position."""
+    if not names:
+        rows = [
+            (str(place), joint, "by position")
+            for place, joint in zip(layout.kept_positions, layout.joints, strict=True)
+        ]
+        return columns([("in the file", "joint", "how"), *rows])
+    rows = [(name, joint or "-", _how(name, joint, layout)) for name, joint in names.items()]
+    return columns([("name in the file", "joint", "how"), *rows])
+
+
+def _how(name: str, joint: str, layout: Any) -> str:
+    from motionhub.skeletons.joint_names import VOCABULARY, joint_name
+
+    if not joint:
+        return "left out"
+    if name in layout.names:
+        return "by the layout's names"
+    if name == joint:
+        return "same name"
+    if joint not in VOCABULARY:
+        return "unknown; kept"
+    return "another spelling" if joint_name(name) == joint else "by the other names of the file"
 
 
 def _find_format(file: str) -> Any:

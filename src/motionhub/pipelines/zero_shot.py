@@ -1,6 +1,6 @@
 """Base of the zero-shot pipelines: labels as vectors, windows over time, scores, and their calibration."""
 
-import copy
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from motionhub.metrics.open_set import auroc, fit_rejection_threshold, fit_temperature
-from motionhub.pipelines.skeleton_pipeline import SkeletonPipeline, Span, model_inputs, process, take
+from motionhub.pipelines.skeleton_pipeline import Clip, SkeletonPipeline, Span, dims_of, model_inputs, process, take
 from motionhub.processing.steps import align_gravity
 from motionhub.skeletons import repair
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -24,6 +24,8 @@ NONE_SHARE = 0.25  # assumed prior of "none of these": users choose labels that 
 WHOLE = 1.6  # clips up to this many windows long are not cut
 BATCH = 64
 KEPT = 8  # cached label sets
+VIEWS = (0.0, -35.0, 35.0)  # degrees about the vertical from which a 2-D model sees a 3-D clip
+SOFTNESS = 0.35  # of the maximum over the windows of a clip, in units of similarity
 
 
 @dataclass(frozen=True)
@@ -128,16 +130,29 @@ class ZeroShotPipeline(SkeletonPipeline):
         return {"candidates": self.candidates(**given)} if given else {}
 
     def samples_of(
-        self, part: SkeletonSequence, name: str, window: float | None = None, hop: float | None = None
+        self,
+        part: SkeletonSequence,
+        name: str,
+        window: float | None = None,
+        hop: float | None = None,
+        views: Sequence[float] = VIEWS,
     ) -> list[tuple[Span, dict[str, Any]]]:
-        """The windows of one person. Gravity is aligned over the whole clip, so a person who falls stays lying."""
+        """The windows of one person, each from every view of `views` where the clip is 3-D and the model 2-D.
+
+        Gravity is aligned over the whole clip, so a person who falls stays lying.
+        """
         processor = self.feature_extractor
         if getattr(processor, "upright", False):
-            part = part.replace(keypoints=align_gravity(torch.tensor(part.keypoints), part.layout).numpy())
-            processor = copy.copy(processor)  # other threads use the original
-            processor.upright = False
-        cuts = [(span, repair.part(part, *span)) for span in self._spans(part, window, hop)]
-        return [(span, process(processor, piece, name)) for span, piece in cuts if piece.joint_mask.any()]
+            aligned = align_gravity(torch.tensor(part.keypoints), part.layout, part.up).numpy()
+            part = part.replace(keypoints=aligned, up="-y")
+        turned = [part]
+        if part.up == "-y" and part.num_dims == 3 and dims_of(processor) == 2:
+            turned = [turned_about_y(part, degrees) for degrees in views]
+        found = []
+        for span in self._spans(part, window, hop):
+            pieces = [repair.part(each, *span) for each in turned]
+            found += [(span, process(processor, piece, name)) for piece in pieces if piece.joint_mask.any()]
+        return found
 
     def _spans(self, part: SkeletonSequence, window: float | None, hop: float | None) -> list[Span]:
         """Windows from the first to the last frame in which the person is detected."""
@@ -162,12 +177,27 @@ class ZeroShotPipeline(SkeletonPipeline):
 
     def embeddings(self, inputs: Sequence[Any], **options: Any) -> Tensor:
         """`(inputs, projection_size)`: the mean over the windows of each clip's first detected person, else zeros."""
-        found = torch.zeros(len(inputs), self.model.config.projection_size)
+        found = [self.window_embeddings(item, **options) for item in inputs]
+        return torch.stack([each.sum(0) / max(len(each), 1) for each in found]) if found else self._no_windows()
+
+    def window_embeddings(self, item: Any, **options: Any) -> Tensor:
+        """`(windows, projection_size)` of the first detected person of an input."""
+        clip = self.preprocess(item, **options)
+        own = [sample for sample, row in zip(clip.samples, clip.rows, strict=True) if row == clip.rows[0]]
+        if not own:
+            return self._no_windows()
+        return over_views(clip, clip.rows[0], self.forward({"model": model_inputs(own)})["embeds"])[0]
+
+    def _no_windows(self) -> Tensor:
+        return torch.zeros(0, self.model.config.projection_size)
+
+    def clip_similarities(self, inputs: Sequence[Any], candidates: Candidates) -> Tensor:
+        """`(inputs, labels)` similarities of each input's first detected person; zeros without one."""
+        found = torch.zeros(len(inputs), len(candidates.labels))
         for place, item in enumerate(inputs):
-            clip = self.preprocess(item, **options)
-            own = [sample for sample, row in zip(clip.samples, clip.rows, strict=True) if row == clip.rows[0]]
-            if own:
-                found[place] = self.forward({"model": model_inputs(own)})["embeds"].mean(0)
+            embeds = self.window_embeddings(item)
+            if len(embeds):
+                found[place] = over_windows(self.similarities(embeds, candidates))
         return found
 
     def similarities(self, embeds: Tensor, candidates: Candidates) -> Tensor:
@@ -208,9 +238,7 @@ class ZeroShotPipeline(SkeletonPipeline):
                 where "none of these" is correct.
             none_share: prior of "none of these" in use.
         """
-        chosen = [self.candidates(labels) for _, _, labels in sets]
-        embeds = [self.embeddings(clips) for clips, _, _ in sets]
-        tables = [self.similarities(*pair).numpy() for pair in zip(embeds, chosen, strict=True)]
+        tables = [self.clip_similarities(clips, self.candidates(labels)).numpy() for clips, _, labels in sets]
         truth = [np.asarray(labels) for _, labels, _ in sets]
         return calibration(list(zip(tables, truth, strict=True)), at_once, none_share)
 
@@ -219,6 +247,30 @@ class ZeroShotPipeline(SkeletonPipeline):
         super().save_pretrained(save_directory, **kwargs)
         if self.text_bank is not None:
             self.text_bank.save_pretrained(os.fspath(save_directory))
+
+
+def turned_about_y(sequence: SkeletonSequence, degrees: float) -> SkeletonSequence:
+    """A 3-D sequence turned about its y axis."""
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    rotation = np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]], np.float32)
+    return sequence.replace(keypoints=sequence.keypoints @ rotation)
+
+
+def over_views(clip: Clip, row: int | None, embeds: Tensor) -> tuple[Tensor, list[Span]]:
+    """`(windows, projection_size)` unit embeddings of one person, the mean over the views of each window; its spans.
+
+    Args:
+        embeds: of the person's samples, in their order.
+    """
+    spans = [span for span, whose in zip(clip.spans, clip.rows, strict=True) if whose == row]
+    own = {span: [index for index, each in enumerate(spans) if each == span] for span in dict.fromkeys(spans)}
+    means = torch.stack([embeds[indices].mean(0) for indices in own.values()])
+    return torch.nn.functional.normalize(means, dim=-1), list(own)
+
+
+def over_windows(similarity: Tensor) -> Tensor:
+    """`(labels,)`: the soft maximum over the windows `(windows, labels)` of a clip, which shows an action in some."""
+    return SOFTNESS * ((similarity / SOFTNESS).logsumexp(0) - math.log(len(similarity)))
 
 
 def calibration(
@@ -295,4 +347,14 @@ def take_windowing(kwargs: dict[str, Any], *names: str) -> dict[str, Any]:
     for name, value in taken.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
             raise ValueError(f"{name} must be seconds above 0, got {value!r}.")
+    return taken
+
+
+def take_views(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Removes `views`, degrees, from the arguments of a call."""
+    taken = take(kwargs, "views")
+    for degrees in taken.values():
+        numbers = isinstance(degrees, Sequence) and not isinstance(degrees, str) and len(degrees)
+        if not numbers or not all(isinstance(each, int | float) and math.isfinite(each) for each in degrees):
+            raise ValueError(f"views must be one or more degrees, such as (0, -35, 35), got {degrees!r}.")
     return taken

@@ -8,7 +8,15 @@ import torch
 from motionhub.models.t_mor import fuse_scores
 from motionhub.pipelines.skeleton_pipeline import best_scores, check_whole, take, take_input_parameters
 from motionhub.pipelines.video_scores import scores_of_video
-from motionhub.pipelines.zero_shot import Candidates, ZeroShotPipeline, required, take_windowing
+from motionhub.pipelines.zero_shot import (
+    Candidates,
+    ZeroShotPipeline,
+    over_views,
+    over_windows,
+    required,
+    take_views,
+    take_windowing,
+)
 
 
 NONE = "none of these"
@@ -28,7 +36,9 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
             `rejection_threshold`.
         top_k: number of entries, best first; None (default) for all.
         window: seconds per forward pass, default the checkpoint's. A clip longer than 1.6 windows is cut into
-            windows, whose similarities are averaged.
+            windows; the soft maximum of their similarities counts, as an action may fill a part of a clip.
+        views: degrees about the vertical from which a 2-D model sees a 3-D clip; the embeddings are averaged.
+            Default (0, -35, 35); 0 is the recording's own camera.
         video_scores: probabilities of a video-text model such as ViCLIP for the same labels in their order, fused with
             those of the motion (`models.t_mor.fuse_scores`) at weight `video_weight` (default 0.5).
         video_tower: the model that computes them from an input that is a video (see `pipelines.video_scores`).
@@ -47,7 +57,7 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
         names = ("top_k", "multi_label", "none_label", "video_scores", "video_tower", "video_weight")
         postprocess = take(kwargs, *names)
         check_whole(top_k=postprocess.get("top_k"))
-        windowing = take_windowing(kwargs, "window")
+        windowing = take_windowing(kwargs, "window") | take_views(kwargs)
         postprocess |= self.take_candidates(kwargs)
         return {**windowing, **take_input_parameters(kwargs)}, {}, postprocess
 
@@ -68,7 +78,8 @@ class ZeroShotActionClassificationPipeline(ZeroShotPipeline):
         found = []
         for row in dict.fromkeys(clip.rows):
             own = [index for index, whose in enumerate(clip.rows) if whose == row]
-            similarity = self.similarities(outputs["embeds"][own], chosen).mean(0, keepdim=True)
+            embeds, _ = over_views(clip, row, outputs["embeds"][own])
+            similarity = over_windows(self.similarities(embeds, chosen))[None]
             scores = self.probabilities(similarity, multi_label, none_label is not None and video_scores is None)
             if video_scores is not None:
                 video = torch.as_tensor(np.asarray(video_scores, np.float32)).reshape(1, -1)

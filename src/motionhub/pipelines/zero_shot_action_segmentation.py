@@ -12,11 +12,14 @@ from motionhub.pipelines.action_segmentation import RULES, interval_rows
 from motionhub.pipelines.skeleton_pipeline import Span, take, take_input_parameters
 from motionhub.pipelines.zero_shot import (
     NONE_SHARE,
+    VIEWS,
     Calibration,
     Candidates,
     ZeroShotPipeline,
     calibration,
+    over_views,
     required,
+    take_views,
     take_windowing,
 )
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -37,6 +40,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         background: further labels that give no intervals, such as "stand still".
         multi_label: True: each label is scored independently, and actions may overlap.
         window, hop: seconds per forward pass (default the checkpoint's), and from window to window (default 0.2).
+        views: as for zero-shot classification.
         threshold, low_threshold, min_duration, max_gap, exclusive: how probabilities become intervals, see
             `intervals.decode.DecodingRule`; exclusive by default unless multi_label. Default threshold 0 when
             exclusive, else 0.5; min_duration 0.4 s; max_gap 0.3 s.
@@ -55,7 +59,7 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         background = kwargs.pop("background", ())
         postprocess = take(kwargs, "multi_label", "none_label", "return_scores", *RULES)
         decoding_rule(postprocess, bool(postprocess.get("multi_label")))  # refuse at once
-        windowing = take_windowing(kwargs, "window", "hop")
+        windowing = take_windowing(kwargs, "window", "hop") | take_views(kwargs)
         if "candidate_labels" in kwargs and background:
             kwargs["candidate_labels"], postprocess["hidden"] = with_background(kwargs["candidate_labels"], background)
         postprocess |= self.take_candidates(kwargs)
@@ -79,17 +83,23 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         tables = []
         for item, frame_labels, labels in recordings:
             clip = self.preprocess(item)
-            middles = np.array([(first + last) // 2 for first, last in clip.spans])
-            embeds = self.forward(self.make_batch([clip]))["embeds"]
+            own = clip.rows.count(clip.rows[0])
+            embeds, spans = over_views(clip, clip.rows[0], self.forward(self.make_batch([clip]))["embeds"][:own])
+            middles = np.array([(first + last) // 2 for first, last in spans])
             similarity = self.similarities(embeds, self.candidates(labels)).numpy()
             tables.append((similarity, np.asarray(frame_labels)[middles]))
         temperature = float(self.model.config.score_temperature)
         return calibration(tables, at_once, none_share, temperature, "window_rejection_threshold")
 
     def samples_of(
-        self, part: SkeletonSequence, name: str, window: float | None = None, hop: float | None = HOP
+        self,
+        part: SkeletonSequence,
+        name: str,
+        window: float | None = None,
+        hop: float | None = HOP,
+        views: Sequence[float] = VIEWS,
     ) -> list[tuple[Span, dict[str, Any]]]:
-        return super().samples_of(part, name, window, hop)
+        return super().samples_of(part, name, window, hop, views)
 
     def postprocess(
         self,
@@ -108,8 +118,9 @@ class ZeroShotActionSegmentationPipeline(ZeroShotPipeline):
         rows, scores = [], []
         for row in dict.fromkeys(clip.rows):
             own = [index for index, whose in enumerate(clip.rows) if whose == row]
-            likely = self.probabilities(self.similarities(outputs["embeds"][own], chosen), multi_label, none_label)
-            frames, begin = over_frames(likely, [clip.spans[index] for index in own])
+            embeds, spans = over_views(clip, row, outputs["embeds"][own])
+            likely = self.probabilities(self.similarities(embeds, chosen), multi_label, none_label)
+            frames, begin = over_frames(likely, spans)
             times, track = (begin + np.arange(len(frames) + 1)) / clip.sequence.fps, clip.track_id(row)
             scores.append({"track_id": track, "times": times, "probabilities": frames, "labels": chosen.labels})
             rows += interval_rows(decode, track, times, frames, shown)

@@ -275,7 +275,7 @@ class SkeletonProcessor(FieldsProcessor):
             keypoints = keypoints[by_energy(keypoints)]
         keypoints = keypoints[: self.num_people]
         if self.upright:
-            keypoints = align_gravity(keypoints, sequence.layout)
+            keypoints = align_gravity(keypoints, sequence.layout, sequence.up)
         keypoints = keypoints[..., : self.num_dims]
         keypoints = converted(keypoints, sequence.layout, layout)
         frames = torch.arange(keypoints.shape[1])

@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 
 from motionhub.augment.temporal import take_frames
-from motionhub.skeletons.convert import check_conversion, conversion_weights
+from motionhub.skeletons.convert import check_conversion, conversion_weights, up_rotation
 from motionhub.skeletons.layout import SkeletonLayout
 
 
 FILLS = ("zero", "interpolate", "previous")
+
+# A person who lies for this share of the clip makes its vertical axis ambiguous.
+_LYING = 0.1
 
 # Height of the joints of a standing person, as a share of the body's, by the first of these words in the joint's name.
 HEIGHTS = {
@@ -38,26 +41,51 @@ def by_energy(keypoints: Tensor) -> list[int]:
     return sorted(range(len(energies)), key=lambda person: (energies[person], person), reverse=True)
 
 
-def align_gravity(keypoints: Tensor, layout: SkeletonLayout) -> Tensor:
+def align_gravity(keypoints: Tensor, layout: SkeletonLayout, up: str | None = None) -> Tensor:
     """Keypoints with y downward, as in an image: heads above feet.
 
-    The covariance of the joints' usual heights with their coordinates, over all people and frames, gives the direction
-    up, along y or z. 3-D clips are rotated (never mirrored) by right angles about x; 2-D clips with y up are flipped.
-    Clips in which people lie throughout stay as they are.
+    3-D clips are rotated (never mirrored), 2-D clips with y up are flipped.
+
+    Args:
+        keypoints: `(people, frames, joints, 2 or 3)`.
+        up: the axis that points up, as `SkeletonSequence` states it. None: found from the clip, among y and z. It is
+            the one along which the joints are ordered as in a standing person; where people both stand along one axis
+            and lie along the other, as in a fall, the one along which the lowest joint stays at the floor. Clips in
+            which people lie throughout stay as they are.
     """
-    up = _up(keypoints, layout)
-    if up is None:
+    up = up or _found_up(keypoints, layout)
+    if up in (None, "-y"):
         return keypoints
     if keypoints.shape[-1] == 2:
-        return keypoints * keypoints.new_tensor([1.0, -1.0]) if up[1] > 0 else keypoints
-    x, y, z = keypoints.unbind(-1)
-    if abs(up[1]) >= abs(up[2]):
-        return torch.stack([x, -y, -z], dim=-1) if up[1] > 0 else keypoints
-    return torch.stack([x, -z, y] if up[2] > 0 else [x, z, -y], dim=-1)
+        return keypoints * keypoints.new_tensor([1.0, -1.0]) if up == "y" else keypoints
+    return keypoints @ torch.from_numpy(up_rotation(str(up), "-y")).to(keypoints).mT
 
 
-def _up(keypoints: Tensor, layout: SkeletonLayout) -> list[float] | None:
-    """Direction of the covariance of usual heights and coordinates; None without two valid joints."""
+def _found_up(keypoints: Tensor, layout: SkeletonLayout) -> str | None:
+    """One of y, -y, z, -z; None without two valid joints."""
+    standing = _standing(keypoints, layout)
+    if standing is None:
+        return None
+    total = standing.sum((0, 1)).tolist()
+    axis = 1
+    if keypoints.shape[-1] == 3:
+        axis = 1 if abs(total[1]) >= abs(total[2]) else 2
+        along = standing[..., 1:].abs()
+        share = (along[..., 0] > along[..., 1])[along.sum(-1) > 0].float().mean()
+        if _LYING < share < 1 - _LYING:
+            axis = min((1, 2), key=lambda each: _floor_spread(keypoints[..., each] * (1 if total[each] > 0 else -1)))
+    return ("" if total[axis] > 0 else "-") + "xyz"[axis]
+
+
+def _floor_spread(heights: Tensor) -> float:
+    """How much the lowest joint of `(people, frames, joints)` moves up and down: the largest of any person."""
+    lowest = heights.nan_to_num(nan=torch.inf).amin(-1)
+    spreads = [row[row.isfinite()].quantile(heights.new_tensor([0.1, 0.9])) for row in lowest if row.isfinite().any()]
+    return max(float(high - low) for low, high in spreads)
+
+
+def _standing(keypoints: Tensor, layout: SkeletonLayout) -> Tensor | None:
+    """`(people, frames, dims)`: covariance of the joints' usual heights with their coordinates."""
     heights = keypoints.new_tensor(
         [next((height for word, height in HEIGHTS.items() if word in joint), torch.nan) for joint in layout.joints]
     )
@@ -68,7 +96,7 @@ def _up(keypoints: Tensor, layout: SkeletonLayout) -> list[float] | None:
     high = heights.nan_to_num() * weight
     high = (high - high.sum(-1, keepdim=True) / count.clamp(min=1)) * weight
     # As the heights are centred, the coordinates need not be.
-    return [float(value) for value in (high.unsqueeze(-1) * keypoints.nan_to_num()).sum((0, 1, 2))]
+    return (high.unsqueeze(-1) * keypoints.nan_to_num()).sum(2)
 
 
 def converted(keypoints: Tensor, source: SkeletonLayout, target: SkeletonLayout) -> Tensor:

@@ -160,7 +160,7 @@ def check_conversion(source: SkeletonLayout, target: SkeletonLayout, report: Con
         raise ValueError(
             f"No {what} of layout {source.name!r} ({_listed(source.joints)}) can become one of {target.name!r} "
             f"({_listed(target.joints)}). State what the names mean in a YAML file, "
-            f'"name: my-rig, names: {{{source.joints[0]}: {target.joints[0]}, ...}}"; its path is a layout to read with.'
+            f'"name: my-rig, names: {{{source.joints[0]}: {target.joints[0]}, ...}}"; its path is a layout.'
         )
     pair = (source.joints, target.joints)
     if 2 * report.made < target.num_joints and pair not in _WARNED:
@@ -312,14 +312,18 @@ def with_up(sequence: SkeletonSequence, up: str) -> SkeletonSequence:
         got = f"{sequence.num_dims}-D with up={sequence.up!r}"
         raise ValueError(f'expected 3-D keypoints with a stated axis, got {got}; state it: sequence.replace(up="y").')
     turned = sequence.replace(up=up)  # checks `up`
-    start, end = _axis(sequence.up), _axis(up)
+    return turned.replace(keypoints=sequence.keypoints @ up_rotation(sequence.up, up).T.astype(np.float32))
+
+
+def up_rotation(before: str, after: str) -> np.ndarray:
+    """`(3, 3)` rotation of points, by right angles, that takes one axis of `DIRECTIONS` to another."""
+    start, end = _axis(before), _axis(after)
     if (start == -end).all():  # half a turn about an axis across
         across = np.eye(3)[int(start[0] != 0)]
-        rotation = 2 * np.outer(across, across) - np.eye(3)
-    else:  # Rodrigues' formula for a quarter turn, or none
-        cross = np.cross(np.cross(start, end), np.eye(3)).T
-        rotation = np.eye(3) + cross + cross @ cross
-    return turned.replace(keypoints=sequence.keypoints @ rotation.T.astype(np.float32))
+        return 2 * np.outer(across, across) - np.eye(3)
+    # Rodrigues' formula for a quarter turn, or none.
+    cross = np.cross(np.cross(start, end), np.eye(3)).T
+    return np.eye(3) + cross + cross @ cross
 
 
 def _axis(name: str) -> np.ndarray:

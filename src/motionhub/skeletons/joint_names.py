@@ -7,7 +7,9 @@ LeftCollar (Xsens); `LeftHand` is the wrist beside LeftForeArm, and `LeftFoot` t
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 
 from motionhub.skeletons.standing import STANDING
@@ -86,6 +88,27 @@ def own_names(names: Sequence[str]) -> list[str]:
     """The joint of the vocabulary that each name means, else the name in the library's spelling."""
     found = named_joints(names)
     return [found[name] or joint_name(name) for name in names]
+
+
+@contextmanager
+def recorded_names() -> Iterator[dict[str, str]]:
+    """Names in files -> joints, "" where left out, as readers state them by `record_names` inside the block."""
+    found: dict[str, str] = {}
+    token = _RECORD.set(found)
+    try:
+        yield found
+    finally:
+        _RECORD.reset(token)
+
+
+def record_names(names: Sequence[str], joints: Sequence[str]) -> None:
+    """States which joint a reader made of each name of a file; "" for one that it left out."""
+    found = _RECORD.get()
+    if found is not None:
+        found.update(zip(names, joints, strict=True))
+
+
+_RECORD: ContextVar[dict[str, str] | None] = ContextVar("record", default=None)
 
 
 @lru_cache(maxsize=256)

@@ -40,6 +40,8 @@ _SEGMENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
     (("*_eye",), ("nose",), 0.10),
     (("*_ear",), ("nose",), 0.20),
 )
+_NO_LIMBS = ("*_shoulder-*_hip", "*_eye-nose", "*_ear-nose")
+TRUNK_OF_HEIGHT = 0.288  # Drillis and Contini
 _SOFTENING = 0.15  # reduces the weight of short segments, whose length depends on the joints' definition
 _MAX_FRAMES = 200  # frames used for lengths
 
@@ -105,16 +107,25 @@ class LayoutFit:
             half, because of foreshortening.
         constancy: median over segments of the lengths' relative spread over the frames (0 in 2-D, not informative).
         symmetry: mean relative difference of the two sides.
+        limb_segments: measured segments of arms and legs.
+        trunk: the length of the trunk that the segments agree on, in units of the coordinates.
     """
 
     layout: str
     proportion: float
     constancy: float
     symmetry: float
+    limb_segments: int = 0
+    trunk: float = float("nan")
 
     @property
     def misfit(self) -> float:
         return self.proportion + self.constancy + self.symmetry
+
+    @property
+    def shape_misfit(self) -> float:
+        """The misfit without `constancy`, which a noisy sensor has too."""
+        return self.proportion + self.symmetry
 
 
 def rank_layouts(sequence: SkeletonSequence) -> list[LayoutFit]:
@@ -128,6 +139,16 @@ def rank_layouts(sequence: SkeletonSequence) -> list[LayoutFit]:
             by_joints.setdefault(layout.joints, layout)
     fits = [_fit(sequence, layout) for layout in by_joints.values()]
     return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.misfit)
+
+
+def standing_height(sequence: SkeletonSequence) -> float | None:
+    """How tall the people are, from the lengths of their limbs and trunk, whatever they do; None: not measurable.
+
+    In units of the coordinates. 3-D clips of adults in metres give 1.2 to 1.8 (Kinect's hips are high), children from
+    0.9.
+    """
+    fit = _fit(sequence, sequence.layout)
+    return None if fit is None or np.isnan(fit.trunk) else fit.trunk / TRUNK_OF_HEIGHT
 
 
 def _fit(sequence: SkeletonSequence, layout: SkeletonLayout) -> LayoutFit | None:
@@ -155,7 +176,10 @@ def _fit(sequence: SkeletonSequence, layout: SkeletonLayout) -> LayoutFit | None
     long = expected >= 0.4
     spread = np.nanstd(lengths[long], axis=1) / np.maximum(np.nanmean(lengths[long], axis=1), 1e-9)
     constancy = float(np.median(spread)) if sequence.num_dims == 3 and long.any() else 0.0
-    return LayoutFit(layout.name, float(np.sqrt((error**2).mean())), constancy, _asymmetry(typical, chosen))
+    limbs = sum(bool(name) and length >= 0.2 and name not in _NO_LIMBS for _, length, name in chosen)
+    proportion, asymmetry = float(np.sqrt((error**2).mean())), _asymmetry(typical, chosen)
+    trunk = float(np.median((typical / expected)[long])) if long.sum() >= 4 else float("nan")
+    return LayoutFit(layout.name, proportion, constancy, asymmetry, limbs, trunk)
 
 
 def _segments_of(layout: SkeletonLayout) -> list[tuple[tuple[list[int], list[int]], float, str]]:

@@ -46,18 +46,27 @@ def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequen
             seen = keypoints[sequence.joint_mask][:, axis]
             edge = float(seen.min() + seen.max()) if sequence.image_size is None else sequence.image_size[axis] - 1.0
         keypoints[..., axis] = edge - keypoints[..., axis]
-    return sequence.replace(keypoints=keypoints)
+    up = sequence.up
+    if up is not None and up[-1] in axes:
+        up = up[1:] if up.startswith("-") else f"-{up}"
+    return sequence.replace(keypoints=keypoints, up=up)
 
 
 def turn_z_up(sequence: SkeletonSequence, downwards: bool = False) -> SkeletonSequence:
     """3-D with z up (or down) rotated about the x axis so that y is up; left stays left."""
     x, y, z = np.moveaxis(sequence.keypoints, -1, 0)
-    return sequence.replace(keypoints=np.stack([x, -z, y] if downwards else [x, z, -y], axis=-1))
+    turned = np.stack([x, -z, y] if downwards else [x, z, -y], axis=-1)
+    return sequence.replace(keypoints=turned, up=None if sequence.up is None else "y")
 
 
 def scale(sequence: SkeletonSequence, factor: float) -> SkeletonSequence:
     """Every coordinate times a factor: 0.001 converts millimetres to metres."""
     return sequence.replace(keypoints=sequence.keypoints.astype(np.float64) * factor)
+
+
+def flat_to_pixels(sequence: SkeletonSequence) -> SkeletonSequence:
+    """3-D whose z is 0 everywhere, as 2-D in pixels, y down."""
+    return sequence.replace(keypoints=sequence.keypoints[..., :2], unit="pixel", up="-y")
 
 
 def depth_to_confidence(sequence: SkeletonSequence) -> SkeletonSequence:

@@ -19,7 +19,7 @@ import numpy as np
 from motionhub.data.formats.files import bad_file, numbers_of, read_text
 from motionhub.data.formats.format import Format, ReadOptions, checked_size, rate_of
 from motionhub.data.formats.writing import Writer, check_body_in_metres
-from motionhub.skeletons.joint_names import named_joints, own_names
+from motionhub.skeletons.joint_names import named_joints, own_names, record_names
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -80,6 +80,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         lacking = [joint for joint in layout.joints if joint not in own.joints]
         reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}"
         raise bad_file(path, "layout", f"{reason}, without {lacking[:8]}.")
+    used = order or list(range(len(names)))
+    record_names(names, [layout.joints[used.index(row)] if row in used else "" for row in range(len(names))])
     points, unit = positions(motion), options.unit_of(path, assumed="centimetre")
     points = points if order is None else points[:, order]
     return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from motionhub.data.formats.files import OptionError, bad_file, note
 from motionhub.data.formats.writing import Writer
-from motionhub.skeletons.joint_names import joint_name, own_names
+from motionhub.skeletons.joint_names import joint_name, own_names, record_names
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import LAYOUTS, get_layout, stated_layout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -269,7 +269,9 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
         if lacking:
             reason = f"layout {layout.name!r} was given, but the file lacks its {lacking[:8]}; it has {own[:30]}."
             raise bad_file(path, "layout", reason)
+        record_names(names, [joint if joint in layout.joints else "" for joint in own])
         return layout, [own.index(joint) for joint in layout.joints]
     known = next((layout for layout in LAYOUTS.values() if layout.joints == tuple(own)), None)
     layout = known or named_layout(f"named-{len(own)}", tuple(own))
+    record_names(names, own)
     return layout, list(range(len(own)))

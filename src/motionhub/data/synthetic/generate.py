@@ -232,7 +232,7 @@ def project_pinhole(
     depth = np.where(places[..., 2:] > 0, places[..., 2:], np.nan)
     pixels = np.asarray(image_size) / 2 - focal * places[..., :2] / depth
     inside = ((pixels >= 0) & (pixels < np.asarray(image_size))).all(axis=-1, keepdims=True)
-    return sequence.replace(keypoints=np.where(inside, pixels, np.nan), unit="pixel", image_size=image_size)
+    return sequence.replace(keypoints=np.where(inside, pixels, np.nan), unit="pixel", image_size=image_size, up="-y")
 
 
 def _motion(action: str | Motion) -> Motion:
@@ -329,7 +329,7 @@ def film(
     if scene.occlusion:
         hidden = _hidden(len(keypoints), keypoints.shape[1], scene.occlusion, generator)
         keypoints = np.where(hidden[..., None], np.nan, keypoints)
-    sequence = SkeletonSequence(keypoints, layout=LAYOUT, fps=fps, unit="metre")
+    sequence = SkeletonSequence(keypoints, layout=LAYOUT, fps=fps, unit="metre", up="y")
     # The layout first, then the image: the middle of two joints is not the middle of their pixels.
     converted = sequence if layout in (LAYOUT, LAYOUT.name) else convert_layout(sequence, layout)
     return converted if scene.focal is None else project_pinhole(converted, scene.focal, scene.image_size, scene.tilt)

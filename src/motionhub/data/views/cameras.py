@@ -7,10 +7,9 @@ import numpy as np
 import torch
 
 from motionhub.geometry.cameras import UPRIGHT, camera_rotation, project
-from motionhub.skeletons.sequence import SkeletonSequence
+from motionhub.skeletons.sequence import DIRECTIONS, SkeletonSequence
 
 
-UP_AXES = ("x", "y", "z", "-x", "-y", "-z")
 # Share of the image's width and height that the people fill over the whole clip.
 FILLED = 0.8
 
@@ -30,28 +29,31 @@ class Camera:
     distance: float | None = None
 
 
-def seen_by(sequence: SkeletonSequence, camera: Camera, *, num_dims: int = 2, up: str = "y") -> SkeletonSequence:
+def seen_by(
+    sequence: SkeletonSequence, camera: Camera, *, num_dims: int = 2, up: str | None = None
+) -> SkeletonSequence:
     """A 3-D sequence seen by a static camera that looks at the first detected root.
 
     Args:
         num_dims: 2: image coordinates in the sequence's unit at the root's distance, y downward, the root of the first
             frame in the middle. 3: the recording turned by the camera's azimuth only.
-        up: axis of the recording that points up: `"y"` (BVH, Kinect), `"z"`, ... `"-z"`.
+        up: axis of the recording that points up: `"y"` (BVH, Kinect), `"z"`, ... `"-z"`. None: the recording's own
+            `up`, else y.
 
     Raises:
         ValueError: the sequence is not 3-D or has no root, `up` is no axis, or the camera is inside the body.
     """
-    points = torch.from_numpy(upright(sequence, up))
+    points = torch.from_numpy(upright(sequence, up or sequence.up or "y"))
     points = points - torch.from_numpy(_first_root(sequence, points.numpy()))
     angles = [torch.tensor(math.radians(angle)) for angle in (camera.azimuth, camera.elevation, camera.roll)]
     if num_dims == 3:
         turned = points @ camera_rotation(angles[0], torch.zeros(())).mT
-        return sequence.replace(keypoints=turned.numpy())
+        return sequence.replace(keypoints=turned.numpy(), up="y")
     if num_dims != 2:
         raise ValueError(f"num_dims must be 2 or 3, got {num_dims!r}.")
     image = project(points.flatten(1, 2), camera_rotation(*angles), camera.distance).unflatten(1, points.shape[1:3])
     unit = "normalised" if sequence.unit == "pixel" else sequence.unit
-    return sequence.replace(keypoints=image.numpy(), unit=unit, image_size=None)
+    return sequence.replace(keypoints=image.numpy(), unit=unit, image_size=None, up="-y")
 
 
 def project_to_pixels(
@@ -60,7 +62,7 @@ def project_to_pixels(
     elevation: float = 0.0,
     image_size: tuple[int, int] = (1920, 1080),
     *,
-    up: str = "y",
+    up: str | None = None,
 ) -> SkeletonSequence:
     """Pixels from the upper left corner, y downward, not mirrored; the clip is centred in the image.
 
@@ -95,8 +97,8 @@ def upright(sequence: SkeletonSequence, up: str) -> np.ndarray:
     """Keypoints rotated (not mirrored) so that y is up."""
     if sequence.num_dims != 3:
         raise ValueError(f"A camera needs 3-D keypoints, got {sequence.num_dims}-D ones.")
-    if up not in UP_AXES:
-        raise ValueError(f"up must be one of {UP_AXES}, got {up!r}.")
+    if up not in DIRECTIONS:
+        raise ValueError(f"up must be one of {DIRECTIONS}, got {up!r}.")
     points = sequence.keypoints[..., list(UPRIGHT[up[-1]])]
     # Upside down: half a turn about the axis towards the camera.
     return points * np.array([-1, -1, 1], np.float32) if up.startswith("-") else points

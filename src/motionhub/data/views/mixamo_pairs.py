@@ -118,7 +118,7 @@ class MixamoPairs:
     def _clip(self, window: tuple[str, slice], character: str, azimuth: float, size: float) -> SkeletonSequence:
         name, frames = window
         points = projected(size * prepared(load(self.root / character / name)[frames]), azimuth)
-        return SkeletonSequence(points[None], layout=LAYOUT, fps=FPS, unit="pixel", image_size=CANVAS)
+        return SkeletonSequence(points[None], layout=LAYOUT, fps=FPS, unit="pixel", image_size=CANVAS, up="-y")
 
 
 def _animation(name: str) -> str:
