@@ -251,6 +251,10 @@ def test_entries_without_keypoints_are_left_out_and_said(write):
     assert "no person has keypoints in any of the 2 frames" in read_error(write([[{"keypoints": []}], []]), **RATE)
 
 
+def test_a_crowd_of_rows_without_frames_is_an_error(write):
+    assert "at most 256 people, got 300" in read_error(write([mmpose(0, 0)] * 300), **RATE)
+
+
 # Joints
 
 
@@ -351,7 +355,8 @@ def test_lifted_poses_are_3_d_metres_with_z_up(write):
     content = meta(dataset_name="h36m")
     for time, frame in enumerate(content["instance_info"]):
         frame["instances"][0]["keypoints"] = np.c_[places(time) / 100, np.arange(17)].tolist()
-    (clip,) = read(write(content), **RATE)
+    with pytest.warns(FileNote, match=r'mirrored in space; .*flip_axes\(sequence, axes=\["x"\]\)'):
+        (clip,) = read(write(content), **RATE)
     assert (clip.num_dims, clip.unit, clip.up, clip.layout.name) == (3, "metre", "z", "h36m-17")
     np.testing.assert_allclose(clip.keypoints[0, 1, 4], [*places(1)[4] / 100, 4], rtol=1e-6)
 

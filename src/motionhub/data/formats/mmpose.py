@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from motionhub.data.formats.files import bad_file
+from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.data.formats.people import Program, clip_of_frames, finds, frames_in, in_folder, read_people
@@ -22,7 +22,11 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     `meta_info` names the joints or their dataset; without it 17 joints are coco-17, 26 halpe-26, 133
     coco-wholebody-133 (the body is kept). Scores of some models are larger than 1.
     """
-    return read_people(path, options, PROGRAM)
+    clips = read_people(path, options, PROGRAM)
+    if any(clip.num_dims == 3 for clip in clips):
+        text = "MMPose negates x of lifted poses, so they are mirrored in space"
+        note(path, "axes", f'{text}; motionhub.skeletons.repair.flip_axes(sequence, axes=["x"]) turns them back.')
+    return clips
 
 
 def clips_of_dump(path: Path, content: list[dict[str, Any]], options: ReadOptions) -> list[SkeletonSequence]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.clock import place_stamps, seconds_per_stamp
-from motionhub.data.formats.detections import Detection, body_parts, clip_of, frame_positions
+from motionhub.data.formats.detections import MAX_PEOPLE, Detection, body_parts, clip_of, frame_positions
 from motionhub.data.formats.files import (
     MAX_JSON_BYTES,
     bad_file,
@@ -393,6 +393,9 @@ def _joined(frames: list[Frame], listed: list[Any]) -> list[Frame]:
 def people_in(path: Path, frame: Frame, program: Program) -> list[Person]:
     """The people of a frame; an object with arrays of several people is each of them."""
     people = []
+    if len(frame.people) > MAX_PEOPLE:
+        reason = f"expected at most {MAX_PEOPLE} people, got {len(frame.people)} people"
+        raise bad_file(path, frame.place, f"{reason}; frames are lists of people, or have a number.")
     for row, entry in enumerate(frame.people):
         place = f"{frame.place}, person {row}"
         for part in _each(entry, program) if isinstance(entry, dict) else [entry]:
