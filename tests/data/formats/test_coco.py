@@ -268,3 +268,8 @@ def test_a_number_that_only_some_detections_have_is_said(write):
     entries = [result(frame, 5, track_id=3) for frame in range(3)] + [result(3, 5)]
     with pytest.warns(FileNote, match="1 of 4 detections have no person number"):
         read(write(entries), fps=30)
+
+
+def test_other_parts_of_whole_body_results_are_left_out_and_said(write):
+    with pytest.warns(FileNote, match=r"\['face_kpts'\] are left out"):
+        assert read(write([result(0, 5, face_kpts=[1.0] * 204, foot_kpts=[])]), fps=30)[0].num_joints == 17

@@ -1,10 +1,11 @@
 """MediaPipe landmarks: every shape in which they are dumped is the same clip; fractions, pixels and metres."""
 
+import json
 import random
 
 import numpy as np
 import pytest
-from helpers import read_error, write_json
+from helpers import read_error, write_json, write_text
 
 from motionhub.data.datasets.reading import find_format, read
 from motionhub.data.formats.files import FileNote
@@ -154,3 +155,36 @@ def test_hands_and_face_are_left_out_and_said(write):
     frames = [{"pose_landmarks": ONE, "left_hand_landmarks": ONE, "face_landmarks": []}]
     with pytest.warns(FileNote, match=r"\['left_hand_landmarks'\] are left out"):
         read(write(frames), fps=30)
+
+
+MORE_SHAPES = {
+    "by number": {"0": ONE, "1": None, "2": OTHER},
+    "people with numbers": [
+        {"frame": n, "persons": [{"id": 4, "landmarks": marks}] if marks else []}
+        for n, marks in enumerate((ONE, None, OTHER))
+    ],
+    "poses": {"frames": [{"poses": [{"landmarks": marks}] if marks else []} for marks in (ONE, None, OTHER)]},
+    "rows of numbers": [
+        {"landmarks": [[*one.values()] for one in marks] if marks else []} for marks in (ONE, None, OTHER)
+    ],
+}
+
+
+@pytest.mark.parametrize("shape", MORE_SHAPES)
+def test_other_shapes_are_the_same_clip_too(write, shape):
+    (clip,) = read(write(MORE_SHAPES[shape]), fps=30)
+    np.testing.assert_array_equal(clip.keypoints[0, [0, 2]], [expected(0.1), expected(0.2)])
+    np.testing.assert_allclose(clip.confidence[0, 0], np.arange(33) / 33, rtol=1e-6)
+    assert not clip.joint_mask[0, 1].any()
+    assert clip.track_ids == ((4,) if shape == "people with numbers" else (0,))
+
+
+def test_lines_of_json_are_frames(tmp_path):
+    path = write_text(
+        tmp_path / "a.jsonl", "\n".join(json.dumps({"t": n / 25, "pose_landmarks": [ONE]}) for n in range(3))
+    )
+    assert read(path)[0].fps == 25
+
+
+def test_landmarks_under_an_unknown_key_are_an_error_not_an_empty_clip(write):
+    assert "got the keys ['mesh']" in read_error(write([{"mesh": ONE}] * 2), fps=30)

@@ -1,10 +1,11 @@
 """OpenPose folders: frames in the order of their numbers, zeros missing, people followed, real examples."""
 
+import json
 import warnings
 
 import numpy as np
 import pytest
-from helpers import error_of, read_json, write_json
+from helpers import error_of, read_json, write_json, write_text
 
 from motionhub.cli.main import main
 from motionhub.data.datasets.datasets import DATASETS
@@ -316,3 +317,13 @@ def test_alphaposes_openpose_output_is_frames_by_image_name(tmp_path):
     }
     (clip,) = read(write_json(tmp_path / "alphapose.json", frames), fps=30)
     assert clip.joint_mask.all(axis=(0, 2)).tolist() == [True, True, False, True]
+
+
+def test_a_list_of_frames_and_lines_are_a_recording(tmp_path):
+    frames = [{"version": 1.3, "people": [person(body("body-25", time))] if time != 1 else []} for time in range(3)]
+    for path in (
+        write_json(tmp_path / "list.json", frames),
+        write_text(tmp_path / "lines.jsonl", "\n".join(map(json.dumps, frames))),
+    ):
+        (clip,) = read(path, fps=30)
+        assert clip.joint_mask.all(axis=(0, 2)).tolist() == [True, False, True]

@@ -370,14 +370,66 @@ def test_the_joint_at_the_origin_of_3_d_poses_is_the_root(write):
     assert not clip.joint_mask[0, 0, 5]
 
 
+def test_a_z_beside_pixels_is_no_third_coordinate(write):
+    frames = [[tfjs(time, 0)] for time in range(2)]
+    for frame in frames:
+        frame[0]["keypoints"] = [{**one, "z": -0.3} for one in frame[0]["keypoints"]]
+    (clip,) = read(write(frames), **RATE)
+    np.testing.assert_array_equal(points_of(clip)[1], places(1))
+
+
+def test_ml5_poses_are_unwrapped(write):
+    (clip,) = read(
+        write([[{"pose": {**posenet(time, 0), "nose": {"x": 1, "y": 2}}, "skeleton": []}] for time in range(3)]),
+        **RATE,
+    )
+    np.testing.assert_array_equal(points_of(clip)[2], places(2))
+
+
+def test_a_flat_list_of_pairs_fits_the_callers_layout(write):
+    path = write([{"frame": time, "keypoints": places(time, 0, 26).ravel().tolist()} for time in range(2)])
+    (clip,) = read(path, layout="halpe-26", **RATE)
+    np.testing.assert_array_equal(points_of(clip)[1], places(1, 0, 26))
+    assert clip.confidence is None
+
+
+def test_joints_as_objects_in_space_are_3_d_in_the_stated_unit(write):
+    names = ["SpineBase", "SpineMid", "Neck", "Head", "ShoulderLeft", "KneeRight"]
+    joints = [
+        {"name": name, "position": {"x": n / 10, "y": 0.2, "z": 2.0}, "state": 2} for n, name in enumerate(names)
+    ]
+    path = write([{"timestamp": 40 * time, "bodies": [{"tracking_id": 7, "joints": joints}]} for time in range(3)])
+    assert 'unit="metre"' in read_error(path)
+    (clip,) = read(path, unit="metre")
+    assert (clip.fps, clip.num_dims, clip.track_ids) == (25, 3, (7,))
+    assert clip.layout.joints == ("mid_hip", "chest", "neck", "head", "left_shoulder", "right_knee")
+
+
+def test_a_frame_that_lists_nobody_is_empty(write):
+    frames = [
+        {"frame": 0, "instances": [mmpose(0, 0)]},
+        {"frame": 1, "num_people": 0},
+        {"frame": 2, "instances": None},
+    ]
+    assert read(write(frames), **RATE)[0].joint_mask.any(axis=(0, 2)).tolist() == [True, False, False]
+
+
+def test_a_person_of_many_keypoints_is_still_recognised(write):
+    person = {"keypoints": places(0, 0, 133).tolist() * 1, "keypoint_scores": [0.123456789] * 133, "bbox": [1] * 4}
+    path = write([{"frame_id": time, "instances": [person]} for time in range(2)])
+    assert find_format(path).name == "mmpose"
+    with pytest.warns(FileNote, match="23 of 133 keypoints are read"):
+        assert read(path, **RATE)[0].layout.name == "coco-wholebody-133"
+
+
 @pytest.mark.parametrize("content, reason", [
-    ([[{"keypoints": [1.0] * 50}]], "expected x and y"),
+    ([[{"keypoints": [1.0] * 49}]], "expected x and y"),
     ([[{"keypoints": "many"}]], "expected a list of keypoints"),
     ([[{"keypoints": {"x": [1, 2], "y": [1]}}]], "expected the lists x and y of the same length"),
     ([[mmpose(0, 0, keypoint_scores=[1.0])]], "expected 17 numbers"),
     ([[mmpose(0, 0)], 7], "frame 1: expected a list of people or an object, got int"),
     ([[mmpose(0, 0), 7]], "person 1: expected an object with keypoints, got int"),
-    ([{"frame": 0, "predictions": [mmpose(0, 0)]}, {"frame": 1, "score": 3}], "frame 1: expected one of"),
+    ([{"frame": 0, "predictions": [mmpose(0, 0)]}, {"frame": 1, "boxes": [1]}], "frame 1: expected one of"),
     (["[1, 2"], "not valid JSON"),
     ([[mmpose(0, 0)], [{"keypoints": [[1, 2]] * 26, "keypoint_scores": [1] * 26}]], "different numbers of"),
 ])  # fmt: skip

@@ -61,7 +61,12 @@ def clips_of_results(
         note(path, "keypoints", f"{layout.num_joints} of {joints} are read: the body, without face and hands.")
         people = body_parts(layout, people)
     unit = options.unit_of(path, assumed="pixel")
-    keys = recording_keys([video_of(entry, entry.get("image_id")) for entry in entries.values()])
+    parts = sorted({key for entry in entries.values() for key in entry if key.endswith("_kpts") and entry[key]})
+    if parts:
+        note(path, "results", f"{parts[:6]} are left out; only the body is read.")
+    keys = recording_keys(
+        [video_of(entry, entry.get("file_name", entry.get("image_id"))) for entry in entries.values()]
+    )
     clips = []
     for rows in grouped(keys).values():
         found = [numbers[row] for row in rows]

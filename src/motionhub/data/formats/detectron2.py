@@ -10,7 +10,7 @@ from motionhub.data.formats.people import Program, finds, in_folder, read_people
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-PROGRAM = Program(layouts={17: "coco-17"})
+PROGRAM = Program(flat=True, layouts={17: "coco-17"})
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:

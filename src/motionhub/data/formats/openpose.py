@@ -23,6 +23,7 @@ from motionhub.data.formats.files import (
 )
 from motionhub.data.formats.folders import beside, number_in, recordings
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, UnstatedFact
+from motionhub.data.formats.people import load_document, moment_of
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -78,18 +79,32 @@ def _named_recording(folder: Path, name: str, files: dict[int, Path], options: R
 
 
 def _one_file(path: Path) -> dict[int, tuple[Path, People]]:
-    """The frames of a file: one, or in AlphaPose's OpenPose output one for each image name."""
-    content = load_object(path)
+    """The frames of a file: one, or those of a list, of lines, or of AlphaPose's output by image name."""
+    content = load_document(path)
+    if isinstance(content, list):
+        listed = list_of(path, "frames", content, dict)
+        numbers = [moment_of(frame)[0] for frame in listed]
+        whole = None not in numbers and len({*numbers}) == len(numbers)
+        placed = {int(number or 0) if whole else row: listed[row] for row, number in enumerate(numbers)}
+        return {number: (path, _people_of(path, placed[number])) for number in sorted(placed)}
+    if not isinstance(content, dict):
+        raise bad_file(path, "JSON", f"expected an object with people, got {type(content).__name__}.")
     if "people" not in content and content and all(isinstance(v, dict) and "people" in v for v in content.values()):
         numbers = {number_in(name, row): frame for row, (name, frame) in enumerate(content.items())}
         if len(numbers) < len(content):
             raise bad_file(path, "images", "several image names have the same number; split the recordings.")
-        return {number: (path, list_of(path, "people", numbers[number]["people"], dict)) for number in sorted(numbers)}
+        return {number: (path, _people_of(path, numbers[number])) for number in sorted(numbers)}
     others = beside(path)
     if others:
         text = f"is one frame; {others} more of this recording lie beside it"
         note(path, "file", f"{text}: give the folder {path.parent}.")
-    return {0: _listed(path)}
+    return {0: (path, _people_of(path, content))}
+
+
+def _people_of(path: Path, frame: dict[str, Any]) -> People:
+    if "people" not in frame:
+        raise bad_file(path, "JSON", f"expected an object with 'people', got the keys {list(frame)[:8]}.")
+    return list_of(path, "people", frame["people"], dict)
 
 
 def _listed(path: Path) -> tuple[Path, People]:
@@ -228,7 +243,7 @@ def matches(path: Path, head: bytes) -> bool:
     """Whether a folder holds OpenPose frames, or a file is one."""
     if not path.is_dir():
         found = _TOP.match(head) is not None and b'"keypoints"' not in head
-        return found or (b'"people"' in head and b'"pose_keypoints' in head and head.lstrip().startswith(b"{"))
+        return found or (b'"people"' in head and b'"pose_keypoints' in head and head.lstrip().startswith((b"{", b"[")))
     first = next((file for files in recordings(path).values() for file in files.values()), None)
     return first is not None and matches(first, read_head(first))
 

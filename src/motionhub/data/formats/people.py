@@ -72,7 +72,25 @@ SCORES = (
     *("keypoint_scores", "keypoints_scores", "keypoint_confidence", "keypoint_confidences", "keypoints_confidence"),
     *("keypoints_conf", "scores", "visible", "conf", "confidence", "confidences", "visibility", "score"),
 )
-TRACKS = ("track_id", "tracking_id", "person_id", "personID", "body_id", "id", "idx", "instance_id", "trackId", "ID")
+TRACKS = (
+    *("track_id", "tracking_id", "person_id", "personID", "body_id", "subject_id", "individual_id", "player_id"),
+    *("skeleton_id", "user_id", "instance_id", "trackId", "trackingId", "personId", "bodyId", "UserID", "userId"),
+    *(
+        "track",
+        "person",
+        "subject",
+        "individual",
+        "player",
+        "athlete",
+        "user",
+        "body",
+        "pid",
+        "tid",
+        "id",
+        "ID",
+        "idx",
+    ),
+)
 NAMES = ("name", "part", "label", "joint", "bodyPart", "type", "jointType", "joint_type", "Type", "i")
 PLACES = ("position", "real", "Real", "worldPosition", "world_position", "Position", "pos")
 RATES = ("fps", "frame_rate", "framerate", "frameRate", "FPS")
@@ -90,8 +108,10 @@ class Program:
         up: of 3-D keypoints, an axis as `SkeletonSequence.up` has it; None: unknown.
         scale: factor of the confidences.
         three: whether three columns are x, y, z rather than x, y, score.
+        flat: whether `keypoints` are 2-D also where they have a z.
         joint_types: number of a joint (or a name of the program's own) -> its name.
         first: number of keypoints -> how many of the first ones are the body.
+        joints: possible numbers of keypoints of a person, of the caller's layout.
     """
 
     layouts: dict[int, str] = field(default_factory=dict)
@@ -100,8 +120,10 @@ class Program:
     up: str | None = None
     scale: float = 1.0
     three: bool = False
+    flat: bool = False
     joint_types: dict[int | str, str] = field(default_factory=dict)
     first: dict[int, int] = field(default_factory=dict)
+    joints: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,8 +212,8 @@ def frames_in(path: Path, content: Any, *, alone: bool = False) -> tuple[list[Fr
         key = _frames_key(content)
         if key is not None:
             listed = content[key]
-        elif _keyed_by_frame(content):
-            listed = [_with_key(name, frame) for name, frame in content.items()]
+        elif keyed_by_frame(content):
+            listed = [with_key(name, frame) for name, frame in content.items()]
         else:
             listed = [content]
     elif isinstance(content, list) and _is_one_frame(content, alone):
@@ -262,13 +284,14 @@ def _people_key(frame: dict[str, Any]) -> str | None:
     return next((key for key in listed if all(isinstance(one, dict) for one in frame[key])), None)
 
 
-def _keyed_by_frame(content: dict[str, Any]) -> bool:
+def keyed_by_frame(content: dict[str, Any]) -> bool:
     """Whether the keys are frame numbers, time stamps or image names, and the values frames."""
-    several = bool(content) and all(isinstance(value, list | dict) for value in islice(content.values(), 100))
+    several = any(content.values()) and all(isinstance(v, list | dict | None) for v in islice(content.values(), 100))
     return several and all(number_in(key, -1) >= 0 for key in islice(content, 100)) and _people_key(content) is None
 
 
-def _with_key(name: str, frame: Any) -> Any:
+def with_key(name: str, frame: Any) -> Any:
+    """A frame of an object with frames by number, with its number."""
     number = number_in(name, 0)
     if isinstance(frame, list):
         return {"frame": number, "people": frame}
@@ -326,7 +349,8 @@ def _frame(path: Path, place: str, frame: Any) -> Frame:
         people = [frame["instances"]]
     if people is None and isinstance(nested := frame.get("predictions"), list) and len(nested) == 1:  # MMPose
         people = nested[0] if isinstance(nested[0], list) else None
-    if people is None and not any(frame.get(key) is None or frame.get(key) == [] for key in PEOPLE if key in frame):
+    nested = any(isinstance(value, list | dict) and value for value in frame.values())
+    if people is None and nested:
         raise bad_file(path, place, f"expected one of {list(PEOPLE[:6])}, got the keys {list(frame)[:8]}.")
     image = next((frame[key] for key in ("image_id", *IMAGES) if isinstance(frame.get(key), str)), "")
     return Frame(place, people or [], *moment_of(frame), video_of(frame, image))
@@ -398,6 +422,8 @@ def people_in(path: Path, frame: Frame, program: Program) -> list[Person]:
         raise bad_file(path, frame.place, f"{reason}; frames are lists of people, or have a number.")
     for row, entry in enumerate(frame.people):
         place = f"{frame.place}, person {row}"
+        if isinstance(entry, dict) and isinstance(entry.get("pose"), dict):  # ml5.js
+            entry = entry["pose"]
         for part in _each(entry, program) if isinstance(entry, dict) else [entry]:
             person = person_of(path, place, part, program)
             if person is not None:
@@ -426,11 +452,13 @@ def person_of(path: Path, place: str, entry: Any, program: Program) -> Person | 
     key = next((key for key in (*program.points, *POINTS_3D) if entry.get(key)), None)
     if key is None:
         return None
-    table, names, scores = _columns(path, f"{place}.{key}", entry[key], program)
+    table, names, scores, axes = _columns(path, f"{place}.{key}", entry[key], program)
     if scores is None:
         scores = _scores(path, place, entry, len(table))
-    three = program.three or key in POINTS_3D or scores is not None or table.shape[1] == 4
+    three = program.three or key in POINTS_3D or scores is not None or table.shape[1] == 4 or axes == 3
     dims = 3 if three and table.shape[1] >= 3 else 2
+    if program.flat and key not in POINTS_3D:
+        table, dims = (table[:, :2] if axes else table), 2
     if scores is None and table.shape[1] > dims:
         scores = table[:, dims]
     points = table[:, :dims]
@@ -439,7 +467,7 @@ def person_of(path: Path, place: str, entry: Any, program: Program) -> Person | 
     ):  # one joint at the origin may be the root
         points = nan_at_origin(points, None if dims == 2 else scores)
     scores = None if scores is None else np.nan_to_num(scores) * program.scale
-    return _whole(path, place, Person(points, scores, names, _track(entry)), entry.get("labels"))
+    return _whole(path, place, Person(points, scores, names, track_of(entry)), entry.get("labels"))
 
 
 def _whole(path: Path, place: str, person: Person, labels: Any) -> Person:
@@ -477,33 +505,42 @@ def _filled(people: list[Person], options: ReadOptions, program: Program) -> lis
 
 def _columns(
     path: Path, place: str, value: Any, program: Program
-) -> tuple[np.ndarray, tuple[str, ...] | None, np.ndarray | None]:
-    """`(joints, 2 to 4)` of keypoints in any form, and the names and scores that stand with them."""
+) -> tuple[np.ndarray, tuple[str, ...] | None, np.ndarray | None, int]:
+    """`(joints, 2 to 4)` of keypoints in any form, the names and scores that stand with them, and how many columns are
+    coordinates, 0 where that is not said.
+    """
     if isinstance(value, dict) and isinstance(value.get("x"), list):
         axes = [number_array(path, place, value[axis]) for axis in "xyz" if value.get(axis)]
         scored = next((number_array(path, place, value[key]) for key in SCORES if value.get(key)), None)
         if len(axes) < 2 or any(each.shape != axes[0].shape or each.ndim != 1 for each in [*axes, *_some(scored)]):
             raise bad_file(path, place, "expected the lists x and y of the same length, one number for each joint.")
-        return np.stack(axes, axis=-1), None, scored
+        return np.stack(axes, axis=-1), None, scored, len(axes)
     names = None
     if isinstance(value, dict):
         names, value = tuple(value), list(value.values())
     if not isinstance(value, list) or not value or len(value) > 4 * MAX_JOINTS:
         raise bad_file(path, place, f"expected a list of keypoints, got {type(value).__name__}.")
-    scored = None
+    scored, axes_named = None, False
     if all(isinstance(one, dict) for one in value):
         names = names or _names(value, program)
         places = [next((one[key] for key in PLACES if isinstance(one.get(key), dict | list)), one) for one in value]
         if any(any(key in one for key in SCORES) for one in value):
             found = [next((one[key] for key in SCORES if key in one), None) for one in value]
             scored = np.nan_to_num(number_array(path, place, found))
-        value = places if all(isinstance(one, list) for one in places) else _by_axes(path, place, places)
+        axes_named = not all(isinstance(one, list) for one in places)
+        value = _by_axes(path, place, places) if axes_named else places
     table = number_array(path, place, value)
-    if table.ndim == 1 and table.size % 3 == 0:
-        table = table.reshape(-1, 3)
+    if table.ndim == 1:
+        table = table.reshape(-1, _width(table.size, program))
     if table.ndim != 2 or not 2 <= table.shape[1] <= 4 or (scored is not None and scored.shape != table.shape[:1]):
         raise bad_file(path, place, f"expected x and y (and a score, or z) of each joint, got shape {table.shape}.")
-    return table, names, scored
+    return table, names, scored, table.shape[1] if axes_named else 0
+
+
+def _width(size: int, program: Program) -> int:
+    """Columns of a flat list: those with which the caller's layout fits, else 3, else 2."""
+    widths = [width for width in (3, 2, 4) if size % width == 0]
+    return next((width for width in widths if size // width in program.joints), next(iter(widths), 1))
 
 
 def _by_axes(path: Path, place: str, places: list[Any]) -> list[list[Any]]:
@@ -542,7 +579,7 @@ def _scores(path: Path, place: str, entry: dict[str, Any], joints: int) -> np.nd
     return None
 
 
-def _track(entry: dict[str, Any]) -> int | str | None:
+def track_of(entry: dict[str, Any]) -> int | str | None:
     """A person's number or name: of a list of one its value; none for -1, true, null and fractions."""
     for key in TRACKS:
         value = entry.get(key)
@@ -564,6 +601,9 @@ def clip_of_frames(
     """One clip; frames are placed by time stamp, else by number, else in their order."""
     if options.unit is not None and FILE_UNITS[options.unit][0] == "metre":
         program = replace(program, points=(*POINTS_3D, *program.points))
+    if options.layout is not None:
+        layout = options.layout_of(path)
+        program = replace(program, joints=(layout.num_joints, layout.num_file_joints or layout.num_joints))
     positions, rate = positions_of(path, frames, facts, options)
     placed: list[list[Person]] = [[] for _ in range(max(positions) + 1)]
     for position, frame in zip(positions, frames, strict=True):
@@ -752,7 +792,7 @@ def finds(path: Path, head: bytes, *signs: str) -> bool:
     patterns = [re.compile(sign.encode()) for sign in signs]
     if all(pattern.search(head.replace(b'\\"', b'"')) for pattern in patterns):  # also JSON texts in JSON
         return True
-    if len(head) < 4096 or b'"keypoint' in head[:3000]:
+    if len(head) < 4096:
         return False
     return all(pattern.search(wide) for wide in (read_head(path, _LOOK),) for pattern in patterns)
 

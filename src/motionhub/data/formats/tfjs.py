@@ -11,7 +11,7 @@ from motionhub.data.formats.people import Program, finds, in_folder, read_people
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-PROGRAM = Program(layouts={17: "coco-17", 33: "mediapipe-33"}, unit="metre", up="-y")
+PROGRAM = Program(flat=True, layouts={17: "coco-17", 33: "mediapipe-33"}, unit="metre", up="-y")
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:

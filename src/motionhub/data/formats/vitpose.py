@@ -11,7 +11,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 SIGNS = (r'"keypoints"\s*:\s*\[\s*\[', r'"scores"\s*:\s*\[', r'"labels"|"bbox"')
-PROGRAM = Program(layouts={17: "coco-17"})
+PROGRAM = Program(flat=True, layouts={17: "coco-17"})
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
