@@ -1,7 +1,9 @@
 """Recordings of frames by the names of their files or images: folders, names before the number, stated videos."""
 
+import os
 import re
 from collections import defaultdict
+from heapq import nsmallest
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
@@ -27,7 +29,7 @@ def recordings(folder: Path, suffix: str = ".json") -> dict[str, dict[int, Path]
 
     Raises ValueError for two files with the same frame number.
     """
-    pattern = re.compile(rf"(.*?)[_-]?(\d{{1,15}})(?:_keypoints)?{re.escape(suffix)}", re.IGNORECASE)
+    pattern = _numbered(suffix)
     found: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in islice(sorted(folder.iterdir()), MAX_FILES):
         named = pattern.fullmatch(file.name)
@@ -38,6 +40,19 @@ def recordings(folder: Path, suffix: str = ".json") -> dict[str, dict[int, Path]
             raise bad_file(folder, file.name, f"has the same frame number as {files[int(named[2])].name}.")
         files[int(named[2])] = file
     return dict(found)
+
+
+def _numbered(suffix: str) -> re.Pattern[str]:
+    return re.compile(rf"(.*?)[_-]?(\d{{1,15}})(?:_keypoints)?{re.escape(suffix)}", re.IGNORECASE)
+
+
+def first_files(folder: Path, suffix: str = ".json", most: int = 64) -> list[Path]:
+    """The first numbered files of a folder by name that are not empty, without a look at the others."""
+    pattern = _numbered(suffix)
+    with os.scandir(folder) as entries:
+        names = nsmallest(most, (entry.name for entry in entries if pattern.fullmatch(entry.name)))
+    files = (folder / name for name in names)
+    return [file for file in files if file.is_file() and file.stat().st_size]
 
 
 def beside(file: Path, suffix: str = ".json") -> int:

@@ -21,7 +21,7 @@ from motionhub.data.formats.files import (
     number_array,
     read_head,
 )
-from motionhub.data.formats.folders import beside, number_in, recordings
+from motionhub.data.formats.folders import beside, first_files, number_in, recordings
 from motionhub.data.formats.format import FILE_UNITS, Format, ReadOptions, UnstatedFact
 from motionhub.data.formats.people import load_document, moment_of
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
@@ -82,11 +82,7 @@ def _one_file(path: Path) -> dict[int, tuple[Path, People]]:
     """The frames of a file: one, or those of a list, of lines, or of AlphaPose's output by image name."""
     content = load_document(path)
     if isinstance(content, list):
-        listed = list_of(path, "frames", content, dict)
-        numbers = [moment_of(frame)[0] for frame in listed]
-        whole = None not in numbers and len({*numbers}) == len(numbers)
-        placed = {int(number or 0) if whole else row: listed[row] for row, number in enumerate(numbers)}
-        return {number: (path, _people_of(path, placed[number])) for number in sorted(placed)}
+        return _of_list(path, list_of(path, "frames", content, dict))
     if not isinstance(content, dict):
         raise bad_file(path, "JSON", f"expected an object with people, got {type(content).__name__}.")
     if "people" not in content and content and all(isinstance(v, dict) and "people" in v for v in content.values()):
@@ -99,6 +95,15 @@ def _one_file(path: Path) -> dict[int, tuple[Path, People]]:
         text = f"is one frame; {others} more of this recording lie beside it"
         note(path, "file", f"{text}: give the folder {path.parent}.")
     return {0: (path, _people_of(path, content))}
+
+
+def _of_list(path: Path, frames: list[dict[str, Any]]) -> dict[int, tuple[Path, People]]:
+    """By their numbers, if each has its own, else in order."""
+    numbers = [moment_of(frame)[0] for frame in frames]
+    known = [number for number in numbers if number is not None]
+    places = known if len({*known}) == len(frames) else range(len(frames))
+    placed = dict(zip(places, frames, strict=True))
+    return {number: (path, _people_of(path, placed[number])) for number in sorted(placed)}
 
 
 def _people_of(path: Path, frame: dict[str, Any]) -> People:
@@ -244,8 +249,8 @@ def matches(path: Path, head: bytes) -> bool:
     if not path.is_dir():
         found = _TOP.match(head) is not None and b'"keypoints"' not in head
         return found or (b'"people"' in head and b'"pose_keypoints' in head and head.lstrip().startswith((b"{", b"[")))
-    first = next((file for files in recordings(path).values() for file in files.values()), None)
-    return first is not None and matches(first, read_head(first))
+    first = first_files(path, most=1)
+    return bool(first) and matches(first[0], read_head(first[0]))
 
 
 FORMAT = Format(

@@ -7,7 +7,7 @@ are [[x, y], ...], [[x, y, score], ...], flat, {"x": [...], "y": [...]}, or obje
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -28,7 +28,15 @@ from motionhub.data.formats.files import (
     read_head,
     read_text,
 )
-from motionhub.data.formats.folders import beside, grouped, number_in, recording_keys, recordings, video_of
+from motionhub.data.formats.folders import (
+    beside,
+    first_files,
+    grouped,
+    number_in,
+    recording_keys,
+    recordings,
+    video_of,
+)
 from motionhub.data.formats.format import (
     FILE_UNITS,
     ReadOptions,
@@ -803,11 +811,6 @@ def in_folder(matches: Callable[[Path, bytes], bool]) -> Callable[[Path, bytes],
     def either(path: Path, head: bytes) -> bool:
         if not path.is_dir():
             return matches(path, head)
-        return any(matches(file, read_head(file)) for file in _first_files(path))
+        return any(matches(file, read_head(file)) for file in first_files(path))
 
     return either
-
-
-def _first_files(folder: Path) -> Iterable[Path]:
-    listed = (file for files in recordings(folder).values() for file in files.values())
-    return (file for file in islice(listed, 64) if file.stat().st_size)

@@ -11,7 +11,7 @@ import numpy as np
 
 from motionhub.data.formats.detections import Detection, body_parts, clip_of, frames_of
 from motionhub.data.formats.files import bad_file, nan_at_origin, note, read_head, read_text
-from motionhub.data.formats.folders import beside, recordings
+from motionhub.data.formats.folders import beside, first_files, recordings
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -126,8 +126,7 @@ def _keypoints(values: np.ndarray, columns: _Columns) -> tuple[np.ndarray, np.nd
 def matches(path: Path, head: bytes) -> bool:
     """Lines of a whole class number, a box within the image and keypoints; in a folder, of one of the first files."""
     if path.is_dir():
-        files = [file for numbered in recordings(path, ".txt").values() for file in numbered.values()][:64]
-        return any(matches(file, read_head(file)) for file in files if file.stat().st_size)
+        return any(matches(file, read_head(file)) for file in first_files(path, ".txt"))
     lines = head.decode(errors="replace").splitlines()
     return bool(lines) and _is_label(lines[0])
 
