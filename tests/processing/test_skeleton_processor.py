@@ -407,6 +407,12 @@ def test_layout_without_a_common_joint_names_the_layout_to_use():
         processor().process(SkeletonSequence(np.zeros((1, 2, 2, 3)), alien, fps=30, unit="metre"))
 
 
+def test_a_layout_without_limbs_is_refused_as_in_a_conversion():
+    face = SkeletonLayout("face", ("nose", "left_eye", "right_eye"), (), root="nose")
+    with pytest.raises(ValueError, match="No limb joint of layout 'face'.*SkeletonProcessor\\(layout='face'\\)"):
+        processor().process(SkeletonSequence(np.zeros((1, 2, 3, 3)), face, fps=30, unit="metre"))
+
+
 def test_two_dims_for_a_three_dimensional_model_are_refused():
     flat = SkeletonSequence(np.zeros((1, 2, 20, 2)), "kinect-20", fps=30, unit="pixel")
     with pytest.raises(ValueError, match="num_dims=2"):

@@ -375,6 +375,13 @@ def test_pixels_in_a_file_of_metres_are_told_by_their_flatness():
     np.testing.assert_array_equal(repaired_clip.keypoints, flat)
 
 
+def test_pixels_that_were_scaled_as_millimetres_are_told_by_their_flatness_too():
+    flat = PIXELS.keypoints / 1000
+    clip = PIXELS.replace(keypoints=np.concatenate([flat, 0 * flat[..., :1]], axis=-1), unit="metre", image_size=None)
+    finding = next(finding for finding in inspect(clip) if finding.kind == "height")
+    assert "unit='pixel'" in finding.fix and finding.function is None
+
+
 TURNS = {
     "y": lambda points: points,
     "-y": lambda points: points * [-1, -1, 1],
@@ -389,27 +396,30 @@ def test_a_stated_axis_decides_what_is_up(up):
 
 
 @pytest.mark.parametrize(("stated", "true"), [("y", "-y"), ("-y", "y"), ("z", "-z"), ("-z", "z")])
-def test_upside_down_against_the_stated_axis_is_repaired_by_stating_the_other(stated, true):
+def test_upside_down_against_the_stated_axis_is_repaired_by_half_a_turn(stated, true):
     clip = changed(TURNS[true]).replace(up=stated)
     finding = the_only(inspect(clip), "upside-down")
     assert f"up is stated as {stated}" in finding.seen
-    assert repaired(finding, clip).up == true and inspect(repaired(finding, clip)) == []
+    assert repaired(finding, clip).up == stated and inspect(repaired(finding, clip)) == []
 
 
 def test_people_along_another_axis_than_the_stated_one_are_a_note():
-    finding = the_only(inspect(changed(TURNS["z"]).replace(up="y")), "axes")
-    assert finding.severity == "note" and finding.arguments == {"up": "z"}
+    finding = the_only(inspect(changed(TURNS["z"]).replace(up="y")), "z-up")
+    assert finding.severity == "note" and "people lie" in finding.seen
+    finding = the_only(inspect(WALK.replace(up="z")), "axes")
+    assert finding.severity == "note" and finding.arguments == {"up": "y"}
 
 
 def test_two_dimensional_clips_may_be_y_up():
     flat = WALK.replace(keypoints=WALK.keypoints[..., :2], up="y")
     assert inspect(flat) == []
-    assert the_only(inspect(flat.replace(up="-y")), "upside-down").arguments == {"up": "y"}
+    assert the_only(inspect(flat.replace(up="-y")), "upside-down").arguments == {"axes": ["y"]}
 
 
-def test_flips_and_turns_keep_the_stated_axis_true():
-    clip = changed(TURNS["-y"]).replace(up="-y")
-    assert repair.flip_axes(clip, axes=["x", "y"]).up == "y" and repair.flip_axes(clip, axes=["x"]).up == "-y"
+def test_a_turn_to_y_up_states_it_and_a_projection_loses_the_axis():
+    assert WALK.replace(up="-y", keypoints=WALK.keypoints[..., :2]).up == "-y"
+    assert WALK.replace(up="z").replace(keypoints=WALK.keypoints[..., :2]).up is None
+    assert WALK.replace(up="z").replace(keypoints=WALK.keypoints[:, :5]).up == "z"
     assert repair.turn_z_up(changed(TURNS["z"]).replace(up="z")).up == "y"
 
 

@@ -1,6 +1,7 @@
 """Joint names of other programs: each convention reaches the vocabulary, and no two names become one joint."""
 
 import itertools
+import time
 import zipfile
 
 import pytest
@@ -25,6 +26,12 @@ UNREAL = "upperarm_{S} lowerarm_{S} hand_{S} thigh_{S} calf_{S} foot_{S}"
 AZURE = "SHOULDER_{S} ELBOW_{S} WRIST_{S} HIP_{S} KNEE_{S} ANKLE_{S}"
 ROKOKO = "{S}Arm {S}ForeArm {S}Hand {S}Thigh {S}Shin {S}Foot"
 SMPL = "{S}_Shoulder {S}_Elbow {S}_Wrist {S}_Hip {S}_Knee {S}_Ankle"
+VROID_LEGS = "{p}{S}_UpperLeg {p}{S}_LowerLeg {p}{S}_Foot"
+ARKIT = "{S}_arm_joint {S}_forearm_joint {S}_hand_joint {S}_upLeg_joint {S}_leg_joint {S}_foot_joint"
+NUITRACK = " ".join(f"JOINT_{{S}}_{part}" for part in ("SHOULDER", "ELBOW", "WRIST", "HIP", "KNEE", "ANKLE"))
+ADD_ON = " ".join(f"{{p}}{{S}}_{part}" for part in ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle"))
+THEIA = "{S}_uarm {S}_larm {S}_hand {S}_thigh {S}_shank {S}_foot"
+MAYA = "Shoulder_{S} Elbow_{S} Wrist_{S} Hip_{S} Knee_{S} Ankle_{S}"
 PLAIN = "{S}Shoulder {S}Elbow {S}Wrist {S}Hip {S}Knee {S}Ankle"
 # How programs name the trunk, the collars where they have them, and the limbs in the order of PARTS; the sides, and
 # what stands before every name.
@@ -48,6 +55,12 @@ CONVENTIONS = {
     "unreal": f"pelvis neck_01 head | clavicle_l clavicle_r | {UNREAL} | l r |",
     "kinect v2": "SpineBase Neck Head | | Shoulder{S} Elbow{S} Wrist{S} Hip{S} Knee{S} Ankle{S} | Left Right |",
     "azure kinect": f"PELVIS NECK HEAD | CLAVICLE_LEFT CLAVICLE_RIGHT | {AZURE} | LEFT RIGHT |",
+    "maya": f"Root_M Neck_M Head_M | Scapula_L Scapula_R | {MAYA} | L R |",
+    "vroid": f"Hips Neck Head | | {{p}}{{S}}_UpperArm {{p}}{{S}}_LowerArm {{p}}{{S}}_Hand {VROID_LEGS} | L R | J_Bip_",
+    "arkit": f"hips_joint neck_joint head_joint | | {ARKIT} | left right |",
+    "nuitrack": f"JOINT_WAIST JOINT_NECK JOINT_HEAD | | {NUITRACK} | LEFT RIGHT |",
+    "smpl add-on": f"Pelvis Neck Head | L_Collar R_Collar | {ADD_ON} | L R | m_avg_",
+    "theia": f"pelvis neck head | | {THEIA} | l r |",
     "openpose": f"MidHip Neck Head | | {PLAIN} | L R |",
     "letters": "pelvis neck head | | {S}shoulder {S}elbow {S}wrist {S}hip {S}knee {S}ankle | l r |",
 }
@@ -179,3 +192,10 @@ def test_bvh_files_of_every_program_give_the_twelve_joints_of_the_limbs(name, fo
     (first,) = read(foreign / "26-bvh-names" / "xsens.bvh")
     wanted = convert_layout(first, "coco-17").keypoints[:, :, 5:]
     assert abs(converted.keypoints[:, :, 5:] - wanted).max() < 0.02
+
+
+def test_absurd_names_take_no_time():
+    start = time.perf_counter()
+    names = [f"{'j ' * 100_000}{number}" for number in range(5)] + [f"bone {number}" for number in range(10_000)]
+    assert set(named_joints(names).values()) == {None}
+    assert time.perf_counter() - start < 5

@@ -234,7 +234,9 @@ def height(sequence: SkeletonSequence) -> Iterator[Finding]:
     factor = next((each for each in (0.1, 10.0, 100.0, 1000.0) if _is_usual(tall * each)), None)
     text = f"by their limbs, people are {tall:.3g} metres tall; adults are 1.2 to 2.2"
     if factor is None:
-        yield Finding("height", "problem", text, advice="state the unit of the numbers when reading: unit=...")
+        flat = sequence.num_dims == 3 and (sequence.keypoints[sequence.joint_mask][:, 2] == 0).all()
+        unit = "'pixel', as z is 0 everywhere" if flat else "..."
+        yield Finding("height", "problem", text, advice=f"state the unit of the numbers when reading: unit={unit}")
     else:
         yield Finding("height", "problem", text, repair.scale, {"factor": factor})
 
@@ -347,14 +349,17 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
     if (along[stated] < -0.5).mean() > 0.9 and _feet_above_hips(sequence, stated):
         yield _upside_down(sequence, stated, float((along[stated] < 0).mean()), handed)
     elif sequence.num_dims == 3 and other is not None:
-        share = (along[other] > 0.8).mean()
-        if sequence.up is not None:
-            text = f"the trunk points along {other} in {share:.0%} of the frames, but up is stated as {stated}: "
-            text += "people lie, or another axis is up"
-            yield Finding("axes", "note", text, SkeletonSequence.replace, {"up": other})
-        elif other[-1] == "z":
-            text = f"the trunk points along z in {share:.0%} of the frames; here y is up"
+        text = f"the trunk points along {other[-1]} in {(along[other] > 0.8).mean():.0%} of the frames; "
+        text += (
+            f"here {stated} is up"
+            if sequence.up is None
+            else f"up is stated as {stated}: people lie, or that is wrong"
+        )
+        text += " (people lie, or that is wrong)" if sequence.up else ""
+        if stated == "y" and other[-1] == "z":
             yield Finding("z-up", "note", text, repair.turn_z_up, {"downwards": other == "-z"})
+        elif sequence.up is not None:
+            yield Finding("axes", "note", text, SkeletonSequence.replace, {"up": other})
     elif handed is not None and handed < MIRRORED:
         text = f"knees and feet point backwards (agreement {handed:+.2f}, from -1 to 1): a left/right swap, or "
         text += "mirrored coordinates"
@@ -363,14 +368,15 @@ def orientation(sequence: SkeletonSequence) -> Iterator[Finding]:
 
 
 def _upside_down(sequence: SkeletonSequence, stated: str, share: float, handed: float | None) -> Finding:
-    text = f"the shoulders are below the hips in {share:.0%} of the frames"
+    axis = stated[-1]
+    text = f"the shoulders are below the hips in {share:.0%} of the frames; "
     if sequence.up is not None:
-        other = stated.removeprefix("-") if stated.startswith("-") else f"-{stated}"
-        text += f"; up is stated as {stated}"
-        return Finding("upside-down", "problem", text, SkeletonSequence.replace, {"up": other})
+        text += f"up is stated as {stated}"
+    else:
+        text += f"here y is {'up' if sequence.num_dims == 3 else 'down, as in images'}, unless the sequence states up"
     # Half a turn keeps left and right, a flip swaps them; in 2-D the likelier cause is y up.
-    axes = ["x", "y"] if handed is not None and handed > 0 else ["y"]
-    text += f"; here y is {'up' if sequence.num_dims == 3 else 'down, as in images'}, unless the sequence states up"
+    across = "y" if axis == "x" else "x"
+    axes = [across, axis] if handed is not None and handed > 0 else [axis]
     # Image-like 3-D datasets (SBU) are published with y down, and their models expect it.
     severity = "note" if sequence.unit == "normalised" and sequence.num_dims == 3 else "problem"
     return Finding("upside-down", severity, text, repair.flip_axes, {"axes": axes})

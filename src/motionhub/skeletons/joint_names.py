@@ -22,7 +22,7 @@ _SIDES = {"l": "left", "left": "left", "lft": "left", "r": "right", "right": "ri
 # fmt: off
 _MIDDLE = {
     **dict.fromkeys(("hip", "hips", "pelvis", "hipcenter", "hipcentre", "chip", "centerhip", "hipmid", "spinebase",
-                     "midpelvis", "centrehip"), "mid_hip"),
+                     "midpelvis", "centrehip", "waist"), "mid_hip"),
     **dict.fromkeys(("spinenavel", "navalspine", "navelspine", "lowerback", "abdomen"), "spine"),
     **dict.fromkeys(("spinemid", "spinechest", "chestspine", "upperback", "midspine"), "chest"),
     **dict.fromkeys(("shouldercenter", "spineshoulder", "thorax", "centershoulder", "centreshoulder", "midshoulder",
@@ -32,17 +32,17 @@ _MIDDLE = {
     **dict.fromkeys(("tophead", "headend", "headtopend", "topofhead"), "head_top"),
 }
 _OF_A_SIDE = {
-    **dict.fromkeys(("clavicle", "collarbone", "clav"), "collar"),
+    **dict.fromkeys(("clavicle", "collarbone", "clav", "scapula"), "collar"),
     **dict.fromkeys(("handthumb4", "thumb4"), "thumb"),
     "handindex1": "index",
     "handpinky1": "pinky",
-    "handmiddle4": "hand_tip",
+    **dict.fromkeys(("handmiddle4", "fingertip"), "hand_tip"),
     "footindex": "foot",
 }
 # Parts of animation rigs, at the joint where they begin.
 _PARTS = {
-    **dict.fromkeys(("upperarm", "uparm", "shldr", "shldrbend"), "upper_arm"),
-    **dict.fromkeys(("forearm", "lowerarm", "lowarm", "forearmbend"), "forearm"),
+    **dict.fromkeys(("upperarm", "uparm", "uarm", "shldr", "shldrbend"), "upper_arm"),
+    **dict.fromkeys(("forearm", "lowerarm", "lowarm", "larm", "forearmbend"), "forearm"),
     **dict.fromkeys(("upleg", "upperleg", "thigh", "thighbend"), "thigh"),
     **dict.fromkeys(("lowerleg", "lowleg", "shin", "calf", "shank"), "shin"),
     **dict.fromkeys(("toe", "toes", "toebase", "toe0", "ball"), "toes"),
@@ -51,6 +51,7 @@ _PARTS = {
 # fmt: on
 _MIDDLE |= {joint.replace("_", ""): joint for joint in STANDING if not joint.startswith(("left_", "right_"))}
 _OF_A_SIDE |= {joint[5:].replace("_", ""): joint[5:] for joint in STANDING if joint.startswith("left_")}
+_LONGEST = 100  # characters of a name that are read
 _MIXAMO = re.compile(r"^mixamorig\d*[_: ]*", re.IGNORECASE)
 _TRUNK = re.compile(r"(spine|chest|abdomen)_?(\d+|lower|upper)?")
 
@@ -115,7 +116,7 @@ _RECORD: ContextVar[dict[str, str] | None] = ContextVar("record", default=None)
 def _named(names: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
     if VOCABULARY.issuperset(names):
         return tuple((name, name) for name in names)
-    sided = [_side(words) for words in _without_prefix([_words(name) for name in names])]
+    sided = [_side(words) for words in _without_shared([_words(name) for name in names])]
     trunk = _trunk([part for side, part in sided if not side])
     kinds = {each: {_kind(part) for side, part in sided if side == each} for each in ("left", "right")}
     found: list[str | None] = []
@@ -132,21 +133,33 @@ def _named(names: tuple[str, ...]) -> tuple[tuple[str, str | None], ...]:
 
 def _words(text: str) -> list[str]:
     """Words in small letters: ["l", "big", "toe"] of ns:LBigToe."""
-    text = _MIXAMO.sub("", text.rsplit(":", 1)[-1].strip())
+    text = _MIXAMO.sub("", text.rsplit(":", 1)[-1].strip()[:_LONGEST])
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
     return [word for word in re.split(r"[^a-z0-9]+", text.lower()) if word]
 
 
-def _without_prefix(names: list[list[str]]) -> list[list[str]]:
-    """The words of all names without those with which every name begins: Bip01, Character1, J_Bip_C."""
-    while len(names) > 2 and all(names):
-        first = names[0][0]
-        if first in _SIDES or any(words[0] != first for words in names) or sum(len(words) > 1 for words in names) < 3:
-            break
-        names = [words[1:] or words for words in names]
-        if any(words == [first] for words in names):
-            break
-    return [words[1:] if len(words) > 1 and words[0] == "c" else words for words in names]
+def _without_shared(names: list[list[str]]) -> list[list[str]]:
+    """The words of all names without those with which every name begins or ends: Bip01, J_Bip_C, ..._joint.
+
+    A middle letter, as in Neck_M or C_Neck, is dropped too.
+    """
+    for end in (0, -1):
+        while len(names) > 2 and all(names):
+            shared = names[0][end]
+            alike = all(words[end] == shared for words in names) and sum(len(words) > 1 for words in names) > 2
+            if not alike or shared in _SIDES:
+                break
+            lone = any(words == [shared] for words in names)  # the prefix itself names the root: Bip01
+            names = [(words[1:] if end == 0 else words[:-1]) or words for words in names]
+            if lone:
+                break
+    return [_without_middle(words) for words in names]
+
+
+def _without_middle(words: list[str]) -> list[str]:
+    if len(words) > 1 and words[0] in ("c", "m"):
+        return words[1:]
+    return words[:-1] if len(words) > 1 and words[-1] in ("c", "m") else words
 
 
 def _side(words: list[str]) -> tuple[str, str]:

@@ -38,7 +38,10 @@ def swap_people(sequence: SkeletonSequence, first_person: int, second_person: in
 
 
 def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequence:
-    """Coordinates "x", "y" or "z" negated; in pixels, flipped in the image, or in their range without image size."""
+    """Coordinates "x", "y" or "z" negated; in pixels, flipped in the image, or in their range without image size.
+
+    The stated axis `up` stays as it is: it is what the coordinates should agree with.
+    """
     keypoints = sequence.keypoints.copy()
     for axis in ("xyz".index(name) for name in axes):
         edge = 0.0
@@ -46,10 +49,7 @@ def flip_axes(sequence: SkeletonSequence, axes: Sequence[str]) -> SkeletonSequen
             seen = keypoints[sequence.joint_mask][:, axis]
             edge = float(seen.min() + seen.max()) if sequence.image_size is None else sequence.image_size[axis] - 1.0
         keypoints[..., axis] = edge - keypoints[..., axis]
-    up = sequence.up
-    if up is not None and up[-1] in axes:
-        up = up[1:] if up.startswith("-") else f"-{up}"
-    return sequence.replace(keypoints=keypoints, up=up)
+    return sequence.replace(keypoints=keypoints)
 
 
 def turn_z_up(sequence: SkeletonSequence, downwards: bool = False) -> SkeletonSequence:

@@ -118,7 +118,12 @@ class SkeletonSequence:
         return self.num_frames / self.fps
 
     def replace(self, **changes: Any) -> "SkeletonSequence":
-        """A copy with some fields changed; the new values are checked again."""
+        """A copy with some fields changed; the new values are checked again.
+
+        Keypoints of another number of dims, such as a projection, no longer have the stated axis `up`.
+        """
+        if "up" not in changes and np.shape(changes.get("keypoints", self.keypoints))[-1:] != (self.num_dims,):
+            changes["up"] = None
         return replace(self, **changes)
 
     def person(self, index: int) -> "SkeletonSequence":

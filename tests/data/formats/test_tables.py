@@ -232,3 +232,9 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, points
             refused += 1
             assert "\n" not in str(error) and path.name in str(error)
     assert refused > 40
+
+
+def test_numbered_columns_with_face_and_hands_give_the_body(write, points):
+    path = write(wide(points(2, 136, 2), "{axis}_{joint}", joints=range(136)))
+    (clip,) = read(path, layout="halpe-136", **TOLD)
+    np.testing.assert_array_equal(clip.keypoints[0], points(2, 136, 2)[:, :26].astype(np.float32))

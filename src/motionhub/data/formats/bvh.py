@@ -80,8 +80,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         lacking = [joint for joint in layout.joints if joint not in own.joints]
         reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}: {names[:40]}"
         raise bad_file(path, "layout", f"{reason}, without {lacking[:8]}.")
-    used = order or list(range(len(names)))
-    record_names(names, [layout.joints[used.index(row)] if row in used else "" for row in range(len(names))])
+    made = dict(zip(order or range(len(names)), layout.joints, strict=True))
+    record_names(names, [made.get(row, "") for row in range(len(names))])
     points, unit = positions(motion), options.unit_of(path, assumed="centimetre")
     points = points if order is None else points[:, order]
     return [options.sequence(path, points, layout, fps=rate_of(motion.frame_time), unit=unit)]
@@ -91,7 +91,8 @@ def _order(layout: SkeletonLayout, names: tuple[str, ...], own: tuple[str, ...])
     """The position in the file of each joint of the layout; None where the names do not tell."""
     stated = [layout.names.get(name, joint) for name, joint in zip(names, own, strict=True)]
     known = next((each for each in (list(names), stated) if {*layout.joints} <= {*each}), None)
-    return None if known is None else [known.index(joint) for joint in layout.joints]
+    places = {joint: row for row, joint in enumerate(known or ())}
+    return None if known is None else [places[joint] for joint in layout.joints]
 
 
 def own_layout(joints: list[Joint]) -> SkeletonLayout:

@@ -252,10 +252,11 @@ def layout_of_names(path: Path, names: list[str], options: ReadOptions) -> tuple
     """
     if all(name.strip().isdigit() for name in names):
         layout = options.layout_of(path)
-        if len(names) != layout.num_joints:
+        if not layout.fits(len(names)):
             reason = f"layout {layout.name!r} has {layout.num_joints} joints, but the file has {len(names)}."
             raise bad_file(path, "joints", reason)
-        return layout, list(range(len(names)))
+        places = layout.kept_positions if len(names) == layout.num_file_joints else range(len(names))
+        return layout, list(places)
     own = own_names(names)
     repeated = sorted(name for name, times in Counter(own).items() if times > 1 or not name)
     if repeated:
