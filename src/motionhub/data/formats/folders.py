@@ -81,12 +81,15 @@ def recording_keys(images: list[tuple[str, str]]) -> list[str]:
     stated = [video for video, _ in images]
     if any(stated):
         return stated
-    folders = [str(PurePath(name.replace("\\", "/")).parent) for _, name in images]
+    names = [name.replace("\\", "/") for _, name in images]
+    folders = [name.rpartition("/")[0] for name in names]
     if len({*folders}) > 1:
         return folders
-    before = [_LAST_NUMBER.sub("", PurePath(name).stem) for _, name in images]
+    if not any(names):
+        return [""] * len(names)
+    before = [_LAST_NUMBER.sub("", PurePath(name).stem) for name in names]
     of_number: dict[int, set[str]] = {}
-    for prefix, (_, name) in zip(before, images, strict=True):
+    for prefix, name in zip(before, names, strict=True):
         of_number.setdefault(number_in(name, -1), set()).add(prefix)
     repeat = any(len(prefixes) > 1 for number, prefixes in of_number.items() if number >= 0)
     several = 2 * len({*before}) <= len({*images})

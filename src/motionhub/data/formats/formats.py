@@ -168,7 +168,8 @@ def _unknown_folder(path: Path) -> ValueError:
     """The error for a folder that is no recording."""
     try:
         names = sorted(entry.name for entry in islice(path.iterdir(), 1000))[:5]
-        reason = f"is a directory of no known format (with {names}); give a file or a folder of OpenPose JSON files."
+        known = "give a file, or a folder with one JSON file (or YOLO text file) of people per frame"
+        reason = f"is a directory of no known format (with {names}); {known}."
     except OSError as error:
         reason = f"cannot be read ({error.strerror})."
     return bad_file(path, "folder", reason)
