@@ -273,3 +273,17 @@ def test_a_number_that_only_some_detections_have_is_said(write):
 def test_other_parts_of_whole_body_results_are_left_out_and_said(write):
     with pytest.warns(FileNote, match=r"\['face_kpts'\] are left out"):
         assert read(write([result(0, 5, face_kpts=[1.0] * 204, foot_kpts=[])]), fps=30)[0].num_joints == 17
+
+
+def test_tracked_results_of_poseflow_are_frames_by_image_name(write):
+    frames = {
+        f"{frame}.jpg": [
+            {"keypoints": triples(5 + 900 * row + frame), "scores": 2.1, "idx": 4 + row} for row in (1, 0)
+        ]
+        for frame in (0, 1, 3)
+    }
+    path = write(frames)
+    assert find_format(path).name == "alphapose"
+    (clip,) = read(path, fps=30)
+    assert (clip.track_ids, clip.num_frames, clip.layout.name) == ((5, 4), 4, "coco-17")
+    np.testing.assert_array_equal(clip.keypoints[1, [0, 1, 3], 0, 0], [5, 6, 8])

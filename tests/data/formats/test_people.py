@@ -456,3 +456,17 @@ def test_a_written_clip_reads_back(write):
 
     path = motionhub.write(clip, write([]).parent / "clip.npz")
     assert_same_sequence(read(path)[0], clip)
+
+
+def test_results_of_mmpose_0_x_are_placed_by_image(write):
+    content = [
+        {
+            "preds": [np.c_[places(time), np.full(17, 0.8)].tolist()],
+            "boxes": [[1.0] * 6],
+            "image_paths": [f"v/{time}.jpg"],
+        }
+        for time in (0, 1, 3)
+    ]
+    (clip,) = read(write(content), **RATE)
+    assert clip.layout.name == "coco-17" and clip.num_frames == 4
+    np.testing.assert_array_equal(points_of(clip)[3], places(3))

@@ -7,7 +7,16 @@ from typing import Any
 from motionhub.data.formats.files import bad_file, note
 from motionhub.data.formats.folders import number_in
 from motionhub.data.formats.format import Format, ReadOptions
-from motionhub.data.formats.people import Program, clip_of_frames, finds, frames_in, in_folder, read_people
+from motionhub.data.formats.people import (
+    Program,
+    clip_of_frames,
+    clips_in,
+    finds,
+    frames_in,
+    in_folder,
+    load_document,
+    read_people,
+)
 from motionhub.data.formats.plain_pickle import array
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -22,7 +31,16 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     `meta_info` names the joints or their dataset; without it 17 joints are coco-17, 26 halpe-26, 133
     coco-wholebody-133 (the body is kept). Scores of some models are larger than 1.
     """
-    clips = read_people(path, options, PROGRAM)
+    if path.is_dir():
+        return _in_space(path, read_people(path, options, PROGRAM))
+    content = load_document(path)
+    if isinstance(content, list) and content and all(isinstance(one, dict) and "preds" in one for one in content):
+        return clips_of_dump(path, content, options)
+    return _in_space(path, clips_in(path, content, options, PROGRAM))
+
+
+def _in_space(path: Path, clips: list[SkeletonSequence]) -> list[SkeletonSequence]:
+    """The clips, with a note on the axes of lifted poses."""
     if any(clip.num_dims == 3 for clip in clips):
         text = "MMPose negates x of lifted poses, so they are mirrored in space"
         note(path, "axes", f'{text}; motionhub.skeletons.repair.flip_axes(sequence, axes=["x"]) turns them back.')
@@ -67,7 +85,7 @@ def _dumped(path: Path, place: str, entry: dict[str, Any]) -> Iterator[tuple[Any
 FORMAT = Format(
     name="mmpose",
     title="MMPose results (JSON)",
-    matches=in_folder(lambda path, head: finds(path, head, r'"instance_info"|"keypoint_scores"')),
+    matches=in_folder(lambda path, head: finds(path, head, r'"instance_info"|"keypoint_scores"|"preds"')),
     read=read,
     container="json",
     signature='object with "instance_info", or frames of "instances", with "keypoints" and "keypoint_scores"',

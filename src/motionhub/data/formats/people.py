@@ -54,7 +54,7 @@ from motionhub.skeletons.sequence import SkeletonSequence
 FRAME_LISTS = ("frames", "instance_info", "results", "data", "recording", "sequence")
 PEOPLE = (
     *("predictions", "instances", "poses", "people", "persons", "bodies", "body_list", "skeletons", "Skeletons"),
-    *("detections", "objects", "annots", "results", "pose", "users"),
+    *("detections", "objects", "annots", "results", "pose", "users", "object_list", "Bodies"),
 )
 NUMBERS = (
     *("frame", "frame_id", "frame_index", "frame_number", "frame_num", "frame_idx", "frameId", "frameIndex"),
@@ -176,18 +176,23 @@ def read_people(path: Path, options: ReadOptions, program: Program) -> list[Skel
     Raises ValueError with file, place and reason: no people, people of different kinds, or metadata is unknown.
     """
     if not path.is_dir():
-        frames, facts = frames_in(path, load_document(path))
-        if len(frames) == 1 and (others := beside(path)):
-            text = f"is one frame; {others} more of this recording lie beside it"
-            note(path, "file", f"{text}: give the folder {path.parent}.")
-        rows = grouped(recording_keys([frame.video for frame in frames])).values()
-        return [clip_of_frames(path, [frames[row] for row in each], facts, options, program) for each in rows]
+        return clips_in(path, load_document(path), options, program)
     clips = []
     for files in recordings(path).values():
         found = [(number, *frames_in(file, load_document(file), alone=True)) for number, file in files.items()]
         frames = [replace(frame, number=number, stamp=None, place=f"file {number}") for number, (frame,), _ in found]
         clips.append(clip_of_frames(path, frames, found[0][2], options, program))
     return clips
+
+
+def clips_in(path: Path, content: Any, options: ReadOptions, program: Program) -> list[SkeletonSequence]:
+    """The clips of a parsed document, one for each recording."""
+    frames, facts = frames_in(path, content)
+    if len(frames) == 1 and (others := beside(path)):
+        text = f"is one frame; {others} more of this recording lie beside it"
+        note(path, "file", f"{text}: give the folder {path.parent}.")
+    rows = grouped(recording_keys([frame.video for frame in frames])).values()
+    return [clip_of_frames(path, [frames[row] for row in each], facts, options, program) for each in rows]
 
 
 def load_document(path: Path) -> Any:

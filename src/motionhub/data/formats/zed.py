@@ -24,7 +24,7 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 FORMAT = Format(
     name="zed",
     title="ZED body tracking (JSON)",
-    matches=in_folder(lambda path, head: finds(path, head, r'"body_list"', r'"keypoint"')),
+    matches=in_folder(lambda path, head: finds(path, head, r'"(body|object)_list"', r'"keypoint"')),
     read=read,
     container="json",
     signature='object of time stamps with "body_list", bodies with "keypoint" and "keypoint_confidence"',
