@@ -5,6 +5,7 @@ import pytest
 from helpers import read_error, write_json
 
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 from motionhub.skeletons.layouts import get_layout
 
 
@@ -113,3 +114,24 @@ def test_easymocap_folders_keep_ids_confidences_and_metres(tmp_path):
     assert (clip.layout.name, clip.unit, clip.num_dims, clip.track_ids) == ("body-25", "metre", 3, (7,))
     assert np.argwhere(~clip.joint_mask)[:, 2].tolist() == [4, 4, 4]
     np.testing.assert_allclose(clip.keypoints[0, 2, 3], [0.3, 0.02, 1.5], rtol=1e-6)
+
+
+def test_annotations_of_easymocap_are_2_d_pixels(tmp_path):
+    for number in range(3):
+        points = [[10.0 * joint + number, 20.0, 0.9] for joint in range(25)]
+        frame = {"filename": f"images/{number:06d}.jpg", "height": 480, "width": 640}
+        write_json(
+            tmp_path / "annots" / f"{number:06d}.json", frame | {"annots": [{"personID": 2, "keypoints": points}]}
+        )
+    (clip,) = read(tmp_path / "annots", fps=50)
+    assert (clip.layout.name, clip.unit, clip.image_size, clip.track_ids) == ("body-25", "pixel", (640, 480), (2,))
+    np.testing.assert_array_equal(clip.keypoints[0, 2, :, 0], 10 * np.arange(25) + 2)
+
+
+def test_the_body_of_easymocaps_keypoints_with_hands_and_face_is_read(tmp_path):
+    points = [[joint / 10, 1.0, 1.5, 0.9] for joint in range(67)]
+    for number in range(2):
+        write_json(tmp_path / "k" / f"{number:06d}.json", [{"id": 0, "keypoints3d": points}])
+    with pytest.warns(FileNote, match="the first 25 of 67 keypoints are read"):
+        (clip,) = read(tmp_path / "k", fps=50)
+    np.testing.assert_allclose(clip.keypoints[0, 0, 24], [2.4, 1.0, 1.5], rtol=1e-6)

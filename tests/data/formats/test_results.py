@@ -75,6 +75,18 @@ def test_frames_of_every_library_are_the_same_clip(library):
     np.testing.assert_allclose(clip.confidence[:, [0, 1, 3]], 0.75)
 
 
+def test_labels_of_a_threshold_keep_each_keypoint_at_its_joint():
+    kept = [joint for joint in range(17) if joint not in (2, 16)]
+    person = {
+        "keypoints": torch.tensor(places(0)[kept]),
+        "scores": torch.tensor(SCORES[kept]),
+        "labels": torch.tensor(kept),
+    }
+    clip = from_results([[person], vitpose(1)[1:]], fps=30)
+    assert np.argwhere(~clip.joint_mask).tolist() == [[0, 0, 2], [0, 0, 16]]
+    np.testing.assert_array_equal(clip.keypoints[0, 0, 15], places(0)[15])
+
+
 def test_a_generator_is_read_once_and_one_frame_is_a_clip():
     assert from_results((vitpose(time) for time in range(3)), fps=30).num_frames == 3
     assert from_results(ultralytics(0), fps=30).num_frames == 1

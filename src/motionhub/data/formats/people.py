@@ -480,10 +480,10 @@ def person_of(path: Path, place: str, entry: Any, program: Program) -> Person | 
     ):  # one joint at the origin may be the root
         points = nan_at_origin(points, None if dims == 2 else scores)
     scores = None if scores is None else np.nan_to_num(scores) * program.scale
-    return _whole(path, place, Person(points, scores, names, track_of(entry)), entry.get("labels"))
+    return with_labels(path, place, Person(points, scores, names, track_of(entry)), entry.get("labels"))
 
 
-def _whole(path: Path, place: str, person: Person, labels: Any) -> Person:
+def with_labels(path: Path, place: str, person: Person, labels: Any) -> Person:
     """With missing joints where `labels` (of ViTPose after a threshold) leave some out."""
     joints = len(person.points)
     if not isinstance(labels, list) or len(labels) != joints or labels == list(range(joints)):

@@ -13,7 +13,7 @@ import numpy as np
 
 from motionhub.data.formats.files import nan_at_origin
 from motionhub.data.formats.format import FILE_UNITS, ReadOptions, UnstatedFact
-from motionhub.data.formats.people import Facts, Person, Program, clip_of_people
+from motionhub.data.formats.people import Facts, Person, Program, clip_of_people, with_labels
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -147,7 +147,11 @@ def _mapping(place: str, person: Mapping[str, Any]) -> list[Person]:
     if points.ndim == 3:
         return _people(place, points, scores, track)
     scores = None if scores is None or np.ndim(scores) == 0 else _array(scores)[None]
-    return _people(place, points[None], scores, None if track is None else [track])
+    people = _people(place, points[None], scores, None if track is None else [track])
+    if person.get("labels") is None:
+        return people
+    labels = [int(label) for label in _array(person["labels"]).ravel()]
+    return [with_labels(_PLACE, place, each, labels) for each in people]
 
 
 def _people(place: str, points: Any, scores: Any, tracks: Any = None) -> list[Person]:
