@@ -287,3 +287,21 @@ def test_tracked_results_of_poseflow_are_frames_by_image_name(write):
     (clip,) = read(path, fps=30)
     assert (clip.track_ids, clip.num_frames, clip.layout.name) == ((5, 4), 4, "coco-17")
     np.testing.assert_array_equal(clip.keypoints[1, [0, 1, 3], 0, 0], [5, 6, 8])
+
+
+def test_annotations_without_names_take_the_callers_layout(write):
+    for categories in ([], [{"id": 1, "name": "person"}]):
+        content = annotations(categories=categories)
+        assert read(write(content), fps=30, layout="coco-17")[0].layout.name == "coco-17"
+        assert "or give layout=" in read_error(write(content), fps=30)
+
+
+def test_the_category_of_the_people_names_the_joints(write):
+    content = annotations()
+    animal = {"id": 2, "name": "cat", "keypoints": list(reversed(COCO))}
+    content["categories"] = [animal, *content["categories"]]
+    for entry in content["annotations"]:
+        entry["category_id"] = 1
+    assert read(write(content), fps=30)[0].layout.name == "coco-17"
+    content["annotations"][0]["category_id"] = 2
+    assert "people of several categories" in read_error(write(content), fps=30)

@@ -17,6 +17,7 @@ from motionhub.data.formats.files import bad_file, list_of, load_json, note, num
 from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
@@ -99,11 +100,7 @@ def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> l
     if len(images) < len(listed):
         raise bad_file(path, "images", f"{len(listed)} images have only {len(images)} different ids.")
     people = _flagged([_person(path, place, entry, _track(entry)) for place, entry in entries.items()])
-    names = _names(path, content)
-    layout, order = layout_of_names(path, names, options)
-    if any(len(person.points) != len(names) for person in people):
-        raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
-    people = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
+    layout, people = _in_layout(path, _names(path, content, list(entries.values()), options), people, options)
     of_image: dict[int, list[Detection]] = {image: [] for image in images}
     for (place, entry), person in zip(entries.items(), people, strict=True):
         image = _image_number(path, place, entry)
@@ -152,12 +149,37 @@ def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
     return next(iter(sizes)) if len(sizes) == 1 else None
 
 
-def _names(path: Path, content: dict[str, Any]) -> list[str]:
-    for category in list_of(path, "categories", content.get("categories"), dict):
+def _in_layout(
+    path: Path, names: list[str] | None, people: list[Detection], options: ReadOptions
+) -> tuple[SkeletonLayout, list[Detection]]:
+    """The layout of the names, or of the caller where the file has none, and the people with its joints."""
+    joints = {len(person.points) for person in people}
+    if joints != {len(names or people[0].points)}:
+        expected = f"the {len(names)} joints of the category" if names else "the same number of joints of everybody"
+        raise bad_file(path, "annotations", f"expected {expected}, got {sorted(joints)[:8]}.")
+    if names is None:
+        layout = options.layout_of(path, joints=joints.pop())
+        return layout, body_parts(layout, people)
+    layout, order = layout_of_names(path, names, options)
+    return layout, [Detection(p.points[order], np.asarray(p.confidence)[order], p.track) for p in people]
+
+
+def _names(
+    path: Path, content: dict[str, Any], entries: list[dict[str, Any]], options: ReadOptions
+) -> list[str] | None:
+    """The joint names of the category of the people; None where none has names and the caller gives a layout."""
+    used = {entry["category_id"] for entry in entries if isinstance(entry.get("category_id"), int)}
+    found: dict[Any, list[str]] = {}
+    for category in list_of(path, "categories", content.get("categories", []), dict):
         names = category.get("keypoints")
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
-            return names
-    raise bad_file(path, "categories", "expected one that names its keypoints.")
+            found[category.get("id") if isinstance(category.get("id"), int) else None] = names
+    chosen = [names for number, names in found.items() if number in used] or list(found.values())
+    if any(names != chosen[0] for names in chosen):
+        raise bad_file(path, "categories", "people of several categories with other keypoints; split the file.")
+    if not chosen and options.layout is None:
+        raise bad_file(path, "categories", "expected one that names its keypoints; or give layout=.")
+    return chosen[0] if chosen else None
 
 
 def _frame_number(image: dict[str, Any], image_id: int) -> int:
