@@ -581,13 +581,15 @@ def _scores(path: Path, place: str, entry: dict[str, Any], joints: int) -> np.nd
     """The scores of the keypoints: the first list of that many numbers."""
     for key in SCORES:
         value = entry.get(key)
-        if isinstance(value, list) and len(value) == joints:
+        if not isinstance(value, list):
+            continue
+        if len(value) == joints:
             values = number_array(path, f"{place}.{key}", value)
             if values.ndim == 2 and values.shape[1] == 1:
                 values = values[:, 0]
             if values.ndim == 1:
                 return values
-        elif key.startswith("keypoint") and isinstance(value, list):
+        elif key.startswith("keypoint"):
             raise bad_file(path, f"{place}.{key}", f"expected {joints} numbers, one for each joint, got {len(value)}.")
     return None
 
@@ -595,7 +597,9 @@ def _scores(path: Path, place: str, entry: dict[str, Any], joints: int) -> np.nd
 def track_of(entry: dict[str, Any]) -> int | str | None:
     """A person's number or name: of a list of one its value; none for -1, true, null and fractions."""
     for key in TRACKS:
-        value = entry.get(key)
+        if key not in entry:
+            continue
+        value = entry[key]
         while isinstance(value, list) and len(value) == 1:
             value = value[0]
         if isinstance(value, str) and value:
