@@ -187,6 +187,58 @@ def _timed(video: str, **extra: Any) -> bytes:
     return _json({video: {"subset": "training", "duration": 6.0, "actions": [[3, 1.0, 4.0], [7, 0.0, 2.0]], **extra}})
 
 
+def _columns(frame: int, joints: int = 17) -> dict[str, list[float]]:
+    x, y, scores = np.array(_scored(frame, joints)).reshape(joints, 3).T.tolist()
+    return {"x": x, "y": y, "visible": scores}
+
+
+def _people(frame: int, **keys: str) -> list[dict[str, Any]]:
+    """Two people with the keypoints and scores under these keys."""
+    table = np.array(_scored(frame, 17)).reshape(17, 3)
+    shapes = {"points": table[:, :2], "scores": table[:, 2], "all": table}
+    return [
+        {
+            **{key: (shapes[what] + 500 * row * (what == "points")).tolist() for what, key in keys.items()},
+            "track_id": row,
+        }
+        for row in range(2)
+    ]
+
+
+def _sensor(joints: int, frame: int) -> list[list[float]]:
+    return (300 * points(joints, 3, 1, frame)[0]).tolist()
+
+
+def _yolo(frame: int) -> bytes:
+    row = np.array(_scored(frame, 17)).reshape(17, 3) / (1000, 1000, 1)
+    return ("\n".join(f"0 0.5 0.5 0.3 0.3 {' '.join(map(str, row.ravel()))} {n}" for n in (1, 2)) + "\n").encode()
+
+
+def _cvat() -> bytes:
+    points = '<points label="{}" outside="0" occluded="0" points="{:.2f},{:.2f}"></points>'
+    shapes = [
+        f'<skeleton frame="{n}" outside="0" keyframe="1">'
+        + "".join(points.format(name, 10.0 + n, 20.0 + row) for row, name in enumerate(("nose", "left_hip")))
+        + "</skeleton>"
+        for n in range(FRAMES)
+    ]
+    track = f'<track id="4" label="person">{"".join(shapes)}</track>'
+    return f"<annotations><version>1.1</version>{track}</annotations>".encode()
+
+
+def _label_studio(frame: int) -> dict[str, Any]:
+    results = [
+        {
+            "type": "keypointlabels",
+            "original_width": 200,
+            "original_height": 100,
+            "value": {"x": x, "y": 5, "keypointlabels": [n]},
+        }
+        for n, x in (("nose", 10 + frame), ("left_hip", 20))
+    ]
+    return {"id": frame, "data": {"img": f"a/b-frame_{frame:03d}.jpg"}, "annotations": [{"result": results}]}
+
+
 _LANDMARKS = [{"x": j / 100, "y": j / 50, "z": -j / 10, "visibility": j / 33} for j in range(33)]
 _RESULT = {"category_id": 1, "score": 0.9}
 _SMARTHOME = "Cook.Cut_p03_r01_v07_c02.json"
@@ -350,6 +402,163 @@ def samples() -> dict[str, list[Sample]]:
                 ),
                 fps=30,
             ),
+        ],
+        "ultralytics": [
+            _one("video.json", _json([[{"box": {}, "keypoints": _columns(n)}] for n in range(FRAMES)]), fps=30),
+            _one(
+                "lines.jsonl", b"\n".join(_json([{"keypoints": _columns(n), "track_id": 3}]) for n in (0, 1)), fps=30
+            ),
+            Sample("runs", {f"runs/a_{n}.json": _json([{"keypoints": _columns(n)}]) for n in range(3)}, {"fps": 30}),
+        ],
+        "mmpose": [
+            _one(
+                "results.json",
+                _json(
+                    {
+                        "meta_info": {"dataset_name": "coco"},
+                        "instance_info": [
+                            {"frame_id": n + 1, "instances": _people(n, points="keypoints", scores="keypoint_scores")}
+                            for n in range(FRAMES)
+                        ],
+                    }
+                ),
+                fps=30,
+            ),
+        ],
+        "vitpose": [
+            _one(
+                "vitpose.json",
+                _json(
+                    [
+                        [{**p, "labels": [*range(17)]} for p in _people(n, points="keypoints", scores="scores")]
+                        for n in (0, 1)
+                    ]
+                ),
+                fps=30,
+            )
+        ],
+        "tfjs": [
+            _one(
+                "movenet.json",
+                _json(
+                    {
+                        "frames": [
+                            {
+                                "t": n / 30,
+                                "poses": [
+                                    {
+                                        "keypoints": [
+                                            {"x": 9 + n, "y": 8, "score": 0.5, "name": name}
+                                            for name in get_layout("coco-17").joints
+                                        ]
+                                    }
+                                ],
+                            }
+                            for n in range(FRAMES)
+                        ]
+                    }
+                ),
+            )
+        ],
+        "easymocap": [
+            Sample(
+                "keypoints3d",
+                {
+                    f"keypoints3d/{n:06d}.json": _json(
+                        [{"id": 0, "keypoints3d": [[*p, 0.5] for p in points(25, 3, 1, n)[0].tolist()]}]
+                    )
+                    for n in range(3)
+                },
+                {"fps": 30},
+            )
+        ],
+        "detectron2": [
+            _one(
+                "instances.json",
+                _json([{"pred_keypoints": [np.array(_scored(n, 17)).reshape(17, 3).tolist()]} for n in (0, 1)]),
+                fps=30,
+            )
+        ],
+        "azure-kinect": [
+            _one(
+                "kinect.json",
+                _json(
+                    {
+                        "frames": [
+                            {
+                                "timestamp_usec": 33333 * n,
+                                "bodies": [{"body_id": 1, "joint_positions": _sensor(32, n)}],
+                            }
+                            for n in range(FRAMES)
+                        ]
+                    }
+                ),
+            )
+        ],
+        "zed": [
+            _one(
+                "zed.json",
+                _json(
+                    {
+                        str(1000 + 33 * n): {
+                            "timestamp": 10**9 + 33_000_000 * n,
+                            "body_list": [
+                                {
+                                    "id": 3,
+                                    "keypoint": points(18, 3, 1, n)[0].tolist(),
+                                    "keypoint_confidence": [50] * 18,
+                                }
+                            ],
+                        }
+                        for n in range(FRAMES)
+                    }
+                ),
+                unit="metre",
+            )
+        ],
+        "nuitrack": [
+            _one(
+                "skeletons.json",
+                _json(
+                    {
+                        "frames": [
+                            {
+                                "Timestamp": 33333 * n,
+                                "Skeletons": [
+                                    {
+                                        "id": 1,
+                                        "joints": [
+                                            {
+                                                "type": row + 1,
+                                                "confidence": 0.7,
+                                                "real": dict(zip("xyz", p, strict=True)),
+                                            }
+                                            for row, p in enumerate(_sensor(4, n))
+                                        ],
+                                    }
+                                ],
+                            }
+                            for n in range(FRAMES)
+                        ]
+                    }
+                ),
+            )
+        ],
+        "keypoints": [
+            _one(
+                "rows.json",
+                _json([{"frame": n, "person_id": 2, "keypoints": _scored(n, 17)} for n in range(FRAMES)]),
+                layout="coco-17",
+                fps=30,
+            )
+        ],
+        "cvat": [_one("annotations.xml", _cvat(), fps=30)],
+        "label-studio": [_one("tasks.json", _json([_label_studio(n) for n in range(FRAMES)]), fps=30)],
+        "yolo": [
+            Sample(
+                "labels", {f"labels/clip_{n}.txt": _yolo(n) for n in range(1, 4)}, {"fps": 30, "layout": "coco-17"}
+            ),
+            _one("clip_1.txt", _yolo(0), fps=30, layout="coco-17"),
         ],
         "lcrnet": [_one("poses.json", _lcrnet(), fps=20)],
         "mediapipe": [

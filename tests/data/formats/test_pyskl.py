@@ -189,3 +189,31 @@ def test_a_third_column_in_pixels_is_asked_about(write):
 def test_another_count_of_frames_is_noted(write):
     with pytest.warns(FileNote, match="keypoint has 6 frames, total_frames says 4"):
         read(write([annotation(np.ones((1, 6, 17, 2)), total_frames=4)]), **TOLD)
+
+
+def test_dumped_predictions_of_mmpose_are_frames_of_people(write):
+    points = np.random.default_rng(0).uniform(10, 200, (2, 17, 2)) + np.arange(3)[:, None, None, None]
+    points[:, 1] += 600
+    content = [
+        {
+            "img_id": 90 + frame,
+            "img_path": f"data/video/{frame:06d}.jpg",
+            "pred_instances": {
+                "keypoints": points[frame, row : row + 1],
+                "keypoint_scores": np.full((1, 17), 0.5, np.float32),
+            },
+            "gt_instances": {},
+        }
+        for frame in (0, 2)
+        for row in range(2)
+    ]
+    (clip,) = read(write(content), fps=30)
+    assert (clip.num_people, clip.num_frames, clip.layout.name) == (2, 3, "coco-17")
+    assert np.allclose(clip.keypoints[:, 2], points[2])
+    older = [
+        {"preds": np.c_[points[frame, 0], np.full(17, 0.5)][None], "image_paths": [f"a/{frame}.jpg"]}
+        for frame in range(3)
+    ]
+    np.testing.assert_allclose(read(write(older), fps=30)[0].keypoints[0], points[:, 0], rtol=1e-6)
+    older[0]["image_paths"] = ["a/b.jpg"]
+    assert "result 0: expected an image with a number" in read_error(write(older), fps=30)

@@ -53,6 +53,14 @@ def scored_detections(values: np.ndarray, tracks: Sequence[int | None]) -> list[
     return [Detection(*parts) for parts in zip(points, scores, tracks, strict=True)]
 
 
+def body_parts(layout: SkeletonLayout, people: list[Detection]) -> list[Detection]:
+    """The people without the joints of face and hands that `layout` leaves out."""
+    cut = [None if each.confidence is None else layout.body_part(each.confidence, axis=-1) for each in people]
+    return [
+        Detection(layout.body_part(each.points), scores, each.track) for each, scores in zip(people, cut, strict=True)
+    ]
+
+
 def clip_of(
     path: Path,
     frames: Frames,
@@ -118,7 +126,11 @@ def clip_of(
 def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
     """The identities in the file, if every detection has one."""
     tracks = [[person.track for person in people] for people in frames]
-    if any(track is None or not 0 <= track < 2**63 for row in tracks for track in row) or not any(tracks):
+    without = [track is None or not 0 <= track < 2**63 for row in tracks for track in row]
+    if any(without) or not any(tracks):
+        if any(without) and not all(without):
+            text = f"{sum(without)} of {len(without)} detections have no person number, so people are followed"
+            note(path, "people", f"{text} by their keypoints.")
         return None
     for time, row in enumerate(tracks):
         if len(set(row)) < len(row):

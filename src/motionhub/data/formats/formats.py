@@ -11,19 +11,32 @@ from typing import Any
 from motionhub.data.formats import (
     alphapose,
     arrays,
+    azure_kinect,
     bvh,
     coco,
+    cvat,
+    detectron2,
+    easymocap,
     humanml3d,
+    keypoints,
+    label_studio,
     lcrnet,
     mediapipe,
+    mmpose,
+    nuitrack,
     openpose,
     parquet,
     pyskl,
     smpl,
     table,
+    tfjs,
     training_arrays,
     trc,
+    ultralytics,
     videopose3d,
+    vitpose,
+    yolo,
+    zed,
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
@@ -34,8 +47,13 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 # Where several fit, the first wins.
-_ARRAYS = (smpl, humanml3d, training_arrays, videopose3d, arrays)
-_MODULES = (openpose, alphapose, coco, lcrnet, mediapipe, *_ARRAYS, pyskl, parquet, trc, bvh, table)
+_MODULES = (
+    *(openpose, alphapose, coco, label_studio, lcrnet, mediapipe),
+    *(ultralytics, mmpose, vitpose, tfjs, easymocap, detectron2, azure_kinect, zed, nuitrack, keypoints),
+    *(cvat, yolo),
+    *(smpl, humanml3d, training_arrays, videopose3d, arrays),
+    *(pyskl, parquet, trc, bvh, table),
+)
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
 WRITERS: dict[str, Writer] = {form.writer.name: form.writer for form in _WRITTEN if form.writer is not None}
@@ -158,7 +176,8 @@ def _unknown_folder(path: Path) -> ValueError:
     """The error for a folder that is no recording."""
     try:
         names = sorted(entry.name for entry in islice(path.iterdir(), 1000))[:5]
-        reason = f"is a directory of no known format (with {names}); give a file or a folder of OpenPose JSON files."
+        known = "give a file, or a folder with one JSON file (or YOLO text file) of people per frame"
+        reason = f"is a directory of no known format (with {names}); {known}."
     except OSError as error:
         reason = f"cannot be read ({error.strerror})."
     return bad_file(path, "folder", reason)

@@ -264,7 +264,8 @@ def array(path: Path, place: str, value: Any) -> np.ndarray:
         raise bad_file(path, place, f"cannot be read ({error}).") from None
     if real.dtype.kind not in "iuf":
         raise bad_file(path, place, f"expected an array of numbers, got {real.dtype}.")
-    return real.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # odd bit patterns that mean no number
+        return real.astype(np.float64)
 
 
 def _lists(value: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from motionhub.data.formats.detections import Detection, clip_of, scored_detection
 from motionhub.data.formats.files import bad_file, nan_at_origin, note, origin_is_missing
 from motionhub.data.formats.format import Format, ReadOptions
+from motionhub.data.formats.mmpose import clips_of_dump
 from motionhub.data.formats.plain_pickle import array, load_pickle
 from motionhub.skeletons.sequence import SkeletonSequence
 
@@ -26,6 +27,8 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
         raise bad_file(path, "pickle", "expected annotations with 'keypoint', or a list of frames of people.")
     if all(isinstance(entry, dict) and "keypoint" in entry for entry in content):
         return [_annotated(path, f"annotations[{index}]", entry, options) for index, entry in enumerate(content)]
+    if all(isinstance(entry, dict) and ("pred_instances" in entry or "preds" in entry) for entry in content):
+        return clips_of_dump(path, content, options)
     if any(isinstance(entry, dict) for entry in content):
         keys = next(list(entry)[:10] for entry in content if isinstance(entry, dict))
         raise bad_file(path, "pickle", f"expected annotations with 'keypoint', got one with the keys {keys}.")
