@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from motionhub.data.datasets.penn import CAMERA_SIDES as CAMERA_SIDES
     from motionhub.data.datasets.reading import read as read
     from motionhub.data.formats.formats import write as write
+    from motionhub.data.formats.interval_files import read_intervals as read_intervals
     from motionhub.data.formats.movement import from_movement as from_movement
     from motionhub.data.formats.movement import to_movement as to_movement
+    from motionhub.data.formats.results import from_results as from_results
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
     from motionhub.data.synthetic.generate import Scene as Scene
     from motionhub.data.synthetic.generate import compose as compose

@@ -79,3 +79,13 @@ def test_labels_that_are_not_among_the_columns_are_refused():
         fit_temperature([(np.zeros((2, 3)), np.array([0, 3]))])
     with pytest.raises(ValueError, match="got none"):
         fit_temperature([])
+
+
+def test_at_most_a_share_of_the_known_clips_lies_below_the_threshold_in_the_mean_over_the_tables():
+    first, second = np.arange(100.0)[:, None].repeat(2, 1), np.full((4, 2), 200.0)
+    known = [(first, np.zeros(100, int)), (second, np.zeros(4, int))]
+    unknown = [np.full((50, 2), 150.0)]
+    assert fit_rejection_threshold(known, unknown, temperature=1.0, most_none=0.1) == 20.0
+    assert fit_rejection_threshold(known, unknown, temperature=1.0, most_none=0.0) == 0.0
+    with pytest.raises(ValueError, match="most_none must be a share"):
+        fit_rejection_threshold(known, unknown, temperature=1.0, most_none=12)

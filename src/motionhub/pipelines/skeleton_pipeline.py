@@ -15,6 +15,7 @@ from huggingface_hub import HfApi
 from transformers import AutoFeatureExtractor, Pipeline
 
 from motionhub.data.datasets.reading import read
+from motionhub.data.formats.results import from_results, is_frame_result
 from motionhub.data.video.reader import is_video
 from motionhub.nn.precision import bf16_support
 from motionhub.poses.extraction import extract_clip
@@ -66,8 +67,9 @@ class SkeletonPipeline(Pipeline):
     (the first installed pose estimator finds its people; 3-D models get metres relative to each person's hips if it
     lifts, as MediaPipe does), a `SkeletonSequence`, a row of a motionhub dataset, or an array `(people, frames,
     joints, dims)` or `(frames, joints, dims)` with `layout=`, `fps=` and `unit=` (and `image_size=(width, height)`
-    where the processor needs it). A list gives a list of results; any other iterable (a generator, a
-    `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
+    where the processor needs it). The results of a pose estimator, a list with one item per frame as
+    `motionhub.from_results` takes it, are one clip; give `fps=`. Any other list gives a list of results; any other
+    iterable (a generator, a `datasets.Dataset`) gives an iterator that reads `batch_size` inputs at a time.
 
     Args of every call:
         per_person: True (default) passes each person to the model separately; False passes all people together.
@@ -105,6 +107,8 @@ class SkeletonPipeline(Pipeline):
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """One result for one input, a list for a list, an iterator for another iterable (see the class)."""
+        if is_frame_result(inputs) or (isinstance(inputs, list | tuple) and any(map(is_frame_result, inputs))):
+            inputs = _clip_of_results(inputs, kwargs)
         if isinstance(inputs, list | tuple):
             return super().__call__(list(inputs), **kwargs) if len(inputs) else []
         if isinstance(inputs, Iterable) and not isinstance(inputs, SINGLE_INPUTS):
@@ -230,8 +234,19 @@ def as_sequence(
         return sequence_of(item, layout=layout, fps=fps, unit=unit, image_size=image_size)
     raise ValueError(
         "A pipeline takes a path, a SkeletonSequence, a dataset row, an array with layout=, fps= and unit=, or a list "
-        f"or iterator of these; got {type(item).__name__}."
+        f"or iterator of these; got {type(item).__name__}. The results of a pose estimator, frame by frame, become a "
+        "clip by motionhub.from_results(results, fps=30)."
     )
+
+
+def _clip_of_results(frames: Any, kwargs: Mapping[str, Any]) -> SkeletonSequence:
+    """The results of a pose estimator, frame by frame, as one clip."""
+    if kwargs.get("fps") is None:
+        call = "pipe(motionhub.from_results(results, fps=30))"
+        raise ValueError(
+            f"Results of a pose estimator, frame by frame, need the frame rate: give fps=30, or call {call}."
+        )
+    return from_results(frames, **{name: kwargs[name] for name in FACTS if name in kwargs})
 
 
 def process(processor: Any, part: SkeletonSequence, name: str, **options: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pickle
 from dataclasses import dataclass, field
 from typing import Any
 
+import joblib
 import numpy as np
 import scipy.io
 from mocap_samples import MOCAP
@@ -63,6 +64,44 @@ def _npz(**arrays: Any) -> bytes:
 def _npy(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array)
+    return stream.getvalue()
+
+
+def _objects(**content: Any) -> bytes:
+    """Arrays that hold pickled dicts, as `numpy.savez` writes them."""
+    return _npz(**{name: np.array(value, dtype=object) for name, value in content.items()})
+
+
+def _inferred() -> bytes:
+    """The archive of VideoPose3D's script for a video: two classes a frame."""
+    frames = np.empty((FRAMES, 2), dtype=object)
+    for n in range(FRAMES):
+        scores = np.full((17, 2), 0.5)
+        frames[n, 0], frames[n, 1] = [], np.concatenate([100 * points(17, 2)[n], scores], axis=1).T[None]
+    return _npz(boxes=frames, keypoints=frames, metadata=np.array({"w": 640, "h": 480}, object))
+
+
+def _amass() -> bytes:
+    poses = 0.1 * points(52, 3).reshape(FRAMES, -1)
+    return _npz(poses=poses, trans=points(1, 3)[:, 0], betas=np.zeros(16), mocap_framerate=np.array(120.0))
+
+
+def _regressor(frame: int) -> dict[str, Any]:
+    return {"time": frame, "tid": [1, 2], "3d_joints": [points(24, 3)[frame], 9 + points(24, 3)[frame]]}
+
+
+def _thetas() -> dict[str, Any]:
+    return {"thetas": points(24, 6).transpose(1, 2, 0), "root_translation": points(3, 1)[..., 0].T}
+
+
+def _person() -> dict[int, Any]:
+    person = {"pose": 0.1 * points(24, 3).reshape(FRAMES, -1), "trans": points(1, 3)[:, 0], "betas": np.zeros(10)}
+    return {7: {**person, "frame_ids": np.arange(FRAMES)}}
+
+
+def _joblib(content: Any) -> bytes:
+    stream = io.BytesIO()
+    joblib.dump(content, stream, compress=3)
     return stream.getvalue()
 
 
@@ -147,6 +186,58 @@ def _mmpose() -> bytes:
 
 def _timed(video: str, **extra: Any) -> bytes:
     return _json({video: {"subset": "training", "duration": 6.0, "actions": [[3, 1.0, 4.0], [7, 0.0, 2.0]], **extra}})
+
+
+def _columns(frame: int, joints: int = 17) -> dict[str, list[float]]:
+    x, y, scores = np.array(_scored(frame, joints)).reshape(joints, 3).T.tolist()
+    return {"x": x, "y": y, "visible": scores}
+
+
+def _people(frame: int, **keys: str) -> list[dict[str, Any]]:
+    """Two people with the keypoints and scores under these keys."""
+    table = np.array(_scored(frame, 17)).reshape(17, 3)
+    shapes = {"points": table[:, :2], "scores": table[:, 2], "all": table}
+    return [
+        {
+            **{key: (shapes[what] + 500 * row * (what == "points")).tolist() for what, key in keys.items()},
+            "track_id": row,
+        }
+        for row in range(2)
+    ]
+
+
+def _sensor(joints: int, frame: int) -> list[list[float]]:
+    return (300 * points(joints, 3, 1, frame)[0]).tolist()
+
+
+def _yolo(frame: int) -> bytes:
+    row = np.array(_scored(frame, 17)).reshape(17, 3) / (1000, 1000, 1)
+    return ("\n".join(f"0 0.5 0.5 0.3 0.3 {' '.join(map(str, row.ravel()))} {n}" for n in (1, 2)) + "\n").encode()
+
+
+def _cvat() -> bytes:
+    points = '<points label="{}" outside="0" occluded="0" points="{:.2f},{:.2f}"></points>'
+    shapes = [
+        f'<skeleton frame="{n}" outside="0" keyframe="1">'
+        + "".join(points.format(name, 10.0 + n, 20.0 + row) for row, name in enumerate(("nose", "left_hip")))
+        + "</skeleton>"
+        for n in range(FRAMES)
+    ]
+    track = f'<track id="4" label="person">{"".join(shapes)}</track>'
+    return f"<annotations><version>1.1</version>{track}</annotations>".encode()
+
+
+def _label_studio(frame: int) -> dict[str, Any]:
+    results = [
+        {
+            "type": "keypointlabels",
+            "original_width": 200,
+            "original_height": 100,
+            "value": {"x": x, "y": 5, "keypointlabels": [n]},
+        }
+        for n, x in (("nose", 10 + frame), ("left_hip", 20))
+    ]
+    return {"id": frame, "data": {"img": f"a/b-frame_{frame:03d}.jpg"}, "annotations": [{"result": results}]}
 
 
 _LANDMARKS = [{"x": (j + 1) / 100, "y": j / 50, "z": -j / 10, "visibility": j / 33} for j in range(33)]
@@ -272,6 +363,13 @@ def samples() -> dict[str, list[Sample]]:
                 },
                 {"unit": "pixel"},
             ),
+            Sample(
+                "a.npz",
+                {
+                    "a.npz": _written("npz", npz),
+                    "a.vtt": b"WEBVTT\n\n00:00.000 --> 00:00.100\n<v person 0>wave\n\n00:00.100 --> 00:00.200\nsit\n",
+                },
+            ),
             Sample("wave/a.parquet", {"wave/a.parquet": _written("parquet", clip()), "sit/b.npy": b"\0"}),
         ],
         "openpose": [
@@ -306,6 +404,163 @@ def samples() -> dict[str, list[Sample]]:
                 fps=30,
             ),
         ],
+        "ultralytics": [
+            _one("video.json", _json([[{"box": {}, "keypoints": _columns(n)}] for n in range(FRAMES)]), fps=30),
+            _one(
+                "lines.jsonl", b"\n".join(_json([{"keypoints": _columns(n), "track_id": 3}]) for n in (0, 1)), fps=30
+            ),
+            Sample("runs", {f"runs/a_{n}.json": _json([{"keypoints": _columns(n)}]) for n in range(3)}, {"fps": 30}),
+        ],
+        "mmpose": [
+            _one(
+                "results.json",
+                _json(
+                    {
+                        "meta_info": {"dataset_name": "coco"},
+                        "instance_info": [
+                            {"frame_id": n + 1, "instances": _people(n, points="keypoints", scores="keypoint_scores")}
+                            for n in range(FRAMES)
+                        ],
+                    }
+                ),
+                fps=30,
+            ),
+        ],
+        "vitpose": [
+            _one(
+                "vitpose.json",
+                _json(
+                    [
+                        [{**p, "labels": [*range(17)]} for p in _people(n, points="keypoints", scores="scores")]
+                        for n in (0, 1)
+                    ]
+                ),
+                fps=30,
+            )
+        ],
+        "tfjs": [
+            _one(
+                "movenet.json",
+                _json(
+                    {
+                        "frames": [
+                            {
+                                "t": n / 30,
+                                "poses": [
+                                    {
+                                        "keypoints": [
+                                            {"x": 9 + n, "y": 8, "score": 0.5, "name": name}
+                                            for name in get_layout("coco-17").joints
+                                        ]
+                                    }
+                                ],
+                            }
+                            for n in range(FRAMES)
+                        ]
+                    }
+                ),
+            )
+        ],
+        "easymocap": [
+            Sample(
+                "keypoints3d",
+                {
+                    f"keypoints3d/{n:06d}.json": _json(
+                        [{"id": 0, "keypoints3d": [[*p, 0.5] for p in points(25, 3, 1, n)[0].tolist()]}]
+                    )
+                    for n in range(3)
+                },
+                {"fps": 30},
+            )
+        ],
+        "detectron2": [
+            _one(
+                "instances.json",
+                _json([{"pred_keypoints": [np.array(_scored(n, 17)).reshape(17, 3).tolist()]} for n in (0, 1)]),
+                fps=30,
+            )
+        ],
+        "azure-kinect": [
+            _one(
+                "kinect.json",
+                _json(
+                    {
+                        "frames": [
+                            {
+                                "timestamp_usec": 33333 * n,
+                                "bodies": [{"body_id": 1, "joint_positions": _sensor(32, n)}],
+                            }
+                            for n in range(FRAMES)
+                        ]
+                    }
+                ),
+            )
+        ],
+        "zed": [
+            _one(
+                "zed.json",
+                _json(
+                    {
+                        str(1000 + 33 * n): {
+                            "timestamp": 10**9 + 33_000_000 * n,
+                            "body_list": [
+                                {
+                                    "id": 3,
+                                    "keypoint": points(18, 3, 1, n)[0].tolist(),
+                                    "keypoint_confidence": [50] * 18,
+                                }
+                            ],
+                        }
+                        for n in range(FRAMES)
+                    }
+                ),
+                unit="metre",
+            )
+        ],
+        "nuitrack": [
+            _one(
+                "skeletons.json",
+                _json(
+                    {
+                        "frames": [
+                            {
+                                "Timestamp": 33333 * n,
+                                "Skeletons": [
+                                    {
+                                        "id": 1,
+                                        "joints": [
+                                            {
+                                                "type": row + 1,
+                                                "confidence": 0.7,
+                                                "real": dict(zip("xyz", p, strict=True)),
+                                            }
+                                            for row, p in enumerate(_sensor(4, n))
+                                        ],
+                                    }
+                                ],
+                            }
+                            for n in range(FRAMES)
+                        ]
+                    }
+                ),
+            )
+        ],
+        "keypoints": [
+            _one(
+                "rows.json",
+                _json([{"frame": n, "person_id": 2, "keypoints": _scored(n, 17)} for n in range(FRAMES)]),
+                layout="coco-17",
+                fps=30,
+            )
+        ],
+        "cvat": [_one("annotations.xml", _cvat(), fps=30)],
+        "label-studio": [_one("tasks.json", _json([_label_studio(n) for n in range(FRAMES)]), fps=30)],
+        "yolo": [
+            Sample(
+                "labels", {f"labels/clip_{n}.txt": _yolo(n) for n in range(1, 4)}, {"fps": 30, "layout": "coco-17"}
+            ),
+            _one("clip_1.txt", _yolo(0), fps=30, layout="coco-17"),
+        ],
         "lcrnet": [_one("poses.json", _lcrnet(), fps=20)],
         "mediapipe": [
             _one("landmarks.json", _json([_LANDMARKS, None, _LANDMARKS]), fps=30),
@@ -317,6 +572,37 @@ def samples() -> dict[str, list[Sample]]:
             _one("video2d.npz", _npz(kpts=points(17, 2).astype(np.float32)), fps=20),
         ],
         "pyskl": [_one("clips.pkl", _pyskl(), layout="coco-17", fps=30), _one("mmpose.pkl", _mmpose(), **PIXELS)],
+        "smpl": [
+            _one("walk_poses.npz", _amass()),
+            _one("wham_output.pkl", pickle.dumps(_person(), protocol=4), fps=30),
+            _one("demo_clip.joblib", _joblib(_person()), fps=30),
+            _one("phalp.pkl", pickle.dumps({f"{n}.jpg": _regressor(n) for n in range(FRAMES)}, protocol=4), fps=30),
+            _one("sample00_smpl_params.npy", _npy(np.array(_thetas(), object))),
+            _one("motionx.npy", _npy(0.1 * points(161, 2).reshape(FRAMES, -1))),
+        ],
+        "humanml3d": [
+            _one("new_joints/000021.npy", _npy(points(22, 3))),
+            _one("vec.npy", _npy(points(263, 1)[..., 0])),
+            _one(
+                "results.npy",
+                _npy(np.array({"motion": points(22, 3).transpose(1, 2, 0)[None], "lengths": np.array([5])}, object)),
+            ),
+        ],
+        "training-arrays": [
+            _one("train_data_joint.npy", _npy(points(25, 6).reshape(1, FRAMES, 25, 3, 2).transpose(0, 3, 1, 2, 4))),
+            _one("NTU60_CS.npz", _npz(x_train=points(150, 2).transpose(2, 0, 1), y_train=np.eye(2))),
+        ],
+        "videopose3d": [
+            _one(
+                "data_2d_custom_mine.npz",
+                _objects(
+                    positions_2d={"clip.mp4": {"custom": [points(17, 2)]}},
+                    metadata={"layout_name": "coco", "video_metadata": {"clip.mp4": {"w": 640, "h": 480}}},
+                ),
+                fps=30,
+            ),
+            _one("video.mp4.npz", _inferred(), fps=30),
+        ],
         "parquet": [_one("clip.parquet", _written("parquet", clip()))],
         "trc": [_one("clip.trc", _written("trc", clip()))],
         "bvh": [_one("clip.bvh", _written("bvh", _whole()))],

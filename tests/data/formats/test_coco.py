@@ -166,3 +166,151 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write, conten
             refused += 1
             assert "\n" not in str(error) and path.name in str(error)
     assert refused > 20
+
+
+@pytest.mark.parametrize("image", [int, name_of])
+def test_every_third_frame_of_30_per_second_is_a_clip_of_10(write, image):
+    path = write([result(image(frame), 10 + frame) for frame in (0, 3, 6, 12)])
+    with pytest.warns(FileNote, match="one in 3 frames of 30 per second: a clip of 10 frames per second"):
+        (clip,) = read(path, fps=30)
+    assert (clip.fps, clip.num_frames) == (10, 5)
+    assert clip.joint_mask[0, :, 0].tolist() == [True, True, True, False, True]
+
+
+# Several recordings, flags, other programs' numbers of joints
+
+
+def video(names, **extra):
+    content = annotations()
+    content["images"] = [{"id": row, "file_name": name, "width": 9, "height": 9} for row, name in enumerate(names)]
+    for key, values in extra.items():
+        for image, value in zip(content["images"], values, strict=True):
+            image[key] = value
+    content["annotations"] = [
+        {"id": row, "image_id": row, "keypoints": triples(5 + row, 17, 2)} for row in range(len(names))
+    ]
+    return content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        video(["A/1.jpg", "A/2.jpg", "B/1.jpg", "B/2.jpg", "B/3.jpg"]),
+        video(["A\\1.jpg", "A\\2.jpg", "B\\1.jpg", "B\\2.jpg", "B\\3.jpg"]),
+        video(["A_01.jpg", "A_02.jpg", "B_01.jpg", "B_02.jpg", "B_03.jpg"]),
+        video([f"{row}.jpg" for row in range(5)], video_id=[7, 7, 2, 2, 2], frame_id=[0, 1, 0, 1, 2]),
+        video(["0.jpg"] * 5, vid_id=["a", "a", "b", "b", "b"], frame_id=[10000, 10001, 20000, 20001, 20002]),
+    ],
+)
+def test_recordings_in_one_annotation_file_are_clips_each(write, content):
+    first, second = read(write(content), fps=30)
+    np.testing.assert_array_equal(first.keypoints[0, :, 0, 0], [5, 6])
+    np.testing.assert_array_equal(second.keypoints[0, :, 0, 0], [7, 8, 9])
+
+
+def test_recordings_in_one_results_file_are_clips_each(write):
+    stated = [result(frame, 10 + frame, video_id=frame % 2) for frame in range(6)]
+    assert [clip.keypoints[0, 0, 0, 0] for clip in read(write(stated), fps=30)] == [10, 11]
+    folders = [result(f"{'ab'[frame % 2]}/{frame // 2}.jpg", 10 + frame) for frame in range(6)]
+    clips = read(write(folders), fps=30)
+    assert [clip.num_frames for clip in clips] == [3, 3]
+    np.testing.assert_array_equal(clips[1].keypoints[0, :, 0, 0], [11, 13, 15])
+
+
+def test_images_of_one_name_are_placed_by_their_ids_and_said(write):
+    with pytest.warns(FileNote, match="several images have the same frame number"):
+        (clip,) = read(write(video(["x.jpg", "5.jpg", "5.jpg"])), fps=30)
+    assert clip.num_frames == 3
+
+
+def test_visibility_0_is_missing_whatever_the_coordinates(write):
+    content = annotations()
+    content["annotations"][0]["keypoints"][6:9] = [55, 66, 0]
+    (clip,) = read(write(content), fps=30)
+    assert np.isnan(clip.keypoints[0, 0, 2]).all() and clip.confidence[0, 0, 2] == 0
+    assert clip.joint_mask[0, 0, [0, 1, 3]].all()
+
+
+def test_a_result_with_score_0_and_coordinates_stays(write):
+    entry = result(0, 5)
+    entry["keypoints"][6:9] = [55, 66, 0]
+    assert read(write([entry]), fps=30)[0].joint_mask.all()
+
+
+def test_other_numbers_than_flags_are_confidences(write):
+    content = annotations()
+    content["annotations"][0]["keypoints"][2::3] = [0.25] * 17
+    content["annotations"][1]["keypoints"][2::3] = [1] * 17
+    np.testing.assert_array_equal(read(write(content), fps=30)[0].confidence[0, [0, 2], 0], [0.25, 1])
+
+
+def test_the_track_of_cvats_attributes_is_the_person(write):
+    content = annotations()
+    for entry in content["annotations"]:
+        entry["attributes"] = {"occluded": False, "track_id": 9}
+    assert read(write(content), fps=30)[0].track_ids == (9,)
+
+
+@pytest.mark.parametrize(
+    "joints, layout, kept",
+    [(17, "coco-17", 17), (26, "halpe-26", 26), (136, "halpe-136", 26), (133, "coco-wholebody-133", 23)],
+)
+def test_alphapose_states_its_layout_by_the_number_of_joints(write, joints, layout, kept, recwarn):
+    path = write([{"image_id": f"{frame}.jpg", "keypoints": triples(5, joints), "score": 1} for frame in range(3)])
+    (clip,) = read(path, fps=30)
+    assert (clip.layout.name, clip.num_joints) == (layout, kept)
+    np.testing.assert_array_equal(clip.keypoints[0, 0, :, 0], 5 + 10 * np.arange(kept))
+    assert any(f"{kept} of {joints} are read" in str(each.message) for each in recwarn) == (kept < joints)
+
+
+@pytest.mark.parametrize("idx", [0, 0.0, [0], [0.0], [[0.0], [0.0]], "x", None])
+def test_useless_numbers_of_alphapose_are_replaced_by_tracking(write, idx):
+    entries = [
+        {"image_id": f"{frame}.jpg", "keypoints": triples(5 + 900 * row), "score": 1, "idx": idx}
+        for frame in range(3)
+        for row in range(2)
+    ]
+    assert read(write(entries), fps=30)[0].num_people == 2
+
+
+def test_a_number_that_only_some_detections_have_is_said(write):
+    entries = [result(frame, 5, track_id=3) for frame in range(3)] + [result(3, 5)]
+    with pytest.warns(FileNote, match="1 of 4 detections have no person number"):
+        read(write(entries), fps=30)
+
+
+def test_other_parts_of_whole_body_results_are_left_out_and_said(write):
+    with pytest.warns(FileNote, match=r"\['face_kpts'\] are left out"):
+        assert read(write([result(0, 5, face_kpts=[1.0] * 204, foot_kpts=[])]), fps=30)[0].num_joints == 17
+
+
+def test_tracked_results_of_poseflow_are_frames_by_image_name(write):
+    frames = {
+        f"{frame}.jpg": [
+            {"keypoints": triples(5 + 900 * row + frame), "scores": 2.1, "idx": 4 + row} for row in (1, 0)
+        ]
+        for frame in (0, 1, 3)
+    }
+    path = write(frames)
+    assert find_format(path).name == "alphapose"
+    (clip,) = read(path, fps=30)
+    assert (clip.track_ids, clip.num_frames, clip.layout.name) == ((5, 4), 4, "coco-17")
+    np.testing.assert_array_equal(clip.keypoints[1, [0, 1, 3], 0, 0], [5, 6, 8])
+
+
+def test_annotations_without_names_take_the_callers_layout(write):
+    for categories in ([], [{"id": 1, "name": "person"}]):
+        content = annotations(categories=categories)
+        assert read(write(content), fps=30, layout="coco-17")[0].layout.name == "coco-17"
+        assert "or give layout=" in read_error(write(content), fps=30)
+
+
+def test_the_category_of_the_people_names_the_joints(write):
+    content = annotations()
+    animal = {"id": 2, "name": "cat", "keypoints": list(reversed(COCO))}
+    content["categories"] = [animal, *content["categories"]]
+    for entry in content["annotations"]:
+        entry["category_id"] = 1
+    assert read(write(content), fps=30)[0].layout.name == "coco-17"
+    content["annotations"][0]["category_id"] = 2
+    assert "people of several categories" in read_error(write(content), fps=30)

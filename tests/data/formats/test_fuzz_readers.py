@@ -249,7 +249,9 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from(
         ("frames", "people", "pose2d", "pose_keypoints_2d", "keypoints", "image_id", "annotations", "images", "data",
-         "skeleton", "frame_index", "skeletons", "label", "x", "y", "landmarks", "file_name", "poseLandmarks")
+         "skeleton", "frame_index", "skeletons", "label", "x", "y", "landmarks", "file_name", "poseLandmarks",
+         "keypoints3d", "instances", "instance_info", "predictions", "bodies", "joint_positions", "body_list",
+         "keypoint", "scores", "labels", "joints", "t", "timestamp_ms", "keypointlabels", "video_id", "track_id")
     ), inner, max_size=5),
     max_leaves=20,
 )  # fmt: skip

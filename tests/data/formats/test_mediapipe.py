@@ -1,12 +1,14 @@
 """MediaPipe landmarks: every shape in which they are dumped is the same clip; fractions, pixels and metres."""
 
+import json
 import random
 
 import numpy as np
 import pytest
-from helpers import read_error, write_json
+from helpers import read_error, write_json, write_text
 
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 from motionhub.skeletons.convert import convert_layout
 from motionhub.skeletons.layouts import get_layout
 
@@ -116,3 +118,73 @@ def test_truncations_and_bit_flips_give_a_clip_or_a_one_line_error(write):
             refused += 1
             assert "\n" not in str(error) and path.name in str(error)
     assert refused > 30
+
+
+def test_time_stamps_state_the_rate_and_place_frames(write):
+    frames = [{"timestamp_ms": stamp, "pose_landmarks": [ONE]} for stamp in (0, 33, 66, 100, 200)]
+    (clip,) = read(write(frames))
+    assert clip.fps == 30 and clip.up == "-y"
+    assert clip.joint_mask.any(axis=(0, 2)).tolist() == [True] * 4 + [False] * 2 + [True]
+    assert "state 30 frames per second, but fps 25 was given" in read_error(write(frames), fps=25)
+
+
+def test_numbers_rate_and_image_size_of_the_file_are_taken(write):
+    frames = [{"frame": number, "landmarks": ONE} for number in (4, 5, 7)]
+    path = write({"fps": 24, "width": 640, "height": 480, "frames": frames})
+    (clip,) = read(path)
+    assert (clip.fps, clip.num_frames, clip.image_size) == (24, 4, (640, 480))
+    np.testing.assert_allclose(read(path, unit="pixel")[0].keypoints[0, 0], expected(0.1) * [640, 480], rtol=1e-6)
+
+
+def test_only_world_landmarks_are_metres_y_down(write):
+    frames = [{"pose_landmarks": [], "pose_world_landmarks": [ONE]}] * 3
+    (clip,) = read(write(frames), fps=30)
+    assert (clip.unit, clip.num_dims, clip.up) == ("metre", 3, "-y")
+    assert 'give unit="metre"' in read_error(write(frames), fps=30, unit="normalised")
+
+
+def test_landmarks_by_name_are_put_in_order(write):
+    names = [name.replace("foot", "foot_index") for name in get_layout("mediapipe-33").joints]
+    for own in (names, [name.upper() for name in names]):
+        frames = [{"landmarks": dict(reversed(list(zip(own, ONE, strict=True))))}] * 2
+        np.testing.assert_array_equal(read(write(frames), fps=30)[0].keypoints[0, 1], expected(0.1))
+    assert "expected 33 landmarks" in read_error(write([{"landmarks": dict(zip("abc", ONE, strict=False))}]), fps=30)
+
+
+def test_hands_and_face_are_left_out_and_said(write):
+    frames = [{"pose_landmarks": ONE, "left_hand_landmarks": ONE, "face_landmarks": []}]
+    with pytest.warns(FileNote, match=r"\['left_hand_landmarks'\] are left out"):
+        read(write(frames), fps=30)
+
+
+MORE_SHAPES = {
+    "by number": {"0": ONE, "1": None, "2": OTHER},
+    "people with numbers": [
+        {"frame": n, "persons": [{"id": 4, "landmarks": marks}] if marks else []}
+        for n, marks in enumerate((ONE, None, OTHER))
+    ],
+    "poses": {"frames": [{"poses": [{"landmarks": marks}] if marks else []} for marks in (ONE, None, OTHER)]},
+    "rows of numbers": [
+        {"landmarks": [[*one.values()] for one in marks] if marks else []} for marks in (ONE, None, OTHER)
+    ],
+}
+
+
+@pytest.mark.parametrize("shape", MORE_SHAPES)
+def test_other_shapes_are_the_same_clip_too(write, shape):
+    (clip,) = read(write(MORE_SHAPES[shape]), fps=30)
+    np.testing.assert_array_equal(clip.keypoints[0, [0, 2]], [expected(0.1), expected(0.2)])
+    np.testing.assert_allclose(clip.confidence[0, 0], np.arange(33) / 33, rtol=1e-6)
+    assert not clip.joint_mask[0, 1].any()
+    assert clip.track_ids == ((4,) if shape == "people with numbers" else (0,))
+
+
+def test_lines_of_json_are_frames(tmp_path):
+    path = write_text(
+        tmp_path / "a.jsonl", "\n".join(json.dumps({"t": n / 25, "pose_landmarks": [ONE]}) for n in range(3))
+    )
+    assert read(path)[0].fps == 25
+
+
+def test_landmarks_under_an_unknown_key_are_an_error_not_an_empty_clip(write):
+    assert "got the keys ['mesh']" in read_error(write([{"mesh": ONE}] * 2), fps=30)

@@ -1,12 +1,16 @@
 """OpenPose folders: frames in the order of their numbers, zeros missing, people followed, real examples."""
 
+import json
+import warnings
+
 import numpy as np
 import pytest
-from helpers import read_json, write_json
+from helpers import error_of, read_json, write_json, write_text
 
 from motionhub.cli.main import main
 from motionhub.data.datasets.datasets import DATASETS
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 from motionhub.pipelines.skeleton_pipeline import as_sequence
 
 
@@ -132,8 +136,8 @@ def test_pipelines_and_the_command_line_pass_the_options_on(write_frame, tmp_pat
 @pytest.mark.parametrize(
     "options, reason",
     [
-        ({"layout": "coco-17"}, "layout: the file states layout body-25, but layout coco-17 was given"),
-        ({"layout": "body25"}, "Did you mean 'body-25'"),
+        ({"layout": "coco-17"}, "layout 'coco-17' has 17 joints, but the people of the file have 25"),
+        ({"layout": "bodyy-25"}, "Did you mean 'body-25'"),
         ({"fps": 0}, "positive"),
         ({"unit": "inch"}, "unit must be one of"),
     ],
@@ -216,3 +220,110 @@ def test_real_recordings_have_the_numbers_of_their_files(unzipped, name):
         np.testing.assert_array_equal(clip.keypoints[0, time, seen], expected[seen, :2])
         np.testing.assert_array_equal(clip.joint_mask[0, time], seen)
         np.testing.assert_array_equal(clip.confidence[0, time], expected[:, 2])
+
+
+# Other models
+
+
+def body(joints: str, time: int = 0) -> list[float]:
+    """A standing body in pixels, in the order of a layout."""
+    from motionhub.skeletons.layouts import get_layout
+    from motionhub.skeletons.standing import STANDING
+
+    layout = get_layout(joints)
+    rows = [[400 + 200 * STANDING[j][0] + time, 700 - 300 * STANDING[j][1], 0.8] for j in layout.joints]
+    return np.array(rows).ravel().tolist()
+
+
+def test_25_joints_that_fit_no_body_25_are_said_and_the_callers_layout_wins(write_frame, tmp_path):
+    write_frame(0, [person(body("body-25b"))])
+    with pytest.warns(FileNote, match='give layout="body-25b"'):
+        assert read(tmp_path, fps=30)[0].layout.name == "body-25"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(tmp_path, fps=30, layout="body-25b")[0].layout.name == "body-25b"
+    write_frame(0, [person(body("body-25"))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(tmp_path, fps=30)[0].layout.name == "body-25"
+
+
+@pytest.mark.parametrize(
+    "joints, layout, kept",
+    [
+        (15, "openpose-15", 15),
+        (17, "coco-17", 17),
+        (26, "halpe-26", 26),
+        (133, "coco-wholebody-133", 23),
+        (135, "body-135", 25),
+    ],
+)
+def test_other_models_have_their_layout(write_frame, tmp_path, joints, layout, kept):
+    write_frame(0, [person(values_of(5, joints))])
+    (clip,) = read(tmp_path, fps=30)
+    assert clip.layout.name == layout
+    np.testing.assert_array_equal(clip.keypoints[0, 0, :, 0], 5 + 10 * np.arange(kept))
+
+
+def test_people_without_scores_have_no_confidence(write_frame, tmp_path):
+    write_frame(0, [person(np.delete(values_of(5, 18), np.s_[2::3]).tolist())])
+    (clip,) = read(tmp_path, fps=30)
+    assert clip.layout.name == "openpose-18" and clip.confidence is None
+    np.testing.assert_array_equal(clip.keypoints[0, 0, :, 1], 5 + 20 * np.arange(18))
+
+
+def test_3_d_keypoints_are_a_3_d_clip_in_the_given_unit(write_frame, tmp_path):
+    points = np.c_[np.arange(75).reshape(25, 3) / 10, np.full(25, 0.5)]
+    points[4] = 0
+    for number in range(2):
+        write_frame(
+            number, [{"person_id": [-1], "pose_keypoints_2d": [], "pose_keypoints_3d": points.ravel().tolist()}]
+        )
+    assert 'unit="metre"' in error_of(read, tmp_path, fps=30)
+    (clip,) = read(tmp_path, fps=30, unit="metre")
+    assert (clip.num_dims, clip.unit, clip.layout.name) == (3, "metre", "body-25")
+    np.testing.assert_allclose(clip.keypoints[0, 1, 6], [1.8, 1.9, 2.0], rtol=1e-6)
+    assert np.argwhere(~clip.joint_mask)[:, 2].tolist() == [4, 4]
+
+
+def test_both_kinds_of_keypoints_are_2_d_with_a_note_unless_a_length_is_given(write_frame, tmp_path):
+    both = person(body("body-25"), pose_keypoints_3d=[1.0] * 100)
+    write_frame(0, [both])
+    with pytest.warns(FileNote, match="3-D keypoints are left out"):
+        assert read(tmp_path, fps=30)[0].num_dims == 2
+    assert read(tmp_path, fps=30, unit="metre")[0].num_dims == 3
+
+
+def test_hands_and_faces_are_left_out_and_said(write_frame, tmp_path):
+    write_frame(0, [person(body("body-25"), face_keypoints_2d=[1.0] * 210, hand_left_keypoints_2d=[])])
+    with pytest.warns(FileNote, match="face keypoints are left out"):
+        read(tmp_path, fps=30)
+
+
+def test_people_with_keypoints_of_hands_only_are_an_error(write_frame, tmp_path):
+    write_frame(0, [person([], hand_left_keypoints_2d=[1.0] * 63)])
+    assert "nobody has pose_keypoints_2d, but ['hand_left_keypoints_2d']" in error_of(read, tmp_path, fps=30)
+
+
+def test_one_file_of_a_recording_states_the_others(write_frame, tmp_path):
+    paths = [write_frame(number, [person(body("body-25"))]) for number in range(4)]
+    with pytest.warns(FileNote, match="3 more of this recording lie beside it: give the folder"):
+        assert read(paths[2], fps=30)[0].num_frames == 1
+
+
+def test_alphaposes_openpose_output_is_frames_by_image_name(tmp_path):
+    frames = {
+        f"{number}.jpg": {"version": 0.3, "people": [person(body("openpose-18", number))]} for number in (0, 1, 3)
+    }
+    (clip,) = read(write_json(tmp_path / "alphapose.json", frames), fps=30)
+    assert clip.joint_mask.all(axis=(0, 2)).tolist() == [True, True, False, True]
+
+
+def test_a_list_of_frames_and_lines_are_a_recording(tmp_path):
+    frames = [{"version": 1.3, "people": [person(body("body-25", time))] if time != 1 else []} for time in range(3)]
+    for path in (
+        write_json(tmp_path / "list.json", frames),
+        write_text(tmp_path / "lines.jsonl", "\n".join(map(json.dumps, frames))),
+    ):
+        (clip,) = read(path, fps=30)
+        assert clip.joint_mask.all(axis=(0, 2)).tolist() == [True, False, True]

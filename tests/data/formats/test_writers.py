@@ -22,7 +22,7 @@ def in_image(layout: str, people: int = 2, frames: int = 12, seed: int = 0) -> S
     keypoints[1, 3:6] = np.nan
     confidence = generator.uniform(0.1, 1, (people, frames, joints)).astype(np.float32)
     confidence[np.isnan(keypoints[..., 0])] = 0
-    return SkeletonSequence(keypoints, layout, 30, "pixel", confidence, track_ids=(4, 9))
+    return SkeletonSequence(keypoints, layout, 30, "pixel", confidence, track_ids=(4, 9), up="-y")
 
 
 def refusal(sequence, path, format=None) -> str:

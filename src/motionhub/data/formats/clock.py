@@ -80,7 +80,7 @@ def _counted(seconds: np.ndarray) -> np.ndarray:
     step = float(np.mean(steps[steps <= 1.5 * np.quantile(steps, 0.3)]))
     positions, on_time = [0], float(seconds[0])
     for now in seconds[1:].tolist():
-        count = max(round((now - on_time) / step), 1)
+        count = min(max(round((now - on_time) / step), 1), 2 * _MOST_MISSING)
         on_time += count * step
         on_time += _FOLLOW * (now - on_time)  # follows a rate that is not exactly `step`
         positions.append(positions[-1] + count)

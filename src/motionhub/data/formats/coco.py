@@ -1,89 +1,143 @@
 """Reads COCO keypoint JSON (a detector's result list, or annotations with images and categories), and writes results.
 
-The images are the frames of one recording, ordered by number; an absent number is a frame without people. Identities
+The images of a recording are its frames, ordered by number; an absent number is a frame without people. Identities
 come from `track_id`, otherwise from tracking. Boxes, masks and detection scores are ignored.
 """
 
 import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motionhub.data.formats.detections import Detection, clip_of, frames_of, scored_detection
-from motionhub.data.formats.files import bad_file, list_of, load_json, number_array
+from motionhub.data.formats.detections import Detection, Frames, body_parts, clip_of, frames_of, scored_detection
+from motionhub.data.formats.files import bad_file, list_of, load_json, note, number_array
+from motionhub.data.formats.folders import grouped, number_in, recording_keys, video_of
 from motionhub.data.formats.format import Format, ReadOptions, layout_of_names
 from motionhub.data.formats.writing import Writer, file_tracks, scored_keypoints, short
+from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.sequence import SkeletonSequence
 
 
-_LAST_NUMBER = re.compile(r"(\d{1,15})(?!.*\d)")
+# Joints of a person in a results list -> layout.
+RESULT_LAYOUTS = {17: "coco-17"}
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One clip, `(people, frames, joints, 2)` pixels.
+    """One clip for each recording, `(people, frames, joints, 2)` pixels.
 
-    A joint at (0, 0) with score or visibility 0 is missing (NaN). Results are coco-17 unless `layout` is given;
-    annotations name their joints. The visibility flags 1 (hidden) and 2 become the confidences 0.5 and 1.
+    Recordings are told apart by `video_id` or `vid_id`, else by the folders of the images, else by their names. In
+    results a joint at (0, 0) with score 0 is missing (NaN); they are coco-17 unless `layout` is given. Annotations
+    name their joints; a joint with visibility 0 is missing, 1 (hidden) and 2 become the confidences 0.5 and 1.
     """
     content = load_json(path)
     if isinstance(content, dict):
-        return [_annotations(path, content, options)]
-    return [clip_of_results(path, content, options, _image_number, lambda entry: entry.get("track_id"))]
+        return _annotations(path, content, options)
+    return clips_of_results(path, content, options, _image_number, _track, RESULT_LAYOUTS)
 
 
-def clip_of_results(
+def clips_of_results(
     path: Path,
     content: Any,
     options: ReadOptions,
     frame_of: Callable[[Path, str, dict[str, Any]], int],
     track_of: Callable[[dict[str, Any]], Any],
-) -> SkeletonSequence:
-    """The clip of a list of people with `keypoints` (x, y, score of each joint) and a frame number."""
+    layouts: Mapping[int, str],
+) -> list[SkeletonSequence]:
+    """The clips of a list of people with `keypoints` (x, y, score of each joint) and a frame number.
+
+    Args:
+        layouts: number of joints -> the layout that the program gives them.
+    """
     entries = {f"results[{row}]": entry for row, entry in enumerate(list_of(path, "results", content, dict))}
     if not entries:
         raise bad_file(path, "results", "the list is empty: no person was detected in any frame.")
     numbers = [frame_of(path, place, entry) for place, entry in entries.items()]
     people = [_person(path, place, entry, track_of(entry)) for place, entry in entries.items()]
-    layout = options.layout_of(path, assumed="coco-17" if len(people[0].points) == 17 else None)
-    rows, unit = frames_of(path, numbers, numbers, people), options.unit_of(path, assumed="pixel")
-    return clip_of(path, rows, options, layout, unit=unit)
+    joints = len(people[0].points)
+    layout = options.layout_of(path, assumed=layouts.get(joints), joints=joints)
+    if layout.num_joints < joints and layout.fits(joints):
+        note(path, "keypoints", f"{layout.num_joints} of {joints} are read: the body, without face and hands.")
+        people = body_parts(layout, people)
+    unit = options.unit_of(path, assumed="pixel")
+    parts = sorted({key for entry in entries.values() for key in entry if key.endswith("_kpts") and entry[key]})
+    if parts:
+        note(path, "results", f"{parts[:6]} are left out; only the body is read.")
+    keys = recording_keys(
+        [video_of(entry, entry.get("file_name", entry.get("image_id"))) for entry in entries.values()]
+    )
+    clips = []
+    for rows in grouped(keys).values():
+        found = [numbers[row] for row in rows]
+        frames = frames_of(path, found, found, [people[row] for row in rows])
+        clips.append(clip_of(path, frames, options, layout, unit=unit, up="-y"))
+    return clips
 
 
-def _person(path: Path, place: str, entry: dict[str, Any], track: Any, flags: bool = False) -> Detection:
+def _person(path: Path, place: str, entry: dict[str, Any], track: Any) -> Detection:
     values = number_array(path, f"{place}.keypoints", entry.get("keypoints"))
     if values.ndim != 1 or values.size == 0 or values.size % 3:
         reason = f"expected x, y and a score of each joint, got an array of shape {values.shape}."
         raise bad_file(path, f"{place}.keypoints", reason)
     own = int(track) if isinstance(track, int | float) and track >= 0 and track == int(track) else None
-    return scored_detection(values.reshape(-1, 3) / (1, 1, 2 if flags else 1), own)
+    return scored_detection(values.reshape(-1, 3), own)
 
 
-def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> SkeletonSequence:
+def _track(entry: dict[str, Any]) -> Any:
+    attributes = entry.get("attributes")  # CVAT
+    inner = attributes.get("track_id") if isinstance(attributes, dict) else None
+    return entry.get("track_id", inner)
+
+
+def _annotations(path: Path, content: dict[str, Any], options: ReadOptions) -> list[SkeletonSequence]:
     listed, annotated = (list_of(path, key, content.get(key), dict) for key in ("images", "annotations"))
     images = {_image_number(path, f"images[{row}]", image, "id"): image for row, image in enumerate(listed)}
-    entries = [entry for entry in annotated if "keypoints" in entry]
+    entries = {f"annotations[{row}]": entry for row, entry in enumerate(annotated) if "keypoints" in entry}
     if not images or not entries:
         raise bad_file(path, "annotations", f"expected images and keypoints, got {len(images)} and {len(entries)}.")
-    numbers, people = [], []
-    frames = {image_id: _frame_number(image, image_id) for image_id, image in images.items()}
-    if len(set(frames.values())) < len(frames):
-        frames = {image_id: image_id for image_id in images}
-    for index, entry in enumerate(entries):
-        image_id = _image_number(path, f"annotations[{index}]", entry)
-        if image_id not in frames:
-            raise bad_file(path, f"annotations[{index}]", f"there is no image with the id {image_id}.")
-        numbers.append(frames[image_id])
-        people.append(_person(path, f"annotations[{index}]", entry, entry.get("track_id"), flags=True))
-    names = _names(path, content)
-    layout, order = layout_of_names(path, names, options)
-    if any(len(person.points) != len(names) for person in people):
-        raise bad_file(path, "annotations", f"expected the {len(names)} joints of the category, got another number.")
-    chosen = [Detection(person.points[order], person.confidence[order], person.track) for person in people]  # type: ignore[index]
-    rows, unit = frames_of(path, list(frames.values()), numbers, chosen), options.unit_of(path, assumed="pixel")
-    return clip_of(path, rows, options, layout, unit=unit, image_size=_one_size([*images.values()]))
+    if len(images) < len(listed):
+        raise bad_file(path, "images", f"{len(listed)} images have only {len(images)} different ids.")
+    people = _flagged([_person(path, place, entry, _track(entry)) for place, entry in entries.items()])
+    layout, people = _in_layout(path, _names(path, content, list(entries.values()), options), people, options)
+    of_image: dict[int, list[Detection]] = {image: [] for image in images}
+    for (place, entry), person in zip(entries.items(), people, strict=True):
+        image = _image_number(path, place, entry)
+        if image not in of_image:
+            raise bad_file(path, place, f"there is no image with the id {image}.")
+        of_image[image].append(person)
+    unit, ids = options.unit_of(path, assumed="pixel"), list(images)
+    keys = recording_keys([video_of(image, image.get("file_name")) for image in images.values()])
+    clips = []
+    for rows in grouped(keys).values():
+        chosen = {ids[row]: images[ids[row]] for row in rows}
+        frames = _frames(path, chosen, of_image)
+        size = _one_size([*chosen.values()])
+        clips.append(clip_of(path, frames, options, layout, unit=unit, image_size=size, up="-y"))
+    return clips
+
+
+def _frames(path: Path, images: dict[int, dict[str, Any]], of_image: dict[int, list[Detection]]) -> Frames:
+    """The people of each frame of one recording."""
+    numbers = {image_id: _frame_number(image, image_id) for image_id, image in images.items()}
+    if len(set(numbers.values())) < len(numbers):
+        note(path, "images", "several images have the same frame number, so their ids place them.")
+        numbers = {image_id: image_id for image_id in images}
+    pairs = [(numbers[image_id], person) for image_id in images for person in of_image[image_id]]
+    return frames_of(path, list(numbers.values()), [number for number, _ in pairs], [person for _, person in pairs])
+
+
+def _flagged(people: list[Detection]) -> list[Detection]:
+    """With visibility flags 0, 1 and 2 as the confidences 0 (missing), 0.5 and 1; other numbers are confidences."""
+    flags = np.concatenate([np.zeros(0), *(person.confidence for person in people if person.confidence is not None)])
+    if not np.isin(flags, (0, 1, 2)).all():
+        return people
+    found = []
+    for person in people:
+        flag = np.asarray(person.confidence)
+        found.append(replace(person, points=np.where(flag[:, None] > 0, person.points, np.nan), confidence=flag / 2))
+    return found
 
 
 def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
@@ -95,23 +149,42 @@ def _one_size(images: list[dict[str, Any]]) -> tuple[int, int] | None:
     return next(iter(sizes)) if len(sizes) == 1 else None
 
 
-def _names(path: Path, content: dict[str, Any]) -> list[str]:
-    for category in list_of(path, "categories", content.get("categories"), dict):
+def _in_layout(
+    path: Path, names: list[str] | None, people: list[Detection], options: ReadOptions
+) -> tuple[SkeletonLayout, list[Detection]]:
+    """The layout of the names, or of the caller where the file has none, and the people with its joints."""
+    joints = {len(person.points) for person in people}
+    if joints != {len(names or people[0].points)}:
+        expected = f"the {len(names)} joints of the category" if names else "the same number of joints of everybody"
+        raise bad_file(path, "annotations", f"expected {expected}, got {sorted(joints)[:8]}.")
+    if names is None:
+        layout = options.layout_of(path, joints=joints.pop())
+        return layout, body_parts(layout, people)
+    layout, order = layout_of_names(path, names, options)
+    return layout, [Detection(p.points[order], np.asarray(p.confidence)[order], p.track) for p in people]
+
+
+def _names(
+    path: Path, content: dict[str, Any], entries: list[dict[str, Any]], options: ReadOptions
+) -> list[str] | None:
+    """The joint names of the category of the people; None where none has names and the caller gives a layout."""
+    used = {entry["category_id"] for entry in entries if isinstance(entry.get("category_id"), int)}
+    found: dict[Any, list[str]] = {}
+    for category in list_of(path, "categories", content.get("categories", []), dict):
         names = category.get("keypoints")
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
-            return names
-    raise bad_file(path, "categories", "expected one that names its keypoints.")
+            found[category.get("id") if isinstance(category.get("id"), int) else None] = names
+    chosen = [names for number, names in found.items() if number in used] or list(found.values())
+    if any(names != chosen[0] for names in chosen):
+        raise bad_file(path, "categories", "people of several categories with other keypoints; split the file.")
+    if not chosen and options.layout is None:
+        raise bad_file(path, "categories", "expected one that names its keypoints; or give layout=.")
+    return chosen[0] if chosen else None
 
 
 def _frame_number(image: dict[str, Any], image_id: int) -> int:
     frame = image.get("frame_id")
     return frame if type(frame) is int and abs(frame) < 1e15 else number_in(image.get("file_name"), image_id)
-
-
-def number_in(name: Any, default: int) -> int:
-    """The last number in a file name: 12 in "cam1_000012.jpg"."""
-    found = _LAST_NUMBER.search(Path(name).stem) if isinstance(name, str) else None
-    return default if found is None else int(found[1])
 
 
 def _image_number(path: Path, place: str, entry: dict[str, Any], key: str = "image_id") -> int:

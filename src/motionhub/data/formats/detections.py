@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,12 @@ class Detection:
 Frames = list[list[Detection]]
 
 
+class NumberedFrames(Frames):
+    """Frames whose numbers advance by `step` from one to the next."""
+
+    step = 1
+
+
 def scored_detection(values: np.ndarray, track: int | None = None) -> Detection:
     """Of `(joints, 3)` x, y, score; a joint at (0, 0) with score 0 is missing."""
     return scored_detections(values[None], [track])[0]
@@ -45,6 +51,14 @@ def scored_detections(values: np.ndarray, tracks: Sequence[int | None]) -> list[
     scores = np.nan_to_num(values[..., 2])
     points = nan_at_origin(values[..., :2], scores)
     return [Detection(*parts) for parts in zip(points, scores, tracks, strict=True)]
+
+
+def body_parts(layout: SkeletonLayout, people: list[Detection]) -> list[Detection]:
+    """The people without the joints of face and hands that `layout` leaves out."""
+    cut = [None if each.confidence is None else layout.body_part(each.confidence, axis=-1) for each in people]
+    return [
+        Detection(layout.body_part(each.points), scores, each.track) for each, scores in zip(people, cut, strict=True)
+    ]
 
 
 def clip_of(
@@ -61,10 +75,16 @@ def clip_of(
 ) -> SkeletonSequence:
     """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size`, `up`: of the file.
 
+    `fps` is that of the frame numbers: every third frame of 30 per second is a clip of 10, which is noted.
     Person numbers of the file that occur twice in a frame identify nobody: people are tracked by their keypoints then,
     with a note, as where there are no numbers.
     """
     joints, fps = layout.num_joints, options.fps_of(path, fps)
+    if isinstance(frames, NumberedFrames) and frames.step > 1:
+        every = f"one in {frames.step} frames of {fps:g} per second"
+        fps /= frames.step
+        note(path, "frame numbers", f"{every}: a clip of {fps:.4g} frames per second.")
+        options = replace(options, fps=fps)
     for time, people in enumerate(frames):
         if len(people) > MAX_PEOPLE:
             raise bad_file(path, f"frame {time}", f"expected at most {MAX_PEOPLE} people, got {len(people)} people.")
@@ -106,7 +126,11 @@ def clip_of(
 def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
     """The identities in the file, if every detection has one."""
     tracks = [[person.track for person in people] for people in frames]
-    if any(track is None or not 0 <= track < 2**63 for row in tracks for track in row) or not any(tracks):
+    without = [track is None or not 0 <= track < 2**63 for row in tracks for track in row]
+    if any(without) or not any(tracks):
+        if any(without) and not all(without):
+            text = f"{sum(without)} of {len(without)} detections have no person number, so people are followed"
+            note(path, "people", f"{text} by their keypoints.")
         return None
     for time, row in enumerate(tracks):
         if len(set(row)) < len(row):
@@ -119,7 +143,8 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
 def frames_of(path: Path, frames: list[int], numbers: list[int], people: list[Detection]) -> Frames:
     """The `people` of each frame, by their frame `numbers`, which are among the numbers of all `frames`."""
     positions = frame_positions(path, frames)
-    found: Frames = [[] for _ in range(max(positions.values()) + 1)]
+    found = NumberedFrames([] for _ in range(max(positions.values()) + 1))
+    found.step = (max(positions) - min(positions)) // max(len(found) - 1, 1) or 1
     for number, person in zip(numbers, people, strict=True):
         found[positions[number]].append(person)
     return found

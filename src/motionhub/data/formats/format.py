@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -66,13 +66,22 @@ class ReadOptions:
             raise ValueError(f"fps must be a positive number of frames per second, got {self.fps!r}.")
 
     def layout_of(
-        self, path: Path, stated: str | SkeletonLayout | None = None, assumed: str | SkeletonLayout | None = None
+        self,
+        path: Path,
+        stated: str | SkeletonLayout | None = None,
+        assumed: str | SkeletonLayout | None = None,
+        joints: int | None = None,
     ) -> SkeletonLayout:
-        """The layout stated in the file, else by the caller, else the assumed one."""
+        """The layout stated in the file, else by the caller, else the assumed one; `joints`: of a person there."""
         given, known = (None if each is None else get_layout(each) for each in (self.layout, stated))
         if given is not None and known is not None and given.joints != known.joints:
             raise self._contradiction(path, "layout", known.name, given.name)
-        found = known or given or (None if assumed is None else get_layout(assumed))
+        usual = None if assumed is None else get_layout(assumed)
+        if joints and given and usual and given.joints == usual.joints and not given.fits(joints):
+            given = usual  # files have face and hands too
+        found = known or given or usual
+        if found is None and joints is not None:
+            raise self._unstated_layout(path, joints)
         return self._known(path, "layout", found)
 
     def fps_of(self, path: Path, stated: float | None = None) -> float:
@@ -135,6 +144,18 @@ class ReadOptions:
     def _contradiction(path: Path, name: str, stated: str, given: str) -> ValueError:
         reason = f"the file states {name} {stated}, but {name} {given} was given; leave {name} out"
         return bad_file(path, name, f"{reason}, and change it afterwards if the file is wrong.")
+
+    @staticmethod
+    def _unstated_layout(path: Path, joints: int) -> UnstatedFact:
+        fitting = [
+            f'"{layout.name}"'
+            for layout in LAYOUTS.values()
+            if joints == (layout.num_file_joints or layout.num_joints)
+        ]
+        listed = f"known layouts of {joints} are {', '.join(fitting)}" if fitting else f"no known layout has {joints}"
+        call = f'motionhub.read("{path}", layout=...) with the true one, also a YAML file of your own'
+        reason = f"the file does not state it and has {joints} joints a person; {listed}; call {call}."
+        return UnstatedFact(str(bad_file(path, "layout", reason)), "layout")
 
     @staticmethod
     def _known(path: Path, name: str, value: Any) -> Any:
@@ -209,7 +230,7 @@ def checked_size(path: Path, *lengths: int) -> None:
         raise bad_file(path, "content", f"a clip of {shape} numbers is more than {most}; split the recording.")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a JSON value is a number (true and false are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -12,26 +12,44 @@ from motionhub.data.formats import (
     acclaim,
     alphapose,
     arrays,
+    azure_kinect,
     bvh,
     c3d,
     coco,
+    cvat,
     deeplabcut,
+    detectron2,
+    easymocap,
     gltf,
+    humanml3d,
+    keypoints,
+    label_studio,
     lcrnet,
     mediapipe,
+    mmpose,
     motive,
     mvnx,
+    nuitrack,
     openpose,
     parquet,
     pyskl,
     qualisys,
     rokoko,
+    smpl,
     table,
+    tfjs,
+    training_arrays,
     trc,
+    ultralytics,
     vicon,
+    videopose3d,
+    vitpose,
+    yolo,
+    zed,
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
+from motionhub.data.formats.interval_files import holds_intervals
 from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.formats.writing import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -40,7 +58,11 @@ from motionhub.skeletons.sequence import SkeletonSequence
 # Where several fit, the first wins.
 _MODULES = (
     gltf,  # before other JSON
-    *(openpose, alphapose, coco, lcrnet, mediapipe, arrays, pyskl, parquet, trc, bvh),
+    *(openpose, alphapose, coco, label_studio, lcrnet, mediapipe),
+    *(ultralytics, mmpose, vitpose, tfjs, easymocap, detectron2, azure_kinect, zed, nuitrack, keypoints),
+    *(cvat, yolo),
+    *(smpl, humanml3d, training_arrays, videopose3d, arrays),
+    *(pyskl, parquet, trc, bvh),
     *(c3d, mvnx, acclaim, qualisys, vicon, motive, rokoko, deeplabcut),
     table,
 )
@@ -84,9 +106,11 @@ def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
             raise _unknown_folder(path)
         return found
     head = read_head(path)
+    found = next((form for form in known if form.matches(path, head)), None)
+    if found is None and holds_intervals(path):
+        raise bad_file(path, "content", f'labels, not poses; read them by motionhub.read_intervals("{path}").')
     # For damaged content the name selects the format with the helpful error message.
-    tests = (lambda form: form.matches(path, head), lambda form: form.claims_name(path))
-    found = next((form for fits in tests for form in known if fits(form)), None)
+    found = found or next((form for form in known if form.claims_name(path)), None)
     if found is None:
         raise _unknown_format(path, head, [*FORMATS.values(), *own])
     return found
@@ -171,7 +195,8 @@ def _unknown_folder(path: Path) -> ValueError:
     """The error for a folder that is no recording."""
     try:
         names = sorted(entry.name for entry in islice(path.iterdir(), 1000))[:5]
-        reason = f"is a directory of no known format (with {names}); give a file or a folder of OpenPose JSON files."
+        known = "give a file, or a folder with one JSON file (or YOLO text file) of people per frame"
+        reason = f"is a directory of no known format (with {names}); {known}."
     except OSError as error:
         reason = f"cannot be read ({error.strerror})."
     return bad_file(path, "folder", reason)
@@ -195,6 +220,9 @@ def _foreign(head: bytes) -> str | None:
     """What a common file of another kind is, and the way out."""
     if b"\nendheader" in head.lower():
         return f"an OpenSim table (.mot, .sto); {_OPENSIM}"
+    if head.startswith(b"PK") and b"/data.pkl" in head[:200]:
+        call = 'numpy.savez("CLIP.npz", keypoints=tensor.numpy(), layout="smpl-24", fps=30, unit="metre")'
+        return f"a PyTorch file; load it with torch and save the joints: {call}"
     if head.startswith(b"PK\x03\x04") and (b"[Content_Types].xml" in head or b"xl/" in head):
         return "an Excel workbook; save the sheet of positions as CSV and give that file"
     if head[257:262] == b"ustar":
