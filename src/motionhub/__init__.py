@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from motionhub.data.datasets.penn import CAMERA_SIDES as CAMERA_SIDES
     from motionhub.data.datasets.reading import read as read
     from motionhub.data.formats.formats import write as write
+    from motionhub.data.formats.interval_files import read_intervals as read_intervals
     from motionhub.data.formats.results import from_results as from_results
     from motionhub.data.synthetic.dataset import generate_dataset as generate_dataset
     from motionhub.data.synthetic.generate import Scene as Scene

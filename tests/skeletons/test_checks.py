@@ -427,3 +427,8 @@ def test_a_figure_that_hardly_moves_has_no_dead_joints():
     points = np.repeat(WALK.keypoints[:, :1], 60, axis=1)
     points[:, :, LEFT_WRIST, 0] += 0.002 * np.arange(60, dtype=np.float32) / 60
     assert "dead-joint" not in {finding.kind for finding in inspect(WALK.replace(keypoints=points))}
+
+
+def test_a_body_in_one_point_is_zeros_and_no_more():
+    clip = SkeletonSequence(np.zeros((1, 4, 17, 3)), "coco-17", 30, "metre")
+    assert "zeros" in {finding.kind for finding in inspect(clip)}

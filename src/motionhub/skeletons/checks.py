@@ -273,6 +273,8 @@ def frame_rate(sequence: SkeletonSequence) -> Iterator[Finding]:
 def dead_joints(sequence: SkeletonSequence) -> Iterator[Finding]:
     """Joints that are always missing, and joints that stay at one place while the body moves."""
     never = [joint for index, joint in enumerate(sequence.layout.joints) if not sequence.joint_mask[:, :, index].any()]
+    if len(never) == sequence.num_joints:  # an earlier finding says why
+        return
     if never:
         text = f"{', '.join(never)}: missing in all {sequence.num_frames} frames"
         yield Finding("dead-joint", "note", text, repair.without_joints, {"joints": never})

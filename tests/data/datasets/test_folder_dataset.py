@@ -5,10 +5,12 @@ import shutil
 import numpy as np
 import pytest
 from datasets import load_dataset
-from helpers import write_json
+from helpers import error_of, write_json
 
 from motionhub.data.build.build import build_dataset, collect_rows, save_dataset
 from motionhub.data.datasets.datasets import DATASETS, get_protocol
+from motionhub.data.formats.files import FileNote
+from motionhub.intervals.table import write_intervals
 from motionhub.skeletons.layouts import get_layout
 from motionhub.skeletons.rows import from_row
 
@@ -161,7 +163,7 @@ def test_times_outside_the_clip_or_between_frames_are_named(table, times, reason
         ("file,label\n../1.npz,x\n", "line 2: expected a file below"),
         ("file,label\n/etc/passwd,x\n", "line 2: expected a file below"),
         ("file,label,split\na/1.npz,x,dev\n", "line 2: expected the split train, test or none, got 'dev'"),
-        ("file,label,subject\na/1.npz,x,two\n", "line 2: expected a whole number for subject"),
+        ("file,label,camera\na/1.npz,x,two\n", "line 2: expected a whole number for camera"),
         ("file,label,start_s,end_s\na/1.npz,x,2,1\n", "line 2: expected seconds with 0 <= start_s < end_s"),
         ("file,label,start_s,end_s\na/1.npz,x,1,\n", "line 2: expected seconds"),
         ("file,label\na/1.npz,x\na/1.npz,y\n", "occur more than once"),
@@ -240,3 +242,118 @@ def test_a_layout_of_the_files_own_is_the_folders(tmp_path):
     assert get_layout(found.layout).joints == ("body", "arm") and (found.fps, found.unit) == (20, "metre")
     (row,), _, _ = collect_rows("folder", tmp_path)
     np.testing.assert_allclose(from_row(row).keypoints[0, :, 1, 1], [1.1, 1.2])
+
+
+# Labels made by hand beside the recordings
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Two recordings of 20 frames at 10 per second, and their labels in ELAN and as subtitles."""
+    root = tmp_path / "labelled"
+    for name in ("a", "b"):
+        save(root / f"{name}.npz")
+    write_json(root / "pose_options.json", OPTIONS)
+    rows = [(None, 0.5, 1.0, "wave"), (None, 0.8, 1.5, "fall")]
+    columns = ("track_id", "start_s", "end_s", "label")
+    write_intervals([dict(zip(columns, row, strict=True), score=1.0) for row in rows], root / "a.eaf")
+    (root / "b.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nsit\n")
+    return root
+
+
+def segments(row):
+    return list(zip(row["segment_labels"], row["segment_starts"], row["segment_ends"], strict=True))
+
+
+def test_labels_beside_recordings_are_segments_and_may_overlap(labelled):
+    assert READER.at(labelled).class_names == ("fall", "sit", "wave")
+    rows, broken, _ = collect_rows("folder", labelled)
+    found = [(row["clip_id"], row["label"], row["num_frames"], segments(row)) for row in rows]
+    assert found == [("a.npz", -1, 20, [(2, 5, 10), (0, 8, 15)]), ("b.npz", -1, 20, [(1, 0, 20)])]
+    assert not broken
+
+
+def test_a_table_of_labels_beside_a_recording_is_no_recording(labelled):
+    (labelled / "b.srt").unlink()
+    (labelled / "b.csv").write_text("start,end,label\n0,1,sit\n")
+    assert [path.name for path in sorted(labelled.iterdir()) if READER.is_clip(path)] == ["a.npz", "b.npz"]
+    assert [segments(row) for row in collect_rows("folder", labelled)[0]][1] == [(1, 0, 10)]
+
+
+def test_people_that_labels_name_are_clips_of_their_own(tmp_path):
+    points = np.ones((3, 20, 17, 2)) * np.array([1, 5, 9])[:, None, None, None]
+    np.savez(tmp_path / "a.npz", keypoints=points, track_ids=np.array([3, 4, 5]))
+    write_json(tmp_path / "pose_options.json", OPTIONS)
+    table = "start,end,label,person\n0,1,wave,4\n0,2,music,\n0.5,1,sit,3\n0,1,wave,8\n"
+    (tmp_path / "a.labels.csv").write_text(table)
+    first, second = READER.read(tmp_path / "a.npz")
+    assert (first.track_ids, second.track_ids, second.keypoints[0, 0, 0, 0]) == ((3,), (4,), 5)
+    with pytest.warns(FileNote, match=r"lacks the people \[8\]; their labels are left out"):
+        rows = collect_rows("folder", tmp_path)[0]
+    assert [(row["clip_id"], segments(row)) for row in rows] == [
+        ("a.npz_3", [(0, 0, 20), (1, 5, 10)]),
+        ("a.npz_4", [(2, 0, 10), (0, 0, 20)]),
+    ]
+
+
+def test_a_label_that_ends_after_the_recording_is_cut_there(labelled):
+    (labelled / "b.srt").write_text("1\n00:00:01,000 --> 00:00:02,300\nsit\n")
+    with pytest.warns(FileNote, match=r"'sit' ends at 2.3 s and is cut at the end of the recording, 2 s"):
+        assert segments(collect_rows("folder", labelled)[0][1]) == [(1, 10, 20)]
+
+
+def test_point_events_are_no_segments(labelled):
+    (labelled / "b.srt").unlink()
+    (labelled / "b.txt").write_text("0.5\t0.5\tlook\n1\t1.5\tsit\n")
+    with pytest.warns(FileNote, match=r"1 point events without duration are left out: \['look'\]"):
+        rows = collect_rows("folder", labelled)[0]
+    assert segments(rows[1]) == [(1, 10, 15)]
+    (labelled / "b.txt").write_text("0.5\t0.5\tlook\n")
+    with pytest.warns(FileNote), pytest.raises(ValueError, match=r"b\.txt: labels: holds no interval with a label"):
+        READER.read(labelled / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("b.srt", "1\n00:00:07,000 --> 00:00:09,000\nlook\n", "7 s to 9 s is no part of 20 frames at 10 per second"),
+        ("b.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nlook\n", "several files of labels: ['b.srt', 'b.vtt']"),
+    ],
+)
+def test_labels_that_are_no_clips_are_one_line(labelled, name, text, reason):
+    (labelled / name).write_text(text)
+    with pytest.raises(ValueError) as caught:
+        READER.annotate_all(labelled / "b.npz")
+    assert reason in str(caught.value) and str(labelled / "b.") in str(caught.value)
+
+
+def test_a_recording_without_labels_among_others_is_an_error(labelled):
+    save(labelled / "c.npz")
+    assert "recordings without labels beside them: ['c.npz']" in error_of(READER.at, labelled)
+
+
+def test_subjects_with_names_are_numbered_and_noted(table):
+    root = table("file,label,subject\na/1.npz,x,p7\na/2.npz,x,p3\nb/c/3.npz,y,p7\n")
+    with pytest.warns(FileNote, match="2 names are numbered in their order: p7 = 0, p3 = 1"):
+        rows = collect_rows("folder", root)[0]
+    assert [row["subject"] for row in rows] == [0, 1, 0]
+    assert READER.at(root).column_notes["subject"] == "from labels.csv, numbered: 0 p7, 1 p3"
+
+
+def test_joints_of_humanml3d_find_their_captions(tmp_path):
+    for folder in ("new_joints", "texts"):
+        (tmp_path / folder).mkdir()
+    np.save(tmp_path / "new_joints" / "000021.npy", np.ones((40, 22, 3)) + np.arange(40)[:, None, None])
+    (tmp_path / "texts" / "000021.txt").write_text("he walks.#he/PRON#0.0#0.0\nhe turns#he/PRON#1.0#1.5\n")
+    (tmp_path / "texts" / "000022.txt").write_text("of another#a#0.0#0.0\n")
+    rows = collect_rows("folder", tmp_path / "new_joints")[0]
+    (row,) = rows
+    assert (row["caption"], row["num_frames"], row["layout"]) == ("he walks.", 40, "humanml3d-22")
+    assert segments(row) == [(1, 0, 40), (0, 20, 30)]
+
+
+def test_class_folders_and_labels_beside_files_are_not_mixed(labelled, folders):
+    (folders / "wave" / "1.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nsit\n")
+    assert "the class folders ['wave'] have labels beside their files" in error_of(READER.at, folders)
+    save(labelled / "more" / "c.npz")
+    assert "folders ['more'] beside recordings with labels" in error_of(READER.at, labelled)

@@ -51,6 +51,12 @@ def test_people_keep_their_place_when_the_detections_change_order(write):
     np.testing.assert_allclose(starts[1], [0.7] * 6, rtol=1e-6)
 
 
+def test_more_than_five_people_are_all_read(write):
+    (found,) = read(write(clip(*[[person(row / 10) for row in range(7)]] * 3)))
+    assert found.keypoints.shape == (7, 3, 18, 2)
+    np.testing.assert_allclose(sorted(found.keypoints[:, 1, 0, 0]), np.arange(7) / 10, atol=1e-6)
+
+
 def test_numbers_left_out_are_empty_frames_and_an_empty_clip_has_nobody(write):
     content = clip([person(0.2)], [person(0.2)])
     content["data"][1]["frame_index"] = 4
@@ -99,7 +105,7 @@ def broken(change):
         (lambda c: c["data"][1].update(frame_index="2"), "frame_index: expected increasing whole numbers"),
         (lambda c: c["data"][1].update(frame_index=10**8), "frame_index: 2 frames are numbered"),
         (lambda c: c["data"][1].update(skeleton=None), r"data\[1\].skeleton: expected a list"),
-        (lambda c: c["data"][1].update(skeleton=[person(0)] * 6), r"data\[1\].skeleton: expected at most 5"),
+        (lambda c: c["data"][1].update(skeleton=[person(0)] * 257), r"frame 1: expected at most 256 people"),
         (lambda c: c["data"][0]["skeleton"][0]["pose"].pop(), r"data\[0\].skeleton\[0\]: expected 36 numbers"),
         (lambda c: c["data"][0]["skeleton"][0].pop("score"), r"data\[0\].skeleton\[0\]: expected 36 numbers"),
     ],

@@ -9,6 +9,7 @@ import pickle
 from dataclasses import dataclass, field
 from typing import Any
 
+import joblib
 import numpy as np
 import scipy.io
 
@@ -62,6 +63,44 @@ def _npz(**arrays: Any) -> bytes:
 def _npy(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array)
+    return stream.getvalue()
+
+
+def _objects(**content: Any) -> bytes:
+    """Arrays that hold pickled dicts, as `numpy.savez` writes them."""
+    return _npz(**{name: np.array(value, dtype=object) for name, value in content.items()})
+
+
+def _inferred() -> bytes:
+    """The archive of VideoPose3D's script for a video: two classes a frame."""
+    frames = np.empty((FRAMES, 2), dtype=object)
+    for n in range(FRAMES):
+        scores = np.full((17, 2), 0.5)
+        frames[n, 0], frames[n, 1] = [], np.concatenate([100 * points(17, 2)[n], scores], axis=1).T[None]
+    return _npz(boxes=frames, keypoints=frames, metadata=np.array({"w": 640, "h": 480}, object))
+
+
+def _amass() -> bytes:
+    poses = 0.1 * points(52, 3).reshape(FRAMES, -1)
+    return _npz(poses=poses, trans=points(1, 3)[:, 0], betas=np.zeros(16), mocap_framerate=np.array(120.0))
+
+
+def _regressor(frame: int) -> dict[str, Any]:
+    return {"time": frame, "tid": [1, 2], "3d_joints": [points(24, 3)[frame], 9 + points(24, 3)[frame]]}
+
+
+def _thetas() -> dict[str, Any]:
+    return {"thetas": points(24, 6).transpose(1, 2, 0), "root_translation": points(3, 1)[..., 0].T}
+
+
+def _person() -> dict[int, Any]:
+    person = {"pose": 0.1 * points(24, 3).reshape(FRAMES, -1), "trans": points(1, 3)[:, 0], "betas": np.zeros(10)}
+    return {7: {**person, "frame_ids": np.arange(FRAMES)}}
+
+
+def _joblib(content: Any) -> bytes:
+    stream = io.BytesIO()
+    joblib.dump(content, stream, compress=3)
     return stream.getvalue()
 
 
@@ -323,6 +362,13 @@ def samples() -> dict[str, list[Sample]]:
                 },
                 {"unit": "pixel"},
             ),
+            Sample(
+                "a.npz",
+                {
+                    "a.npz": _written("npz", npz),
+                    "a.vtt": b"WEBVTT\n\n00:00.000 --> 00:00.100\n<v person 0>wave\n\n00:00.100 --> 00:00.200\nsit\n",
+                },
+            ),
             Sample("wave/a.parquet", {"wave/a.parquet": _written("parquet", clip()), "sit/b.npy": b"\0"}),
         ],
         "openpose": [
@@ -525,6 +571,37 @@ def samples() -> dict[str, list[Sample]]:
             _one("video2d.npz", _npz(kpts=points(17, 2).astype(np.float32)), fps=20),
         ],
         "pyskl": [_one("clips.pkl", _pyskl(), layout="coco-17", fps=30), _one("mmpose.pkl", _mmpose(), **PIXELS)],
+        "smpl": [
+            _one("walk_poses.npz", _amass()),
+            _one("wham_output.pkl", pickle.dumps(_person(), protocol=4), fps=30),
+            _one("demo_clip.joblib", _joblib(_person()), fps=30),
+            _one("phalp.pkl", pickle.dumps({f"{n}.jpg": _regressor(n) for n in range(FRAMES)}, protocol=4), fps=30),
+            _one("sample00_smpl_params.npy", _npy(np.array(_thetas(), object))),
+            _one("motionx.npy", _npy(0.1 * points(161, 2).reshape(FRAMES, -1))),
+        ],
+        "humanml3d": [
+            _one("new_joints/000021.npy", _npy(points(22, 3))),
+            _one("vec.npy", _npy(points(263, 1)[..., 0])),
+            _one(
+                "results.npy",
+                _npy(np.array({"motion": points(22, 3).transpose(1, 2, 0)[None], "lengths": np.array([5])}, object)),
+            ),
+        ],
+        "training-arrays": [
+            _one("train_data_joint.npy", _npy(points(25, 6).reshape(1, FRAMES, 25, 3, 2).transpose(0, 3, 1, 2, 4))),
+            _one("NTU60_CS.npz", _npz(x_train=points(150, 2).transpose(2, 0, 1), y_train=np.eye(2))),
+        ],
+        "videopose3d": [
+            _one(
+                "data_2d_custom_mine.npz",
+                _objects(
+                    positions_2d={"clip.mp4": {"custom": [points(17, 2)]}},
+                    metadata={"layout_name": "coco", "video_metadata": {"clip.mp4": {"w": 640, "h": 480}}},
+                ),
+                fps=30,
+            ),
+            _one("video.mp4.npz", _inferred(), fps=30),
+        ],
         "parquet": [_one("clip.parquet", _written("parquet", clip()))],
         "trc": [_one("clip.trc", _written("trc", clip()))],
         "bvh": [_one("clip.bvh", _written("bvh", _whole()))],

@@ -4,13 +4,14 @@ import os
 import pickle
 import random
 import tracemalloc
-from collections import OrderedDict
+from collections import Counter
 
 import numpy as np
 import pytest
 from helpers import read_error
 
 from motionhub.data.datasets.reading import find_format, read
+from motionhub.data.formats.files import FileNote
 
 
 TOLD = {"layout": "coco-17", "fps": 30}
@@ -119,7 +120,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_nothing_runs(write, tmp_
         (np.array([{}], dtype=object), "expected annotations"),
         ([annotation(np.zeros((1, 2, 17, 2))) | {"keypoint": np.array([{}], dtype=object)}], "not of objects"),
         ([annotation(np.zeros((1, 2, 17, 2))) | {"keypoint": np.array(["a"])}], "arrays of numbers are read"),
-        ([annotation(np.zeros((2, 17, 2)))], "expected keypoint (people, frames, joints, 2 or 3)"),
+        ([annotation(np.zeros((2, 34)))], "expected keypoint (people, frames, joints, 2 or 3)"),
         ([annotation(np.zeros((1, 2, 17, 2)), keypoint_score=np.zeros((1, 2)))], "expected keypoint_score"),
         ([annotation(np.zeros((1, 2, 17, 2)), img_shape=(0, 1))], "expected img_shape"),
         ([annotation(np.zeros((1, 2, 17, 2)), keypoint={"a": 1})], "cannot be read|expected an array"),
@@ -127,7 +128,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_nothing_runs(write, tmp_
         ({"annotations": 7}, "expected annotations"),
         ([[{"boxes": 1}]], "expected an array|cannot be read"),
         ([[7]], "expected a list of people"),
-        (OrderedDict(), "it calls 'collections.OrderedDict'"),
+        (Counter(), "it calls 'collections.Counter'"),
         (b"\x80\x04cos\nsystem\n(S'true'\ntR.", "it calls 'os.system'"),
     ],
 )
@@ -196,3 +197,23 @@ def test_dumped_predictions_of_mmpose_are_frames_of_people(write):
     np.testing.assert_allclose(read(write(older), fps=30)[0].keypoints[0], points[:, 0], rtol=1e-6)
     older[0]["image_paths"] = ["a/b.jpg"]
     assert "result 0: expected an image with a number" in read_error(write(older), fps=30)
+
+
+def test_one_person_may_come_without_the_axis_of_people(write):
+    points = np.random.default_rng(0).uniform(1, 9, (6, 17, 2))
+    entry = annotation(points[None]) | {"keypoint": points, "keypoint_score": np.full((6, 17), 0.5)}
+    (clip,) = read(write([entry]), **TOLD)
+    np.testing.assert_allclose(clip.keypoints, points[None], rtol=1e-6)
+    assert clip.up == "-y"
+
+
+def test_a_third_column_in_pixels_is_asked_about(write):
+    path = write([annotation(np.ones((1, 6, 17, 3)))])
+    message = read_error(path, unit="pixel", **TOLD)
+    assert "third is ambiguous" in message and "keypoint[..., 2] as keypoint_score" in message
+    assert read(path, unit="metre", **TOLD)[0].num_dims == 3
+
+
+def test_another_count_of_frames_is_noted(write):
+    with pytest.warns(FileNote, match="keypoint has 6 frames, total_frames says 4"):
+        read(write([annotation(np.ones((1, 6, 17, 2)), total_frames=4)]), **TOLD)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from motionhub.data.datasets.dataset import ClipFacts
-from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, table_lines
+from motionhub.data.formats.files import bad_file, find_above, kept_until_changed, note, table_lines
 
 
 COLUMNS = ("file", "label", "split", "subject", "camera", "start_s", "end_s", "source", "caption", "licence")
@@ -66,13 +66,35 @@ def rows_of(path: Path, table: str) -> tuple[Path | None, tuple[TableRow, ...]]:
 def load_table(found: Path) -> dict[str, tuple[TableRow, ...]]:
     """File -> its lines, in order. Raises ValueError for broken lines, absent files, and repeats without times."""
     rows: dict[str, list[TableRow]] = {}
-    for number, fields in table_lines(found, COLUMNS, ("file", "label"), MAX_BYTES):
-        row = _row(found, f"line {number}", fields)
+    lines = list(table_lines(found, COLUMNS, ("file", "label"), MAX_BYTES))
+    subjects = _numbered_names([fields.get("subject", "") for _, fields in lines])
+    if subjects:
+        named = ", ".join(f"{name} = {number}" for name, number in list(subjects.items())[:8])
+        note(found, "subject", f"{len(subjects)} names are numbered in their order: {named}.")
+    for number, fields in lines:
+        row = _row(found, f"line {number}", {**fields, "subject": _number_of(fields.get("subject", ""), subjects)})
         rows.setdefault(row.file, []).append(row)
     if not rows:
         raise bad_file(found, "content", "lists no clip; write a line such as clips/001.json,walk.")
     _check_files(found, rows)
     return {file: tuple(lines) for file, lines in rows.items()}
+
+
+@kept_until_changed
+def subject_names(found: Path) -> dict[str, int]:
+    """The names of subjects in a table, and the number of each; none where they are numbers."""
+    return _numbered_names([fields.get("subject", "") for _, fields in table_lines(found, COLUMNS, (), MAX_BYTES)])
+
+
+def _numbered_names(texts: list[str]) -> dict[str, int]:
+    names = [text for text in dict.fromkeys(texts) if text]
+    if all(text.isascii() and text.isdigit() for text in names):
+        return {}
+    return {name: number for number, name in enumerate(names)}
+
+
+def _number_of(text: str, subjects: dict[str, int]) -> str:
+    return str(subjects[text]) if text in subjects else text
 
 
 def _row(found: Path, place: str, fields: dict[str, str]) -> TableRow:

@@ -42,12 +42,13 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class FolderFacts:
-    """Fields of `Dataset` that depend on the folder of the data."""
+    """Fields of `Dataset` that depend on the folder of the data; None where it does not."""
 
     class_names: tuple[str, ...]
     layout: str
     fps: float
     unit: str
+    column_notes: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,10 @@ class Dataset:
 
     def at(self, root: Path) -> "Dataset":
         """The dataset with the `FolderFacts` of `root`. Raises ValueError when it is not arranged as expected."""
-        return self if self.look_into is None else replace(self, **asdict(self.look_into(root)))
+        if self.look_into is None:
+            return self
+        facts = asdict(self.look_into(root))
+        return replace(self, **{name: value for name, value in facts.items() if value is not None})
 
     def facts_of(self, path: Path) -> list[ClipFacts]:
         """The facts of the file's clips, in the order of `read`. Raises ValueError as `read` does."""

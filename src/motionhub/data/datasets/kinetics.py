@@ -1,4 +1,7 @@
-"""Kinetics-skeleton clips: one JSON per clip, up to five OpenPose detections per frame; tracking finds identities."""
+"""Kinetics-skeleton clips: one JSON per clip, the OpenPose detections of each frame; tracking finds identities.
+
+ST-GCN's own reader takes the first five detections of a frame; the files have more, and all are read.
+"""
 
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +21,6 @@ from motionhub.skeletons.sequence import SkeletonSequence
 CLASS_NAMES = listed_classes("kinetics-skeleton")
 FPS = 30.0
 NUM_JOINTS = 18
-MAX_PEOPLE = 5
 _PREFIX = "kinetics_skeleton_"
 # Folder name in the published archive -> whether its clips train.
 _FOLDERS = {"kinetics_train": 1, "kinetics_val": 0}
@@ -37,8 +39,6 @@ def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
 def _people(path: Path, index: int, frame: dict[str, Any]) -> list[Detection]:
     place = f"data[{index}].skeleton"
     people = list_of(path, place, frame.get("skeleton"), dict)
-    if len(people) > MAX_PEOPLE:
-        raise bad_file(path, place, f"expected at most {MAX_PEOPLE} people, got {len(people)}.")
     return [_person(path, f"{place}[{number}]", person) for number, person in enumerate(people)]
 
 
@@ -66,7 +66,7 @@ def read(path: Path) -> list[SkeletonSequence]:
     people: list[list[Detection]] = [[] for _ in range(positions[-1] + 1)]
     for index, frame in enumerate(frames):
         people[positions[index]] = _people(path, index, frame)
-    return [clip_of(path, people, ReadOptions(), get_layout("openpose-18"), fps=FPS, unit="normalised")]
+    return [clip_of(path, people, ReadOptions(), get_layout("openpose-18"), fps=FPS, unit="normalised", up="-y")]
 
 
 def annotate(path: Path) -> ClipFacts:

@@ -17,6 +17,7 @@ import numpy as np
 
 from motionhub.data.formats.files import bad_file, nan_at_origin, read_bytes
 from motionhub.data.formats.format import FILE_UNITS, MAX_VALUES, Format, ReadOptions, checked_size, layout_in_file
+from motionhub.data.formats.plain_pickle import load_pickled, plain
 from motionhub.data.formats.writing import Writer
 from motionhub.skeletons.layout import SkeletonLayout
 from motionhub.skeletons.layouts import layout_reference
@@ -65,25 +66,50 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
     if points.shape[-1] == 3 and unit == "pixel" and _number(path, arrays, "num_dims") != 3:
         fix = "if it is a confidence, save keypoints=array[..., :2] and confidence=array[..., 2] as .npz"
         raise bad_file(path, key, f"three columns in pixels, and the third is ambiguous; {fix}.")
+    if "track_ids" not in arrays:
+        _check_axes(path, key, points, unit)
     points = nan_at_origin(points) if ssta else points
     confidence = next((arrays[name] for name in CONFIDENCE_KEYS if name in arrays), None)
     tracks = _fact(path, arrays, "track_ids", "a list of whole numbers", "iu", None)
+    layout = options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None)
+    up = _text(path, arrays, "up")
+    if up is None and layout.name == "humanml3d-22":  # as the dataset has them
+        up = "y"
     clip = options.sequence(
         path,
         points,
-        options.layout_of(path, _stated_layout(path, arrays), assumed="coco-17" if ssta else None),
+        layout,
         fps=_number(path, arrays, "fps"),
         unit=unit,
         image_size=_image_size(path, arrays),
         confidence=None if confidence is None else _numeric(path, "confidence", confidence),
         track_ids=None if tracks is None else tuple(tracks),
-        up=_text(path, arrays, "up"),
+        up=up,
     )
     return [clip]
 
 
 def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
-    """The array in the bytes of a `.npy` file: numbers, booleans or text."""
+    """The array in the bytes of a `.npy` file: numbers, booleans, text or bytes."""
+    shape, fortran, dtype, start = header_of(path, place, content)
+    if dtype.kind not in "biufUS" or dtype.itemsize == 0:
+        reason = f"expected numbers, got {dtype}; pickled objects are refused, as reading them runs code in the file."
+        raise bad_file(path, place, reason)
+    data = content[start:]
+    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
+        reason = f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
+        raise bad_file(path, place, reason)
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def object_of(path: Path, place: str, content: bytes) -> Any:
+    """The pickled object in the bytes of a `.npy` file, decoded without running code; numbers are an array."""
+    _, _, dtype, start = header_of(path, place, content)
+    return plain(path, load_pickled(path, content[start:])) if dtype.hasobject else array_of(path, place, content)
+
+
+def header_of(path: Path, place: str, content: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, Fortran order, type and first byte of the numbers of a `.npy` file."""
     stream = io.BytesIO(content)
     try:
         version = np.lib.format.read_magic(stream)
@@ -96,24 +122,42 @@ def array_of(path: Path, place: str, content: bytes) -> np.ndarray:
             shape, fortran, dtype = read_header(stream)
     except _HEADER_ERRORS as error:
         raise bad_file(path, place, f"not a valid .npy header ({error}).") from None
-    if dtype.kind not in "biufU" or dtype.itemsize == 0:
-        reason = f"expected numbers, got {dtype}; pickled objects are refused, as reading them runs code in the file."
-        raise bad_file(path, place, reason)
-    data = content[stream.tell() :]
-    if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != len(data):
-        reason = f"{len(data)} bytes do not fill {shape} of {dtype}; the file is cut off or corrupt."
-        raise bad_file(path, place, reason)
-    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+    return shape, fortran, dtype, stream.tell()
 
 
-def archive_of(path: Path, content: bytes, wanted: Collection[str]) -> dict[str, np.ndarray]:
-    """The wanted arrays of a `.npz`, and empty ones for others. Raises ValueError for broken files and zip bombs."""
-    arrays = {}
+def shape_of(path: Path, head: bytes) -> tuple[int, ...]:
+    """The shape of a `.npy` file by its first bytes; () for another or a broken file."""
+    try:
+        return header_of(path, "array", head)[0] if head.startswith(NPY_MAGIC) else ()
+    except ValueError:
+        return ()
+
+
+def names_in(path: Path, head: bytes) -> frozenset[str]:
+    """The names of the arrays of a `.npz`; none for another or a broken file."""
+    if not matches(path, head) or head.startswith(NPY_MAGIC):
+        return frozenset()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+    except _ARCHIVE_ERRORS:
+        return frozenset()
+
+
+def archive_of(path: Path, content: bytes, wanted: Collection[str], objects: Collection[str] = ()) -> dict[str, Any]:
+    """The wanted arrays of a `.npz`, and empty ones for others. Raises ValueError for broken files and zip bombs.
+
+    `objects`: the names of those that may be pickled objects.
+    """
+    arrays: dict[str, Any] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 name = entry.filename.removesuffix(".npy")
-                arrays[name] = array_of(path, name, _unpacked(path, archive, entry)) if name in wanted else np.zeros(0)
+                arrays[name] = np.zeros(0)
+                if name in wanted:
+                    decode = object_of if name in objects else array_of
+                    arrays[name] = decode(path, name, _unpacked(path, archive, entry))
     except _ARCHIVE_ERRORS as error:
         if str(error).startswith(f"{path}: "):
             raise
@@ -137,9 +181,46 @@ def _keypoints(path: Path, key: str, array: np.ndarray) -> np.ndarray:
     points = _numeric(path, key, array)
     if points.ndim not in (3, 4) or points.shape[-1] not in (2, 3):
         expected = "(people, frames, joints, 2 or 3) or (frames, joints, 2 or 3)"
-        raise bad_file(path, key, f"expected shape {expected}, got {points.shape}.")
+        raise bad_file(path, key, f"expected shape {expected}, got {points.shape}{_reshape(points.shape)}.")
     checked_size(path, *points.shape)
     return points
+
+
+def _check_axes(path: Path, key: str, points: np.ndarray, unit: str) -> None:
+    """Raises ValueError for four axes in another order that has a valid shape too."""
+    if points.ndim != 4:
+        return
+    people, frames = points.shape[:2]
+    if people > max(10, 4 * frames) and frames <= 10:
+        fix = "of (frames, people, joints, dims), save array.transpose(1, 0, 2, 3)"
+        raise bad_file(path, key, f"{people} people in {frames} frames (shape {points.shape}); {fix}.")
+    if people == 3 and points.shape[3] == 2:
+        with np.errstate(invalid="ignore"):
+            third, others = np.nan_to_num(np.abs(points[2])).max(initial=0), np.nan_to_num(np.abs(points[:2]))
+        scored = unit == "pixel" and third <= 1 < others.max(initial=0)
+        if scored or FILE_UNITS[unit][0] == "metre":
+            fix = "of (dims, frames, joints, people), save array.transpose(3, 1, 2, 0)"
+            raise bad_file(path, key, f"3 people in 2-D {unit} (shape {points.shape}) are unlikely; {fix}.")
+
+
+def _reshape(shape: tuple[int, ...]) -> str:
+    """The line that brings an array of another usual shape into the expected one."""
+    if len(shape) == 2 and shape[1] >= 6:
+        forms = " or ".join(
+            f"array.reshape(len(array), {shape[1] // dims}, {dims})" for dims in (2, 3) if shape[1] % dims == 0
+        )
+        return f"; with the coordinates of each joint side by side, save {forms}" if forms else ""
+    if len(shape) == 4 and shape[1] in (2, 3):
+        return "; of (clips or people, dims, frames, joints), save array.transpose(0, 2, 3, 1)"
+    if len(shape) == 4 and shape[0] in (2, 3):
+        return "; of (dims, frames, joints, people), save array.transpose(3, 1, 2, 0)"
+    if len(shape) == 3 and shape[1] in (2, 3):
+        return "; of (frames, dims, joints), save array.transpose(0, 2, 1)"
+    if len(shape) == 3 and shape[0] in (2, 3):
+        return "; of (dims, frames, joints), save array.transpose(1, 2, 0)"
+    if len(shape) == 5:
+        return "; several clips in one array are saved one by one: array[0], ..."
+    return ""
 
 
 def _numeric(path: Path, key: str, array: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,12 @@ class Detection:
 
 
 Frames = list[list[Detection]]
+
+
+class NumberedFrames(Frames):
+    """Frames whose numbers advance by `step` from one to the next."""
+
+    step = 1
 
 
 def scored_detection(values: np.ndarray, track: int | None = None) -> Detection:
@@ -69,10 +75,16 @@ def clip_of(
 ) -> SkeletonSequence:
     """`(people, frames, joints, dims)`; NaN, with confidence 0, where absent; `fps`, `image_size`, `up`: of the file.
 
+    `fps` is that of the frame numbers: every third frame of 30 per second is a clip of 10, which is noted.
     Person numbers of the file that occur twice in a frame identify nobody: people are tracked by their keypoints then,
     with a note, as where there are no numbers.
     """
     joints, fps = layout.num_joints, options.fps_of(path, fps)
+    if isinstance(frames, NumberedFrames) and frames.step > 1:
+        every = f"one in {frames.step} frames of {fps:g} per second"
+        fps /= frames.step
+        note(path, "frame numbers", f"{every}: a clip of {fps:.4g} frames per second.")
+        options = replace(options, fps=fps)
     for time, people in enumerate(frames):
         if len(people) > MAX_PEOPLE:
             raise bad_file(path, f"frame {time}", f"expected at most {MAX_PEOPLE} people, got {len(people)} people.")
@@ -131,10 +143,16 @@ def _own_tracks(path: Path, frames: Frames) -> list[np.ndarray] | None:
 def frames_of(path: Path, frames: list[int], numbers: list[int], people: list[Detection]) -> Frames:
     """The `people` of each frame, by their frame `numbers`, which are among the numbers of all `frames`."""
     positions = frame_positions(path, frames)
-    found: Frames = [[] for _ in range(max(positions.values()) + 1)]
+    found = NumberedFrames([] for _ in range(max(positions.values()) + 1))
+    found.step = step_of(positions)
     for number, person in zip(numbers, people, strict=True):
         found[positions[number]].append(person)
     return found
+
+
+def step_of(positions: dict[int, int]) -> int:
+    """How far the frame numbers of neighbouring positions are apart."""
+    return (max(positions) - min(positions)) // max(*positions.values(), 1) or 1
 
 
 def frame_positions(path: Path, numbers: list[int]) -> dict[int, int]:

@@ -17,6 +17,7 @@ from motionhub.data.formats import (
     cvat,
     detectron2,
     easymocap,
+    humanml3d,
     keypoints,
     label_studio,
     lcrnet,
@@ -26,16 +27,20 @@ from motionhub.data.formats import (
     openpose,
     parquet,
     pyskl,
+    smpl,
     table,
     tfjs,
+    training_arrays,
     trc,
     ultralytics,
+    videopose3d,
     vitpose,
     yolo,
     zed,
 )
 from motionhub.data.formats.files import bad_file, load_json, read_head
 from motionhub.data.formats.format import Format
+from motionhub.data.formats.interval_files import holds_intervals
 from motionhub.data.formats.matlab import MAGIC, load_variables, variable_names
 from motionhub.data.formats.writing import WriteOption, Writer
 from motionhub.skeletons.sequence import SkeletonSequence
@@ -46,7 +51,8 @@ _MODULES = (
     *(openpose, alphapose, coco, label_studio, lcrnet, mediapipe),
     *(ultralytics, mmpose, vitpose, tfjs, easymocap, detectron2, azure_kinect, zed, nuitrack, keypoints),
     *(cvat, yolo),
-    *(arrays, pyskl, parquet, trc, bvh, table),
+    *(smpl, humanml3d, training_arrays, videopose3d, arrays),
+    *(pyskl, parquet, trc, bvh, table),
 )
 FORMATS: dict[str, Format] = {module.FORMAT.name: module.FORMAT for module in _MODULES}
 _WRITTEN = (arrays.FORMAT, table.FORMAT, coco.FORMAT, bvh.FORMAT, trc.FORMAT, parquet.FORMAT, openpose.FORMAT)
@@ -81,9 +87,11 @@ def find_format(path: str | Path, own: Sequence[Format] = ()) -> Format:
             raise _unknown_folder(path)
         return found
     head = read_head(path)
+    found = next((form for form in known if form.matches(path, head)), None)
+    if found is None and holds_intervals(path):
+        raise bad_file(path, "content", f'labels, not poses; read them by motionhub.read_intervals("{path}").')
     # For damaged content the name selects the format with the helpful error message.
-    tests = (lambda form: form.matches(path, head), lambda form: form.claims_name(path))
-    found = next((form for fits in tests for form in known if fits(form)), None)
+    found = found or next((form for form in known if form.claims_name(path)), None)
     if found is None:
         raise _unknown_format(path, head, [*FORMATS.values(), *own])
     return found
@@ -202,6 +210,9 @@ def _describe(path: Path, head: bytes) -> tuple[str, str, set[str]]:
         return "json", *_describe_json(path)
     text = head.decode("utf-8", errors="ignore")
     unprintable = sum(not (char.isprintable() or char.isspace()) for char in text)
+    if b"/data.pkl" in head[:200] and head.startswith(b"PK"):
+        call = 'numpy.savez("CLIP.npz", keypoints=tensor.numpy(), layout="smpl-24", fps=30, unit="metre")'
+        return "binary", f"a PyTorch file; load it with torch and save the joints: {call}", {"numpy", "smpl"}
     if b"\0" in head or unprintable > len(head) // 50 or any(head.startswith(mark) for mark in _FOREIGN):
         foreign = next((words for mark, words in _FOREIGN.items() if mark in head[:8]), None)
         return "binary", foreign or f"a binary file that starts with {head[:12]!r}", set()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from motionhub.data.formats.detections import Detection, clip_of, scored_detection
-from motionhub.data.formats.files import bad_file, nan_at_origin, origin_is_missing
+from motionhub.data.formats.files import bad_file, nan_at_origin, note, origin_is_missing
 from motionhub.data.formats.format import Format, ReadOptions
 from motionhub.data.formats.mmpose import clips_of_dump
 from motionhub.data.formats.plain_pickle import array, load_pickle
@@ -14,7 +14,8 @@ from motionhub.skeletons.sequence import SkeletonSequence
 
 
 def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
-    """One clip for each annotation with a `keypoint` `(people, frames, joints, 2 or 3)`, or one of a list of frames.
+    """One clip for each annotation with a `keypoint` `(people, frames, joints, 2 or 3)` (one person may come
+    without the first axis), or one of a list of frames.
 
     2-D points are pixels (unless an option says otherwise), of images of size `img_shape`; a joint at (0, 0) with
     score 0 is missing. 3-D points need a unit, and (0, 0, 0) is missing there.
@@ -36,11 +37,21 @@ def read(path: Path, options: ReadOptions) -> list[SkeletonSequence]:
 
 def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptions) -> SkeletonSequence:
     points = array(path, f"{place}.keypoint", entry["keypoint"])
+    points = points[None] if points.ndim == 3 else points
     if points.ndim != 4 or points.shape[-1] not in (2, 3):
-        raise bad_file(path, place, f"expected keypoint (people, frames, joints, 2 or 3), got {points.shape}.")
+        expected = "expected keypoint (people, frames, joints, 2 or 3) or (frames, joints, 2 or 3)"
+        raise bad_file(path, place, f"{expected}, got {points.shape}.")
+    if points.shape[-1] == 3 and options.unit == "pixel":
+        fix = "if it is a score, save keypoint[..., :2] as keypoint and keypoint[..., 2] as keypoint_score"
+        raise bad_file(path, place, f"three columns in pixels, and the third is ambiguous; {fix}.")
+    stated = entry.get("total_frames")
+    if type(stated) is int and stated != points.shape[1]:
+        text = f"keypoint has {points.shape[1]} frames, total_frames says {stated}; all of keypoint are read"
+        note(path, place, f"{text}.")
     scores = None
     if entry.get("keypoint_score") is not None:
         scores = array(path, f"{place}.keypoint_score", entry["keypoint_score"])
+        scores = scores[None] if scores.ndim == 2 else scores
         if scores.shape != points.shape[:3]:
             raise bad_file(path, place, f"expected keypoint_score {points.shape[:3]}, got {scores.shape}.")
     flat = points.shape[-1] == 2
@@ -52,6 +63,7 @@ def _annotated(path: Path, place: str, entry: dict[str, Any], options: ReadOptio
         unit=options.unit_of(path, assumed="pixel" if flat else None),
         image_size=_image_size(path, place, entry) if flat else None,
         confidence=None if scores is None else np.nan_to_num(scores),
+        up="-y" if flat else None,
     )
 
 
@@ -72,7 +84,7 @@ def _frames(path: Path, content: list[Any], options: ReadOptions) -> SkeletonSeq
             raise bad_file(path, f"frame {time}", "expected a list of people with 'keypoints'.")
         frames.append([_person(path, f"frame {time}, person {row}", person) for row, person in enumerate(people)])
     unit = options.unit_of(path, assumed="pixel")
-    return clip_of(path, frames, options, options.layout_of(path), unit=unit)
+    return clip_of(path, frames, options, options.layout_of(path), unit=unit, up="-y")
 
 
 def _person(path: Path, place: str, person: dict[str, Any]) -> Detection:
